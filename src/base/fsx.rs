@@ -1,0 +1,215 @@
+//! Files: bounded reads that follow no link, and the pieces of a crash-safe write.
+//!
+//! The rest of the crate writes result files through [`Staged`] only, so that no reader ever sees half a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} `{path}`")]
+pub struct FileError {
+    /// What was tried: "read", "create", …
+    pub action: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// The cause.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Pins an action and a path onto an I/O error as it happens.
+pub trait IoContext<T> {
+    /// Adds the action and the path.
+    fn at(self, action: &'static str, path: &Path) -> Result<T, FileError>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, FileError> {
+        self.map_err(|source| FileError { action, path: path.to_owned(), source })
+    }
+}
+
+/// Opens a regular file for reading. A final symbolic link, a folder, a FIFO, a socket or a device is refused, and
+/// opening never blocks.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP) => io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link"),
+            _ => error,
+        })?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Reads a whole input file that a person named: links are followed, but it must be a regular file of at most
+/// `cap_bytes`.
+pub fn read_input(path: &Path, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    let file =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path).at("open", path)?;
+    read_capped(file, cap_bytes).at("read", path)
+}
+
+/// Reads a whole regular file of at most `cap_bytes`, following no final link.
+pub fn read_regular(path: &Path, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    open_regular(path).and_then(|file| read_capped(file, cap_bytes)).at("read", path)
+}
+
+fn read_capped(file: File, cap_bytes: u64) -> io::Result<Vec<u8>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {cap_bytes} bytes"));
+    if metadata.len() > cap_bytes {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    file.take(cap_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap_bytes {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// Makes a folder that only this user can enter. It must not exist.
+pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
+    fs::DirBuilder::new().mode(0o700).create(path).at("create the folder", path)
+}
+
+/// Makes a folder and those above it, as far as they are missing.
+pub fn create_dir_all(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).at("create the folder", path)
+}
+
+/// Makes a folder's entries durable.
+pub fn sync_dir(path: &Path) -> Result<(), FileError> {
+    File::open(path).and_then(|folder| folder.sync_all()).at("sync the folder", path)
+}
+
+/// A file being written under a temporary name beside its final one.
+///
+/// Dropping it without [`Staged::rename`] leaves the final name untouched and removes the temporary file.
+#[derive(Debug)]
+pub struct Staged {
+    out: BufWriter<File>,
+    temporary: PathBuf,
+    target: PathBuf,
+    renamed: bool,
+}
+
+impl Staged {
+    /// Creates the temporary file, exclusively, under a name that no other writer uses.
+    pub fn create(target: &Path) -> Result<Self, FileError> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = target.with_file_name(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .custom_flags(libc::O_CLOEXEC)
+            .open(&temporary)
+            .at("create", &temporary)?;
+        Ok(Self {
+            out: BufWriter::with_capacity(64 * 1024, file),
+            temporary,
+            target: target.to_owned(),
+            renamed: false,
+        })
+    }
+
+    /// The final name.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Hands everything buffered to the kernel; needed before a sync of the whole file system.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        self.out.flush().at("write", &self.target)
+    }
+
+    /// Flushes and makes the content durable.
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        self.flush()?;
+        self.out.get_ref().sync_data().at("sync", &self.target)
+    }
+
+    /// Gives the file its final name, replacing what was there. The folder is not synced here.
+    pub fn rename(mut self) -> Result<(), FileError> {
+        self.flush()?;
+        fs::rename(&self.temporary, &self.target).at("rename into place", &self.target)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.renamed {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Replaces `path` by `bytes`, durably: temporary name, sync, rename, folder sync.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut staged = Staged::create(path)?;
+    staged.write_all(bytes).at("write", path)?;
+    staged.sync()?;
+    staged.rename()?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_write_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.json");
+        let mut staged = Staged::create(&target).unwrap();
+        staged.write_all(b"half").unwrap();
+        drop(staged);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        write_durably(&target, b"whole").unwrap();
+        write_durably(&target, b"again").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"again");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_small_regular_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        fs::write(&file, b"12345").unwrap();
+        assert_eq!(read_regular(&file, 5).unwrap(), b"12345");
+        let error = read_regular(&file, 4).unwrap_err();
+        assert!(error.source.to_string().contains("larger than 4 bytes"));
+        let link = dir.path().join("l");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(read_regular(&link, 10).unwrap_err().source.to_string().contains("symbolic link"));
+        assert_eq!(read_input(&link, 10).unwrap(), b"12345");
+        assert!(read_regular(dir.path(), 10).is_err());
+        let fifo = dir.path().join("p");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(read_regular(&fifo, 10).unwrap_err().source.to_string().contains("regular file"));
+    }
+}

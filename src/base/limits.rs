@@ -1,0 +1,24 @@
+//! The sizes and counts past which input is refused.
+//!
+//! They are generous for honest use and finite for everything else. `SPEC.md` lists them; a change here changes it.
+
+/// Largest input document (plan, registry, index), in bytes.
+pub const MAX_INPUT_DOCUMENT_BYTES: u64 = 256 * 1024 * 1024;
+/// Largest policy document, in bytes.
+pub const MAX_POLICY_BYTES: u64 = 10 * 1024 * 1024;
+/// Deepest nesting of a JSON document.
+pub const MAX_JSON_DEPTH: usize = 64;
+/// Longest single string in an input document, in bytes.
+pub const MAX_STRING_BYTES: usize = 1024 * 1024;
+/// Most files that a bundle may hold.
+pub const MAX_BUNDLE_FILES: usize = 4096;
+/// Largest single file of a bundle, in bytes.
+pub const MAX_BUNDLE_FILE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+/// Largest `artifact_index.json`, in bytes.
+pub const MAX_INDEX_BYTES: u64 = 8 * 1024 * 1024;
+/// Longest line of a rows file, in bytes.
+pub const MAX_ROW_BYTES: usize = 1024 * 1024;
+/// Most rows that a plan may have in one lane.
+pub const MAX_ROWS: usize = 1_000_000;
+/// Most bytes that a probe child may report.
+pub const MAX_REPORT_BYTES: usize = 64 * 1024;

@@ -1,0 +1,16 @@
+//! What everything else stands on: bytes, digests, ids, paths inside a bundle, files, clocks.
+//!
+//! Nothing here knows what a probe or a policy is. No module of this layer prints, exits, or reads the environment.
+
+pub mod bundle_path;
+pub mod clock;
+pub mod digest;
+pub mod errno;
+pub mod fsx;
+pub mod ids;
+pub mod json;
+pub mod json_out;
+pub mod limits;
+
+/// The version of this program, as in its package manifest.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,1 @@
+//! Bundles: writing, sealing, reading and verifying.

@@ -1,0 +1,124 @@
+//! Exit codes, and the one place where errors are printed.
+
+use std::error::Error;
+use std::io::Write;
+
+/// How the program ends. The numbers are an interface: `SPEC.md` publishes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, and everything as expected.
+    Done,
+    /// 1: done, with mismatches, or with findings of a lint or diff.
+    Mismatch,
+    /// 2: the arguments make no sense.
+    Usage,
+    /// 3: a plan, registry, template or policy was refused.
+    InputRefused,
+    /// 4: a bundle or packet is invalid, incomplete or not committed.
+    BundleInvalid,
+    /// 5: the gate refused.
+    GateRefused,
+    /// 6: the output root is locked by another run.
+    Locked,
+    /// 7: this host cannot do it.
+    Unavailable,
+    /// 8: done, no mismatch, but some expectation stayed undecided.
+    Undecided,
+    /// 9: nothing ran.
+    NothingRan,
+    /// 70: a fault of ours.
+    Fault,
+    /// 130: interrupted by SIGINT.
+    Interrupted,
+    /// 143: ended by SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Mismatch => 1,
+            Self::Usage => 2,
+            Self::InputRefused => 3,
+            Self::BundleInvalid => 4,
+            Self::GateRefused => 5,
+            Self::Locked => 6,
+            Self::Unavailable => 7,
+            Self::Undecided => 8,
+            Self::NothingRan => 9,
+            Self::Fault => 70,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// A command that could not do what it was asked: the class, the error with its causes, and what to try next.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: Box<dyn Error + Send + Sync>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of class `exit`.
+    pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, error: error.into(), hints: Vec::new() }
+    }
+
+    /// Adds a line about what to try next.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+}
+
+/// Classifies an error type at the edge.
+pub trait OrFail<T> {
+    /// Makes the error a failure of class `exit`.
+    fn or_fail(self, exit: Exit) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
+    fn or_fail(self, exit: Exit) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(exit, error))
+    }
+}
+
+/// Prints a failure, once, with its chain of causes, and gives the exit code.
+pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
+    let failure = match outcome {
+        Ok(exit) => return exit.code(),
+        Err(failure) => failure,
+    };
+    // A reader that went away is not a failure: `sandproof … | head`.
+    if is_broken_pipe(failure.error.as_ref()) {
+        return Exit::Done.code();
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "error: {}", failure.error);
+    let mut cause = failure.error.source();
+    while let Some(inner) = cause {
+        let _ = writeln!(err, "  cause: {inner}");
+        cause = inner.source();
+    }
+    for hint in &failure.hints {
+        let _ = writeln!(err, "  hint: {hint}");
+    }
+    failure.exit.code()
+}
+
+fn is_broken_pipe(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let mut current: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(inner) = current {
+        if inner.downcast_ref::<super::ui::StdoutClosed>().is_some() {
+            return true;
+        }
+        current = inner.source();
+    }
+    false
+}

@@ -1,0 +1,39 @@
+//! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
+
+pub mod exit;
+pub mod ui;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+use ui::Ui;
+
+/// Proves what a sandbox policy really allows and denies on this host.
+#[derive(Debug, Parser)]
+#[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Parses the arguments of this process, does what they say, and returns the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return code.code();
+        }
+    };
+    let mut ui = Ui::standard();
+    let outcome = dispatch(cli.command, &mut ui);
+    exit::conclude(outcome)
+}
+
+fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
+    match command {}
+}

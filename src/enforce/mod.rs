@@ -1,0 +1,1 @@
+//! Putting a policy in force in the calling process.

@@ -1,0 +1,26 @@
+//! Evidence: everything that follows from the inputs and the raw rows, by pure functions.
+//!
+//! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
+//! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
+
+use std::io::{self, BufRead, Write};
+
+use crate::record::outcome::Lane;
+
+/// Where derived artifacts go, one at a time or several at once.
+pub trait ArtifactSink {
+    /// What one artifact is written to.
+    type Out: Write;
+
+    /// Starts the artifact of that name (see `record::layout`).
+    fn create(&mut self, name: &str) -> io::Result<Self::Out>;
+
+    /// Takes a finished artifact.
+    fn finish(&mut self, name: &str, out: Self::Out) -> io::Result<()>;
+}
+
+/// Where raw rows come from. A lane may be opened more than once.
+pub trait RowSource {
+    /// The rows of a lane as JSON lines; `None` if the lane has no file.
+    fn open(&self, lane: Lane) -> io::Result<Option<Box<dyn BufRead + '_>>>;
+}

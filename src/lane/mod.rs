@@ -1,0 +1,1 @@
+//! Lanes: which policy, which probes, in what order.

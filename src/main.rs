@@ -1,0 +1,7 @@
+//! The `sandproof` executable. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(sandproof::cli::main())
+}

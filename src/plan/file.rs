@@ -1,0 +1,215 @@
+//! Plan, registry index, probe registry and profile registry, as written.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::ids::{ExpectationId, PlanId, ProbeId, ProfileId, RegistryId, WorldId};
+use crate::policy::PolicyMode;
+use crate::record::action::BindMount;
+use crate::record::fixture::{FixtureEntry, ListenerSpec};
+use crate::record::outcome::Decision;
+
+/// Format of a plan.
+pub const PLAN_SCHEMA: &str = "runtime-tools.plan.v0.1";
+/// Format of the registry index.
+pub const INDEX_SCHEMA: &str = "runtime-tools.registry_index.v0.1";
+/// Format of a probe registry.
+pub const PROBES_SCHEMA: &str = "runtime-tools.probe_registry.v0.2";
+/// Format of a profile registry.
+pub const PROFILES_SCHEMA: &str = "runtime-tools.profile_registry.v0.2";
+
+/// `plan.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// [`PLAN_SCHEMA`].
+    pub schema_version: String,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// The registry that holds its profiles and probes.
+    pub registry_id: RegistryId,
+    /// The declared world. Absent: the home baseline. [`HOST_WORLD`]: derived from the host when the run starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world_id: Option<WorldId>,
+    /// Profile ids, in run order.
+    pub profiles: Vec<ProfileId>,
+    /// `baseline`, `scenario`, `oracle`: booleans; a missing key counts as true.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub lanes: Map<String, Value>,
+    /// Free object; only enters the plan digest.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub controls: Map<String, Value>,
+    /// A policy document that the apply preflight applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_preflight_profile: Option<String>,
+    /// How long one probe may run, in milliseconds. Default 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+/// The world of a plan that declares none (the home baseline).
+pub const HOME_WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
+/// The declared world that stands for "whatever Linux host this is"; its id is derived from observed facts.
+pub const HOST_WORLD: &str = "linux-host";
+/// The deadline of a plan that names none, in milliseconds.
+pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
+
+/// `registries/index.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexFile {
+    /// [`INDEX_SCHEMA`].
+    pub schema_version: String,
+    /// The registries; ids are unique.
+    pub registries: Vec<IndexEntry>,
+}
+
+/// One registry in the index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexEntry {
+    /// The registry's id.
+    pub id: RegistryId,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Path of its probe registry, relative to the root.
+    pub probes: String,
+    /// Path of its profile registry, relative to the root.
+    pub profiles: String,
+}
+
+/// `probes.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbesFile {
+    /// [`PROBES_SCHEMA`].
+    pub schema_version: String,
+    /// The registry's id.
+    pub registry_id: RegistryId,
+    /// The world that the probes are written for.
+    pub world_id: WorldId,
+    /// The probes.
+    pub probes: BTreeMap<ProbeId, ProbeEntry>,
+}
+
+/// One probe. Keys after `filter_type` are ours; the reference's documents do without them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeEntry {
+    /// Equals its key.
+    pub probe_id: ProbeId,
+    /// Short name, unique inside a profile.
+    pub name: String,
+    /// Sandbox operation, under Seatbelt's name.
+    pub operation: String,
+    /// What the operation is attempted on. Placeholders: `${root}`, `${port.NAME}`, `${name.NAME}`.
+    pub target: String,
+    /// What the author expects.
+    pub expected: Decision,
+    /// `baseline`, `scenario`, `oracle`.
+    #[serde(default)]
+    pub supports_lanes: BTreeMap<String, bool>,
+    /// Default: the operation.
+    #[serde(default)]
+    pub expected_primary_ops: Vec<String>,
+    /// Default: the target.
+    #[serde(default)]
+    pub expected_predicates: Vec<String>,
+    /// What host or user must have; see `plan::capability`.
+    #[serde(default)]
+    pub capabilities_required: Vec<String>,
+    /// `baseline`, `allow_default`, `deny_default`.
+    #[serde(default)]
+    pub controls_supported: Vec<String>,
+    /// Overrides the probe id as expectation id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation_id: Option<ExpectationId>,
+    /// `blob` forces blob mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The driver. On Linux one of `record::driver`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The system call, where a driver has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscall: Option<String>,
+    /// Attribute payload of the metadata calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attr_payload: Option<String>,
+    /// Anchor context, copied to rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor_ctx_id: Option<String>,
+    /// Filter of the policy query, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_name: Option<String>,
+    /// Filter of the policy query, by number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_type: Option<i64>,
+    /// The second path of a rename, an exchange or a link; the text of a symbolic link; the folder a bind mount shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The name of an extended attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// Made under `${root}` after the profile's own fixtures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixtures: Vec<FixtureEntry>,
+    /// Bind mounts in a mount namespace of the probe's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<BindMount>,
+    /// What the harness listens on while the probe runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<ListenerSpec>,
+    /// Why the expectation holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// `profiles.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilesFile {
+    /// [`PROFILES_SCHEMA`].
+    pub schema_version: String,
+    /// The registry's id.
+    pub registry_id: RegistryId,
+    /// The world that the profiles are written for.
+    pub world_id: WorldId,
+    /// The profiles.
+    pub profiles: BTreeMap<ProfileId, ProfileEntry>,
+}
+
+/// One profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileEntry {
+    /// Equals its key.
+    pub profile_id: ProfileId,
+    /// The policy document, relative to the root or absolute.
+    pub profile_path: String,
+    /// How the document is written.
+    pub mode: PolicyMode,
+    /// Probe ids, in run order.
+    pub probe_refs: Vec<ProbeId>,
+    /// Tag.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// Tag.
+    #[serde(default)]
+    pub semantic_group: Option<String>,
+    /// SBPL rules appended for this profile only.
+    #[serde(default)]
+    pub key_specific_rules: Vec<String>,
+    /// Free text.
+    #[serde(default)]
+    pub notes: Option<String>,
+    /// Made under every probe's `${root}`; ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixtures: Vec<FixtureEntry>,
+}

@@ -1,0 +1,127 @@
+//! A plan whose every reference has been followed, read and checked.
+
+use std::sync::Arc;
+
+use super::file::{PlanFile, ProbeEntry, ProfileEntry};
+use crate::base::digest::Digest;
+use crate::base::ids::{ExpectationId, ProfileId};
+use crate::policy::PolicyValue;
+use crate::record::action::Action;
+use crate::record::fixture::FixtureEntry;
+
+/// What a run works from. It leaves execution no choices.
+#[derive(Debug, Clone)]
+pub struct ResolvedPlan {
+    /// The plan as written.
+    pub plan: PlanFile,
+    /// Digest over the plan's seven material keys; see `plan::digest`.
+    pub plan_digest: Digest,
+    /// The lanes that are on.
+    pub lanes: LaneSet,
+    /// How long one probe may run, in milliseconds.
+    pub deadline_ms: u64,
+    /// The profiles in run order, after selection.
+    pub profiles: Vec<ResolvedProfile>,
+    /// The policy of the apply preflight.
+    pub preflight: Option<ResolvedPolicy>,
+    /// Every document that was read, once each, in the order of reading. Policies refer to them by path.
+    pub documents: Vec<InputDocument>,
+    /// What narrowed the plan.
+    pub selection: Selection,
+}
+
+impl ResolvedPlan {
+    /// How many rows each lane has.
+    pub fn row_count(&self) -> usize {
+        self.profiles.iter().map(|profile| profile.probes.len()).sum()
+    }
+
+    /// Every (profile, probe) pair in plan order. A row's `seq` is its place here.
+    pub fn rows(&self) -> impl Iterator<Item = (&ResolvedProfile, &ResolvedProbe)> {
+        self.profiles.iter().flat_map(|profile| profile.probes.iter().map(move |probe| (profile, probe)))
+    }
+}
+
+/// Which lanes are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneSet {
+    /// Without a policy.
+    pub baseline: bool,
+    /// Under the policy.
+    pub scenario: bool,
+    /// Asked, not witnessed.
+    pub oracle: bool,
+}
+
+/// `--only-profile` and `--only-scenario`. Empty lists select everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Profile ids.
+    pub only_profiles: Vec<String>,
+    /// Expectation ids.
+    pub only_scenarios: Vec<String>,
+}
+
+/// A document as it was read.
+#[derive(Debug, Clone)]
+pub struct InputDocument {
+    /// What it is for.
+    pub role: InputRole,
+    /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+    /// Their digest.
+    pub digest: Digest,
+}
+
+/// What an input document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputRole {
+    /// The plan.
+    Plan,
+    /// The probe registry.
+    Probes,
+    /// The profile registry.
+    Profiles,
+    /// A policy document.
+    Policy,
+}
+
+/// A policy document and its meaning.
+#[derive(Debug, Clone)]
+pub struct ResolvedPolicy {
+    /// Its path, as in [`InputDocument::path`].
+    pub path: String,
+    /// Digest of the document.
+    pub digest: Digest,
+    /// Its meaning.
+    pub value: Arc<PolicyValue>,
+}
+
+/// A profile with its policy and probes.
+#[derive(Debug, Clone)]
+pub struct ResolvedProfile {
+    /// Its id.
+    pub id: ProfileId,
+    /// The entry as written.
+    pub entry: ProfileEntry,
+    /// Its policy.
+    pub policy: ResolvedPolicy,
+    /// Its probes in order, after selection; never empty.
+    pub probes: Vec<ResolvedProbe>,
+}
+
+/// A probe under one profile.
+#[derive(Debug, Clone)]
+pub struct ResolvedProbe {
+    /// The entry as written.
+    pub entry: Arc<ProbeEntry>,
+    /// Which expectation this row answers; unique over the plan.
+    pub expectation_id: ExpectationId,
+    /// The operation, with placeholders. `None` if its driver belongs to another system than this build's.
+    pub action: Option<Action>,
+    /// The profile's fixtures and then the probe's own.
+    pub fixtures: Arc<[FixtureEntry]>,
+}

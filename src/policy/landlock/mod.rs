@@ -1,0 +1,12 @@
+//! Landlock policies: the rule table as a value, and the model that evaluates it without a kernel.
+//!
+//! Facts about rights and ABI versions: `Documentation/userspace-api/landlock.rst` and `include/uapi/linux/landlock.h`
+//! of the kernel.
+
+pub mod document;
+pub mod rights;
+pub mod table;
+
+pub use document::PolicyDocument;
+pub use rights::{FsRight, NetRight, RightSet, Scope};
+pub use table::{LandlockPolicy, NetPortRule, PathBeneathRule};

@@ -1,0 +1,7 @@
+//! Policies as values: read, checked, digested and evaluated on every platform. Installing them needs the kernel and
+//! is `enforce`'s work.
+
+pub mod landlock;
+pub mod value;
+
+pub use value::{PolicyMode, PolicyValue};

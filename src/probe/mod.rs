@@ -1,0 +1,1 @@
+//! The drivers in action: each makes the system calls of one operation.

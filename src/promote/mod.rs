@@ -1,0 +1,1 @@
+//! Promotion: gates over a verified bundle, and the packet.

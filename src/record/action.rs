@@ -1,0 +1,52 @@
+//! One operation with all its parameters, as a probe process performs it.
+
+use serde::{Deserialize, Serialize};
+
+use super::driver::Driver;
+
+/// What a probe does. In a registry its texts may hold placeholders (`${root}`, `${port.NAME}`, `${name.NAME}`); in a
+/// row they are resolved. Both forms have this shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// Which driver.
+    pub driver: Driver,
+    /// What it acts on; the meaning is the driver's.
+    pub target: String,
+    /// The second path, if the driver takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// A name, if the driver takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Folders that are bound over others in a private mount namespace before the policy is applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<BindMount>,
+}
+
+/// One bind mount of a probe's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindMount {
+    /// The folder that is shown.
+    pub from: String,
+    /// Where it is shown.
+    pub at: String,
+}
+
+impl Action {
+    /// The same action with every text passed through `f`.
+    pub fn map_texts<E>(&self, mut f: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(Self {
+            driver: self.driver,
+            target: f(&self.target)?,
+            to: self.to.as_deref().map(&mut f).transpose()?,
+            name: self.name.as_deref().map(&mut f).transpose()?,
+            mounts: self
+                .mounts
+                .iter()
+                .map(|mount| Ok(BindMount { from: f(&mount.from)?, at: f(&mount.at)? }))
+                .collect::<Result<_, E>>()?,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! `run_manifest.json`: what was run, where and how; and `run_status.json`, the run's state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::digest::Digest;
+use crate::base::ids::{PlanId, RunId, WorldId};
+
+/// Format of the manifest.
+pub const RUN_MANIFEST_SCHEMA: &str = "runtime-tools.run_manifest.v0.1";
+/// Format of the run status.
+pub const RUN_STATUS_SCHEMA: &str = "runtime-tools.run_status.v0.1";
+
+/// How the worker was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// By this process itself, in whatever context it has. Never clean.
+    Direct,
+    /// By launchd, as a fresh job.
+    LaunchdClean,
+    /// By systemd, as a fresh transient unit.
+    SystemdClean,
+}
+
+impl ChannelKind {
+    /// The channel's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::LaunchdClean => "launchd_clean",
+            Self::SystemdClean => "systemd_clean",
+        }
+    }
+}
+
+/// `run_manifest.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunManifest {
+    /// [`RUN_MANIFEST_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt.
+    pub run_id: RunId,
+    /// The world, resolved.
+    pub world_id: WorldId,
+    /// How the worker was started.
+    pub channel: ChannelKind,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Its digest.
+    pub plan_digest: Digest,
+    /// Whether nothing was executed.
+    pub dry_run: bool,
+    /// Whether the worker ran on a staged copy.
+    pub stage_used: bool,
+    /// Where that copy was.
+    pub stage_root: Option<String>,
+    /// `.`, or the staged root: what relative paths in documents are relative to.
+    pub repo_root_context: String,
+    /// Where the staged worker wrote.
+    pub staged_output_root: Option<String>,
+    /// The bundle's own folder, relative to the root where it lies under it; ends in the run id.
+    pub output_root: String,
+    /// The apply preflight: its file and its record.
+    pub apply_preflight: Option<PreflightRef>,
+    /// The program that ran.
+    pub tool: ToolFacts,
+    /// The host as observed.
+    pub host: HostFacts,
+    /// What narrowed the plan.
+    pub selection: SelectionRecord,
+    /// How long one probe may run, in milliseconds.
+    pub deadline_ms: u64,
+    /// How many workers ran probes.
+    pub jobs: u32,
+    /// The folder under which `${root}` folders were made.
+    pub fixture_base: String,
+    /// When the run started, in seconds since 1970.
+    pub started_at_unix_s: f64,
+}
+
+/// The apply preflight within the manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreflightRef {
+    /// `apply_preflight.json`
+    pub path: String,
+    /// That file's content.
+    pub record: serde_json::Value,
+}
+
+/// The program that ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolFacts {
+    /// `sandproof`
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Digest of the executable file.
+    pub sha256: Digest,
+}
+
+/// The host as observed. A fact that could not be read is null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFacts {
+    /// `linux`, `macos`.
+    pub os: String,
+    /// `uname -r`
+    pub kernel_release: Option<String>,
+    /// `uname -v`
+    pub kernel_version: Option<String>,
+    /// `uname -m`
+    pub arch: Option<String>,
+    /// Product version (macOS).
+    pub product_version: Option<String>,
+    /// Product build (macOS).
+    pub product_build: Option<String>,
+    /// The Landlock ABI that the kernel reports.
+    pub landlock_abi: Option<i32>,
+    /// Active Linux security modules, in order.
+    pub lsms: Option<Vec<String>>,
+    /// `root` or `user`: the effective user's class, never its name.
+    pub uid_class: String,
+    /// File system type of the fixture base.
+    pub fixture_fs: Option<String>,
+}
+
+/// What narrowed the plan. Empty lists: nothing did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectionRecord {
+    /// `--only-profile`
+    pub only_profiles: Vec<String>,
+    /// `--only-scenario`
+    pub only_scenarios: Vec<String>,
+}
+
+/// `run_status.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunStatus {
+    /// [`RUN_STATUS_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt.
+    pub run_id: RunId,
+    /// The world, resolved.
+    pub world_id: WorldId,
+    /// How the worker was started.
+    pub channel: ChannelKind,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Its digest.
+    pub plan_digest: Digest,
+    /// Where the run is.
+    pub state: RunState,
+    /// The process that writes the bundle.
+    pub writer_pid: u32,
+    /// When this file was written, in seconds since 1970.
+    pub updated_at_unix: f64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Where it failed: `interrupted`, `lane`, `derive`, `write`.
+    pub failure_stage: Option<String>,
+    /// Where the channel's diagnostics lie, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launchctl_diagnostics: Option<String>,
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Started, not sealed.
+    InProgress,
+    /// Sealed.
+    Complete,
+    /// Ended without a complete result.
+    Failed,
+}

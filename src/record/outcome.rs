@@ -1,0 +1,170 @@
+//! The words for what was decided, and for how far a probe got.
+
+use serde::{Deserialize, Serialize};
+
+/// What a policy or a platform decided about one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The operation was let through.
+    Allow,
+    /// The operation was refused, with an error that its driver names as a denial.
+    Deny,
+}
+
+impl Decision {
+    /// `allow` or `deny`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// One kind of evidence. Lanes are never mixed: each has its own rows file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// No policy applied.
+    Baseline,
+    /// The policy's own controls: operations whose outcome the model is certain of.
+    Control,
+    /// Policy applied, operation attempted.
+    Scenario,
+    /// A decision that was asked for, not witnessed by a system call.
+    Oracle,
+}
+
+impl Lane {
+    /// The lane's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Control => "control",
+            Self::Scenario => "scenario",
+            Self::Oracle => "oracle",
+        }
+    }
+}
+
+/// Where a probe stopped. Only a probe that reached the operation carries a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureStage {
+    /// Before a policy was applied: a capability, a fixture or a preparing call was missing.
+    Preflight,
+    /// The policy could not be applied, or applying it did not confine the process.
+    Apply,
+    /// The policy was applied, but the process did not get as far as the operation.
+    Bootstrap,
+    /// The operation itself.
+    Probe,
+}
+
+impl FailureStage {
+    /// The stage's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Apply => "apply",
+            Self::Bootstrap => "bootstrap",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// Whether the operation was never reached.
+    pub fn is_blocked(self) -> bool {
+        self != Self::Probe
+    }
+}
+
+macro_rules! failure_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal at $stage:ident,)*) => {
+        /// Why a probe did not succeed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum FailureKind {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl FailureKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The kind's name in documents.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The stage at which it arises.
+            pub fn stage(self) -> FailureStage {
+                match self { $(Self::$name => FailureStage::$stage),* }
+            }
+        }
+    };
+}
+
+failure_kinds! {
+    /// The host or the user lacks something that the probe says it needs.
+    CapabilityMissing = "capability_missing" at Preflight,
+    /// The probe's targets could not be made.
+    FixtureFailed = "fixture_failed" at Preflight,
+    /// A preparing step in the probe process failed (a mount, a helper process).
+    SetupFailed = "setup_failed" at Preflight,
+    /// The process that runs probes ended or could not be reached before this probe reported.
+    WorkerLost = "worker_lost" at Preflight,
+    /// This kernel has no Landlock, or it is switched off.
+    LandlockUnavailable = "landlock_unavailable" at Apply,
+    /// The policy handles a right that this kernel (or this build) does not know.
+    LandlockRightUnsupported = "landlock_right_unsupported" at Apply,
+    /// The object that a rule names could not be opened.
+    LandlockRuleTarget = "landlock_rule_target" at Apply,
+    /// Landlock refused the ruleset for another reason.
+    LandlockApplyFailed = "landlock_apply_failed" at Apply,
+    /// The policy was accepted, but the process did not find itself confined afterwards.
+    ApplySelfCheckFailed = "apply_self_check_failed" at Apply,
+    /// The enforcer that the profile needs does not exist on this host.
+    EnforcerUnavailable = "enforcer_unavailable" at Apply,
+    /// The process ended after the policy was applied and before the operation.
+    BootstrapEnded = "bootstrap_ended" at Bootstrap,
+    /// A preparing system call that is not the operation in question failed.
+    ProbePrepareFailed = "probe_prepare_failed" at Probe,
+    /// The operation was refused with an error that its driver names as a denial.
+    ProbeSyscallErrno = "probe_syscall_errno" at Probe,
+    /// The operation failed with an error that is no denial (a missing file, a refused connection, …).
+    ProbeErrno = "probe_errno" at Probe,
+    /// The deadline passed.
+    ProbeTimeout = "probe_timeout" at Probe,
+    /// The process died by a signal during the operation.
+    ProbeCrashed = "probe_crashed" at Probe,
+    /// The process ended without a report, or with one that cannot be read.
+    ProbeNoReport = "probe_no_report" at Probe,
+    /// The operation was refused, but without a policy it is refused as well.
+    BaselineDenied = "baseline_denied" at Probe,
+    /// The operation was refused, and whether it works without a policy is not known.
+    BaselineUndecided = "baseline_undecided" at Probe,
+    /// The operation was refused, and the plan has no baseline lane to compare with.
+    BaselineMissing = "baseline_missing" at Probe,
+    /// Allowed under the policy but refused without it: the host changed in between.
+    BaselineContradiction = "baseline_contradiction" at Probe,
+    /// A control of this profile went wrong, so nothing observed under it counts.
+    ControlFailed = "control_failed" at Probe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_the_wire() {
+        for kind in FailureKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        for lane in [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle] {
+            assert_eq!(serde_json::to_value(lane).unwrap(), lane.as_str());
+        }
+        for decision in [Decision::Allow, Decision::Deny] {
+            assert_eq!(serde_json::to_value(decision).unwrap(), decision.as_str());
+        }
+    }
+}

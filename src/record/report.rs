@@ -1,0 +1,166 @@
+//! What a probe process says about itself, over its private descriptor.
+//!
+//! It writes one line before the operation ([`Prologue`]) and one after it ([`Operation`]). A process that dies in
+//! between has left the first line, so a crash during the operation is told from one before it.
+
+use serde::{Deserialize, Serialize};
+
+/// The first line: everything up to the operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prologue {
+    /// The probe process.
+    pub pid: i32,
+    /// Effective user id.
+    pub uid: u32,
+    /// The descriptors that were open when the operation was about to start.
+    pub open_fds: Vec<OpenFd>,
+    /// Whether the process found itself confined before the policy was applied.
+    pub self_check_before: SelfCheck,
+    /// A preparing step that failed; then nothing after it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_failure: Option<SetupFailure>,
+    /// What the target was, before the policy was applied. `None` if the driver has no path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetIdentity>,
+    /// How applying the policy went. `None` in the baseline lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<ApplyRecord>,
+    /// Whether the process found itself confined after the policy was applied. `None` in the baseline lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check_after: Option<SelfCheck>,
+}
+
+/// The second line: the operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// The system calls in order. The first that failed ends the list.
+    pub calls: Vec<Call>,
+    /// What the kernel says the opened descriptor is. `None` if nothing was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<OpenedFile>,
+    /// What else the driver saw, as (name, value) pairs: bytes read, a signal received.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<(String, i64)>,
+}
+
+/// One system call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Its name.
+    pub syscall: String,
+    /// Whether it is the operation in question, or only prepares it.
+    pub role: CallRole,
+    /// What it returned.
+    pub ret: i64,
+    /// Its error number; 0 on success.
+    pub errno: i32,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallRole {
+    /// It prepares the operation; its failure decides nothing.
+    Prepare,
+    /// It is the operation.
+    Operation,
+}
+
+/// One open descriptor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenFd {
+    /// Its number.
+    pub fd: i32,
+    /// What `/proc/self/fd` says it is.
+    pub what: String,
+}
+
+/// Whether the process is in a Landlock domain that its parent is not in.
+///
+/// A process may not inspect one outside its domain (security/landlock/task.c, `hook_ptrace_access_check`), whatever
+/// rights its policy handles. So the executable link of the parent can be read before, and not after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfCheck {
+    /// The answer; `None` if it could not be asked.
+    pub confined: Option<bool>,
+    /// The error number of the question; 0 if it was answered with the link.
+    pub errno: i32,
+    /// `PR_GET_NO_NEW_PRIVS`.
+    pub no_new_privs: bool,
+}
+
+/// A preparing step that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupFailure {
+    /// Which step.
+    pub step: String,
+    /// Its error number.
+    pub errno: i32,
+}
+
+/// How applying a policy went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRecord {
+    /// The call that applies: `landlock_restrict_self`, `sandbox_init`, …
+    pub api: String,
+    /// 0 if the policy is in force, -1 if not.
+    pub rc: i32,
+    /// Error number, 0 if there is none.
+    pub errno: i32,
+    /// Why it is not in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<super::outcome::FailureKind>,
+    /// The cause in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The Landlock ABI that the kernel reported in this very process; `None` if it was not asked or has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abi: Option<i32>,
+    /// Rights that are handled by the policy and unknown here, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<String>,
+}
+
+/// What a path was, without following a final link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetIdentity {
+    /// Error number of the question; 0 if the rest is known, `ENOENT` for a target that is to be made.
+    pub errno: i32,
+    /// Device number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev: Option<u64>,
+    /// Inode number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ino: Option<u64>,
+    /// File type and permission bits, as in `st_mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+}
+
+/// What an opened descriptor is, as the kernel tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenedFile {
+    /// The link text of `/proc/self/fd/N`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Error number of that question; 0 if it was answered.
+    pub path_errno: i32,
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// File type and permission bits.
+    pub mode: u32,
+}

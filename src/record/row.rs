@@ -1,0 +1,122 @@
+//! The raw record: one row per probe and lane, in plan order, one file per lane.
+//!
+//! A row holds observations only. Verdicts are derived from rows by `evidence`, and can be derived again by anyone.
+
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::ending::Ending;
+use super::outcome::{Decision, Lane};
+use super::report::{Operation, Prologue};
+use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
+
+/// Format of a row. 1: first release.
+pub const ROW_SCHEMA: &str = "sandproof.probe_row.v1";
+/// Format of an oracle row. 1: first release.
+pub const ORACLE_ROW_SCHEMA: &str = "sandproof.oracle_row.v1";
+
+/// One execution of one probe in the baseline, control or scenario lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeRow {
+    /// [`ROW_SCHEMA`].
+    pub schema_version: String,
+    /// Place in the lane, from 0, in plan order.
+    pub seq: u64,
+    /// Which lane.
+    pub lane: Lane,
+    /// Under which profile. In the baseline lane: the profile whose scenario row this one is compared with.
+    pub profile_id: ProfileId,
+    /// Which probe; for a control, `control:must_deny` or `control:must_allow`.
+    pub probe_id: ProbeId,
+    /// Which expectation.
+    pub expectation_id: ExpectationId,
+    /// For a control: what the model is certain of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_expects: Option<Decision>,
+    /// The operation with its resolved parameters.
+    pub action: Action,
+    /// The folder that `${root}` stood for.
+    pub root: String,
+    /// How the process ended. Absent for a probe that was not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+    /// Why no process was started. Exactly one of this and `ending` is present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<NotRun>,
+    /// When it was started, in seconds since 1970.
+    pub started_at_unix_s: f64,
+    /// How long it ran, in microseconds, as seen by its parent.
+    pub duration_us: u64,
+    /// The process, if one was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// What it said before the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prologue: Option<Prologue>,
+    /// What it said after the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// Why its report could not be read, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_error: Option<String>,
+    /// Whether processes of its group were alive after it ended (they were killed).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_descendants: bool,
+    /// The listener that the harness kept for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<ListenerRecord>,
+}
+
+/// Why a probe was not started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotRun {
+    /// The stage and cause, as a failure kind of stage `preflight` or `apply`.
+    pub kind: super::outcome::FailureKind,
+    /// The cause in words.
+    pub reason: String,
+    /// Error number of the failed preparation; 0 if there is none.
+    pub errno: i32,
+}
+
+/// A listener that the harness kept for a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerRecord {
+    /// `tcp`, `udp`, `unix`, `abstract` or `abstract_dgram`.
+    pub kind: String,
+    /// Where it listened.
+    pub address: String,
+    /// How many connections or datagrams arrived during this probe.
+    pub accept_count: u64,
+}
+
+/// One decision of the model: asked, not witnessed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OracleRow {
+    /// [`ORACLE_ROW_SCHEMA`].
+    pub schema_version: String,
+    /// Place in the lane, from 0, in plan order.
+    pub seq: u64,
+    /// Under which profile.
+    pub profile_id: ProfileId,
+    /// Which probe.
+    pub probe_id: ProbeId,
+    /// Which expectation.
+    pub expectation_id: ExpectationId,
+    /// Who was asked: `landlock_model`.
+    pub source: String,
+    /// The answer; absent if the model cannot know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// The rule or right that decides, as a JSON pointer into the policy document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Why, in words; for an answer that the model cannot give, what is missing.
+    pub reason: String,
+    /// What the answer takes for granted (a host path that is no link, …).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumes: Vec<String>,
+}

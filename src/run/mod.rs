@@ -1,0 +1,1 @@
+//! The run: where execution meets writing.

@@ -1,0 +1,1 @@
+//! The host: what is observed of it, and which world it is.

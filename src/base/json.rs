@@ -127,10 +127,11 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             check_length(&key)?;
-            let value = map.next_value_seed(inner)?;
+            // Before the value is read, so that the place in the message is the key's.
             if object.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
             }
+            let value = map.next_value_seed(inner)?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))

@@ -4,6 +4,7 @@
 //! layers convert.
 
 pub mod action;
+pub mod channel_witness;
 pub mod driver;
 pub mod ending;
 pub mod fixture;

@@ -1,1 +1,5 @@
 //! Bundles: writing, sealing, reading and verifying.
+
+pub mod index;
+pub mod lock;
+pub mod writer;

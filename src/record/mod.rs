@@ -7,6 +7,7 @@ pub mod action;
 pub mod driver;
 pub mod ending;
 pub mod fixture;
+pub mod index;
 pub mod layout;
 pub mod manifest;
 pub mod outcome;

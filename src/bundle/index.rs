@@ -96,7 +96,20 @@ pub fn strip(bundle_root: &str, indexed: &str) -> Result<BundlePath, IndexedPath
 
 /// A foreign text shortened for a message, with control characters escaped.
 pub(super) fn clip(text: &str) -> String {
-    text.chars().take(200).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    clip_to(text, 200)
+}
+
+/// The same, to a length of one's own.
+pub(super) fn clip_to(text: &str, most_chars: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(4 * most_chars));
+    for c in text.chars().take(most_chars) {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// The `schema_version` of a file, from its name and its first [`SCHEMA_HEAD_BYTES`] bytes.

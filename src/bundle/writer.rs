@@ -307,7 +307,10 @@ impl BundleWriter {
         after("run_status renamed");
 
         // A folder whose artifacts were all given up is nothing that the index could list.
-        self.folders.retain(|folder| fs::remove_dir(folder).is_err());
+        // The deepest first, so that one that held nothing but empty ones goes too.
+        let emptied: Vec<PathBuf> =
+            self.folders.iter().rev().filter(|folder| fs::remove_dir(folder).is_ok()).cloned().collect();
+        self.folders.retain(|folder| !emptied.contains(folder));
         if self.whole_sync {
             durability::sync_file_system(&self.handle).at("sync the file system of", &self.folder)?;
         } else {

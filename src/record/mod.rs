@@ -8,6 +8,7 @@ pub mod channel_witness;
 pub mod driver;
 pub mod ending;
 pub mod fixture;
+pub mod index;
 pub mod layout;
 pub mod manifest;
 pub mod outcome;

@@ -1,5 +1,7 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
 
+#[cfg(target_os = "linux")]
+mod as_init;
 pub mod exit;
 pub mod ui;
 
@@ -21,6 +23,10 @@ enum Command {}
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = as_init::take_over() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

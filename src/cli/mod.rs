@@ -8,6 +8,7 @@ pub mod ui;
 use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
+use exit::OrFail;
 use ui::Ui;
 
 /// Proves what a sandbox policy really allows and denies on this host.
@@ -19,7 +20,11 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
+    #[command(name = "__zygote", hide = true)]
+    Zygote,
+}
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
@@ -41,5 +46,7 @@ pub fn main() -> u8 {
 }
 
 fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
-    match command {}
+    match command {
+        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
+    }
 }

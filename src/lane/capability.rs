@@ -22,7 +22,7 @@ impl HostCapabilities {
         Self {
             is_root: nix::unistd::geteuid().is_root(),
             may_make_devices: may_make_devices(base),
-            user_xattr: crate::sys::xattr::takes_user_attributes(base),
+            user_xattr: takes_user_attributes(base),
             ipv6_loopback: TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
             landlock_abi,
         }
@@ -65,6 +65,15 @@ fn may_make_devices(base: &Path) -> bool {
         let _ = std::fs::remove_file(&path);
     }
     made
+}
+
+/// Whether a file on that file system takes an attribute of the `user` namespace: tried.
+fn takes_user_attributes(base: &Path) -> bool {
+    let path = base.join(".attribute-probe");
+    let Ok(file) = std::fs::File::create_new(&path) else { return false };
+    let taken = crate::sys::files::set_attribute(&file, c"user.sandproof", b"1").is_ok();
+    let _ = std::fs::remove_file(&path);
+    taken
 }
 
 #[cfg(test)]

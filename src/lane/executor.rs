@@ -5,15 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use super::cancel::Cancel;
 use super::task::Tasks;
 use super::worker::{Shared, Worker, WorkerError};
+use crate::process::Interrupter;
 
 /// How many rows may be finished or under way beyond the last one handed on.
 const WINDOW: usize = 1024;
+
+/// How often the wish to stop is looked at while no row arrives.
+const CANCEL_POLL: Duration = Duration::from_millis(25);
 
 /// Why a lane ended early.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +102,8 @@ pub fn run(
 ) -> Result<(), LaneError> {
     let progress = Progress { state: Mutex::default(), moved: Condvar::new() };
     let (rows, arrivals) = sync_channel::<(usize, Vec<u8>)>(64 * workers.len());
+    let interrupters =
+        workers.iter().map(Worker::interrupter).collect::<io::Result<Vec<_>>>().map_err(LaneError::Sink)?;
     std::thread::scope(|scope| {
         let handles: Vec<_> = workers
             .iter_mut()
@@ -113,7 +120,12 @@ pub fn run(
             })
             .collect();
         drop(rows);
-        let written = deliver(&arrivals, &progress, emit);
+        let written = deliver(&arrivals, &progress, cancel, emit);
+        if cancel.requested().is_some() {
+            // A probe may run for its whole deadline; whoever waits for it is told that it is lost.
+            progress.stop();
+            interrupters.iter().for_each(Interrupter::interrupt);
+        }
         // Nobody may wait on a full channel once nobody reads it.
         drop(arrivals);
         let mut worked = Ok(());
@@ -156,7 +168,7 @@ fn work(
         }
         // Without a new job, or with enough of them under way, take what is finished.
         while worker.in_flight() > 0 && (taken.is_err() || worker.in_flight() >= Worker::DEPTH) {
-            let (place, line) = worker.finish(shared)?;
+            let (place, line) = worker.finish(shared, cancel)?;
             if rows.send((place, line)).is_err() {
                 progress.stop();
                 worker.abandon();
@@ -169,16 +181,24 @@ fn work(
     }
 }
 
-/// Hands rows on in order.
+/// Hands rows on in order, until there are no more or somebody wishes to stop.
 fn deliver(
     arrivals: &Receiver<(usize, Vec<u8>)>,
     progress: &Progress,
+    cancel: &Cancel,
     emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut waiting = BTreeMap::new();
     let mut next = 0;
-    for (place, line) in arrivals {
-        waiting.insert(place, line);
+    loop {
+        match arrivals.recv_timeout(CANCEL_POLL) {
+            Ok((place, line)) => waiting.insert(place, line),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => None,
+        };
+        if cancel.requested().is_some() {
+            return Ok(());
+        }
         let before = next;
         while let Some(line) = waiting.remove(&next) {
             if let Err(error) = emit(&line) {
@@ -191,5 +211,4 @@ fn deliver(
             progress.hand_on(next - before);
         }
     }
-    Ok(())
 }

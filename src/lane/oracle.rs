@@ -21,7 +21,7 @@ pub fn ask(seq: u64, profile: &ResolvedProfile, probe: &ResolvedProbe) -> Oracle
     };
     match (profile.policy.value.as_ref(), &probe.action) {
         (PolicyValue::Landlock(policy), Some(action)) => {
-            let answer = model::decide(policy, action, &probe.fixtures);
+            let answer = model::evaluate(policy, action, &probe.fixtures);
             row.decision = answer.decision;
             row.rule = answer.rule;
             row.reason = answer.reason;

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cancel::Cancel;
 use super::capability::HostCapabilities;
 use super::fixture::{self, FixtureBase};
 use super::listener::{Listener, PortPool};
@@ -11,7 +12,7 @@ use super::task::Task;
 use crate::base::clock;
 use crate::base::json_out;
 use crate::policy::PolicyValue;
-use crate::process::{SpawnError, Zygote};
+use crate::process::{Interrupter, SpawnError, Zygote};
 use crate::record::action::Action;
 use crate::record::ending::Ending;
 use crate::record::fixture::ListenerSpec;
@@ -88,6 +89,14 @@ impl Worker {
             policies: HashSet::new(),
             in_flight: VecDeque::new(),
         })
+    }
+
+    /// A handle with which another thread can end what this worker waits for.
+    ///
+    /// # Errors
+    /// If the socket cannot be duplicated.
+    pub fn interrupter(&self) -> std::io::Result<Interrupter> {
+        self.zygote.interrupter()
     }
 
     /// How many tasks were begun and not finished.
@@ -187,21 +196,24 @@ impl Worker {
         let _ = self.zygote.send(job);
     }
 
-    /// Waits for the oldest task and gives its place and its row as one JSON line.
+    /// Waits for the oldest task and gives its place and its row as one JSON line. A zygote that was lost is replaced,
+    /// unless somebody wishes to stop.
     ///
     /// # Errors
     /// See [`WorkerError`].
     ///
     /// # Panics
     /// If nothing is in flight.
-    pub fn finish(&mut self, shared: &Shared<'_>) -> Result<(usize, Vec<u8>), WorkerError> {
+    pub fn finish(&mut self, shared: &Shared<'_>, cancel: &Cancel) -> Result<(usize, Vec<u8>), WorkerError> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
         if started.job.is_some() {
             match self.zygote.recv() {
                 Ok(reply) => record(&mut started.row, reply),
                 Err(lost) => {
                     started.row.ending = Some(Ending::Lost { reason: lost.to_string() });
-                    self.replace_zygote(shared)?;
+                    if cancel.requested().is_none() {
+                        self.replace_zygote(shared)?;
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Starting and ending processes.
 
+pub mod tool;
 mod zygote;
 
-pub use zygote::{Lost, SUBCOMMAND, SpawnError, Zygote};
+pub use zygote::{Interrupter, Lost, SUBCOMMAND, SpawnError, Zygote};

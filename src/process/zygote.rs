@@ -76,6 +76,14 @@ impl Zygote {
         Ok(Self { child, sending: ours, receiving, scratch: Vec::new() })
     }
 
+    /// A handle with which another thread can end the conversation.
+    ///
+    /// # Errors
+    /// If the socket cannot be duplicated.
+    pub fn interrupter(&self) -> io::Result<Interrupter> {
+        self.sending.try_clone().map(Interrupter)
+    }
+
     /// The zygote's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -122,6 +130,18 @@ impl Zygote {
     pub fn kill(&mut self) {
         // An error says that it is gone already.
         let _ = self.child.kill();
+    }
+}
+
+/// Ends a zygote's work from another thread.
+#[derive(Debug)]
+pub struct Interrupter(UnixStream);
+
+impl Interrupter {
+    /// Shuts the socket down: the zygote kills what runs and exits, and whoever waits for a reply learns that it is lost.
+    pub fn interrupt(&self) {
+        // An error says that the socket is closed already.
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
     }
 }
 

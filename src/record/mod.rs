@@ -14,3 +14,5 @@ pub mod manifest;
 pub mod outcome;
 pub mod report;
 pub mod row;
+pub mod worker_job;
+pub mod world;

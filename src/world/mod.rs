@@ -10,7 +10,7 @@ mod os;
 mod os;
 
 use crate::base::ids::{IdError, WorldId};
-use crate::plan::file::{HOME_WORLD, HOST_WORLD};
+use crate::record::world::{HOME_WORLD, HOST_WORLD};
 use crate::record::manifest::HostFacts;
 
 /// What only other layers can measure.

@@ -11,5 +11,7 @@ pub mod index;
 pub mod layout;
 pub mod manifest;
 pub mod outcome;
+pub mod packet;
+pub mod repair;
 pub mod report;
 pub mod row;

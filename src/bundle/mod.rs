@@ -10,6 +10,7 @@ pub mod index;
 pub mod lock;
 pub mod reader;
 pub mod recompute;
+pub mod repair;
 pub mod verify;
 mod walk;
 pub mod writer;

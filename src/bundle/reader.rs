@@ -20,7 +20,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
-use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
@@ -28,7 +28,7 @@ use crate::record::outcome::Lane;
 
 /// Largest content of a `LATEST` file, in bytes.
 const MAX_LATEST_BYTES: u64 = 1024;
-/// Largest run status, manifest or controls document, in bytes.
+/// Largest document that is kept in memory, in bytes.
 const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The folder of the bundle that `path` names: where its `LATEST` leads if it is an output root, else itself.
@@ -81,7 +81,8 @@ pub(super) struct Inspection {
     pub(super) entries: BTreeMap<BundlePath, ArtifactEntry>,
     pub(super) status: Option<RunStatus>,
     pub(super) manifest: Option<RunManifest>,
-    pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
+    /// The bytes of `inputs/sources.json`.
+    pub(super) sources: Option<Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
     /// Lanes whose rows are still to be read.
     pub(super) pending: Vec<Lane>,
@@ -105,7 +106,7 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         entries: BTreeMap::new(),
         status: None,
         manifest: None,
-        inputs: BTreeMap::new(),
+        sources: None,
         controls: None,
         pending: Vec::new(),
         block: Vec::new(),
@@ -117,7 +118,7 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
     inspection
 }
 
-fn read_index(folder: &Path, present: bool, findings: &mut Findings) -> Option<(ArtifactIndex, Digest)> {
+pub(super) fn read_index(folder: &Path, present: bool, findings: &mut Findings) -> Option<(ArtifactIndex, Digest)> {
     let path = folder.join(layout::ARTIFACT_INDEX);
     let bytes = match fsx::read_regular(&path, MAX_INDEX_BYTES) {
         Ok(bytes) => bytes,
@@ -135,7 +136,12 @@ fn read_index(folder: &Path, present: bool, findings: &mut Findings) -> Option<(
 }
 
 /// Reads a document strictly: JSON, then its format, then its shape.
-fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8], schema: &'static str, findings: &mut Findings) -> Option<T> {
+pub(super) fn decode<T: DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    schema: &'static str,
+    findings: &mut Findings,
+) -> Option<T> {
     let value = match json::parse(bytes) {
         Ok(value) => value,
         Err(error) => {
@@ -218,11 +224,9 @@ impl Inspection {
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
     fn read_files(&mut self, rows: Rows) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
-        let mut kept_bytes = 0;
         for (path, found) in paths {
             let entry = self.entries.get(&path).cloned();
-            let document = matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::CONTROLS);
-            let input = path.as_str().starts_with("inputs/");
+            let document = is_kept(&path);
             if entry.is_none() && !document {
                 continue;
             }
@@ -241,15 +245,8 @@ impl Inspection {
                 self.pending.push(lane);
                 continue;
             }
-            if input {
-                kept_bytes += found;
-                if kept_bytes > MAX_INPUT_DOCUMENT_BYTES {
-                    self.findings.add(&path, Problem::TooLarge);
-                    continue;
-                }
-            }
             let mut kept = Vec::new();
-            let keep = (document || input).then_some(&mut kept);
+            let keep = document.then_some(&mut kept);
             let Some(observed) = self.read(&path, indexed, keep) else { continue };
             if let Some(entry) = &entry
                 && !compare(&path, entry, &observed, &mut self.findings)
@@ -281,9 +278,7 @@ impl Inspection {
                 self.manifest = decode(layout::RUN_MANIFEST, &bytes, RUN_MANIFEST_SCHEMA, &mut self.findings);
             }
             layout::CONTROLS => self.controls = Some(bytes.into()),
-            name if name.starts_with("inputs/") => {
-                self.inputs.insert(path, bytes.into());
-            }
+            layout::INPUT_SOURCES => self.sources = Some(bytes.into()),
             _ => {}
         }
     }
@@ -356,6 +351,11 @@ pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Obser
 pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
     let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
     lanes.into_iter().find(|lane| layout::rows_of(*lane) == path.as_str())
+}
+
+/// Whether a document is needed beyond its digest.
+fn is_kept(path: &BundlePath) -> bool {
+    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::CONTROLS | layout::INPUT_SOURCES)
 }
 
 /// Whether a name is one under which the writer stages: `.NAME.RANDOM.tmp`.

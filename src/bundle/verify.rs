@@ -154,6 +154,17 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
     }
 }
 
+/// Compares a bundle with its index and its own account, without deriving anything: what `reindex-bundle --strict`
+/// does.
+pub fn check_strictly(path: &Path) -> Result<PathBuf, Refused> {
+    let folder =
+        reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
+    let mut inspection = reader::inspect(folder, Rows::Now);
+    check_state(&mut inspection);
+    let Inspection { folder, findings, .. } = inspection;
+    if findings.is_empty() { Ok(folder) } else { Err(Refused { bundle: folder, findings: findings.into_sorted() }) }
+}
+
 /// The run is complete, and the index says so.
 fn check_state(inspection: &mut Inspection) {
     let findings = &mut inspection.findings;
@@ -180,9 +191,15 @@ fn check_state(inspection: &mut Inspection) {
 /// Derives the evidence again and compares; gives the number of artifacts that agree.
 fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
     let Some(manifest) = &inspection.manifest else { return 0 };
+    let Some(sources) = &inspection.sources else {
+        inspection.findings.add(layout::INPUT_SOURCES, Problem::NotListed);
+        let pending = std::mem::take(&mut inspection.pending);
+        inspection.read_pending(pending);
+        return 0;
+    };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let mut sink = DigestSink::default();
-    let given = Given { manifest, inputs: &inspection.inputs };
+    let given = Given { folder: &inspection.folder, manifest, sources };
     let outcome = recompute.recompute(&given, &rows, &mut sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.

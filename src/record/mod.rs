@@ -12,6 +12,8 @@ pub mod index;
 pub mod layout;
 pub mod manifest;
 pub mod outcome;
+pub mod packet;
+pub mod repair;
 pub mod report;
 pub mod row;
 pub mod worker_job;

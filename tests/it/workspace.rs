@@ -50,11 +50,13 @@ impl Workspace {
         let entries: Vec<Value> = self
             .registries
             .iter()
-            .map(|id| json!({
-                "id": id,
-                "probes": format!("registries/{id}/probes.json"),
-                "profiles": format!("registries/{id}/profiles.json"),
-            }))
+            .map(|id| {
+                json!({
+                    "id": id,
+                    "probes": format!("registries/{id}/probes.json"),
+                    "profiles": format!("registries/{id}/profiles.json"),
+                })
+            })
             .collect();
         write(
             &self.root.join("registries/index.json"),

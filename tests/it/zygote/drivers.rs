@@ -27,7 +27,12 @@ use Under::{Allowed, Denied};
 const ACCES: Under = Denied(libc::EACCES);
 
 /// Runs the same action without and then with the policy, making the fixture anew before each.
-fn check(bench: &mut Bench, make: impl Fn(&Bench) -> Action, policy: &LandlockPolicy, under: Under) -> (Answer, Answer) {
+fn check(
+    bench: &mut Bench,
+    make: impl Fn(&Bench) -> Action,
+    policy: &LandlockPolicy,
+    under: Under,
+) -> (Answer, Answer) {
     let fresh = |bench: &Bench| {
         std::fs::remove_dir_all(&bench.root).unwrap();
         bench.dir("");
@@ -62,8 +67,7 @@ fn decided_by(right: FsRight, extra: &[FsRight], make: impl Fn(&Bench) -> Action
         let mut rights = vec![right];
         check(&mut bench, &make, &handles_fs(&rights), ACCES);
         rights.extend(extra);
-        let policy =
-            LandlockPolicy { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
+        let policy = LandlockPolicy { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
         check(&mut bench, &make, &policy, Allowed);
     }
 }
@@ -118,9 +122,7 @@ fn making_and_removing_names() {
     decided_by(FsRight::MakeSock, &[], |b| action(Driver::SocketNodeCreate, &b.path("s")));
     decided_by(FsRight::MakeChar, &[], |b| action(Driver::CharDeviceCreate, &b.path("c")));
     decided_by(FsRight::MakeSock, &[], |b| action(Driver::UnixBind, &b.path("s")));
-    decided_by(FsRight::RemoveFile, &[FsRight::MakeReg], |b| {
-        action_to(Driver::FileRename, &b.file("f"), &b.path("g"))
-    });
+    decided_by(FsRight::RemoveFile, &[FsRight::MakeReg], |b| action_to(Driver::FileRename, &b.file("f"), &b.path("g")));
     decided_by(FsRight::MakeReg, &[], |b| action_to(Driver::FileLink, &b.file("f"), &b.path("g")));
     decided_by(FsRight::RemoveFile, &[FsRight::MakeReg], |b| {
         action_to(Driver::FileExchange, &b.file("f"), &b.file("g"))
@@ -216,7 +218,7 @@ fn programs() {
         let mut bench = Bench::new(user);
         // A program that exits with another code would be no witness.
         let program = bench.file("program");
-        std::fs::write(&program, sandproof::lane::fixture::program_image()).unwrap();
+        std::fs::write(&program, sandproof::lane::fixture::program_image().unwrap()).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).unwrap();
         let todo = action(Driver::Exec, &program);

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight, NetPortRule, PathBeneathRule, RightSet, Scope};
+use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope};
 use sandproof::process::Zygote;
 use sandproof::record::action::Action;
 use sandproof::record::driver::Driver;

@@ -83,8 +83,7 @@ fn a_policy_that_cannot_be_enforced_stops_the_probe() {
         assert!(message.contains("requires Landlock ABI 99"), "{message}");
 
         let rights = [FsRight::ReadFile, FsRight::ReadDir];
-        let absent =
-            LandlockPolicy { path_beneath: vec![beneath("${root}/none", &rights)], ..handles_fs(&rights) };
+        let absent = LandlockPolicy { path_beneath: vec![beneath("${root}/none", &rights)], ..handles_fs(&rights) };
         let (kind, errno, message, _) = refused(&mut bench, &absent);
         assert_eq!((kind, errno), (FailureKind::LandlockRuleTarget, libc::ENOENT));
         assert!(message.contains(&bench.path("none")), "{message}");

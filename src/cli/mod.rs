@@ -7,8 +7,8 @@ pub mod ui;
 
 use clap::{Parser, Subcommand};
 
-pub use exit::{Exit, Failure};
 use exit::OrFail;
+pub use exit::{Exit, Failure};
 use ui::Ui;
 
 /// Proves what a sandbox policy really allows and denies on this host.

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use landlock::{
-    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
 use crate::policy::landlock::rights::Right;
@@ -166,9 +166,7 @@ fn enforce(policy: &LandlockPolicy, abi: i32) -> Result<(), Refusal> {
             let message = format!("rule {n} names `{}`, which cannot be opened", rule.path);
             Refusal::new(FailureKind::LandlockRuleTarget, errno_of(&error), message)
         })?;
-        ruleset = ruleset
-            .add_rule(PathBeneath::new(opened, allowed))
-            .map_err(|error| Refusal::of(&what(), &error))?;
+        ruleset = ruleset.add_rule(PathBeneath::new(opened, allowed)).map_err(|error| Refusal::of(&what(), &error))?;
     }
     for (n, rule) in policy.net_port.iter().enumerate() {
         let allowed: BitFlags<AccessNet> = flags_of(rule.allow, abi, &mut unsupported);
@@ -180,8 +178,7 @@ fn enforce(policy: &LandlockPolicy, abi: i32) -> Result<(), Refusal> {
             .add_rule(NetPort::new(port, allowed))
             .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
     }
-    let status =
-        ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
+    let status = ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
     if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
         let message = format!("the kernel took the ruleset, but not in full: {:?}", status.ruleset);
         return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));

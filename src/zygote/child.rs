@@ -20,13 +20,7 @@ const REPORT: i32 = 3;
 const UNFIT: i32 = 71;
 
 /// Everything a probe process does. `buffer` is memory that the parent has touched already.
-pub fn run(
-    action: &Action,
-    policy: Option<&LandlockPolicy>,
-    report: i32,
-    zygote: i32,
-    buffer: &mut Vec<u8>,
-) -> ! {
+pub fn run(action: &Action, policy: Option<&LandlockPolicy>, report: i32, zygote: i32, buffer: &mut Vec<u8>) -> ! {
     if isolate(report, zygote).is_err() {
         exit_now(UNFIT);
     }

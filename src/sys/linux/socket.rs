@@ -53,8 +53,7 @@ impl Address {
     /// A UNIX address: a path, or an abstract name that is marked by a leading NUL. `ENAMETOOLONG` if it does not fit
     /// (unix(7): 108 bytes, with the terminating NUL of a path).
     fn unix(bytes: &[u8], terminated: bool) -> Result<Self, i32> {
-        let mut address =
-            libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
+        let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
         let needed = bytes.len() + usize::from(terminated);
         if needed > address.sun_path.len() {
             return Err(libc::ENAMETOOLONG);
@@ -127,14 +126,7 @@ pub fn listen(fd: i32) -> Ret {
 pub fn sendto(fd: i32, bytes: &[u8], address: &Address) -> Ret {
     // SAFETY: the kernel reads `bytes.len()` bytes and `length` bytes of the address, all of which are initialised.
     let sent = unsafe {
-        libc::sendto(
-            fd,
-            bytes.as_ptr().cast(),
-            bytes.len(),
-            libc::MSG_NOSIGNAL,
-            address.as_ptr(),
-            address.length,
-        )
+        libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL, address.as_ptr(), address.length)
     };
     outcome(sent as i64)
 }

@@ -12,3 +12,4 @@ pub mod manifest;
 pub mod outcome;
 pub mod report;
 pub mod row;
+pub mod sources;

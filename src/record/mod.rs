@@ -16,5 +16,6 @@ pub mod packet;
 pub mod repair;
 pub mod report;
 pub mod row;
+pub mod sources;
 pub mod worker_job;
 pub mod world;

@@ -1,7 +1,7 @@
 //! What each driver's operation needs, and the ruling that follows.
 
 use super::rules::{self, Move, Rules, Verdict};
-use super::tree::{Found, Kind, Lost, Name, Place, SLASH, Tree};
+use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
 use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
 use crate::policy::landlock::table::LandlockPolicy;
@@ -212,6 +212,9 @@ impl Case<'_> {
         let place = self.existing(target, follow)?;
         match self.tree.kind(place.name) {
             Kind::File | Kind::Program | Kind::Host => Ok(place),
+            // Opened for both, a FIFO does not wait for its other end.
+            Kind::Fifo if self.action.driver == Driver::FileReadWrite => Ok(place),
+            Kind::Fifo => unknown(format!("`{target}` is a FIFO, and opening it waits for its other end")),
             _ => unknown(format!("`{target}` is no regular file, so the operation fails without a policy too")),
         }
     }
@@ -238,6 +241,9 @@ impl Case<'_> {
         let Some(place) = found.place else {
             return unknown(self.fails(&Lost::Missing(text.into())));
         };
+        if place.name == ROOT {
+            return unknown("the folder that holds `${root}` is not known");
+        }
         if !found.ordinary {
             return unknown(format!(
                 "`{text}` does not end with an ordinary name, so the operation fails without a policy too"
@@ -422,7 +428,8 @@ impl Case<'_> {
             }
             _ => {
                 let (folder, place, slash) = self.entry(to_text)?;
-                if slash && *self.tree.kind(object.name) != Kind::Dir {
+                let judged = if how == Referring::Exchange { place.name } else { object.name };
+                if slash && *self.tree.kind(judged) != Kind::Dir {
                     return unknown(
                         "a path ends with a slash but is no folder, so the operation fails without a policy too",
                     );
@@ -452,7 +459,9 @@ impl Case<'_> {
             if back_is_folder && into_itself(back.name, from.name) {
                 return unknown("the one path lies inside the other, so the operation fails without a policy too");
             }
+            // A rename to another name of the same object is no error and does nothing.
             if how == Referring::Rename
+                && self.tree.object(back.name) != self.tree.object(object.name)
                 && (back_is_folder != is_folder || (back_is_folder && self.tree.has_children(back.name)))
             {
                 return unknown("the existing target cannot be replaced, so the operation fails without a policy too");

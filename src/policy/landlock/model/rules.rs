@@ -133,11 +133,8 @@ impl Rules {
         let Some(worlds) = 1u32.checked_shl(self.maybe.len() as u32).filter(|worlds| *worlds <= 1 << 10) else {
             return depends();
         };
-        let same = |other: &Verdict| match (&certain, other) {
-            (Verdict::Granted(_), Verdict::Granted(_)) => true,
-            (Verdict::Missing(_) | Verdict::Gains(_), Verdict::Missing(_) | Verdict::Gains(_)) => true,
-            _ => false,
-        };
+        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted(_));
+        let same = |other: &Verdict| granted(&certain) == granted(other);
         if (1..worlds).all(|covering| same(&ask(World { rules: self, covering }))) { certain } else { depends() }
     }
 

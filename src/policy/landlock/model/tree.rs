@@ -80,7 +80,7 @@ pub(super) struct Found {
     pub ordinary: bool,
     /// The last part.
     pub last: String,
-    /// Whether the path ends with a slash.
+    /// Whether the path ends with a slash or a `.`, so that it can only name a folder.
     pub slash: bool,
 }
 
@@ -356,7 +356,9 @@ impl Lookup<'_> {
 
     fn walk(&mut self, start: Place, text: &str, follow: bool) -> Result<Found, Lost> {
         let parts = split(text)?;
-        let slash = text.ends_with('/');
+        // A final `.` asks for a folder, as a final slash does.
+        let dot = text == "." || text.trim_end_matches('/').ends_with("/.");
+        let slash = dot || text.ends_with('/');
         let mut here = Found { parent: start, place: Some(start), ordinary: false, last: String::new(), slash };
         let count = parts.len();
         for (n, part) in parts.into_iter().enumerate() {
@@ -393,7 +395,7 @@ impl Lookup<'_> {
             };
         }
         here.slash = slash;
-        here.ordinary &= text.trim_end_matches('/').rsplit('/').next() != Some(".");
+        here.ordinary &= !dot;
         Ok(here)
     }
 

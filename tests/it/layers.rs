@@ -329,7 +329,7 @@ fn test_module(tokens: &[Token<'_>]) -> Option<usize> {
         let end = at + 1 + bracketed(&tokens[at + 1..], "[", "]");
         let condition = &tokens[at + 2..end];
         let says = |word: &str| condition.iter().any(|token| token.text == word);
-        only_tests |= condition[0].text == "cfg" && says("test") && !says("not");
+        only_tests |= condition.first().is_some_and(|token| token.text == "cfg") && says("test") && !says("not");
         at = end;
     }
     let body = matches!(tokens.get(at..at + 3), Some([word, _, open]) if word.text == "mod" && open.text == "{");

@@ -22,7 +22,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// How often the unit is looked at.
 const POLL: Duration = Duration::from_millis(20);
 /// What is asked about the unit.
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,InvocationID,ControlGroup";
+const PROPERTIES: &str =
+    "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,InvocationID,ControlGroup";
 
 /// Names that systemd adds to a service's environment of its own accord (systemd.exec(5), "Environment variables in
 /// spawned processes").
@@ -282,7 +283,8 @@ mod tests {
         ExecMainPID=77\nExecMainCode=0\nExecMainStatus=0\nInvocationID=ab12\nControlGroup=/system.slice/x.service\n";
     const ENDED: &str = "LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\nMainPID=0\n\
         ExecMainPID=77\nExecMainCode=1\nExecMainStatus=8\nInvocationID=ab12\nControlGroup=\n";
-    const KILLED: &str = "SubState=failed\nResult=signal\nMainPID=0\nExecMainPID=77\nExecMainCode=2\nExecMainStatus=9\n";
+    const KILLED: &str =
+        "SubState=failed\nResult=signal\nMainPID=0\nExecMainPID=77\nExecMainCode=2\nExecMainStatus=9\n";
 
     #[test]
     fn accounts_are_read_and_joined() {

@@ -4,6 +4,7 @@
 //! `preflight`; it is never counted as a pass.
 
 use std::net::{Ipv6Addr, TcpListener};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// What this host and user have, measured once a run.
@@ -71,7 +72,7 @@ fn may_make_devices(base: &Path) -> bool {
 fn takes_user_attributes(base: &Path) -> bool {
     let path = base.join(".attribute-probe");
     let Ok(file) = std::fs::File::create_new(&path) else { return false };
-    let taken = crate::sys::files::set_attribute(&file, c"user.sandproof", b"1").is_ok();
+    let taken = crate::sys::files::set_xattr(file.as_fd(), c"user.sandproof", b"1").is_ok();
     let _ = std::fs::remove_file(&path);
     taken
 }

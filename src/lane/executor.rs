@@ -93,9 +93,9 @@ impl Progress {
 ///
 /// # Errors
 /// See [`LaneError`]. Workers are left idle but alive, except after a [`WorkerError`].
-pub fn run(
-    workers: &mut [Worker],
-    shared: &Shared<'_>,
+pub fn run<'r>(
+    workers: &mut [Worker<'r>],
+    shared: &Shared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
     emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
@@ -142,9 +142,9 @@ pub fn run(
 }
 
 /// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
-fn work(
-    worker: &mut Worker,
-    shared: &Shared<'_>,
+fn work<'r>(
+    worker: &mut Worker<'r>,
+    shared: &Shared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
     progress: &Progress,

@@ -1,12 +1,13 @@
 //! One worker: a zygote, the ports and policies it uses, and the rows it builds.
 
-use std::collections::{HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::cancel::Cancel;
 use super::capability::HostCapabilities;
-use super::fixture::{self, FixtureBase};
+use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool};
 use super::task::Task;
 use crate::base::clock;
@@ -32,6 +33,10 @@ pub struct Shared<'r> {
     pub deadline_ms: u64,
     /// What this host and user have.
     pub capabilities: &'r HostCapabilities,
+    /// Ports that no two workers share.
+    pub ports: &'r PortPool,
+    /// What makes names of abstract sockets this run's own.
+    pub unique: &'r str,
 }
 
 /// A worker that cannot go on. What a probe does never causes this.
@@ -41,51 +46,47 @@ pub enum WorkerError {
     #[error("could not start the process that probes are forked from")]
     Spawn(#[from] SpawnError),
     /// A fixture root could not be cleared, so the next lane could not use it.
-    #[error("could not clear the fixture root `{root}`")]
-    Clear {
-        /// The folder.
-        root: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error("could not clear a fixture root")]
+    Clear(#[source] FixtureError),
 }
 
 /// One zygote with what it needs.
 #[derive(Debug)]
-pub struct Worker {
+pub struct Worker<'r> {
+    number: u32,
     zygote: Zygote,
-    ports: PortPool,
+    /// The ports that stand for names. A worker's rows run one after another, so they share them.
+    ports: HashMap<String, u16>,
     policies: HashSet<u32>,
-    in_flight: VecDeque<Started>,
+    in_flight: VecDeque<Started<'r>>,
 }
 
 /// A job that the zygote has, or a task that needed none.
 #[derive(Debug)]
-struct Started {
+struct Started<'r> {
     place: usize,
     row: ProbeRow,
-    root: PathBuf,
-    made_root: bool,
+    fixture: Option<Fixture<'r>>,
     listener: Option<Listener>,
     job: Option<Job>,
     policy: Option<Arc<PolicyValue>>,
 }
 
-impl Worker {
+impl<'r> Worker<'r> {
     /// How many jobs a zygote holds at a time: one that runs and one that waits.
     pub const DEPTH: usize = 2;
 
-    /// Starts a worker.
+    /// Starts the worker of that number.
     ///
     /// Call it from the thread that lives as long as the worker: the zygote ends with the thread that started it.
     ///
     /// # Errors
     /// If the zygote cannot be started.
-    pub fn start(exe: &Path) -> Result<Self, WorkerError> {
+    pub fn start(number: u32, exe: &Path) -> Result<Self, WorkerError> {
         Ok(Self {
+            number,
             zygote: Zygote::spawn(exe)?,
-            ports: PortPool::new(),
+            ports: HashMap::new(),
             policies: HashSet::new(),
             in_flight: VecDeque::new(),
         })
@@ -95,7 +96,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the socket cannot be duplicated.
-    pub fn interrupter(&self) -> std::io::Result<Interrupter> {
+    pub fn interrupter(&self) -> io::Result<Interrupter> {
         self.zygote.interrupter()
     }
 
@@ -108,69 +109,50 @@ impl Worker {
     ///
     /// # Errors
     /// See [`WorkerError`].
-    pub fn begin(&mut self, shared: &Shared<'_>, place: usize, task: Task<'_>) -> Result<(), WorkerError> {
-        let name = match task.lane {
-            Lane::Control => format!("c{place:06}"),
-            _ => format!("r{place:06}"),
-        };
-        let root = shared.base.path().join(name);
-        let mut started = Started {
-            place,
-            row: new_row(&task, &root),
-            root,
-            made_root: false,
-            listener: None,
-            job: None,
-            policy: None,
-        };
+    pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), WorkerError> {
+        let mut started =
+            Started { place, row: new_row(&task, shared.base), fixture: None, listener: None, job: None, policy: None };
         match self.prepare(shared, &task, &mut started) {
-            Ok(()) => {
-                self.send(&started);
-            }
+            Ok(()) => self.send(&started),
             Err(not_run) => started.row.not_run = Some(not_run),
         }
         self.in_flight.push_back(started);
         Ok(())
     }
 
-    fn prepare(&mut self, shared: &Shared<'_>, task: &Task<'_>, started: &mut Started) -> Result<(), NotRun> {
+    fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut Started<'r>) -> Result<(), NotRun> {
         for capability in task.capabilities {
             if let Err(reason) = shared.capabilities.check(capability) {
                 return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
             }
         }
-        let mut texts = Texts { root: started.root.to_string_lossy().into_owned(), ports: &mut self.ports };
-        let failed = |kind, what: &str, error: &std::io::Error| NotRun {
-            kind,
+        let failed = |what: &str, error: &io::Error| NotRun {
+            kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
             errno: error.raw_os_error().unwrap_or(0),
         };
-        started.row.action = texts
-            .action(task.action)
-            .map_err(|error| failed(FailureKind::FixtureFailed, "no free port or name for a placeholder", &error))?;
-        started.made_root = true;
-        fixture::make(&started.root, task.fixtures).map_err(|error| NotRun {
+        let fixture = Fixture::make(shared.base, &root_name(task), task.fixtures).map_err(|error| NotRun {
             kind: FailureKind::FixtureFailed,
             errno: error.errno(),
-            reason: error.to_string(),
+            reason: chain(&error),
         })?;
+        let mut texts = Texts { root: fixture.path().to_owned(), number: self.number, ports: &mut self.ports, shared };
+        started.fixture = Some(fixture);
+        started.row.action =
+            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
         if let Some(spec) = task.listener {
-            let address = texts
-                .resolve(&spec.address)
-                .map_err(|error| failed(FailureKind::FixtureFailed, "no free port for the listener", &error))?;
+            let address =
+                texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
             let spec = ListenerSpec { kind: spec.kind, address };
-            let listener = Listener::open(&spec).map_err(|error| {
-                failed(FailureKind::FixtureFailed, &format!("could not listen on `{}`", spec.address), &error)
-            })?;
+            let listener = Listener::open(&spec)
+                .map_err(|error| failed(&format!("could not listen on `{}`", spec.address), &error))?;
             started.listener = Some(listener);
         }
         let policy = match task.policy {
             None => None,
             Some((key, value)) => {
                 started.policy = Some(Arc::clone(value));
-                let texts = texts
-                    .of_policy(value)
-                    .map_err(|error| failed(FailureKind::FixtureFailed, "no free port for a rule", &error))?;
+                let texts = texts.of_policy(value).map_err(|error| failed("no free port for a rule", &error))?;
                 Some(PolicyUse { key, texts })
             }
         };
@@ -185,7 +167,7 @@ impl Worker {
 
     /// Hands the job over, and before it the policy if this zygote has not got it. A zygote that is gone shows when
     /// its reply is awaited.
-    fn send(&mut self, started: &Started) {
+    fn send(&mut self, started: &Started<'_>) {
         let Some(job) = &started.job else { return };
         if let (Some(policy_use), Some(value)) = (&job.policy, started.policy.as_deref())
             && let PolicyValue::Landlock(policy) = value
@@ -218,9 +200,8 @@ impl Worker {
             }
         }
         started.row.listener = started.listener.take().map(Listener::finish);
-        if started.made_root {
-            fixture::remove(&started.root)
-                .map_err(|source| WorkerError::Clear { root: started.root.clone(), source })?;
+        if let Some(fixture) = started.fixture.take() {
+            fixture.remove().map_err(WorkerError::Clear)?;
         }
         let mut line = Vec::with_capacity(1536);
         json_out::write_compact(&mut line, &started.row).expect("a row serialises into memory");
@@ -242,15 +223,32 @@ impl Worker {
     /// Gives up everything under way: ends the zygote and clears the fixture roots, as far as that works.
     pub fn abandon(&mut self) {
         self.zygote.kill();
-        for started in self.in_flight.drain(..) {
-            if started.made_root {
-                let _ = fixture::remove(&started.root);
-            }
-        }
+        // Dropping a fixture removes it.
+        self.in_flight.clear();
     }
 }
 
-fn new_row(task: &Task<'_>, root: &Path) -> ProbeRow {
+/// The name of a task's fixture root. The lanes that are compared use the same one, one after the other.
+fn root_name(task: &Task<'_>) -> String {
+    match task.lane {
+        Lane::Control => format!("c{:06}", task.seq),
+        _ => format!("r{:06}", task.seq),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
     ProbeRow {
         schema_version: ROW_SCHEMA.to_string(),
         seq: task.seq,
@@ -260,7 +258,7 @@ fn new_row(task: &Task<'_>, root: &Path) -> ProbeRow {
         expectation_id: task.expectation_id.clone(),
         control_expects: task.control_expects,
         action: task.action.clone(),
-        root: root.to_string_lossy().into_owned(),
+        root: base.path().join(root_name(task)).to_string_lossy().into_owned(),
         ending: None,
         not_run: None,
         started_at_unix_s: clock::unix_seconds(),
@@ -308,14 +306,16 @@ fn record(row: &mut ProbeRow, reply: Reply) {
 }
 
 /// What placeholders stand for in one task.
-struct Texts<'w> {
+struct Texts<'w, 'r> {
     root: String,
-    ports: &'w mut PortPool,
+    number: u32,
+    ports: &'w mut HashMap<String, u16>,
+    shared: &'w Shared<'r>,
 }
 
-impl Texts<'_> {
+impl Texts<'_, '_> {
     /// `text` with every placeholder replaced.
-    fn resolve(&mut self, text: &str) -> std::io::Result<String> {
+    fn resolve(&mut self, text: &str) -> io::Result<String> {
         if !text.contains("${") {
             return Ok(text.to_owned());
         }
@@ -332,26 +332,31 @@ impl Texts<'_> {
     }
 
     /// What one placeholder, with its braces, stands for.
-    fn value(&mut self, placeholder: &str) -> std::io::Result<String> {
+    fn value(&mut self, placeholder: &str) -> io::Result<String> {
         let name = &placeholder[2..placeholder.len() - 1];
         if name == "root" {
             return Ok(self.root.clone());
         }
         if let Some(port) = name.strip_prefix("port.") {
-            return Ok(self.ports.port(port)?.to_string());
+            if let Some(port) = self.ports.get(port) {
+                return Ok(port.to_string());
+            }
+            let number = self.shared.ports.take()?;
+            self.ports.insert(port.to_owned(), number);
+            return Ok(number.to_string());
         }
         if let Some(unique) = name.strip_prefix("name.") {
-            return Ok(self.ports.unique_name(unique));
+            return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.number));
         }
         Ok(placeholder.to_owned())
     }
 
-    fn action(&mut self, action: &Action) -> std::io::Result<Action> {
+    fn action(&mut self, action: &Action) -> io::Result<Action> {
         action.map_texts(|text| self.resolve(text))
     }
 
     /// (placeholder, text) for every placeholder of a policy.
-    fn of_policy(&mut self, value: &PolicyValue) -> std::io::Result<Vec<(String, String)>> {
+    fn of_policy(&mut self, value: &PolicyValue) -> io::Result<Vec<(String, String)>> {
         let mut texts = vec![("${root}".to_string(), self.root.clone())];
         let PolicyValue::Landlock(policy) = value else { return Ok(texts) };
         for rule in &policy.net_port {

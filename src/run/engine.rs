@@ -21,7 +21,8 @@ use crate::evidence::{self, ArtifactSink, Outcome};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
-use crate::lane::fixture::FixtureBase;
+use crate::lane::fixture::{FixtureBase, choose_base};
+use crate::lane::listener::PortPool;
 use crate::lane::oracle;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
@@ -54,19 +55,19 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
     let base = if request.dry {
         None
     } else {
-        Some(FixtureBase::choose(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
+        Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
     };
     let host = world::observe(Measured {
         landlock_abi: enforce::landlock_abi(),
-        fixture_fs: base.as_ref().map(FixtureBase::file_system),
+        fixture_fs: base.as_ref().map(|base| base.file_system().to_string()),
     });
     let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
     let tool = tool_facts(&request.exe)?;
 
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
-    let lock = OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled)
-        .map_err(RunError::Lock)?;
+    let lock =
+        OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
     let bundle_root = spelled(&request.root, &request.out.join(request.run_id.as_str()));
     let lanes = request.plan.lanes;
     let expected = Expected {
@@ -191,7 +192,7 @@ fn execute(
 ) -> Result<(), Step> {
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
     let mut workers = (0..request.jobs.max(1))
-        .map(|_| Worker::start(&request.exe))
+        .map(|number| Worker::start(number, &request.exe))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Step::Worker)?;
     if let Some(policy) = &request.plan.preflight {
@@ -204,8 +205,15 @@ fn execute(
     store_manifest(manifest, writer)?;
 
     let capabilities = HostCapabilities::measure(base.path(), host_abi(&manifest.host));
-    let shared =
-        Shared { exe: &request.exe, base, deadline_ms: request.plan.deadline_ms, capabilities: &capabilities };
+    let ports = PortPool::new();
+    let shared = Shared {
+        exe: &request.exe,
+        base,
+        deadline_ms: request.plan.deadline_ms,
+        capabilities: &capabilities,
+        ports: &ports,
+        unique: request.run_id.as_str(),
+    };
     let lanes = request.plan.lanes;
     let mut lane = |lane: Lane, tasks: &dyn Tasks, writer: &mut BundleWriter| {
         observer.lane(lane, tasks.len());
@@ -234,9 +242,9 @@ fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<(BundlePath, A
     Ok((path, out))
 }
 
-fn run_lane(
-    workers: &mut [Worker],
-    shared: &Shared<'_>,
+fn run_lane<'r>(
+    workers: &mut [Worker<'r>],
+    shared: &Shared<'r>,
     lane: Lane,
     tasks: &dyn Tasks,
     request: &RunRequest,

@@ -10,8 +10,8 @@ mod os;
 mod os;
 
 use crate::base::ids::{IdError, WorldId};
-use crate::record::world::{HOME_WORLD, HOST_WORLD};
 use crate::record::manifest::HostFacts;
+use crate::record::world::{HOME_WORLD, HOST_WORLD};
 
 /// What only other layers can measure.
 #[derive(Debug, Clone, Default)]

@@ -186,3 +186,34 @@ fn kill_own_children() {
         let _ = kill(pid, libc::SIGKILL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::linux::process::report_pipe;
+
+    fn drained(bytes: &[u8], room: usize) -> (usize, bool, Vec<u8>) {
+        let (reading, writing) = report_pipe().unwrap();
+        path::write(writing, bytes).unwrap();
+        let mut buffer = vec![0; room];
+        let mut report = Report { pipe: reading, buffer: &mut buffer, length: 0, overflow: false, ended: false };
+        // An open pipe without more bytes is no end.
+        report.drain();
+        assert!(!report.ended);
+        close(writing).unwrap();
+        report.drain();
+        assert!(report.ended);
+        let (length, overflow) = (report.length, report.overflow);
+        close(reading).unwrap();
+        buffer.truncate(length);
+        (length, overflow, buffer)
+    }
+
+    #[test]
+    fn a_report_is_taken_up_to_its_limit_and_the_rest_is_noticed() {
+        assert_eq!(drained(b"0123456789", 10), (10, false, b"0123456789".to_vec()));
+        assert_eq!(drained(b"0123456789", 9), (9, true, b"012345678".to_vec()));
+        assert_eq!(drained(&[b'x'; 5000], 16), (16, true, vec![b'x'; 16]));
+        assert_eq!(drained(b"", 16), (0, false, Vec::new()));
+    }
+}

@@ -50,6 +50,64 @@ fn a_probe_that_is_killed_from_outside_is_told_from_one_that_ends() {
     assert_eq!(reply.pid, Some(probe));
 }
 
+/// Executes a shell script as a probe: the way to a process that does anything at all.
+fn run_script(bench: &mut Bench, script: &str, deadline_ms: u64) -> super::harness::Answer {
+    use std::os::unix::fs::PermissionsExt;
+    let path = bench.path("script");
+    // Written and made executable by another process, so that no fork of a test holds it open.
+    let status = Command::new("sh")
+        .args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$2\"", "sh", script, &path])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    bench.run_until(&action(Driver::Exec, &path), None, deadline_ms)
+}
+
+#[test]
+fn a_program_that_ignores_the_first_rung_meets_the_second() {
+    let mut bench = Bench::new(User::Caller);
+    let answer = run_script(&mut bench, "trap '' TERM; while :; do sleep 1; done", 80);
+    let Ending::Expired { sent, signal, .. } = &answer.reply.ending else { panic!("{answer:?}") };
+    let signals: Vec<i32> = sent.iter().map(|one| one.signal).collect();
+    assert_eq!((signals, *signal), (vec![libc::SIGTERM, libc::SIGKILL], Some(libc::SIGKILL)));
+    assert!(sent[1].at_ms >= sent[0].at_ms + 100);
+}
+
+#[test]
+fn the_exit_of_a_program_is_told_from_its_death() {
+    let mut bench = Bench::new(User::Caller);
+    assert_eq!(run_script(&mut bench, "exit 3", 10_000).reply.ending, Ending::Exited { code: 3 });
+    let crashed = run_script(&mut bench, "kill -ABRT $$", 10_000).reply.ending;
+    assert_eq!(crashed, Ending::Signaled { signal: libc::SIGABRT, core_dumped: false });
+}
+
+#[test]
+fn what_a_program_leaves_behind_is_killed_and_said() {
+    let mut bench = Bench::new(User::Caller);
+    let clean = run_script(&mut bench, "sleep 0 & wait", 10_000);
+    assert!(!clean.reply.left_descendants);
+    // One stays in the group, the other leaves it.
+    for script in ["sleep 300 & echo $! > pid", "setsid sleep 300 & echo $! > pid"] {
+        let script = format!("cd {}; {script}", bench.root.display());
+        let answer = run_script(&mut bench, &script, 10_000);
+        assert_eq!(answer.reply.ending, Ending::Exited { code: 0 });
+        assert!(answer.reply.left_descendants, "{script}");
+        let pid = std::fs::read_to_string(bench.path("pid")).unwrap();
+        assert!(!Path::new("/proc").join(pid.trim()).exists(), "{script}: {pid} is alive");
+    }
+    assert!(bench.run(&action(Driver::ProcessFork, ""), None).allowed());
+}
+
+#[test]
+fn a_deadline_of_nothing_still_ends_in_a_reply() {
+    let mut bench = Bench::new(User::Caller);
+    for _ in 0..20 {
+        let answer = bench.run_until(&action(Driver::ApplyOnly, ""), None, 0);
+        assert!(matches!(answer.reply.ending, Ending::Expired { deadline_ms: 0, .. }), "{answer:?}");
+    }
+}
+
 fn child_of(pid: u32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children.split_ascii_whitespace().next()?.parse().ok()

@@ -1,6 +1,5 @@
 //! A zygote to ask, with and without privileges, and small words for jobs and answers.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +31,15 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// Copies the executable to where everybody can reach it, because the build's folder may be closed to others. Another
+/// process does it: were it written here, another test's fork could hold it open, and it could not be executed.
+fn open_copy(folder: &Path) -> PathBuf {
+    let copy = folder.join("sandproof");
+    let install = Command::new("install").args(["-m", "755", env!("CARGO_BIN_EXE_sandproof")]).arg(&copy).status();
+    assert!(install.unwrap().success());
+    copy
+}
+
 /// A zygote and a folder that its user owns.
 pub struct Bench {
     pub zygote: Zygote,
@@ -48,12 +56,8 @@ impl Bench {
             User::Caller => Zygote::spawn(executable).unwrap(),
             User::Nobody => {
                 nix::unistd::chown(folder.path(), Some(65534.into()), Some(65534.into())).unwrap();
-                // The build's folder may be closed to others.
-                let copy = folder.path().join("sandproof");
-                std::fs::copy(executable, &copy).unwrap();
-                std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
                 let mut command = Command::new("/usr/bin/setpriv");
-                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy);
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(open_copy(folder.path()));
                 Zygote::spawn_command(command).unwrap()
             }
         };

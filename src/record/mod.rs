@@ -4,11 +4,22 @@
 //! layers convert.
 
 pub mod action;
+pub mod baseline;
+pub mod controls;
 pub mod driver;
 pub mod ending;
+pub mod events;
 pub mod fixture;
+pub mod fixtures_doc;
 pub mod layout;
 pub mod manifest;
+pub mod matrix;
+pub mod mismatch;
+pub mod oracle;
 pub mod outcome;
+pub mod preflight;
 pub mod report;
+pub mod results;
 pub mod row;
+pub mod summary;
+pub mod witness;

@@ -5,6 +5,7 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
+pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;

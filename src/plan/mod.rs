@@ -25,5 +25,7 @@ pub use error::LoadError;
 pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
-pub use resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
+pub use resolved::{
+    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
+};
 pub use source::{BundleInputs, Source, Workspace};

@@ -4,9 +4,11 @@
 //! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
 pub mod capability;
+pub mod catalogue;
 pub mod digest;
 pub mod error;
 pub mod file;
+pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
@@ -29,3 +31,6 @@ pub use resolved::{
     InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
 
+#[cfg(target_os = "linux")]
+mod as_init;
 pub mod exit;
 pub mod ui;
 
 use clap::{Parser, Subcommand};
 
+use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
 
@@ -17,10 +20,18 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
+    #[command(name = "__zygote", hide = true)]
+    Zygote,
+}
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = as_init::take_over() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -35,5 +46,7 @@ pub fn main() -> u8 {
 }
 
 fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
-    match command {}
+    match command {
+        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
+    }
 }

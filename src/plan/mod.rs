@@ -4,9 +4,11 @@
 //! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
 pub mod capability;
+pub mod catalogue;
 pub mod digest;
 pub mod error;
 pub mod file;
+pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
@@ -25,5 +27,10 @@ pub use error::LoadError;
 pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
-pub use resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
+pub use resolved::{
+    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
+};
 pub use source::{BundleInputs, Source, Workspace};
+
+#[cfg(test)]
+mod tests;

@@ -124,6 +124,18 @@ pub(super) fn read_registry(
             );
         }
     }
+    for (key, entry) in probes.probes.iter().filter(|(key, entry)| **key != entry.probe_id) {
+        let message = format!("the probe says that it is `{}`, and stands under `{key}`", entry.probe_id);
+        let pointer = format!("/probes/{}/probe_id", pointer_part(key.as_str()));
+        let mut notes = Notes { list: notes, file: &probes_path, subject: key.as_str() };
+        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+    }
+    for (key, entry) in profiles.profiles.iter().filter(|(key, entry)| **key != entry.profile_id) {
+        let message = format!("the profile says that it is `{}`, and stands under `{key}`", entry.profile_id);
+        let pointer = format!("/profiles/{}/profile_id", pointer_part(key.as_str()));
+        let mut notes = Notes { list: notes, file: &profiles_path, subject: key.as_str() };
+        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+    }
     if probes.world_id != profiles.world_id {
         Notes { list: notes, file: &profiles_path, subject: id.as_str() }.warning(
             NoteKind::WorldMismatch,
@@ -159,6 +171,19 @@ pub(super) fn resolve_noting(
             "declare the registry's world, or check its expectations against the other one",
         );
     }
+    follow(reader, plan, plan_path, registry, selection, lint, notes)
+}
+
+/// Follows the references of a plan into its registry.
+pub(super) fn follow(
+    reader: Reader<'_>,
+    plan: PlanFile,
+    plan_path: &str,
+    registry: Registry,
+    selection: &Selection,
+    lint: bool,
+    notes: Vec<Note>,
+) -> Result<Resolution, LoadError> {
     let mut resolver = Resolver {
         plan_path,
         plan: &plan,
@@ -320,10 +345,6 @@ impl Resolver<'_> {
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
         let landlock = entry.mode == PolicyMode::Landlock;
         let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
-        if entry.profile_id != *id {
-            let message = format!("the profile says that it is `{}`, and stands under `{id}`", entry.profile_id);
-            notes.error(NoteKind::IdMismatch, format!("{base}/profile_id"), message, "make them equal");
-        }
         if entry.probe_refs.is_empty() {
             let message = "the profile lists no probe";
             notes.error(NoteKind::Empty, format!("{base}/probe_refs"), message, "add a probe id");
@@ -390,10 +411,6 @@ impl Resolver<'_> {
         }
         let base = format!("/probes/{}", pointer_part(id.as_str()));
         let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: id.as_str() };
-        if probe.probe_id != *id {
-            let message = format!("the probe says that it is `{}`, and stands under `{id}`", probe.probe_id);
-            notes.error(NoteKind::IdMismatch, format!("{base}/probe_id"), message, "make them equal");
-        }
         let action = landlock_action(probe, &base, &mut notes).map(Arc::new);
         self.checked.insert(id.clone(), Checked { action: action.clone() });
         action
@@ -544,7 +561,7 @@ impl Resolver<'_> {
 }
 
 /// The expectation id that a probe has by itself.
-fn base_id(probe: &ProbeEntry) -> &str {
+pub(super) fn base_id(probe: &ProbeEntry) -> &str {
     probe.expectation_id.as_ref().map_or(probe.probe_id.as_str(), ExpectationId::as_str)
 }
 

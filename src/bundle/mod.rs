@@ -16,6 +16,9 @@ pub mod verify;
 mod walk;
 pub mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};
 pub use reader::{UnverifiedBundle, open_unverified};

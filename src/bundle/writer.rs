@@ -289,7 +289,8 @@ impl BundleWriter {
         self.commit_watched(end, &mut |_| {})
     }
 
-    fn commit_watched(mut self, end: RunEnd, after: &mut dyn FnMut(&str)) -> Result<Committed, WriteError> {
+    /// Tells `after` each step that was taken, for tests that look at what a crash there would leave.
+    pub(super) fn commit_watched(mut self, end: RunEnd, after: &mut dyn FnMut(&str)) -> Result<Committed, WriteError> {
         self.stage_status(&end)?;
         let index = self.index(&end);
         let moves_latest = index.status == IndexStatus::Ok && end == RunEnd::Complete { dry: false };

@@ -185,7 +185,9 @@ impl Facts<'_> {
         let failed_index = self.index.is_some_and(|index| index.status == IndexStatus::Failed);
         add(Reason::BundleFailed, failed_index || state == Some(RunState::Failed));
         add(Reason::BundleIncomplete, self.missing || self.index.is_some_and(|index| !index.missing.is_empty()));
-        add(Reason::BundleRepaired, self.index.is_some_and(|index| index.repaired));
+        // The log speaks too, should the mark have been taken away.
+        let marked = self.index.is_some_and(|index| index.repaired);
+        add(Reason::BundleRepaired, marked || self.has(layout::REPAIR_LOG));
 
         let channel = self.manifest.map(|manifest| manifest.channel);
         let clean = matches!(channel, Some(ChannelKind::LaunchdClean | ChannelKind::SystemdClean));

@@ -3,6 +3,11 @@
 #[cfg(target_os = "linux")]
 mod as_init;
 pub mod exit;
+mod progress;
+mod run;
+mod run_report;
+mod signals;
+mod table;
 pub mod ui;
 
 use clap::{Parser, Subcommand};
@@ -10,6 +15,8 @@ use clap::{Parser, Subcommand};
 use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
+
+use crate::plan::LoadError;
 
 /// Proves what a sandbox policy really allows and denies on this host.
 #[derive(Debug, Parser)]
@@ -21,6 +28,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -45,8 +53,18 @@ pub fn main() -> u8 {
     exit::conclude(outcome)
 }
 
-fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
+fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
+        Command::Run(args) => args.run(ui),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
+}
+
+/// Classifies a plan that could not be loaded.
+fn plan_failure(error: LoadError) -> Failure {
+    let exit = match error {
+        LoadError::NothingSelected { .. } => Exit::NothingRan,
+        _ => Exit::InputRefused,
+    };
+    Failure::new(exit, error)
 }

@@ -160,9 +160,8 @@ fn run_failure(error: RunError) -> Failure {
         }
         RunError::Start(_) => Failure::new(Exit::Fault, error)
             .hint("choose another output root with `--out` or another id with `--run-id`"),
-        RunError::Lock(_)
-        | RunError::Executable(_)
-        | RunError::World(_)
-        | RunError::Failed { .. } => Failure::new(Exit::Fault, error),
+        RunError::Lock(_) | RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => {
+            Failure::new(Exit::Fault, error)
+        }
     }
 }

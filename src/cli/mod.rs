@@ -1,6 +1,20 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
 
+mod describe_plan;
+mod describe_probe;
+mod describe_profile;
 pub mod exit;
+mod findings;
+mod list_plans;
+mod list_probes;
+mod list_profiles;
+mod list_registries;
+mod plan_lint;
+mod refusal;
+mod registry_lint;
+mod schema;
+mod sheet;
+mod table;
 pub mod ui;
 
 use clap::{Parser, Subcommand};
@@ -17,7 +31,18 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    PlanLint(plan_lint::PlanLintArgs),
+    RegistryLint(registry_lint::RegistryLintArgs),
+    ListPlans(list_plans::ListPlansArgs),
+    ListRegistries(list_registries::ListRegistriesArgs),
+    ListProbes(list_probes::ListProbesArgs),
+    ListProfiles(list_profiles::ListProfilesArgs),
+    DescribePlan(describe_plan::DescribePlanArgs),
+    DescribeProbe(describe_probe::DescribeProbeArgs),
+    DescribeProfile(describe_profile::DescribeProfileArgs),
+    Schema(schema::SchemaArgs),
+}
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
@@ -34,6 +59,17 @@ pub fn main() -> u8 {
     exit::conclude(outcome)
 }
 
-fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
-    match command {}
+fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
+    match command {
+        Command::PlanLint(args) => plan_lint::run(&args, ui),
+        Command::RegistryLint(args) => registry_lint::run(&args, ui),
+        Command::ListPlans(args) => list_plans::run(&args, ui),
+        Command::ListRegistries(args) => list_registries::run(&args, ui),
+        Command::ListProbes(args) => list_probes::run(&args, ui),
+        Command::ListProfiles(args) => list_profiles::run(&args, ui),
+        Command::DescribePlan(args) => describe_plan::run(&args, ui),
+        Command::DescribeProbe(args) => describe_probe::run(&args, ui),
+        Command::DescribeProfile(args) => describe_profile::run(&args, ui),
+        Command::Schema(args) => schema::run(&args, ui),
+    }
 }

@@ -5,6 +5,7 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
+pub mod derive;
 pub mod finding;
 pub mod index;
 pub mod lock;
@@ -18,6 +19,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use derive::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};
 pub use reader::{UnverifiedBundle, open_unverified};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::finding::{Finding, Findings, Problem};
 use super::index::{self, clip};
@@ -84,6 +85,9 @@ pub(super) struct Inspection {
     /// The bytes of `inputs/sources.json`.
     pub(super) sources: Option<Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
+    preflight: Option<Value>,
+    /// How many rows each lane has, as far as they were read.
+    pub(super) rows: BTreeMap<Lane, u64>,
     /// Lanes whose rows are still to be read.
     pub(super) pending: Vec<Lane>,
     block: Vec<u8>,
@@ -108,6 +112,8 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         manifest: None,
         sources: None,
         controls: None,
+        preflight: None,
+        rows: BTreeMap::new(),
         pending: Vec::new(),
         block: Vec::new(),
     };
@@ -277,6 +283,10 @@ impl Inspection {
             layout::RUN_MANIFEST => {
                 self.manifest = decode(layout::RUN_MANIFEST, &bytes, RUN_MANIFEST_SCHEMA, &mut self.findings);
             }
+            layout::APPLY_PREFLIGHT => match json::parse(&bytes) {
+                Ok(value) => self.preflight = Some(value),
+                Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
+            },
             layout::CONTROLS => self.controls = Some(bytes.into()),
             layout::INPUT_SOURCES => self.sources = Some(bytes.into()),
             _ => {}
@@ -290,6 +300,7 @@ impl Inspection {
             let Some(entry) = self.entries.get(&path).cloned() else { continue };
             if let Some(observed) = self.read(&path, entry.file_size, None) {
                 compare(&path, &entry, &observed, &mut self.findings);
+                self.rows.insert(lane, observed.lines);
             }
         }
     }
@@ -314,6 +325,16 @@ impl Inspection {
             agree(layout::RUN_MANIFEST, "run_id", index.run_id.as_str(), manifest.run_id.as_str());
             agree(layout::RUN_MANIFEST, "world_id", index.world_id.as_str(), manifest.world_id.as_str());
             agree(layout::RUN_MANIFEST, "output_root", &index.bundle_root, &manifest.output_root);
+        }
+        if let Some(manifest) = &self.manifest {
+            // The gates read the manifest's copy of the record.
+            let copied = manifest.apply_preflight.as_ref().map(|preflight| &preflight.record);
+            let listed = self.entries.contains_key(&index::path_of(layout::APPLY_PREFLIGHT));
+            if copied.is_some() && !listed {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::NotListed);
+            } else if listed && copied != self.preflight.as_ref() {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::PreflightDiffers);
+            }
         }
         if let (Some(status), Some(manifest)) = (&self.status, &self.manifest) {
             let mut same = |field, a: &str, b: &str| {
@@ -355,7 +376,10 @@ pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
 
 /// Whether a document is needed beyond its digest.
 fn is_kept(path: &BundlePath) -> bool {
-    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::CONTROLS | layout::INPUT_SOURCES)
+    matches!(
+        path.as_str(),
+        layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::CONTROLS | layout::INPUT_SOURCES
+    )
 }
 
 /// Whether a name is one under which the writer stages: `.NAME.RANDOM.tmp`.

@@ -82,6 +82,8 @@ pub(super) struct Observed {
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) schema_version: Option<String>,
+    /// How many lines it has, for rows.
+    pub(super) lines: u64,
 }
 
 /// The rows of a bundle, digested as they are read: what is derived and what is digested are the same bytes.
@@ -110,7 +112,7 @@ impl RowSource for HashedRows {
         }
         let path = index::path_of(layout::rows_of(lane));
         let file = fsx::open_regular(&path.under(&self.folder))?;
-        let tap = Tap { file, rows: self, lane, path, hasher: Some(Hasher::default()), head: Vec::new() };
+        let tap = Tap { file, rows: self, lane, path, hasher: Some(Hasher::default()), head: Vec::new(), lines: 0 };
         Ok(Some(Box::new(BufReader::with_capacity(BLOCK_BYTES, tap))))
     }
 }
@@ -124,6 +126,7 @@ struct Tap<'a> {
     /// Absent once the end was seen.
     hasher: Option<Hasher>,
     head: Vec<u8>,
+    lines: u64,
 }
 
 impl Read for Tap<'_> {
@@ -132,13 +135,14 @@ impl Read for Tap<'_> {
         let n = self.file.read(buffer)?;
         if n > 0 {
             hasher.update(&buffer[..n]);
+            self.lines += count_lines(&buffer[..n]);
             let room = SCHEMA_HEAD_BYTES - self.head.len();
             self.head.extend_from_slice(&buffer[..n.min(room)]);
         } else if !buffer.is_empty() {
             let (digest, size) = self.hasher.take().unwrap_or_default().finish();
             let schema_version = index::schema_version_of(&self.path, &self.head);
             if let Ok(mut seen) = self.rows.seen.lock() {
-                seen.push((self.lane, Observed { digest, size, schema_version }));
+                seen.push((self.lane, Observed { digest, size, schema_version, lines: self.lines }));
             }
         }
         Ok(n)
@@ -156,6 +160,7 @@ pub(super) fn observe(
     block.resize(BLOCK_BYTES, 0);
     let mut hasher = Hasher::default();
     let mut head = Vec::new();
+    let mut lines = 0;
     let mut left = size.saturating_add(1);
     while left > 0 {
         let room = block.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -167,6 +172,7 @@ pub(super) fn observe(
         };
         left -= n as u64;
         hasher.update(&block[..n]);
+        lines += count_lines(&block[..n]);
         let missing = SCHEMA_HEAD_BYTES - head.len();
         head.extend_from_slice(&block[..n.min(missing)]);
         if let Some(kept) = &mut keep {
@@ -174,5 +180,9 @@ pub(super) fn observe(
         }
     }
     let (digest, size) = hasher.finish();
-    Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head) })
+    Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head), lines })
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }

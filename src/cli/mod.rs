@@ -2,8 +2,11 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod emit_promotion;
 pub mod exit;
+mod reindex_bundle;
 pub mod ui;
+mod validate_bundle;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +24,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    ValidateBundle(validate_bundle::ValidateBundle),
+    EmitPromotion(emit_promotion::EmitPromotion),
+    ReindexBundle(reindex_bundle::ReindexBundle),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -45,8 +51,11 @@ pub fn main() -> u8 {
     exit::conclude(outcome)
 }
 
-fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
+fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
+        Command::ValidateBundle(command) => command.run(ui),
+        Command::EmitPromotion(command) => command.run(ui),
+        Command::ReindexBundle(command) => command.run(ui),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

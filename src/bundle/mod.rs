@@ -5,7 +5,7 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
-pub mod derive;
+pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;
@@ -17,9 +17,9 @@ mod walk;
 pub mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use derive::FromInputs;
+pub use derivation::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};
 pub use reader::{UnverifiedBundle, open_unverified};

@@ -21,7 +21,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
-use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
+use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
@@ -82,8 +82,8 @@ pub(super) struct Inspection {
     pub(super) entries: BTreeMap<BundlePath, ArtifactEntry>,
     pub(super) status: Option<RunStatus>,
     pub(super) manifest: Option<RunManifest>,
-    /// The bytes of `inputs/sources.json`.
-    pub(super) sources: Option<Arc<[u8]>>,
+    /// The files under `inputs/`.
+    pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
     preflight: Option<Value>,
     /// How many rows each lane has, as far as they were read.
@@ -110,7 +110,7 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         entries: BTreeMap::new(),
         status: None,
         manifest: None,
-        sources: None,
+        inputs: BTreeMap::new(),
         controls: None,
         preflight: None,
         rows: BTreeMap::new(),
@@ -230,9 +230,12 @@ impl Inspection {
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
     fn read_files(&mut self, rows: Rows) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
+        // All of them together are kept in memory, so the limit of one is the limit of all.
+        let mut input_bytes = 0;
         for (path, found) in paths {
             let entry = self.entries.get(&path).cloned();
             let document = is_kept(&path);
+            let input = is_input(&path);
             if entry.is_none() && !document {
                 continue;
             }
@@ -251,8 +254,15 @@ impl Inspection {
                 self.pending.push(lane);
                 continue;
             }
+            if input {
+                input_bytes += found;
+                if input_bytes > MAX_INPUT_DOCUMENT_BYTES {
+                    self.findings.add(&path, Problem::TooLarge);
+                    continue;
+                }
+            }
             let mut kept = Vec::new();
-            let keep = document.then_some(&mut kept);
+            let keep = (document || input).then_some(&mut kept);
             let Some(observed) = self.read(&path, indexed, keep) else { continue };
             if let Some(entry) = &entry
                 && !compare(&path, entry, &observed, &mut self.findings)
@@ -288,7 +298,9 @@ impl Inspection {
                 Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
             },
             layout::CONTROLS => self.controls = Some(bytes.into()),
-            layout::INPUT_SOURCES => self.sources = Some(bytes.into()),
+            _ if is_input(&path) => {
+                self.inputs.insert(path, bytes.into());
+            }
             _ => {}
         }
     }
@@ -372,6 +384,11 @@ pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Obser
 pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
     let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
     lanes.into_iter().find(|lane| layout::rows_of(*lane) == path.as_str())
+}
+
+/// Whether a file is an input of the run; the derivation needs its content.
+pub(super) fn is_input(path: &BundlePath) -> bool {
+    path.as_str().starts_with("inputs/")
 }
 
 /// Whether a document is needed beyond its digest.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use super::index::{self, SCHEMA_HEAD_BYTES};
 use crate::base::bundle_path::BundlePath;
@@ -22,12 +22,10 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// What a derivation may use beside the rows.
 #[derive(Debug)]
 pub struct Given<'a> {
-    /// The bundle's folder.
-    pub folder: &'a Path,
     /// What was run.
     pub manifest: &'a RunManifest,
-    /// The bytes of `inputs/sources.json`. It names the digest of each input document, so whoever reads one checks it.
-    pub sources: &'a [u8],
+    /// The files under `inputs/`, as the very bytes that were digested.
+    pub inputs: &'a BTreeMap<BundlePath, Arc<[u8]>>,
 }
 
 /// The derivation: resolves the plan from the inputs and writes every derived artifact to the sink.

@@ -204,15 +204,9 @@ fn check_state(inspection: &mut Inspection) {
 /// Derives the evidence again and compares; gives the number of artifacts that agree.
 fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
     let Some(manifest) = &inspection.manifest else { return 0 };
-    let Some(sources) = &inspection.sources else {
-        inspection.findings.add(layout::INPUT_SOURCES, Problem::NotListed);
-        let pending = std::mem::take(&mut inspection.pending);
-        inspection.read_pending(pending);
-        return 0;
-    };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let mut sink = DigestSink::default();
-    let given = Given { folder: &inspection.folder, manifest, sources };
+    let given = Given { manifest, inputs: &inspection.inputs };
     let outcome = recompute.recompute(&given, &rows, &mut sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
@@ -258,5 +252,5 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 fn is_raw(path: &BundlePath) -> bool {
     matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::REPAIR_LOG)
         || reader::lane_of(path).is_some()
-        || path.as_str().starts_with("inputs/")
+        || reader::is_input(path)
 }

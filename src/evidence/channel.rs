@@ -90,8 +90,7 @@ fn environment(list: &mut Checks, worker: Option<&WorkerWitness>, job: Option<&J
     let listed = |name: &String| job.environment.contains(name) || job.manager_environment.contains(name);
     let names: Vec<&String> = worker.environment.iter().map(|entry| &entry.name).collect();
     let strange: Vec<&str> = names.iter().filter(|name| !listed(name)).map(|name| name.as_str()).collect();
-    let missing: Vec<&str> =
-        job.environment.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+    let missing: Vec<&str> = job.environment.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
     if strange.is_empty() && missing.is_empty() {
         return list.add("environment", Some(true), format!("{} variables, all listed", names.len()));
     }

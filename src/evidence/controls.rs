@@ -6,8 +6,6 @@ use super::error::DeriveError;
 use super::facts::reason;
 use super::rows::{LaneReader, Planned};
 use crate::plan::ResolvedPlan;
-use crate::policy::PolicyValue;
-use crate::policy::landlock::derive_controls;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
 use crate::record::outcome::{Decision, Lane};
@@ -30,24 +28,6 @@ pub struct ProfileControls {
 }
 
 impl ProfileControls {
-    /// The controls of every profile of a plan, in plan order.
-    pub fn of_plan(plan: &ResolvedPlan) -> Vec<Self> {
-        plan.profiles.iter().map(|profile| Self::of_policy(&profile.policy.value)).collect()
-    }
-
-    /// The controls that a policy yields.
-    pub fn of_policy(policy: &PolicyValue) -> Self {
-        let PolicyValue::Landlock(policy) = policy else {
-            let why = || Err("only Landlock policies have a model".to_owned());
-            return Self { must_deny: why(), must_allow: why() };
-        };
-        let controls = derive_controls(policy);
-        Self {
-            must_deny: controls.must_deny.map(|control| control.action).map_err(|why| why.to_string()),
-            must_allow: controls.must_allow.map(|control| control.action).map_err(|why| why.to_string()),
-        }
-    }
-
     /// The controls that there are, in the order of their rows: probe id, expected decision, action.
     pub fn present(&self) -> impl Iterator<Item = (&'static str, Decision, &Action)> {
         let deny = self.must_deny.as_ref().ok().map(|action| (MUST_DENY, Decision::Deny, action));

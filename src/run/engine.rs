@@ -1,13 +1,12 @@
 //! The steps of a run, in order.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::error::{RunError, Step};
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
-use crate::base::bundle_path::BundlePath;
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, IoContext};
@@ -17,7 +16,7 @@ use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, ArtifactSink, Outcome};
+use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
@@ -29,8 +28,7 @@ use crate::lane::worker::{Shared, Worker};
 use crate::policy::PolicyMode;
 use crate::record::layout;
 use crate::record::manifest::{
-    HostFacts, PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord,
-    ToolFacts,
+    PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord, ToolFacts,
 };
 use crate::record::outcome::Lane;
 use crate::world::{self, Measured};
@@ -174,7 +172,8 @@ fn produce(
         store_manifest(&manifest, writer)?;
     }
     let rows = writer.rows();
-    let outcome = evidence::derive(&request.plan, &manifest, &rows, writer).map_err(Step::Derive)?;
+    let controls = plan_controls::of_plan(&request.plan);
+    let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
     Ok((manifest, outcome))
 }
 
@@ -190,6 +189,8 @@ fn execute(
     writer: &mut BundleWriter,
     observer: &mut dyn Observer,
 ) -> Result<(), Step> {
+    let capabilities = HostCapabilities::measure(base.path(), manifest.host.landlock_abi);
+    let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
     let mut workers = (0..request.jobs.max(1))
         .map(|number| Worker::start(number, &request.exe))
@@ -204,8 +205,6 @@ fn execute(
     }
     store_manifest(manifest, writer)?;
 
-    let capabilities = HostCapabilities::measure(base.path(), host_abi(&manifest.host));
-    let ports = PortPool::new();
     let shared = Shared {
         exe: &request.exe,
         base,
@@ -232,14 +231,8 @@ fn execute(
     Ok(())
 }
 
-fn host_abi(host: &HostFacts) -> Option<i32> {
-    host.landlock_abi
-}
-
-fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<(BundlePath, ArtifactOut), Step> {
-    let path = path_of(layout::rows_of(lane));
-    let out = writer.stage(&path).map_err(Step::Write)?;
-    Ok((path, out))
+fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, Step> {
+    writer.stage(&path_of(layout::rows_of(lane))).map_err(Step::Write)
 }
 
 fn run_lane<'r>(
@@ -251,7 +244,7 @@ fn run_lane<'r>(
     writer: &mut BundleWriter,
     observer: &mut dyn Observer,
 ) -> Result<(), Step> {
-    let (_, mut out) = rows_artifact(lane, writer)?;
+    let mut out = rows_artifact(lane, writer)?;
     let ran = executor::run(workers, shared, tasks, &request.cancel, &mut |row| {
         observer.row();
         out.write_all(row)?;
@@ -265,7 +258,7 @@ fn run_lane<'r>(
 
 fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dyn Observer) -> Result<(), Step> {
     observer.lane(Lane::Oracle, request.plan.row_count());
-    let (_, mut out) = rows_artifact(Lane::Oracle, writer)?;
+    let mut out = rows_artifact(Lane::Oracle, writer)?;
     let mut line = Vec::with_capacity(1024);
     for (seq, (profile, probe)) in request.plan.rows().enumerate() {
         line.clear();

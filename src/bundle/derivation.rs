@@ -39,6 +39,8 @@ impl Recompute for FromInputs {
         agree("plan id", given.manifest.plan_id.to_string(), plan.plan.plan_id.to_string())?;
         agree("plan digest", given.manifest.plan_digest.to_string(), plan.plan_digest.to_string())?;
         agree("deadline_ms", given.manifest.deadline_ms.to_string(), plan.deadline_ms.to_string())?;
+        let preflight = plan.preflight.is_some() && !given.manifest.dry_run;
+        agree("an apply preflight", given.manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
         let controls = plan_controls::of_plan(&plan);
         evidence::derive(&plan, given.manifest, &controls, rows, sink)?;
         Ok(())

@@ -205,9 +205,7 @@ fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
     };
     let controls = profile.controls.as_ref().map_or_else(
         || "-".to_string(),
-        |controls| {
-            format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status()))
-        },
+        |controls| format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status())),
     );
     let rows = &profile.counts.rows;
     let numbers = [rows.planned, rows.matched, rows.mismatched, rows.undecided].map(|n| n.to_string());

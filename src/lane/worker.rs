@@ -112,25 +112,26 @@ impl<'r> Worker<'r> {
     }
 
     fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut Started<'r>) -> Result<(), NotRun> {
-        for capability in task.capabilities {
-            if let Err(reason) = shared.capabilities.check(capability) {
-                return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
-            }
-        }
         let failed = |what: &str, error: &io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
             errno: error.raw_os_error().unwrap_or(0),
         };
+        // First, so that also a row that is not run says what it would have done.
+        let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
+        started.row.action =
+            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
+        for capability in task.capabilities {
+            if let Err(reason) = shared.capabilities.check(capability) {
+                return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
+            }
+        }
         let fixture = Fixture::make(shared.base, &root_name(task), task.fixtures).map_err(|error| NotRun {
             kind: FailureKind::FixtureFailed,
             errno: error.errno(),
             reason: chain(&error),
         })?;
-        let mut texts = Texts { root: fixture.path().to_owned(), seq: task.seq, shared };
         started.fixture = Some(fixture);
-        started.row.action =
-            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
         if let Some(spec) = task.listener {
             let address =
                 texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;

@@ -1,0 +1,7 @@
+//! Tests over small whole bundles.
+
+mod commit;
+mod fixture;
+mod locks;
+mod repairs;
+mod tamper;

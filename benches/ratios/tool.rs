@@ -40,7 +40,7 @@ impl Tool {
         }
         let beside = program.parent().ok_or("the program's path has no folder")?;
         let disk = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
-        if nix::sys::statfs::statfs(disk.path())?.filesystem_type() == nix::sys::statfs::TMPFS_MAGIC {
+        if is_in_memory(disk.path())? {
             return Err(format!("{} is in memory; bundles have to be measured on a disk", beside.display()).into());
         }
         let ram = tempfile::Builder::new().prefix("sandproof-bench-").tempdir_in("/dev/shm")?;
@@ -95,6 +95,17 @@ pub fn latest(out: &Path) -> Result<PathBuf> {
     let pointer = fs::read_to_string(out.join("LATEST"))?;
     let name = Path::new(pointer.trim()).file_name().ok_or("LATEST names no bundle")?;
     Ok(out.join(name))
+}
+
+#[cfg(target_os = "linux")]
+fn is_in_memory(path: &Path) -> Result<bool> {
+    use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+    Ok(statfs(path)?.filesystem_type() == TMPFS_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_path: &Path) -> Result<bool> {
+    Err("the floors are made for Linux".into())
 }
 
 fn quiet<I: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<Item = I>) -> Command {

@@ -71,7 +71,7 @@ fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
             ResolvedProbe {
                 entry: Arc::new(entry),
                 expectation_id: ExpectationId::new(format!("{id}:{name}")).unwrap(),
-                action: Some(action(*driver, target)),
+                action: Some(action(*driver, target).into()),
                 fixtures: Arc::new([]),
             }
         })

@@ -1,8 +1,13 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
+//!
+//! One subcommand, one file.
 
+#[cfg(target_os = "linux")]
+mod as_init;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
+mod emit_promotion;
 pub mod exit;
 mod findings;
 mod list_plans;
@@ -10,15 +15,22 @@ mod list_probes;
 mod list_profiles;
 mod list_registries;
 mod plan_lint;
+mod progress;
 mod refusal;
 mod registry_lint;
+mod reindex_bundle;
+mod run;
+mod run_report;
 mod schema;
 mod sheet;
+mod signals;
 mod table;
 pub mod ui;
+mod validate_bundle;
 
 use clap::{Parser, Subcommand};
 
+use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
 
@@ -32,6 +44,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
+    ValidateBundle(validate_bundle::ValidateBundle),
+    EmitPromotion(emit_promotion::EmitPromotion),
+    ReindexBundle(reindex_bundle::ReindexBundle),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     ListPlans(list_plans::ListPlansArgs),
@@ -42,10 +58,17 @@ enum Command {
     DescribeProbe(describe_probe::DescribeProbeArgs),
     DescribeProfile(describe_profile::DescribeProfileArgs),
     Schema(schema::SchemaArgs),
+    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
+    #[command(name = "__zygote", hide = true)]
+    Zygote,
 }
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = as_init::take_over() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -61,6 +84,10 @@ pub fn main() -> u8 {
 
 fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
+        Command::Run(args) => args.run(ui),
+        Command::ValidateBundle(command) => command.run(ui),
+        Command::EmitPromotion(command) => command.run(ui),
+        Command::ReindexBundle(command) => command.run(ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),
@@ -71,5 +98,6 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProbe(args) => describe_probe::run(&args, ui),
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

@@ -3,7 +3,38 @@
 //! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
+mod artifact;
+pub mod channel;
+pub mod controls;
+pub mod decide;
+mod derive;
+mod error;
+mod facts;
+mod layers;
+mod linux_errno;
+mod matrix;
+mod mismatch;
+mod outcome;
+pub mod plan_controls;
+mod rows;
+mod scenario;
+mod summary;
+mod template;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod testing_schemas;
+#[cfg(test)]
+mod tests;
+mod witness;
+
 use std::io::{self, BufRead, Write};
+
+pub use controls::{ControlReport, ControlResult, ProfileControls};
+pub use decide::DECISION_RULE;
+pub use derive::{derive, derive_failed};
+pub use error::DeriveError;
+pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 
 use crate::record::outcome::Lane;
 

@@ -11,6 +11,8 @@ use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::Decision;
 
+pub use crate::record::world::{HOME_WORLD, HOST_WORLD};
+
 /// Format of a plan.
 pub const PLAN_SCHEMA: &str = "runtime-tools.plan.v0.1";
 /// Format of the registry index.
@@ -52,10 +54,6 @@ pub struct PlanFile {
     pub notes: Option<String>,
 }
 
-/// The world of a plan that declares none (the home baseline).
-pub const HOME_WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
-/// The declared world that stands for "whatever Linux host this is"; its id is derived from observed facts.
-pub const HOST_WORLD: &str = "linux-host";
 /// The deadline of a plan that names none, in milliseconds.
 pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 

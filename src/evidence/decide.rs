@@ -1,0 +1,383 @@
+//! The decision rule: from one row to an attempt, from attempts to a verdict.
+//!
+//! Everything here is a pure function of rows. `Deny` is the hardest word to earn: the operation was issued, it failed
+//! with an error that its driver names as a denial, and without the policy the identical call on the identical target
+//! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
+
+use crate::record::driver::Driver;
+use crate::record::ending::Ending;
+use crate::record::fixture::PROGRAM_EXIT;
+use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
+use crate::record::report::{ApplyRecord, Call, CallRole, Operation, Prologue, TargetIdentity};
+use crate::record::row::ProbeRow;
+
+/// Which version of the rule this program applies. A change of any outcome below changes it.
+pub const DECISION_RULE: &str = "sandproof.decision_rule.v1";
+
+/// What one row alone shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The operation was issued and went through.
+    Allowed,
+    /// The operation was issued and failed with an error that its driver names as a denial in this lane.
+    Denied {
+        /// That error number.
+        errno: i32,
+    },
+    /// Neither can be said.
+    Undecided(Undecided),
+}
+
+/// Why nothing was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecided {
+    /// The kind; it carries the stage.
+    pub kind: FailureKind,
+    /// The error number that was seen, if one was.
+    pub errno: Option<i32>,
+    /// What exactly was missing or contradictory, in words.
+    pub note: &'static str,
+}
+
+impl Undecided {
+    fn new(kind: FailureKind, errno: i32, note: &'static str) -> Self {
+        Self { kind, errno: (errno != 0).then_some(errno), note }
+    }
+
+    fn quiet(kind: FailureKind, note: &'static str) -> Self {
+        Self::new(kind, 0, note)
+    }
+}
+
+impl Attempt {
+    /// The decision, if there is one.
+    pub fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Allowed => Some(Decision::Allow),
+            Self::Denied { .. } => Some(Decision::Deny),
+            Self::Undecided(_) => None,
+        }
+    }
+
+    /// The error number that was seen.
+    pub fn errno(self) -> Option<i32> {
+        match self {
+            Self::Allowed => None,
+            Self::Denied { errno } => Some(errno),
+            Self::Undecided(undecided) => undecided.errno,
+        }
+    }
+
+    fn undecided(kind: FailureKind, errno: i32, note: &'static str) -> Self {
+        Self::Undecided(Undecided::new(kind, errno, note))
+    }
+}
+
+/// What a scenario row shows about the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The policy let the operation through.
+    Allow,
+    /// The policy refused the operation.
+    Deny {
+        /// With this error number.
+        errno: i32,
+    },
+    /// Neither can be said.
+    Undecided(Undecided),
+}
+
+impl Verdict {
+    /// The contract's `actual`.
+    pub fn actual(self) -> Option<Decision> {
+        match self {
+            Self::Allow => Some(Decision::Allow),
+            Self::Deny { .. } => Some(Decision::Deny),
+            Self::Undecided(_) => None,
+        }
+    }
+
+    /// The contract's `match`: nothing if there is no `actual`.
+    pub fn matches(self, expected: Decision) -> Option<bool> {
+        self.actual().map(|actual| actual == expected)
+    }
+
+    /// The contract's `failure_kind`: nothing for an allowed operation.
+    pub fn kind(self) -> Option<FailureKind> {
+        match self {
+            Self::Allow => None,
+            Self::Deny { .. } => Some(FailureKind::ProbeSyscallErrno),
+            Self::Undecided(undecided) => Some(undecided.kind),
+        }
+    }
+
+    /// The contract's `failure_stage`.
+    pub fn stage(self) -> Option<FailureStage> {
+        self.kind().map(FailureKind::stage)
+    }
+
+    /// The error number that was seen.
+    pub fn errno(self) -> Option<i32> {
+        match self {
+            Self::Allow => None,
+            Self::Deny { errno } => Some(errno),
+            Self::Undecided(undecided) => undecided.errno,
+        }
+    }
+}
+
+/// What the controls of a profile say about it, as far as the verdict needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlsSay {
+    /// No control went wrong. (Perhaps because none could be derived; `controls.json` tells.)
+    NothingWrong,
+    /// A control did not show what the model is certain of.
+    Wrong,
+}
+
+/// What one row shows by itself.
+///
+/// In order: a probe that was not started; a preparing step that failed; a policy that is not in force; a deadline; a
+/// report that is missing or contradicts itself; the calls. An apply failure wins over everything that came after it.
+pub fn attempt(row: &ProbeRow) -> Attempt {
+    use FailureKind as Kind;
+    if let Some(not_run) = &row.not_run {
+        return Attempt::undecided(not_run.kind, not_run.errno, "no process was started");
+    }
+    let policy_lane = row.lane != Lane::Baseline;
+    let ending = match &row.ending {
+        None => {
+            return Attempt::undecided(Kind::WorkerLost, 0, "the row says neither how it ended nor why it did not run");
+        }
+        Some(Ending::NotStarted { errno }) => {
+            return Attempt::undecided(Kind::SetupFailed, *errno, "the process could not be started");
+        }
+        Some(Ending::Lost { .. }) => {
+            return Attempt::undecided(Kind::WorkerLost, 0, "the process that runs probes was gone");
+        }
+        Some(ending) => ending,
+    };
+    if let Some(prologue) = &row.prologue
+        && let Some(undecided) = prologue_fault(prologue, policy_lane)
+    {
+        return Attempt::Undecided(undecided);
+    }
+    if matches!(ending, Ending::Expired { .. }) {
+        return Attempt::undecided(Kind::ProbeTimeout, 0, "the deadline passed");
+    }
+    if row.report_error.is_some() {
+        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report cannot be read");
+    }
+    if row.prologue.is_none() {
+        return if row.operation.is_some() {
+            Attempt::undecided(Kind::ProbeNoReport, 0, "the report has an operation without what came before it")
+        } else if policy_lane {
+            Attempt::undecided(Kind::BootstrapEnded, 0, "the process ended before it reached the operation")
+        } else {
+            Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without a report")
+        };
+    }
+    match &row.operation {
+        Some(operation) => judge_calls(row, operation),
+        None => match ending {
+            Ending::Exited { code: PROGRAM_EXIT } if row.action.driver == Driver::Exec => Attempt::Allowed,
+            Ending::Signaled { .. } => {
+                Attempt::undecided(Kind::ProbeCrashed, 0, "a signal ended the process during the operation")
+            }
+            _ => Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without reporting the operation"),
+        },
+    }
+}
+
+/// What in the prologue rules out a decision.
+fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
+    use FailureKind as Kind;
+    if let Some(failure) = &prologue.setup_failure {
+        return Some(Undecided::new(Kind::SetupFailed, failure.errno, "a preparing step failed"));
+    }
+    if !policy_lane {
+        // A baseline under some policy is no baseline. An unanswered self-check is no sign of one.
+        return if prologue.apply.is_some() {
+            Some(Undecided::quiet(Kind::SetupFailed, "a policy was applied in the baseline lane"))
+        } else if prologue.self_check_before.confined == Some(true) {
+            Some(Undecided::quiet(Kind::SetupFailed, "the process was confined already, so it shows no baseline"))
+        } else {
+            None
+        };
+    }
+    let Some(apply) = &prologue.apply else {
+        return Some(Undecided::quiet(Kind::LandlockApplyFailed, "the report does not say that a policy was applied"));
+    };
+    if let Some(kind) = apply_failure(apply) {
+        return Some(Undecided::new(kind, apply.errno, "the policy is not in force"));
+    }
+    // The check after proves confinement only if the same question had the other answer before.
+    if prologue.self_check_before.confined != Some(false) {
+        return Some(Undecided::quiet(
+            Kind::ApplySelfCheckFailed,
+            "the process did not find itself unconfined before the policy was applied",
+        ));
+    }
+    match &prologue.self_check_after {
+        Some(after) if after.confined == Some(true) => None,
+        _ => Some(Undecided::quiet(
+            Kind::ApplySelfCheckFailed,
+            "the process did not find itself confined after the policy was applied",
+        )),
+    }
+}
+
+/// The kind of an apply failure; `None` if the record says that the policy is in force.
+fn apply_failure(apply: &ApplyRecord) -> Option<FailureKind> {
+    let in_force = apply.rc == 0 && apply.failure.is_none() && apply.unsupported.is_empty();
+    if in_force {
+        return None;
+    }
+    match apply.failure {
+        Some(kind) if kind.stage() == FailureStage::Apply => Some(kind),
+        _ if !apply.unsupported.is_empty() => Some(FailureKind::LandlockRightUnsupported),
+        _ => Some(FailureKind::LandlockApplyFailed),
+    }
+}
+
+/// Whether a call went through; `None` if its return value and error number contradict each other.
+fn call_succeeded(call: &Call) -> Option<bool> {
+    match (call.ret >= 0, call.errno) {
+        (true, 0) => Some(true),
+        (false, errno) if errno > 0 => Some(false),
+        _ => None,
+    }
+}
+
+fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
+    use FailureKind as Kind;
+    let Some((last, before)) = operation.calls.split_last() else {
+        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report names no system call");
+    };
+    if before.iter().any(|call| call_succeeded(call) != Some(true)) {
+        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report goes on after a call that failed");
+    }
+    let info = row.action.driver.info();
+    match (call_succeeded(last), last.role) {
+        (None, _) => {
+            Attempt::undecided(Kind::ProbeNoReport, 0, "a return value and its error number contradict each other")
+        }
+        (Some(false), CallRole::Prepare) => {
+            Attempt::undecided(Kind::ProbePrepareFailed, last.errno, "a call that prepares the operation failed")
+        }
+        (Some(false), CallRole::Operation) => {
+            let denials = if row.lane == Lane::Baseline { info.platform_denials } else { info.landlock_denials };
+            if denials.contains(&last.errno) {
+                Attempt::Denied { errno: last.errno }
+            } else {
+                Attempt::undecided(Kind::ProbeErrno, last.errno, "the operation failed with an error that is no denial")
+            }
+        }
+        (Some(true), _) => judge_success(row, operation),
+    }
+}
+
+/// Every call went through; whether that means that the operation did.
+fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
+    use FailureKind as Kind;
+    let driver = row.action.driver;
+    if !operation.calls.iter().any(|call| call.role == CallRole::Operation) {
+        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report names no call that is the operation");
+    }
+    if driver == Driver::Exec {
+        // execve(2) does not return on success.
+        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report says that a successful execution returned");
+    }
+    if matches!(driver, Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf)
+        && operation.details.iter().any(|(name, value)| name == "received" && *value == 0)
+    {
+        return Attempt::undecided(Kind::ProbeErrno, 0, "the signal was sent but did not arrive");
+    }
+    let reaches_out = matches!(
+        driver,
+        Driver::TcpConnect | Driver::UdpSend | Driver::UnixConnect | Driver::AbstractConnect | Driver::AbstractSend
+    );
+    if reaches_out && row.listener.as_ref().is_some_and(|listener| listener.accept_count == 0) {
+        return Attempt::undecided(Kind::ProbeErrno, 0, "the call went through, but nothing reached the listener");
+    }
+    Attempt::Allowed
+}
+
+/// Whether the operation's own system call was issued and reported: the contract's `intended_op_witnessed` for a row
+/// that was not blocked.
+pub fn witnessed(row: &ProbeRow, attempt: Attempt) -> bool {
+    let reported = |operation: &Operation| operation.calls.iter().any(|call| call.role == CallRole::Operation);
+    // A program that ran is the one operation that leaves no report behind.
+    attempt == Attempt::Allowed || row.operation.as_ref().is_some_and(reported)
+}
+
+/// The verdict on a scenario row.
+///
+/// `baseline` is the row of the same place in the baseline lane with what it shows; `None` if that lane is off.
+pub fn verdict(
+    scenario: &ProbeRow,
+    shown: Attempt,
+    baseline: Option<(&ProbeRow, Attempt)>,
+    controls: ControlsSay,
+) -> Verdict {
+    use FailureKind as Kind;
+    let undecided = |kind, errno: Option<i32>, note| Verdict::Undecided(Undecided { kind, errno, note });
+    // A row that shows nothing keeps its own reason: a policy that could not be applied fails its controls too.
+    if let Attempt::Undecided(cause) = shown {
+        return Verdict::Undecided(cause);
+    }
+    if controls == ControlsSay::Wrong {
+        return undecided(Kind::ControlFailed, shown.errno(), "a control of this profile went wrong");
+    }
+    match shown {
+        Attempt::Undecided(cause) => Verdict::Undecided(cause),
+        Attempt::Allowed => match baseline {
+            Some((_, Attempt::Denied { errno })) => {
+                undecided(Kind::BaselineContradiction, Some(errno), "allowed under the policy, refused without it")
+            }
+            _ => Verdict::Allow,
+        },
+        Attempt::Denied { errno } => match baseline {
+            None => undecided(Kind::BaselineMissing, Some(errno), "there is no baseline to compare with"),
+            Some((_, Attempt::Denied { .. })) => {
+                undecided(Kind::BaselineDenied, Some(errno), "refused without the policy as well")
+            }
+            Some((_, Attempt::Undecided(_))) => {
+                undecided(Kind::BaselineUndecided, Some(errno), "whether it works without the policy is not known")
+            }
+            Some((row, Attempt::Allowed)) => match difference(scenario, row) {
+                None => Verdict::Deny { errno },
+                Some(note) => undecided(Kind::BaselineUndecided, Some(errno), note),
+            },
+        },
+    }
+}
+
+/// What makes the baseline's call another call than the scenario's, if anything does.
+///
+/// Inode numbers may differ, since fixtures are made afresh for every lane; path, type, permission bits and owner may
+/// not.
+fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> {
+    if scenario.action != baseline.action {
+        return Some("the baseline attempted another operation or another target");
+    }
+    if let (Some(here), Some(there)) = (&scenario.operation, &baseline.operation) {
+        // The refused call ends the scenario's list, so it is a prefix of the baseline's. (An execution that went
+        // through leaves no list at all.)
+        let same = here.calls.len() <= there.calls.len()
+            && here.calls.iter().zip(&there.calls).all(|(a, b)| a.syscall == b.syscall && a.role == b.role);
+        if !same {
+            return Some("the baseline made other system calls");
+        }
+    }
+    let target = |row: &ProbeRow| row.prologue.as_ref().and_then(|prologue| prologue.target.as_ref().map(shape));
+    if target(scenario) != target(baseline) {
+        return Some("the baseline's target was of another type, mode or owner");
+    }
+    None
+}
+
+/// What of a target's identity two lanes must share.
+fn shape(target: &TargetIdentity) -> (i32, Option<u32>, Option<u32>) {
+    (target.errno, target.mode, target.uid)
+}

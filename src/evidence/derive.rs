@@ -1,0 +1,458 @@
+//! From resolved inputs and raw rows to every derived artifact, in one pass.
+//!
+//! All lanes are in plan order, so the rows of one place stand at the same line of each: they are read side by side,
+//! judged, written into every document, and forgotten.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use super::artifact::{ArrayDocument, Artifact, EntriesDocument, ListDocument, whole};
+use super::controls::{self, ControlReport, ProfileControls};
+use super::decide::{self, ControlsSay, Verdict};
+use super::error::DeriveError;
+use super::facts::{self, Baseline, Context, Placed};
+use super::mismatch::{self, Beside};
+use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
+use super::rows::{LaneReader, Planned};
+use super::scenario::{Judged, baseline_row};
+use super::witness::{self, Shown};
+use super::{ArtifactSink, RowSource, linux_errno::linux_errno_name, matrix, summary};
+use crate::base::json_out::write_line;
+use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
+use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
+use crate::record::controls::CONTROLS_SCHEMA;
+use crate::record::fixtures_doc::FIXTURES_SCHEMA;
+use crate::record::layout;
+use crate::record::manifest::RunManifest;
+use crate::record::mismatch::MismatchType;
+use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleDecision, OracleResult};
+use crate::record::outcome::Lane;
+use crate::record::results::{EntryStatus, RUNTIME_RESULTS_SCHEMA};
+use crate::record::row::{OracleRow, ProbeRow};
+use crate::record::summary::SummaryStatus;
+use crate::record::witness::PATH_WITNESSES_SCHEMA;
+
+/// Who wrote the mismatch summary.
+const GENERATED_BY: &str = "sandproof::evidence";
+
+/// Derives every artifact that the lanes call for.
+///
+/// `controls` has one entry for each profile of the plan, in its order. It is used only if the scenario lane is on.
+///
+/// # Errors
+///
+/// Rows that are missing, foreign, out of order, undecodable or too many; and failures to read or write.
+pub fn derive<R, S>(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    controls: &[ProfileControls],
+    rows: &R,
+    sink: &mut S,
+) -> Result<Outcome, DeriveError>
+where
+    R: RowSource + ?Sized,
+    S: ArtifactSink,
+{
+    let context = Context::new(plan, manifest);
+    let lanes = if manifest.dry_run { LaneSet { baseline: false, scenario: false, oracle: false } } else { plan.lanes };
+    matrix::write(&context, sink)?;
+    let reports = if lanes.scenario {
+        let reports = controls::judge(plan, controls, rows)?;
+        write_controls(&context, &reports, sink)?;
+        Some(reports)
+    } else {
+        LaneReader::expect_none(rows, Lane::Control)?;
+        None
+    };
+    let mut readers = Readers {
+        baseline: lane_reader(rows, Lane::Baseline, lanes.baseline)?,
+        scenario: lane_reader(rows, Lane::Scenario, lanes.scenario)?,
+        oracle: lane_reader(rows, Lane::Oracle, lanes.oracle)?,
+    };
+    let mut writers = Writers::open(&context, lanes, sink)?;
+    let mut tally = Tally { mismatch_counts: BTreeMap::new(), mismatched: Vec::new(), undecided: Vec::new() };
+    let mut profiles = Vec::with_capacity(plan.profiles.len());
+    let mut total = Counts::default();
+    let mut seq = 0;
+    for (n, profile) in plan.profiles.iter().enumerate() {
+        let report = reports.as_ref().map(|reports| &reports[n]);
+        let (counts, status) =
+            derive_profile(&context, profile, report, &mut seq, &mut readers, &mut writers, &mut tally)?;
+        total.add(&counts);
+        profiles.push(ProfileOutcome { profile_id: profile.id.clone(), status, counts, controls: report.cloned() });
+    }
+    readers.finish()?;
+    writers.finish(&tally.mismatch_counts, lanes, sink)?;
+    let status = if manifest.dry_run {
+        SummaryStatus::Dry
+    } else if tally.mismatch_counts.is_empty() {
+        SummaryStatus::Ok
+    } else {
+        SummaryStatus::Partial
+    };
+    summary::write(&context, status, &total, &tally.mismatch_counts, sink)?;
+    Ok(Outcome {
+        status,
+        lanes,
+        total,
+        profiles,
+        mismatch_counts: tally.mismatch_counts,
+        mismatched: tally.mismatched,
+        undecided: tally.undecided,
+    })
+}
+
+/// Writes what a failed run still has to say: the matrices, empty mismatch documents that name the error, and a
+/// summary of status `failed`.
+pub fn derive_failed<S: ArtifactSink>(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    error: &str,
+    sink: &mut S,
+) -> Result<(), DeriveError> {
+    let context = Context::new(plan, manifest);
+    matrix::write(&context, sink)?;
+    let head = [("world_id", context.world_id), ("generated_by", GENERATED_BY)];
+    let summary = ListDocument::create(sink, layout::MISMATCH_SUMMARY, &head, "mismatches")?;
+    let none = BTreeMap::<MismatchType, u64>::new();
+    summary.finish(sink, |object, out| {
+        object.member(out, "counts", &none)?;
+        object.member(out, "error", error)
+    })?;
+    whole(sink, layout::MISMATCH_PACKETS, b"")?;
+    let mut total = Counts::default();
+    total.rows.planned = plan.row_count() as u64;
+    summary::write(&context, SummaryStatus::Failed, &total, &none, sink)
+}
+
+fn lane_reader<R: RowSource + ?Sized>(rows: &R, lane: Lane, on: bool) -> Result<Option<LaneReader<'_>>, DeriveError> {
+    if on {
+        return LaneReader::open(rows, lane).map(Some);
+    }
+    LaneReader::expect_none(rows, lane)?;
+    Ok(None)
+}
+
+fn write_controls<S: ArtifactSink>(
+    context: &Context<'_>,
+    reports: &[ControlReport],
+    sink: &mut S,
+) -> Result<(), DeriveError> {
+    let head = [
+        ("schema_version", CONTROLS_SCHEMA),
+        ("world_id", context.world_id),
+        ("run_id", context.run_id),
+        ("plan_id", context.manifest.plan_id.as_str()),
+    ];
+    let mut document = ListDocument::create(sink, layout::CONTROLS, &head, "profiles")?;
+    for (profile, report) in context.plan.profiles.iter().zip(reports) {
+        document.push(&report.entry(profile.id.as_str()))?;
+    }
+    document.finish(sink, |_, _| Ok(()))
+}
+
+struct Readers<'s> {
+    baseline: Option<LaneReader<'s>>,
+    scenario: Option<LaneReader<'s>>,
+    oracle: Option<LaneReader<'s>>,
+}
+
+impl Readers<'_> {
+    fn finish(self) -> Result<(), DeriveError> {
+        for reader in [self.baseline, self.scenario, self.oracle].into_iter().flatten() {
+            reader.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// The documents that grow with the rows.
+struct Writers<O> {
+    baseline: Option<ListDocument<O>>,
+    results: Option<EntriesDocument<O>>,
+    events: Option<ArrayDocument<O>>,
+    oracle: Option<ListDocument<O>>,
+    witnesses: Option<ListDocument<O>>,
+    fixtures: Option<ListDocument<O>>,
+    mismatches: ListDocument<O>,
+    packets: Artifact<O>,
+    packet_written: bool,
+}
+
+impl<O: Write> Writers<O> {
+    fn open<S: ArtifactSink<Out = O>>(
+        context: &Context<'_>,
+        lanes: LaneSet,
+        sink: &mut S,
+    ) -> Result<Self, DeriveError> {
+        let plan_id = context.manifest.plan_id.as_str();
+        let list = |sink: &mut S, on: bool, name, schema, list: &str, with_plan: bool| {
+            let head = [
+                ("schema_version", schema),
+                ("world_id", context.world_id),
+                ("run_id", context.run_id),
+                ("plan_id", plan_id),
+            ];
+            let head = if with_plan { &head[..] } else { &head[..3] };
+            on.then(|| ListDocument::create(sink, name, head, list)).transpose()
+        };
+        let probes = lanes.baseline || lanes.scenario;
+        let on = lanes.scenario;
+        Ok(Self {
+            baseline: list(sink, lanes.baseline, layout::BASELINE_RESULTS, BASELINE_RESULTS_SCHEMA, "results", false)?,
+            results: on.then(|| EntriesDocument::create(sink, layout::RUNTIME_RESULTS)).transpose()?,
+            events: on.then(|| ArrayDocument::create(sink, layout::RUNTIME_EVENTS)).transpose()?,
+            oracle: list(sink, lanes.oracle, layout::ORACLE_RESULTS, ORACLE_RESULTS_SCHEMA, "results", false)?,
+            witnesses: list(sink, probes, layout::PATH_WITNESSES, PATH_WITNESSES_SCHEMA, "records", true)?,
+            fixtures: list(sink, probes, layout::FIXTURES, FIXTURES_SCHEMA, "records", true)?,
+            mismatches: ListDocument::create(
+                sink,
+                layout::MISMATCH_SUMMARY,
+                &[("world_id", context.world_id), ("generated_by", GENERATED_BY)],
+                "mismatches",
+            )?,
+            packets: Artifact::create(sink, layout::MISMATCH_PACKETS)?,
+            packet_written: false,
+        })
+    }
+
+    fn finish<S: ArtifactSink<Out = O>>(
+        mut self,
+        counts: &BTreeMap<MismatchType, u64>,
+        lanes: LaneSet,
+        sink: &mut S,
+    ) -> Result<(), DeriveError> {
+        for document in [self.baseline, self.oracle, self.witnesses, self.fixtures].into_iter().flatten() {
+            document.finish(sink, |_, _| Ok(()))?;
+        }
+        if let Some(results) = self.results {
+            results.finish(sink)?;
+        }
+        if let Some(events) = self.events {
+            events.finish(sink)?;
+        }
+        self.mismatches.finish(sink, |object, out| object.member(out, "counts", counts))?;
+        // The contract's form of "nothing to report": a lone newline if the scenario lane ran, no byte otherwise.
+        if lanes.scenario && !self.packet_written {
+            self.packets.put(|out| out.write_all(b"\n"))?;
+        }
+        self.packets.finish(sink)
+    }
+}
+
+/// What grows with the mismatches, within bounds.
+struct Tally {
+    mismatch_counts: BTreeMap<MismatchType, u64>,
+    mismatched: Vec<Finding>,
+    undecided: Vec<Finding>,
+}
+
+fn derive_profile<O: Write>(
+    context: &Context<'_>,
+    profile: &ResolvedProfile,
+    report: Option<&ControlReport>,
+    seq: &mut u64,
+    readers: &mut Readers<'_>,
+    writers: &mut Writers<O>,
+    tally: &mut Tally,
+) -> Result<(Counts, Option<EntryStatus>), DeriveError> {
+    let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
+    let mut counts = Counts::default();
+    let mut blocked = 0;
+    if let Some(results) = &mut writers.results {
+        results.begin(
+            profile.id.as_str(),
+            |entry, out| {
+                entry.member(out, "schema_version", RUNTIME_RESULTS_SCHEMA)?;
+                entry.member(out, "run_id", context.run_id)?;
+                entry.member(out, "base_profile_path", &profile.policy.path)?;
+                entry.member(out, "profile_path", &profile.policy.path)?;
+                entry.member(out, "preflight", &())
+            },
+            "probes",
+        )?;
+    }
+    let mut name = String::new();
+    for probe in &profile.probes {
+        let placed = Placed { profile, probe };
+        let planned = Planned::probe(*seq, profile, probe);
+        *seq += 1;
+        counts.rows.planned += 1;
+        name.clear();
+        name.extend(["baseline:", placed.profile_id(), ":", placed.name()]);
+        let baseline_raw = readers.baseline.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
+        let scenario_raw = readers.scenario.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
+        let oracle = readers.oracle.as_mut().map(|reader| reader.oracle_row(&planned)).transpose()?;
+        let lanes = Lanes { baseline: baseline_raw.as_ref(), scenario: scenario_raw.as_ref(), oracle: oracle.as_ref() };
+        if let Some((matched, verdict)) = derive_row(context, placed, &lanes, &name, say, writers, tally)? {
+            counts.count(matched, verdict.kind());
+            blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));
+        }
+    }
+    let Some(results) = &mut writers.results else { return Ok((counts, None)) };
+    let status = entry_status(&counts, blocked);
+    results.end(|entry, out| {
+        entry.member(out, "status", &status)?;
+        if status != EntryStatus::Ok {
+            entry.member(out, "notes", &entry_notes(&counts))?;
+        }
+        Ok(())
+    })?;
+    Ok((counts, Some(status)))
+}
+
+/// The entry's status. The reference says `blocked` as soon as every failure among the rows is a blocked one, however
+/// many rows succeeded (its weakness W-58), and for any row that timed out; here it takes every row.
+fn entry_status(counts: &Counts, blocked: u64) -> EntryStatus {
+    if blocked == counts.rows.planned {
+        EntryStatus::Blocked
+    } else if counts.rows.matched == counts.rows.planned {
+        EntryStatus::Ok
+    } else {
+        EntryStatus::Partial
+    }
+}
+
+fn entry_notes(counts: &Counts) -> String {
+    let rows = counts.rows;
+    let mut text = format!(
+        "{} of {} rows matched, {} did not, {} undecided",
+        rows.matched, rows.planned, rows.mismatched, rows.undecided
+    );
+    for (n, (kind, count)) in counts.undecided_by_kind.iter().enumerate() {
+        text.push_str(if n == 0 { ": " } else { ", " });
+        text.push_str(&format!("{} {count}", kind.as_str()));
+    }
+    text
+}
+
+/// The rows of one place.
+struct Lanes<'r> {
+    baseline: Option<&'r ProbeRow>,
+    scenario: Option<&'r ProbeRow>,
+    oracle: Option<&'r OracleRow>,
+}
+
+/// Writes one place of the plan into every document; what its scenario row shows, if that lane is on.
+fn derive_row<O: Write>(
+    context: &Context<'_>,
+    placed: Placed<'_>,
+    lanes: &Lanes<'_>,
+    name: &str,
+    say: ControlsSay,
+    writers: &mut Writers<O>,
+    tally: &mut Tally,
+) -> Result<Option<(Option<bool>, Verdict)>, DeriveError> {
+    let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name });
+    let baseline_paths = lanes.baseline.map(|row| facts::paths(context, row));
+    let mut baseline_document = None;
+    if let (Some(baseline), Some(paths), Some(document)) = (&baseline, &baseline_paths, &mut writers.baseline) {
+        let row = baseline_row(placed, baseline, paths);
+        document.push(&row)?;
+        baseline_document = Some(row);
+        witness_and_fixtures(writers, placed, baseline.row, name, Shown::Baseline(baseline.attempt), paths)?;
+    }
+    if let (Some(row), Some(document)) = (lanes.oracle, &mut writers.oracle) {
+        document.push(&oracle_result(context, placed, row))?;
+    }
+    let Some(row) = lanes.scenario else { return Ok(None) };
+    let judged = Judged::new(placed, row, baseline.as_ref(), say, facts::paths(context, row));
+    let id = placed.expectation_id();
+    if let Some(results) = &mut writers.results {
+        results.push(&judged.result_row(context))?;
+    }
+    if let Some(events) = &mut writers.events {
+        events.push(&judged.event(context))?;
+    }
+    witness_and_fixtures(writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
+    if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
+        *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
+        writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
+        let beside = Beside {
+            baseline: match (&baseline, &baseline_document, &baseline_paths) {
+                (Some(baseline), Some(row), Some(paths)) => Some((baseline, row, paths)),
+                _ => None,
+            },
+            oracle: lanes.oracle,
+        };
+        let packet = mismatch::packet(context, &judged, &beside);
+        writers.packets.put(|out| {
+            write_line(out, &packet)?;
+            out.write_all(b"\n")
+        })?;
+        writers.packet_written = true;
+        let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
+        if findings.len() < MAX_FINDINGS {
+            findings.push(finding(&judged, mismatch_type));
+        }
+    }
+    Ok(Some((judged.matched(), judged.verdict)))
+}
+
+fn witness_and_fixtures<O: Write>(
+    writers: &mut Writers<O>,
+    placed: Placed<'_>,
+    row: &ProbeRow,
+    scenario_id: &str,
+    shown: Shown,
+    paths: &facts::Paths<'_>,
+) -> Result<(), DeriveError> {
+    if let Some(document) = &mut writers.witnesses
+        && let Some(witness) = witness::path_witness(placed, row, scenario_id, shown, paths)
+    {
+        document.push(&witness)?;
+    }
+    if let Some(document) = &mut writers.fixtures {
+        for marker in witness::fixtures(placed, row, scenario_id) {
+            document.push(&marker)?;
+        }
+    }
+    Ok(())
+}
+
+fn oracle_result<'a>(context: &Context<'a>, placed: Placed<'a>, row: &'a OracleRow) -> OracleResult<'a> {
+    let decision = mismatch::oracle_decision(row);
+    OracleResult {
+        world_id: context.world_id,
+        run_id: context.run_id,
+        expectation_id: placed.expectation_id(),
+        profile_id: placed.profile_id(),
+        probe_name: placed.name(),
+        operation: placed.operation(),
+        stage: "model",
+        decision,
+        filter_type: None,
+        filter_type_name: None,
+        argument: placed.target(),
+        api: &row.source,
+        rule: row.rule.as_deref(),
+        reason: &row.reason,
+        assumes: &row.assumes,
+        error: (decision == OracleDecision::Error).then_some(row.reason.as_str()),
+    }
+}
+
+fn finding(judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
+    let placed = judged.placed;
+    let errno = judged.verdict.errno();
+    let reason = judged.reason.clone().unwrap_or_else(|| match errno {
+        None => "the operation went through".to_owned(),
+        Some(errno) => {
+            let name = linux_errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
+            format!("the operation was refused with {name}")
+        }
+    });
+    Finding {
+        profile_id: placed.profile.id.clone(),
+        probe_name: placed.name().to_owned(),
+        expectation_id: placed.probe.expectation_id.clone(),
+        operation: placed.operation().to_owned(),
+        target: placed.target().to_owned(),
+        expected: placed.probe.entry.expected,
+        actual: judged.verdict.actual(),
+        mismatch_type,
+        kind: judged.verdict.kind(),
+        errno,
+        reason,
+    }
+}

@@ -1,0 +1,339 @@
+//! What documents say about a row, computed once and shared by all of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::decide::{Attempt, Undecided};
+use super::linux_errno::linux_errno_name;
+use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
+use crate::record::driver::Driver;
+use crate::record::ending::Ending;
+use crate::record::events::NormalizedSource;
+use crate::record::manifest::RunManifest;
+use crate::record::outcome::FailureStage;
+use crate::record::report::CallRole;
+use crate::record::results::{
+    ApplyReport, ErrClass, ErrClassSource, ListenerDoc, PathSource, Precheck, ProbeDetails, ResourceHygiene, RunnerInfo,
+};
+use crate::record::row::ProbeRow;
+
+const APPLY_MODEL: &str = "self_apply";
+const APPLY_TIMING: &str = "pre_syscall";
+const COMMAND: &[&str] = &["sandproof", "__zygote"];
+const INHERITED: &[&str] = &["inherited_descriptor"];
+
+/// What is the same for the whole run.
+pub(super) struct Context<'a> {
+    pub plan: &'a ResolvedPlan,
+    pub manifest: &'a RunManifest,
+    pub world_id: &'a str,
+    pub run_id: &'a str,
+    pub tool_sha256: String,
+    aliases: &'static [(&'static str, &'static str)],
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(plan: &'a ResolvedPlan, manifest: &'a RunManifest) -> Self {
+        Self {
+            plan,
+            manifest,
+            world_id: manifest.world_id.as_str(),
+            run_id: manifest.run_id.as_str(),
+            tool_sha256: manifest.tool.sha256.to_string(),
+            aliases: aliases_of(&manifest.host.os),
+        }
+    }
+}
+
+/// Folders that a platform shows under two names: (alias, real place).
+fn aliases_of(os: &str) -> &'static [(&'static str, &'static str)] {
+    match os {
+        // Links in the root of the system volume (`ls -l /` on any macOS).
+        "macos" => &[("/tmp", "/private/tmp"), ("/var", "/private/var"), ("/etc", "/private/etc")],
+        _ => &[],
+    }
+}
+
+/// `path` with its leading alias replaced. Whole components are compared, so `/tmpfoo` has no alias (the reference's
+/// weakness W-80).
+fn without_alias(path: &str, aliases: &[(&str, &str)]) -> Option<String> {
+    aliases.iter().find_map(|(alias, real)| {
+        let rest = path.strip_prefix(alias)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{real}{rest}"))
+    })
+}
+
+/// Whether an alias of the platform is all that tells two paths apart.
+fn alias_pair(one: &str, other: &str, aliases: &[(&str, &str)]) -> bool {
+    one != other
+        && (without_alias(one, aliases).as_deref() == Some(other)
+            || without_alias(other, aliases).as_deref() == Some(one))
+}
+
+/// The paths of a row.
+#[derive(Clone)]
+pub(super) struct Paths<'r> {
+    /// What was asked for; only for operations starting `file-`.
+    pub requested: Option<&'r str>,
+    /// What the kernel says was opened. It comes from the probe itself, never from the harness (weakness W-54).
+    pub observed: Option<&'r str>,
+    pub observed_source: PathSource,
+    pub observed_errno: Option<i32>,
+    pub normalized: Option<Cow<'r, str>>,
+    pub normalized_source: NormalizedSource,
+    pub alias_pair: bool,
+}
+
+/// Whether the contract's path fields are for this operation.
+pub(super) fn is_file_operation(operation: &str) -> bool {
+    operation.starts_with("file-")
+}
+
+pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
+    let requested = Some(row.action.target.as_str());
+    let opened = row.operation.as_ref().and_then(|operation| operation.opened.as_ref());
+    let observed = opened.and_then(|opened| opened.path.as_deref());
+    let observed_source = match opened {
+        None => PathSource::NotAttempted,
+        Some(_) if observed.is_some() => PathSource::FdPath,
+        Some(_) => PathSource::Error,
+    };
+    let observed_errno = opened.map(|opened| opened.path_errno).filter(|errno| *errno != 0);
+    let (normalized, normalized_source) = if let Some(observed) = observed {
+        (Some(Cow::Borrowed(observed)), NormalizedSource::ObservedPath)
+    } else if let Some(real) = requested.and_then(|path| without_alias(path, context.aliases)) {
+        (Some(Cow::Owned(real)), NormalizedSource::AliasMap)
+    } else {
+        (requested.map(Cow::Borrowed), NormalizedSource::RequestedPath)
+    };
+    let alias_pair = match (requested, observed) {
+        (Some(requested), Some(observed)) => alias_pair(requested, observed, context.aliases),
+        _ => false,
+    };
+    Paths { requested, observed, observed_source, observed_errno, normalized, normalized_source, alias_pair }
+}
+
+/// Whether a process ran.
+fn ran(row: &ProbeRow) -> bool {
+    matches!(row.ending, Some(Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Expired { .. }))
+}
+
+pub(super) fn command(row: &ProbeRow) -> &'static [&'static str] {
+    if ran(row) { COMMAND } else { &[] }
+}
+
+/// Exit code, negative for a signal; nothing if the process did not end on its own account.
+pub(super) fn exit_code(row: &ProbeRow) -> Option<i32> {
+    match row.ending {
+        Some(Ending::Exited { code }) => Some(code),
+        Some(Ending::Signaled { signal, .. }) => Some(signal.wrapping_neg()),
+        _ => None,
+    }
+}
+
+/// `timeout`, or why no process ran.
+pub(super) fn error(row: &ProbeRow) -> Option<&str> {
+    match (&row.ending, &row.not_run) {
+        (Some(Ending::Expired { .. }), _) => Some("timeout"),
+        (Some(Ending::NotStarted { .. }), _) => Some("the process could not be started"),
+        (Some(Ending::Lost { reason }), _) => Some(reason),
+        (_, Some(not_run)) => Some(&not_run.reason),
+        _ => None,
+    }
+}
+
+pub(super) fn error_kind(row: &ProbeRow) -> Option<&'static str> {
+    matches!(row.ending, Some(Ending::Expired { .. })).then_some("timeout")
+}
+
+/// Whether the process seems to have been confined before the policy was applied.
+fn preexisting(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> bool {
+    let refused = report.is_some_and(|report| report.rc != 0 && report.err_class == ErrClass::ErrnoEperm);
+    refused || row.prologue.as_ref().is_some_and(|prologue| prologue.self_check_before.confined == Some(true))
+}
+
+pub(super) fn runner_info<'a>(
+    context: &'a Context<'_>,
+    row: &ProbeRow,
+    report: Option<&ApplyReport<'_>>,
+) -> Option<RunnerInfo<'a>> {
+    ran(row).then(|| RunnerInfo {
+        apply_model: APPLY_MODEL,
+        apply_timing: APPLY_TIMING,
+        entrypoint: &context.manifest.tool.name,
+        entrypoint_path: &context.manifest.tool.name,
+        entrypoint_sha256: &context.tool_sha256,
+        preexisting_sandbox_suspected: preexisting(row, report),
+        tool_build_id: &context.tool_sha256,
+    })
+}
+
+pub(super) fn hygiene(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> ResourceHygiene {
+    let inherits = matches!(row.action.driver, Driver::FileReadInherited | Driver::FileTruncateInherited);
+    ResourceHygiene {
+        apply_model: APPLY_MODEL,
+        apply_timing: APPLY_TIMING,
+        close_fds: true,
+        pass_fds: &[],
+        preexisting_sandbox_suspected: preexisting(row, report),
+        preopen_detected: inherits,
+        preopen_hints: if inherits { INHERITED } else { &[] },
+    }
+}
+
+/// How applying the policy went; nothing for a row that was blocked before that, as the contract's guardrail wants.
+///
+/// `rc` says whether the policy is in force. So it is -1 also where the kernel accepted the policy but the process did
+/// not find itself confined: the contract refuses stage `apply` with `rc` 0, and the policy is not shown to be in force.
+pub(super) fn apply_report<'r>(
+    row: &'r ProbeRow,
+    stage: Option<FailureStage>,
+    cause: Option<&Undecided>,
+) -> Option<ApplyReport<'r>> {
+    if stage == Some(FailureStage::Preflight) {
+        return None;
+    }
+    let record = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
+    let api = record.map_or("landlock_restrict_self", |record| record.api.as_str());
+    let failed = stage == Some(FailureStage::Apply);
+    if !failed {
+        record?;
+        return Some(ApplyReport {
+            api,
+            err_class: ErrClass::Ok,
+            err_class_source: ErrClassSource::None,
+            errbuf: None,
+            errno: None,
+            rc: 0,
+        });
+    }
+    let errno = cause.and_then(|cause| cause.errno);
+    let errbuf = record
+        .and_then(|record| record.message.as_deref())
+        .or_else(|| row.not_run.as_ref().map(|not_run| not_run.reason.as_str()))
+        .or(cause.map(|cause| cause.note));
+    let (err_class, err_class_source) = ErrClass::of_failure(errno, errbuf.is_some());
+    Some(ApplyReport { api, err_class, err_class_source, errbuf, errno, rc: -1 })
+}
+
+/// The deciding call: the one that failed, else the last that is the operation.
+pub(super) fn probe_details(row: &ProbeRow) -> Option<ProbeDetails<'_>> {
+    let operation = row.operation.as_ref()?;
+    let call = operation
+        .calls
+        .iter()
+        .find(|call| call.errno != 0)
+        .or_else(|| operation.calls.iter().rev().find(|call| call.role == CallRole::Operation))
+        .or(operation.calls.last())?;
+    let details = match operation.details.as_slice() {
+        [] => BTreeMap::new(),
+        pairs => pairs.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+    };
+    Some(ProbeDetails { details, driver: row.action.driver, errno: call.errno, ret: call.ret, syscall: &call.syscall })
+}
+
+pub(super) fn listener(row: &ProbeRow) -> Option<ListenerDoc<'_>> {
+    let record = row.listener.as_ref()?;
+    let (host, port) = match record.kind.as_str() {
+        "tcp" | "udp" => match record.address.rsplit_once(':') {
+            Some((host, port)) => (Some(host), port.parse().ok()),
+            None => (None, None),
+        },
+        _ => (None, None),
+    };
+    Some(ListenerDoc {
+        accept_count: record.accept_count,
+        address: &record.address,
+        error: None,
+        host,
+        kind: &record.kind,
+        port,
+        precheck: Precheck::SKIPPED,
+        status: "ok",
+    })
+}
+
+/// `EPERM` if that was the error; the contract has no other value.
+pub(super) fn violation_summary(errno: Option<i32>) -> Option<&'static str> {
+    (errno == Some(libc::EPERM)).then_some("EPERM")
+}
+
+/// Why a row shows nothing, in words.
+pub(super) fn reason(row: &ProbeRow, cause: &Undecided) -> String {
+    let mut text = String::with_capacity(96);
+    text.push_str(cause.note);
+    if let Some(errno) = cause.errno {
+        match linux_errno_name(errno) {
+            Some(name) => write!(text, " ({name})"),
+            None => write!(text, " (error {errno})"),
+        }
+        .expect("a string takes any text");
+    }
+    let prologue = row.prologue.as_ref();
+    let more = match (&row.not_run, prologue, &row.ending) {
+        (Some(not_run), _, _) => Some(not_run.reason.as_str()),
+        (_, _, Some(Ending::Lost { reason })) => Some(reason.as_str()),
+        (_, Some(prologue), _) if prologue.setup_failure.is_some() => {
+            prologue.setup_failure.as_ref().map(|failure| failure.step.as_str())
+        }
+        (_, Some(prologue), _) if cause.kind.stage() == FailureStage::Apply => {
+            prologue.apply.as_ref().and_then(|apply| apply.message.as_deref())
+        }
+        _ => row.report_error.as_deref(),
+    };
+    if let Some(more) = more.filter(|more| !more.is_empty()) {
+        text.push_str(": ");
+        text.push_str(more);
+    }
+    text
+}
+
+/// A row of a lane with its place in the plan.
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'p> {
+    pub profile: &'p ResolvedProfile,
+    pub probe: &'p ResolvedProbe,
+}
+
+impl<'p> Placed<'p> {
+    pub(super) fn profile_id(&self) -> &'p str {
+        self.profile.id.as_str()
+    }
+    pub(super) fn name(&self) -> &'p str {
+        &self.probe.entry.name
+    }
+    pub(super) fn operation(&self) -> &'p str {
+        &self.probe.entry.operation
+    }
+    pub(super) fn target(&self) -> &'p str {
+        &self.probe.entry.target
+    }
+    pub(super) fn expectation_id(&self) -> &'p str {
+        self.probe.expectation_id.as_str()
+    }
+}
+
+/// A row of the baseline lane with what it shows.
+pub(super) struct Baseline<'r> {
+    pub row: &'r ProbeRow,
+    pub attempt: Attempt,
+    /// `baseline:<profile id>:<probe name>`
+    pub name: &'r str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_whole_components() {
+        let aliases = aliases_of("macos");
+        assert!(alias_pair("/tmp/a", "/private/tmp/a", aliases));
+        assert!(alias_pair("/private/tmp/a", "/tmp/a", aliases));
+        assert!(!alias_pair("/tmpfoo", "/private/tmpfoo", aliases));
+        assert!(!alias_pair("/tmp/a", "/private/tmp/b", aliases));
+        assert!(!alias_pair("/tmp/a", "/tmp/a", aliases));
+        assert!(!alias_pair("/tmp/a", "/private/tmp/a", aliases_of("linux")));
+    }
+}

@@ -1,0 +1,91 @@
+//! Who decided: the platform, the profile, or nobody that can be named.
+
+use super::decide::{Attempt, Verdict};
+use super::facts::{self, Baseline};
+use super::linux_errno::linux_errno_name;
+use crate::record::events::{
+    Attribution, BaselineStatus, ConfounderAttribution, ConfounderClass, FileConfounder, LayerDecision, PlatformPolicy,
+    PolicyLayers, ProcessPolicy,
+};
+use crate::record::outcome::FailureKind;
+use crate::record::results::RuntimeStatus;
+
+/// What a baseline row shows, in the documents' words.
+pub(super) fn baseline_status(attempt: Attempt) -> BaselineStatus {
+    match attempt {
+        Attempt::Allowed => BaselineStatus::Allow,
+        Attempt::Denied { .. } => BaselineStatus::Deny,
+        Attempt::Undecided(_) => BaselineStatus::Undecided,
+    }
+}
+
+/// How a scenario row ended, in the contract's words. A row that succeeded but does not count is `errno` (without a
+/// number), so that nothing undecided passes for a success.
+pub(super) fn runtime_status(verdict: Verdict) -> RuntimeStatus {
+    match verdict {
+        Verdict::Allow => RuntimeStatus::Success,
+        Verdict::Undecided(cause) if cause.kind.stage() == crate::record::outcome::FailureStage::Preflight => {
+            RuntimeStatus::Blocked
+        }
+        _ => RuntimeStatus::Errno,
+    }
+}
+
+/// Both layers, by the contract's table; with one exception: where the baseline was refused and the scenario allowed,
+/// the table would say that the platform refused an operation that went through. Nothing is said there.
+pub(super) fn policy_layers(verdict: Verdict, baseline: Option<&Baseline<'_>>) -> PolicyLayers {
+    let platform_policy = match baseline {
+        None => PlatformPolicy {
+            decision: LayerDecision::Unknown,
+            error: None,
+            exit_code: None,
+            source: "baseline_missing",
+            status: None,
+        },
+        Some(baseline) => PlatformPolicy {
+            decision: baseline.attempt.decision().into(),
+            error: match baseline.attempt {
+                Attempt::Undecided(cause) => Some(cause.kind),
+                _ => None,
+            },
+            exit_code: facts::exit_code(baseline.row),
+            source: "baseline",
+            status: Some(baseline_status(baseline.attempt)),
+        },
+    };
+    let process_policy = ProcessPolicy {
+        decision: verdict.actual().into(),
+        failure_kind: verdict.kind(),
+        failure_stage: verdict.stage(),
+        status: Some(runtime_status(verdict)),
+    };
+    let contradicted = verdict.kind() == Some(FailureKind::BaselineContradiction);
+    let (effective_decision, attribution) = match (platform_policy.decision, process_policy.decision) {
+        _ if contradicted => (LayerDecision::Unknown, Attribution::Unknown),
+        (LayerDecision::Deny, _) => (LayerDecision::Deny, Attribution::PlatformPolicy),
+        (LayerDecision::Allow, LayerDecision::Deny) => (LayerDecision::Deny, Attribution::ProcessPolicy),
+        (LayerDecision::Allow, LayerDecision::Allow) => (LayerDecision::Allow, Attribution::Allow),
+        (_, process) => (process, Attribution::Unknown),
+    };
+    PolicyLayers { attribution, effective_decision, platform_policy, process_policy }
+}
+
+/// What a file operation's error number may be put down to.
+///
+/// The contract reads EACCES as ordinary permissions and EPERM as a sandbox. Landlock answers EACCES, and the baseline
+/// tells the two apart: a counted denial was allowed without the policy, so it is the policy's whatever its number. A
+/// refusal in both lanes is read by its number as in the contract. Everything else is left open.
+pub(super) fn file_confounder(operation: &str, verdict: Verdict) -> Option<FileConfounder> {
+    let errno = verdict.errno()?;
+    if !facts::is_file_operation(operation) || verdict.stage().is_some_and(|stage| stage.is_blocked()) {
+        return None;
+    }
+    let refused_anyway = verdict.kind() == Some(FailureKind::BaselineDenied);
+    let (classification, attribution) = match (verdict, errno) {
+        (Verdict::Deny { .. }, _) => (ConfounderClass::SandboxOrMac, ConfounderAttribution::AppSandbox),
+        (_, libc::EACCES) if refused_anyway => (ConfounderClass::UnixPermissions, ConfounderAttribution::UnixAcl),
+        (_, libc::EPERM) if refused_anyway => (ConfounderClass::SandboxOrMac, ConfounderAttribution::Mac),
+        _ => (ConfounderClass::OtherErrno, ConfounderAttribution::Unknown),
+    };
+    Some(FileConfounder { attribution, classification, errno, errno_name: linux_errno_name(errno) })
+}

@@ -1,0 +1,73 @@
+//! `expected_matrix.generated.json` and its byte copy: what was expected, from the inputs alone.
+
+use super::ArtifactSink;
+use super::artifact::Artifact;
+use super::error::DeriveError;
+use super::facts::Context;
+use crate::base::json_out::{ArrayOut, ObjectOut};
+use crate::record::layout::{EXPECTED_MATRIX, EXPECTED_MATRIX_GENERATED};
+use crate::record::matrix::MatrixProbe;
+
+/// Writes the matrix under both names.
+pub(super) fn write<S: ArtifactSink>(context: &Context<'_>, sink: &mut S) -> Result<(), DeriveError> {
+    for name in [EXPECTED_MATRIX_GENERATED, EXPECTED_MATRIX] {
+        write_one(context, sink, name)?;
+    }
+    Ok(())
+}
+
+fn write_one<S: ArtifactSink>(context: &Context<'_>, sink: &mut S, name: &'static str) -> Result<(), DeriveError> {
+    let mut artifact = Artifact::create(sink, name)?;
+    let (top, mut profiles) = artifact.put(|out| {
+        let mut top = ObjectOut::open(out, 0)?;
+        top.member(out, "world_id", context.world_id)?;
+        top.key(out, "profiles")?;
+        let profiles = ObjectOut::open(out, top.value_level())?;
+        Ok((top, profiles))
+    })?;
+    for profile in &context.plan.profiles {
+        let (entry, mut list) = artifact.put(|out| {
+            profiles.key(out, profile.id.as_str())?;
+            let mut entry = ObjectOut::open(out, profiles.value_level())?;
+            entry.member(out, "blob", &profile.policy.path)?;
+            entry.member(out, "mode", profile.entry.mode.as_str())?;
+            entry.member(out, "family", &profile.entry.family)?;
+            entry.member(out, "semantic_group", &profile.entry.semantic_group)?;
+            entry.key(out, "probes")?;
+            let list = ArrayOut::open(out, entry.value_level())?;
+            Ok((entry, list))
+        })?;
+        for probe in &profile.probes {
+            let declared = &*probe.entry;
+            let row = MatrixProbe {
+                name: &declared.name,
+                operation: &declared.operation,
+                target: &declared.target,
+                expected: declared.expected,
+                expectation_id: probe.expectation_id.as_str(),
+                mode: filled(declared.mode.as_deref()),
+                driver: filled(declared.driver.as_deref()),
+                syscall: filled(declared.syscall.as_deref()),
+                attr_payload: filled(declared.attr_payload.as_deref()),
+                anchor_ctx_id: filled(declared.anchor_ctx_id.as_deref()),
+                filter_name: filled(declared.filter_name.as_deref()),
+                filter_type: declared.filter_type,
+            };
+            artifact.put(|out| list.push(out, &row))?;
+        }
+        artifact.put(|out| {
+            list.close(out)?;
+            entry.close(out)
+        })?;
+    }
+    artifact.put(|out| {
+        profiles.close(out)?;
+        top.close(out)
+    })?;
+    artifact.finish(sink)
+}
+
+/// A text with something in it: the contract carries these keys only then.
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

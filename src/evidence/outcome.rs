@@ -1,0 +1,107 @@
+//! What a derivation hands back beside the artifacts: the numbers, and the rows worth showing to people.
+
+use std::collections::BTreeMap;
+
+use super::controls::ControlReport;
+use crate::base::ids::{ExpectationId, ProfileId};
+use crate::plan::LaneSet;
+use crate::record::mismatch::MismatchType;
+use crate::record::outcome::{Decision, FailureKind};
+use crate::record::results::EntryStatus;
+use crate::record::summary::{RowCounts, SummaryStatus};
+
+/// How many rows [`Outcome`] lists of each sort. The artifacts hold all of them.
+pub const MAX_FINDINGS: usize = 200;
+
+/// The result of a derivation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// As in `summary.json`.
+    pub status: SummaryStatus,
+    /// The lanes that were on.
+    pub lanes: LaneSet,
+    /// All profiles together.
+    pub total: Counts,
+    /// Each profile, in plan order.
+    pub profiles: Vec<ProfileOutcome>,
+    /// Rows of the mismatch summary, by type.
+    pub mismatch_counts: BTreeMap<MismatchType, u64>,
+    /// The first [`MAX_FINDINGS`] rows whose observation is not the expected one.
+    pub mismatched: Vec<Finding>,
+    /// The first [`MAX_FINDINGS`] rows without a decision.
+    pub undecided: Vec<Finding>,
+}
+
+/// What became of planned rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// The numbers.
+    pub rows: RowCounts,
+    /// Undecided rows by kind.
+    pub undecided_by_kind: BTreeMap<FailureKind, u64>,
+}
+
+impl Counts {
+    pub(super) fn count(&mut self, matched: Option<bool>, kind: Option<FailureKind>) {
+        match matched {
+            Some(true) => self.rows.matched += 1,
+            Some(false) => self.rows.mismatched += 1,
+            None => {
+                self.rows.undecided += 1;
+                if let Some(kind) = kind {
+                    *self.undecided_by_kind.entry(kind).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.rows.planned += other.rows.planned;
+        self.rows.matched += other.rows.matched;
+        self.rows.mismatched += other.rows.mismatched;
+        self.rows.undecided += other.rows.undecided;
+        for (kind, count) in &other.undecided_by_kind {
+            *self.undecided_by_kind.entry(*kind).or_default() += count;
+        }
+    }
+}
+
+/// One profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProfileOutcome {
+    /// Which.
+    pub profile_id: ProfileId,
+    /// As in `runtime_results.json`; `None` if the scenario lane was off.
+    pub status: Option<EntryStatus>,
+    /// Its rows.
+    pub counts: Counts,
+    /// Its controls; `None` if the scenario lane was off.
+    pub controls: Option<ControlReport>,
+}
+
+/// One row worth showing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// The probe's short name.
+    pub probe_name: String,
+    /// Which expectation.
+    pub expectation_id: ExpectationId,
+    /// The sandbox operation.
+    pub operation: String,
+    /// The target as declared.
+    pub target: String,
+    /// What the author expects.
+    pub expected: Decision,
+    /// What the policy did.
+    pub actual: Option<Decision>,
+    /// How the two part.
+    pub mismatch_type: MismatchType,
+    /// Why it did not succeed.
+    pub kind: Option<FailureKind>,
+    /// The error number that was seen.
+    pub errno: Option<i32>,
+    /// Why, in words: what is missing for a decision, or what the operation answered.
+    pub reason: String,
+}

@@ -1,0 +1,191 @@
+//! One scenario row with everything that follows from it.
+
+use super::decide::{self, Attempt, ControlsSay, Verdict};
+use super::facts::{self, Baseline, Context, Paths, Placed};
+use super::layers;
+use super::linux_errno::linux_errno_name;
+use crate::record::baseline::{BaselineRow, PrimaryIntent};
+use crate::record::events::{Event, PolicyLayers};
+use crate::record::results::{
+    ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
+};
+use crate::record::row::ProbeRow;
+
+/// A scenario row, judged.
+pub(super) struct Judged<'r> {
+    pub placed: Placed<'r>,
+    pub row: &'r ProbeRow,
+    pub verdict: Verdict,
+    /// The contract's `intended_op_witnessed`.
+    pub witnessed: Option<bool>,
+    pub layers: PolicyLayers,
+    pub paths: Paths<'r>,
+    /// Why nothing was decided, in words.
+    pub reason: Option<String>,
+    report: Option<ApplyReport<'r>>,
+}
+
+impl<'r> Judged<'r> {
+    pub(super) fn new(
+        placed: Placed<'r>,
+        row: &'r ProbeRow,
+        baseline: Option<&Baseline<'_>>,
+        controls: ControlsSay,
+        paths: Paths<'r>,
+    ) -> Self {
+        let attempt = decide::attempt(row);
+        let verdict = decide::verdict(row, attempt, baseline.map(|b| (b.row, b.attempt)), controls);
+        let stage = verdict.stage();
+        let cause = match &verdict {
+            Verdict::Undecided(cause) => Some(cause),
+            _ => None,
+        };
+        let witnessed = match stage {
+            Some(stage) if stage.is_blocked() => None,
+            _ => Some(decide::witnessed(row, attempt)),
+        };
+        Self {
+            placed,
+            row,
+            verdict,
+            witnessed,
+            layers: layers::policy_layers(verdict, baseline),
+            paths,
+            reason: cause.map(|cause| facts::reason(row, cause)),
+            report: facts::apply_report(row, stage, cause),
+        }
+    }
+
+    pub(super) fn matched(&self) -> Option<bool> {
+        self.verdict.matches(self.placed.probe.entry.expected)
+    }
+
+    pub(super) fn result_row<'a>(&'a self, context: &'a Context<'_>) -> ResultRow<'a> {
+        let (row, placed) = (self.row, &self.placed);
+        let declared = &*placed.probe.entry;
+        let report = self.report.as_ref();
+        let errno = self.verdict.errno();
+        let ran = row.ending.is_some();
+        let duration = row.duration_us as f64 / 1e6;
+        ResultRow {
+            name: placed.name(),
+            expectation_id: placed.expectation_id(),
+            anchor_ctx_id: declared.anchor_ctx_id.as_deref(),
+            operation: placed.operation(),
+            path: placed.target(),
+            expected: declared.expected,
+            actual: self.verdict.actual(),
+            matched: self.matched(),
+            runtime_result: RuntimeResult {
+                runtime_result_schema_version: RESULT_SCHEMA_VERSION,
+                tool_marker_schema_version: MARKER_SCHEMA_VERSION,
+                status: layers::runtime_status(self.verdict),
+                errno,
+                failure_stage: self.verdict.stage(),
+                failure_kind: self.verdict.kind(),
+                apply_report: self.report,
+                runner_info: facts::runner_info(context, row, report),
+                seatbelt_callouts: None,
+                intended_op_witnessed: self.witnessed,
+                sandbox_check_request: None,
+                resource_hygiene: facts::hygiene(row, report),
+            },
+            violation_summary: facts::violation_summary(errno),
+            path_observation: (self.paths.observed_source != PathSource::NotAttempted).then_some(PathObservation {
+                observed_path: self.paths.observed,
+                observed_path_errno: self.paths.observed_errno,
+                observed_path_source: self.paths.observed_source,
+            }),
+            command: facts::command(row),
+            exit_code: facts::exit_code(row),
+            stdout: "",
+            stderr: "",
+            probe_details: facts::probe_details(row),
+            cmd_started_at_unix_s: ran.then_some(row.started_at_unix_s),
+            cmd_finished_at_unix_s: ran.then_some(row.started_at_unix_s + duration),
+            cmd_duration_s: ran.then_some(duration),
+            cmd_pid: row.pid,
+            listener: facts::listener(row),
+            error: facts::error(row),
+            error_kind: facts::error_kind(row),
+            notes: self.reason.as_deref(),
+        }
+    }
+
+    pub(super) fn event<'a>(&'a self, context: &'a Context<'_>) -> Event<'a> {
+        let (row, placed) = (self.row, &self.placed);
+        let report = self.report.as_ref();
+        let errno = self.verdict.errno();
+        let file = facts::is_file_operation(placed.operation());
+        Event {
+            actual: self.verdict.actual(),
+            apply_report: self.report,
+            command: facts::command(row),
+            errno,
+            errno_name: errno.and_then(linux_errno_name),
+            expectation_id: placed.expectation_id(),
+            expected: placed.probe.entry.expected,
+            failure_kind: self.verdict.kind(),
+            failure_stage: self.verdict.stage(),
+            file_confounder: layers::file_confounder(placed.operation(), self.verdict),
+            intended_op_witnessed: self.witnessed,
+            matched: self.matched(),
+            normalized_path: self.paths.normalized.as_deref().filter(|_| file),
+            normalized_path_source: file.then_some(self.paths.normalized_source),
+            notes: self.reason.as_deref(),
+            observed_path: self.paths.observed.filter(|_| file),
+            observed_path_source: file.then_some(self.paths.observed_source),
+            operation: placed.operation(),
+            policy_layers: self.layers,
+            probe_details: facts::probe_details(row),
+            probe_name: placed.name(),
+            profile_id: placed.profile_id(),
+            requested_path: self.paths.requested.filter(|_| file),
+            resource_hygiene: facts::hygiene(row, report),
+            run_id: context.run_id,
+            runner_info: facts::runner_info(context, row, report),
+            runtime_status: layers::runtime_status(self.verdict),
+            scenario_id: placed.expectation_id(),
+            target: placed.target(),
+            violation_summary: facts::violation_summary(errno),
+            world_id: context.world_id,
+        }
+    }
+}
+
+/// A row of `baseline_results.json`.
+pub(super) fn baseline_row<'a>(placed: Placed<'a>, baseline: &Baseline<'a>, paths: &Paths<'a>) -> BaselineRow<'a> {
+    let row = baseline.row;
+    let file = facts::is_file_operation(placed.operation());
+    BaselineRow {
+        command: facts::command(row),
+        decision_path: "baseline",
+        errno: baseline.attempt.errno(),
+        error: facts::error(row),
+        exit_code: facts::exit_code(row),
+        failure_kind: match baseline.attempt {
+            Attempt::Undecided(cause) => Some(cause.kind),
+            _ => None,
+        },
+        listener: facts::listener(row),
+        name: baseline.name,
+        observed_path: paths.observed.filter(|_| file),
+        observed_path_errno: paths.observed_errno.filter(|_| file),
+        observed_path_source: file.then_some(paths.observed_source),
+        operation: placed.operation(),
+        primary_intent: PrimaryIntent {
+            operation: placed.operation(),
+            probe_name: placed.name(),
+            profile_id: placed.profile_id(),
+            target: placed.target(),
+        },
+        probe_details: facts::probe_details(row),
+        probe_name: placed.name(),
+        profile_id: placed.profile_id(),
+        reached_primary_op: decide::witnessed(row, baseline.attempt),
+        status: layers::baseline_status(baseline.attempt),
+        stderr: "",
+        stdout: "",
+        target: placed.target(),
+    }
+}

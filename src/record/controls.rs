@@ -1,0 +1,70 @@
+//! `controls.json`: the controls of each profile and what they showed. Derived; ours.
+
+use serde::Serialize;
+
+use super::action::Action;
+use super::outcome::{Decision, FailureKind};
+
+/// Format of the file. 1: first release.
+pub const CONTROLS_SCHEMA: &str = "sandproof.controls.v1";
+
+/// The controls of one profile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ControlsEntry<'a> {
+    /// The profile.
+    pub profile_id: &'a str,
+    /// Both together.
+    pub status: ControlsStatus,
+    /// The control that the model is certain must be refused.
+    pub must_deny: ControlEntry<'a>,
+    /// The control that the model is certain must be let through.
+    pub must_allow: ControlEntry<'a>,
+}
+
+/// Both controls together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlsStatus {
+    /// Both showed what they must.
+    Ok,
+    /// One showed what it must; the other could not be derived from the policy.
+    Partial,
+    /// One did not show what it must, so nothing observed under the profile counts.
+    Wrong,
+    /// Neither could be derived from the policy.
+    NotDerivable,
+}
+
+/// One control.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ControlEntry<'a> {
+    /// How it went.
+    pub status: ControlStatus,
+    /// The operation, with placeholders; absent if none could be derived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'a Action>,
+    /// What it showed; absent if nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Decision>,
+    /// Why it showed nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_kind: Option<FailureKind>,
+    /// The error number that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
+    /// Why none could be derived, or why it showed nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+}
+
+/// How one control went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlStatus {
+    /// It showed what it must.
+    Ok,
+    /// It did not.
+    Wrong,
+    /// The model is certain of no such operation under this policy.
+    NotDerivable,
+}

@@ -1,0 +1,237 @@
+//! `runtime_events.normalized.json`: one flat event per scenario row. Derived.
+//!
+//! Readers build a fixed record from each event, so no key may be added; keys are sorted and nulls left out, which is
+//! why fields stand in alphabetical order here.
+
+use serde::Serialize;
+
+use super::outcome::{Decision, FailureKind, FailureStage};
+use super::results::{ApplyReport, PathSource, ProbeDetails, ResourceHygiene, RunnerInfo, RuntimeStatus};
+
+/// One event.
+#[derive(Debug, Serialize)]
+pub struct Event<'a> {
+    /// What the policy did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Decision>,
+    /// How applying the policy went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply_report: Option<ApplyReport<'a>>,
+    /// What ran; empty if nothing did.
+    pub command: &'static [&'static str],
+    /// The error number that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno_name: Option<&'static str>,
+    /// Which expectation.
+    pub expectation_id: &'a str,
+    /// What the author expects.
+    pub expected: Decision,
+    /// Why it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_kind: Option<FailureKind>,
+    /// Where it stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_stage: Option<FailureStage>,
+    /// What else may explain a file error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_confounder: Option<FileConfounder>,
+    /// Whether the operation's system call was issued and reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended_op_witnessed: Option<bool>,
+    /// Whether expectation and observation agree.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matched: Option<bool>,
+    /// The path under its canonical spelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalized_path: Option<&'a str>,
+    /// Where that comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalized_path_source: Option<NormalizedSource>,
+    /// Why nothing was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<&'a str>,
+    /// What the kernel says the opened descriptor is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path: Option<&'a str>,
+    /// Where that comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_source: Option<PathSource>,
+    /// The sandbox operation.
+    pub operation: &'a str,
+    /// Who decided.
+    pub policy_layers: PolicyLayers,
+    /// The deciding system call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_details: Option<ProbeDetails<'a>>,
+    /// The probe's short name.
+    pub probe_name: &'a str,
+    /// The profile.
+    pub profile_id: &'a str,
+    /// The path that was really asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_path: Option<&'a str>,
+    /// What the process inherited.
+    pub resource_hygiene: ResourceHygiene,
+    /// The attempt.
+    pub run_id: &'a str,
+    /// What ran the probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner_info: Option<RunnerInfo<'a>>,
+    /// In the contract's words.
+    pub runtime_status: RuntimeStatus,
+    /// The expectation id.
+    pub scenario_id: &'a str,
+    /// The target as declared.
+    pub target: &'a str,
+    /// `EPERM` if that was the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violation_summary: Option<&'static str>,
+    /// The world.
+    pub world_id: &'a str,
+}
+
+/// Where a normalised path comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormalizedSource {
+    /// The kernel's answer about the opened descriptor.
+    ObservedPath,
+    /// The platform's own aliases (`/tmp` on macOS).
+    AliasMap,
+    /// The path as asked for.
+    RequestedPath,
+    /// There is none.
+    Missing,
+}
+
+/// Who decided. Keys in alphabetical order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PolicyLayers {
+    /// Whose decision `effective_decision` is.
+    pub attribution: Attribution,
+    /// What came out of both layers.
+    pub effective_decision: LayerDecision,
+    /// What happens without the profile.
+    pub platform_policy: PlatformPolicy,
+    /// What happens under it.
+    pub process_policy: ProcessPolicy,
+}
+
+/// The baseline's part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PlatformPolicy {
+    /// Its decision.
+    pub decision: LayerDecision,
+    /// Why the baseline did not decide, as a failure kind.
+    pub error: Option<FailureKind>,
+    /// Exit code of the baseline process.
+    pub exit_code: Option<i32>,
+    /// `baseline`, or `baseline_missing`.
+    pub source: &'static str,
+    /// The baseline row's status.
+    pub status: Option<BaselineStatus>,
+}
+
+/// The profile's part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ProcessPolicy {
+    /// Its decision.
+    pub decision: LayerDecision,
+    /// Why it did not succeed.
+    pub failure_kind: Option<FailureKind>,
+    /// Where it stopped.
+    pub failure_stage: Option<FailureStage>,
+    /// In the contract's words.
+    pub status: Option<RuntimeStatus>,
+}
+
+/// A layer's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerDecision {
+    /// Let through.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Not known.
+    Unknown,
+}
+
+impl From<Option<Decision>> for LayerDecision {
+    fn from(decision: Option<Decision>) -> Self {
+        match decision {
+            Some(Decision::Allow) => Self::Allow,
+            Some(Decision::Deny) => Self::Deny,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Whose decision it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribution {
+    /// Refused without the profile as well.
+    PlatformPolicy,
+    /// Refused by the profile.
+    ProcessPolicy,
+    /// Refused by nobody.
+    Allow,
+    /// Not known.
+    Unknown,
+}
+
+/// What a baseline row shows. The contract has the first two; anything else counted as `deny` there (its weaknesses
+/// W-68 and W-71), and is said to be what it is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineStatus {
+    /// The operation went through.
+    Allow,
+    /// It was refused with an error that means denial.
+    Deny,
+    /// Neither can be said.
+    Undecided,
+}
+
+/// What else may explain a file error. Keys in alphabetical order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FileConfounder {
+    /// Who it is put down to.
+    pub attribution: ConfounderAttribution,
+    /// What kind of error it is.
+    pub classification: ConfounderClass,
+    /// The error number.
+    pub errno: i32,
+    /// Its name.
+    pub errno_name: Option<&'static str>,
+}
+
+/// What kind of file error it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfounderClass {
+    /// Ordinary permissions.
+    UnixPermissions,
+    /// A sandbox or another mandatory control.
+    SandboxOrMac,
+    /// Anything else, or not known.
+    OtherErrno,
+}
+
+/// Who a file error is put down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfounderAttribution {
+    /// Ordinary permissions.
+    UnixAcl,
+    /// The process's own policy.
+    AppSandbox,
+    /// A mandatory control of the platform.
+    Mac,
+    /// Not known.
+    Unknown,
+}

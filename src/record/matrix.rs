@@ -1,0 +1,41 @@
+//! `expected_matrix.json` and its generated twin: what was expected. Derived from the inputs alone.
+
+use serde::Serialize;
+
+use super::outcome::Decision;
+
+/// One row: a probe under a profile, as declared.
+#[derive(Debug, Serialize)]
+pub struct MatrixProbe<'a> {
+    /// Short name.
+    pub name: &'a str,
+    /// The sandbox operation.
+    pub operation: &'a str,
+    /// The target as declared.
+    pub target: &'a str,
+    /// What the author expects.
+    pub expected: Decision,
+    /// Which expectation.
+    pub expectation_id: &'a str,
+    /// `blob` forces blob mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<&'a str>,
+    /// The driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<&'a str>,
+    /// The system call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syscall: Option<&'a str>,
+    /// Attribute payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attr_payload: Option<&'a str>,
+    /// Anchor context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor_ctx_id: Option<&'a str>,
+    /// Filter, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_name: Option<&'a str>,
+    /// Filter, by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_type: Option<i64>,
+}

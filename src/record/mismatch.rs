@@ -1,0 +1,241 @@
+//! `mismatch_summary.json` and `mismatch_packets.jsonl`: where expectation and observation part. Derived.
+
+use serde::Serialize;
+
+use super::baseline::BaselineRow;
+use super::events::{NormalizedSource, PolicyLayers};
+use super::manifest::ChannelKind;
+use super::oracle::OracleDecision;
+use super::outcome::{Decision, FailureKind, FailureStage, Lane};
+use super::results::{PathSource, RuntimeStatus};
+
+/// Format of one line of the packets.
+pub const MISMATCH_PACKET_SCHEMA: &str = "runtime-tools.mismatch_packet.v0.1";
+
+macro_rules! names {
+    ($(#[$doc:meta])* $kind:ident { $($(#[$item_doc:meta])* $name:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        pub enum $kind { $($(#[$item_doc])* #[serde(rename = $text)] $name,)* }
+
+        impl $kind {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name in documents.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+names! {
+    /// How expectation and observation part.
+    MismatchType {
+        /// The operation's system call was not seen.
+        OpNotWitnessed = "op_not_witnessed",
+        /// Nothing ran.
+        PreflightBlocked = "preflight_blocked",
+        /// The policy is not in force.
+        ApplyGate = "apply_gate",
+        /// The process was not let run.
+        BootstrapDenyProcessExec = "bootstrap_deny_process_exec",
+        /// The process ended before the operation.
+        BootstrapFailed = "bootstrap_failed",
+        /// The path is not spelled canonically, and that may be why.
+        CanonicalizationBoundary = "canonicalization_boundary",
+        /// Refused, though it should not be.
+        UnexpectedDeny = "unexpected_deny",
+        /// Let through, though it should not be.
+        UnexpectedAllow = "unexpected_allow",
+        /// The rest: the operation was seen, but its result does not count.
+        FilterDiff = "filter_diff",
+    }
+}
+
+names! {
+    /// What a mismatch is put down to.
+    ///
+    /// `decision_undetermined` is ours: the reference puts rows without a decision down to a too strict expectation.
+    /// `path_normalization_sensitivity` was declared and never produced there (weakness W-81). `anchor_alias_gap`, the
+    /// other such value, is left out.
+    MismatchReason {
+        /// The operation's system call was not seen.
+        OpNotWitnessed = "op_not_witnessed",
+        /// The path was reached under one of the platform's alias spellings.
+        CanonicalizationBoundary = "canonicalization_boundary",
+        /// The path that was reached is spelled otherwise than the one that was asked for.
+        PathNormalizationSensitivity = "path_normalization_sensitivity",
+        /// It is refused without the policy as well.
+        AmbientPlatformRestriction = "ambient_platform_restriction",
+        /// The oracle decides otherwise than the kernel did.
+        CapturePipelineDisagreement = "capture_pipeline_disagreement",
+        /// Nothing was decided.
+        DecisionUndetermined = "decision_undetermined",
+        /// Everything fits but the expectation.
+        ExpectationTooStrong = "expectation_too_strong",
+    }
+}
+
+/// One row of the summary.
+#[derive(Debug, Serialize)]
+pub struct MismatchRow<'a> {
+    /// The world.
+    pub world_id: &'a str,
+    /// The profile.
+    pub profile_id: &'a str,
+    /// Which expectation.
+    pub expectation_id: &'a str,
+    /// The sandbox operation.
+    pub operation: &'a str,
+    /// The target as declared.
+    pub path: &'a str,
+    /// What the author expects.
+    pub expected: Decision,
+    /// What the policy did; null if undecided.
+    pub actual: Option<Decision>,
+    /// How they part.
+    pub mismatch_type: MismatchType,
+    /// `EPERM` if that was the error.
+    pub violation_summary: Option<&'static str>,
+    /// Why nothing was decided, or empty.
+    pub notes: &'a str,
+}
+
+/// One line of the packets. Keys in alphabetical order, here and below.
+#[derive(Debug, Serialize)]
+pub struct MismatchPacket<'a> {
+    /// The baseline row.
+    pub baseline: Option<&'a BaselineRow<'a>>,
+    /// What the kernel says of the path.
+    pub canonicalization: Option<PacketWitness<'a>>,
+    /// What happened.
+    pub decision_event: DecisionEvent<'a>,
+    /// Which expectation.
+    pub expectation_id: &'a str,
+    /// What was expected.
+    pub expected: Expected<'a>,
+    /// What it is put down to.
+    pub mismatch_reason: MismatchReason,
+    /// What the oracle says.
+    pub oracle_check: Option<OracleCheck<'a>>,
+    /// Where and how it ran.
+    pub run_context: RunContext<'a>,
+    /// [`MISMATCH_PACKET_SCHEMA`].
+    pub schema_version: &'static str,
+}
+
+/// What the kernel says of a mismatch's path.
+#[derive(Debug, Serialize)]
+pub struct PacketWitness<'a> {
+    /// The witness.
+    pub witness: WitnessExcerpt<'a>,
+    /// `path_witnesses.json`
+    pub witness_source: &'static str,
+}
+
+/// A path witness in short.
+#[derive(Debug, Serialize)]
+pub struct WitnessExcerpt<'a> {
+    /// Whether only an alias of the platform tells the two paths apart.
+    pub alias_pair: bool,
+    /// Which lane's witness.
+    pub lane: Lane,
+    /// Always false: Linux has no firmlinks.
+    pub nofirmlink_differs: bool,
+    /// The path under its canonical spelling.
+    pub normalized_path: Option<&'a str>,
+    /// Where that comes from.
+    pub normalized_path_source: NormalizedSource,
+    /// What the kernel says was opened.
+    pub observed_path: Option<&'a str>,
+    /// Where that comes from.
+    pub observed_path_source: PathSource,
+    /// The path that was asked for.
+    pub requested_path: Option<&'a str>,
+    /// Expectation id, or name of the baseline row.
+    pub scenario_id: &'a str,
+}
+
+/// What happened, in a packet.
+#[derive(Debug, Serialize)]
+pub struct DecisionEvent<'a> {
+    /// What the policy did; null if undecided.
+    pub decision: Option<Decision>,
+    /// The error number that was seen.
+    pub errno: Option<i32>,
+    /// Why it did not succeed.
+    pub failure_kind: Option<FailureKind>,
+    /// Where it stopped.
+    pub failure_stage: Option<FailureStage>,
+    /// Always null: the model has no filters.
+    pub filter_type: Option<()>,
+    /// Always null.
+    pub filter_type_name: Option<()>,
+    /// Whether the operation's system call was issued and reported.
+    pub intended_op_witnessed: Option<bool>,
+    /// The path under its canonical spelling.
+    pub normalized_path: Option<&'a str>,
+    /// What the kernel says was opened.
+    pub observed_path: Option<&'a str>,
+    /// The sandbox operation.
+    pub operation: &'a str,
+    /// Who decided.
+    pub policy_layers: PolicyLayers,
+    /// The probe's short name.
+    pub probe_name: &'a str,
+    /// The profile.
+    pub profile_id: &'a str,
+    /// The path that was asked for.
+    pub requested_path: Option<&'a str>,
+    /// In the contract's words.
+    pub runtime_status: RuntimeStatus,
+    /// The expectation id.
+    pub scenario_id: &'a str,
+    /// `syscall`: the decision was witnessed, not asked for.
+    pub source: &'static str,
+    /// The target as declared.
+    pub target: &'a str,
+}
+
+/// What was expected, in a packet.
+#[derive(Debug, Serialize)]
+pub struct Expected<'a> {
+    /// Which expectation.
+    pub expectation_id: &'a str,
+    /// What the author expects.
+    pub expected_decision: Decision,
+    /// The target as declared.
+    pub target: &'a str,
+}
+
+/// What the oracle says, in a packet.
+#[derive(Debug, Serialize)]
+pub struct OracleCheck<'a> {
+    /// The target as declared.
+    pub argument: &'a str,
+    /// Its answer.
+    pub decision: OracleDecision,
+    /// Always null: the model has no filters.
+    pub filter_type: Option<()>,
+    /// Always null.
+    pub filter_type_name: Option<()>,
+    /// `model`
+    pub stage: &'static str,
+}
+
+/// Where and how it ran, in a packet.
+#[derive(Debug, Serialize)]
+pub struct RunContext<'a> {
+    /// The channel.
+    pub channel: ChannelKind,
+    /// What relative paths are relative to.
+    pub repo_root_context: &'a str,
+    /// The attempt.
+    pub run_id: &'a str,
+    /// `run_manifest.json`
+    pub run_manifest: &'static str,
+    /// The world.
+    pub world_id: &'a str,
+}

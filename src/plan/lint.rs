@@ -3,13 +3,13 @@
 //! A plan that lints without an error loads; what lint merely warns about is what makes results say less than their
 //! author thinks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use serde_json::Map;
 
 use super::error::LoadError;
-use super::file::{IndexFile, PLAN_SCHEMA, PlanFile};
+use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
 use super::read::Reader;
@@ -17,7 +17,7 @@ use super::resolve::{base_id, entry_paths, find_registry, follow, read_registry,
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{INDEX_PATH, Source, Workspace};
-use crate::base::ids::{PlanId, RegistryId};
+use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::driver::Driver;
 use crate::record::sources::InputRole;
@@ -44,9 +44,7 @@ pub fn lint_plan(source: &dyn Source, plan_path: &str, extra: Option<ExtraNotes<
     let mut notes = resolution.notes;
     if let Some(plan) = &resolution.plan {
         check_lanes(plan, &mut notes);
-        for profile in &plan.profiles {
-            check_profile(profile, &mut notes, path_of(plan, InputRole::Profiles), path_of(plan, InputRole::Probes));
-        }
+        check_profiles(plan, &mut notes);
         check_shared_ids(plan, &mut notes);
         if let Some(extra) = extra {
             notes.extend(extra(plan));
@@ -91,11 +89,7 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
 /// One registry: as if a plan ran every profile of it.
 fn lint_registry(workspace: &Workspace, id: &RegistryId, notes: &mut Vec<Note>) {
     match resolve_registry(workspace, id, notes) {
-        Ok(Some(plan)) => {
-            for profile in &plan.profiles {
-                check_profile(profile, notes, path_of(&plan, InputRole::Profiles), path_of(&plan, InputRole::Probes));
-            }
-        }
+        Ok(Some(plan)) => check_profiles(&plan, notes),
         Ok(None) => {}
         Err(error) => notes.extend(error.into_notes()),
     }
@@ -133,11 +127,7 @@ fn path_of(plan: &ResolvedPlan, role: InputRole) -> &str {
 }
 
 /// Lanes that a probe names and nobody knows.
-fn check_lane_names(
-    path: &str,
-    probes: &BTreeMap<crate::base::ids::ProbeId, super::file::ProbeEntry>,
-    notes: &mut Vec<Note>,
-) {
+fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &mut Vec<Note>) {
     for (id, probe) in probes {
         for lane in probe.supports_lanes.keys().filter(|lane| !LANES.contains(&lane.as_str())) {
             let pointer = format!("/probes/{}/supports_lanes/{}", pointer_part(id.as_str()), pointer_part(lane));
@@ -174,8 +164,27 @@ fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
 }
 
 /// What resolution has no reason to refuse.
-fn check_profile(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_path: &str, probes_path: &str) {
+fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+    let (profiles_path, probes_path) = (path_of(plan, InputRole::Profiles), path_of(plan, InputRole::Probes));
+    let mut seen = HashSet::new();
+    for profile in &plan.profiles {
+        check_profile(profile, &mut seen, notes, probes_path);
+        check_seatbelt(profile, notes, profiles_path, probes_path);
+    }
+}
+
+fn check_profile(
+    profile: &ResolvedProfile,
+    seen: &mut HashSet<(*const ProbeEntry, bool)>,
+    notes: &mut Vec<Note>,
+    probes_path: &str,
+) {
+    let landlock = profile.entry.mode == PolicyMode::Landlock;
     for probe in &profile.probes {
+        // A probe that several profiles share is looked at once per kind of policy.
+        if !seen.insert((std::sync::Arc::as_ptr(&probe.entry), landlock)) {
+            continue;
+        }
         let entry = &probe.entry;
         let base = format!("/probes/{}", pointer_part(entry.probe_id.as_str()));
         let mut at = Notes { list: notes, file: probes_path, subject: entry.probe_id.as_str() };
@@ -187,11 +196,10 @@ fn check_profile(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_path
                 "add it",
             );
         }
-        if profile.entry.mode == PolicyMode::Landlock {
+        if landlock {
             check_needs(probe, &base, &mut at);
         }
     }
-    check_seatbelt(profile, notes, profiles_path, probes_path);
 }
 
 /// Capabilities that a Landlock probe needs and does not name.

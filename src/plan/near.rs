@@ -27,6 +27,10 @@ pub fn close_to<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Ve
         })
         .collect();
     scored.sort();
+    if let Some((best, _)) = scored.first().copied() {
+        // A part of a long name is no rival of a slip of one letter.
+        scored.retain(|(distance, _)| *distance <= best + 1 && (best > allowed || *distance <= allowed));
+    }
     scored.truncate(MOST);
     scored.into_iter().map(|(_, name)| name).collect()
 }

@@ -201,6 +201,12 @@ impl Notes<'_> {
         message: String,
         remedy: String,
     ) {
+        /// Past this many, warnings are dropped; of errors, some are kept, so that a refusal stays one.
+        const MOST: usize = 10_000;
+        let full = self.list.len() >= MOST;
+        if full && (severity == Severity::Warning || self.list.len() >= MOST + 100) {
+            return;
+        }
         self.list.push(Note {
             severity,
             file: self.file.to_owned(),

@@ -81,7 +81,8 @@ pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str, pointer: &str
         Notes { list: &mut notes, file: path, subject: "" }.error(
             NoteKind::BadValue,
             pointer,
-            super::note::shown(&error.to_string()),
+            // The texts within are shortened where they arise; this only bounds a message of serde's own.
+            error.to_string().chars().take(400).collect::<String>(),
             "correct the value",
         );
         refused(notes)

@@ -296,9 +296,9 @@ impl Resolver<'_> {
             }
         }
         drop(entries);
+        self.check_row_count(&planned)?;
         let ids = self.expectation_ids(&planned);
         self.check_selection(&planned, &ids)?;
-        self.check_row_count(&planned);
         let wanted_profiles: HashSet<&str> = self.selection.only_profiles.iter().map(String::as_str).collect();
         let wanted_rows: HashSet<&str> = self.selection.only_scenarios.iter().map(String::as_str).collect();
         let mut sets = FixtureSets::default();
@@ -448,7 +448,8 @@ impl Resolver<'_> {
         policy::read(&mut self.reader, &mut self.policies, spelled, mode, pointer, self.lint, &mut notes)
     }
 
-    fn check_row_count(&mut self, planned: &[(ProfileId, ProfileEntry)]) {
+    /// Too many rows are refused before anything is done for each of them.
+    fn check_row_count(&mut self, planned: &[(ProfileId, ProfileEntry)]) -> Result<(), LoadError> {
         let rows: usize = planned.iter().map(|(_, entry)| entry.probe_refs.len()).sum();
         if rows > MAX_ROWS {
             let subject = self.plan.plan_id.as_str();
@@ -458,7 +459,9 @@ impl Resolver<'_> {
                 format!("the plan has {rows} rows in each lane, {MAX_ROWS} are the most"),
                 "split it",
             );
+            return Err(refused(std::mem::take(&mut self.notes)));
         }
+        Ok(())
     }
 
     /// Which expectation ids several profiles of the plan share. Counted before selection, so that a row has one id.

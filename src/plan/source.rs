@@ -61,9 +61,7 @@ impl Workspace {
         };
         // Links and `..` are resolved here, so that "above" means what the file system means.
         let folder = parent.canonicalize().map_err(read_error)?;
-        if !folder.join(name).exists() {
-            return Err(read_error(io::Error::from(io::ErrorKind::NotFound)));
-        }
+        folder.join(name).metadata().map_err(read_error)?;
         let root = folder
             .ancestors()
             .find(|above| above.join(INDEX_PATH).is_file())

@@ -7,6 +7,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod agreement;
+mod hostile;
+mod lint;
+mod refusals;
+mod sharing;
+
 /// A workspace that tests write and break.
 pub(super) struct Sample {
     folder: tempfile::TempDir,

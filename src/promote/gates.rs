@@ -6,7 +6,7 @@ use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::plan::file::HOME_WORLD;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
-use crate::record::manifest::{ChannelKind, RunManifest, RunState, RunStatus};
+use crate::record::manifest::{ChannelKind, RunManifest, RunState};
 use crate::record::packet::{GatingInputs, Promotability};
 
 macro_rules! reasons {
@@ -124,9 +124,23 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
     Facts {
         verified: true,
         manifest: Some(bundle.manifest()),
-        status: Some(bundle.status()),
+        state: Some(bundle.status().state),
         index: Some(bundle.index()),
         controls_hold: bundle.controls().is_some_and(controls_hold),
+        missing: false,
+    }
+    .judge()
+}
+
+/// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
+/// reasons means only that verifying is worth while.
+pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, controls_hold: bool) -> GateReport {
+    Facts {
+        verified: true,
+        manifest: Some(manifest),
+        state: Some(RunState::Complete),
+        index: Some(index),
+        controls_hold,
         missing: false,
     }
     .judge()
@@ -137,7 +151,7 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
     Facts {
         verified: false,
         manifest: bundle.run_manifest.as_ref(),
-        status: bundle.run_status.as_ref(),
+        state: bundle.run_status.as_ref().map(|status| status.state),
         index: bundle.artifact_index.as_ref(),
         // What the controls showed is known from verified bytes only; the bundle is refused in any case.
         controls_hold: true,
@@ -157,7 +171,7 @@ fn controls_hold(document: &[u8]) -> bool {
 struct Facts<'a> {
     verified: bool,
     manifest: Option<&'a RunManifest>,
-    status: Option<&'a RunStatus>,
+    state: Option<RunState>,
     index: Option<&'a ArtifactIndex>,
     controls_hold: bool,
     missing: bool,
@@ -178,9 +192,9 @@ impl Facts<'_> {
         let sandboxed = self_check.and_then(|check| check.get("sandboxed")).and_then(Value::as_bool);
 
         add(Reason::BundleIntegrityUnverified, !self.verified);
-        add(Reason::RunStatusMissing, self.status.is_none());
+        add(Reason::RunStatusMissing, self.state.is_none());
         add(Reason::ManifestMissing, self.manifest.is_none());
-        let state = self.status.map(|status| status.state);
+        let state = self.state;
         add(Reason::BundleInProgress, state == Some(RunState::InProgress));
         let failed_index = self.index.is_some_and(|index| index.status == IndexStatus::Failed);
         add(Reason::BundleFailed, failed_index || state == Some(RunState::Failed));

@@ -143,6 +143,9 @@ pub enum Problem {
         /// What the status says.
         status: String,
     },
+    /// The manifest's copy of the preflight record is another one.
+    #[error("it differs from the record in the manifest")]
+    PreflightDiffers,
     /// The run is not complete.
     #[error("{}", describe_state(*state, failure_stage.as_deref(), error.as_deref()))]
     RunState {
@@ -213,7 +216,7 @@ impl Problem {
             Self::DigestMismatch { .. } => "digest_mismatch",
             Self::SchemaMismatch { .. } => "schema_mismatch",
             Self::OutOfOrder => "out_of_order",
-            Self::Disagrees { .. } | Self::StatusDisagrees { .. } => "disagrees",
+            Self::Disagrees { .. } | Self::StatusDisagrees { .. } | Self::PreflightDiffers => "disagrees",
             Self::RunState { .. } => "run_state",
             Self::IndexStatus(_) => "index_status",
             Self::NotDerivable(_) => "not_derivable",

@@ -17,8 +17,9 @@ mod walk;
 pub mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use derivation::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};
 pub use reader::{UnverifiedBundle, open_unverified};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::finding::{Finding, Findings, Problem};
 use super::index::{self, clip};
@@ -20,7 +21,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
-use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
+use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
@@ -81,9 +82,12 @@ pub(super) struct Inspection {
     pub(super) entries: BTreeMap<BundlePath, ArtifactEntry>,
     pub(super) status: Option<RunStatus>,
     pub(super) manifest: Option<RunManifest>,
-    /// The bytes of `inputs/sources.json`.
-    pub(super) sources: Option<Arc<[u8]>>,
+    /// The files under `inputs/`.
+    pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
+    preflight: Option<Value>,
+    /// How many rows each lane has, as far as they were read.
+    pub(super) rows: BTreeMap<Lane, u64>,
     /// Lanes whose rows are still to be read.
     pub(super) pending: Vec<Lane>,
     block: Vec<u8>,
@@ -106,8 +110,10 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         entries: BTreeMap::new(),
         status: None,
         manifest: None,
-        sources: None,
+        inputs: BTreeMap::new(),
         controls: None,
+        preflight: None,
+        rows: BTreeMap::new(),
         pending: Vec::new(),
         block: Vec::new(),
     };
@@ -224,9 +230,12 @@ impl Inspection {
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
     fn read_files(&mut self, rows: Rows) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
+        // All of them together are kept in memory, so the limit of one is the limit of all.
+        let mut input_bytes = 0;
         for (path, found) in paths {
             let entry = self.entries.get(&path).cloned();
             let document = is_kept(&path);
+            let input = is_input(&path);
             if entry.is_none() && !document {
                 continue;
             }
@@ -245,8 +254,15 @@ impl Inspection {
                 self.pending.push(lane);
                 continue;
             }
+            if input {
+                input_bytes += found;
+                if input_bytes > MAX_INPUT_DOCUMENT_BYTES {
+                    self.findings.add(&path, Problem::TooLarge);
+                    continue;
+                }
+            }
             let mut kept = Vec::new();
-            let keep = document.then_some(&mut kept);
+            let keep = (document || input).then_some(&mut kept);
             let Some(observed) = self.read(&path, indexed, keep) else { continue };
             if let Some(entry) = &entry
                 && !compare(&path, entry, &observed, &mut self.findings)
@@ -277,8 +293,14 @@ impl Inspection {
             layout::RUN_MANIFEST => {
                 self.manifest = decode(layout::RUN_MANIFEST, &bytes, RUN_MANIFEST_SCHEMA, &mut self.findings);
             }
+            layout::APPLY_PREFLIGHT => match json::parse(&bytes) {
+                Ok(value) => self.preflight = Some(value),
+                Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
+            },
             layout::CONTROLS => self.controls = Some(bytes.into()),
-            layout::INPUT_SOURCES => self.sources = Some(bytes.into()),
+            _ if is_input(&path) => {
+                self.inputs.insert(path, bytes.into());
+            }
             _ => {}
         }
     }
@@ -290,6 +312,7 @@ impl Inspection {
             let Some(entry) = self.entries.get(&path).cloned() else { continue };
             if let Some(observed) = self.read(&path, entry.file_size, None) {
                 compare(&path, &entry, &observed, &mut self.findings);
+                self.rows.insert(lane, observed.lines);
             }
         }
     }
@@ -314,6 +337,16 @@ impl Inspection {
             agree(layout::RUN_MANIFEST, "run_id", index.run_id.as_str(), manifest.run_id.as_str());
             agree(layout::RUN_MANIFEST, "world_id", index.world_id.as_str(), manifest.world_id.as_str());
             agree(layout::RUN_MANIFEST, "output_root", &index.bundle_root, &manifest.output_root);
+        }
+        if let Some(manifest) = &self.manifest {
+            // The gates read the manifest's copy of the record.
+            let copied = manifest.apply_preflight.as_ref().map(|preflight| &preflight.record);
+            let listed = self.entries.contains_key(&index::path_of(layout::APPLY_PREFLIGHT));
+            if copied.is_some() && !listed {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::NotListed);
+            } else if listed && copied != self.preflight.as_ref() {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::PreflightDiffers);
+            }
         }
         if let (Some(status), Some(manifest)) = (&self.status, &self.manifest) {
             let mut same = |field, a: &str, b: &str| {
@@ -353,9 +386,17 @@ pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
     lanes.into_iter().find(|lane| layout::rows_of(*lane) == path.as_str())
 }
 
+/// Whether a file is an input of the run; the derivation needs its content.
+pub(super) fn is_input(path: &BundlePath) -> bool {
+    path.as_str().starts_with("inputs/")
+}
+
 /// Whether a document is needed beyond its digest.
 fn is_kept(path: &BundlePath) -> bool {
-    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::CONTROLS | layout::INPUT_SOURCES)
+    matches!(
+        path.as_str(),
+        layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::CONTROLS | layout::INPUT_SOURCES
+    )
 }
 
 /// Whether a name is one under which the writer stages: `.NAME.RANDOM.tmp`.

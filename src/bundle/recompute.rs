@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use super::index::{self, SCHEMA_HEAD_BYTES};
 use crate::base::bundle_path::BundlePath;
@@ -22,12 +22,10 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// What a derivation may use beside the rows.
 #[derive(Debug)]
 pub struct Given<'a> {
-    /// The bundle's folder.
-    pub folder: &'a Path,
     /// What was run.
     pub manifest: &'a RunManifest,
-    /// The bytes of `inputs/sources.json`. It names the digest of each input document, so whoever reads one checks it.
-    pub sources: &'a [u8],
+    /// The files under `inputs/`, as the very bytes that were digested.
+    pub inputs: &'a BTreeMap<BundlePath, Arc<[u8]>>,
 }
 
 /// The derivation: resolves the plan from the inputs and writes every derived artifact to the sink.
@@ -82,6 +80,8 @@ pub(super) struct Observed {
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) schema_version: Option<String>,
+    /// How many lines it has, for rows.
+    pub(super) lines: u64,
 }
 
 /// The rows of a bundle, digested as they are read: what is derived and what is digested are the same bytes.
@@ -110,7 +110,7 @@ impl RowSource for HashedRows {
         }
         let path = index::path_of(layout::rows_of(lane));
         let file = fsx::open_regular(&path.under(&self.folder))?;
-        let tap = Tap { file, rows: self, lane, path, hasher: Some(Hasher::default()), head: Vec::new() };
+        let tap = Tap { file, rows: self, lane, path, hasher: Some(Hasher::default()), head: Vec::new(), lines: 0 };
         Ok(Some(Box::new(BufReader::with_capacity(BLOCK_BYTES, tap))))
     }
 }
@@ -124,6 +124,7 @@ struct Tap<'a> {
     /// Absent once the end was seen.
     hasher: Option<Hasher>,
     head: Vec<u8>,
+    lines: u64,
 }
 
 impl Read for Tap<'_> {
@@ -132,13 +133,14 @@ impl Read for Tap<'_> {
         let n = self.file.read(buffer)?;
         if n > 0 {
             hasher.update(&buffer[..n]);
+            self.lines += count_lines(&buffer[..n]);
             let room = SCHEMA_HEAD_BYTES - self.head.len();
             self.head.extend_from_slice(&buffer[..n.min(room)]);
         } else if !buffer.is_empty() {
             let (digest, size) = self.hasher.take().unwrap_or_default().finish();
             let schema_version = index::schema_version_of(&self.path, &self.head);
             if let Ok(mut seen) = self.rows.seen.lock() {
-                seen.push((self.lane, Observed { digest, size, schema_version }));
+                seen.push((self.lane, Observed { digest, size, schema_version, lines: self.lines }));
             }
         }
         Ok(n)
@@ -156,6 +158,7 @@ pub(super) fn observe(
     block.resize(BLOCK_BYTES, 0);
     let mut hasher = Hasher::default();
     let mut head = Vec::new();
+    let mut lines = 0;
     let mut left = size.saturating_add(1);
     while left > 0 {
         let room = block.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -167,6 +170,7 @@ pub(super) fn observe(
         };
         left -= n as u64;
         hasher.update(&block[..n]);
+        lines += count_lines(&block[..n]);
         let missing = SCHEMA_HEAD_BYTES - head.len();
         head.extend_from_slice(&block[..n.min(missing)]);
         if let Some(kept) = &mut keep {
@@ -174,5 +178,9 @@ pub(super) fn observe(
         }
     }
     let (digest, size) = hasher.finish();
-    Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head) })
+    Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head), lines })
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -42,6 +42,7 @@ pub struct Bundle {
     status: RunStatus,
     manifest: RunManifest,
     controls: Option<Arc<[u8]>>,
+    row_count: u64,
     derived_count: usize,
 }
 
@@ -84,6 +85,11 @@ impl Bundle {
     /// How many files it holds, the index included.
     pub fn file_count(&self) -> usize {
         self.entries.len() + 1
+    }
+
+    /// How many rows it holds, in all lanes.
+    pub fn row_count(&self) -> u64 {
+        self.row_count
     }
 
     /// How many artifacts were derived again and found equal.
@@ -144,12 +150,19 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         inspection.read_pending(pending);
         0
     };
-    let Inspection { folder, findings, index, entries, status, manifest, controls, .. } = inspection;
+    let Inspection { folder, findings, index, entries, status, manifest, controls, rows, .. } = inspection;
     match (index, status, manifest) {
-        (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => {
-            let entries = entries.into_iter().collect();
-            Ok(Verified(Bundle { folder, index, index_sha256, entries, status, manifest, controls, derived_count }))
-        }
+        (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
+            folder,
+            index,
+            index_sha256,
+            entries: entries.into_iter().collect(),
+            status,
+            manifest,
+            controls,
+            row_count: rows.values().sum(),
+            derived_count,
+        })),
         _ => Err(Refused { bundle: folder, findings: findings.into_sorted() }),
     }
 }
@@ -191,15 +204,9 @@ fn check_state(inspection: &mut Inspection) {
 /// Derives the evidence again and compares; gives the number of artifacts that agree.
 fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
     let Some(manifest) = &inspection.manifest else { return 0 };
-    let Some(sources) = &inspection.sources else {
-        inspection.findings.add(layout::INPUT_SOURCES, Problem::NotListed);
-        let pending = std::mem::take(&mut inspection.pending);
-        inspection.read_pending(pending);
-        return 0;
-    };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let mut sink = DigestSink::default();
-    let given = Given { folder: &inspection.folder, manifest, sources };
+    let given = Given { manifest, inputs: &inspection.inputs };
     let outcome = recompute.recompute(&given, &rows, &mut sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
@@ -210,6 +217,7 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
         let path = super::index::path_of(layout::rows_of(lane));
         if let Some(entry) = inspection.entries.get(&path) {
             compare(&path, entry, &observed, &mut findings);
+            inspection.rows.insert(lane, observed.lines);
         }
     }
     inspection.findings.append(findings);
@@ -244,5 +252,5 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 fn is_raw(path: &BundlePath) -> bool {
     matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::REPAIR_LOG)
         || reader::lane_of(path).is_some()
-        || path.as_str().starts_with("inputs/")
+        || reader::is_input(path)
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure, OrFail};
 use super::progress::Progress;
+use super::refusal::load_failure;
 use super::run_report;
 use super::signals;
 use super::ui::Ui;
@@ -101,7 +102,7 @@ impl RunArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let selection =
             Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
-        let (plan, root) = plan::load(&self.plan, &selection).map_err(super::plan_failure)?;
+        let (plan, root) = plan::load(&self.plan, &selection).map_err(load_failure)?;
         let cancel = signals::install().or_fail(Exit::Fault)?;
         let exe = own_executable().or_fail(Exit::Fault)?;
         let jobs = self.jobs.unwrap_or_else(|| {

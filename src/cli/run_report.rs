@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::table::Table;
+use super::table;
 use super::ui::Ui;
 use crate::base::errno::errno_name;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::bundle::{self, derivation::FromInputs};
-use crate::evidence::{Counts, Finding, Outcome};
+use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
 use crate::promote::gates::{self, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
 use crate::record::manifest::ChannelKind;
@@ -179,29 +179,8 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Documen
 
 fn text(report: &RunReport, gate: &GateReport) -> String {
     let outcome = &report.outcome;
-    let mut table = Table::new(["profile", "probes", "matched", "mismatched", "undecided", "controls"]);
-    for profile in &outcome.profiles {
-        let rows = &profile.counts.rows;
-        table.row([
-            profile.profile_id.to_string(),
-            rows.planned.to_string(),
-            rows.matched.to_string(),
-            rows.mismatched.to_string(),
-            rows.undecided.to_string(),
-            profile.controls.as_ref().map_or_else(
-                || "-".to_string(),
-                |controls| {
-                    let word = |status| match status {
-                        ControlStatus::Ok => "ok",
-                        ControlStatus::Wrong => "WRONG",
-                        ControlStatus::NotDerivable => "none",
-                    };
-                    format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status()))
-                },
-            ),
-        ]);
-    }
-    let mut out = table.to_string();
+    let rows: Vec<Vec<String>> = outcome.profiles.iter().map(profile_cells).collect();
+    let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
     out.push('\n');
     rows_text(&mut out, "not as expected", &outcome.mismatched, outcome.total.rows.mismatched);
     rows_text(&mut out, "undecided", &outcome.undecided, outcome.total.rows.undecided);
@@ -216,6 +195,21 @@ fn text(report: &RunReport, gate: &GateReport) -> String {
         }
     }
     out
+}
+
+fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
+    let word = |status| match status {
+        ControlStatus::Ok => "ok",
+        ControlStatus::Wrong => "WRONG",
+        ControlStatus::NotDerivable => "none",
+    };
+    let controls = profile.controls.as_ref().map_or_else(
+        || "-".to_string(),
+        |controls| format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status())),
+    );
+    let rows = &profile.counts.rows;
+    let numbers = [rows.planned, rows.matched, rows.mismatched, rows.undecided].map(|n| n.to_string());
+    [profile.profile_id.to_string()].into_iter().chain(numbers).chain([controls]).collect()
 }
 
 fn latest(report: &RunReport) -> &'static str {

@@ -1,45 +1,40 @@
-//! Aligned columns: text to the left, numbers to the right.
+//! Short tables for people: aligned columns, two spaces between them, no lines.
 
-use std::fmt;
-
-/// A table with a heading.
-#[derive(Debug)]
-pub struct Table<const N: usize> {
-    rows: Vec<[String; N]>,
-}
-
-impl<const N: usize> Table<N> {
-    /// With these headings.
-    pub fn new(headings: [&str; N]) -> Self {
-        Self { rows: vec![headings.map(str::to_string)] }
-    }
-
-    /// Adds a row.
-    pub fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
-    }
-}
-
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let is_number = |column: usize| {
-            self.rows.len() > 1 && self.rows[1..].iter().all(|row| row[column].bytes().all(|b| b.is_ascii_digit()))
-        };
-        let columns: Vec<_> = (0..N).map(|column| (width(column), is_number(column))).collect();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (cell, (width, number)) in row.iter().zip(&columns) {
-                if *number {
-                    line.push_str(&format!("{cell:>width$}  "));
-                } else {
-                    line.push_str(&format!("{cell:<width$}  "));
-                }
+/// Renders a table. Columns are as wide as their widest cell; numbers stand to the right.
+pub(super) fn render(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width_of = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or_default()
+    };
+    let is_number = |column: usize| {
+        let cells = || rows.iter().filter_map(move |row| row.get(column));
+        cells().next().is_some() && cells().all(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let columns: Vec<(usize, bool)> = (0..head.len()).map(|column| (width_of(column), is_number(column))).collect();
+    let mut text = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut rendered = String::new();
+        for (column, cell) in cells.enumerate() {
+            let (width, is_number) = columns.get(column).copied().unwrap_or_default();
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            if is_number {
+                rendered.push_str(&padding);
             }
-            writeln!(f, "{}", line.trim_end())?;
+            // Control characters in a document's texts must not steer the terminal.
+            rendered.extend(cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+            if !is_number {
+                rendered.push_str(&padding);
+            }
+            rendered.push_str("  ");
         }
-        Ok(())
+        text.push_str(rendered.trim_end());
+        text.push('\n');
+    };
+    line(&mut head.iter().copied());
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
     }
+    text
 }
 
 #[cfg(test)]
@@ -47,10 +42,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn columns_are_aligned_and_ends_are_clean() {
+        let rows = vec![vec!["a".into(), "first".into()], vec!["long-id".into(), "\u{1b}[31m".into()]];
+        assert_eq!(render(&["ID", "NAME"], &rows), "ID       NAME\na        first\nlong-id  \u{fffd}[31m\n");
+    }
+
+    #[test]
     fn numbers_stand_to_the_right() {
-        let mut table = Table::new(["name", "n"]);
-        table.row(["a".into(), "5".into()]);
-        table.row(["longer".into(), "1234".into()]);
-        assert_eq!(table.to_string(), "name       n\na          5\nlonger  1234\n");
+        let rows = vec![vec!["a".into(), "5".into(), "x".into()], vec!["longer".into(), "1234".into(), "y".into()]];
+        assert_eq!(render(&["ID", "N", "T"], &rows), "ID         N  T\na          5  x\nlonger  1234  y\n");
     }
 }

@@ -20,6 +20,12 @@ mod rows;
 mod scenario;
 mod summary;
 mod template;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod testing_schemas;
+#[cfg(test)]
+mod tests;
 mod witness;
 
 use std::io::{self, BufRead, Write};

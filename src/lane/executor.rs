@@ -10,12 +10,13 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use super::cancel::Cancel;
+use super::listener::SLOTS;
 use super::task::Tasks;
 use super::worker::{Shared, Worker, WorkerError};
 use crate::process::Interrupter;
 
 /// How many rows may be finished or under way beyond the last one handed on.
-const WINDOW: usize = 1024;
+const WINDOW: usize = SLOTS as usize;
 
 /// How often the wish to stop is looked at while no row arrives.
 const CANCEL_POLL: Duration = Duration::from_millis(25);

@@ -1,5 +1,6 @@
 //! What the harness listens on while a probe runs, outside any policy, and how often it was reached.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::MetadataExt;
@@ -139,7 +140,13 @@ const EPHEMERAL_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// Lowest port that an ordinary user may bind on every system.
 const FIRST: u16 = 1024;
 
-/// Free ports for the workers of one run. No port is given twice.
+/// How many rows may be under way at a time, at least; ports are shared by rows that are this far apart.
+pub const SLOTS: u64 = 1024;
+
+/// Free ports for the rows of one run.
+///
+/// A row's port of some name is the same in every lane, because a call is compared with the identical one. Rows that may
+/// run at the same time never share a port; rows that are [`SLOTS`] apart do.
 ///
 /// A port is outside the range that the kernel hands out by itself, and was free for TCP and UDP when it was given.
 /// Nothing keeps another program from taking it later; then the probe's preparation says so.
@@ -147,6 +154,8 @@ const FIRST: u16 = 1024;
 pub struct PortPool {
     /// The ports that are left, the next one last.
     left: Mutex<Vec<u16>>,
+    /// The ports that were given, by the row's slot and the port's name.
+    given: Mutex<HashMap<(u64, String), u16>>,
 }
 
 impl PortPool {
@@ -170,7 +179,19 @@ impl PortPool {
             let start = (u64::from(seed) * 509 % left.len() as u64) as usize;
             left.rotate_left(start);
         }
-        Self { left: Mutex::new(left) }
+        Self { left: Mutex::new(left), given: Mutex::default() }
+    }
+
+    /// The port that stands for `name` in the row of that place. `AddrInUse` if none is left.
+    pub fn port_of(&self, seq: u64, name: &str) -> io::Result<u16> {
+        let key = (seq % SLOTS, name.to_owned());
+        let mut given = self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(port) = given.get(&key) {
+            return Ok(*port);
+        }
+        let port = self.take()?;
+        given.insert(key, port);
+        Ok(port)
     }
 
     /// One more port. `AddrInUse` if none is left.

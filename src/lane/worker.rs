@@ -1,6 +1,6 @@
 //! One worker: a zygote, the ports and policies it uses, and the rows it builds.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cancel::Cancel;
 use super::capability::HostCapabilities;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
-use super::listener::{Listener, PortPool};
+use super::listener::{Listener, PortPool, SLOTS};
 use super::task::Task;
 use crate::base::clock;
 use crate::base::json_out;
@@ -33,7 +33,7 @@ pub struct Shared<'r> {
     pub deadline_ms: u64,
     /// What this host and user have.
     pub capabilities: &'r HostCapabilities,
-    /// Ports that no two workers share.
+    /// Ports that no two rows under way share.
     pub ports: &'r PortPool,
     /// What makes names of abstract sockets this run's own.
     pub unique: &'r str,
@@ -53,10 +53,7 @@ pub enum WorkerError {
 /// One zygote with what it needs.
 #[derive(Debug)]
 pub struct Worker<'r> {
-    number: u32,
     zygote: Zygote,
-    /// The ports that stand for names. A worker's rows run one after another, so they share them.
-    ports: HashMap<String, u16>,
     policies: HashSet<u32>,
     in_flight: VecDeque<Started<'r>>,
 }
@@ -76,20 +73,14 @@ impl<'r> Worker<'r> {
     /// How many jobs a zygote holds at a time: one that runs and one that waits.
     pub const DEPTH: usize = 2;
 
-    /// Starts the worker of that number.
+    /// Starts a worker.
     ///
     /// Call it from the thread that lives as long as the worker: the zygote ends with the thread that started it.
     ///
     /// # Errors
     /// If the zygote cannot be started.
-    pub fn start(number: u32, exe: &Path) -> Result<Self, WorkerError> {
-        Ok(Self {
-            number,
-            zygote: Zygote::spawn(exe)?,
-            ports: HashMap::new(),
-            policies: HashSet::new(),
-            in_flight: VecDeque::new(),
-        })
+    pub fn start(exe: &Path) -> Result<Self, WorkerError> {
+        Ok(Self { zygote: Zygote::spawn(exe)?, policies: HashSet::new(), in_flight: VecDeque::new() })
     }
 
     /// A handle with which another thread can end what this worker waits for.
@@ -121,25 +112,26 @@ impl<'r> Worker<'r> {
     }
 
     fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut Started<'r>) -> Result<(), NotRun> {
-        for capability in task.capabilities {
-            if let Err(reason) = shared.capabilities.check(capability) {
-                return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
-            }
-        }
         let failed = |what: &str, error: &io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
             errno: error.raw_os_error().unwrap_or(0),
         };
+        // First, so that also a row that is not run says what it would have done.
+        let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
+        started.row.action =
+            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
+        for capability in task.capabilities {
+            if let Err(reason) = shared.capabilities.check(capability) {
+                return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
+            }
+        }
         let fixture = Fixture::make(shared.base, &root_name(task), task.fixtures).map_err(|error| NotRun {
             kind: FailureKind::FixtureFailed,
             errno: error.errno(),
             reason: chain(&error),
         })?;
-        let mut texts = Texts { root: fixture.path().to_owned(), number: self.number, ports: &mut self.ports, shared };
         started.fixture = Some(fixture);
-        started.row.action =
-            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
         if let Some(spec) = task.listener {
             let address =
                 texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
@@ -308,8 +300,7 @@ fn record(row: &mut ProbeRow, reply: Reply) {
 /// What placeholders stand for in one task.
 struct Texts<'w, 'r> {
     root: String,
-    number: u32,
-    ports: &'w mut HashMap<String, u16>,
+    seq: u64,
     shared: &'w Shared<'r>,
 }
 
@@ -338,15 +329,10 @@ impl Texts<'_, '_> {
             return Ok(self.root.clone());
         }
         if let Some(port) = name.strip_prefix("port.") {
-            if let Some(port) = self.ports.get(port) {
-                return Ok(port.to_string());
-            }
-            let number = self.shared.ports.take()?;
-            self.ports.insert(port.to_owned(), number);
-            return Ok(number.to_string());
+            return Ok(self.shared.ports.port_of(self.seq, port)?.to_string());
         }
         if let Some(unique) = name.strip_prefix("name.") {
-            return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.number));
+            return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.seq % SLOTS));
         }
         Ok(placeholder.to_owned())
     }

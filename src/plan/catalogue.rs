@@ -96,6 +96,21 @@ pub fn list_registries(workspace: &Workspace) -> Result<IndexFile, LoadError> {
     Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)
 }
 
+/// Checks that the index has a registry of that id.
+pub fn require_registry(workspace: &Workspace, id: &RegistryId) -> Result<(), LoadError> {
+    let index = list_registries(workspace)?;
+    if index.registries.iter().any(|entry| entry.id == *id) {
+        return Ok(());
+    }
+    let known = index.registries.iter().map(|entry| entry.id.as_str());
+    Err(LoadError::UnknownId {
+        kind: "registry",
+        id: super::note::shown(id.as_str()),
+        place: format!("`{INDEX_PATH}`"),
+        remedy: hint_for(id.as_str(), known, "see `sandproof list-registries`"),
+    })
+}
+
 /// A registry's probes and profiles, by id.
 #[derive(Debug, Clone)]
 pub struct RegistryContent {
@@ -110,20 +125,17 @@ pub struct RegistryContent {
 impl RegistryContent {
     /// Reads a registry of the workspace.
     pub fn read(workspace: &Workspace, id: &str) -> Result<Self, LoadError> {
-        let unknown = |id: &str, remedy: String| LoadError::UnknownId {
+        let id = RegistryId::new(id).map_err(|error| LoadError::UnknownId {
             kind: "registry",
             id: super::note::shown(id),
             place: format!("`{INDEX_PATH}`"),
-            remedy,
-        };
-        let Ok(id) = RegistryId::new(id) else { return Err(unknown(id, "see `sandproof list-registries`".into())) };
+            remedy: error.to_string(),
+        })?;
+        require_registry(workspace, &id)?;
         let mut reader = Reader::new(workspace);
         let mut notes = Vec::new();
         let Some(paths) = find_registry(&mut reader, &id, (INDEX_PATH, "/registries"), &mut notes)? else {
-            let index = list_registries(workspace)?;
-            let known = index.registries.iter().map(|entry| entry.id.as_str());
-            let remedy = hint_for(id.as_str(), known, "see `sandproof list-registries`");
-            return Err(unknown(id.as_str(), remedy));
+            return Err(refused(notes));
         };
         let registry = read_registry(&mut reader, &id, paths, &mut notes)?;
         if has_errors(&notes) {

@@ -7,3 +7,6 @@ pub mod gates;
 pub mod packet;
 
 pub use gates::{GateReport, Reason, evaluate, evaluate_unverified};
+
+#[cfg(test)]
+mod tests;

@@ -193,7 +193,7 @@ fn execute(
     let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
     let mut workers = (0..request.jobs.max(1))
-        .map(|number| Worker::start(number, &request.exe))
+        .map(|_| Worker::start(&request.exe))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Step::Worker)?;
     if let Some(policy) = &request.plan.preflight {

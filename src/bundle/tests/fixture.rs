@@ -24,7 +24,7 @@ use crate::record::manifest::{
 };
 use crate::record::outcome::Lane;
 
-pub(super) const RUN: &str = "run-1";
+pub(crate) const RUN: &str = "run-1";
 const LANES: [Lane; 4] = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
 const DERIVED: [&str; 13] = [
     layout::BASELINE_RESULTS,
@@ -43,7 +43,7 @@ const DERIVED: [&str; 13] = [
 ];
 
 /// A derivation that says of each lane how many rows it has and what their digest is.
-pub(super) struct Counting;
+pub(crate) struct Counting;
 
 impl Counting {
     fn derive<S: ArtifactSink>(rows: &dyn RowSource, sources: &[u8], sink: &mut S) -> io::Result<()> {
@@ -74,11 +74,12 @@ impl Recompute for Counting {
         rows: &HashedRows,
         sink: &mut DigestSink,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        Ok(Self::derive(rows, given.sources, sink)?)
+        let sources = given.inputs.get(&index::path_of(layout::INPUT_SOURCES)).ok_or("no sources")?;
+        Ok(Self::derive(rows, sources, sink)?)
     }
 }
 
-pub(super) fn status(run_id: &str) -> RunStatus {
+pub(crate) fn status(run_id: &str) -> RunStatus {
     RunStatus {
         schema_version: RUN_STATUS_SCHEMA.into(),
         run_id: RunId::new(run_id).unwrap(),
@@ -95,7 +96,7 @@ pub(super) fn status(run_id: &str) -> RunStatus {
     }
 }
 
-pub(super) fn manifest(run_id: &str) -> RunManifest {
+pub(crate) fn manifest(run_id: &str) -> RunManifest {
     let status = status(run_id);
     RunManifest {
         schema_version: RUN_MANIFEST_SCHEMA.into(),
@@ -132,20 +133,30 @@ pub(super) fn manifest(run_id: &str) -> RunManifest {
     }
 }
 
-pub(super) fn path(name: &str) -> BundlePath {
+pub(crate) fn path(name: &str) -> BundlePath {
     BundlePath::new(name).unwrap()
 }
 
-pub(super) fn lock(root: &Path, run_id: &str) -> OutputLock {
+pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
     OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
 }
 
-pub(super) const EXPECTED: Expected = Expected { baseline: true, scenario: true, oracle: true, preflight: false };
+pub(crate) const EXPECTED: Expected = Expected { baseline: true, scenario: true, oracle: true, preflight: false };
 
 /// A writer with its raw artifacts finished, and nothing derived.
-pub(super) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
-    let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status(run_id), EXPECTED).unwrap();
-    writer.put(&path(layout::RUN_MANIFEST), &json_out::to_pretty(&manifest(run_id))).unwrap();
+pub(crate) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
+    raw_as(lock, &manifest(run_id))
+}
+
+/// The same with a manifest of one's own.
+pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter {
+    let run_id = manifest.run_id.as_str();
+    let status = RunStatus { world_id: manifest.world_id.clone(), channel: manifest.channel, ..status(run_id) };
+    let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status, EXPECTED).unwrap();
+    if let Some(preflight) = &manifest.apply_preflight {
+        writer.put(&path(layout::APPLY_PREFLIGHT), &json_out::to_pretty(&preflight.record)).unwrap();
+    }
+    writer.put(&path(layout::RUN_MANIFEST), &json_out::to_pretty(manifest)).unwrap();
     writer.put(&path(layout::INPUT_SOURCES), br#"{"schema_version": "sources.v1"}"#).unwrap();
     writer.put(&path("inputs/policies/p.json"), br#"{"schema_version": "policy.v1"}"#).unwrap();
     for lane in LANES {
@@ -158,20 +169,20 @@ pub(super) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
     writer
 }
 
-pub(super) fn derived(mut writer: BundleWriter) -> BundleWriter {
+pub(crate) fn derived(mut writer: BundleWriter) -> BundleWriter {
     let rows = writer.rows();
     Counting::derive(&rows, br#"{"schema_version": "sources.v1"}"#, &mut writer).unwrap();
     writer
 }
 
 /// A committed bundle under `root`.
-pub(super) fn build(root: &Path, run_id: &str) -> Committed {
+pub(crate) fn build(root: &Path, run_id: &str) -> Committed {
     let lock = lock(root, run_id);
     derived(raw(&lock, run_id)).commit(RunEnd::Complete { dry: false }).unwrap()
 }
 
 /// Changes the index as a document.
-pub(super) fn edit_index(folder: &Path, edit: impl FnOnce(&mut Value)) {
+pub(crate) fn edit_index(folder: &Path, edit: impl FnOnce(&mut Value)) {
     let at = folder.join(layout::ARTIFACT_INDEX);
     let mut index: Value = serde_json::from_slice(&fs::read(&at).unwrap()).unwrap();
     edit(&mut index);
@@ -179,7 +190,7 @@ pub(super) fn edit_index(folder: &Path, edit: impl FnOnce(&mut Value)) {
 }
 
 /// Changes the entry of one artifact.
-pub(super) fn edit_entry(folder: &Path, name: &str, edit: impl FnOnce(&mut Value)) {
+pub(crate) fn edit_entry(folder: &Path, name: &str, edit: impl FnOnce(&mut Value)) {
     edit_index(folder, |index| {
         let path = format!("out/{RUN}/{name}");
         let entries = index["artifacts"].as_array_mut().unwrap();
@@ -188,7 +199,7 @@ pub(super) fn edit_entry(folder: &Path, name: &str, edit: impl FnOnce(&mut Value
 }
 
 /// Rewrites a file and its index entry, so that both agree again.
-pub(super) fn rewrite(folder: &Path, name: &str, edit: impl FnOnce(String) -> String) {
+pub(crate) fn rewrite(folder: &Path, name: &str, edit: impl FnOnce(String) -> String) {
     let at = folder.join(name);
     let text = edit(fs::read_to_string(&at).unwrap());
     fs::write(&at, &text).unwrap();
@@ -200,7 +211,7 @@ pub(super) fn rewrite(folder: &Path, name: &str, edit: impl FnOnce(String) -> St
 }
 
 /// Copies a tree of plain files.
-pub(super) fn copy_tree(from: &Path, to: &Path) -> PathBuf {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> PathBuf {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

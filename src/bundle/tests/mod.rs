@@ -1,7 +1,7 @@
 //! Tests over small whole bundles.
 
 mod commit;
-mod fixture;
+pub(crate) mod fixture;
 mod locks;
 mod repairs;
 mod tamper;

@@ -323,8 +323,8 @@ const CASES: &[Case] = &[
                 i["artifacts"].as_array_mut().unwrap().retain(|e| e["path"] != "out/run-1/inputs/sources.json")
             });
         },
-        layout::INPUT_SOURCES,
-        "not_listed",
+        ".",
+        "not_derivable",
     ),
 ];
 

@@ -11,8 +11,23 @@ use super::tree::{BETWEEN, Found, Kind, Name, Object, Place, SLASH, Tree};
 
 /// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
 pub const NEVER_ABOVE_ROOT: &[&str] = &[
-    "/bin", "/boot", "/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero", "/etc", "/lib",
-    "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr",
+    "/bin",
+    "/boot",
+    "/dev/full",
+    "/dev/null",
+    "/dev/random",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr",
 ];
 
 /// The rights that make sense on something that is no folder (`ACCESS_FILE` in security/landlock/fs.c).

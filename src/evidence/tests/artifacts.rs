@@ -1,0 +1,470 @@
+//! What the artifacts say.
+
+use serde_json::Value;
+
+use crate::evidence::testing::{ALL_LANES, Bench, plan, refused, tiny_plan};
+use crate::evidence::testing_schemas::check;
+use crate::evidence::{DECISION_RULE, derive_failed};
+use crate::plan::LaneSet;
+use crate::record::driver::Driver;
+use crate::record::ending::Ending;
+use crate::record::layout;
+use crate::record::mismatch::MismatchType;
+use crate::record::outcome::{Decision, FailureKind};
+use crate::record::report::{CallRole, SetupFailure};
+use crate::record::results::EntryStatus;
+use crate::record::row::{NotRun, ProbeRow};
+use crate::record::summary::SummaryStatus;
+
+/// Two denials that count, one operation that goes through, controls that hold.
+fn good() -> Bench {
+    let mut bench = Bench::new(tiny_plan()).with_controls(0).with_controls(1);
+    for n in [1, 2] {
+        bench.scenario[n] = refused(bench.scenario[n].clone(), libc::EACCES);
+    }
+    bench
+}
+
+fn names(bench: &Bench) -> Vec<String> {
+    bench.derive().0.0.keys().cloned().collect()
+}
+
+#[test]
+fn a_run_as_expected() {
+    let (memory, outcome) = good().derive();
+    assert_eq!(outcome.status, SummaryStatus::Ok);
+    assert_eq!((outcome.total.rows.planned, outcome.total.rows.matched), (3, 3));
+    assert!(outcome.profiles.iter().all(|profile| profile.status == Some(EntryStatus::Ok)));
+    assert_eq!(memory.text(layout::MISMATCH_PACKETS), "\n");
+    assert_eq!(memory.0[layout::EXPECTED_MATRIX], memory.0[layout::EXPECTED_MATRIX_GENERATED]);
+    let summary = memory.json(layout::SUMMARY);
+    assert_eq!(summary["status"], "ok");
+    assert_eq!(summary["decision_rule"], DECISION_RULE);
+    let events = memory.json(layout::RUNTIME_EVENTS);
+    assert_eq!(events[1]["actual"], "deny");
+    assert_eq!(events[1]["policy_layers"]["attribution"], "process_policy");
+    assert_eq!(events[1]["file_confounder"]["attribution"], "app_sandbox");
+    assert_eq!(events[1]["errno_name"], "EACCES");
+}
+
+#[test]
+fn golden_documents() {
+    let mut bench = good();
+    // One mismatch and one undecided row, so that every document has something to show.
+    bench.scenario[0] = refused(bench.scenario[0].clone(), libc::EACCES);
+    bench.scenario[2].ending = Some(Ending::Expired { deadline_ms: 10_000, sent: Vec::new(), signal: Some(9) });
+    bench.scenario[2].operation = None;
+    let (memory, _) = bench.derive();
+    check(&memory);
+    for (name, bytes) in &memory.0 {
+        insta::assert_snapshot!(name.as_str(), String::from_utf8_lossy(bytes));
+    }
+}
+
+#[test]
+fn documents_are_there_exactly_when_their_lane_is() {
+    let always = [
+        layout::EXPECTED_MATRIX_GENERATED,
+        layout::EXPECTED_MATRIX,
+        layout::MISMATCH_PACKETS,
+        layout::MISMATCH_SUMMARY,
+        layout::SUMMARY,
+        layout::SUMMARY_TEXT,
+    ];
+    for bits in 0..8 {
+        let lanes = LaneSet { baseline: bits & 1 != 0, scenario: bits & 2 != 0, oracle: bits & 4 != 0 };
+        let mut bench = Bench::new(tiny_plan());
+        bench.plan.lanes = lanes;
+        let mut expected: Vec<&str> = always.to_vec();
+        if lanes.baseline {
+            expected.push(layout::BASELINE_RESULTS);
+        }
+        if lanes.scenario {
+            expected.extend([layout::RUNTIME_RESULTS, layout::RUNTIME_EVENTS, layout::CONTROLS]);
+        }
+        if lanes.baseline || lanes.scenario {
+            expected.extend([layout::PATH_WITNESSES, layout::FIXTURES]);
+        }
+        if lanes.oracle {
+            expected.push(layout::ORACLE_RESULTS);
+        }
+        expected.sort_unstable();
+        assert_eq!(names(&bench), expected, "{lanes:?}");
+    }
+    let mut dry = Bench::new(tiny_plan());
+    dry.manifest.dry_run = true;
+    let (memory, outcome) = dry.derive();
+    assert_eq!(memory.0.len(), always.len());
+    assert_eq!(memory.0[layout::MISMATCH_PACKETS], b"");
+    assert_eq!(outcome.status, SummaryStatus::Dry);
+    assert_eq!(memory.json(layout::SUMMARY)["lanes"]["scenario"], false);
+}
+
+#[test]
+fn a_failed_run_says_so() {
+    let bench = Bench::new(tiny_plan());
+    let mut memory = crate::evidence::testing::Memory::default();
+    derive_failed(&bench.plan, &bench.manifest, "interrupted by SIGINT", &mut memory).unwrap();
+    assert_eq!(memory.json(layout::SUMMARY)["status"], "failed");
+    let summary = memory.json(layout::MISMATCH_SUMMARY);
+    assert_eq!(summary["error"], "interrupted by SIGINT");
+    assert_eq!(summary["mismatches"], Value::Array(Vec::new()));
+    assert_eq!(memory.0[layout::MISMATCH_PACKETS], b"");
+}
+
+#[test]
+fn a_wrong_control_takes_the_whole_profile_and_no_other() {
+    let mut bench = good();
+    bench.control[0].operation.as_mut().unwrap().calls[0].errno = 0;
+    bench.control[0].operation.as_mut().unwrap().calls[0].ret = 0;
+    let (memory, outcome) = bench.derive();
+    assert_eq!(outcome.profiles[0].counts.undecided_by_kind[&FailureKind::ControlFailed], 2);
+    assert_eq!(outcome.profiles[1].counts.rows.matched, 1);
+    let controls = memory.json(layout::CONTROLS);
+    assert_eq!(controls["profiles"][0]["status"], "wrong");
+    assert_eq!(controls["profiles"][0]["must_deny"]["actual"], "allow");
+    assert_eq!(controls["profiles"][1]["status"], "ok");
+    // The allowed operation of that profile is no success either.
+    let results = memory.json(layout::RUNTIME_RESULTS);
+    let row = &results["files"]["probes"][0];
+    assert_eq!((&row["actual"], &row["match"]), (&Value::Null, &Value::Null));
+    assert_eq!(row["runtime_result"]["status"], "errno");
+    assert_eq!(row["runtime_result"]["failure_kind"], "control_failed");
+}
+
+#[test]
+fn a_policy_without_controls_says_why() {
+    let (memory, _) = Bench::new(tiny_plan()).derive();
+    let controls = memory.json(layout::CONTROLS);
+    assert_eq!(controls["profiles"][0]["status"], "not_derivable");
+    assert_eq!(controls["profiles"][0]["must_allow"]["reason"], "this test has none");
+}
+
+/// A change of one row, and the (kind, mismatch type) that must come of it.
+type Case = (&'static str, fn(&mut Bench), FailureKind, MismatchType);
+
+#[test]
+fn every_kind_of_failure_stays_undecided() {
+    use FailureKind as Kind;
+    use MismatchType as Type;
+    fn not_run(bench: &mut Bench, kind: FailureKind) {
+        let row = &mut bench.scenario[1];
+        row.ending = None;
+        row.pid = None;
+        row.prologue = None;
+        row.operation = None;
+        row.not_run = Some(NotRun { kind, reason: "a reason".into(), errno: 0 });
+    }
+    fn applied(bench: &mut Bench, kind: Option<FailureKind>, errno: i32) {
+        let row = &mut bench.scenario[1];
+        row.operation = None;
+        let prologue = row.prologue.as_mut().unwrap();
+        prologue.self_check_after = None;
+        let apply = prologue.apply.as_mut().unwrap();
+        (apply.rc, apply.errno, apply.failure) = (-1, errno, kind);
+        apply.message = Some("the kernel said no".into());
+    }
+    fn row(bench: &mut Bench) -> &mut ProbeRow {
+        &mut bench.scenario[1]
+    }
+    let cases: &[Case] = &[
+        ("capability", |b| not_run(b, Kind::CapabilityMissing), Kind::CapabilityMissing, Type::PreflightBlocked),
+        ("fixture", |b| not_run(b, Kind::FixtureFailed), Kind::FixtureFailed, Type::PreflightBlocked),
+        ("worker", |b| not_run(b, Kind::WorkerLost), Kind::WorkerLost, Type::PreflightBlocked),
+        ("enforcer", |b| not_run(b, Kind::EnforcerUnavailable), Kind::EnforcerUnavailable, Type::ApplyGate),
+        (
+            "lost",
+            |b| row(b).ending = Some(Ending::Lost { reason: "gone".into() }),
+            Kind::WorkerLost,
+            Type::PreflightBlocked,
+        ),
+        ("fork", |b| row(b).ending = Some(Ending::NotStarted { errno: 11 }), Kind::SetupFailed, Type::PreflightBlocked),
+        (
+            "setup",
+            |b| row(b).prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "mount".into(), errno: 1 }),
+            Kind::SetupFailed,
+            Type::PreflightBlocked,
+        ),
+        (
+            "no landlock",
+            |b| applied(b, Some(Kind::LandlockUnavailable), 38),
+            Kind::LandlockUnavailable,
+            Type::ApplyGate,
+        ),
+        (
+            "right",
+            |b| applied(b, Some(Kind::LandlockRightUnsupported), 22),
+            Kind::LandlockRightUnsupported,
+            Type::ApplyGate,
+        ),
+        ("rule", |b| applied(b, Some(Kind::LandlockRuleTarget), 2), Kind::LandlockRuleTarget, Type::ApplyGate),
+        ("apply", |b| applied(b, None, 1), Kind::LandlockApplyFailed, Type::ApplyGate),
+        ("nonsense kind", |b| applied(b, Some(Kind::ProbeErrno), 1), Kind::LandlockApplyFailed, Type::ApplyGate),
+        ("no apply", |b| row(b).prologue.as_mut().unwrap().apply = None, Kind::LandlockApplyFailed, Type::ApplyGate),
+        (
+            "unsupported but in force",
+            |b| row(b).prologue.as_mut().unwrap().apply.as_mut().unwrap().unsupported = vec!["truncate".into()],
+            Kind::LandlockRightUnsupported,
+            Type::ApplyGate,
+        ),
+        (
+            "not confined after",
+            |b| row(b).prologue.as_mut().unwrap().self_check_after.as_mut().unwrap().confined = Some(false),
+            Kind::ApplySelfCheckFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "after not asked",
+            |b| row(b).prologue.as_mut().unwrap().self_check_after.as_mut().unwrap().confined = None,
+            Kind::ApplySelfCheckFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "confined before",
+            |b| row(b).prologue.as_mut().unwrap().self_check_before.confined = Some(true),
+            Kind::ApplySelfCheckFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "bootstrap",
+            |b| {
+                row(b).prologue = None;
+                row(b).operation = None;
+                row(b).ending = Some(Ending::Signaled { signal: 11, core_dumped: false });
+            },
+            Kind::BootstrapEnded,
+            Type::BootstrapFailed,
+        ),
+        (
+            "timeout",
+            |b| {
+                row(b).operation = None;
+                row(b).ending = Some(Ending::Expired { deadline_ms: 1, sent: vec![], signal: Some(9) });
+            },
+            Kind::ProbeTimeout,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "crash",
+            |b| {
+                row(b).operation = None;
+                row(b).ending = Some(Ending::Signaled { signal: 31, core_dumped: false });
+            },
+            Kind::ProbeCrashed,
+            Type::OpNotWitnessed,
+        ),
+        ("no report", |b| row(b).operation = None, Kind::ProbeNoReport, Type::OpNotWitnessed),
+        (
+            "unreadable",
+            |b| {
+                row(b).operation = None;
+                row(b).report_error = Some("not JSON".into());
+            },
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "prepare",
+            |b| {
+                let calls = &mut row(b).operation.as_mut().unwrap().calls;
+                calls[0].role = CallRole::Prepare;
+                (calls[0].ret, calls[0].errno) = (-1, libc::EACCES);
+            },
+            Kind::ProbePrepareFailed,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "contradictory return value",
+            |b| row(b).operation.as_mut().unwrap().calls[0].errno = libc::EACCES,
+            Kind::ProbeNoReport,
+            Type::FilterDiff,
+        ),
+        ("missing file", |b| b.scenario[1] = refused(row(b).clone(), libc::ENOENT), Kind::ProbeErrno, Type::FilterDiff),
+        (
+            "refused anyway",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                b.baseline[1] = refused(b.baseline[1].clone(), libc::EPERM);
+            },
+            Kind::BaselineDenied,
+            Type::FilterDiff,
+        ),
+        (
+            "baseline unknown",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                b.baseline[1] = refused(b.baseline[1].clone(), libc::ENOENT);
+            },
+            Kind::BaselineUndecided,
+            Type::FilterDiff,
+        ),
+        (
+            "another target",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                b.baseline[1].prologue.as_mut().unwrap().target.as_mut().unwrap().mode = Some(0o100_600);
+            },
+            Kind::BaselineUndecided,
+            Type::FilterDiff,
+        ),
+        (
+            "another call",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                b.baseline[1].operation.as_mut().unwrap().calls[0].syscall = "openat2".into();
+            },
+            Kind::BaselineUndecided,
+            Type::FilterDiff,
+        ),
+        (
+            "baseline contradicts",
+            |b| b.baseline[1] = refused(b.baseline[1].clone(), libc::EACCES),
+            Kind::BaselineContradiction,
+            Type::FilterDiff,
+        ),
+        (
+            "no baseline",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                b.plan.lanes.baseline = false;
+            },
+            Kind::BaselineMissing,
+            Type::FilterDiff,
+        ),
+    ];
+    for (name, change, kind, mismatch_type) in cases {
+        let mut bench = good();
+        bench.scenario[1] = Bench::new(tiny_plan()).scenario[1].clone();
+        change(&mut bench);
+        let (memory, outcome) = bench.derive();
+        let finding = outcome.undecided.iter().find(|finding| finding.probe_name == "read_secret").unwrap();
+        assert_eq!((finding.kind, finding.mismatch_type), (Some(*kind), *mismatch_type), "{name}");
+        assert!(!finding.reason.is_empty(), "{name}");
+        assert!(outcome.mismatched.is_empty(), "{name}");
+        assert_ne!(outcome.profiles[0].status, Some(EntryStatus::Ok), "{name}");
+        let results = memory.json(layout::RUNTIME_RESULTS);
+        let row = &results["files"]["probes"][1];
+        assert_eq!((&row["actual"], &row["match"]), (&Value::Null, &Value::Null), "{name}");
+        let result = &row["runtime_result"];
+        assert_eq!(result["failure_kind"], kind.as_str(), "{name}");
+        assert_eq!(result["failure_stage"], kind.stage().as_str(), "{name}");
+        // The contract's guardrails.
+        match result["failure_stage"].as_str().unwrap() {
+            "preflight" => assert!(result["status"] == "blocked" && result["apply_report"].is_null(), "{name}"),
+            "apply" => assert_eq!(result["apply_report"]["rc"], -1, "{name}"),
+            _ => assert_eq!(result["status"], "errno", "{name}"),
+        }
+        let packet = memory.text(layout::MISMATCH_PACKETS).lines().next().unwrap();
+        let packet: Value = serde_json::from_str(packet).unwrap();
+        assert_eq!(packet["expectation_id"], "files:read_secret", "{name}");
+        assert_ne!(packet["mismatch_reason"], "expectation_too_strong", "{name}");
+        check(&memory);
+    }
+}
+
+#[test]
+fn denials_in_the_baseline_are_the_platforms() {
+    let mut bench = good();
+    bench.baseline[1] = refused(bench.baseline[1].clone(), libc::EACCES);
+    let (memory, _) = bench.derive();
+    let event = &memory.json(layout::RUNTIME_EVENTS)[1];
+    assert_eq!(event["policy_layers"]["attribution"], "platform_policy");
+    assert_eq!(event["policy_layers"]["effective_decision"], "deny");
+    assert_eq!(event["file_confounder"]["classification"], "unix_permissions");
+    let packet: Value = serde_json::from_str(memory.text(layout::MISMATCH_PACKETS)).unwrap();
+    assert_eq!(packet["mismatch_reason"], "ambient_platform_restriction");
+}
+
+#[test]
+fn programs_that_ran_are_allowed_by_their_exit_code_alone() {
+    let spec = ("run", "process-exec*", Driver::Exec, "${root}/program", Decision::Allow);
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[spec])]));
+    for rows in [&mut bench.baseline, &mut bench.scenario] {
+        rows[0].operation = None;
+        rows[0].ending = Some(Ending::Exited { code: 42 });
+    }
+    assert_eq!(bench.derive().1.total.rows.matched, 1);
+    bench.scenario[0].ending = Some(Ending::Exited { code: 0 });
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeNoReport], 1);
+    // A refused execution is compared with a baseline that left no list of calls.
+    bench.scenario[0] = refused(Bench::new(plan(ALL_LANES, &[("p", &[spec])])).scenario[0].clone(), libc::EACCES);
+    assert_eq!(bench.derive().1.total.rows.mismatched, 1);
+}
+
+#[test]
+fn a_connection_that_reaches_nobody_is_not_allowed() {
+    let mut bench = good();
+    bench.scenario[2] = Bench::new(tiny_plan()).scenario[2].clone();
+    bench.scenario[2].listener.as_mut().unwrap().accept_count = 0;
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeErrno], 1);
+}
+
+#[test]
+fn a_signal_that_does_not_arrive_is_not_allowed() {
+    let spec = ("signal", "signal", Driver::SignalOutside, "child", Decision::Allow);
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[spec])]));
+    bench.scenario[0].operation.as_mut().unwrap().details = vec![("received".into(), 1)];
+    assert_eq!(bench.derive().1.total.rows.matched, 1);
+    bench.scenario[0].operation.as_mut().unwrap().details = vec![("received".into(), 0)];
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeErrno], 1);
+}
+
+#[test]
+fn mismatches_are_told_apart() {
+    let target = "${root}/a/../b";
+    let cases = [
+        (Decision::Allow, "${root}/b", MismatchType::UnexpectedDeny),
+        (Decision::Deny, "${root}/b", MismatchType::UnexpectedAllow),
+        (Decision::Allow, target, MismatchType::CanonicalizationBoundary),
+        (Decision::Deny, target, MismatchType::CanonicalizationBoundary),
+        (Decision::Deny, "${root}/a..b", MismatchType::UnexpectedAllow),
+    ];
+    for (expected, target, mismatch_type) in cases {
+        let spec = ("read", "file-read-data", Driver::FileRead, target, expected);
+        let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[spec])]));
+        if expected == Decision::Allow {
+            bench.scenario[0] = refused(bench.scenario[0].clone(), libc::EACCES);
+        }
+        let (memory, outcome) = bench.derive();
+        assert_eq!(outcome.mismatch_counts.keys().collect::<Vec<_>>(), [&mismatch_type], "{target} {expected:?}");
+        assert_eq!(memory.json(layout::SUMMARY)["mismatch_counts"][mismatch_type.as_str()], 1);
+        assert_eq!(outcome.status, SummaryStatus::Partial);
+    }
+}
+
+#[test]
+fn what_a_mismatch_is_put_down_to() {
+    let reason = |bench: &Bench| {
+        let packet: Value = serde_json::from_str(bench.derive().0.text(layout::MISMATCH_PACKETS)).unwrap();
+        packet["mismatch_reason"].as_str().unwrap().to_owned()
+    };
+    let spec = ("read", "file-read-data", Driver::FileRead, "${root}/x", Decision::Deny);
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[spec])]));
+    assert_eq!(reason(&bench), "capture_pipeline_disagreement");
+    bench.oracle[0].decision = None;
+    assert_eq!(reason(&bench), "expectation_too_strong");
+    bench.oracle[0].decision = Some(Decision::Allow);
+    assert_eq!(reason(&bench), "expectation_too_strong");
+    bench.scenario[0].operation.as_mut().unwrap().opened.as_mut().unwrap().path = Some("/elsewhere".into());
+    assert_eq!(reason(&bench), "path_normalization_sensitivity");
+    bench.manifest.host.os = "macos".into();
+    bench.scenario[0].root = "/tmp/r".into();
+    bench.scenario[0].action.target = "/tmp/r/x".into();
+    bench.scenario[0].operation.as_mut().unwrap().opened.as_mut().unwrap().path = Some("/private/tmp/r/x".into());
+    assert_eq!(reason(&bench), "canonicalization_boundary");
+}
+
+#[test]
+fn findings_are_bounded_and_documents_are_not() {
+    let names: Vec<String> = (0..crate::evidence::MAX_FINDINGS + 50).map(|n| format!("p{n}")).collect();
+    let specs: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), "file-read-data", Driver::FileRead, "${root}/x", Decision::Deny))
+        .collect();
+    let (memory, outcome) = Bench::new(plan(ALL_LANES, &[("p", &specs)])).derive();
+    assert_eq!(outcome.mismatched.len(), crate::evidence::MAX_FINDINGS);
+    assert_eq!(outcome.total.rows.mismatched, specs.len() as u64);
+    let listed = memory.json(layout::MISMATCH_SUMMARY);
+    assert_eq!(listed["mismatches"].as_array().unwrap().len(), specs.len());
+    assert_eq!(memory.text(layout::MISMATCH_PACKETS).lines().count(), specs.len());
+}

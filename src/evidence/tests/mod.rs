@@ -1,0 +1,5 @@
+//! Tests over the whole derivation.
+
+mod artifacts;
+mod reference;
+mod rows;

@@ -35,7 +35,8 @@ pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<FileSystem, i32> {
     outcome(unsafe { libc::fstatfs(fd.as_raw_fd(), found.as_mut_ptr()) })?;
     // SAFETY: the call succeeded, so the structure was written.
     let found = unsafe { found.assume_init() };
-    let noexec = found.f_flags as u64 & u64::from(libc::ST_NOEXEC) != 0;
+    let flags = nix::sys::statvfs::fstatvfs(fd).map_err(|error| error as i32)?.flags();
+    let noexec = flags.contains(nix::sys::statvfs::FsFlags::ST_NOEXEC);
     let magic = found.f_type as u32;
     // The numbers are those of <linux/magic.h>.
     let name = match magic {

@@ -189,12 +189,14 @@ fn main() {
         let outcome = derive(&plan, &manifest, &controls, &rows, &mut sink).unwrap();
         let whole = start.elapsed();
         assert_eq!(outcome.total.rows.matched, probes as u64);
-        eprintln!(
+        writeln!(
+            io::stdout(),
             "{} rows of {} bytes: bare parse {bare:.3?}, derive {whole:.3?} ({} MB out), ratio {:.2}",
             3 * probes,
             size / (3 * probes),
             sink.0 / 1_000_000,
             whole.as_secs_f64() / bare.as_secs_f64()
-        );
+        )
+        .unwrap();
     }
 }

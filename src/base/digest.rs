@@ -36,7 +36,7 @@ impl Digest {
 }
 
 /// A digest in the making; also a [`Write`] sink, so that a document can be digested as it is produced.
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct Hasher {
     state: Sha256,
     length_bytes: u64,

@@ -100,9 +100,44 @@ pub fn sync_dir(path: &Path) -> Result<(), FileError> {
 #[derive(Debug)]
 pub struct Staged {
     out: BufWriter<File>,
+    pending: Pending,
+}
+
+/// A file that is written to its end, closed, and still under its temporary name.
+///
+/// Dropping it without [`Pending::rename`] removes it.
+#[derive(Debug)]
+pub struct Pending {
     temporary: PathBuf,
     target: PathBuf,
     renamed: bool,
+}
+
+impl Pending {
+    /// Where the content lies until the rename.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// The final name.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Gives the file its final name, replacing what was there. The folder is not synced here.
+    pub fn rename(mut self) -> Result<(), FileError> {
+        fs::rename(&self.temporary, &self.target).at("rename into place", &self.target)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.renamed {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 impl Staged {
@@ -119,34 +154,40 @@ impl Staged {
             .at("create", &temporary)?;
         Ok(Self {
             out: BufWriter::with_capacity(64 * 1024, file),
-            temporary,
-            target: target.to_owned(),
-            renamed: false,
+            pending: Pending { temporary, target: target.to_owned(), renamed: false },
         })
     }
 
     /// The final name.
     pub fn target(&self) -> &Path {
-        &self.target
+        &self.pending.target
+    }
+
+    /// The file, for a sync that its owner starts. What is still buffered is not in it; see [`Staged::flush`].
+    pub fn file(&self) -> &File {
+        self.out.get_ref()
     }
 
     /// Hands everything buffered to the kernel; needed before a sync of the whole file system.
     pub fn flush(&mut self) -> Result<(), FileError> {
-        self.out.flush().at("write", &self.target)
+        self.out.flush().at("write", &self.pending.target)
     }
 
     /// Flushes and makes the content durable.
     pub fn sync(&mut self) -> Result<(), FileError> {
         self.flush()?;
-        self.out.get_ref().sync_data().at("sync", &self.target)
+        self.out.get_ref().sync_data().at("sync", &self.pending.target)
+    }
+
+    /// Ends the writing and closes the file, so that any number of files can wait for their rename.
+    pub fn close(mut self) -> Result<Pending, FileError> {
+        self.flush()?;
+        Ok(self.pending)
     }
 
     /// Gives the file its final name, replacing what was there. The folder is not synced here.
-    pub fn rename(mut self) -> Result<(), FileError> {
-        self.flush()?;
-        fs::rename(&self.temporary, &self.target).at("rename into place", &self.target)?;
-        self.renamed = true;
-        Ok(())
+    pub fn rename(self) -> Result<(), FileError> {
+        self.close()?.rename()
     }
 }
 
@@ -157,14 +198,6 @@ impl Write for Staged {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.renamed {
-            let _ = fs::remove_file(&self.temporary);
-        }
     }
 }
 

@@ -1,10 +1,36 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
+//!
+//! One subcommand, one file.
 
+#[cfg(target_os = "linux")]
+mod as_init;
+mod describe_plan;
+mod describe_probe;
+mod describe_profile;
+mod emit_promotion;
 pub mod exit;
+mod findings;
+mod list_plans;
+mod list_probes;
+mod list_profiles;
+mod list_registries;
+mod plan_lint;
+mod progress;
+mod refusal;
+mod registry_lint;
+mod reindex_bundle;
+mod run;
+mod run_report;
+mod schema;
+mod sheet;
+mod signals;
+mod table;
 pub mod ui;
+mod validate_bundle;
 
 use clap::{Parser, Subcommand};
 
+use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
 
@@ -17,10 +43,32 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Run(run::RunArgs),
+    ValidateBundle(validate_bundle::ValidateBundle),
+    EmitPromotion(emit_promotion::EmitPromotion),
+    ReindexBundle(reindex_bundle::ReindexBundle),
+    PlanLint(plan_lint::PlanLintArgs),
+    RegistryLint(registry_lint::RegistryLintArgs),
+    ListPlans(list_plans::ListPlansArgs),
+    ListRegistries(list_registries::ListRegistriesArgs),
+    ListProbes(list_probes::ListProbesArgs),
+    ListProfiles(list_profiles::ListProfilesArgs),
+    DescribePlan(describe_plan::DescribePlanArgs),
+    DescribeProbe(describe_probe::DescribeProbeArgs),
+    DescribeProfile(describe_profile::DescribeProfileArgs),
+    Schema(schema::SchemaArgs),
+    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
+    #[command(name = "__zygote", hide = true)]
+    Zygote,
+}
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = as_init::take_over() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -34,6 +82,22 @@ pub fn main() -> u8 {
     exit::conclude(outcome)
 }
 
-fn dispatch(command: Command, _ui: &mut Ui) -> Result<Exit, Failure> {
-    match command {}
+fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => args.run(ui),
+        Command::ValidateBundle(command) => command.run(ui),
+        Command::EmitPromotion(command) => command.run(ui),
+        Command::ReindexBundle(command) => command.run(ui),
+        Command::PlanLint(args) => plan_lint::run(&args, ui),
+        Command::RegistryLint(args) => registry_lint::run(&args, ui),
+        Command::ListPlans(args) => list_plans::run(&args, ui),
+        Command::ListRegistries(args) => list_registries::run(&args, ui),
+        Command::ListProbes(args) => list_probes::run(&args, ui),
+        Command::ListProfiles(args) => list_profiles::run(&args, ui),
+        Command::DescribePlan(args) => describe_plan::run(&args, ui),
+        Command::DescribeProbe(args) => describe_probe::run(&args, ui),
+        Command::DescribeProfile(args) => describe_profile::run(&args, ui),
+        Command::Schema(args) => schema::run(&args, ui),
+        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
+    }
 }

@@ -1,1 +1,13 @@
-//! Putting a policy in force in the calling process.
+//! Putting a policy in force in the calling process: one interface, one file per system, chosen here.
+//!
+//! A policy is enforced as it stands or not at all. What the kernel (or this build) cannot enforce is an apply failure
+//! with its cause, never a weaker policy.
+
+#[cfg(target_os = "linux")]
+#[path = "landlock.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "unavailable.rs"]
+mod system;
+
+pub use system::{already_confined_layers, apply, landlock_abi};

@@ -213,13 +213,7 @@ pub(super) fn apply_report<'r>(
         .and_then(|record| record.message.as_deref())
         .or_else(|| row.not_run.as_ref().map(|not_run| not_run.reason.as_str()))
         .or(cause.map(|cause| cause.note));
-    let (err_class, err_class_source) = match errno {
-        Some(libc::EPERM) => (ErrClass::ErrnoEperm, ErrClassSource::ErrnoOnly),
-        Some(libc::EACCES) => (ErrClass::ErrnoEacces, ErrClassSource::ErrnoOnly),
-        Some(_) => (ErrClass::ErrnoOther, ErrClassSource::ErrnoOnly),
-        None if errbuf.is_some() => (ErrClass::Unknown, ErrClassSource::ErrbufPresent),
-        None => (ErrClass::Unknown, ErrClassSource::None),
-    };
+    let (err_class, err_class_source) = ErrClass::of_failure(errno, errbuf.is_some());
     Some(ApplyReport { api, err_class, err_class_source, errbuf, errno, rc: -1 })
 }
 

@@ -4,6 +4,7 @@
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
 mod artifact;
+pub mod channel;
 pub mod controls;
 pub mod decide;
 mod derive;
@@ -14,6 +15,7 @@ mod linux_errno;
 mod matrix;
 mod mismatch;
 mod outcome;
+pub mod plan_controls;
 mod rows;
 mod scenario;
 mod summary;

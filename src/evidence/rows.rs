@@ -40,7 +40,7 @@ impl<'a> Planned<'a> {
             probe_id: probe.entry.probe_id.as_str(),
             expectation_id: Some(probe.expectation_id.as_str()),
             control_expects: None,
-            action: probe.action.as_ref(),
+            action: probe.action.as_deref(),
         }
     }
 

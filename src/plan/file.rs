@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::ids::{ExpectationId, PlanId, ProbeId, ProfileId, RegistryId, WorldId};
@@ -10,6 +10,8 @@ use crate::policy::PolicyMode;
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::Decision;
+
+pub use crate::record::world::{HOME_WORLD, HOST_WORLD};
 
 /// Format of a plan.
 pub const PLAN_SCHEMA: &str = "runtime-tools.plan.v0.1";
@@ -52,10 +54,6 @@ pub struct PlanFile {
     pub notes: Option<String>,
 }
 
-/// The world of a plan that declares none (the home baseline).
-pub const HOME_WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
-/// The declared world that stands for "whatever Linux host this is"; its id is derived from observed facts.
-pub const HOST_WORLD: &str = "linux-host";
 /// The deadline of a plan that names none, in milliseconds.
 pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 
@@ -113,19 +111,14 @@ pub struct ProbeEntry {
     /// What the author expects.
     pub expected: Decision,
     /// `baseline`, `scenario`, `oracle`.
-    #[serde(default)]
     pub supports_lanes: BTreeMap<String, bool>,
-    /// Default: the operation.
-    #[serde(default)]
+    /// The operations that the probe is expected to exercise; usually its own.
     pub expected_primary_ops: Vec<String>,
-    /// Default: the target.
-    #[serde(default)]
+    /// The targets that the policy is expected to look at; usually its own.
     pub expected_predicates: Vec<String>,
     /// What host or user must have; see `plan::capability`.
-    #[serde(default)]
     pub capabilities_required: Vec<String>,
     /// `baseline`, `allow_default`, `deny_default`.
-    #[serde(default)]
     pub controls_supported: Vec<String>,
     /// Overrides the probe id as expectation id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,19 +190,23 @@ pub struct ProfileEntry {
     pub mode: PolicyMode,
     /// Probe ids, in run order.
     pub probe_refs: Vec<ProbeId>,
-    /// Tag.
-    #[serde(default)]
+    /// Tag; the key has to be there, its value may be null.
+    #[serde(deserialize_with = "required")]
     pub family: Option<String>,
-    /// Tag.
-    #[serde(default)]
+    /// Tag; the key has to be there, its value may be null.
+    #[serde(deserialize_with = "required")]
     pub semantic_group: Option<String>,
     /// SBPL rules appended for this profile only.
-    #[serde(default)]
     pub key_specific_rules: Vec<String>,
-    /// Free text.
-    #[serde(default)]
+    /// Free text; the key has to be there, its value may be null.
+    #[serde(deserialize_with = "required")]
     pub notes: Option<String>,
     /// Made under every probe's `${root}`; ours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixtures: Vec<FixtureEntry>,
+}
+
+/// A key that has to be there although its value may be null. (Serde takes an absent `Option` for `None` otherwise.)
+fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)
 }

@@ -1,9 +1,36 @@
 //! Plans and registries: what people write, and what it means once everything is known.
 //!
-//! [`file`] holds the documents as written; [`resolved`] what a run works from. Only [`resolved::ResolvedPlan`] can be
-//! run.
+//! [`file`] holds the documents as written, [`schema`] their JSON Schemas, [`source`] where they come from;
+//! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
+pub mod capability;
+pub mod catalogue;
+pub mod digest;
+pub mod error;
 pub mod file;
+pub mod lint;
+pub mod note;
 pub mod resolved;
+pub mod schema;
+pub mod source;
 
-pub use resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile};
+mod fixtures;
+mod near;
+mod policy;
+mod probes;
+mod read;
+mod resolve;
+mod text;
+
+pub use capability::Capability;
+pub use error::LoadError;
+pub use near::{close_to, hint_for};
+pub use note::{Note, NoteKind, Severity};
+pub use resolve::{load, resolve};
+pub use resolved::{
+    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
+};
+pub use source::{BundleInputs, Source, Workspace};
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+pub use crate::record::sources::InputRole;
+
 use super::file::{PlanFile, ProbeEntry, ProfileEntry};
 use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, ProfileId};
@@ -75,20 +77,6 @@ pub struct InputDocument {
     pub digest: Digest,
 }
 
-/// What an input document is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InputRole {
-    /// The plan.
-    Plan,
-    /// The probe registry.
-    Probes,
-    /// The profile registry.
-    Profiles,
-    /// A policy document.
-    Policy,
-}
-
 /// A policy document and its meaning.
 #[derive(Debug, Clone)]
 pub struct ResolvedPolicy {
@@ -118,10 +106,12 @@ pub struct ResolvedProfile {
 pub struct ResolvedProbe {
     /// The entry as written.
     pub entry: Arc<ProbeEntry>,
-    /// Which expectation this row answers; unique over the plan.
+    /// Which expectation this row answers; unique over the plan, and the same under every selection. It is the probe's
+    /// own id for it; where several profiles of the plan share that, every one of them has it as `PROFILE::ID`.
     pub expectation_id: ExpectationId,
-    /// The operation, with placeholders. `None` if its driver belongs to another system than this build's.
-    pub action: Option<Action>,
+    /// The operation, with placeholders; shared by the profiles that run the probe. `None` if its driver belongs to
+    /// another system than this build's.
+    pub action: Option<Arc<Action>>,
     /// The profile's fixtures and then the probe's own.
     pub fixtures: Arc<[FixtureEntry]>,
 }

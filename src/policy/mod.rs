@@ -2,6 +2,7 @@
 //! is `enforce`'s work.
 
 pub mod landlock;
+pub mod operations;
 pub mod value;
 
 pub use value::{PolicyMode, PolicyValue};

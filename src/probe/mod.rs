@@ -1,1 +1,31 @@
-//! The drivers in action: each makes the system calls of one operation.
+//! The drivers in action: each makes the system calls of one operation, and writes down what each returned.
+//!
+//! [`prepare`] does what has to happen before a policy is applied, [`operate`] the operation itself. Both run in the
+//! probe process.
+
+mod trace;
+pub use trace::Trace;
+
+#[cfg(target_os = "linux")]
+mod device;
+#[cfg(target_os = "linux")]
+mod file;
+#[cfg(target_os = "linux")]
+mod helper;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod metadata;
+#[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
+mod names;
+#[cfg(target_os = "linux")]
+mod net;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod unix;
+
+#[cfg(target_os = "linux")]
+pub use linux::{Prepared, link_of_descriptor, operate, prepare};

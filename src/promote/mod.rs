@@ -1,1 +1,14 @@
 //! Promotion: gates over a verified bundle, and the packet.
+//!
+//! Nothing here runs a probe or judges a row. [`gates`] is a pure function of a bundle with enumerated reasons;
+//! [`packet`] writes its answer down together with the digests that it relied on.
+
+pub mod gates;
+pub mod packet;
+
+pub use gates::{GateReport, Reason, evaluate, evaluate_unverified};
+
+#[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
+mod tests;

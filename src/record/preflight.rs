@@ -97,3 +97,23 @@ pub struct PreflightApplyReport {
     /// 0 if the policy is in force, -1 if not.
     pub rc: i32,
 }
+
+impl PreflightApplyReport {
+    /// What a probe process said of applying.
+    pub fn of(record: &super::report::ApplyRecord) -> Self {
+        let errno = (record.errno != 0).then_some(record.errno);
+        let (err_class, err_class_source) = if record.rc == 0 {
+            (super::results::ErrClass::Ok, super::results::ErrClassSource::None)
+        } else {
+            super::results::ErrClass::of_failure(errno, record.message.is_some())
+        };
+        Self {
+            api: record.api.clone(),
+            err_class,
+            err_class_source,
+            errbuf: record.message.clone(),
+            errno,
+            rc: record.rc,
+        }
+    }
+}

@@ -179,6 +179,20 @@ pub enum ErrClassSource {
     ErrbufPresent,
 }
 
+impl ErrClass {
+    /// The class of a failed apply, and what it was read from: the error number if there is one, else that there is a
+    /// text.
+    pub fn of_failure(errno: Option<i32>, has_text: bool) -> (Self, ErrClassSource) {
+        match errno {
+            Some(libc::EPERM) => (Self::ErrnoEperm, ErrClassSource::ErrnoOnly),
+            Some(libc::EACCES) => (Self::ErrnoEacces, ErrClassSource::ErrnoOnly),
+            Some(_) => (Self::ErrnoOther, ErrClassSource::ErrnoOnly),
+            None if has_text => (Self::Unknown, ErrClassSource::ErrbufPresent),
+            None => (Self::Unknown, ErrClassSource::None),
+        }
+    }
+}
+
 /// What ran the probe. Keys in alphabetical order.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RunnerInfo<'a> {

@@ -1,2 +1,18 @@
 //! System calls without a safe wrapper elsewhere. The only folder with `unsafe`.
 #![allow(unsafe_code, reason = "each block states why it is sound")]
+
+pub mod durability;
+pub mod files;
+#[cfg(target_os = "linux")]
+pub mod linux;
+
+/// What a system call returned: its value, or its error number.
+pub type Ret = Result<i64, i32>;
+
+/// Splits a return value in the C manner, where -1 means that the thread's error number says why.
+fn outcome(value: impl Into<i64>) -> Ret {
+    match value.into() {
+        -1 => Err(nix::errno::Errno::last_raw()),
+        value => Ok(value),
+    }
+}

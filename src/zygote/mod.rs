@@ -2,3 +2,15 @@
 //! run. `protocol` is what is said to it and by it.
 
 pub mod protocol;
+
+#[cfg(target_os = "linux")]
+mod child;
+#[cfg(target_os = "linux")]
+mod serve;
+#[cfg(not(target_os = "linux"))]
+#[path = "unavailable.rs"]
+mod serve;
+#[cfg(target_os = "linux")]
+mod watch;
+
+pub use serve::{ServeError, serve};

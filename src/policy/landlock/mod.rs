@@ -3,10 +3,14 @@
 //! Facts about rights and ABI versions: `Documentation/userspace-api/landlock.rst` and `include/uapi/linux/landlock.h`
 //! of the kernel.
 
+pub mod controls;
 pub mod document;
+pub mod model;
 pub mod rights;
 pub mod table;
 
+pub use controls::{Control, Controls, derive_controls};
 pub use document::PolicyDocument;
+pub use model::{ModelAnswer, evaluate};
 pub use rights::{FsRight, NetRight, RightSet, Scope};
 pub use table::{LandlockPolicy, NetPortRule, PathBeneathRule};

@@ -1,0 +1,90 @@
+//! The floors: each does only what cannot be left out. Every mode is a process of its own, started as
+//! `ratios floor MODE ARGUMENT…`.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use sandproof::base::digest::Digest;
+use serde_json::Value;
+
+use super::Result;
+
+/// Does what the words say.
+pub fn main(words: &[String]) -> Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["fork", count] => println!("{}", forks(count.parse()?)?),
+        ["parse", ref schemas_and_rows @ ..] => {
+            for pair in schemas_and_rows.chunks_exact(2) {
+                parse(Path::new(pair[0]), Path::new(pair[1]))?;
+            }
+        }
+        ["digest", path] => println!("{}", Digest::of_reader(File::open(path)?)?.0),
+        ["commit", folder, count, bytes] => println!("{}", commit(Path::new(folder), count.parse()?, bytes.parse()?)?),
+        _ => return Err(format!("no such floor: {}", words.join(" ")).into()),
+    }
+    Ok(())
+}
+
+/// Seconds for `count` times fork, `_exit` and wait, one after the other, from this small process.
+#[allow(unsafe_code, reason = "a floor has nothing between itself and the kernel")]
+fn forks(count: u32) -> Result<f64> {
+    let started = Instant::now();
+    for _ in 0..count {
+        // SAFETY: this process has one thread, and the child calls nothing but _exit(2).
+        let pid = unsafe { libc::fork() };
+        match pid {
+            -1 => return Err(std::io::Error::last_os_error().into()),
+            // SAFETY: ends this child; it runs no destructor and touches no memory of ours.
+            0 => unsafe { libc::_exit(0) },
+            _ => {}
+        }
+        let mut status = 0;
+        // SAFETY: `status` is a live integer that the kernel writes during the call.
+        if unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid || status != 0 {
+            return Err("a child ended otherwise than it was told".into());
+        }
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Parses every line and asks a compiled schema whether it is valid: what a validator of rows cannot leave out.
+fn parse(schema: &Path, rows: &Path) -> Result<()> {
+    let schema: Value = serde_json::from_slice(&fs::read(schema)?)?;
+    let schema = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
+    let mut lines = BufReader::with_capacity(256 * 1024, File::open(rows)?);
+    let mut line = Vec::new();
+    let mut count = 0_usize;
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let row: Value = serde_json::from_slice(&line)?;
+        if !schema.is_valid(&row) {
+            return Err(format!("{}: line {} is not valid", rows.display(), count + 1).into());
+        }
+        count += 1;
+    }
+    if count == 0 { Err(format!("{} is empty", rows.display()).into()) } else { Ok(()) }
+}
+
+/// Seconds for the plain crash-safe protocol: every file written and synced, then the folder, a rename, the parent.
+fn commit(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
+    let content: Vec<u8> = (0..bytes).map(|n| b'a' + (n % 23) as u8).collect();
+    let staging = folder.with_extension("staging");
+    let parent = folder.parent().ok_or("the folder has no parent")?;
+    let started = Instant::now();
+    fs::create_dir(&staging)?;
+    for n in 0..count {
+        let mut file = File::create_new(staging.join(format!("artifact-{n:04}.json")))?;
+        file.write_all(&content)?;
+        file.sync_all()?;
+    }
+    File::open(&staging)?.sync_all()?;
+    fs::rename(&staging, folder)?;
+    File::open(parent)?.sync_all()?;
+    Ok(started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,281 @@
+//! What is wrong with a bundle, one typed finding per problem.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::base::digest::Digest;
+use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES};
+use crate::record::index::IndexStatus;
+use crate::record::manifest::RunState;
+
+/// One problem of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it concerns: a path inside the bundle, `.` for the bundle as a whole, or a path as the index spells it where
+    /// that is the problem.
+    pub path: String,
+    /// The problem.
+    pub problem: Problem,
+}
+
+/// The kinds of problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// There is no such folder, or it cannot be entered.
+    #[error("there is no bundle that could be read: {0}")]
+    NoBundle(String),
+    /// `LATEST` does not lead to a bundle.
+    #[error("it does not lead to a bundle: {0}")]
+    BadPointer(String),
+    /// There is no index.
+    #[error("it is absent: this bundle was not committed")]
+    NotCommitted,
+    /// A file could not be read.
+    #[error("it could not be read: {0}")]
+    Unreadable(String),
+    /// A document is not what it should be.
+    #[error("it cannot be understood: {0}")]
+    Malformed(String),
+    /// A document has another format than this program reads.
+    #[error("its format is `{found}`; this program reads `{known}`")]
+    UnknownFormat {
+        /// What it says.
+        found: String,
+        /// What is known.
+        known: &'static str,
+    },
+    /// An indexed path is not one of this bundle.
+    #[error("the index lists it, but {0}")]
+    BadIndexedPath(String),
+    /// The index lists a file twice.
+    #[error("the index lists it twice")]
+    ListedTwice,
+    /// The index lists itself.
+    #[error("the index lists itself")]
+    IndexListsItself,
+    /// The index has more entries, or the folder more files, than a bundle may have.
+    #[error("there are more than {MAX_BUNDLE_FILES} files")]
+    TooManyFiles,
+    /// Folders stand deeper in each other than a bundle needs.
+    #[error("its folders are nested too deeply")]
+    TooDeep,
+    /// A file is larger than a bundle's file may be.
+    #[error("it is larger than {MAX_BUNDLE_FILE_BYTES} bytes")]
+    TooLarge,
+    /// An indexed file is not there.
+    #[error("the index lists it, but it is absent")]
+    Missing,
+    /// The index itself says that a file is missing.
+    #[error("the index says that it is missing")]
+    DeclaredMissing,
+    /// A file that every bundle has is not listed.
+    #[error("every bundle has it, but the index does not list it")]
+    NotListed,
+    /// An artifact of no known kind.
+    #[error("no artifact of that name is known, so nothing can vouch for it")]
+    UnknownArtifact,
+    /// A file is there that the index does not list.
+    #[error("it is in the folder, but the index does not list it")]
+    Unlisted,
+    /// A file of an interrupted write.
+    #[error("it is a leftover of an interrupted write")]
+    LeftoverTemporary,
+    /// A name that no file of a bundle can have.
+    #[error("no file of a bundle can have that name: {0}")]
+    BadName(String),
+    /// A folder without anything in it.
+    #[error("it is an empty folder, which no bundle has")]
+    EmptyFolder,
+    /// Something that is neither a plain file nor a folder.
+    #[error("it is {0}, not a plain file")]
+    NotAFile(&'static str),
+    /// The file has another name somewhere, through which it can be changed.
+    #[error("it has {0} hard links; a bundle's files have one name each (copy the bundle without keeping links)")]
+    HardLinked(u64),
+    /// Two names that are one on some file systems.
+    #[error("it differs from `{0}` only in upper and lower case")]
+    CaseTwin(String),
+    /// The size is not the indexed one.
+    #[error("it has {found} bytes; the index says {indexed}")]
+    SizeMismatch {
+        /// What the index says.
+        indexed: u64,
+        /// What it has.
+        found: u64,
+    },
+    /// The digest is not the indexed one.
+    #[error("its content differs from the indexed digest (indexed {indexed}, found {found})")]
+    DigestMismatch {
+        /// What the index says.
+        indexed: Digest,
+        /// What it has.
+        found: Digest,
+    },
+    /// The index gives it another `schema_version` than it has.
+    #[error("its schema version is {found:?}; the index says {indexed:?}")]
+    SchemaMismatch {
+        /// What the index says.
+        indexed: Option<String>,
+        /// What it has.
+        found: Option<String>,
+    },
+    /// The index lists the artifacts in another order than they have.
+    #[error("its artifacts are not in their order")]
+    OutOfOrder,
+    /// Two documents name different values for one fact.
+    #[error("its {field} is `{found}`; the index says `{indexed}`")]
+    Disagrees {
+        /// Which fact.
+        field: &'static str,
+        /// What the index says.
+        indexed: String,
+        /// What this document says.
+        found: String,
+    },
+    /// The run status names another value than the manifest.
+    #[error("its {field} is `{status}`; the manifest says `{manifest}`")]
+    StatusDisagrees {
+        /// Which fact.
+        field: &'static str,
+        /// What the manifest says.
+        manifest: String,
+        /// What the status says.
+        status: String,
+    },
+    /// The manifest's copy of the preflight record is another one.
+    #[error("it differs from the record in the manifest")]
+    PreflightDiffers,
+    /// The run is not complete.
+    #[error("{}", describe_state(*state, failure_stage.as_deref(), error.as_deref()))]
+    RunState {
+        /// Its state.
+        state: RunState,
+        /// Where it failed.
+        failure_stage: Option<String>,
+        /// Why.
+        error: Option<String>,
+    },
+    /// The index says that the bundle is not whole.
+    #[error("its status is `{}`", .0.as_str())]
+    IndexStatus(IndexStatus),
+    /// The evidence cannot be derived from the bundle's own inputs and rows.
+    #[error("its evidence cannot be derived again: {0}")]
+    NotDerivable(String),
+    /// A derived artifact is not what the rows give.
+    #[error("it differs from what the bundle's own inputs and rows give")]
+    NotDerived,
+    /// The rows give an artifact that the bundle does not have.
+    #[error("the bundle's own inputs and rows give it, but it is absent")]
+    DerivedMissing,
+    /// The bundle has an artifact that its rows do not give.
+    #[error("the bundle's own inputs and rows do not give it")]
+    DerivedExtra,
+}
+
+fn describe_state(state: RunState, stage: Option<&str>, error: Option<&str>) -> String {
+    match state {
+        RunState::InProgress => "the run is still in progress, or was killed (state `in_progress`)".into(),
+        RunState::Failed => format!(
+            "the run failed (state `failed`, stage `{}`): {}",
+            stage.unwrap_or("unknown"),
+            error.unwrap_or("no reason is recorded")
+        ),
+        RunState::Complete => "the run is complete".into(),
+    }
+}
+
+impl Problem {
+    /// The problem's name, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoBundle(_) => "no_bundle",
+            Self::BadPointer(_) => "bad_pointer",
+            Self::NotCommitted => "not_committed",
+            Self::Unreadable(_) => "unreadable",
+            Self::Malformed(_) => "malformed",
+            Self::UnknownFormat { .. } => "unknown_format",
+            Self::BadIndexedPath(_) => "bad_indexed_path",
+            Self::ListedTwice => "listed_twice",
+            Self::IndexListsItself => "index_lists_itself",
+            Self::TooManyFiles => "too_many_files",
+            Self::TooDeep => "too_deep",
+            Self::TooLarge => "too_large",
+            Self::Missing => "missing",
+            Self::DeclaredMissing => "declared_missing",
+            Self::NotListed => "not_listed",
+            Self::UnknownArtifact => "unknown_artifact",
+            Self::Unlisted => "unlisted",
+            Self::LeftoverTemporary => "leftover_temporary",
+            Self::BadName(_) => "bad_name",
+            Self::EmptyFolder => "empty_folder",
+            Self::NotAFile(_) => "not_a_file",
+            Self::HardLinked(_) => "hard_linked",
+            Self::CaseTwin(_) => "case_twin",
+            Self::SizeMismatch { .. } => "size_mismatch",
+            Self::DigestMismatch { .. } => "digest_mismatch",
+            Self::SchemaMismatch { .. } => "schema_mismatch",
+            Self::OutOfOrder => "out_of_order",
+            Self::Disagrees { .. } | Self::StatusDisagrees { .. } | Self::PreflightDiffers => "disagrees",
+            Self::RunState { .. } => "run_state",
+            Self::IndexStatus(_) => "index_status",
+            Self::NotDerivable(_) => "not_derivable",
+            Self::NotDerived => "not_derived",
+            Self::DerivedMissing => "derived_missing",
+            Self::DerivedExtra => "derived_extra",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Finding", 3)?;
+        out.serialize_field("path", &self.path)?;
+        out.serialize_field("code", self.problem.code())?;
+        out.serialize_field("message", &self.problem.to_string())?;
+        out.end()
+    }
+}
+
+/// Findings as they are collected.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(super) fn add(&mut self, path: impl fmt::Display, problem: Problem) {
+        self.0.push(Finding { path: path.to_string(), problem });
+    }
+
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, sorted, each once.
+    pub(super) fn into_sorted(mut self) -> Vec<Finding> {
+        self.0.sort_by_cached_key(|f| (f.path.clone(), f.problem.code(), f.problem.to_string()));
+        self.0.dedup();
+        self.0
+    }
+}
+
+/// An error with all its causes, on one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    super::index::clip_to(&text, 1000)
+}

@@ -1,0 +1,461 @@
+//! Looking at a bundle that is not trusted: which files lie there, and how they agree with the index.
+//!
+//! Nothing here judges. [`super::verify`] makes a verified bundle of what was found, or refuses; [`open_unverified`] is
+//! the view for debugging and for repair.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::finding::{Finding, Findings, Problem};
+use super::index::{self, clip};
+use super::recompute::{Observed, observe};
+use super::walk;
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::base::fsx;
+use crate::base::ids::RunId;
+use crate::base::json;
+use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
+use crate::record::layout;
+use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
+use crate::record::outcome::Lane;
+
+/// Largest content of a `LATEST` file, in bytes.
+const MAX_LATEST_BYTES: u64 = 1024;
+/// Largest document that is kept in memory, in bytes.
+const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The folder of the bundle that `path` names: where its `LATEST` leads if it is an output root, else itself.
+///
+/// A folder that has an index or a run status is a bundle, whatever else lies in it.
+pub fn resolve(path: &Path) -> Result<PathBuf, Finding> {
+    let finding = |path: String, problem| Finding { path, problem };
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            let problem = Problem::NoBundle("it is not a folder; give the bundle's folder, or its output root".into());
+            return Err(finding(clip(&path.to_string_lossy()), problem));
+        }
+        Err(error) => return Err(finding(clip(&path.to_string_lossy()), Problem::NoBundle(error.to_string()))),
+    }
+    let exists = |name| std::fs::symlink_metadata(path.join(name)).is_ok();
+    if exists(layout::ARTIFACT_INDEX) || exists(layout::RUN_STATUS) || !exists(layout::LATEST) {
+        return Ok(path.to_owned());
+    }
+    let bad = |text: String| finding(layout::LATEST.into(), Problem::BadPointer(text));
+    let bytes = fsx::read_regular(&path.join(layout::LATEST), MAX_LATEST_BYTES)
+        .map_err(|error| bad(super::finding::chain(&error)))?;
+    let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8 text".into()))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let run_id = RunId::new(text).map_err(|error| bad(error.to_string()))?;
+    let folder = path.join(run_id.as_str());
+    match std::fs::symlink_metadata(&folder) {
+        Ok(metadata) if metadata.is_dir() => Ok(folder),
+        Ok(_) => Err(bad(format!("`{run_id}` is not a folder"))),
+        Err(error) => Err(bad(format!("`{run_id}`: {error}"))),
+    }
+}
+
+/// Whether the rows are read now, or later by a derivation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    Now,
+    Later,
+}
+
+/// Everything found in one pass over a bundle.
+#[derive(Debug)]
+pub(super) struct Inspection {
+    pub(super) folder: PathBuf,
+    pub(super) findings: Findings,
+    pub(super) index: Option<(ArtifactIndex, Digest)>,
+    /// The files that are there, with their sizes; without the index.
+    pub(super) files: BTreeMap<BundlePath, u64>,
+    /// The indexed files whose path is acceptable.
+    pub(super) entries: BTreeMap<BundlePath, ArtifactEntry>,
+    pub(super) status: Option<RunStatus>,
+    pub(super) manifest: Option<RunManifest>,
+    /// The files under `inputs/`.
+    pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
+    pub(super) controls: Option<Arc<[u8]>>,
+    preflight: Option<Value>,
+    /// How many rows each lane has, as far as they were read.
+    pub(super) rows: BTreeMap<Lane, u64>,
+    /// Lanes whose rows are still to be read.
+    pub(super) pending: Vec<Lane>,
+    block: Vec<u8>,
+}
+
+pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
+    let mut findings = Findings::default();
+    let mut files = walk::files(&folder, &mut findings);
+    let index_path = index::path_of(layout::ARTIFACT_INDEX);
+    let has_index = files.remove(&index_path).is_some();
+    if files.len() > MAX_BUNDLE_FILES {
+        findings.add(".", Problem::TooManyFiles);
+    }
+    let index = read_index(&folder, has_index, &mut findings);
+    let mut inspection = Inspection {
+        folder,
+        findings,
+        index,
+        files,
+        entries: BTreeMap::new(),
+        status: None,
+        manifest: None,
+        inputs: BTreeMap::new(),
+        controls: None,
+        preflight: None,
+        rows: BTreeMap::new(),
+        pending: Vec::new(),
+        block: Vec::new(),
+    };
+    inspection.check_entries();
+    inspection.check_world();
+    inspection.read_files(rows);
+    inspection.check_agreement();
+    inspection
+}
+
+pub(super) fn read_index(folder: &Path, present: bool, findings: &mut Findings) -> Option<(ArtifactIndex, Digest)> {
+    let path = folder.join(layout::ARTIFACT_INDEX);
+    let bytes = match fsx::read_regular(&path, MAX_INDEX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound && !present => {
+            findings.add(layout::ARTIFACT_INDEX, Problem::NotCommitted);
+            return None;
+        }
+        Err(error) => {
+            findings.add(layout::ARTIFACT_INDEX, Problem::Unreadable(error.source.to_string()));
+            return None;
+        }
+    };
+    let index: ArtifactIndex = decode(layout::ARTIFACT_INDEX, &bytes, ARTIFACT_INDEX_SCHEMA, findings)?;
+    Some((index, Digest::of(&bytes)))
+}
+
+/// Reads a document strictly: JSON, then its format, then its shape.
+pub(super) fn decode<T: DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    schema: &'static str,
+    findings: &mut Findings,
+) -> Option<T> {
+    let value = match json::parse(bytes) {
+        Ok(value) => value,
+        Err(error) => {
+            findings.add(name, Problem::Malformed(clip(&error.to_string())));
+            return None;
+        }
+    };
+    if let Some(found) = value.get("schema_version").and_then(|found| found.as_str())
+        && found != schema
+    {
+        findings.add(name, Problem::UnknownFormat { found: clip(found), known: schema });
+        return None;
+    }
+    match serde_json::from_value(value) {
+        Ok(document) => Some(document),
+        Err(error) => {
+            findings.add(name, Problem::Malformed(clip(&error.to_string())));
+            None
+        }
+    }
+}
+
+impl Inspection {
+    /// The index's own list: paths that stay inside, each once, in order.
+    fn check_entries(&mut self) {
+        let Some((index, _)) = &self.index else { return };
+        if index.artifacts.len() > MAX_BUNDLE_FILES {
+            self.findings.add(layout::ARTIFACT_INDEX, Problem::TooManyFiles);
+            return;
+        }
+        let mut order = Vec::with_capacity(index.artifacts.len());
+        for entry in &index.artifacts {
+            let path = match index::strip(&index.bundle_root, &entry.path) {
+                Ok(path) => path,
+                Err(error) => {
+                    self.findings.add(clip(&entry.path), Problem::BadIndexedPath(clip(&error.to_string())));
+                    continue;
+                }
+            };
+            if path.as_str() == layout::ARTIFACT_INDEX {
+                self.findings.add(&path, Problem::IndexListsItself);
+                continue;
+            }
+            if self.entries.insert(path.clone(), entry.clone()).is_some() {
+                self.findings.add(&path, Problem::ListedTwice);
+                continue;
+            }
+            order.push(path);
+        }
+        if !order.is_sorted_by(|a, b| index::order_key(a) < index::order_key(b)) {
+            self.findings.add(layout::ARTIFACT_INDEX, Problem::OutOfOrder);
+        }
+        let mut folded: BTreeMap<String, &BundlePath> = BTreeMap::new();
+        for path in self.entries.keys() {
+            if let Some(twin) = folded.insert(path.as_str().to_ascii_lowercase(), path) {
+                self.findings.add(path, Problem::CaseTwin(twin.to_string()));
+            }
+        }
+        for name in [layout::RUN_STATUS, layout::RUN_MANIFEST] {
+            if !self.entries.contains_key(&index::path_of(name)) {
+                self.findings.add(name, Problem::NotListed);
+            }
+        }
+    }
+
+    /// The closed world: what is there is listed, and what is listed is there.
+    fn check_world(&mut self) {
+        if self.index.is_none() {
+            // Not committed: that everything is unlisted would be said once per file, and says no more.
+            return;
+        }
+        for path in self.files.keys().filter(|path| !self.entries.contains_key(*path)) {
+            self.findings.add(path, if is_temporary(path) { Problem::LeftoverTemporary } else { Problem::Unlisted });
+        }
+        for path in self.entries.keys().filter(|path| !self.files.contains_key(*path)) {
+            self.findings.add(path, Problem::Missing);
+        }
+    }
+
+    /// Reads every file that is there, once, and keeps the small documents that were asked for.
+    fn read_files(&mut self, rows: Rows) {
+        let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
+        // All of them together are kept in memory, so the limit of one is the limit of all.
+        let mut input_bytes = 0;
+        for (path, found) in paths {
+            let entry = self.entries.get(&path).cloned();
+            let document = is_kept(&path);
+            let input = is_input(&path);
+            if entry.is_none() && !document {
+                continue;
+            }
+            let indexed = entry.as_ref().map_or(found, |entry| entry.file_size);
+            if found > MAX_BUNDLE_FILE_BYTES || (document && found > MAX_DOCUMENT_BYTES) {
+                self.findings.add(&path, Problem::TooLarge);
+                continue;
+            }
+            if found != indexed {
+                self.findings.add(&path, Problem::SizeMismatch { indexed, found });
+                continue;
+            }
+            if rows == Rows::Later
+                && let Some(lane) = lane_of(&path)
+            {
+                self.pending.push(lane);
+                continue;
+            }
+            if input {
+                input_bytes += found;
+                if input_bytes > MAX_INPUT_DOCUMENT_BYTES {
+                    self.findings.add(&path, Problem::TooLarge);
+                    continue;
+                }
+            }
+            let mut kept = Vec::new();
+            let keep = (document || input).then_some(&mut kept);
+            let Some(observed) = self.read(&path, indexed, keep) else { continue };
+            if let Some(entry) = &entry
+                && !compare(&path, entry, &observed, &mut self.findings)
+            {
+                continue;
+            }
+            self.keep(path, kept);
+        }
+    }
+
+    fn read(&mut self, path: &BundlePath, size: u64, keep: Option<&mut Vec<u8>>) -> Option<Observed> {
+        let opened = fsx::open_regular(&path.under(&self.folder));
+        match opened.and_then(|file| observe(file, path, size, &mut self.block, keep)) {
+            Ok(observed) => Some(observed),
+            Err(error) => {
+                self.findings.add(path, Problem::Unreadable(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Takes in a document whose bytes are those that were digested.
+    fn keep(&mut self, path: BundlePath, bytes: Vec<u8>) {
+        match path.as_str() {
+            layout::RUN_STATUS => {
+                self.status = decode(layout::RUN_STATUS, &bytes, RUN_STATUS_SCHEMA, &mut self.findings);
+            }
+            layout::RUN_MANIFEST => {
+                self.manifest = decode(layout::RUN_MANIFEST, &bytes, RUN_MANIFEST_SCHEMA, &mut self.findings);
+            }
+            layout::APPLY_PREFLIGHT => match json::parse(&bytes) {
+                Ok(value) => self.preflight = Some(value),
+                Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
+            },
+            layout::CONTROLS => self.controls = Some(bytes.into()),
+            _ if is_input(&path) => {
+                self.inputs.insert(path, bytes.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads the rows that were left for later.
+    pub(super) fn read_pending(&mut self, lanes: impl IntoIterator<Item = Lane>) {
+        for lane in lanes {
+            let path = index::path_of(layout::rows_of(lane));
+            let Some(entry) = self.entries.get(&path).cloned() else { continue };
+            if let Some(observed) = self.read(&path, entry.file_size, None) {
+                compare(&path, &entry, &observed, &mut self.findings);
+                self.rows.insert(lane, observed.lines);
+            }
+        }
+    }
+
+    /// Facts that several documents state.
+    fn check_agreement(&mut self) {
+        let Some((index, _)) = &self.index else { return };
+        let findings = &mut self.findings;
+        let mut agree = |name: &str, field, indexed: &str, found: &str| {
+            if indexed != found {
+                let (indexed, found) = (clip(indexed), clip(found));
+                findings.add(name, Problem::Disagrees { field, indexed, found });
+            }
+        };
+        let last = index.bundle_root.rsplit('/').next().unwrap_or_default();
+        agree(layout::ARTIFACT_INDEX, "bundle_root's last part", index.run_id.as_str(), last);
+        if let Some(status) = &self.status {
+            agree(layout::RUN_STATUS, "run_id", index.run_id.as_str(), status.run_id.as_str());
+            agree(layout::RUN_STATUS, "world_id", index.world_id.as_str(), status.world_id.as_str());
+        }
+        if let Some(manifest) = &self.manifest {
+            agree(layout::RUN_MANIFEST, "run_id", index.run_id.as_str(), manifest.run_id.as_str());
+            agree(layout::RUN_MANIFEST, "world_id", index.world_id.as_str(), manifest.world_id.as_str());
+            agree(layout::RUN_MANIFEST, "output_root", &index.bundle_root, &manifest.output_root);
+        }
+        if let Some(manifest) = &self.manifest {
+            // The gates read the manifest's copy of the record.
+            let copied = manifest.apply_preflight.as_ref().map(|preflight| &preflight.record);
+            let listed = self.entries.contains_key(&index::path_of(layout::APPLY_PREFLIGHT));
+            if copied.is_some() && !listed {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::NotListed);
+            } else if listed && copied != self.preflight.as_ref() {
+                findings.add(layout::APPLY_PREFLIGHT, Problem::PreflightDiffers);
+            }
+        }
+        if let (Some(status), Some(manifest)) = (&self.status, &self.manifest) {
+            let mut same = |field, a: &str, b: &str| {
+                if a != b {
+                    let problem = Problem::StatusDisagrees { field, manifest: clip(a), status: clip(b) };
+                    findings.add(layout::RUN_STATUS, problem);
+                }
+            };
+            same("channel", manifest.channel.as_str(), status.channel.as_str());
+            same("plan_id", manifest.plan_id.as_str(), status.plan_id.as_str());
+            same("plan_digest", &manifest.plan_digest.to_string(), &status.plan_digest.to_string());
+        }
+    }
+}
+
+/// Whether a file is what the index says; adds what is not.
+pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Observed, findings: &mut Findings) -> bool {
+    if observed.size != entry.file_size {
+        findings.add(path, Problem::SizeMismatch { indexed: entry.file_size, found: observed.size });
+        return false;
+    }
+    if observed.digest != entry.sha256 {
+        findings.add(path, Problem::DigestMismatch { indexed: entry.sha256, found: observed.digest });
+        return false;
+    }
+    if observed.schema_version != entry.schema_version {
+        let clipped = |text: &Option<String>| text.as_deref().map(clip);
+        let (indexed, found) = (clipped(&entry.schema_version), clipped(&observed.schema_version));
+        findings.add(path, Problem::SchemaMismatch { indexed, found });
+        return false;
+    }
+    true
+}
+
+pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
+    let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
+    lanes.into_iter().find(|lane| layout::rows_of(*lane) == path.as_str())
+}
+
+/// Whether a file is an input of the run; the derivation needs its content.
+pub(super) fn is_input(path: &BundlePath) -> bool {
+    path.as_str().starts_with("inputs/")
+}
+
+/// Whether a document is needed beyond its digest.
+fn is_kept(path: &BundlePath) -> bool {
+    matches!(
+        path.as_str(),
+        layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::CONTROLS | layout::INPUT_SOURCES
+    )
+}
+
+/// Whether a name is one under which the writer stages: `.NAME.RANDOM.tmp`.
+pub(super) fn is_temporary(path: &BundlePath) -> bool {
+    let name = path.as_str().rsplit('/').next().unwrap_or_default();
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
+/// A bundle as it lies there, whatever it is worth. For debugging: nothing can be promoted from it.
+#[derive(Debug, Serialize)]
+pub struct UnverifiedBundle {
+    /// Where it lies.
+    pub bundle_dir: PathBuf,
+    /// Always `unverified`.
+    pub integrity: &'static str,
+    /// Whether there is an index that could be read.
+    pub artifact_index_present: bool,
+    /// Whether there is a run status that could be read.
+    pub run_status_present: bool,
+    /// Indexed files that are not there, and files that the index itself calls missing.
+    pub missing: Vec<String>,
+    /// Files that are not what the index says.
+    pub digest_mismatches: Vec<String>,
+    /// The run status.
+    pub run_status: Option<RunStatus>,
+    /// The manifest.
+    pub run_manifest: Option<RunManifest>,
+    /// The index.
+    pub artifact_index: Option<ArtifactIndex>,
+    /// Every problem that can be seen without deriving anything.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at a bundle without trusting it. Fails only if there is no folder to look at.
+pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, Finding> {
+    Ok(inspect(resolve(path)?, Rows::Now).into_unverified())
+}
+
+impl Inspection {
+    pub(super) fn into_unverified(self) -> UnverifiedBundle {
+        let findings = self.findings.into_sorted();
+        let named = |wanted: fn(&Problem) -> bool| {
+            findings.iter().filter(|f| wanted(&f.problem)).map(|f| f.path.clone()).collect::<Vec<_>>()
+        };
+        let mut missing = named(|problem| matches!(problem, Problem::Missing | Problem::NotListed));
+        missing.extend(self.index.iter().flat_map(|(index, _)| index.missing.iter().map(|path| clip(path))));
+        let changed =
+            |problem: &Problem| matches!(problem, Problem::DigestMismatch { .. } | Problem::SizeMismatch { .. });
+        UnverifiedBundle {
+            bundle_dir: self.folder,
+            integrity: "unverified",
+            artifact_index_present: self.index.is_some(),
+            run_status_present: self.status.is_some(),
+            missing,
+            digest_mismatches: named(changed),
+            run_status: self.status,
+            run_manifest: self.manifest,
+            artifact_index: self.index.map(|(index, _)| index),
+            findings,
+        }
+    }
+}

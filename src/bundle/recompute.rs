@@ -1,0 +1,186 @@
+//! Deriving the evidence of a bundle again, from its own inputs and rows.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::index::{self, SCHEMA_HEAD_BYTES};
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::{Digest, Hasher};
+use crate::base::fsx;
+use crate::evidence::{ArtifactSink, RowSource};
+use crate::record::layout;
+use crate::record::manifest::RunManifest;
+use crate::record::outcome::Lane;
+
+/// How much is read or collected at a time, in bytes.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// What a derivation may use beside the rows.
+#[derive(Debug)]
+pub struct Given<'a> {
+    /// What was run.
+    pub manifest: &'a RunManifest,
+    /// The files under `inputs/`, as the very bytes that were digested.
+    pub inputs: &'a BTreeMap<BundlePath, Arc<[u8]>>,
+}
+
+/// The derivation: resolves the plan from the inputs and writes every derived artifact to the sink.
+pub trait Recompute {
+    /// Derives everything. An error says why it cannot be done; the bundle is invalid then.
+    fn recompute(
+        &self,
+        given: &Given<'_>,
+        rows: &HashedRows,
+        sink: &mut DigestSink,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+/// A sink that keeps nothing but each artifact's digest and size.
+#[derive(Debug, Default)]
+pub struct DigestSink {
+    pub(super) artifacts: BTreeMap<String, (Digest, u64)>,
+}
+
+/// What an artifact is digested through.
+#[derive(Debug)]
+pub struct DigestOut(BufWriter<Hasher>);
+
+impl Write for DigestOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl ArtifactSink for DigestSink {
+    type Out = DigestOut;
+
+    fn create(&mut self, _name: &str) -> io::Result<DigestOut> {
+        // The hasher itself works on 64 bytes at a time, so collecting small writes pays from very small sizes on.
+        Ok(DigestOut(BufWriter::with_capacity(16 * 1024, Hasher::default())))
+    }
+
+    fn finish(&mut self, name: &str, out: DigestOut) -> io::Result<()> {
+        let hasher = out.0.into_inner().map_err(io::IntoInnerError::into_error)?;
+        self.artifacts.insert(name.to_owned(), hasher.finish());
+        Ok(())
+    }
+}
+
+/// What a file turned out to be when it was read from beginning to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Observed {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) schema_version: Option<String>,
+    /// How many lines it has, for rows.
+    pub(super) lines: u64,
+}
+
+/// The rows of a bundle, digested as they are read: what is derived and what is digested are the same bytes.
+#[derive(Debug)]
+pub struct HashedRows {
+    folder: PathBuf,
+    lanes: Vec<Lane>,
+    /// Each complete reading of a lane.
+    seen: Mutex<Vec<(Lane, Observed)>>,
+}
+
+impl HashedRows {
+    pub(super) fn new(folder: PathBuf, lanes: Vec<Lane>) -> Self {
+        Self { folder, lanes, seen: Mutex::default() }
+    }
+
+    pub(super) fn into_seen(self) -> Vec<(Lane, Observed)> {
+        self.seen.into_inner().unwrap_or_default()
+    }
+}
+
+impl RowSource for HashedRows {
+    fn open(&self, lane: Lane) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+        if !self.lanes.contains(&lane) {
+            return Ok(None);
+        }
+        let path = index::path_of(layout::rows_of(lane));
+        let file = fsx::open_regular(&path.under(&self.folder))?;
+        let tap = Tap { file, rows: self, lane, path, hasher: Some(Hasher::default()), head: Vec::new(), lines: 0 };
+        Ok(Some(Box::new(BufReader::with_capacity(BLOCK_BYTES, tap))))
+    }
+}
+
+/// Digests what passes through it.
+struct Tap<'a> {
+    file: File,
+    rows: &'a HashedRows,
+    lane: Lane,
+    path: BundlePath,
+    /// Absent once the end was seen.
+    hasher: Option<Hasher>,
+    head: Vec<u8>,
+    lines: u64,
+}
+
+impl Read for Tap<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(hasher) = &mut self.hasher else { return Ok(0) };
+        let n = self.file.read(buffer)?;
+        if n > 0 {
+            hasher.update(&buffer[..n]);
+            self.lines += count_lines(&buffer[..n]);
+            let room = SCHEMA_HEAD_BYTES - self.head.len();
+            self.head.extend_from_slice(&buffer[..n.min(room)]);
+        } else if !buffer.is_empty() {
+            let (digest, size) = self.hasher.take().unwrap_or_default().finish();
+            let schema_version = index::schema_version_of(&self.path, &self.head);
+            if let Ok(mut seen) = self.rows.seen.lock() {
+                seen.push((self.lane, Observed { digest, size, schema_version, lines: self.lines }));
+            }
+        }
+        Ok(n)
+    }
+}
+
+/// Reads a file from beginning to end, at most one byte past `size`. With `keep`, its bytes are kept.
+pub(super) fn observe(
+    mut file: impl Read,
+    path: &BundlePath,
+    size: u64,
+    block: &mut Vec<u8>,
+    mut keep: Option<&mut Vec<u8>>,
+) -> io::Result<Observed> {
+    block.resize(BLOCK_BYTES, 0);
+    let mut hasher = Hasher::default();
+    let mut head = Vec::new();
+    let mut lines = 0;
+    let mut left = size.saturating_add(1);
+    while left > 0 {
+        let room = block.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let n = match file.read(&mut block[..room]) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        left -= n as u64;
+        hasher.update(&block[..n]);
+        lines += count_lines(&block[..n]);
+        let missing = SCHEMA_HEAD_BYTES - head.len();
+        head.extend_from_slice(&block[..n.min(missing)]);
+        if let Some(kept) = &mut keep {
+            kept.extend_from_slice(&block[..n]);
+        }
+    }
+    let (digest, size) = hasher.finish();
+    Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head), lines })
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}

@@ -1,0 +1,226 @@
+//! Small whole bundles with a derivation of their own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::base::ids::{PlanId, RunId, WorldId};
+use crate::base::json_out;
+use crate::bundle::index::{self, Expected};
+use crate::bundle::recompute::{DigestSink, Given, HashedRows, Recompute};
+use crate::bundle::writer::{BundleWriter, Committed, RunEnd};
+use crate::bundle::{LockMode, OutputLock};
+use crate::evidence::{ArtifactSink, RowSource};
+use crate::record::layout;
+use crate::record::manifest::{
+    ChannelKind, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord,
+    ToolFacts,
+};
+use crate::record::outcome::Lane;
+
+pub(crate) const RUN: &str = "run-1";
+const LANES: [Lane; 4] = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
+const DERIVED: [&str; 13] = [
+    layout::BASELINE_RESULTS,
+    layout::PATH_WITNESSES,
+    layout::FIXTURES,
+    layout::EXPECTED_MATRIX_GENERATED,
+    layout::EXPECTED_MATRIX,
+    layout::RUNTIME_RESULTS,
+    layout::RUNTIME_EVENTS,
+    layout::MISMATCH_SUMMARY,
+    layout::MISMATCH_PACKETS,
+    layout::ORACLE_RESULTS,
+    layout::CONTROLS,
+    layout::SUMMARY,
+    layout::SUMMARY_TEXT,
+];
+
+/// A derivation that says of each lane how many rows it has and what their digest is.
+pub(crate) struct Counting;
+
+impl Counting {
+    fn derive<S: ArtifactSink>(rows: &dyn RowSource, sources: &[u8], sink: &mut S) -> io::Result<()> {
+        let mut lanes = BTreeMap::new();
+        for lane in LANES {
+            let Some(mut reader) = rows.open(lane)? else { continue };
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes)?;
+            lanes.insert(lane.as_str(), Digest::of(&bytes).to_string());
+        }
+        for name in DERIVED {
+            let mut out = sink.create(name)?;
+            let document = json!({
+                "schema_version": "counting.v1", "name": name, "lanes": lanes,
+                "sources": Digest::of(sources).to_string(), "profiles": [{"profile_id": "p", "status": "ok"}],
+            });
+            json_out::write_pretty(&mut out, 0, &document)?;
+            sink.finish(name, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl Recompute for Counting {
+    fn recompute(
+        &self,
+        given: &Given<'_>,
+        rows: &HashedRows,
+        sink: &mut DigestSink,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let sources = given.inputs.get(&index::path_of(layout::INPUT_SOURCES)).ok_or("no sources")?;
+        Ok(Self::derive(rows, sources, sink)?)
+    }
+}
+
+pub(crate) fn status(run_id: &str) -> RunStatus {
+    RunStatus {
+        schema_version: RUN_STATUS_SCHEMA.into(),
+        run_id: RunId::new(run_id).unwrap(),
+        world_id: WorldId::new("linux-test").unwrap(),
+        channel: ChannelKind::Direct,
+        plan_id: PlanId::new("plan").unwrap(),
+        plan_digest: Digest::of(b"plan"),
+        state: RunState::InProgress,
+        writer_pid: std::process::id(),
+        updated_at_unix: 0.0,
+        error: None,
+        failure_stage: None,
+        launchctl_diagnostics: None,
+    }
+}
+
+pub(crate) fn manifest(run_id: &str) -> RunManifest {
+    let status = status(run_id);
+    RunManifest {
+        schema_version: RUN_MANIFEST_SCHEMA.into(),
+        run_id: status.run_id,
+        world_id: status.world_id,
+        channel: status.channel,
+        plan_id: status.plan_id,
+        plan_digest: status.plan_digest,
+        dry_run: false,
+        stage_used: false,
+        stage_root: None,
+        repo_root_context: ".".into(),
+        staged_output_root: None,
+        output_root: format!("out/{run_id}"),
+        apply_preflight: None,
+        tool: ToolFacts { name: "sandproof".into(), version: "0".into(), sha256: Digest::of(b"tool") },
+        host: HostFacts {
+            os: "linux".into(),
+            kernel_release: None,
+            kernel_version: None,
+            arch: None,
+            product_version: None,
+            product_build: None,
+            landlock_abi: Some(7),
+            lsms: None,
+            uid_class: "user".into(),
+            fixture_fs: None,
+        },
+        selection: SelectionRecord::default(),
+        deadline_ms: 10_000,
+        jobs: 1,
+        fixture_base: "/tmp/x".into(),
+        started_at_unix_s: 1.5,
+    }
+}
+
+pub(crate) fn path(name: &str) -> BundlePath {
+    BundlePath::new(name).unwrap()
+}
+
+pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
+    OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
+}
+
+pub(crate) const EXPECTED: Expected = Expected { baseline: true, scenario: true, oracle: true, preflight: false };
+
+/// A writer with its raw artifacts finished, and nothing derived.
+pub(crate) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
+    raw_as(lock, &manifest(run_id))
+}
+
+/// The same with a manifest of one's own.
+pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter {
+    let run_id = manifest.run_id.as_str();
+    let status = RunStatus { world_id: manifest.world_id.clone(), channel: manifest.channel, ..status(run_id) };
+    let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status, EXPECTED).unwrap();
+    if let Some(preflight) = &manifest.apply_preflight {
+        writer.put(&path(layout::APPLY_PREFLIGHT), &json_out::to_pretty(&preflight.record)).unwrap();
+    }
+    writer.put(&path(layout::RUN_MANIFEST), &json_out::to_pretty(manifest)).unwrap();
+    writer.put(&path(layout::INPUT_SOURCES), br#"{"schema_version": "sources.v1"}"#).unwrap();
+    writer.put(&path("inputs/policies/p.json"), br#"{"schema_version": "policy.v1"}"#).unwrap();
+    for lane in LANES {
+        let mut out = writer.stage(&index::path_of(layout::rows_of(lane))).unwrap();
+        for seq in 0..50 {
+            writeln!(out, r#"{{"schema_version":"row.v1","seq":{seq},"lane":"{}"}}"#, lane.as_str()).unwrap();
+        }
+        writer.finish_artifact(out).unwrap();
+    }
+    writer
+}
+
+pub(crate) fn derived(mut writer: BundleWriter) -> BundleWriter {
+    let rows = writer.rows();
+    Counting::derive(&rows, br#"{"schema_version": "sources.v1"}"#, &mut writer).unwrap();
+    writer
+}
+
+/// A committed bundle under `root`.
+pub(crate) fn build(root: &Path, run_id: &str) -> Committed {
+    let lock = lock(root, run_id);
+    derived(raw(&lock, run_id)).commit(RunEnd::Complete { dry: false }).unwrap()
+}
+
+/// Changes the index as a document.
+pub(crate) fn edit_index(folder: &Path, edit: impl FnOnce(&mut Value)) {
+    let at = folder.join(layout::ARTIFACT_INDEX);
+    let mut index: Value = serde_json::from_slice(&fs::read(&at).unwrap()).unwrap();
+    edit(&mut index);
+    fs::write(at, json_out::to_pretty(&index)).unwrap();
+}
+
+/// Changes the entry of one artifact.
+pub(crate) fn edit_entry(folder: &Path, name: &str, edit: impl FnOnce(&mut Value)) {
+    edit_index(folder, |index| {
+        let path = format!("out/{RUN}/{name}");
+        let entries = index["artifacts"].as_array_mut().unwrap();
+        edit(entries.iter_mut().find(|entry| entry["path"] == path).unwrap());
+    });
+}
+
+/// Rewrites a file and its index entry, so that both agree again.
+pub(crate) fn rewrite(folder: &Path, name: &str, edit: impl FnOnce(String) -> String) {
+    let at = folder.join(name);
+    let text = edit(fs::read_to_string(&at).unwrap());
+    fs::write(&at, &text).unwrap();
+    edit_entry(folder, name, |entry| {
+        entry["file_size"] = json!(text.len());
+        entry["sha256"] = json!(Digest::of(text.as_bytes()).to_string());
+        entry["schema_version"] = json!(index::schema_version_of(&path(name), text.as_bytes()));
+    });
+}
+
+/// Copies a tree of plain files.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> PathBuf {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+    to.to_owned()
+}

@@ -1,0 +1,256 @@
+//! Reading is verifying: a bundle that can be relied on is made here or not at all.
+//!
+//! The checks, in order: the folder is a closed world of plain files that agree with the index in size and digest; the
+//! documents agree with each other; the run is complete; and the evidence, derived once more from the bundle's own inputs
+//! and rows, is byte for byte the evidence that the bundle holds. All problems of a step are reported together. The last
+//! step is taken only if the steps before it found nothing, because what it would say then follows from them.
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::finding::{Finding, Findings, Problem, chain};
+use super::index::clip;
+use super::reader::{self, Inspection, Rows, compare};
+use super::recompute::{DigestSink, Given, HashedRows, Recompute};
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
+use crate::record::layout;
+use crate::record::manifest::{RunManifest, RunState, RunStatus};
+
+/// Something that passed every check. Only this module makes it.
+#[derive(Debug, Clone)]
+pub struct Verified<T>(T);
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A bundle's own account of itself.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    folder: PathBuf,
+    index: ArtifactIndex,
+    index_sha256: Digest,
+    entries: Vec<(BundlePath, ArtifactEntry)>,
+    status: RunStatus,
+    manifest: RunManifest,
+    controls: Option<Arc<[u8]>>,
+    row_count: u64,
+    derived_count: usize,
+}
+
+impl Bundle {
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its index.
+    pub fn index(&self) -> &ArtifactIndex {
+        &self.index
+    }
+
+    /// The digest of its index, which stands for the whole bundle.
+    pub fn index_sha256(&self) -> Digest {
+        self.index_sha256
+    }
+
+    /// The run's state.
+    pub fn status(&self) -> &RunStatus {
+        &self.status
+    }
+
+    /// What was run.
+    pub fn manifest(&self) -> &RunManifest {
+        &self.manifest
+    }
+
+    /// The bytes of `controls.json`, if the bundle has one.
+    pub fn controls(&self) -> Option<&[u8]> {
+        self.controls.as_deref()
+    }
+
+    /// The entry of an artifact.
+    pub fn entry(&self, name: &str) -> Option<&ArtifactEntry> {
+        self.entries.iter().find(|(path, _)| path.as_str() == name).map(|(_, entry)| entry)
+    }
+
+    /// How many files it holds, the index included.
+    pub fn file_count(&self) -> usize {
+        self.entries.len() + 1
+    }
+
+    /// How many rows it holds, in all lanes.
+    pub fn row_count(&self) -> u64 {
+        self.row_count
+    }
+
+    /// How many artifacts were derived again and found equal.
+    pub fn derived_count(&self) -> usize {
+        self.derived_count
+    }
+}
+
+/// A bundle was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which: its folder, or what was given if that leads to none.
+    pub bundle: PathBuf,
+    /// Everything that is wrong, sorted; never empty.
+    pub findings: Vec<Finding>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.findings.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        write!(f, "the bundle `{}` is refused: {count} {noun}", self.bundle.display())?;
+        if let Some(first) = self.findings.first() {
+            write!(f, "; {first}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Artifacts that are derived. What else a bundle holds is raw, or written by those who start and end a run.
+const DERIVED: [&str; 12] = [
+    layout::BASELINE_RESULTS,
+    layout::PATH_WITNESSES,
+    layout::FIXTURES,
+    layout::EXPECTED_MATRIX_GENERATED,
+    layout::EXPECTED_MATRIX,
+    layout::RUNTIME_RESULTS,
+    layout::RUNTIME_EVENTS,
+    layout::MISMATCH_SUMMARY,
+    layout::MISMATCH_PACKETS,
+    layout::ORACLE_RESULTS,
+    layout::SUMMARY,
+    layout::SUMMARY_TEXT,
+];
+
+/// Verifies the bundle that `path` leads to.
+pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>, Refused> {
+    let folder =
+        reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
+    let mut inspection = reader::inspect(folder, Rows::Later);
+    check_state(&mut inspection);
+    let derived_count = if inspection.findings.is_empty() {
+        derive_again(&mut inspection, recompute)
+    } else {
+        let pending = std::mem::take(&mut inspection.pending);
+        inspection.read_pending(pending);
+        0
+    };
+    let Inspection { folder, findings, index, entries, status, manifest, controls, rows, .. } = inspection;
+    match (index, status, manifest) {
+        (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
+            folder,
+            index,
+            index_sha256,
+            entries: entries.into_iter().collect(),
+            status,
+            manifest,
+            controls,
+            row_count: rows.values().sum(),
+            derived_count,
+        })),
+        _ => Err(Refused { bundle: folder, findings: findings.into_sorted() }),
+    }
+}
+
+/// Compares a bundle with its index and its own account, without deriving anything: what `reindex-bundle --strict`
+/// does.
+pub fn check_strictly(path: &Path) -> Result<PathBuf, Refused> {
+    let folder =
+        reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
+    let mut inspection = reader::inspect(folder, Rows::Now);
+    check_state(&mut inspection);
+    let Inspection { folder, findings, .. } = inspection;
+    if findings.is_empty() { Ok(folder) } else { Err(Refused { bundle: folder, findings: findings.into_sorted() }) }
+}
+
+/// The run is complete, and the index says so.
+fn check_state(inspection: &mut Inspection) {
+    let findings = &mut inspection.findings;
+    if let Some(status) = &inspection.status
+        && status.state != RunState::Complete
+    {
+        let problem = Problem::RunState {
+            state: status.state,
+            failure_stage: status.failure_stage.as_deref().map(clip),
+            error: status.error.as_deref().map(clip),
+        };
+        findings.add(layout::RUN_STATUS, problem);
+    }
+    if let Some((index, _)) = &inspection.index {
+        if index.status != IndexStatus::Ok {
+            findings.add(layout::ARTIFACT_INDEX, Problem::IndexStatus(index.status));
+        }
+        for path in &index.missing {
+            findings.add(clip(path), Problem::DeclaredMissing);
+        }
+    }
+}
+
+/// Derives the evidence again and compares; gives the number of artifacts that agree.
+fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
+    let Some(manifest) = &inspection.manifest else { return 0 };
+    let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
+    let mut sink = DigestSink::default();
+    let given = Given { manifest, inputs: &inspection.inputs };
+    let outcome = recompute.recompute(&given, &rows, &mut sink);
+
+    // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
+    let mut unread = std::mem::take(&mut inspection.pending);
+    let mut findings = Findings::default();
+    for (lane, observed) in rows.into_seen() {
+        unread.retain(|other| *other != lane);
+        let path = super::index::path_of(layout::rows_of(lane));
+        if let Some(entry) = inspection.entries.get(&path) {
+            compare(&path, entry, &observed, &mut findings);
+            inspection.rows.insert(lane, observed.lines);
+        }
+    }
+    inspection.findings.append(findings);
+    inspection.read_pending(unread);
+    if !inspection.findings.is_empty() {
+        return 0;
+    }
+    if let Err(error) = outcome {
+        inspection.findings.add(".", Problem::NotDerivable(chain(error.as_ref())));
+        return 0;
+    }
+    let mut agreeing = 0;
+    for (name, (digest, size)) in &sink.artifacts {
+        let entry = inspection.entries.iter().find(|(path, _)| path.as_str() == name);
+        match entry {
+            None => inspection.findings.add(name, Problem::DerivedMissing),
+            Some((_, entry)) if entry.sha256 == *digest && entry.file_size == *size => agreeing += 1,
+            Some(_) => inspection.findings.add(name, Problem::NotDerived),
+        }
+    }
+    for path in inspection.entries.keys().filter(|path| !sink.artifacts.contains_key(path.as_str())) {
+        if !is_raw(path) {
+            let known = DERIVED.contains(&path.as_str()) || path.as_str() == layout::CONTROLS;
+            let problem = if known { Problem::DerivedExtra } else { Problem::UnknownArtifact };
+            inspection.findings.add(path, problem);
+        }
+    }
+    agreeing
+}
+
+/// Whether an artifact is written, not derived.
+fn is_raw(path: &BundlePath) -> bool {
+    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::REPAIR_LOG)
+        || reader::lane_of(path).is_some()
+        || reader::is_input(path)
+}

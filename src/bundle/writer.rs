@@ -1,0 +1,464 @@
+//! Writing a bundle: everything under temporary names, then one commit.
+//!
+//! # The commit, step by step, and what a crash leaves
+//!
+//! 1. [`BundleWriter::create`] makes `<out>/<run_id>/` and writes `run_status.json` (`in_progress`) durably. Before
+//!    that, nothing is there, or an empty folder: not committed.
+//! 2. Artifacts are streamed to temporary names (`.NAME.RANDOM.tmp`) beside their final ones, digested on the way. A
+//!    crash leaves temporaries and a status `in_progress`, and no index: not committed.
+//! 3. The commit gives every artifact its final name, `run_status.json` last. A crash leaves some files with final names,
+//!    perhaps a status `complete`, and no index: not committed.
+//! 4. Everything so far is made durable, data and names. Only now may the index speak of it.
+//! 5. `artifact_index.json` is written to a temporary name, synced, renamed, its folder synced. A rename is all or
+//!    nothing: before it, not committed; after it, committed and every byte that it names is durable.
+//! 6. For a complete run that was not dry, `LATEST` is renamed into place and its folder synced. A crash before that
+//!    leaves a committed bundle and a `LATEST` that still leads to the one before; perhaps a `.LATEST.RANDOM.tmp`.
+//!
+//! Nothing is rewritten after step 5. A crash within a step is a crash before or after one of its renames, because
+//! temporaries are never looked at: the reader counts one beside an index as a finding.
+//!
+//! `LATEST` names only complete runs with an index of status `ok`: a reader that follows it wants the latest result,
+//! and a failed or dry run is none. Such a bundle is reached by its run id.
+//!
+//! # Few sync calls
+//!
+//! Where the file system is known to support it, step 4 is one syncfs(2) for any number of files. Its drawback: it also
+//! waits for what other programs have written to that file system, and has no bound of its own; it may even report
+//! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as soon
+//! as it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is finished, and
+//! each folder in step 4. With syncfs a commit needs 7 sync calls from start to end, however many files it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use super::index::{self, Expected, SCHEMA_HEAD_BYTES};
+use super::lock::OutputLock;
+use crate::base::bundle_path::{BundlePath, BundlePathError};
+use crate::base::clock;
+use crate::base::digest::{Digest, Hasher};
+use crate::base::fsx::{self, FileError, IoContext, Pending, Staged};
+use crate::base::json_out;
+use crate::base::limits::MAX_BUNDLE_FILES;
+use crate::evidence::{ArtifactSink, RowSource};
+use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex, IndexStatus};
+use crate::record::layout;
+use crate::record::manifest::{RunState, RunStatus};
+use crate::record::outcome::Lane;
+use crate::sys::durability;
+
+/// How much is collected before it is digested and written.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// What the writer and the repair write themselves.
+const RESERVED: [&str; 3] = [layout::RUN_STATUS, layout::ARTIFACT_INDEX, layout::REPAIR_LOG];
+
+/// A bundle could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The run's folder exists already.
+    #[error("the bundle folder `{}` exists already; a bundle is never overwritten", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The bundle's path in documents does not end in its run id.
+    #[error("the bundle's path in documents, `{bundle_root}`, does not end in its run id `{run_id}`")]
+    Root {
+        /// The path.
+        bundle_root: String,
+        /// The run id.
+        run_id: String,
+    },
+    /// That name cannot be one of a bundle.
+    #[error("an artifact has an impossible name")]
+    Name(#[from] BundlePathError),
+    /// That artifact is the writer's own, or there is one of that name, or of one that differs in case alone.
+    #[error("the artifact `{path}` exists already, at least in another spelling of upper and lower case")]
+    Twice {
+        /// The artifact.
+        path: BundlePath,
+    },
+    /// More files than a bundle may have.
+    #[error("a bundle may hold at most {MAX_BUNDLE_FILES} files; `{path}` would be one more")]
+    TooMany {
+        /// The artifact.
+        path: BundlePath,
+    },
+    /// The bundle is committed, but `LATEST` could not be moved to it.
+    #[error("the bundle `{}` is committed, but `LATEST` does not lead to it", folder.display())]
+    Latest {
+        /// The bundle.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: FileError,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// To its end. `dry`: without executing anything; `LATEST` stays.
+    Complete {
+        /// Whether nothing was executed.
+        dry: bool,
+    },
+    /// Before its end.
+    Failed {
+        /// Why.
+        error: String,
+        /// Where: `interrupted`, `lane`, `derive`, `write`.
+        stage: String,
+    },
+}
+
+/// A committed bundle.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its index.
+    pub index: ArtifactIndex,
+    /// The digest of the index file.
+    pub index_sha256: Digest,
+    /// Whether `LATEST` leads to it now.
+    pub latest: bool,
+}
+
+/// A bundle in the making. Dropping it without a commit removes what was staged and leaves the status `in_progress`.
+#[derive(Debug)]
+pub struct BundleWriter {
+    out_root: PathBuf,
+    folder: PathBuf,
+    /// Open since before the first artifact was written, so that the sync reports every write error since.
+    handle: File,
+    whole_sync: bool,
+    bundle_root: String,
+    status: RunStatus,
+    expected: Expected,
+    folders: BTreeSet<PathBuf>,
+    /// Every name in use, in lower case: two files that differ in case alone are one file on some file systems.
+    taken: BTreeSet<String>,
+    finished: BTreeMap<BundlePath, Finished>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    file: Pending,
+    size: u64,
+    digest: Digest,
+    schema_version: Option<String>,
+}
+
+/// An artifact being written.
+#[derive(Debug)]
+pub struct ArtifactOut {
+    path: BundlePath,
+    staged: Staged,
+    block: Vec<u8>,
+    head: Vec<u8>,
+    hasher: Hasher,
+}
+
+impl BundleWriter {
+    /// Makes `<root of the lock>/<run id>/` and says durably that a run is in progress there.
+    ///
+    /// `bundle_root` is the folder's path as documents spell it: relative to the workspace where it lies under it. The
+    /// state, time, error and failure stage of `status` are the writer's to set. The lock has to be held until the
+    /// commit; that it is borrowed here shows that it is held now.
+    pub fn create(
+        lock: &OutputLock,
+        bundle_root: &str,
+        mut status: RunStatus,
+        expected: Expected,
+    ) -> Result<Self, WriteError> {
+        let run_id = status.run_id.as_str();
+        if bundle_root.rsplit('/').next() != Some(run_id) {
+            return Err(WriteError::Root { bundle_root: bundle_root.to_owned(), run_id: run_id.to_owned() });
+        }
+        let folder = lock.root().join(run_id);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(WriteError::Exists { path: folder });
+            }
+            made => made.at("create the folder", &folder)?,
+        }
+        let handle = File::open(&folder).at("open the folder", &folder)?;
+        status.state = RunState::InProgress;
+        status.error = None;
+        status.failure_stage = None;
+        status.updated_at_unix = clock::unix_seconds();
+        fsx::write_durably(&folder.join(layout::RUN_STATUS), &json_out::to_pretty(&status))?;
+        fsx::sync_dir(lock.root())?;
+        Ok(Self {
+            out_root: lock.root().to_owned(),
+            whole_sync: durability::syncs_as_a_whole(&handle),
+            handle,
+            folder,
+            bundle_root: bundle_root.to_owned(),
+            status,
+            expected,
+            folders: BTreeSet::new(),
+            taken: BTreeSet::from(RESERVED.map(str::to_owned)),
+            finished: BTreeMap::new(),
+        })
+    }
+
+    /// The bundle's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts an artifact.
+    pub fn stage(&mut self, path: &BundlePath) -> Result<ArtifactOut, WriteError> {
+        // Those taken so far include the writer's own, of which only the status is a file in the index.
+        if self.taken.len() - RESERVED.len() + 1 >= MAX_BUNDLE_FILES {
+            return Err(WriteError::TooMany { path: path.clone() });
+        }
+        if !self.taken.insert(path.as_str().to_ascii_lowercase()) {
+            return Err(WriteError::Twice { path: path.clone() });
+        }
+        let target = path.under(&self.folder);
+        if let Some(parent) = target.parent()
+            && parent != self.folder
+            && !self.folders.contains(parent)
+        {
+            fsx::create_dir_all(parent)?;
+            let added = parent.ancestors().take_while(|folder| *folder != self.folder).map(Path::to_owned);
+            self.folders.extend(added);
+        }
+        Ok(ArtifactOut {
+            path: path.clone(),
+            staged: Staged::create(&target)?,
+            block: Vec::with_capacity(BLOCK_BYTES),
+            head: Vec::new(),
+            hasher: Hasher::default(),
+        })
+    }
+
+    /// Takes a finished artifact. Its content is in the kernel's hands after this, and can be read again.
+    pub fn finish_artifact(&mut self, out: ArtifactOut) -> Result<(), WriteError> {
+        let ArtifactOut { path, mut staged, block, mut head, mut hasher } = out;
+        write_block(&mut staged, &mut hasher, &mut head, &block).at("write", staged.target())?;
+        if self.whole_sync {
+            staged.flush()?;
+            durability::start_writeback(staged.file());
+        } else {
+            staged.sync()?;
+        }
+        let (digest, size) = hasher.finish();
+        let schema_version = index::schema_version_of(&path, &head);
+        let finished = Finished { file: staged.close()?, size, digest, schema_version };
+        self.finished.insert(path, finished);
+        Ok(())
+    }
+
+    /// Writes a whole artifact.
+    pub fn put(&mut self, path: &BundlePath, bytes: &[u8]) -> Result<(), WriteError> {
+        let mut out = self.stage(path)?;
+        out.write_all(bytes).at("write", out.staged.target())?;
+        self.finish_artifact(out)
+    }
+
+    /// The rows that are finished so far, for the derivation before the commit.
+    pub fn rows(&self) -> StagedRows {
+        let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
+        let found = lanes.into_iter().filter_map(|lane| {
+            let finished = self.finished.get(&index::path_of(layout::rows_of(lane)))?;
+            Some((lane, finished.file.temporary().to_owned()))
+        });
+        StagedRows { files: found.collect() }
+    }
+
+    /// Seals the bundle; see the module's page for the order. An artifact that was started and not finished is not part
+    /// of it.
+    ///
+    /// A failed run keeps what is there. A complete one that lacks an expected artifact gets an index of status
+    /// `partial`, and `LATEST` stays.
+    pub fn commit(self, end: RunEnd) -> Result<Committed, WriteError> {
+        self.commit_watched(end, &mut |_| {})
+    }
+
+    /// Tells `after` each step that was taken, for tests that look at what a crash there would leave.
+    pub(super) fn commit_watched(mut self, end: RunEnd, after: &mut dyn FnMut(&str)) -> Result<Committed, WriteError> {
+        self.stage_status(&end)?;
+        let index = self.index(&end);
+        let moves_latest = index.status == IndexStatus::Ok && end == RunEnd::Complete { dry: false };
+        // Its content is made durable together with the artifacts', which saves a sync; its name changes last.
+        let latest = moves_latest.then(|| self.stage_latest()).transpose()?;
+        after("staged");
+
+        let status_path = index::path_of(layout::RUN_STATUS);
+        let status_file = self.finished.remove(&status_path).expect("the status was staged just above");
+        for (path, finished) in std::mem::take(&mut self.finished) {
+            finished.file.rename()?;
+            after(path.as_str());
+        }
+        status_file.file.rename()?;
+        after("run_status renamed");
+
+        // A folder whose artifacts were all given up is nothing that the index could list.
+        // The deepest first, so that one that held nothing but empty ones goes too.
+        let emptied: Vec<PathBuf> =
+            self.folders.iter().rev().filter(|folder| fs::remove_dir(folder).is_ok()).cloned().collect();
+        self.folders.retain(|folder| !emptied.contains(folder));
+        if self.whole_sync {
+            durability::sync_file_system(&self.handle).at("sync the file system of", &self.folder)?;
+        } else {
+            for folder in self.folders.iter().rev() {
+                fsx::sync_dir(folder)?;
+            }
+            fsx::sync_dir(&self.folder)?;
+        }
+        after("durable");
+
+        let bytes = json_out::to_pretty(&index);
+        let index_path = self.folder.join(layout::ARTIFACT_INDEX);
+        let mut staged = Staged::create(&index_path)?;
+        staged.write_all(&bytes).at("write", &index_path)?;
+        staged.sync()?;
+        after("index staged");
+        staged.rename()?;
+        after("index renamed");
+        self.handle.sync_all().at("sync the folder", &self.folder)?;
+        after("committed");
+
+        if let Some(pending) = latest {
+            let moved = pending.rename().and_then(|()| fsx::sync_dir(&self.out_root));
+            moved.map_err(|source| WriteError::Latest { folder: self.folder.clone(), source })?;
+            after("latest");
+        }
+        let index_sha256 = Digest::of(&bytes);
+        Ok(Committed { folder: self.folder, index, index_sha256, latest: moves_latest })
+    }
+
+    fn stage_status(&mut self, end: &RunEnd) -> Result<(), WriteError> {
+        self.status.updated_at_unix = clock::unix_seconds();
+        match end {
+            RunEnd::Complete { .. } => self.status.state = RunState::Complete,
+            RunEnd::Failed { error, stage } => {
+                self.status.state = RunState::Failed;
+                self.status.error = Some(error.clone());
+                self.status.failure_stage = Some(stage.clone());
+            }
+        }
+        let path = index::path_of(layout::RUN_STATUS);
+        let mut out = ArtifactOut {
+            staged: Staged::create(&path.under(&self.folder))?,
+            path,
+            block: Vec::new(),
+            head: Vec::new(),
+            hasher: Hasher::default(),
+        };
+        out.block = json_out::to_pretty(&self.status);
+        self.finish_artifact(out)
+    }
+
+    fn stage_latest(&self) -> Result<Pending, WriteError> {
+        let target = self.out_root.join(layout::LATEST);
+        let mut staged = Staged::create(&target)?;
+        writeln!(staged, "{}", self.status.run_id).at("write", &target)?;
+        if !self.whole_sync {
+            staged.sync()?;
+        }
+        Ok(staged.close()?)
+    }
+
+    fn index(&self, end: &RunEnd) -> ArtifactIndex {
+        let mut paths: Vec<&BundlePath> = self.finished.keys().collect();
+        paths.sort_by(|a, b| index::order_key(a).cmp(&index::order_key(b)));
+        let spelled = |path: &BundlePath| format!("{}/{path}", self.bundle_root);
+        let artifacts = paths.into_iter().map(|path| {
+            let finished = &self.finished[path];
+            ArtifactEntry {
+                path: spelled(path),
+                file_size: finished.size,
+                sha256: finished.digest,
+                schema_version: finished.schema_version.clone(),
+            }
+        });
+        let missing: Vec<String> =
+            self.expected.paths().iter().filter(|path| !self.finished.contains_key(path)).map(spelled).collect();
+        ArtifactIndex {
+            schema_version: ARTIFACT_INDEX_SCHEMA.into(),
+            run_id: self.status.run_id.clone(),
+            world_id: self.status.world_id.clone(),
+            bundle_root: self.bundle_root.clone(),
+            artifacts: artifacts.collect(),
+            status: match end {
+                RunEnd::Failed { .. } => IndexStatus::Failed,
+                RunEnd::Complete { .. } if !missing.is_empty() => IndexStatus::Partial,
+                RunEnd::Complete { .. } => IndexStatus::Ok,
+            },
+            missing,
+            repaired: false,
+        }
+    }
+}
+
+fn write_block(staged: &mut Staged, hasher: &mut Hasher, head: &mut Vec<u8>, block: &[u8]) -> io::Result<()> {
+    if head.len() < SCHEMA_HEAD_BYTES {
+        let room = SCHEMA_HEAD_BYTES - head.len();
+        head.extend_from_slice(&block[..block.len().min(room)]);
+    }
+    hasher.update(block);
+    staged.write_all(block)
+}
+
+impl Write for ArtifactOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.block.len() + bytes.len() > BLOCK_BYTES {
+            write_block(&mut self.staged, &mut self.hasher, &mut self.head, &self.block)?;
+            self.block.clear();
+        }
+        if bytes.len() >= BLOCK_BYTES {
+            write_block(&mut self.staged, &mut self.hasher, &mut self.head, bytes)?;
+        } else {
+            self.block.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    /// Hands everything so far to the kernel: after a crash of this process, it is in the temporary file.
+    fn flush(&mut self) -> io::Result<()> {
+        write_block(&mut self.staged, &mut self.hasher, &mut self.head, &self.block)?;
+        self.block.clear();
+        Write::flush(&mut self.staged)
+    }
+}
+
+impl ArtifactSink for BundleWriter {
+    type Out = ArtifactOut;
+
+    fn create(&mut self, name: &str) -> io::Result<ArtifactOut> {
+        let path = BundlePath::new(name).map_err(WriteError::from)?;
+        Ok(self.stage(&path)?)
+    }
+
+    fn finish(&mut self, _name: &str, out: ArtifactOut) -> io::Result<()> {
+        Ok(self.finish_artifact(out)?)
+    }
+}
+
+/// The finished rows of a bundle that is not committed yet.
+#[derive(Debug, Clone)]
+pub struct StagedRows {
+    files: BTreeMap<Lane, PathBuf>,
+}
+
+impl RowSource for StagedRows {
+    fn open(&self, lane: Lane) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+        let Some(path) = self.files.get(&lane) else { return Ok(None) };
+        Ok(Some(Box::new(BufReader::with_capacity(BLOCK_BYTES, fsx::open_regular(path)?))))
+    }
+}

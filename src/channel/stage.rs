@@ -1,0 +1,197 @@
+//! The stage: a private folder that holds exactly what a worker is given.
+//!
+//! Everything in it was put there by digest, and is checked by digest before it is used. Its name is not to be guessed,
+//! nobody else may enter it, and one that exists is never taken over.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::{Digest, Hasher};
+use crate::base::fsx::{self, FileError, IoContext};
+use crate::record::worker_job::StagedFile;
+
+/// The executable's name in the stage.
+pub const EXECUTABLE: &str = "sandproof";
+/// The job's name in the stage.
+pub const JOB: &str = "job.json";
+/// The file that lets the worker go on, once its manager was asked about it.
+pub const GO: &str = "go";
+/// The worker's output root in the stage.
+pub const OUT: &str = "out";
+/// What the worker found out about its own context.
+pub const WITNESS: &str = "witness.json";
+
+/// A stage. It is removed when this is dropped.
+#[derive(Debug)]
+pub struct Stage {
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Makes one in `base`, which has to be visible to the manager's jobs.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn create(base: &Path) -> Result<Self, FileError> {
+        let folder = tempfile::Builder::new()
+            .prefix("sandproof-stage-")
+            .rand_bytes(16)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(base)
+            .at("make a stage in", base)?;
+        Ok(Self { folder })
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts these bytes there.
+    ///
+    /// # Errors
+    /// If they cannot be written, or something stands there already.
+    pub fn put(&self, path: &BundlePath, bytes: &[u8]) -> Result<StagedFile, FileError> {
+        let target = path.under(self.path());
+        if let Some(parent) = target.parent() {
+            fsx::create_dir_all(parent)?;
+        }
+        let mut file = File::create_new(&target).at("create", &target)?;
+        file.write_all(bytes).at("write", &target)?;
+        Ok(StagedFile { path: path.clone(), size_bytes: bytes.len() as u64, sha256: Digest::of(bytes) })
+    }
+
+    /// Puts a copy of the executable there.
+    ///
+    /// # Errors
+    /// If it cannot be copied.
+    pub fn put_executable(&self, source: &Path) -> Result<StagedFile, FileError> {
+        let target = self.path().join(EXECUTABLE);
+        let mut from = File::open(source).at("open", source)?;
+        let mut to = File::create_new(&target).at("create", &target)?;
+        let mut both = Both { file: &mut to, hasher: Hasher::default() };
+        io::copy(&mut from, &mut both).at("copy to", &target)?;
+        let (sha256, size_bytes) = both.hasher.finish();
+        fs::set_permissions(&target, Permissions::from_mode(0o755)).at("make executable", &target)?;
+        let path = BundlePath::new(EXECUTABLE).expect("a fixed name is a valid path");
+        Ok(StagedFile { path, size_bytes, sha256 })
+    }
+
+    /// Lets the worker go on.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn let_go(&self) -> Result<(), FileError> {
+        let path = self.path().join(GO);
+        File::create_new(&path).at("create", &path).map(|_| ())
+    }
+}
+
+struct Both<'f> {
+    file: &'f mut File,
+    hasher: Hasher,
+}
+
+impl Write for Both<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A staged file that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is another.
+    #[error("`{path}` arrived as another file: {size_bytes} bytes with digest {wanted} were staged, {found} is there")]
+    Differs {
+        /// Which.
+        path: BundlePath,
+        /// Its size when it was staged.
+        size_bytes: u64,
+        /// Its digest when it was staged.
+        wanted: Digest,
+        /// The digest of what is there.
+        found: Digest,
+    },
+}
+
+/// Reads a staged file and checks that it is the one that was staged.
+///
+/// # Errors
+/// See [`ArrivalError`].
+pub fn read_arrived(stage: &Path, file: &StagedFile) -> Result<Vec<u8>, ArrivalError> {
+    let bytes = fsx::read_regular(&file.path.under(stage), file.size_bytes)?;
+    compare(file, Digest::of(&bytes))?;
+    Ok(bytes)
+}
+
+/// Checks that the staged executable is the one that was staged, and is the one that runs.
+///
+/// # Errors
+/// See [`ArrivalError`].
+pub fn check_executable(stage: &Path, file: &StagedFile, running: &Path) -> Result<(), ArrivalError> {
+    for path in [&file.path.under(stage), running] {
+        let digest = File::open(path).and_then(Digest::of_reader).at("read", path)?;
+        compare(file, digest.0)?;
+    }
+    Ok(())
+}
+
+fn compare(file: &StagedFile, found: Digest) -> Result<(), ArrivalError> {
+    if found == file.sha256 {
+        return Ok(());
+    }
+    Err(ArrivalError::Differs { path: file.path.clone(), size_bytes: file.size_bytes, wanted: file.sha256, found })
+}
+
+/// The usual place for stages: visible to a manager's jobs, and kept apart from what they get fresh.
+pub fn usual_base() -> PathBuf {
+    PathBuf::from(if cfg!(target_os = "macos") { "/private/tmp" } else { "/var/tmp" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_is_what_was_staged() {
+        let base = tempfile::tempdir().unwrap();
+        let stage = Stage::create(base.path()).unwrap();
+        assert_eq!(fs::metadata(stage.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        let name = BundlePath::new("inputs/plan.json").unwrap();
+        let staged = stage.put(&name, b"{}").unwrap();
+        assert_eq!(read_arrived(stage.path(), &staged).unwrap(), b"{}");
+        assert!(stage.put(&name, b"again").is_err());
+        fs::write(name.under(stage.path()), b"[]").unwrap();
+        assert!(matches!(read_arrived(stage.path(), &staged), Err(ArrivalError::Differs { .. })));
+        let path = stage.path().to_owned();
+        drop(stage);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn another_executable_is_noticed() {
+        let base = tempfile::tempdir().unwrap();
+        let stage = Stage::create(base.path()).unwrap();
+        let source = base.path().join("tool");
+        fs::write(&source, b"program").unwrap();
+        let staged = stage.put_executable(&source).unwrap();
+        let copy = stage.path().join(EXECUTABLE);
+        check_executable(stage.path(), &staged, &copy).unwrap();
+        let other = base.path().join("other");
+        fs::write(&other, b"progrAm").unwrap();
+        assert!(matches!(check_executable(stage.path(), &staged, &other), Err(ArrivalError::Differs { .. })));
+    }
+}

@@ -1,0 +1,322 @@
+//! `systemd_clean`: the worker as a transient unit of systemd.
+//!
+//! The unit is made with systemd-run(1) and looked after with systemctl(1), both at fixed paths, instead of through the
+//! manager's D-Bus interface: the two programs come with every systemd, find the private socket of a manager that has no
+//! bus, and need no message library here. Their `show` output is a documented, stable interface.
+//!
+//! The worker is held until the manager's account of it was taken, so a worker that is done in a few milliseconds is
+//! seen alive too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{ChannelError, ChannelUnavailable};
+use crate::process::tool::{self, ToolOutput};
+use crate::record::channel_witness::ManagerAccount;
+
+/// Where systemd's programs are, in the order of looking.
+const FOLDERS: [&str; 2] = ["/usr/bin", "/bin"];
+/// How long one call of systemctl or systemd-run may take.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// How often the unit is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// What is asked about the unit.
+const PROPERTIES: &str =
+    "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,InvocationID,ControlGroup";
+
+/// Names that systemd adds to a service's environment of its own accord (systemd.exec(5), "Environment variables in
+/// spawned processes").
+pub const MANAGER_ENVIRONMENT: &[&str] = &[
+    "HOME",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LOGNAME",
+    "MANAGERPID",
+    "MANAGERPIDFDID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "PATH",
+    "SHELL",
+    "SYSTEMD_EXEC_PID",
+    "USER",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Which manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The host's.
+    System,
+    /// The user's own.
+    User,
+}
+
+impl Scope {
+    /// `system` or `user`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+        }
+    }
+}
+
+/// A manager that can be talked to.
+#[derive(Debug)]
+pub struct Systemd {
+    scope: Scope,
+    systemd_run: PathBuf,
+    systemctl: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+/// A job for the manager.
+#[derive(Debug)]
+pub struct UnitJob<'j> {
+    /// The unit's name, with `.service`.
+    pub unit: &'j str,
+    /// The program and its arguments.
+    pub argv: &'j [String],
+    /// The listed environment.
+    pub environment: &'j [(String, String)],
+    /// The working folder.
+    pub folder: &'j Path,
+    /// Where standard output goes.
+    pub stdout: &'j Path,
+    /// Where standard error goes.
+    pub stderr: &'j Path,
+    /// How long the unit may run before the manager ends it.
+    pub limit: Duration,
+}
+
+impl Systemd {
+    /// Finds the manager: the host's for root, the user's own for others.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find() -> Result<Self, ChannelUnavailable> {
+        // sd_booted(3): this folder exists exactly on hosts that systemd has booted.
+        if !Path::new("/run/systemd/system").is_dir() {
+            return Err(ChannelUnavailable::new(
+                "this host was not booted by systemd (`/run/systemd/system` does not exist)",
+            ));
+        }
+        let uid = nix::unistd::geteuid();
+        let mut environment = vec![("PATH".to_string(), "/usr/bin:/bin".to_string()), ("LC_ALL".into(), "C".into())];
+        let scope = if uid.is_root() {
+            Scope::System
+        } else {
+            let runtime = format!("/run/user/{uid}");
+            if !Path::new(&runtime).join("systemd/private").exists() {
+                return Err(ChannelUnavailable::new(
+                    "this user has no systemd manager (`loginctl enable-linger` starts one); root can use the host's",
+                ));
+            }
+            environment.push(("XDG_RUNTIME_DIR".to_string(), runtime));
+            Scope::User
+        };
+        Ok(Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment })
+    }
+
+    /// Which manager this is.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    fn call(&self, program: &Path, arguments: Vec<String>) -> Result<ToolOutput, ChannelError> {
+        let mut all = Vec::with_capacity(arguments.len() + 1);
+        if self.scope == Scope::User {
+            all.push("--user".to_string());
+        }
+        all.extend(arguments);
+        tool::run(program, &all, &self.environment, CALL_LIMIT).map_err(ChannelError::Tool)
+    }
+
+    /// Starts the job. It runs, or has run, when this returns.
+    ///
+    /// # Errors
+    /// If the manager refuses it, with its words.
+    pub fn start(&self, job: &UnitJob<'_>) -> Result<ToolOutput, ChannelError> {
+        let strange = self.strange_environment()?;
+        let output = self.call(&self.systemd_run, arguments(job, &strange))?;
+        if output.succeeded() { Ok(output) } else { Err(ChannelError::Refused { output }) }
+    }
+
+    /// Variables of the manager's own environment that a unit would inherit and that are not among
+    /// [`MANAGER_ENVIRONMENT`]: those of a user's session, for instance.
+    fn strange_environment(&self) -> Result<Vec<String>, ChannelError> {
+        let output = self.call(&self.systemctl, vec!["show-environment".to_string()])?;
+        let names = output.stdout.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_string());
+        Ok(names.filter(|name| !MANAGER_ENVIRONMENT.contains(&name.as_str())).collect())
+    }
+
+    /// What the manager says of the unit now.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
+        let arguments = ["show", unit, "--no-pager", "--property", PROPERTIES].map(str::to_string).to_vec();
+        let output = self.call(&self.systemctl, arguments)?;
+        if !output.succeeded() {
+            return Err(ChannelError::Silent { output });
+        }
+        Ok(account_of(self.scope, unit, &output.stdout))
+    }
+
+    /// Waits for the unit's end. The account is the last one, with what only a running unit has (its control group)
+    /// taken from `alive`.
+    ///
+    /// # Errors
+    /// If the manager does not answer, the time runs out, or somebody wishes to stop. The unit may still run then.
+    pub fn wait(
+        &self,
+        alive: &ManagerAccount,
+        limit: Duration,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<ManagerAccount, ChannelError> {
+        let started = Instant::now();
+        loop {
+            let now = self.account(&alive.unit)?;
+            if has_ended(&now) {
+                return Ok(merged(alive, now));
+            }
+            if started.elapsed() >= limit {
+                return Err(ChannelError::Expired { limit_s: limit.as_secs(), account: Box::new(merged(alive, now)) });
+            }
+            if cancelled() {
+                return Err(ChannelError::Cancelled);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Ends the unit, if it still runs, and makes the manager forget it.
+    pub fn end(&self, unit: &str) {
+        // Each is right for one state of the unit and an error in the others.
+        let _ = self.call(&self.systemctl, vec!["stop".to_string(), unit.to_string()]);
+        let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), unit.to_string()]);
+    }
+}
+
+fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
+    let candidates = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| ChannelUnavailable::new(format!("`{name}` is neither in /usr/bin nor in /bin")))
+}
+
+/// The arguments of systemd-run for a job.
+fn arguments(job: &UnitJob<'_>, unset: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = [
+        "--quiet",
+        "--no-ask-password",
+        // Returns once the program was executed, so a program that cannot be is an error here (systemd.service(5)).
+        "--service-type=exec",
+        // Keeps the unit, and with it the account of how it ended, until it is stopped.
+        "--property=RemainAfterExit=yes",
+        "--property=KillMode=control-group",
+        "--property=TimeoutStopSec=5s",
+        "--property=StandardInput=null",
+        "--property=UMask=0022",
+        "--property=Restart=no",
+    ]
+    .map(str::to_string)
+    .to_vec();
+    all.push(format!("--unit={}", job.unit));
+    all.push(format!("--property=RuntimeMaxSec={}s", job.limit.as_secs().max(1)));
+    all.push(format!("--property=WorkingDirectory={}", job.folder.display()));
+    all.push(format!("--property=StandardOutput=file:{}", job.stdout.display()));
+    all.push(format!("--property=StandardError=file:{}", job.stderr.display()));
+    all.extend(unset.iter().map(|name| format!("--property=UnsetEnvironment={name}")));
+    all.extend(job.environment.iter().map(|(name, value)| format!("--setenv={name}={value}")));
+    all.push("--".to_string());
+    all.extend_from_slice(job.argv);
+    all
+}
+
+/// Reads the lines of `systemctl show`.
+fn account_of(scope: Scope, unit: &str, text: &str) -> ManagerAccount {
+    let properties: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let value = |name: &str| properties.get(name).copied().filter(|value| !value.is_empty());
+    let number = |name: &str| value(name).and_then(|value| value.parse::<i32>().ok());
+    let ended = number("ExecMainCode").unwrap_or(0);
+    let status = number("ExecMainStatus");
+    ManagerAccount {
+        manager: "systemd".to_string(),
+        domain: scope.as_str().to_string(),
+        unit: unit.to_string(),
+        main_pid: number("MainPID").filter(|pid| *pid != 0).or_else(|| number("ExecMainPID").filter(|pid| *pid != 0)),
+        invocation_id: value("InvocationID").map(str::to_owned),
+        control_group: value("ControlGroup").map(str::to_owned),
+        state: value("SubState").map(str::to_owned),
+        result: value("Result").map(str::to_owned),
+        // `ExecMainCode` is a CLD_ code of siginfo_t (waitid(2)): 1 exited, 2 killed, 3 dumped core.
+        exit_code: status.filter(|_| ended == 1),
+        signal: status.filter(|_| ended == 2 || ended == 3),
+        raw: properties.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+    }
+}
+
+/// Whether the unit's program has ended, or the unit is gone.
+fn has_ended(account: &ManagerAccount) -> bool {
+    matches!(account.state.as_deref(), None | Some("exited" | "failed" | "dead"))
+}
+
+/// The account after the end, with what was known while it ran.
+fn merged(alive: &ManagerAccount, mut now: ManagerAccount) -> ManagerAccount {
+    now.main_pid = alive.main_pid.or(now.main_pid);
+    now.control_group = alive.control_group.clone().or(now.control_group);
+    now.invocation_id = alive.invocation_id.clone().or(now.invocation_id);
+    now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNING: &str = "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nMainPID=77\n\
+        ExecMainPID=77\nExecMainCode=0\nExecMainStatus=0\nInvocationID=ab12\nControlGroup=/system.slice/x.service\n";
+    const ENDED: &str = "LoadState=loaded\nActiveState=active\nSubState=exited\nResult=success\nMainPID=0\n\
+        ExecMainPID=77\nExecMainCode=1\nExecMainStatus=8\nInvocationID=ab12\nControlGroup=\n";
+    const KILLED: &str =
+        "SubState=failed\nResult=signal\nMainPID=0\nExecMainPID=77\nExecMainCode=2\nExecMainStatus=9\n";
+
+    #[test]
+    fn accounts_are_read_and_joined() {
+        let alive = account_of(Scope::System, "x.service", RUNNING);
+        assert!(!has_ended(&alive));
+        let ended = account_of(Scope::System, "x.service", ENDED);
+        assert!(has_ended(&ended));
+        let joined = merged(&alive, ended);
+        assert_eq!(joined.main_pid, Some(77));
+        assert_eq!(joined.control_group.as_deref(), Some("/system.slice/x.service"));
+        assert_eq!((joined.exit_code, joined.signal), (Some(8), None));
+        let killed = account_of(Scope::User, "x.service", KILLED);
+        assert_eq!((killed.exit_code, killed.signal, killed.result.as_deref()), (None, Some(9), Some("signal")));
+        assert!(has_ended(&account_of(Scope::System, "x.service", "")));
+    }
+
+    #[test]
+    fn the_job_is_spelled_as_properties_and_its_words_stay_apart() {
+        let argv = ["/stage/sandproof".to_string(), "__worker".to_string(), "a b".to_string()];
+        let job = UnitJob {
+            unit: "sandproof-x.service",
+            argv: &argv,
+            environment: &[("SANDPROOF_JOB_NONCE".to_string(), "n".to_string())],
+            folder: Path::new("/stage"),
+            stdout: Path::new("/stage/out.txt"),
+            stderr: Path::new("/stage/err.txt"),
+            limit: Duration::from_secs(60),
+        };
+        let words = arguments(&job, &["SSH_AUTH_SOCK".to_string()]);
+        assert!(words.contains(&"--unit=sandproof-x.service".to_string()));
+        assert!(words.contains(&"--setenv=SANDPROOF_JOB_NONCE=n".to_string()));
+        assert!(words.contains(&"--property=UnsetEnvironment=SSH_AUTH_SOCK".to_string()));
+        assert_eq!(words[words.len() - 4..], ["--", "/stage/sandproof", "__worker", "a b"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading the texts of procfs. Pure, so that it is tested with texts of other hosts.
+
+/// What `/proc/PID/status` says of confinement.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `NoNewPrivs`
+    pub no_new_privs: Option<bool>,
+    /// `Seccomp`
+    pub seccomp: Option<u32>,
+    /// `CapBnd`
+    pub capability_bounding_set: Option<String>,
+}
+
+/// Reads `/proc/PID/status` (proc_pid_status(5)).
+pub fn status(text: &str) -> Status {
+    let field = |name: &str| {
+        let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
+        Some(line.split_once(':')?.1.trim())
+    };
+    Status {
+        no_new_privs: match field("NoNewPrivs") {
+            Some("0") => Some(false),
+            Some("1") => Some(true),
+            _ => None,
+        },
+        seccomp: field("Seccomp").and_then(|text| text.parse().ok()),
+        capability_bounding_set: field("CapBnd").map(str::to_owned),
+    }
+}
+
+/// The control group that systemd manages, from `/proc/PID/cgroup` (cgroups(7)): its named hierarchy on version 1 or
+/// hybrid hosts, else the unified one.
+pub fn control_group(text: &str) -> Option<String> {
+    let path_of = |wanted: &str| {
+        text.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            (controllers == wanted).then(|| path.to_owned())
+        })
+    };
+    path_of("name=systemd").or_else(|| path_of(""))
+}
+
+/// The unit that a control group belongs to: its last part that is a unit's name.
+pub fn unit_of(control_group: &str) -> Option<String> {
+    let is_unit = |part: &&str| [".service", ".scope"].iter().any(|suffix| part.ends_with(suffix));
+    control_group.rsplit('/').find(is_unit).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_lines() {
+        let text = "Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\nCapBnd:\t000001ffffffffff\n";
+        let read = status(text);
+        assert_eq!(read.no_new_privs, Some(true));
+        assert_eq!(read.seccomp, Some(2));
+        assert_eq!(read.capability_bounding_set.as_deref(), Some("000001ffffffffff"));
+        assert_eq!(status("NoNewPrivs:\tmaybe\n"), Status::default());
+    }
+
+    #[test]
+    fn control_groups_of_both_versions() {
+        let hybrid = "12:pids:/x\n1:name=systemd:/system.slice/a.service\n0::/other\n";
+        assert_eq!(control_group(hybrid).as_deref(), Some("/system.slice/a.service"));
+        let unified = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/b.service\n";
+        assert_eq!(unit_of(&control_group(unified).unwrap()).as_deref(), Some("b.service"));
+        assert_eq!(unit_of("/"), None);
+        assert_eq!(control_group("nonsense"), None);
+    }
+}

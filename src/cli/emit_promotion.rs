@@ -1,0 +1,74 @@
+//! `emit-promotion`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::validate_bundle;
+use crate::bundle::{self, FromInputs};
+use crate::promote::packet::PacketError;
+use crate::promote::{self, GateReport};
+
+/// Verify a bundle and write its promotion packet.
+///
+/// The packet says whether the bundle may be promoted, and every reason why not. Nothing is written for a bundle that
+/// does not verify (exit 4), nor with --require-promotable for one that has a reason against it (exit 5).
+#[derive(Debug, Args)]
+pub struct EmitPromotion {
+    /// The bundle's folder, or an output root whose LATEST leads to it.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// Where the packet goes; outside the bundle.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Refuse, and write nothing, unless the bundle may be promoted.
+    #[arg(long)]
+    require_promotable: bool,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl EmitPromotion {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let bundle = match bundle::verify(&self.bundle, &FromInputs) {
+            Ok(bundle) => bundle,
+            Err(refused) => return validate_bundle::report(&refused, self.json, ui),
+        };
+        let report = promote::evaluate(&bundle);
+        let refused = self.require_promotable && !report.is_promotable();
+        if !refused {
+            let packet = promote::packet::make(&bundle, &report);
+            promote::packet::write(&packet, &bundle, &self.out).map_err(|error| {
+                let class = match &error {
+                    PacketError::InsideBundle { .. } => Exit::Usage,
+                    PacketError::File(_) => Exit::Fault,
+                };
+                Failure::new(class, error)
+            })?;
+        }
+        if self.json {
+            ui.json(&json!({
+                "wrote": (!refused).then_some(&self.out),
+                "promotability": report.to_record(),
+            }))?;
+        } else {
+            ui.out(&describe(&report))?;
+            if !refused {
+                ui.line(format!("wrote {}", self.out.display()))?;
+            }
+        }
+        Ok(if refused { Exit::GateRefused } else { Exit::Done })
+    }
+}
+
+fn describe(report: &GateReport) -> String {
+    if report.is_promotable() {
+        return "promotable\n".into();
+    }
+    let reasons = report.reasons().iter().map(|reason| format!("  {}: {}\n", reason.as_str(), reason.explain()));
+    format!("not promotable:\n{}", reasons.collect::<String>())
+}

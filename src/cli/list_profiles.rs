@@ -1,0 +1,45 @@
+//! `sandproof list-profiles`
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::refusal::{RootArg, load_failure};
+use super::table;
+use super::ui::Ui;
+use crate::plan::catalogue::RegistryContent;
+
+/// List the profiles of a registry.
+#[derive(Debug, Args)]
+pub(super) struct ListProfilesArgs {
+    /// The registry.
+    #[arg(long, value_name = "ID")]
+    registry: String,
+    #[command(flatten)]
+    root: RootArg,
+    /// Print the profiles as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists profiles by id.
+pub(super) fn run(args: &ListProfilesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let content = RegistryContent::read(&args.root.workspace()?, &args.registry).map_err(load_failure)?;
+    if args.json {
+        ui.json(&content.profiles)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = content
+        .profiles
+        .iter()
+        .map(|profile| {
+            vec![
+                profile.profile_id.to_string(),
+                profile.mode.as_str().to_owned(),
+                profile.probe_refs.len().to_string(),
+                profile.profile_path.clone(),
+            ]
+        })
+        .collect();
+    ui.out(&table::render(&["PROFILE", "MODE", "PROBES", "POLICY"], &rows))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,86 @@
+//! `reindex-bundle`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::validate_bundle;
+use crate::bundle::repair::{self, RepairError};
+use crate::bundle::{LockError, verify};
+
+/// Compare a bundle with its index, or write a new index for it.
+///
+/// A repaired bundle says so, is never worth more than before, and is never promotable: what it is good for is looking at
+/// what is left.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("mode").required(true).args(["strict", "repair"]))]
+pub struct ReindexBundle {
+    /// The bundle's folder, or an output root whose LATEST leads to it.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// Change nothing; explain every difference.
+    #[arg(long)]
+    strict: bool,
+    /// Index what is there now, and keep the old and new digests in repair_log.json.
+    #[arg(long)]
+    repair: bool,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReindexBundle {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        if self.strict { self.check(ui) } else { self.repair(ui) }
+    }
+
+    fn check(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let folder = match verify::check_strictly(&self.bundle) {
+            Ok(folder) => folder,
+            Err(refused) => return validate_bundle::report(&refused, self.json, ui),
+        };
+        if self.json {
+            ui.json(&json!({ "status": "ok", "bundle_dir": folder }))?;
+        } else {
+            ui.line("bundle ok")?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn repair(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let repaired = match repair::repair(&self.bundle) {
+            Ok(repaired) => repaired,
+            Err(RepairError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
+            Err(error) => {
+                let class = match &error {
+                    RepairError::Lock(LockError::Held { .. }) => Exit::Locked,
+                    RepairError::Nameless { .. } | RepairError::Log { .. } => Exit::BundleInvalid,
+                    _ => Exit::Fault,
+                };
+                return Err(Failure::new(class, error));
+            }
+        };
+        if self.json {
+            ui.json(&json!({
+                "status": "repaired",
+                "bundle_dir": repaired.bundle_dir,
+                "index_status": repaired.index_status,
+                "errors": repaired.findings,
+                "changes": repaired.changes,
+            }))?;
+        } else {
+            for finding in &repaired.findings {
+                ui.line(finding.to_string())?;
+            }
+            ui.line(format!(
+                "bundle reindexed: status `{}`, {} changed entries; it is not promotable",
+                repaired.index_status.as_str(),
+                repaired.changes.len()
+            ))?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,168 @@
+//! `sandproof run`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure, OrFail};
+use super::progress::Progress;
+use super::refusal::load_failure;
+use super::run_report;
+use super::signals;
+use super::ui::Ui;
+use crate::base::ids::RunId;
+use crate::bundle::lock::{LockError, LockMode};
+use crate::plan::{self, Selection};
+use crate::record::manifest::ChannelKind;
+use crate::run::{self, RunError, RunRequest};
+
+/// Run a plan and commit its bundle.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan to run.
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// The output root; the bundle becomes a folder in it. Default: `out` in the folder that the plan's paths are
+    /// relative to.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How the worker is started.
+    #[arg(long, value_enum, default_value_t = Channel::Direct)]
+    channel: Channel,
+    /// What to do when another run has the output root.
+    #[arg(long, value_enum, default_value_t = Lock::Fail)]
+    lock_mode: Lock,
+    /// How long `--lock-mode wait` waits.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    lock_timeout_seconds: f64,
+    /// Run this profile only. May be given several times.
+    #[arg(long, value_name = "ID")]
+    only_profile: Vec<String>,
+    /// Run this expectation only. May be given several times.
+    #[arg(long, value_name = "ID")]
+    only_scenario: Vec<String>,
+    /// Do everything but execute.
+    #[arg(long)]
+    dry: bool,
+    /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// The attempt's id, which is also the bundle's folder name. Default: a fresh UUID.
+    #[arg(long, value_name = "ID")]
+    run_id: Option<RunId>,
+    /// Make fixtures in this folder. Default: `/dev/shm` if it serves, else the temporary folder.
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The channels, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Channel {
+    /// By this process itself. Never clean.
+    #[value(name = "direct")]
+    Direct,
+    /// By launchd (macOS).
+    #[value(name = "launchd_clean")]
+    LaunchdClean,
+    /// By systemd (Linux).
+    #[value(name = "systemd_clean")]
+    SystemdClean,
+}
+
+impl From<Channel> for ChannelKind {
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Direct => Self::Direct,
+            Channel::LaunchdClean => Self::LaunchdClean,
+            Channel::SystemdClean => Self::SystemdClean,
+        }
+    }
+}
+
+/// The lock modes, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lock {
+    /// Give up at once.
+    Fail,
+    /// Wait for it.
+    Wait,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and 86400".to_string()) }
+}
+
+impl RunArgs {
+    /// Runs.
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let selection =
+            Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
+        let (plan, root) = plan::load(&self.plan, &selection).map_err(load_failure)?;
+        let cancel = signals::install().or_fail(Exit::Fault)?;
+        let exe = own_executable().or_fail(Exit::Fault)?;
+        let jobs = self.jobs.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(256)
+        });
+        let request = RunRequest {
+            out: self.out.clone().unwrap_or_else(|| root.join("out")),
+            root,
+            plan,
+            channel: self.channel.into(),
+            lock_mode: match self.lock_mode {
+                Lock::Fail => LockMode::Fail,
+                Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
+            },
+            dry: self.dry,
+            jobs,
+            run_id: self.run_id.clone().unwrap_or_else(RunId::fresh),
+            fixture_candidates: self.fixture_candidates(),
+            exe,
+            cancel,
+        };
+        let mut progress = Progress::new(ui.draws_progress());
+        let outcome = run::run(&request, &mut progress);
+        progress.finish();
+        let report = outcome.map_err(run_failure)?;
+        run_report::conclude(&report, self.json, ui)
+    }
+
+    /// Where fixtures may be made, best first: memory before disk, because every probe makes and removes some.
+    fn fixture_candidates(&self) -> Vec<PathBuf> {
+        match &self.fixtures {
+            Some(folder) => vec![folder.clone()],
+            None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
+        }
+    }
+}
+
+/// The file that this process was started from, also where it was replaced or removed since.
+fn own_executable() -> std::io::Result<PathBuf> {
+    let through_proc = Path::new("/proc/self/exe");
+    if through_proc.exists() { Ok(through_proc.to_owned()) } else { std::env::current_exe() }
+}
+
+fn run_failure(error: RunError) -> Failure {
+    match error {
+        RunError::Channel { .. } | RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
+            .hint("`sandproof run --dry` does everything but execute; `validate-bundle` reads bundles made elsewhere"),
+        RunError::Fixtures(_) => {
+            Failure::new(Exit::Unavailable, error).hint("name a writable folder with `--fixtures DIR`")
+        }
+        RunError::Lock(LockError::Held { .. }) => Failure::new(Exit::Locked, error),
+        RunError::Lock(LockError::Cancelled { .. }) => Failure::new(Exit::Interrupted, error),
+        RunError::Interrupted { signal, .. } => {
+            let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
+            Failure::new(exit, error)
+        }
+        RunError::Start(_) => Failure::new(Exit::Fault, error)
+            .hint("choose another output root with `--out` or another id with `--run-id`"),
+        RunError::Lock(_) | RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => {
+            Failure::new(Exit::Fault, error)
+        }
+    }
+}

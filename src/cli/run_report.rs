@@ -1,0 +1,262 @@
+//! What `run` says at the end: for people a short table, for programs a document.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::table;
+use super::ui::Ui;
+use crate::base::errno::errno_name;
+use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
+use crate::bundle::{self, derivation::FromInputs};
+use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
+use crate::promote::gates::{self, GateReport};
+use crate::record::controls::{ControlStatus, ControlsStatus};
+use crate::record::manifest::ChannelKind;
+use crate::record::mismatch::MismatchType;
+use crate::record::outcome::{Decision, FailureKind, FailureStage};
+use crate::record::packet::Promotability;
+use crate::record::summary::SummaryStatus;
+use crate::run::RunReport;
+
+/// Format of `run --json`. 1: first release.
+pub const RUN_REPORT_SCHEMA: &str = "sandproof.run_report.v1";
+/// How many rows of a sort the table for people lists.
+const SHOWN: usize = 20;
+
+/// `run --json`
+#[derive(Debug, Serialize)]
+struct Document<'r> {
+    schema_version: &'static str,
+    run_id: &'r RunId,
+    plan_id: &'r PlanId,
+    world_id: &'r WorldId,
+    channel: ChannelKind,
+    status: SummaryStatus,
+    bundle: String,
+    latest: bool,
+    planned: u64,
+    matched: u64,
+    mismatched: u64,
+    undecided: u64,
+    profiles: Vec<ProfileDocument<'r>>,
+    mismatches: Vec<RowDocument<'r>>,
+    undecided_rows: Vec<RowDocument<'r>>,
+    promotability: Promotability,
+    exit_code: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct ProfileDocument<'r> {
+    profile_id: &'r ProfileId,
+    planned: u64,
+    matched: u64,
+    mismatched: u64,
+    undecided: u64,
+    undecided_kinds: std::collections::BTreeMap<&'static str, u64>,
+    control: Option<ControlsStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct RowDocument<'r> {
+    profile_id: &'r ProfileId,
+    expectation_id: &'r ExpectationId,
+    operation: &'r str,
+    target: &'r str,
+    expected: Decision,
+    actual: Option<Decision>,
+    mismatch_type: MismatchType,
+    failure_stage: Option<FailureStage>,
+    failure_kind: Option<FailureKind>,
+    errno: Option<i32>,
+    errno_name: Option<String>,
+    reason: &'r str,
+}
+
+impl<'r> From<&'r Finding> for RowDocument<'r> {
+    fn from(row: &'r Finding) -> Self {
+        Self {
+            profile_id: &row.profile_id,
+            expectation_id: &row.expectation_id,
+            operation: &row.operation,
+            target: &row.target,
+            expected: row.expected,
+            actual: row.actual,
+            mismatch_type: row.mismatch_type,
+            failure_stage: row.kind.map(FailureKind::stage),
+            failure_kind: row.kind,
+            errno: row.errno,
+            errno_name: row.errno.and_then(errno_name),
+            reason: &row.reason,
+        }
+    }
+}
+
+/// Prints the result and classifies it.
+pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+    let gate = judge(report)?;
+    let exit = exit_of(report);
+    if json {
+        ui.json(&document(report, &gate, exit))?;
+    } else {
+        ui.out(&text(report, &gate))?;
+    }
+    Ok(exit)
+}
+
+/// The gate's answer. It is given on a verified bundle only, so the bundle is verified first; what could not be
+/// promoted in any case is judged without that.
+fn judge(report: &RunReport) -> Result<GateReport, Failure> {
+    let early = gates::evaluate_committed(&report.manifest, &report.committed.index, controls_hold(&report.outcome));
+    if !early.is_promotable() {
+        return Ok(early);
+    }
+    let verified = bundle::verify(&report.committed.folder, &FromInputs)
+        .map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
+    Ok(gates::evaluate(&verified))
+}
+
+fn controls_hold(outcome: &Outcome) -> bool {
+    let statuses = outcome.profiles.iter().map(|profile| profile.controls.as_ref().map(|controls| controls.status()));
+    statuses.into_iter().all(|status| status != Some(ControlsStatus::Wrong))
+}
+
+fn exit_of(report: &RunReport) -> Exit {
+    let rows = &report.outcome.total.rows;
+    if rows.mismatched > 0 {
+        Exit::Mismatch
+    } else if rows.planned == 0 {
+        Exit::NothingRan
+    } else if rows.undecided > 0 && report.outcome.status != SummaryStatus::Dry {
+        Exit::Undecided
+    } else {
+        Exit::Done
+    }
+}
+
+fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Document<'r> {
+    let outcome = &report.outcome;
+    let rows = &outcome.total.rows;
+    Document {
+        schema_version: RUN_REPORT_SCHEMA,
+        run_id: &report.manifest.run_id,
+        plan_id: &report.manifest.plan_id,
+        world_id: &report.manifest.world_id,
+        channel: report.manifest.channel,
+        status: outcome.status,
+        bundle: report.committed.folder.display().to_string(),
+        latest: report.committed.latest,
+        planned: rows.planned,
+        matched: rows.matched,
+        mismatched: rows.mismatched,
+        undecided: rows.undecided,
+        profiles: outcome
+            .profiles
+            .iter()
+            .map(|profile| ProfileDocument {
+                profile_id: &profile.profile_id,
+                planned: profile.counts.rows.planned,
+                matched: profile.counts.rows.matched,
+                mismatched: profile.counts.rows.mismatched,
+                undecided: profile.counts.rows.undecided,
+                undecided_kinds: profile
+                    .counts
+                    .undecided_by_kind
+                    .iter()
+                    .map(|(kind, count)| (kind.as_str(), *count))
+                    .collect(),
+                control: profile.controls.as_ref().map(|controls| controls.status()),
+            })
+            .collect(),
+        mismatches: outcome.mismatched.iter().map(RowDocument::from).collect(),
+        undecided_rows: outcome.undecided.iter().map(RowDocument::from).collect(),
+        promotability: gate.to_record(),
+        exit_code: exit.code(),
+    }
+}
+
+fn text(report: &RunReport, gate: &GateReport) -> String {
+    let outcome = &report.outcome;
+    let rows: Vec<Vec<String>> = outcome.profiles.iter().map(profile_cells).collect();
+    let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
+    out.push('\n');
+    rows_text(&mut out, "not as expected", &outcome.mismatched, outcome.total.rows.mismatched);
+    rows_text(&mut out, "undecided", &outcome.undecided, outcome.total.rows.undecided);
+    let _ = writeln!(out, "{}", verdict(outcome.status, &outcome.total));
+    let _ = writeln!(out, "bundle      {}{}", shown(&report.committed.folder), latest(report));
+    if gate.is_promotable() {
+        let _ = writeln!(out, "promotable  yes");
+    } else {
+        let _ = writeln!(out, "promotable  no");
+        for reason in gate.reasons() {
+            let _ = writeln!(out, "            {}: {}", reason.as_str(), reason.explain());
+        }
+    }
+    out
+}
+
+fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
+    let word = |status| match status {
+        ControlStatus::Ok => "ok",
+        ControlStatus::Wrong => "WRONG",
+        ControlStatus::NotDerivable => "none",
+    };
+    let controls = profile.controls.as_ref().map_or_else(
+        || "-".to_string(),
+        |controls| format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status())),
+    );
+    let rows = &profile.counts.rows;
+    let numbers = [rows.planned, rows.matched, rows.mismatched, rows.undecided].map(|n| n.to_string());
+    [profile.profile_id.to_string()].into_iter().chain(numbers).chain([controls]).collect()
+}
+
+fn latest(report: &RunReport) -> &'static str {
+    if report.committed.latest { "  (LATEST points at it)" } else { "" }
+}
+
+/// A path as one would type it from here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+}
+
+fn verdict(status: SummaryStatus, total: &Counts) -> String {
+    let rows = &total.rows;
+    let probes = if rows.planned == 1 { "1 probe".to_string() } else { format!("{} probes", rows.planned) };
+    if status == SummaryStatus::Dry {
+        return format!("{probes} planned, nothing executed (dry run).");
+    }
+    match (rows.mismatched, rows.undecided) {
+        (0, 0) => format!("{probes}, {} as expected.", rows.matched),
+        (0, undecided) => format!("{probes}, {} as expected, {undecided} undecided.", rows.matched),
+        (mismatched, undecided) => {
+            format!("{probes}, {} as expected, {mismatched} not, {undecided} undecided.", rows.matched)
+        }
+    }
+}
+
+fn rows_text(out: &mut String, title: &str, rows: &[Finding], total: u64) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{title}:");
+    for row in rows.iter().take(SHOWN) {
+        let actual = row.actual.map_or("undecided", Decision::as_str);
+        let _ = writeln!(out, "  {}  {} {}", row.expectation_id, row.operation, row.target);
+        let _ = write!(out, "    expected {}, got {actual}", row.expected.as_str());
+        if let Some(kind) = row.kind {
+            let _ = write!(out, "; stage {}, {}", kind.stage().as_str(), kind.as_str());
+        }
+        if let Some(name) = row.errno.and_then(errno_name) {
+            let _ = write!(out, ", {name}");
+        }
+        let _ = writeln!(out, "\n    {}", row.reason);
+    }
+    let rest = total.saturating_sub(rows.len().min(SHOWN) as u64);
+    if rest > 0 {
+        let _ = writeln!(out, "  … and {rest} more; `runtime_results.json` in the bundle has all");
+    }
+    out.push('\n');
+}

@@ -1,0 +1,54 @@
+//! One thing described for people: a name and a value per line.
+
+/// How wide the names are.
+const NAME_WIDTH: usize = 11;
+
+/// Lines of a description, in the making.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    text: String,
+}
+
+impl Sheet {
+    /// Adds a line.
+    pub(super) fn line(&mut self, name: &str, value: &str) {
+        // Control characters in a document's texts must not steer the terminal.
+        let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        self.text.push_str(format!("{name:NAME_WIDTH$}{value}").trim_end());
+        self.text.push('\n');
+    }
+
+    /// Adds a line if there is a value.
+    pub(super) fn maybe(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.line(name, value);
+        }
+    }
+
+    /// Adds a line per value; nothing if there is none.
+    pub(super) fn list<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
+        for (n, value) in values.enumerate() {
+            self.line(if n == 0 { name } else { "" }, value);
+        }
+    }
+
+    /// The lines.
+    pub(super) fn render(self) -> String {
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_aligned_under_their_name() {
+        let mut sheet = Sheet::default();
+        sheet.line("plan", "p\u{7}");
+        sheet.maybe("notes", None);
+        sheet.list("profiles", ["a", "b"].into_iter());
+        sheet.list("needs", [].into_iter());
+        assert_eq!(sheet.render(), "plan       p\u{fffd}\nprofiles   a\n           b\n");
+    }
+}

@@ -1,0 +1,67 @@
+//! `validate-bundle`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use crate::bundle::{self, FromInputs, Refused};
+
+/// Verify a bundle: its files against its index, and its evidence against its own rows.
+///
+/// Derives every derived artifact again from the bundle's own inputs and rows, and compares. Runs no probe; works on any
+/// machine, wherever the bundle was copied to. Exit 0 if all holds; 4 with one line for each problem if not.
+#[derive(Debug, Args)]
+pub struct ValidateBundle {
+    /// The bundle's folder, or an output root whose LATEST leads to it.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl ValidateBundle {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        match bundle::verify(&self.bundle, &FromInputs) {
+            Ok(bundle) => {
+                let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
+                if self.json {
+                    ui.json(&json!({
+                        "ok": true,
+                        "bundle_dir": bundle.folder(),
+                        "run_id": bundle.index().run_id,
+                        "index_sha256": bundle.index_sha256(),
+                        "files": files,
+                        "rows": rows,
+                        "derived": derived,
+                        "repaired": bundle.index().repaired,
+                        "errors": [],
+                    }))?;
+                } else {
+                    let mark = if bundle.index().repaired { " (its index was rewritten by a repair)" } else { "" };
+                    ui.line(format!(
+                        "bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"
+                    ))?;
+                }
+                Ok(Exit::Done)
+            }
+            Err(refused) => report(&refused, self.json, ui),
+        }
+    }
+}
+
+/// Prints what is wrong with a bundle, one line each, and gives the exit class.
+pub(super) fn report(refused: &Refused, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+    if as_json {
+        ui.json(&json!({ "ok": false, "bundle_dir": refused.bundle, "errors": refused.findings }))?;
+    } else {
+        let lines: String = refused.findings.iter().map(|finding| format!("{finding}\n")).collect();
+        ui.out(&lines)?;
+        let noun = if refused.findings.len() == 1 { "problem" } else { "problems" };
+        ui.remark(format!("bundle `{}` refused: {} {noun}", refused.bundle.display(), refused.findings.len()));
+    }
+    Ok(Exit::BundleInvalid)
+}

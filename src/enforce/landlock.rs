@@ -1,0 +1,236 @@
+//! Landlock, through the `landlock` crate with every requirement hard.
+
+use std::error::Error;
+use std::ffi::CString;
+
+use landlock::{
+    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope,
+};
+
+use crate::policy::landlock::rights::Right;
+use crate::policy::landlock::{LandlockPolicy, RightSet};
+use crate::record::outcome::FailureKind;
+use crate::record::report::ApplyRecord;
+use crate::sys::linux::landlock as bare;
+use crate::sys::linux::path::open_handle;
+use crate::sys::linux::process::{Forked, exit_now, fork, set_no_new_privs, wait};
+
+/// Most domains that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h; one more gives
+/// E2BIG, see landlock_restrict_self(2).
+const MAX_LAYERS: u32 = 16;
+
+/// The Landlock ABI of the running kernel; `None` if it has no Landlock or it is switched off.
+pub fn landlock_abi() -> Option<i32> {
+    bare::abi().ok().map(|abi| abi as i32)
+}
+
+/// In how many Landlock domains this process already is, counted by how many more fit in a throw-away child.
+///
+/// `None` if it cannot be found out: no Landlock, no child process, or another limit struck first.
+pub fn already_confined_layers() -> Option<u32> {
+    /// Says that another error than E2BIG ended the count.
+    const UNKNOWN: i32 = 255;
+    bare::abi().ok()?;
+    match fork().ok()? {
+        Forked::Child => {
+            // Nothing here allocates, so this is sound even if the parent has other threads.
+            let mut more = 0;
+            let count = match (set_no_new_privs(), bare::minimal_ruleset()) {
+                (Ok(_), Ok(ruleset)) => loop {
+                    match bare::restrict_self(ruleset as i32) {
+                        Ok(_) if more < MAX_LAYERS as i32 => more += 1,
+                        Err(libc::E2BIG) => break more,
+                        _ => break UNKNOWN,
+                    }
+                },
+                _ => UNKNOWN,
+            };
+            exit_now(count)
+        }
+        Forked::Parent(pid) => {
+            let (_, status) = wait(pid, 0).ok()??;
+            if !libc::WIFEXITED(status) {
+                return None;
+            }
+            MAX_LAYERS.checked_sub(libc::WEXITSTATUS(status) as u32)
+        }
+    }
+}
+
+/// Why a policy is not in force.
+struct Refusal {
+    kind: FailureKind,
+    errno: i32,
+    message: String,
+    unsupported: Vec<String>,
+}
+
+impl Refusal {
+    fn new(kind: FailureKind, errno: i32, message: String) -> Self {
+        Self { kind, errno, message, unsupported: Vec::new() }
+    }
+
+    /// A refusal by the crate or by the kernel behind it. `what` says during which step.
+    fn of(what: &str, error: &(dyn Error + 'static)) -> Self {
+        Self::new(FailureKind::LandlockApplyFailed, errno_of(error), format!("{what}: {error}"))
+    }
+}
+
+/// The error number in an error's chain of causes; EINVAL if the crate refused before asking the kernel.
+fn errno_of(error: &(dyn Error + 'static)) -> i32 {
+    let mut current = Some(error);
+    while let Some(inner) = current {
+        if let Some(errno) = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
+            return errno;
+        }
+        current = inner.source();
+    }
+    libc::EINVAL
+}
+
+/// Confines the calling process by a policy whose placeholders are resolved, and says how that went.
+pub fn apply(policy: &LandlockPolicy) -> ApplyRecord {
+    let abi = bare::abi();
+    let outcome = match abi {
+        Ok(abi) => enforce(policy, abi as i32),
+        Err(errno) => Err(Refusal::new(
+            FailureKind::LandlockUnavailable,
+            errno,
+            match errno {
+                libc::EOPNOTSUPP => "this kernel has Landlock, but it was switched off at boot".into(),
+                _ => "this kernel has no Landlock".into(),
+            },
+        )),
+    };
+    let mut record = ApplyRecord {
+        api: "landlock_restrict_self".into(),
+        rc: 0,
+        errno: 0,
+        failure: None,
+        message: None,
+        abi: abi.ok().map(|abi| abi as i32),
+        unsupported: Vec::new(),
+    };
+    if let Err(refusal) = outcome {
+        record.rc = -1;
+        record.errno = refusal.errno;
+        record.failure = Some(refusal.kind);
+        record.message = Some(refusal.message);
+        record.unsupported = refusal.unsupported;
+    }
+    record
+}
+
+/// The rights as the crate's flags. Those that this kernel's ABI or the crate does not have go to `unsupported`.
+fn flags_of<R: Right, B: Access<Numeric = u64>>(
+    set: RightSet<R>,
+    abi: i32,
+    unsupported: &mut Vec<String>,
+) -> BitFlags<B> {
+    let mut flags = BitFlags::<B>::empty();
+    for right in set.iter() {
+        match BitFlags::<B>::from_bits(right.bit()) {
+            Ok(flag) if right.since_abi() <= abi => flags |= flag,
+            _ => unsupported.push(right.name().to_owned()),
+        }
+    }
+    flags
+}
+
+fn enforce(policy: &LandlockPolicy, abi: i32) -> Result<(), Refusal> {
+    let mut unsupported = Vec::new();
+    let handled_fs: BitFlags<AccessFs> = flags_of(policy.handled_fs, abi, &mut unsupported);
+    let handled_net: BitFlags<AccessNet> = flags_of(policy.handled_net, abi, &mut unsupported);
+    let scoped: BitFlags<Scope> = flags_of(policy.scoped, abi, &mut unsupported);
+    if policy.abi > abi || !unsupported.is_empty() {
+        let message = if policy.abi > abi {
+            format!("the policy requires Landlock ABI {}, this kernel has {abi}", policy.abi)
+        } else {
+            format!("this build cannot enforce {} yet, although ABI {abi} has it", unsupported.join(", "))
+        };
+        let refusal = Refusal::new(FailureKind::LandlockRightUnsupported, 0, message);
+        return Err(Refusal { unsupported, ..refusal });
+    }
+
+    let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let handle = |error: landlock::RulesetError| Refusal::of("the handled rights were refused", &error);
+    // The crate takes an empty set for a mistake.
+    let hard = if handled_fs.is_empty() { hard } else { hard.handle_access(handled_fs).map_err(handle)? };
+    let hard = if handled_net.is_empty() { hard } else { hard.handle_access(handled_net).map_err(handle)? };
+    let hard = if scoped.is_empty() { hard } else { hard.scope(scoped).map_err(handle)? };
+    let mut ruleset = hard.create().map_err(|error| Refusal::of("no ruleset could be made", &error))?;
+
+    for (n, rule) in policy.path_beneath.iter().enumerate() {
+        let allowed: BitFlags<AccessFs> = flags_of(rule.allow, abi, &mut unsupported);
+        let what = || format!("rule {n} beneath `{}` was refused", rule.path);
+        let opened = CString::new(rule.path.as_str())
+            .map_err(|_| libc::EINVAL)
+            .and_then(|path| open_handle(&path))
+            .map_err(|errno| {
+                let message = format!("rule {n} names `{}`, which cannot be opened", rule.path);
+                Refusal::new(FailureKind::LandlockRuleTarget, errno, message)
+            })?;
+        ruleset = ruleset.add_rule(PathBeneath::new(opened, allowed)).map_err(|error| Refusal::of(&what(), &error))?;
+    }
+    for (n, rule) in policy.net_port.iter().enumerate() {
+        let allowed: BitFlags<AccessNet> = flags_of(rule.allow, abi, &mut unsupported);
+        let port = rule.port.parse::<u16>().map_err(|_| {
+            let message = format!("port rule {n} names `{}`, which is no port number", rule.port);
+            Refusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
+        })?;
+        ruleset = ruleset
+            .add_rule(NetPort::new(port, allowed))
+            .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
+    }
+    let status = ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
+    if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
+        let message = format!("the kernel took the ruleset, but not in full: {:?}", status.ruleset);
+        return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::landlock::{FsRight, NetRight};
+
+    fn empty(abi: i32) -> LandlockPolicy {
+        LandlockPolicy {
+            abi,
+            handled_fs: RightSet::EMPTY,
+            handled_net: RightSet::EMPTY,
+            scoped: RightSet::EMPTY,
+            path_beneath: Vec::new(),
+            net_port: Vec::new(),
+        }
+    }
+
+    // These stop before the calling thread is confined, so they may run in the test process.
+
+    #[test]
+    fn a_right_that_is_not_there_is_never_dropped() {
+        let policy = LandlockPolicy {
+            handled_fs: RightSet::of(&[FsRight::ReadFile, FsRight::ResolveUnix]),
+            handled_net: RightSet::of(&[NetRight::BindUdp]),
+            ..empty(1)
+        };
+        let refusal = enforce(&policy, 7).unwrap_err();
+        assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
+        assert_eq!(refusal.unsupported, ["resolve_unix", "bind_udp"]);
+        let refusal = enforce(&policy, 10).unwrap_err();
+        assert_eq!(refusal.unsupported, ["bind_udp"], "the crate does not know it");
+        let refusal = enforce(&empty(8), 7).unwrap_err();
+        assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
+        assert!(refusal.message.contains("requires Landlock ABI 8, this kernel has 7"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn the_first_layer_count_of_an_ordinary_process_is_known_where_there_is_landlock() {
+        match landlock_abi() {
+            Some(_) => assert!(already_confined_layers().is_some_and(|layers| layers <= MAX_LAYERS)),
+            None => assert_eq!(already_confined_layers(), None),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Systems without Landlock.
+
+use crate::policy::landlock::LandlockPolicy;
+use crate::record::outcome::FailureKind;
+use crate::record::report::ApplyRecord;
+
+/// The Landlock ABI of the running kernel: none here.
+pub fn landlock_abi() -> Option<i32> {
+    None
+}
+
+/// In how many Landlock domains this process already is: not a question here.
+pub fn already_confined_layers() -> Option<u32> {
+    None
+}
+
+/// Refuses: Landlock is a part of Linux.
+pub fn apply(_policy: &LandlockPolicy) -> ApplyRecord {
+    ApplyRecord {
+        api: "landlock_restrict_self".into(),
+        rc: -1,
+        errno: libc::ENOSYS,
+        failure: Some(FailureKind::EnforcerUnavailable),
+        message: Some("Landlock is a part of Linux; this is another system".into()),
+        abi: None,
+        unsupported: Vec::new(),
+    }
+}

@@ -1,0 +1,106 @@
+//! What there is to do in a lane.
+
+use std::sync::Arc;
+
+use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
+use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
+use crate::policy::PolicyValue;
+use crate::record::action::Action;
+use crate::record::fixture::{FixtureEntry, ListenerSpec};
+use crate::record::outcome::{Decision, Lane};
+
+/// One probe execution to come. Texts still hold placeholders.
+#[derive(Debug, Clone)]
+pub struct Task<'p> {
+    /// Place in the lane.
+    pub seq: u64,
+    /// The lane.
+    pub lane: Lane,
+    /// Under which profile.
+    pub profile_id: &'p ProfileId,
+    /// Which probe.
+    pub probe_id: ProbeId,
+    /// Which expectation.
+    pub expectation_id: ExpectationId,
+    /// For a control: what the model is certain of.
+    pub control_expects: Option<Decision>,
+    /// What to do.
+    pub action: &'p Action,
+    /// What to make first.
+    pub fixtures: &'p [FixtureEntry],
+    /// What to listen on meanwhile.
+    pub listener: Option<&'p ListenerSpec>,
+    /// What host and user must have.
+    pub capabilities: &'p [String],
+    /// The policy to apply, with the key under which workers keep it.
+    pub policy: Option<(u32, &'p Arc<PolicyValue>)>,
+}
+
+/// A lane's tasks, by place. Nothing is built before it is asked for, so a million rows cost nothing here.
+pub trait Tasks: Sync {
+    /// How many.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The task at `place`, which is less than [`Tasks::len`].
+    fn get(&self, place: usize) -> Task<'_>;
+}
+
+/// The plan's own probes, for the baseline and scenario lanes.
+#[derive(Debug)]
+pub struct PlanTasks<'p> {
+    plan: &'p ResolvedPlan,
+    lane: Lane,
+    /// `starts[n]` is the place of the first probe of profile n.
+    starts: Vec<usize>,
+    len: usize,
+}
+
+impl<'p> PlanTasks<'p> {
+    /// The probes of `plan` in `lane`.
+    pub fn new(plan: &'p ResolvedPlan, lane: Lane) -> Self {
+        let mut starts = Vec::with_capacity(plan.profiles.len());
+        let mut len = 0;
+        for profile in &plan.profiles {
+            starts.push(len);
+            len += profile.probes.len();
+        }
+        Self { plan, lane, starts, len }
+    }
+
+    fn row(&self, place: usize) -> (usize, &'p ResolvedProfile, &'p ResolvedProbe) {
+        let index = self.starts.partition_point(|start| *start <= place) - 1;
+        let profile = &self.plan.profiles[index];
+        (index, profile, &profile.probes[place - self.starts[index]])
+    }
+}
+
+impl Tasks for PlanTasks<'_> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn get(&self, place: usize) -> Task<'_> {
+        let (index, profile, probe) = self.row(place);
+        Task {
+            seq: place as u64,
+            lane: self.lane,
+            profile_id: &profile.id,
+            probe_id: probe.entry.probe_id.clone(),
+            expectation_id: probe.expectation_id.clone(),
+            control_expects: None,
+            action: probe.action.as_ref().expect("a run on this system has resolved every action"),
+            fixtures: &probe.fixtures,
+            listener: probe.entry.listener.as_ref(),
+            capabilities: &probe.entry.capabilities_required,
+            policy: match self.lane {
+                Lane::Baseline => None,
+                _ => Some((index as u32, &profile.policy.value)),
+            },
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! One worker: a zygote, the ports and policies it uses, and the rows it builds.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::cancel::Cancel;
+use super::capability::HostCapabilities;
+use super::fixture::{Fixture, FixtureBase, FixtureError};
+use super::listener::{Listener, PortPool, SLOTS};
+use super::task::Task;
+use crate::base::clock;
+use crate::base::json_out;
+use crate::policy::PolicyValue;
+use crate::process::{Interrupter, SpawnError, Zygote};
+use crate::record::action::Action;
+use crate::record::ending::Ending;
+use crate::record::fixture::ListenerSpec;
+use crate::record::outcome::{FailureKind, Lane};
+use crate::record::report::{Operation, Prologue};
+use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
+use crate::zygote::protocol::{Job, PolicyUse, Reply};
+
+/// What all workers of a run share.
+#[derive(Debug)]
+pub struct Shared<'r> {
+    /// The executable that zygotes are made of.
+    pub exe: &'r Path,
+    /// Where fixture roots are made.
+    pub base: &'r FixtureBase,
+    /// How long one probe may run, in milliseconds.
+    pub deadline_ms: u64,
+    /// What this host and user have.
+    pub capabilities: &'r HostCapabilities,
+    /// Ports that no two rows under way share.
+    pub ports: &'r PortPool,
+    /// What makes names of abstract sockets this run's own.
+    pub unique: &'r str,
+}
+
+/// A worker that cannot go on. What a probe does never causes this.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The process that probes are forked from could not be started.
+    #[error("could not start the process that probes are forked from")]
+    Spawn(#[from] SpawnError),
+    /// A fixture root could not be cleared, so the next lane could not use it.
+    #[error("could not clear a fixture root")]
+    Clear(#[source] FixtureError),
+}
+
+/// One zygote with what it needs.
+#[derive(Debug)]
+pub struct Worker<'r> {
+    zygote: Zygote,
+    policies: HashSet<u32>,
+    in_flight: VecDeque<Started<'r>>,
+}
+
+/// A job that the zygote has, or a task that needed none.
+#[derive(Debug)]
+struct Started<'r> {
+    place: usize,
+    row: ProbeRow,
+    fixture: Option<Fixture<'r>>,
+    listener: Option<Listener>,
+    job: Option<Job>,
+    policy: Option<Arc<PolicyValue>>,
+}
+
+impl<'r> Worker<'r> {
+    /// How many jobs a zygote holds at a time: one that runs and one that waits.
+    pub const DEPTH: usize = 2;
+
+    /// Starts a worker.
+    ///
+    /// Call it from the thread that lives as long as the worker: the zygote ends with the thread that started it.
+    ///
+    /// # Errors
+    /// If the zygote cannot be started.
+    pub fn start(exe: &Path) -> Result<Self, WorkerError> {
+        Ok(Self { zygote: Zygote::spawn(exe)?, policies: HashSet::new(), in_flight: VecDeque::new() })
+    }
+
+    /// A handle with which another thread can end what this worker waits for.
+    ///
+    /// # Errors
+    /// If the socket cannot be duplicated.
+    pub fn interrupter(&self) -> io::Result<Interrupter> {
+        self.zygote.interrupter()
+    }
+
+    /// How many tasks were begun and not finished.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Begins a task: makes its fixtures, opens its listener, hands the job to the zygote.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), WorkerError> {
+        let mut started =
+            Started { place, row: new_row(&task, shared.base), fixture: None, listener: None, job: None, policy: None };
+        match self.prepare(shared, &task, &mut started) {
+            Ok(()) => self.send(&started),
+            Err(not_run) => started.row.not_run = Some(not_run),
+        }
+        self.in_flight.push_back(started);
+        Ok(())
+    }
+
+    fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut Started<'r>) -> Result<(), NotRun> {
+        let failed = |what: &str, error: &io::Error| NotRun {
+            kind: FailureKind::FixtureFailed,
+            reason: format!("{what}: {error}"),
+            errno: error.raw_os_error().unwrap_or(0),
+        };
+        // First, so that also a row that is not run says what it would have done.
+        let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
+        started.row.action =
+            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
+        for capability in task.capabilities {
+            if let Err(reason) = shared.capabilities.check(capability) {
+                return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
+            }
+        }
+        let fixture = Fixture::make(shared.base, &root_name(task), task.fixtures).map_err(|error| NotRun {
+            kind: FailureKind::FixtureFailed,
+            errno: error.errno(),
+            reason: chain(&error),
+        })?;
+        started.fixture = Some(fixture);
+        if let Some(spec) = task.listener {
+            let address =
+                texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
+            let spec = ListenerSpec { kind: spec.kind, address };
+            let listener = Listener::open(&spec)
+                .map_err(|error| failed(&format!("could not listen on `{}`", spec.address), &error))?;
+            started.listener = Some(listener);
+        }
+        let policy = match task.policy {
+            None => None,
+            Some((key, value)) => {
+                started.policy = Some(Arc::clone(value));
+                let texts = texts.of_policy(value).map_err(|error| failed("no free port for a rule", &error))?;
+                Some(PolicyUse { key, texts })
+            }
+        };
+        started.job = Some(Job {
+            seq: started.row.seq,
+            action: started.row.action.clone(),
+            policy,
+            deadline_ms: shared.deadline_ms,
+        });
+        Ok(())
+    }
+
+    /// Hands the job over, and before it the policy if this zygote has not got it. A zygote that is gone shows when
+    /// its reply is awaited.
+    fn send(&mut self, started: &Started<'_>) {
+        let Some(job) = &started.job else { return };
+        if let (Some(policy_use), Some(value)) = (&job.policy, started.policy.as_deref())
+            && let PolicyValue::Landlock(policy) = value
+            && self.policies.insert(policy_use.key)
+        {
+            let _ = self.zygote.load_policy(policy_use.key, policy);
+        }
+        let _ = self.zygote.send(job);
+    }
+
+    /// Waits for the oldest task and gives its place and its row as one JSON line. A zygote that was lost is replaced,
+    /// unless somebody wishes to stop.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    ///
+    /// # Panics
+    /// If nothing is in flight.
+    pub fn finish(&mut self, shared: &Shared<'_>, cancel: &Cancel) -> Result<(usize, Vec<u8>), WorkerError> {
+        let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
+        if started.job.is_some() {
+            match self.zygote.recv() {
+                Ok(reply) => record(&mut started.row, reply),
+                Err(lost) => {
+                    started.row.ending = Some(Ending::Lost { reason: lost.to_string() });
+                    if cancel.requested().is_none() {
+                        self.replace_zygote(shared)?;
+                    }
+                }
+            }
+        }
+        started.row.listener = started.listener.take().map(Listener::finish);
+        if let Some(fixture) = started.fixture.take() {
+            fixture.remove().map_err(WorkerError::Clear)?;
+        }
+        let mut line = Vec::with_capacity(1536);
+        json_out::write_compact(&mut line, &started.row).expect("a row serialises into memory");
+        Ok((started.place, line))
+    }
+
+    /// Puts a fresh zygote in the place of one that is gone, and gives it what waits.
+    fn replace_zygote(&mut self, shared: &Shared<'_>) -> Result<(), WorkerError> {
+        self.zygote = Zygote::spawn(shared.exe)?;
+        self.policies.clear();
+        let waiting = std::mem::take(&mut self.in_flight);
+        for started in &waiting {
+            self.send(started);
+        }
+        self.in_flight = waiting;
+        Ok(())
+    }
+
+    /// Gives up everything under way: ends the zygote and clears the fixture roots, as far as that works.
+    pub fn abandon(&mut self) {
+        self.zygote.kill();
+        // Dropping a fixture removes it.
+        self.in_flight.clear();
+    }
+}
+
+/// The name of a task's fixture root. The lanes that are compared use the same one, one after the other.
+fn root_name(task: &Task<'_>) -> String {
+    match task.lane {
+        Lane::Control => format!("c{:06}", task.seq),
+        _ => format!("r{:06}", task.seq),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
+    ProbeRow {
+        schema_version: ROW_SCHEMA.to_string(),
+        seq: task.seq,
+        lane: task.lane,
+        profile_id: task.profile_id.clone(),
+        probe_id: task.probe_id.clone(),
+        expectation_id: task.expectation_id.clone(),
+        control_expects: task.control_expects,
+        action: task.action.clone(),
+        root: base.path().join(root_name(task)).to_string_lossy().into_owned(),
+        ending: None,
+        not_run: None,
+        started_at_unix_s: clock::unix_seconds(),
+        duration_us: 0,
+        pid: None,
+        prologue: None,
+        operation: None,
+        report_error: None,
+        left_descendants: false,
+        listener: None,
+    }
+}
+
+/// Puts what the zygote saw and what the child said into the row.
+fn record(row: &mut ProbeRow, reply: Reply) {
+    row.started_at_unix_s = reply.started_at_unix_s;
+    row.duration_us = reply.duration_us;
+    row.pid = reply.pid;
+    row.ending = Some(reply.ending);
+    row.left_descendants = reply.left_descendants;
+    if reply.seq != row.seq {
+        row.report_error = Some(format!("the answer is for job {}, not {}", reply.seq, row.seq));
+        return;
+    }
+    if reply.report_damaged {
+        row.report_error = Some("the report is too long or no text".to_string());
+        return;
+    }
+    let mut lines = reply.report.lines();
+    if let Some(line) = lines.next() {
+        match serde_json::from_str::<Prologue>(line) {
+            Ok(prologue) => row.prologue = Some(prologue),
+            Err(error) => row.report_error = Some(format!("first line: {error}")),
+        }
+    }
+    if let (Some(line), None) = (lines.next(), &row.report_error) {
+        match serde_json::from_str::<Operation>(line) {
+            Ok(operation) => row.operation = Some(operation),
+            Err(error) => row.report_error = Some(format!("second line: {error}")),
+        }
+    }
+    if lines.next().is_some() {
+        row.report_error = Some("the report has more than two lines".to_string());
+    }
+}
+
+/// What placeholders stand for in one task.
+struct Texts<'w, 'r> {
+    root: String,
+    seq: u64,
+    shared: &'w Shared<'r>,
+}
+
+impl Texts<'_, '_> {
+    /// `text` with every placeholder replaced.
+    fn resolve(&mut self, text: &str) -> io::Result<String> {
+        if !text.contains("${") {
+            return Ok(text.to_owned());
+        }
+        let mut out = String::with_capacity(text.len() + self.root.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            let Some(length) = rest[start..].find('}') else { break };
+            out.push_str(&rest[..start]);
+            out.push_str(&self.value(&rest[start..=start + length])?);
+            rest = &rest[start + length + 1..];
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+
+    /// What one placeholder, with its braces, stands for.
+    fn value(&mut self, placeholder: &str) -> io::Result<String> {
+        let name = &placeholder[2..placeholder.len() - 1];
+        if name == "root" {
+            return Ok(self.root.clone());
+        }
+        if let Some(port) = name.strip_prefix("port.") {
+            return Ok(self.shared.ports.port_of(self.seq, port)?.to_string());
+        }
+        if let Some(unique) = name.strip_prefix("name.") {
+            return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.seq % SLOTS));
+        }
+        Ok(placeholder.to_owned())
+    }
+
+    fn action(&mut self, action: &Action) -> io::Result<Action> {
+        action.map_texts(|text| self.resolve(text))
+    }
+
+    /// (placeholder, text) for every placeholder of a policy.
+    fn of_policy(&mut self, value: &PolicyValue) -> io::Result<Vec<(String, String)>> {
+        let mut texts = vec![("${root}".to_string(), self.root.clone())];
+        let PolicyValue::Landlock(policy) = value else { return Ok(texts) };
+        for rule in &policy.net_port {
+            if rule.port.starts_with("${") && !texts.iter().any(|(placeholder, _)| *placeholder == rule.port) {
+                let text = self.value(&rule.port)?;
+                texts.push((rule.port.clone(), text));
+            }
+        }
+        Ok(texts)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a workspace holds: its plans, its registries, and what is in them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::error::LoadError;
+use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
+use super::near::hint_for;
+use super::note::has_errors;
+use super::read::{Reader, refused};
+use super::resolve::{find_registry, read_registry};
+use super::schema::DocumentKind;
+use super::source::{INDEX_PATH, Workspace};
+use crate::base::digest::Digest;
+use crate::base::ids::{PlanId, RegistryId};
+use crate::record::sources::InputRole;
+
+/// A plan of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PlanListing {
+    /// One that reads.
+    Plan {
+        /// Its id.
+        plan_id: PlanId,
+        /// Its registry.
+        registry_id: RegistryId,
+        /// How many profiles it lists.
+        profiles: usize,
+        /// Its file, relative to the root.
+        path: String,
+    },
+    /// One that does not.
+    Broken {
+        /// Its file, relative to the root.
+        path: String,
+        /// Why.
+        error: String,
+    },
+}
+
+/// The plans at `plans/*/plan.json`, by path.
+pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
+    let mut paths: Vec<String> = fs::read_dir(workspace.root().join("plans"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("plan.json").is_file())
+        .map(|entry| format!("plans/{}/plan.json", entry.file_name().to_string_lossy()))
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| match read_plan(workspace, &path) {
+            Ok(plan) => PlanListing::Plan {
+                plan_id: plan.plan_id,
+                registry_id: plan.registry_id,
+                profiles: plan.profiles.len(),
+                path,
+            },
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+                PlanListing::Broken { path, error: format!("{error}{cause}") }
+            }
+        })
+        .collect()
+}
+
+fn read_plan(workspace: &Workspace, path: &str) -> Result<PlanFile, LoadError> {
+    Reader::new(workspace).typed(DocumentKind::Plan, InputRole::Plan, path)
+}
+
+/// A plan by itself: what `describe-plan` answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanDescription {
+    /// The plan as written.
+    pub plan: PlanFile,
+    /// Its file, relative to the root.
+    pub path: String,
+    /// Its digest.
+    pub plan_digest: Digest,
+}
+
+/// Describes the plan in a file, without following its references.
+pub fn describe_plan(plan: &std::path::Path) -> Result<(PlanDescription, PathBuf), LoadError> {
+    let (workspace, path) = Workspace::of_plan(plan)?;
+    let plan = read_plan(&workspace, &path)?;
+    let plan_digest = super::digest::plan_digest(&plan);
+    Ok((PlanDescription { plan, path, plan_digest }, workspace.root().to_owned()))
+}
+
+/// The registries in the index, as written.
+pub fn list_registries(workspace: &Workspace) -> Result<IndexFile, LoadError> {
+    Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)
+}
+
+/// Checks that the index has a registry of that id.
+pub fn require_registry(workspace: &Workspace, id: &RegistryId) -> Result<(), LoadError> {
+    let index = list_registries(workspace)?;
+    if index.registries.iter().any(|entry| entry.id == *id) {
+        return Ok(());
+    }
+    let known = index.registries.iter().map(|entry| entry.id.as_str());
+    Err(LoadError::UnknownId {
+        kind: "registry",
+        id: super::note::shown(id.as_str()),
+        place: format!("`{INDEX_PATH}`"),
+        remedy: hint_for(id.as_str(), known, "see `sandproof list-registries`"),
+    })
+}
+
+/// A registry's probes and profiles, by id.
+#[derive(Debug, Clone)]
+pub struct RegistryContent {
+    /// The registry.
+    pub id: RegistryId,
+    /// Its probes, by probe id.
+    pub probes: Vec<ProbeEntry>,
+    /// Its profiles, by profile id.
+    pub profiles: Vec<ProfileEntry>,
+}
+
+impl RegistryContent {
+    /// Reads a registry of the workspace.
+    pub fn read(workspace: &Workspace, id: &str) -> Result<Self, LoadError> {
+        let id = RegistryId::new(id).map_err(|error| LoadError::UnknownId {
+            kind: "registry",
+            id: super::note::shown(id),
+            place: format!("`{INDEX_PATH}`"),
+            remedy: error.to_string(),
+        })?;
+        require_registry(workspace, &id)?;
+        let mut reader = Reader::new(workspace);
+        let mut notes = Vec::new();
+        let Some(paths) = find_registry(&mut reader, &id, (INDEX_PATH, "/registries"), &mut notes)? else {
+            return Err(refused(notes));
+        };
+        let registry = read_registry(&mut reader, &id, paths, &mut notes)?;
+        if has_errors(&notes) {
+            return Err(refused(notes));
+        }
+        Ok(Self {
+            id,
+            probes: registry.probes.probes.into_values().collect(),
+            profiles: registry.profiles.profiles.into_values().collect(),
+        })
+    }
+
+    /// The probe of that id.
+    pub fn probe(&self, id: &str) -> Result<&ProbeEntry, LoadError> {
+        self.probes.iter().find(|probe| probe.probe_id.as_str() == id).ok_or_else(|| {
+            let known = self.probes.iter().map(|probe| probe.probe_id.as_str());
+            self.unknown("probe", id, hint_for(id, known, "see `sandproof list-probes`"))
+        })
+    }
+
+    /// The profile of that id.
+    pub fn profile(&self, id: &str) -> Result<&ProfileEntry, LoadError> {
+        self.profiles.iter().find(|profile| profile.profile_id.as_str() == id).ok_or_else(|| {
+            let known = self.profiles.iter().map(|profile| profile.profile_id.as_str());
+            self.unknown("profile", id, hint_for(id, known, "see `sandproof list-profiles`"))
+        })
+    }
+
+    fn unknown(&self, kind: &'static str, id: &str, remedy: String) -> LoadError {
+        LoadError::UnknownId { kind, id: super::note::shown(id), place: format!("registry `{}`", self.id), remedy }
+    }
+}

@@ -1,0 +1,124 @@
+//! Checks of fixtures: every one can be made under a fresh folder, and in the order given.
+
+use std::collections::HashSet;
+
+use super::note::{NoteKind, Notes};
+use super::text::{ROOT, below_root, is_own, unknown_placeholder};
+use crate::record::fixture::{FixtureEntry, FixtureKind};
+
+/// Checks `own`, which is made after `before` in the same folder. `pointer` is the place of the list `own`.
+pub(super) fn check(before: &[FixtureEntry], own: &[FixtureEntry], pointer: &str, notes: &mut Notes<'_>) {
+    let mut made: HashSet<&str> = before.iter().map(|entry| entry.path.as_str()).collect();
+    for (n, entry) in own.iter().enumerate() {
+        let at = |key: &str| format!("{pointer}/{n}/{key}");
+        let path = entry.path.as_str();
+        if let Some(reason) = bad_relative(path) {
+            notes.error(
+                NoteKind::Fixture,
+                at("path"),
+                format!("the fixture path `{path}` {reason}"),
+                "write a plain path relative to `${root}`",
+            );
+        }
+        match entry.kind {
+            FixtureKind::Symlink | FixtureKind::Hardlink if entry.to.is_none() => notes.error(
+                NoteKind::Fixture,
+                format!("{pointer}/{n}"),
+                format!("the link `{path}` says nothing about where it leads"),
+                "add `to`",
+            ),
+            FixtureKind::Hardlink => {
+                let to = entry.to.as_deref().unwrap_or_default();
+                if !made.contains(to) {
+                    notes.error(
+                        NoteKind::Fixture,
+                        at("to"),
+                        format!("the hard link `{path}` leads to `{to}`, which no fixture before it makes"),
+                        "name the path of an earlier fixture",
+                    );
+                }
+            }
+            FixtureKind::Symlink => {
+                if let Some(unknown) = unknown_placeholder(entry.to.as_deref().unwrap_or_default()) {
+                    notes.error(
+                        NoteKind::Placeholder,
+                        at("to"),
+                        format!("the placeholder `{unknown}` does not exist"),
+                        "a symbolic link's text knows `${root}`",
+                    );
+                }
+            }
+            _ if entry.to.is_some() => notes.error(
+                NoteKind::Fixture,
+                at("to"),
+                format!("`{path}` is no link, so `to` says nothing"),
+                "remove it, or make the kind `symlink` or `hardlink`",
+            ),
+            _ => {}
+        }
+        if entry.text.is_some() && entry.kind != FixtureKind::File {
+            notes.error(NoteKind::Fixture, at("text"), format!("`{path}` is no file, so it has no text"), "remove it");
+        }
+        if let Some(mode) = &entry.mode {
+            let octal = (3..=5).contains(&mode.len()) && mode.bytes().all(|b| (b'0'..=b'7').contains(&b));
+            if !octal || u32::from_str_radix(mode, 8).is_ok_and(|bits| bits > 0o7777) {
+                notes.error(
+                    NoteKind::Fixture,
+                    at("mode"),
+                    format!("`{}` are no permission bits", super::note::shown(mode)),
+                    "write octal digits, such as `0640`",
+                );
+            } else if matches!(entry.kind, FixtureKind::Symlink | FixtureKind::Hardlink) {
+                notes.error(NoteKind::Fixture, at("mode"), "a link has no permission bits of its own", "remove it");
+            }
+        }
+        if !made.insert(path) {
+            notes.error(
+                NoteKind::Duplicate,
+                at("path"),
+                format!("the fixture `{path}` is made twice"),
+                "remove one; a probe has its profile's fixtures already",
+            );
+        }
+    }
+}
+
+fn bad_relative(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        Some("is empty")
+    } else if path.starts_with('/') {
+        Some("is absolute")
+    } else if path.split('/').any(|part| part == "..") {
+        Some("has a `..` part")
+    } else if path.split('/').any(|part| part.is_empty() || part == ".") {
+        Some("has an empty or `.` part")
+    } else if path.contains("${") {
+        Some("has a placeholder")
+    } else if path.len() > 1024 || path.split('/').any(|part| part.len() > 255) {
+        Some("is longer than the system takes")
+    } else if path.chars().any(char::is_control) {
+        Some("holds a control character")
+    } else {
+        None
+    }
+}
+
+/// The symbolic link among `fixtures` through which `path` would leave the run's own folder, if there is one.
+pub(super) fn foreign_link<'a>(path: &str, fixtures: impl IntoIterator<Item = &'a FixtureEntry>) -> Option<&'a str> {
+    let below = below_root(path)?.trim_start_matches('/');
+    fixtures.into_iter().find_map(|entry| {
+        let on_the_way =
+            below.strip_prefix(entry.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if entry.kind != FixtureKind::Symlink || !on_the_way {
+            return None;
+        }
+        let to = entry.to.as_deref().unwrap_or_default();
+        // A relative text starts in the link's own folder.
+        let lands = match entry.path.rsplit_once('/') {
+            _ if to.starts_with('/') || to.starts_with("${") => to.to_owned(),
+            Some((folder, _)) => format!("{ROOT}/{folder}/{to}"),
+            None => format!("{ROOT}/{to}"),
+        };
+        (!is_own(&lands)).then_some(entry.path.as_str())
+    })
+}

@@ -1,0 +1,270 @@
+//! Lint: everything that can be said about a plan or a registry before anything runs, all of it at once.
+//!
+//! A plan that lints without an error loads; what lint merely warns about is what makes results say less than their
+//! author thinks.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use serde_json::Map;
+
+use super::error::LoadError;
+use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
+use super::near::hint_for;
+use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
+use super::read::Reader;
+use super::resolve::{base_id, entry_paths, find_registry, follow, read_registry, resolve_noting};
+use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
+use super::schema::DocumentKind;
+use super::source::{INDEX_PATH, Source, Workspace};
+use crate::base::ids::{PlanId, ProbeId, RegistryId};
+use crate::policy::{PolicyMode, PolicyValue};
+use crate::record::driver::Driver;
+use crate::record::sources::InputRole;
+
+/// Adds findings that need more knowledge than this layer has.
+///
+/// The seam of the model oracle: it is handed the plan as far as it resolved, and gives
+/// [`NoteKind::Contradiction`] notes for expectations that their own policy contradicts.
+pub type ExtraNotes<'a> = &'a dyn Fn(&ResolvedPlan) -> Vec<Note>;
+
+/// Lints the plan in the file `plan`, within the workspace that it lies in. An error is returned only if there is
+/// nothing to lint: no such file, or no workspace around it.
+pub fn lint_plan_file(plan: &Path, extra: Option<ExtraNotes<'_>>) -> Result<Vec<Note>, LoadError> {
+    let (workspace, path) = Workspace::of_plan(plan)?;
+    Ok(lint_plan(&workspace, &path, extra))
+}
+
+/// Lints the plan at `plan_path` of `source`. The findings are sorted, errors first.
+pub fn lint_plan(source: &dyn Source, plan_path: &str, extra: Option<ExtraNotes<'_>>) -> Vec<Note> {
+    let resolution = match resolve_noting(source, plan_path, &Selection::default(), true) {
+        Ok(resolution) => resolution,
+        Err(error) => return error.into_notes(),
+    };
+    let mut notes = resolution.notes;
+    if let Some(plan) = &resolution.plan {
+        check_lanes(plan, &mut notes);
+        check_profiles(plan, &mut notes);
+        check_shared_ids(plan, &mut notes);
+        if let Some(extra) = extra {
+            notes.extend(extra(plan));
+        }
+    }
+    tidy(&mut notes);
+    notes
+}
+
+/// Lints the registry `only`, or every registry of the workspace's index.
+pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let index: IndexFile = match Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)
+    {
+        Ok(index) => index,
+        Err(error) => return error.into_notes(),
+    };
+    let mut seen = BTreeSet::new();
+    for (n, entry) in index.registries.iter().enumerate() {
+        let mut at = Notes { list: &mut notes, file: INDEX_PATH, subject: entry.id.as_str() };
+        if !seen.insert(&entry.id) {
+            let message = format!("the registry `{}` stands in the index twice", entry.id);
+            at.error(NoteKind::Registry, format!("/registries/{n}/id"), message, "remove one");
+        }
+        entry_paths(entry, n, &mut at);
+    }
+    match only {
+        Some(id) if !seen.contains(id) => {
+            let known = seen.iter().map(|known| known.as_str());
+            let remedy = hint_for(id.as_str(), known, "see `sandproof list-registries`");
+            let message = format!("there is no registry `{id}` in `{INDEX_PATH}`");
+            let mut at = Notes { list: &mut notes, file: INDEX_PATH, subject: id.as_str() };
+            at.error(NoteKind::Registry, "/registries", message, remedy);
+        }
+        Some(id) => lint_registry(workspace, id, &mut notes),
+        None => seen.into_iter().for_each(|id| lint_registry(workspace, id, &mut notes)),
+    }
+    tidy(&mut notes);
+    notes
+}
+
+/// One registry: as if a plan ran every profile of it.
+fn lint_registry(workspace: &Workspace, id: &RegistryId, notes: &mut Vec<Note>) {
+    match resolve_registry(workspace, id, notes) {
+        Ok(Some(plan)) => check_profiles(&plan, notes),
+        Ok(None) => {}
+        Err(error) => notes.extend(error.into_notes()),
+    }
+}
+
+fn resolve_registry(
+    workspace: &Workspace,
+    id: &RegistryId,
+    notes: &mut Vec<Note>,
+) -> Result<Option<ResolvedPlan>, LoadError> {
+    let mut reader = Reader::new(workspace);
+    let Some(paths) = find_registry(&mut reader, id, (INDEX_PATH, "/registries"), notes)? else { return Ok(None) };
+    let registry = read_registry(&mut reader, id, paths, notes)?;
+    check_lane_names(&registry.probes_path, &registry.probes.probes, notes);
+    let plan = PlanFile {
+        schema_version: PLAN_SCHEMA.to_owned(),
+        plan_id: PlanId::new("registry-lint").expect("the text is an id"),
+        registry_id: id.clone(),
+        world_id: None,
+        profiles: registry.profiles.profiles.keys().cloned().collect(),
+        lanes: Map::new(),
+        controls: Map::new(),
+        apply_preflight_profile: None,
+        deadline_ms: None,
+        notes: None,
+    };
+    let resolution = follow(reader, plan, "", registry, &Selection::default(), true, Vec::new())?;
+    // The plan is none that anybody wrote: what concerns it alone (its row count) is no finding.
+    notes.extend(resolution.notes.into_iter().filter(|note| !note.file.is_empty()));
+    Ok(resolution.plan)
+}
+
+fn path_of(plan: &ResolvedPlan, role: InputRole) -> &str {
+    plan.documents.iter().find(|document| document.role == role).map_or("", |document| document.path.as_str())
+}
+
+/// Lanes that a probe names and nobody knows.
+fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &mut Vec<Note>) {
+    for (id, probe) in probes {
+        for lane in probe.supports_lanes.keys().filter(|lane| !LANES.contains(&lane.as_str())) {
+            let pointer = format!("/probes/{}/supports_lanes/{}", pointer_part(id.as_str()), pointer_part(lane));
+            let message = format!("`{}` is no lane", super::note::shown(lane));
+            let remedy = hint_for(lane, LANES, "use baseline, scenario, oracle");
+            Notes { list: notes, file: path, subject: id.as_str() }.warning(NoteKind::Lane, pointer, message, remedy);
+        }
+    }
+}
+
+const LANES: [&str; 3] = ["baseline", "scenario", "oracle"];
+
+/// Lanes that the plan runs and a probe is not made for.
+fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+    let path = path_of(plan, InputRole::Probes);
+    let on = [plan.lanes.baseline, plan.lanes.scenario, plan.lanes.oracle];
+    let mut seen = BTreeSet::new();
+    for (_, probe) in plan.rows() {
+        let entry = &probe.entry;
+        if entry.supports_lanes.values().all(|supported| *supported) || !seen.insert(&entry.probe_id) {
+            continue;
+        }
+        for (lane, on) in LANES.into_iter().zip(on) {
+            if on && entry.supports_lanes.get(lane) == Some(&false) {
+                Notes { list: notes, file: path, subject: entry.probe_id.as_str() }.warning(
+                    NoteKind::Lane,
+                    format!("/probes/{}/supports_lanes/{lane}", pointer_part(entry.probe_id.as_str())),
+                    format!("the plan runs the {lane} lane, which this probe is not made for"),
+                    "switch the lane off in the plan, or make the probe support it",
+                );
+            }
+        }
+    }
+}
+
+/// What resolution has no reason to refuse.
+fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+    let (profiles_path, probes_path) = (path_of(plan, InputRole::Profiles), path_of(plan, InputRole::Probes));
+    let mut seen = HashSet::new();
+    for profile in &plan.profiles {
+        check_profile(profile, &mut seen, notes, probes_path);
+        check_seatbelt(profile, notes, profiles_path, probes_path);
+    }
+}
+
+fn check_profile(
+    profile: &ResolvedProfile,
+    seen: &mut HashSet<(*const ProbeEntry, bool)>,
+    notes: &mut Vec<Note>,
+    probes_path: &str,
+) {
+    let landlock = profile.entry.mode == PolicyMode::Landlock;
+    for probe in &profile.probes {
+        // A probe that several profiles share is looked at once per kind of policy.
+        if !seen.insert((std::sync::Arc::as_ptr(&probe.entry), landlock)) {
+            continue;
+        }
+        let entry = &probe.entry;
+        let base = format!("/probes/{}", pointer_part(entry.probe_id.as_str()));
+        let mut at = Notes { list: notes, file: probes_path, subject: entry.probe_id.as_str() };
+        if !entry.expected_primary_ops.contains(&entry.operation) {
+            at.warning(
+                NoteKind::ExpectedOps,
+                format!("{base}/expected_primary_ops"),
+                format!("`{}` is not among the operations that the probe is expected to exercise", entry.operation),
+                "add it",
+            );
+        }
+        if landlock {
+            check_needs(probe, &base, &mut at);
+        }
+    }
+}
+
+/// Capabilities that a Landlock probe needs and does not name.
+fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Notes<'_>) {
+    let Some(action) = &probe.action else { return };
+    let entry = &probe.entry;
+    let mut needed = Vec::new();
+    if matches!(action.driver, Driver::XattrGet | Driver::XattrSet | Driver::XattrList) {
+        needed.push(("user_xattr", "works on extended attributes"));
+    }
+    if action.driver == Driver::BlockDeviceCreate {
+        needed.push(("cap_mknod", "makes a device node"));
+    }
+    if action.target.starts_with("[::1]:") {
+        needed.push(("ipv6_loopback", "uses the IPv6 loopback address"));
+    }
+    for (capability, why) in needed {
+        let named = entry.capabilities_required.iter().any(|text| text == capability || text == "root");
+        if !named {
+            at.warning(
+                NoteKind::Capability,
+                format!("{base}/capabilities_required"),
+                format!("the probe {why}, and does not say that it needs that"),
+                format!("add `{capability}`"),
+            );
+        }
+    }
+}
+
+/// A Mach lookup under a deny-default Seatbelt profile needs the driver that applies the profile to itself: a program
+/// that has to be started under such a profile never gets as far as the lookup.
+fn check_seatbelt(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_path: &str, probes_path: &str) {
+    let PolicyValue::Sbpl(text) = profile.policy.value.as_ref() else { return };
+    let deny_default = text.contains("(deny default)")
+        || profile.entry.key_specific_rules.iter().any(|rule| rule.trim_start().starts_with("(deny default"));
+    if !deny_default {
+        return;
+    }
+    for probe in profile.probes.iter().filter(|probe| probe.entry.operation == "mach-lookup") {
+        if probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
+            Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() }.error(
+                NoteKind::Driver,
+                format!("/probes/{}/driver", pointer_part(probe.entry.probe_id.as_str())),
+                format!("a `mach-lookup` under the deny-default profile `{}` needs its own driver", profile.id),
+                format!("use `sandbox_mach_probe`, or leave the probe out of the profile in `{profiles_path}`"),
+            );
+        }
+    }
+}
+
+/// Documents of the reference count on a probe's own expectation id; here it names one row.
+fn check_shared_ids(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+    let path = path_of(plan, InputRole::Probes);
+    let mut seen = BTreeSet::new();
+    for (profile, probe) in plan.rows() {
+        let base = base_id(&probe.entry);
+        let shared = probe.expectation_id.as_str() != base;
+        if shared && profile.entry.mode != PolicyMode::Landlock && seen.insert(base) {
+            Notes { list: notes, file: path, subject: probe.entry.probe_id.as_str() }.push(
+                Severity::Warning,
+                NoteKind::ExpectationId,
+                format!("/probes/{}", pointer_part(probe.entry.probe_id.as_str())),
+                format!("several profiles of the plan share the expectation id `{base}`"),
+                format!("refer to its rows as `PROFILE::ID`, such as `{}`", probe.expectation_id),
+            );
+        }
+    }
+}

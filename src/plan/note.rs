@@ -1,0 +1,268 @@
+//! What is wrong, or doubtful, in an input document.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One finding: where, about what, what was found, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Whether the document can be used nevertheless.
+    pub severity: Severity,
+    /// The document, as it is referred to.
+    pub file: String,
+    /// JSON pointer of the place; empty for the document as a whole.
+    pub pointer: String,
+    /// The id of the plan, profile, probe or registry that is concerned; empty if there is none.
+    pub subject: String,
+    /// Which rule.
+    pub kind: NoteKind,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// How bad a finding is. Errors come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The document cannot be run as it is.
+    Error,
+    /// It can be run; the result may say less than its author thinks.
+    Warning,
+}
+
+impl Severity {
+    /// The severity's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! note_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The rules, by name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum NoteKind { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
+
+        impl NoteKind {
+            /// Every rule.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The rule's name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+note_kinds! {
+    /// The document cannot be read.
+    Unreadable = "unreadable",
+    /// The document is no acceptable JSON.
+    Json = "json",
+    /// The document's format is another one.
+    Format = "format",
+    /// A key that the format does not have.
+    UnknownKey = "unknown_key",
+    /// A key that the format needs is absent.
+    MissingKey = "missing_key",
+    /// A value of the wrong JSON type.
+    WrongType = "wrong_type",
+    /// A value that the format does not allow.
+    BadValue = "bad_value",
+    /// More findings than are listed.
+    TooMany = "too_many",
+    /// The registry is not in the index, or stands in it twice.
+    Registry = "registry",
+    /// An id inside a document differs from the place that names it.
+    IdMismatch = "id_mismatch",
+    /// Two documents name different worlds.
+    WorldMismatch = "world_mismatch",
+    /// Nothing is listed where something has to be.
+    Empty = "empty",
+    /// Something is listed twice.
+    Duplicate = "duplicate",
+    /// A reference to something that does not exist.
+    Dangling = "dangling",
+    /// A path that leaves the root, or cannot be a path.
+    BadPath = "bad_path",
+    /// A policy document that is not there.
+    PolicyMissing = "policy_missing",
+    /// A policy document that cannot be a policy of its mode.
+    PolicyRefused = "policy_refused",
+    /// An operation outside the vocabulary.
+    Operation = "operation",
+    /// A driver that does not exist, or does not fit the probe.
+    Driver = "driver",
+    /// A driver's parameter that is missing, or one that it does not take.
+    Parameter = "parameter",
+    /// A target that the driver cannot act on.
+    Target = "target",
+    /// A target that is to be changed but is not the run's own.
+    ForeignTarget = "foreign_target",
+    /// A placeholder that does not exist.
+    Placeholder = "placeholder",
+    /// A fixture that cannot be made.
+    Fixture = "fixture",
+    /// A listener that is missing or does not fit the driver.
+    Listener = "listener",
+    /// A capability that is unknown or undeclared.
+    Capability = "capability",
+    /// A lane that is missing, unknown or not supported.
+    Lane = "lane",
+    /// A probe's expectation id that is not unique in the plan.
+    ExpectationId = "expectation_id",
+    /// A probe's name that is not unique in its profile.
+    ProbeName = "probe_name",
+    /// The expected operations or predicates disagree with the probe.
+    ExpectedOps = "expected_ops",
+    /// A deadline that cannot be met.
+    Deadline = "deadline",
+    /// An expectation that contradicts its own policy.
+    Contradiction = "contradiction",
+    /// More rows than a plan may have.
+    TooManyRows = "too_many_rows",
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.file)?;
+        if !self.pointer.is_empty() {
+            write!(f, " at `{}`", self.pointer)?;
+        }
+        write!(f, ": {}", self.message)?;
+        if !self.remedy.is_empty() {
+            write!(f, "; {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sorts notes and drops repetitions.
+pub fn tidy(notes: &mut Vec<Note>) {
+    notes.sort();
+    notes.dedup();
+}
+
+/// Whether one of them is an error.
+pub fn has_errors(notes: &[Note]) -> bool {
+    notes.iter().any(|note| note.severity == Severity::Error)
+}
+
+/// Escapes one part of a JSON pointer (RFC 6901, section 3).
+pub fn pointer_part(text: &str) -> String {
+    text.replace('~', "~0").replace('/', "~1")
+}
+
+/// Collects notes on one document.
+#[derive(Debug)]
+pub(super) struct Notes<'a> {
+    pub(super) list: &'a mut Vec<Note>,
+    pub(super) file: &'a str,
+    pub(super) subject: &'a str,
+}
+
+impl Notes<'_> {
+    /// Adds an error.
+    pub(super) fn error(
+        &mut self,
+        kind: NoteKind,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.push(Severity::Error, kind, pointer.into(), message.into(), remedy.into());
+    }
+
+    /// Adds a warning.
+    pub(super) fn warning(
+        &mut self,
+        kind: NoteKind,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.push(Severity::Warning, kind, pointer.into(), message.into(), remedy.into());
+    }
+
+    /// Adds a note.
+    pub(super) fn push(
+        &mut self,
+        severity: Severity,
+        kind: NoteKind,
+        pointer: String,
+        message: String,
+        remedy: String,
+    ) {
+        /// Past this many, warnings are dropped; of errors, some are kept, so that a refusal stays one.
+        const MOST: usize = 10_000;
+        let full = self.list.len() >= MOST;
+        if full && (severity == Severity::Warning || self.list.len() >= MOST + 100) {
+            return;
+        }
+        self.list.push(Note {
+            severity,
+            file: self.file.to_owned(),
+            pointer,
+            subject: self.subject.to_owned(),
+            kind,
+            message,
+            remedy,
+        });
+    }
+}
+
+/// A text of foreign origin, shortened for a message, without control characters.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST_CHARS: usize = 80;
+    let mut out: String =
+        text.chars().take(LONGEST_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(LONGEST_CHARS).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_the_wire() {
+        for kind in NoteKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        for severity in [Severity::Error, Severity::Warning] {
+            assert_eq!(serde_json::to_value(severity).unwrap(), severity.as_str());
+        }
+    }
+
+    #[test]
+    fn errors_sort_first_and_repetitions_go() {
+        let note = |severity, pointer: &str| Note {
+            severity,
+            file: "f".into(),
+            pointer: pointer.into(),
+            subject: String::new(),
+            kind: NoteKind::Lane,
+            message: "m".into(),
+            remedy: "r".into(),
+        };
+        let mut notes = vec![
+            note(Severity::Warning, "/a"),
+            note(Severity::Error, "/b"),
+            note(Severity::Error, "/b"),
+            note(Severity::Error, "/a"),
+        ];
+        tidy(&mut notes);
+        assert_eq!(notes.iter().map(|n| n.pointer.as_str()).collect::<Vec<_>>(), ["/a", "/b", "/a"]);
+        assert_eq!(notes[0].to_string(), "`f` at `/a`: m; r");
+    }
+}

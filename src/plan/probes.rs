@@ -1,0 +1,287 @@
+//! Checks of one probe, and what it does as an [`Action`].
+
+use super::capability::Capability;
+use super::file::ProbeEntry;
+use super::near::hint_for;
+use super::note::{NoteKind, Notes, shown};
+use super::text::{is_absolute, is_endpoint, is_own, unknown_placeholder};
+use crate::policy::operations::{OPERATIONS, is_operation};
+use crate::record::action::Action;
+use crate::record::driver::{Driver, DriverInfo, Effect, Param, TargetKind};
+use crate::record::fixture::ListenerKind;
+
+/// What is known about the placeholders, for messages.
+const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME}`, with NAME of a-z, 0-9 and `_`";
+
+/// Checks a probe that runs under a Landlock profile, and gives what it does. `base` is the probe's place.
+pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Action> {
+    check_operation(entry, base, notes);
+    check_capabilities(entry, base, notes);
+    let driver = find_driver(entry, base, notes)?;
+    let info = driver.info();
+    let before = notes.list.len();
+    check_params(entry, info, base, notes);
+    let texts = [("target", Some(&entry.target)), ("to", entry.to.as_ref()), ("attribute", entry.attribute.as_ref())];
+    for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(
+        entry
+            .mounts
+            .iter()
+            .enumerate()
+            .flat_map(|(n, mount)| [(format!("mounts/{n}/from"), &mount.from), (format!("mounts/{n}/at"), &mount.at)])
+            .chain(entry.listener.iter().map(|listener| ("listener/address".to_owned(), &listener.address))),
+    ) {
+        if let Some(unknown) = unknown_placeholder(text) {
+            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
+            notes.error(NoteKind::Placeholder, format!("{base}/{key}"), message, PLACEHOLDERS);
+        }
+        if text.contains('\0') {
+            let remedy = "remove it; an abstract name is written without its leading NUL";
+            notes.error(NoteKind::Target, format!("{base}/{key}"), "the text holds a NUL", remedy);
+        }
+    }
+    check_target(entry, info, base, notes);
+    check_mounts(entry, base, notes);
+    check_listener(entry, driver, base, notes);
+    if notes.list[before..].iter().any(|note| note.severity == super::Severity::Error) {
+        return None;
+    }
+    Some(Action {
+        driver,
+        target: entry.target.clone(),
+        to: entry.to.clone(),
+        name: entry.attribute.clone(),
+        mounts: entry.mounts.clone(),
+    })
+}
+
+fn check_operation(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+    if !is_operation(&entry.operation) {
+        notes.error(
+            NoteKind::Operation,
+            format!("{base}/operation"),
+            format!("`{}` is no operation of the vocabulary", shown(&entry.operation)),
+            hint_for(&entry.operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`"),
+        );
+    }
+    for (n, operation) in entry.expected_primary_ops.iter().enumerate() {
+        if !is_operation(operation) {
+            notes.error(
+                NoteKind::ExpectedOps,
+                format!("{base}/expected_primary_ops/{n}"),
+                format!("`{}` is no operation of the vocabulary", shown(operation)),
+                hint_for(operation, OPERATIONS, "use one of Seatbelt's names"),
+            );
+        }
+    }
+}
+
+fn check_capabilities(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+    for (n, text) in entry.capabilities_required.iter().enumerate() {
+        if let Err(error) = Capability::parse(text) {
+            let known = format!("known are {}", Capability::NAMES.join(", "));
+            notes.error(
+                NoteKind::Capability,
+                format!("{base}/capabilities_required/{n}"),
+                error.to_string(),
+                hint_for(text, Capability::NAMES, &known),
+            );
+        }
+    }
+}
+
+fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Driver> {
+    let Some(name) = entry.driver.as_deref() else {
+        let fitting: Vec<&str> = Driver::ALL
+            .iter()
+            .map(|driver| driver.info())
+            .filter(|info| info.operations.contains(&entry.operation.as_str()))
+            .map(|info| info.name)
+            .collect();
+        let remedy = if fitting.is_empty() {
+            "add `driver`".to_owned()
+        } else {
+            format!("add `driver`; for this operation: {}", fitting.join(", "))
+        };
+        notes.error(NoteKind::Driver, base, "a probe under a Landlock profile needs a driver", remedy);
+        return None;
+    };
+    let Some(driver) = Driver::by_name(name) else {
+        notes.error(
+            NoteKind::Driver,
+            format!("{base}/driver"),
+            format!("there is no driver `{}` on this system", shown(name)),
+            hint_for(name, Driver::ALL.iter().map(|driver| driver.info().name), "see SPEC.md for the drivers"),
+        );
+        return None;
+    };
+    let info = driver.info();
+    if is_operation(&entry.operation) && !info.operations.contains(&entry.operation.as_str()) {
+        notes.error(
+            NoteKind::Driver,
+            format!("{base}/driver"),
+            format!("the driver `{name}` does not perform `{}`", entry.operation),
+            format!("it stands for {}", info.operations.join(", ")),
+        );
+    }
+    Some(driver)
+}
+
+fn check_params(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Notes<'_>) {
+    for (param, key, given) in
+        [(Param::To, "to", entry.to.is_some()), (Param::Name, "attribute", entry.attribute.is_some())]
+    {
+        match (info.params.contains(&param), given) {
+            (true, false) => notes.error(
+                NoteKind::Parameter,
+                base,
+                format!("the driver `{}` needs `{key}`", info.name),
+                format!("add `{key}`"),
+            ),
+            (false, true) => notes.error(
+                NoteKind::Parameter,
+                format!("{base}/{key}"),
+                format!("the driver `{}` takes no `{key}`", info.name),
+                "remove it",
+            ),
+            _ => {}
+        }
+    }
+    for (key, given) in [("syscall", &entry.syscall), ("attr_payload", &entry.attr_payload)] {
+        if given.as_deref().is_some_and(|text| key == "attr_payload" || text != info.syscall) {
+            notes.warning(
+                NoteKind::Parameter,
+                format!("{base}/{key}"),
+                format!("the driver `{}` pays no heed to `{key}`; its system call is `{}`", info.name, info.syscall),
+                "remove it",
+            );
+        }
+    }
+}
+
+fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Notes<'_>) {
+    let target = entry.target.as_str();
+    let refuse = |notes: &mut Notes<'_>, key: &str, message: String, remedy: &str| {
+        notes.error(NoteKind::Target, format!("{base}/{key}"), message, remedy);
+    };
+    match info.target {
+        TargetKind::Path if !is_absolute(target) => {
+            refuse(
+                notes,
+                "target",
+                format!("`{}` is a relative path", shown(target)),
+                "start it with `${root}` or `/`",
+            );
+        }
+        TargetKind::Endpoint if !is_endpoint(target) => refuse(
+            notes,
+            "target",
+            format!("`{}` is no endpoint", shown(target)),
+            "write `127.0.0.1:PORT` or `[::1]:PORT`, where PORT is a number or `${port.NAME}`",
+        ),
+        TargetKind::AbstractName if target.is_empty() => {
+            refuse(notes, "target", "the abstract name is empty".into(), "write a name, such as `${name.outside}`");
+        }
+        _ => {}
+    }
+    if info.effect != Effect::Changes {
+        return;
+    }
+    // The text of a symbolic link is only text: making the link touches nothing that it names.
+    let second = entry.to.as_deref().filter(|_| info.name != Driver::SymlinkCreate.info().name);
+    for (key, path) in [("target", Some(target)), ("to", second)] {
+        if let Some(path) = path
+            && is_absolute(path) | (key == "to")
+            && !is_own(path)
+        {
+            notes.error(
+                NoteKind::ForeignTarget,
+                format!("{base}/{key}"),
+                format!("the driver `{}` changes `{}`, which is not the run's own", info.name, shown(path)),
+                "start it with `${root}/`, and do not climb out of it",
+            );
+        }
+    }
+}
+
+fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+    for (n, mount) in entry.mounts.iter().enumerate() {
+        if !is_absolute(&mount.from) {
+            let message = format!("`{}` is a relative path", shown(&mount.from));
+            let remedy = "start it with `${root}` or `/`";
+            notes.error(NoteKind::Target, format!("{base}/mounts/{n}/from"), message, remedy);
+        }
+        if !is_own(&mount.at) {
+            let message = format!("`{}` is not the run's own", shown(&mount.at));
+            notes.error(NoteKind::ForeignTarget, format!("{base}/mounts/{n}/at"), message, "start it with `${root}/`");
+        }
+    }
+    let mounts = !entry.mounts.is_empty() || entry.driver.as_deref() == Some(Driver::MountBind.info().name);
+    if mounts && !entry.capabilities_required.iter().any(|text| text == "mount_namespace") {
+        notes.warning(
+            NoteKind::Capability,
+            format!("{base}/capabilities_required"),
+            "the probe mounts something, and does not say that it needs a mount namespace",
+            "add `mount_namespace`",
+        );
+    }
+}
+
+fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Notes<'_>) {
+    let wanted = match driver {
+        Driver::TcpConnect => Some(ListenerKind::Tcp),
+        Driver::UdpSend => Some(ListenerKind::Udp),
+        Driver::UnixConnect => Some(ListenerKind::Unix),
+        Driver::AbstractConnect => Some(ListenerKind::Abstract),
+        Driver::AbstractSend => Some(ListenerKind::AbstractDgram),
+        _ => None,
+    };
+    match (wanted, &entry.listener) {
+        (Some(_), None) if driver != Driver::UdpSend => notes.warning(
+            NoteKind::Listener,
+            base,
+            format!(
+                "nothing listens for `{}`, so a connection that is let through fails all the same",
+                driver.info().name
+            ),
+            "add `listener`",
+        ),
+        (Some(kind), Some(listener)) if listener.kind != kind => notes.warning(
+            NoteKind::Listener,
+            format!("{base}/listener/kind"),
+            format!("the driver `{}` cannot reach a listener of this kind", driver.info().name),
+            format!("use {}", listener_name(kind)),
+        ),
+        (None, Some(_)) => notes.warning(
+            NoteKind::Listener,
+            format!("{base}/listener"),
+            format!("the driver `{}` connects to nothing, so nothing needs to listen", driver.info().name),
+            "remove it, unless the address has to be taken",
+        ),
+        _ => {}
+    }
+    if let Some(listener) = &entry.listener {
+        let fits = match listener.kind {
+            ListenerKind::Tcp | ListenerKind::Udp => is_endpoint(&listener.address),
+            ListenerKind::Unix => is_own(&listener.address),
+            ListenerKind::Abstract | ListenerKind::AbstractDgram => !listener.address.is_empty(),
+        };
+        if !fits {
+            notes.error(
+                NoteKind::Listener,
+                format!("{base}/listener/address"),
+                format!("`{}` is no address for {}", shown(&listener.address), listener_name(listener.kind)),
+                "write `127.0.0.1:${port.NAME}`, a path under `${root}`, or an abstract name",
+            );
+        }
+    }
+}
+
+fn listener_name(kind: ListenerKind) -> &'static str {
+    match kind {
+        ListenerKind::Tcp => "`tcp`",
+        ListenerKind::Udp => "`udp`",
+        ListenerKind::Unix => "`unix`",
+        ListenerKind::Abstract => "`abstract`",
+        ListenerKind::AbstractDgram => "`abstract_dgram`",
+    }
+}

@@ -1,0 +1,96 @@
+//! From bytes to typed shapes: strict JSON, then the schema, then the shape.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::LoadError;
+use super::note::{Note, NoteKind, Notes};
+use super::resolved::InputDocument;
+use super::schema::DocumentKind;
+use super::source::Source;
+use crate::base::digest::Digest;
+use crate::base::json;
+use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::record::sources::InputRole;
+
+/// Reads documents from a source and keeps each one once, in the order of reading.
+pub(super) struct Reader<'a> {
+    source: &'a dyn Source,
+    pub(super) documents: Vec<InputDocument>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a dyn Source) -> Self {
+        Self { source, documents: Vec::new() }
+    }
+
+    pub(super) fn source(&self) -> &'a dyn Source {
+        self.source
+    }
+
+    /// The bytes and digest of a document; the same bytes however often they are asked for.
+    pub(super) fn bytes(
+        &mut self,
+        role: InputRole,
+        path: &str,
+        cap_bytes: u64,
+    ) -> Result<(Arc<[u8]>, Digest), crate::base::fsx::FileError> {
+        if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
+            return Ok((Arc::clone(&known.bytes), known.digest));
+        }
+        let bytes: Arc<[u8]> = self.source.read(role, path, cap_bytes)?.into();
+        let digest = Digest::of(&bytes);
+        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: Arc::clone(&bytes), digest });
+        Ok((bytes, digest))
+    }
+
+    /// A whole document as JSON that satisfies its schema.
+    pub(super) fn value(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<Value, LoadError> {
+        let what = kind.what();
+        let (bytes, _) = self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES).map_err(|source| LoadError::Read {
+            what,
+            file: path.to_owned(),
+            source,
+        })?;
+        let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
+        let mut notes = Vec::new();
+        if !kind.check(&value, &mut Notes { list: &mut notes, file: path, subject: "" }) {
+            return Err(refused(notes));
+        }
+        Ok(value)
+    }
+
+    /// A whole document in its typed shape.
+    pub(super) fn typed<T: DeserializeOwned>(
+        &mut self,
+        kind: DocumentKind,
+        role: InputRole,
+        path: &str,
+    ) -> Result<T, LoadError> {
+        typed(self.value(kind, role, path)?, path, "")
+    }
+}
+
+/// A value in its typed shape. Past the schema, only what a schema cannot say is refused here (an id that is too long
+/// in bytes, `1.0` where an integer is needed).
+pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str, pointer: &str) -> Result<T, LoadError> {
+    serde_json::from_value(value).map_err(|error| {
+        let mut notes = Vec::new();
+        Notes { list: &mut notes, file: path, subject: "" }.error(
+            NoteKind::BadValue,
+            pointer,
+            // The texts within are shortened where they arise; this only bounds a message of serde's own.
+            error.to_string().chars().take(400).collect::<String>(),
+            "correct the value",
+        );
+        refused(notes)
+    })
+}
+
+/// The error of these findings.
+pub(super) fn refused(mut notes: Vec<Note>) -> LoadError {
+    super::note::tidy(&mut notes);
+    LoadError::Refused { notes }
+}

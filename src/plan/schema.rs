@@ -1,0 +1,245 @@
+//! The JSON Schemas of the input documents (draft 2020-12): printed for people, used at load.
+
+use std::sync::LazyLock;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use super::near::hint_for;
+use super::note::{NoteKind, Notes, pointer_part, shown};
+
+/// An input document that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocumentKind {
+    /// `plan.json`
+    Plan,
+    /// `registries/index.json`
+    RegistryIndex,
+    /// `probes.json`
+    ProbeRegistry,
+    /// `profiles.json`
+    ProfileRegistry,
+    /// A Landlock policy.
+    LandlockPolicy,
+}
+
+struct Compiled {
+    value: Value,
+    validator: Validator,
+}
+
+impl Compiled {
+    fn new(text: &str) -> Self {
+        let value: Value = serde_json::from_str(text).expect("an embedded schema is JSON");
+        let validator = jsonschema::draft202012::new(&value).expect("an embedded schema compiles");
+        Self { value, validator }
+    }
+}
+
+macro_rules! documents {
+    ($($variant:ident, $name:literal, $what:literal, $slot:ident;)*) => {
+        $(static $slot: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(DocumentKind::$variant.schema_text()));)*
+
+        impl DocumentKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name under which its schema is published.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// What it is called in messages.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$variant => $what),* }
+            }
+
+            /// Its schema.
+            pub fn schema_text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!("../../schemas/", $name, ".schema.json"))),*
+                }
+            }
+
+            fn compiled(self) -> &'static Compiled {
+                match self { $(Self::$variant => &$slot),* }
+            }
+        }
+    };
+}
+
+documents! {
+    Plan, "plan", "plan", PLAN;
+    RegistryIndex, "registry_index", "registry index", REGISTRY_INDEX;
+    ProbeRegistry, "probe_registry", "probe registry", PROBE_REGISTRY;
+    ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
+    LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
+}
+
+impl DocumentKind {
+    /// The kind whose schema has that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Whether `value` satisfies the schema.
+    pub fn accepts(self, value: &Value) -> bool {
+        self.compiled().validator.is_valid(value)
+    }
+
+    /// Adds a note for everything in `value` that the schema does not allow; whether it allows all of it.
+    pub(super) fn check(self, value: &Value, notes: &mut Notes<'_>) -> bool {
+        /// A document that is wrong everywhere is not spelled out to its end.
+        const MOST_NOTES: usize = 500;
+        let compiled = self.compiled();
+        // The quick answer first: nearly every document is right, and the list of errors costs several times as much.
+        if compiled.validator.is_valid(value) {
+            return true;
+        }
+        for (n, error) in compiled.validator.iter_errors(value).enumerate() {
+            if n == MOST_NOTES {
+                notes.error(NoteKind::TooMany, "", format!("more than {MOST_NOTES} findings"), "correct these first");
+                break;
+            }
+            self.explain(&error, &compiled.value, notes);
+        }
+        false
+    }
+
+    fn explain(self, error: &ValidationError<'_>, schema: &Value, notes: &mut Notes<'_>) {
+        let at = error.instance_path().as_str();
+        let instance = error.instance().as_ref();
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let keyword = error.schema_path().as_str();
+                let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
+                let known: Vec<&str> = schema
+                    .pointer(&format!("{parent}/properties"))
+                    .and_then(Value::as_object)
+                    .map(|properties| properties.keys().map(String::as_str).collect())
+                    .unwrap_or_default();
+                for key in unexpected {
+                    let pointer = format!("{at}/{}", pointer_part(key));
+                    if self == Self::Plan && at.is_empty() && key == "schema_versions" {
+                        notes.error(
+                            NoteKind::UnknownKey,
+                            pointer,
+                            "a plan cannot choose the formats of artifacts (`schema_versions`)",
+                            "remove the key",
+                        );
+                        continue;
+                    }
+                    notes.error(
+                        NoteKind::UnknownKey,
+                        pointer,
+                        format!("the key `{}` is unknown here", shown(key)),
+                        hint_for(key, known.iter().copied(), &format!("remove it; known are {}", known.join(", "))),
+                    );
+                }
+            }
+            ValidationErrorKind::Required { property } => {
+                let key = property.as_str().unwrap_or_default();
+                notes.error(NoteKind::MissingKey, at, format!("the key `{key}` is missing"), format!("add `{key}`"));
+            }
+            ValidationErrorKind::Type { kind } => {
+                let wanted = match kind {
+                    TypeKind::Single(one) => one.to_string(),
+                    TypeKind::Multiple(set) => set.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or "),
+                };
+                notes.error(
+                    NoteKind::WrongType,
+                    at,
+                    format!("found {}, where the type is {wanted}", found(instance)),
+                    format!("write a value of type {wanted}"),
+                );
+            }
+            ValidationErrorKind::Constant { expected_value } => {
+                let wanted = expected_value.as_str().unwrap_or_default();
+                notes.error(
+                    NoteKind::Format,
+                    at,
+                    format!("found {}, where the format `{wanted}` is needed", found(instance)),
+                    format!("write `{wanted}`, if the document has that format"),
+                );
+            }
+            ValidationErrorKind::Enum { options } => {
+                let known: Vec<&str> =
+                    options.as_array().map(|all| all.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+                let otherwise = format!("use one of {}", known.join(", "));
+                notes.error(
+                    NoteKind::BadValue,
+                    at,
+                    format!("found {}, which is none of the known words", found(instance)),
+                    hint_for(instance.as_str().unwrap_or_default(), known, &otherwise),
+                );
+            }
+            ValidationErrorKind::Pattern { .. }
+            | ValidationErrorKind::MinLength { .. }
+            | ValidationErrorKind::MaxLength { .. }
+            | ValidationErrorKind::PropertyNames { .. } => notes.error(
+                NoteKind::BadValue,
+                at,
+                format!("{} cannot be an id here", found(instance)),
+                "use 1 to 512 bytes without control characters",
+            ),
+            _ => notes.error(NoteKind::BadValue, at, error.masked_with("the value").to_string(), "correct the value"),
+        }
+    }
+}
+
+/// What a value is, for a message.
+pub(super) fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("\"{}\"", shown(text)),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(members) => format!("an object of {}", members.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_compiles_says_its_name_and_describes_its_keys() {
+        fn described(value: &Value, at: &str) {
+            if let Some(properties) = value.get("properties").and_then(Value::as_object) {
+                assert_eq!(value["additionalProperties"], false, "{at}");
+                for (key, property) in properties {
+                    assert!(property["description"].as_str().is_some_and(|text| !text.is_empty()), "{at}/{key}");
+                }
+            }
+            match value {
+                Value::Object(members) => {
+                    members.iter().for_each(|(key, member)| described(member, &format!("{at}/{key}")))
+                }
+                Value::Array(items) => items.iter().for_each(|item| described(item, at)),
+                _ => {}
+            }
+        }
+        for kind in DocumentKind::ALL {
+            let schema = &kind.compiled().value;
+            assert_eq!(schema["$id"], format!("https://sandproof.dev/schemas/{}.schema.json", kind.name()));
+            assert_eq!(DocumentKind::by_name(kind.name()), Some(*kind));
+            jsonschema::meta::validate(schema).unwrap();
+            described(schema, kind.name());
+        }
+    }
+
+    #[test]
+    fn the_landlock_schema_lists_the_rights_that_the_code_knows() {
+        use crate::policy::landlock::rights::Right;
+        use crate::policy::landlock::{FsRight, NetRight, Scope};
+        fn names<R: Right>() -> Vec<&'static str> {
+            R::ALL.iter().map(|right| right.name()).collect()
+        }
+        let handled = &DocumentKind::LandlockPolicy.compiled().value["properties"]["handled"]["properties"];
+        assert_eq!(handled["fs"]["items"]["enum"], serde_json::json!(names::<FsRight>()));
+        assert_eq!(handled["net"]["items"]["enum"], serde_json::json!(names::<NetRight>()));
+        assert_eq!(handled["scope"]["items"]["enum"], serde_json::json!(names::<Scope>()));
+    }
+}

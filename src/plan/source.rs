@@ -1,0 +1,235 @@
+//! Where documents come from: a workspace on disk, or the copies that a bundle holds.
+//!
+//! Resolution knows documents only by role and by the path that other documents use for them, so the very same code
+//! resolves a plan in its workspace and in a bundle that somebody else made.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::error::LoadError;
+use crate::base::digest::Digest;
+use crate::base::fsx::{self, FileError};
+use crate::base::json;
+use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
+use crate::record::layout;
+use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
+
+/// The registry index, relative to the root.
+pub const INDEX_PATH: &str = "registries/index.json";
+/// The probe registry of a plan folder that is its own root.
+pub const OWN_PROBES_PATH: &str = "registry/probes.json";
+/// The profile registry of a plan folder that is its own root.
+pub const OWN_PROFILES_PATH: &str = "registry/profiles.json";
+
+/// Gives the bytes of input documents.
+pub trait Source {
+    /// Reads the document that is referred to as `path`, which is a clean relative path or an absolute one. More than
+    /// `cap_bytes` are refused.
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError>;
+
+    /// Whether that document exists.
+    fn has(&self, role: InputRole, path: &str) -> bool;
+}
+
+/// A folder that holds plans, registries and policy documents.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace whose root is `root`.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The workspace of a plan, and the plan's path within it.
+    ///
+    /// The root is the nearest folder above the plan that holds [`INDEX_PATH`]; failing that, the plan's own folder if
+    /// it holds [`OWN_PROBES_PATH`].
+    pub fn of_plan(plan: &Path) -> Result<(Self, String), LoadError> {
+        let read_error = |source: io::Error| LoadError::Read {
+            what: "plan",
+            file: plan.display().to_string(),
+            source: FileError { action: "find", path: plan.to_owned(), source },
+        };
+        let name = plan.file_name().ok_or_else(|| read_error(io::Error::from(io::ErrorKind::InvalidInput)))?;
+        let parent = match plan.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        // Links and `..` are resolved here, so that "above" means what the file system means.
+        let folder = parent.canonicalize().map_err(read_error)?;
+        folder.join(name).metadata().map_err(read_error)?;
+        let root = folder
+            .ancestors()
+            .find(|above| above.join(INDEX_PATH).is_file())
+            .or_else(|| folder.join(OWN_PROBES_PATH).is_file().then_some(folder.as_path()))
+            .ok_or_else(|| LoadError::NoRoot { plan: plan.to_owned() })?;
+        let full = folder.join(name);
+        let path = full.strip_prefix(root).unwrap_or(&full).to_string_lossy().into_owned();
+        Ok((Self::at(root), path))
+    }
+
+    /// The workspace that `folder` lies in: the nearest folder at or above it that holds [`INDEX_PATH`].
+    pub fn around(folder: &Path) -> Option<Self> {
+        let folder = folder.canonicalize().ok()?;
+        let root = folder.ancestors().find(|above| above.join(INDEX_PATH).is_file())?;
+        Some(Self::at(root))
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl Source for Workspace {
+    fn read(&self, _: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+        fsx::read_input(&self.root.join(path), cap_bytes)
+    }
+
+    fn has(&self, _: InputRole, path: &str) -> bool {
+        self.root.join(path).is_file()
+    }
+}
+
+/// The input documents that a bundle holds, as its `inputs/sources.json` lists them.
+#[derive(Debug, Clone)]
+pub struct BundleInputs {
+    bundle: PathBuf,
+    plan: String,
+    documents: HashMap<(InputRole, String), InputSource>,
+}
+
+/// Why the input documents of a bundle cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleInputsError {
+    /// The list cannot be read.
+    #[error("the bundle's list of input documents cannot be read")]
+    Read(#[from] FileError),
+    /// The list is no acceptable JSON.
+    #[error("`{}` is not acceptable JSON", layout::INPUT_SOURCES)]
+    Json(#[from] json::JsonError),
+    /// The list has another shape.
+    #[error("`{}` does not have the shape `{INPUT_SOURCES_SCHEMA}`", layout::INPUT_SOURCES)]
+    Shape(#[from] serde_json::Error),
+    /// The list contradicts itself.
+    #[error("`{}`: {reason}", layout::INPUT_SOURCES)]
+    Inconsistent {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl BundleInputs {
+    /// Reads the list of the bundle in the folder `bundle`. The documents themselves are read, and compared with their
+    /// digests, when they are asked for.
+    pub fn open(bundle: &Path) -> Result<Self, BundleInputsError> {
+        let bytes = fsx::read_regular(&bundle.join(layout::INPUT_SOURCES), MAX_INDEX_BYTES)?;
+        Self::from_list(bundle, &bytes)
+    }
+
+    /// The same from a list that was read, and verified, already.
+    pub fn from_list(bundle: &Path, list: &[u8]) -> Result<Self, BundleInputsError> {
+        let refuse = |reason: String| Err(BundleInputsError::Inconsistent { reason });
+        let sources: InputSources = serde_json::from_value(json::parse(list)?)?;
+        if sources.schema_version != INPUT_SOURCES_SCHEMA {
+            return refuse(format!("the format is not `{INPUT_SOURCES_SCHEMA}`"));
+        }
+        if sources.documents.len() > MAX_BUNDLE_FILES {
+            return refuse(format!("more than {MAX_BUNDLE_FILES} documents are listed"));
+        }
+        let mut documents = HashMap::new();
+        let mut plan = None;
+        for entry in sources.documents {
+            if entry.role == InputRole::Plan && plan.replace(entry.path.clone()).is_some() {
+                return refuse("two plans are listed".into());
+            }
+            if let Some(twice) = documents.insert((entry.role, entry.path.clone()), entry) {
+                return refuse(format!("the {} `{}` is listed twice", twice.role.as_str(), twice.path));
+            }
+        }
+        let Some(plan) = plan else { return refuse("no plan is listed".into()) };
+        Ok(Self { bundle: bundle.to_owned(), plan, documents })
+    }
+
+    /// The path by which the plan is referred to.
+    pub fn plan_path(&self) -> &str {
+        &self.plan
+    }
+}
+
+impl Source for BundleInputs {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+        let refuse = |reason: &str| FileError {
+            action: "read",
+            path: PathBuf::from(path),
+            source: io::Error::new(io::ErrorKind::InvalidData, reason.to_owned()),
+        };
+        let Some(entry) = self.documents.get(&(role, path.to_owned())) else {
+            return Err(refuse("the bundle does not list it among its input documents"));
+        };
+        let bytes = fsx::read_regular(&entry.file.under(&self.bundle), cap_bytes)?;
+        if bytes.len() as u64 != entry.size || Digest::of(&bytes) != entry.sha256 {
+            return Err(refuse("the bundle's copy differs from its listed size or digest"));
+        }
+        Ok(bytes)
+    }
+
+    fn has(&self, role: InputRole, path: &str) -> bool {
+        self.documents.contains_key(&(role, path.to_owned()))
+    }
+}
+
+/// Why a text cannot be a document's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PathRefusal {
+    #[error("the path is empty")]
+    Empty,
+    #[error("the path holds a control character")]
+    Control,
+    #[error("the path leaves the root")]
+    Leaves,
+}
+
+/// A document's path in the one spelling by which it is known: absolute as it stands, relative without `.` and `..`.
+pub(super) fn clean_path(text: &str) -> Result<String, PathRefusal> {
+    if text.is_empty() {
+        return Err(PathRefusal::Empty);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(PathRefusal::Control);
+    }
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for component in Path::new(text).components() {
+        match component {
+            Component::Normal(part) => parts.push(part.to_str().expect("a part of a str is a str")),
+            Component::ParentDir => {
+                parts.pop().ok_or(PathRefusal::Leaves)?;
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    if parts.is_empty() { Err(PathRefusal::Empty) } else { Ok(parts.join("/")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_one_spelling() {
+        assert_eq!(clean_path("a/./b//c").unwrap(), "a/b/c");
+        assert_eq!(clean_path("a/../b").unwrap(), "b");
+        assert_eq!(clean_path("/System/x.sb").unwrap(), "/System/x.sb");
+        assert_eq!(clean_path("../b"), Err(PathRefusal::Leaves));
+        assert_eq!(clean_path("a/../../b"), Err(PathRefusal::Leaves));
+        assert_eq!(clean_path("."), Err(PathRefusal::Empty));
+        assert_eq!(clean_path("a\0b"), Err(PathRefusal::Control));
+    }
+}

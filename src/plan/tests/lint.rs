@@ -1,0 +1,168 @@
+//! What lint says of plans that load.
+
+use super::super::lint::{lint_plan, lint_plan_file, lint_registries};
+use super::*;
+use crate::base::ids::RegistryId;
+
+fn warnings(sample: &Sample) -> Vec<Note> {
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    assert!(!note::has_errors(&notes), "{notes:?}");
+    notes
+}
+
+#[test]
+fn a_sound_plan_has_no_findings() {
+    let sample = Sample::new();
+    assert_eq!(warnings(&sample), []);
+    assert_eq!(lint_registries(&Workspace::at(sample.root()), None), []);
+}
+
+#[test]
+fn doubts_are_warnings() {
+    type Case = (&'static str, fn(&mut Sample), NoteKind, &'static str);
+    let cases: &[Case] = &[
+        ("no baseline", |s| s.plan["lanes"]["baseline"] = json!(false), NoteKind::Lane, "/lanes/baseline"),
+        ("worlds", |s| s.plan["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
+        ("registry worlds", |s| s.profiles["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
+        (
+            "lane not supported",
+            |s| s.probes["probes"]["read_in"]["supports_lanes"]["oracle"] = json!(false),
+            NoteKind::Lane,
+            "/probes/read_in/supports_lanes/oracle",
+        ),
+        (
+            "operation not expected",
+            |s| s.probes["probes"]["read_in"]["expected_primary_ops"] = json!(["file-read*"]),
+            NoteKind::ExpectedOps,
+            "/probes/read_in/expected_primary_ops",
+        ),
+        (
+            "nothing listens",
+            |s| {
+                s.probes["probes"]["read_out"] =
+                    probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "deny");
+            },
+            NoteKind::Listener,
+            "/probes/read_out",
+        ),
+        (
+            "the wrong thing listens",
+            |s| {
+                let entry = &mut s.probes["probes"]["read_out"];
+                *entry = probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "deny");
+                entry["listener"] = json!({"kind": "udp", "address": "127.0.0.1:${port.a}"});
+            },
+            NoteKind::Listener,
+            "/probes/read_out/listener/kind",
+        ),
+        (
+            "undeclared need",
+            |s| {
+                let entry = &mut s.probes["probes"]["read_out"];
+                *entry = probe("read_out", "xattr_get", "file-read-xattr", "${root}/out/a", "allow");
+                entry["attribute"] = json!("user.a");
+            },
+            NoteKind::Capability,
+            "/probes/read_out/capabilities_required",
+        ),
+        (
+            "a system call that the driver does not make",
+            |s| s.probes["probes"]["read_out"]["syscall"] = json!("open"),
+            NoteKind::Parameter,
+            "/probes/read_out/syscall",
+        ),
+    ];
+    for (name, doubt, kind, pointer) in cases {
+        let mut sample = Sample::new();
+        doubt(&mut sample);
+        let notes = warnings(&sample);
+        assert!(notes.iter().any(|note| note.kind == *kind && note.pointer == *pointer), "{name}: {notes:?}");
+        sample.load().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn further_notes_come_from_outside() {
+    let sample = Sample::new();
+    sample.write();
+    let extra = |plan: &ResolvedPlan| {
+        plan.rows()
+            .filter(|(_, probe)| probe.expectation_id.as_str() == "write_out")
+            .map(|(_, probe)| Note {
+                severity: Severity::Error,
+                file: "f".into(),
+                pointer: "/p".into(),
+                subject: probe.entry.probe_id.to_string(),
+                kind: NoteKind::Contradiction,
+                message: "m".into(),
+                remedy: "r".into(),
+            })
+            .collect()
+    };
+    let notes = lint_plan(&Workspace::at(sample.root()), "plans/p/plan.json", Some(&extra));
+    assert_eq!(notes.iter().map(|note| note.subject.as_str()).collect::<Vec<_>>(), ["write_out"]);
+}
+
+#[test]
+fn a_system_profile_of_another_host_is_a_warning() {
+    let mut sample = Sample::new();
+    let entry = &mut sample.profiles["profiles"]["one"];
+    entry["mode"] = json!("sbpl");
+    entry["profile_path"] = json!("/System/Library/Sandbox/Profiles/none.sb");
+    let notes = warnings(&sample);
+    assert_eq!(notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [NoteKind::PolicyMissing]);
+    entry_path(&mut sample, "sb/none.sb");
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    assert!(notes.iter().any(|n| n.kind == NoteKind::PolicyMissing && n.severity == Severity::Error), "{notes:?}");
+}
+
+fn entry_path(sample: &mut Sample, path: &str) {
+    sample.profiles["profiles"]["one"]["profile_path"] = json!(path);
+}
+
+#[test]
+fn seatbelt_rules_of_the_reference_hold() {
+    let mut sample = Sample::new();
+    sample.probes["probes"]["look"] = probe("look", "mach_probe", "mach-lookup", "com.apple.cfprefsd.agent", "deny");
+    for id in ["one", "two"] {
+        let entry = &mut sample.profiles["profiles"][id];
+        entry["mode"] = json!("sbpl");
+        entry["profile_path"] = json!("sb/d.sb");
+        entry["probe_refs"] = json!(["look"]);
+        entry.as_object_mut().unwrap().remove("fixtures");
+    }
+    sample.put("sb/d.sb", b"(version 1)\n(deny default)\n");
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    let found: Vec<(Severity, NoteKind)> = notes.iter().map(|note| (note.severity, note.kind)).collect();
+    let driver = (Severity::Error, NoteKind::Driver);
+    assert_eq!(found, [driver, driver, (Severity::Warning, NoteKind::ExpectationId)], "{notes:?}");
+    sample.probes["probes"]["look"]["driver"] = json!("sandbox_mach_probe");
+    assert_eq!(warnings(&sample).len(), 1);
+}
+
+#[test]
+fn registries_are_linted_whole_or_one_at_a_time() {
+    let mut sample = Sample::new();
+    sample.index["registries"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"id": "s", "probes": "registries/s/probes.json", "profiles": "registries/s/profiles.json"}));
+    // No plan names this profile.
+    sample.profiles["profiles"]["three"] = profile("three", &["nothing"]);
+    sample.write();
+    let workspace = Workspace::at(sample.root());
+    let id = |text: &str| RegistryId::new(text).unwrap();
+    let kinds = |only: Option<&RegistryId>| -> Vec<NoteKind> {
+        lint_registries(&workspace, only).into_iter().map(|note| note.kind).collect()
+    };
+    assert_eq!(kinds(Some(&id("r"))), [NoteKind::Dangling]);
+    assert_eq!(kinds(Some(&id("s"))), [NoteKind::Unreadable]);
+    assert_eq!(kinds(Some(&id("t"))), [NoteKind::Registry]);
+    let mut all = kinds(None);
+    all.sort();
+    assert_eq!(all, [NoteKind::Unreadable, NoteKind::Dangling]);
+    sample.put("registries/s/probes.json", b"[]");
+    assert_eq!(kinds(Some(&id("s"))), [NoteKind::WrongType]);
+    sample.put("registries/index.json", b"3");
+    assert_eq!(kinds(None), [NoteKind::WrongType]);
+}

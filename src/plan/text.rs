@@ -1,0 +1,119 @@
+//! Placeholders, and the questions about paths that they raise.
+
+/// The run's own folder for one probe.
+pub(super) const ROOT: &str = "${root}";
+
+/// Checks that every `${…}` in `text` is known: `root`, `port.NAME`, `name.NAME`. The first that is not is returned.
+pub(super) fn unknown_placeholder(text: &str) -> Option<String> {
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let inside = &rest[start + 2..];
+        let Some(end) = inside.find('}') else { return Some(rest[start..].to_owned()) };
+        let name = &inside[..end];
+        let known = name == "root"
+            || ["port.", "name."].iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_placeholder_name));
+        if !known {
+            return Some(format!("${{{name}}}"));
+        }
+        rest = &inside[end + 1..];
+    }
+    None
+}
+
+fn is_placeholder_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Whether a path is sure to stay below the run's own folder: it begins with `${root}` (or reaches the same through
+/// `/proc/self/root`), and no `..` climbs above it. Links are not followed; see `foreign_link`.
+pub(super) fn is_own(path: &str) -> bool {
+    below_root(path).is_some_and(|rest| {
+        let mut depth = 0_i32;
+        rest.split('/').all(|part| {
+            depth += match part {
+                "" | "." => 0,
+                ".." => -1,
+                _ => 1,
+            };
+            depth >= 0
+        })
+    })
+}
+
+/// What follows the run's own folder in `path`.
+pub(super) fn below_root(path: &str) -> Option<&str> {
+    let path = path.strip_prefix("/proc/self/root").unwrap_or(path);
+    path.strip_prefix(ROOT).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a path is absolute, placeholders aside.
+pub(super) fn is_absolute(path: &str) -> bool {
+    path.starts_with('/') || below_root(path).is_some()
+}
+
+/// Whether `text` is `HOST:PORT` with a numeric host, and a port number or a port placeholder.
+pub(super) fn is_endpoint(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let host_ok = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.parse::<std::net::Ipv4Addr>().is_ok(),
+    };
+    let placeholder = port.strip_prefix("${port.").and_then(|rest| rest.strip_suffix('}'));
+    host_ok && (placeholder.is_some_and(is_placeholder_name) || is_port(port))
+}
+
+/// Whether `text` is a port number without sign or leading zeros.
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders() {
+        for good in ["", "$", "a$b", "${root}/x", "127.0.0.1:${port.open_1}", "x-${name.sock}", "{root}"] {
+            assert_eq!(unknown_placeholder(good), None, "{good}");
+        }
+        for (bad, named) in [
+            ("${home}", "${home}"),
+            ("${root", "${root"),
+            ("${port.}", "${port.}"),
+            ("${port.Open}", "${port.Open}"),
+            ("${root}/${name.a-b}", "${name.a-b}"),
+            ("${${root}}", "${${root}"),
+        ] {
+            assert_eq!(unknown_placeholder(bad).as_deref(), Some(named));
+        }
+    }
+
+    #[test]
+    fn own_paths_cannot_climb_out() {
+        for good in ["${root}", "${root}/a", "${root}/a/../b", "/proc/self/root${root}/a", "${root}/./a//b"] {
+            assert!(is_own(good), "{good}");
+        }
+        for bad in ["/etc/x", "${root}x", "${root}/../x", "${root}/a/../../x", "x/${root}", "", "/tmp/${root}"] {
+            assert!(!is_own(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn endpoints() {
+        for good in ["127.0.0.1:80", "[::1]:${port.a}", "10.0.0.1:0", "127.0.0.1:65535"] {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in [
+            "localhost:80",
+            "127.0.0.1",
+            "::1:80",
+            "127.0.0.1:70000",
+            "127.0.0.1:+1",
+            "127.0.0.1:",
+            ":80",
+            "127.0.0.1:${root}",
+        ] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
+}

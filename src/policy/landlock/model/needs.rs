@@ -1,0 +1,634 @@
+//! What each driver's operation needs, and the ruling that follows.
+
+use super::rules::{self, Move, Rules, Verdict};
+use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
+use super::{Need, names};
+use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
+use crate::policy::landlock::table::LandlockPolicy;
+use crate::record::action::Action;
+use crate::record::driver::Driver;
+use crate::record::fixture::FixtureEntry;
+use crate::record::outcome::Decision;
+
+/// What is gathered on the way to an answer, whether one is found or not.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub needs: Vec<Need>,
+    pub assumes: Vec<String>,
+}
+
+/// Why there is no decision.
+#[derive(Debug)]
+pub(super) struct Unknown(pub String);
+
+fn unknown<T>(reason: impl Into<String>) -> Result<T, Unknown> {
+    Err(Unknown(reason.into()))
+}
+
+/// A decision with its grounds.
+#[derive(Debug)]
+pub(super) struct Ruling {
+    pub decision: Decision,
+    pub rule: Option<String>,
+    pub reason: String,
+}
+
+impl Ruling {
+    fn allow(rule: Option<&str>, reason: impl Into<String>) -> Self {
+        Self { decision: Decision::Allow, rule: rule.map(Into::into), reason: reason.into() }
+    }
+
+    fn deny(rule: &str, reason: impl Into<String>) -> Self {
+        Self { decision: Decision::Deny, rule: (!rule.is_empty()).then(|| rule.into()), reason: reason.into() }
+    }
+}
+
+const HANDLED_FS: &str = "/handled/fs";
+const HANDLED_NET: &str = "/handled/net";
+const HANDLED_SCOPE: &str = "/handled/scope";
+
+pub(super) fn decide(
+    policy: &LandlockPolicy,
+    action: &Action,
+    fixtures: &[FixtureEntry],
+    draft: &mut Draft,
+) -> Result<Ruling, Unknown> {
+    let mut tree = Tree::build(fixtures, &action.mounts).map_err(Unknown)?;
+    let rules = Rules::tie(policy, &mut tree, &mut draft.assumes).map_err(Unknown)?;
+    Case { policy, action, tree, rules, draft }.decide()
+}
+
+struct Case<'a> {
+    policy: &'a LandlockPolicy,
+    action: &'a Action,
+    tree: Tree,
+    rules: Rules,
+    draft: &'a mut Draft,
+}
+
+/// Whether a final symbolic link is followed.
+const FOLLOW: bool = true;
+const NO_FOLLOW: bool = false;
+
+impl Case<'_> {
+    fn decide(mut self) -> Result<Ruling, Unknown> {
+        use FsRight as R;
+        match self.action.driver {
+            Driver::FileRead => self.open(&[R::ReadFile]),
+            Driver::FileWrite => self.open(&[R::WriteFile]),
+            Driver::FileReadWrite => self.open(&[R::ReadFile, R::WriteFile]),
+            Driver::FileOpenTruncate => self.open(&[R::WriteFile, R::Truncate]),
+            Driver::FileReadAt => self.read_at(),
+            Driver::DirList => self.list(),
+            Driver::Exec => self.exec(),
+            Driver::FileTruncate => {
+                let place = self.regular(FOLLOW)?;
+                self.require(place, &[R::Truncate])
+            }
+            Driver::FileTruncateFd => {
+                let place = self.regular(FOLLOW)?;
+                self.prepare(place, R::WriteFile)?;
+                self.require(place, &[R::Truncate])
+            }
+            Driver::DeviceIoctl => {
+                let place = self.existing(&self.action.target, FOLLOW)?;
+                if *self.tree.kind(place.name) != Kind::Host {
+                    return unknown("the target is no device");
+                }
+                self.prepare(place, R::ReadFile)?;
+                self.require(place, &[R::IoctlDev])
+            }
+            Driver::FileCreate => self.create_file(),
+            Driver::DirCreate => self.make(R::MakeDir, true),
+            Driver::SymlinkCreate => self.make(R::MakeSym, false),
+            Driver::FifoCreate => self.make(R::MakeFifo, false),
+            Driver::SocketNodeCreate | Driver::UnixBind => self.make(R::MakeSock, false),
+            Driver::CharDeviceCreate => self.make(R::MakeChar, false),
+            Driver::BlockDeviceCreate => self.make(R::MakeBlock, false),
+            Driver::FileUnlink => self.unlink(),
+            Driver::DirRemove => self.rmdir(),
+            Driver::FileRename => self.refer(Referring::Rename),
+            Driver::FileExchange => self.refer(Referring::Exchange),
+            Driver::FileLink => self.refer(Referring::Link),
+            Driver::FileReadInherited => {
+                self.regular(FOLLOW)?;
+                self.never("the descriptor was opened before the policy was applied and keeps what it had")
+            }
+            Driver::FileTruncateInherited => {
+                self.regular(FOLLOW)?;
+                self.never("the descriptor was opened before the policy was applied and keeps what it had")
+            }
+            Driver::FileOpenPath | Driver::FileStat | Driver::FileAccess | Driver::FileChmod | Driver::FileUtimes => {
+                self.existing(&self.action.target, FOLLOW)?;
+                self.never("Landlock has no right for this operation")
+            }
+            Driver::FileReadlink => {
+                let place = self.existing(&self.action.target, NO_FOLLOW)?;
+                match self.tree.kind(place.name) {
+                    Kind::Symlink(_) | Kind::Host => self.never("Landlock has no right for this operation"),
+                    _ => unknown("the target is no symbolic link"),
+                }
+            }
+            Driver::XattrGet | Driver::XattrSet | Driver::XattrList => self.xattr(),
+            Driver::ProcessFork => self.never("Landlock does not restrict the making of processes"),
+            Driver::TcpConnect => self.port(NetRight::ConnectTcp),
+            Driver::TcpBind => self.port(NetRight::BindTcp),
+            Driver::TcpListenUnbound => {
+                self.never("the kernel picks the port itself, and Landlock's bind hook is not asked")
+            }
+            Driver::UdpBind => self.port(NetRight::BindUdp),
+            Driver::UdpSend => self.udp_send(),
+            Driver::UnixConnect => self.unix_connect(),
+            Driver::AbstractConnect | Driver::AbstractSend => {
+                self.scope(Scope::AbstractUnixSocket, "the harness, which owns the socket, is outside the domain")
+            }
+            Driver::SignalOutside => self.scope(Scope::Signal, "the process is outside the domain"),
+            Driver::SignalInside => self.never("the process is inside the domain"),
+            Driver::SignalSelf => self.never("a process may always signal itself"),
+            Driver::ProcessInspectOutside => Ok(Ruling::deny(
+                "",
+                "a process in any domain may not inspect one outside it, whatever the policy handles",
+            )),
+            Driver::MountBind => self.mount(),
+            Driver::ApplyOnly => unknown("the driver performs no operation, so there is nothing to decide"),
+        }
+    }
+
+    fn never(&self, why: &str) -> Result<Ruling, Unknown> {
+        Ok(Ruling::allow(None, why))
+    }
+
+    // --- paths -----------------------------------------------------------------------------------------------
+
+    fn find(&mut self, text: &str, follow: bool) -> Result<Found, Unknown> {
+        let found = self.tree.resolve(text, follow).map_err(|lost| Unknown(self.fails(&lost)))?;
+        self.note_names(found.parent.name);
+        if let Some(place) = found.place {
+            self.note_names(place.name);
+        }
+        Ok(found)
+    }
+
+    fn fails(&self, lost: &Lost) -> String {
+        match lost {
+            Lost::Missing(_) => format!("{}, so the operation fails without a policy too", lost.reason()),
+            Lost::Other(text) => text.clone(),
+        }
+    }
+
+    /// Host paths and tight permission bits on the way are taken for granted, and said.
+    fn note_names(&mut self, mut name: Name) {
+        let end = name;
+        while name != SLASH {
+            if let Some(mode) = self.tree.tight_mode(name) {
+                let text = format!("the user may pass the permission bits {mode} of `{}`", self.tree.path(name));
+                if !self.draft.assumes.contains(&text) {
+                    self.draft.assumes.push(text);
+                }
+            }
+            if *self.tree.kind(name) == Kind::Host {
+                if name == end {
+                    rules::assume_host(&self.tree.path(name), &mut self.draft.assumes);
+                }
+                return;
+            }
+            name = self.tree.parent(name);
+        }
+    }
+
+    fn existing(&mut self, text: &str, follow: bool) -> Result<Place, Unknown> {
+        let found = self.find(text, follow)?;
+        let Some(place) = found.place else {
+            return unknown(self.fails(&Lost::Missing(text.into())));
+        };
+        if found.slash && !matches!(self.tree.kind(place.name), Kind::Dir | Kind::Host) {
+            return unknown(format!("`{text}` ends with a slash but is no folder, so the lookup fails (ENOTDIR)"));
+        }
+        Ok(place)
+    }
+
+    fn regular(&mut self, follow: bool) -> Result<Place, Unknown> {
+        let target = &self.action.target;
+        let place = self.existing(target, follow)?;
+        match self.tree.kind(place.name) {
+            Kind::File | Kind::Program | Kind::Host => Ok(place),
+            // Opened for both, a FIFO does not wait for its other end.
+            Kind::Fifo if self.action.driver == Driver::FileReadWrite => Ok(place),
+            Kind::Fifo => unknown(format!("`{target}` is a FIFO, and opening it waits for its other end")),
+            _ => unknown(format!("`{target}` is no regular file, so the operation fails without a policy too")),
+        }
+    }
+
+    /// A name that is to be made: its folder.
+    fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Unknown> {
+        let found = self.find(text, NO_FOLLOW)?;
+        let host = *self.tree.kind(found.parent.name) == Kind::Host;
+        if !found.ordinary || (found.place.is_some() && !host) {
+            return unknown(format!("`{text}` exists already, so the operation fails without a policy too (EEXIST)"));
+        }
+        if found.slash && !slash_is_fine {
+            return unknown(format!("`{text}` ends with a slash, so the operation fails without a policy too"));
+        }
+        if host {
+            return unknown(format!("whether `{text}` exists on the host is not known"));
+        }
+        Ok(found.parent)
+    }
+
+    /// A name that is to be removed or moved: its folder and itself.
+    fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Unknown> {
+        let found = self.find(text, NO_FOLLOW)?;
+        let Some(place) = found.place else {
+            return unknown(self.fails(&Lost::Missing(text.into())));
+        };
+        if place.name == ROOT {
+            return unknown("the folder that holds `${root}` is not known");
+        }
+        if !found.ordinary {
+            return unknown(format!(
+                "`{text}` does not end with an ordinary name, so the operation fails without a policy too"
+            ));
+        }
+        if self.tree.is_mount_point(place) {
+            return unknown(format!("`{text}` is a mount point, so the operation fails without a policy too (EBUSY)"));
+        }
+        if *self.tree.kind(place.name) == Kind::Host {
+            return unknown(format!("what `{text}` is on the host is not known"));
+        }
+        Ok((found.parent, place, found.slash))
+    }
+
+    // --- checks ----------------------------------------------------------------------------------------------
+
+    fn note_needs(&mut self, wanted: RightSet<FsRight>, on: Name) {
+        let on = self.tree.path(on);
+        self.draft.needs.extend(wanted.iter().map(|right| Need { right: right.name(), on: on.clone() }));
+    }
+
+    /// Checks rights on objects in order; the first that is missing decides.
+    fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Unknown> {
+        let mut granted = Vec::new();
+        let mut needed = RightSet::EMPTY;
+        for (place, wanted) in checks {
+            self.note_needs(*wanted, place.name);
+            needed = needed.union(*wanted);
+        }
+        // A later check cannot undo an earlier refusal, but an undecided one hides what comes after it.
+        for (place, wanted) in checks {
+            let verdict = self.rules.check(&self.tree, *place, *wanted);
+            match self.settle(verdict, place.name)? {
+                Ok(mut by) => granted.append(&mut by),
+                Err(ruling) => return Ok(ruling),
+            }
+        }
+        Ok(self.granted(needed, &granted))
+    }
+
+    fn require(&mut self, place: Place, wanted: &[FsRight]) -> Result<Ruling, Unknown> {
+        let set = wanted.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
+        self.require_all(&[(place, set)])
+    }
+
+    /// A verdict's grants, or the denial that it is.
+    fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+        let on = self.tree.path(on);
+        match verdict {
+            Verdict::Granted(by) => Ok(Ok(by)),
+            Verdict::Missing(FsRight::Refer) if !self.policy.handled_fs.contains(FsRight::Refer) => {
+                Ok(Err(Ruling::deny(
+                    HANDLED_FS,
+                    "the object goes to another folder, and a policy that does not grant refer refuses that even \
+                     without handling it",
+                )))
+            }
+            Verdict::Missing(right) => Ok(Err(Ruling::deny(
+                HANDLED_FS,
+                format!("{} is handled, and no rule grants it on `{on}` or above", right.name()),
+            ))),
+            Verdict::Gains(right) => Ok(Err(Ruling::deny(
+                HANDLED_FS,
+                format!("the object would gain {} in its new folder, which is refused with EXDEV", right.name()),
+            ))),
+            Verdict::Depends(rules) if rules.is_empty() => {
+                unknown("the outcome depends on whether `${root}` lies on the same mount as `/`")
+            }
+            Verdict::Depends(rules) => {
+                let rules: Vec<String> = rules.iter().map(|n| format!("/path_beneath/{n}")).collect();
+                unknown(format!(
+                    "the outcome depends on whether {} covers a folder above `${{root}}`",
+                    rules.join(" or ")
+                ))
+            }
+        }
+    }
+
+    fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> Ruling {
+        let Some((_, index)) = by.first() else {
+            return Ruling::allow(Some(HANDLED_FS), format!("{} is not handled by the policy", names(needed)));
+        };
+        let by: Vec<String> = by.iter().map(|(right, n)| format!("{} by /path_beneath/{n}", right.name())).collect();
+        Ruling::allow(Some(&format!("/path_beneath/{index}")), format!("granted: {}", by.join(", ")))
+    }
+
+    /// A preparing open under the policy, which is not the operation in question.
+    fn prepare(&mut self, place: Place, right: FsRight) -> Result<(), Unknown> {
+        self.note_needs(RightSet::EMPTY.with(right), place.name);
+        let verdict = self.rules.check(&self.tree, place, RightSet::EMPTY.with(right));
+        match self.settle(verdict, place.name)? {
+            Ok(_) => Ok(()),
+            Err(ruling) => {
+                unknown(format!("the operation is not reached: the open before it is refused ({})", ruling.reason))
+            }
+        }
+    }
+
+    // --- drivers ---------------------------------------------------------------------------------------------
+
+    fn open(&mut self, wanted: &[FsRight]) -> Result<Ruling, Unknown> {
+        let place = self.regular(FOLLOW)?;
+        self.require(place, wanted)
+    }
+
+    fn read_at(&mut self) -> Result<Ruling, Unknown> {
+        let place = self.regular(FOLLOW)?;
+        self.require(place, &[FsRight::ReadFile])
+    }
+
+    fn list(&mut self) -> Result<Ruling, Unknown> {
+        let target = &self.action.target;
+        let place = self.existing(target, FOLLOW)?;
+        match self.tree.kind(place.name) {
+            Kind::Dir | Kind::Host => self.require(place, &[FsRight::ReadDir]),
+            _ => unknown(format!("`{target}` is no folder, so the operation fails without a policy too")),
+        }
+    }
+
+    fn exec(&mut self) -> Result<Ruling, Unknown> {
+        let target = &self.action.target;
+        let place = self.existing(target, FOLLOW)?;
+        match self.tree.kind(place.name) {
+            // The kernel opens a program for reading, so both rights are needed.
+            Kind::Program => self.require(place, &[FsRight::Execute, FsRight::ReadFile]),
+            _ => unknown(format!("`{target}` is not a program of the declared fixtures")),
+        }
+    }
+
+    fn create_file(&mut self) -> Result<Ruling, Unknown> {
+        let folder = self.fresh(&self.action.target, false)?;
+        let make = RightSet::EMPTY.with(FsRight::MakeReg);
+        let write = RightSet::EMPTY.with(FsRight::WriteFile);
+        // No rule can be tied to a file that did not exist, so its folder stands for it in the second check.
+        self.require_all(&[(folder, make), (folder, write)])
+    }
+
+    fn make(&mut self, right: FsRight, slash_is_fine: bool) -> Result<Ruling, Unknown> {
+        let folder = self.fresh(&self.action.target, slash_is_fine)?;
+        self.require(folder, &[right])
+    }
+
+    fn unlink(&mut self) -> Result<Ruling, Unknown> {
+        let (folder, place, slash) = self.entry(&self.action.target)?;
+        if *self.tree.kind(place.name) == Kind::Dir || slash {
+            return unknown("the target is a folder or ends with a slash, so unlinking fails without a policy too");
+        }
+        self.require(folder, &[FsRight::RemoveFile])
+    }
+
+    fn rmdir(&mut self) -> Result<Ruling, Unknown> {
+        let (folder, place, _) = self.entry(&self.action.target)?;
+        if *self.tree.kind(place.name) != Kind::Dir || self.tree.has_children(place.name) {
+            return unknown("the target is no empty folder, so removing it fails without a policy too");
+        }
+        self.require(folder, &[FsRight::RemoveDir])
+    }
+
+    fn xattr(&mut self) -> Result<Ruling, Unknown> {
+        let place = self.existing(&self.action.target, FOLLOW)?;
+        let name = self.action.name.as_deref().unwrap_or_default();
+        match (self.action.driver, self.tree.kind(place.name)) {
+            (Driver::XattrGet, kind) if *kind != Kind::Host && !self.tree.has_xattr(place.name, name) => {
+                unknown(format!("the fixtures give the target no attribute `{name}`"))
+            }
+            (Driver::XattrSet, Kind::Fifo) => unknown("a FIFO takes no user attributes"),
+            _ => self.never("Landlock has no right for extended attributes"),
+        }
+    }
+
+    fn refer(&mut self, how: Referring) -> Result<Ruling, Unknown> {
+        let to_text = match &self.action.to {
+            Some(to) => to,
+            None => return unknown("the action names no second path"),
+        };
+        let (from, object, from_slash) = self.entry(&self.action.target)?;
+        let existing = self.find(to_text, NO_FOLLOW)?;
+        let (to, back) = match (how, existing.place) {
+            (Referring::Link, _) | (Referring::Rename, None) => {
+                let is_folder = *self.tree.kind(object.name) == Kind::Dir;
+                (self.fresh(to_text, is_folder && how == Referring::Rename)?, None)
+            }
+            _ => {
+                let (folder, place, slash) = self.entry(to_text)?;
+                let judged = if how == Referring::Exchange { place.name } else { object.name };
+                if slash && *self.tree.kind(judged) != Kind::Dir {
+                    return unknown(
+                        "a path ends with a slash but is no folder, so the operation fails without a policy too",
+                    );
+                }
+                (folder, Some(place))
+            }
+        };
+        let kind = self.tree.kind(object.name).clone();
+        let is_folder = kind == Kind::Dir;
+        if from_slash && !is_folder {
+            return unknown("a path ends with a slash but is no folder, so the operation fails without a policy too");
+        }
+        if from.mount != to.mount {
+            return unknown(
+                "the two paths are on different mounts, so the operation fails without a policy too (EXDEV)",
+            );
+        }
+        if how == Referring::Link && is_folder {
+            return unknown("a folder cannot be linked, so the operation fails without a policy too");
+        }
+        let into_itself = |outer: Name, inner: Name| outer == inner || self.tree.is_beneath(inner, outer);
+        if is_folder && into_itself(object.name, to.name) {
+            return unknown("the target lies inside the folder itself, so the operation fails without a policy too");
+        }
+        if let Some(back) = back {
+            let back_is_folder = *self.tree.kind(back.name) == Kind::Dir;
+            if back_is_folder && into_itself(back.name, from.name) {
+                return unknown("the one path lies inside the other, so the operation fails without a policy too");
+            }
+            // A rename to another name of the same object is no error and does nothing.
+            if how == Referring::Rename
+                && self.tree.object(back.name) != self.tree.object(object.name)
+                && (back_is_folder != is_folder || (back_is_folder && self.tree.has_children(back.name)))
+            {
+                return unknown("the existing target cannot be replaced, so the operation fails without a policy too");
+            }
+        }
+        let made = |kind: &Kind| RightSet::EMPTY.with(make_right(kind));
+        let removed = |kind: &Kind| {
+            RightSet::EMPTY.with(if *kind == Kind::Dir { FsRight::RemoveDir } else { FsRight::RemoveFile })
+        };
+        let mut from_needs = RightSet::EMPTY;
+        let mut to_needs = made(&kind);
+        if how != Referring::Link {
+            from_needs = from_needs.union(removed(&kind));
+        }
+        if let Some(back) = back {
+            let back_kind = self.tree.kind(back.name).clone();
+            to_needs = to_needs.union(removed(&back_kind));
+            if how == Referring::Exchange {
+                from_needs = from_needs.union(made(&back_kind));
+            }
+        }
+        if from.name == to.name {
+            return self.require_all(&[(from, from_needs.union(to_needs))]);
+        }
+        let refer = RightSet::EMPTY.with(FsRight::Refer);
+        self.note_needs(from_needs.union(refer), from.name);
+        self.note_needs(to_needs.union(refer), to.name);
+        let request = Move {
+            from,
+            to,
+            from_needs,
+            to_needs,
+            object: object.name,
+            back: back.filter(|_| how == Referring::Exchange).map(|back| back.name),
+        };
+        let verdict = self.rules.check_move(&self.tree, &request);
+        let needed = from_needs.union(to_needs).union(refer);
+        Ok(match self.settle_move(verdict, &request)? {
+            Ok(by) => self.granted(needed, &by),
+            Err(ruling) => ruling,
+        })
+    }
+
+    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+        // The side on which the right is missing; `refer` is needed on both.
+        let side = match &verdict {
+            Verdict::Missing(right) => {
+                let refused = |place: Place| {
+                    matches!(self.rules.check(&self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
+                };
+                let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
+                if from { request.from.name } else { request.to.name }
+            }
+            _ => request.to.name,
+        };
+        self.settle(verdict, side)
+    }
+
+    fn mount(&mut self) -> Result<Ruling, Unknown> {
+        self.existing(&self.action.target, FOLLOW)?;
+        if let Some(to) = self.action.to.clone() {
+            self.existing(&to, FOLLOW)?;
+        }
+        if self.policy.handled_fs.is_empty() {
+            return Ok(Ruling::allow(Some(HANDLED_FS), "the policy handles no file right, so mounting stays possible"));
+        }
+        Ok(Ruling::deny(HANDLED_FS, "a policy that handles any file right also refuses every change of mounts"))
+    }
+
+    // --- network and scopes ----------------------------------------------------------------------------------
+
+    fn port(&mut self, right: NetRight) -> Result<Ruling, Unknown> {
+        let Some((_, port)) = self.action.target.rsplit_once(':') else {
+            return unknown(format!("`{}` is not HOST:PORT", self.action.target));
+        };
+        let port = port.to_owned();
+        self.port_rule(right, &port)
+    }
+
+    fn port_rule(&mut self, right: NetRight, port: &str) -> Result<Ruling, Unknown> {
+        self.draft.needs.push(Need { right: right.name(), on: format!("port {port}") });
+        if !self.policy.handled_net.contains(right) {
+            return Ok(Ruling::allow(Some(HANDLED_NET), format!("{} is not handled by the policy", right.name())));
+        }
+        let mut doubtful = Vec::new();
+        for (n, rule) in self.policy.net_port.iter().enumerate().filter(|(_, rule)| rule.allow.contains(right)) {
+            match same_port(&rule.port, port) {
+                Some(true) => {
+                    let pointer = format!("/net_port/{n}");
+                    let reason = format!("granted: {} by {pointer}", right.name());
+                    return Ok(Ruling::allow(Some(&pointer), reason));
+                }
+                Some(false) => {}
+                None => doubtful.push(format!("`{port}` and `{}` do not stand for the same port", rule.port)),
+            }
+        }
+        self.draft.assumes.append(&mut doubtful);
+        Ok(Ruling::deny(HANDLED_NET, format!("{} is handled, and no rule grants it on port {port}", right.name())))
+    }
+
+    fn udp_send(&mut self) -> Result<Ruling, Unknown> {
+        let ruling = self.port(NetRight::ConnectSendUdp)?;
+        // Sending from a socket that was never bound makes the kernel pick a port; under a policy that handles
+        // binding this may be refused as well.
+        if ruling.decision == Decision::Allow && self.policy.handled_net.contains(NetRight::BindUdp) {
+            let zero = self
+                .policy
+                .net_port
+                .iter()
+                .any(|rule| rule.allow.contains(NetRight::BindUdp) && same_port(&rule.port, "0") == Some(true));
+            if !zero {
+                return unknown("the socket is bound implicitly, and bind_udp is handled without a rule on port 0");
+            }
+        }
+        Ok(ruling)
+    }
+
+    fn unix_connect(&mut self) -> Result<Ruling, Unknown> {
+        let found = self.find(&self.action.target, FOLLOW)?;
+        // The listener makes the node in a folder that is there, so a missing last part is no obstacle.
+        let place = match found.place {
+            Some(place) if *self.tree.kind(place.name) == Kind::Host => place,
+            Some(_) => return unknown("the target is no socket"),
+            None => found.parent,
+        };
+        let handled = self.policy.handled_fs.contains(FsRight::ResolveUnix);
+        let ruling = self.require(place, &[FsRight::ResolveUnix])?;
+        if !handled {
+            return Ok(ruling);
+        }
+        Ok(Ruling { reason: format!("the socket's owner is outside the domain; {}", ruling.reason), ..ruling })
+    }
+
+    fn scope(&mut self, scope: Scope, who: &str) -> Result<Ruling, Unknown> {
+        let name = scope.name();
+        Ok(if self.policy.scoped.contains(scope) {
+            Ruling::deny(HANDLED_SCOPE, format!("the policy has the scope {name}, and {who}"))
+        } else {
+            Ruling::allow(Some(HANDLED_SCOPE), format!("the policy does not have the scope {name}"))
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Referring {
+    Rename,
+    Exchange,
+    Link,
+}
+
+/// `get_mode_access` in security/landlock/fs.c.
+fn make_right(kind: &Kind) -> FsRight {
+    match kind {
+        Kind::Dir => FsRight::MakeDir,
+        Kind::Fifo => FsRight::MakeFifo,
+        Kind::Symlink(_) => FsRight::MakeSym,
+        Kind::File | Kind::Program | Kind::Host => FsRight::MakeReg,
+    }
+}
+
+/// Whether two port texts stand for the same port; `None` for a number against a port that the run picks.
+fn same_port(rule: &str, used: &str) -> Option<bool> {
+    match (rule.parse::<u16>(), used.parse::<u16>()) {
+        (Ok(a), Ok(b)) => Some(a == b),
+        // The run picks ports that are free, never 0, and different ones for different names.
+        (Err(_), Err(_)) => Some(rule == used),
+        (Ok(0), Err(_)) | (Err(_), Ok(0)) => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,323 @@
+//! The policy's path rules, tied to objects, and the two ways in which the kernel walks over them.
+//!
+//! Source: security/landlock/fs.c, `is_access_to_paths_allowed`, `current_check_refer_path`,
+//! `collect_domain_accesses`, `no_more_access`.
+
+use std::collections::HashMap;
+
+use super::super::rights::{FsRight, RightSet};
+use super::super::table::LandlockPolicy;
+use super::tree::{BETWEEN, Found, Kind, Name, Object, Place, SLASH, Tree};
+
+/// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
+pub const NEVER_ABOVE_ROOT: &[&str] = &[
+    "/bin",
+    "/boot",
+    "/dev/full",
+    "/dev/null",
+    "/dev/random",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr",
+];
+
+/// The rights that make sense on something that is no folder (`ACCESS_FILE` in security/landlock/fs.c).
+pub(super) fn file_rights() -> RightSet<FsRight> {
+    [
+        FsRight::Execute,
+        FsRight::WriteFile,
+        FsRight::ReadFile,
+        FsRight::Truncate,
+        FsRight::IoctlDev,
+        FsRight::ResolveUnix,
+    ]
+    .into_iter()
+    .fold(RightSet::EMPTY, RightSet::with)
+}
+
+/// One rule on an object.
+#[derive(Debug, Clone, Copy)]
+struct Tied {
+    index: usize,
+    allow: RightSet<FsRight>,
+}
+
+/// The rules as the kernel holds them.
+#[derive(Debug)]
+pub(super) struct Rules {
+    handled: RightSet<FsRight>,
+    tied: HashMap<Object, Vec<Tied>>,
+    /// Rules on host paths that may lie between `/` and the fixture root, or not.
+    maybe: Vec<Tied>,
+}
+
+/// What became of one check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Every right is granted, by these rules (right, index into `path_beneath`); rights that are not handled are
+    /// left out.
+    Granted(Vec<(FsRight, usize)>),
+    /// This right is handled and not granted.
+    Missing(FsRight),
+    /// The object would gain this right by moving (EXDEV).
+    Gains(FsRight),
+    /// It depends on what lies between `/` and the fixture root.
+    Depends(Vec<usize>),
+}
+
+/// One assumption about the folders between `/` and the fixture root.
+#[derive(Clone, Copy)]
+struct World<'a> {
+    rules: &'a Rules,
+    /// Bit n: `maybe[n]` covers the fixture root.
+    covering: u32,
+}
+
+impl World<'_> {
+    fn granting(self, tree: &Tree, name: Name) -> impl Iterator<Item = Tied> {
+        let tied = self.rules.tied.get(&tree.object(name)).into_iter().flatten().copied();
+        let maybe =
+            self.rules.maybe.iter().enumerate().filter(move |(n, _)| name == BETWEEN && self.covering >> n & 1 == 1);
+        tied.chain(maybe.map(|(_, tied)| *tied))
+    }
+
+    fn grants(self, tree: &Tree, name: Name) -> RightSet<FsRight> {
+        self.granting(tree, name).fold(RightSet::EMPTY, |set, tied| set.union(tied.allow))
+    }
+}
+
+impl Rules {
+    /// Ties every rule to its object. An error says why the kernel would refuse the policy in this tree.
+    pub(super) fn tie(policy: &LandlockPolicy, tree: &mut Tree, assumes: &mut Vec<String>) -> Result<Self, String> {
+        // A ruleset that handles any file right also refuses `refer` unless it grants it
+        // (`LANDLOCK_ACCESS_FS_INITIALLY_DENIED`, security/landlock/fs.h).
+        let handled =
+            if policy.handled_fs.is_empty() { RightSet::EMPTY } else { policy.handled_fs.with(FsRight::Refer) };
+        let mut rules = Self { handled, tied: HashMap::new(), maybe: Vec::new() };
+        for (index, rule) in policy.path_beneath.iter().enumerate() {
+            let refuse = |why: String| format!("the policy cannot be applied: /path_beneath/{index}/path: {why}");
+            let place = match tree.resolve(&rule.path, true) {
+                Ok(Found { place: Some(place), .. }) => place,
+                Ok(_) => return Err(refuse(format!("`{}` does not exist in the declared fixtures", rule.path))),
+                Err(lost) => return Err(refuse(lost.reason())),
+            };
+            let kind = tree.kind(place.name);
+            let folder_only = rule.allow.minus(file_rights());
+            if !matches!(kind, Kind::Dir | Kind::Host) && !folder_only.is_empty() {
+                return Err(refuse(format!(
+                    "`{}` is no folder, and {} can only be granted on one (EINVAL)",
+                    rule.path,
+                    folder_only.names().join(", ")
+                )));
+            }
+            let tied = Tied { index, allow: rule.allow };
+            rules.tied.entry(tree.object(place.name)).or_default().push(tied);
+            if *kind == Kind::Host && place.name != SLASH {
+                let path = tree.path(place.name);
+                let never = NEVER_ABOVE_ROOT
+                    .iter()
+                    .any(|top| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+                if !never {
+                    rules.maybe.push(tied);
+                }
+                assume_host(&path, assumes);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The rights of `wanted` that need a rule.
+    pub(super) fn handled(&self, wanted: RightSet<FsRight>) -> RightSet<FsRight> {
+        wanted.intersection(self.handled)
+    }
+
+    fn in_every_world(&self, names: &[Name], mut ask: impl FnMut(World<'_>) -> Verdict) -> Verdict {
+        let certain = ask(World { rules: self, covering: 0 });
+        if !names.contains(&BETWEEN) || self.maybe.is_empty() {
+            return certain;
+        }
+        let depends = || Verdict::Depends(self.maybe.iter().map(|tied| tied.index).collect());
+        // More host rules than that are not told apart.
+        let Some(worlds) = 1u32.checked_shl(self.maybe.len() as u32).filter(|worlds| *worlds <= 1 << 10) else {
+            return depends();
+        };
+        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted(_));
+        let same = |other: &Verdict| granted(&certain) == granted(other);
+        if (1..worlds).all(|covering| same(&ask(World { rules: self, covering }))) { certain } else { depends() }
+    }
+
+    /// Whether `wanted` is granted at `place` or above it.
+    pub(super) fn check(&self, tree: &Tree, place: Place, wanted: RightSet<FsRight>) -> Verdict {
+        let wanted = self.handled(wanted);
+        let names = tree.upwards(place);
+        self.in_every_world(&names, |world| {
+            let mut by = Vec::new();
+            let mut missing = wanted;
+            for name in &names {
+                for tied in world.granting(tree, *name) {
+                    let here = missing.intersection(tied.allow);
+                    by.extend(here.iter().map(|right| (right, tied.index)));
+                    missing = missing.minus(here);
+                }
+            }
+            match missing.iter().next() {
+                Some(right) => Verdict::Missing(right),
+                None => Verdict::Granted(by),
+            }
+        })
+    }
+
+    /// Whether an object may be linked or renamed to another folder.
+    pub(super) fn check_move(&self, tree: &Tree, request: &Move) -> Verdict {
+        let source = tree.upwards(request.from);
+        let target = tree.upwards(request.to);
+        // The kernel first collects up to the top of the mount, then walks on above it. Where the host's own mount
+        // begins is not known, so every possibility is tried.
+        let tops: Vec<Name> = match tree.mount_root(request.from) {
+            Some(top) => vec![top],
+            None => source.iter().rev().take_while(|name| target.contains(name)).copied().collect(),
+        };
+        let mut all = source.clone();
+        all.extend(&target);
+        let mut answer: Option<Verdict> = None;
+        for top in tops {
+            let verdict = self.in_every_world(&all, |world| move_under(tree, world, request, &source, &target, top));
+            let contradicts = answer.as_ref().is_some_and(|earlier| {
+                matches!(earlier, Verdict::Granted(_)) != matches!(verdict, Verdict::Granted(_))
+            });
+            if contradicts {
+                return Verdict::Depends(Vec::new());
+            }
+            if matches!(verdict, Verdict::Depends(_)) {
+                return verdict;
+            }
+            answer.get_or_insert(verdict);
+        }
+        answer.unwrap_or(Verdict::Depends(Vec::new()))
+    }
+}
+
+/// A link or a rename between two folders.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Move {
+    /// The folder that the object is in.
+    pub from: Place,
+    /// The folder that it goes to.
+    pub to: Place,
+    /// What is needed on `from`, without `refer`.
+    pub from_needs: RightSet<FsRight>,
+    /// What is needed on `to`, without `refer`.
+    pub to_needs: RightSet<FsRight>,
+    /// The object that goes from `from` to `to`.
+    pub object: Name,
+    /// The object that comes back, in an exchange.
+    pub back: Option<Name>,
+}
+
+/// `current_check_refer_path` for one world and one top of the mount. Masks hold what is still refused.
+fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], target: &[Name], top: Name) -> Verdict {
+    let handled = world.rules.handled;
+    if handled.is_empty() {
+        return Verdict::Granted(Vec::new());
+    }
+    let from_needs = request.from_needs.with(FsRight::Refer).intersection(handled);
+    let to_needs = request.to_needs.with(FsRight::Refer).intersection(handled);
+    let below =
+        |names: &[Name]| names.iter().take_while(|name| **name != top).chain([&top]).copied().collect::<Vec<_>>();
+    let collect = |names: &[Name]| {
+        let mut refused = handled;
+        for name in below(names) {
+            refused = refused.minus(world.grants(tree, name));
+            if refused.is_empty() {
+                break;
+            }
+        }
+        refused
+    };
+    let mut from_refused = collect(source);
+    let mut to_refused = collect(target);
+    if from_refused.is_empty() && to_refused.is_empty() {
+        return Verdict::Granted(granted_by(tree, world, &[(source, from_needs), (target, to_needs)]));
+    }
+    let object_refused = handled.minus(world.grants(tree, request.object));
+    let back_refused = request.back.map(|back| handled.minus(world.grants(tree, back)));
+    let relevant =
+        |name: Name| if *tree.kind(name) == Kind::Dir { handled } else { handled.intersection(file_rights()) };
+    let gains = |from_refused: RightSet<FsRight>, to_refused: RightSet<FsRight>| {
+        let gained = from_refused.intersection(object_refused).minus(to_refused).intersection(relevant(request.object));
+        let back = match (request.back, back_refused) {
+            (Some(name), Some(refused)) => {
+                to_refused.intersection(refused).minus(from_refused).intersection(relevant(name))
+            }
+            _ => RightSet::EMPTY,
+        };
+        gained.union(back)
+    };
+    let above = source.iter().skip_while(|name| **name != top).copied();
+    let mut compared = false;
+    let (mut from_allowed, mut to_allowed) = (false, false);
+    // The walk looks at the mount's top once more, then goes on to `/`. The comparison comes before each step, never
+    // after the last one.
+    for name in above {
+        if !compared && gains(from_refused, to_refused).is_empty() {
+            compared = true;
+            from_allowed |= from_refused.intersection(from_needs).is_empty();
+            to_allowed |= to_refused.intersection(to_needs).is_empty();
+            if from_allowed && to_allowed {
+                break;
+            }
+        }
+        let grants = world.grants(tree, name);
+        from_refused = from_refused.minus(grants);
+        to_refused = to_refused.minus(grants);
+        let (from_asked, to_asked) = if compared { (from_needs, to_needs) } else { (handled, handled) };
+        from_allowed |= from_refused.intersection(from_asked).is_empty();
+        to_allowed |= to_refused.intersection(to_asked).is_empty();
+        if from_allowed && to_allowed {
+            break;
+        }
+    }
+    if from_allowed && to_allowed {
+        return Verdict::Granted(granted_by(tree, world, &[(source, from_needs), (target, to_needs)]));
+    }
+    // What is plainly missing comes before EXDEV; `refer` alone is answered with EXDEV.
+    let missing = from_refused.intersection(from_needs).union(to_refused.intersection(to_needs));
+    let plain = missing.iter().find(|right| *right != FsRight::Refer);
+    match (plain, missing.contains(FsRight::Refer), gains(from_refused, to_refused).iter().next()) {
+        (Some(right), _, _) => Verdict::Missing(right),
+        (None, true, _) => Verdict::Missing(FsRight::Refer),
+        (None, false, Some(right)) => Verdict::Gains(right),
+        // The last step to `/` made both sides alike too late for the comparison.
+        (None, false, None) => Verdict::Gains(from_refused.union(to_refused).iter().next().unwrap_or(FsRight::Refer)),
+    }
+}
+
+fn granted_by(tree: &Tree, world: World<'_>, sides: &[(&[Name], RightSet<FsRight>)]) -> Vec<(FsRight, usize)> {
+    let mut by = Vec::new();
+    for (names, needs) in sides {
+        for right in needs.iter() {
+            let rule = names.iter().find_map(|name| {
+                world.granting(tree, *name).find(|tied| tied.allow.contains(right)).map(|tied| tied.index)
+            });
+            by.extend(rule.map(|index| (right, index)));
+        }
+    }
+    by
+}
+
+/// Notes what an answer about a host path takes for granted.
+pub(super) fn assume_host(path: &str, assumes: &mut Vec<String>) {
+    let text = format!("`{path}` exists on the host and is reached without crossing a symbolic link");
+    if !assumes.contains(&text) {
+        assumes.push(text);
+    }
+}

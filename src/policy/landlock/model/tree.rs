@@ -1,0 +1,470 @@
+//! A file system that exists only on paper: the declared fixtures under a symbolic `${root}`, and host paths as spelled.
+//!
+//! Names and objects are kept apart, as in the kernel: a name (dentry) has one parent, an object (inode) may have
+//! several names. Landlock ties rules to objects and walks up over names, so both matter.
+
+use std::collections::HashMap;
+
+use crate::record::action::BindMount;
+use crate::record::fixture::{FixtureEntry, FixtureKind};
+
+/// The placeholder of the fixture root.
+pub(super) const ROOT_TEXT: &str = "${root}";
+/// As many symbolic links as the kernel follows in one lookup (`MAXSYMLINKS`, include/linux/namei.h).
+const MAX_LINKS: usize = 40;
+
+/// A name in the tree.
+pub(super) type Name = usize;
+/// An object in the tree.
+pub(super) type Object = usize;
+
+/// The process's root folder.
+pub(super) const SLASH: Name = 0;
+/// The host folders between `/` and the fixture root, none or many, unknown here.
+pub(super) const BETWEEN: Name = 1;
+/// The fixture root.
+pub(super) const ROOT: Name = 2;
+
+/// What an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Dir,
+    File,
+    Program,
+    Fifo,
+    Symlink(String),
+    /// Outside the fixture root: whatever the host has there.
+    Host,
+}
+
+#[derive(Debug)]
+struct NameEntry {
+    parent: Name,
+    text: String,
+    object: Object,
+}
+
+#[derive(Debug)]
+struct ObjectEntry {
+    kind: Kind,
+    /// Explicit permission bits that leave the owner less than reading and writing (and passing, for folders).
+    tight_mode: Option<String>,
+    xattrs: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Mount {
+    /// The mount that holds the mount point.
+    parent: usize,
+    /// The mount point.
+    at: Name,
+    /// What is shown.
+    root: Name,
+}
+
+/// A place: a name seen through a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub mount: usize,
+    pub name: Name,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// The folder in which the last part was looked up. For a path that ends at a root, `.` or `..`: the place itself.
+    pub parent: Place,
+    /// What the path names; `None` if the last part does not exist.
+    pub place: Option<Place>,
+    /// Whether the last part is an ordinary name (not a root, `.` or `..`).
+    pub ordinary: bool,
+    /// The last part.
+    pub last: String,
+    /// Whether the path ends with a slash or a `.`, so that it can only name a folder.
+    pub slash: bool,
+}
+
+/// Why a path leads nowhere that the model knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// A part does not exist among the declared fixtures.
+    Missing(String),
+    /// The lookup itself fails, or leaves what is known.
+    Other(String),
+}
+
+impl Lost {
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Missing(path) => format!("`{path}` does not exist in the declared fixtures"),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
+/// The tree.
+#[derive(Debug)]
+pub(super) struct Tree {
+    names: Vec<NameEntry>,
+    objects: Vec<ObjectEntry>,
+    children: HashMap<(Name, String), Name>,
+    mounts: Vec<Mount>,
+}
+
+impl Tree {
+    /// The fixtures, in the order in which they are made, and then the mounts.
+    pub(super) fn build(fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Result<Self, String> {
+        let mut tree = Self {
+            names: Vec::new(),
+            objects: Vec::new(),
+            children: HashMap::new(),
+            mounts: vec![Mount { parent: 0, at: SLASH, root: SLASH }],
+        };
+        for (parent, text, kind) in [(SLASH, "", Kind::Host), (SLASH, "", Kind::Host), (BETWEEN, ROOT_TEXT, Kind::Dir)]
+        {
+            let object = tree.add_object(kind);
+            tree.names.push(NameEntry { parent, text: text.into(), object });
+        }
+        for fixture in fixtures {
+            tree.add_fixture(fixture).map_err(|why| format!("fixture `{}`: {why}", fixture.path))?;
+        }
+        for mount in mounts {
+            let mut place = |text: &str| match tree.resolve(text, true) {
+                Ok(Found { place: Some(place), .. }) => match tree.kind(place.name) {
+                    Kind::Dir | Kind::Host => Ok(place),
+                    _ => Err(format!("mount: `{text}` is not a folder")),
+                },
+                Ok(_) => Err(format!("mount: {}", Lost::Missing(text.into()).reason())),
+                Err(lost) => Err(format!("mount: {}", lost.reason())),
+            };
+            let from = place(&mount.from)?;
+            let at = place(&mount.at)?;
+            tree.mounts.push(Mount { parent: at.mount, at: at.name, root: from.name });
+        }
+        Ok(tree)
+    }
+
+    fn add_object(&mut self, kind: Kind) -> Object {
+        self.objects.push(ObjectEntry { kind, tight_mode: None, xattrs: Vec::new() });
+        self.objects.len() - 1
+    }
+
+    fn add_name(&mut self, parent: Name, text: &str, object: Object) -> Name {
+        self.names.push(NameEntry { parent, text: text.into(), object });
+        let name = self.names.len() - 1;
+        self.children.insert((parent, text.into()), name);
+        name
+    }
+
+    fn add_fixture(&mut self, fixture: &FixtureEntry) -> Result<(), String> {
+        let mut parts: Vec<&str> = fixture.path.split('/').collect();
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return Err("the path is not made of plain parts".into());
+        }
+        let last = parts.pop().ok_or("the path is empty")?;
+        let mut folder = ROOT;
+        for part in parts {
+            folder = match self.children.get(&(folder, part.to_owned())) {
+                Some(child) => *child,
+                None => {
+                    let object = self.add_object(Kind::Dir);
+                    self.add_name(folder, part, object)
+                }
+            };
+            if *self.kind(folder) != Kind::Dir {
+                return Err(format!("`{part}` is not a folder"));
+            }
+        }
+        let object = match fixture.kind {
+            FixtureKind::Hardlink => {
+                let to = fixture.to.as_deref().ok_or("a hard link needs `to`")?;
+                let existing = self.plain(to).ok_or_else(|| format!("`{to}` does not stand before it"))?;
+                self.names[existing].object
+            }
+            FixtureKind::Dir => match self.children.get(&(folder, last.to_owned())) {
+                Some(existing) if *self.kind(*existing) == Kind::Dir => {
+                    let object = self.names[*existing].object;
+                    self.describe(object, fixture);
+                    return Ok(());
+                }
+                _ => self.add_object(Kind::Dir),
+            },
+            FixtureKind::File => self.add_object(Kind::File),
+            FixtureKind::Program => self.add_object(Kind::Program),
+            FixtureKind::Fifo => self.add_object(Kind::Fifo),
+            FixtureKind::Symlink => {
+                self.add_object(Kind::Symlink(fixture.to.clone().ok_or("a symbolic link needs `to`")?))
+            }
+        };
+        if self.children.contains_key(&(folder, last.to_owned())) {
+            return Err("something else stands there already".into());
+        }
+        self.add_name(folder, last, object);
+        self.describe(object, fixture);
+        Ok(())
+    }
+
+    fn describe(&mut self, object: Object, fixture: &FixtureEntry) {
+        let entry = &mut self.objects[object];
+        entry.xattrs.extend(fixture.xattrs.keys().cloned());
+        if let Some(mode) = &fixture.mode {
+            let bits = u32::from_str_radix(mode, 8).unwrap_or(0);
+            let wanted = if entry.kind == Kind::File { 0o600 } else { 0o700 };
+            entry.tight_mode = (bits & wanted != wanted).then(|| mode.clone());
+        }
+    }
+
+    fn plain(&self, path: &str) -> Option<Name> {
+        path.split('/').try_fold(ROOT, |folder, part| self.children.get(&(folder, part.to_owned())).copied())
+    }
+
+    /// What a name's object is.
+    pub(super) fn kind(&self, name: Name) -> &Kind {
+        &self.objects[self.names[name].object].kind
+    }
+
+    /// A name's object.
+    pub(super) fn object(&self, name: Name) -> Object {
+        self.names[name].object
+    }
+
+    /// Whether the declared fixtures give the object this extended attribute.
+    pub(super) fn has_xattr(&self, name: Name, attribute: &str) -> bool {
+        self.objects[self.object(name)].xattrs.iter().any(|known| known == attribute)
+    }
+
+    /// Whether the folder has entries.
+    pub(super) fn has_children(&self, name: Name) -> bool {
+        self.children.keys().any(|(parent, _)| *parent == name)
+    }
+
+    /// Whether something is mounted on the name, or shown through a mount from it.
+    pub(super) fn is_mount_point(&self, place: Place) -> bool {
+        self.mounts[1..].iter().any(|mount| mount.at == place.name) || self.is_mount_root(place)
+    }
+
+    /// Whether the place is the top of a bind mount.
+    pub(super) fn is_mount_root(&self, place: Place) -> bool {
+        place.mount != 0 && self.mounts[place.mount].root == place.name
+    }
+
+    /// The top of the mount through which the place is seen; `None` for the host's own, which is not known.
+    pub(super) fn mount_root(&self, place: Place) -> Option<Name> {
+        (place.mount != 0).then(|| self.mounts[place.mount].root)
+    }
+
+    /// The name's parent.
+    pub(super) fn parent(&self, name: Name) -> Name {
+        self.names[name].parent
+    }
+
+    /// Whether `inner` lies beneath `outer`, by names.
+    pub(super) fn is_beneath(&self, mut inner: Name, outer: Name) -> bool {
+        while inner != SLASH {
+            inner = self.parent(inner);
+            if inner == outer {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The name and everything above it, in the order in which Landlock's walk meets them: over a mount's top the walk
+    /// goes on above the mount point, without looking at the hidden mount point itself (security/landlock/fs.c,
+    /// `is_access_to_paths_allowed`).
+    pub(super) fn upwards(&self, place: Place) -> Vec<Name> {
+        let mut met = vec![place.name];
+        let Place { mut mount, mut name } = place;
+        loop {
+            while mount != 0 && name == self.mounts[mount].root {
+                (mount, name) = (self.mounts[mount].parent, self.mounts[mount].at);
+            }
+            if name == SLASH {
+                return met;
+            }
+            name = self.parent(name);
+            met.push(name);
+        }
+    }
+
+    /// The name as a path, without regard to mounts.
+    pub(super) fn path(&self, name: Name) -> String {
+        match name {
+            SLASH => "/".into(),
+            BETWEEN => "the folders above ${root}".into(),
+            ROOT => ROOT_TEXT.into(),
+            _ => {
+                let above = self.parent(name);
+                let head = if above == SLASH { String::new() } else { self.path(above) };
+                format!("{head}/{}", self.names[name].text)
+            }
+        }
+    }
+
+    /// The bits of an object whose permissions are tighter than usual.
+    pub(super) fn tight_mode(&self, name: Name) -> Option<&str> {
+        self.objects[self.object(name)].tight_mode.as_deref()
+    }
+
+    /// Follows a path as the kernel does. `follow` says whether a final symbolic link is followed.
+    pub(super) fn resolve(&mut self, text: &str, follow: bool) -> Result<Found, Lost> {
+        Lookup { tree: self, links: 0 }.run(text, follow)
+    }
+
+    fn down(&self, mut place: Place) -> Place {
+        // The newest mount on a place is the one that is seen; mounts may be stacked.
+        while let Some(top) = (1..self.mounts.len())
+            .rev()
+            .find(|n| self.mounts[*n].parent == place.mount && self.mounts[*n].at == place.name)
+        {
+            place = Place { mount: top, name: self.mounts[top].root };
+        }
+        place
+    }
+
+    fn up(&self, mut place: Place) -> Place {
+        while place.mount != 0 && self.mounts[place.mount].root == place.name {
+            let mount = &self.mounts[place.mount];
+            place = Place { mount: mount.parent, name: mount.at };
+        }
+        self.down(Place { mount: place.mount, name: self.parent(place.name) })
+    }
+}
+
+/// One part of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// `${root}` as an absolute path; only known from `/`.
+    Root,
+    Up,
+    Plain(String),
+}
+
+struct Lookup<'a> {
+    tree: &'a mut Tree,
+    links: usize,
+}
+
+impl Lookup<'_> {
+    fn run(&mut self, text: &str, follow: bool) -> Result<Found, Lost> {
+        if !(text.starts_with('/') || text.starts_with(ROOT_TEXT)) {
+            return Err(Lost::Other(format!("`{text}` is relative to a folder that is not known")));
+        }
+        let start = self.tree.down(Place { mount: 0, name: SLASH });
+        self.walk(start, text, follow)
+    }
+
+    fn walk(&mut self, start: Place, text: &str, follow: bool) -> Result<Found, Lost> {
+        let parts = split(text)?;
+        // A final `.` asks for a folder, as a final slash does.
+        let dot = text == "." || text.trim_end_matches('/').ends_with("/.");
+        let slash = dot || text.ends_with('/');
+        let mut here = Found { parent: start, place: Some(start), ordinary: false, last: String::new(), slash };
+        let count = parts.len();
+        for (n, part) in parts.into_iter().enumerate() {
+            let place = match here.place {
+                Some(place) => place,
+                None => return Err(Lost::Missing(self.tree.path_of(&here))),
+            };
+            let last = n + 1 == count;
+            match self.tree.kind(place.name) {
+                Kind::Dir | Kind::Host => {}
+                _ => return Err(Lost::Other(format!("`{}` is not a folder", self.tree.path(place.name)))),
+            }
+            here = match part {
+                Part::Root if place.name == SLASH => {
+                    let root = self.tree.down(Place { mount: 0, name: ROOT });
+                    Found { parent: root, place: Some(root), ordinary: false, last: String::new(), slash }
+                }
+                Part::Root => {
+                    return Err(Lost::Other(format!(
+                        "`{}` is not `/`, so `${{root}}` below it is not known",
+                        self.tree.path(place.name)
+                    )));
+                }
+                Part::Up => {
+                    let above = self.tree.up(place);
+                    if above.name == BETWEEN {
+                        return Err(Lost::Other(
+                            "the path leaves `${root}` upwards, into folders that are not known".into(),
+                        ));
+                    }
+                    Found { parent: above, place: Some(above), ordinary: false, last: String::new(), slash }
+                }
+                Part::Plain(name) => self.step(place, name, !last || follow || slash, slash && last)?,
+            };
+        }
+        here.slash = slash;
+        here.ordinary &= !dot;
+        Ok(here)
+    }
+
+    fn step(&mut self, folder: Place, name: String, follow: bool, slash: bool) -> Result<Found, Lost> {
+        let child = match self.tree.children.get(&(folder.name, name.clone())) {
+            Some(child) => Some(*child),
+            None if *self.tree.kind(folder.name) == Kind::Host => self.host_child(folder.name, &name)?,
+            None => None,
+        };
+        let Some(child) = child else {
+            return Ok(Found { parent: folder, place: None, ordinary: true, last: name, slash });
+        };
+        if child == SLASH {
+            let top = self.tree.down(Place { mount: 0, name: SLASH });
+            return Ok(Found { parent: top, place: Some(top), ordinary: false, last: name, slash });
+        }
+        let place = self.tree.down(Place { mount: folder.mount, name: child });
+        if let (Kind::Symlink(text), true) = (self.tree.kind(place.name).clone(), follow) {
+            self.links += 1;
+            if self.links > MAX_LINKS {
+                return Err(Lost::Other("too many symbolic links (ELOOP)".into()));
+            }
+            let absolute = text.starts_with('/') || text.starts_with(ROOT_TEXT);
+            let start = if absolute { self.tree.down(Place { mount: 0, name: SLASH }) } else { folder };
+            return self.walk(start, &text, true);
+        }
+        Ok(Found { parent: folder, place: Some(place), ordinary: true, last: name, slash })
+    }
+
+    /// A host path, taken as spelled; only what is known to be a link of the kernel's own is followed.
+    fn host_child(&mut self, folder: Name, name: &str) -> Result<Option<Name>, Lost> {
+        let above = self.tree.path(folder);
+        let process = above
+            .strip_prefix("/proc/")
+            .is_some_and(|rest| matches!(rest, "self" | "thread-self") || rest.bytes().all(|b| b.is_ascii_digit()));
+        if process && name == "root" && (above == "/proc/self" || above == "/proc/thread-self") {
+            return Ok(Some(SLASH));
+        }
+        if process && matches!(name, "root" | "cwd" | "exe" | "fd" | "ns" | "map_files" | "task") {
+            return Err(Lost::Other(format!("where `{above}/{name}` leads is only known to the process itself")));
+        }
+        let object = self.tree.add_object(Kind::Host);
+        Ok(Some(self.tree.add_name(folder, name, object)))
+    }
+}
+
+impl Tree {
+    fn path_of(&self, found: &Found) -> String {
+        let head = self.path(found.parent.name);
+        if found.last.is_empty() { head } else { format!("{}/{}", head.trim_end_matches('/'), found.last) }
+    }
+}
+
+fn split(text: &str) -> Result<Vec<Part>, Lost> {
+    let mut parts = Vec::new();
+    for (n, piece) in text.split(ROOT_TEXT).enumerate() {
+        if n > 0 {
+            if !(piece.is_empty() || piece.starts_with('/')) {
+                return Err(Lost::Other(format!("`{text}` goes on right behind `${{root}}`, so it names a host path")));
+            }
+            parts.push(Part::Root);
+        }
+        for part in piece.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => parts.push(Part::Up),
+                _ => parts.push(Part::Plain(part.into())),
+            }
+        }
+    }
+    Ok(parts)
+}

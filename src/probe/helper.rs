@@ -1,0 +1,74 @@
+//! A second process beside the probe: the receiver of a signal, or the one that self-checks ask about.
+
+use crate::sys::linux::path::close;
+use crate::sys::linux::process::{
+    Forked, Watched, block_signal, close_range, die_with_parent, exit_now, fork, pipe, poll, signal_fd, wait,
+};
+
+/// The signal that probes send.
+pub const SIGNAL: i32 = libc::SIGUSR1;
+
+/// A child of the probe process. It waits until the signal comes or its pipe is closed, and its exit code says which.
+#[derive(Debug)]
+pub struct Helper {
+    pid: i32,
+    pipe: i32,
+}
+
+impl Helper {
+    /// Starts one, with the signal blocked from its first instant.
+    pub fn start() -> Result<Self, i32> {
+        let (reading, writing) = pipe()?;
+        block_signal(SIGNAL)?;
+        match fork()? {
+            Forked::Child => exit_now(wait_for_signal(reading)),
+            Forked::Parent(pid) => {
+                close(reading)?;
+                Ok(Self { pid, pipe: writing })
+            }
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Ends it. `Some(true)`: it had received the signal.
+    pub fn end(self) -> Option<bool> {
+        // The pipe, because a signal from inside a domain may be refused.
+        let _ = close(self.pipe);
+        match wait(self.pid, 0) {
+            Ok(Some((_, status))) if libc::WIFEXITED(status) => match libc::WEXITSTATUS(status) {
+                0 => Some(true),
+                1 => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The body of the helper: 0 if the signal came, 1 if not, 2 if it could not wait.
+fn wait_for_signal(pipe: i32) -> i32 {
+    let Ok(signals) = signal_fd(SIGNAL) else { return 2 };
+    let signals = signals as i32;
+    let (low, high) = (pipe.min(signals), pipe.max(signals));
+    // Above all the report descriptor: the parent of the probe waits for its end.
+    let closed = die_with_parent()
+        .and_then(|_| close_range(0, (low - 1) as u32))
+        .and_then(|_| if high > low + 1 { close_range((low + 1) as u32, (high - 1) as u32) } else { Ok(0) })
+        .and_then(|_| close_range((high + 1) as u32, u32::MAX));
+    if closed.is_err() {
+        return 2;
+    }
+    let mut watched = [Watched::new(signals, libc::POLLIN), Watched::new(pipe, libc::POLLIN)];
+    loop {
+        match poll(&mut watched, -1) {
+            Ok(0) => {}
+            // The signal first: it was sent before the pipe was closed.
+            Ok(_) => return i32::from(watched[0].came & libc::POLLIN == 0),
+            Err(_) => return 2,
+        }
+    }
+}

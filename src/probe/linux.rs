@@ -1,0 +1,183 @@
+//! Which driver is which code, and what a probe process holds between its preparation and its operation.
+
+use std::ffi::{CStr, CString};
+
+use super::helper::Helper;
+use super::{Trace, device, file, metadata, mounts, names, net, process, unix};
+use crate::record::action::Action;
+use crate::record::driver::{Driver, TargetKind};
+use crate::record::report::SetupFailure;
+use crate::sys::linux::path;
+
+/// What was made ready before the policy was applied.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The target as a path; empty if the driver has none.
+    pub(super) target: CString,
+    /// The second text.
+    pub(super) to: CString,
+    /// The attribute's name.
+    pub(super) name: CString,
+    /// The descriptor of a `*_inherited` driver.
+    pub(super) inherited: i32,
+    /// A process outside the coming domain, if the driver or a new user namespace needs one.
+    pub(super) helper: Option<Helper>,
+    /// A process outside the coming domain whose executable link is readable without a policy: the zygote, or a
+    /// helper in the new user namespace, from which the zygote cannot be inspected in any case.
+    reference: i32,
+}
+
+impl Prepared {
+    /// The process that self-checks and the inspecting driver ask about.
+    pub fn reference(&self) -> i32 {
+        self.reference
+    }
+
+    /// The target as a path, if the driver has one.
+    pub fn target_path<'a>(&'a self, action: &Action) -> Option<&'a CStr> {
+        (action.driver.info().target == TargetKind::Path).then_some(self.target.as_c_str())
+    }
+
+    /// Ends the helper, if there is one, so that no process is left.
+    pub fn finish(&mut self) {
+        if let Some(helper) = self.helper.take() {
+            helper.end();
+        }
+    }
+}
+
+/// A preparing step that failed.
+pub(super) fn failed(step: &str, errno: i32) -> SetupFailure {
+    SetupFailure { step: step.to_owned(), errno }
+}
+
+fn text(step: &str, text: Option<&str>) -> Result<CString, SetupFailure> {
+    CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL))
+}
+
+/// Does what has to happen before the policy is applied. `zygote` is the parent process.
+pub fn prepare(action: &Action, zygote: i32) -> Result<Prepared, SetupFailure> {
+    let mut prepared = Prepared {
+        target: text("target", Some(&action.target))?,
+        to: text("to", action.to.as_deref())?,
+        name: text("name", action.name.as_deref())?,
+        inherited: -1,
+        helper: None,
+        reference: zygote,
+    };
+    let new_user_namespace = if action.mounts.is_empty() && action.driver != Driver::MountBind {
+        false
+    } else {
+        mounts::private_namespace(&action.mounts)?
+    };
+    let inherit = |flags| path::open(&prepared.target, flags, 0).map_err(|errno| failed("open", errno));
+    match action.driver {
+        Driver::FileReadInherited => prepared.inherited = inherit(libc::O_RDONLY)? as i32,
+        Driver::FileTruncateInherited => prepared.inherited = inherit(libc::O_WRONLY)? as i32,
+        _ => {}
+    }
+    if new_user_namespace || action.driver == Driver::SignalOutside {
+        let helper = Helper::start().map_err(|errno| failed("helper", errno))?;
+        if new_user_namespace {
+            prepared.reference = helper.pid();
+        }
+        prepared.helper = Some(helper);
+    }
+    Ok(prepared)
+}
+
+/// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
+pub fn operate(action: &Action, prepared: &mut Prepared, trace: &mut Trace) {
+    let target = prepared.target.as_c_str();
+    let to = prepared.to.as_c_str();
+    let name = prepared.name.as_c_str();
+    // How far a driver came is in the trace; whether it came to its end tells nothing more.
+    let _ended: Option<()> = match action.driver {
+        Driver::FileRead => file::read(trace, target),
+        Driver::FileWrite => file::write(trace, target),
+        Driver::FileReadWrite => file::open(trace, target, libc::O_RDWR, 0),
+        Driver::FileOpenPath => file::open(trace, target, libc::O_PATH, 0),
+        Driver::FileReadInherited => file::read_from(trace, prepared.inherited),
+        Driver::FileReadAt => file::read_at(trace, target),
+        Driver::FileCreate => file::open(trace, target, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o644),
+        Driver::FileTruncate => file::truncate(trace, target),
+        Driver::FileOpenTruncate => file::open(trace, target, libc::O_WRONLY | libc::O_TRUNC, 0),
+        Driver::FileTruncateInherited => file::truncate_descriptor(trace, prepared.inherited),
+        Driver::FileTruncateFd => file::open_and_truncate(trace, target),
+        Driver::DirList => file::list(trace, target),
+        Driver::FileUnlink => names::unlink(trace, target, 0),
+        Driver::FileRename => names::rename(trace, target, to, 0),
+        Driver::FileExchange => names::rename(trace, target, to, libc::RENAME_EXCHANGE),
+        Driver::FileLink => names::link(trace, target, to),
+        Driver::SymlinkCreate => names::symlink(trace, to, target),
+        Driver::DirCreate => names::mkdir(trace, target),
+        Driver::DirRemove => names::unlink(trace, target, libc::AT_REMOVEDIR),
+        Driver::FifoCreate => names::mknod(trace, target, libc::S_IFIFO),
+        Driver::SocketNodeCreate => names::mknod(trace, target, libc::S_IFSOCK),
+        Driver::CharDeviceCreate => names::mknod(trace, target, libc::S_IFCHR),
+        Driver::BlockDeviceCreate => names::mknod(trace, target, libc::S_IFBLK),
+        Driver::FileStat => metadata::stat(trace, target),
+        Driver::FileAccess => metadata::access(trace, target),
+        Driver::FileReadlink => metadata::readlink(trace, target),
+        Driver::FileChmod => metadata::chmod(trace, target),
+        Driver::FileUtimes => metadata::utimes(trace, target),
+        Driver::XattrGet => metadata::getxattr(trace, target, name),
+        Driver::XattrSet => metadata::setxattr(trace, target, name),
+        Driver::XattrList => metadata::listxattr(trace, target),
+        Driver::DeviceIoctl => device::entropy_count(trace, target),
+        Driver::Exec => process::exec(trace, target),
+        Driver::ProcessFork => process::fork_and_wait(trace),
+        Driver::TcpConnect => net::tcp_connect(trace, &action.target),
+        Driver::TcpBind => net::bind(trace, &action.target, libc::SOCK_STREAM),
+        Driver::TcpListenUnbound => net::listen_unbound(trace),
+        Driver::UdpBind => net::bind(trace, &action.target, libc::SOCK_DGRAM),
+        Driver::UdpSend => net::udp_send(trace, &action.target),
+        Driver::UnixConnect => unix::connect_path(trace, &action.target),
+        Driver::UnixBind => unix::bind_path(trace, &action.target),
+        Driver::AbstractConnect => unix::connect_abstract(trace, &action.target),
+        Driver::AbstractSend => unix::send_abstract(trace, &action.target),
+        Driver::SignalOutside => process::signal_outside(trace, prepared.helper.take()),
+        Driver::SignalInside => process::signal_inside(trace),
+        Driver::SignalSelf => process::signal_self(trace),
+        Driver::ProcessInspectOutside => process::inspect(trace, prepared.reference),
+        Driver::MountBind => mounts::bind(trace, target, to),
+        Driver::ApplyOnly => Some(()),
+    };
+}
+
+/// A text like `/proc/self/fd/7`, without allocation.
+fn descriptor_path(fd: i32, buffer: &mut [u8; 32]) -> &CStr {
+    use std::io::Write;
+    let mut rest = &mut buffer[..31];
+    // 14 bytes and at most 11 digits: it always fits, and the array ends with NULs.
+    let _ = write!(rest, "/proc/self/fd/{fd}");
+    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
+}
+
+/// What `/proc/self/fd/N` says that a descriptor is. Bytes that are no text are replaced.
+pub fn link_of_descriptor(fd: i32) -> Result<String, i32> {
+    let mut place = [0; 32];
+    let path = descriptor_path(fd, &mut place);
+    // Nearly always enough, and a small one touches no further page of the stack.
+    let mut link = [0; 512];
+    let length = path::readlink(path, &mut link)? as usize;
+    if length < link.len() {
+        return Ok(String::from_utf8_lossy(&link[..length]).into_owned());
+    }
+    let mut long = vec![0; libc::PATH_MAX as usize];
+    let length = path::readlink(path, &mut long)? as usize;
+    Ok(String::from_utf8_lossy(&long[..length]).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptor_links_are_read() {
+        let file = tempfile::tempfile().unwrap();
+        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap();
+        assert!(link.starts_with('/'), "{link}");
+        assert_eq!(link_of_descriptor(i32::MAX), Err(libc::ENOENT));
+    }
+}

@@ -1,0 +1,47 @@
+//! A mount namespace of the probe's own.
+
+use std::ffi::{CStr, CString};
+
+use super::Trace;
+use super::linux::failed;
+use crate::record::action::BindMount;
+use crate::record::report::SetupFailure;
+use crate::sys::linux::path;
+use crate::sys::linux::process::{effective_ids, mount, unshare};
+
+fn write_all(path: &CStr, text: &str) -> Result<(), i32> {
+    let fd = path::open(path, libc::O_WRONLY, 0)? as i32;
+    let written = path::write(fd, text.as_bytes());
+    path::close(fd)?;
+    written.map(|_| ())
+}
+
+/// Enters a private mount namespace and binds folders in it. Whether a new user namespace was needed: a user without
+/// the privilege to mount gets it in one where he is still himself (user_namespaces(7)).
+pub fn private_namespace(mounts: &[BindMount]) -> Result<bool, SetupFailure> {
+    let (uid, gid) = effective_ids();
+    let new_user_namespace = match unshare(libc::CLONE_NEWNS) {
+        Ok(_) => false,
+        Err(libc::EPERM) => {
+            unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).map_err(|errno| failed("unshare", errno))?;
+            // Without this the group map is refused (user_namespaces(7), "deny").
+            write_all(c"/proc/self/setgroups", "deny").map_err(|errno| failed("setgroups", errno))?;
+            write_all(c"/proc/self/uid_map", &format!("{uid} {uid} 1")).map_err(|errno| failed("uid_map", errno))?;
+            write_all(c"/proc/self/gid_map", &format!("{gid} {gid} 1")).map_err(|errno| failed("gid_map", errno))?;
+            true
+        }
+        Err(errno) => return Err(failed("unshare", errno)),
+    };
+    // Nothing that is mounted here may show up on the host.
+    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| failed("mount_private", errno))?;
+    for one in mounts {
+        let text = |text: &str| CString::new(text).map_err(|_| failed("mount_bind", libc::EINVAL));
+        mount(&text(&one.from)?, &text(&one.at)?, libc::MS_BIND).map_err(|errno| failed("mount_bind", errno))?;
+    }
+    Ok(new_user_namespace)
+}
+
+/// Binds a folder over another.
+pub fn bind(trace: &mut Trace, from: &CStr, at: &CStr) -> Option<()> {
+    trace.operate("mount", mount(from, at, libc::MS_BIND)).map(|_| ())
+}

@@ -1,0 +1,71 @@
+//! Programs, processes and signals.
+
+use std::ffi::CStr;
+
+use super::Trace;
+use super::helper::{Helper, SIGNAL};
+use crate::sys::linux::path::readlink;
+use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
+
+/// Executes a program. On success there is nobody left to note it: the program's exit code is the witness.
+pub fn exec(trace: &mut Trace, target: &CStr) -> Option<()> {
+    trace.operate("execve", execve(target)).map(|_| ())
+}
+
+/// Makes a child that exits at once, and waits for it.
+pub fn fork_and_wait(trace: &mut Trace) -> Option<()> {
+    let pid = match fork() {
+        Ok(Forked::Child) => exit_now(0),
+        Ok(Forked::Parent(pid)) => pid,
+        Err(errno) => {
+            trace.operate("clone", Err(errno));
+            return None;
+        }
+    };
+    trace.operate("clone", Ok(i64::from(pid)))?;
+    if let Ok(Some((_, status))) = wait(pid, 0)
+        && libc::WIFEXITED(status)
+    {
+        trace.detail("child_exit_code", i64::from(libc::WEXITSTATUS(status)));
+    }
+    Some(())
+}
+
+fn signal_helper(trace: &mut Trace, helper: Helper) -> Option<()> {
+    let sent = trace.operate("kill", kill(helper.pid(), SIGNAL));
+    // Asked in either case: a signal that was refused must not have arrived.
+    if let Some(received) = helper.end() {
+        trace.detail("received", i64::from(received));
+    }
+    sent.map(|_| ())
+}
+
+/// Signals the helper that was started before the policy was applied.
+pub fn signal_outside(trace: &mut Trace, helper: Option<Helper>) -> Option<()> {
+    let Some(helper) = helper else {
+        trace.prepare("helper", Err(libc::ESRCH));
+        return None;
+    };
+    signal_helper(trace, helper)
+}
+
+/// Starts a helper under the policy and signals it.
+pub fn signal_inside(trace: &mut Trace) -> Option<()> {
+    let helper = Helper::start();
+    trace.prepare("clone", helper.as_ref().map(|helper| i64::from(helper.pid())).map_err(|errno| *errno))?;
+    signal_helper(trace, helper.ok()?)
+}
+
+/// Signals this very process.
+pub fn signal_self(trace: &mut Trace) -> Option<()> {
+    trace.prepare("rt_sigprocmask", block_signal(SIGNAL))?;
+    let sent = trace.operate("kill", kill(ids().0, SIGNAL));
+    trace.detail("received", i64::from(is_pending(SIGNAL)));
+    sent.map(|_| ())
+}
+
+/// Reads the executable link of another process.
+pub fn inspect(trace: &mut Trace, pid: i32) -> Option<()> {
+    let path = std::ffi::CString::new(format!("/proc/{pid}/exe")).ok()?;
+    trace.operate("readlinkat", readlink(&path, &mut [0; 1024])).map(|_| ())
+}

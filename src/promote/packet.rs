@@ -1,0 +1,89 @@
+//! The packet of a verified bundle.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::gates::GateReport;
+use crate::base::fsx::{self, FileError};
+use crate::base::json_out;
+use crate::bundle::{Bundle, Verified};
+use crate::record::layout;
+use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
+
+/// A packet could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PacketError {
+    /// The packet would lie in the bundle, which would no longer be what its index says.
+    #[error("the packet `{}` would lie inside the bundle `{}`; give a place outside of it", out.display(), bundle.display())]
+    InsideBundle {
+        /// Where it was to go.
+        out: PathBuf,
+        /// The bundle.
+        bundle: PathBuf,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Makes the packet of a bundle from what its gates said.
+pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
+    let index = bundle.index();
+    let mut artifact_digests = BTreeMap::new();
+    // A pointer's text, and whether the file exists; an existing file's digest is noted.
+    let mut point = |name: &str| match bundle.entry(name) {
+        Some(entry) => {
+            artifact_digests.insert(entry.path.clone(), entry.sha256);
+            (entry.path.clone(), true)
+        }
+        None => (format!("{}/{name}", index.bundle_root), false),
+    };
+    let mut optional = |name: &str| {
+        let (path, exists) = point(name);
+        exists.then_some(path)
+    };
+    let baseline_results = optional(layout::BASELINE_RESULTS);
+    let oracle_results = optional(layout::ORACLE_RESULTS);
+    let mismatch_packets = optional(layout::MISMATCH_PACKETS);
+    let summary = optional(layout::SUMMARY);
+    let path_witnesses = optional(layout::PATH_WITNESSES);
+    let fixtures = optional(layout::FIXTURES);
+    PromotionPacket {
+        schema_version: PROMOTION_PACKET_SCHEMA.into(),
+        run_id: index.run_id.clone(),
+        world_id: index.world_id.clone(),
+        index_sha256: bundle.index_sha256(),
+        run_manifest: point(layout::RUN_MANIFEST).0,
+        expected_matrix: point(layout::EXPECTED_MATRIX).0,
+        runtime_results: point(layout::RUNTIME_RESULTS).0,
+        runtime_events: point(layout::RUNTIME_EVENTS).0,
+        baseline_results,
+        oracle_results,
+        mismatch_packets,
+        summary,
+        path_witnesses,
+        fixtures,
+        promotability: report.to_record(),
+        artifact_digests,
+    }
+}
+
+/// Writes a packet, durably and as a whole, outside its bundle.
+pub fn write(packet: &PromotionPacket, bundle: &Verified<Bundle>, out: &Path) -> Result<(), PacketError> {
+    let folder = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|source| FileError {
+            action: "find the folder",
+            path: path.to_owned(),
+            source,
+        })
+    };
+    if real(folder)?.starts_with(real(bundle.folder())?) {
+        return Err(PacketError::InsideBundle { out: out.to_owned(), bundle: bundle.folder().to_owned() });
+    }
+    fsx::write_durably(&folder.join(out.file_name().unwrap_or_default()), &json_out::to_pretty(packet))?;
+    Ok(())
+}

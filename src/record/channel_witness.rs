@@ -1,0 +1,174 @@
+//! `channel_witness.json`: what the worker says of the context it was started in, what the manager says of the same
+//! process, and what follows. Clean is witnessed, not declared.
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::ChannelKind;
+use super::report::OpenFd;
+use crate::base::digest::Digest;
+use crate::base::ids::RunId;
+
+/// Format of the witness. 1: first release.
+pub const CHANNEL_WITNESS_SCHEMA: &str = "sandproof.channel_witness.v1";
+/// Format of the worker's own part. 1: first release.
+pub const WORKER_WITNESS_SCHEMA: &str = "sandproof.worker_witness.v1";
+
+/// `channel_witness.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelWitness {
+    /// [`CHANNEL_WITNESS_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt.
+    pub run_id: RunId,
+    /// The channel that was asked for.
+    pub channel: ChannelKind,
+    /// What the worker says. Null if no worker came up.
+    pub worker: Option<WorkerWitness>,
+    /// What the manager says. Null without a manager.
+    pub manager: Option<ManagerAccount>,
+    /// What the job definition carried, for comparison.
+    pub job: Option<JobFacts>,
+    /// Every question and its answer. Derived from the parts above.
+    pub checks: Vec<WitnessCheck>,
+    /// Whether every question was asked and answered well. Derived from `checks`.
+    pub clean: bool,
+}
+
+/// What the parent put into the job definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFacts {
+    /// The unit or label.
+    pub unit: String,
+    /// Digest of the nonce that only the job definition carried.
+    pub nonce_sha256: Digest,
+    /// The environment that the job definition lists, by name.
+    pub environment: Vec<String>,
+    /// Names that the manager adds of its own accord.
+    pub manager_environment: Vec<String>,
+}
+
+/// One question about the worker's context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessCheck {
+    /// Which question.
+    pub check: String,
+    /// The answer; null if it could not be had, which is not clean.
+    pub ok: Option<bool>,
+    /// What was found, and against what.
+    pub found: String,
+}
+
+/// What the worker says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerWitness {
+    /// [`WORKER_WITNESS_SCHEMA`].
+    pub schema_version: String,
+    /// Process id, in the worker's own namespace.
+    pub pid: i32,
+    /// Parent's process id.
+    pub ppid: i32,
+    /// The parent's command name, if it can be read.
+    pub parent_name: Option<String>,
+    /// Session id.
+    pub session: Option<i32>,
+    /// The unit or label that the environment names (`XPC_SERVICE_NAME`), or that the control group ends in.
+    pub unit: Option<String>,
+    /// `INVOCATION_ID`, as the manager sets it.
+    pub invocation_id: Option<String>,
+    /// Digest of the nonce that the job definition carried.
+    pub nonce_sha256: Option<Digest>,
+    /// The control group, as `/proc/self/cgroup` tells it for systemd's hierarchy.
+    pub control_group: Option<String>,
+    /// Every environment variable: name and digest of the value.
+    pub environment: Vec<EnvironmentEntry>,
+    /// Descriptors that were open when the worker started.
+    pub open_fds: Option<Vec<OpenFd>>,
+    /// Resource limits.
+    pub rlimits: Vec<RlimitEntry>,
+    /// The file mode creation mask.
+    pub umask: u32,
+    /// Real and effective user and group ids, in this order: ruid, euid, rgid, egid.
+    pub ids: [u32; 4],
+    /// Namespaces against those of the parent.
+    pub namespaces: Vec<NamespaceEntry>,
+    /// `NoNewPrivs` of `/proc/self/status`.
+    pub no_new_privs: Option<bool>,
+    /// `Seccomp` of `/proc/self/status`: 0 off, 1 strict, 2 filter.
+    pub seccomp: Option<u32>,
+    /// `CapBnd` of `/proc/self/status`, hexadecimal.
+    pub capability_bounding_set: Option<String>,
+    /// `CapBnd` of the parent.
+    pub parent_capability_bounding_set: Option<String>,
+    /// The label that a security module gives this process; an empty text if none does.
+    pub lsm_label: Option<String>,
+    /// How many Landlock domains this process is in already, measured by stacking more in a throw-away child.
+    pub landlock_layers: Option<u32>,
+    /// `sandbox_check` of this process itself (macOS).
+    pub seatbelt_confined: Option<bool>,
+}
+
+/// One environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentEntry {
+    /// Its name.
+    pub name: String,
+    /// Digest of its value.
+    pub value_sha256: Digest,
+}
+
+/// One resource limit; null is unlimited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RlimitEntry {
+    /// `RLIMIT_…`
+    pub name: String,
+    /// The soft limit.
+    pub soft: Option<u64>,
+    /// The hard limit.
+    pub hard: Option<u64>,
+}
+
+/// One namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceEntry {
+    /// `mnt`, `pid`, `net`, …
+    pub name: String,
+    /// This process's, as the link of `/proc/self/ns` reads.
+    pub own: Option<String>,
+    /// The parent's; null if it may not be read.
+    pub parent: Option<String>,
+}
+
+/// What the manager says of the job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagerAccount {
+    /// `systemd` or `launchd`.
+    pub manager: String,
+    /// `system`, `user`, `gui/UID`, `user/UID`.
+    pub domain: String,
+    /// The unit or label.
+    pub unit: String,
+    /// The main process, as the manager knows it.
+    pub main_pid: Option<i32>,
+    /// The invocation id that the manager gave.
+    pub invocation_id: Option<String>,
+    /// The control group that the manager put it in.
+    pub control_group: Option<String>,
+    /// The state in which the job ended, in the manager's words: `exited`, `failed`, `not running`, …
+    pub state: Option<String>,
+    /// The result in the manager's words: `success`, `exit-code`, `signal`, `timeout`, …
+    pub result: Option<String>,
+    /// The exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// The signal, if one ended it.
+    pub signal: Option<i32>,
+    /// Every property or line that was asked for, as text, for people.
+    pub raw: Vec<(String, String)>,
+}

@@ -1,0 +1,86 @@
+//! `promotion_packet.json`: the only thing that downstream consumers read of a bundle.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base::digest::Digest;
+use crate::base::ids::{RunId, WorldId};
+
+/// Format of the packet.
+pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
+
+/// `promotion_packet.json`
+///
+/// Pointers are spelled as in the bundle's index: relative to the workspace, the run's folder included. The four that
+/// every reader demands are always present; where `artifact_digests` does not have one, the file does not exist, and the
+/// packet is not promotable. The others stand only if the file exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromotionPacket {
+    /// [`PROMOTION_PACKET_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt. Ours.
+    pub run_id: RunId,
+    /// The world, resolved. Ours.
+    pub world_id: WorldId,
+    /// Digest of the bundle's index, which stands for the whole bundle. Ours.
+    pub index_sha256: Digest,
+    /// The manifest.
+    pub run_manifest: String,
+    /// What was expected.
+    pub expected_matrix: String,
+    /// Scenario lane.
+    pub runtime_results: String,
+    /// Normalised events.
+    pub runtime_events: String,
+    /// Baseline lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_results: Option<String>,
+    /// Oracle lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle_results: Option<String>,
+    /// Mismatches with their context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch_packets: Option<String>,
+    /// The run in numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What the kernel says of the paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_witnesses: Option<String>,
+    /// Listeners and made targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixtures: Option<String>,
+    /// Whether, and why not.
+    pub promotability: Promotability,
+    /// The digest of every file that a pointer names, by pointer. Ours.
+    pub artifact_digests: BTreeMap<String, Digest>,
+}
+
+/// Whether a bundle may be promoted, and why not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotability {
+    /// Whether there is no reason against it.
+    pub promotable_decision_stage: bool,
+    /// The reasons against it by name, sorted, each once.
+    pub reasons: Vec<String>,
+    /// What the judgement was made from.
+    pub gating_inputs: GatingInputs,
+}
+
+/// What the judgement was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatingInputs {
+    /// The manifest's channel; null without a manifest.
+    pub channel: Option<String>,
+    /// Whether the manifest has a preflight record.
+    pub apply_preflight_present: bool,
+    /// Whether the preflight policy was in force; null if it is not known.
+    pub apply_ok: Option<bool>,
+    /// The harness's own check of itself, as recorded; null without one.
+    pub sandbox_check_self: Option<Value>,
+}

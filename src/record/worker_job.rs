@@ -1,0 +1,49 @@
+//! `job.json`: what a worker is told, and what it must find.
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::ChannelKind;
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::base::ids::RunId;
+
+/// Format of a worker's job. 1: first release.
+pub const WORKER_JOB_SCHEMA: &str = "sandproof.worker_job.v1";
+
+/// `job.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerJob {
+    /// [`WORKER_JOB_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt.
+    pub run_id: RunId,
+    /// The channel that the worker is started through.
+    pub channel: ChannelKind,
+    /// The bundle's folder as documents spell it in the end.
+    pub bundle_root: String,
+    /// The staged executable.
+    pub executable: StagedFile,
+    /// The staged `inputs/` of the bundle: the plan and everything that it refers to.
+    pub inputs: Vec<StagedFile>,
+    /// `--only-profile`
+    pub only_profiles: Vec<String>,
+    /// `--only-scenario`
+    pub only_scenarios: Vec<String>,
+    /// How many workers run probes.
+    pub jobs: u32,
+    /// Folders in which fixtures may be made, best first.
+    pub fixture_candidates: Vec<String>,
+}
+
+/// A file that was put into the stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagedFile {
+    /// Where, relative to the stage.
+    pub path: BundlePath,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its digest.
+    pub sha256: Digest,
+}

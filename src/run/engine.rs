@@ -1,0 +1,306 @@
+//! The steps of a run, in order.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::error::{RunError, Step};
+use super::inputs;
+use super::preflight;
+use super::request::{Observer, RunRequest};
+use crate::base::clock;
+use crate::base::digest::Digest;
+use crate::base::fsx::{self, IoContext};
+use crate::base::json_out;
+use crate::bundle::index::{Expected, path_of};
+use crate::bundle::lock::OutputLock;
+use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
+use crate::channel;
+use crate::enforce;
+use crate::evidence::{self, Outcome, plan_controls};
+use crate::lane::capability::HostCapabilities;
+use crate::lane::control::ControlTasks;
+use crate::lane::executor::{self, LaneError};
+use crate::lane::fixture::{FixtureBase, choose_base};
+use crate::lane::listener::PortPool;
+use crate::lane::oracle;
+use crate::lane::task::{PlanTasks, Tasks};
+use crate::lane::worker::{Shared, Worker};
+use crate::policy::PolicyMode;
+use crate::record::layout;
+use crate::record::manifest::{
+    PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord, ToolFacts,
+};
+use crate::record::outcome::Lane;
+use crate::world::{self, Measured};
+
+/// A complete run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The sealed bundle.
+    pub committed: Committed,
+    /// Its manifest.
+    pub manifest: RunManifest,
+    /// What came out.
+    pub outcome: Outcome,
+}
+
+/// Runs a plan and commits its bundle.
+///
+/// # Errors
+/// See [`RunError`]. Where a bundle was begun, it is marked failed and named.
+pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
+    check_host(request)?;
+    let base = if request.dry {
+        None
+    } else {
+        Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
+    };
+    let host = world::observe(Measured {
+        landlock_abi: enforce::landlock_abi(),
+        fixture_fs: base.as_ref().map(|base| base.file_system().to_string()),
+    });
+    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    let tool = tool_facts(&request.exe)?;
+
+    fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
+    let cancelled = || request.cancel.requested().is_some();
+    let lock =
+        OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
+    let bundle_root = spelled(&request.root, &request.out.join(request.run_id.as_str()));
+    let lanes = request.plan.lanes;
+    let expected = Expected {
+        baseline: lanes.baseline && !request.dry,
+        scenario: lanes.scenario && !request.dry,
+        oracle: lanes.oracle && !request.dry,
+        preflight: request.plan.preflight.is_some() && !request.dry,
+    };
+    let status = RunStatus {
+        schema_version: RUN_STATUS_SCHEMA.to_string(),
+        run_id: request.run_id.clone(),
+        world_id: world_id.clone(),
+        channel: request.channel,
+        plan_id: request.plan.plan.plan_id.clone(),
+        plan_digest: request.plan.plan_digest,
+        state: RunState::InProgress,
+        writer_pid: std::process::id(),
+        updated_at_unix: clock::unix_seconds(),
+        error: None,
+        failure_stage: None,
+        launchctl_diagnostics: None,
+    };
+    let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
+    let folder = writer.folder().to_owned();
+    let manifest = RunManifest {
+        schema_version: RUN_MANIFEST_SCHEMA.to_string(),
+        run_id: request.run_id.clone(),
+        world_id,
+        channel: request.channel,
+        plan_id: request.plan.plan.plan_id.clone(),
+        plan_digest: request.plan.plan_digest,
+        dry_run: request.dry,
+        stage_used: false,
+        stage_root: None,
+        repo_root_context: ".".to_string(),
+        staged_output_root: None,
+        output_root: bundle_root,
+        apply_preflight: None,
+        tool,
+        host,
+        selection: SelectionRecord {
+            only_profiles: request.plan.selection.only_profiles.clone(),
+            only_scenarios: request.plan.selection.only_scenarios.clone(),
+        },
+        deadline_ms: request.plan.deadline_ms,
+        jobs: request.jobs,
+        fixture_base: base.as_ref().map(|base| base.path().to_string_lossy().into_owned()).unwrap_or_default(),
+        started_at_unix_s: clock::unix_seconds(),
+    };
+
+    match produce(request, base.as_ref(), manifest, &mut writer, observer) {
+        Ok((manifest, outcome)) => {
+            let committed = writer
+                .commit(RunEnd::Complete { dry: request.dry })
+                .map_err(|error| RunError::Failed { bundle: folder, source: Step::Write(error) })?;
+            Ok(RunReport { committed, manifest, outcome })
+        }
+        Err(step) => Err(give_up(writer, folder, step)),
+    }
+}
+
+/// Whether this host can do it at all; asked before anything is written.
+fn check_host(request: &RunRequest) -> Result<(), RunError> {
+    channel::check(request.channel)
+        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    if request.dry {
+        return Ok(());
+    }
+    for profile in &request.plan.profiles {
+        let enforcer = match profile.policy.value.mode() {
+            PolicyMode::Landlock if enforce::landlock_abi().is_none() => "Landlock (Linux 5.13 or newer, switched on)",
+            PolicyMode::Sbpl | PolicyMode::Blob => "Seatbelt (macOS)",
+            PolicyMode::Landlock => continue,
+        };
+        return Err(RunError::Enforcer { profile: profile.id.to_string(), enforcer });
+    }
+    Ok(())
+}
+
+fn tool_facts(exe: &Path) -> Result<ToolFacts, RunError> {
+    let digest = std::fs::File::open(exe).and_then(Digest::of_reader).at("read", exe).map_err(RunError::Executable)?;
+    Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256: digest.0 })
+}
+
+/// A path as documents spell it: relative to the root where it lies under it, else as it is.
+fn spelled(root: &Path, path: &Path) -> String {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (root, path) = (absolute(root), absolute(path));
+    path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned()
+}
+
+/// Everything between the first and the last write.
+fn produce(
+    request: &RunRequest,
+    base: Option<&FixtureBase>,
+    mut manifest: RunManifest,
+    writer: &mut BundleWriter,
+    observer: &mut dyn Observer,
+) -> Result<(RunManifest, Outcome), Step> {
+    inputs::store(&request.plan, writer)?;
+    if let Some(base) = base {
+        execute(request, base, &mut manifest, writer, observer)?;
+    } else {
+        store_manifest(&manifest, writer)?;
+    }
+    let rows = writer.rows();
+    let controls = plan_controls::of_plan(&request.plan);
+    let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
+    Ok((manifest, outcome))
+}
+
+fn store_manifest(manifest: &RunManifest, writer: &mut BundleWriter) -> Result<(), Step> {
+    writer.put(&path_of(layout::RUN_MANIFEST), &json_out::to_pretty(manifest)).map_err(Step::Write)
+}
+
+/// Preflight and lanes.
+fn execute(
+    request: &RunRequest,
+    base: &FixtureBase,
+    manifest: &mut RunManifest,
+    writer: &mut BundleWriter,
+    observer: &mut dyn Observer,
+) -> Result<(), Step> {
+    let capabilities = HostCapabilities::measure(base.path(), manifest.host.landlock_abi);
+    let ports = PortPool::new();
+    // From this thread, which outlives every lane: a zygote ends with the thread that started it.
+    let mut workers = (0..request.jobs.max(1))
+        .map(|_| Worker::start(&request.exe))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Step::Worker)?;
+    if let Some(policy) = &request.plan.preflight {
+        let record = preflight::run(policy, manifest, request, base).map_err(Step::Worker)?;
+        let bytes = json_out::to_pretty(&record);
+        writer.put(&path_of(layout::APPLY_PREFLIGHT), &bytes).map_err(Step::Write)?;
+        let record = serde_json::to_value(&record).expect("a document shape is a JSON value");
+        manifest.apply_preflight = Some(PreflightRef { path: layout::APPLY_PREFLIGHT.to_string(), record });
+    }
+    store_manifest(manifest, writer)?;
+
+    let shared = Shared {
+        exe: &request.exe,
+        base,
+        deadline_ms: request.plan.deadline_ms,
+        capabilities: &capabilities,
+        ports: &ports,
+        unique: request.run_id.as_str(),
+    };
+    let lanes = request.plan.lanes;
+    let mut lane = |lane: Lane, tasks: &dyn Tasks, writer: &mut BundleWriter| {
+        observer.lane(lane, tasks.len());
+        run_lane(&mut workers, &shared, lane, tasks, request, writer, observer)
+    };
+    if lanes.baseline {
+        lane(Lane::Baseline, &PlanTasks::new(&request.plan, Lane::Baseline), writer)?;
+    }
+    if lanes.scenario {
+        lane(Lane::Control, &ControlTasks::new(&request.plan), writer)?;
+        lane(Lane::Scenario, &PlanTasks::new(&request.plan, Lane::Scenario), writer)?;
+    }
+    if lanes.oracle {
+        ask_oracle(request, writer, observer)?;
+    }
+    Ok(())
+}
+
+fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, Step> {
+    writer.stage(&path_of(layout::rows_of(lane))).map_err(Step::Write)
+}
+
+fn run_lane<'r>(
+    workers: &mut [Worker<'r>],
+    shared: &Shared<'r>,
+    lane: Lane,
+    tasks: &dyn Tasks,
+    request: &RunRequest,
+    writer: &mut BundleWriter,
+    observer: &mut dyn Observer,
+) -> Result<(), Step> {
+    let mut out = rows_artifact(lane, writer)?;
+    let ran = executor::run(workers, shared, tasks, &request.cancel, &mut |row| {
+        observer.row();
+        out.write_all(row)?;
+        out.write_all(b"\n")
+    });
+    // Also after an error: the rows up to it are evidence.
+    let kept = writer.finish_artifact(out).map_err(Step::Write);
+    ran.map_err(Step::Lane)?;
+    kept
+}
+
+fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dyn Observer) -> Result<(), Step> {
+    observer.lane(Lane::Oracle, request.plan.row_count());
+    let mut out = rows_artifact(Lane::Oracle, writer)?;
+    let mut line = Vec::with_capacity(1024);
+    for (seq, (profile, probe)) in request.plan.rows().enumerate() {
+        line.clear();
+        let row = oracle::ask(seq as u64, profile, probe);
+        json_out::write_compact(&mut line, &row)
+            .and_then(|()| line.write_all(b"\n"))
+            .and_then(|()| out.write_all(&line))
+            .map_err(Step::Artifact)?;
+        observer.row();
+        if let Some(signal) = request.cancel.requested() {
+            return Err(Step::Lane(LaneError::Cancelled { signal }));
+        }
+    }
+    writer.finish_artifact(out).map_err(Step::Write)
+}
+
+/// Seals what there is as failed.
+fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunError {
+    let interrupted = match &step {
+        Step::Lane(LaneError::Cancelled { signal }) => Some(*signal),
+        _ => None,
+    };
+    let (error, stage) = match interrupted {
+        Some(signal) => (format!("interrupted by signal {signal}"), "interrupted"),
+        None => (chain(&step), step.stage()),
+    };
+    let sealed = writer.commit(RunEnd::Failed { error, stage: stage.to_string() });
+    match (interrupted, sealed) {
+        (Some(signal), Ok(_)) => RunError::Interrupted { signal, bundle },
+        (_, Err(error)) => RunError::Failed { bundle, source: Step::Write(error) },
+        (None, Ok(_)) => RunError::Failed { bundle, source: step },
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,98 @@
+//! Why a run ended without a complete bundle.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::fsx::FileError;
+use crate::base::ids::IdError;
+use crate::bundle::lock::LockError;
+use crate::bundle::writer::WriteError;
+use crate::evidence::DeriveError;
+use crate::lane::executor::LaneError;
+use crate::lane::fixture::BaseError;
+use crate::lane::worker::WorkerError;
+use crate::record::manifest::ChannelKind;
+
+/// Why a run ended without a complete bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The channel does not exist here.
+    #[error("the channel `{}` is not available: {reason}", channel.as_str())]
+    Channel {
+        /// The channel.
+        channel: ChannelKind,
+        /// Why not.
+        reason: String,
+    },
+    /// A profile's policy cannot be put in force on this system.
+    #[error("the profile `{profile}` needs {enforcer}, which this host does not have")]
+    Enforcer {
+        /// The profile.
+        profile: String,
+        /// What it needs.
+        enforcer: &'static str,
+    },
+    /// No place for fixtures.
+    #[error("found no folder for fixtures")]
+    Fixtures(#[source] BaseError),
+    /// The output root is locked, or cannot be.
+    #[error("could not take the output root")]
+    Lock(#[source] LockError),
+    /// The executable could not be digested.
+    #[error("could not read this executable")]
+    Executable(#[source] FileError),
+    /// The observed host makes no valid world id.
+    #[error("the host's facts make no world id")]
+    World(#[source] IdError),
+    /// Nothing of the bundle could be written.
+    #[error("could not start the bundle")]
+    Start(#[source] WriteError),
+    /// The run began and failed; what was written is marked so.
+    #[error("the run failed; what there is of it lies in `{}`", bundle.display())]
+    Failed {
+        /// The bundle's folder.
+        bundle: PathBuf,
+        /// Why.
+        #[source]
+        source: Step,
+    },
+    /// The run was interrupted; what was written is marked so.
+    #[error("interrupted by signal {signal}; what there is of the run lies in `{}`, marked failed", bundle.display())]
+    Interrupted {
+        /// The signal.
+        signal: i32,
+        /// The bundle's folder.
+        bundle: PathBuf,
+    },
+}
+
+/// The step at which a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Step {
+    /// A worker could not be started.
+    #[error("could not start a worker")]
+    Worker(#[source] WorkerError),
+    /// A lane.
+    #[error("a lane ended early")]
+    Lane(#[source] LaneError),
+    /// The derivation.
+    #[error("could not derive the results from the rows")]
+    Derive(#[source] DeriveError),
+    /// An artifact.
+    #[error("could not write the bundle")]
+    Write(#[source] WriteError),
+    /// A row or an input document.
+    #[error("could not write an artifact")]
+    Artifact(#[source] io::Error),
+}
+
+impl Step {
+    /// The word for `failure_stage`.
+    pub fn stage(&self) -> &'static str {
+        match self {
+            Self::Worker(_) | Self::Lane(_) => "lane",
+            Self::Derive(_) => "derive",
+            Self::Write(_) | Self::Artifact(_) => "write",
+        }
+    }
+}

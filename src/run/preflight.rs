@@ -1,0 +1,115 @@
+//! The apply preflight: whether the plan's preflight policy can be put in force in a process of its own, before
+//! anything else runs.
+
+use super::request::RunRequest;
+use crate::enforce;
+use crate::lane::fixture::FixtureBase;
+use crate::lane::worker::WorkerError;
+use crate::plan::ResolvedPolicy;
+use crate::policy::PolicyValue;
+use crate::process::Zygote;
+use crate::record::action::Action;
+use crate::record::driver::Driver;
+use crate::record::ending::Ending;
+use crate::record::manifest::RunManifest;
+use crate::record::outcome::FailureStage;
+use crate::record::preflight::{
+    APPLY_PREFLIGHT_SCHEMA, ApplyPreflight, PreflightApplyReport, PreflightStatus, SelfCheckRecord,
+};
+use crate::record::report::Prologue;
+use crate::zygote::protocol::{Job, PolicyUse};
+
+/// The key under which the zygote keeps the preflight policy.
+const KEY: u32 = u32::MAX;
+
+/// Applies the policy once.
+pub(super) fn run(
+    policy: &ResolvedPolicy,
+    manifest: &RunManifest,
+    request: &RunRequest,
+    base: &FixtureBase,
+) -> Result<ApplyPreflight, WorkerError> {
+    let mut record = ApplyPreflight {
+        schema_version: APPLY_PREFLIGHT_SCHEMA.to_string(),
+        world_id: manifest.world_id.clone(),
+        run_id: Some(manifest.run_id.clone()),
+        profile: policy.path.clone(),
+        runner: manifest.tool.name.clone(),
+        sandbox_check_self: self_check(),
+        status: PreflightStatus::Error,
+        error: None,
+        command: None,
+        exit_code: None,
+        stdout: None,
+        stderr: None,
+        apply_report: None,
+        apply_marker_pid: None,
+        apply_ok: None,
+        failure_stage: None,
+    };
+    let PolicyValue::Landlock(value) = policy.value.as_ref() else {
+        record.error = Some("this host has no enforcer for that kind of policy".to_string());
+        return Ok(record);
+    };
+    let mut zygote = Zygote::spawn(&request.exe)?;
+    let job = Job {
+        seq: 0,
+        action: Action { driver: Driver::ApplyOnly, target: String::new(), to: None, name: None, mounts: Vec::new() },
+        policy: Some(PolicyUse {
+            key: KEY,
+            texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],
+        }),
+        deadline_ms: request.plan.deadline_ms,
+    };
+    let reply = zygote.load_policy(KEY, value).and_then(|()| zygote.send(&job)).and_then(|()| zygote.recv());
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(lost) => {
+            record.error = Some(lost.to_string());
+            return Ok(record);
+        }
+    };
+    let prologue = reply.report.lines().next().and_then(|line| serde_json::from_str::<Prologue>(line).ok());
+    match (&reply.ending, prologue) {
+        (Ending::Expired { .. }, _) => record.error = Some("timeout".to_string()),
+        (_, None) => record.error = Some("the process left no report".to_string()),
+        (ending, Some(prologue)) => fill(&mut record, ending, &prologue),
+    }
+    Ok(record)
+}
+
+fn fill(record: &mut ApplyPreflight, ending: &Ending, prologue: &Prologue) {
+    let confined = prologue.self_check_after.as_ref().and_then(|check| check.confined) == Some(true);
+    record.status = PreflightStatus::Ok;
+    record.command = Some(vec![record.runner.clone(), crate::process::SUBCOMMAND.to_string()]);
+    record.exit_code = match ending {
+        Ending::Exited { code } => Some(*code),
+        Ending::Signaled { signal, .. } => Some(-signal),
+        _ => None,
+    };
+    record.stdout = Some(String::new());
+    record.stderr = Some(String::new());
+    record.apply_marker_pid = Some(prologue.pid);
+    record.apply_report = prologue.apply.as_ref().map(PreflightApplyReport::of);
+    let ok = prologue.apply.as_ref().is_some_and(|apply| apply.rc == 0) && confined;
+    record.apply_ok = Some(ok);
+    record.failure_stage = (!ok).then_some(FailureStage::Apply);
+}
+
+/// Whether this very process is confined already: asked of the kernel, in a child that is thrown away.
+fn self_check() -> SelfCheckRecord {
+    match enforce::already_confined_layers() {
+        Some(layers) => SelfCheckRecord {
+            source: "landlock_layers".to_string(),
+            rc: Some(i32::from(layers > 0)),
+            sandboxed: Some(layers > 0),
+            error: None,
+        },
+        None => SelfCheckRecord {
+            source: "landlock_layers".to_string(),
+            rc: None,
+            sandboxed: None,
+            error: Some("this kernel has no Landlock to ask".to_string()),
+        },
+    }
+}

@@ -1,0 +1,46 @@
+//! What a run is asked to do.
+
+use std::path::PathBuf;
+
+use crate::base::ids::RunId;
+use crate::bundle::lock::LockMode;
+use crate::lane::cancel::Cancel;
+use crate::plan::ResolvedPlan;
+use crate::record::manifest::ChannelKind;
+use crate::record::outcome::Lane;
+
+/// Everything that a run depends on, as values: the run itself reads no environment.
+#[derive(Debug)]
+pub struct RunRequest {
+    /// What to run.
+    pub plan: ResolvedPlan,
+    /// The folder that relative paths in documents are relative to.
+    pub root: PathBuf,
+    /// The output root.
+    pub out: PathBuf,
+    /// How the worker is started.
+    pub channel: ChannelKind,
+    /// What to do when another run has the output root.
+    pub lock_mode: LockMode,
+    /// Whether to do everything but execute.
+    pub dry: bool,
+    /// How many workers run probes; at least 1.
+    pub jobs: u32,
+    /// The attempt's id.
+    pub run_id: RunId,
+    /// Folders in which fixtures may be made, best first.
+    pub fixture_candidates: Vec<PathBuf>,
+    /// This executable's file, which probe processes are forked from.
+    pub exe: PathBuf,
+    /// The wish to stop.
+    pub cancel: Cancel,
+}
+
+/// Told how the run goes; for progress only.
+pub trait Observer {
+    /// A lane begins that has so many rows.
+    fn lane(&mut self, lane: Lane, rows: usize);
+
+    /// One more row of the lane is there.
+    fn row(&mut self);
+}

@@ -1,0 +1,8 @@
+//! Linux system calls, each as a safe function that says exactly what the kernel answered.
+//!
+//! Nothing here retries or interprets: a probe's evidence is the bare return value.
+
+pub mod landlock;
+pub mod path;
+pub mod process;
+pub mod socket;

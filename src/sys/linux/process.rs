@@ -1,0 +1,252 @@
+//! Processes, signals, namespaces and descriptors.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use crate::sys::{Ret, outcome};
+
+/// Which side of a fork this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forked {
+    /// The parent, with the child's id.
+    Parent(i32),
+    /// The child.
+    Child,
+}
+
+/// fork(2). The caller has to be single-threaded: the child goes on to allocate.
+pub fn fork() -> Result<Forked, i32> {
+    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child
+    // does not have. The C library's own fork keeps its allocator consistent.
+    match outcome(unsafe { libc::fork() })? {
+        0 => Ok(Forked::Child),
+        pid => Ok(Forked::Parent(pid as i32)),
+    }
+}
+
+/// _exit(2): ends the process without running exit handlers, which belong to the parent.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: the call does not return and touches no memory of ours.
+    unsafe { libc::_exit(code) }
+}
+
+/// wait4(2) for `pid` (-1: any child). `None`: with `WNOHANG`, nothing to report yet.
+pub fn wait(pid: i32, flags: i32) -> Result<Option<(i32, i32)>, i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the kernel writes one `int` to `status`.
+        match outcome(unsafe { libc::waitpid(pid, &raw mut status, flags) }) {
+            Ok(0) => return Ok(None),
+            Ok(found) => return Ok(Some((found as i32, status))),
+            Err(libc::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// kill(2).
+pub fn kill(pid: i32, signal: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::kill(pid, signal) })
+}
+
+/// setpgid(2).
+pub fn set_process_group(pid: i32, group: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::setpgid(pid, group) })
+}
+
+/// Asks for SIGKILL when the parent thread ends. See `PR_SET_PDEATHSIG` in prctl(2).
+pub fn die_with_parent() -> Ret {
+    // SAFETY: the operation takes a plain number.
+    outcome(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
+}
+
+/// Makes this process the parent of orphaned descendants. See `PR_SET_CHILD_SUBREAPER` in prctl(2).
+pub fn adopt_orphans() -> Ret {
+    // SAFETY: the operation takes a plain number.
+    outcome(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1_u64) })
+}
+
+/// `PR_SET_NO_NEW_PRIVS`.
+pub fn set_no_new_privs() -> Ret {
+    // SAFETY: the operation takes plain numbers.
+    outcome(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1_u64, 0_u64, 0_u64, 0_u64) })
+}
+
+/// `PR_GET_NO_NEW_PRIVS`.
+pub fn no_new_privs() -> bool {
+    // SAFETY: the operation takes plain numbers.
+    outcome(unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0_u64, 0_u64, 0_u64, 0_u64) }) == Ok(1)
+}
+
+/// The process ids of this process and its parent, from the kernel.
+pub fn ids() -> (i32, i32) {
+    // SAFETY: neither call takes memory, neither can fail.
+    unsafe { (libc::getpid(), libc::getppid()) }
+}
+
+/// The effective user and group ids.
+pub fn effective_ids() -> (u32, u32) {
+    // SAFETY: neither call takes memory, neither can fail.
+    unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// Writes no core dump. See `RLIMIT_CORE` in setrlimit(2).
+pub fn forbid_core_dumps() -> Ret {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel reads one `struct rlimit`.
+    outcome(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })
+}
+
+/// umask(2).
+pub fn set_umask(mask: u32) {
+    // SAFETY: no memory is involved; the call cannot fail.
+    unsafe { libc::umask(mask) };
+}
+
+/// chdir(2).
+pub fn chdir(path: &CStr) -> Ret {
+    // SAFETY: `path` is NUL-terminated and only read during the call.
+    outcome(unsafe { libc::chdir(path.as_ptr()) })
+}
+
+/// dup3(2) with `O_CLOEXEC`, or dup2(2) without. `from` and `to` differ.
+pub fn duplicate(from: i32, to: i32, cloexec: bool) -> Ret {
+    // SAFETY: no memory is involved; callers own both numbers.
+    outcome(unsafe { libc::dup3(from, to, if cloexec { libc::O_CLOEXEC } else { 0 }) })
+}
+
+/// close_range(2): closes every descriptor from `first` up to `last`.
+pub fn close_range(first: u32, last: u32) -> Ret {
+    // SAFETY: no memory is involved. Callers are processes that own every descriptor in the range and use none of
+    // them afterwards.
+    outcome(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) })
+}
+
+/// pipe2(2) with `O_CLOEXEC`; the reading end also with `O_NONBLOCK`.
+pub fn report_pipe() -> Result<(i32, i32), i32> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel writes two `int`s to the array.
+    outcome(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::fcntl(ends[0], libc::F_SETFL, libc::O_NONBLOCK) })?;
+    Ok((ends[0], ends[1]))
+}
+
+/// A plain pipe with `O_CLOEXEC`: reading end, writing end.
+pub fn pipe() -> Result<(i32, i32), i32> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel writes two `int`s to the array.
+    outcome(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    Ok((ends[0], ends[1]))
+}
+
+/// pidfd_open(2).
+pub fn pidfd_open(pid: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) })
+}
+
+/// One entry of [`poll`]: the descriptor, the events waited for, and those that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// The descriptor; a negative one is skipped.
+    pub fd: i32,
+    /// The events that are waited for. Hang-ups and errors are always reported.
+    pub events: i16,
+    /// The events that came.
+    pub came: i16,
+}
+
+impl Watched {
+    /// Waits for `events` on `fd`.
+    pub fn new(fd: i32, events: i16) -> Self {
+        Self { fd, events, came: 0 }
+    }
+}
+
+/// poll(2) with a timeout in milliseconds (-1: none). An interruption counts as no event.
+pub fn poll<const N: usize>(watched: &mut [Watched; N], timeout_ms: i32) -> Ret {
+    let mut entries = watched.map(|one| libc::pollfd { fd: one.fd, events: one.events, revents: 0 });
+    // SAFETY: the kernel reads and writes `N` entries of the array.
+    let ret = outcome(unsafe { libc::poll(entries.as_mut_ptr(), N as libc::nfds_t, timeout_ms) });
+    for (one, entry) in watched.iter_mut().zip(entries) {
+        one.came = entry.revents;
+    }
+    match ret {
+        Err(libc::EINTR) => {
+            watched.iter_mut().for_each(|one| one.came = 0);
+            Ok(0)
+        }
+        other => other,
+    }
+}
+
+/// Every signal back to its default action, and none blocked.
+pub fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action runs no code of ours. The C library's own numbers, SIGKILL and SIGSTOP are
+        // refused with EINVAL, which is as it should be.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` initialises the set; the kernel only reads it.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
+}
+
+fn set_of(signal: i32) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` initialises the set before `sigaddset` changes it and it is taken.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        set.assume_init()
+    }
+}
+
+/// Blocks one signal in this thread, so that it stays pending.
+pub fn block_signal(signal: i32) -> Ret {
+    let set = set_of(signal);
+    // SAFETY: the kernel reads the set.
+    outcome(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) })
+}
+
+/// Whether a blocked signal is pending for this process.
+pub fn is_pending(signal: i32) -> bool {
+    let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the kernel writes the set, which is only looked at if the call succeeded.
+    unsafe { libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), signal) == 1 }
+}
+
+/// signalfd(2) for one blocked signal.
+pub fn signal_fd(signal: i32) -> Ret {
+    let set = set_of(signal);
+    // SAFETY: the kernel reads the set.
+    outcome(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) })
+}
+
+/// unshare(2).
+pub fn unshare(flags: i32) -> Ret {
+    // SAFETY: callers pass namespace flags only, which change nothing that the C library keeps.
+    outcome(unsafe { libc::unshare(flags) })
+}
+
+/// mount(2) without a type and without data.
+pub fn mount(from: &CStr, at: &CStr, flags: u64) -> Ret {
+    // SAFETY: both paths are NUL-terminated and only read during the call; type and data may be null for binds and
+    // changes of propagation.
+    outcome(unsafe { libc::mount(from.as_ptr(), at.as_ptr(), ptr::null(), flags as libc::c_ulong, ptr::null()) })
+}
+
+/// execve(2) with the path as the only argument and an empty environment. It returns only on failure.
+pub fn execve(path: &CStr) -> Ret {
+    let arguments = [path.as_ptr(), ptr::null()];
+    let environment = [ptr::null()];
+    // SAFETY: both arrays end with a null pointer and hold NUL-terminated texts, and outlive the call.
+    outcome(unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) })
+}

@@ -1,0 +1,145 @@
+//! Sockets, with addresses built here so that the kernel's answer is exact.
+
+use std::mem::{offset_of, size_of};
+use std::net::SocketAddr;
+
+use crate::sys::{Ret, outcome};
+
+/// A socket address in the kernel's form.
+#[derive(Clone, Copy)]
+pub struct Address {
+    storage: Storage,
+    length: libc::socklen_t,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Storage {
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+    unix: libc::sockaddr_un,
+}
+
+impl Address {
+    /// An IPv4 or IPv6 endpoint.
+    pub fn endpoint(endpoint: SocketAddr) -> Self {
+        match endpoint {
+            SocketAddr::V4(v4) => Self {
+                storage: Storage {
+                    v4: libc::sockaddr_in {
+                        sin_family: libc::AF_INET as libc::sa_family_t,
+                        sin_port: v4.port().to_be(),
+                        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                        sin_zero: [0; 8],
+                    },
+                },
+                length: size_of::<libc::sockaddr_in>() as libc::socklen_t,
+            },
+            SocketAddr::V6(v6) => Self {
+                storage: Storage {
+                    v6: libc::sockaddr_in6 {
+                        sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                        sin6_port: v6.port().to_be(),
+                        sin6_flowinfo: v6.flowinfo(),
+                        sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                        sin6_scope_id: v6.scope_id(),
+                    },
+                },
+                length: size_of::<libc::sockaddr_in6>() as libc::socklen_t,
+            },
+        }
+    }
+
+    /// A UNIX address: a path, or an abstract name that is marked by a leading NUL. `ENAMETOOLONG` if it does not fit
+    /// (unix(7): 108 bytes, with the terminating NUL of a path).
+    fn unix(bytes: &[u8], terminated: bool) -> Result<Self, i32> {
+        let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path: [0; 108] };
+        let needed = bytes.len() + usize::from(terminated);
+        if needed > address.sun_path.len() {
+            return Err(libc::ENAMETOOLONG);
+        }
+        for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+            *place = *byte as libc::c_char;
+        }
+        let length = (offset_of!(libc::sockaddr_un, sun_path) + needed) as libc::socklen_t;
+        Ok(Self { storage: Storage { unix: address }, length })
+    }
+
+    /// The address of a path.
+    pub fn path(path: &str) -> Result<Self, i32> {
+        Self::unix(path.as_bytes(), true)
+    }
+
+    /// An abstract address; `name` comes without the leading NUL.
+    pub fn abstract_name(name: &str) -> Result<Self, i32> {
+        let mut bytes = Vec::with_capacity(name.len() + 1);
+        bytes.push(0);
+        bytes.extend_from_slice(name.as_bytes());
+        Self::unix(&bytes, false)
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        (&raw const self.storage).cast()
+    }
+}
+
+/// socket(2), with `SOCK_CLOEXEC` added.
+pub fn socket(family: i32, kind: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) })
+}
+
+/// setsockopt(2) `SO_REUSEADDR`: a port in `TIME_WAIT` may be bound again.
+pub fn reuse_address(fd: i32) -> Ret {
+    let on: libc::c_int = 1;
+    // SAFETY: the kernel reads one `int` from the place that is given.
+    outcome(unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_REUSEADDR,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })
+}
+
+/// connect(2).
+pub fn connect(fd: i32, address: &Address) -> Ret {
+    // SAFETY: the kernel reads `length` bytes of the address, all of which are initialised and within the union.
+    outcome(unsafe { libc::connect(fd, address.as_ptr(), address.length) })
+}
+
+/// bind(2).
+pub fn bind(fd: i32, address: &Address) -> Ret {
+    // SAFETY: the kernel reads `length` bytes of the address, all of which are initialised and within the union.
+    outcome(unsafe { libc::bind(fd, address.as_ptr(), address.length) })
+}
+
+/// listen(2) with a short queue.
+pub fn listen(fd: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::listen(fd, 1) })
+}
+
+/// sendto(2); a closed peer gives `EPIPE`, no signal.
+pub fn sendto(fd: i32, bytes: &[u8], address: &Address) -> Ret {
+    // SAFETY: the kernel reads `bytes.len()` bytes and `length` bytes of the address, all of which are initialised.
+    let sent = unsafe {
+        libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL, address.as_ptr(), address.length)
+    };
+    outcome(sent as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_names_fit_or_are_refused() {
+        assert!(Address::path(&"p".repeat(107)).is_ok());
+        assert_eq!(Address::path(&"p".repeat(108)).err(), Some(libc::ENAMETOOLONG));
+        assert!(Address::abstract_name(&"n".repeat(107)).is_ok());
+        assert_eq!(Address::abstract_name(&"n".repeat(108)).err(), Some(libc::ENAMETOOLONG));
+    }
+}

@@ -1,0 +1,199 @@
+//! The zygote's loop: one request after another, one child at a time.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+
+use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_frame};
+use super::{child, watch};
+use crate::base::clock::{Stopwatch, unix_seconds};
+use crate::base::limits::MAX_REPORT_BYTES;
+use crate::policy::landlock::LandlockPolicy;
+use crate::record::ending::Ending;
+use crate::sys::linux::path::{self, close};
+use crate::sys::linux::process::{
+    Forked, adopt_orphans, close_range, die_with_parent, fork, ids, report_pipe, reset_signals, set_process_group,
+};
+
+/// The control socket.
+const SOCKET: i32 = 0;
+/// `/dev/null`, which the children get as their standard streams.
+pub(super) const NULL: i32 = 1;
+
+/// The zygote could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A step of its own preparation failed.
+    #[error("the probe server could not {step}")]
+    Prepare {
+        /// The step.
+        step: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A frame could not be read, or makes no sense.
+    #[error("the probe server could not read a request from descriptor 0, which has to be its control socket")]
+    Request(#[source] io::Error),
+    /// An answer could not be written.
+    #[error("the probe server could not write a reply")]
+    Reply(#[source] io::Error),
+    /// A job names a policy that was never sent.
+    #[error("job {seq} names the policy {key}, which was not sent")]
+    UnknownPolicy {
+        /// The job.
+        seq: u64,
+        /// The key.
+        key: u32,
+    },
+    /// The harness closed its end while a probe was running.
+    #[error("the control socket was closed while probe {seq} was running")]
+    Abandoned {
+        /// The job.
+        seq: u64,
+    },
+}
+
+/// The control socket as a stream. It owns nothing: the descriptor stays open until the process ends.
+struct Socket;
+
+impl io::Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        path::read(SOCKET, buffer).map(|count| count as usize).map_err(io::Error::from_raw_os_error)
+    }
+}
+
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        path::write(SOCKET, bytes).map(|count| count as usize).map_err(io::Error::from_raw_os_error)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the zygote holds: the policies, and memory that is used again for each child.
+struct Server {
+    pid: i32,
+    policies: BTreeMap<u32, LandlockPolicy>,
+    report: Box<[u8]>,
+    child_buffer: Vec<u8>,
+}
+
+/// Serves jobs from the control socket on descriptor 0 until it is closed. For a process that does nothing else.
+pub fn serve() -> Result<(), ServeError> {
+    prepare()?;
+    let mut server = Server {
+        pid: ids().0,
+        policies: BTreeMap::new(),
+        report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
+        child_buffer: Vec::with_capacity(8 * 1024),
+    };
+    let mut incoming = io::BufReader::with_capacity(64 * 1024, Socket);
+    let mut scratch = Vec::new();
+    while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(ServeError::Request)? {
+        match request {
+            Request::Policy { key, policy } => {
+                server.policies.insert(key, policy);
+            }
+            Request::Run(job) => {
+                let reply = server.run(&job)?;
+                write_frame(&mut Socket, &mut scratch, &reply).map_err(ServeError::Reply)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes this process fit to be forked from.
+fn prepare() -> Result<(), ServeError> {
+    let step = |step, ret: Result<i64, i32>| {
+        ret.map_err(|errno| ServeError::Prepare { step, source: io::Error::from_raw_os_error(errno) })
+    };
+    let parent = ids().1;
+    step("ask to end with its parent", die_with_parent())?;
+    if ids().1 != parent {
+        step("find its parent alive", Err(libc::ESRCH))?;
+    }
+    // Refused with EPERM for a session leader, which is in a group of its own already.
+    match set_process_group(0, 0) {
+        Err(libc::EPERM) => {}
+        ret => {
+            step("enter its own process group", ret)?;
+        }
+    }
+    step("close inherited descriptors", close_range(3, u32::MAX))?;
+    // Whatever descriptor 1 was, from here it is /dev/null.
+    let _ = close(NULL);
+    let null = step("open /dev/null", path::open(c"/dev/null", libc::O_RDWR, 0))?;
+    if null != i64::from(NULL) {
+        step("find descriptors 0 and 2 open", Err(libc::EBADF))?;
+    }
+    step("adopt orphans", adopt_orphans())?;
+    // Children inherit this, so it need not be done for each of them.
+    reset_signals();
+    Ok(())
+}
+
+impl Server {
+    fn run(&mut self, job: &Job) -> Result<Reply, ServeError> {
+        // Before the fork: memory that the parent has touched already costs the child nothing.
+        let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
+        let mut reply = Reply {
+            seq: job.seq,
+            pid: None,
+            started_at_unix_s: unix_seconds(),
+            duration_us: 0,
+            ending: Ending::NotStarted { errno: 0 },
+            report: String::new(),
+            report_damaged: false,
+            left_descendants: false,
+        };
+        let watch = Stopwatch::start();
+        let (reading, writing) = match report_pipe() {
+            Ok(ends) => ends,
+            Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
+        };
+        let pid = match fork() {
+            Ok(Forked::Child) => child::run(&job.action, policy.as_ref(), writing, self.pid, &mut self.child_buffer),
+            Ok(Forked::Parent(pid)) => pid,
+            Err(errno) => {
+                let _ = (close(reading), close(writing));
+                return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply });
+            }
+        };
+        let _ = close(writing);
+        let seen = watch::until_end(pid, reading, SOCKET, job.deadline_ms, watch, &mut self.report);
+        let _ = close(reading);
+        let seen = seen.map_err(|watch::Abandoned| ServeError::Abandoned { seq: job.seq })?;
+        reply.pid = Some(pid);
+        reply.duration_us = seen.duration_us;
+        reply.ending = seen.ending;
+        reply.left_descendants = seen.left_descendants;
+        reply.report_damaged = seen.overflow;
+        match std::str::from_utf8(&self.report[..seen.report_length]) {
+            Ok(text) => reply.report.push_str(text),
+            Err(error) => {
+                reply.report_damaged = true;
+                // The part before the first bad byte is text.
+                let text = &self.report[..error.valid_up_to()];
+                reply.report.push_str(std::str::from_utf8(text).unwrap_or_default());
+            }
+        }
+        Ok(reply)
+    }
+
+    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<LandlockPolicy, ServeError> {
+        let policy = self.policies.get(&used.key).ok_or(ServeError::UnknownPolicy { seq, key: used.key })?;
+        let replaced = policy.map_texts(|text| {
+            Ok::<_, Infallible>(used.texts.iter().fold(text.to_owned(), |text, (placeholder, value)| {
+                if text.contains(placeholder.as_str()) { text.replace(placeholder.as_str(), value) } else { text }
+            }))
+        });
+        match replaced {
+            Ok(policy) => Ok(policy),
+            Err(never) => match never {},
+        }
+    }
+}

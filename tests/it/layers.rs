@@ -1,0 +1,440 @@
+//! Keeps the layer table of `src/lib.rs` true, by reading what the sources import.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may import whom; `src/lib.rs` explains it. A module may always import itself.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("record", &["base"]),
+    ("policy", &["base", "record"]),
+    ("world", &["base", "record", "policy"]),
+    ("plan", &["base", "record", "policy"]),
+    ("evidence", &["base", "record", "policy", "plan"]),
+    ("sys", UP_TO_2),
+    ("process", UP_TO_2),
+    (PROTOCOL, UP_TO_2),
+    ("enforce", UP_TO_3),
+    ("probe", UP_TO_3),
+    ("channel", UP_TO_3),
+    ("bundle", &["base", "record", "policy", "world", "plan", "evidence", "sys", PROTOCOL]),
+    ("zygote", UP_TO_4),
+    ("lane", UP_TO_4),
+    (
+        "run",
+        &[
+            "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe",
+            "channel", "bundle", "zygote", "lane",
+        ],
+    ),
+    ("promote", &["base", "record", "plan", "evidence", "bundle"]),
+    (
+        "cli",
+        &[
+            "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe",
+            "channel", "bundle", "zygote", "lane", "run", "promote",
+        ],
+    ),
+];
+/// The one part of a module that stands on a layer of its own.
+const PROTOCOL: &str = "zygote::protocol";
+const UP_TO_2: &[&str] = &["base", "record", "policy", "world", "plan", "evidence"];
+const UP_TO_3: &[&str] = &["base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL];
+const UP_TO_4: &[&str] = &[
+    "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe", "channel",
+];
+
+/// Where the sources may say `unsafe`.
+const UNSAFE_HOME: &str = "sys";
+
+/// A breach of the rules.
+#[derive(Debug, PartialEq, Eq)]
+struct Breach {
+    file: String,
+    line: usize,
+    what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+#[test]
+fn modules_import_only_what_their_layer_allows() {
+    let mut breaches = Vec::new();
+    let mut files = 0;
+    for (path, text) in sources(&root().join("src")) {
+        breaches.extend(check(&path, &text));
+        files += 1;
+    }
+    assert!(files > 20, "only {files} source files were found");
+    let shown: Vec<String> = breaches.iter().map(Breach::to_string).collect();
+    assert!(shown.is_empty(), "the layer table is broken:\n{}", shown.join("\n"));
+}
+
+#[test]
+fn every_module_stands_in_the_table_and_in_its_documentation() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let modules: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(!modules.is_empty());
+    for module in modules {
+        assert!(MAY_IMPORT.iter().any(|(name, _)| *name == module), "`{module}` is not in MAY_IMPORT");
+        let documented = text.lines().any(|line| line.starts_with("//! |") && line.contains(&format!("[`{module}`]")));
+        assert!(documented, "`{module}` is missing from the layer table in src/lib.rs");
+    }
+}
+
+#[test]
+fn no_import_can_close_a_circle() {
+    fn reaches(from: &str, to: &str) -> bool {
+        allowed(from).iter().any(|next| *next == to || reaches(next, to))
+    }
+    for (name, _) in MAY_IMPORT {
+        assert!(!reaches(name, name), "`{name}` could import itself through others");
+    }
+}
+
+#[test]
+fn every_test_file_is_wired_in() {
+    let folder = root().join("tests/it");
+    let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+    let wired = |name: &str| main.lines().any(|line| line.trim() == format!("mod {name};"));
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let is_module = path.extension().is_some_and(|end| end == "rs") || path.join("mod.rs").exists();
+        assert!(name == "main" || !is_module || wired(&name), "tests/it/main.rs does not say `mod {name};`");
+    }
+    assert!(wired("layers") && !wired("no_such_file"));
+}
+
+#[test]
+fn breaches_are_found() {
+    let found = |path: &str, text: &str| -> Vec<(usize, String)> {
+        check(Path::new(path), text).into_iter().map(|breach| (breach.line, breach.what)).collect()
+    };
+    let imports = |from: &str, to: &str| format!("`{from}` may not import `{to}`");
+    assert_eq!(found("base/ids.rs", "use crate::record::Row;\n"), [(1, imports("base", "record"))]);
+    assert_eq!(found("record/row.rs", "use crate::base::ids::RunId;\n"), []);
+    assert_eq!(
+        found("lane/mod.rs", "\nuse crate::{base::ids, bundle::{self, Writer}, probe};\n"),
+        [(2, imports("lane", "bundle")), (2, imports("lane", "bundle"))]
+    );
+    assert_eq!(found("plan/a.rs", "fn f() -> bool {\n    crate::cli::main() == 0\n}"), [(2, imports("plan", "cli"))]);
+    assert_eq!(found("run/a.rs", "pub(crate) use crate :: cli :: Exit;"), [(1, imports("run", "cli"))]);
+    assert_eq!(found("probe/a.rs", "use crate::zygote::protocol::Job;"), []);
+    assert_eq!(found("probe/a.rs", "use crate::zygote::{protocol, client};"), [(1, imports("probe", "zygote"))]);
+    assert_eq!(found("probe/a.rs", "use crate::zygote::*;"), [(1, imports("probe", "zygote"))]);
+    assert_eq!(found("zygote/protocol.rs", "use crate::zygote::spawn;"), [(1, imports(PROTOCOL, "zygote"))]);
+    assert_eq!(found("zygote/child.rs", "use crate::zygote::protocol::Job;"), []);
+    assert_eq!(found("base/a/b.rs", "use super::c;\nuse super::super::d;").len(), 0);
+    assert_eq!(found("base/a/b.rs", "use super::super::super::run;").len(), 1);
+    assert_eq!(found("base/mod.rs", "use super::run;").len(), 1);
+
+    // What is no code, and what only tests see, does not count; what stands behind it does.
+    assert_eq!(found("base/a.rs", "//! [`crate::run`]\n/* crate::run /* crate::cli */ */ // crate::lane\n"), []);
+    assert_eq!(found("base/a.rs", r###"const A: &str = "\" crate::run"; const B: &str = r#"" crate::cli"#;"###), []);
+    assert_eq!(found("base/a.rs", "const A: char = '\"'; use crate::run::x; const B: char = '\\'';").len(), 1);
+    assert_eq!(found("base/a.rs", "fn f<'a>(x: &'a u8) { crate::run::g(x) }").len(), 1);
+    let tests = "#[cfg(test)]\nmod tests {\n    use crate::run::x;\n    fn f() { if true { } }\n}\n";
+    assert_eq!(found("base/a.rs", tests), []);
+    assert_eq!(found("base/a.rs", &format!("{tests}use crate::cli::x;")), [(6, imports("base", "cli"))]);
+    assert_eq!(found("base/a.rs", &tests.replace("#[cfg(test)]\n", "")).len(), 1);
+    assert_eq!(found("base/a.rs", &tests.replace("(test)", "(all(test, unix))").replace("mod", "#[x] mod")), []);
+    assert_eq!(found("base/a.rs", &tests.replace("(test)", "(not(test))")).len(), 1);
+    assert_eq!(found("base/a.rs", &tests.replace("cfg", "x")).len(), 1);
+
+    assert_eq!(found("base/a.rs", "fn f() { unsafe { g() } }"), [(1, "`unsafe` stands outside src/sys".into())]);
+    assert_eq!(found("base/a.rs", "#![allow(unsafe_code)]").len(), 1);
+    assert_eq!(found("sys/a.rs", "fn f() { unsafe { g() } } // unsafe"), []);
+    assert_eq!(found("base/a.rs", "// unsafe\nconst A: &str = \"unsafe\";"), []);
+    assert_eq!(found("mystery/a.rs", "").len(), 1);
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below `folder`: its path relative to it, and its text.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push((path.strip_prefix(folder).unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn allowed(module: &str) -> &'static [&'static str] {
+    MAY_IMPORT.iter().find(|(name, _)| *name == module).map_or(&[], |(_, list)| list)
+}
+
+/// All that breaks the rules in one file; `path` is relative to `src`.
+fn check(path: &Path, text: &str) -> Vec<Breach> {
+    let parts: Vec<String> = path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let mut breaches = Vec::new();
+    let mut report = |line: usize, what: String| {
+        breaches.push(Breach { file: format!("src/{}", path.display()), line, what });
+    };
+    let tokens = without_tests(&tokens(text));
+    let is_root = parts.len() == 1 && matches!(&*parts[0], "lib" | "main");
+    if parts[0] != UNSAFE_HOME {
+        for token in &tokens {
+            if token.text == "unsafe" || token.text == "unsafe_code" {
+                report(token.line, format!("`{}` stands outside src/{UNSAFE_HOME}", token.text));
+            }
+        }
+    }
+    if is_root {
+        return breaches;
+    }
+    let depth = parts.len() - usize::from(parts.last().is_some_and(|last| last == "mod"));
+    let module = module_of(&parts);
+    if !MAY_IMPORT.iter().any(|(name, _)| *name == module) {
+        report(1, format!("`{module}` is not in the layer table"));
+        return breaches;
+    }
+    let mut at = 0;
+    while at < tokens.len() {
+        match tokens[at].text {
+            "crate" if is_path_separator(&tokens, at + 1) => {
+                for imported in paths(&tokens, at + 3) {
+                    let name = module_of(&imported);
+                    if name != module && !allowed(&module).contains(&&*name) && is_module(&name) {
+                        report(tokens[at].line, format!("`{module}` may not import `{name}`"));
+                    }
+                }
+            }
+            "super" if at == 0 || tokens[at - 1].text != ":" => {
+                let mut climbs = 1;
+                while is_path_separator(&tokens, at + 3 * climbs - 2)
+                    && tokens.get(at + 3 * climbs).is_some_and(|token| token.text == "super")
+                {
+                    climbs += 1;
+                }
+                // Inline modules would make this wrong in the safe direction: spell such a path from `crate`.
+                if climbs >= depth {
+                    report(tokens[at].line, "`super` reaches the crate's root; spell the path from `crate`".into());
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    breaches
+}
+
+/// The module of the table that a path lies in.
+fn module_of(path: &[String]) -> String {
+    match path {
+        [first, second, ..] if first == "zygote" && second == "protocol" => PROTOCOL.to_owned(),
+        [first, ..] => first.clone(),
+        [] => String::new(),
+    }
+}
+
+/// Whether the table knows the name: `crate::main!` or a re-exported item at the root would be no module.
+fn is_module(name: &str) -> bool {
+    MAY_IMPORT.iter().any(|(known, _)| *known == name)
+}
+
+/// A word or a sign of the source, and the line where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Token<'a> {
+    text: &'a str,
+    line: usize,
+}
+
+fn is_path_separator(tokens: &[Token<'_>], at: usize) -> bool {
+    matches!(tokens.get(at..at + 2), Some([a, b]) if a.text == ":" && b.text == ":")
+}
+
+/// Every path that begins at `at`, behind `crate::`, with groups spread out.
+fn paths(tokens: &[Token<'_>], at: usize) -> Vec<Vec<String>> {
+    fn spread(tokens: &[Token<'_>], at: &mut usize, prefix: &[String], found: &mut Vec<Vec<String>>) {
+        let mut path = prefix.to_vec();
+        loop {
+            match tokens.get(*at).map(|token| token.text) {
+                Some("{") => {
+                    *at += 1;
+                    while let Some(token) = tokens.get(*at) {
+                        match token.text {
+                            "}" => {
+                                *at += 1;
+                                return;
+                            }
+                            "," => *at += 1,
+                            _ => spread(tokens, at, &path, found),
+                        }
+                    }
+                    return;
+                }
+                Some(word) => {
+                    *at += 1;
+                    if word != "self" {
+                        path.push(word.to_owned());
+                    }
+                }
+                None => return,
+            }
+            if is_path_separator(tokens, *at) {
+                *at += 2;
+                continue;
+            }
+            if tokens.get(*at).is_some_and(|token| token.text == "as") {
+                *at += 2;
+            }
+            found.push(path);
+            return;
+        }
+    }
+    let mut found = Vec::new();
+    let mut at = at;
+    spread(tokens, &mut at, &[], &mut found);
+    found
+}
+
+/// The tokens without the modules that only tests see.
+fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if let Some(body) = test_module(&tokens[at..]) {
+            at += body + bracketed(&tokens[at + body..], "{", "}");
+        } else {
+            kept.push(tokens[at]);
+            at += 1;
+        }
+    }
+    kept
+}
+
+/// Where the body of a test module begins, if the tokens start with one: `#[cfg(… test …)]`, perhaps other attributes,
+/// `mod NAME {`. A condition with `not` is no test's.
+fn test_module(tokens: &[Token<'_>]) -> Option<usize> {
+    let mut at = 0;
+    let mut only_tests = false;
+    while matches!(tokens.get(at..at + 2), Some([hash, open]) if hash.text == "#" && open.text == "[") {
+        let end = at + 1 + bracketed(&tokens[at + 1..], "[", "]");
+        let condition = &tokens[at + 2..end];
+        let says = |word: &str| condition.iter().any(|token| token.text == word);
+        only_tests |= condition.first().is_some_and(|token| token.text == "cfg") && says("test") && !says("not");
+        at = end;
+    }
+    let body = matches!(tokens.get(at..at + 3), Some([word, _, open]) if word.text == "mod" && open.text == "{");
+    (only_tests && body).then_some(at + 2)
+}
+
+/// How many tokens the bracket at the start spans, to its counterpart.
+fn bracketed(tokens: &[Token<'_>], open: &str, close: &str) -> usize {
+    let mut depth = 0_usize;
+    for (n, token) in tokens.iter().enumerate() {
+        if token.text == open {
+            depth += 1;
+        } else if token.text == close {
+            depth -= 1;
+            if depth == 0 {
+                return n + 1;
+            }
+        }
+    }
+    tokens.len()
+}
+
+/// Words and signs, without comments, texts and character literals.
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut line = 1;
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &text[at..];
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            block_comment(rest)
+        } else if let Some(length) = text_literal(rest) {
+            length
+        } else if let Some(length) = character_literal(rest) {
+            length
+        } else {
+            let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            let length = if word > 0 { word } else { rest.chars().next().map_or(1, char::len_utf8) };
+            if !rest.starts_with(char::is_whitespace) {
+                found.push(Token { text: &rest[..length], line });
+            }
+            length
+        };
+        line += rest[..length].matches('\n').count();
+        at += length;
+    }
+    found
+}
+
+/// The length of the (nested) block comment that the text starts with.
+fn block_comment(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < text.len() {
+        if text[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if text[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                break;
+            }
+        } else {
+            at += text[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    at
+}
+
+/// The length of the string literal (plain, byte, C or raw) that the text starts with, if it does.
+fn text_literal(text: &str) -> Option<usize> {
+    let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
+        let rest = text.strip_prefix(prefix).unwrap_or("x");
+        rest.starts_with('"') || (prefix.ends_with('r') && rest.trim_start_matches('#').starts_with('"'))
+    })?;
+    let rest = &text[prefix.len()..];
+    if prefix.ends_with('r') {
+        let hashes = rest.len() - rest.trim_start_matches('#').len();
+        let close = format!("\"{}", "#".repeat(hashes));
+        let body = prefix.len() + hashes + 1;
+        return Some(text[body..].find(&close).map_or(text.len(), |end| body + end + close.len()));
+    }
+    let mut escaped = false;
+    for (n, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Some(prefix.len() + n + 1),
+            _ => {}
+        }
+    }
+    Some(text.len())
+}
+
+/// The length of the character literal that the text starts with, if it does; a lifetime is none.
+fn character_literal(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix('\'')?;
+    let first = rest.chars().next()?;
+    if first == '\\' {
+        let end = rest.char_indices().skip(2).find(|(_, c)| *c == '\'')?;
+        return Some(1 + end.0 + 1);
+    }
+    rest[first.len_utf8()..].starts_with('\'').then_some(first.len_utf8() + 2)
+}

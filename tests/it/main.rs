@@ -1,0 +1,9 @@
+//! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
+
+mod bundle_life;
+mod interruption;
+mod layers;
+mod support;
+mod workspace;
+#[cfg(target_os = "linux")]
+mod zygote;

@@ -1,0 +1,216 @@
+//! Random policies, fixture trees and actions, for comparing the model with a kernel.
+//!
+//! Everything stays below ABI 7 and under `${root}`, needs no privilege, and is small, so that paths and rules meet.
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use sandproof::policy::landlock::rights::Right;
+use sandproof::policy::landlock::{FsRight, LandlockPolicy, PathBeneathRule, RightSet};
+use sandproof::record::action::{Action, BindMount};
+use sandproof::record::driver::Driver;
+use sandproof::record::fixture::{FixtureEntry, FixtureKind};
+
+/// The drivers whose operations stay inside the fixture root.
+pub const FILE_DRIVERS: &[Driver] = &[
+    Driver::FileRead,
+    Driver::FileWrite,
+    Driver::FileReadWrite,
+    Driver::FileOpenPath,
+    Driver::FileReadInherited,
+    Driver::FileReadAt,
+    Driver::FileCreate,
+    Driver::FileUnlink,
+    Driver::FileRename,
+    Driver::FileExchange,
+    Driver::FileLink,
+    Driver::FileTruncate,
+    Driver::FileOpenTruncate,
+    Driver::FileTruncateInherited,
+    Driver::FileTruncateFd,
+    Driver::SymlinkCreate,
+    Driver::DirCreate,
+    Driver::DirRemove,
+    Driver::DirList,
+    Driver::FifoCreate,
+    Driver::SocketNodeCreate,
+    Driver::CharDeviceCreate,
+    Driver::FileStat,
+    Driver::FileReadlink,
+    Driver::Exec,
+];
+
+/// One case: everything that the model and a kernel are asked about.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The policy, with placeholders.
+    pub policy: LandlockPolicy,
+    /// The tree under `${root}`.
+    pub fixtures: Vec<FixtureEntry>,
+    /// The operation, with placeholders.
+    pub action: Action,
+}
+
+/// Cases without bind mounts, which need no privilege.
+pub fn case() -> impl Strategy<Value = Case> {
+    (policy(), fixtures(), action(Vec::new())).prop_map(|(policy, fixtures, action)| Case { policy, fixtures, action })
+}
+
+/// Cases with up to two bind mounts, which need `CAP_SYS_ADMIN`.
+pub fn case_with_mounts() -> impl Strategy<Value = Case> {
+    let folder = || select(vec!["${root}/a", "${root}/b", "${root}/a/d", "${root}/b/d", "${root}"]);
+    let mount = (folder(), folder()).prop_map(|(from, at)| BindMount { from: from.into(), at: at.into() });
+    (policy(), fixtures(), proptest::collection::vec(mount, 1..=2).prop_flat_map(action))
+        .prop_map(|(policy, fixtures, action)| Case { policy, fixtures, action })
+}
+
+fn set(list: Vec<FsRight>) -> RightSet<FsRight> {
+    list.into_iter().fold(RightSet::EMPTY, RightSet::with)
+}
+
+/// Few rights, or nearly all of them: both ends are where policies live.
+fn rights() -> impl Strategy<Value = RightSet<FsRight>> {
+    let known: Vec<FsRight> = FsRight::ALL.iter().copied().filter(|right| right.since_abi() <= 7).collect();
+    let all = set(known.clone());
+    prop_oneof![
+        2 => subsequence(known.clone(), 1..=5).prop_map(set),
+        1 => subsequence(known.clone(), 1..=known.len()).prop_map(set),
+        3 => subsequence(known, 0..=3).prop_map(move |few| all.minus(set(few))),
+    ]
+}
+
+/// A policy of up to four rules. Nearly always the kernel takes it: only folders are granted rights of folders.
+pub fn policy() -> impl Strategy<Value = LandlockPolicy> {
+    let file: RightSet<FsRight> = set(vec![FsRight::Execute, FsRight::WriteFile, FsRight::ReadFile, FsRight::Truncate]);
+    let folder = select(vec![
+        "${root}",
+        "${root}/a",
+        "${root}/b",
+        "${root}/a",
+        "${root}/b",
+        "${root}/a/d",
+        "${root}/b/d",
+        "/",
+        "/usr",
+    ]);
+    let other = select(vec!["${root}/a/f", "${root}/b/f", "${root}/b/h"]);
+    let rule = prop_oneof![
+        8 => (folder, rights()).prop_map(|(path, allow)| (path, allow)),
+        2 => (other, rights()).prop_map(move |(path, allow)| (path, allow.intersection(file))),
+        1 => (select(vec!["${root}/l0", "${root}/a/f"]), rights()),
+    ];
+    (rights(), proptest::collection::vec(rule, 0..=4)).prop_map(|(handled, rules)| LandlockPolicy {
+        abi: 7,
+        handled_fs: handled,
+        handled_net: RightSet::EMPTY,
+        scoped: RightSet::EMPTY,
+        path_beneath: rules
+            .into_iter()
+            .map(|(path, allow)| (path, allow.intersection(handled)))
+            .filter(|(_, allow)| !allow.is_empty())
+            .map(|(path, allow)| PathBeneathRule { path: path.into(), allow })
+            .collect(),
+        net_port: Vec::new(),
+    })
+}
+
+fn entry(path: &str, kind: FixtureKind, to: Option<&str>) -> FixtureEntry {
+    FixtureEntry { path: path.into(), kind, text: None, to: to.map(Into::into), mode: None, xattrs: Default::default() }
+}
+
+/// A fixed skeleton with random links in it.
+pub fn fixtures() -> impl Strategy<Value = Vec<FixtureEntry>> {
+    let text = || {
+        select(vec![
+            "a",
+            "b",
+            "a/f",
+            "b/f",
+            "../b/f",
+            "${root}/a",
+            "${root}/a/d/f",
+            "l0",
+            "l1",
+            "a/d/..",
+            ".",
+            "nowhere",
+        ])
+    };
+    let hard = select(vec!["a/f", "b/f", "a/d/f"]);
+    (text(), text(), text(), text(), hard).prop_map(|(l0, l1, al, bl, hard)| {
+        use FixtureKind::{Dir, Fifo, File, Hardlink, Program, Symlink};
+        vec![
+            entry("a/f", File, None),
+            entry("b/f", File, None),
+            entry("a/d/f", File, None),
+            entry("b/d/f", File, None),
+            entry("b/e", Dir, None),
+            entry("a/e", Dir, None),
+            entry("a/p", Program, None),
+            entry("b/p", Program, None),
+            entry("b/q", Fifo, None),
+            entry("b/h", Hardlink, Some(hard)),
+            entry("l0", Symlink, Some(l0)),
+            entry("l1", Symlink, Some(l1)),
+            entry("a/l", Symlink, Some(al)),
+            entry("b/l", Symlink, Some(bl)),
+        ]
+    })
+}
+
+/// A path under `${root}`: most often one that the fixtures have, else one with detours.
+fn path() -> impl Strategy<Value = String> {
+    let plain = select(vec![
+        "a/f",
+        "b/f",
+        "a/d/f",
+        "b/d/f",
+        "b/h",
+        "a/l",
+        "b/l",
+        "l0",
+        "l1",
+        "a/e",
+        "b/e",
+        "a/p",
+        "b/p",
+        "b/q",
+        "a",
+        "b/d",
+        "a/new",
+        "b/new",
+        "a/d/new",
+        "new",
+        "l0/new",
+        "l0/f",
+        "l1/f",
+        "a/l/f",
+        "b/d/../f",
+        "a/../b/f",
+        "l1/../new",
+    ]);
+    let part =
+        select(vec!["a", "a", "b", "b", "d", "f", "f", "e", "p", "q", "h", "l", "l0", "l1", "new", "..", ".", ""]);
+    let head = || select(vec!["${root}", "${root}", "${root}", "/proc/self/root${root}"]);
+    let detour = (head(), proptest::collection::vec(part, 0..=4), select(vec!["", "", "", "/"])).prop_map(
+        |(head, parts, tail)| {
+            let mut path = head.to_owned();
+            for part in parts {
+                path.push('/');
+                path.push_str(part);
+            }
+            path + tail
+        },
+    );
+    prop_oneof![4 => (head(), plain).prop_map(|(head, path)| format!("{head}/{path}")), 1 => detour]
+}
+
+/// Two paths for the drivers that take two: often both there, or the second one new.
+fn action(mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
+    (select(FILE_DRIVERS), path(), path()).prop_map(move |(driver, target, to)| Action {
+        driver,
+        target,
+        to: Some(to),
+        name: None,
+        mounts: mounts.clone(),
+    })
+}

@@ -1,0 +1,198 @@
+//! A zygote to ask, with and without privileges, and small words for jobs and answers.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope};
+use sandproof::process::Zygote;
+use sandproof::record::action::Action;
+use sandproof::record::driver::Driver;
+use sandproof::record::ending::Ending;
+use sandproof::record::report::{CallRole, Operation, Prologue};
+use sandproof::zygote::protocol::{Job, PolicyUse, Reply};
+
+/// Who runs the probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Whoever runs the tests.
+    Caller,
+    /// User 65534 without groups; only if the tests run as root.
+    Nobody,
+}
+
+impl User {
+    /// Everybody that can be on this host.
+    pub fn all() -> Vec<Self> {
+        if is_root() { vec![Self::Caller, Self::Nobody] } else { vec![Self::Caller] }
+    }
+}
+
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Copies the executable to where everybody can reach it, because the build's folder may be closed to others. Another
+/// process does it: were it written here, another test's fork could hold it open, and it could not be executed.
+fn open_copy(folder: &Path) -> PathBuf {
+    let copy = folder.join("sandproof");
+    let install = Command::new("install").args(["-m", "755", env!("CARGO_BIN_EXE_sandproof")]).arg(&copy).status();
+    assert!(install.unwrap().success());
+    copy
+}
+
+/// A zygote and a folder that its user owns.
+pub struct Bench {
+    pub zygote: Zygote,
+    pub root: PathBuf,
+    _folder: tempfile::TempDir,
+    next: u64,
+}
+
+impl Bench {
+    pub fn new(user: User) -> Self {
+        let executable = Path::new(env!("CARGO_BIN_EXE_sandproof"));
+        let folder = tempfile::Builder::new().prefix("sandproof-it-").tempdir_in("/tmp").unwrap();
+        let zygote = match user {
+            User::Caller => Zygote::spawn(executable).unwrap(),
+            User::Nobody => {
+                nix::unistd::chown(folder.path(), Some(65534.into()), Some(65534.into())).unwrap();
+                let mut command = Command::new("/usr/bin/setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(open_copy(folder.path()));
+                Zygote::spawn_command(command).unwrap()
+            }
+        };
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let bench = Self { zygote, root, _folder: folder, next: 0 };
+        if user == User::Nobody {
+            bench.give(&bench.root);
+        }
+        bench
+    }
+
+    fn give(&self, path: &Path) {
+        if is_root() {
+            let owner = std::fs::metadata(self._folder.path()).unwrap();
+            use std::os::unix::fs::MetadataExt;
+            nix::unistd::chown(path, Some(owner.uid().into()), Some(owner.gid().into())).unwrap();
+        }
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.root.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Makes a file with content, owned by the zygote's user.
+    pub fn file(&self, name: &str) -> String {
+        let path = self.root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"content").unwrap();
+        self.give(&path);
+        self.give(path.parent().unwrap());
+        self.path(name)
+    }
+
+    /// Makes a folder, owned by the zygote's user.
+    pub fn dir(&self, name: &str) -> String {
+        std::fs::create_dir_all(self.root.join(name)).unwrap();
+        self.give(&self.root.join(name));
+        self.path(name)
+    }
+
+    pub fn run(&mut self, action: &Action, policy: Option<&LandlockPolicy>) -> Answer {
+        self.run_until(action, policy, 10_000)
+    }
+
+    pub fn run_until(&mut self, action: &Action, policy: Option<&LandlockPolicy>, deadline_ms: u64) -> Answer {
+        self.next += 1;
+        let used = policy.map(|policy| {
+            self.zygote.load_policy(1, policy).unwrap();
+            PolicyUse { key: 1, texts: vec![("${root}".into(), self.root.to_str().unwrap().into())] }
+        });
+        self.zygote.send(&Job { seq: self.next, action: action.clone(), policy: used, deadline_ms }).unwrap();
+        let reply = self.zygote.recv().unwrap();
+        assert_eq!(reply.seq, self.next);
+        Answer::read(reply)
+    }
+}
+
+/// A reply, taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    pub reply: Reply,
+    pub prologue: Option<Prologue>,
+    pub operation: Option<Operation>,
+}
+
+impl Answer {
+    fn read(reply: Reply) -> Self {
+        let mut lines = reply.report.lines();
+        let prologue = lines.next().map(|line| serde_json::from_str(line).unwrap());
+        let operation = lines.next().map(|line| serde_json::from_str(line).unwrap());
+        assert_eq!(lines.next(), None);
+        Self { reply, prologue, operation }
+    }
+
+    pub fn prologue(&self) -> &Prologue {
+        self.prologue.as_ref().unwrap_or_else(|| panic!("no prologue: {self:?}"))
+    }
+
+    pub fn operation(&self) -> &Operation {
+        self.operation.as_ref().unwrap_or_else(|| panic!("no operation: {self:?}"))
+    }
+
+    /// The last call: its role and error number.
+    pub fn last(&self) -> (CallRole, i32) {
+        let call = self.operation().calls.last().unwrap_or_else(|| panic!("no call: {self:?}"));
+        (call.role, call.errno)
+    }
+
+    pub fn detail(&self, name: &str) -> Option<i64> {
+        self.operation().details.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+    }
+
+    /// Whether every call succeeded and the process ended well.
+    pub fn allowed(&self) -> bool {
+        self.reply.ending == (Ending::Exited { code: 0 })
+            && self.operation.as_ref().is_some_and(|operation| operation.calls.iter().all(|call| call.errno == 0))
+    }
+}
+
+pub fn action(driver: Driver, target: &str) -> Action {
+    Action { driver, target: target.into(), to: None, name: None, mounts: Vec::new() }
+}
+
+pub fn action_to(driver: Driver, target: &str, to: &str) -> Action {
+    Action { to: Some(to.into()), ..action(driver, target) }
+}
+
+fn nothing() -> LandlockPolicy {
+    LandlockPolicy {
+        abi: 1,
+        handled_fs: RightSet::EMPTY,
+        handled_net: RightSet::EMPTY,
+        scoped: RightSet::EMPTY,
+        path_beneath: Vec::new(),
+        net_port: Vec::new(),
+    }
+}
+
+pub fn handles_fs(rights: &[FsRight]) -> LandlockPolicy {
+    LandlockPolicy { handled_fs: RightSet::of(rights), ..nothing() }
+}
+
+pub fn handles_net(rights: &[NetRight]) -> LandlockPolicy {
+    LandlockPolicy { handled_net: RightSet::of(rights), ..nothing() }
+}
+
+pub fn scoped(scopes: &[Scope]) -> LandlockPolicy {
+    LandlockPolicy { scoped: RightSet::of(scopes), ..nothing() }
+}
+
+pub fn beneath(path: &str, rights: &[FsRight]) -> PathBeneathRule {
+    PathBeneathRule { path: path.into(), allow: RightSet::of(rights) }
+}
+
+pub fn on_port(port: &str, rights: &[NetRight]) -> NetPortRule {
+    NetPortRule { port: port.into(), allow: RightSet::of(rights) }
+}

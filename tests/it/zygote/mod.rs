@@ -1,0 +1,6 @@
+//! Real probes on the real kernel, through the real executable.
+
+mod drivers;
+mod endings;
+mod harness;
+mod prologue;

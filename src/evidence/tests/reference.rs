@@ -339,7 +339,7 @@ fn any_attempt() -> impl Strategy<Value = Attempt> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn rule_and_table_agree(row in any_row(prop::sample::select(&[Lane::Baseline, Lane::Control, Lane::Scenario][..]))) {
@@ -435,7 +435,7 @@ fn every_combination_of_attempt_baseline_and_control() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn whatever_the_rows_say_the_artifacts_are_valid_and_the_same_twice(

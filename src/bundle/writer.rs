@@ -263,6 +263,11 @@ impl BundleWriter {
         Ok(())
     }
 
+    /// The digest of a finished artifact.
+    pub fn digest_of(&self, path: &BundlePath) -> Option<Digest> {
+        self.finished.get(path).map(|finished| finished.digest)
+    }
+
     /// Writes a whole artifact.
     pub fn put(&mut self, path: &BundlePath, bytes: &[u8]) -> Result<(), WriteError> {
         let mut out = self.stage(path)?;

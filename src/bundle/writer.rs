@@ -419,7 +419,7 @@ pub fn write_files(
     status: RunStatus,
     files: &[(BundlePath, &[u8])],
 ) -> Result<Committed, WriteError> {
-    let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false };
+    let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
     let mut writer = BundleWriter::create(lock, bundle_root, status, none)?;
     for (path, bytes) in files {
         writer.put(path, bytes)?;

@@ -183,7 +183,10 @@ impl DocumentKind {
                 format!("{} cannot be an id here", found(instance)),
                 "use 1 to 512 bytes without control characters",
             ),
-            _ => notes.error(NoteKind::BadValue, at, error.masked_with("the value").to_string(), "correct the value"),
+            _ => {
+                let message = format!("{}: {}", found(instance), error.masked_with("it"));
+                notes.error(NoteKind::BadValue, at, message, "correct the value");
+            }
         }
     }
 }

@@ -274,5 +274,8 @@ def boot(kernel, arguments, extra=(), executable=None, timeout_s=BOOT_TIMEOUT_S)
 
 
 def landlock_abi(report):
-    """The Landlock ABI of the kernel that a run was made on, as its report states it."""
-    return report["host"]["landlock_abi"]
+    """The Landlock ABI of the kernel that a run was made on, as the world's id states it."""
+    found = re.search(r"-landlock-(\d+)$", report["world_id"])
+    if not found:
+        raise Problem(f"the world `{report['world_id']}` does not say which Landlock ABI it has")
+    return int(found[1])

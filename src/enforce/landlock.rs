@@ -1,9 +1,10 @@
 //! Landlock, through the `landlock` crate with every requirement hard.
 
 use std::error::Error;
+use std::ffi::CString;
 
 use landlock::{
-    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
@@ -12,6 +13,7 @@ use crate::policy::landlock::{LandlockPolicy, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
+use crate::sys::linux::path::open_handle;
 use crate::sys::linux::process::{Forked, exit_now, fork, set_no_new_privs, wait};
 
 /// Most domains that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h; one more gives
@@ -162,10 +164,13 @@ fn enforce(policy: &LandlockPolicy, abi: i32) -> Result<(), Refusal> {
     for (n, rule) in policy.path_beneath.iter().enumerate() {
         let allowed: BitFlags<AccessFs> = flags_of(rule.allow, abi, &mut unsupported);
         let what = || format!("rule {n} beneath `{}` was refused", rule.path);
-        let opened = PathFd::new(&rule.path).map_err(|error| {
-            let message = format!("rule {n} names `{}`, which cannot be opened", rule.path);
-            Refusal::new(FailureKind::LandlockRuleTarget, errno_of(&error), message)
-        })?;
+        let opened = CString::new(rule.path.as_str())
+            .map_err(|_| libc::EINVAL)
+            .and_then(|path| open_handle(&path))
+            .map_err(|errno| {
+                let message = format!("rule {n} names `{}`, which cannot be opened", rule.path);
+                Refusal::new(FailureKind::LandlockRuleTarget, errno, message)
+            })?;
         ruleset = ruleset.add_rule(PathBeneath::new(opened, allowed)).map_err(|error| Refusal::of(&what(), &error))?;
     }
     for (n, rule) in policy.net_port.iter().enumerate() {

@@ -142,7 +142,9 @@ pub enum ControlsSay {
 pub fn attempt(row: &ProbeRow) -> Attempt {
     use FailureKind as Kind;
     if let Some(not_run) = &row.not_run {
-        return Attempt::undecided(not_run.kind, not_run.errno, "no process was started");
+        // Readers refuse other kinds; here they must not pass for something that was observed.
+        let kind = if not_run.can_be() { not_run.kind } else { Kind::WorkerLost };
+        return Attempt::undecided(kind, not_run.errno, "no process was started");
     }
     let policy_lane = row.lane != Lane::Baseline;
     let ending = match &row.ending {

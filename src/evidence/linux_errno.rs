@@ -143,7 +143,7 @@ const NAMES: &[&str] = &[
     "EOWNERDEAD",      // 130
     "ENOTRECOVERABLE", // 131
     "ERFKILL",         // 132
-    "EHWPOISON", // 133
+    "EHWPOISON",       // 133
 ];
 
 #[cfg(all(test, target_os = "linux"))]

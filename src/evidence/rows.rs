@@ -89,9 +89,10 @@ impl<'s> LaneReader<'s> {
         }
         match (&row.ending, &row.not_run) {
             (Some(_), None) => {}
-            (None, Some(not_run)) if not_run.kind.stage().is_blocked() => {}
+            (None, Some(not_run)) if not_run.can_be() => {}
             (None, Some(_)) => {
-                return Err(self.inconsistent("a probe that was not started cannot have stopped at the operation"));
+                return Err(self
+                    .inconsistent("a probe that was not started stopped at stage `preflight` or `apply`, not later"));
             }
             _ => return Err(self.inconsistent("exactly one of `ending` and `not_run` must be there")),
         }

@@ -57,7 +57,7 @@ fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
         "profile_path": "registries/tiny/policy.json",
         "mode": "landlock",
         "probe_refs": probes.iter().map(|probe| probe.0).collect::<Vec<_>>(),
-        "family": "tiny",
+        "family": "tiny", "semantic_group": null, "key_specific_rules": [], "notes": null,
     }))
     .unwrap();
     let probes = probes
@@ -66,12 +66,15 @@ fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
             let entry: ProbeEntry = serde_json::from_value(serde_json::json!({
                 "probe_id": name, "name": name, "operation": operation, "target": target,
                 "expected": expected, "driver": driver,
+                "supports_lanes": {"baseline": true, "scenario": true, "oracle": true},
+                "expected_primary_ops": [operation], "expected_predicates": [target],
+                "capabilities_required": [], "controls_supported": ["baseline"],
             }))
             .unwrap();
             ResolvedProbe {
                 entry: Arc::new(entry),
                 expectation_id: ExpectationId::new(format!("{id}:{name}")).unwrap(),
-                action: Some(action(*driver, target)),
+                action: Some(action(*driver, target).into()),
                 fixtures: Arc::new([]),
             }
         })

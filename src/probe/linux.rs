@@ -155,11 +155,18 @@ fn descriptor_path(fd: i32, buffer: &mut [u8; 32]) -> &CStr {
 }
 
 /// What `/proc/self/fd/N` says that a descriptor is. Bytes that are no text are replaced.
-pub(super) fn link_of_descriptor(fd: i32) -> Result<String, i32> {
-    let mut path = [0; 32];
-    let mut link = [0; libc::PATH_MAX as usize];
-    let length = path::readlink(descriptor_path(fd, &mut path), &mut link)?;
-    Ok(String::from_utf8_lossy(&link[..length as usize]).into_owned())
+pub fn link_of_descriptor(fd: i32) -> Result<String, i32> {
+    let mut place = [0; 32];
+    let path = descriptor_path(fd, &mut place);
+    // Nearly always enough, and a small one touches no further page of the stack.
+    let mut link = [0; 512];
+    let length = path::readlink(path, &mut link)? as usize;
+    if length < link.len() {
+        return Ok(String::from_utf8_lossy(&link[..length]).into_owned());
+    }
+    let mut long = vec![0; libc::PATH_MAX as usize];
+    let length = path::readlink(path, &mut long)? as usize;
+    Ok(String::from_utf8_lossy(&long[..length]).into_owned())
 }
 
 #[cfg(test)]

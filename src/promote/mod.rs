@@ -9,4 +9,6 @@ pub mod packet;
 pub use gates::{GateReport, Reason, evaluate, evaluate_unverified};
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ pub enum CallRole {
 pub struct OpenFd {
     /// Its number.
     pub fd: i32,
-    /// What `/proc/self/fd` says it is.
+    /// What it is, in the words of `/proc/self/fd`.
     pub what: String,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::ending::Ending;
-use super::outcome::{Decision, Lane};
+use super::outcome::{Decision, FailureStage, Lane};
 use super::report::{Operation, Prologue};
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
 
@@ -78,6 +78,13 @@ pub struct NotRun {
     pub reason: String,
     /// Error number of the failed preparation; 0 if there is none.
     pub errno: i32,
+}
+
+impl NotRun {
+    /// Whether the kind is one that a probe that was not started can have.
+    pub fn can_be(&self) -> bool {
+        matches!(self.kind.stage(), FailureStage::Preflight | FailureStage::Apply)
+    }
 }
 
 /// A listener that the harness kept for a probe.

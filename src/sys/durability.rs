@@ -13,6 +13,7 @@ use std::io;
 pub fn syncs_as_a_whole(file: &File) -> bool {
     // Magic numbers from linux/magic.h: ext2/3/4, XFS, Btrfs, F2FS, tmpfs.
     const KNOWN: [i64; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
+    #[allow(clippy::unnecessary_cast, reason = "the number's type differs between C libraries")]
     nix::sys::statfs::fstatfs(file).is_ok_and(|facts| KNOWN.contains(&(facts.filesystem_type().0 as i64)))
 }
 

@@ -17,15 +17,27 @@ pub fn set_xattr(fd: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Ret {
     outcome(value)
 }
 
-/// The type of the file system that holds an opened file: the name if it is a usual one, else its number in hex.
+/// What holds an opened file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Its type: a name, or on Linux for a less usual one its number in hex.
+    pub name: String,
+    /// Whether it is mounted so that no program on it can be executed.
+    pub noexec: bool,
+}
+
+/// The file system that holds an opened file.
 #[cfg(target_os = "linux")]
-pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<String, i32> {
+pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<FileSystem, i32> {
     use std::mem::MaybeUninit;
     let mut found = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the kernel writes one `struct statfs` to the place that is given.
     outcome(unsafe { libc::fstatfs(fd.as_raw_fd(), found.as_mut_ptr()) })?;
     // SAFETY: the call succeeded, so the structure was written.
-    let magic = unsafe { found.assume_init() }.f_type as u32;
+    let found = unsafe { found.assume_init() };
+    let flags = nix::sys::statvfs::fstatvfs(fd).map_err(|error| error as i32)?.flags();
+    let noexec = flags.contains(nix::sys::statvfs::FsFlags::ST_NOEXEC);
+    let magic = found.f_type as u32;
     // The numbers are those of <linux/magic.h>.
     let name = match magic {
         0x0102_1994 => "tmpfs",
@@ -36,13 +48,15 @@ pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<String, i32> {
         0x8584_58f6 => "ramfs",
         0x2fc1_2fc1 => "zfs",
         0x0000_6969 => "nfs",
-        other => return Ok(format!("{other:#010x}")),
+        other => return Ok(FileSystem { name: format!("{other:#010x}"), noexec }),
     };
-    Ok(name.to_owned())
+    Ok(FileSystem { name: name.to_owned(), noexec })
 }
 
-/// The type of the file system that holds an opened file, as the system names it.
+/// The file system that holds an opened file.
 #[cfg(not(target_os = "linux"))]
-pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<String, i32> {
-    nix::sys::statfs::fstatfs(fd).map(|found| found.filesystem_type_name().to_owned()).map_err(|error| error as i32)
+pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<FileSystem, i32> {
+    let found = nix::sys::statfs::fstatfs(fd).map_err(|error| error as i32)?;
+    let noexec = found.flags().contains(nix::mount::MntFlags::MNT_NOEXEC);
+    Ok(FileSystem { name: found.filesystem_type_name().to_owned(), noexec })
 }

@@ -99,7 +99,7 @@ fn an_interrupted_run_leaves_a_readable_bundle_marked_failed() {
 
 /// Waits until the run has started its lanes.
 fn wait_for_rows(out: &Path) {
-    for _ in 0..2_000 {
+    for _ in 0..12_000 {
         if bundles(out).iter().any(|bundle| bundle.join("rows").exists()) {
             std::thread::sleep(Duration::from_millis(20));
             return;
@@ -111,5 +111,5 @@ fn wait_for_rows(out: &Path) {
 
 /// A workspace of its own, with one plan that takes many seconds.
 fn slow_plan(dir: &Path) -> std::path::PathBuf {
-    crate::workspace::Workspace::new(dir).many_reads("slow", 100_000).plan_path("slow")
+    crate::workspace::Workspace::new(dir).many_reads("slow", 20_000).plan_path("slow")
 }

@@ -1,7 +1,7 @@
 //! The lock, with real processes.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const ROOT_VARIABLE: &str = "SANDPROOF_TEST_LOCK_ROOT";
 fn hold_until_killed() {
     let Some(root) = std::env::var_os(ROOT_VARIABLE) else { return };
     let _lock = acquire(Path::new(&root), LockMode::Fail, "of-the-child").unwrap();
-    eprintln!("held");
+    writeln!(std::io::stderr(), "held").unwrap();
     std::thread::sleep(Duration::from_secs(60));
 }
 

@@ -1,1 +1,543 @@
-//! placeholder
+//! The decision rule a second time, as a table, and both compared over every combination that the table knows.
+//!
+//! The rule proper follows a row through its stages. The table here has one line per finding, in order of precedence;
+//! each line says when it holds by looking at the whole row, and the first that holds decides.
+
+use proptest::prelude::*;
+
+use crate::evidence::decide::{Attempt, ControlsSay, Verdict, attempt, verdict};
+use crate::evidence::testing::{Bench, allowed, call, plan, tiny_plan};
+use crate::evidence::testing_schemas::{self as schemas, accept, check};
+use crate::plan::LaneSet;
+use crate::record::driver::Driver;
+use crate::record::ending::Ending;
+use crate::record::fixture::PROGRAM_EXIT;
+use crate::record::outcome::{Decision, FailureKind as Kind, FailureStage, Lane};
+use crate::record::report::{ApplyRecord, CallRole, SelfCheck, SetupFailure};
+use crate::record::row::{ListenerRecord, NotRun, ProbeRow};
+
+type Line = (fn(&ProbeRow) -> bool, fn(&ProbeRow) -> Outcome);
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum Outcome {
+    Allow,
+    Deny,
+    Nothing(Kind),
+}
+
+fn policy(row: &ProbeRow) -> bool {
+    matches!(row.lane, Lane::Scenario | Lane::Control)
+}
+
+fn confined(check: Option<&SelfCheck>) -> Option<bool> {
+    check.and_then(|check| check.confined)
+}
+
+fn applied(row: &ProbeRow) -> Option<&ApplyRecord> {
+    row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref())
+}
+
+fn last_errno(row: &ProbeRow) -> i32 {
+    row.operation.as_ref().and_then(|operation| operation.calls.last()).map_or(0, |call| call.errno)
+}
+
+fn damaged(row: &ProbeRow) -> bool {
+    let calls = &row.operation.as_ref().unwrap().calls;
+    let contradictory = calls.iter().any(|call| (call.ret >= 0) != (call.errno == 0) || call.errno < 0);
+    let failed_before_the_end = calls.iter().rev().skip(1).any(|call| call.errno != 0);
+    calls.is_empty() || contradictory || failed_before_the_end
+}
+
+const REACHES_OUT: [Driver; 5] =
+    [Driver::TcpConnect, Driver::UdpSend, Driver::UnixConnect, Driver::AbstractConnect, Driver::AbstractSend];
+
+const TABLE: &[Line] = &[
+    (
+        |row| row.not_run.is_some(),
+        |row| {
+            let kind = row.not_run.as_ref().unwrap().kind;
+            let early = [FailureStage::Preflight, FailureStage::Apply].contains(&kind.stage());
+            Outcome::Nothing(if early { kind } else { Kind::WorkerLost })
+        },
+    ),
+    (|row| row.ending.is_none(), |_| Outcome::Nothing(Kind::WorkerLost)),
+    (|row| matches!(row.ending, Some(Ending::NotStarted { .. })), |_| Outcome::Nothing(Kind::SetupFailed)),
+    (|row| matches!(row.ending, Some(Ending::Lost { .. })), |_| Outcome::Nothing(Kind::WorkerLost)),
+    (
+        |row| row.prologue.as_ref().is_some_and(|prologue| prologue.setup_failure.is_some()),
+        |_| Outcome::Nothing(Kind::SetupFailed),
+    ),
+    (|row| !policy(row) && applied(row).is_some(), |_| Outcome::Nothing(Kind::SetupFailed)),
+    (
+        |row| {
+            let before = row.prologue.as_ref().map(|prologue| &prologue.self_check_before);
+            !policy(row) && confined(before) == Some(true)
+        },
+        |_| Outcome::Nothing(Kind::SetupFailed),
+    ),
+    (
+        |row| policy(row) && row.prologue.is_some() && applied(row).is_none(),
+        |_| Outcome::Nothing(Kind::LandlockApplyFailed),
+    ),
+    (
+        |row| {
+            let not_in_force =
+                |apply: &ApplyRecord| apply.rc != 0 || apply.failure.is_some() || !apply.unsupported.is_empty();
+            policy(row) && applied(row).is_some_and(not_in_force)
+        },
+        |row| {
+            let apply = applied(row).unwrap();
+            let named = apply.failure.filter(|kind| kind.stage() == FailureStage::Apply);
+            let fallback =
+                if apply.unsupported.is_empty() { Kind::LandlockApplyFailed } else { Kind::LandlockRightUnsupported };
+            Outcome::Nothing(named.unwrap_or(fallback))
+        },
+    ),
+    (
+        |row| {
+            policy(row)
+                && row.prologue.as_ref().is_some_and(|prologue| {
+                    let before = confined(Some(&prologue.self_check_before));
+                    (before, confined(prologue.self_check_after.as_ref())) != (Some(false), Some(true))
+                })
+        },
+        |_| Outcome::Nothing(Kind::ApplySelfCheckFailed),
+    ),
+    (|row| matches!(row.ending, Some(Ending::Expired { .. })), |_| Outcome::Nothing(Kind::ProbeTimeout)),
+    (|row| row.report_error.is_some(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (|row| row.prologue.is_none() && row.operation.is_some(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (|row| row.prologue.is_none() && policy(row), |_| Outcome::Nothing(Kind::BootstrapEnded)),
+    (|row| row.prologue.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (
+        |row| {
+            let ran = row.ending == Some(Ending::Exited { code: PROGRAM_EXIT });
+            row.operation.is_none() && ran && row.action.driver == Driver::Exec
+        },
+        |_| Outcome::Allow,
+    ),
+    (
+        |row| row.operation.is_none() && matches!(row.ending, Some(Ending::Signaled { .. })),
+        |_| Outcome::Nothing(Kind::ProbeCrashed),
+    ),
+    (|row| row.operation.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (damaged, |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (
+        |row| last_errno(row) != 0 && row.operation.as_ref().unwrap().calls.last().unwrap().role == CallRole::Prepare,
+        |_| Outcome::Nothing(Kind::ProbePrepareFailed),
+    ),
+    (
+        |row| {
+            let info = row.action.driver.info();
+            let denials = if policy(row) { info.landlock_denials } else { info.platform_denials };
+            denials.contains(&last_errno(row))
+        },
+        |_| Outcome::Deny,
+    ),
+    (|row| last_errno(row) != 0, |_| Outcome::Nothing(Kind::ProbeErrno)),
+    (
+        |row| {
+            let calls = &row.operation.as_ref().unwrap().calls;
+            calls.iter().all(|call| call.role == CallRole::Prepare) || row.action.driver == Driver::Exec
+        },
+        |_| Outcome::Nothing(Kind::ProbeNoReport),
+    ),
+    (
+        |row| {
+            let lost = row.operation.as_ref().unwrap().details.contains(&("received".to_owned(), 0));
+            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf].contains(&row.action.driver)
+        },
+        |_| Outcome::Nothing(Kind::ProbeErrno),
+    ),
+    (
+        |row| {
+            let unheard = row.listener.as_ref().is_some_and(|listener| listener.accept_count == 0);
+            unheard && REACHES_OUT.contains(&row.action.driver)
+        },
+        |_| Outcome::Nothing(Kind::ProbeErrno),
+    ),
+    (|_| true, |_| Outcome::Allow),
+];
+
+fn by_the_table(row: &ProbeRow) -> Outcome {
+    let (_, outcome) = TABLE.iter().find(|(holds, _)| holds(row)).expect("the last line always holds");
+    outcome(row)
+}
+
+fn by_the_rule(row: &ProbeRow) -> Outcome {
+    match attempt(row) {
+        Attempt::Allowed => Outcome::Allow,
+        Attempt::Denied { errno } => {
+            assert_eq!(errno, last_errno(row));
+            Outcome::Deny
+        }
+        Attempt::Undecided(undecided) => {
+            assert!(!undecided.note.is_empty());
+            Outcome::Nothing(undecided.kind)
+        }
+    }
+}
+
+fn any_kind() -> impl Strategy<Value = Kind> {
+    prop::sample::select(Kind::ALL)
+}
+
+fn any_errno() -> impl Strategy<Value = i32> {
+    prop::sample::select(&[0, 1, 2, 13, 18, 30, 38, 111, -1][..])
+}
+
+fn any_check() -> impl Strategy<Value = SelfCheck> {
+    prop::option::of(any::<bool>()).prop_map(|confined| SelfCheck { confined, errno: 0, no_new_privs: true })
+}
+
+/// Mostly good checks, since one bad one hides everything after it.
+fn check_that_is(good: bool) -> impl Strategy<Value = SelfCheck> {
+    let fine = SelfCheck { confined: Some(good), errno: 0, no_new_privs: true };
+    prop_oneof![4 => Just(fine), 1 => any_check()]
+}
+
+fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
+    let fine = ApplyRecord {
+        api: "landlock_restrict_self".into(),
+        rc: 0,
+        errno: 0,
+        failure: None,
+        message: None,
+        abi: Some(7),
+        unsupported: Vec::new(),
+    };
+    let bad = (any::<bool>(), any_errno(), prop::option::of(any_kind()), any::<bool>());
+    let bad = bad.prop_map(|(failed, errno, failure, unsupported)| ApplyRecord {
+        api: "landlock_restrict_self".into(),
+        rc: -i32::from(failed),
+        errno,
+        failure,
+        message: Some("a cause".into()),
+        abi: None,
+        unsupported: if unsupported { vec!["truncate".into()] } else { Vec::new() },
+    });
+    prop_oneof![6 => Just(Some(fine)), 1 => bad.prop_map(Some), 1 => Just(None)]
+}
+
+fn any_ending() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        6 => prop::sample::select(&[0, 1, PROGRAM_EXIT][..]).prop_map(|code| Ending::Exited { code }),
+        1 => Just(Ending::Signaled { signal: 11, core_dumped: false }),
+        1 => Just(Ending::Expired { deadline_ms: 5, sent: Vec::new(), signal: Some(9) }),
+        1 => any_errno().prop_map(|errno| Ending::NotStarted { errno }),
+        1 => Just(Ending::Lost { reason: "gone".into() }),
+    ]
+}
+
+/// A change of what a well-behaved probe reports.
+#[derive(Debug, Clone)]
+struct Change {
+    ending: Ending,
+    not_run: Option<Kind>,
+    neither: bool,
+    prologue: bool,
+    setup: Option<i32>,
+    before: SelfCheck,
+    after: Option<SelfCheck>,
+    apply: Option<ApplyRecord>,
+    operation: bool,
+    /// Whether it prepares, its error number, whether its return value contradicts that.
+    calls: Vec<(bool, i32, bool)>,
+    report_error: bool,
+    received: Option<i64>,
+    heard: Option<u64>,
+    mode: u32,
+}
+
+impl Change {
+    fn make(&self, row: &mut ProbeRow) {
+        row.ending = (!self.neither && self.not_run.is_none()).then(|| self.ending.clone());
+        row.not_run = self.not_run.map(|kind| NotRun { kind, reason: "a reason".into(), errno: 0 });
+        if self.prologue {
+            let said = row.prologue.as_mut().unwrap();
+            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno });
+            said.self_check_before = self.before.clone();
+            if row.lane != Lane::Baseline || self.apply.as_ref().is_some_and(|apply| apply.rc != 0) {
+                said.self_check_after = self.after.clone();
+                said.apply = self.apply.clone();
+            }
+            if let Some(target) = &mut said.target {
+                target.mode = Some(self.mode);
+            }
+        } else {
+            row.prologue = None;
+        }
+        if self.operation {
+            let said = row.operation.as_mut().unwrap();
+            let made = |(prepares, errno, contradicts): &(bool, i32, bool)| {
+                let role = if *prepares { CallRole::Prepare } else { CallRole::Operation };
+                let mut made = call("openat", role, *errno);
+                if *contradicts {
+                    made.ret = -1 - made.ret;
+                }
+                made
+            };
+            said.calls = self.calls.iter().map(made).collect();
+            said.details = self.received.iter().map(|value| ("received".to_owned(), *value)).collect();
+        } else {
+            row.operation = None;
+        }
+        row.report_error = self.report_error.then(|| "not JSON".to_owned());
+        row.listener = self.heard.map(|accept_count| ListenerRecord {
+            kind: "tcp".into(),
+            address: "127.0.0.1:40123".into(),
+            accept_count,
+        });
+    }
+}
+
+prop_compose! {
+    fn any_change()(
+        ending in any_ending(),
+        not_run in prop::option::weighted(0.1, any_kind()),
+        neither in prop::bool::weighted(0.02),
+        prologue in prop::bool::weighted(0.9),
+        setup in prop::option::weighted(0.05, any_errno()),
+        before in check_that_is(false),
+        after in prop::option::weighted(0.9, check_that_is(true)),
+        apply in any_apply(),
+        rest in any_report(),
+        mode in prop::sample::select(&[0o100_644_u32, 0o100_600][..]),
+    ) -> Change {
+        let (operation, calls, report_error, received, heard) = rest;
+        Change {
+            ending, not_run, neither, prologue, setup, before, after, apply, operation, calls, report_error, received,
+            heard, mode,
+        }
+    }
+}
+
+type Report = (bool, Vec<(bool, i32, bool)>, bool, Option<i64>, Option<u64>);
+
+fn any_report() -> impl Strategy<Value = Report> {
+    // Half of the calls succeed, so that long lists get to their end.
+    let errno = prop_oneof![Just(0), any_errno()];
+    let call = (prop::bool::weighted(0.3), errno, prop::bool::weighted(0.05));
+    (
+        prop::bool::weighted(0.85),
+        prop::collection::vec(call, 0..4),
+        prop::bool::weighted(0.05),
+        prop::option::of(0_i64..2),
+        prop::option::of(0_u64..2),
+    )
+}
+
+fn any_row(lane: impl Strategy<Value = Lane>) -> impl Strategy<Value = ProbeRow> {
+    (lane, prop::sample::select(Driver::ALL), any_change()).prop_map(|(lane, driver, change)| {
+        let mut row = allowed(lane, 0, "p", "x", &crate::evidence::testing::action(driver, "/a"));
+        change.make(&mut row);
+        row
+    })
+}
+
+fn any_attempt() -> impl Strategy<Value = Attempt> {
+    any_row(Just(Lane::Scenario)).prop_map(|row| attempt(&row))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn rule_and_table_agree(row in any_row(prop::sample::select(&[Lane::Baseline, Lane::Control, Lane::Scenario][..]))) {
+        prop_assert_eq!(by_the_rule(&row), by_the_table(&row));
+    }
+
+    #[test]
+    fn a_denial_is_earned(
+        scenario in any_row(Just(Lane::Scenario)),
+        baseline in prop::option::of(any_row(Just(Lane::Baseline))),
+        wrong in any::<bool>(),
+    ) {
+        let mut baseline = baseline;
+        if let Some(row) = &mut baseline {
+            row.action = scenario.action.clone();
+        }
+        let shown = attempt(&scenario);
+        let beside = baseline.as_ref().map(|row| (row, attempt(row)));
+        let controls = if wrong { ControlsSay::Wrong } else { ControlsSay::NothingWrong };
+        let found = verdict(&scenario, shown, beside, controls);
+        match found {
+            Verdict::Deny { .. } => {
+                prop_assert!(!wrong);
+                prop_assert_eq!(shown.decision(), Some(Decision::Deny));
+                prop_assert_eq!(beside.unwrap().1, Attempt::Allowed);
+            }
+            Verdict::Allow => {
+                prop_assert!(!wrong);
+                prop_assert_eq!(shown, Attempt::Allowed);
+                prop_assert_ne!(beside.and_then(|(_, attempt)| attempt.decision()), Some(Decision::Deny));
+            }
+            Verdict::Undecided(cause) => {
+                prop_assert_eq!(found.matches(Decision::Allow), None);
+                prop_assert_eq!(found.matches(Decision::Deny), None);
+                prop_assert_ne!(cause.kind, Kind::ProbeSyscallErrno);
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_never_both(shown in any_attempt()) {
+        prop_assert_eq!(shown.decision().is_none(), matches!(shown, Attempt::Undecided(_)));
+    }
+}
+
+/// The verdict's table: (attempt, baseline, controls) to the outcome, over all of them.
+#[test]
+fn every_combination_of_attempt_baseline_and_control() {
+    let bench = Bench::new(tiny_plan());
+    let (scenario, baseline) = (&bench.scenario[1], &bench.baseline[1]);
+    let unknown = Attempt::Undecided(
+        match attempt(&{
+            let mut row = scenario.clone();
+            row.operation = None;
+            row
+        }) {
+            Attempt::Undecided(undecided) => undecided,
+            other => panic!("{other:?}"),
+        },
+    );
+    let (yes, no) = (Attempt::Allowed, Attempt::Denied { errno: libc::EACCES });
+    let nothing = Outcome::Nothing;
+    // Columns: the baseline's attempt; rows: the scenario's. Without a wrong control.
+    let table = [
+        (yes, [Outcome::Allow, nothing(Kind::BaselineContradiction), Outcome::Allow, Outcome::Allow]),
+        (
+            no,
+            [
+                Outcome::Deny,
+                nothing(Kind::BaselineDenied),
+                nothing(Kind::BaselineUndecided),
+                nothing(Kind::BaselineMissing),
+            ],
+        ),
+        (unknown, [nothing(Kind::ProbeNoReport); 4]),
+    ];
+    let mut refused = scenario.clone();
+    refused.operation.as_mut().unwrap().calls[0] = call("openat", CallRole::Operation, libc::EACCES);
+    for (shown, expected) in table {
+        let row = if shown == no { &refused } else { scenario };
+        for (beside, expected) in [Some(yes), Some(no), Some(unknown), None].into_iter().zip(expected) {
+            let beside = beside.map(|attempt| (baseline, attempt));
+            let found = |controls| match verdict(row, shown, beside, controls) {
+                Verdict::Allow => Outcome::Allow,
+                Verdict::Deny { .. } => Outcome::Deny,
+                Verdict::Undecided(cause) => Outcome::Nothing(cause.kind),
+            };
+            assert_eq!(found(ControlsSay::NothingWrong), expected);
+            let with_wrong = if shown == unknown { expected } else { nothing(Kind::ControlFailed) };
+            assert_eq!(found(ControlsSay::Wrong), with_wrong);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn whatever_the_rows_say_the_artifacts_are_valid_and_the_same_twice(
+        changes in prop::collection::vec((any_change(), any_change()), 3),
+        lanes in any::<(bool, bool, bool)>(),
+        drivers in prop::collection::vec(prop::sample::select(Driver::ALL), 3),
+    ) {
+        let lanes = LaneSet { baseline: lanes.0, scenario: lanes.1, oracle: lanes.2 };
+        let specs: Vec<_> = drivers
+            .iter()
+            .zip(["a", "b", "c"])
+            .map(|(driver, name)| (name, driver.info().operations[0], *driver, "${root}/x", Decision::Deny))
+            .collect();
+        let mut bench = Bench::new(plan(lanes, &[("one", &specs[..2]), ("two", &specs[2..])])).with_controls(0);
+        for (n, (first, second)) in changes.iter().enumerate() {
+            first.make(&mut bench.baseline[n]);
+            second.make(&mut bench.scenario[n]);
+        }
+        // What the readers refuse is tested elsewhere.
+        for row in bench.baseline.iter_mut().chain(&mut bench.scenario) {
+            match &mut row.not_run {
+                Some(not_run) if !not_run.can_be() => not_run.kind = Kind::FixtureFailed,
+                None if row.ending.is_none() => row.ending = Some(Ending::Exited { code: 0 }),
+                _ => {}
+            }
+            accept(&schemas::PROBE_ROW, "a probe row", &serde_json::to_value(&*row).unwrap());
+        }
+        for row in &bench.oracle {
+            accept(&schemas::ORACLE_ROW, "an oracle row", &serde_json::to_value(row).unwrap());
+        }
+        let (memory, outcome) = bench.derive();
+        check(&memory);
+        prop_assert_eq!(&bench.derive().0, &memory);
+        let rows = outcome.total.rows;
+        prop_assert_eq!(rows.planned, 3);
+        if lanes.scenario {
+            prop_assert_eq!(rows.matched + rows.mismatched + rows.undecided, rows.planned);
+            let by_kind: u64 = outcome.total.undecided_by_kind.values().sum();
+            prop_assert_eq!(by_kind, rows.undecided);
+            let listed: u64 = outcome.mismatch_counts.values().sum();
+            prop_assert_eq!(listed, rows.mismatched + rows.undecided);
+        }
+    }
+}
+
+#[test]
+fn the_other_documents_have_schemas_that_fit() {
+    use crate::record::manifest::{RUN_STATUS_SCHEMA, RunState, RunStatus};
+    use crate::record::preflight::{
+        APPLY_PREFLIGHT_SCHEMA, ApplyPreflight, PreflightApplyReport, PreflightStatus, SelfCheckRecord,
+    };
+    use crate::record::results::{ErrClass, ErrClassSource};
+
+    let mut manifest = Bench::new(tiny_plan()).manifest;
+    let status = RunStatus {
+        schema_version: RUN_STATUS_SCHEMA.into(),
+        run_id: manifest.run_id.clone(),
+        world_id: manifest.world_id.clone(),
+        channel: manifest.channel,
+        plan_id: manifest.plan_id.clone(),
+        plan_digest: manifest.plan_digest,
+        state: RunState::Complete,
+        writer_pid: 1,
+        updated_at_unix: 1.5,
+        error: None,
+        failure_stage: None,
+        launchctl_diagnostics: None,
+    };
+    accept(&schemas::RUN_STATUS, "run_status.json", &serde_json::to_value(status).unwrap());
+    let preflight = ApplyPreflight {
+        schema_version: APPLY_PREFLIGHT_SCHEMA.into(),
+        world_id: manifest.world_id.clone(),
+        run_id: Some(manifest.run_id.clone()),
+        profile: "registries/tiny/policy.json".into(),
+        runner: "sandproof".into(),
+        sandbox_check_self: SelfCheckRecord {
+            source: "landlock_layers".into(),
+            rc: Some(0),
+            sandboxed: Some(false),
+            error: None,
+        },
+        status: PreflightStatus::Ok,
+        error: None,
+        command: Some(vec!["sandproof".into(), "__zygote".into()]),
+        exit_code: Some(0),
+        stdout: Some(String::new()),
+        stderr: Some(String::new()),
+        apply_report: Some(PreflightApplyReport {
+            api: "landlock_restrict_self".into(),
+            err_class: ErrClass::Ok,
+            err_class_source: ErrClassSource::None,
+            errbuf: None,
+            errno: None,
+            rc: 0,
+        }),
+        apply_marker_pid: Some(2),
+        apply_ok: Some(true),
+        failure_stage: None,
+    };
+    let record = serde_json::to_value(preflight).unwrap();
+    accept(&schemas::APPLY_PREFLIGHT, "apply_preflight.json", &record);
+    let path = "apply_preflight.json".to_owned();
+    manifest.apply_preflight = Some(crate::record::manifest::PreflightRef { path, record });
+    accept(&schemas::RUN_MANIFEST, "run_manifest.json", &serde_json::to_value(manifest).unwrap());
+}

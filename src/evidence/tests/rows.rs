@@ -61,7 +61,8 @@ fn rows_of_another_plan_are_refused() {
 #[test]
 fn rows_that_contradict_themselves_are_refused() {
     let not_run = |kind| NotRun { kind, reason: "no".into(), errno: 0 };
-    let cases: [fn(&mut Bench, fn(FailureKind) -> NotRun); 3] = [
+    type Case = fn(&mut Bench, fn(FailureKind) -> NotRun);
+    let cases: [Case; 3] = [
         |bench, _| bench.scenario[0].ending = None,
         |bench, not_run| bench.scenario[0].not_run = Some(not_run(FailureKind::FixtureFailed)),
         |bench, not_run| {

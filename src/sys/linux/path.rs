@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use crate::sys::{Ret, outcome};
 
@@ -16,6 +17,13 @@ pub fn openat(dir: i32, path: &CStr, flags: i32, mode: u32) -> Ret {
 /// [`openat`] for a path that stands by itself.
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Ret {
     openat(CWD, path, flags, mode)
+}
+
+/// A bare handle (`O_PATH`) of what `path` names, closed when it is dropped.
+pub fn open_handle(path: &CStr) -> Result<OwnedFd, i32> {
+    let fd = open(path, libc::O_PATH, 0)?;
+    // SAFETY: the descriptor was opened just now, and nobody else has its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 /// close(2). The caller owns the number.
@@ -101,6 +109,8 @@ pub struct Stat {
     pub mode: u32,
     /// Owner.
     pub uid: u32,
+    /// For a device node: which device, as (major, minor).
+    pub device: (u32, u32),
 }
 
 fn stat_with(call: impl FnOnce(*mut libc::stat) -> libc::c_int) -> Result<Stat, i32> {
@@ -108,7 +118,8 @@ fn stat_with(call: impl FnOnce(*mut libc::stat) -> libc::c_int) -> Result<Stat, 
     outcome(call(found.as_mut_ptr()))?;
     // SAFETY: the call succeeded, so the kernel wrote the structure.
     let found = unsafe { found.assume_init() };
-    Ok(Stat { dev: found.st_dev, ino: found.st_ino, mode: found.st_mode, uid: found.st_uid })
+    let device = (libc::major(found.st_rdev), libc::minor(found.st_rdev));
+    Ok(Stat { dev: found.st_dev, ino: found.st_ino, mode: found.st_mode, uid: found.st_uid, device })
 }
 
 /// newfstatat(2); `flags` decides about a final link.

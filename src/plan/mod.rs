@@ -14,11 +14,13 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod expectation;
 mod fixtures;
 mod near;
 mod policy;
 mod probes;
 mod read;
+mod registry;
 mod resolve;
 mod text;
 

@@ -5,6 +5,7 @@
 
 pub mod capability;
 pub mod catalogue;
+pub mod contradiction;
 pub mod digest;
 pub mod error;
 pub mod file;

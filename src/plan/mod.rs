@@ -14,6 +14,7 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod contradiction;
 mod expectation;
 mod fixtures;
 mod near;

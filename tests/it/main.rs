@@ -3,6 +3,7 @@
 mod bundle_life;
 mod interruption;
 mod layers;
+mod plan_commands;
 mod shipped_plans;
 mod support;
 mod workspace;

@@ -5,7 +5,6 @@
 
 pub mod capability;
 pub mod catalogue;
-pub mod contradiction;
 pub mod digest;
 pub mod error;
 pub mod file;
@@ -15,6 +14,7 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod contradiction;
 mod expectation;
 mod fixtures;
 mod near;

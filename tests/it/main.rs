@@ -3,6 +3,7 @@
 mod bundle_life;
 mod interruption;
 mod layers;
+mod plan_commands;
 mod run_command;
 mod shipped_plans;
 mod support;

@@ -6,6 +6,7 @@ pub mod bundle_path;
 pub mod clock;
 pub mod digest;
 pub mod errno;
+pub mod error_text;
 pub mod fsx;
 pub mod ids;
 pub mod json;

@@ -9,6 +9,7 @@ pub mod errno;
 pub mod fsx;
 pub mod ids;
 pub mod json;
+pub mod json_fast;
 pub mod json_out;
 pub mod limits;
 

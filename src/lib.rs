@@ -15,7 +15,7 @@
 //! | 1 | [`record`] | 0 |
 //! | 2 | [`policy`] | 0–1 |
 //! | 2 | [`evidence`], [`world`], [`plan`] | 0–1, `policy`; `evidence` also `plan` |
-//! | 3 | [`sys`], [`process`], [`zygote::protocol`](zygote) | 0–2 |
+//! | 3 | [`sys`], [`zygote::protocol`], [`process`] | 0–2; `process` also `zygote::protocol` |
 //! | 4 | [`enforce`], [`probe`], [`channel`], [`bundle`] | 0–3, not each other; `bundle` leaves `process` alone |
 //! | 5 | [`zygote`], [`lane`] | 0–4 except `bundle` |
 //! | 6 | [`run`] | 0–5; the only place where execution meets writing |

@@ -10,8 +10,7 @@ use crate::record::action::Action;
 use crate::record::report::{OpenFd, Operation, Prologue, SelfCheck, TargetIdentity};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    chdir, close_range, die_with_parent, duplicate, effective_ids, exit_now, forbid_core_dumps, ids, no_new_privs,
-    set_process_group, set_umask,
+    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, no_new_privs, set_process_group,
 };
 
 /// The report descriptor.
@@ -72,15 +71,15 @@ pub fn run(action: &Action, policy: Option<&LandlockPolicy>, report: i32, zygote
     exit_now(0)
 }
 
-/// A process group of its own, no way to outlive the zygote, no core dumps, /dev/null as standard streams, nothing
-/// else open but the report.
+/// A process group of its own, no way to outlive the zygote, /dev/null as standard streams, nothing else open but the
+/// report. The rest is inherited: the zygote gave itself the working directory, mask, limits and signal actions that its
+/// children need.
 fn isolate(report: i32, zygote: i32) -> Result<(), i32> {
     set_process_group(0, 0)?;
     die_with_parent()?;
     if ids().1 != zygote {
         return Err(libc::ESRCH);
     }
-    forbid_core_dumps()?;
     if report != REPORT {
         duplicate(report, REPORT, true)?;
     }
@@ -89,8 +88,6 @@ fn isolate(report: i32, zygote: i32) -> Result<(), i32> {
     // The zygote opened it to close on exec.
     duplicate(0, NULL, false)?;
     close_range(REPORT as u32 + 1, u32::MAX)?;
-    chdir(c"/")?;
-    set_umask(0o022);
     Ok(())
 }
 

@@ -12,7 +12,8 @@ use crate::policy::landlock::LandlockPolicy;
 use crate::record::ending::Ending;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Forked, adopt_orphans, close_range, die_with_parent, fork, ids, report_pipe, reset_signals, set_process_group,
+    Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
+    reset_signals, set_process_group, set_umask,
 };
 
 /// The control socket.
@@ -131,7 +132,10 @@ fn prepare() -> Result<(), ServeError> {
         step("find descriptors 0 and 2 open", Err(libc::EBADF))?;
     }
     step("adopt orphans", adopt_orphans())?;
-    // Children inherit this, so it need not be done for each of them.
+    // Children inherit the rest, so it need not be done for each of them.
+    step("forbid core dumps", forbid_core_dumps())?;
+    step("go to the root folder", chdir(c"/"))?;
+    set_umask(0o022);
     reset_signals();
     Ok(())
 }

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["base", "record", "policy"]),
     ("evidence", &["base", "record", "policy", "plan"]),
     ("sys", UP_TO_2),
-    ("process", UP_TO_2),
+    ("process", UP_TO_PROTOCOL),
     (PROTOCOL, UP_TO_2),
     ("enforce", UP_TO_3),
     ("probe", UP_TO_3),
@@ -40,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// The one part of a module that stands on a layer of its own.
 const PROTOCOL: &str = "zygote::protocol";
 const UP_TO_2: &[&str] = &["base", "record", "policy", "world", "plan", "evidence"];
+const UP_TO_PROTOCOL: &[&str] = &["base", "record", "policy", "world", "plan", "evidence", PROTOCOL];
 const UP_TO_3: &[&str] = &["base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL];
 const UP_TO_4: &[&str] = &[
     "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe", "channel",

@@ -3,6 +3,9 @@
 mod bundle_life;
 mod interruption;
 mod layers;
+mod plan_commands;
+mod run_command;
+mod shipped_plans;
 mod support;
 mod workspace;
 #[cfg(target_os = "linux")]

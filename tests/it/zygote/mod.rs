@@ -3,4 +3,6 @@
 mod drivers;
 mod endings;
 mod harness;
+mod model;
+mod model_cases;
 mod prologue;

@@ -157,60 +157,70 @@ pub fn fixtures() -> impl Strategy<Value = Vec<FixtureEntry>> {
     })
 }
 
-/// A path under `${root}`: most often one that the fixtures have, else one with detours.
-fn path() -> impl Strategy<Value = String> {
-    let plain = select(vec![
-        "a/f",
-        "b/f",
-        "a/d/f",
-        "b/d/f",
-        "b/h",
-        "a/l",
-        "b/l",
-        "l0",
-        "l1",
-        "a/e",
-        "b/e",
-        "a/p",
-        "b/p",
-        "b/q",
-        "a",
-        "b/d",
-        "a/new",
-        "b/new",
-        "a/d/new",
-        "new",
-        "l0/new",
-        "l0/f",
-        "l1/f",
-        "a/l/f",
-        "b/d/../f",
-        "a/../b/f",
-        "l1/../new",
-    ]);
-    let part =
-        select(vec!["a", "a", "b", "b", "d", "f", "f", "e", "p", "q", "h", "l", "l0", "l1", "new", "..", ".", ""]);
-    let head = || select(vec!["${root}", "${root}", "${root}", "/proc/self/root${root}"]);
-    let detour = (head(), proptest::collection::vec(part, 0..=4), select(vec!["", "", "", "/"])).prop_map(
-        |(head, parts, tail)| {
-            let mut path = head.to_owned();
-            for part in parts {
-                path.push('/');
-                path.push_str(part);
-            }
-            path + tail
-        },
-    );
-    prop_oneof![4 => (head(), plain).prop_map(|(head, path)| format!("{head}/{path}")), 1 => detour]
+fn head() -> impl Strategy<Value = &'static str> {
+    select(vec!["${root}", "${root}", "${root}", "/proc/self/root${root}"])
 }
 
-/// Two paths for the drivers that take two: often both there, or the second one new.
+/// Any path under `${root}`, with detours.
+fn detour() -> impl Strategy<Value = String> {
+    // No FIFO is among them: opening one waits.
+    let part = select(vec!["a", "a", "b", "b", "d", "f", "f", "e", "p", "h", "l", "l0", "l1", "new", "..", ".", ""]);
+    (head(), proptest::collection::vec(part, 0..=4), select(vec!["", "", "", "/"])).prop_map(|(head, parts, tail)| {
+        let mut path = head.to_owned();
+        for part in parts {
+            path.push('/');
+            path.push_str(part);
+        }
+        path + tail
+    })
+}
+
+/// Mostly one of `fitting`, now and then any path at all.
+fn path(fitting: &'static [&'static str]) -> impl Strategy<Value = String> {
+    prop_oneof![5 => (head(), select(fitting)).prop_map(|(head, path)| format!("{head}/{path}")), 1 => detour()]
+}
+
+const FILES: &[&str] =
+    &["a/f", "b/f", "a/d/f", "b/d/f", "b/h", "a/l", "b/l", "l0", "l1", "l0/f", "l1/f", "a/l/f", "b/d/../f", "a/../b/f"];
+const PROGRAMS: &[&str] = &["a/p", "b/p", "a/d/../p", "l0/p", "l1/p", "b/l/p"];
+const ENTRIES: &[&str] =
+    &["a/f", "b/f", "a/d/f", "b/d/f", "b/h", "a/l", "b/l", "l0", "a/e", "b/e", "a/p", "b/q", "a/d", "b/d", "l0/f"];
+const EMPTY: &[&str] = &["a/e", "b/e", "l0/e", "l1/e/", "a/d/../e"];
+const FOLDERS: &[&str] = &["a", "b", "a/d", "b/d/", "l0", "l1", "a/l", "b/e", "a/d/.."];
+const FRESH: &[&str] =
+    &["a/new", "b/new", "a/d/new", "b/d/new", "new", "l0/new", "l1/new", "l1/../new", "a/l/new", "a/e/new", "b/./new"];
+const LINKS: &[&str] = &["l0", "l1", "a/l", "b/l", "l0/l"];
+
+/// An operation with paths that mostly suit it.
 fn action(mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
-    (select(FILE_DRIVERS), path(), path()).prop_map(move |(driver, target, to)| Action {
-        driver,
-        target,
-        to: Some(to),
-        name: None,
-        mounts: mounts.clone(),
+    select(FILE_DRIVERS).prop_flat_map(move |driver| {
+        let mounts = mounts.clone();
+        let target = match driver {
+            Driver::FileCreate
+            | Driver::SymlinkCreate
+            | Driver::DirCreate
+            | Driver::FifoCreate
+            | Driver::SocketNodeCreate
+            | Driver::CharDeviceCreate => FRESH,
+            Driver::FileUnlink | Driver::FileRename | Driver::FileExchange | Driver::FileLink => ENTRIES,
+            Driver::FileStat | Driver::FileOpenPath => ENTRIES,
+            Driver::DirRemove => EMPTY,
+            Driver::DirList => FOLDERS,
+            Driver::Exec => PROGRAMS,
+            Driver::FileReadlink => LINKS,
+            _ => FILES,
+        };
+        let to = if driver == Driver::FileExchange {
+            path(ENTRIES).boxed()
+        } else {
+            prop_oneof![3 => path(FRESH), 1 => path(ENTRIES)].boxed()
+        };
+        (path(target), to).prop_map(move |(target, to)| Action {
+            driver,
+            target,
+            to: Some(to),
+            name: None,
+            mounts: mounts.clone(),
+        })
     })
 }

@@ -10,6 +10,7 @@ pub mod error_text;
 pub mod fsx;
 pub mod ids;
 pub mod json;
+pub mod json_fast;
 pub mod json_out;
 pub mod limits;
 

@@ -148,6 +148,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
     let mut inspection = reader::inspect(folder, Rows::Later);
     check_state(&mut inspection);
+    inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
         derive_again(&mut inspection, recompute)
     } else {

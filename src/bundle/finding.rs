@@ -268,14 +268,7 @@ impl Findings {
     }
 }
 
-/// An error with all its causes, on one line.
+/// An error with all its causes, on one line of bounded length.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    super::index::clip_to(&text, 1000)
+    super::index::clip_to(&crate::base::error_text::chain(error), 1000)
 }

@@ -1,6 +1,6 @@
 //! A run through a clean channel: stage, start, wait for the end, verify, add what the manager says, commit once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
@@ -280,7 +280,7 @@ fn how_it_ended(account: &ManagerAccount) -> String {
 }
 
 /// The last lines of a text file.
-fn tail(path: &PathBuf) -> String {
+fn tail(path: &Path) -> String {
     let bytes = fsx::read_regular(path, MAX_PRINTED_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().rev().take(3).collect();

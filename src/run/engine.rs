@@ -10,6 +10,7 @@ use super::preflight;
 use super::request::{Observer, RunRequest};
 use crate::base::clock;
 use crate::base::digest::Digest;
+use crate::base::error_text::chain;
 use crate::base::fsx::{self, IoContext};
 use crate::base::ids::WorldId;
 use crate::base::json_out;
@@ -18,13 +19,12 @@ use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, Outcome, plan_controls};
+use crate::evidence::{self, Outcome, oracle_model, plan_controls};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, choose_base};
 use crate::lane::listener::PortPool;
-use crate::lane::oracle;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::policy::PolicyMode;
@@ -300,7 +300,7 @@ fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dy
     let mut line = Vec::with_capacity(1024);
     for (seq, (profile, probe)) in request.plan.rows().enumerate() {
         line.clear();
-        let row = oracle::ask(seq as u64, profile, probe);
+        let row = oracle_model::ask(seq as u64, profile, probe);
         json_out::write_compact(&mut line, &row)
             .and_then(|()| line.write_all(b"\n"))
             .and_then(|()| out.write_all(&line))
@@ -329,16 +329,4 @@ pub(super) fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunE
         (_, Err(error)) => RunError::Failed { bundle, source: Step::Write(error) },
         (None, Ok(_)) => RunError::Failed { bundle, source: step },
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -17,6 +17,7 @@ use super::read::{Reader, refused};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, Source, Workspace, clean_path};
+use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, RegistryId};
 use crate::base::limits::MAX_ROWS;
 use crate::policy::PolicyMode;
@@ -171,7 +172,13 @@ pub(super) fn resolve_noting(
             "declare the registry's world, or check its expectations against the other one",
         );
     }
-    follow(reader, plan, plan_path, registry, selection, lint, notes)
+    let mut on_plan = Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() };
+    let world = worlds::read(&mut reader, plan.world_id.as_ref(), &mut on_plan)?;
+    let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, notes)?;
+    if let Some(plan) = &mut resolution.plan {
+        plan.world = world;
+    }
+    Ok(resolution)
 }
 
 /// Follows the references of a plan into its registry.
@@ -207,6 +214,7 @@ pub(super) fn follow(
         lanes,
         deadline_ms: plan.deadline_ms.unwrap_or(DEFAULT_DEADLINE_MS),
         profiles,
+        world: None,
         preflight,
         documents: reader.documents,
         selection: selection.clone(),

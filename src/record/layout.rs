@@ -8,6 +8,8 @@ pub const RUN_STATUS: &str = "run_status.json";
 pub const RUN_MANIFEST: &str = "run_manifest.json";
 /// Whether a policy could be applied at all.
 pub const APPLY_PREFLIGHT: &str = "apply_preflight.json";
+/// What witnesses that the channel was clean. Ours.
+pub const CHANNEL_WITNESS: &str = "channel_witness.json";
 /// Baseline lane, derived.
 pub const BASELINE_RESULTS: &str = "baseline_results.json";
 /// What the kernel says of the paths, derived.
@@ -40,6 +42,9 @@ pub const ARTIFACT_INDEX: &str = "artifact_index.json";
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.
 pub const INPUT_SOURCES: &str = "inputs/sources.json";
+
+/// Where worlds are described, relative to the root: `registries/worlds/<world id>.json`.
+pub const WORLDS_FOLDER: &str = "registries/worlds";
 
 /// The pointer file at the output root.
 pub const LATEST: &str = "LATEST";

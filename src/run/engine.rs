@@ -31,7 +31,7 @@ use crate::record::manifest::{
     PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord, ToolFacts,
 };
 use crate::record::outcome::Lane;
-use crate::world::{self, Measured};
+use crate::world;
 
 /// A complete run.
 #[derive(Debug)]
@@ -55,11 +55,11 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
     } else {
         Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
     };
-    let host = world::observe(Measured {
-        landlock_abi: enforce::landlock_abi(),
-        fixture_fs: base.as_ref().map(|base| base.file_system().to_string()),
-    });
-    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
+    let declared = world::declared(request.plan.plan.world_id.as_ref());
+    let document = request.plan.world.as_ref();
+    let world_id = world::id(&declared, document.map(|world| &world.value), &host).map_err(RunError::World)?;
+    let world_check = world::check(&declared, document.map(|world| (&world.value, world.digest)), &host);
     let tool = tool_facts(&request.exe)?;
 
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -86,6 +86,7 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
         updated_at_unix: clock::unix_seconds(),
         error: None,
         failure_stage: None,
+        drift: None,
         launchctl_diagnostics: None,
     };
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
@@ -106,6 +107,8 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
         apply_preflight: None,
         tool,
         host,
+        world: world_check,
+        declared_inputs: inputs::declared(&request.plan),
         selection: SelectionRecord {
             only_profiles: request.plan.selection.only_profiles.clone(),
             only_scenarios: request.plan.selection.only_scenarios.clone(),

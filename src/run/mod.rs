@@ -5,6 +5,7 @@
 
 mod engine;
 mod error;
+pub mod host;
 mod inputs;
 mod preflight;
 mod request;

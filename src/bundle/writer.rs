@@ -197,6 +197,7 @@ impl BundleWriter {
         status.state = RunState::InProgress;
         status.error = None;
         status.failure_stage = None;
+        status.drift = None;
         status.updated_at_unix = clock::unix_seconds();
         fsx::write_durably(&folder.join(layout::RUN_STATUS), &json_out::to_pretty(&status))?;
         fsx::sync_dir(lock.root())?;

@@ -11,7 +11,7 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
-use crate::evidence::{self, plan_controls};
+use crate::evidence::{self, oracle_model, plan_controls};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
@@ -86,6 +86,7 @@ impl Recompute for FromInputs {
         check_world(given.manifest, &plan)?;
         check_declared(given.manifest, &plan)?;
         let controls = plan_controls::of_plan(&plan);
+        oracle_model::check(&plan, rows)?;
         evidence::derive(&plan, given.manifest, &controls, rows, sink)?;
         Ok(())
     }

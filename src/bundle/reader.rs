@@ -441,6 +441,9 @@ pub struct UnverifiedBundle {
     pub run_manifest: Option<RunManifest>,
     /// The index.
     pub artifact_index: Option<ArtifactIndex>,
+    /// What witnesses the channel.
+    #[serde(skip)]
+    pub channel_witness: Option<ChannelWitness>,
     /// Every problem that can be seen without deriving anything.
     pub findings: Vec<Finding>,
 }
@@ -470,6 +473,7 @@ impl Inspection {
             run_status: self.status,
             run_manifest: self.manifest,
             artifact_index: self.index.map(|(index, _)| index),
+            channel_witness: self.channel_witness,
             findings,
         }
     }

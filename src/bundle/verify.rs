@@ -89,6 +89,11 @@ impl Bundle {
         self.entries.iter().find(|(path, _)| path.as_str() == name).map(|(_, entry)| entry)
     }
 
+    /// Every indexed file with its entry, by path.
+    pub fn entries(&self) -> impl Iterator<Item = (&BundlePath, &ArtifactEntry)> {
+        self.entries.iter().map(|(path, entry)| (path, entry))
+    }
+
     /// How many files it holds, the index included.
     pub fn file_count(&self) -> usize {
         self.entries.len() + 1
@@ -157,7 +162,8 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         inspection.read_pending(pending);
         0
     };
-    let Inspection { folder, findings, index, entries, status, manifest, controls, channel_witness, rows, .. } = inspection;
+    let Inspection { folder, findings, index, entries, status, manifest, controls, channel_witness, rows, .. } =
+        inspection;
     match (index, status, manifest) {
         (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
             folder,
@@ -258,7 +264,16 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 
 /// Whether an artifact is written, not derived.
 fn is_raw(path: &BundlePath) -> bool {
-    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::CHANNEL_WITNESS | layout::REPAIR_LOG)
+    let written = [
+        layout::RUN_STATUS,
+        layout::RUN_MANIFEST,
+        layout::APPLY_PREFLIGHT,
+        layout::REPAIR_LOG,
+        layout::CHANNEL_WITNESS,
+        layout::WORKER_WITNESS,
+    ];
+    written.contains(&path.as_str())
+        || path.as_str().split_once('/').is_some_and(|(folder, _)| folder == layout::CHANNEL_FOLDER)
         || reader::lane_of(path).is_some()
         || reader::is_input(path)
 }

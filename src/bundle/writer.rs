@@ -39,6 +39,7 @@ use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx::{self, FileError, IoContext, Pending, Staged};
+use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILES;
 use crate::evidence::{ArtifactSink, RowSource};
@@ -174,7 +175,7 @@ impl BundleWriter {
     /// Makes `<root of the lock>/<run id>/` and says durably that a run is in progress there.
     ///
     /// `bundle_root` is the folder's path as documents spell it: relative to the workspace where it lies under it. The
-    /// state, time, error and failure stage of `status` are the writer's to set. The lock has to be held until the
+    /// state, time, error, failure stage and drift of `status` are the writer's to set. The lock has to be held until the
     /// commit; that it is borrowed here shows that it is held now.
     pub fn create(
         lock: &OutputLock,
@@ -220,6 +221,16 @@ impl BundleWriter {
         &self.folder
     }
 
+    /// Notes what the run had declared and found otherwise afterwards; an empty list says that it looked.
+    pub fn note_drift(&mut self, drift: Vec<String>) {
+        self.status.drift = Some(drift);
+    }
+
+    /// Notes the world that the manifest names, where that is known only after the run has begun.
+    pub fn adopt_world(&mut self, world_id: &WorldId) {
+        self.status.world_id = world_id.clone();
+    }
+
     /// Starts an artifact.
     pub fn stage(&mut self, path: &BundlePath) -> Result<ArtifactOut, WriteError> {
         // Those taken so far include the writer's own, of which only the status is a file in the index.
@@ -262,6 +273,11 @@ impl BundleWriter {
         let finished = Finished { file: staged.close()?, size, digest, schema_version };
         self.finished.insert(path, finished);
         Ok(())
+    }
+
+    /// The digest of a finished artifact.
+    pub fn digest_of(&self, path: &BundlePath) -> Option<Digest> {
+        self.finished.get(path).map(|finished| finished.digest)
     }
 
     /// Writes a whole artifact.
@@ -405,6 +421,22 @@ impl BundleWriter {
             repaired: false,
         }
     }
+}
+
+/// Writes and commits a bundle of exactly these files, beside its status and index; `LATEST` moves only if they happen
+/// to be all that is expected of a run without lanes. For tools that pack, and for measuring the commit by itself.
+pub fn write_files(
+    lock: &OutputLock,
+    bundle_root: &str,
+    status: RunStatus,
+    files: &[(BundlePath, &[u8])],
+) -> Result<Committed, WriteError> {
+    let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let mut writer = BundleWriter::create(lock, bundle_root, status, none)?;
+    for (path, bytes) in files {
+        writer.put(path, bytes)?;
+    }
+    writer.commit(RunEnd::Complete { dry: false })
 }
 
 fn write_block(staged: &mut Staged, hasher: &mut Hasher, head: &mut Vec<u8>, block: &[u8]) -> io::Result<()> {

@@ -14,11 +14,14 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod contradiction;
+mod expectation;
 mod fixtures;
 mod near;
 mod policy;
 mod probes;
 mod read;
+mod registry;
 mod resolve;
 mod text;
 mod worlds;

@@ -8,8 +8,6 @@ pub const RUN_STATUS: &str = "run_status.json";
 pub const RUN_MANIFEST: &str = "run_manifest.json";
 /// Whether a policy could be applied at all.
 pub const APPLY_PREFLIGHT: &str = "apply_preflight.json";
-/// What witnesses that the channel was clean. Ours.
-pub const CHANNEL_WITNESS: &str = "channel_witness.json";
 /// Baseline lane, derived.
 pub const BASELINE_RESULTS: &str = "baseline_results.json";
 /// What the kernel says of the paths, derived.
@@ -38,6 +36,12 @@ pub const SUMMARY: &str = "summary.json";
 pub const SUMMARY_TEXT: &str = "summary.md";
 /// The commit barrier.
 pub const ARTIFACT_INDEX: &str = "artifact_index.json";
+/// What the worker and its manager say of the context that the worker was started in. Ours.
+pub const CHANNEL_WITNESS: &str = "channel_witness.json";
+/// The worker's own part of it, in the worker's own bundle.
+pub const WORKER_WITNESS: &str = "worker_witness.json";
+/// What the worker printed, and what else the channel left: files in this folder.
+pub const CHANNEL_FOLDER: &str = "channel";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.

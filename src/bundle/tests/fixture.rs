@@ -93,7 +93,7 @@ pub(crate) fn status(run_id: &str) -> RunStatus {
         updated_at_unix: 0.0,
         error: None,
         failure_stage: None,
-        drift: Some(Vec::new()),
+        drift: None,
         launchctl_diagnostics: None,
     }
 }
@@ -144,7 +144,8 @@ pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
     OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
 }
 
-pub(crate) const EXPECTED: Expected = Expected { baseline: true, scenario: true, oracle: true, preflight: false };
+pub(crate) const EXPECTED: Expected =
+    Expected { baseline: true, scenario: true, oracle: true, preflight: false, channel_witness: false };
 
 /// A writer with its raw artifacts finished, and nothing derived.
 pub(crate) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
@@ -156,6 +157,7 @@ pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter 
     let run_id = manifest.run_id.as_str();
     let status = RunStatus { world_id: manifest.world_id.clone(), channel: manifest.channel, ..status(run_id) };
     let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status, EXPECTED).unwrap();
+    writer.note_drift(Vec::new());
     if let Some(preflight) = &manifest.apply_preflight {
         writer.put(&path(layout::APPLY_PREFLIGHT), &json_out::to_pretty(&preflight.record)).unwrap();
     }

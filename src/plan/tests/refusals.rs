@@ -341,7 +341,7 @@ fn every_bad_document_is_refused_with_file_place_and_remedy() {
             assert!(error.contains(part), "{name}: `{part}` is not in: {error}");
         }
         // Lint says the same.
-        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json"), None).unwrap();
+        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json")).unwrap();
         assert!(note::has_errors(&notes), "{name}: lint finds no error: {notes:?}");
     }
 }

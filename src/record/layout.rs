@@ -47,6 +47,9 @@ pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.
 pub const INPUT_SOURCES: &str = "inputs/sources.json";
 
+/// Where worlds are described, relative to the root: `registries/worlds/<world id>.json`.
+pub const WORLDS_FOLDER: &str = "registries/worlds";
+
 /// The pointer file at the output root.
 pub const LATEST: &str = "LATEST";
 /// The lock file at the output root.

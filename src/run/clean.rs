@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::drift;
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
 use super::inputs;
@@ -20,15 +21,14 @@ use crate::channel::ChannelError;
 use crate::channel::stage::{self, Stage};
 use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
-use crate::enforce;
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
+use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
-use crate::world::{self, Measured};
 
 /// How much of what a worker printed is kept, in bytes.
 const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
@@ -39,8 +39,8 @@ const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
     let systemd =
         Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
-    let host = world::observe(Measured { landlock_abi: enforce::landlock_abi(), fixture_fs: None });
-    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    // What this process sees of the host, until the worker has said what it sees.
+    let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
     let lock =
@@ -91,6 +91,8 @@ fn through_worker(
     store_printed(&staged, writer)?;
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
+    writer.adopt_world(&manifest.world_id);
+    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?;
     let rows = writer.rows();
     let controls = plan_controls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;

@@ -83,7 +83,7 @@ pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel)
         fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
         exe: stage.join(stage::EXECUTABLE),
         cancel,
-        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage, witness }),
+        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage, inputs, witness }),
         channel_limit: Duration::ZERO,
     };
     engine::run(&request, &mut Silent).map(|_| ()).map_err(WorkerError::Run)

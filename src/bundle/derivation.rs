@@ -11,7 +11,7 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
-use crate::evidence::{self, plan_controls};
+use crate::evidence::{self, oracle_model, plan_controls};
 use crate::plan::{self, Selection, Source};
 use crate::record::layout;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSources};
@@ -69,6 +69,7 @@ impl Recompute for FromInputs {
         let preflight = plan.preflight.is_some() && !given.manifest.dry_run;
         agree("an apply preflight", given.manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
         let controls = plan_controls::of_plan(&plan);
+        oracle_model::check(&plan, rows)?;
         evidence::derive(&plan, given.manifest, &controls, rows, sink)?;
         Ok(())
     }

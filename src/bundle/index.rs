@@ -36,6 +36,8 @@ pub struct Expected {
     pub oracle: bool,
     /// The plan names a preflight policy, and the run is not dry.
     pub preflight: bool,
+    /// The worker was started by a manager, and the run is not dry.
+    pub channel_witness: bool,
 }
 
 impl Expected {
@@ -50,6 +52,7 @@ impl Expected {
         });
         let ours = [
             (layout::ORACLE_RESULTS, self.oracle),
+            (layout::CHANNEL_WITNESS, self.channel_witness),
             (layout::CONTROLS, self.scenario),
             (layout::INPUT_SOURCES, true),
             (layout::rows_of(Lane::Baseline), self.baseline),
@@ -219,13 +222,16 @@ mod tests {
 
     #[test]
     fn the_contract_orders_the_core_first() {
-        let all = Expected { baseline: true, scenario: true, oracle: true, preflight: true }.paths();
+        let all =
+            Expected { baseline: true, scenario: true, oracle: true, preflight: true, channel_witness: false }.paths();
         let mut sorted = all.clone();
         sorted.sort_by(|a, b| order_key(a).cmp(&order_key(b)));
         assert_eq!(all, sorted);
         assert_eq!(all[0].as_str(), layout::RUN_STATUS);
         assert_eq!(all[14].as_str(), layout::ORACLE_RESULTS);
-        let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false }.paths();
+        let none =
+            Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false }
+                .paths();
         assert_eq!(none.len(), 9);
     }
 }

@@ -82,6 +82,11 @@ impl Bundle {
         self.entries.iter().find(|(path, _)| path.as_str() == name).map(|(_, entry)| entry)
     }
 
+    /// Every indexed file with its entry, by path.
+    pub fn entries(&self) -> impl Iterator<Item = (&BundlePath, &ArtifactEntry)> {
+        self.entries.iter().map(|(path, entry)| (path, entry))
+    }
+
     /// How many files it holds, the index included.
     pub fn file_count(&self) -> usize {
         self.entries.len() + 1
@@ -250,7 +255,16 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 
 /// Whether an artifact is written, not derived.
 fn is_raw(path: &BundlePath) -> bool {
-    matches!(path.as_str(), layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::REPAIR_LOG)
+    let written = [
+        layout::RUN_STATUS,
+        layout::RUN_MANIFEST,
+        layout::APPLY_PREFLIGHT,
+        layout::REPAIR_LOG,
+        layout::CHANNEL_WITNESS,
+        layout::WORKER_WITNESS,
+    ];
+    written.contains(&path.as_str())
+        || path.as_str().split_once('/').is_some_and(|(folder, _)| folder == layout::CHANNEL_FOLDER)
         || reader::lane_of(path).is_some()
         || reader::is_input(path)
 }

@@ -263,6 +263,11 @@ impl BundleWriter {
         Ok(())
     }
 
+    /// The digest of a finished artifact.
+    pub fn digest_of(&self, path: &BundlePath) -> Option<Digest> {
+        self.finished.get(path).map(|finished| finished.digest)
+    }
+
     /// Writes a whole artifact.
     pub fn put(&mut self, path: &BundlePath, bytes: &[u8]) -> Result<(), WriteError> {
         let mut out = self.stage(path)?;
@@ -404,6 +409,22 @@ impl BundleWriter {
             repaired: false,
         }
     }
+}
+
+/// Writes and commits a bundle of exactly these files, beside its status and index; `LATEST` moves only if they happen
+/// to be all that is expected of a run without lanes. For tools that pack, and for measuring the commit by itself.
+pub fn write_files(
+    lock: &OutputLock,
+    bundle_root: &str,
+    status: RunStatus,
+    files: &[(BundlePath, &[u8])],
+) -> Result<Committed, WriteError> {
+    let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let mut writer = BundleWriter::create(lock, bundle_root, status, none)?;
+    for (path, bytes) in files {
+        writer.put(path, bytes)?;
+    }
+    writer.commit(RunEnd::Complete { dry: false })
 }
 
 fn write_block(staged: &mut Staged, hasher: &mut Hasher, head: &mut Vec<u8>, block: &[u8]) -> io::Result<()> {

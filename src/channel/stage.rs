@@ -21,8 +21,10 @@ pub const JOB: &str = "job.json";
 pub const GO: &str = "go";
 /// The worker's output root in the stage.
 pub const OUT: &str = "out";
-/// What the worker found out about its own context.
-pub const WITNESS: &str = "witness.json";
+/// What the worker prints.
+pub const STDOUT: &str = "stdout.txt";
+/// What the worker complains of.
+pub const STDERR: &str = "stderr.txt";
 
 /// A stage. It is removed when this is dropped.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ mod signals;
 mod table;
 pub mod ui;
 mod validate_bundle;
+mod worker;
 
 use clap::{Parser, Subcommand};
 
@@ -61,6 +62,8 @@ enum Command {
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
+    #[command(name = "__worker", hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
@@ -98,6 +101,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProbe(args) => describe_probe::run(&args, ui),
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure};
 use super::findings;
 use super::refusal::load_failure;
 use super::ui::Ui;
+use crate::plan::contradiction;
 use crate::plan::lint::lint_plan_file;
 
 /// Check a plan with everything that it refers to; nothing is executed.
@@ -23,6 +24,6 @@ pub(super) struct PlanLintArgs {
 
 /// Lints a plan.
 pub(super) fn run(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let notes = lint_plan_file(&args.plan, None).map_err(load_failure)?;
+    let notes = lint_plan_file(&args.plan, Some(&contradiction::notes)).map_err(load_failure)?;
     findings::report("plan", &notes, args.json, ui)
 }

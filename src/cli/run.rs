@@ -36,6 +36,9 @@ pub struct RunArgs {
     /// How long `--lock-mode wait` waits.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     lock_timeout_seconds: f64,
+    /// How long a worker that a service manager starts may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600.0, value_parser = seconds)]
+    channel_timeout_seconds: f64,
     /// Run this profile only. May be given several times.
     #[arg(long, value_name = "ID")]
     only_profile: Vec<String>,
@@ -123,6 +126,8 @@ impl RunArgs {
             fixture_candidates: self.fixture_candidates(),
             exe,
             cancel,
+            worker: None,
+            channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
         };
         let mut progress = Progress::new(ui.draws_progress());
         let outcome = run::run(&request, &mut progress);
@@ -141,7 +146,7 @@ impl RunArgs {
 }
 
 /// The file that this process was started from, also where it was replaced or removed since.
-fn own_executable() -> std::io::Result<PathBuf> {
+pub(super) fn own_executable() -> std::io::Result<PathBuf> {
     let through_proc = Path::new("/proc/self/exe");
     if through_proc.exists() { Ok(through_proc.to_owned()) } else { std::env::current_exe() }
 }

@@ -9,11 +9,13 @@ use std::path::Path;
 use serde_json::Map;
 
 use super::error::LoadError;
+use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
 use super::read::Reader;
-use super::resolve::{base_id, entry_paths, find_registry, follow, read_registry, resolve_noting};
+use super::registry::{entry_paths, find_registry, read_registry};
+use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{INDEX_PATH, Source, Workspace};

@@ -5,6 +5,7 @@
 
 pub mod capability;
 pub mod catalogue;
+pub mod contradiction;
 pub mod digest;
 pub mod error;
 pub mod file;
@@ -14,11 +15,13 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod expectation;
 mod fixtures;
 mod near;
 mod policy;
 mod probes;
 mod read;
+mod registry;
 mod resolve;
 mod text;
 

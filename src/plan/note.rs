@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::near::hint_for;
+
 /// One finding: where, about what, what was found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,6 +192,12 @@ impl Notes<'_> {
         remedy: impl Into<String>,
     ) {
         self.push(Severity::Warning, kind, pointer.into(), message.into(), remedy.into());
+    }
+
+    /// [`hint_for`], as long as findings are few: comparing names costs more than most checks, and past the first
+    /// screen nobody reads a suggestion.
+    pub(super) fn hint<'n>(&self, found: &str, known: impl IntoIterator<Item = &'n str>, otherwise: &str) -> String {
+        if self.list.len() < 50 { hint_for(found, known, otherwise) } else { otherwise.to_owned() }
     }
 
     /// Adds a note.

@@ -36,6 +36,12 @@ pub const SUMMARY: &str = "summary.json";
 pub const SUMMARY_TEXT: &str = "summary.md";
 /// The commit barrier.
 pub const ARTIFACT_INDEX: &str = "artifact_index.json";
+/// What the worker and its manager say of the context that the worker was started in. Ours.
+pub const CHANNEL_WITNESS: &str = "channel_witness.json";
+/// The worker's own part of it, in the worker's own bundle.
+pub const WORKER_WITNESS: &str = "worker_witness.json";
+/// What the worker printed, and what else the channel left: files in this folder.
+pub const CHANNEL_FOLDER: &str = "channel";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.

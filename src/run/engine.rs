@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::clean;
 use super::error::{RunError, Step};
 use super::inputs;
 use super::preflight;
@@ -10,25 +11,26 @@ use super::request::{Observer, RunRequest};
 use crate::base::clock;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, IoContext};
+use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::bundle::index::{Expected, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, Outcome, plan_controls};
+use crate::evidence::{self, Outcome, oracle_model, plan_controls};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, choose_base};
 use crate::lane::listener::PortPool;
-use crate::lane::oracle;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::policy::PolicyMode;
 use crate::record::layout;
 use crate::record::manifest::{
-    PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord, ToolFacts,
+    ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
+    SelectionRecord, ToolFacts,
 };
 use crate::record::outcome::Lane;
 use crate::world::{self, Measured};
@@ -50,6 +52,15 @@ pub struct RunReport {
 /// See [`RunError`]. Where a bundle was begun, it is marked failed and named.
 pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
     check_host(request)?;
+    if request.channel == ChannelKind::Direct || request.dry || request.worker.is_some() {
+        run_here(request, observer)
+    } else {
+        clean::run(request)
+    }
+}
+
+/// All steps in this process.
+fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
     let base = if request.dry {
         None
     } else {
@@ -66,30 +77,15 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
     let cancelled = || request.cancel.requested().is_some();
     let lock =
         OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
-    let bundle_root = spelled(&request.root, &request.out.join(request.run_id.as_str()));
-    let lanes = request.plan.lanes;
-    let expected = Expected {
-        baseline: lanes.baseline && !request.dry,
-        scenario: lanes.scenario && !request.dry,
-        oracle: lanes.oracle && !request.dry,
-        preflight: request.plan.preflight.is_some() && !request.dry,
+    let bundle_root = match &request.worker {
+        Some(worker) => worker.bundle_root.clone(),
+        None => bundle_root(request),
     };
-    let status = RunStatus {
-        schema_version: RUN_STATUS_SCHEMA.to_string(),
-        run_id: request.run_id.clone(),
-        world_id: world_id.clone(),
-        channel: request.channel,
-        plan_id: request.plan.plan.plan_id.clone(),
-        plan_digest: request.plan.plan_digest,
-        state: RunState::InProgress,
-        writer_pid: std::process::id(),
-        updated_at_unix: clock::unix_seconds(),
-        error: None,
-        failure_stage: None,
-        launchctl_diagnostics: None,
-    };
+    let status = first_status(request, &world_id);
+    let expected = expected(request, false);
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
     let folder = writer.folder().to_owned();
+    let stage = request.worker.as_ref().map(|worker| worker.stage.display().to_string());
     let manifest = RunManifest {
         schema_version: RUN_MANIFEST_SCHEMA.to_string(),
         run_id: request.run_id.clone(),
@@ -98,10 +94,10 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
         plan_id: request.plan.plan.plan_id.clone(),
         plan_digest: request.plan.plan_digest,
         dry_run: request.dry,
-        stage_used: false,
-        stage_root: None,
-        repo_root_context: ".".to_string(),
-        staged_output_root: None,
+        stage_used: stage.is_some(),
+        stage_root: stage.clone(),
+        repo_root_context: stage.clone().unwrap_or_else(|| ".".to_string()),
+        staged_output_root: stage.map(|_| request.out.display().to_string()),
         output_root: bundle_root,
         apply_preflight: None,
         tool,
@@ -127,10 +123,48 @@ pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepor
     }
 }
 
+/// The bundle's folder as documents spell it.
+pub(super) fn bundle_root(request: &RunRequest) -> String {
+    spelled(&request.root, &request.out.join(request.run_id.as_str()))
+}
+
+/// The status that says that a run has begun.
+pub(super) fn first_status(request: &RunRequest, world_id: &WorldId) -> RunStatus {
+    RunStatus {
+        schema_version: RUN_STATUS_SCHEMA.to_string(),
+        run_id: request.run_id.clone(),
+        world_id: world_id.clone(),
+        channel: request.channel,
+        plan_id: request.plan.plan.plan_id.clone(),
+        plan_digest: request.plan.plan_digest,
+        state: RunState::InProgress,
+        writer_pid: std::process::id(),
+        updated_at_unix: clock::unix_seconds(),
+        error: None,
+        failure_stage: None,
+        launchctl_diagnostics: None,
+    }
+}
+
+/// Which files the bundle has to have.
+pub(super) fn expected(request: &RunRequest, channel_witness: bool) -> Expected {
+    let on = |lane: bool| lane && !request.dry;
+    let lanes = request.plan.lanes;
+    Expected {
+        baseline: on(lanes.baseline),
+        scenario: on(lanes.scenario),
+        oracle: on(lanes.oracle),
+        preflight: on(request.plan.preflight.is_some()),
+        channel_witness: on(channel_witness),
+    }
+}
+
 /// Whether this host can do it at all; asked before anything is written.
 fn check_host(request: &RunRequest) -> Result<(), RunError> {
-    channel::check(request.channel)
-        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    if request.worker.is_none() {
+        channel::check(request.channel)
+            .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    }
     if request.dry {
         return Ok(());
     }
@@ -166,6 +200,9 @@ fn produce(
     observer: &mut dyn Observer,
 ) -> Result<(RunManifest, Outcome), Step> {
     inputs::store(&request.plan, writer)?;
+    if let Some(worker) = &request.worker {
+        writer.put(&path_of(layout::WORKER_WITNESS), &json_out::to_pretty(&worker.witness)).map_err(Step::Write)?;
+    }
     if let Some(base) = base {
         execute(request, base, &mut manifest, writer, observer)?;
     } else {
@@ -262,7 +299,7 @@ fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dy
     let mut line = Vec::with_capacity(1024);
     for (seq, (profile, probe)) in request.plan.rows().enumerate() {
         line.clear();
-        let row = oracle::ask(seq as u64, profile, probe);
+        let row = oracle_model::ask(seq as u64, profile, probe);
         json_out::write_compact(&mut line, &row)
             .and_then(|()| line.write_all(b"\n"))
             .and_then(|()| out.write_all(&line))
@@ -276,7 +313,7 @@ fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dy
 }
 
 /// Seals what there is as failed.
-fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunError {
+pub(super) fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunError {
     let interrupted = match &step {
         Step::Lane(LaneError::Cancelled { signal }) => Some(*signal),
         _ => None,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use crate::base::fsx::FileError;
 use crate::base::ids::IdError;
+use crate::bundle::Refused;
 use crate::bundle::lock::LockError;
 use crate::bundle::writer::WriteError;
+use crate::channel::ChannelError;
 use crate::evidence::DeriveError;
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::BaseError;
@@ -66,6 +68,38 @@ pub enum RunError {
     },
 }
 
+/// Why a worker brought no result back.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelFailure {
+    /// What it needs could not be staged.
+    #[error("could not stage what the worker needs")]
+    Stage(#[source] FileError),
+    /// The manager.
+    #[error(transparent)]
+    Manager(ChannelError),
+    /// It ended without a sealed result.
+    #[error("the worker ended without a result: {how}{}", printed(.stderr))]
+    NoResult {
+        /// How it ended, in the manager's words.
+        how: String,
+        /// The end of what it printed to standard error.
+        stderr: String,
+    },
+    /// Its result does not verify.
+    #[error("the worker's result does not verify")]
+    Result(#[source] Refused),
+    /// A file of its result changed between verifying and copying.
+    #[error("the worker's `{path}` changed after it was verified")]
+    Changed {
+        /// Which.
+        path: String,
+    },
+}
+
+fn printed(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it said: {stderr}") }
+}
+
 /// The step at which a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Step {
@@ -78,6 +112,9 @@ pub enum Step {
     /// The derivation.
     #[error("could not derive the results from the rows")]
     Derive(#[source] DeriveError),
+    /// The channel.
+    #[error("the worker did not bring a result back")]
+    Channel(#[source] ChannelFailure),
     /// An artifact.
     #[error("could not write the bundle")]
     Write(#[source] WriteError),
@@ -92,6 +129,7 @@ impl Step {
         match self {
             Self::Worker(_) | Self::Lane(_) => "lane",
             Self::Derive(_) => "derive",
+            Self::Channel(_) => "channel",
             Self::Write(_) | Self::Artifact(_) => "write",
         }
     }

@@ -2,13 +2,19 @@
 //!
 //! lock → bundle folder (`in_progress`) → inputs → workers → apply preflight → manifest → baseline lane → control lane →
 //! scenario lane → oracle lane → derivation → commit. Rows stream to disk in plan order; nothing holds the run.
+//!
+//! Through a clean channel the same steps happen in a worker that the service manager has started, on a staged copy;
+//! [`clean`] brings its sealed result back, adds what the manager says, and commits once.
 
+mod clean;
 mod engine;
 mod error;
 mod inputs;
 mod preflight;
 mod request;
+mod worker;
 
 pub use engine::{RunReport, run};
-pub use error::RunError;
-pub use request::{Observer, RunRequest};
+pub use error::{RunError, Step};
+pub use request::{Observer, RunRequest, WorkerContext};
+pub use worker::{WorkerError, work};

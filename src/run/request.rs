@@ -1,11 +1,13 @@
 //! What a run is asked to do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::base::ids::RunId;
 use crate::bundle::lock::LockMode;
 use crate::lane::cancel::Cancel;
 use crate::plan::ResolvedPlan;
+use crate::record::channel_witness::WorkerWitness;
 use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Lane;
 
@@ -34,6 +36,21 @@ pub struct RunRequest {
     pub exe: PathBuf,
     /// The wish to stop.
     pub cancel: Cancel,
+    /// If this process is itself a worker that a manager has started: what it was told and what it found.
+    pub worker: Option<WorkerContext>,
+    /// How long a worker that a manager starts may take.
+    pub channel_limit: Duration,
+}
+
+/// What a worker knows beside the request.
+#[derive(Debug)]
+pub struct WorkerContext {
+    /// The bundle's folder as documents spell it in the end.
+    pub bundle_root: String,
+    /// The stage.
+    pub stage: PathBuf,
+    /// What this process found out about its own context before anything else.
+    pub witness: WorkerWitness,
 }
 
 /// Told how the run goes; for progress only.

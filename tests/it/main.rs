@@ -3,6 +3,7 @@
 mod bundle_life;
 mod interruption;
 mod layers;
+mod run_command;
 mod shipped_plans;
 mod support;
 mod workspace;

@@ -185,7 +185,8 @@ fn a_bundle_is_never_overwritten_and_names_are_taken_once() {
     for name in ["rows/baseline.jsonl", "ROWS/Baseline.jsonl", "run_status.json", "artifact_index.json"] {
         assert!(matches!(writer.stage(&path(name)), Err(WriteError::Twice { .. })), "{name}");
     }
-    let expected = Expected { baseline: false, scenario: false, oracle: false, preflight: false };
+    let expected =
+        Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
     let again = BundleWriter::create(&lock, "out/run-1", status(RUN), expected);
     assert!(matches!(again, Err(WriteError::Exists { .. })));
     let elsewhere = BundleWriter::create(&lock, "out/run-9", status("run-3"), expected);

@@ -141,7 +141,8 @@ pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
     OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
 }
 
-pub(crate) const EXPECTED: Expected = Expected { baseline: true, scenario: true, oracle: true, preflight: false };
+pub(crate) const EXPECTED: Expected =
+    Expected { baseline: true, scenario: true, oracle: true, preflight: false, channel_witness: false };
 
 /// A writer with its raw artifacts finished, and nothing derived.
 pub(crate) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {

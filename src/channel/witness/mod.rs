@@ -94,12 +94,12 @@ fn rlimits() -> Vec<RlimitEntry> {
         ("RLIMIT_NPROC", Resource::RLIMIT_NPROC),
         ("RLIMIT_STACK", Resource::RLIMIT_STACK),
     ];
-    let finite = |limit: u64| (limit != nix::libc::RLIM_INFINITY as u64).then_some(limit);
+    let finite = |limit: u64| (limit != nix::libc::RLIM_INFINITY).then_some(limit);
     known
         .into_iter()
         .filter_map(|(name, resource)| {
             let (soft, hard) = getrlimit(resource).ok()?;
-            Some(RlimitEntry { name: name.to_string(), soft: finite(soft as u64), hard: finite(hard as u64) })
+            Some(RlimitEntry { name: name.to_string(), soft: finite(soft), hard: finite(hard) })
         })
         .collect()
 }

@@ -7,6 +7,7 @@
 //!
 //! Sources: Documentation/userspace-api/landlock.rst; security/landlock/{fs,net,task}.c of the kernel.
 
+mod moving;
 mod needs;
 mod rules;
 #[cfg(test)]

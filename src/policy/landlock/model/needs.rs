@@ -1,6 +1,7 @@
 //! What each driver's operation needs, and the ruling that follows.
 
-use super::rules::{self, Move, Rules, Verdict};
+use super::moving::Referring;
+use super::rules::{self, Rules, Verdict};
 use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
 use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
@@ -21,7 +22,7 @@ pub(super) struct Draft {
 #[derive(Debug)]
 pub(super) struct Unknown(pub String);
 
-fn unknown<T>(reason: impl Into<String>) -> Result<T, Unknown> {
+pub(super) fn unknown<T>(reason: impl Into<String>) -> Result<T, Unknown> {
     Err(Unknown(reason.into()))
 }
 
@@ -58,17 +59,18 @@ pub(super) fn decide(
     Case { policy, action, tree, rules, draft }.decide()
 }
 
-struct Case<'a> {
-    policy: &'a LandlockPolicy,
-    action: &'a Action,
-    tree: Tree,
-    rules: Rules,
+/// One question to the model.
+pub(super) struct Case<'a> {
+    pub(super) policy: &'a LandlockPolicy,
+    pub(super) action: &'a Action,
+    pub(super) tree: Tree,
+    pub(super) rules: Rules,
     draft: &'a mut Draft,
 }
 
 /// Whether a final symbolic link is followed.
 const FOLLOW: bool = true;
-const NO_FOLLOW: bool = false;
+pub(super) const NO_FOLLOW: bool = false;
 
 impl Case<'_> {
     fn decide(mut self) -> Result<Ruling, Unknown> {
@@ -160,7 +162,7 @@ impl Case<'_> {
 
     // --- paths -----------------------------------------------------------------------------------------------
 
-    fn find(&mut self, text: &str, follow: bool) -> Result<Found, Unknown> {
+    pub(super) fn find(&mut self, text: &str, follow: bool) -> Result<Found, Unknown> {
         let found = self.tree.resolve(text, follow).map_err(|lost| Unknown(self.fails(&lost)))?;
         self.note_names(found.parent.name);
         if let Some(place) = found.place {
@@ -220,7 +222,7 @@ impl Case<'_> {
     }
 
     /// A name that is to be made: its folder.
-    fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Unknown> {
+    pub(super) fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Unknown> {
         let found = self.find(text, NO_FOLLOW)?;
         let host = *self.tree.kind(found.parent.name) == Kind::Host;
         if !found.ordinary || (found.place.is_some() && !host) {
@@ -236,7 +238,7 @@ impl Case<'_> {
     }
 
     /// A name that is to be removed or moved: its folder and itself.
-    fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Unknown> {
+    pub(super) fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Unknown> {
         let found = self.find(text, NO_FOLLOW)?;
         let Some(place) = found.place else {
             return unknown(self.fails(&Lost::Missing(text.into())));
@@ -260,13 +262,13 @@ impl Case<'_> {
 
     // --- checks ----------------------------------------------------------------------------------------------
 
-    fn note_needs(&mut self, wanted: RightSet<FsRight>, on: Name) {
+    pub(super) fn note_needs(&mut self, wanted: RightSet<FsRight>, on: Name) {
         let on = self.tree.path(on);
         self.draft.needs.extend(wanted.iter().map(|right| Need { right: right.name(), on: on.clone() }));
     }
 
     /// Checks rights on objects in order; the first that is missing decides.
-    fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Unknown> {
+    pub(super) fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Unknown> {
         let mut granted = Vec::new();
         let mut needed = RightSet::EMPTY;
         for (place, wanted) in checks {
@@ -290,7 +292,7 @@ impl Case<'_> {
     }
 
     /// A verdict's grants, or the denial that it is.
-    fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+    pub(super) fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
         let on = self.tree.path(on);
         match verdict {
             Verdict::Granted(by) => Ok(Ok(by)),
@@ -322,7 +324,7 @@ impl Case<'_> {
         }
     }
 
-    fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> Ruling {
+    pub(super) fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> Ruling {
         let Some((_, index)) = by.first() else {
             return Ruling::allow(Some(HANDLED_FS), format!("{} is not handled by the policy", names(needed)));
         };
@@ -414,112 +416,6 @@ impl Case<'_> {
         }
     }
 
-    fn refer(&mut self, how: Referring) -> Result<Ruling, Unknown> {
-        let to_text = match &self.action.to {
-            Some(to) => to,
-            None => return unknown("the action names no second path"),
-        };
-        let (from, object, from_slash) = self.entry(&self.action.target)?;
-        let existing = self.find(to_text, NO_FOLLOW)?;
-        let (to, back) = match (how, existing.place) {
-            (Referring::Link, _) | (Referring::Rename, None) => {
-                let is_folder = *self.tree.kind(object.name) == Kind::Dir;
-                (self.fresh(to_text, is_folder && how == Referring::Rename)?, None)
-            }
-            _ => {
-                let (folder, place, slash) = self.entry(to_text)?;
-                let judged = if how == Referring::Exchange { place.name } else { object.name };
-                if slash && *self.tree.kind(judged) != Kind::Dir {
-                    return unknown(
-                        "a path ends with a slash but is no folder, so the operation fails without a policy too",
-                    );
-                }
-                (folder, Some(place))
-            }
-        };
-        let kind = self.tree.kind(object.name).clone();
-        let is_folder = kind == Kind::Dir;
-        if from_slash && !is_folder {
-            return unknown("a path ends with a slash but is no folder, so the operation fails without a policy too");
-        }
-        if from.mount != to.mount {
-            return unknown(
-                "the two paths are on different mounts, so the operation fails without a policy too (EXDEV)",
-            );
-        }
-        if how == Referring::Link && is_folder {
-            return unknown("a folder cannot be linked, so the operation fails without a policy too");
-        }
-        let into_itself = |outer: Name, inner: Name| outer == inner || self.tree.is_beneath(inner, outer);
-        if is_folder && into_itself(object.name, to.name) {
-            return unknown("the target lies inside the folder itself, so the operation fails without a policy too");
-        }
-        if let Some(back) = back {
-            let back_is_folder = *self.tree.kind(back.name) == Kind::Dir;
-            if back_is_folder && into_itself(back.name, from.name) {
-                return unknown("the one path lies inside the other, so the operation fails without a policy too");
-            }
-            // A rename to another name of the same object is no error and does nothing.
-            if how == Referring::Rename
-                && self.tree.object(back.name) != self.tree.object(object.name)
-                && (back_is_folder != is_folder || (back_is_folder && self.tree.has_children(back.name)))
-            {
-                return unknown("the existing target cannot be replaced, so the operation fails without a policy too");
-            }
-        }
-        let made = |kind: &Kind| RightSet::EMPTY.with(make_right(kind));
-        let removed = |kind: &Kind| {
-            RightSet::EMPTY.with(if *kind == Kind::Dir { FsRight::RemoveDir } else { FsRight::RemoveFile })
-        };
-        let mut from_needs = RightSet::EMPTY;
-        let mut to_needs = made(&kind);
-        if how != Referring::Link {
-            from_needs = from_needs.union(removed(&kind));
-        }
-        if let Some(back) = back {
-            let back_kind = self.tree.kind(back.name).clone();
-            to_needs = to_needs.union(removed(&back_kind));
-            if how == Referring::Exchange {
-                from_needs = from_needs.union(made(&back_kind));
-            }
-        }
-        if from.name == to.name {
-            return self.require_all(&[(from, from_needs.union(to_needs))]);
-        }
-        let refer = RightSet::EMPTY.with(FsRight::Refer);
-        self.note_needs(from_needs.union(refer), from.name);
-        self.note_needs(to_needs.union(refer), to.name);
-        let request = Move {
-            from,
-            to,
-            from_needs,
-            to_needs,
-            object: object.name,
-            back: back.filter(|_| how == Referring::Exchange).map(|back| back.name),
-        };
-        let verdict = self.rules.check_move(&self.tree, &request);
-        let needed = from_needs.union(to_needs).union(refer);
-        Ok(match self.settle_move(verdict, &request)? {
-            Ok(by) => self.granted(needed, &by),
-            Err(ruling) => ruling,
-        })
-    }
-
-    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
-        // The side on which the right is missing; `refer` is needed on both.
-        let side = match &verdict {
-            Verdict::Missing(right) => {
-                let refused = |place: Place| {
-                    matches!(self.rules.check(&self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
-                };
-                let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
-                if from { request.from.name } else { request.to.name }
-            }
-            _ => request.to.name,
-        };
-        self.settle(verdict, side)
-    }
-
     fn mount(&mut self) -> Result<Ruling, Unknown> {
         self.existing(&self.action.target, FOLLOW)?;
         if let Some(to) = self.action.to.clone() {
@@ -602,23 +498,6 @@ impl Case<'_> {
         } else {
             Ruling::allow(Some(HANDLED_SCOPE), format!("the policy does not have the scope {name}"))
         })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Referring {
-    Rename,
-    Exchange,
-    Link,
-}
-
-/// `get_mode_access` in security/landlock/fs.c.
-fn make_right(kind: &Kind) -> FsRight {
-    match kind {
-        Kind::Dir => FsRight::MakeDir,
-        Kind::Fifo => FsRight::MakeFifo,
-        Kind::Symlink(_) => FsRight::MakeSym,
-        Kind::File | Kind::Program | Kind::Host => FsRight::MakeReg,
     }
 }
 

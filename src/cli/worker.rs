@@ -1,0 +1,51 @@
+//! The hidden subcommand that a service manager starts: the worker of a clean channel.
+
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, OrFail};
+use super::signals;
+use crate::channel::witness::{self, Given};
+use crate::enforce;
+use crate::record::report::OpenFd;
+use crate::run;
+
+/// Does one job and exits. Started by a service manager, not by people.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// The job.
+    job: PathBuf,
+}
+
+impl WorkerArgs {
+    /// Works.
+    pub fn run(self) -> Result<Exit, Failure> {
+        // First of all, before anything is opened: what this process was given.
+        let open_fds = open_fds();
+        let environment: Vec<(String, Vec<u8>)> =
+            std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect();
+        let given = Given { open_fds, landlock_layers: enforce::already_confined_layers(), seatbelt_confined: None };
+        let witness = witness::collect(given, &environment);
+        let cancel = signals::install().or_fail(Exit::Fault)?;
+        let running = super::run::own_executable().or_fail(Exit::Fault)?;
+        run::work(&self.job, &running, witness, cancel).or_fail(Exit::Fault)?;
+        Ok(Exit::Done)
+    }
+}
+
+/// The open descriptors, without the one that reads the list. `None` where there is no procfs.
+fn open_fds() -> Option<Vec<OpenFd>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd").ok()? {
+        let entry = entry.ok()?;
+        let fd: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let what = std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
+        found.push(OpenFd { fd, what });
+    }
+    let own = format!("/proc/{}/fd", std::process::id());
+    found.retain(|open| open.what != own);
+    found.sort_by_key(|open| open.fd);
+    Some(found)
+}

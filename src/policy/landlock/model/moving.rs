@@ -1,0 +1,132 @@
+//! Renames, exchanges and hard links.
+
+use super::needs::{Case, NO_FOLLOW, Ruling, Unknown, unknown};
+use super::rules::{Move, Verdict};
+use super::tree::{Kind, Name, Place};
+use crate::policy::landlock::rights::{FsRight, RightSet};
+
+/// How an object gets another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Referring {
+    Rename,
+    Exchange,
+    Link,
+}
+
+/// `get_mode_access` in security/landlock/fs.c.
+fn make_right(kind: &Kind) -> FsRight {
+    match kind {
+        Kind::Dir => FsRight::MakeDir,
+        Kind::Fifo => FsRight::MakeFifo,
+        Kind::Symlink(_) => FsRight::MakeSym,
+        Kind::File | Kind::Program | Kind::Host => FsRight::MakeReg,
+    }
+}
+
+impl Case<'_> {
+    pub(super) fn refer(&mut self, how: Referring) -> Result<Ruling, Unknown> {
+        let to_text = match &self.action.to {
+            Some(to) => to,
+            None => return unknown("the action names no second path"),
+        };
+        let (from, object, from_slash) = self.entry(&self.action.target)?;
+        let existing = self.find(to_text, NO_FOLLOW)?;
+        let (to, back) = match (how, existing.place) {
+            (Referring::Link, _) | (Referring::Rename, None) => {
+                let is_folder = *self.tree.kind(object.name) == Kind::Dir;
+                (self.fresh(to_text, is_folder && how == Referring::Rename)?, None)
+            }
+            _ => {
+                let (folder, place, slash) = self.entry(to_text)?;
+                let judged = if how == Referring::Exchange { place.name } else { object.name };
+                if slash && *self.tree.kind(judged) != Kind::Dir {
+                    return unknown(
+                        "a path ends with a slash but is no folder, so the operation fails without a policy too",
+                    );
+                }
+                (folder, Some(place))
+            }
+        };
+        let kind = self.tree.kind(object.name).clone();
+        let is_folder = kind == Kind::Dir;
+        if from_slash && !is_folder {
+            return unknown("a path ends with a slash but is no folder, so the operation fails without a policy too");
+        }
+        if from.mount != to.mount {
+            return unknown(
+                "the two paths are on different mounts, so the operation fails without a policy too (EXDEV)",
+            );
+        }
+        if how == Referring::Link && is_folder {
+            return unknown("a folder cannot be linked, so the operation fails without a policy too");
+        }
+        let into_itself = |outer: Name, inner: Name| outer == inner || self.tree.is_beneath(inner, outer);
+        if is_folder && into_itself(object.name, to.name) {
+            return unknown("the target lies inside the folder itself, so the operation fails without a policy too");
+        }
+        if let Some(back) = back {
+            let back_is_folder = *self.tree.kind(back.name) == Kind::Dir;
+            if back_is_folder && into_itself(back.name, from.name) {
+                return unknown("the one path lies inside the other, so the operation fails without a policy too");
+            }
+            // A rename to another name of the same object is no error and does nothing.
+            if how == Referring::Rename
+                && self.tree.object(back.name) != self.tree.object(object.name)
+                && (back_is_folder != is_folder || (back_is_folder && self.tree.has_children(back.name)))
+            {
+                return unknown("the existing target cannot be replaced, so the operation fails without a policy too");
+            }
+        }
+        let made = |kind: &Kind| RightSet::EMPTY.with(make_right(kind));
+        let removed = |kind: &Kind| {
+            RightSet::EMPTY.with(if *kind == Kind::Dir { FsRight::RemoveDir } else { FsRight::RemoveFile })
+        };
+        let mut from_needs = RightSet::EMPTY;
+        let mut to_needs = made(&kind);
+        if how != Referring::Link {
+            from_needs = from_needs.union(removed(&kind));
+        }
+        if let Some(back) = back {
+            let back_kind = self.tree.kind(back.name).clone();
+            to_needs = to_needs.union(removed(&back_kind));
+            if how == Referring::Exchange {
+                from_needs = from_needs.union(made(&back_kind));
+            }
+        }
+        if from.name == to.name {
+            return self.require_all(&[(from, from_needs.union(to_needs))]);
+        }
+        let refer = RightSet::EMPTY.with(FsRight::Refer);
+        self.note_needs(from_needs.union(refer), from.name);
+        self.note_needs(to_needs.union(refer), to.name);
+        let request = Move {
+            from,
+            to,
+            from_needs,
+            to_needs,
+            object: object.name,
+            back: back.filter(|_| how == Referring::Exchange).map(|back| back.name),
+        };
+        let verdict = self.rules.check_move(&self.tree, &request);
+        let needed = from_needs.union(to_needs).union(refer);
+        Ok(match self.settle_move(verdict, &request)? {
+            Ok(by) => self.granted(needed, &by),
+            Err(ruling) => ruling,
+        })
+    }
+
+    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+        // The side on which the right is missing; `refer` is needed on both.
+        let side = match &verdict {
+            Verdict::Missing(right) => {
+                let refused = |place: Place| {
+                    matches!(self.rules.check(&self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
+                };
+                let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
+                if from { request.from.name } else { request.to.name }
+            }
+            _ => request.to.name,
+        };
+        self.settle(verdict, side)
+    }
+}

@@ -1,0 +1,288 @@
+//! A run through a clean channel: stage, start, wait for the end, verify, add what the manager says, commit once.
+
+use std::path::Path;
+
+use super::engine::{self, RunReport};
+use super::error::{ChannelFailure, RunError, Step};
+use super::inputs;
+use super::request::RunRequest;
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::base::fsx;
+use crate::base::json_out;
+use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
+use crate::bundle::derivation::FromInputs;
+use crate::bundle::index::path_of;
+use crate::bundle::lock::OutputLock;
+use crate::bundle::writer::{BundleWriter, RunEnd};
+use crate::bundle::{self, Bundle, Verified};
+use crate::channel::ChannelError;
+use crate::channel::stage::{self, Stage};
+use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
+use crate::channel::witness::NONCE_VARIABLE;
+use crate::enforce;
+use crate::evidence::channel::{checks, is_clean};
+use crate::evidence::{self, Outcome, plan_controls};
+use crate::lane::executor::LaneError;
+use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
+use crate::record::layout;
+use crate::record::manifest::RunManifest;
+use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
+use crate::world::{self, Measured};
+
+/// How much of what a worker printed is kept, in bytes.
+const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
+/// The environment that a worker's job lists beside its nonce.
+const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
+
+/// Runs a plan in a worker that the service manager starts.
+pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
+    let systemd =
+        Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    let host = world::observe(Measured { landlock_abi: enforce::landlock_abi(), fixture_fs: None });
+    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
+    let cancelled = || request.cancel.requested().is_some();
+    let lock =
+        OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
+    let bundle_root = engine::bundle_root(request);
+    let status = engine::first_status(request, &world_id);
+    let expected = engine::expected(request, true);
+    let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
+    let folder = writer.folder().to_owned();
+
+    match through_worker(request, &systemd, bundle_root, &mut writer) {
+        Ok((manifest, outcome)) => {
+            let committed = writer
+                .commit(RunEnd::Complete { dry: false })
+                .map_err(|error| RunError::Failed { bundle: folder, source: Step::Write(error) })?;
+            Ok(RunReport { committed, manifest, outcome })
+        }
+        Err(step) => Err(engine::give_up(writer, folder, step)),
+    }
+}
+
+/// What is known of a job, and grows while it runs.
+#[derive(Default)]
+struct Known {
+    job: Option<JobFacts>,
+    manager: Option<ManagerAccount>,
+    worker: Option<WorkerWitness>,
+}
+
+fn through_worker(
+    request: &RunRequest,
+    systemd: &Systemd,
+    bundle_root: String,
+    writer: &mut BundleWriter,
+) -> Result<(RunManifest, Outcome), Step> {
+    let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
+    let mut known = Known::default();
+    let brought = bring(request, systemd, bundle_root, &staged, &mut known);
+    // Whatever came of it, what is known is evidence.
+    let brought = match brought {
+        Ok(bundle) => import(&bundle, writer).map(|worker| {
+            known.worker = Some(worker);
+            bundle
+        }),
+        Err(failure) => Err(failure),
+    };
+    store_witness(request, &known, writer)?;
+    store_printed(&staged, writer)?;
+    let bundle = brought?;
+    let manifest = bundle.manifest().clone();
+    let rows = writer.rows();
+    let controls = plan_controls::of_plan(&request.plan);
+    let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
+    Ok((manifest, outcome))
+}
+
+/// Stages, starts, waits, and verifies what the worker has sealed.
+fn bring(
+    request: &RunRequest,
+    systemd: &Systemd,
+    bundle_root: String,
+    staged: &Stage,
+    known: &mut Known,
+) -> Result<Verified<Bundle>, Step> {
+    let failed = |failure| Step::Channel(failure);
+    prepare(request, bundle_root, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
+    let unit = format!("sandproof-{}.service", request.run_id);
+    let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let mut environment: Vec<(String, String)> =
+        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
+    environment.push((NONCE_VARIABLE.to_string(), nonce.clone()));
+    known.job = Some(JobFacts {
+        unit: unit.clone(),
+        nonce_sha256: Digest::of(nonce.as_bytes()),
+        environment: environment.iter().map(|(name, _)| name.clone()).collect(),
+        manager_environment: MANAGER_ENVIRONMENT.iter().map(|name| (*name).to_string()).collect(),
+    });
+    let place = |name: &str| staged.path().join(name);
+    let argv = [
+        place(stage::EXECUTABLE).display().to_string(),
+        "__worker".to_string(),
+        place(stage::JOB).display().to_string(),
+    ];
+    let job = UnitJob {
+        unit: &unit,
+        argv: &argv,
+        environment: &environment,
+        folder: staged.path(),
+        stdout: &place(stage::STDOUT),
+        stderr: &place(stage::STDERR),
+        limit: request.channel_limit,
+    };
+    systemd.start(&job).map_err(|error| failed(ChannelFailure::Manager(error)))?;
+    let watched = watch(request, systemd, &unit, staged, known);
+    systemd.end(&unit);
+    watched?;
+
+    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
+    let ended = known.manager.as_ref();
+    let sealed = result.join(layout::ARTIFACT_INDEX).exists();
+    let well = ended.is_some_and(|account| account.exit_code == Some(0));
+    if !sealed || !well {
+        return Err(failed(ChannelFailure::NoResult {
+            how: ended.map_or_else(|| "the manager has no account of it".to_string(), how_it_ended),
+            stderr: tail(&place(stage::STDERR)),
+        }));
+    }
+    bundle::verify(&result, &FromInputs).map_err(|refused| failed(ChannelFailure::Result(refused)))
+}
+
+/// Takes the manager's account of the running worker, lets it go on, and waits for its end.
+fn watch(request: &RunRequest, systemd: &Systemd, unit: &str, staged: &Stage, known: &mut Known) -> Result<(), Step> {
+    let manager = |error| Step::Channel(ChannelFailure::Manager(error));
+    let alive = systemd.account(unit).map_err(manager)?;
+    known.manager = Some(alive.clone());
+    staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
+    let cancelled = || request.cancel.requested().is_some();
+    match systemd.wait(&alive, request.channel_limit, &cancelled) {
+        Ok(account) => {
+            known.manager = Some(account);
+            Ok(())
+        }
+        Err(ChannelError::Expired { limit_s, account }) => {
+            known.manager = Some((*account).clone());
+            Err(manager(ChannelError::Expired { limit_s, account }))
+        }
+        Err(ChannelError::Cancelled) => {
+            let signal = request.cancel.requested().unwrap_or_default();
+            Err(Step::Lane(LaneError::Cancelled { signal }))
+        }
+        Err(error) => Err(manager(error)),
+    }
+}
+
+/// Puts exactly the declared inputs, the executable and the job into the stage.
+fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<(), fsx::FileError> {
+    let (placed, sources) = inputs::placed(&request.plan);
+    let mut files = Vec::with_capacity(placed.len() + 1);
+    for (path, document) in placed {
+        files.push(staged.put(&path, &document.bytes)?);
+    }
+    files.push(staged.put(&path_of(layout::INPUT_SOURCES), &json_out::to_pretty(&sources))?);
+    let job = WorkerJob {
+        schema_version: WORKER_JOB_SCHEMA.to_string(),
+        run_id: request.run_id.clone(),
+        channel: request.channel,
+        bundle_root,
+        executable: staged.put_executable(&request.exe)?,
+        inputs: files,
+        only_profiles: request.plan.selection.only_profiles.clone(),
+        only_scenarios: request.plan.selection.only_scenarios.clone(),
+        jobs: request.jobs,
+        fixture_candidates: request.fixture_candidates.iter().map(|path| path.display().to_string()).collect(),
+    };
+    let path = BundlePath::new(stage::JOB).expect("a fixed name is a valid path");
+    staged.put(&path, &json_out::to_pretty(&job)).map(|_| ())
+}
+
+/// Copies what cannot be derived from the worker's verified bundle, and gives its witness. Each file has to be, byte for
+/// byte, the one that was verified.
+fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<WorkerWitness, Step> {
+    let mut witness = None;
+    for (path, entry) in bundle.entries() {
+        let raw = matches!(path.as_str(), layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::WORKER_WITNESS)
+            || path.as_str().starts_with("rows/")
+            || path.as_str().starts_with("inputs/");
+        if !raw {
+            continue;
+        }
+        let changed = || Step::Channel(ChannelFailure::Changed { path: path.to_string() });
+        if path.as_str() == layout::WORKER_WITNESS {
+            let bytes = read(bundle.folder(), path)?;
+            if Digest::of(&bytes) != entry.sha256 {
+                return Err(changed());
+            }
+            witness = serde_json::from_slice::<WorkerWitness>(&bytes).ok();
+            continue;
+        }
+        let file = fsx::open_regular(&path.under(bundle.folder())).map_err(Step::Artifact)?;
+        let mut out = writer.stage(path).map_err(Step::Write)?;
+        let mut file = std::io::Read::take(file, MAX_BUNDLE_FILE_BYTES);
+        std::io::copy(&mut file, &mut out).map_err(Step::Artifact)?;
+        writer.finish_artifact(out).map_err(Step::Write)?;
+        if writer.digest_of(path) != Some(entry.sha256) {
+            return Err(changed());
+        }
+    }
+    witness.ok_or_else(|| {
+        Step::Channel(ChannelFailure::NoResult {
+            how: "its result has no witness of its own context".to_string(),
+            stderr: String::new(),
+        })
+    })
+}
+
+fn read(folder: &Path, path: &BundlePath) -> Result<Vec<u8>, Step> {
+    fsx::read_regular(&path.under(folder), MAX_PRINTED_BYTES)
+        .map_err(|error| Step::Channel(ChannelFailure::Stage(error)))
+}
+
+fn store_witness(request: &RunRequest, known: &Known, writer: &mut BundleWriter) -> Result<(), Step> {
+    let checks = checks(request.channel, known.worker.as_ref(), known.manager.as_ref(), known.job.as_ref());
+    let witness = ChannelWitness {
+        schema_version: CHANNEL_WITNESS_SCHEMA.to_string(),
+        run_id: request.run_id.clone(),
+        channel: request.channel,
+        worker: known.worker.clone(),
+        manager: known.manager.clone(),
+        job: known.job.clone(),
+        clean: is_clean(&checks),
+        checks,
+    };
+    writer.put(&path_of(layout::CHANNEL_WITNESS), &json_out::to_pretty(&witness)).map_err(Step::Write)
+}
+
+/// Keeps what the worker printed, if it printed anything.
+fn store_printed(staged: &Stage, writer: &mut BundleWriter) -> Result<(), Step> {
+    for name in [stage::STDOUT, stage::STDERR] {
+        let Ok(bytes) = fsx::read_regular(&staged.path().join(name), MAX_PRINTED_BYTES) else { continue };
+        if !bytes.is_empty() {
+            let path = BundlePath::new(format!("{}/{name}", layout::CHANNEL_FOLDER)).expect("fixed names are valid");
+            writer.put(&path, &bytes).map_err(Step::Write)?;
+        }
+    }
+    Ok(())
+}
+
+/// The manager's account in one line.
+fn how_it_ended(account: &ManagerAccount) -> String {
+    let how = match (account.exit_code, account.signal) {
+        (Some(code), _) => format!("it exited with code {code}"),
+        (None, Some(signal)) => format!("signal {signal} ended it"),
+        (None, None) => "the manager does not say how".to_string(),
+    };
+    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
+    format!("{how} ({} says: state {}, result {})", account.manager, word(&account.state), word(&account.result))
+}
+
+/// The last lines of a text file.
+fn tail(path: &Path) -> String {
+    let bytes = fsx::read_regular(path, MAX_PRINTED_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().rev().take(3).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,112 @@
+//! The worker's side of a clean channel: check what arrived, wait to be seen, run, seal.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::engine;
+use super::error::RunError;
+use super::request::{Observer, RunRequest, WorkerContext};
+use crate::base::clock::Stopwatch;
+use crate::base::fsx::{self, FileError};
+use crate::base::json::{self, JsonError};
+use crate::bundle::lock::LockMode;
+use crate::channel::stage::{self, ArrivalError};
+use crate::lane::cancel::Cancel;
+use crate::plan::source::BundleInputsError;
+use crate::plan::{self, BundleInputs, LoadError, Selection};
+use crate::record::channel_witness::WorkerWitness;
+use crate::record::outcome::Lane;
+use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
+
+/// Largest job, in bytes.
+const MAX_JOB_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the worker waits to be let go.
+const GO_LIMIT_US: u64 = 120_000_000;
+/// How often it looks.
+const GO_POLL: Duration = Duration::from_millis(2);
+
+/// Why a worker did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The job cannot be read.
+    #[error("the job cannot be read")]
+    Read(#[source] FileError),
+    /// The job is no acceptable JSON.
+    #[error("the job is not acceptable JSON")]
+    Json(#[source] JsonError),
+    /// The job has another shape.
+    #[error("the job does not have the shape `{WORKER_JOB_SCHEMA}`")]
+    Shape(#[source] serde_json::Error),
+    /// Something arrived as another thing.
+    #[error("a staged file is not what was staged")]
+    Arrival(#[source] ArrivalError),
+    /// The staged inputs cannot be used.
+    #[error("the staged inputs cannot be used")]
+    Inputs(#[source] BundleInputsError),
+    /// The staged plan cannot be resolved.
+    #[error("the staged plan cannot be resolved")]
+    Plan(#[source] LoadError),
+    /// Nobody let the worker go on.
+    #[error("the worker was not let go on within two minutes; whoever started it seems to be gone")]
+    NotLetGo,
+    /// The run.
+    #[error(transparent)]
+    Run(RunError),
+}
+
+/// Does the job in `path`. `witness` is what the process found out about itself before anything else.
+///
+/// # Errors
+/// See [`WorkerError`]. Nothing runs unless everything arrived as it was staged.
+pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel) -> Result<(), WorkerError> {
+    let bytes = fsx::read_regular(path, MAX_JOB_BYTES).map_err(WorkerError::Read)?;
+    let value = json::parse(&bytes).map_err(WorkerError::Json)?;
+    let job: WorkerJob = serde_json::from_value(value).map_err(WorkerError::Shape)?;
+    let stage = path.parent().unwrap_or(Path::new("/")).to_owned();
+    stage::check_executable(&stage, &job.executable, running).map_err(WorkerError::Arrival)?;
+    for file in &job.inputs {
+        stage::read_arrived(&stage, file).map_err(WorkerError::Arrival)?;
+    }
+    let inputs = BundleInputs::open(&stage).map_err(WorkerError::Inputs)?;
+    let selection = Selection { only_profiles: job.only_profiles, only_scenarios: job.only_scenarios };
+    let plan = plan::resolve(&inputs, inputs.plan_path(), &selection).map_err(WorkerError::Plan)?;
+    wait_to_be_let_go(&stage)?;
+    let request = RunRequest {
+        plan,
+        root: stage.clone(),
+        out: stage.join(stage::OUT),
+        channel: job.channel,
+        lock_mode: LockMode::Fail,
+        dry: false,
+        jobs: job.jobs,
+        run_id: job.run_id,
+        fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
+        exe: stage.join(stage::EXECUTABLE),
+        cancel,
+        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage, witness }),
+        channel_limit: Duration::ZERO,
+    };
+    engine::run(&request, &mut Silent).map(|_| ()).map_err(WorkerError::Run)
+}
+
+/// The manager is asked about this process while it is alive; until then it waits.
+fn wait_to_be_let_go(stage: &Path) -> Result<(), WorkerError> {
+    let go = stage.join(stage::GO);
+    let watch = Stopwatch::start();
+    while !go.exists() {
+        if watch.elapsed_us() > GO_LIMIT_US {
+            return Err(WorkerError::NotLetGo);
+        }
+        std::thread::sleep(GO_POLL);
+    }
+    Ok(())
+}
+
+/// Nobody watches a worker.
+struct Silent;
+
+impl Observer for Silent {
+    fn lane(&mut self, _: Lane, _: usize) {}
+
+    fn row(&mut self) {}
+}

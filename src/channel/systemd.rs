@@ -128,7 +128,11 @@ impl Systemd {
             environment.push(("XDG_RUNTIME_DIR".to_string(), runtime));
             Scope::User
         };
-        Ok(Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment })
+        let found =
+            Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment };
+        // A folder is only a sign. A manager answers.
+        found.strange_environment().map_err(|error| ChannelUnavailable::new(error.to_string()))?;
+        Ok(found)
     }
 
     /// Which manager this is.
@@ -160,6 +164,9 @@ impl Systemd {
     /// [`MANAGER_ENVIRONMENT`]: those of a user's session, for instance.
     fn strange_environment(&self) -> Result<Vec<String>, ChannelError> {
         let output = self.call(&self.systemctl, vec!["show-environment".to_string()])?;
+        if !output.succeeded() {
+            return Err(ChannelError::Silent { output });
+        }
         let names = output.stdout.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_string());
         Ok(names.filter(|name| !MANAGER_ENVIRONMENT.contains(&name.as_str())).collect())
     }

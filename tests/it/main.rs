@@ -5,6 +5,8 @@ mod interruption;
 mod layers;
 mod shipped_plans;
 mod support;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod workspace;
 #[cfg(target_os = "linux")]
 mod zygote;

@@ -51,16 +51,26 @@ pub enum ChannelError {
         output: ToolOutput,
     },
     /// The worker did not end in time.
-    #[error("the worker did not end within {limit_s} s")]
+    #[error(
+        "the worker did not end within {} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
+        limit.as_secs_f64(),
+        words(account)
+    )]
     Expired {
-        /// The limit, in seconds.
-        limit_s: u64,
+        /// The limit.
+        limit: std::time::Duration,
         /// What the manager said last.
         account: Box<ManagerAccount>,
     },
     /// Somebody wished to stop.
     #[error("interrupted while the worker ran")]
     Cancelled,
+}
+
+/// The manager's words for a job's state, in one line.
+pub fn words(account: &ManagerAccount) -> String {
+    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
+    format!("{} says: state {}, result {}", account.manager, word(&account.state), word(&account.result))
 }
 
 /// What a program said, in one line.

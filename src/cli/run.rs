@@ -154,7 +154,11 @@ pub(super) fn own_executable() -> std::io::Result<PathBuf> {
 
 fn run_failure(error: RunError) -> Failure {
     match error {
-        RunError::Channel { .. } | RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
+        RunError::Channel { .. } => Failure::new(Exit::Unavailable, error)
+            .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")
+            .hint("as root, `scripts/with-systemd sandproof run …` starts a systemd for this one command")
+            .hint("`--dry` does everything but execute; `validate-bundle` reads bundles that were made elsewhere"),
+        RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`sandproof run --dry` does everything but execute; `validate-bundle` reads bundles made elsewhere"),
         RunError::Fixtures(_) => {
             Failure::new(Exit::Unavailable, error).hint("name a writable folder with `--fixtures DIR`")

@@ -17,10 +17,10 @@ use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
-use crate::channel::ChannelError;
 use crate::channel::stage::{self, Stage};
 use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
+use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
@@ -135,12 +135,15 @@ fn bring(
         stderr: &place(stage::STDERR),
         limit: request.channel_limit,
     };
-    systemd.start(&job).map_err(|error| failed(ChannelFailure::Manager(error)))?;
-    let watched = watch(request, systemd, &unit, staged, known);
+    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
+    let watched = systemd
+        .start(&job)
+        .map_err(|error| failed(ChannelFailure::Manager(error)))
+        .and_then(|_| watch(request, systemd, &unit, staged, &result, known));
+    // Also after a start that failed: a manager that was too slow to answer may have started it.
     systemd.end(&unit);
     watched?;
 
-    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
     let ended = known.manager.as_ref();
     let sealed = result.join(layout::ARTIFACT_INDEX).exists();
     let well = ended.is_some_and(|account| account.exit_code == Some(0));
@@ -154,20 +157,28 @@ fn bring(
 }
 
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.
-fn watch(request: &RunRequest, systemd: &Systemd, unit: &str, staged: &Stage, known: &mut Known) -> Result<(), Step> {
+fn watch(
+    request: &RunRequest,
+    systemd: &Systemd,
+    unit: &str,
+    staged: &Stage,
+    result: &Path,
+    known: &mut Known,
+) -> Result<(), Step> {
     let manager = |error| Step::Channel(ChannelFailure::Manager(error));
     let alive = systemd.account(unit).map_err(manager)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.cancel.requested().is_some();
-    match systemd.wait(&alive, request.channel_limit, &cancelled) {
+    let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
+    match systemd.wait(&alive, request.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
         }
-        Err(ChannelError::Expired { limit_s, account }) => {
+        Err(ChannelError::Expired { limit, account }) => {
             known.manager = Some((*account).clone());
-            Err(manager(ChannelError::Expired { limit_s, account }))
+            Err(manager(ChannelError::Expired { limit, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();
@@ -195,7 +206,12 @@ fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),
         jobs: request.jobs,
-        fixture_candidates: request.fixture_candidates.iter().map(|path| path.display().to_string()).collect(),
+        // The worker has another working folder.
+        fixture_candidates: request
+            .fixture_candidates
+            .iter()
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string())
+            .collect(),
     };
     let path = BundlePath::new(stage::JOB).expect("a fixed name is a valid path");
     staged.put(&path, &json_out::to_pretty(&job)).map(|_| ())
@@ -275,10 +291,9 @@ fn how_it_ended(account: &ManagerAccount) -> String {
     let how = match (account.exit_code, account.signal) {
         (Some(code), _) => format!("it exited with code {code}"),
         (None, Some(signal)) => format!("signal {signal} ended it"),
-        (None, None) => "the manager does not say how".to_string(),
+        (None, None) => "it was ended through the manager, which keeps no account of it".to_string(),
     };
-    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
-    format!("{how} ({} says: state {}, result {})", account.manager, word(&account.state), word(&account.result))
+    format!("{how} ({})", channel::words(account))
 }
 
 /// The last lines of a text file.

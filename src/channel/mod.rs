@@ -3,10 +3,12 @@
 //! - `direct`: by this process itself, in whatever context it has. Never clean.
 //! - [`systemd`]: as a transient unit of systemd.
 //! - [`launchd`]: as a one-shot job of launchd.
+//! - [`manager`]: one interface for both.
 //! - [`stage`]: what a worker is given, checked by digest on both sides.
 //! - [`witness`]: what a worker says of the context that it was started in.
 
 pub mod launchd;
+pub mod manager;
 pub mod stage;
 pub mod systemd;
 pub mod witness;
@@ -91,7 +93,6 @@ fn said(output: &ToolOutput) -> String {
 pub fn check(channel: ChannelKind) -> Result<(), ChannelUnavailable> {
     match channel {
         ChannelKind::Direct => Ok(()),
-        ChannelKind::SystemdClean => systemd::Systemd::find().map(|_| ()),
-        ChannelKind::LaunchdClean => launchd::Launchd::find().map(|_| ()),
+        clean => manager::of_channel(clean).map(|_| ()),
     }
 }

@@ -17,8 +17,8 @@ use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
+use crate::channel::manager::{self, ManagedJob, Manager};
 use crate::channel::stage::{self, Stage};
-use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
@@ -37,8 +37,16 @@ const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
-    let systemd =
-        Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    let manager = manager::of_channel(request.channel)
+        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    run_through(request, manager.as_ref())
+}
+
+/// The same through a given manager. The program itself has no other than the host's; tests give doubles.
+///
+/// # Errors
+/// As `run`.
+pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
     // What this process sees of the host, until the worker has said what it sees.
     let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -51,7 +59,7 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
     let folder = writer.folder().to_owned();
 
-    match through_worker(request, &systemd, bundle_root, &mut writer) {
+    match through_worker(request, manager, bundle_root, &mut writer) {
         Ok((manifest, outcome)) => {
             let committed = writer
                 .commit(RunEnd::Complete { dry: false })
@@ -72,13 +80,13 @@ struct Known {
 
 fn through_worker(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &dyn Manager,
     bundle_root: String,
     writer: &mut BundleWriter,
 ) -> Result<(RunManifest, Outcome), Step> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let mut known = Known::default();
-    let brought = bring(request, systemd, bundle_root, &staged, &mut known);
+    let brought = bring(request, manager, bundle_root.clone(), &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
         Ok(bundle) => import(&bundle, writer).map(|worker| {
@@ -89,6 +97,9 @@ fn through_worker(
     };
     store_witness(request, &known, writer)?;
     store_printed(&staged, writer)?;
+    for (path, bytes) in manager.diagnostics(&request.run_id, &bundle_root) {
+        writer.put(&path, &bytes).map_err(Step::Write)?;
+    }
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
     writer.adopt_world(&manifest.world_id);
@@ -102,14 +113,14 @@ fn through_worker(
 /// Stages, starts, waits, and verifies what the worker has sealed.
 fn bring(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &dyn Manager,
     bundle_root: String,
     staged: &Stage,
     known: &mut Known,
 ) -> Result<Verified<Bundle>, Step> {
     let failed = |failure| Step::Channel(failure);
     prepare(request, bundle_root, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
-    let unit = format!("sandproof-{}.service", request.run_id);
+    let unit = manager.name_of(&request.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut environment: Vec<(String, String)> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
@@ -118,7 +129,7 @@ fn bring(
         unit: unit.clone(),
         nonce_sha256: Digest::of(nonce.as_bytes()),
         environment: environment.iter().map(|(name, _)| name.clone()).collect(),
-        manager_environment: MANAGER_ENVIRONMENT.iter().map(|name| (*name).to_string()).collect(),
+        manager_environment: manager.own_environment().iter().map(|name| (*name).to_string()).collect(),
     });
     let place = |name: &str| staged.path().join(name);
     let argv = [
@@ -126,7 +137,7 @@ fn bring(
         "__worker".to_string(),
         place(stage::JOB).display().to_string(),
     ];
-    let job = UnitJob {
+    let job = ManagedJob {
         unit: &unit,
         argv: &argv,
         environment: &environment,
@@ -136,12 +147,12 @@ fn bring(
         limit: request.channel_limit,
     };
     let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
-    let watched = systemd
+    let watched = manager
         .start(&job)
         .map_err(|error| failed(ChannelFailure::Manager(error)))
-        .and_then(|_| watch(request, systemd, &unit, staged, &result, known));
+        .and_then(|_| watch(request, manager, &unit, staged, &result, known));
     // Also after a start that failed: a manager that was too slow to answer may have started it.
-    systemd.end(&unit);
+    manager.end(&unit);
     watched?;
 
     let ended = known.manager.as_ref();
@@ -159,32 +170,32 @@ fn bring(
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.
 fn watch(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &dyn Manager,
     unit: &str,
     staged: &Stage,
     result: &Path,
     known: &mut Known,
 ) -> Result<(), Step> {
-    let manager = |error| Step::Channel(ChannelFailure::Manager(error));
-    let alive = systemd.account(unit).map_err(manager)?;
+    let failed = |error| Step::Channel(ChannelFailure::Manager(error));
+    let alive = manager.account(unit).map_err(failed)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.cancel.requested().is_some();
     let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
-    match systemd.wait(&alive, request.channel_limit, &sealed, &cancelled) {
+    match manager.wait(&alive, request.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
         }
         Err(ChannelError::Expired { limit, account }) => {
             known.manager = Some((*account).clone());
-            Err(manager(ChannelError::Expired { limit, account }))
+            Err(failed(ChannelError::Expired { limit, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();
             Err(Step::Lane(LaneError::Cancelled { signal }))
         }
-        Err(error) => Err(manager(error)),
+        Err(error) => Err(failed(error)),
     }
 }
 

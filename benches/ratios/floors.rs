@@ -118,6 +118,7 @@ fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
         updated_at_unix: 0.0,
         error: None,
         failure_stage: None,
+        drift: None,
         launchctl_diagnostics: None,
     };
     // The writer adds its own status file and index to these.

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::base::digest::Digest;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES};
 use crate::record::index::IndexStatus;
+use crate::record::layout;
 use crate::record::manifest::RunState;
 
 /// One problem of a bundle.
@@ -258,6 +259,14 @@ impl Findings {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Keeps what is to be said of a folder without an index: nothing holds its other files to anything, and the folder
+    /// may be any.
+    pub(super) fn keep_uncommitted(&mut self) {
+        if self.0.iter().any(|finding| finding.problem == Problem::NotCommitted) {
+            self.0.retain(|finding| [layout::ARTIFACT_INDEX, layout::RUN_STATUS].contains(&finding.path.as_str()));
+        }
     }
 
     /// All of them, sorted, each once.

@@ -2,9 +2,11 @@
 //!
 //! - `direct`: by this process itself, in whatever context it has. Never clean.
 //! - [`systemd`]: as a transient unit of systemd.
+//! - [`launchd`]: as a one-shot job of launchd.
 //! - [`stage`]: what a worker is given, checked by digest on both sides.
 //! - [`witness`]: what a worker says of the context that it was started in.
 
+pub mod launchd;
 pub mod stage;
 pub mod systemd;
 pub mod witness;
@@ -39,6 +41,9 @@ pub enum ChannelError {
         /// What its program said.
         output: ToolOutput,
     },
+    /// launchd did not take the job.
+    #[error(transparent)]
+    NotBootstrapped(Box<launchd::NotBootstrapped>),
     /// The manager does not answer.
     #[error("the manager does not answer: {}", said(output))]
     Silent {
@@ -46,16 +51,26 @@ pub enum ChannelError {
         output: ToolOutput,
     },
     /// The worker did not end in time.
-    #[error("the worker did not end within {limit_s} s")]
+    #[error(
+        "the worker did not end within {} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
+        limit.as_secs_f64(),
+        words(account)
+    )]
     Expired {
-        /// The limit, in seconds.
-        limit_s: u64,
+        /// The limit.
+        limit: std::time::Duration,
         /// What the manager said last.
         account: Box<ManagerAccount>,
     },
     /// Somebody wished to stop.
     #[error("interrupted while the worker ran")]
     Cancelled,
+}
+
+/// The manager's words for a job's state, in one line.
+pub fn words(account: &ManagerAccount) -> String {
+    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
+    format!("{} says: state {}, result {}", account.manager, word(&account.state), word(&account.result))
 }
 
 /// What a program said, in one line.
@@ -77,6 +92,6 @@ pub fn check(channel: ChannelKind) -> Result<(), ChannelUnavailable> {
     match channel {
         ChannelKind::Direct => Ok(()),
         ChannelKind::SystemdClean => systemd::Systemd::find().map(|_| ()),
-        ChannelKind::LaunchdClean => Err(ChannelUnavailable::new("launchd starts jobs on macOS only")),
+        ChannelKind::LaunchdClean => launchd::Launchd::find().map(|_| ()),
     }
 }

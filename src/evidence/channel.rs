@@ -35,6 +35,10 @@ pub fn checks(
         list.same("invocation_id", own(|w| w.invocation_id.clone()), told(|m| m.invocation_id.clone()));
         list.same("control_group", own(|w| w.control_group.clone()), told(|m| m.control_group.clone()));
         list.same("parent", own(|w| w.parent_name.clone()), Some("systemd".to_string()));
+        // A user's manager is some process; the host's is the first one.
+        if manager.is_none_or(|manager| manager.domain != "user") {
+            list.same("parent_pid", own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
+        }
         list.same(
             "capability_bounding_set",
             own(|w| w.capability_bounding_set.clone()),
@@ -45,6 +49,7 @@ pub fn checks(
         list.same("seccomp", own(|w| w.seccomp.map(|mode| mode.to_string())), Some("0".to_string()));
         list.same("landlock_layers", own(|w| w.landlock_layers.map(|n| n.to_string())), Some("0".to_string()));
         label(&mut list, worker);
+        filters(&mut list, manager);
     } else {
         list.same("parent", own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
         list.same("seatbelt", own(|w| w.seatbelt_confined.map(|on| on.to_string())), Some("false".to_string()));
@@ -136,6 +141,41 @@ fn namespaces(list: &mut Checks, worker: Option<&WorkerWitness>) {
     list.add("namespaces", ok, text);
 }
 
+/// What the manager hangs on a unit's control group, which no process sees in itself, with the values that mean nothing.
+/// (systemd.resource-control(5) and systemd.exec(5); a `~` alone forbids nothing.)
+const FILTERS: [(&str, &[&str]); 11] = [
+    ("DevicePolicy", &["auto"]),
+    ("DeviceAllow", &[""]),
+    ("IPAddressAllow", &[""]),
+    ("IPAddressDeny", &[""]),
+    ("IPIngressFilterPath", &[""]),
+    ("IPEgressFilterPath", &[""]),
+    ("BPFProgram", &[""]),
+    ("RestrictFileSystems", &["", "no", "~"]),
+    ("RestrictNetworkInterfaces", &["", "no", "~"]),
+    ("SocketBindAllow", &[""]),
+    ("SocketBindDeny", &[""]),
+];
+
+/// No filter of the manager on the unit. `DevicePolicy` is older than every manager that can start a worker, so one that
+/// does not tell it has told nothing; others are absent where the manager does not know them.
+fn filters(list: &mut Checks, manager: Option<&ManagerAccount>) {
+    let told = |name: &str| {
+        let (_, value) = manager?.raw.iter().find(|(known, _)| known == name)?;
+        Some(value.as_str())
+    };
+    if told("DevicePolicy").is_none() {
+        return list.add("filters", None, "not known".to_string());
+    }
+    let set: Vec<String> = FILTERS
+        .iter()
+        .filter_map(|(name, free)| Some((name, told(name).filter(|value| !free.contains(value))?)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let found = if set.is_empty() { "none".to_string() } else { set.join(", ") };
+    list.add("filters", Some(set.is_empty()), found);
+}
+
 /// No label, or one that says that nothing is confined.
 ///
 /// AppArmor says `unconfined`. SELinux domains have names of all kinds; those of unconfined services end in
@@ -202,7 +242,7 @@ mod tests {
             result: Some("success".into()),
             exit_code: Some(0),
             signal: None,
-            raw: Vec::new(),
+            raw: vec![("DevicePolicy".into(), "auto".into()), ("RestrictFileSystems".into(), "~".into())],
         }
     }
 
@@ -236,7 +276,7 @@ mod tests {
     #[test]
     fn each_single_fault_is_found_under_its_name() {
         type Spoil = fn(&mut WorkerWitness);
-        let faults: [(&str, Spoil); 17] = [
+        let faults: [(&str, Spoil); 18] = [
             ("main_pid", |w| w.pid = 43),
             ("unit", |w| w.unit = None),
             ("nonce", |w| w.nonce_sha256 = Some(Digest::of(b"other"))),
@@ -248,6 +288,7 @@ mod tests {
             ("invocation_id", |w| w.invocation_id = Some(String::new())),
             ("control_group", |w| w.control_group = Some("/user.slice".into())),
             ("parent", |w| w.parent_name = Some("bash".into())),
+            ("parent_pid", |w| w.ppid = 7),
             ("capability_bounding_set", |w| w.capability_bounding_set = Some("0f".into())),
             ("namespaces", |w| w.namespaces[0].own = Some("mnt:[2]".into())),
             ("no_new_privs", |w| w.no_new_privs = Some(true)),
@@ -262,6 +303,28 @@ mod tests {
             let bad: Vec<&str> = list.iter().filter(|c| c.ok != Some(true)).map(|c| c.check.as_str()).collect();
             assert_eq!(bad, [check]);
         }
+    }
+
+    #[test]
+    fn filters_of_the_manager_are_found() {
+        let verdict = |raw: &[(&str, &str)]| {
+            let mut manager = manager();
+            manager.raw = raw.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let list = checks(ChannelKind::SystemdClean, Some(&worker()), Some(&manager), Some(&job()));
+            list.iter().find(|c| c.check == "filters").unwrap().ok
+        };
+        assert_eq!(verdict(&[("DevicePolicy", "auto"), ("IPAddressDeny", "")]), Some(true));
+        assert_eq!(verdict(&[("DevicePolicy", "auto"), ("IPAddressDeny", "0.0.0.0/0")]), Some(false));
+        assert_eq!(verdict(&[("DevicePolicy", "closed")]), Some(false));
+        assert_eq!(verdict(&[]), None);
+    }
+
+    #[test]
+    fn a_user_manager_is_not_the_first_process() {
+        let (mut worker, mut manager) = (worker(), manager());
+        worker.ppid = 812;
+        manager.domain = "user".into();
+        assert!(clean(Some(&worker), Some(&manager), Some(&job())));
     }
 
     #[test]

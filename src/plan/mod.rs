@@ -24,6 +24,7 @@ mod read;
 mod registry;
 mod resolve;
 mod text;
+mod worlds;
 
 pub use capability::Capability;
 pub use error::LoadError;
@@ -31,7 +32,8 @@ pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
 pub use resolved::{
-    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
+    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, ResolvedWorld,
+    Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
 

@@ -87,6 +87,8 @@ note_kinds! {
     IdMismatch = "id_mismatch",
     /// Two documents name different worlds.
     WorldMismatch = "world_mismatch",
+    /// A world that nothing is known of.
+    WorldUnknown = "world_unknown",
     /// Nothing is listed where something has to be.
     Empty = "empty",
     /// Something is listed twice.

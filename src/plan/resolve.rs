@@ -16,6 +16,7 @@ use super::registry::{Registry, find_registry, read_registry};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{Source, Workspace, clean_path};
+use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
 use crate::base::limits::MAX_ROWS;
 use crate::policy::PolicyMode;
@@ -74,7 +75,13 @@ pub(super) fn resolve_noting(
             "declare the registry's world, or check its expectations against the other one",
         );
     }
-    follow(reader, plan, plan_path, registry, selection, lint, notes)
+    let mut on_plan = Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() };
+    let world = worlds::read(&mut reader, plan.world_id.as_ref(), &mut on_plan)?;
+    let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, notes)?;
+    if let Some(plan) = &mut resolution.plan {
+        plan.world = world;
+    }
+    Ok(resolution)
 }
 
 /// Follows the references of a plan into its registry.
@@ -119,6 +126,7 @@ pub(super) fn follow(
         lanes,
         deadline_ms: plan.deadline_ms.unwrap_or(DEFAULT_DEADLINE_MS),
         profiles,
+        world: None,
         preflight,
         documents: reader.documents,
         selection: selection.clone(),

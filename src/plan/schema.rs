@@ -21,6 +21,8 @@ pub enum DocumentKind {
     ProfileRegistry,
     /// A Landlock policy.
     LandlockPolicy,
+    /// `registries/worlds/*.json`
+    World,
 }
 
 struct Compiled {
@@ -74,6 +76,7 @@ documents! {
     ProbeRegistry, "probe_registry", "probe registry", PROBE_REGISTRY;
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
+    World, "world", "world", WORLD;
 }
 
 impl DocumentKind {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::drift;
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
 use super::inputs;
@@ -16,19 +17,18 @@ use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
-use crate::channel::ChannelError;
 use crate::channel::stage::{self, Stage};
 use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
-use crate::enforce;
+use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
+use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
-use crate::world::{self, Measured};
 
 /// How much of what a worker printed is kept, in bytes.
 const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
@@ -39,8 +39,8 @@ const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
     let systemd =
         Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
-    let host = world::observe(Measured { landlock_abi: enforce::landlock_abi(), fixture_fs: None });
-    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    // What this process sees of the host, until the worker has said what it sees.
+    let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
     let lock =
@@ -91,6 +91,8 @@ fn through_worker(
     store_printed(&staged, writer)?;
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
+    writer.adopt_world(&manifest.world_id);
+    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?;
     let rows = writer.rows();
     let controls = plan_controls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
@@ -133,12 +135,15 @@ fn bring(
         stderr: &place(stage::STDERR),
         limit: request.channel_limit,
     };
-    systemd.start(&job).map_err(|error| failed(ChannelFailure::Manager(error)))?;
-    let watched = watch(request, systemd, &unit, staged, known);
+    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
+    let watched = systemd
+        .start(&job)
+        .map_err(|error| failed(ChannelFailure::Manager(error)))
+        .and_then(|_| watch(request, systemd, &unit, staged, &result, known));
+    // Also after a start that failed: a manager that was too slow to answer may have started it.
     systemd.end(&unit);
     watched?;
 
-    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
     let ended = known.manager.as_ref();
     let sealed = result.join(layout::ARTIFACT_INDEX).exists();
     let well = ended.is_some_and(|account| account.exit_code == Some(0));
@@ -152,20 +157,28 @@ fn bring(
 }
 
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.
-fn watch(request: &RunRequest, systemd: &Systemd, unit: &str, staged: &Stage, known: &mut Known) -> Result<(), Step> {
+fn watch(
+    request: &RunRequest,
+    systemd: &Systemd,
+    unit: &str,
+    staged: &Stage,
+    result: &Path,
+    known: &mut Known,
+) -> Result<(), Step> {
     let manager = |error| Step::Channel(ChannelFailure::Manager(error));
     let alive = systemd.account(unit).map_err(manager)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.cancel.requested().is_some();
-    match systemd.wait(&alive, request.channel_limit, &cancelled) {
+    let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
+    match systemd.wait(&alive, request.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
         }
-        Err(ChannelError::Expired { limit_s, account }) => {
+        Err(ChannelError::Expired { limit, account }) => {
             known.manager = Some((*account).clone());
-            Err(manager(ChannelError::Expired { limit_s, account }))
+            Err(manager(ChannelError::Expired { limit, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();
@@ -193,7 +206,12 @@ fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),
         jobs: request.jobs,
-        fixture_candidates: request.fixture_candidates.iter().map(|path| path.display().to_string()).collect(),
+        // The worker has another working folder.
+        fixture_candidates: request
+            .fixture_candidates
+            .iter()
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string())
+            .collect(),
     };
     let path = BundlePath::new(stage::JOB).expect("a fixed name is a valid path");
     staged.put(&path, &json_out::to_pretty(&job)).map(|_| ())
@@ -273,10 +291,9 @@ fn how_it_ended(account: &ManagerAccount) -> String {
     let how = match (account.exit_code, account.signal) {
         (Some(code), _) => format!("it exited with code {code}"),
         (None, Some(signal)) => format!("signal {signal} ended it"),
-        (None, None) => "the manager does not say how".to_string(),
+        (None, None) => "it was ended through the manager, which keeps no account of it".to_string(),
     };
-    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
-    format!("{how} ({} says: state {}, result {})", account.manager, word(&account.state), word(&account.result))
+    format!("{how} ({})", channel::words(account))
 }
 
 /// The last lines of a text file.

@@ -115,6 +115,12 @@ pub enum Step {
     /// The channel.
     #[error("the worker did not bring a result back")]
     Channel(#[source] ChannelFailure),
+    /// What was declared is not what is there now.
+    #[error("what the run declared has changed while it ran: {}", drift.join("; "))]
+    Drift {
+        /// What, one line each.
+        drift: Vec<String>,
+    },
     /// An artifact.
     #[error("could not write the bundle")]
     Write(#[source] WriteError),
@@ -130,6 +136,7 @@ impl Step {
             Self::Worker(_) | Self::Lane(_) => "lane",
             Self::Derive(_) => "derive",
             Self::Channel(_) => "channel",
+            Self::Drift { .. } => "identity_drift",
             Self::Write(_) | Self::Artifact(_) => "write",
         }
     }

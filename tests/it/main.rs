@@ -7,6 +7,8 @@ mod plan_commands;
 mod run_command;
 mod shipped_plans;
 mod support;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod workspace;
 #[cfg(target_os = "linux")]
 mod zygote;

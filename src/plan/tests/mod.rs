@@ -12,6 +12,7 @@ mod hostile;
 mod lint;
 mod refusals;
 mod sharing;
+mod worlds;
 
 /// A workspace that tests write and break.
 pub(super) struct Sample {
@@ -135,6 +136,7 @@ fn a_plan_resolves_with_its_documents_in_reading_order() {
             (InputRole::Index, "registries/index.json"),
             (InputRole::Probes, "registries/r/probes.json"),
             (InputRole::Profiles, "registries/r/profiles.json"),
+            (InputRole::World, "registries/worlds/linux-host.json"),
             (InputRole::Policy, "registries/r/policies/p.json"),
         ]
     );

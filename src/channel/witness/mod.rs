@@ -102,8 +102,10 @@ fn rlimits() -> Vec<RlimitEntry> {
         ("RLIMIT_CPU", Resource::RLIMIT_CPU),
         ("RLIMIT_DATA", Resource::RLIMIT_DATA),
         ("RLIMIT_FSIZE", Resource::RLIMIT_FSIZE),
+        #[cfg(target_os = "linux")]
         ("RLIMIT_MEMLOCK", Resource::RLIMIT_MEMLOCK),
         ("RLIMIT_NOFILE", Resource::RLIMIT_NOFILE),
+        #[cfg(target_os = "linux")]
         ("RLIMIT_NPROC", Resource::RLIMIT_NPROC),
         ("RLIMIT_STACK", Resource::RLIMIT_STACK),
     ];

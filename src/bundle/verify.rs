@@ -274,7 +274,10 @@ fn is_raw(path: &BundlePath) -> bool {
         layout::WORKER_WITNESS,
     ];
     written.contains(&path.as_str())
-        || path.as_str().split_once('/').is_some_and(|(folder, _)| folder == layout::CHANNEL_FOLDER)
+        || path
+            .as_str()
+            .split_once('/')
+            .is_some_and(|(folder, _)| matches!(folder, layout::CHANNEL_FOLDER | layout::LAUNCHCTL_FOLDER))
         || reader::lane_of(path).is_some()
         || reader::is_input(path)
 }

@@ -52,6 +52,8 @@ pub fn checks(
         filters(&mut list, manager);
     } else {
         list.same("parent", own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
+        // The label is new for every run, so a second start is somebody else's doing.
+        list.same("runs", told(|m| line(m, "runs")), Some("1".to_string()));
         list.same("seatbelt", own(|w| w.seatbelt_confined.map(|on| on.to_string())), Some("false".to_string()));
     }
     list.0
@@ -81,6 +83,11 @@ impl Checks {
         };
         self.add(check, ok, text);
     }
+}
+
+/// A line of the manager's account.
+fn line(manager: &ManagerAccount, name: &str) -> Option<String> {
+    manager.raw.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 fn or_unknown(text: Option<String>) -> String {
@@ -335,5 +342,92 @@ mod tests {
         let found = list.iter().find(|c| c.check == "namespaces").unwrap();
         assert_eq!(found.ok, None);
         assert!(!is_clean(&list));
+    }
+
+    /// The same worker as launchd would have it: nothing of procfs, systemd or Landlock is known there.
+    fn launchd() -> (WorkerWitness, ManagerAccount, JobFacts) {
+        let label = "sandproof.runtime.x".to_string();
+        let names = ["PATH", "XPC_FLAGS", "XPC_SERVICE_NAME"];
+        let worker = WorkerWitness {
+            parent_name: None,
+            unit: Some(label.clone()),
+            invocation_id: None,
+            control_group: None,
+            environment: names
+                .map(|name| EnvironmentEntry { name: name.into(), value_sha256: Digest::of(name.as_bytes()) })
+                .to_vec(),
+            namespaces: Vec::new(),
+            no_new_privs: None,
+            seccomp: None,
+            capability_bounding_set: None,
+            parent_capability_bounding_set: None,
+            lsm_label: None,
+            landlock_layers: None,
+            seatbelt_confined: Some(false),
+            ..worker()
+        };
+        let manager = ManagerAccount {
+            manager: "launchd".into(),
+            domain: "gui/501".into(),
+            unit: label.clone(),
+            invocation_id: None,
+            control_group: None,
+            state: Some("not running".into()),
+            result: Some("0".into()),
+            raw: vec![("state".into(), "not running".into()), ("runs".into(), "1".into())],
+            ..manager()
+        };
+        let facts = JobFacts {
+            unit: label,
+            manager_environment: vec!["XPC_FLAGS".into(), "XPC_SERVICE_NAME".into(), "SSH_AUTH_SOCK".into()],
+            ..job()
+        };
+        (worker, manager, facts)
+    }
+
+    #[test]
+    fn a_job_of_launchd_is_clean_by_other_facts() {
+        let (worker, manager, job) = launchd();
+        let list = checks(ChannelKind::LaunchdClean, Some(&worker), Some(&manager), Some(&job));
+        assert!(is_clean(&list), "{list:?}");
+        for (worker, manager, job) in [
+            (None, Some(&manager), Some(&job)),
+            (Some(&worker), None, Some(&job)),
+            (Some(&worker), Some(&manager), None),
+            (None, None, None),
+        ] {
+            assert!(!is_clean(&checks(ChannelKind::LaunchdClean, worker, manager, job)));
+        }
+    }
+
+    #[test]
+    fn each_single_fault_of_a_launchd_job_is_found_under_its_name() {
+        type Spoil = fn(&mut WorkerWitness, &mut ManagerAccount);
+        let faults: [(&str, Option<bool>, Spoil); 15] = [
+            ("main_pid", Some(false), |w, _| w.pid = 43),
+            ("main_pid", None, |_, m| m.main_pid = None),
+            ("unit", Some(false), |w, _| w.unit = Some("0".into())),
+            ("unit", None, |w, _| w.unit = None),
+            ("unit_of_manager", Some(false), |_, m| m.unit = "another".into()),
+            ("nonce", None, |w, _| w.nonce_sha256 = None),
+            ("environment", Some(false), |w, _| w.environment[1].name = "DYLD_INSERT_LIBRARIES".into()),
+            ("environment", Some(false), |w, _| w.environment[1].name = "SET_BY_LAUNCHCTL_SETENV".into()),
+            ("open_fds", None, |w, _| w.open_fds = None),
+            ("open_fds", Some(false), |w, _| w.open_fds = Some(vec![OpenFd { fd: 3, what: "socket".into() }])),
+            ("parent", Some(false), |w, _| w.ppid = 4711),
+            ("runs", Some(false), |_, m| m.raw[1].1 = "2".into()),
+            ("runs", None, |_, m| m.raw.clear()),
+            ("seatbelt", Some(false), |w, _| w.seatbelt_confined = Some(true)),
+            ("seatbelt", None, |w, _| w.seatbelt_confined = None),
+        ];
+        for (check, answer, spoil) in faults {
+            let (mut worker, mut manager, job) = launchd();
+            spoil(&mut worker, &mut manager);
+            let list = checks(ChannelKind::LaunchdClean, Some(&worker), Some(&manager), Some(&job));
+            let bad: Vec<(&str, Option<bool>)> =
+                list.iter().filter(|c| c.ok != Some(true)).map(|c| (c.check.as_str(), c.ok)).collect();
+            assert_eq!(bad, [(check, answer)]);
+            assert!(!is_clean(&list));
+        }
     }
 }

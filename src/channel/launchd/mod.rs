@@ -450,7 +450,7 @@ fn exit_status(output: &ToolOutput) -> Option<i32> {
 /// The account of a job that launchd knows.
 fn account_of(domain: &str, unit: &str, printed: &Printed) -> ManagerAccount {
     let result = printed.lines.iter().rev().find(|(key, _)| match printed.exit {
-        LastExit::Signal(_) => key.starts_with("last ") && key.contains("signal"),
+        LastExit::Signal(_) => print::is_signal_line(key),
         _ => key == "last exit code",
     });
     ManagerAccount {

@@ -81,8 +81,10 @@ fn own_lines(text: &str) -> Vec<(String, String)> {
 }
 
 fn last_exit(lines: &[(String, String)], code: Option<&str>) -> LastExit {
-    // The exact key is not documented; "last terminating signal" has been seen.
-    if let Some((_, value)) = lines.iter().find(|(key, _)| key.starts_with("last ") && key.contains("signal")) {
+    // The exact key is not documented; "last terminating signal" has been seen. A value in parentheses is launchd's way to
+    // say that there was none, as in "(never exited)".
+    let signal = lines.iter().find(|(key, value)| is_signal_line(key) && !value.starts_with('('));
+    if let Some((_, value)) = signal {
         // "Killed: 9", "9", or words alone.
         let number = value.rsplit([':', ' ']).next().and_then(|word| word.trim().parse().ok());
         return LastExit::Signal(number.filter(|number| (1..128).contains(number)));
@@ -96,6 +98,11 @@ fn last_exit(lines: &[(String, String)], code: Option<&str>) -> LastExit {
             _ => LastExit::Unknown,
         },
     }
+}
+
+/// Whether the line is about the signal that ended the last run.
+pub(super) fn is_signal_line(key: &str) -> bool {
+    key.starts_with("last ") && key.contains("signal")
 }
 
 impl Printed {
@@ -155,7 +162,7 @@ mod tests {
     fn every_stage_of_a_life_is_read() {
         use LastExit::{Code, Never, Signal, Unknown};
         type Case<'c> = (&'c str, Phase, Option<i32>, LastExit);
-        let cases: [Case<'_>; 19] = [
+        let cases: [Case<'_>; 20] = [
             ("state = running\npid = 42\nruns = 1\nlast exit code = (never exited)", Phase::Running, Some(42), Never),
             ("state = xpcproxy\npid = 42\nruns = 1", Phase::Running, Some(42), Unknown),
             ("state = running\nruns = 1", Phase::Running, None, Unknown),
@@ -170,6 +177,12 @@ mod tests {
             ("state = exited\nruns = 1\nlast exit code = 1: EPERM", Phase::Ended, None, Code(1)),
             ("state = not running\nruns = 1\nlast terminating signal = Killed: 9", Phase::Ended, None, Signal(Some(9))),
             ("state = not running\nruns = 1\nlast terminating signal = SIGKILL", Phase::Ended, None, Signal(None)),
+            (
+                "state = not running\nruns = 1\nlast exit code = 2\nlast terminating signal = (none)",
+                Phase::Ended,
+                None,
+                Code(2),
+            ),
             (
                 "state = not running\nruns = 1\nlast exit code = 0\nlast terminating signal = Abort trap: 6",
                 Phase::Ended,

@@ -157,6 +157,26 @@ impl Drop for OutputLock {
     }
 }
 
+/// Who holds the lock on `root`; `None` if nobody does.
+///
+/// The lock itself is asked only where somebody has signed for it: that takes it for an instant, shared, and a run that
+/// starts just then would find it taken. A holder that ended well has taken its signature away.
+pub fn holder(root: &Path) -> Option<Holder> {
+    let path = root.join(layout::LOCK);
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path).ok()?;
+    if file.metadata().ok().is_none_or(|found| !found.is_file() || found.len() == 0) {
+        return None;
+    }
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => None,
+        Err((taken, Errno::EWOULDBLOCK)) => {
+            file = taken;
+            Some(read_holder(&mut file))
+        }
+        Err(_) => None,
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)

@@ -4,11 +4,13 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod confinement;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
 mod emit_promotion;
 pub mod exit;
+mod explain;
 mod findings;
 mod list_plans;
 mod list_probes;
@@ -24,6 +26,7 @@ mod run_report;
 mod schema;
 mod sheet;
 mod signals;
+mod status;
 mod table;
 pub mod ui;
 mod validate_bundle;
@@ -49,6 +52,8 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    Explain(explain::ExplainArgs),
+    Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     ListPlans(list_plans::ListPlansArgs),
@@ -91,6 +96,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),

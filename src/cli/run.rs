@@ -1,10 +1,12 @@
 //! `sandproof run`
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
 use super::progress::Progress;
 use super::refusal::load_failure;
@@ -130,6 +132,13 @@ impl RunArgs {
             worker: None,
             channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
         };
+        if !request.dry {
+            let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+            let command: Vec<OsString> = std::env::args_os().collect();
+            if let Some(remark) = confinement::remark(&confinement::measure(), request.channel, &folder, &command) {
+                ui.remark(remark);
+            }
+        }
         let mut progress = Progress::new(ui.draws_progress());
         let outcome = run::run(&request, &mut progress);
         progress.finish();

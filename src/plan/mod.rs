@@ -36,6 +36,7 @@ pub use resolved::{
     Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
+pub use worlds::known as known_worlds;
 
 #[cfg(test)]
 mod tests;

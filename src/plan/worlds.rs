@@ -2,10 +2,11 @@
 
 use super::error::LoadError;
 use super::near::hint_for;
-use super::note::{NoteKind, Notes};
-use super::read::Reader;
+use super::note::{NoteKind, Notes, has_errors};
+use super::read::{Reader, refused};
 use super::resolved::ResolvedWorld;
 use super::schema::DocumentKind;
+use super::source::{Source, Workspace};
 use crate::base::ids::WorldId;
 use crate::record::layout::WORLDS_FOLDER;
 use crate::record::sources::InputRole;
@@ -79,6 +80,21 @@ pub(super) fn read(
     let digest = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
     let (_, digest) = digest.map_err(|source| LoadError::Read { what: "world", file: path, source })?;
     Ok(Some(ResolvedWorld { digest, value }))
+}
+
+/// Every world that a workspace describes or that this program carries, by id. One that cannot be read is an error.
+pub fn known(workspace: &Workspace) -> Result<Vec<ResolvedWorld>, LoadError> {
+    let mut known = Vec::new();
+    for id in workspace.worlds() {
+        let mut notes = Vec::new();
+        let Ok(id) = WorldId::new(id) else { continue };
+        let mut on_folder = Notes { list: &mut notes, file: WORLDS_FOLDER, subject: id.as_str() };
+        known.extend(read(&mut Reader::new(workspace), Some(&id), &mut on_folder)?);
+        if has_errors(&notes) {
+            return Err(refused(notes));
+        }
+    }
+    Ok(known)
 }
 
 #[cfg(test)]

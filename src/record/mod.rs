@@ -27,6 +27,7 @@ pub mod report;
 pub mod results;
 pub mod row;
 pub mod sources;
+pub mod status_doc;
 pub mod summary;
 pub mod witness;
 pub mod worker_job;

@@ -19,5 +19,6 @@ mod worker;
 pub use clean::run_through;
 pub use engine::{RunReport, run};
 pub use error::{RunError, Step};
+pub use preflight::self_check;
 pub use request::{Observer, RunRequest, WorkerContext};
 pub use worker::{WorkerError, work};

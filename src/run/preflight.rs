@@ -97,7 +97,7 @@ fn fill(record: &mut ApplyPreflight, ending: &Ending, prologue: &Prologue) {
 }
 
 /// Whether this very process is confined already: asked of the kernel, in a child that is thrown away.
-fn self_check() -> SelfCheckRecord {
+pub fn self_check() -> SelfCheckRecord {
     match enforce::already_confined_layers() {
         Some(layers) => SelfCheckRecord {
             source: "landlock_layers".to_string(),

@@ -1,17 +1,23 @@
 //! The floors: each does only what cannot be left out. Every mode is a process of its own, started as
 //! `ratios floor MODE ARGUMENT…`.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use sandproof::base::bundle_path::BundlePath;
 use sandproof::base::digest::Digest;
+use sandproof::base::ids::{PlanId, RunId, WorldId};
+use sandproof::bundle::index::Expected;
+use sandproof::bundle::{BundleWriter, LockMode, OutputLock, RunEnd};
+use sandproof::record::manifest::{ChannelKind, RUN_STATUS_SCHEMA, RunState, RunStatus};
 use serde_json::Value;
 
 use super::Result;
 
-/// Does what the words say.
+/// Does what the words say. `digest` and `bundle` are no floors: they measure the crate's own code.
 pub fn main(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
@@ -23,6 +29,7 @@ pub fn main(words: &[String]) -> Result<()> {
         }
         ["digest", path] => println!("{}", Digest::of_reader(File::open(path)?)?.0),
         ["commit", folder, count, bytes] => println!("{}", commit(Path::new(folder), count.parse()?, bytes.parse()?)?),
+        ["bundle", folder, count, bytes] => println!("{}", bundle(Path::new(folder), count.parse()?, bytes.parse()?)?),
         _ => return Err(format!("no such floor: {}", words.join(" ")).into()),
     }
     Ok(())
@@ -73,7 +80,7 @@ fn parse(schema: &Path, rows: &Path) -> Result<()> {
 
 /// Seconds for the plain crash-safe protocol: every file written and synced, then the folder, a rename, the parent.
 fn commit(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
-    let content: Vec<u8> = (0..bytes).map(|n| b'a' + (n % 23) as u8).collect();
+    let content = content(bytes);
     let staging = folder.with_extension("staging");
     let parent = folder.parent().ok_or("the folder has no parent")?;
     let started = Instant::now();
@@ -87,4 +94,49 @@ fn commit(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
     fs::rename(&staging, folder)?;
     File::open(parent)?.sync_all()?;
     Ok(started.elapsed().as_secs_f64())
+}
+
+/// Seconds for the crate's own writer to do as much: lock, status, the same files, index, `LATEST`.
+fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
+    let content = content(bytes);
+    let root = folder.parent().ok_or("the folder has no parent")?;
+    let name = folder.file_name().and_then(OsStr::to_str).ok_or("the folder has no name")?;
+    let run_id = RunId::new(name)?;
+    let status = RunStatus {
+        schema_version: RUN_STATUS_SCHEMA.into(),
+        run_id: run_id.clone(),
+        world_id: WorldId::new("bench")?,
+        channel: ChannelKind::Direct,
+        plan_id: PlanId::new("bench")?,
+        plan_digest: Digest::of(b"bench"),
+        state: RunState::InProgress,
+        writer_pid: std::process::id(),
+        updated_at_unix: 0.0,
+        error: None,
+        failure_stage: None,
+        drift: None,
+        launchctl_diagnostics: None,
+    };
+    // The writer adds its own status file and index to these.
+    let paths: Vec<BundlePath> = (0..count)
+        .map(|n| BundlePath::new(format!("inputs/artifact-{n:04}.json")))
+        .collect::<std::result::Result<_, _>>()?;
+    let expected =
+        Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let started = Instant::now();
+    let lock = OutputLock::acquire(root, LockMode::Fail, &run_id, &|| false)?;
+    let mut writer = BundleWriter::create(&lock, &format!("out/{name}"), status, expected)?;
+    for path in &paths {
+        writer.put(path, &content)?;
+    }
+    let committed = writer.commit(RunEnd::Complete { dry: false })?;
+    let seconds = started.elapsed().as_secs_f64();
+    if committed.index.artifacts.len() <= count {
+        return Err("the index does not list what was written".into());
+    }
+    Ok(seconds)
+}
+
+fn content(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|n| b'a' + (n % 23) as u8).collect()
 }

@@ -181,6 +181,10 @@ def cpio_record(number, name, mode, content):
 def initramfs(executable, extra=()):
     """Packs the executable as /init with the input folders beside it."""
     members = {"init": (stat.S_IFREG | 0o755, executable.read_bytes())}
+    # Folders that every host has, and policies and probes name.
+    for name in ("bin", "etc", "home", "opt", "run", "usr", "usr/bin", "usr/lib", "var"):
+        members[name] = (stat.S_IFDIR | 0o755, b"")
+    members["etc/passwd"] = (stat.S_IFREG | 0o644, b"root:x:0:0:root:/:/init\n")
     for top in [ROOT / "plans", ROOT / "registries", *extra]:
         for path in [top, *sorted(top.rglob("*"))] if top.exists() else []:
             name = str(path.relative_to(top.parent))

@@ -1,7 +1,7 @@
 //! The derivation that verification repeats: the plan resolved from the bundle's own inputs, and the evidence from its
 //! own rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -11,10 +11,12 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
-use crate::evidence::{self, plan_controls};
-use crate::plan::{self, Selection, Source};
+use crate::evidence::{self, oracle_model, plan_controls};
+use crate::plan::{self, ResolvedPlan, Selection, Source};
 use crate::record::layout;
+use crate::record::manifest::RunManifest;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSources};
+use crate::world;
 
 /// What every bundle of this program is checked with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +40,19 @@ pub enum DerivationError {
         manifest: String,
         /// What follows from the inputs.
         inputs: String,
+    },
+    /// The manifest's account of the world is not what follows from the bundle.
+    #[error("the manifest's check of its world is not what the world's document and the host's facts give")]
+    World,
+    /// The manifest declares other documents than the plan was resolved from.
+    #[error("the manifest {what} the {role} `{path}`, which the bundle's own inputs give otherwise")]
+    Declared {
+        /// Whether it does.
+        what: &'static str,
+        /// What the document is for.
+        role: &'static str,
+        /// The document.
+        path: String,
     },
     /// A file under `inputs/` that no document is.
     #[error("`{path}` stands under inputs/ and is no input document")]
@@ -68,9 +83,46 @@ impl Recompute for FromInputs {
         agree("deadline_ms", given.manifest.deadline_ms.to_string(), plan.deadline_ms.to_string())?;
         let preflight = plan.preflight.is_some() && !given.manifest.dry_run;
         agree("an apply preflight", given.manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
+        check_world(given.manifest, &plan)?;
+        check_declared(given.manifest, &plan)?;
         let controls = plan_controls::of_plan(&plan);
+        oracle_model::check(&plan, rows)?;
         evidence::derive(&plan, given.manifest, &controls, rows, sink)?;
         Ok(())
+    }
+}
+
+/// The manifest's world and its check are what the bundle's own world document and host facts give.
+fn check_world(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let declared = world::declared(plan.plan.world_id.as_ref());
+    let document = plan.world.as_ref();
+    let id = world::id(&declared, document.map(|world| &world.value), &manifest.host)?;
+    if id != manifest.world_id {
+        let (manifest, inputs) = (manifest.world_id.to_string(), id.to_string());
+        return Err(DerivationError::Disagree { what: "world", manifest, inputs }.into());
+    }
+    let check = world::check(&declared, document.map(|world| (&world.value, world.digest)), &manifest.host);
+    if check != manifest.world {
+        return Err(DerivationError::World.into());
+    }
+    Ok(())
+}
+
+/// The manifest declares the documents that the plan needs, with the digests that the bundle's copies have.
+fn check_declared(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), DerivationError> {
+    let declared = manifest.declared_inputs.iter().map(|input| (input.role, input.path.as_str(), input.sha256));
+    let read = plan.documents.iter().map(|document| (document.role, document.path.as_str(), document.digest));
+    let (declared, read): (BTreeSet<_>, BTreeSet<_>) = (declared.collect(), read.collect());
+    match declared.symmetric_difference(&read).next() {
+        Some((role, path, _)) => {
+            let what = if declared.iter().any(|one| (one.0, one.1) == (*role, *path)) {
+                "declares"
+            } else {
+                "does not declare"
+            };
+            Err(DerivationError::Declared { what, role: role.as_str(), path: (*path).to_string() })
+        }
+        None => Ok(()),
     }
 }
 

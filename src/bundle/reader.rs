@@ -22,6 +22,7 @@ use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
@@ -85,6 +86,7 @@ pub(super) struct Inspection {
     /// The files under `inputs/`.
     pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
+    pub(super) channel_witness: Option<ChannelWitness>,
     preflight: Option<Value>,
     /// How many rows each lane has, as far as they were read.
     pub(super) rows: BTreeMap<Lane, u64>,
@@ -112,6 +114,7 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         manifest: None,
         inputs: BTreeMap::new(),
         controls: None,
+        channel_witness: None,
         preflight: None,
         rows: BTreeMap::new(),
         pending: Vec::new(),
@@ -297,6 +300,10 @@ impl Inspection {
                 Ok(value) => self.preflight = Some(value),
                 Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
             },
+            layout::CHANNEL_WITNESS => {
+                self.channel_witness =
+                    decode(layout::CHANNEL_WITNESS, &bytes, CHANNEL_WITNESS_SCHEMA, &mut self.findings);
+            }
             layout::CONTROLS => self.controls = Some(bytes.into()),
             _ if is_input(&path) => {
                 self.inputs.insert(path, bytes.into());
@@ -337,6 +344,9 @@ impl Inspection {
             agree(layout::RUN_MANIFEST, "run_id", index.run_id.as_str(), manifest.run_id.as_str());
             agree(layout::RUN_MANIFEST, "world_id", index.world_id.as_str(), manifest.world_id.as_str());
             agree(layout::RUN_MANIFEST, "output_root", &index.bundle_root, &manifest.output_root);
+        }
+        if let Some(witness) = &self.channel_witness {
+            agree(layout::CHANNEL_WITNESS, "run_id", index.run_id.as_str(), witness.run_id.as_str());
         }
         if let Some(manifest) = &self.manifest {
             // The gates read the manifest's copy of the record.
@@ -395,7 +405,12 @@ pub(super) fn is_input(path: &BundlePath) -> bool {
 fn is_kept(path: &BundlePath) -> bool {
     matches!(
         path.as_str(),
-        layout::RUN_STATUS | layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::CONTROLS | layout::INPUT_SOURCES
+        layout::RUN_STATUS
+            | layout::RUN_MANIFEST
+            | layout::APPLY_PREFLIGHT
+            | layout::CHANNEL_WITNESS
+            | layout::CONTROLS
+            | layout::INPUT_SOURCES
     )
 }
 
@@ -426,6 +441,9 @@ pub struct UnverifiedBundle {
     pub run_manifest: Option<RunManifest>,
     /// The index.
     pub artifact_index: Option<ArtifactIndex>,
+    /// What witnesses the channel.
+    #[serde(skip)]
+    pub channel_witness: Option<ChannelWitness>,
     /// Every problem that can be seen without deriving anything.
     pub findings: Vec<Finding>,
 }
@@ -455,6 +473,7 @@ impl Inspection {
             run_status: self.status,
             run_manifest: self.manifest,
             artifact_index: self.index.map(|(index, _)| index),
+            channel_witness: self.channel_witness,
             findings,
         }
     }

@@ -16,6 +16,7 @@ use super::reader::{self, Inspection, Rows, compare};
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
+use crate::record::channel_witness::ChannelWitness;
 use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
 use crate::record::layout;
 use crate::record::manifest::{RunManifest, RunState, RunStatus};
@@ -42,6 +43,7 @@ pub struct Bundle {
     status: RunStatus,
     manifest: RunManifest,
     controls: Option<Arc<[u8]>>,
+    channel_witness: Option<ChannelWitness>,
     row_count: u64,
     derived_count: usize,
 }
@@ -75,6 +77,11 @@ impl Bundle {
     /// The bytes of `controls.json`, if the bundle has one.
     pub fn controls(&self) -> Option<&[u8]> {
         self.controls.as_deref()
+    }
+
+    /// What witnesses the channel, if the bundle has it.
+    pub fn channel_witness(&self) -> Option<&ChannelWitness> {
+        self.channel_witness.as_ref()
     }
 
     /// The entry of an artifact.
@@ -148,6 +155,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
     let mut inspection = reader::inspect(folder, Rows::Later);
     check_state(&mut inspection);
+    inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
         derive_again(&mut inspection, recompute)
     } else {
@@ -155,7 +163,8 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         inspection.read_pending(pending);
         0
     };
-    let Inspection { folder, findings, index, entries, status, manifest, controls, rows, .. } = inspection;
+    let Inspection { folder, findings, index, entries, status, manifest, controls, channel_witness, rows, .. } =
+        inspection;
     match (index, status, manifest) {
         (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
             folder,
@@ -165,6 +174,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
             status,
             manifest,
             controls,
+            channel_witness,
             row_count: rows.values().sum(),
             derived_count,
         })),

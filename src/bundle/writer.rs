@@ -39,6 +39,7 @@ use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx::{self, FileError, IoContext, Pending, Staged};
+use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILES;
 use crate::evidence::{ArtifactSink, RowSource};
@@ -174,7 +175,7 @@ impl BundleWriter {
     /// Makes `<root of the lock>/<run id>/` and says durably that a run is in progress there.
     ///
     /// `bundle_root` is the folder's path as documents spell it: relative to the workspace where it lies under it. The
-    /// state, time, error and failure stage of `status` are the writer's to set. The lock has to be held until the
+    /// state, time, error, failure stage and drift of `status` are the writer's to set. The lock has to be held until the
     /// commit; that it is borrowed here shows that it is held now.
     pub fn create(
         lock: &OutputLock,
@@ -197,6 +198,7 @@ impl BundleWriter {
         status.state = RunState::InProgress;
         status.error = None;
         status.failure_stage = None;
+        status.drift = None;
         status.updated_at_unix = clock::unix_seconds();
         fsx::write_durably(&folder.join(layout::RUN_STATUS), &json_out::to_pretty(&status))?;
         fsx::sync_dir(lock.root())?;
@@ -217,6 +219,16 @@ impl BundleWriter {
     /// The bundle's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Notes what the run had declared and found otherwise afterwards; an empty list says that it looked.
+    pub fn note_drift(&mut self, drift: Vec<String>) {
+        self.status.drift = Some(drift);
+    }
+
+    /// Notes the world that the manifest names, where that is known only after the run has begun.
+    pub fn adopt_world(&mut self, world_id: &WorldId) {
+        self.status.world_id = world_id.clone();
     }
 
     /// Starts an artifact.

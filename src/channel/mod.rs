@@ -2,9 +2,11 @@
 //!
 //! - `direct`: by this process itself, in whatever context it has. Never clean.
 //! - [`systemd`]: as a transient unit of systemd.
+//! - [`launchd`]: as a one-shot job of launchd.
 //! - [`stage`]: what a worker is given, checked by digest on both sides.
 //! - [`witness`]: what a worker says of the context that it was started in.
 
+pub mod launchd;
 pub mod stage;
 pub mod systemd;
 pub mod witness;
@@ -39,6 +41,9 @@ pub enum ChannelError {
         /// What its program said.
         output: ToolOutput,
     },
+    /// launchd did not take the job.
+    #[error(transparent)]
+    NotBootstrapped(Box<launchd::NotBootstrapped>),
     /// The manager does not answer.
     #[error("the manager does not answer: {}", said(output))]
     Silent {
@@ -47,13 +52,12 @@ pub enum ChannelError {
     },
     /// The worker did not end in time.
     #[error(
-        "the worker did not end within {} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
-        limit.as_secs_f64(),
+        "the worker did not end within {limit_s} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
         words(account)
     )]
     Expired {
-        /// The limit.
-        limit: std::time::Duration,
+        /// The limit, in seconds.
+        limit_s: u64,
         /// What the manager said last.
         account: Box<ManagerAccount>,
     },
@@ -87,6 +91,6 @@ pub fn check(channel: ChannelKind) -> Result<(), ChannelUnavailable> {
     match channel {
         ChannelKind::Direct => Ok(()),
         ChannelKind::SystemdClean => systemd::Systemd::find().map(|_| ()),
-        ChannelKind::LaunchdClean => Err(ChannelUnavailable::new("launchd starts jobs on macOS only")),
+        ChannelKind::LaunchdClean => launchd::Launchd::find().map(|_| ()),
     }
 }

@@ -23,6 +23,6 @@ pub(super) struct PlanLintArgs {
 
 /// Lints a plan.
 pub(super) fn run(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let notes = lint_plan_file(&args.plan, None).map_err(load_failure)?;
+    let notes = lint_plan_file(&args.plan).map_err(load_failure)?;
     findings::report("plan", &notes, args.json, ui)
 }

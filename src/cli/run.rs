@@ -13,6 +13,7 @@ use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
+use crate::bundle::writer::WriteError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::run::{self, RunError, RunRequest};
@@ -168,10 +169,12 @@ fn run_failure(error: RunError) -> Failure {
             let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
             Failure::new(exit, error)
         }
-        RunError::Start(_) => Failure::new(Exit::Fault, error)
-            .hint("choose another output root with `--out` or another id with `--run-id`"),
-        RunError::Lock(_) | RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => {
-            Failure::new(Exit::Fault, error)
+        RunError::Start(WriteError::Exists { .. }) => {
+            Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }
+        RunError::Start(_) | RunError::Lock(_) => {
+            Failure::new(Exit::Unavailable, error).hint("choose a writable output root with `--out DIR`")
+        }
+        RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => Failure::new(Exit::Fault, error),
     }
 }

@@ -9,11 +9,14 @@ use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
 use crate::base::errno::errno_name;
+use crate::base::fsx;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
+use crate::base::limits::MAX_INDEX_BYTES;
 use crate::bundle::{self, derivation::FromInputs};
 use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
 use crate::promote::gates::{self, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
+use crate::record::layout;
 use crate::record::manifest::ChannelKind;
 use crate::record::mismatch::MismatchType;
 use crate::record::outcome::{Decision, FailureKind, FailureStage};
@@ -109,7 +112,10 @@ pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Ex
 /// The gate's answer. It is given on a verified bundle only, so the bundle is verified first; what could not be
 /// promoted in any case is judged without that.
 fn judge(report: &RunReport) -> Result<GateReport, Failure> {
-    let early = gates::evaluate_committed(&report.manifest, &report.committed.index, controls_hold(&report.outcome));
+    let witness = report.committed.folder.join(layout::CHANNEL_WITNESS);
+    let witness = fsx::read_regular(&witness, MAX_INDEX_BYTES).ok();
+    let holds = controls_hold(&report.outcome);
+    let early = gates::evaluate_committed(&report.manifest, &report.committed.index, holds, witness.as_deref());
     if !early.is_promotable() {
         return Ok(early);
     }
@@ -219,7 +225,8 @@ fn latest(report: &RunReport) -> &'static str {
 /// A path as one would type it from here.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    let below = path.strip_prefix(&here).ok().filter(|_| here.parent().is_some());
+    below.unwrap_or(path).display().to_string()
 }
 
 fn verdict(status: SummaryStatus, total: &Counts) -> String {

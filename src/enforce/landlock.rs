@@ -25,6 +25,13 @@ pub fn landlock_abi() -> Option<i32> {
     bare::abi().ok().map(|abi| abi as i32)
 }
 
+/// The Landlock errata that the running kernel reports as fixed, by number, ascending. `None` if it cannot say, as before
+/// Linux 6.15. (The `landlock` crate's `Erratum` knows only those of its own release.)
+pub fn landlock_errata() -> Option<Vec<u32>> {
+    let bits = bare::errata().ok()?;
+    Some((0..i64::BITS - 1).filter(|bit| bits >> bit & 1 == 1).map(|bit| bit + 1).collect())
+}
+
 /// In how many Landlock domains this process already is, counted by how many more fit in a throw-away child.
 ///
 /// `None` if it cannot be found out: no Landlock, no child process, or another limit struck first.

@@ -9,6 +9,11 @@ pub fn landlock_abi() -> Option<i32> {
     None
 }
 
+/// The Landlock errata that are fixed: none to speak of here.
+pub fn landlock_errata() -> Option<Vec<u32>> {
+    None
+}
+
 /// In how many Landlock domains this process already is: not a question here.
 pub fn already_confined_layers() -> Option<u32> {
     None

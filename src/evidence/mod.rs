@@ -14,6 +14,7 @@ mod layers;
 mod linux_errno;
 mod matrix;
 mod mismatch;
+pub mod oracle_model;
 mod outcome;
 pub mod plan_controls;
 mod rows;

@@ -14,10 +14,14 @@ use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
-use crate::record::manifest::{ChannelKind, HostFacts, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord, ToolFacts};
+use crate::record::manifest::{
+    ChannelKind, DeclaredInput, FactCheck, HostFacts, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord, ToolFacts,
+    WorldCheck,
+};
 use crate::record::outcome::{Decision, Lane};
 use crate::record::report::{ApplyRecord, Call, CallRole, OpenedFile, Operation, Prologue, SelfCheck, TargetIdentity};
 use crate::record::row::{ListenerRecord, ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
+use crate::record::sources::InputRole;
 
 pub(super) const ALL_LANES: LaneSet = LaneSet { baseline: true, scenario: true, oracle: true };
 
@@ -45,6 +49,7 @@ pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> Res
         lanes,
         deadline_ms: 10_000,
         profiles,
+        world: None,
         preflight: None,
         documents: Vec::new(),
         selection: Selection::default(),
@@ -110,15 +115,25 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
         host: HostFacts {
             os: "linux".to_owned(),
             kernel_release: Some("6.18.0".to_owned()),
-            kernel_version: None,
             arch: Some("x86_64".to_owned()),
-            product_version: None,
-            product_build: None,
             landlock_abi: Some(7),
             lsms: Some(vec!["landlock".to_owned()]),
             uid_class: "user".to_owned(),
             fixture_fs: Some("tmpfs".to_owned()),
+            ..HostFacts::default()
         },
+        world: WorldCheck {
+            declared: plan.plan.world_id.clone().unwrap(),
+            document_sha256: None,
+            matches: false,
+            facts: vec![FactCheck { name: "os".into(), expected: "macos".into(), observed: None, ok: false }],
+            clean_channels: vec![ChannelKind::SystemdClean],
+        },
+        declared_inputs: vec![DeclaredInput {
+            role: InputRole::Plan,
+            path: "plan.json".into(),
+            sha256: Digest::of(b"plan"),
+        }],
         selection: SelectionRecord::default(),
         deadline_ms: 10_000,
         jobs: 1,

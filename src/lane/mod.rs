@@ -3,7 +3,6 @@
 //! - [`task`]: what there is to do in a lane, by place in plan order
 //! - [`executor`]: does it with any number of workers, and hands rows on in plan order
 //! - [`worker`]: one zygote with its ports and policies; makes fixtures, sends jobs, builds rows
-//! - [`oracle`]: the lane that asks the model instead of the kernel
 //! - [`capability`]: what host and user must have for a probe to mean anything
 
 pub mod cancel;
@@ -12,6 +11,5 @@ pub mod control;
 pub mod executor;
 pub mod fixture;
 pub mod listener;
-pub mod oracle;
 pub mod task;
 pub mod worker;

@@ -10,7 +10,7 @@ use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
 use super::near::hint_for;
 use super::note::has_errors;
 use super::read::{Reader, refused};
-use super::resolve::{find_registry, read_registry};
+use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
 use super::source::{INDEX_PATH, Workspace};
 use crate::base::digest::Digest;

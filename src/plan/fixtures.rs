@@ -1,6 +1,7 @@
 //! Checks of fixtures: every one can be made under a fresh folder, and in the order given.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::note::{NoteKind, Notes};
 use super::text::{ROOT, below_root, is_own, unknown_placeholder};
@@ -121,4 +122,41 @@ pub(super) fn foreign_link<'a>(path: &str, fixtures: impl IntoIterator<Item = &'
         };
         (!is_own(&lands)).then_some(entry.path.as_str())
     })
+}
+
+/// Fixture lists, each kept once: profiles with equal fixtures share theirs, and rows share by profile set and probe.
+#[derive(Default)]
+pub(super) struct FixtureSets {
+    sets: Vec<Arc<[FixtureEntry]>>,
+    rows: HashMap<(usize, u32), Arc<[FixtureEntry]>>,
+}
+
+/// A row's fixtures; `fresh` if this combination was not met before.
+pub(super) struct RowFixtures {
+    pub(super) entries: Arc<[FixtureEntry]>,
+    pub(super) fresh: bool,
+}
+
+impl FixtureSets {
+    /// The number of a profile's list.
+    pub(super) fn of_profile(&mut self, fixtures: &[FixtureEntry]) -> usize {
+        if let Some(place) = self.sets.iter().position(|known| known[..] == *fixtures) {
+            return place;
+        }
+        self.sets.push(fixtures.into());
+        self.sets.len() - 1
+    }
+
+    /// The list of a row: the profile's list `set`, and the fixtures of the probe with that number.
+    pub(super) fn of_row(&mut self, set: usize, probe: u32, own: &[FixtureEntry]) -> RowFixtures {
+        if own.is_empty() {
+            return RowFixtures { entries: Arc::clone(&self.sets[set]), fresh: false };
+        }
+        if let Some(known) = self.rows.get(&(set, probe)) {
+            return RowFixtures { entries: Arc::clone(known), fresh: false };
+        }
+        let entries: Arc<[FixtureEntry]> = self.sets[set].iter().chain(own).cloned().collect();
+        self.rows.insert((set, probe), Arc::clone(&entries));
+        RowFixtures { entries, fresh: true }
+    }
 }

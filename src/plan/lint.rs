@@ -8,12 +8,15 @@ use std::path::Path;
 
 use serde_json::Map;
 
+use super::contradiction;
 use super::error::LoadError;
+use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
 use super::read::Reader;
-use super::resolve::{base_id, entry_paths, find_registry, follow, read_registry, resolve_noting};
+use super::registry::{entry_paths, find_registry, read_registry};
+use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{INDEX_PATH, Source, Workspace};
@@ -22,21 +25,15 @@ use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::driver::Driver;
 use crate::record::sources::InputRole;
 
-/// Adds findings that need more knowledge than this layer has.
-///
-/// The seam of the model oracle: it is handed the plan as far as it resolved, and gives
-/// [`NoteKind::Contradiction`] notes for expectations that their own policy contradicts.
-pub type ExtraNotes<'a> = &'a dyn Fn(&ResolvedPlan) -> Vec<Note>;
-
 /// Lints the plan in the file `plan`, within the workspace that it lies in. An error is returned only if there is
 /// nothing to lint: no such file, or no workspace around it.
-pub fn lint_plan_file(plan: &Path, extra: Option<ExtraNotes<'_>>) -> Result<Vec<Note>, LoadError> {
+pub fn lint_plan_file(plan: &Path) -> Result<Vec<Note>, LoadError> {
     let (workspace, path) = Workspace::of_plan(plan)?;
-    Ok(lint_plan(&workspace, &path, extra))
+    Ok(lint_plan(&workspace, &path))
 }
 
 /// Lints the plan at `plan_path` of `source`. The findings are sorted, errors first.
-pub fn lint_plan(source: &dyn Source, plan_path: &str, extra: Option<ExtraNotes<'_>>) -> Vec<Note> {
+pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Note> {
     let resolution = match resolve_noting(source, plan_path, &Selection::default(), true) {
         Ok(resolution) => resolution,
         Err(error) => return error.into_notes(),
@@ -46,9 +43,6 @@ pub fn lint_plan(source: &dyn Source, plan_path: &str, extra: Option<ExtraNotes<
         check_lanes(plan, &mut notes);
         check_profiles(plan, &mut notes);
         check_shared_ids(plan, &mut notes);
-        if let Some(extra) = extra {
-            notes.extend(extra(plan));
-        }
     }
     tidy(&mut notes);
     notes
@@ -181,6 +175,7 @@ fn check_profile(
 ) {
     let landlock = profile.entry.mode == PolicyMode::Landlock;
     for probe in &profile.probes {
+        contradiction::check(profile, probe, probes_path, notes);
         // A probe that several profiles share is looked at once per kind of policy.
         if !seen.insert((std::sync::Arc::as_ptr(&probe.entry), landlock)) {
             continue;

@@ -14,13 +14,17 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 
+mod contradiction;
+mod expectation;
 mod fixtures;
 mod near;
 mod policy;
 mod probes;
 mod read;
+mod registry;
 mod resolve;
 mod text;
+mod worlds;
 
 pub use capability::Capability;
 pub use error::LoadError;
@@ -28,7 +32,8 @@ pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
 pub use resolved::{
-    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection,
+    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, ResolvedWorld,
+    Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
 

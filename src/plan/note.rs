@@ -1,8 +1,10 @@
 //! What is wrong, or doubtful, in an input document.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
+
+use super::near::hint_for;
 
 /// One finding: where, about what, what was found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +87,8 @@ note_kinds! {
     IdMismatch = "id_mismatch",
     /// Two documents name different worlds.
     WorldMismatch = "world_mismatch",
+    /// A world that nothing is known of.
+    WorldUnknown = "world_unknown",
     /// Nothing is listed where something has to be.
     Empty = "empty",
     /// Something is listed twice.
@@ -133,13 +137,17 @@ note_kinds! {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.file)?;
+        let mut text = format!("`{}`", self.file);
         if !self.pointer.is_empty() {
-            write!(f, " at `{}`", self.pointer)?;
+            text.push_str(&format!(" at `{}`", self.pointer));
         }
-        write!(f, ": {}", self.message)?;
+        text.push_str(&format!(": {}", self.message));
         if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
+            text.push_str(&format!("; {}", self.remedy));
+        }
+        // What a stranger wrote must not steer the terminal. The fields themselves stay exact.
+        for c in text.chars().take(4000) {
+            f.write_char(if c.is_control() { '\u{fffd}' } else { c })?;
         }
         Ok(())
     }
@@ -192,6 +200,12 @@ impl Notes<'_> {
         self.push(Severity::Warning, kind, pointer.into(), message.into(), remedy.into());
     }
 
+    /// [`hint_for`], as long as findings are few: comparing names costs more than most checks, and past the first
+    /// screen nobody reads a suggestion.
+    pub(super) fn hint<'n>(&self, found: &str, known: impl IntoIterator<Item = &'n str>, otherwise: &str) -> String {
+        if self.list.len() < 50 { hint_for(found, known, otherwise) } else { otherwise.to_owned() }
+    }
+
     /// Adds a note.
     pub(super) fn push(
         &mut self,
@@ -207,6 +221,12 @@ impl Notes<'_> {
         if full && (severity == Severity::Warning || self.list.len() >= MOST + 100) {
             return;
         }
+        // A text of a document may be a megabyte long.
+        const LONGEST_CHARS: usize = 1000;
+        let message = match message.char_indices().nth(LONGEST_CHARS) {
+            Some((end, _)) => format!("{}…", &message[..end]),
+            None => message,
+        };
         self.list.push(Note {
             severity,
             file: self.file.to_owned(),

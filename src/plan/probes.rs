@@ -2,7 +2,6 @@
 
 use super::capability::Capability;
 use super::file::ProbeEntry;
-use super::near::hint_for;
 use super::note::{NoteKind, Notes, shown};
 use super::text::{is_absolute, is_endpoint, is_own, unknown_placeholder};
 use crate::policy::operations::{OPERATIONS, is_operation};
@@ -56,20 +55,22 @@ pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
 
 fn check_operation(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     if !is_operation(&entry.operation) {
+        let remedy = notes.hint(&entry.operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`");
         notes.error(
             NoteKind::Operation,
             format!("{base}/operation"),
             format!("`{}` is no operation of the vocabulary", shown(&entry.operation)),
-            hint_for(&entry.operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`"),
+            remedy,
         );
     }
     for (n, operation) in entry.expected_primary_ops.iter().enumerate() {
         if !is_operation(operation) {
+            let remedy = notes.hint(operation, OPERATIONS, "use one of Seatbelt's names");
             notes.error(
                 NoteKind::ExpectedOps,
                 format!("{base}/expected_primary_ops/{n}"),
                 format!("`{}` is no operation of the vocabulary", shown(operation)),
-                hint_for(operation, OPERATIONS, "use one of Seatbelt's names"),
+                remedy,
             );
         }
     }
@@ -79,12 +80,8 @@ fn check_capabilities(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     for (n, text) in entry.capabilities_required.iter().enumerate() {
         if let Err(error) = Capability::parse(text) {
             let known = format!("known are {}", Capability::NAMES.join(", "));
-            notes.error(
-                NoteKind::Capability,
-                format!("{base}/capabilities_required/{n}"),
-                error.to_string(),
-                hint_for(text, Capability::NAMES, &known),
-            );
+            let remedy = notes.hint(text, Capability::NAMES, &known);
+            notes.error(NoteKind::Capability, format!("{base}/capabilities_required/{n}"), error.to_string(), remedy);
         }
     }
 }
@@ -106,11 +103,13 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
         return None;
     };
     let Some(driver) = Driver::by_name(name) else {
+        let remedy =
+            notes.hint(name, Driver::ALL.iter().map(|driver| driver.info().name), "see SPEC.md for the drivers");
         notes.error(
             NoteKind::Driver,
             format!("{base}/driver"),
             format!("there is no driver `{}` on this system", shown(name)),
-            hint_for(name, Driver::ALL.iter().map(|driver| driver.info().name), "see SPEC.md for the drivers"),
+            remedy,
         );
         return None;
     };
@@ -190,7 +189,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
     let second = entry.to.as_deref().filter(|_| info.name != Driver::SymlinkCreate.info().name);
     for (key, path) in [("target", Some(target)), ("to", second)] {
         if let Some(path) = path
-            && is_absolute(path) | (key == "to")
+            && (is_absolute(path) || key == "to")
             && !is_own(path)
         {
             notes.error(

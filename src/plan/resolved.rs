@@ -10,6 +10,7 @@ use crate::base::ids::{ExpectationId, ProfileId};
 use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
+use crate::record::world::WorldFile;
 
 /// What a run works from. It leaves execution no choices.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct ResolvedPlan {
     pub deadline_ms: u64,
     /// The profiles in run order, after selection.
     pub profiles: Vec<ResolvedProfile>,
+    /// The document of the declared world. `None`: there is none, so nothing is known of that world.
+    pub world: Option<ResolvedWorld>,
     /// The policy of the apply preflight.
     pub preflight: Option<ResolvedPolicy>,
     /// Every document that was read, once each, in the order of reading. Policies refer to them by path.
@@ -86,6 +89,15 @@ pub struct ResolvedPolicy {
     pub digest: Digest,
     /// Its meaning.
     pub value: Arc<PolicyValue>,
+}
+
+/// The document of a world and its meaning.
+#[derive(Debug, Clone)]
+pub struct ResolvedWorld {
+    /// Digest of the document.
+    pub digest: Digest,
+    /// Its meaning.
+    pub value: WorldFile,
 }
 
 /// A profile with its policy and probes.

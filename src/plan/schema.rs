@@ -6,7 +6,6 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use super::near::hint_for;
 use super::note::{NoteKind, Notes, pointer_part, shown};
 
 /// An input document that has a schema.
@@ -22,6 +21,8 @@ pub enum DocumentKind {
     ProfileRegistry,
     /// A Landlock policy.
     LandlockPolicy,
+    /// `registries/worlds/*.json`
+    World,
 }
 
 struct Compiled {
@@ -75,6 +76,7 @@ documents! {
     ProbeRegistry, "probe_registry", "probe registry", PROBE_REGISTRY;
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
+    World, "world", "world", WORLD;
 }
 
 impl DocumentKind {
@@ -134,7 +136,7 @@ impl DocumentKind {
                         NoteKind::UnknownKey,
                         pointer,
                         format!("the key `{}` is unknown here", shown(key)),
-                        hint_for(key, known.iter().copied(), &format!("remove it; known are {}", known.join(", "))),
+                        notes.hint(key, known.iter().copied(), &format!("remove it; known are {}", known.join(", "))),
                     );
                 }
             }
@@ -171,7 +173,7 @@ impl DocumentKind {
                     NoteKind::BadValue,
                     at,
                     format!("found {}, which is none of the known words", found(instance)),
-                    hint_for(instance.as_str().unwrap_or_default(), known, &otherwise),
+                    notes.hint(instance.as_str().unwrap_or_default(), known, &otherwise),
                 );
             }
             ValidationErrorKind::Pattern { .. }
@@ -183,7 +185,10 @@ impl DocumentKind {
                 format!("{} cannot be an id here", found(instance)),
                 "use 1 to 512 bytes without control characters",
             ),
-            _ => notes.error(NoteKind::BadValue, at, error.masked_with("the value").to_string(), "correct the value"),
+            _ => {
+                let message = format!("{}: {}", found(instance), error.masked_with("it"));
+                notes.error(NoteKind::BadValue, at, message, "correct the value");
+            }
         }
     }
 }

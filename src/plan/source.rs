@@ -3,11 +3,12 @@
 //! Resolution knows documents only by role and by the path that other documents use for them, so the very same code
 //! resolves a plan in its workspace and in a bundle that somebody else made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::LoadError;
+use super::worlds;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
@@ -30,6 +31,11 @@ pub trait Source {
 
     /// Whether that document exists.
     fn has(&self, role: InputRole, path: &str) -> bool;
+
+    /// The ids of the worlds that have a document, as far as they can be listed; for hints.
+    fn worlds(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A folder that holds plans, registries and policy documents.
@@ -86,12 +92,27 @@ impl Workspace {
 }
 
 impl Source for Workspace {
-    fn read(&self, _: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
-        fsx::read_input(&self.root.join(path), cap_bytes)
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+        let file = self.root.join(path);
+        // A workspace that describes a world itself is believed before this program.
+        if role == InputRole::World
+            && let Some(text) = worlds::carried(path)
+            && !file.exists()
+        {
+            return Ok(text.as_bytes().to_vec());
+        }
+        fsx::read_input(&file, cap_bytes)
     }
 
-    fn has(&self, _: InputRole, path: &str) -> bool {
-        self.root.join(path).is_file()
+    fn has(&self, role: InputRole, path: &str) -> bool {
+        self.root.join(path).is_file() || (role == InputRole::World && worlds::carried(path).is_some())
+    }
+
+    fn worlds(&self) -> Vec<String> {
+        let own = std::fs::read_dir(self.root.join(layout::WORLDS_FOLDER)).into_iter().flatten().flatten();
+        let named = own.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
+        let all: BTreeSet<String> = worlds::carried_ids().map(str::to_owned).chain(named).collect();
+        all.into_iter().collect()
     }
 }
 

@@ -3,11 +3,13 @@
 use serde_json::Value;
 
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
-use crate::plan::file::HOME_WORLD;
+use crate::evidence::channel;
+use crate::record::channel_witness::ChannelWitness;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
-use crate::record::manifest::{ChannelKind, RunManifest, RunState};
+use crate::record::manifest::{ChannelKind, RunManifest, RunState, RunStatus};
 use crate::record::packet::{GatingInputs, Promotability};
+use crate::record::sources::InputRole;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $why:literal;)*) => {
@@ -61,7 +63,7 @@ reasons! {
         "the index was rewritten by a repair; only a fresh run can be promoted";
     /// A clean channel that nothing witnesses.
     ChannelUnwitnessed = "channel_unwitnessed",
-        "the manifest names a clean channel, but the bundle has no witness of it";
+        "the run names a clean channel, but no witness shows that it was: `channel_witness.json` is absent, a question in it has no good answer, or the answers are not what its own facts give";
     /// A control showed the wrong thing.
     ControlsFailed = "controls_failed",
         "a control of some profile did not show what it must, or controls are absent";
@@ -71,12 +73,18 @@ reasons! {
     /// Nothing was executed.
     DryRun = "dry_run",
         "it was a dry run: nothing was executed";
+    /// What was declared changed.
+    IdentityDrift = "identity_drift",
+        "the executable or an input document changed while the run was going on; run again without touching them";
+    /// What ran is not on record.
+    IdentityMissing = "identity_missing",
+        "it is not on record which executable and which documents ran, or they were not digested again after the run";
     /// There is no manifest.
     ManifestMissing = "manifest_missing",
         "there is no manifest that can be read";
     /// The channel is not a clean one.
     NotCleanChannel = "not_clean_channel",
-        "the worker was started by the harness itself (channel `direct`), not by the service manager in a clean context";
+        "the worker was not started through a channel that counts as clean in this world; use `--channel systemd_clean` (Linux) or `--channel launchd_clean` (macOS)";
     /// There is no run status.
     RunStatusMissing = "run_status_missing",
         "there is no run status that can be read";
@@ -88,7 +96,7 @@ reasons! {
         "whether the harness itself was confined could not be found out";
     /// The host is not the declared world.
     WorldMismatch = "world_mismatch",
-        "the host that was observed is not the world that the plan declares";
+        "the observed host is not the world that the plan declares, or nothing is known of that world: `run_manifest.json` says under `world` which facts differ; an unknown world needs a document in `registries/worlds`";
 }
 
 /// Whether a bundle may be promoted, and what that was judged from.
@@ -124,8 +132,9 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
     Facts {
         verified: true,
         manifest: Some(bundle.manifest()),
-        state: Some(bundle.status().state),
+        status: Some(bundle.status().into()),
         index: Some(bundle.index()),
+        witness: bundle.channel_witness(),
         controls_hold: bundle.controls().is_some_and(controls_hold),
         missing: false,
     }
@@ -133,13 +142,21 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
 }
 
 /// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
-/// reasons means only that verifying is worth while.
-pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, controls_hold: bool) -> GateReport {
+/// reasons means only that verifying is worth while. `witness`: the bytes of its `channel_witness.json`.
+pub fn evaluate_committed(
+    manifest: &RunManifest,
+    index: &ArtifactIndex,
+    controls_hold: bool,
+    witness: Option<&[u8]>,
+) -> GateReport {
+    let witness: Option<ChannelWitness> = witness.and_then(|bytes| serde_json::from_slice(bytes).ok());
     Facts {
         verified: true,
         manifest: Some(manifest),
-        state: Some(RunState::Complete),
+        // A run that found drift is not complete.
+        status: Some(StatusFacts { state: RunState::Complete, drift: Some(&[]) }),
         index: Some(index),
+        witness: witness.as_ref(),
         controls_hold,
         missing: false,
     }
@@ -151,8 +168,9 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
     Facts {
         verified: false,
         manifest: bundle.run_manifest.as_ref(),
-        state: bundle.run_status.as_ref().map(|status| status.state),
+        status: bundle.run_status.as_ref().map(StatusFacts::from),
         index: bundle.artifact_index.as_ref(),
+        witness: bundle.channel_witness.as_ref(),
         // What the controls showed is known from verified bytes only; the bundle is refused in any case.
         controls_hold: true,
         missing: !bundle.missing.is_empty(),
@@ -171,10 +189,24 @@ fn controls_hold(document: &[u8]) -> bool {
 struct Facts<'a> {
     verified: bool,
     manifest: Option<&'a RunManifest>,
-    state: Option<RunState>,
+    status: Option<StatusFacts<'a>>,
     index: Option<&'a ArtifactIndex>,
+    witness: Option<&'a ChannelWitness>,
     controls_hold: bool,
     missing: bool,
+}
+
+/// What is judged of the run's status.
+#[derive(Clone, Copy)]
+struct StatusFacts<'a> {
+    state: RunState,
+    drift: Option<&'a [String]>,
+}
+
+impl<'a> From<&'a RunStatus> for StatusFacts<'a> {
+    fn from(status: &'a RunStatus) -> Self {
+        Self { state: status.state, drift: status.drift.as_deref() }
+    }
 }
 
 impl Facts<'_> {
@@ -192,9 +224,9 @@ impl Facts<'_> {
         let sandboxed = self_check.and_then(|check| check.get("sandboxed")).and_then(Value::as_bool);
 
         add(Reason::BundleIntegrityUnverified, !self.verified);
-        add(Reason::RunStatusMissing, self.state.is_none());
+        add(Reason::RunStatusMissing, self.status.is_none());
         add(Reason::ManifestMissing, self.manifest.is_none());
-        let state = self.state;
+        let state = self.status.map(|status| status.state);
         add(Reason::BundleInProgress, state == Some(RunState::InProgress));
         let failed_index = self.index.is_some_and(|index| index.status == IndexStatus::Failed);
         add(Reason::BundleFailed, failed_index || state == Some(RunState::Failed));
@@ -204,9 +236,11 @@ impl Facts<'_> {
         add(Reason::BundleRepaired, marked || self.has(layout::REPAIR_LOG));
 
         let channel = self.manifest.map(|manifest| manifest.channel);
-        let clean = matches!(channel, Some(ChannelKind::LaunchdClean | ChannelKind::SystemdClean));
-        add(Reason::NotCleanChannel, !clean);
-        add(Reason::ChannelUnwitnessed, clean && !self.has(CHANNEL_WITNESS));
+        let clean = self.manifest.is_some_and(|manifest| manifest.world.clean_channels.contains(&manifest.channel));
+        add(Reason::NotCleanChannel, !clean || channel == Some(ChannelKind::Direct));
+        // Asked of every channel that claims to be clean, whatever the world thinks of it.
+        let claimed = matches!(channel, Some(ChannelKind::LaunchdClean | ChannelKind::SystemdClean));
+        add(Reason::ChannelUnwitnessed, claimed && !self.is_witnessed());
         add(Reason::ApplyPreflightMissing, preflight.is_none());
         add(Reason::ApplyFailed, apply_ok != Some(true));
         add(Reason::AlreadySandboxed, sandboxed == Some(true));
@@ -220,8 +254,12 @@ impl Facts<'_> {
             let selection = &manifest.selection;
             let filtered = !selection.only_profiles.is_empty() || !selection.only_scenarios.is_empty();
             add(Reason::SelectionFiltered, filtered);
-            add(Reason::WorldMismatch, !is_declared_world(manifest));
+            add(Reason::WorldMismatch, !manifest.world.matches);
         }
+        let drift = self.status.and_then(|status| status.drift);
+        add(Reason::IdentityDrift, drift.is_some_and(|drift| !drift.is_empty()));
+        let compared = drift.is_some() || self.manifest.is_some_and(|manifest| manifest.dry_run);
+        add(Reason::IdentityMissing, !self.is_identified() || !compared);
         reasons.sort_unstable();
         let inputs = GatingInputs {
             channel: channel.map(|channel| channel.as_str().to_owned()),
@@ -232,26 +270,33 @@ impl Facts<'_> {
         GateReport { reasons, inputs }
     }
 
+    /// The witness is of this very run and channel, its answers are what its own facts give, and all of them are good.
+    fn is_witnessed(&self) -> bool {
+        let (Some(manifest), Some(witness)) = (self.manifest, self.witness) else { return false };
+        let answers =
+            channel::checks(witness.channel, witness.worker.as_ref(), witness.manager.as_ref(), witness.job.as_ref());
+        self.has(layout::CHANNEL_WITNESS)
+            && witness.run_id == manifest.run_id
+            && witness.channel == manifest.channel
+            && witness.checks == answers
+            && witness.clean
+            && channel::is_clean(&answers)
+    }
+
+    /// It is on record what ran: the plan among the declared documents, and the documents themselves in the bundle.
+    fn is_identified(&self) -> bool {
+        let declared = self
+            .manifest
+            .is_some_and(|manifest| manifest.declared_inputs.iter().any(|input| input.role == InputRole::Plan));
+        declared && self.has(layout::INPUT_SOURCES)
+    }
+
     fn has(&self, name: &str) -> bool {
         let Some(index) = self.index else { return false };
         let wanted =
             |path: &str| path.strip_prefix(&index.bundle_root).and_then(|rest| rest.strip_prefix('/')) == Some(name);
         index.artifacts.iter().any(|entry| wanted(&entry.path))
     }
-}
-
-/// What a clean channel's worker proves its start with. Without it, a channel's name is only a claim.
-const CHANNEL_WITNESS: &str = "channel_witness.json";
-
-/// Whether the observed host can be the declared world. A derived world is the host by construction; the home baseline
-/// is one product build of macOS.
-fn is_declared_world(manifest: &RunManifest) -> bool {
-    let host = &manifest.host;
-    manifest.world_id.as_str() != HOME_WORLD
-        || (host.os == "macos"
-            && host.product_version.as_deref() == Some("14.4.1")
-            && host.product_build.as_deref() == Some("23E224")
-            && host.arch.as_deref() == Some("arm64"))
 }
 
 #[cfg(test)]

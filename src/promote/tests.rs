@@ -5,13 +5,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::gates::evaluate_committed;
 use super::{Reason, evaluate, evaluate_unverified, packet};
 use crate::base::digest::Digest;
-use crate::base::ids::WorldId;
+use crate::base::ids::RunId;
+use crate::base::json_out;
 use crate::bundle::repair::repair;
-use crate::bundle::tests::fixture::{Counting, RUN, build, derived, lock, manifest, raw, raw_as, rewrite};
+use crate::bundle::tests::fixture::{Counting, RUN, build, derived, lock, manifest, path, raw, raw_as, rewrite};
 use crate::bundle::{RunEnd, open_unverified, verify};
-use crate::plan::file::HOME_WORLD;
+use crate::evidence::channel;
+use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RunManifest};
 use crate::record::packet::PromotionPacket;
@@ -60,7 +63,132 @@ fn each_condition_gives_its_reason_and_no_other() {
     assert_eq!(with(|m| m.dry_run = true), ["dry_run", "not_clean_channel"]);
     assert_eq!(with(|m| m.selection.only_profiles.push("p".into())), ["not_clean_channel", "selection_filtered"]);
     assert_eq!(with(|m| m.selection.only_scenarios.push("s".into())), ["not_clean_channel", "selection_filtered"]);
-    assert_eq!(with(|m| m.world_id = WorldId::new(HOME_WORLD).unwrap()), ["not_clean_channel", "world_mismatch"]);
+    assert_eq!(with(|m| m.world.matches = false), ["not_clean_channel", "world_mismatch"]);
+    // A world that calls `direct` clean is not believed, and a clean channel of another world is not clean here.
+    assert_eq!(with(|m| m.world.clean_channels = vec![ChannelKind::Direct]), ["not_clean_channel"]);
+    let other = |m: &mut RunManifest| m.channel = ChannelKind::LaunchdClean;
+    assert_eq!(with(other), ["channel_unwitnessed", "not_clean_channel"]);
+    assert_eq!(with(|m| m.declared_inputs.clear()), ["identity_missing", "not_clean_channel"]);
+}
+
+/// A witness whose every question has a good answer.
+fn witness() -> ChannelWitness {
+    let digest = Digest::of(b"x").to_string();
+    let mut witness: ChannelWitness = serde_json::from_value(json!({
+        "schema_version": CHANNEL_WITNESS_SCHEMA, "run_id": RUN, "channel": "systemd_clean",
+        "worker": {
+            "schema_version": "sandproof.worker_witness.v1", "pid": 42, "ppid": 1, "parent_name": "systemd",
+            "session": 42, "unit": "u.service", "invocation_id": "abc", "nonce_sha256": digest,
+            "control_group": "/system.slice/u.service",
+            "environment": [{"name": "PATH", "value_sha256": digest}], "open_fds": [{"fd": 0, "what": "/dev/null"}],
+            "rlimits": [], "umask": 18, "ids": [0, 0, 0, 0],
+            "namespaces": [{"name": "mnt", "own": "mnt:[1]", "parent": "mnt:[1]"}], "no_new_privs": false, "seccomp": 0,
+            "capability_bounding_set": "ff", "parent_capability_bounding_set": "ff", "lsm_label": "",
+            "landlock_layers": 0, "seatbelt_confined": null
+        },
+        "manager": {
+            "manager": "systemd", "domain": "system", "unit": "u.service", "main_pid": 42, "invocation_id": "abc",
+            "control_group": "/system.slice/u.service", "state": "exited", "result": "success", "exit_code": 0,
+            "signal": null, "raw": []
+        },
+        "job": {"unit": "u.service", "nonce_sha256": digest, "environment": ["PATH"], "manager_environment": []},
+        "checks": [], "clean": true
+    }))
+    .unwrap();
+    settle(&mut witness);
+    witness
+}
+
+/// Makes the answers those that the facts give.
+fn settle(witness: &mut ChannelWitness) {
+    let (worker, manager, job) = (witness.worker.as_ref(), witness.manager.as_ref(), witness.job.as_ref());
+    witness.checks = channel::checks(witness.channel, worker, manager, job);
+    witness.clean = channel::is_clean(&witness.checks);
+}
+
+/// The reasons against an otherwise good bundle of the channel `systemd_clean` with that witness and that drift.
+fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'static str> {
+    let out = tempfile::tempdir().unwrap();
+    let lock = lock(out.path(), RUN);
+    let mut manifest = manifest(RUN);
+    manifest.apply_preflight = preflight(true, json!(false));
+    manifest.channel = ChannelKind::SystemdClean;
+    let mut writer = derived(raw_as(&lock, &manifest));
+    writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(witness)).unwrap();
+    if let Some(drift) = drift {
+        writer.note_drift(drift);
+    }
+    let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
+    let bundle = verify(&committed.folder, &Counting).unwrap();
+    let report = evaluate(&bundle);
+    let bytes = fs::read(committed.folder.join(layout::CHANNEL_WITNESS)).unwrap();
+    let early = evaluate_committed(&manifest, &committed.index, true, Some(&bytes));
+    if report.reasons().iter().all(|reason| *reason != Reason::IdentityDrift) {
+        assert_eq!(early, report, "the early answer is the same");
+    }
+    names(report.reasons())
+}
+
+#[test]
+fn nothing_speaks_against_a_witnessed_bundle() {
+    assert_eq!(reasons_of(&witness(), None), Vec::<&str>::new());
+}
+
+#[test]
+fn a_witness_convinces_only_as_a_whole() {
+    type Spoil = fn(&mut ChannelWitness);
+    let spoilt: [(&str, Spoil); 7] = [
+        ("a bad answer", |w| {
+            w.worker.as_mut().unwrap().no_new_privs = Some(true);
+            settle(w);
+        }),
+        ("an unanswered question", |w| {
+            w.manager = None;
+            settle(w);
+        }),
+        ("answers that its facts do not give", |w| w.worker.as_mut().unwrap().seccomp = Some(2)),
+        ("fewer questions", |w| w.checks.truncate(1)),
+        ("no questions", |w| w.checks.clear()),
+        ("it says itself that it is not clean", |w| w.clean = false),
+        ("another channel", |w| {
+            w.channel = ChannelKind::LaunchdClean;
+            w.worker.as_mut().unwrap().seatbelt_confined = Some(false);
+            settle(w);
+        }),
+    ];
+    for (what, spoil) in spoilt {
+        let mut witness = witness();
+        spoil(&mut witness);
+        assert_eq!(reasons_of(&witness, None), ["channel_unwitnessed"], "{what}");
+    }
+    // Another run's witness does not even verify.
+    let out = tempfile::tempdir().unwrap();
+    let lock = lock(out.path(), RUN);
+    let mut writer = derived(raw(&lock, RUN));
+    let foreign = ChannelWitness { run_id: RunId::new("other").unwrap(), ..witness() };
+    writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(&foreign)).unwrap();
+    let folder = writer.commit(RunEnd::Complete { dry: false }).unwrap().folder;
+    let refused = verify(&folder, &Counting).unwrap_err();
+    assert!(refused.to_string().contains(layout::CHANNEL_WITNESS), "{refused}");
+}
+
+#[test]
+fn drift_speaks_against_a_bundle_and_so_does_not_having_looked() {
+    assert_eq!(reasons_of(&witness(), Some(vec!["plan `p`".into()])), ["identity_drift"]);
+    let out = tempfile::tempdir().unwrap();
+    let folder = build(out.path(), RUN).folder;
+    let with_drift = |edit: fn(&mut Value)| {
+        rewrite(&folder, layout::RUN_STATUS, |text| {
+            let mut status: Value = serde_json::from_str(&text).unwrap();
+            edit(&mut status);
+            String::from_utf8(json_out::to_pretty(&status)).unwrap()
+        });
+        let bundle = verify(&folder, &Counting).unwrap();
+        names(evaluate(&bundle).reasons())
+    };
+    assert!(!with_drift(|_| ()).contains(&"identity_missing"));
+    let unlooked = with_drift(|status| drop(status.as_object_mut().unwrap().remove("drift")));
+    assert!(unlooked.contains(&"identity_missing"), "{unlooked:?}");
 }
 
 #[test]
@@ -98,6 +226,7 @@ fn what_does_not_verify_is_never_promotable() {
             "bundle_in_progress",
             "bundle_incomplete",
             "bundle_integrity_unverified",
+            "identity_missing",
             "manifest_missing",
             "not_clean_channel",
         ]

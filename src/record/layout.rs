@@ -42,10 +42,15 @@ pub const CHANNEL_WITNESS: &str = "channel_witness.json";
 pub const WORKER_WITNESS: &str = "worker_witness.json";
 /// What the worker printed, and what else the channel left: files in this folder.
 pub const CHANNEL_FOLDER: &str = "channel";
+/// What launchctl was asked and said: files in this folder.
+pub const LAUNCHCTL_FOLDER: &str = "launchctl";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.
 pub const INPUT_SOURCES: &str = "inputs/sources.json";
+
+/// Where worlds are described, relative to the root: `registries/worlds/<world id>.json`.
+pub const WORLDS_FOLDER: &str = "registries/worlds";
 
 /// The pointer file at the output root.
 pub const LATEST: &str = "LATEST";

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
+use crate::record::sources::InputRole;
 
 /// Format of the manifest.
 pub const RUN_MANIFEST_SCHEMA: &str = "runtime-tools.run_manifest.v0.1";
@@ -67,6 +68,10 @@ pub struct RunManifest {
     pub tool: ToolFacts,
     /// The host as observed.
     pub host: HostFacts,
+    /// The declared world against that host.
+    pub world: WorldCheck,
+    /// Every input document, as it was before the first process started; the executable is in `tool`.
+    pub declared_inputs: Vec<DeclaredInput>,
     /// What narrowed the plan.
     pub selection: SelectionRecord,
     /// How long one probe may run, in milliseconds.
@@ -102,7 +107,7 @@ pub struct ToolFacts {
 }
 
 /// The host as observed. A fact that could not be read is null.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostFacts {
     /// `linux`, `macos`.
@@ -113,18 +118,68 @@ pub struct HostFacts {
     pub kernel_version: Option<String>,
     /// `uname -m`
     pub arch: Option<String>,
-    /// Product version (macOS).
+    /// Product version: `kern.osproductversion` (macOS).
     pub product_version: Option<String>,
-    /// Product build (macOS).
+    /// Product build: `kern.osversion` (macOS).
     pub product_build: Option<String>,
+    /// UUID of the dyld shared cache of this process, in lower case (macOS).
+    pub shared_cache_uuid: Option<String>,
+    /// What System Integrity Protection has relaxed, as bits; 0 is fully enabled (macOS).
+    pub sip_config: Option<u32>,
+    /// Whether this is a virtual machine. On Linux only a processor that says so is believed: its silence is null.
+    pub virtual_machine: Option<bool>,
     /// The Landlock ABI that the kernel reports.
     pub landlock_abi: Option<i32>,
+    /// The Landlock errata that the kernel reports as fixed, by number; null before Linux 6.15.
+    pub landlock_errata: Option<Vec<u32>>,
     /// Active Linux security modules, in order.
     pub lsms: Option<Vec<String>>,
     /// `root` or `user`: the effective user's class, never its name.
     pub uid_class: String,
     /// File system type of the fixture base.
     pub fixture_fs: Option<String>,
+}
+
+/// The declared world against the host as observed. Derived from the world's document and [`HostFacts`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldCheck {
+    /// The world that the plan declares; the home baseline if it declares none.
+    pub declared: WorldId,
+    /// Digest of that world's document. Null: there is none, so nothing is known of that world.
+    pub document_sha256: Option<Digest>,
+    /// Whether the host is that world: there is a document, and every fact that it names is as it says.
+    pub matches: bool,
+    /// The facts that the document names, by name.
+    pub facts: Vec<FactCheck>,
+    /// The channels that count as clean in that world.
+    pub clean_channels: Vec<ChannelKind>,
+}
+
+/// One fact against what a world's document says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactCheck {
+    /// The fact.
+    pub name: String,
+    /// What the document says.
+    pub expected: String,
+    /// What was observed; null if it could not be.
+    pub observed: Option<String>,
+    /// Whether both are the same. What was not observed is not.
+    pub ok: bool,
+}
+
+/// An input document as it was declared before the first process started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredInput {
+    /// What it is for.
+    pub role: InputRole,
+    /// Its path as it is referred to.
+    pub path: String,
+    /// Its digest.
+    pub sha256: Digest,
 }
 
 /// What narrowed the plan. Empty lists: nothing did.
@@ -161,8 +216,12 @@ pub struct RunStatus {
     pub updated_at_unix: f64,
     /// Why it failed.
     pub error: Option<String>,
-    /// Where it failed: `interrupted`, `lane`, `derive`, `write`.
+    /// Where it failed: `interrupted`, `lane`, `derive`, `write`, `identity_drift`.
     pub failure_stage: Option<String>,
+    /// What the run had declared and found otherwise when it was digested again after the last lane; empty if all was
+    /// as declared. Null: not compared, because nothing was executed or the run did not get that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<String>>,
     /// Where the channel's diagnostics lie, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launchctl_diagnostics: Option<String>,

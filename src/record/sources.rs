@@ -50,6 +50,8 @@ pub enum InputRole {
     Profiles,
     /// A policy document.
     Policy,
+    /// The document of the declared world.
+    World,
 }
 
 impl InputRole {
@@ -61,6 +63,7 @@ impl InputRole {
             Self::Probes => "probes",
             Self::Profiles => "profiles",
             Self::Policy => "policy",
+            Self::World => "world",
         }
     }
 }

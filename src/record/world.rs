@@ -25,10 +25,10 @@ pub struct WorldFile {
     pub world_id: WorldId,
     /// What it is.
     pub description: String,
-    /// Facts that have to have these values, by name (see `world::fact`).
+    /// Facts that have to have these values, by name (see `world::fact`); lists are joined by commas.
     #[serde(rename = "match")]
     pub match_facts: BTreeMap<String, String>,
-    /// Facts that make the id of the actual host, in order. Empty: the id is the label itself.
+    /// Facts that make the id of the actual host, in order (see `world::id`). Empty: the id is the label itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub derive_id: Vec<String>,
     /// Channels that count as clean here.

@@ -1,7 +1,8 @@
 //! A run through a clean channel: stage, start, wait for the end, verify, add what the manager says, commit once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::drift;
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
 use super::inputs;
@@ -17,18 +18,17 @@ use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
 use crate::channel::stage::{self, Stage};
-use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
+use crate::channel::systemd::{self, MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
-use crate::enforce;
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
+use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
-use crate::world::{self, Measured};
 
 /// How much of what a worker printed is kept, in bytes.
 const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
@@ -37,10 +37,10 @@ const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
-    let systemd =
+    let manager =
         Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
-    let host = world::observe(Measured { landlock_abi: enforce::landlock_abi(), fixture_fs: None });
-    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    // What this process sees of the host, until the worker has said what it sees.
+    let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
     let lock =
@@ -51,7 +51,7 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
     let folder = writer.folder().to_owned();
 
-    match through_worker(request, &systemd, bundle_root, &mut writer) {
+    match through_worker(request, &manager, bundle_root, &mut writer) {
         Ok((manifest, outcome)) => {
             let committed = writer
                 .commit(RunEnd::Complete { dry: false })
@@ -72,13 +72,13 @@ struct Known {
 
 fn through_worker(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &Systemd,
     bundle_root: String,
     writer: &mut BundleWriter,
 ) -> Result<(RunManifest, Outcome), Step> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let mut known = Known::default();
-    let brought = bring(request, systemd, bundle_root, &staged, &mut known);
+    let brought = bring(request, manager, bundle_root, &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
         Ok(bundle) => import(&bundle, writer).map(|worker| {
@@ -91,6 +91,8 @@ fn through_worker(
     store_printed(&staged, writer)?;
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
+    writer.adopt_world(&manifest.world_id);
+    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?;
     let rows = writer.rows();
     let controls = plan_controls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
@@ -100,14 +102,14 @@ fn through_worker(
 /// Stages, starts, waits, and verifies what the worker has sealed.
 fn bring(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &Systemd,
     bundle_root: String,
     staged: &Stage,
     known: &mut Known,
 ) -> Result<Verified<Bundle>, Step> {
     let failed = |failure| Step::Channel(failure);
     prepare(request, bundle_root, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
-    let unit = format!("sandproof-{}.service", request.run_id);
+    let unit = systemd::unit_of(&request.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut environment: Vec<(String, String)> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
@@ -134,12 +136,16 @@ fn bring(
         limit: request.channel_limit,
     };
     let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
-    let watched = systemd
-        .start(&job)
-        .map_err(|error| failed(ChannelFailure::Manager(error)))
-        .and_then(|_| watch(request, systemd, &unit, staged, &result, known));
+    let watched = match manager.start(&job) {
+        Ok(_) => watch(request, manager, &unit, staged, &result, known),
+        Err(source) => {
+            known.manager = manager.account(&unit).ok();
+            let how = known.manager.as_ref().map_or_else(|| "the manager has no account of it".into(), how_it_ended);
+            Err(failed(ChannelFailure::NotStarted { how, source: Box::new(source) }))
+        }
+    };
     // Also after a start that failed: a manager that was too slow to answer may have started it.
-    systemd.end(&unit);
+    manager.end(&unit);
     watched?;
 
     let ended = known.manager.as_ref();
@@ -157,32 +163,32 @@ fn bring(
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.
 fn watch(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &Systemd,
     unit: &str,
     staged: &Stage,
     result: &Path,
     known: &mut Known,
 ) -> Result<(), Step> {
-    let manager = |error| Step::Channel(ChannelFailure::Manager(error));
-    let alive = systemd.account(unit).map_err(manager)?;
+    let failed = |error| Step::Channel(ChannelFailure::Manager(error));
+    let alive = manager.account(unit).map_err(failed)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.cancel.requested().is_some();
     let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
-    match systemd.wait(&alive, request.channel_limit, &sealed, &cancelled) {
+    match manager.wait(&alive, request.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
         }
-        Err(ChannelError::Expired { limit, account }) => {
+        Err(ChannelError::Expired { limit_s, account }) => {
             known.manager = Some((*account).clone());
-            Err(manager(ChannelError::Expired { limit, account }))
+            Err(failed(ChannelError::Expired { limit_s, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();
             Err(Step::Lane(LaneError::Cancelled { signal }))
         }
-        Err(error) => Err(manager(error)),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -295,7 +301,7 @@ fn how_it_ended(account: &ManagerAccount) -> String {
 }
 
 /// The last lines of a text file.
-fn tail(path: &PathBuf) -> String {
+fn tail(path: &Path) -> String {
     let bytes = fsx::read_regular(path, MAX_PRINTED_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().rev().take(3).collect();

@@ -4,37 +4,39 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::clean;
+use super::drift;
 use super::error::{RunError, Step};
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
 use crate::base::clock;
 use crate::base::digest::Digest;
+use crate::base::error_text::chain;
 use crate::base::fsx::{self, IoContext};
-use crate::base::ids::WorldId;
+use crate::base::ids::{IdError, WorldId};
 use crate::base::json_out;
 use crate::bundle::index::{Expected, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, Outcome, plan_controls};
+use crate::evidence::{self, Outcome, oracle_model, plan_controls};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, choose_base};
 use crate::lane::listener::PortPool;
-use crate::lane::oracle;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
+use crate::plan::Workspace;
 use crate::policy::PolicyMode;
 use crate::record::layout;
 use crate::record::manifest::{
-    ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
-    SelectionRecord, ToolFacts,
+    ChannelKind, HostFacts, PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
+    SelectionRecord, ToolFacts, WorldCheck,
 };
 use crate::record::outcome::Lane;
-use crate::world::{self, Measured};
+use crate::world;
 
 /// A complete run.
 #[derive(Debug)]
@@ -67,11 +69,8 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     } else {
         Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
     };
-    let host = world::observe(Measured {
-        landlock_abi: enforce::landlock_abi(),
-        fixture_fs: base.as_ref().map(|base| base.file_system().to_string()),
-    });
-    let world_id = world::resolve(request.plan.plan.world_id.as_ref(), &host).map_err(RunError::World)?;
+    let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
+    let (world_id, world) = world_of(request, &host).map_err(RunError::World)?;
     let tool = tool_facts(&request.exe)?;
 
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -103,6 +102,8 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
         apply_preflight: None,
         tool,
         host,
+        world,
+        declared_inputs: inputs::declared(&request.plan),
         selection: SelectionRecord {
             only_profiles: request.plan.selection.only_profiles.clone(),
             only_scenarios: request.plan.selection.only_scenarios.clone(),
@@ -129,6 +130,14 @@ pub(super) fn bundle_root(request: &RunRequest) -> String {
     spelled(&request.root, &request.out.join(request.run_id.as_str()))
 }
 
+/// The world that a run belongs to, and how the host compares with the declared one.
+pub(super) fn world_of(request: &RunRequest, host: &HostFacts) -> Result<(WorldId, WorldCheck), IdError> {
+    let declared = world::declared(request.plan.plan.world_id.as_ref());
+    let document = request.plan.world.as_ref();
+    let id = world::id(&declared, document.map(|world| &world.value), host)?;
+    Ok((id, world::check(&declared, document.map(|world| (&world.value, world.digest)), host)))
+}
+
 /// The status that says that a run has begun.
 pub(super) fn first_status(request: &RunRequest, world_id: &WorldId) -> RunStatus {
     RunStatus {
@@ -143,6 +152,7 @@ pub(super) fn first_status(request: &RunRequest, world_id: &WorldId) -> RunStatu
         updated_at_unix: clock::unix_seconds(),
         error: None,
         failure_stage: None,
+        drift: None,
         launchctl_diagnostics: None,
     }
 }
@@ -206,6 +216,10 @@ fn produce(
     }
     if let Some(base) = base {
         execute(request, base, &mut manifest, writer, observer)?;
+        match &request.worker {
+            Some(worker) => drift::check(&worker.inputs, &manifest, &request.exe, writer)?,
+            None => drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?,
+        }
     } else {
         store_manifest(&manifest, writer)?;
     }
@@ -300,7 +314,7 @@ fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dy
     let mut line = Vec::with_capacity(1024);
     for (seq, (profile, probe)) in request.plan.rows().enumerate() {
         line.clear();
-        let row = oracle::ask(seq as u64, profile, probe);
+        let row = oracle_model::ask(seq as u64, profile, probe);
         json_out::write_compact(&mut line, &row)
             .and_then(|()| line.write_all(b"\n"))
             .and_then(|()| out.write_all(&line))
@@ -329,16 +343,4 @@ pub(super) fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunE
         (_, Err(error)) => RunError::Failed { bundle, source: Step::Write(error) },
         (None, Ok(_)) => RunError::Failed { bundle, source: step },
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -77,6 +77,15 @@ pub enum ChannelFailure {
     /// The manager.
     #[error(transparent)]
     Manager(ChannelError),
+    /// The manager did not start it.
+    #[error("the worker was not started: {how}")]
+    NotStarted {
+        /// The manager's account.
+        how: String,
+        /// Its words.
+        #[source]
+        source: Box<ChannelError>,
+    },
     /// It ended without a sealed result.
     #[error("the worker ended without a result: {how}{}", printed(.stderr))]
     NoResult {
@@ -115,6 +124,12 @@ pub enum Step {
     /// The channel.
     #[error("the worker did not bring a result back")]
     Channel(#[source] ChannelFailure),
+    /// What was declared is not what is there now.
+    #[error("what the run declared has changed while it ran: {}", drift.join("; "))]
+    Drift {
+        /// What, one line each.
+        drift: Vec<String>,
+    },
     /// An artifact.
     #[error("could not write the bundle")]
     Write(#[source] WriteError),
@@ -130,6 +145,7 @@ impl Step {
             Self::Worker(_) | Self::Lane(_) => "lane",
             Self::Derive(_) => "derive",
             Self::Channel(_) => "channel",
+            Self::Drift { .. } => "identity_drift",
             Self::Write(_) | Self::Artifact(_) => "write",
         }
     }

@@ -7,6 +7,7 @@ use crate::bundle::index::path_of;
 use crate::bundle::writer::BundleWriter;
 use crate::plan::{InputDocument, ResolvedPlan};
 use crate::record::layout;
+use crate::record::manifest::DeclaredInput;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
 
 /// Where each document of a plan goes, and the list of them.
@@ -37,6 +38,16 @@ pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>,
         })
         .collect();
     (placed, InputSources { schema_version: INPUT_SOURCES_SCHEMA.to_string(), documents })
+}
+
+/// What the manifest says of the documents.
+pub(super) fn declared(plan: &ResolvedPlan) -> Vec<DeclaredInput> {
+    let declare = |document: &InputDocument| DeclaredInput {
+        role: document.role,
+        path: document.path.clone(),
+        sha256: document.digest,
+    };
+    plan.documents.iter().map(declare).collect()
 }
 
 /// A document's own file name, as far as it can stand in a bundle.

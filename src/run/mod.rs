@@ -7,8 +7,10 @@
 //! [`clean`] brings its sealed result back, adds what the manager says, and commits once.
 
 mod clean;
+mod drift;
 mod engine;
 mod error;
+pub mod host;
 mod inputs;
 mod preflight;
 mod request;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::ids::RunId;
 use crate::bundle::lock::LockMode;
 use crate::lane::cancel::Cancel;
-use crate::plan::ResolvedPlan;
+use crate::plan::{BundleInputs, ResolvedPlan};
 use crate::record::channel_witness::WorkerWitness;
 use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Lane;
@@ -49,6 +49,8 @@ pub struct WorkerContext {
     pub bundle_root: String,
     /// The stage.
     pub stage: PathBuf,
+    /// The staged input documents.
+    pub inputs: BundleInputs,
     /// What this process found out about its own context before anything else.
     pub witness: WorkerWitness,
 }

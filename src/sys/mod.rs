@@ -5,6 +5,8 @@ pub mod durability;
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "macos")]
+pub mod product;
 
 /// What a system call returned: its value, or its error number.
 pub type Ret = Result<i64, i32>;

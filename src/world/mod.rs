@@ -1,6 +1,7 @@
 //! The host: what is observed of it, and which world that is.
 //!
-//! Facts are read, never guessed: one that cannot be read stays absent.
+//! Facts are read, never guessed: one that cannot be read stays absent. Whether a host is a world is a pure function of
+//! the world's document and the host's facts, so verification answers it again.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -9,17 +10,37 @@ mod os;
 #[path = "other.rs"]
 mod os;
 
+use crate::base::digest::Digest;
 use crate::base::ids::{IdError, WorldId};
-use crate::record::manifest::HostFacts;
-use crate::record::world::{HOME_WORLD, HOST_WORLD};
+use crate::record::manifest::{FactCheck, HostFacts, WorldCheck};
+use crate::record::world::{HOME_WORLD, WorldFile};
 
 /// What only other layers can measure.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
     /// The Landlock ABI that the kernel reports; `None` if it has none.
     pub landlock_abi: Option<i32>,
+    /// The Landlock errata that the kernel reports as fixed; `None` if it cannot say.
+    pub landlock_errata: Option<Vec<u32>>,
     /// File system type of the fixture base.
     pub fixture_fs: Option<String>,
+    /// What macOS says of itself.
+    pub product: Product,
+}
+
+/// What macOS says of itself; nothing elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Product {
+    /// `kern.osproductversion`
+    pub version: Option<String>,
+    /// `kern.osversion`
+    pub build: Option<String>,
+    /// UUID of the dyld shared cache.
+    pub shared_cache_uuid: Option<String>,
+    /// The bits of `csr_get_active_config`.
+    pub sip_config: Option<u32>,
+    /// `kern.hv_vmm_present`
+    pub virtual_machine: Option<bool>,
 }
 
 /// Observes this host.
@@ -28,7 +49,7 @@ pub fn observe(measured: Measured) -> HostFacts {
     let text = |part: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
         uname.as_ref().map(|uname| part(uname).to_string_lossy().into_owned())
     };
-    let product = os::product();
+    let product = measured.product;
     HostFacts {
         os: std::env::consts::OS.to_string(),
         kernel_release: text(|uname| uname.release()),
@@ -36,65 +57,128 @@ pub fn observe(measured: Measured) -> HostFacts {
         arch: text(|uname| uname.machine()),
         product_version: product.version,
         product_build: product.build,
+        shared_cache_uuid: product.shared_cache_uuid,
+        sip_config: product.sip_config,
+        virtual_machine: product.virtual_machine.or_else(os::virtual_machine),
         landlock_abi: measured.landlock_abi,
+        landlock_errata: measured.landlock_errata,
         lsms: os::security_modules(),
         uid_class: if nix::unistd::geteuid().is_root() { "root" } else { "user" }.to_string(),
         fixture_fs: measured.fixture_fs,
     }
 }
 
-/// Product version and build, where the system has such a thing.
-#[derive(Debug, Default)]
-struct Product {
-    version: Option<String>,
-    build: Option<String>,
+/// The facts that a world's document may name, with how each is read from a host. Lists are joined by commas.
+///
+/// A fact that could not be observed is `None`, and then no value that a document gives is right.
+pub fn fact(host: &HostFacts, name: &str) -> Option<String> {
+    let list = |items: &[String]| items.join(",");
+    match name {
+        "os" => Some(host.os.clone()),
+        "kernel_release" => host.kernel_release.clone(),
+        "kernel_version" => host.kernel_version.clone(),
+        "arch" => host.arch.clone(),
+        "product_version" => host.product_version.clone(),
+        "product_build" => host.product_build.clone(),
+        "shared_cache_uuid" => host.shared_cache_uuid.clone(),
+        "sip_config" => host.sip_config.map(|bits| bits.to_string()),
+        "virtual_machine" => host.virtual_machine.map(|yes| yes.to_string()),
+        "landlock_abi" => host.landlock_abi.map(|abi| abi.to_string()),
+        "landlock_errata" => {
+            host.landlock_errata.as_ref().map(|all| list(&all.iter().map(u32::to_string).collect::<Vec<_>>()))
+        }
+        "lsms" => host.lsms.as_deref().map(list),
+        _ => None,
+    }
 }
 
-/// The world that a run belongs to: the declared one, or for [`HOST_WORLD`] the one that these facts make.
+/// The names of [`fact`]; the schema of a world's document lists the same.
+pub const FACTS: [&str; 12] = [
+    "os",
+    "kernel_release",
+    "kernel_version",
+    "arch",
+    "product_version",
+    "product_build",
+    "shared_cache_uuid",
+    "sip_config",
+    "virtual_machine",
+    "landlock_abi",
+    "landlock_errata",
+    "lsms",
+];
+
+/// The world that a plan declares; the home baseline if it declares none.
+pub fn declared(plan: Option<&WorldId>) -> WorldId {
+    plan.cloned().unwrap_or_else(|| WorldId::new(HOME_WORLD).expect("the home baseline has an id"))
+}
+
+/// The world that a run belongs to: the declared one, or where its document says how, the one that the facts make.
 ///
 /// # Errors
 /// If the facts make no valid id.
-pub fn resolve(declared: Option<&WorldId>, facts: &HostFacts) -> Result<WorldId, IdError> {
-    match declared {
-        None => WorldId::new(HOME_WORLD),
-        Some(world) if world.as_str() == HOST_WORLD => derived(facts),
-        Some(world) => Ok(world.clone()),
+pub fn id(declared: &WorldId, document: Option<&WorldFile>, host: &HostFacts) -> Result<WorldId, IdError> {
+    match document {
+        Some(document) if !document.derive_id.is_empty() => derived(&document.derive_id, host),
+        _ => Ok(declared.clone()),
     }
 }
 
-/// The id of a Linux host: kernel release, architecture and Landlock ABI, the facts that decide what a policy means.
-fn derived(facts: &HostFacts) -> Result<WorldId, IdError> {
-    let part = |fact: &Option<String>| {
-        let text = fact.as_deref().unwrap_or("unknown");
-        text.chars().map(|c| if c.is_ascii_alphanumeric() || "._+".contains(c) { c } else { '_' }).collect::<String>()
+/// Compares the declared world with the host. `document` with its digest; `None` if that world has none.
+pub fn check(declared: &WorldId, document: Option<(&WorldFile, Digest)>, host: &HostFacts) -> WorldCheck {
+    let Some((document, digest)) = document else {
+        return WorldCheck {
+            declared: declared.clone(),
+            document_sha256: None,
+            matches: false,
+            facts: Vec::new(),
+            clean_channels: Vec::new(),
+        };
     };
-    let abi = facts.landlock_abi.unwrap_or(0);
-    WorldId::new(format!("{}-{}-{}-landlock-{abi}", facts.os, part(&facts.kernel_release), part(&facts.arch)))
+    let facts: Vec<FactCheck> = document
+        .match_facts
+        .iter()
+        .map(|(name, expected)| {
+            let observed = fact(host, name);
+            let ok = observed.as_ref() == Some(expected);
+            FactCheck { name: name.clone(), expected: expected.clone(), observed, ok }
+        })
+        .collect();
+    WorldCheck {
+        declared: declared.clone(),
+        document_sha256: Some(digest),
+        // A document without rules describes every host, which is to say none.
+        matches: !facts.is_empty() && facts.iter().all(|fact| fact.ok),
+        facts,
+        clean_channels: document.clean_channels.clone(),
+    }
+}
+
+/// Facts that are lists: too long to be spelled out in an id.
+const LISTS: [&str; 2] = ["landlock_errata", "lsms"];
+/// How many hexadecimal digits of the digest end an id.
+const SUFFIX_DIGITS: usize = 8;
+
+/// An id made of facts: those that are short are spelled out, and all of them together give a digest, of which the
+/// beginning follows. So the id can be read, and hosts that differ in any fact have different ids. A fact that could
+/// not be observed is `unknown`.
+fn derived(names: &[String], host: &HostFacts) -> Result<WorldId, IdError> {
+    let mut parts = Vec::new();
+    let mut all = String::new();
+    for name in names {
+        let value = fact(host, name).unwrap_or_else(|| "unknown".to_string());
+        all.push_str(&format!("{name}={value}\n"));
+        if LISTS.contains(&name.as_str()) {
+            continue;
+        }
+        let value: String =
+            value.chars().map(|c| if c.is_ascii_alphanumeric() || "._+".contains(c) { c } else { '_' }).collect();
+        parts.push(if name == "landlock_abi" { format!("landlock-{value}") } else { value });
+    }
+    let digest = Digest::of(all.as_bytes()).to_string();
+    parts.push(digest[..SUFFIX_DIGITS].to_string());
+    WorldId::new(parts.join("-"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts() -> HostFacts {
-        let mut facts = observe(Measured { landlock_abi: Some(7), fixture_fs: None });
-        facts.os = "linux".into();
-        facts.kernel_release = Some("6.18.44-a b/c".into());
-        facts.arch = Some("x86_64".into());
-        facts
-    }
-
-    #[test]
-    fn the_host_world_is_made_of_facts() {
-        let declared = WorldId::new(HOST_WORLD).unwrap();
-        let world = resolve(Some(&declared), &facts()).unwrap();
-        assert_eq!(world.as_str(), "linux-6.18.44_a_b_c-x86_64-landlock-7");
-    }
-
-    #[test]
-    fn a_declared_world_stays_and_none_is_the_home_baseline() {
-        let declared = WorldId::new("my-world").unwrap();
-        assert_eq!(resolve(Some(&declared), &facts()).unwrap(), declared);
-        assert_eq!(resolve(None, &facts()).unwrap().as_str(), HOME_WORLD);
-    }
-}
+mod tests;

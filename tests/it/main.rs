@@ -3,6 +3,8 @@
 mod bundle_life;
 mod interruption;
 mod layers;
+mod plan_commands;
+mod run_command;
 mod shipped_plans;
 mod support;
 #[cfg(target_os = "linux")]

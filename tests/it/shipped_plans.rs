@@ -39,7 +39,7 @@ fn every_plan_of_the_folder_is_tested_and_lints_without_a_finding() {
         .collect();
     assert_eq!(found, PLANS.map(String::from).into_iter().collect());
     for name in PLANS {
-        let notes = sandproof::plan::lint::lint_plan_file(&plan_path(name), None).unwrap();
+        let notes = sandproof::plan::lint::lint_plan_file(&plan_path(name)).unwrap();
         assert!(notes.is_empty(), "{name}: {notes:#?}");
     }
 }

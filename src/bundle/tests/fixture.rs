@@ -19,10 +19,11 @@ use crate::bundle::{LockMode, OutputLock};
 use crate::evidence::{ArtifactSink, RowSource};
 use crate::record::layout;
 use crate::record::manifest::{
-    ChannelKind, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus, SelectionRecord,
-    ToolFacts,
+    ChannelKind, DeclaredInput, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
+    SelectionRecord, ToolFacts, WorldCheck,
 };
 use crate::record::outcome::Lane;
+use crate::record::sources::InputRole;
 
 pub(crate) const RUN: &str = "run-1";
 const LANES: [Lane; 4] = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
@@ -92,6 +93,7 @@ pub(crate) fn status(run_id: &str) -> RunStatus {
         updated_at_unix: 0.0,
         error: None,
         failure_stage: None,
+        drift: None,
         launchctl_diagnostics: None,
     }
 }
@@ -113,18 +115,19 @@ pub(crate) fn manifest(run_id: &str) -> RunManifest {
         output_root: format!("out/{run_id}"),
         apply_preflight: None,
         tool: ToolFacts { name: "sandproof".into(), version: "0".into(), sha256: Digest::of(b"tool") },
-        host: HostFacts {
-            os: "linux".into(),
-            kernel_release: None,
-            kernel_version: None,
-            arch: None,
-            product_version: None,
-            product_build: None,
-            landlock_abi: Some(7),
-            lsms: None,
-            uid_class: "user".into(),
-            fixture_fs: None,
+        host: HostFacts { os: "linux".into(), landlock_abi: Some(7), uid_class: "user".into(), ..HostFacts::default() },
+        world: WorldCheck {
+            declared: WorldId::new("linux-test").unwrap(),
+            document_sha256: Some(Digest::of(b"world")),
+            matches: true,
+            facts: Vec::new(),
+            clean_channels: vec![ChannelKind::SystemdClean],
         },
+        declared_inputs: vec![DeclaredInput {
+            role: InputRole::Plan,
+            path: "plan.json".into(),
+            sha256: Digest::of(b"plan"),
+        }],
         selection: SelectionRecord::default(),
         deadline_ms: 10_000,
         jobs: 1,
@@ -154,6 +157,7 @@ pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter 
     let run_id = manifest.run_id.as_str();
     let status = RunStatus { world_id: manifest.world_id.clone(), channel: manifest.channel, ..status(run_id) };
     let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status, EXPECTED).unwrap();
+    writer.note_drift(Vec::new());
     if let Some(preflight) = &manifest.apply_preflight {
         writer.put(&path(layout::APPLY_PREFLIGHT), &json_out::to_pretty(&preflight.record)).unwrap();
     }

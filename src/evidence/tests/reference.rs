@@ -502,6 +502,7 @@ fn the_other_documents_have_schemas_that_fit() {
         updated_at_unix: 1.5,
         error: None,
         failure_stage: None,
+        drift: Some(vec!["plan.json".into()]),
         launchctl_diagnostics: None,
     };
     accept(&schemas::RUN_STATUS, "run_status.json", &serde_json::to_value(status).unwrap());

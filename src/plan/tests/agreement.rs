@@ -3,6 +3,7 @@
 use super::*;
 use crate::plan::schema::DocumentKind;
 use crate::policy::landlock::PolicyDocument;
+use crate::record::world::WorldFile;
 
 /// The documents that mutations start from: every key of every format is there.
 fn complete() -> Vec<(DocumentKind, Value)> {
@@ -32,6 +33,13 @@ fn complete() -> Vec<(DocumentKind, Value)> {
         (DocumentKind::ProbeRegistry, sample.probes),
         (DocumentKind::ProfileRegistry, sample.profiles),
         (DocumentKind::LandlockPolicy, sample.policy),
+        (
+            DocumentKind::World,
+            json!({
+                "schema_version": "sandproof.world.v1", "world_id": "w", "description": "d",
+                "match": {"os": "linux", "arch": "x86_64"}, "derive_id": ["os", "lsms"], "clean_channels": ["systemd_clean"],
+            }),
+        ),
     ]
 }
 
@@ -42,6 +50,7 @@ fn typed_accepts(kind: DocumentKind, value: Value) -> bool {
         DocumentKind::ProbeRegistry => serde_json::from_value::<file::ProbesFile>(value).is_ok(),
         DocumentKind::ProfileRegistry => serde_json::from_value::<file::ProfilesFile>(value).is_ok(),
         DocumentKind::LandlockPolicy => serde_json::from_value::<PolicyDocument>(value).is_ok(),
+        DocumentKind::World => serde_json::from_value::<WorldFile>(value).is_ok(),
     }
 }
 
@@ -60,7 +69,10 @@ fn places(value: &Value, at: &str, out: &mut Vec<String>) {
 /// Where the typed shape is wider than the schema on purpose: free text that the schema fixes to known words. Both
 /// pass through the schema, so the wider one never decides.
 fn is_word(pointer: &str) -> bool {
-    pointer == "/schema_version" || pointer.contains("/controls_supported/") || pointer.starts_with("/lanes")
+    pointer == "/schema_version"
+        || pointer.contains("/controls_supported/")
+        || pointer.starts_with("/lanes")
+        || pointer.starts_with("/derive_id/")
 }
 
 #[test]
@@ -143,6 +155,7 @@ fn what_the_typed_shape_writes_satisfies_the_schema() {
             DocumentKind::LandlockPolicy => {
                 serde_json::to_value(serde_json::from_value::<PolicyDocument>(document).unwrap())
             }
+            DocumentKind::World => serde_json::to_value(serde_json::from_value::<WorldFile>(document).unwrap()),
         };
         assert!(kind.accepts(&again.unwrap()), "{}", kind.name());
     }

@@ -42,7 +42,7 @@ fn try_all(documents: HashMap<String, Vec<u8>>) {
         let text = told(&error);
         assert!(!text.is_empty() && !text.contains('\u{1b}'), "{text:?}");
     }
-    let _ = super::super::lint::lint_plan(&source, "plan.json", None);
+    let _ = super::super::lint::lint_plan(&source, "plan.json");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

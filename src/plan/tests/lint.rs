@@ -1,11 +1,11 @@
 //! What lint says of plans that load.
 
-use super::super::lint::{lint_plan, lint_plan_file, lint_registries};
+use super::super::lint::{lint_plan_file, lint_registries};
 use super::*;
 use crate::base::ids::RegistryId;
 
 fn warnings(sample: &Sample) -> Vec<Note> {
-    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    let notes = lint_plan_file(&sample.write()).unwrap();
     assert!(!note::has_errors(&notes), "{notes:?}");
     notes
 }
@@ -23,6 +23,8 @@ fn doubts_are_warnings() {
     let cases: &[Case] = &[
         ("no baseline", |s| s.plan["lanes"]["baseline"] = json!(false), NoteKind::Lane, "/lanes/baseline"),
         ("worlds", |s| s.plan["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
+        ("world by default", |s| drop(s.plan.as_object_mut().unwrap().remove("world_id")), NoteKind::WorldMismatch, ""),
+        ("an unknown world", |s| s.plan["world_id"] = json!("linux-hosts"), NoteKind::WorldUnknown, "/world_id"),
         ("registry worlds", |s| s.profiles["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
         (
             "lane not supported",
@@ -40,7 +42,7 @@ fn doubts_are_warnings() {
             "nothing listens",
             |s| {
                 s.probes["probes"]["read_out"] =
-                    probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "deny");
+                    probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "allow");
             },
             NoteKind::Listener,
             "/probes/read_out",
@@ -49,7 +51,7 @@ fn doubts_are_warnings() {
             "the wrong thing listens",
             |s| {
                 let entry = &mut s.probes["probes"]["read_out"];
-                *entry = probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "deny");
+                *entry = probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "allow");
                 entry["listener"] = json!({"kind": "udp", "address": "127.0.0.1:${port.a}"});
             },
             NoteKind::Listener,
@@ -82,25 +84,19 @@ fn doubts_are_warnings() {
 }
 
 #[test]
-fn further_notes_come_from_outside() {
-    let sample = Sample::new();
-    sample.write();
-    let extra = |plan: &ResolvedPlan| {
-        plan.rows()
-            .filter(|(_, probe)| probe.expectation_id.as_str() == "write_out")
-            .map(|(_, probe)| Note {
-                severity: Severity::Error,
-                file: "f".into(),
-                pointer: "/p".into(),
-                subject: probe.entry.probe_id.to_string(),
-                kind: NoteKind::Contradiction,
-                message: "m".into(),
-                remedy: "r".into(),
-            })
-            .collect()
+fn an_expectation_that_contradicts_its_policy_is_found_before_anything_runs() {
+    let mut sample = Sample::new();
+    sample.probes["probes"]["read_out"]["expected"] = json!("allow");
+    let told = |sample: &Sample| -> Vec<(Severity, NoteKind, String)> {
+        let notes = lint_plan_file(&sample.write()).unwrap();
+        notes.into_iter().map(|note| (note.severity, note.kind, note.pointer)).collect()
     };
-    let notes = lint_plan(&Workspace::at(sample.root()), "plans/p/plan.json", Some(&extra));
-    assert_eq!(notes.iter().map(|note| note.subject.as_str()).collect::<Vec<_>>(), ["write_out"]);
+    let pointer = "/probes/read_out/expected".to_owned();
+    assert_eq!(told(&sample), [(Severity::Error, NoteKind::Contradiction, pointer.clone())]);
+    assert_eq!(lint_registries(&Workspace::at(sample.root()), None).len(), 1);
+    // What the host has at that place is taken for granted, so the author may be right.
+    sample.probes["probes"]["read_out"] = probe("read_out", "file_read", "file-read-data", "/etc/hostname", "allow");
+    assert_eq!(told(&sample), [(Severity::Warning, NoteKind::Contradiction, pointer)]);
 }
 
 #[test]
@@ -112,7 +108,7 @@ fn a_system_profile_of_another_host_is_a_warning() {
     let notes = warnings(&sample);
     assert_eq!(notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [NoteKind::PolicyMissing]);
     entry_path(&mut sample, "sb/none.sb");
-    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    let notes = lint_plan_file(&sample.write()).unwrap();
     assert!(notes.iter().any(|n| n.kind == NoteKind::PolicyMissing && n.severity == Severity::Error), "{notes:?}");
 }
 
@@ -132,7 +128,7 @@ fn seatbelt_rules_of_the_reference_hold() {
         entry.as_object_mut().unwrap().remove("fixtures");
     }
     sample.put("sb/d.sb", b"(version 1)\n(deny default)\n");
-    let notes = lint_plan_file(&sample.write(), None).unwrap();
+    let notes = lint_plan_file(&sample.write()).unwrap();
     let found: Vec<(Severity, NoteKind)> = notes.iter().map(|note| (note.severity, note.kind)).collect();
     let driver = (Severity::Error, NoteKind::Driver);
     assert_eq!(found, [driver, driver, (Severity::Warning, NoteKind::ExpectationId)], "{notes:?}");

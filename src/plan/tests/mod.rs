@@ -12,6 +12,7 @@ mod hostile;
 mod lint;
 mod refusals;
 mod sharing;
+mod worlds;
 
 /// A workspace that tests write and break.
 pub(super) struct Sample {
@@ -135,6 +136,7 @@ fn a_plan_resolves_with_its_documents_in_reading_order() {
             (InputRole::Index, "registries/index.json"),
             (InputRole::Probes, "registries/r/probes.json"),
             (InputRole::Profiles, "registries/r/profiles.json"),
+            (InputRole::World, "registries/worlds/linux-host.json"),
             (InputRole::Policy, "registries/r/policies/p.json"),
         ]
     );
@@ -169,6 +171,18 @@ fn a_selection_says_what_it_does_not_find() {
     assert!(text.contains("there is no scenario `read_ot`") && text.contains("`read_out`"), "{text}");
     let nothing = sample.load_only(&select(&["one"], &["write_out"])).unwrap_err();
     assert!(matches!(nothing, LoadError::NothingSelected { .. }), "{nothing}");
+}
+
+#[test]
+fn a_selection_does_not_change_how_the_preflight_is_read() {
+    let mut sample = Sample::new();
+    sample.put("policy", &serde_json::to_vec(&sample.policy).unwrap());
+    sample.plan["apply_preflight_profile"] = json!("policy");
+    sample.profiles["profiles"]["one"]["profile_path"] = json!("policy");
+    for selection in [select(&[], &[]), select(&["two"], &[])] {
+        let plan = sample.load_only(&selection).unwrap();
+        assert_eq!(plan.preflight.unwrap().value.mode(), crate::policy::PolicyMode::Landlock);
+    }
 }
 
 #[test]

@@ -301,6 +301,11 @@ const CASES: &[Case] = &[
         &["`/profiles/one`", "the key `family` is missing"],
     ),
     (
+        "rules that nothing would enforce",
+        |s| set(&mut s.profiles, "/profiles/one/key_specific_rules", json!(["(deny default)"])),
+        &[PROFILES, "`/profiles/one/key_specific_rules`", "no rules beside its policy document"],
+    ),
+    (
         "policy missing",
         |s| set(&mut s.profiles, "/profiles/one/profile_path", json!("registries/r/q.json")),
         &[PROFILES, "`/profiles/one/profile_path`", "`registries/r/q.json` does not exist"],
@@ -341,7 +346,7 @@ fn every_bad_document_is_refused_with_file_place_and_remedy() {
             assert!(error.contains(part), "{name}: `{part}` is not in: {error}");
         }
         // Lint says the same.
-        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json"), None).unwrap();
+        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json")).unwrap();
         assert!(note::has_errors(&notes), "{name}: lint finds no error: {notes:?}");
     }
 }

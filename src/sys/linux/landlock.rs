@@ -6,6 +6,8 @@ use crate::sys::{Ret, outcome};
 
 /// `LANDLOCK_CREATE_RULESET_VERSION` of <linux/landlock.h>.
 const CREATE_RULESET_VERSION: u32 = 1;
+/// `LANDLOCK_CREATE_RULESET_ERRATA` of <linux/landlock.h>, since Linux 6.15.
+const CREATE_RULESET_ERRATA: u32 = 1 << 1;
 /// `LANDLOCK_ACCESS_FS_MAKE_BLOCK`, a right of the first ABI that hardly anything uses.
 const MAKE_BLOCK: u64 = 1 << 11;
 
@@ -14,6 +16,15 @@ pub fn abi() -> Ret {
     // SAFETY: with the version flag the kernel takes a null attribute of size 0 and reads no memory.
     outcome(unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u64>(), 0_usize, CREATE_RULESET_VERSION)
+    })
+}
+
+/// The Landlock errata that the running kernel has fixed, as bits: erratum N is bit N - 1. `EINVAL`: a kernel that
+/// cannot say.
+pub fn errata() -> Ret {
+    // SAFETY: as above; the errata flag is answered in the same way.
+    outcome(unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u64>(), 0_usize, CREATE_RULESET_ERRATA)
     })
 }
 

@@ -140,7 +140,6 @@ fn what_each_driver_needs() {
         ("socket_node_create", "d/new", "make_sock"),
         ("unix_bind", "d/new", "make_sock"),
         ("unix_connect", "d/new", "resolve_unix"),
-        ("char_device_create", "d/new", "make_char"),
         ("block_device_create", "d/new", "make_block"),
         ("exec", "d/p", "execute read_file"),
     ] {
@@ -165,6 +164,23 @@ fn what_each_driver_needs() {
         let unhandled: Vec<&str> = FsRight::ALL.iter().map(|r| r.name()).filter(|r| !needed.contains(r)).collect();
         let other = policy(json!({"handled": {"fs": unhandled}}));
         assert_eq!(ask(&other, &fixtures, driver, &target, Some("t")), "allow /handled/fs", "{driver}");
+    }
+}
+
+#[test]
+fn a_whiteout_is_decided_only_where_old_and_new_kernels_agree() {
+    let fixtures = tree(&["d/"]);
+    let answer = |handled: &[&str], allowed: &[&str]| {
+        let rules = if allowed.is_empty() { json!([]) } else { json!([{"path": "${root}/d", "allow": allowed}]) };
+        let policy = policy(json!({"handled": {"fs": handled}, "path_beneath": rules}));
+        ask(&policy, &fixtures, "char_device_create", "${root}/d/new", None)
+    };
+    assert_eq!(answer(&["make_char", "make_reg"], &[]), "deny /handled/fs");
+    assert_eq!(answer(&["make_char", "make_reg"], &["make_char", "make_reg"]), "allow /path_beneath/0");
+    assert_eq!(answer(&["make_block"], &[]), "allow /handled/fs");
+    for one in ["make_char", "make_reg"] {
+        assert_eq!(answer(&[one], &[]), "? -");
+        assert_eq!(answer(&["make_char", "make_reg"], &[one]), "? -");
     }
 }
 

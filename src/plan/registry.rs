@@ -1,0 +1,108 @@
+//! Finds a registry and reads its two documents.
+
+use super::error::LoadError;
+use super::file::{IndexEntry, IndexFile, ProbesFile, ProfilesFile};
+use super::near::hint_for;
+use super::note::{Note, NoteKind, Notes, pointer_part};
+use super::read::Reader;
+use super::schema::DocumentKind;
+use super::source::{INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
+use crate::base::ids::RegistryId;
+use crate::record::sources::InputRole;
+
+/// The two documents of a registry.
+pub(super) struct Registry {
+    pub(super) probes_path: String,
+    pub(super) profiles_path: String,
+    pub(super) probes: ProbesFile,
+    pub(super) profiles: ProfilesFile,
+}
+
+/// Where the documents of a registry lie: by the index, or beside a plan that is its own root.
+pub(super) fn find_registry(
+    reader: &mut Reader<'_>,
+    id: &RegistryId,
+    asked_by: (&str, &str),
+    notes: &mut Vec<Note>,
+) -> Result<Option<(String, String)>, LoadError> {
+    if !reader.source().has(InputRole::Index, INDEX_PATH) && reader.source().has(InputRole::Probes, OWN_PROBES_PATH) {
+        return Ok(Some((OWN_PROBES_PATH.to_owned(), OWN_PROFILES_PATH.to_owned())));
+    }
+    let index: IndexFile = reader.typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)?;
+    let mut matching = index.registries.iter().filter(|entry| entry.id == *id);
+    let Some(entry) = matching.next() else {
+        let (file, pointer) = asked_by;
+        let known = index.registries.iter().map(|entry| entry.id.as_str());
+        Notes { list: notes, file, subject: id.as_str() }.error(
+            NoteKind::Registry,
+            pointer,
+            format!("there is no registry `{id}` in `{INDEX_PATH}`"),
+            hint_for(id.as_str(), known, "add it to the index, or correct the id"),
+        );
+        return Ok(None);
+    };
+    let mut notes = Notes { list: notes, file: INDEX_PATH, subject: id.as_str() };
+    if matching.next().is_some() {
+        let message = format!("the registry `{id}` stands in the index twice");
+        notes.error(NoteKind::Registry, "/registries", message, "remove one");
+    }
+    let place = index.registries.iter().position(|other| std::ptr::eq(other, entry)).unwrap_or_default();
+    Ok(entry_paths(entry, place, &mut notes))
+}
+
+/// The clean paths of an index entry's two documents.
+pub(super) fn entry_paths(entry: &IndexEntry, place: usize, notes: &mut Notes<'_>) -> Option<(String, String)> {
+    let mut clean = |key: &str, text: &str| match clean_path(text) {
+        Ok(path) => Some(path),
+        Err(reason) => {
+            let message = format!("`{}` cannot name a document: {reason}", super::note::shown(text));
+            let remedy = "write it relative to the root";
+            notes.error(NoteKind::BadPath, format!("/registries/{place}/{key}"), message, remedy);
+            None
+        }
+    };
+    let (probes, profiles) = (clean("probes", &entry.probes), clean("profiles", &entry.profiles));
+    Some((probes?, profiles?))
+}
+
+/// Reads a registry and checks what its documents say about themselves.
+pub(super) fn read_registry(
+    reader: &mut Reader<'_>,
+    id: &RegistryId,
+    (probes_path, profiles_path): (String, String),
+    notes: &mut Vec<Note>,
+) -> Result<Registry, LoadError> {
+    let probes: ProbesFile = reader.typed(DocumentKind::ProbeRegistry, InputRole::Probes, &probes_path)?;
+    let profiles: ProfilesFile = reader.typed(DocumentKind::ProfileRegistry, InputRole::Profiles, &profiles_path)?;
+    for (file, found) in [(&probes_path, &probes.registry_id), (&profiles_path, &profiles.registry_id)] {
+        if found != id {
+            Notes { list: notes, file, subject: id.as_str() }.error(
+                NoteKind::IdMismatch,
+                "/registry_id",
+                format!("the document says that it is registry `{found}`, and is used as `{id}`"),
+                "correct the id, or the index",
+            );
+        }
+    }
+    for (key, entry) in probes.probes.iter().filter(|(key, entry)| **key != entry.probe_id) {
+        let message = format!("the probe says that it is `{}`, and stands under `{key}`", entry.probe_id);
+        let pointer = format!("/probes/{}/probe_id", pointer_part(key.as_str()));
+        let mut notes = Notes { list: notes, file: &probes_path, subject: key.as_str() };
+        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+    }
+    for (key, entry) in profiles.profiles.iter().filter(|(key, entry)| **key != entry.profile_id) {
+        let message = format!("the profile says that it is `{}`, and stands under `{key}`", entry.profile_id);
+        let pointer = format!("/profiles/{}/profile_id", pointer_part(key.as_str()));
+        let mut notes = Notes { list: notes, file: &profiles_path, subject: key.as_str() };
+        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+    }
+    if probes.world_id != profiles.world_id {
+        Notes { list: notes, file: &profiles_path, subject: id.as_str() }.warning(
+            NoteKind::WorldMismatch,
+            "/world_id",
+            format!("the profiles are written for world `{}`, the probes for `{}`", profiles.world_id, probes.world_id),
+            "make them agree",
+        );
+    }
+    Ok(Registry { probes_path, profiles_path, probes, profiles })
+}

@@ -1,0 +1,117 @@
+//! The document of the world that a plan declares: from the workspace, or one of those that this program carries.
+
+use super::error::LoadError;
+use super::near::hint_for;
+use super::note::{NoteKind, Notes};
+use super::read::Reader;
+use super::resolved::ResolvedWorld;
+use super::schema::DocumentKind;
+use crate::base::ids::WorldId;
+use crate::record::layout::WORLDS_FOLDER;
+use crate::record::sources::InputRole;
+use crate::record::world::{HOME_WORLD, WorldFile};
+
+macro_rules! carried {
+    ($($id:literal,)*) => {
+        /// The worlds that every workspace knows, as (id, document), by id.
+        const CARRIED: &[(&str, &str)] =
+            &[$(($id, include_str!(concat!("../../registries/worlds/", $id, ".json")))),*];
+    };
+}
+
+carried! {
+    "linux-host",
+    "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5",
+    "sonoma-14.4.1-23E224-arm64-dyld-a3a840f9",
+}
+
+/// The ids of the worlds that every workspace knows, sorted.
+pub(super) fn carried_ids() -> impl Iterator<Item = &'static str> {
+    CARRIED.iter().map(|(id, _)| *id)
+}
+
+/// The carried document that a workspace would have at `path`.
+pub(super) fn carried(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix(WORLDS_FOLDER)?.strip_prefix('/')?.strip_suffix(".json")?;
+    CARRIED.iter().find(|(id, _)| *id == name).map(|(_, text)| *text)
+}
+
+/// Where the document of a world lies, relative to the root; `None` for an id that cannot be a file's name.
+pub(super) fn path_of(id: &str) -> Option<String> {
+    /// Longest name of a file on the usual file systems, less the ending.
+    const MAX_NAME_BYTES: usize = 250;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
+    let named = id.len() <= MAX_NAME_BYTES && !id.starts_with(['.', '-']) && id.chars().all(plain);
+    named.then(|| format!("{WORLDS_FOLDER}/{id}.json"))
+}
+
+/// Reads the document of the declared world. That there is none is a warning: the run is labelled and not promotable.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    declared: Option<&WorldId>,
+    notes: &mut Notes<'_>,
+) -> Result<Option<ResolvedWorld>, LoadError> {
+    let id = declared.map_or(HOME_WORLD, WorldId::as_str);
+    let source = reader.source();
+    let Some(path) = path_of(id).filter(|path| source.has(InputRole::World, path)) else {
+        let known = source.worlds();
+        let otherwise = format!("describe it in `{WORLDS_FOLDER}/`, or declare one of {}", known.join(", "));
+        notes.warning(
+            NoteKind::WorldUnknown,
+            "/world_id",
+            format!(
+                "nothing is known of the world `{}`, so no run of the plan can be promoted",
+                super::note::shown(id)
+            ),
+            hint_for(id, known.iter().map(String::as_str), &otherwise),
+        );
+        return Ok(None);
+    };
+    let value: WorldFile = reader.typed(DocumentKind::World, InputRole::World, &path)?;
+    if value.world_id.as_str() != id {
+        Notes { list: notes.list, file: &path, subject: id }.error(
+            NoteKind::IdMismatch,
+            "/world_id",
+            format!("the document says that it is world `{}`, and is named after `{id}`", value.world_id),
+            "make the name of the file and the id agree",
+        );
+    }
+    let digest = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
+    let (_, digest) = digest.map_err(|source| LoadError::Read { what: "world", file: path, source })?;
+    Ok(Some(ResolvedWorld { digest, value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json;
+
+    #[test]
+    fn the_carried_worlds_are_what_they_say() {
+        assert!(carried_ids().is_sorted());
+        for (id, text) in CARRIED {
+            let value = json::parse(text.as_bytes()).unwrap();
+            assert!(DocumentKind::World.accepts(&value), "{id}");
+            let file: WorldFile = serde_json::from_value(value).unwrap();
+            assert_eq!(file.world_id.as_str(), *id);
+            assert_eq!(carried(&path_of(id).unwrap()), Some(*text));
+        }
+        assert!(carried_ids().any(|id| id == HOME_WORLD));
+    }
+
+    #[test]
+    fn the_two_labels_of_the_home_host_have_the_same_rules() {
+        let file = |id: &str| -> WorldFile { serde_json::from_str(carried(&path_of(id).unwrap()).unwrap()).unwrap() };
+        let (one, two) = (file(HOME_WORLD), file("sonoma-14.4.1-23E224-arm64-dyld-a3a840f9"));
+        assert_eq!((one.match_facts, one.clean_channels), (two.match_facts, two.clean_channels));
+    }
+
+    #[test]
+    fn an_id_that_cannot_name_a_file_has_no_document() {
+        for id in ["../x", "a/b", ".hidden", "-x", "a b", "\u{e9}", &"x".repeat(300)] {
+            assert_eq!(path_of(id), None, "{id}");
+        }
+        assert_eq!(path_of("a..b").as_deref(), Some("registries/worlds/a..b.json"));
+        assert_eq!(carried("registries/worlds/none.json"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The commands that read plans and registries and execute nothing.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{expect_code, output, root, sandproof, stderr, stdout};
+
+fn json_of(arguments: &[&str]) -> Value {
+    let output = output(sandproof().args(arguments).arg("--json"));
+    expect_code(&output, 0);
+    serde_json::from_slice(&output.stdout).expect("--json prints JSON")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).map(drop).unwrap()
+        }
+    }
+}
+
+/// A copy of the quickstart, to be spoiled.
+fn quickstart() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["plans/quickstart", "registries/quickstart"] {
+        copy(&root().join(part), &folder.path().join(part));
+    }
+    let index = json!({"schema_version": "runtime-tools.registry_index.v0.1", "registries": [
+        {"id": "quickstart", "probes": "registries/quickstart/probes.json", "profiles": "registries/quickstart/profiles.json"}
+    ]});
+    fs::write(folder.path().join("registries/index.json"), index.to_string()).unwrap();
+    folder
+}
+
+fn spoil(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
+    let path = folder.join(file);
+    let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
+}
+
+#[test]
+fn every_published_schema_is_the_file_in_the_repository() {
+    let names = json_of(&["schema"]);
+    let names: Vec<&str> = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(names.contains(&"plan") && names.contains(&"landlock_policy"), "{names:?}");
+    for name in names {
+        let output = output(sandproof().args(["schema", name]));
+        expect_code(&output, 0);
+        let file = fs::read_to_string(root().join(format!("schemas/{name}.schema.json"))).unwrap();
+        assert_eq!(stdout(&output), file);
+    }
+    let unknown = output(sandproof().args(["schema", "plna"]));
+    expect_code(&unknown, 3);
+    assert!(stderr(&unknown).contains("did you mean `plan`?"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn lists_and_descriptions_have_the_contracts_json() {
+    let plans = json_of(&["list-plans"]);
+    let quickstart = plans.as_array().unwrap().iter().find(|plan| plan["plan_id"] == "quickstart").unwrap();
+    assert_eq!(quickstart["path"], "plans/quickstart/plan.json");
+    assert_eq!(quickstart["registry_id"], "quickstart");
+    assert!(quickstart["profiles"].as_u64().unwrap() > 0);
+
+    let registries = json_of(&["list-registries"]);
+    let entry = registries.as_array().unwrap().iter().find(|entry| entry["id"] == "quickstart").unwrap();
+    assert_eq!(entry["probes"], "registries/quickstart/probes.json");
+    assert_eq!(entry["profiles"], "registries/quickstart/profiles.json");
+
+    let probes = json_of(&["list-probes", "--registry", "quickstart"]);
+    let first = &probes[0];
+    let id = first["probe_id"].as_str().unwrap();
+    assert_eq!(&json_of(&["describe-probe", "--registry", "quickstart", "--probe", id]), first);
+
+    let profiles = json_of(&["list-profiles", "--registry", "quickstart"]);
+    let first = &profiles[0];
+    let id = first["profile_id"].as_str().unwrap();
+    assert_eq!(&json_of(&["describe-profile", "--registry", "quickstart", "--profile", id]), first);
+
+    let plan = json_of(&["describe-plan", "--plan", "plans/quickstart/plan.json"]);
+    assert_eq!(plan["plan"]["plan_id"], "quickstart");
+    assert_eq!(plan["path"], "plans/quickstart/plan.json");
+    assert_eq!(plan["plan_digest"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn the_workspace_is_found_from_a_folder_inside_it_or_named() {
+    let inside = output(sandproof().current_dir(root().join("plans/quickstart")).arg("list-plans"));
+    expect_code(&inside, 0);
+    assert!(stdout(&inside).contains("plans/quickstart/plan.json"));
+    let empty = tempfile::tempdir().unwrap();
+    let outside = output(sandproof().current_dir(empty.path()).arg("list-plans"));
+    expect_code(&outside, 3);
+    assert!(stderr(&outside).contains("--root"), "{}", stderr(&outside));
+    let named = output(sandproof().current_dir(empty.path()).args(["list-plans", "--root"]).arg(root()));
+    assert_eq!(stdout(&named), stdout(&inside));
+    // A folder inside a workspace is not its root.
+    expect_code(&output(sandproof().args(["list-plans", "--root"]).arg(root().join("plans"))), 3);
+}
+
+#[test]
+fn unknown_ids_are_refused_with_close_names() {
+    for (arguments, wanted) in [
+        (
+            &["list-probes", "--registry", "quickstrat"][..],
+            "there is no registry `quickstrat` in `registries/index.json`",
+        ),
+        (&["registry-lint", "--registry", "quickstrat"], "did you mean `quickstart`?"),
+        (&["describe-probe", "--registry", "quickstart", "--probe", "no-such"], "there is no probe `no-such`"),
+        (&["describe-profile", "--registry", "quickstart", "--profile", "no-such"], "there is no profile `no-such`"),
+        (&["describe-plan", "--plan", "plans/none/plan.json"], "cannot be read"),
+        (&["plan-lint", "--plan", "plans/none/plan.json"], "cannot be read"),
+    ] {
+        let output = output(sandproof().args(arguments));
+        expect_code(&output, 3);
+        assert!(stderr(&output).contains(wanted), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn lint_tells_errors_from_warnings_by_its_exit_code() {
+    let folder = quickstart();
+    let lint = |more: &[&str]| {
+        output(
+            sandproof()
+                .current_dir(folder.path())
+                .args(["plan-lint", "--plan", "plans/quickstart/plan.json"])
+                .args(more),
+        )
+    };
+    let sound = lint(&[]);
+    expect_code(&sound, 0);
+    assert_eq!(stdout(&sound), "plan ok\n");
+
+    spoil(folder.path(), "plans/quickstart/plan.json", |plan| plan["lanes"] = json!({"baseline": false}));
+    let doubtful = lint(&[]);
+    expect_code(&doubtful, 0);
+    let text = stdout(&doubtful);
+    assert!(text.starts_with("warning[lane] `plans/quickstart/plan.json` at `/lanes/baseline`: "), "{text}");
+    assert!(text.ends_with("plan ok, 1 warning\n"), "{text}");
+
+    spoil(folder.path(), "plans/quickstart/plan.json", |plan| plan["profiles"][0] = json!("nobody"));
+    let wrong = lint(&["--json"]);
+    expect_code(&wrong, 1);
+    let answer: Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((&answer["ok"], &answer["errors"], &answer["warnings"]), (&json!(false), &json!(1), &json!(1)));
+    assert_eq!(answer["notes"][0]["kind"], "dangling");
+    assert_eq!(answer["notes"][0]["pointer"], "/profiles/0");
+    let run = output(sandproof().current_dir(folder.path()).args(["run", "--plan", "plans/quickstart/plan.json"]));
+    expect_code(&run, 3);
+    assert!(stderr(&run).contains("there is no profile `nobody`"), "{}", stderr(&run));
+
+    fs::write(folder.path().join("registries/quickstart/probes.json"), "{").unwrap();
+    let broken = output(sandproof().current_dir(folder.path()).arg("registry-lint"));
+    expect_code(&broken, 1);
+    assert!(stdout(&broken).contains("error[json] `registries/quickstart/probes.json`"), "{}", stdout(&broken));
+}
+
+#[test]
+fn texts_of_documents_cannot_steer_a_terminal() {
+    let folder = quickstart();
+    spoil(folder.path(), "registries/index.json", |index| {
+        index["registries"][0]["description"] = json!("\u{1b}[31mred")
+    });
+    let output = output(sandproof().current_dir(folder.path()).arg("list-registries"));
+    expect_code(&output, 0);
+    assert!(!stdout(&output).contains('\u{1b}'), "{:?}", stdout(&output));
+}

@@ -85,7 +85,7 @@ pub fn of_channel(channel: ChannelKind) -> Result<Box<dyn Manager>, ChannelUnava
 
 impl Manager for Systemd {
     fn name_of(&self, run_id: &RunId) -> String {
-        format!("sandproof-{run_id}.service")
+        systemd::unit_of(run_id)
     }
 
     fn own_environment(&self) -> &'static [&'static str] {

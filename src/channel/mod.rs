@@ -54,13 +54,12 @@ pub enum ChannelError {
     },
     /// The worker did not end in time.
     #[error(
-        "the worker did not end within {} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
-        limit.as_secs_f64(),
+        "the worker did not end within {limit_s} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
         words(account)
     )]
     Expired {
-        /// The limit.
-        limit: std::time::Duration,
+        /// The limit, in seconds.
+        limit_s: u64,
         /// What the manager said last.
         account: Box<ManagerAccount>,
     },

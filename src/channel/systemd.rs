@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{ChannelError, ChannelUnavailable};
+use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
 use crate::record::channel_witness::ManagerAccount;
 
@@ -81,6 +82,11 @@ pub struct Systemd {
     systemd_run: PathBuf,
     systemctl: PathBuf,
     environment: Vec<(String, String)>,
+}
+
+/// The name of a run's unit.
+pub fn unit_of(run_id: &RunId) -> String {
+    format!("sandproof-{run_id}.service")
 }
 
 /// A job for the manager.
@@ -215,7 +221,7 @@ impl Systemd {
                 }
                 if started.elapsed() >= limit {
                     let account = Box::new(merged(alive, now));
-                    return Err(ChannelError::Expired { limit, account });
+                    return Err(ChannelError::Expired { limit_s: limit.as_secs(), account });
                 }
                 std::thread::sleep(POLL);
                 if may_have_ended() || asked.elapsed() >= ASK {
@@ -232,9 +238,11 @@ impl Systemd {
         let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), unit.to_string()]);
     }
 
-    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit.
-    pub fn leave(&self, unit: &str) {
-        let _ = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
+    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. Gives
+    /// whether the manager will.
+    pub fn leave(&self, unit: &str) -> bool {
+        let output = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
+        output.is_ok_and(|output| output.succeeded())
     }
 }
 
@@ -249,7 +257,6 @@ fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
 /// The arguments of systemd-run for a job.
 fn arguments(job: &UnitJob<'_>, unset: &[String]) -> Vec<String> {
     let mut all: Vec<String> = [
-        "--quiet",
         "--no-ask-password",
         // Returns once the program was executed, so a program that cannot be is an error here (systemd.service(5)).
         "--service-type=exec",

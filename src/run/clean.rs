@@ -147,10 +147,14 @@ fn bring(
         limit: request.channel_limit,
     };
     let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
-    let watched = manager
-        .start(&job)
-        .map_err(|error| failed(ChannelFailure::Manager(error)))
-        .and_then(|_| watch(request, manager, &unit, staged, &result, known));
+    let watched = match manager.start(&job) {
+        Ok(_) => watch(request, manager, &unit, staged, &result, known),
+        Err(source) => {
+            known.manager = manager.account(&unit).ok();
+            let how = known.manager.as_ref().map_or_else(|| "the manager has no account of it".into(), how_it_ended);
+            Err(failed(ChannelFailure::NotStarted { how, source: Box::new(source) }))
+        }
+    };
     // Also after a start that failed: a manager that was too slow to answer may have started it.
     manager.end(&unit);
     watched?;
@@ -187,9 +191,9 @@ fn watch(
             known.manager = Some(account);
             Ok(())
         }
-        Err(ChannelError::Expired { limit, account }) => {
+        Err(ChannelError::Expired { limit_s, account }) => {
             known.manager = Some((*account).clone());
-            Err(failed(ChannelError::Expired { limit, account }))
+            Err(failed(ChannelError::Expired { limit_s, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
 use crate::bundle::lock::LockMode;
 use crate::channel::stage::{self, ArrivalError};
-use crate::channel::systemd::Systemd;
+use crate::channel::systemd::{self, Systemd};
 use crate::lane::cancel::Cancel;
 use crate::plan::source::BundleInputsError;
 use crate::plan::{self, BundleInputs, LoadError, Selection};
@@ -78,13 +78,17 @@ pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel)
     let value = json::parse(&bytes).map_err(WorkerError::Json)?;
     let job: WorkerJob = serde_json::from_value(value).map_err(WorkerError::Shape)?;
     let stage = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let unit = witness.unit.clone();
+    // Only its own unit may it end: started by hand it is in another, the one of its caller's session for instance.
+    let unit = Some(systemd::unit_of(&job.run_id)).filter(|unit| witness.unit.as_ref() == Some(unit));
     let channel = job.channel;
     let outcome = under_watch(job, &stage, running, witness, cancel);
     if matches!(outcome, Err(WorkerError::Abandoned { .. })) {
         stage::remove_abandoned(&stage);
-        if let (ChannelKind::SystemdClean, Some(unit), Ok(systemd)) = (channel, unit, Systemd::find()) {
-            systemd.leave(&unit);
+        if let (ChannelKind::SystemdClean, Some(unit), Ok(manager)) = (channel, unit, Systemd::find())
+            && manager.leave(&unit)
+        {
+            // The manager keeps a unit that ends with a failure; this one nobody would ever look at.
+            return Ok(());
         }
     }
     outcome
@@ -146,16 +150,18 @@ fn watch_owner(stage: &Path, cancel: &Cancel) -> Arc<AtomicBool> {
 fn wait_to_be_let_go(stage: &Path) -> Result<(), WorkerError> {
     let go = stage.join(stage::GO);
     let watch = Stopwatch::start();
-    while !go.exists() {
+    loop {
         if stage::is_abandoned(stage) {
             return Err(WorkerError::Abandoned { stage: stage.to_owned() });
+        }
+        if go.exists() {
+            return Ok(());
         }
         if watch.elapsed_us() > GO_LIMIT_US {
             return Err(WorkerError::NotLetGo);
         }
         std::thread::sleep(GO_POLL);
     }
-    Ok(())
 }
 
 /// Nobody watches a worker.

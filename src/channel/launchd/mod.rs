@@ -256,8 +256,8 @@ impl Launchd {
             if lingers || now - started >= limit {
                 outcome(JobOutcome::Expired);
                 self.end(unit);
-                let limit = if lingers { now - started } else { limit };
-                return Err(ChannelError::Expired { limit, account: Box::new(last) });
+                let limit_s = if lingers { now - started } else { limit }.as_secs();
+                return Err(ChannelError::Expired { limit_s, account: Box::new(last) });
             }
             if cancelled() {
                 outcome(JobOutcome::Cancelled);

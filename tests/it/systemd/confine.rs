@@ -68,13 +68,18 @@ fn landlock_writes() {
         .unwrap();
 }
 
-/// As little as Landlock can forbid.
+/// As little as Landlock can forbid. What no ruleset mentions is allowed, but for moving files between folders, which has
+/// to be granted.
 fn landlock_scope() {
     Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .unwrap()
         .scope(Scope::AbstractUnixSocket)
         .unwrap()
         .create()
+        .unwrap()
+        .add_rules(path_beneath_rules(["/"], AccessFs::Refer))
         .unwrap()
         .no_new_privs(false)
         .restrict_self()

@@ -89,7 +89,7 @@ fn a_variable_that_nobody_listed() {
 #[test]
 fn other_namespaces() {
     let host = systemd_host!();
-    expect_caught(host, "mounts", "PrivateTmp=yes", &["namespaces"]);
+    expect_caught(host, "mounts", "PrivateMounts=yes", &["namespaces"]);
     expect_caught(host, "network", "PrivateNetwork=yes", &["namespaces"]);
 }
 

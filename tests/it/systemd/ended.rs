@@ -1,5 +1,6 @@
 //! The worker, the parent or the manager ends before its time: nothing validates, and the message says what happened.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
@@ -35,7 +36,11 @@ impl Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let unit = format!("sandproof-{run_id}.service");
         let (stage, worker) = wait_for("the worker's lanes", || {
-            assert!(child.try_wait().unwrap().is_none(), "the run ended at once");
+            if child.try_wait().unwrap().is_some() {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("the run ended at once: {said}");
+            }
             let stage = PathBuf::from(host.property(&unit, "WorkingDirectory"));
             let lanes = stage.is_absolute() && stage.join("out").join(run_id).join("rows").exists();
             lanes.then(|| (stage, host.property(&unit, "MainPID")))
@@ -82,6 +87,23 @@ fn expect_said(output: &Output, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "`{word}` is not in:\n{said}");
     }
+}
+
+#[test]
+fn a_unit_that_cannot_be_started() {
+    let host = systemd_host!();
+    let dir = folder();
+    // The stage lies in /var/tmp, which this unit gets fresh.
+    host.drop_in("sandproof-no-stage.service", "[Service]\nPrivateTmp=yes\n");
+    let ended = output(&mut host.clean_run("plans/quickstart/plan.json", "no-stage", &dir.path().join("out")));
+    expect_code(&ended, 70);
+    expect_said(
+        &ended,
+        &["the worker was not started", "systemd says: state failed", "the manager refused the job: Job"],
+    );
+    expect_failed(&dir.path().join("out/no-stage"), "channel");
+    assert_eq!(host.property("sandproof-no-stage.service", "LoadState"), "loaded", "the drop-in alone");
+    assert_eq!(host.property("sandproof-no-stage.service", "SubState"), "dead");
 }
 
 #[test]

@@ -115,7 +115,10 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     for (names, group) in groups {
         if is_wanted(names) {
             eprintln!("measuring {}", names.join(", "));
-            items.extend(group(&tool)?);
+            let measured = group(&tool)?;
+            // A full run takes minutes; what is known is shown at once.
+            eprint!("{}", stats::table(&measured));
+            items.extend(measured);
         }
     }
     if items.is_empty() {

@@ -86,10 +86,12 @@ pub fn scripts(tool: &Tool) -> Result<Vec<Item>> {
 /// rates come from the times in the rows themselves, in the scenario lane.
 pub fn late_rate(tool: &Tool) -> Result<Vec<Item>> {
     const WINDOW: Duration = Duration::from_millis(1_000);
+    // A million rows with one worker take minutes.
+    const JOBS: usize = 2;
     let fresh_probes = tool.scale.probes.min(10_000);
     let fresh = workspace::make(&tool.on_disk("fresh")?, Shape { probes: fresh_probes, profiles: 1, fixtures: false })?;
     let fresh_out = tool.on_disk("out-fresh")?;
-    let measured_at = scenario_starts(&tool.run(&fresh, &fresh_out, 1)?.bundle)?;
+    let measured_at = scenario_starts(&tool.run(&fresh, &fresh_out, JOBS)?.bundle)?;
     let guess = rate(&measured_at)?;
 
     // Half of the rows come from each executing lane; what the windows take comes on top, with a reserve.
@@ -99,7 +101,7 @@ pub fn late_rate(tool: &Tool) -> Result<Vec<Item>> {
     let shape = Shape { probes, profiles: wanted.div_ceil(probes), fixtures: false };
     let long = workspace::make(&tool.on_disk("long")?, shape)?;
     let long_out = tool.on_disk("out-long")?;
-    let mut command = tool.run_command(&long, &long_out, 1)?;
+    let mut command = tool.run_command(&long, &long_out, JOBS)?;
     let mut held = Held { child: Some(command.spawn()?) };
     // The baseline lane comes first; the windows have to lie in the scenario lane.
     let in_baseline = shape.probes * shape.profiles;
@@ -110,7 +112,7 @@ pub fn late_rate(tool: &Tool) -> Result<Vec<Item>> {
     let mut fresh_rates = Vec::new();
     for _ in 0..tool.scale.rounds {
         held.signal(Signal::SIGSTOP)?;
-        let bundle = tool.run(&fresh, &fresh_out, 1)?.bundle;
+        let bundle = tool.run(&fresh, &fresh_out, JOBS)?.bundle;
         fresh_rates.push(rate(&scenario_starts(&bundle)?)?);
         held.signal(Signal::SIGCONT)?;
         let from = now();

@@ -89,7 +89,7 @@ fn witness() -> ChannelWitness {
         "manager": {
             "manager": "systemd", "domain": "system", "unit": "u.service", "main_pid": 42, "invocation_id": "abc",
             "control_group": "/system.slice/u.service", "state": "exited", "result": "success", "exit_code": 0,
-            "signal": null, "raw": []
+            "signal": null, "raw": [["DevicePolicy", "auto"]]
         },
         "job": {"unit": "u.service", "nonce_sha256": digest, "environment": ["PATH"], "manager_environment": []},
         "checks": [], "clean": true

@@ -1,6 +1,6 @@
 //! Looking at a bundle that is not trusted: which files lie there, and how they agree with the index.
 //!
-//! Nothing here judges. [`super::verify`] makes a verified bundle of what was found, or refuses; [`open_unverified`] is
+//! Nothing here judges. [`super::verify()`] makes a verified bundle of what was found, or refuses; [`open_unverified`] is
 //! the view for debugging and for repair.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Plans and registries: what people write, and what it means once everything is known.
 //!
-//! [`file`] holds the documents as written, [`schema`] their JSON Schemas, [`source`] where they come from;
+//! [`mod@file`] holds the documents as written, [`schema`] their JSON Schemas, [`source`] where they come from;
 //! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
 pub mod capability;

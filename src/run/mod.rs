@@ -4,7 +4,7 @@
 //! scenario lane → oracle lane → derivation → commit. Rows stream to disk in plan order; nothing holds the run.
 //!
 //! Through a clean channel the same steps happen in a worker that the service manager has started, on a staged copy;
-//! [`clean`] brings its sealed result back, adds what the manager says, and commits once.
+//! `clean` brings its sealed result back, adds what the manager says, and commits once.
 
 mod clean;
 mod drift;

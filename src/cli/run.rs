@@ -17,7 +17,7 @@ use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, RunError, RunRequest};
+use crate::run::{self, RunError, RunRequest, Step};
 
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
@@ -173,6 +173,8 @@ fn run_failure(error: RunError) -> Failure {
             let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
             Failure::new(exit, error)
         }
+        RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
+            .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
         RunError::Start(_) => Failure::new(Exit::Fault, error)
             .hint("choose another output root with `--out` or another id with `--run-id`"),
         RunError::Lock(_) | RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => {

@@ -6,7 +6,9 @@ mod layers;
 mod plan_commands;
 mod run_command;
 mod shipped_plans;
+mod status;
 mod support;
 mod workspace;
+mod worlds;
 #[cfg(target_os = "linux")]
 mod zygote;

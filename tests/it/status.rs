@@ -115,13 +115,12 @@ fn every_reason_is_explained_and_no_other() {
     assert!(stderr(&slip).contains("did you mean `world_mismatch`?"), "{}", stderr(&slip));
 }
 
-/// The lines of `SPEC.md`'s section that starts with `heading`.
+/// The lines of `SPEC.md` between `heading` and the next one of any level.
 fn section(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join("SPEC.md")).unwrap();
-    let level = heading.split(' ').next().unwrap();
     let mut lines = text.lines().skip_while(|line| *line != heading);
     assert!(lines.next().is_some(), "SPEC.md has no `{heading}`");
-    lines.take_while(|line| line.split(' ').next() != Some(level)).map(str::to_owned).collect()
+    lines.take_while(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// The cells of one column of a section's table, without backticks.
@@ -210,7 +209,8 @@ fn a_run_inside_landlock_says_so() {
         }
     });
     let Some((run, status)) = confined.join().unwrap() else { return };
-    expect_code(&run, 0);
+    // Every domain refuses to rename across folders where it does not grant that, so those rows stay undecided here.
+    expect_code(&run, 8);
     let line = remark(&run);
     assert!(line.contains("1 Landlock layer"), "{line}");
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();

@@ -10,29 +10,15 @@ use super::stats::{Better, Item};
 use super::tool::{self, Tool};
 use super::workspace::{self, Shape};
 
-/// The rows files of a bundle, and the schemas (as `sandproof schema` names them) that their lines have to satisfy.
-const ROWS: [(&str, &str); 4] =
-    [("baseline", "probe_row"), ("control", "probe_row"), ("scenario", "probe_row"), ("oracle", "oracle_row")];
-
 /// `validate-bundle` of a bundle of many rows, against parsing the same rows and asking a compiled schema.
 pub fn validate(tool: &Tool) -> Result<Vec<Item>> {
     let shape = Shape { probes: tool.scale.probes, profiles: 1, fixtures: false };
     let workspace = workspace::make(&tool.on_disk("validate")?, shape)?;
     let bundle = tool.run(&workspace, &tool.on_disk("out-validate")?, 2)?.bundle;
-    let mut floor_words = vec!["parse".to_owned()];
-    for (lane, schema) in ROWS {
-        let rows = bundle.join(format!("rows/{lane}.jsonl"));
-        let path = bundle.with_extension(format!("{schema}.json"));
-        let printed = tool.command(["schema", schema]).stdout(Stdio::piped()).output()?;
-        if !printed.status.success() {
-            return Err(format!("`sandproof schema {schema}` failed").into());
-        }
-        fs::write(&path, printed.stdout)?;
-        floor_words.extend([path, rows].map(|path| path.to_string_lossy().into_owned()));
-    }
+    let rows = ["baseline", "control", "scenario", "oracle"].map(|lane| bundle.join(format!("rows/{lane}.jsonl")));
     let mut rounds = Vec::new();
     for _ in 0..tool.scale.rounds {
-        let floor = tool::timed(&mut tool.floor(&floor_words)?)?;
+        let floor = tool::timed(tool.floor([Path::new("parse")])?.args(&rows))?;
         let ours = tool::timed(tool.command(["validate-bundle", "--bundle"]).arg(&bundle))?;
         rounds.push((ours * 1e3, floor * 1e3));
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
 
 use super::Result;
 use super::stats::{Better, Item, median};
@@ -102,7 +101,10 @@ pub fn late_rate(tool: &Tool) -> Result<Vec<Item>> {
     let long_out = tool.on_disk("out-long")?;
     let mut command = tool.run_command(&long, &long_out, 1)?;
     let mut held = Held { child: Some(command.spawn()?) };
-    wait_for_rows(&mut held, &long_out, tool.scale.rows_behind, row_bytes(&tool::latest(&fresh_out)?)?)?;
+    // The baseline lane comes first; the windows have to lie in the scenario lane.
+    let in_baseline = shape.probes * shape.profiles;
+    let behind = tool.scale.rows_behind.max(in_baseline + in_baseline / 20);
+    wait_for_rows(&mut held, &long_out, behind, row_bytes(&tool::latest(&fresh_out)?)?)?;
 
     let mut windows = Vec::new();
     let mut fresh_rates = Vec::new();
@@ -202,10 +204,15 @@ fn row_bytes(bundle: &Path) -> Result<f64> {
 
 /// When the probes of the scenario lane were started, in seconds since 1970, in order.
 fn scenario_starts(bundle: &Path) -> Result<Vec<f64>> {
+    /// The one field that counts here.
+    #[derive(serde::Deserialize)]
+    struct Row {
+        started_at_unix_s: f64,
+    }
     let mut starts = Vec::new();
     for line in BufReader::new(File::open(bundle.join("rows/scenario.jsonl"))?).lines() {
-        let row: Value = serde_json::from_str(&line?)?;
-        starts.push(row["started_at_unix_s"].as_f64().ok_or("a row does not say when it was started")?);
+        let row: Row = serde_json::from_str(&line?)?;
+        starts.push(row.started_at_unix_s);
     }
     starts.sort_by(f64::total_cmp);
     Ok(starts)

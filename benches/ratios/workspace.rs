@@ -53,6 +53,11 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
                 "driver": "file_read",
                 "target": if allowed { open } else { shut },
                 "expected": if allowed { "allow" } else { "deny" },
+                "expected_primary_ops": ["file-read-data"],
+                "expected_predicates": [if allowed { open } else { shut }],
+                "supports_lanes": {"baseline": true, "scenario": true, "oracle": true},
+                "controls_supported": ["baseline"],
+                "capabilities_required": [],
             });
             (id, probe)
         })
@@ -69,6 +74,10 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
                 "profile_path": "registries/bench/policies/five_rules.json",
                 "mode": "landlock",
                 "probe_refs": ids,
+                "family": "bench",
+                "semantic_group": "files",
+                "key_specific_rules": [],
+                "notes": "Five rules, all the rights of ABI 1.",
             });
             if !fixtures.is_empty() {
                 profile["fixtures"] = json!(fixtures);

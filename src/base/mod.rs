@@ -6,9 +6,11 @@ pub mod bundle_path;
 pub mod clock;
 pub mod digest;
 pub mod errno;
+pub mod error_text;
 pub mod fsx;
 pub mod ids;
 pub mod json;
+pub mod json_fast;
 pub mod json_out;
 pub mod limits;
 

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::base::digest::Digest;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES};
 use crate::record::index::IndexStatus;
+use crate::record::layout;
 use crate::record::manifest::RunState;
 
 /// One problem of a bundle.
@@ -260,6 +261,14 @@ impl Findings {
         self.0.is_empty()
     }
 
+    /// Keeps what is to be said of a folder without an index: nothing holds its other files to anything, and the folder
+    /// may be any.
+    pub(super) fn keep_uncommitted(&mut self) {
+        if self.0.iter().any(|finding| finding.problem == Problem::NotCommitted) {
+            self.0.retain(|finding| [layout::ARTIFACT_INDEX, layout::RUN_STATUS].contains(&finding.path.as_str()));
+        }
+    }
+
     /// All of them, sorted, each once.
     pub(super) fn into_sorted(mut self) -> Vec<Finding> {
         self.0.sort_by_cached_key(|f| (f.path.clone(), f.problem.code(), f.problem.to_string()));
@@ -268,14 +277,7 @@ impl Findings {
     }
 }
 
-/// An error with all its causes, on one line.
+/// An error with all its causes, on one line of bounded length.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    super::index::clip_to(&text, 1000)
+    super::index::clip_to(&crate::base::error_text::chain(error), 1000)
 }

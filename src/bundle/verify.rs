@@ -155,6 +155,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
     let mut inspection = reader::inspect(folder, Rows::Later);
     check_state(&mut inspection);
+    inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
         derive_again(&mut inspection, recompute)
     } else {
@@ -273,7 +274,10 @@ fn is_raw(path: &BundlePath) -> bool {
         layout::WORKER_WITNESS,
     ];
     written.contains(&path.as_str())
-        || path.as_str().split_once('/').is_some_and(|(folder, _)| folder == layout::CHANNEL_FOLDER)
+        || path
+            .as_str()
+            .split_once('/')
+            .is_some_and(|(folder, _)| matches!(folder, layout::CHANNEL_FOLDER | layout::LAUNCHCTL_FOLDER))
         || reader::lane_of(path).is_some()
         || reader::is_input(path)
 }

@@ -2,9 +2,13 @@
 //!
 //! - `direct`: by this process itself, in whatever context it has. Never clean.
 //! - [`systemd`]: as a transient unit of systemd.
+//! - [`launchd`]: as a one-shot job of launchd.
+//! - [`manager`]: one interface for both.
 //! - [`stage`]: what a worker is given, checked by digest on both sides.
 //! - [`witness`]: what a worker says of the context that it was started in.
 
+pub mod launchd;
+pub mod manager;
 pub mod stage;
 pub mod systemd;
 pub mod witness;
@@ -39,6 +43,9 @@ pub enum ChannelError {
         /// What its program said.
         output: ToolOutput,
     },
+    /// launchd did not take the job.
+    #[error(transparent)]
+    NotBootstrapped(Box<launchd::NotBootstrapped>),
     /// The manager does not answer.
     #[error("the manager does not answer: {}", said(output))]
     Silent {
@@ -46,7 +53,10 @@ pub enum ChannelError {
         output: ToolOutput,
     },
     /// The worker did not end in time.
-    #[error("the worker did not end within {limit_s} s")]
+    #[error(
+        "the worker did not end within {limit_s} s and was stopped ({}); `--channel-timeout-seconds` sets the limit",
+        words(account)
+    )]
     Expired {
         /// The limit, in seconds.
         limit_s: u64,
@@ -56,6 +66,12 @@ pub enum ChannelError {
     /// Somebody wished to stop.
     #[error("interrupted while the worker ran")]
     Cancelled,
+}
+
+/// The manager's words for a job's state, in one line.
+pub fn words(account: &ManagerAccount) -> String {
+    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
+    format!("{} says: state {}, result {}", account.manager, word(&account.state), word(&account.result))
 }
 
 /// What a program said, in one line.
@@ -76,7 +92,6 @@ fn said(output: &ToolOutput) -> String {
 pub fn check(channel: ChannelKind) -> Result<(), ChannelUnavailable> {
     match channel {
         ChannelKind::Direct => Ok(()),
-        ChannelKind::SystemdClean => systemd::Systemd::find().map(|_| ()),
-        ChannelKind::LaunchdClean => Err(ChannelUnavailable::new("launchd starts jobs on macOS only")),
+        clean => manager::of_channel(clean).map(|_| ()),
     }
 }

@@ -2,11 +2,17 @@
 //!
 //! Everything in it was put there by digest, and is checked by digest before it is used. Its name is not to be guessed,
 //! nobody else may enter it, and one that exists is never taken over.
+//!
+//! Whoever made a stage holds a lock in it for as long as it lives. The kernel lets go of the lock when that process ends,
+//! however it ends, so a worker can see that nobody waits for it any more.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
@@ -21,15 +27,22 @@ pub const JOB: &str = "job.json";
 pub const GO: &str = "go";
 /// The worker's output root in the stage.
 pub const OUT: &str = "out";
+/// The file that whoever made the stage holds a lock on (flock(2)) for as long as it lives.
+pub const ALIVE: &str = "alive";
 /// What the worker prints.
 pub const STDOUT: &str = "stdout.txt";
 /// What the worker complains of.
 pub const STDERR: &str = "stderr.txt";
 
+/// How the names of stages begin.
+const PREFIX: &str = "sandproof-stage-";
+
 /// A stage. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Stage {
     folder: tempfile::TempDir,
+    /// Let go after the folder is removed: fields are dropped in this order.
+    _alive: Flock<File>,
 }
 
 impl Stage {
@@ -39,12 +52,17 @@ impl Stage {
     /// If it cannot be made.
     pub fn create(base: &Path) -> Result<Self, FileError> {
         let folder = tempfile::Builder::new()
-            .prefix("sandproof-stage-")
+            .prefix(PREFIX)
             .rand_bytes(16)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)
             .at("make a stage in", base)?;
-        Ok(Self { folder })
+        let path = folder.path().join(ALIVE);
+        let file = File::create_new(&path).at("create", &path)?;
+        let alive = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, errno)| io::Error::from(errno))
+            .at("lock", &path)?;
+        Ok(Self { folder, _alive: alive })
     }
 
     /// Its folder.
@@ -89,6 +107,23 @@ impl Stage {
     pub fn let_go(&self) -> Result<(), FileError> {
         let path = self.path().join(GO);
         File::create_new(&path).at("create", &path).map(|_| ())
+    }
+}
+
+/// Whether the process that made this stage is gone: its lock is free, or the stage is not there any more.
+pub fn is_abandoned(stage: &Path) -> bool {
+    match fsx::open_regular(&stage.join(ALIVE)) {
+        Ok(file) => !matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK))),
+        // Any other error says nothing about who lives.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Removes a stage whose maker is gone. A folder that does not look like a stage is left alone.
+pub fn remove_abandoned(stage: &Path) {
+    let named = stage.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    if named && stage.parent() == Some(&usual_base()) && is_abandoned(stage) {
+        let _ = fs::remove_dir_all(stage);
     }
 }
 
@@ -181,6 +216,24 @@ mod tests {
         let path = stage.path().to_owned();
         drop(stage);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stage_is_abandoned_exactly_when_its_maker_has_gone() {
+        let base = tempfile::tempdir().unwrap();
+        let stage = Stage::create(base.path()).unwrap();
+        let path = stage.path().to_owned();
+        assert!(!is_abandoned(&path));
+        // What is not in the usual place is not removed, whoever made it.
+        remove_abandoned(&path);
+        assert!(path.exists());
+        let Stage { folder, _alive } = stage;
+        drop(_alive);
+        assert!(is_abandoned(&path));
+        remove_abandoned(&path);
+        assert!(path.exists());
+        drop(folder);
+        assert!(is_abandoned(&path));
     }
 
     #[test]

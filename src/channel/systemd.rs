@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{ChannelError, ChannelUnavailable};
+use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
 use crate::record::channel_witness::ManagerAccount;
 
@@ -19,11 +20,20 @@ use crate::record::channel_witness::ManagerAccount;
 const FOLDERS: [&str; 2] = ["/usr/bin", "/bin"];
 /// How long one call of systemctl or systemd-run may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// How often the unit is looked at.
+/// How often the caller's hint that the unit may have ended is looked at, and its wish to stop.
 const POLL: Duration = Duration::from_millis(20);
-/// What is asked about the unit.
-const PROPERTIES: &str =
-    "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,InvocationID,ControlGroup";
+/// How often the manager is asked without such a hint: each question costs it and this host a process.
+const ASK: Duration = Duration::from_millis(500);
+/// How long a manager may be silent, because it is being reloaded or replaced, before it counts as gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How much longer than its caller waits the manager lets a unit run. It acts only if the caller could not.
+const GRACE: Duration = Duration::from_secs(15);
+/// What is asked about the unit. The second line is what a manager can do to a unit that no process sees in itself:
+/// filters that hang on its control group (systemd.resource-control(5), systemd.exec(5)).
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,\
+    InvocationID,ControlGroup,FragmentPath,DropInPaths,Slice,RuntimeMaxUSec,\
+    DevicePolicy,DeviceAllow,IPAddressAllow,IPAddressDeny,IPIngressFilterPath,IPEgressFilterPath,BPFProgram,\
+    RestrictFileSystems,RestrictNetworkInterfaces,SocketBindAllow,SocketBindDeny";
 
 /// Names that systemd adds to a service's environment of its own accord (systemd.exec(5), "Environment variables in
 /// spawned processes").
@@ -74,6 +84,11 @@ pub struct Systemd {
     environment: Vec<(String, String)>,
 }
 
+/// The name of a run's unit.
+pub fn unit_of(run_id: &RunId) -> String {
+    format!("sandproof-{run_id}.service")
+}
+
 /// A job for the manager.
 #[derive(Debug)]
 pub struct UnitJob<'j> {
@@ -119,7 +134,11 @@ impl Systemd {
             environment.push(("XDG_RUNTIME_DIR".to_string(), runtime));
             Scope::User
         };
-        Ok(Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment })
+        let found =
+            Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment };
+        // A folder is only a sign. A manager answers.
+        found.strange_environment().map_err(|error| ChannelUnavailable::new(error.to_string()))?;
+        Ok(found)
     }
 
     /// Which manager this is.
@@ -136,7 +155,8 @@ impl Systemd {
         tool::run(program, &all, &self.environment, CALL_LIMIT).map_err(ChannelError::Tool)
     }
 
-    /// Starts the job. It runs, or has run, when this returns.
+    /// Starts the job. It runs, or has run, when this returns. After an error the unit may run all the same, if the
+    /// manager was slow to answer: [`Systemd::end`] is right in every case.
     ///
     /// # Errors
     /// If the manager refuses it, with its words.
@@ -150,25 +170,34 @@ impl Systemd {
     /// [`MANAGER_ENVIRONMENT`]: those of a user's session, for instance.
     fn strange_environment(&self) -> Result<Vec<String>, ChannelError> {
         let output = self.call(&self.systemctl, vec!["show-environment".to_string()])?;
+        if !output.succeeded() {
+            return Err(ChannelError::Silent { output });
+        }
         let names = output.stdout.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_string());
         Ok(names.filter(|name| !MANAGER_ENVIRONMENT.contains(&name.as_str())).collect())
     }
 
-    /// What the manager says of the unit now.
+    /// What the manager says of the unit now. A manager that is silent for a moment is asked again.
     ///
     /// # Errors
     /// If it does not answer.
     pub fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
-        let arguments = ["show", unit, "--no-pager", "--property", PROPERTIES].map(str::to_string).to_vec();
-        let output = self.call(&self.systemctl, arguments)?;
-        if !output.succeeded() {
-            return Err(ChannelError::Silent { output });
+        let started = Instant::now();
+        loop {
+            let arguments = ["show", unit, "--no-pager", "--property", PROPERTIES].map(str::to_string).to_vec();
+            let output = self.call(&self.systemctl, arguments)?;
+            if output.succeeded() {
+                return Ok(account_of(self.scope, unit, &output.stdout));
+            }
+            if started.elapsed() >= PATIENCE {
+                return Err(ChannelError::Silent { output });
+            }
+            std::thread::sleep(POLL);
         }
-        Ok(account_of(self.scope, unit, &output.stdout))
     }
 
     /// Waits for the unit's end. The account is the last one, with what only a running unit has (its control group)
-    /// taken from `alive`.
+    /// taken from `alive`. `may_have_ended` is a hint, looked at often; the manager's word is what counts.
     ///
     /// # Errors
     /// If the manager does not answer, the time runs out, or somebody wishes to stop. The unit may still run then.
@@ -176,6 +205,7 @@ impl Systemd {
         &self,
         alive: &ManagerAccount,
         limit: Duration,
+        may_have_ended: &dyn Fn() -> bool,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<ManagerAccount, ChannelError> {
         let started = Instant::now();
@@ -184,13 +214,20 @@ impl Systemd {
             if has_ended(&now) {
                 return Ok(merged(alive, now));
             }
-            if started.elapsed() >= limit {
-                return Err(ChannelError::Expired { limit_s: limit.as_secs(), account: Box::new(merged(alive, now)) });
+            let asked = Instant::now();
+            loop {
+                if cancelled() {
+                    return Err(ChannelError::Cancelled);
+                }
+                if started.elapsed() >= limit {
+                    let account = Box::new(merged(alive, now));
+                    return Err(ChannelError::Expired { limit_s: limit.as_secs(), account });
+                }
+                std::thread::sleep(POLL);
+                if may_have_ended() || asked.elapsed() >= ASK {
+                    break;
+                }
             }
-            if cancelled() {
-                return Err(ChannelError::Cancelled);
-            }
-            std::thread::sleep(POLL);
         }
     }
 
@@ -199,6 +236,13 @@ impl Systemd {
         // Each is right for one state of the unit and an error in the others.
         let _ = self.call(&self.systemctl, vec!["stop".to_string(), unit.to_string()]);
         let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), unit.to_string()]);
+    }
+
+    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. Gives
+    /// whether the manager will.
+    pub fn leave(&self, unit: &str) -> bool {
+        let output = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
+        output.is_ok_and(|output| output.succeeded())
     }
 }
 
@@ -213,7 +257,6 @@ fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
 /// The arguments of systemd-run for a job.
 fn arguments(job: &UnitJob<'_>, unset: &[String]) -> Vec<String> {
     let mut all: Vec<String> = [
-        "--quiet",
         "--no-ask-password",
         // Returns once the program was executed, so a program that cannot be is an error here (systemd.service(5)).
         "--service-type=exec",
@@ -228,7 +271,7 @@ fn arguments(job: &UnitJob<'_>, unset: &[String]) -> Vec<String> {
     .map(str::to_string)
     .to_vec();
     all.push(format!("--unit={}", job.unit));
-    all.push(format!("--property=RuntimeMaxSec={}s", job.limit.as_secs().max(1)));
+    all.push(format!("--property=RuntimeMaxSec={}s", (job.limit + GRACE).as_secs()));
     all.push(format!("--property=WorkingDirectory={}", job.folder.display()));
     all.push(format!("--property=StandardOutput=file:{}", job.stdout.display()));
     all.push(format!("--property=StandardError=file:{}", job.stderr.display()));

@@ -15,6 +15,7 @@ use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
+use crate::bundle::writer::WriteError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::run::{self, RunError, RunRequest, Step};
@@ -162,7 +163,11 @@ pub(super) fn own_executable() -> std::io::Result<PathBuf> {
 
 fn run_failure(error: RunError) -> Failure {
     match error {
-        RunError::Channel { .. } | RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
+        RunError::Channel { .. } => Failure::new(Exit::Unavailable, error)
+            .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")
+            .hint("as root, `scripts/with-systemd sandproof run …` starts a systemd for this one command")
+            .hint("`--dry` does everything but execute; `validate-bundle` reads bundles that were made elsewhere"),
+        RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`sandproof run --dry` does everything but execute; `validate-bundle` reads bundles made elsewhere"),
         RunError::Fixtures(_) => {
             Failure::new(Exit::Unavailable, error).hint("name a writable folder with `--fixtures DIR`")
@@ -175,10 +180,12 @@ fn run_failure(error: RunError) -> Failure {
         }
         RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
             .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
-        RunError::Start(_) => Failure::new(Exit::Fault, error)
-            .hint("choose another output root with `--out` or another id with `--run-id`"),
-        RunError::Lock(_) | RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => {
-            Failure::new(Exit::Fault, error)
+        RunError::Start(WriteError::Exists { .. }) => {
+            Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }
+        RunError::Start(_) | RunError::Lock(_) => {
+            Failure::new(Exit::Unavailable, error).hint("choose a writable output root with `--out DIR`")
+        }
+        RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => Failure::new(Exit::Fault, error),
     }
 }

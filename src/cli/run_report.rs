@@ -225,7 +225,8 @@ fn latest(report: &RunReport) -> &'static str {
 /// A path as one would type it from here.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    let below = path.strip_prefix(&here).ok().filter(|_| here.parent().is_some());
+    below.unwrap_or(path).display().to_string()
 }
 
 fn verdict(status: SummaryStatus, total: &Counts) -> String {

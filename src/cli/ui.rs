@@ -12,6 +12,11 @@ use crate::base::json_out;
 #[error("standard output was closed")]
 pub(super) struct StdoutClosed;
 
+/// Standard output does not take what is written to it.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write to standard output")]
+struct StdoutFailed(#[source] io::Error);
+
 /// Where results and remarks go.
 #[derive(Debug)]
 pub struct Ui {
@@ -58,5 +63,5 @@ fn stdout_failure(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::new(Exit::Done, StdoutClosed);
     }
-    Failure::new(Exit::Fault, error)
+    Failure::new(Exit::Unavailable, StdoutFailed(error))
 }

@@ -11,6 +11,7 @@ use crate::channel::witness::{self, Given};
 use crate::enforce;
 use crate::record::report::OpenFd;
 use crate::run;
+use crate::sys;
 
 /// Does one job and exits. Started by a service manager, not by people.
 #[derive(Debug, Args)]
@@ -26,7 +27,11 @@ impl WorkerArgs {
         let open_fds = open_fds();
         let environment: Vec<(String, Vec<u8>)> =
             std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect();
-        let given = Given { open_fds, landlock_layers: enforce::already_confined_layers(), seatbelt_confined: None };
+        let given = Given {
+            open_fds,
+            landlock_layers: enforce::already_confined_layers(),
+            seatbelt_confined: sys::seatbelt_confined(),
+        };
         let witness = witness::collect(given, &environment);
         let cancel = signals::install().or_fail(Exit::Fault)?;
         let running = super::run::own_executable().or_fail(Exit::Fault)?;
@@ -35,6 +40,13 @@ impl WorkerArgs {
     }
 }
 
+/// The open descriptors. `None` if they cannot be listed.
+#[cfg(target_os = "macos")]
+fn open_fds() -> Option<Vec<OpenFd>> {
+    sys::darwin::open_fds()
+}
+
+#[cfg(not(target_os = "macos"))]
 /// The open descriptors, without the one that reads the list. `None` where there is no procfs.
 fn open_fds() -> Option<Vec<OpenFd>> {
     let mut found = Vec::new();

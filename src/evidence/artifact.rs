@@ -86,7 +86,7 @@ impl<O: Write> ListDocument<O> {
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let list = &mut self.list;
-        self.artifact.put(|out| list.push(out, element))
+        self.artifact.put(|out| list.append(out, element))
     }
 
     /// Closes the list, lets `tail` add members, and closes the document.
@@ -120,7 +120,7 @@ impl<O: Write> ArrayDocument<O> {
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let list = &mut self.list;
-        self.artifact.put(|out| list.push(out, element))
+        self.artifact.put(|out| list.append(out, element))
     }
 
     pub(super) fn finish<S: ArtifactSink<Out = O>>(self, sink: &mut S) -> Result<(), DeriveError> {
@@ -166,7 +166,7 @@ impl<O: Write> EntriesDocument<O> {
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let (_, list) = self.entry.as_mut().expect("an entry was begun before its rows");
-        self.artifact.put(|out| list.push(out, element))
+        self.artifact.put(|out| list.append(out, element))
     }
 
     /// Ends the entry; `tail` writes the members after the list.

@@ -35,6 +35,10 @@ pub fn checks(
         list.same("invocation_id", own(|w| w.invocation_id.clone()), told(|m| m.invocation_id.clone()));
         list.same("control_group", own(|w| w.control_group.clone()), told(|m| m.control_group.clone()));
         list.same("parent", own(|w| w.parent_name.clone()), Some("systemd".to_string()));
+        // A user's manager is some process; the host's is the first one.
+        if manager.is_none_or(|manager| manager.domain != "user") {
+            list.same("parent_pid", own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
+        }
         list.same(
             "capability_bounding_set",
             own(|w| w.capability_bounding_set.clone()),
@@ -45,8 +49,11 @@ pub fn checks(
         list.same("seccomp", own(|w| w.seccomp.map(|mode| mode.to_string())), Some("0".to_string()));
         list.same("landlock_layers", own(|w| w.landlock_layers.map(|n| n.to_string())), Some("0".to_string()));
         label(&mut list, worker);
+        filters(&mut list, manager);
     } else {
         list.same("parent", own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
+        // The label is new for every run, so a second start is somebody else's doing.
+        list.same("runs", told(|m| line(m, "runs")), Some("1".to_string()));
         list.same("seatbelt", own(|w| w.seatbelt_confined.map(|on| on.to_string())), Some("false".to_string()));
     }
     list.0
@@ -76,6 +83,11 @@ impl Checks {
         };
         self.add(check, ok, text);
     }
+}
+
+/// A line of the manager's account.
+fn line(manager: &ManagerAccount, name: &str) -> Option<String> {
+    manager.raw.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 fn or_unknown(text: Option<String>) -> String {
@@ -134,6 +146,41 @@ fn namespaces(list: &mut Checks, worker: Option<&WorkerWitness>) {
     }
     let text = if found.is_empty() { "all as the manager's".to_string() } else { found.join(", ") };
     list.add("namespaces", ok, text);
+}
+
+/// What the manager hangs on a unit's control group, which no process sees in itself, with the values that mean nothing.
+/// (systemd.resource-control(5) and systemd.exec(5); a `~` alone forbids nothing.)
+const FILTERS: [(&str, &[&str]); 11] = [
+    ("DevicePolicy", &["auto"]),
+    ("DeviceAllow", &[""]),
+    ("IPAddressAllow", &[""]),
+    ("IPAddressDeny", &[""]),
+    ("IPIngressFilterPath", &[""]),
+    ("IPEgressFilterPath", &[""]),
+    ("BPFProgram", &[""]),
+    ("RestrictFileSystems", &["", "no", "~"]),
+    ("RestrictNetworkInterfaces", &["", "no", "~"]),
+    ("SocketBindAllow", &[""]),
+    ("SocketBindDeny", &[""]),
+];
+
+/// No filter of the manager on the unit. `DevicePolicy` is older than every manager that can start a worker, so one that
+/// does not tell it has told nothing; others are absent where the manager does not know them.
+fn filters(list: &mut Checks, manager: Option<&ManagerAccount>) {
+    let told = |name: &str| {
+        let (_, value) = manager?.raw.iter().find(|(known, _)| known == name)?;
+        Some(value.as_str())
+    };
+    if told("DevicePolicy").is_none() {
+        return list.add("filters", None, "not known".to_string());
+    }
+    let set: Vec<String> = FILTERS
+        .iter()
+        .filter_map(|(name, free)| Some((name, told(name).filter(|value| !free.contains(value))?)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let found = if set.is_empty() { "none".to_string() } else { set.join(", ") };
+    list.add("filters", Some(set.is_empty()), found);
 }
 
 /// No label, or one that says that nothing is confined.
@@ -202,7 +249,7 @@ mod tests {
             result: Some("success".into()),
             exit_code: Some(0),
             signal: None,
-            raw: Vec::new(),
+            raw: vec![("DevicePolicy".into(), "auto".into()), ("RestrictFileSystems".into(), "~".into())],
         }
     }
 
@@ -236,7 +283,7 @@ mod tests {
     #[test]
     fn each_single_fault_is_found_under_its_name() {
         type Spoil = fn(&mut WorkerWitness);
-        let faults: [(&str, Spoil); 17] = [
+        let faults: [(&str, Spoil); 18] = [
             ("main_pid", |w| w.pid = 43),
             ("unit", |w| w.unit = None),
             ("nonce", |w| w.nonce_sha256 = Some(Digest::of(b"other"))),
@@ -248,6 +295,7 @@ mod tests {
             ("invocation_id", |w| w.invocation_id = Some(String::new())),
             ("control_group", |w| w.control_group = Some("/user.slice".into())),
             ("parent", |w| w.parent_name = Some("bash".into())),
+            ("parent_pid", |w| w.ppid = 7),
             ("capability_bounding_set", |w| w.capability_bounding_set = Some("0f".into())),
             ("namespaces", |w| w.namespaces[0].own = Some("mnt:[2]".into())),
             ("no_new_privs", |w| w.no_new_privs = Some(true)),
@@ -265,6 +313,28 @@ mod tests {
     }
 
     #[test]
+    fn filters_of_the_manager_are_found() {
+        let verdict = |raw: &[(&str, &str)]| {
+            let mut manager = manager();
+            manager.raw = raw.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let list = checks(ChannelKind::SystemdClean, Some(&worker()), Some(&manager), Some(&job()));
+            list.iter().find(|c| c.check == "filters").unwrap().ok
+        };
+        assert_eq!(verdict(&[("DevicePolicy", "auto"), ("IPAddressDeny", "")]), Some(true));
+        assert_eq!(verdict(&[("DevicePolicy", "auto"), ("IPAddressDeny", "0.0.0.0/0")]), Some(false));
+        assert_eq!(verdict(&[("DevicePolicy", "closed")]), Some(false));
+        assert_eq!(verdict(&[]), None);
+    }
+
+    #[test]
+    fn a_user_manager_is_not_the_first_process() {
+        let (mut worker, mut manager) = (worker(), manager());
+        worker.ppid = 812;
+        manager.domain = "user".into();
+        assert!(clean(Some(&worker), Some(&manager), Some(&job())));
+    }
+
+    #[test]
     fn an_unreadable_namespace_is_not_clean_and_not_a_lie_either() {
         let mut worker = worker();
         worker.namespaces[0].parent = None;
@@ -272,5 +342,92 @@ mod tests {
         let found = list.iter().find(|c| c.check == "namespaces").unwrap();
         assert_eq!(found.ok, None);
         assert!(!is_clean(&list));
+    }
+
+    /// The same worker as launchd would have it: nothing of procfs, systemd or Landlock is known there.
+    fn launchd() -> (WorkerWitness, ManagerAccount, JobFacts) {
+        let label = "sandproof.runtime.x".to_string();
+        let names = ["PATH", "XPC_FLAGS", "XPC_SERVICE_NAME"];
+        let worker = WorkerWitness {
+            parent_name: None,
+            unit: Some(label.clone()),
+            invocation_id: None,
+            control_group: None,
+            environment: names
+                .map(|name| EnvironmentEntry { name: name.into(), value_sha256: Digest::of(name.as_bytes()) })
+                .to_vec(),
+            namespaces: Vec::new(),
+            no_new_privs: None,
+            seccomp: None,
+            capability_bounding_set: None,
+            parent_capability_bounding_set: None,
+            lsm_label: None,
+            landlock_layers: None,
+            seatbelt_confined: Some(false),
+            ..worker()
+        };
+        let manager = ManagerAccount {
+            manager: "launchd".into(),
+            domain: "gui/501".into(),
+            unit: label.clone(),
+            invocation_id: None,
+            control_group: None,
+            state: Some("not running".into()),
+            result: Some("0".into()),
+            raw: vec![("state".into(), "not running".into()), ("runs".into(), "1".into())],
+            ..manager()
+        };
+        let facts = JobFacts {
+            unit: label,
+            manager_environment: vec!["XPC_FLAGS".into(), "XPC_SERVICE_NAME".into(), "SSH_AUTH_SOCK".into()],
+            ..job()
+        };
+        (worker, manager, facts)
+    }
+
+    #[test]
+    fn a_job_of_launchd_is_clean_by_other_facts() {
+        let (worker, manager, job) = launchd();
+        let list = checks(ChannelKind::LaunchdClean, Some(&worker), Some(&manager), Some(&job));
+        assert!(is_clean(&list), "{list:?}");
+        for (worker, manager, job) in [
+            (None, Some(&manager), Some(&job)),
+            (Some(&worker), None, Some(&job)),
+            (Some(&worker), Some(&manager), None),
+            (None, None, None),
+        ] {
+            assert!(!is_clean(&checks(ChannelKind::LaunchdClean, worker, manager, job)));
+        }
+    }
+
+    #[test]
+    fn each_single_fault_of_a_launchd_job_is_found_under_its_name() {
+        type Spoil = fn(&mut WorkerWitness, &mut ManagerAccount);
+        let faults: [(&str, Option<bool>, Spoil); 15] = [
+            ("main_pid", Some(false), |w, _| w.pid = 43),
+            ("main_pid", None, |_, m| m.main_pid = None),
+            ("unit", Some(false), |w, _| w.unit = Some("0".into())),
+            ("unit", None, |w, _| w.unit = None),
+            ("unit_of_manager", Some(false), |_, m| m.unit = "another".into()),
+            ("nonce", None, |w, _| w.nonce_sha256 = None),
+            ("environment", Some(false), |w, _| w.environment[1].name = "DYLD_INSERT_LIBRARIES".into()),
+            ("environment", Some(false), |w, _| w.environment[1].name = "SET_BY_LAUNCHCTL_SETENV".into()),
+            ("open_fds", None, |w, _| w.open_fds = None),
+            ("open_fds", Some(false), |w, _| w.open_fds = Some(vec![OpenFd { fd: 3, what: "socket".into() }])),
+            ("parent", Some(false), |w, _| w.ppid = 4711),
+            ("runs", Some(false), |_, m| m.raw[1].1 = "2".into()),
+            ("runs", None, |_, m| m.raw.clear()),
+            ("seatbelt", Some(false), |w, _| w.seatbelt_confined = Some(true)),
+            ("seatbelt", None, |w, _| w.seatbelt_confined = None),
+        ];
+        for (check, answer, spoil) in faults {
+            let (mut worker, mut manager, job) = launchd();
+            spoil(&mut worker, &mut manager);
+            let list = checks(ChannelKind::LaunchdClean, Some(&worker), Some(&manager), Some(&job));
+            let bad: Vec<(&str, Option<bool>)> =
+                list.iter().filter(|c| c.ok != Some(true)).map(|c| (c.check.as_str(), c.ok)).collect();
+            assert_eq!(bad, [(check, answer)]);
+            assert!(!is_clean(&list));
+        }
     }
 }

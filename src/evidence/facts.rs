@@ -1,7 +1,6 @@
 //! What documents say about a row, computed once and shared by all of them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::decide::{Attempt, Undecided};
@@ -14,7 +13,8 @@ use crate::record::manifest::RunManifest;
 use crate::record::outcome::FailureStage;
 use crate::record::report::CallRole;
 use crate::record::results::{
-    ApplyReport, ErrClass, ErrClassSource, ListenerDoc, PathSource, Precheck, ProbeDetails, ResourceHygiene, RunnerInfo,
+    ApplyReport, Details, ErrClass, ErrClassSource, ListenerDoc, PathSource, Precheck, ProbeDetails, ResourceHygiene,
+    RunnerInfo,
 };
 use crate::record::row::ProbeRow;
 
@@ -226,11 +226,13 @@ pub(super) fn probe_details(row: &ProbeRow) -> Option<ProbeDetails<'_>> {
         .find(|call| call.errno != 0)
         .or_else(|| operation.calls.iter().rev().find(|call| call.role == CallRole::Operation))
         .or(operation.calls.last())?;
-    let details = match operation.details.as_slice() {
-        [] => BTreeMap::new(),
-        pairs => pairs.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
-    };
-    Some(ProbeDetails { details, driver: row.action.driver, errno: call.errno, ret: call.ret, syscall: &call.syscall })
+    Some(ProbeDetails {
+        details: Details(&operation.details),
+        driver: row.action.driver,
+        errno: call.errno,
+        ret: call.ret,
+        syscall: &call.syscall,
+    })
 }
 
 pub(super) fn listener(row: &ProbeRow) -> Option<ListenerDoc<'_>> {

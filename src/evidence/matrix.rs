@@ -53,7 +53,7 @@ fn write_one<S: ArtifactSink>(context: &Context<'_>, sink: &mut S, name: &'stati
                 filter_name: filled(declared.filter_name.as_deref()),
                 filter_type: declared.filter_type,
             };
-            artifact.put(|out| list.push(out, &row))?;
+            artifact.put(|out| list.append(out, &row))?;
         }
         artifact.put(|out| {
             list.close(out)?;

@@ -59,9 +59,9 @@ impl HostCapabilities {
 
 /// Whether a device node can be made on that file system: tried, with the null device's number.
 fn may_make_devices(base: &Path) -> bool {
-    use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+    use nix::sys::stat::{Mode, SFlag, mknod};
     let path = base.join(".device-probe");
-    let made = mknod(&path, SFlag::S_IFBLK, Mode::S_IRUSR, makedev(7, 255)).is_ok();
+    let made = mknod(&path, SFlag::S_IFBLK, Mode::S_IRUSR, libc::makedev(7, 255)).is_ok();
     if made {
         let _ = std::fs::remove_file(&path);
     }

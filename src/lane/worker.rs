@@ -11,6 +11,7 @@ use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool, SLOTS};
 use super::task::Task;
 use crate::base::clock;
+use crate::base::error_text::chain;
 use crate::base::json_out;
 use crate::policy::PolicyValue;
 use crate::process::{Interrupter, SpawnError, Zygote};
@@ -226,18 +227,6 @@ fn root_name(task: &Task<'_>) -> String {
         Lane::Control => format!("c{:06}", task.seq),
         _ => format!("r{:06}", task.seq),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {

@@ -1,6 +1,6 @@
 //! What is wrong, or doubtful, in an input document.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -137,13 +137,17 @@ note_kinds! {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.file)?;
+        let mut text = format!("`{}`", self.file);
         if !self.pointer.is_empty() {
-            write!(f, " at `{}`", self.pointer)?;
+            text.push_str(&format!(" at `{}`", self.pointer));
         }
-        write!(f, ": {}", self.message)?;
+        text.push_str(&format!(": {}", self.message));
         if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
+            text.push_str(&format!("; {}", self.remedy));
+        }
+        // What a stranger wrote must not steer the terminal. The fields themselves stay exact.
+        for c in text.chars().take(4000) {
+            f.write_char(if c.is_control() { '\u{fffd}' } else { c })?;
         }
         Ok(())
     }
@@ -217,6 +221,12 @@ impl Notes<'_> {
         if full && (severity == Severity::Warning || self.list.len() >= MOST + 100) {
             return;
         }
+        // A text of a document may be a megabyte long.
+        const LONGEST_CHARS: usize = 1000;
+        let message = match message.char_indices().nth(LONGEST_CHARS) {
+            Some((end, _)) => format!("{}…", &message[..end]),
+            None => message,
+        };
         self.list.push(Note {
             severity,
             file: self.file.to_owned(),

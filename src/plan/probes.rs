@@ -189,7 +189,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
     let second = entry.to.as_deref().filter(|_| info.name != Driver::SymlinkCreate.info().name);
     for (key, path) in [("target", Some(target)), ("to", second)] {
         if let Some(path) = path
-            && is_absolute(path) | (key == "to")
+            && (is_absolute(path) || key == "to")
             && !is_own(path)
         {
             notes.error(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::LoadError;
 use super::expectation::{ExpectationIds, PlannedProfile, PlannedRow, base_id};
-use super::file::{DEFAULT_DEADLINE_MS, PlanFile, ProbeEntry, ProfileEntry};
+use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
 use super::fixtures::{self, FixtureSets};
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::policy;
@@ -17,7 +17,7 @@ use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, Reso
 use super::schema::DocumentKind;
 use super::source::{Source, Workspace, clean_path};
 use super::worlds;
-use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
+use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
 use crate::base::limits::MAX_ROWS;
 use crate::policy::PolicyMode;
 use crate::record::action::Action;
@@ -66,11 +66,12 @@ pub(super) fn resolve_noting(
         return Ok(Resolution { plan: None, notes });
     };
     let registry = read_registry(&mut reader, &plan.registry_id, paths, &mut notes)?;
-    if let Some(world) = plan.world_id.as_ref().filter(|world| **world != registry.probes.world_id) {
+    let world = plan.world_id.as_ref().map_or(HOME_WORLD, WorldId::as_str);
+    if world != registry.probes.world_id.as_str() {
         Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
             NoteKind::WorldMismatch,
-            "/world_id",
-            format!("the plan declares world `{world}`, its registry is written for `{}`", registry.probes.world_id),
+            if plan.world_id.is_some() { "/world_id" } else { "" },
+            format!("the plan's world is `{world}`, its registry is written for `{}`", registry.probes.world_id),
             "declare the registry's world, or check its expectations against the other one",
         );
     }
@@ -113,9 +114,10 @@ pub(super) fn follow(
         notes,
         policies: HashMap::new(),
         actions,
+        preflight_mode: None,
     };
     let profiles = resolver.profiles(registry.profiles.profiles)?;
-    let preflight = resolver.preflight(&profiles);
+    let preflight = resolver.preflight();
     let Resolver { reader, notes, .. } = resolver;
     let lane = |name: &str| plan.lanes.get(name).and_then(serde_json::Value::as_bool).unwrap_or(true);
     let lanes = LaneSet { baseline: lane("baseline"), scenario: lane("scenario"), oracle: lane("oracle") };
@@ -192,12 +194,19 @@ struct Resolver<'a> {
     policies: policy::Known,
     /// The actions of the probes that Landlock profiles run, as far as they were asked for.
     actions: Vec<Option<Option<Arc<Action>>>>,
+    /// How the profile that has the preflight's document as its policy reads it, if there is one.
+    preflight_mode: Option<PolicyMode>,
 }
 
 impl Resolver<'_> {
     /// The plan's profiles in order, after selection.
     fn profiles(&mut self, entries: BTreeMap<ProfileId, ProfileEntry>) -> Result<Vec<ResolvedProfile>, LoadError> {
         let planned = self.planned(entries)?;
+        if let Some(Ok(path)) = self.plan.apply_preflight_profile.as_deref().map(clean_path) {
+            // Before any selection, so that a selection does not change how the document is read.
+            let same = planned.iter().find(|profile| clean_path(&profile.entry.profile_path).as_ref() == Ok(&path));
+            self.preflight_mode = same.map(|profile| profile.entry.mode);
+        }
         let mut clashes = Vec::new();
         let ids = ExpectationIds::of(&planned, &self.probes, &mut clashes);
         for clash in clashes {
@@ -313,6 +322,15 @@ impl Resolver<'_> {
         let landlock = entry.mode == PolicyMode::Landlock;
         let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
         fixtures::check(&[], &entry.fixtures, &format!("{base}/fixtures"), &mut notes);
+        if landlock && !entry.key_specific_rules.is_empty() {
+            let message = "a Landlock profile has no rules beside its policy document";
+            notes.error(
+                NoteKind::BadValue,
+                format!("{base}/key_specific_rules"),
+                message,
+                "move them into the document",
+            );
+        }
         self.check_names(profile, &base);
         let set = sets.of_profile(&entry.fixtures);
         let everything = self.selection.only_scenarios.is_empty();
@@ -409,11 +427,10 @@ impl Resolver<'_> {
     }
 
     /// The policy of the apply preflight. Its mode is that of a profile with the same path, or follows from its name.
-    fn preflight(&mut self, profiles: &[ResolvedProfile]) -> Option<ResolvedPolicy> {
+    fn preflight(&mut self) -> Option<ResolvedPolicy> {
         let spelled = self.plan.apply_preflight_profile.as_deref()?;
-        let same = profiles.iter().find(|profile| clean_path(spelled).as_deref() == Ok(profile.policy.path.as_str()));
-        let mode = match same {
-            Some(profile) => profile.entry.mode,
+        let mode = match self.preflight_mode {
+            Some(mode) => mode,
             None if spelled.ends_with(".json") => PolicyMode::Landlock,
             None if spelled.ends_with(".bin") => PolicyMode::Blob,
             None => PolicyMode::Sbpl,

@@ -42,6 +42,8 @@ pub const CHANNEL_WITNESS: &str = "channel_witness.json";
 pub const WORKER_WITNESS: &str = "worker_witness.json";
 /// What the worker printed, and what else the channel left: files in this folder.
 pub const CHANNEL_FOLDER: &str = "channel";
+/// What launchctl was asked and said: files in this folder.
+pub const LAUNCHCTL_FOLDER: &str = "launchctl";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.

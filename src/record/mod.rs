@@ -13,6 +13,7 @@ pub mod events;
 pub mod fixture;
 pub mod fixtures_doc;
 pub mod index;
+pub mod launchctl;
 pub mod layout;
 pub mod manifest;
 pub mod matrix;

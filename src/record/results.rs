@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::driver::Driver;
 use super::outcome::{Decision, FailureKind, FailureStage};
@@ -232,11 +232,11 @@ pub struct ResourceHygiene {
 }
 
 /// The deciding system call. Keys in alphabetical order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct ProbeDetails<'a> {
     /// What else the driver saw.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub details: BTreeMap<&'a str, i64>,
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    pub details: Details<'a>,
     /// Which driver.
     pub driver: Driver,
     /// The call's error number; 0 on success.
@@ -245,6 +245,27 @@ pub struct ProbeDetails<'a> {
     pub ret: i64,
     /// Its name.
     pub syscall: &'a str,
+}
+
+/// What else a driver saw: an object of name to value. The last value counts if a name stands twice.
+#[derive(Debug, Clone, Copy)]
+pub struct Details<'a>(pub &'a [(String, i64)]);
+
+impl Details<'_> {
+    /// Whether it saw nothing else.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Details<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let [(name, value)] = self.0 {
+            return serializer.collect_map([(name, value)]);
+        }
+        let sorted: BTreeMap<&str, i64> = self.0.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        serializer.collect_map(sorted)
+    }
 }
 
 /// What the kernel says the opened descriptor is. Keys in alphabetical order.

@@ -17,10 +17,10 @@ use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
-use crate::channel::ChannelError;
+use crate::channel::manager::{self, ManagedJob, Manager};
 use crate::channel::stage::{self, Stage};
-use crate::channel::systemd::{MANAGER_ENVIRONMENT, Systemd, UnitJob};
 use crate::channel::witness::NONCE_VARIABLE;
+use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
@@ -37,8 +37,16 @@ const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
-    let systemd =
-        Systemd::find().map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    let manager = manager::of_channel(request.channel)
+        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    run_through(request, manager.as_ref())
+}
+
+/// The same through a given manager. The program itself has no other than the host's; tests give doubles.
+///
+/// # Errors
+/// As `run`.
+pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
     // What this process sees of the host, until the worker has said what it sees.
     let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -51,7 +59,7 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
     let folder = writer.folder().to_owned();
 
-    match through_worker(request, &systemd, bundle_root, &mut writer) {
+    match through_worker(request, manager, bundle_root, &mut writer) {
         Ok((manifest, outcome)) => {
             let committed = writer
                 .commit(RunEnd::Complete { dry: false })
@@ -72,13 +80,13 @@ struct Known {
 
 fn through_worker(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &dyn Manager,
     bundle_root: String,
     writer: &mut BundleWriter,
 ) -> Result<(RunManifest, Outcome), Step> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let mut known = Known::default();
-    let brought = bring(request, systemd, bundle_root, &staged, &mut known);
+    let brought = bring(request, manager, bundle_root.clone(), &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
         Ok(bundle) => import(&bundle, writer).map(|worker| {
@@ -89,6 +97,9 @@ fn through_worker(
     };
     store_witness(request, &known, writer)?;
     store_printed(&staged, writer)?;
+    for (path, bytes) in manager.diagnostics(&request.run_id, &bundle_root) {
+        writer.put(&path, &bytes).map_err(Step::Write)?;
+    }
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
     writer.adopt_world(&manifest.world_id);
@@ -102,14 +113,14 @@ fn through_worker(
 /// Stages, starts, waits, and verifies what the worker has sealed.
 fn bring(
     request: &RunRequest,
-    systemd: &Systemd,
+    manager: &dyn Manager,
     bundle_root: String,
     staged: &Stage,
     known: &mut Known,
 ) -> Result<Verified<Bundle>, Step> {
     let failed = |failure| Step::Channel(failure);
     prepare(request, bundle_root, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
-    let unit = format!("sandproof-{}.service", request.run_id);
+    let unit = manager.name_of(&request.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut environment: Vec<(String, String)> =
         ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
@@ -118,7 +129,7 @@ fn bring(
         unit: unit.clone(),
         nonce_sha256: Digest::of(nonce.as_bytes()),
         environment: environment.iter().map(|(name, _)| name.clone()).collect(),
-        manager_environment: MANAGER_ENVIRONMENT.iter().map(|name| (*name).to_string()).collect(),
+        manager_environment: manager.own_environment().iter().map(|name| (*name).to_string()).collect(),
     });
     let place = |name: &str| staged.path().join(name);
     let argv = [
@@ -126,7 +137,7 @@ fn bring(
         "__worker".to_string(),
         place(stage::JOB).display().to_string(),
     ];
-    let job = UnitJob {
+    let job = ManagedJob {
         unit: &unit,
         argv: &argv,
         environment: &environment,
@@ -135,12 +146,19 @@ fn bring(
         stderr: &place(stage::STDERR),
         limit: request.channel_limit,
     };
-    systemd.start(&job).map_err(|error| failed(ChannelFailure::Manager(error)))?;
-    let watched = watch(request, systemd, &unit, staged, known);
-    systemd.end(&unit);
+    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
+    let watched = match manager.start(&job) {
+        Ok(_) => watch(request, manager, &unit, staged, &result, known),
+        Err(source) => {
+            known.manager = manager.account(&unit).ok();
+            let how = known.manager.as_ref().map_or_else(|| "the manager has no account of it".into(), how_it_ended);
+            Err(failed(ChannelFailure::NotStarted { how, source: Box::new(source) }))
+        }
+    };
+    // Also after a start that failed: a manager that was too slow to answer may have started it.
+    manager.end(&unit);
     watched?;
 
-    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
     let ended = known.manager.as_ref();
     let sealed = result.join(layout::ARTIFACT_INDEX).exists();
     let well = ended.is_some_and(|account| account.exit_code == Some(0));
@@ -154,26 +172,34 @@ fn bring(
 }
 
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.
-fn watch(request: &RunRequest, systemd: &Systemd, unit: &str, staged: &Stage, known: &mut Known) -> Result<(), Step> {
-    let manager = |error| Step::Channel(ChannelFailure::Manager(error));
-    let alive = systemd.account(unit).map_err(manager)?;
+fn watch(
+    request: &RunRequest,
+    manager: &dyn Manager,
+    unit: &str,
+    staged: &Stage,
+    result: &Path,
+    known: &mut Known,
+) -> Result<(), Step> {
+    let failed = |error| Step::Channel(ChannelFailure::Manager(error));
+    let alive = manager.account(unit).map_err(failed)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.cancel.requested().is_some();
-    match systemd.wait(&alive, request.channel_limit, &cancelled) {
+    let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
+    match manager.wait(&alive, request.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
         }
         Err(ChannelError::Expired { limit_s, account }) => {
             known.manager = Some((*account).clone());
-            Err(manager(ChannelError::Expired { limit_s, account }))
+            Err(failed(ChannelError::Expired { limit_s, account }))
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.cancel.requested().unwrap_or_default();
             Err(Step::Lane(LaneError::Cancelled { signal }))
         }
-        Err(error) => Err(manager(error)),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -195,7 +221,12 @@ fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),
         jobs: request.jobs,
-        fixture_candidates: request.fixture_candidates.iter().map(|path| path.display().to_string()).collect(),
+        // The worker has another working folder.
+        fixture_candidates: request
+            .fixture_candidates
+            .iter()
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string())
+            .collect(),
     };
     let path = BundlePath::new(stage::JOB).expect("a fixed name is a valid path");
     staged.put(&path, &json_out::to_pretty(&job)).map(|_| ())
@@ -275,10 +306,9 @@ fn how_it_ended(account: &ManagerAccount) -> String {
     let how = match (account.exit_code, account.signal) {
         (Some(code), _) => format!("it exited with code {code}"),
         (None, Some(signal)) => format!("signal {signal} ended it"),
-        (None, None) => "the manager does not say how".to_string(),
+        (None, None) => "it was ended through the manager, which keeps no account of it".to_string(),
     };
-    let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
-    format!("{how} ({} says: state {}, result {})", account.manager, word(&account.state), word(&account.result))
+    format!("{how} ({})", channel::words(account))
 }
 
 /// The last lines of a text file.

@@ -11,6 +11,7 @@ use super::preflight;
 use super::request::{Observer, RunRequest};
 use crate::base::clock;
 use crate::base::digest::Digest;
+use crate::base::error_text::chain;
 use crate::base::fsx::{self, IoContext};
 use crate::base::ids::{IdError, WorldId};
 use crate::base::json_out;
@@ -342,16 +343,4 @@ pub(super) fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunE
         (_, Err(error)) => RunError::Failed { bundle, source: Step::Write(error) },
         (None, Ok(_)) => RunError::Failed { bundle, source: step },
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -77,6 +77,15 @@ pub enum ChannelFailure {
     /// The manager.
     #[error(transparent)]
     Manager(ChannelError),
+    /// The manager did not start it.
+    #[error("the worker was not started: {how}")]
+    NotStarted {
+        /// The manager's account.
+        how: String,
+        /// Its words.
+        #[source]
+        source: Box<ChannelError>,
+    },
     /// It ended without a sealed result.
     #[error("the worker ended without a result: {how}{}", printed(.stderr))]
     NoResult {

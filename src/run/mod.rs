@@ -16,6 +16,7 @@ mod preflight;
 mod request;
 mod worker;
 
+pub use clean::run_through;
 pub use engine::{RunReport, run};
 pub use error::{RunError, Step};
 pub use preflight::self_check;

@@ -1,6 +1,11 @@
 //! The worker's side of a clean channel: check what arrived, wait to be seen, run, seal.
+//!
+//! A worker belongs to somebody: whoever made its stage. When that process is gone nobody will ever take the result, so
+//! the worker stops, takes its stage away, and asks the manager to end its unit.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::engine;
@@ -11,10 +16,12 @@ use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
 use crate::bundle::lock::LockMode;
 use crate::channel::stage::{self, ArrivalError};
+use crate::channel::systemd::{self, Systemd};
 use crate::lane::cancel::Cancel;
 use crate::plan::source::BundleInputsError;
 use crate::plan::{self, BundleInputs, LoadError, Selection};
 use crate::record::channel_witness::WorkerWitness;
+use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Lane;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
 
@@ -24,6 +31,8 @@ const MAX_JOB_BYTES: u64 = 16 * 1024 * 1024;
 const GO_LIMIT_US: u64 = 120_000_000;
 /// How often it looks.
 const GO_POLL: Duration = Duration::from_millis(2);
+/// How often it looks whether its owner still lives.
+const OWNER_POLL: Duration = Duration::from_millis(200);
 
 /// Why a worker did not run.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +56,14 @@ pub enum WorkerError {
     #[error("the staged plan cannot be resolved")]
     Plan(#[source] LoadError),
     /// Nobody let the worker go on.
-    #[error("the worker was not let go on within two minutes; whoever started it seems to be gone")]
+    #[error("the worker was not let go on within two minutes")]
     NotLetGo,
+    /// Nobody waits for a result.
+    #[error("whoever made the stage `{}` is gone, so nobody would take a result", stage.display())]
+    Abandoned {
+        /// The stage.
+        stage: PathBuf,
+    },
     /// The run.
     #[error(transparent)]
     Run(RunError),
@@ -63,17 +78,41 @@ pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel)
     let value = json::parse(&bytes).map_err(WorkerError::Json)?;
     let job: WorkerJob = serde_json::from_value(value).map_err(WorkerError::Shape)?;
     let stage = path.parent().unwrap_or(Path::new("/")).to_owned();
-    stage::check_executable(&stage, &job.executable, running).map_err(WorkerError::Arrival)?;
-    for file in &job.inputs {
-        stage::read_arrived(&stage, file).map_err(WorkerError::Arrival)?;
+    // Only its own unit may it end: started by hand it is in another, the one of its caller's session for instance.
+    let unit = Some(systemd::unit_of(&job.run_id)).filter(|unit| witness.unit.as_ref() == Some(unit));
+    let channel = job.channel;
+    let outcome = under_watch(job, &stage, running, witness, cancel);
+    if matches!(outcome, Err(WorkerError::Abandoned { .. })) {
+        stage::remove_abandoned(&stage);
+        if let (ChannelKind::SystemdClean, Some(unit), Ok(manager)) = (channel, unit, Systemd::find())
+            && manager.leave(&unit)
+        {
+            // The manager keeps a unit that ends with a failure; this one nobody would ever look at.
+            return Ok(());
+        }
     }
-    let inputs = BundleInputs::open(&stage).map_err(WorkerError::Inputs)?;
+    outcome
+}
+
+fn under_watch(
+    job: WorkerJob,
+    stage: &Path,
+    running: &Path,
+    witness: WorkerWitness,
+    cancel: Cancel,
+) -> Result<(), WorkerError> {
+    stage::check_executable(stage, &job.executable, running).map_err(WorkerError::Arrival)?;
+    for file in &job.inputs {
+        stage::read_arrived(stage, file).map_err(WorkerError::Arrival)?;
+    }
+    let inputs = BundleInputs::open(stage).map_err(WorkerError::Inputs)?;
     let selection = Selection { only_profiles: job.only_profiles, only_scenarios: job.only_scenarios };
     let plan = plan::resolve(&inputs, inputs.plan_path(), &selection).map_err(WorkerError::Plan)?;
-    wait_to_be_let_go(&stage)?;
+    wait_to_be_let_go(stage)?;
+    let abandoned = watch_owner(stage, &cancel);
     let request = RunRequest {
         plan,
-        root: stage.clone(),
+        root: stage.to_owned(),
         out: stage.join(stage::OUT),
         channel: job.channel,
         lock_mode: LockMode::Fail,
@@ -83,23 +122,46 @@ pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel)
         fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
         exe: stage.join(stage::EXECUTABLE),
         cancel,
-        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage, inputs, witness }),
+        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage: stage.to_owned(), inputs, witness }),
         channel_limit: Duration::ZERO,
     };
-    engine::run(&request, &mut Silent).map(|_| ()).map_err(WorkerError::Run)
+    let ran = engine::run(&request, &mut Silent);
+    if abandoned.load(Ordering::SeqCst) {
+        return Err(WorkerError::Abandoned { stage: stage.to_owned() });
+    }
+    ran.map(|_| ()).map_err(WorkerError::Run)
+}
+
+/// Asks to stop as soon as the owner of the stage is gone, and says so in the flag that is returned.
+fn watch_owner(stage: &Path, cancel: &Cancel) -> Arc<AtomicBool> {
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let (flag, stage, cancel) = (Arc::clone(&abandoned), stage.to_owned(), cancel.clone());
+    std::thread::spawn(move || {
+        while !stage::is_abandoned(&stage) {
+            std::thread::sleep(OWNER_POLL);
+        }
+        flag.store(true, Ordering::SeqCst);
+        cancel.request(libc::SIGTERM);
+    });
+    abandoned
 }
 
 /// The manager is asked about this process while it is alive; until then it waits.
 fn wait_to_be_let_go(stage: &Path) -> Result<(), WorkerError> {
     let go = stage.join(stage::GO);
     let watch = Stopwatch::start();
-    while !go.exists() {
+    loop {
+        if stage::is_abandoned(stage) {
+            return Err(WorkerError::Abandoned { stage: stage.to_owned() });
+        }
+        if go.exists() {
+            return Ok(());
+        }
         if watch.elapsed_us() > GO_LIMIT_US {
             return Err(WorkerError::NotLetGo);
         }
         std::thread::sleep(GO_POLL);
     }
-    Ok(())
 }
 
 /// Nobody watches a worker.

@@ -8,6 +8,8 @@ mod run_command;
 mod shipped_plans;
 mod status;
 mod support;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

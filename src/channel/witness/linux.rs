@@ -2,21 +2,11 @@
 
 use std::fs;
 
-use super::proc_text::{self, Status};
+use super::{Facts, proc_text};
 use crate::record::channel_witness::NamespaceEntry;
 
 /// The namespaces that decide what a process sees (namespaces(7)).
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
-
-/// What procfs says of this process and its parent.
-pub(super) struct Facts {
-    pub(super) parent_name: Option<String>,
-    pub(super) control_group: Option<String>,
-    pub(super) status: Status,
-    pub(super) parent_capability_bounding_set: Option<String>,
-    pub(super) lsm_label: Option<String>,
-    pub(super) namespaces: Vec<NamespaceEntry>,
-}
 
 pub(super) fn facts() -> Facts {
     let parent = nix::unistd::getppid();

@@ -10,11 +10,24 @@ mod os;
 mod os;
 
 use crate::base::digest::Digest;
-use crate::record::channel_witness::{EnvironmentEntry, RlimitEntry, WORKER_WITNESS_SCHEMA, WorkerWitness};
+use crate::record::channel_witness::{
+    EnvironmentEntry, NamespaceEntry, RlimitEntry, WORKER_WITNESS_SCHEMA, WorkerWitness,
+};
 use crate::record::report::OpenFd;
 
 /// The environment variable that carries a job's nonce.
 pub const NONCE_VARIABLE: &str = "SANDPROOF_JOB_NONCE";
+
+/// What the system says of this process and its parent; each part may be unknown.
+#[derive(Debug, Default)]
+struct Facts {
+    parent_name: Option<String>,
+    control_group: Option<String>,
+    status: proc_text::Status,
+    parent_capability_bounding_set: Option<String>,
+    lsm_label: Option<String>,
+    namespaces: Vec<NamespaceEntry>,
+}
 
 /// What has to be found out by others, before anything else happens in the worker.
 #[derive(Debug, Default)]
@@ -89,8 +102,10 @@ fn rlimits() -> Vec<RlimitEntry> {
         ("RLIMIT_CPU", Resource::RLIMIT_CPU),
         ("RLIMIT_DATA", Resource::RLIMIT_DATA),
         ("RLIMIT_FSIZE", Resource::RLIMIT_FSIZE),
+        #[cfg(target_os = "linux")]
         ("RLIMIT_MEMLOCK", Resource::RLIMIT_MEMLOCK),
         ("RLIMIT_NOFILE", Resource::RLIMIT_NOFILE),
+        #[cfg(target_os = "linux")]
         ("RLIMIT_NPROC", Resource::RLIMIT_NPROC),
         ("RLIMIT_STACK", Resource::RLIMIT_STACK),
     ];

@@ -23,6 +23,7 @@ fn doubts_are_warnings() {
     let cases: &[Case] = &[
         ("no baseline", |s| s.plan["lanes"]["baseline"] = json!(false), NoteKind::Lane, "/lanes/baseline"),
         ("worlds", |s| s.plan["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
+        ("world by default", |s| drop(s.plan.as_object_mut().unwrap().remove("world_id")), NoteKind::WorldMismatch, ""),
         ("an unknown world", |s| s.plan["world_id"] = json!("linux-hosts"), NoteKind::WorldUnknown, "/world_id"),
         ("registry worlds", |s| s.profiles["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
         (

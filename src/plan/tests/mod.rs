@@ -174,6 +174,18 @@ fn a_selection_says_what_it_does_not_find() {
 }
 
 #[test]
+fn a_selection_does_not_change_how_the_preflight_is_read() {
+    let mut sample = Sample::new();
+    sample.put("policy", &serde_json::to_vec(&sample.policy).unwrap());
+    sample.plan["apply_preflight_profile"] = json!("policy");
+    sample.profiles["profiles"]["one"]["profile_path"] = json!("policy");
+    for selection in [select(&[], &[]), select(&["two"], &[])] {
+        let plan = sample.load_only(&selection).unwrap();
+        assert_eq!(plan.preflight.unwrap().value.mode(), crate::policy::PolicyMode::Landlock);
+    }
+}
+
+#[test]
 fn a_plan_folder_can_be_its_own_root() {
     let sample = Sample::new();
     let text = |value: &Value| serde_json::to_vec(value).unwrap();

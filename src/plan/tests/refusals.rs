@@ -301,6 +301,11 @@ const CASES: &[Case] = &[
         &["`/profiles/one`", "the key `family` is missing"],
     ),
     (
+        "rules that nothing would enforce",
+        |s| set(&mut s.profiles, "/profiles/one/key_specific_rules", json!(["(deny default)"])),
+        &[PROFILES, "`/profiles/one/key_specific_rules`", "no rules beside its policy document"],
+    ),
+    (
         "policy missing",
         |s| set(&mut s.profiles, "/profiles/one/profile_path", json!("registries/r/q.json")),
         &[PROFILES, "`/profiles/one/profile_path`", "`registries/r/q.json` does not exist"],

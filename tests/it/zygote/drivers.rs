@@ -78,9 +78,9 @@ fn whiteouts() {
     let make = |b: &Bench| action(Driver::CharDeviceCreate, &b.path("c"));
     for user in User::all() {
         let mut bench = Bench::new(user);
-        check(&mut bench, &make, &handles_fs(&rights), ACCES);
+        check(&mut bench, make, &handles_fs(&rights), ACCES);
         let policy = LandlockPolicy { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
-        check(&mut bench, &make, &policy, Allowed);
+        check(&mut bench, make, &policy, Allowed);
     }
 }
 

@@ -1,0 +1,424 @@
+//! The indented form of [`json_out`](super::json_out), written straight into memory.
+//!
+//! Most of what a run writes is made of a few fixed shapes, row after row. Two things make them cheap here: the names
+//! of a shape's fields are known to need no escape, and a text that needs none (nearly all) is copied in one piece.
+//! The bytes are the same as those of `json_out::write_pretty`; a property test holds them together.
+
+use serde::Serialize;
+use serde::ser::{
+    Error as _, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+use serde_json::Error;
+
+/// Appends `value` indented, starting at `level` (0 for a whole document).
+pub fn append_pretty<T: ?Sized + Serialize>(out: &mut Vec<u8>, level: usize, value: &T) -> Result<(), Error> {
+    value.serialize(Pretty { out, level })
+}
+
+/// A line break and the indentation of `level`.
+fn break_line(out: &mut Vec<u8>, level: usize) {
+    const BREAK: &[u8; 32] = b"\n                               ";
+    let end = out.len() + 1 + 2 * level;
+    // Always the same number of bytes, which is cheaper than the right number; then to measure.
+    out.extend_from_slice(BREAK);
+    out.resize(end, b' ');
+}
+
+/// Whether a byte stands for itself inside a JSON text of ours.
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\'
+}
+
+/// Whether eight bytes all do; never true if one does not.
+fn are_plain(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_ne_bytes(bytes);
+    // The sign bit of a byte of `a - n * ONES` that was clear in `a` shows a byte less than n, and no such bit shows
+    // if there is none. A byte that equals c is less than 1 after `^ c`.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
+    let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (word | below(word, 0x20) | equals(b'"') | equals(b'\\')) & HIGH == 0
+}
+
+fn is_plain_text(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    match text.last_chunk::<8>() {
+        // The last word overlaps the one before it, so that nothing is left over.
+        Some(last) => words.iter().all(|word| are_plain(*word)) && are_plain(*last),
+        None => rest.iter().all(|byte| is_plain(*byte)),
+    }
+}
+
+fn append_text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+    if is_plain_text(text.as_bytes()) {
+        append_plain(out, text);
+        return Ok(());
+    }
+    super::json_out::write_compact(out, text).map_err(Error::io)
+}
+
+/// Appends a text that needs no escape.
+fn append_plain(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 4);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+struct Pretty<'o> {
+    out: &'o mut Vec<u8>,
+    level: usize,
+}
+
+impl<'o> Pretty<'o> {
+    fn open(self, bracket: u8) -> Compound<'o> {
+        self.out.push(bracket);
+        Compound { out: self.out, level: self.level + 1, empty: true, variant: false }
+    }
+
+    /// `{"variant": ` and what `bracket` opens.
+    fn open_variant(self, variant: &'static str, bracket: u8) -> Result<Compound<'o>, Error> {
+        self.out.push(b'{');
+        break_line(self.out, self.level + 1);
+        append_text(self.out, variant)?;
+        self.out.extend_from_slice(b": ");
+        self.out.push(bracket);
+        Ok(Compound { out: self.out, level: self.level + 2, empty: true, variant: true })
+    }
+
+    /// Numbers are rare enough to leave their form to `serde_json`.
+    fn plain<T: Serialize>(self, value: T) -> Result<(), Error> {
+        serde_json::to_writer(self.out, &value)
+    }
+}
+
+/// A list or an object that is being written.
+struct Compound<'o> {
+    out: &'o mut Vec<u8>,
+    /// Of the elements.
+    level: usize,
+    empty: bool,
+    /// Whether an object of one variant stands around it.
+    variant: bool,
+}
+
+impl Compound<'_> {
+    fn next(&mut self) {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        break_line(self.out, self.level);
+    }
+
+    fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
+        self.next();
+        value.serialize(Pretty { out: self.out, level: self.level })
+    }
+
+    fn field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+        self.next();
+        debug_assert!(is_plain_text(key.as_bytes()), "the field name {key:?} needs an escape");
+        append_plain(self.out, key);
+        self.out.extend_from_slice(b": ");
+        value.serialize(Pretty { out: self.out, level: self.level })
+    }
+
+    fn close(self, bracket: u8) -> Result<(), Error> {
+        if !self.empty {
+            break_line(self.out, self.level - 1);
+        }
+        self.out.push(bracket);
+        if self.variant {
+            break_line(self.out, self.level - 2);
+            self.out.push(b'}');
+        }
+        Ok(())
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident($kind:ty),)*) => {
+        $(fn $method(self, value: $kind) -> Result<(), Error> {
+            self.plain(value)
+        })*
+    };
+}
+
+impl<'o> Serializer for Pretty<'o> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Compound<'o>;
+    type SerializeTuple = Compound<'o>;
+    type SerializeTupleStruct = Compound<'o>;
+    type SerializeTupleVariant = Compound<'o>;
+    type SerializeMap = Compound<'o>;
+    type SerializeStruct = Compound<'o>;
+    type SerializeStructVariant = Compound<'o>;
+
+    numbers! {
+        serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
+        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128),
+        serialize_f32(f32), serialize_f64(f64),
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Error> {
+        append_text(self.out, value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), Error> {
+        append_text(self.out, value)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
+        let mut list = self.open(b'[');
+        for byte in value {
+            list.element(byte)?;
+        }
+        list.close(b']')
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.serialize_unit()
+    }
+
+    fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.out.extend_from_slice(b"null");
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
+        append_text(self.out, variant)
+    }
+
+    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _: &'static str, value: &T) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: ?Sized + Serialize>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        let mut object = self.open(b'{');
+        object.field(variant, value)?;
+        object.close(b'}')
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'o>, Error> {
+        Ok(self.open(b'['))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Compound<'o>, Error> {
+        Ok(self.open(b'['))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'o>, Error> {
+        Ok(self.open(b'['))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Compound<'o>, Error> {
+        self.open_variant(variant, b'[')
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'o>, Error> {
+        Ok(self.open(b'{'))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'o>, Error> {
+        Ok(self.open(b'{'))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Compound<'o>, Error> {
+        self.open_variant(variant, b'{')
+    }
+
+    fn collect_str<T: ?Sized + std::fmt::Display>(self, value: &T) -> Result<(), Error> {
+        append_text(self.out, &value.to_string())
+    }
+}
+
+macro_rules! lists {
+    ($($kind:ident::$method:ident,)*) => {
+        $(impl $kind for Compound<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
+                self.element(value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.close(b']')
+            }
+        })*
+    };
+}
+
+lists! {
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field,
+}
+
+macro_rules! objects {
+    ($($kind:ident,)*) => {
+        $(impl $kind for Compound<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+                self.field(key, value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.close(b'}')
+            }
+        })*
+    };
+}
+
+objects! { SerializeStruct, SerializeStructVariant, }
+
+impl SerializeMap for Compound<'_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), Error> {
+        self.next();
+        let start = self.out.len();
+        key.serialize(Pretty { out: self.out, level: self.level })?;
+        match self.out.get(start) {
+            Some(b'"') => Ok(()),
+            // `serde_json` writes numbers and truth values as texts here; no shape of ours has such keys.
+            _ => Err(Error::custom("a key must be a text")),
+        }
+    }
+
+    fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
+        self.out.extend_from_slice(b": ");
+        value.serialize(Pretty { out: self.out, level: self.level })
+    }
+
+    fn end(self) -> Result<(), Error> {
+        self.close(b'}')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::super::json_out::write_pretty;
+    use super::*;
+
+    fn both<T: Serialize>(level: usize, value: &T) -> (String, String) {
+        let (mut fast, mut plain) = (Vec::new(), Vec::new());
+        append_pretty(&mut fast, level, value).unwrap();
+        write_pretty(&mut plain, level, value).unwrap();
+        (String::from_utf8(fast).unwrap(), String::from_utf8(plain).unwrap())
+    }
+
+    #[derive(Serialize)]
+    enum Shape {
+        Unit,
+        New(u8),
+        Tuple(i8, String),
+        Struct { a: Option<f64>, b: Vec<Shape> },
+        Empty {},
+    }
+
+    #[test]
+    fn every_kind_of_shape_has_the_same_form() {
+        let shapes = vec![
+            Shape::Unit,
+            Shape::New(7),
+            Shape::Tuple(-1, "é\n\"\\\u{7f}".into()),
+            Shape::Struct { a: Some(0.1), b: vec![Shape::Empty {}, Shape::Struct { a: None, b: Vec::new() }] },
+        ];
+        for level in [0, 3, 17] {
+            let (fast, plain) = both(level, &(&shapes, 'x', u128::MAX, i64::MIN, 1e300, f64::NAN, ()));
+            assert_eq!(fast, plain);
+        }
+        let map: BTreeMap<&str, Option<()>> = BTreeMap::from([("", None), ("\u{1f}", Some(()))]);
+        let (fast, plain) = both(1, &map);
+        assert_eq!(fast, plain);
+    }
+
+    #[test]
+    fn each_byte_is_judged_alike_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for length in 1..=17 {
+                for at in 0..length {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    assert_eq!(is_plain_text(&text), is_plain(byte), "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_are_no_texts_are_refused() {
+        assert!(append_pretty(&mut Vec::new(), 0, &BTreeMap::from([(1, 2)])).is_err());
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(|n| json!(n)),
+            any::<f64>().prop_map(|n| json!(n)),
+            any::<String>().prop_map(Value::String),
+            "[ -~]{0,40}".prop_map(Value::String),
+        ];
+        leaf.prop_recursive(5, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+                prop::collection::btree_map(any::<String>(), inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_has_the_same_form(value in any_value(), level in 0_usize..20) {
+            let (fast, plain) = both(level, &value);
+            prop_assert_eq!(fast, plain);
+        }
+    }
+}

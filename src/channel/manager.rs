@@ -1,0 +1,159 @@
+//! One interface, whatever service manager it is.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::launchd::{self, Launchd, LaunchdJob};
+use super::systemd::{self, Systemd, UnitJob};
+use super::{ChannelError, ChannelUnavailable};
+use crate::base::bundle_path::BundlePath;
+use crate::base::ids::RunId;
+use crate::process::tool::ToolOutput;
+use crate::record::channel_witness::ManagerAccount;
+use crate::record::manifest::ChannelKind;
+
+/// A worker as a job for a service manager.
+#[derive(Debug, Clone, Copy)]
+pub struct ManagedJob<'j> {
+    /// Its name, see [`Manager::name_of`].
+    pub unit: &'j str,
+    /// The program, absolute, and its arguments.
+    pub argv: &'j [String],
+    /// The listed environment.
+    pub environment: &'j [(String, String)],
+    /// The working folder.
+    pub folder: &'j Path,
+    /// Where standard output goes.
+    pub stdout: &'j Path,
+    /// Where standard error goes.
+    pub stderr: &'j Path,
+    /// How long it may run.
+    pub limit: Duration,
+}
+
+/// A service manager that starts workers, gives account of them, and ends them.
+pub trait Manager {
+    /// What a run's job is called: a unit, or a label.
+    fn name_of(&self, run_id: &RunId) -> String;
+
+    /// Names that the manager adds to a job's environment of its own accord.
+    fn own_environment(&self) -> &'static [&'static str];
+
+    /// Starts the job. It runs, or has run, when this returns.
+    ///
+    /// # Errors
+    /// If the manager does not take it, with its words.
+    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError>;
+
+    /// What the manager says of the job now.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError>;
+
+    /// Waits for the job's end; never for its first output. `arrived` says whether the worker's result is there.
+    ///
+    /// # Errors
+    /// If the manager does not answer, the time runs out, or somebody wishes to stop. The job may still run then.
+    fn wait(
+        &self,
+        alive: &ManagerAccount,
+        limit: Duration,
+        arrived: &dyn Fn() -> bool,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<ManagerAccount, ChannelError>;
+
+    /// Ends the job, if it still runs, and makes the manager forget it.
+    fn end(&self, unit: &str);
+
+    /// Everything that was asked and said, as files of the bundle, beyond what the account holds. Called while the stage
+    /// is there.
+    fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)>;
+}
+
+/// The manager of a clean channel on this host.
+///
+/// # Errors
+/// Why there is none. `direct` has none.
+pub fn of_channel(channel: ChannelKind) -> Result<Box<dyn Manager>, ChannelUnavailable> {
+    match channel {
+        ChannelKind::Direct => Err(ChannelUnavailable::new("a direct run is started by no manager")),
+        ChannelKind::SystemdClean => Ok(Box::new(Systemd::find()?)),
+        ChannelKind::LaunchdClean => Ok(Box::new(Launchd::find()?)),
+    }
+}
+
+impl Manager for Systemd {
+    fn name_of(&self, run_id: &RunId) -> String {
+        systemd::unit_of(run_id)
+    }
+
+    fn own_environment(&self) -> &'static [&'static str] {
+        systemd::MANAGER_ENVIRONMENT
+    }
+
+    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
+        let ManagedJob { unit, argv, environment, folder, stdout, stderr, limit } = *job;
+        Self::start(self, &UnitJob { unit, argv, environment, folder, stdout, stderr, limit })
+    }
+
+    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
+        Self::account(self, unit)
+    }
+
+    fn wait(
+        &self,
+        alive: &ManagerAccount,
+        limit: Duration,
+        arrived: &dyn Fn() -> bool,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<ManagerAccount, ChannelError> {
+        Self::wait(self, alive, limit, arrived, cancelled)
+    }
+
+    fn end(&self, unit: &str) {
+        Self::end(self, unit);
+    }
+
+    fn diagnostics(&self, _: &RunId, _: &str) -> Vec<(BundlePath, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+impl Manager for Launchd {
+    fn name_of(&self, run_id: &RunId) -> String {
+        launchd::label_of(run_id)
+    }
+
+    fn own_environment(&self) -> &'static [&'static str] {
+        launchd::MANAGER_ENVIRONMENT
+    }
+
+    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
+        // launchd has no limit of its own for a job's time; the wait below has.
+        let ManagedJob { unit, argv, environment, folder, stdout, stderr, limit: _ } = *job;
+        Self::start(self, &LaunchdJob { unit, argv, environment, folder, stdout, stderr })
+    }
+
+    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
+        Self::account(self, unit)
+    }
+
+    fn wait(
+        &self,
+        alive: &ManagerAccount,
+        limit: Duration,
+        arrived: &dyn Fn() -> bool,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<ManagerAccount, ChannelError> {
+        Self::wait(self, alive, limit, arrived, cancelled)
+    }
+
+    fn end(&self, unit: &str) {
+        Self::end(self, unit);
+    }
+
+    fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
+        Self::diagnostics(self, run_id, bundle_root)
+    }
+}

@@ -1,0 +1,105 @@
+//! A helper that confines itself and then becomes another program: this test executable, run again.
+#![allow(unsafe_code, reason = "there is no safe wrapper for a seccomp filter; the block says why it is sound")]
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use landlock::{
+    ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope, path_beneath_rules,
+};
+
+use super::host::this_executable;
+
+/// How the helper confines itself. A test only, so that no executable that ships can do it.
+const KIND: &str = "SANDPROOF_TEST_CONFINE";
+/// What the helper becomes: the words of a command, one a line. `{cwd}` stands for the working folder.
+const COMMAND: &str = "SANDPROOF_TEST_COMMAND";
+/// The helper's name as a test.
+const HELPER: &str = "systemd::confine::helper";
+
+/// The words of a command that confines itself with `kind` and then becomes `command`.
+pub fn confined(kind: &str, command: &[String]) -> Vec<String> {
+    vec![
+        "/usr/bin/env".to_string(),
+        format!("{KIND}={kind}"),
+        format!("{COMMAND}={}", command.join("\n")),
+        this_executable().display().to_string(),
+        "--exact".to_string(),
+        HELPER.to_string(),
+        "--nocapture".to_string(),
+        "--test-threads=1".to_string(),
+    ]
+}
+
+/// Not a test by itself: does nothing unless it was started by [`confined`].
+#[test]
+fn helper() {
+    let (Ok(kind), Ok(command)) = (std::env::var(KIND), std::env::var(COMMAND)) else { return };
+    match kind.as_str() {
+        "landlock-writes" => landlock_writes(),
+        "landlock-scope" => landlock_scope(),
+        "seccomp" => seccomp(),
+        other => panic!("no such kind: {other}"),
+    }
+    let cwd = std::env::current_dir().unwrap().display().to_string();
+    let words: Vec<String> = command.lines().map(|word| word.replace("{cwd}", &cwd)).collect();
+    let error = Command::new(&words[0]).args(&words[1..]).env_remove(KIND).env_remove(COMMAND).exec();
+    panic!("{}: {error}", words[0]);
+}
+
+/// Writing is left to a few folders, and so are signals and abstract sockets to this process and its children: about what
+/// sandboxes of coding agents do.
+fn landlock_writes() {
+    let writes = AccessFs::from_write(ABI::V5);
+    let places = ["/var/tmp", "/run", "/dev"].map(Path::new);
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(writes)
+        .unwrap()
+        .scope(Scope::AbstractUnixSocket | Scope::Signal)
+        .unwrap()
+        .create()
+        .unwrap()
+        .add_rules(path_beneath_rules(places, writes))
+        .unwrap()
+        .no_new_privs(false)
+        .restrict_self()
+        .unwrap();
+}
+
+/// As little as Landlock can forbid. What no ruleset mentions is allowed, but for moving files between folders, which has
+/// to be granted.
+fn landlock_scope() {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .unwrap()
+        .scope(Scope::AbstractUnixSocket)
+        .unwrap()
+        .create()
+        .unwrap()
+        .add_rules(path_beneath_rules(["/"], AccessFs::Refer))
+        .unwrap()
+        .no_new_privs(false)
+        .restrict_self()
+        .unwrap();
+}
+
+/// A filter that refuses swapon(2) and nothing else. Root needs no `no_new_privs` for it.
+fn seccomp() {
+    const fn step(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+        libc::sock_filter { code: code as u16, jt, jf, k }
+    }
+    let mut steps = [
+        // The call's number is the first word of `struct seccomp_data`.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_swapon as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the program and its steps live until the call has returned; the kernel copies both.
+    let rc = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(rc, 0, "{}", std::io::Error::last_os_error());
+}

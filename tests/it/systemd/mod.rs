@@ -1,0 +1,9 @@
+//! `systemd_clean` against a real systemd, through the real executable.
+
+mod clean;
+mod confine;
+mod confined_worker;
+mod ended;
+mod forged;
+mod host;
+mod user;

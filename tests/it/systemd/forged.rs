@@ -161,7 +161,11 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     fs::copy(out.join("copied/channel_witness.json"), forged.join("channel_witness.json")).unwrap();
     expect_code(&validate(&forged), 4);
     expect_code(&output(sandproof().args(["reindex-bundle", "--repair", "--bundle"]).arg(&forged)), 0);
-    expect_refused(&forged, "bundle_repaired");
+    expect_code(&validate(&forged), 4);
+    let packet = dir.path().join("packet.json");
+    let emitted = output(sandproof().args(["emit-promotion", "--bundle"]).arg(&forged).arg("--out").arg(&packet));
+    expect_code(&emitted, 4);
+    assert!(!packet.exists());
 
     // Nor does calling a direct run by another name.
     let direct = finished_run("plans/quickstart/plan.json", 0);

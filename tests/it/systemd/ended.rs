@@ -21,6 +21,8 @@ pub struct Running {
     unit: String,
     /// The worker's stage.
     pub stage: PathBuf,
+    /// Where the worker's fixtures are.
+    pub fixtures: PathBuf,
     worker: String,
 }
 
@@ -44,7 +46,9 @@ impl Running {
             lanes.then(|| (stage, host.property(&unit, "MainPID")))
         });
         assert!(worker.parse::<i32>().is_ok_and(|pid| pid > 1), "{worker}");
-        Self { dir, child, run_id: run_id.to_string(), unit, stage, worker }
+        let fixtures = PathBuf::from(std::fs::read_to_string(stage.join("fixtures.txt")).unwrap());
+        assert!(fixtures.is_dir(), "{}", fixtures.display());
+        Self { dir, child, run_id: run_id.to_string(), unit, stage, fixtures, worker }
     }
 
     fn bundle(&self) -> PathBuf {
@@ -111,13 +115,13 @@ fn a_killed_worker() {
     let host = systemd_host!();
     let running = Running::start(host, "killed-worker", &[]);
     host.must(&["/bin/sh", "-c", &format!("kill -KILL {}", running.worker)]);
-    let (unit, stage) = (running.unit.clone(), running.stage.clone());
+    let (unit, stage, fixtures) = (running.unit.clone(), running.stage.clone(), running.fixtures.clone());
     let (ended, bundle, _dir) = running.end();
     expect_code(&ended, 70);
     expect_said(&ended, &["signal 9 ended it", "systemd says: state failed, result signal", bundle.to_str().unwrap()]);
     expect_failed(&bundle, "channel");
     assert_eq!(json(&bundle.join("channel_witness.json"))["manager"]["signal"], 9);
-    host.expect_nothing_left(&unit, &stage);
+    host.expect_nothing_left(&unit, &[&stage, &fixtures]);
 }
 
 #[test]
@@ -125,12 +129,12 @@ fn a_worker_that_hangs() {
     let host = systemd_host!();
     let running = Running::start(host, "hanging-worker", &["--channel-timeout-seconds", "6"]);
     host.must(&["/bin/sh", "-c", &format!("kill -STOP {}", running.worker)]);
-    let (unit, stage) = (running.unit.clone(), running.stage.clone());
+    let (unit, stage, fixtures) = (running.unit.clone(), running.stage.clone(), running.fixtures.clone());
     let (ended, bundle, _dir) = running.end();
     expect_code(&ended, 70);
     expect_said(&ended, &["did not end within 6 s and was stopped", "state running", "--channel-timeout-seconds"]);
     expect_failed(&bundle, "channel");
-    host.expect_nothing_left(&unit, &stage);
+    host.expect_nothing_left(&unit, &[&stage, &fixtures]);
 }
 
 #[test]
@@ -138,12 +142,12 @@ fn a_unit_that_somebody_stops() {
     let host = systemd_host!();
     let running = Running::start(host, "stopped-unit", &[]);
     host.must(&["systemctl", "stop", &running.unit]);
-    let (unit, stage) = (running.unit.clone(), running.stage.clone());
+    let (unit, stage, fixtures) = (running.unit.clone(), running.stage.clone(), running.fixtures.clone());
     let (ended, bundle, _dir) = running.end();
     expect_code(&ended, 70);
     expect_said(&ended, &["the worker ended without a result", "systemd says: state"]);
     expect_failed(&bundle, "channel");
-    host.expect_nothing_left(&unit, &stage);
+    host.expect_nothing_left(&unit, &[&stage, &fixtures]);
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn a_killed_parent_leaves_nothing_that_validates_and_nothing_that_runs_on() {
     let host = systemd_host!();
     let running = Running::start(host, "killed-parent", &[]);
     kill(running.parent(), Signal::SIGKILL).unwrap();
-    let (unit, stage) = (running.unit.clone(), running.stage.clone());
+    let (unit, stage, fixtures) = (running.unit.clone(), running.stage.clone(), running.fixtures.clone());
     let (ended, bundle, dir) = running.end();
     assert!(!ended.status.success());
     expect_code(&validate(&bundle), 4);
@@ -159,6 +163,7 @@ fn a_killed_parent_leaves_nothing_that_validates_and_nothing_that_runs_on() {
     // Nobody waits for the worker any more: it notices, and takes everything with it.
     wait_for("the orphaned unit's end", || (host.property(&unit, "LoadState") == "not-found").then_some(()));
     wait_for("the orphaned stage's end", || (!stage.exists()).then_some(()));
+    wait_for("the orphaned fixtures' end", || (!fixtures.exists()).then_some(()));
     // Nothing stands in the way of the next run.
     let out = dir.path().join("out");
     expect_code(&output(&mut host.clean_run("plans/quickstart/plan.json", "next", &out)), 0);
@@ -171,12 +176,12 @@ fn an_interrupted_parent_stops_its_unit() {
     for (signal, code, name) in [(Signal::SIGINT, 130, "int"), (Signal::SIGTERM, 143, "term")] {
         let running = Running::start(host, &format!("interrupted-{name}"), &[]);
         kill(running.parent(), signal).unwrap();
-        let (unit, stage) = (running.unit.clone(), running.stage.clone());
+        let (unit, stage, fixtures) = (running.unit.clone(), running.stage.clone(), running.fixtures.clone());
         let (ended, bundle, _dir) = running.end();
         expect_code(&ended, code);
         expect_said(&ended, &[bundle.to_str().unwrap(), "marked failed"]);
         expect_failed(&bundle, "interrupted");
-        host.expect_nothing_left(&unit, &stage);
+        host.expect_nothing_left(&unit, &[&stage, &fixtures]);
     }
 }
 

@@ -176,11 +176,13 @@ impl Host {
         self.must(&["systemctl", "daemon-reload"]);
     }
 
-    /// Fails if the manager still knows the unit, or a stage of the test is left.
+    /// Fails if the manager still knows the unit, or one of the folders is left.
     #[track_caller]
-    pub fn expect_nothing_left(&self, unit: &str, stage: &Path) {
+    pub fn expect_nothing_left(&self, unit: &str, folders: &[&Path]) {
         assert_eq!(self.property(unit, "LoadState"), "not-found", "{unit} is left behind");
-        assert!(!stage.exists(), "{} is left behind", stage.display());
+        for folder in folders {
+            assert!(!folder.exists(), "{} is left behind", folder.display());
+        }
     }
 }
 

@@ -101,7 +101,7 @@ fn a_killed_manager_takes_the_worker_with_it_and_the_parent_says_so() {
 fn the_end_of_the_whole_host_leaves_nothing_that_validates() {
     let host = systemd_host!(Host::start());
     let running = Running::start(&host, "ended-host", &[]);
-    let stage = running.stage.clone();
+    let (stage, fixtures) = (running.stage.clone(), running.fixtures.clone());
     drop(host);
     let (ended, bundle, _dir) = running.end();
     assert!(!ended.status.success());
@@ -109,4 +109,5 @@ fn the_end_of_the_whole_host_leaves_nothing_that_validates() {
     assert_eq!(json(&bundle.join("run_status.json"))["state"], "in_progress");
     // Nobody is left who could have taken it away.
     std::fs::remove_dir_all(stage).unwrap();
+    std::fs::remove_dir_all(fixtures).unwrap();
 }

@@ -29,6 +29,7 @@ schemas! {
     "run_status", "run_status.json";
     "runtime_events", "runtime_events.normalized.json";
     "runtime_results", "runtime_results.json";
+    "status", "what `status --json` prints";
     "summary", "summary.json";
 }
 

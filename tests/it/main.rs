@@ -8,9 +8,11 @@ mod layers;
 mod plan_commands;
 mod run_command;
 mod shipped_plans;
+mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod workspace;
+mod worlds;
 #[cfg(target_os = "linux")]
 mod zygote;

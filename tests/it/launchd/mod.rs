@@ -71,7 +71,7 @@ impl Flow {
 
     /// Every cause of the failure, in one text.
     fn failure(&self) -> String {
-        let error = self.outcome.as_ref().err().expect("the run failed");
+        let error = self.outcome.as_ref().expect_err("the run failed");
         let mut text = error.to_string();
         let mut next = std::error::Error::source(error);
         while let Some(cause) = next {

@@ -2,6 +2,8 @@
 
 mod bundle_life;
 mod interruption;
+#[cfg(target_os = "linux")]
+mod launchd;
 mod layers;
 mod plan_commands;
 mod run_command;

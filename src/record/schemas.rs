@@ -13,6 +13,7 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "baseline_results", "baseline_results.json";
+    "channel_witness", "channel_witness.json";
     "controls", "controls.json";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
@@ -31,6 +32,7 @@ schemas! {
     "runtime_results", "runtime_results.json";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "worker_job", "job.json, what the worker of a clean channel is told";
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub const GO: &str = "go";
 pub const OUT: &str = "out";
 /// The file that whoever made the stage holds a lock on (flock(2)) for as long as it lives.
 pub const ALIVE: &str = "alive";
+/// Where the worker says, before it makes the first one, in which folder its fixtures are.
+pub const FIXTURES: &str = "fixtures.txt";
 /// What the worker prints.
 pub const STDOUT: &str = "stdout.txt";
 /// What the worker complains of.

@@ -238,11 +238,10 @@ impl Systemd {
         let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), unit.to_string()]);
     }
 
-    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. Gives
-    /// whether the manager will.
-    pub fn leave(&self, unit: &str) -> bool {
-        let output = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
-        output.is_ok_and(|output| output.succeeded())
+    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. What asks is
+    /// in the unit too, and may be ended before it has its answer.
+    pub fn leave(&self, unit: &str) {
+        let _ = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
     }
 }
 

@@ -8,6 +8,7 @@ use crate::channel::witness::proc_text;
 use crate::enforce;
 use crate::record::manifest::ChannelKind;
 use crate::record::status_doc::Confinement;
+use crate::sys;
 
 /// What confines this process, asked of the kernel.
 pub(super) fn measure() -> Confinement {
@@ -17,7 +18,7 @@ pub(super) fn measure() -> Confinement {
         landlock_layers: enforce::already_confined_layers(),
         seccomp: status.seccomp,
         no_new_privs: status.no_new_privs,
-        seatbelt: enforce::seatbelt_confined(),
+        seatbelt: sys::seatbelt_confined(),
     }
 }
 

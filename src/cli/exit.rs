@@ -35,6 +35,23 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every one, by number.
+    pub const ALL: [Self; 13] = [
+        Self::Done,
+        Self::Mismatch,
+        Self::Usage,
+        Self::InputRefused,
+        Self::BundleInvalid,
+        Self::GateRefused,
+        Self::Locked,
+        Self::Unavailable,
+        Self::Undecided,
+        Self::NothingRan,
+        Self::Fault,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -18,7 +18,7 @@ use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, RunError, RunRequest};
+use crate::run::{self, RunError, RunRequest, Step};
 
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
@@ -178,6 +178,8 @@ fn run_failure(error: RunError) -> Failure {
             let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
             Failure::new(exit, error)
         }
+        RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
+            .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
         RunError::Start(WriteError::Exists { .. }) => {
             Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }

@@ -11,11 +11,3 @@ mod system;
 mod system;
 
 pub use system::{already_confined_layers, apply, landlock_abi, landlock_errata};
-
-/// Whether a Seatbelt profile confines this very process; `None` if it cannot be asked, as on other systems than macOS.
-pub fn seatbelt_confined() -> Option<bool> {
-    #[cfg(target_os = "macos")]
-    return crate::sys::product::seatbelt_confined();
-    #[cfg(not(target_os = "macos"))]
-    None
-}

@@ -89,7 +89,7 @@ fn witness() -> ChannelWitness {
         "manager": {
             "manager": "systemd", "domain": "system", "unit": "u.service", "main_pid": 42, "invocation_id": "abc",
             "control_group": "/system.slice/u.service", "state": "exited", "result": "success", "exit_code": 0,
-            "signal": null, "raw": []
+            "signal": null, "raw": [["DevicePolicy", "auto"], ["runs", "1"]]
         },
         "job": {"unit": "u.service", "nonce_sha256": digest, "environment": ["PATH"], "manager_environment": []},
         "checks": [], "clean": true
@@ -154,6 +154,7 @@ fn a_witness_convinces_only_as_a_whole() {
             w.channel = ChannelKind::LaunchdClean;
             w.worker.as_mut().unwrap().seatbelt_confined = Some(false);
             settle(w);
+            assert!(w.clean, "for that channel it would do: {:?}", w.checks);
         }),
     ];
     for (what, spoil) in spoilt {

@@ -26,6 +26,7 @@ pub mod repair;
 pub mod report;
 pub mod results;
 pub mod row;
+pub mod schemas;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;

@@ -59,7 +59,8 @@ pub struct ApplyPreflight {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelfCheckRecord {
-    /// How it was asked: `landlock_layers` counts the domains that can still be stacked (the kernel's limit is 16).
+    /// How it was asked: `landlock_layers` counts the domains that can still be stacked (the kernel's limit is 16);
+    /// `sandbox_check` is Seatbelt's own answer (macOS).
     pub source: String,
     /// 1 if confined, 0 if not; null if it could not be asked.
     pub rc: Option<i32>,

@@ -1,5 +1,7 @@
 //! A run through a clean channel: stage, start, wait for the end, verify, add what the manager says, commit once.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::drift;
@@ -10,6 +12,7 @@ use super::request::RunRequest;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx;
+use crate::base::ids::RunId;
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
 use crate::bundle::derivation::FromInputs;
@@ -24,6 +27,7 @@ use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
+use crate::lane::fixture::remove_left;
 use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::layout;
@@ -157,6 +161,7 @@ fn bring(
     };
     // Also after a start that failed: a manager that was too slow to answer may have started it.
     manager.end(&unit);
+    remove_left_fixtures(staged, &request.run_id);
     watched?;
 
     let ended = known.manager.as_ref();
@@ -169,6 +174,18 @@ fn bring(
         }));
     }
     bundle::verify(&result, &FromInputs).map_err(|refused| failed(ChannelFailure::Result(refused)))
+}
+
+/// Says in the stage where a worker's fixtures are. Should that fail, nothing but clearing up after a killed worker does.
+pub(super) fn note_fixtures(stage: &Path, base: &Path) {
+    let _ = std::fs::write(stage.join(stage::FIXTURES), base.as_os_str().as_encoded_bytes());
+}
+
+/// Removes the fixtures of a worker that could not do so itself.
+fn remove_left_fixtures(staged: &Stage, run_id: &RunId) {
+    if let Ok(bytes) = fsx::read_regular(&staged.path().join(stage::FIXTURES), MAX_PRINTED_BYTES) {
+        remove_left(Path::new(OsStr::from_bytes(&bytes)), run_id);
+    }
 }
 
 /// Takes the manager's account of the running worker, lets it go on, and waits for its end.

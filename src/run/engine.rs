@@ -69,6 +69,9 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     } else {
         Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
     };
+    if let (Some(worker), Some(base)) = (&request.worker, &base) {
+        clean::note_fixtures(&worker.stage, base.path());
+    }
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
     let (world_id, world) = world_of(request, &host).map_err(RunError::World)?;
     let tool = tool_facts(&request.exe)?;

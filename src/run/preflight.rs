@@ -17,6 +17,7 @@ use crate::record::preflight::{
     APPLY_PREFLIGHT_SCHEMA, ApplyPreflight, PreflightApplyReport, PreflightStatus, SelfCheckRecord,
 };
 use crate::record::report::Prologue;
+use crate::sys;
 use crate::zygote::protocol::{Job, PolicyUse};
 
 /// The key under which the zygote keeps the preflight policy.
@@ -96,20 +97,27 @@ fn fill(record: &mut ApplyPreflight, ending: &Ending, prologue: &Prologue) {
     record.failure_stage = (!ok).then_some(FailureStage::Apply);
 }
 
-/// Whether this very process is confined already: asked of the kernel, in a child that is thrown away.
+/// Whether this very process is confined already: asked of Seatbelt where there is one, else of Landlock, in a child that
+/// is thrown away.
 pub fn self_check() -> SelfCheckRecord {
+    let answer = |source: &str, confined: bool| SelfCheckRecord {
+        source: source.to_string(),
+        rc: Some(i32::from(confined)),
+        sandboxed: Some(confined),
+        error: None,
+    };
+    if let Some(confined) = sys::seatbelt_confined() {
+        return answer("sandbox_check", confined);
+    }
+    let (source, error) = if cfg!(target_os = "macos") {
+        ("sandbox_check", "this system has no `sandbox_check`, or it gave no answer")
+    } else {
+        ("landlock_layers", "this kernel has no Landlock to ask")
+    };
     match enforce::already_confined_layers() {
-        Some(layers) => SelfCheckRecord {
-            source: "landlock_layers".to_string(),
-            rc: Some(i32::from(layers > 0)),
-            sandboxed: Some(layers > 0),
-            error: None,
-        },
-        None => SelfCheckRecord {
-            source: "landlock_layers".to_string(),
-            rc: None,
-            sandboxed: None,
-            error: Some("this kernel has no Landlock to ask".to_string()),
-        },
+        Some(layers) => answer(source, layers > 0),
+        None => {
+            SelfCheckRecord { source: source.to_string(), rc: None, sandboxed: None, error: Some(error.to_string()) }
+        }
     }
 }

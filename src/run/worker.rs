@@ -84,9 +84,8 @@ pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel)
     let outcome = under_watch(job, &stage, running, witness, cancel);
     if matches!(outcome, Err(WorkerError::Abandoned { .. })) {
         stage::remove_abandoned(&stage);
-        if let (ChannelKind::SystemdClean, Some(unit), Ok(manager)) = (channel, unit, Systemd::find())
-            && manager.leave(&unit)
-        {
+        if let (ChannelKind::SystemdClean, Some(unit), Ok(manager)) = (channel, unit, Systemd::find()) {
+            manager.leave(&unit);
             // The manager keeps a unit that ends with a failure; this one nobody would ever look at.
             return Ok(());
         }

@@ -3,7 +3,7 @@
 //! Everything is asked of sysctl(3) or of a symbol that is looked up at run time, so that a release without it gives no
 //! answer instead of no program.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
 /// The longest answer that is taken, in bytes.
@@ -56,19 +56,4 @@ pub fn sip_config() -> Option<u32> {
     let ask: extern "C" fn(*mut u32) -> c_int = unsafe { std::mem::transmute(address) };
     let mut bits = 0;
     (ask(&raw mut bits) == 0).then_some(bits)
-}
-
-/// Whether a Seatbelt profile confines this very process.
-pub fn seatbelt_confined() -> Option<bool> {
-    let address = symbol(c"sandbox_check")?;
-    // SAFETY: this is the function's type: int sandbox_check(pid_t, const char *operation, int type, ...). Without an
-    // operation nothing follows the type.
-    let ask: unsafe extern "C" fn(libc::pid_t, *const c_char, c_int, ...) -> c_int =
-        unsafe { std::mem::transmute(address) };
-    // SAFETY: no operation is asked about, so there is nothing to read.
-    match unsafe { ask(libc::getpid(), ptr::null(), 0) } {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    }
 }

@@ -2,13 +2,17 @@
 
 mod bundle_life;
 mod interruption;
+#[cfg(target_os = "linux")]
+mod launchd;
 mod layers;
 mod plan_commands;
 mod run_command;
 mod shipped_plans;
+mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod workspace;
+mod worlds;
 #[cfg(target_os = "linux")]
 mod zygote;

@@ -175,3 +175,26 @@ fn texts_of_documents_cannot_steer_a_terminal() {
     expect_code(&output, 0);
     assert!(!stdout(&output).contains('\u{1b}'), "{:?}", stdout(&output));
 }
+
+#[test]
+fn every_published_schema_is_printed() {
+    let listed = output(sandproof().args(["schema", "--json"]));
+    expect_code(&listed, 0);
+    let mut listed: Vec<String> = serde_json::from_slice(&listed.stdout).unwrap();
+    listed.sort();
+    let mut files: Vec<String> = std::fs::read_dir(root().join("schemas"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.strip_suffix(".schema.json").expect("only schemas lie in schemas/").to_string())
+        .collect();
+    files.sort();
+    assert_eq!(listed, files);
+    for name in &listed {
+        let printed = output(sandproof().args(["schema", name]));
+        expect_code(&printed, 0);
+        assert_eq!(
+            stdout(&printed),
+            std::fs::read_to_string(root().join(format!("schemas/{name}.schema.json"))).unwrap()
+        );
+    }
+}

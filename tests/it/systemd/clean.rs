@@ -53,7 +53,8 @@ fn shipped_plans_give_bundles_that_may_be_promoted_and_verify_anywhere() {
         assert_eq!(manifest["channel"], "systemd_clean");
         assert_eq!(manifest["stage_used"], true);
         let stage = PathBuf::from(manifest["stage_root"].as_str().unwrap());
-        host.expect_nothing_left(&format!("sandproof-{run_id}.service"), &stage);
+        let fixtures = PathBuf::from(manifest["fixture_base"].as_str().unwrap());
+        host.expect_nothing_left(&format!("sandproof-{run_id}.service"), &[&stage, &fixtures]);
         // Elsewhere, and without the original.
         let elsewhere = tempfile::tempdir().unwrap();
         let copy = elsewhere.path().join(&run_id);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::host::{executable, folder, json};
+use super::host::{executable, expect_shape, folder, json};
 use crate::support::{copy_folder, expect_code, finished_run, output, sandproof, stderr, validate};
 use crate::{skip, systemd_host};
 
@@ -135,7 +135,7 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     // A real stage, as a real worker gets it.
     host.drop_in("sandproof-copied.service", &format!("[Service]\nExecStartPre=/bin/cp -a . {}\n", stage.display()));
     expect_code(&output(&mut host.clean_run("plans/quickstart/plan.json", "copied", &out)), 0);
-    assert!(stage.join("job.json").exists());
+    expect_shape("worker_job", &json(&stage.join("job.json")));
     fs::write(stage.join("go"), "").unwrap();
 
     // Without an owner it does nothing at all, and takes nothing away that is no stage.
@@ -161,7 +161,11 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     fs::copy(out.join("copied/channel_witness.json"), forged.join("channel_witness.json")).unwrap();
     expect_code(&validate(&forged), 4);
     expect_code(&output(sandproof().args(["reindex-bundle", "--repair", "--bundle"]).arg(&forged)), 0);
-    expect_refused(&forged, "bundle_repaired");
+    expect_code(&validate(&forged), 4);
+    let packet = dir.path().join("packet.json");
+    let emitted = output(sandproof().args(["emit-promotion", "--bundle"]).arg(&forged).arg("--out").arg(&packet));
+    expect_code(&emitted, 4);
+    assert!(!packet.exists());
 
     // Nor does calling a direct run by another name.
     let direct = finished_run("plans/quickstart/plan.json", 0);

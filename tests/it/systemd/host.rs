@@ -176,11 +176,13 @@ impl Host {
         self.must(&["systemctl", "daemon-reload"]);
     }
 
-    /// Fails if the manager still knows the unit, or a stage of the test is left.
+    /// Fails if the manager still knows the unit, or one of the folders is left.
     #[track_caller]
-    pub fn expect_nothing_left(&self, unit: &str, stage: &Path) {
+    pub fn expect_nothing_left(&self, unit: &str, folders: &[&Path]) {
         assert_eq!(self.property(unit, "LoadState"), "not-found", "{unit} is left behind");
-        assert!(!stage.exists(), "{} is left behind", stage.display());
+        for folder in folders {
+            assert!(!folder.exists(), "{} is left behind", folder.display());
+        }
     }
 }
 
@@ -239,6 +241,24 @@ pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
+/// Fails unless the document has its published shape, with every member and no other.
+#[track_caller]
+pub fn expect_shape(schema: &str, document: &Value) {
+    let schema = json(&support::root().join(format!("schemas/{schema}.schema.json")));
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for required in schema["required"].as_array().unwrap() {
+        let mut without = document.clone();
+        without.as_object_mut().unwrap().remove(required.as_str().unwrap());
+        assert!(!validator.is_valid(&without), "without {required}");
+    }
+    let mut with_more = document.clone();
+    with_more["more"] = Value::Null;
+    assert!(!validator.is_valid(&with_more));
+}
+
 /// Waits until `ready` gives something.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
@@ -256,6 +276,7 @@ pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 #[track_caller]
 pub fn failed_checks(bundle: &Path) -> Vec<String> {
     let witness = json(&bundle.join("channel_witness.json"));
+    expect_shape("channel_witness", &witness);
     let checks = witness["checks"].as_array().unwrap();
     assert!(checks.len() > 10, "only {} checks", checks.len());
     let bad: Vec<String> = checks

@@ -50,8 +50,10 @@ fn status_says_where_the_last_run_stands_while_it_runs_and_after_it_was_killed()
     let work = tempfile::tempdir().unwrap();
     let plan = Workspace::new(work.path()).many_reads("slow", 20_000).plan_path("slow");
     let slow = work.path().join("out");
+    // Its own, because a killed run leaves a fixture folder of that name behind.
+    let id = format!("killed-{}", std::process::id());
     let mut child = sandproof()
-        .args(["run", "--run-id", "killed", "--plan"])
+        .args(["run", "--run-id", &id, "--plan"])
         .arg(&plan)
         .arg("--out")
         .arg(&slow)
@@ -61,22 +63,22 @@ fn status_says_where_the_last_run_stands_while_it_runs_and_after_it_was_killed()
         .unwrap();
     wait_for_rows(&slow);
     let during = status(&slow);
-    assert_eq!(during["output"]["locked_by"], json!({"pid": child.id(), "run_id": "killed"}));
+    assert_eq!(during["output"]["locked_by"], json!({"pid": child.id(), "run_id": id}));
     assert_eq!(
         (&during["output"]["last"]["state"], &during["output"]["last"]["abandoned"]),
         (&json!("in_progress"), &json!(false))
     );
-    assert!(people(&slow).contains(&format!("by process {}, run killed", child.id())), "{}", people(&slow));
+    assert!(people(&slow).contains(&format!("by process {}, run {id}", child.id())), "{}", people(&slow));
     child.kill().unwrap();
     child.wait().unwrap();
     let killed = status(&slow);
     assert_eq!(killed["output"]["locked_by"], Value::Null);
     assert_eq!(
         (&killed["output"]["last"]["run_id"], &killed["output"]["last"]["abandoned"]),
-        (&json!("killed"), &json!(true))
+        (&json!(id), &json!(true))
     );
     assert_eq!(killed["output"]["latest"], Value::Null);
-    assert!(people(&slow).contains("killed: abandoned"), "{}", people(&slow));
+    assert!(people(&slow).contains(&format!("{id}: abandoned")), "{}", people(&slow));
 }
 
 #[test]

@@ -279,7 +279,7 @@ def boot(kernel, arguments, extra=(), executable=None, timeout_s=BOOT_TIMEOUT_S)
 
 def landlock_abi(report):
     """The Landlock ABI of the kernel that a run was made on, as the world's id states it."""
-    found = re.search(r"-landlock-(\d+)$", report["world_id"])
+    found = re.search(r"-landlock-(\d+)-[0-9a-f]{8}$", report["world_id"])
     if not found:
         raise Problem(f"the world `{report['world_id']}` does not say which Landlock ABI it has")
     return int(found[1])

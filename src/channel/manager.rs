@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::launchd::{self, Launchd, LaunchdJob};
-use super::systemd::{self, Systemd, UnitJob};
+use super::launchd::{self, Launchd};
+use super::systemd::{self, Systemd};
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::bundle_path::BundlePath;
 use crate::base::ids::RunId;
@@ -27,7 +27,7 @@ pub struct ManagedJob<'j> {
     pub stdout: &'j Path,
     /// Where standard error goes.
     pub stderr: &'j Path,
-    /// How long it may run.
+    /// How long it may run. launchd has no limit of its own for that: there only the wait has.
     pub limit: Duration,
 }
 
@@ -93,8 +93,7 @@ impl Manager for Systemd {
     }
 
     fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        let ManagedJob { unit, argv, environment, folder, stdout, stderr, limit } = *job;
-        Self::start(self, &UnitJob { unit, argv, environment, folder, stdout, stderr, limit })
+        Self::start(self, job)
     }
 
     fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
@@ -130,9 +129,7 @@ impl Manager for Launchd {
     }
 
     fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        // launchd has no limit of its own for a job's time; the wait below has.
-        let ManagedJob { unit, argv, environment, folder, stdout, stderr, limit: _ } = *job;
-        Self::start(self, &LaunchdJob { unit, argv, environment, folder, stdout, stderr })
+        Self::start(self, job)
     }
 
     fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {

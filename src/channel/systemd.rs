@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::manager::ManagedJob;
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
@@ -89,25 +90,6 @@ pub fn unit_of(run_id: &RunId) -> String {
     format!("sandproof-{run_id}.service")
 }
 
-/// A job for the manager.
-#[derive(Debug)]
-pub struct UnitJob<'j> {
-    /// The unit's name, with `.service`.
-    pub unit: &'j str,
-    /// The program and its arguments.
-    pub argv: &'j [String],
-    /// The listed environment.
-    pub environment: &'j [(String, String)],
-    /// The working folder.
-    pub folder: &'j Path,
-    /// Where standard output goes.
-    pub stdout: &'j Path,
-    /// Where standard error goes.
-    pub stderr: &'j Path,
-    /// How long the unit may run before the manager ends it.
-    pub limit: Duration,
-}
-
 impl Systemd {
     /// Finds the manager: the host's for root, the user's own for others.
     ///
@@ -160,7 +142,7 @@ impl Systemd {
     ///
     /// # Errors
     /// If the manager refuses it, with its words.
-    pub fn start(&self, job: &UnitJob<'_>) -> Result<ToolOutput, ChannelError> {
+    pub fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
         let strange = self.strange_environment()?;
         let output = self.call(&self.systemd_run, arguments(job, &strange))?;
         if output.succeeded() { Ok(output) } else { Err(ChannelError::Refused { output }) }
@@ -254,7 +236,7 @@ fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
 }
 
 /// The arguments of systemd-run for a job.
-fn arguments(job: &UnitJob<'_>, unset: &[String]) -> Vec<String> {
+fn arguments(job: &ManagedJob<'_>, unset: &[String]) -> Vec<String> {
     let mut all: Vec<String> = [
         "--no-ask-password",
         // Returns once the program was executed, so a program that cannot be is an error here (systemd.service(5)).
@@ -346,7 +328,7 @@ mod tests {
     #[test]
     fn the_job_is_spelled_as_properties_and_its_words_stay_apart() {
         let argv = ["/stage/sandproof".to_string(), "__worker".to_string(), "a b".to_string()];
-        let job = UnitJob {
+        let job = ManagedJob {
             unit: "sandproof-x.service",
             argv: &argv,
             environment: &[("SANDPROOF_JOB_NONCE".to_string(), "n".to_string())],

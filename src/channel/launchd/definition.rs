@@ -7,28 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::fsx::FileError;
+use crate::channel::manager::ManagedJob;
 
 /// How long launchd waits between SIGTERM and SIGKILL.
 pub(super) const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The worker's file mode creation mask, 0022; launchd reads the number as decimal.
 const UMASK: u32 = 0o022;
-
-/// A job for launchd.
-#[derive(Debug, Clone, Copy)]
-pub struct LaunchdJob<'j> {
-    /// The label, see [`super::label_of`]. The definition is written to `LABEL.plist` in `folder`.
-    pub unit: &'j str,
-    /// The program, absolute, and its arguments.
-    pub argv: &'j [String],
-    /// The listed environment.
-    pub environment: &'j [(String, String)],
-    /// The working folder.
-    pub folder: &'j Path,
-    /// Where standard output goes.
-    pub stdout: &'j Path,
-    /// Where standard error goes.
-    pub stderr: &'j Path,
-}
 
 /// A job that cannot be described to launchd.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +58,7 @@ struct Document<'j> {
 ///
 /// # Errors
 /// If it cannot carry one of the texts.
-pub(super) fn encode(job: &LaunchdJob<'_>, session_types: Option<&[String]>) -> Result<Vec<u8>, DefinitionError> {
+pub(super) fn encode(job: &ManagedJob<'_>, session_types: Option<&[String]>) -> Result<Vec<u8>, DefinitionError> {
     check_label(job.unit)?;
     let Some(program) = job.argv.first() else {
         return Err(refuse("ProgramArguments", "", "there is no program"));
@@ -160,13 +144,14 @@ mod tests {
     fn encoded(argv: &[&str], environment: &[(&str, &str)], label: &str) -> Result<Vec<u8>, DefinitionError> {
         let environment: Vec<(String, String)> =
             environment.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
-        let job = LaunchdJob {
+        let job = ManagedJob {
             unit: label,
             argv: &words(argv),
             environment: &environment,
             folder: Path::new("/private/tmp/stage <&>"),
             stdout: Path::new("/private/tmp/stage <&>/out.txt"),
             stderr: Path::new("/private/tmp/stage <&>/err.txt"),
+            limit: Duration::from_secs(60),
         };
         encode(&job, None)
     }
@@ -175,13 +160,14 @@ mod tests {
     fn the_definition_says_exactly_this() {
         let argv = words(&["/stage/sandproof", "__worker", "a <b> & \"c\"", "", "ü"]);
         let environment = [("SANDPROOF_JOB_NONCE".to_string(), "n".to_string()), ("PATH".into(), "/bin".into())];
-        let job = LaunchdJob {
+        let job = ManagedJob {
             unit: "sandproof.runtime.r-1",
             argv: &argv,
             environment: &environment,
             folder: Path::new("/stage"),
             stdout: Path::new("/stage/out.txt"),
             stderr: Path::new("/stage/err.txt"),
+            limit: Duration::from_secs(60),
         };
         for session_types in [None, Some(words(&["Background"]))] {
             let bytes = encode(&job, session_types.as_deref()).unwrap();

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::definition::LaunchdJob;
 use super::tools::Tool;
 use super::{Domain, exit_status};
 use crate::base::bundle_path::BundlePath;
@@ -12,6 +11,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json_out;
+use crate::channel::manager::ManagedJob;
 use crate::process::tool::{ToolError, ToolOutput};
 use crate::record::launchctl::{
     BootstrapFailure, JobOutcome, LAUNCHCTL_DIAGNOSTICS, LAUNCHCTL_DIAGNOSTICS_SCHEMA, LAUNCHCTL_LAST_RUN,
@@ -105,7 +105,7 @@ impl Book {
         self.label = label.to_string();
     }
 
-    pub(super) fn begin(&mut self, job: &LaunchdJob<'_>, plist: PathBuf) {
+    pub(super) fn begin(&mut self, job: &ManagedJob<'_>, plist: PathBuf) {
         self.label(job.unit);
         self.stage = job.folder.to_owned();
         self.stdout = job.stdout.to_owned();

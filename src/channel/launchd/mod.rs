@@ -28,12 +28,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-pub use definition::{DefinitionError, LaunchdJob};
+pub use definition::DefinitionError;
 use diagnostics::Book;
 use failure::Evidence;
 use print::{LastExit, Phase, Printed};
 use tools::{HostTools, Tool, Tools};
 
+use super::manager::ManagedJob;
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError, IoContext};
@@ -138,7 +139,7 @@ impl Launchd {
     ///
     /// # Errors
     /// If launchd does not take the job, with the class and cause of the refusal. Nothing of it is left then.
-    pub fn start(&self, job: &LaunchdJob<'_>) -> Result<ToolOutput, ChannelError> {
+    pub fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
         let domain = self.domain(job.unit);
         let plist = job.folder.join(format!("{}.plist", job.unit));
         self.book.borrow_mut().begin(job, plist.clone());

@@ -59,13 +59,14 @@ impl Bench {
     }
 
     fn start_with(&self, argv: &[String]) -> Result<ToolOutput, ChannelError> {
-        self.launchd.start(&LaunchdJob {
+        self.launchd.start(&ManagedJob {
             unit: &self.label,
             argv,
             environment: &[("SANDPROOF_JOB_NONCE".to_string(), "n".to_string())],
             folder: self.stage.path(),
             stdout: &self.stage.path().join("stdout.txt"),
             stderr: &self.stage.path().join("stderr.txt"),
+            limit: LIMIT,
         })
     }
 

@@ -100,8 +100,10 @@ fn from_confined_shell(host: &Host, kind: &str, wrap: impl Fn(&[String]) -> Vec<
         output(host.enter().args(wrap(&command)))
     };
     // The shell is what the test says it is.
-    let look = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; touch /root/sandproof-test 2>&1; rm -f /root/sandproof-test";
-    let seen = stdout(&output(host.enter().args(wrap(&["/bin/sh", "-c", look].map(str::to_string)))));
+    // A file of its own: with one that another shell has just made, touch(1) needs no right to make it.
+    let file = format!("/root/sandproof-test-{kind}");
+    let look = format!("grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; touch {file} 2>&1; rm -f {file}");
+    let seen = stdout(&output(host.enter().args(wrap(&["/bin/sh", "-c", &look].map(str::to_string)))));
     let sign = match kind {
         "landlock" => "Permission denied",
         "no_new_privs" => "NoNewPrivs:\t1",

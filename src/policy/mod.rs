@@ -3,6 +3,7 @@
 
 pub mod landlock;
 pub mod operations;
+pub mod sbpl;
 pub mod value;
 
 pub use value::{PolicyMode, PolicyValue};

@@ -1,0 +1,168 @@
+//! A Seatbelt profile after its program has run: a flat list of rules in the order in which the text states them.
+//!
+//! `define`, `if`, `when`, `param` and `string-append` are gone. What could not be worked out is not dropped: it stands
+//! in [`SbplRules::gaps`] or as [`Filter::Unknown`], and whoever evaluates the rules has to mind it.
+
+use crate::record::outcome::Decision;
+
+/// Where something stands in the text: line and column, both counted from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+/// A whole profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SbplRules {
+    /// The language version that the profile declares (1, 2 or 3).
+    pub version: u32,
+    /// Its rules; of those that match, the last decides.
+    pub rules: Vec<Rule>,
+    /// What the profile also says and nobody here knows: later rules may override it, earlier ones may be overridden.
+    pub gaps: Vec<Gap>,
+}
+
+/// One `allow` or `deny` form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Which of the two.
+    pub action: Decision,
+    /// The operations that it names, as written (`file-read*`, `default`, …). At least one.
+    pub operations: Vec<String>,
+    /// Its filters: any of them has to match. Without any, the rule always matches.
+    pub filters: Vec<Filter>,
+    /// Its modifiers (`with …`), as written without the word `with`; they never change the decision.
+    pub modifiers: Vec<String>,
+    /// Whether the rule stands inside `apply-message-filter`, where it decides about messages and not about the operation.
+    pub in_message_filter: bool,
+    /// Where the form begins.
+    pub place: Place,
+}
+
+/// A part of the profile that stands for rules which are not known here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap {
+    /// How many of [`SbplRules::rules`] stand before it.
+    pub before: usize,
+    /// What it is.
+    pub kind: GapKind,
+    /// The form, as written, shortened if long.
+    pub text: String,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// Why something is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GapKind {
+    /// `(import "system.sb")`: its content belongs to an OS build.
+    Import,
+    /// A parameter without a value decides about it.
+    Parameter,
+    /// A form or a procedure that this program does not know.
+    Form,
+}
+
+/// A condition on the operation's facts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// `require-all`.
+    All(Vec<Filter>),
+    /// `require-any`.
+    Any(Vec<Filter>),
+    /// `require-not`.
+    Not(Box<Filter>),
+    /// A condition on the resolved path.
+    Path(PathFilter),
+    /// A condition on a named text: `global-name`, `sysctl-name`, `preference-domain`, …
+    Name {
+        /// The filter's own name, without `-prefix` or `-regex`.
+        filter: String,
+        /// What the text has to be.
+        pattern: Pattern,
+    },
+    /// A condition on a symbol or a number: `(target same-sandbox)`, `(vnode-type SYMLINK)`, `(signal-number SIGTERM)`,
+    /// `(socket-domain AF_UNIX)`, `(socket-protocol 2)`.
+    Symbol {
+        /// The filter's name.
+        filter: String,
+        /// The value, as written.
+        value: String,
+    },
+    /// `(file-mode #o0004)`: all of these permission bits are set.
+    FileMode(u32),
+    /// `(local …)` or `(remote …)`.
+    Network {
+        /// Which end of the connection.
+        end: NetworkEnd,
+        /// `ip`, `ip4`, `ip6`, `tcp`, `tcp4`, `tcp6`, `udp`, `udp4`, `udp6` or `unix-socket`, as written.
+        protocol: String,
+        /// What the address has to be.
+        address: NetworkAddress,
+    },
+    /// `(extension "class")`: whether the process holds an extension is known to the kernel alone.
+    Extension(String),
+    /// A filter that this program does not know.
+    Unknown {
+        /// Its name.
+        name: String,
+        /// The form, as written, shortened if long.
+        text: String,
+    },
+}
+
+/// A condition on a resolved, absolute path.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PathFilter {
+    /// `literal`, `path`, `path-literal`: exactly this path.
+    Literal(String),
+    /// `subpath`: this folder and all below it.
+    Subpath(String),
+    /// `prefix`: any path whose text begins like this.
+    Prefix(String),
+    /// `regex`: not anchored by itself.
+    Regex(String),
+    /// `path-ancestors`: the folders above this path, up to `/`.
+    Ancestors(String),
+    /// `home-subpath`, `home-literal`, …: below a home folder that is not known here. The form, as written.
+    Home(String),
+}
+
+/// What a named text has to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pattern {
+    /// Exactly this; a star in it is a star.
+    Literal(String),
+    /// Anything that begins like this.
+    Prefix(String),
+    /// Anything that this regular expression finds a match in.
+    Regex(String),
+}
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NetworkEnd {
+    /// `local`.
+    Local,
+    /// `remote`.
+    Remote,
+}
+
+/// What an address has to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NetworkAddress {
+    /// Not restricted: `(remote ip)`.
+    Any,
+    /// `"HOST:PORT"`, each of the two `*` or a value, as written.
+    Text {
+        /// `*` or `localhost`.
+        host: String,
+        /// `*` or a number.
+        port: String,
+    },
+    /// A UNIX socket's path.
+    Path(PathFilter),
+}

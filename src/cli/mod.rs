@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod completions;
 mod confinement;
 mod describe_plan;
 mod describe_probe;
@@ -16,6 +17,7 @@ mod list_plans;
 mod list_probes;
 mod list_profiles;
 mod list_registries;
+mod man;
 mod plan_lint;
 mod progress;
 mod refusal;
@@ -30,9 +32,10 @@ mod status;
 mod table;
 pub mod ui;
 mod validate_bundle;
+mod version;
 mod worker;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -64,11 +67,29 @@ enum Command {
     DescribeProbe(describe_probe::DescribeProbeArgs),
     DescribeProfile(describe_profile::DescribeProfileArgs),
     Schema(schema::SchemaArgs),
+    Version(version::VersionArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
+}
+
+/// The definitions that the command line is parsed with.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The same without the commands that are not for people: what completions and man pages are made from.
+pub fn visible() -> clap::Command {
+    let whole = command();
+    let mut shown = clap::Command::new("sandproof").version(crate::base::VERSION).args(whole.get_arguments());
+    if let Some(about) = whole.get_about() {
+        shown = shown.about(about.clone());
+    }
+    shown.subcommands(whole.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned())
 }
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
@@ -108,6 +129,9 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProbe(args) => describe_probe::run(&args, ui),
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Version(args) => version::run(&args, ui),
+        Command::Completions(args) => completions::run(&args, ui),
+        Command::Man(args) => man::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }

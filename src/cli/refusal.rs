@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use crate::plan::catalogue::RegistryContent;
 use crate::plan::{LoadError, Workspace};
 
 /// Where a command looks for plans and registries.
@@ -24,6 +25,23 @@ impl RootArg {
             _ => Err(Failure::new(Exit::InputRefused, NoWorkspace { start: start.display().to_string() })
                 .hint("name the folder that holds `registries/` with --root")),
         }
+    }
+}
+
+/// Which registry a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RegistryArg {
+    /// The registry.
+    #[arg(long, value_name = "ID")]
+    registry: String,
+    #[command(flatten)]
+    root: RootArg,
+}
+
+impl RegistryArg {
+    /// What the registry holds.
+    pub(super) fn content(&self) -> Result<RegistryContent, Failure> {
+        RegistryContent::read(&self.root.workspace()?, &self.registry).map_err(load_failure)
     }
 }
 

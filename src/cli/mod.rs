@@ -22,6 +22,7 @@ mod plan_lint;
 mod progress;
 mod refusal;
 mod registry_lint;
+mod registry_upgrade;
 mod reindex_bundle;
 mod run;
 mod run_report;
@@ -59,6 +60,7 @@ enum Command {
     Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
+    RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
     ListPlans(list_plans::ListPlansArgs),
     ListRegistries(list_registries::ListRegistriesArgs),
     ListProbes(list_probes::ListProbesArgs),
@@ -121,6 +123,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
+        Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),
         Command::ListRegistries(args) => list_registries::run(&args, ui),
         Command::ListProbes(args) => list_probes::run(&args, ui),

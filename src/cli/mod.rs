@@ -13,6 +13,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod links;
 mod list_plans;
 mod list_probes;
 mod list_profiles;
@@ -30,6 +31,7 @@ mod schema;
 mod sheet;
 mod signals;
 mod status;
+mod summarize_ops;
 mod table;
 pub mod ui;
 mod validate_bundle;
@@ -56,6 +58,8 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    SummarizeOps(summarize_ops::SummarizeOpsArgs),
+    Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -119,6 +123,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
+        Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),

@@ -29,11 +29,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("promote", &["base", "record", "plan", "evidence", "bundle"]),
+    ("review", &["base", "record", "policy", "plan", "evidence", "bundle", "promote"]),
     (
         "cli",
         &[
             "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe",
-            "channel", "bundle", "zygote", "lane", "run", "promote",
+            "channel", "bundle", "zygote", "lane", "run", "promote", "review",
         ],
     ),
 ];

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod events;
 pub mod fixture;
 pub mod fixtures_doc;
+pub mod identity;
 pub mod index;
 pub mod launchctl;
 pub mod layout;

@@ -20,7 +20,7 @@ impl Schemas {
         let mut registry = Registry::new();
         for entry in fs::read_dir(root().join("schemas")).unwrap() {
             let schema: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
-            registry = registry.add(schema["$id"].as_str().unwrap().to_owned(), schema).unwrap();
+            registry = registry.add(schema["$id"].as_str().unwrap(), schema.clone()).unwrap();
         }
         Self(registry.prepare().unwrap())
     }

@@ -29,7 +29,7 @@ pub(super) const ALL_LANES: LaneSet = LaneSet { baseline: true, scenario: true, 
 pub(super) type ProbeSpec<'a> = (&'a str, &'a str, Driver, &'a str, Decision);
 
 pub(super) fn action(driver: Driver, target: &str) -> Action {
-    Action { driver, target: target.to_owned(), to: None, name: None, mounts: Vec::new() }
+    Action::new(driver, target)
 }
 
 pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> ResolvedPlan {
@@ -145,7 +145,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
 pub(super) const ROOT: &str = "/dev/shm/sandproof-test/r";
 
 pub(super) fn call(syscall: &str, role: CallRole, errno: i32) -> Call {
-    Call { syscall: syscall.to_owned(), role, ret: if errno == 0 { 0 } else { -1 }, errno }
+    Call { syscall: syscall.to_owned(), role, ret: if errno == 0 { 0 } else { -1 }, errno, code: None }
 }
 
 pub(super) fn resolved(text: &str) -> String {

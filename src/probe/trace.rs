@@ -31,7 +31,7 @@ impl Trace {
             Ok(value) => (value, 0),
             Err(errno) => (-1, errno),
         };
-        self.operation.calls.push(Call { syscall: syscall.to_owned(), role, ret: value, errno });
+        self.operation.calls.push(Call { syscall: syscall.to_owned(), role, ret: value, errno, code: None });
         ret.ok()
     }
 

@@ -55,8 +55,12 @@ pub struct Call {
     pub role: CallRole,
     /// What it returned.
     pub ret: i64,
-    /// Its error number; 0 on success.
+    /// Its error number; 0 on success, and for a call that answers with a code.
     pub errno: i32,
+    /// What it answered, if it answers with a code of its own space and not with an error number: `kern_return_t` of Mach
+    /// and IOKit (signed, as C prints it), the status of notify(3), an XPC error (`driver::XPC_INVALID`, …). 0 is success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
 }
 
 /// What a call is for.

@@ -167,6 +167,8 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
     let opened = target.is_some().then(|| OpenedFile {
         path: Some(action.target.clone()),
         path_errno: 0,
+        nofirmlink: None,
+        nofirmlink_errno: None,
         dev: 26,
         ino: 100 + seq,
         mode: 0o100_644,
@@ -202,6 +204,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
                 unsupported: Vec::new(),
             }),
             self_check_after: policy.then(|| check(true)),
+            callouts: Vec::new(),
         }),
         operation: Some(Operation {
             calls: vec![call(action.driver.info().syscall, CallRole::Operation, 0)],
@@ -215,6 +218,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             address: action.target.clone(),
             accept_count: 1,
         }),
+        check_request: None,
         action,
     }
 }

@@ -50,8 +50,15 @@ impl Trace {
             Err(errno) => (None, errno),
         };
         if let Ok(found) = fstat(fd) {
-            self.operation.opened =
-                Some(OpenedFile { path, path_errno, dev: found.dev, ino: found.ino, mode: found.mode });
+            self.operation.opened = Some(OpenedFile {
+                path,
+                path_errno,
+                nofirmlink: None,
+                nofirmlink_errno: None,
+                dev: found.dev,
+                ino: found.ino,
+                mode: found.mode,
+            });
         }
     }
 

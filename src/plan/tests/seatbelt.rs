@@ -99,7 +99,8 @@ fn doubts_and_gates_are_warnings_where_they_stand() {
         warning(NoteKind::PolicyDoubt, "sb/one.sb", "4:1"),
     ];
     let mut found = lint(&sample);
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected);
     assert!(sample.load().is_ok());
 }

@@ -13,6 +13,7 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "baseline_results", "baseline_results.json";
+    "built_from", "built_from.json, and what `plan-build --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
     "expected_matrix", "expected_matrix.json";
@@ -32,6 +33,7 @@ schemas! {
     "runtime_results", "runtime_results.json";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "template_list", "what `list-templates --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
 }
 

@@ -12,6 +12,7 @@ pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
+mod seatbelt;
 pub mod source;
 pub mod template;
 

@@ -41,6 +41,38 @@ schemas! {
 mod tests {
     use super::*;
 
+    /// Every list of drivers in a schema is the whole list.
+    #[test]
+    fn schemas_know_every_driver() {
+        use crate::record::driver::Driver;
+        fn lists<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a Vec<serde_json::Value>>) {
+            match value {
+                serde_json::Value::Object(members) => {
+                    if let Some(serde_json::Value::Array(list)) = members.get("enum")
+                        && list.contains(&"apply_only".into())
+                    {
+                        found.push(list);
+                    }
+                    members.values().for_each(|member| lists(member, found));
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| lists(item, found)),
+                _ => {}
+            }
+        }
+        let all: Vec<serde_json::Value> = Driver::ALL.iter().map(|driver| driver.info().name.into()).collect();
+        let mut seen = 0;
+        for (name, _, text) in WRITTEN {
+            let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+            let mut found = Vec::new();
+            lists(&schema, &mut found);
+            for list in found {
+                assert_eq!(*list, all, "{name}");
+                seen += 1;
+            }
+        }
+        assert!(seen >= 6, "only {seen} lists of drivers");
+    }
+
     #[test]
     fn every_schema_names_itself() {
         for (name, _, text) in WRITTEN {

@@ -1,32 +1,36 @@
-//! Lists what ships: the templates, and the plans with their registries, so that the executable carries them.
-//!
-//! The list is made of the folders themselves; a file that is added is carried without a word anywhere else.
+//! Lists what ships, so that the executable carries it, and notes for which target, and from which commit, it is built.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
+    for watched in ["build.rs", "Cargo.toml", "src", "schemas"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    list_what_ships()?;
+    note_commit();
+    Ok(())
+}
+
+/// Writes the templates, the plans and the registries as lists. They are made of the folders themselves: a file that is
+/// added is carried without a word anywhere else.
+fn list_what_ships() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
     let mut text = String::new();
-    for (name, folder, what) in [
-        ("TEMPLATES", "templates", "Every file of `templates/`"),
-        ("PLANS", "plans", "Every file of `plans/`"),
-        ("REGISTRIES", "registries", "Every file of `registries/`"),
-    ] {
-        println!("cargo:rerun-if-changed={folder}");
+    for (name, folder) in [("TEMPLATES", "templates"), ("PLANS", "plans"), ("REGISTRIES", "registries")] {
         let mut files = Vec::new();
         collect(&root.join(folder), &mut files)?;
         files.sort();
-        writeln!(text, "/// {what}: its path, and its content.").expect("a string takes everything");
-        writeln!(text, "const {name}: &[(&str, &[u8])] = &[").expect("a string takes everything");
+        let mut line = |line: String| text.push_str(&(line + "\n"));
+        line(format!("/// Every file of `{folder}/`: its path, and its content."));
+        line(format!("const {name}: &[(&str, &[u8])] = &["));
         for file in files {
-            println!("cargo:rerun-if-changed={}", file.display());
             let path = file.strip_prefix(&root).expect("the file lies below the root").to_string_lossy().into_owned();
             let full = file.to_string_lossy().into_owned();
-            writeln!(text, "    ({path:?}, include_bytes!({full:?})),").expect("a string takes everything");
+            line(format!("    ({path:?}, include_bytes!({full:?})),"));
         }
-        text.push_str("];\n");
+        line("];".to_owned());
     }
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo names the folder for what is generated"));
     fs::write(out.join("shipped.rs"), text)
@@ -34,7 +38,7 @@ fn main() -> io::Result<()> {
 
 /// Every JSON document and policy text below `folder`.
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    println!("cargo:rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
@@ -44,4 +48,24 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Notes the commit. Without git there is none, and no error.
+fn note_commit() {
+    println!("cargo::rustc-env=SANDPROOF_TARGET={}", env::var("TARGET").unwrap_or_default());
+    // A crate unpacked below somebody else's repository is not of that repository.
+    let own = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
+    let Some(commit) = own.then(|| git(&["rev-parse", "HEAD"])).flatten() else { return };
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    let modified = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
+    println!("cargo::rustc-env=SANDPROOF_COMMIT={commit}");
+    println!("cargo::rustc-env=SANDPROOF_MODIFIED={}", u8::from(modified));
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }

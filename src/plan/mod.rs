@@ -15,6 +15,7 @@ pub mod schema;
 mod seatbelt;
 pub mod source;
 pub mod template;
+pub mod upgrade;
 
 mod contradiction;
 mod expectation;

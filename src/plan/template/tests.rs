@@ -250,7 +250,7 @@ fn a_metadata_document_of_the_reference_builds() {
     let probe = probes.probes.values().find(|probe| probe.name == "readmeta_setattrlist_cmn-times_/var/tmp/d").unwrap();
     assert_eq!(probe.driver.as_deref(), Some("metadata_runner"));
     assert_eq!((probe.syscall.as_deref(), probe.attr_payload.as_deref()), (Some("setattrlist"), Some("cmn-times")));
-    assert_eq!(probe.supports_lanes["oracle"], false);
+    assert!(!probe.supports_lanes["oracle"]);
     let plan: Value = document(&set, "plan.json");
     assert_eq!((&plan["plan_id"], &plan["registry_id"]), (&json!("metadata-runner.v1"), &json!("metadata-runner")));
     let mut unknown = metadata_document();

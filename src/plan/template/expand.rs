@@ -108,6 +108,7 @@ impl<'a> Growing<'a> {
             semantic_group: fields.semantic_group.or_else(|| self.head.semantic_group.clone()),
             key_specific_rules: fields.key_specific_rules,
             notes: fields.notes,
+            parameters: BTreeMap::new(),
             fixtures: fields.fixtures,
         };
         self.order.push(profile_id.clone());

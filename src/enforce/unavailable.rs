@@ -19,8 +19,17 @@ pub fn already_confined_layers() -> Option<u32> {
     None
 }
 
+/// Stands for a policy that cannot be put in force here.
+#[derive(Debug)]
+pub struct Ready;
+
+/// There is nothing to make ready.
+pub fn ready(_policy: &LandlockPolicy) -> Ready {
+    Ready
+}
+
 /// Refuses: Landlock is a part of Linux.
-pub fn apply(_policy: &LandlockPolicy) -> ApplyRecord {
+pub fn apply(_policy: &Ready) -> ApplyRecord {
     ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: -1,

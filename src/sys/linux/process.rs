@@ -15,11 +15,20 @@ pub enum Forked {
     Child,
 }
 
-/// fork(2). The caller has to be single-threaded: the child goes on to allocate.
+/// fork(2) by the bare clone(2), without the C library's handlers. The caller has to be single-threaded: the child goes
+/// on to allocate.
+///
+/// The handlers write to four pages of the library's own data, each of which the kernel then has to copy for the child.
+/// They are there for other threads and for the thread id that the library remembers. Nothing here asks the library for
+/// that id; only its `abort` does, which ends the process by another signal if the id is not its own.
 pub fn fork() -> Result<Forked, i32> {
-    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child
-    // does not have. The C library's own fork keeps its allocator consistent.
-    match outcome(unsafe { libc::fork() })? {
+    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child does
+    // not have, and the allocator is consistent at every call. Without a stack, a flag and places for thread ids, the
+    // order of the arguments, which differs between architectures, does not matter: see clone(2), "C library/kernel
+    // differences".
+    match outcome(unsafe {
+        libc::syscall(libc::SYS_clone, libc::SIGCHLD as libc::c_ulong, 0_u64, 0_u64, 0_u64, 0_u64)
+    })? {
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(pid as i32)),
     }

@@ -62,6 +62,17 @@ impl<'o> Line<'o> {
         append_text(self.out, value);
     }
 
+    /// A text of bytes from elsewhere. Those that are no text are replaced, as `String::from_utf8_lossy` does.
+    pub fn bytes(&mut self, name: &'static str, value: &[u8]) {
+        self.name(name);
+        // Plain letters need no decoding.
+        if value.is_ascii() {
+            append_encoded(self.out, value);
+        } else {
+            append_text(self.out, &String::from_utf8_lossy(value));
+        }
+    }
+
     /// A text that is a number behind a prefix and before a suffix, such as `pipe:[7]`. None of the two needs an escape.
     pub fn text_of_number(&mut self, name: &'static str, prefix: &'static str, number: u64, suffix: &'static str) {
         self.name(name);
@@ -149,8 +160,13 @@ fn append_unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn append_text(out: &mut Vec<u8>, text: &str) {
+    append_encoded(out, text.as_bytes());
+}
+
+/// Appends bytes that are UTF-8.
+fn append_encoded(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             // RFC 8259, section 7: control characters have to be escaped, and may be as `\u` and four digits.
@@ -204,10 +220,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_and_any_number_reads_back(
-            text: String, other: String, signed: i64, unsigned: u64, pairs: Vec<(String, i64)>,
+            text: String, other: String, signed: i64, unsigned: u64, pairs: Vec<(String, i64)>, bytes: Vec<u8>,
         ) {
             let found = read(|line| {
                 line.text("text", &text);
+                line.bytes("bytes", &bytes);
                 line.signed("signed", signed);
                 line.unsigned("unsigned", unsigned);
                 line.texts("texts", [&*text, &*other]);
@@ -215,6 +232,7 @@ mod tests {
             });
             let expected = json!({
                 "text": text, "signed": signed, "unsigned": unsigned, "texts": [text, other], "pairs": pairs,
+                "bytes": String::from_utf8_lossy(&bytes),
             });
             prop_assert_eq!(found, expected);
         }

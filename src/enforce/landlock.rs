@@ -100,7 +100,11 @@ fn errno_of(error: &(dyn Error + 'static)) -> i32 {
 /// A policy made ready to be put in force: what can be worked out beforehand is, by the process that probes are forked
 /// from, so that a probe process is left with the system calls.
 #[derive(Debug)]
-pub struct Ready(Result<Table, Refusal>);
+pub struct Ready {
+    table: Result<Table, Refusal>,
+    /// The record of an application that went well.
+    record: ApplyRecord,
+}
 
 /// The rules as the crate and the kernel take them, for one ABI.
 #[derive(Debug)]
@@ -115,24 +119,25 @@ struct Table {
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
 pub fn ready(policy: &LandlockPolicy) -> Ready {
-    Ready(abi_here().and_then(|abi| Table::of(policy, abi)))
-}
-
-/// Confines the calling process, and says how that went.
-pub fn apply(policy: &Ready) -> ApplyRecord {
-    // Asked again, by the very process that is confined.
-    let abi = abi_here();
-    let known = abi.as_ref().ok().copied();
-    let mut record = ApplyRecord {
+    let record = ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: 0,
         errno: 0,
         failure: None,
         message: None,
-        abi: known,
+        abi: None,
         unsupported: Vec::new(),
     };
-    let outcome = match (&policy.0, abi) {
+    Ready { table: abi_here().and_then(|abi| Table::of(policy, abi)), record }
+}
+
+/// Confines the calling process, and says how that went.
+pub fn apply(policy: &mut Ready) -> &ApplyRecord {
+    let Ready { table, record } = policy;
+    // Asked again, by the very process that is confined.
+    let abi = abi_here();
+    record.abi = abi.as_ref().ok().copied();
+    let outcome = match (table, abi) {
         (_, Err(refusal)) => Err(refusal),
         (Err(refusal), Ok(_)) => Err(refusal.clone()),
         (Ok(table), Ok(abi)) if table.abi != abi => {

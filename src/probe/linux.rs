@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::helper::Helper;
+use super::trace::LinkText;
 use super::{Trace, device, file, metadata, mounts, names, net, process, unix};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, TargetKind};
@@ -174,19 +175,22 @@ fn descriptor_path(fd: i32, buffer: &mut [u8; 32]) -> &CStr {
     CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }
 
-/// What `/proc/self/fd/N` says that a descriptor is. Bytes that are no text are replaced.
-pub fn link_of_descriptor(fd: i32) -> Result<String, i32> {
+/// What `/proc/self/fd/N` says that a descriptor is.
+pub fn link_of_descriptor(fd: i32) -> Result<LinkText, i32> {
     let mut place = [0; 32];
     let path = descriptor_path(fd, &mut place);
-    // Nearly always enough, and a small one touches no further page of the stack.
-    let mut link = [0; 512];
+    let mut link = [0; LinkText::SHORT];
     let length = path::readlink(path, &mut link)? as usize;
-    if length < link.len() {
-        return Ok(String::from_utf8_lossy(&link[..length]).into_owned());
-    }
+    if length < link.len() { Ok(LinkText::Short(link, length)) } else { long_link(path) }
+}
+
+#[cold]
+#[inline(never)]
+fn long_link(path: &CStr) -> Result<LinkText, i32> {
     let mut long = vec![0; libc::PATH_MAX as usize];
     let length = path::readlink(path, &mut long)? as usize;
-    Ok(String::from_utf8_lossy(&long[..length]).into_owned())
+    long.truncate(length);
+    Ok(LinkText::Long(long))
 }
 
 #[cfg(test)]
@@ -196,9 +200,9 @@ mod tests {
     #[test]
     fn descriptor_links_are_read() {
         let file = tempfile::tempfile().unwrap();
-        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap();
+        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap().to_text();
         assert!(link.starts_with('/'), "{link}");
-        assert_eq!(link_of_descriptor(i32::MAX), Err(libc::ENOENT));
+        assert_eq!(link_of_descriptor(i32::MAX).unwrap_err(), libc::ENOENT);
         for fd in [0, 7, 10, 1009, i32::MAX] {
             assert_eq!(descriptor_path(fd, &mut [0; 32]).to_str().unwrap(), format!("/proc/self/fd/{fd}"));
         }

@@ -39,7 +39,7 @@ pub struct Work<'a> {
 }
 
 /// Everything a probe process does. `buffer` is memory for its report.
-pub fn run(work: Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
+pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
     if isolate(report, work.zygote).is_err() {
         exit_now(UNFIT);
     }
@@ -71,10 +71,10 @@ pub fn run(work: Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
         line.object("target", |line| write_identity(line, target));
     }
     let mut reached = true;
-    if let Some(policy) = &work.policy {
+    if let Some(policy) = &mut work.policy {
         let applied = enforce::apply(policy);
         reached = applied.rc == 0;
-        line.object("apply", |line| write_apply(line, &applied));
+        line.object("apply", |line| write_apply(line, applied));
         if reached {
             let after = self_check(link);
             write_check(&mut line, "self_check_after", &after);
@@ -185,7 +185,7 @@ fn open_descriptors(line: &mut Line<'_>) {
             libc::S_IFCHR if stat.device == NULL_DEVICE => line.text("what", "/dev/null"),
             libc::S_IFIFO if fd == REPORT => line.text_of_number("what", "pipe:[", stat.ino, "]"),
             _ => match probe::link_of_descriptor(fd) {
-                Ok(link) => line.text("what", &link),
+                Ok(link) => line.bytes("what", link.as_bytes()),
                 Err(errno) => line.text_of_number("what", "error ", errno.unsigned_abs().into(), ""),
             },
         }

@@ -150,7 +150,7 @@ impl Server {
     fn run(&mut self, job: &Job) -> Result<Reply, ServeError> {
         // Before the fork: memory that the parent has touched already costs the child nothing.
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
-        let work = child::Work {
+        let mut work = child::Work {
             action: &job.action,
             texts: Texts::of(&job.action),
             policy: policy.as_ref().map(enforce::ready),
@@ -173,7 +173,7 @@ impl Server {
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
         let pid = match fork() {
-            Ok(Forked::Child) => child::run(work, writing, &mut self.child_buffer),
+            Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));

@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn what_is_written_reads_as_the_record() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["plain", "quote\" back\\ tab\t ümlaut", &"x".repeat(LinkText::SHORT)] {
+        for name in ["plain", "quote\" back\\ tab\t ümlaut", &format!("{0}/{0}", "x".repeat(LinkText::SHORT / 2))] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             let file = std::fs::File::create(folder.path().join(name)).unwrap();
             let mut trace = Trace::new();
             assert_eq!(trace.prepare("openat", Ok(7)), Some(7));

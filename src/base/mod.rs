@@ -15,6 +15,7 @@ pub mod json_fast;
 pub mod json_line;
 pub mod json_out;
 pub mod limits;
+pub mod near;
 
 /// The version of this program, as in its package manifest.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

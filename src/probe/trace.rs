@@ -35,6 +35,7 @@ struct Opened {
 
 /// A path as the kernel gives it: bytes, nearly always few.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not to be allocated")]
 pub enum LinkText {
     /// Up to as many bytes as fit, and how many there are.
     Short([u8; Self::SHORT], usize),

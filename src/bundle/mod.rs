@@ -5,12 +5,14 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
+mod compare;
 pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;
 pub mod reader;
 pub mod recompute;
+pub mod rederive;
 pub mod repair;
 pub mod verify;
 mod walk;

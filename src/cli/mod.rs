@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod as_init;
 mod confinement;
+mod derive;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
@@ -52,6 +53,7 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    Derive(derive::Derive),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -96,6 +98,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::Derive(command) => command.run(ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),

@@ -11,6 +11,7 @@ use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::events::NormalizedSource;
+use crate::record::layout::RUN_MANIFEST;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::FailureStage;
 use crate::record::report::CallRole;
@@ -32,6 +33,8 @@ pub(super) struct Context<'a> {
     pub world_id: &'a str,
     pub run_id: &'a str,
     pub tool_sha256: String,
+    /// The manifest's path, spelled as in the index.
+    pub manifest_path: String,
     pub system: System,
 }
 
@@ -43,6 +46,7 @@ impl<'a> Context<'a> {
             world_id: manifest.world_id.as_str(),
             run_id: manifest.run_id.as_str(),
             tool_sha256: manifest.tool.sha256.to_string(),
+            manifest_path: format!("{}/{RUN_MANIFEST}", manifest.output_root),
             system: System::of(&manifest.host),
         }
     }

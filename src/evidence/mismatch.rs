@@ -11,7 +11,7 @@ use super::scenario::Judged;
 use super::system::System;
 use crate::record::baseline::BaselineRow;
 use crate::record::callout::Callout;
-use crate::record::layout::{PATH_WITNESSES, RUN_MANIFEST};
+use crate::record::layout::PATH_WITNESSES;
 use crate::record::mismatch::{
     DecisionEvent, Expected, MISMATCH_PACKET_SCHEMA, MismatchPacket, MismatchReason, MismatchRow, MismatchType,
     OracleCheck, PacketWitness, RunContext, WitnessExcerpt,
@@ -74,7 +74,7 @@ pub(super) struct Beside<'a> {
 }
 
 /// The line of `mismatch_packets.jsonl`.
-pub(super) fn packet<'a>(context: &Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
+pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
     let placed = &judged.placed;
     let file = facts::is_file_operation(placed.operation());
     let witness = if !file {
@@ -118,7 +118,7 @@ pub(super) fn packet<'a>(context: &Context<'a>, judged: &'a Judged<'_>, beside: 
             channel: context.manifest.channel,
             repo_root_context: &context.manifest.repo_root_context,
             run_id: context.run_id,
-            run_manifest: RUN_MANIFEST,
+            run_manifest: &context.manifest_path,
             world_id: context.world_id,
         },
         schema_version: MISMATCH_PACKET_SCHEMA,

@@ -234,8 +234,8 @@ pub struct RunContext<'a> {
     pub repo_root_context: &'a str,
     /// The attempt.
     pub run_id: &'a str,
-    /// `run_manifest.json`
-    pub run_manifest: &'static str,
+    /// The manifest's path, spelled as in the index.
+    pub run_manifest: &'a str,
     /// The world.
     pub world_id: &'a str,
 }

@@ -15,6 +15,7 @@ schemas! {
     "baseline_results", "baseline_results.json";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
+    "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";

@@ -30,7 +30,7 @@ pub(super) const ALL_LANES: LaneSet = LaneSet { baseline: true, scenario: true, 
 pub(super) type ProbeSpec<'a> = (&'a str, &'a str, Driver, &'a str, Decision);
 
 pub(super) fn action(driver: Driver, target: &str) -> Action {
-    Action { driver, target: target.to_owned(), to: None, name: None, mounts: Vec::new() }
+    Action::new(driver, target)
 }
 
 pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> ResolvedPlan {

@@ -234,12 +234,13 @@ fn check_seatbelt(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_pat
         return;
     }
     for probe in profile.probes.iter().filter(|probe| probe.entry.operation == "mach-lookup") {
-        if probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
+        let own = probe.entry.driver.as_deref().and_then(Driver::by_name).is_some();
+        if !own && probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
             Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() }.error(
                 NoteKind::Driver,
                 format!("/probes/{}/driver", pointer_part(probe.entry.probe_id.as_str())),
                 format!("a `mach-lookup` under the deny-default profile `{}` needs its own driver", profile.id),
-                format!("use `sandbox_mach_probe`, or leave the probe out of the profile in `{profiles_path}`"),
+                format!("use `mach_lookup`, or leave the probe out of the profile in `{profiles_path}`"),
             );
         }
     }

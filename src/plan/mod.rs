@@ -12,7 +12,9 @@ pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
+mod seatbelt;
 pub mod source;
+pub mod upgrade;
 
 mod contradiction;
 mod expectation;

@@ -18,10 +18,6 @@ const ABSENT: &str = "org.example.absent";
 const NOT_PRIVILEGED: i32 = 1100;
 const UNKNOWN_SERVICE: i32 = 1102;
 
-fn mach() -> Driver {
-    Driver::by_name("mach_lookup").unwrap_or(Driver::ApplyOnly)
-}
-
 fn callout(operation: &str, filter_type: i32, argument: &str, rc: i32) -> CalloutRecord {
     CalloutRecord {
         stage: "pre_syscall".into(),
@@ -101,7 +97,7 @@ fn expire(row: &mut ProbeRow) {
 }
 
 fn bench() -> Bench {
-    let mach = mach();
+    let mach = Driver::MachLookup;
     let mut bench = Bench::new(plan(
         ALL_LANES,
         &[
@@ -280,4 +276,91 @@ fn answers_are_oracle_results_and_may_disagree() {
     assert_eq!(other["mismatch_reason"], "canonicalization_boundary");
     let present = packets.iter().find(|packet| packet["expectation_id"] == "names:absent").unwrap();
     assert_eq!(present["mismatch_reason"], "decision_undetermined");
+}
+
+#[test]
+fn consumers_of_the_reference_accept_it() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI has python3");
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let packet = as_bundle(dir.path());
+    let vocabulary = dir.path().join("vocabulary.json");
+    std::fs::write(&vocabulary, serde_json::to_vec(&crate::policy::operations::OPERATIONS[..]).unwrap()).unwrap();
+    let read = std::process::Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/read-as-consumer"))
+        .arg(&packet)
+        .arg("--root")
+        .arg(dir.path())
+        .arg("--vocabulary")
+        .arg(&vocabulary)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&read.stdout);
+    assert!(read.status.success(), "{said}\n{}", String::from_utf8_lossy(&read.stderr));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let classes = json!({
+        "agree_allow": 1, "agree_deny": 2, "callout_allow_syscall_eperm": 1, "callout_allow_syscall_errno": 2,
+        "no_callout": 1,
+    });
+    assert_eq!(said["callouts"], classes);
+}
+
+/// Writes the documents as a bundle below `root`, with a packet beside it; the packet's path.
+fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
+    use crate::base::digest::Digest;
+    use crate::base::json_out::to_pretty;
+    let bench = bench();
+    let (memory, _) = bench.derive();
+    let manifest = &bench.manifest;
+    let mut files = memory.0;
+    files.insert(layout::RUN_MANIFEST.into(), to_pretty(manifest));
+    let status = json!({
+        "schema_version": "runtime-tools.run_status.v0.1", "run_id": manifest.run_id, "world_id": manifest.world_id,
+        "channel": manifest.channel, "plan_id": manifest.plan_id, "plan_digest": manifest.plan_digest,
+        "state": "complete", "writer_pid": 1, "updated_at_unix": 1.5, "error": null, "failure_stage": null,
+    });
+    files.insert(layout::RUN_STATUS.into(), to_pretty(&status));
+    let folder = root.join(&manifest.output_root);
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = |name: &str| format!("{}/{name}", manifest.output_root);
+    let mut entries = Vec::new();
+    for (name, bytes) in &files {
+        std::fs::write(folder.join(name), bytes).unwrap();
+        let sha256 = Digest::of(bytes);
+        entries.push(json!({"path": place(name), "file_size": bytes.len(), "sha256": sha256, "schema_version": null}));
+    }
+    let index = json!({
+        "schema_version": "runtime-tools.artifact_index.v0.1", "run_id": manifest.run_id, "world_id": manifest.world_id,
+        "artifacts": entries, "missing": [], "status": "ok",
+    });
+    std::fs::write(folder.join(layout::ARTIFACT_INDEX), to_pretty(&index)).unwrap();
+    let mut packet = json!({
+        "schema_version": "runtime-tools.promotion_packet.v0.2",
+        "promotability": {
+            "promotable_decision_stage": false, "reasons": ["not_clean_channel"],
+            "gating_inputs": {
+                "channel": "direct", "apply_preflight_present": false, "apply_ok": null, "sandbox_check_self": null,
+            },
+        },
+    });
+    for (pointer, name) in [
+        ("run_manifest", layout::RUN_MANIFEST),
+        ("expected_matrix", layout::EXPECTED_MATRIX),
+        ("runtime_results", layout::RUNTIME_RESULTS),
+        ("runtime_events", layout::RUNTIME_EVENTS),
+        ("baseline_results", layout::BASELINE_RESULTS),
+        ("oracle_results", layout::ORACLE_RESULTS),
+        ("mismatch_packets", layout::MISMATCH_PACKETS),
+        ("summary", layout::SUMMARY),
+        ("path_witnesses", layout::PATH_WITNESSES),
+        ("fixtures", layout::FIXTURES),
+    ] {
+        packet[pointer] = place(name).into();
+    }
+    let at = root.join("packet.json");
+    std::fs::write(&at, to_pretty(&packet)).unwrap();
+    at
 }

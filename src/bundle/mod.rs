@@ -11,6 +11,7 @@ pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;
+mod offload;
 pub mod reader;
 pub mod recompute;
 pub mod rederive;

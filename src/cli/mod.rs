@@ -14,6 +14,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod identity;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -65,6 +66,7 @@ enum Command {
     Derive(derive::Derive),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
+    Identity(identity::IdentityArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     PlanBuild(plan_build::PlanBuildArgs),
@@ -133,6 +135,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Derive(command) => command.run(ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
+        Command::Identity(args) => identity::run(args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),

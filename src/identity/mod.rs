@@ -10,6 +10,9 @@ pub mod environment;
 pub mod reproduce;
 pub mod seal;
 
+#[cfg(test)]
+mod tests;
+
 pub use compare::{Difference, differences};
 pub use compose::{Given, declare};
 pub use reproduce::{Discrepancy, of_manifest, of_plan, of_self};

@@ -5,6 +5,7 @@ mod bundle_life;
 mod consumers;
 #[cfg(target_os = "linux")]
 mod derive_command;
+mod identity;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]

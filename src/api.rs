@@ -14,6 +14,7 @@
 //! | [`promotion`] | gates and packets | `emit-promotion` |
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
+//! | [`inventory`] | what a workspace holds | `inventory` |
 
 /// Channels: how the worker, the process that runs probes, is started.
 ///
@@ -264,4 +265,18 @@ pub mod links {
     pub use crate::record::links::{LinkedExpectation, LinkedPacket, LinkedProfile, RuntimeLinks};
     pub use crate::review::links::{NamedDocument, build, load, write};
     pub use crate::review::{ReviewError, Vocabulary};
+}
+
+/// What a workspace holds.
+///
+/// ```
+/// use sandproof::api::{inventory, registries::Workspace};
+///
+/// let found = inventory::build(&Workspace::at(env!("CARGO_MANIFEST_DIR")), &["landlock".into()])?;
+/// assert!(found.in_repo.iter().any(|part| part.id == "plan:quickstart"));
+/// # Ok::<(), sandproof::api::plans::LoadError>(())
+/// ```
+pub mod inventory {
+    pub use crate::record::inventory::{Category, Component, ComponentStatus, Hit, Inventory};
+    pub use crate::review::inventory::{KEYWORDS, build};
 }

@@ -13,6 +13,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod inventory;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -62,6 +63,7 @@ enum Command {
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Inventory(inventory::InventoryArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
@@ -127,6 +129,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),

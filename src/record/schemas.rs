@@ -18,6 +18,7 @@ schemas! {
     "controls", "controls.json";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
+    "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";
     "linked_expectations", "what `links expectations --json` prints";

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod color;
 mod completions;
 mod confinement;
 mod describe_plan;
@@ -39,7 +40,7 @@ mod validate_bundle;
 mod version;
 mod worker;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -49,6 +50,9 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
+    /// When to colour what is for people.
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -106,7 +110,10 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let when = color::When::ahead_of_parsing(&arguments);
+    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -114,6 +121,7 @@ pub fn main() -> u8 {
             return code.code();
         }
     };
+    cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
     exit::conclude(outcome)

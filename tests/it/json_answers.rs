@@ -160,6 +160,23 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
 }
 
 #[test]
+fn colour_is_for_those_who_look() {
+    let colours = |command: &mut std::process::Command| {
+        let answer = output(command);
+        (stdout(&answer) + &stderr(&answer)).contains('\u{1b}')
+    };
+    for arguments in [&["schema", "nothing"][..], &["run", "--help"], &["no-such-command"]] {
+        assert!(!colours(sandproof().args(arguments)), "{arguments:?}: nobody looks");
+        assert!(colours(sandproof().args(arguments).args(["--color", "always"])), "{arguments:?}: it was demanded");
+        assert!(colours(sandproof().args(arguments).env("CLICOLOR_FORCE", "1")), "{arguments:?}: it was demanded");
+        let refused = sandproof().args(arguments).arg("--color=never").env("CLICOLOR_FORCE", "1").output().unwrap();
+        assert!(!stderr(&refused).contains('\u{1b}') && !stdout(&refused).contains('\u{1b}'), "{arguments:?}");
+        assert!(!colours(sandproof().args(arguments).env("NO_COLOR", "1")), "{arguments:?}");
+    }
+    assert!(!colours(sandproof().args(["list-plans", "--json", "--color", "always"])), "JSON is never coloured");
+}
+
+#[test]
 fn refusals_leave_standard_output_alone() {
     for arguments in [
         &["run", "--plan", "nowhere.json", "--json"][..],

@@ -9,6 +9,7 @@
 //! | [`channels`] | how a worker is started | `status` |
 //! | [`plans`] | load, resolve, digest, lint, list | `describe-plan`, `plan-lint`, `list-plans` |
 //! | [`registries`] | read, resolve ids, lint, upgrade | `list-*`, `describe-*`, `registry-lint`, `registry-upgrade` |
+//! | [`templates`] | make plan folders | `list-templates`, `plan-build` |
 //! | [`runs`] | run a plan, tell the status | `run`, `status` |
 //! | [`bundles`] | verify, look at, compare, repair | `validate-bundle`, `reindex-bundle` |
 //! | [`promotion`] | gates and packets | `emit-promotion` |
@@ -106,6 +107,26 @@ pub mod registries {
     pub use crate::plan::file::{IndexEntry, IndexFile, ProbeEntry, ProfileEntry};
     pub use crate::plan::lint::lint_registries;
     pub use crate::plan::upgrade::{UpgradeError, UpgradedRegistry, upgrade_registry};
+}
+
+/// Templates: one document from which a complete plan folder is made.
+///
+/// ```
+/// use sandproof::api::templates::{by_id, carried_policy, list_templates};
+///
+/// for listed in list_templates() {
+///     println!("{}: {}", listed.template_id, listed.description);
+/// }
+/// // What is built is a set of files in memory; nothing is written yet.
+/// let files = by_id("quickstart")?.build(&carried_policy)?;
+/// assert!(files.lint().is_empty());
+/// assert!(files.files().any(|(path, _)| path == "plan.json"));
+/// # Ok::<(), sandproof::api::plans::LoadError>(())
+/// ```
+pub mod templates {
+    pub use crate::plan::template::{
+        Builder, FileSet, FindPolicy, Listing, Template, by_id, carried_policy, list as list_templates,
+    };
 }
 
 /// Runs: the one group that executes anything.

@@ -100,6 +100,8 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("registry-lint", &["--registry", id], "lint_report", 0),
         case("registry-upgrade", &["--registry", id, "--out-dir", &at("upgraded")], "written_files", 0),
         case("inventory", &[], "inventory", 0),
+        case("list-templates", &[], "template_list", 0),
+        case("plan-build", &["--template", "quickstart", "--out", &at("built"), "--overwrite"], "built_from", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),

@@ -11,7 +11,7 @@
 //! | [`registries`] | read, resolve ids, lint, upgrade | `list-*`, `describe-*`, `registry-lint`, `registry-upgrade` |
 //! | [`templates`] | make plan folders | `list-templates`, `plan-build` |
 //! | [`runs`] | run a plan, tell the status | `run`, `status` |
-//! | [`bundles`] | verify, look at, compare, repair | `validate-bundle`, `reindex-bundle` |
+//! | [`bundles`] | verify, look at, derive again, compare, repair | `validate-bundle`, `derive`, `reindex-bundle` |
 //! | [`promotion`] | gates and packets | `emit-promotion` |
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
@@ -209,6 +209,7 @@ pub mod runs {
 pub mod bundles {
     use std::path::Path;
 
+    pub use crate::bundle::rederive::{RederiveError, Rederived, rederive};
     pub use crate::bundle::repair::{RepairError, Repaired, repair as reindex_bundle};
     pub use crate::bundle::verify::check_strictly as compare_with_index;
     pub use crate::bundle::{

@@ -78,6 +78,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             "promotion_report",
             5,
         ),
+        case("derive", &["--bundle", &bundle, "--check"], "derive_report", 0),
         case("reindex-bundle", &["--bundle", &at("again"), "--strict"], "reindex_report", 0),
         case("reindex-bundle", &["--bundle", &at("again"), "--repair"], "reindex_report", 0),
         case("reindex-bundle", &["--bundle", &at("nowhere"), "--repair"], "reindex_report", 4),

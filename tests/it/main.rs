@@ -2,12 +2,18 @@
 
 mod bundle_life;
 mod compatibility;
+#[cfg(target_os = "linux")]
+mod consumers;
+#[cfg(target_os = "linux")]
+mod derive_command;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 mod layers;
 mod plan_commands;
+#[cfg(target_os = "linux")]
+mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod shipped_plans;

@@ -9,6 +9,7 @@ mod layers;
 mod plan_commands;
 mod review_commands;
 mod run_command;
+mod seatbelt_texts;
 mod shipped_plans;
 mod status;
 mod support;

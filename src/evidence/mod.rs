@@ -5,7 +5,9 @@
 
 mod artifact;
 pub mod channel;
+mod confounders;
 pub mod controls;
+mod darwin_errno;
 pub mod decide;
 mod derive;
 mod error;
@@ -20,6 +22,7 @@ pub mod plan_controls;
 mod rows;
 mod scenario;
 mod summary;
+mod system;
 mod template;
 #[cfg(test)]
 mod testing;
@@ -35,6 +38,7 @@ pub use controls::{ControlReport, ControlResult, ProfileControls};
 pub use decide::DECISION_RULE;
 pub use derive::{derive, derive_failed};
 pub use error::DeriveError;
+pub use matrix::expected_matrix;
 pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 
 use crate::record::outcome::Lane;

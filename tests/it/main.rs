@@ -16,6 +16,7 @@ mod plan_commands;
 mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod seatbelt_texts;
 mod shipped_plans;
 mod status;
 mod support;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{expect_code, finished_run, output, root, sandproof, stderr, stdout};
 
 /// Commands whose output is a file format of its own, so that there is no `--json`.
-const WITHOUT_JSON: [&str; 2] = ["completions", "man"];
+const WITHOUT_JSON: [&str; 3] = ["completions", "man", "report"];
 
 /// All published schemas; they refer to each other.
 struct Schemas(Registry<'static>);

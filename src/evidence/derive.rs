@@ -196,14 +196,18 @@ impl<O: Write> Writers<O> {
                 ("plan_id", plan_id),
             ];
             let head = if with_plan { &head[..] } else { &head[..3] };
-            on.then(|| ListDocument::create(sink, name, head, list)).transpose()
+            (on && sink.wants(name)).then(|| ListDocument::create(sink, name, head, list)).transpose()
         };
         let probes = lanes.baseline || lanes.scenario;
-        let on = lanes.scenario;
+        let wants = |sink: &S, name| lanes.scenario && sink.wants(name);
         Ok(Self {
             baseline: list(sink, lanes.baseline, layout::BASELINE_RESULTS, BASELINE_RESULTS_SCHEMA, "results", false)?,
-            results: on.then(|| EntriesDocument::create(sink, layout::RUNTIME_RESULTS)).transpose()?,
-            events: on.then(|| ArrayDocument::create(sink, layout::RUNTIME_EVENTS)).transpose()?,
+            results: wants(sink, layout::RUNTIME_RESULTS)
+                .then(|| EntriesDocument::create(sink, layout::RUNTIME_RESULTS))
+                .transpose()?,
+            events: wants(sink, layout::RUNTIME_EVENTS)
+                .then(|| ArrayDocument::create(sink, layout::RUNTIME_EVENTS))
+                .transpose()?,
             oracle: list(sink, lanes.oracle, layout::ORACLE_RESULTS, ORACLE_RESULTS_SCHEMA, "results", false)?,
             witnesses: list(sink, probes, layout::PATH_WITNESSES, PATH_WITNESSES_SCHEMA, "records", true)?,
             fixtures: list(sink, probes, layout::FIXTURES, FIXTURES_SCHEMA, "records", true)?,

@@ -48,6 +48,11 @@ pub trait ArtifactSink {
     /// What one artifact is written to.
     type Out: Write;
 
+    /// Whether the artifact is to be written. A lane's own documents can be left out; what is left out is never started.
+    fn wants(&self, _name: &str) -> bool {
+        true
+    }
+
     /// Starts the artifact of that name (see `record::layout`).
     fn create(&mut self, name: &str) -> io::Result<Self::Out>;
 

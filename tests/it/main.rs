@@ -20,6 +20,8 @@ mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
 mod workspace;
 mod worlds;

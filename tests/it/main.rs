@@ -5,6 +5,8 @@ mod bundle_life;
 mod consumers;
 #[cfg(target_os = "linux")]
 mod derive_command;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]

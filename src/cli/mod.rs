@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod color;
 mod completions;
 mod confinement;
 mod derive;
@@ -14,6 +15,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod inventory;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -42,7 +44,7 @@ mod validate_bundle;
 mod version;
 mod worker;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -52,6 +54,9 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
+    /// When to colour what is for people.
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -67,6 +72,7 @@ enum Command {
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
@@ -111,7 +117,10 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let when = color::When::ahead_of_parsing(&arguments);
+    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -119,6 +128,7 @@ pub fn main() -> u8 {
             return code.code();
         }
     };
+    cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
     exit::conclude(outcome)
@@ -135,6 +145,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),

@@ -20,6 +20,7 @@ pub mod oracle_model;
 mod outcome;
 pub mod plan_controls;
 mod rows;
+mod scan;
 mod scenario;
 mod summary;
 mod system;

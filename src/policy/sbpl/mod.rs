@@ -2,4 +2,5 @@
 //!
 //! [`rules`] is the seam: reading a text ends with [`rules::SbplRules`], and the model starts from it.
 
+pub mod model;
 pub mod rules;

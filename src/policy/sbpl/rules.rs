@@ -3,6 +3,8 @@
 //! `define`, `if`, `when`, `param` and `string-append` are gone. What could not be worked out is not dropped: it stands
 //! in [`SbplRules::gaps`] or as [`Filter::Unknown`], and whoever evaluates the rules has to mind it.
 
+use std::fmt;
+
 use crate::record::outcome::Decision;
 
 /// Where something stands in the text: line and column, both counted from 1; columns count characters.
@@ -12,6 +14,12 @@ pub struct Place {
     pub line: u32,
     /// The column.
     pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
 }
 
 /// A whole profile.

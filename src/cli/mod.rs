@@ -30,6 +30,7 @@ mod status;
 mod table;
 pub mod ui;
 mod validate_bundle;
+mod why;
 mod worker;
 
 use clap::{Parser, Subcommand};
@@ -64,6 +65,7 @@ enum Command {
     DescribeProbe(describe_probe::DescribeProbeArgs),
     DescribeProfile(describe_profile::DescribeProfileArgs),
     Schema(schema::SchemaArgs),
+    Why(why::WhyArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -108,6 +110,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProbe(args) => describe_probe::run(&args, ui),
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }

@@ -58,6 +58,16 @@ pub enum LoadError {
         /// Close names, or where to look.
         remedy: String,
     },
+    /// An id on the command line names several things.
+    #[error("several registries have a {kind} `{id}`: {places}; name one with --registry")]
+    Ambiguous {
+        /// What kind of id.
+        kind: &'static str,
+        /// The id.
+        id: String,
+        /// Where it was found.
+        places: String,
+    },
     /// Every id of the selection exists, and still nothing is left.
     #[error("the selection leaves nothing of plan `{plan_id}` to run; no selected profile has a selected scenario")]
     NothingSelected {

@@ -32,6 +32,7 @@ schemas! {
     "runtime_results", "runtime_results.json";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "why", "what `why --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
 }
 

@@ -2,5 +2,6 @@
 //!
 //! [`rules`] is the seam: reading a text ends with [`rules::SbplRules`], and the model starts from it.
 
+pub mod controls;
 pub mod model;
 pub mod rules;

@@ -109,17 +109,30 @@ impl Plan<'_> {
             // `openat` against `/`, which was opened before the profile was applied, walks as `open` does.
             "open" | "openat_rootrel" => self.reach(leaf(data), target, Last::Follow),
             // The folder is opened under the profile, then the file within it.
-            "openat" => {
+            "openat" | "fchownat" => {
+                let operation = if call == "openat" { leaf(data) } else { leaf("file-write-owner") };
                 let (folder, _) = target.rsplit_once('/').ok_or_else(|| format!("`{target}` is a relative path"))?;
                 self.reach("file-read-data", if folder.is_empty() { "/" } else { folder }, Last::Follow)?;
                 let opened = self.checks.list.last().and_then(|check| check.object.path.clone()).unwrap_or_default();
                 let leaf_path = format!("{}/{}", opened.trim_end_matches('/'), &target[folder.len() + 1..]);
-                self.reach(leaf(data), &leaf_path, Last::Follow)
+                self.reach(operation, &leaf_path, Last::Follow)
+            }
+            "open_rw" => {
+                self.reach("file-read-data", target, Last::Follow)?;
+                let opened = self.checks.list.last().map(|check| check.object.clone()).unwrap_or_default();
+                self.single("file-write-data", opened)
+            }
+            // The descriptor was opened before the profile was applied, so nothing on the way is checked.
+            "ioctl" | "mmap" => {
+                let walk = self.question.tree.walk(target, Last::Follow)?;
+                self.checks.assumes.extend(walk.assumes.iter().cloned());
+                let object = self.file(walk);
+                self.single(asked, object)
             }
             "opendir" => self.reach("file-read-data", target, Last::Follow),
             "truncate" => self.reach("file-write-data", target, Last::Follow),
-            "lstat" | "readlink" => self.reach("file-read-metadata", target, Last::Keep),
-            "stat" | "getattrlist" => self.reach("file-read-metadata", target, Last::Follow),
+            "lstat" | "readlink" | "getattrlist" => self.reach("file-read-metadata", target, Last::Keep),
+            "stat" => self.reach("file-read-metadata", target, Last::Follow),
             "access" => self.reach(leaf("file-test-existence"), target, Last::Follow),
             "fstat" => self.opened_then("file-read-metadata"),
             "fchmod" => self.opened_then("file-write-mode"),
@@ -128,7 +141,7 @@ impl Plan<'_> {
             "chmod" => self.reach("file-write-mode", target, Last::Follow),
             "utimes" => self.reach("file-write-times", target, Last::Follow),
             "lutimes" => self.reach("file-write-times", target, Last::Keep),
-            "chown" | "fchownat" => self.reach("file-write-owner", target, Last::Follow),
+            "chown" => self.reach("file-write-owner", target, Last::Follow),
             "lchown" => self.reach("file-write-owner", target, Last::Keep),
             "chflags" => self.reach("file-write-flags", target, Last::Follow),
             "setattrlist" => {

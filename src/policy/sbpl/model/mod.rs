@@ -11,6 +11,7 @@
 //! What cannot be known (an import, an extension, a filter or a fact that is not known) leaves the answer open only if
 //! it could change it, and is named then.
 
+mod action;
 mod calls;
 mod decide;
 mod filter;
@@ -30,6 +31,7 @@ use crate::record::outcome::Decision;
 use filter::{Matcher, Regexes};
 use regex::Compiled;
 
+pub use action::question;
 pub use calls::usual_filter;
 pub use path::{Node, NodeKind, Tree};
 

@@ -81,12 +81,12 @@ pub(super) enum Process {
 }
 
 impl Process {
-    /// Reads a target: `self`, `same-sandbox` or a child, `others` or a process id.
+    /// Reads a target: `self`, `same-sandbox` or a child, `others`, `outside` or a process id.
     pub(super) fn read(text: &str) -> Option<Self> {
         match text {
             "self" => Some(Self::Itself),
             "same-sandbox" | "same_sandbox" | "child" | "children" => Some(Self::SameSandbox),
-            "others" | "other" => Some(Self::Other),
+            "others" | "other" | "outside" => Some(Self::Other),
             // Process 1 and whatever else was there before.
             _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => Some(Self::Other),
             _ => None,

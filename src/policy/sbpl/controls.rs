@@ -1,0 +1,151 @@
+//! The controls of a Seatbelt profile; see [`crate::policy::controls`].
+//!
+//! Where the run's own folder lies is not known before it starts, so a rule on a host folder that may hold it makes
+//! what happens there uncertain. Then the controls come from elsewhere: from operations that have no path, and from
+//! files that every installed system has.
+
+use super::model::{Model, question};
+use super::rules::{Filter, PathFilter, SbplRules};
+use crate::policy::answer::{ModelAnswer, Need};
+use crate::policy::controls::{Control, Controls, WhyNone};
+use crate::policy::landlock::controls::CONTROL_FOLDER;
+use crate::record::action::Action;
+use crate::record::driver::Driver;
+use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, ListenerSpec};
+use crate::record::outcome::Decision;
+
+const ROOT: &str = "${root}";
+
+/// Finds the controls of a profile, whose texts still hold their placeholders.
+pub fn derive(rules: &SbplRules) -> Controls {
+    let model = Model::new(rules);
+    let candidates = candidates(rules);
+    let find = |wanted: Decision| {
+        candidates.iter().find_map(|candidate| candidate.certainly(&model, rules, wanted)).ok_or_else(|| {
+            let what = if wanted == Decision::Deny { "refused" } else { "let through" };
+            WhyNone(format!(
+                "no operation that every host can perform is certainly {what} by the profile, wherever the run's own \
+                 folder may lie"
+            ))
+        })
+    };
+    Controls { must_deny: find(Decision::Deny), must_allow: find(Decision::Allow) }
+}
+
+/// An operation that may serve as a control, before the model was asked.
+struct Candidate {
+    driver: Driver,
+    target: String,
+    fixtures: Vec<FixtureEntry>,
+    listener: Option<ListenerSpec>,
+}
+
+impl Candidate {
+    fn new(name: &str, target: impl Into<String>) -> Option<Self> {
+        let driver = Driver::by_name(name)?;
+        Some(Self { driver, target: target.into(), fixtures: Vec::new(), listener: None })
+    }
+
+    /// On a file of its own at `path`, below `${root}`.
+    fn on_file(name: &str, path: &str) -> Option<Self> {
+        let mut candidate = Self::new(name, format!("{ROOT}/{path}"))?;
+        candidate.fixtures.push(FixtureEntry {
+            path: path.to_owned(),
+            kind: FixtureKind::File,
+            text: None,
+            to: None,
+            mode: None,
+            xattrs: Default::default(),
+        });
+        Some(candidate)
+    }
+
+    /// The candidate as a control, if the model is certain of this decision.
+    fn certainly(&self, model: &Model<'_>, rules: &SbplRules, wanted: Decision) -> Option<Control> {
+        let mut action = Action {
+            driver: self.driver,
+            target: self.target.clone(),
+            to: None,
+            name: None,
+            mounts: Vec::new(),
+        };
+        action.name = None;
+        let operation = self.driver.info().operations[0];
+        let answer = model.ask(&question(&action, operation, None, &self.fixtures).ok()?);
+        let answer = ModelAnswer {
+            decision: answer.decision,
+            rule: answer.rule.map(|index| rules.rules[index].place.to_string()),
+            needs: answer.chain.into_iter().map(|step| Need { right: step.operation, on: step.on }).collect(),
+            reason: answer.reason,
+            assumes: answer.assumes,
+        };
+        let certain = answer.is_certain() && answer.decision == Some(wanted);
+        let (fixtures, listener) = (self.fixtures.clone(), self.listener.clone());
+        certain.then_some(Control { action, fixtures, listener, answer })
+    }
+}
+
+/// What every host can do that applies the profile, the most telling first. Each needs no privilege.
+fn candidates(rules: &SbplRules) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    // What rules say about the run's own folder says the most.
+    for folder in own_folders(rules) {
+        for name in ["file_read", "file_write"] {
+            found.extend(Candidate::on_file(name, &folder));
+        }
+    }
+    for name in ["file_read", "file_write", "file_lstat", "file_chmod", "file_unlink"] {
+        found.extend(Candidate::on_file(name, &format!("{CONTROL_FOLDER}/target")));
+    }
+    for (name, target) in [
+        ("file_read", "/private/etc/hosts"),
+        ("dir_list", "/private/etc"),
+        ("dir_list", "/usr/bin"),
+        ("dir_list", "/"),
+        ("file_lstat", "/private/etc/hosts"),
+        ("file_stat", "/private/etc/hosts"),
+        ("sysctl_read", "kern.ostype"),
+        ("process_info", "self"),
+        ("signal_self", ""),
+        ("signal_same_sandbox", ""),
+        ("process_fork", ""),
+        ("tcp_bind", "127.0.0.1:${port.control}"),
+        ("udp_bind", "127.0.0.1:${port.control}"),
+        ("posix_shm", "/${name.control}"),
+        ("posix_sem", "/${name.control}"),
+    ] {
+        found.extend(Candidate::new(name, target));
+    }
+    if let Some(mut connect) = Candidate::new("tcp_connect", "127.0.0.1:${port.control}") {
+        connect.listener = Some(ListenerSpec { kind: ListenerKind::Tcp, address: connect.target.clone() });
+        found.push(connect);
+    }
+    found
+}
+
+/// Places below `${root}` that the rules name: each file itself, and a file of our own in each folder.
+fn own_folders(rules: &SbplRules) -> Vec<String> {
+    fn collect(filter: &Filter, into: &mut Vec<String>) {
+        match filter {
+            Filter::All(filters) | Filter::Any(filters) => filters.iter().for_each(|filter| collect(filter, into)),
+            Filter::Not(filter) => collect(filter, into),
+            Filter::Path(PathFilter::Literal(path)) => into.extend(below_root(path)),
+            Filter::Path(PathFilter::Subpath(path)) => {
+                let folder = if path == ROOT { Some(String::new()) } else { below_root(path).map(|path| path + "/") };
+                into.extend(folder.map(|folder| format!("{folder}{CONTROL_FOLDER}/target")));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    rules.rules.iter().flat_map(|rule| &rule.filters).for_each(|filter| collect(filter, &mut found));
+    found.dedup();
+    found
+}
+
+/// The path relative to `${root}`, if it lies below it and is written plainly.
+fn below_root(path: &str) -> Option<String> {
+    let rest = path.strip_prefix(ROOT)?.strip_prefix('/')?;
+    let plain = rest.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains("${"));
+    plain.then(|| rest.to_owned())
+}

@@ -105,7 +105,9 @@ impl LoadError {
                 let file = plan.display().to_string();
                 note(NoteKind::Registry, &file, self.to_string(), "move it under a workspace")
             }
-            Self::UnknownId { .. } | Self::NothingSelected { .. } => note(NoteKind::Dangling, "", self.to_string(), ""),
+            Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
+                note(NoteKind::Dangling, "", self.to_string(), "")
+            }
         }
     }
 }

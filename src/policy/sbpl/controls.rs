@@ -149,3 +149,59 @@ fn below_root(path: &str) -> Option<String> {
     let plain = rest.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains("${"));
     plain.then(|| rest.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::SbplPolicy;
+    use super::*;
+
+    fn brief(text: &str) -> [String; 2] {
+        let parameters = BTreeMap::from([("ROOT".to_owned(), ROOT.to_owned())]);
+        let policy = SbplPolicy::new(text, parameters).unwrap();
+        let text = |control: Result<Control, WhyNone>| match control {
+            Ok(control) => format!("{} {}", control.action.driver.info().name, control.action.target),
+            Err(_) => "none".into(),
+        };
+        let controls = derive(policy.rules());
+        [text(controls.must_deny), text(controls.must_allow)]
+    }
+
+    #[test]
+    fn each_kind_of_profile_has_its_controls() {
+        for (text, deny, allow) in [
+            ("(version 1)(deny default)(allow file-read*)", "file_write ${root}/.control/target", "file_read ${root}/.control/target"),
+            ("(version 1)(allow default)", "none", "file_read ${root}/.control/target"),
+            (
+                "(version 1)(deny default)(allow file-read* (subpath (string-append (param \"ROOT\") \"/in\")))",
+                "file_write ${root}/in/.control/target",
+                "file_read ${root}/in/.control/target",
+            ),
+            (
+                "(version 1)(allow default)(deny file-read* (literal (string-append (param \"ROOT\") \"/secret\")))",
+                "file_read ${root}/secret",
+                "file_write ${root}/secret",
+            ),
+            // Whether the run's folder lies there is not known.
+            (
+                "(version 1)(allow default)(deny file* (subpath \"/private\"))",
+                "file_read /private/etc/hosts",
+                "dir_list /usr/bin",
+            ),
+            ("(version 1)(deny default)(import \"system.sb\")", "none", "none"),
+            ("(version 1)(deny default)(allow signal (target self))", "file_read ${root}/.control/target", "signal_self "),
+        ] {
+            assert_eq!(brief(text), [deny, allow], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_control_is_what_the_model_is_certain_of() {
+        let policy = SbplPolicy::new("(version 1)(deny default)(allow file-read*)", BTreeMap::new()).unwrap();
+        let control = derive(policy.rules()).must_allow.unwrap();
+        assert_eq!(control.answer.rule.as_deref(), Some("1:26"));
+        assert!(control.answer.is_certain());
+        assert_eq!(control.fixtures.len(), 1);
+    }
+}

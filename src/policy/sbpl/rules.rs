@@ -33,6 +33,16 @@ pub struct SbplRules {
     pub gaps: Vec<Gap>,
 }
 
+impl SbplRules {
+    /// The rule that decides where no other matches: the last one on `default` that has no filter. Without one, nobody
+    /// has verified what the system does.
+    pub fn default_rule(&self) -> Option<&Rule> {
+        self.rules.iter().rev().find(|rule| {
+            !rule.in_message_filter && rule.filters.is_empty() && rule.operations.iter().any(|name| name == "default")
+        })
+    }
+}
+
 /// One `allow` or `deny` form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {

@@ -179,7 +179,9 @@ mod tests {
     fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
         into.push(at.clone());
         match value {
-            Value::Array(list) => list.iter().enumerate().for_each(|(n, value)| pointers(value, format!("{at}/{n}"), into)),
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(n, value)| pointers(value, format!("{at}/{n}"), into))
+            }
             Value::Object(map) => map.iter().for_each(|(key, value)| {
                 pointers(value, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), into)
             }),

@@ -130,8 +130,7 @@ pub fn policy_of_profile(
         deadline_ms: None,
         notes: None,
     };
-    let resolve::Resolution { plan, notes } =
-        follow(reader, plan, "", read, &Selection::default(), true, notes)?;
+    let resolve::Resolution { plan, notes } = follow(reader, plan, "", read, &Selection::default(), true, notes)?;
     let Some(mut plan) = plan else { return Err(refused(notes)) };
     let document = |path: &str| {
         plan.documents.iter().find(|document| document.path == path).map_or(Arc::from([]), |found| found.bytes.clone())

@@ -8,10 +8,12 @@ mod layers;
 mod plan_commands;
 mod run_command;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

@@ -69,7 +69,8 @@ pub(super) fn answer(
             pointer: Some(pointer),
         }
     });
-    let step = |operation: &str, on: String| WhyStep { operation: operation.to_owned(), on, decision: None, rule: None };
+    let step =
+        |operation: &str, on: String| WhyStep { operation: operation.to_owned(), on, decision: None, rule: None };
     Ok(Told {
         decision: WhyDecision::of(answer.decision),
         rule,
@@ -95,7 +96,8 @@ fn usual_driver(operation: &str, target: &str) -> Option<Driver> {
     }
     let drivers = || Driver::ALL.iter().copied().filter(|driver| !driver.info().syscall.is_empty());
     let first = drivers().find(|driver| driver.info().operations.first() == Some(&operation));
-    first.or_else(|| drivers().find(|driver| driver.info().operations.contains(&operation)))
+    first
+        .or_else(|| drivers().find(|driver| driver.info().operations.contains(&operation)))
         .filter(|driver| *driver != Driver::ApplyOnly)
 }
 

@@ -154,7 +154,8 @@ struct Compiled {
 fn find(args: &WhyArgs) -> Result<AskedPolicy, Failure> {
     let path = Path::new(&args.profile);
     let parameters: BTreeMap<String, String> = args.parameters.iter().cloned().collect();
-    let looks_like_a_file = args.profile.contains('/') || [".sb", ".json"].iter().any(|end| args.profile.ends_with(end));
+    let looks_like_a_file =
+        args.profile.contains('/') || [".sb", ".json"].iter().any(|end| args.profile.ends_with(end));
     if args.registry.is_none() && (path.is_file() || looks_like_a_file) {
         let asked = policy_in_file(&PathBuf::from(path), &parameters).map_err(load_failure)?;
         if !parameters.is_empty() && !matches!(asked.policy.value.as_ref(), PolicyValue::Sbpl(_)) {

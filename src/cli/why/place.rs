@@ -69,7 +69,7 @@ mod tests {
         let at = |line, column| form_at(text, Place { line, column });
         assert_eq!(at(1, 1), "(version 1)");
         assert_eq!(at(3, 3), "(allow file-read* ; a ) (literal \"/a)\\\"b\"))");
-        assert_eq!(at(4, 27), "(deny default)");
+        assert_eq!(at(4, 26), "(deny default)");
         assert_eq!(at(9, 1), "");
         assert_eq!(at(0, 0), "");
         assert_eq!(form_at("(a", Place { line: 1, column: 1 }), "(a");

@@ -58,13 +58,8 @@ fn question_of(args: &WhyArgs, driver: Option<Driver>, asked: &AskedPolicy) -> R
     let plain = args.syscall.is_none() && args.filter.is_none() && args.to.is_none();
     let mut question = match (driver, probe.and_then(|probe| probe.action.as_deref())) {
         (Some(driver), _) => {
-            let action = Action {
-                driver,
-                target: args.target.clone(),
-                to: args.to.clone(),
-                name: None,
-                mounts: Vec::new(),
-            };
+            let action =
+                Action { driver, target: args.target.clone(), to: args.to.clone(), name: None, mounts: Vec::new() };
             of_action(&action)?
         }
         (None, Some(action)) if plain => of_action(action)?,
@@ -92,19 +87,15 @@ fn question_of(args: &WhyArgs, driver: Option<Driver>, asked: &AskedPolicy) -> R
 /// Where a rule stands: in the policy document, or among the rules that the profile adds to it.
 fn rule_of(args: &WhyArgs, asked: &AskedPolicy, policy: &SbplPolicy, rule: &Rule) -> WhyRule {
     let text = form_at(policy.text(), rule.place);
-    let here = WhyRule {
-        file: file_of(args, asked),
-        line: rule.place.line,
-        column: rule.place.column,
-        text,
-        pointer: None,
-    };
+    let here =
+        WhyRule { file: file_of(args, asked), line: rule.place.line, column: rule.place.column, text, pointer: None };
     let Some(found) = asked.profile.as_ref().filter(|_| policy.is_appended(rule.place)) else { return here };
     let id = found.profile.id.as_str().replace('~', "~0").replace('/', "~1");
     let rules = &found.profile.entry.key_specific_rules;
     let lines = |rule: &String| rule.matches('\n').count() as u32 + 1;
     // The rules stand on the last lines of the text, in their order.
-    let mut line = policy.text().trim_end_matches('\n').matches('\n').count() as u32 + 2 - rules.iter().map(lines).sum::<u32>();
+    let mut line =
+        policy.text().trim_end_matches('\n').matches('\n').count() as u32 + 2 - rules.iter().map(lines).sum::<u32>();
     let at = rules.iter().position(|one| {
         let begins = line;
         line += lines(one);
@@ -139,4 +130,3 @@ fn remarks(operation: &str) -> Vec<String> {
     };
     vec![text.to_owned()]
 }
-

@@ -62,13 +62,8 @@ impl Candidate {
 
     /// The candidate as a control, if the model is certain of this decision.
     fn certainly(&self, model: &Model<'_>, rules: &SbplRules, wanted: Decision) -> Option<Control> {
-        let mut action = Action {
-            driver: self.driver,
-            target: self.target.clone(),
-            to: None,
-            name: None,
-            mounts: Vec::new(),
-        };
+        let mut action =
+            Action { driver: self.driver, target: self.target.clone(), to: None, name: None, mounts: Vec::new() };
         action.name = None;
         let operation = self.driver.info().operations[0];
         let answer = model.ask(&question(&action, operation, None, &self.fixtures).ok()?);
@@ -171,7 +166,11 @@ mod tests {
     #[test]
     fn each_kind_of_profile_has_its_controls() {
         for (text, deny, allow) in [
-            ("(version 1)(deny default)(allow file-read*)", "file_write ${root}/.control/target", "file_read ${root}/.control/target"),
+            (
+                "(version 1)(deny default)(allow file-read*)",
+                "file_write ${root}/.control/target",
+                "file_read ${root}/.control/target",
+            ),
             ("(version 1)(allow default)", "none", "file_read ${root}/.control/target"),
             (
                 "(version 1)(deny default)(allow file-read* (subpath (string-append (param \"ROOT\") \"/in\")))",
@@ -190,7 +189,11 @@ mod tests {
                 "dir_list /usr/bin",
             ),
             ("(version 1)(deny default)(import \"system.sb\")", "none", "none"),
-            ("(version 1)(deny default)(allow signal (target self))", "file_read ${root}/.control/target", "signal_self "),
+            (
+                "(version 1)(deny default)(allow signal (target self))",
+                "file_read ${root}/.control/target",
+                "signal_self ",
+            ),
         ] {
             assert_eq!(brief(text), [deny, allow], "{text}");
         }

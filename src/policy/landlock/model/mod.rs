@@ -16,9 +16,9 @@ mod tree;
 
 use super::rights::{FsRight, Right, RightSet};
 use super::table::LandlockPolicy;
+pub use crate::policy::answer::{ModelAnswer, Need};
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
-pub use crate::policy::answer::{ModelAnswer, Need};
 pub use rules::NEVER_ABOVE_ROOT;
 
 /// Works out what `policy` decides about `action`, for a process that finds `fixtures` under `${root}`.

@@ -77,9 +77,11 @@ pub fn question(
         "preference_read" => ("user-preference-read", None),
         "policy_query" => (operation, None),
         "file_read_inherited" | "file_truncate_inherited" => {
-            return Err("whether a descriptor that was opened before the profile was applied is looked at again is not \
+            return Err(
+                "whether a descriptor that was opened before the profile was applied is looked at again is not \
                         known"
-                .into());
+                    .into(),
+            );
         }
         "apply_only" => return Err("the driver attempts nothing after the profile was applied".into()),
         _ => return Err(format!("the driver `{driver}` is not made for macOS")),

@@ -22,9 +22,8 @@ pub(super) struct Check {
 pub(super) struct Checks {
     /// In the order in which they are made.
     pub list: Vec<Check>,
-    /// Whether they are alternatives that have to agree: the operation is a group of several that no single call asks
-    /// for.
-    pub alternatives: bool,
+    /// For a group that no single call asks for: where each member's checks begin. All members have to agree.
+    pub members: Vec<usize>,
     /// What is taken for granted.
     pub assumes: Vec<String>,
 }
@@ -71,11 +70,11 @@ impl Plan<'_> {
             _ if is_on_path(asked) => self.reach(asked, target, Last::Follow),
             // A group that no one call asks for: whatever it covers has to be answered alike.
             _ if asked.ends_with('*') && !matches!(asked, "process-exec*") => {
-                self.checks.alternatives = true;
-                OPERATIONS
-                    .into_iter()
-                    .filter(|member| !member.ends_with('*') && covers(asked, member))
-                    .try_for_each(|member| self.leaf(member))
+                for member in OPERATIONS.into_iter().filter(|member| !member.ends_with('*') && covers(asked, member)) {
+                    self.checks.members.push(self.checks.list.len());
+                    self.leaf(member)?;
+                }
+                Ok(())
             }
             _ => self.leaf(asked),
         }
@@ -232,7 +231,10 @@ impl Plan<'_> {
     fn open_service(&mut self) -> Result<(), String> {
         let class = self.question.target.clone();
         let named = |text: String| [("iokit-registry-entry-class".to_owned(), Fact::Is(text))].into();
-        self.single("iokit-open-service", Object { shown: class.clone(), named: named(class.clone()), ..Object::default() })?;
+        self.single(
+            "iokit-open-service",
+            Object { shown: class.clone(), named: named(class.clone()), ..Object::default() },
+        )?;
         let given = self.question.facts.get("iokit-user-client-class").map(String::as_str);
         let client = given.or_else(|| Host::get().user_client(&class)).map(str::to_owned);
         let shown = client.clone().unwrap_or_else(|| format!("the user client of {class}"));

@@ -109,10 +109,14 @@ fn nothing_matches(version: u32, operation: &str, passes_default: bool, named: b
                  nothing names it, is not known"
             ),
         ),
-        (1, false, _) => {
-            (None, "no rule matches, and what a version 1 profile without a rule on `default` decides is not known".into())
-        }
-        _ => (Some(Decision::Deny), format!("no rule matches, and a version {version} profile refuses what it does not name")),
+        (1, false, _) => (
+            None,
+            "no rule matches, and what a version 1 profile without a rule on `default` decides is not known".into(),
+        ),
+        _ => (
+            Some(Decision::Deny),
+            format!("no rule matches, and a version {version} profile refuses what it does not name"),
+        ),
     };
     Ruling { decision, rule: None, why }
 }

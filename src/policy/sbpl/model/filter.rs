@@ -213,7 +213,8 @@ fn is_below(path: &str, top: &str) -> bool {
 
 /// Whether the text holds what a resolved path never holds.
 fn untidy(rule: &str) -> bool {
-    rule.len() > 1 && (rule.ends_with('/') || rule.contains("//") || rule.split('/').any(|part| part == "." || part == ".."))
+    rule.len() > 1
+        && (rule.ends_with('/') || rule.contains("//") || rule.split('/').any(|part| part == "." || part == ".."))
 }
 
 fn untold(rule: &str) -> Tri {
@@ -250,7 +251,10 @@ pub(super) fn regexes_of<'f>(filter: &'f Filter, into: &mut Vec<&'f str>) {
         Filter::Path(PathFilter::Regex(pattern)) | Filter::Name { pattern: Pattern::Regex(pattern), .. } => {
             into.push(pattern);
         }
-        Filter::Network { address: crate::policy::sbpl::rules::NetworkAddress::Path(PathFilter::Regex(pattern)), .. } => {
+        Filter::Network {
+            address: crate::policy::sbpl::rules::NetworkAddress::Path(PathFilter::Regex(pattern)),
+            ..
+        } => {
             into.push(pattern);
         }
         _ => {}

@@ -139,7 +139,7 @@ impl<'r> Model<'r> {
             })
             .collect();
         let (decision, at, reason) =
-            if checks.alternatives { agreement(&question.operation, &chain) } else { verdict(&chain) };
+            if checks.members.is_empty() { verdict(&chain) } else { agreement(&question.operation, &chain, &checks.members) };
         let mut assumes: Vec<String> = checks.assumes;
         assumes.extend(matcher.assumes);
         if decision.is_none() {
@@ -190,26 +190,26 @@ fn verdict(chain: &[Step]) -> (Option<Decision>, Option<usize>, String) {
     }
 }
 
-/// What alternatives come to: an answer only if they agree.
-fn agreement(operation: &str, chain: &[Step]) -> (Option<Decision>, Option<usize>, String) {
-    let first = chain.first().and_then(|step| step.decision);
-    match first {
-        Some(decision) if chain.iter().all(|step| step.decision == first) => (
-            Some(decision),
-            Some(0),
-            format!("everything that `{operation}` covers is {}: {}", past(decision), chain[0].why),
-        ),
-        _ => {
-            let open = chain.iter().position(|step| step.decision != Some(Decision::Allow)).unwrap_or(0);
-            let why = format!(
-                "`{operation}` covers several operations that are not answered alike (`{}`, for one, is {}); ask about one \
-                 of them",
-                chain.get(open).map_or("", |step| step.operation),
-                chain.get(open).and_then(|step| step.decision).map_or("undecidable", past),
-            );
-            (None, None, why)
-        }
+/// What the members of a group come to: an answer only if they agree. `starts` says where each one's checks begin.
+fn agreement(operation: &str, chain: &[Step], starts: &[usize]) -> (Option<Decision>, Option<usize>, String) {
+    let ends = starts.iter().skip(1).copied().chain([chain.len()]);
+    let members: Vec<_> = starts
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| {
+            let (decision, at, why) = verdict(&chain[*start..end]);
+            (decision, at.map(|at| start + at), why)
+        })
+        .collect();
+    let Some((first, at, why)) = members.first().cloned() else { return verdict(chain) };
+    if let Some(decision) = first
+        && members.iter().all(|(other, ..)| *other == first)
+    {
+        return (first, at, format!("everything that `{operation}` covers is {}; {why}", past(decision)));
     }
+    let (_, _, other) = members.iter().find(|(decision, ..)| *decision != first || decision.is_none()).unwrap_or(&members[0]);
+    let why = format!("`{operation}` covers several operations that are not answered alike: {why}, but {other}; ask about one of them");
+    (None, None, why)
 }
 
 fn past(decision: Decision) -> &'static str {

@@ -103,7 +103,11 @@ pub(super) fn socket_fact(filter: &str, object: &Object, assumes: &mut BTreeSet<
         // A UNIX socket's own type, and the number 0 as protocol, are the caller's choice.
         (Socket::Unix, _) => return None,
         (Socket::Inet { host: Some(Host::Address(address)), .. }, "socket-domain") => {
-            if address.is_ipv6() { "AF_INET6" } else { "AF_INET" }
+            if address.is_ipv6() {
+                "AF_INET6"
+            } else {
+                "AF_INET"
+            }
         }
         (Socket::Inet { .. }, "socket-domain") => return None,
         (Socket::Inet { transport, assumed, .. }, filter) => {
@@ -158,10 +162,9 @@ mod tests {
         let object = Object { shown: target.into(), socket: Socket::read(target, is_local), ..Object::default() };
         let regexes = Regexes::new();
         let mut matcher = Matcher { regexes: &regexes, assumes: BTreeSet::new() };
-        let address = rule.2.map_or(NetworkAddress::Any, |(host, port)| NetworkAddress::Text {
-            host: host.into(),
-            port: port.into(),
-        });
+        let address = rule
+            .2
+            .map_or(NetworkAddress::Any, |(host, port)| NetworkAddress::Text { host: host.into(), port: port.into() });
         matches(rule.0, rule.1, &address, &object, &mut matcher)
     }
 
@@ -192,7 +195,7 @@ mod tests {
     fn sockets_have_a_domain_a_type_and_a_protocol() {
         let object = |target: &str| Object { socket: Socket::read(target, false), ..Object::default() };
         let regexes = Regexes::new();
-        let mut holds = |filter: &str, value: &str, target: &str| {
+        let holds = |filter: &str, value: &str, target: &str| {
             let filter = Filter::Symbol { filter: filter.into(), value: value.into() };
             let rule = crate::policy::sbpl::rules::Rule {
                 action: crate::record::outcome::Decision::Allow,

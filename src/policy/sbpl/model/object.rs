@@ -132,7 +132,9 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         let read = |text: &str| match Socket::read(text, false) {
-            Some(Socket::Inet { transport, assumed, host, port, .. }) => format!("{transport:?} {assumed} {host:?} {port:?}"),
+            Some(Socket::Inet { transport, assumed, host, port, .. }) => {
+                format!("{transport:?} {assumed} {host:?} {port:?}")
+            }
             other => format!("{other:?}"),
         };
         assert_eq!(read("127.0.0.1:80"), "Tcp true Some(Address(127.0.0.1)) Some(80)");

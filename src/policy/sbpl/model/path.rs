@@ -279,7 +279,10 @@ mod tests {
             ("/", &[], "/"),
             ("/..", &[], "/"),
         ] {
-            assert_eq!(walk(path, Last::Follow), (crossed.iter().map(|link| (*link).to_owned()).collect(), place.into()));
+            assert_eq!(
+                walk(path, Last::Follow),
+                (crossed.iter().map(|link| (*link).to_owned()).collect(), place.into())
+            );
         }
         assert_eq!(walk("/tmp", Last::Keep), (vec![], "/tmp".into()));
         assert_eq!(walk("/tmp/", Last::Keep), (vec!["/tmp".into()], "/private/tmp".into()));

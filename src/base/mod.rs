@@ -3,6 +3,7 @@
 //! Nothing here knows what a probe or a policy is. No module of this layer prints, exits, or reads the environment.
 
 pub mod bundle_path;
+pub mod canon;
 pub mod clock;
 pub mod digest;
 pub mod errno;

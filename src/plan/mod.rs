@@ -14,10 +14,12 @@ pub mod note;
 pub mod resolved;
 pub mod schema;
 pub mod source;
+pub mod upgrade;
 
 mod contradiction;
 mod expectation;
 mod fixtures;
+mod lint_sbpl;
 mod policy;
 mod probes;
 mod read;

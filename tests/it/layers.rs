@@ -12,28 +12,30 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("world", &["base", "record", "policy"]),
     ("plan", &["base", "record", "policy"]),
     ("evidence", &["base", "record", "policy", "plan"]),
+    ("identity", UP_TO_2),
     ("sys", UP_TO_2),
     ("process", UP_TO_PROTOCOL),
     (PROTOCOL, UP_TO_2),
     ("enforce", UP_TO_3),
     ("probe", UP_TO_3),
     ("channel", UP_TO_3),
-    ("bundle", &["base", "record", "policy", "world", "plan", "evidence", "sys", PROTOCOL]),
+    ("bundle", &["base", "record", "policy", "world", "plan", "evidence", "identity", "sys", PROTOCOL]),
     ("zygote", UP_TO_4),
     ("lane", UP_TO_4),
     (
         "run",
         &[
-            "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe",
-            "channel", "bundle", "zygote", "lane",
+            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+            "probe", "channel", "bundle", "zygote", "lane",
         ],
     ),
-    ("promote", &["base", "record", "plan", "evidence", "bundle"]),
+    ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
+    ("review", &["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]),
     (
         "cli",
         &[
-            "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe",
-            "channel", "bundle", "zygote", "lane", "run", "promote",
+            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+            "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review",
         ],
     ),
 ];
@@ -41,9 +43,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const PROTOCOL: &str = "zygote::protocol";
 const UP_TO_2: &[&str] = &["base", "record", "policy", "world", "plan", "evidence"];
 const UP_TO_PROTOCOL: &[&str] = &["base", "record", "policy", "world", "plan", "evidence", PROTOCOL];
-const UP_TO_3: &[&str] = &["base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL];
+const UP_TO_3: &[&str] =
+    &["base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL];
 const UP_TO_4: &[&str] = &[
-    "base", "record", "policy", "world", "plan", "evidence", "sys", "process", PROTOCOL, "enforce", "probe", "channel",
+    "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+    "probe", "channel",
 ];
 
 /// Where the sources may say `unsafe`.

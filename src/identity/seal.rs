@@ -1,0 +1,168 @@
+//! The rule by which parts become an identity.
+//!
+//! The digest of a part is SHA-256 over its canonical form ([`crate::base::canon`]). The identity is SHA-256 over the
+//! canonical form of an object of exactly three members: `digests` (the four, by part), `kind`, `schema_version`.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::canon::{self, CanonError};
+use crate::base::digest::Digest;
+use crate::record::identity::{Declaration, Part, PartDigests};
+
+/// The four parts before they are sealed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parts {
+    /// What runs.
+    pub artifact: Map<String, Value>,
+    /// What it runs on.
+    pub runtime: Map<String, Value>,
+    /// How it is run and judged.
+    pub policy: Map<String, Value>,
+    /// The state that it starts from.
+    pub history: Map<String, Value>,
+}
+
+/// Seals a declaration: its parts cannot change after this without another identity.
+///
+/// # Errors
+/// What in it has no canonical form, by JSON pointer into the declaration.
+pub fn seal(schema_version: &str, kind: &str, parts: Parts) -> Result<Declaration, CanonError> {
+    let Parts { artifact, runtime, policy, history } = parts;
+    let digests = PartDigests {
+        artifact: part_digest(Part::Artifact, &artifact)?,
+        runtime: part_digest(Part::Runtime, &runtime)?,
+        policy: part_digest(Part::Policy, &policy)?,
+        history: part_digest(Part::History, &history)?,
+    };
+    let identity = identity_of(schema_version, kind, &digests)?;
+    let (schema_version, kind) = (schema_version.to_owned(), kind.to_owned());
+    Ok(Declaration { schema_version, kind, artifact, runtime, policy, history, digests, identity })
+}
+
+fn part_digest(part: Part, members: &Map<String, Value>) -> Result<Digest, CanonError> {
+    canon::digest(&Value::Object(members.clone()))
+        .map_err(|error| CanonError { pointer: format!("/{}{}", part.as_str(), error.pointer), problem: error.problem })
+}
+
+/// The identity over the digests of four parts.
+///
+/// # Errors
+/// If `schema_version` or `kind` is not in normal form C.
+pub fn identity_of(schema_version: &str, kind: &str, digests: &PartDigests) -> Result<Digest, CanonError> {
+    canon::digest(&json!({"digests": digests, "kind": kind, "schema_version": schema_version}))
+}
+
+/// What a declaration says of itself that its own parts do not give.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// A part has no canonical form.
+    #[error("it has no canonical form: {0}")]
+    NotCanonical(CanonError),
+    /// A digest is another one.
+    #[error("it is {declared}; its part gives {computed}")]
+    Digest {
+        /// Which.
+        part: Part,
+        /// What the declaration says.
+        declared: Digest,
+        /// What the part gives.
+        computed: Digest,
+    },
+    /// The identity is another one.
+    #[error("it is {declared}; the digests of the parts give {computed}")]
+    Identity {
+        /// What the declaration says.
+        declared: Digest,
+        /// What its digests give.
+        computed: Digest,
+    },
+}
+
+impl Flaw {
+    /// JSON pointer of what is wrong.
+    pub fn pointer(&self) -> String {
+        match self {
+            Self::NotCanonical(error) => error.pointer.clone(),
+            Self::Digest { part, .. } => format!("/digests/{}", part.as_str()),
+            Self::Identity { .. } => "/identity".to_owned(),
+        }
+    }
+}
+
+/// Computes the digests of a declaration from its own parts, and gives every one that is not what it says.
+pub fn check(declaration: &Declaration) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    for part in Part::ALL {
+        let declared = declaration.digests.of(part);
+        match part_digest(part, declaration.part(part)) {
+            Ok(computed) if computed == declared => {}
+            Ok(computed) => flaws.push(Flaw::Digest { part, declared, computed }),
+            Err(error) => flaws.push(Flaw::NotCanonical(error)),
+        }
+    }
+    let declared = declaration.identity;
+    match identity_of(&declaration.schema_version, &declaration.kind, &declaration.digests) {
+        Ok(computed) if computed == declared => {}
+        Ok(computed) => flaws.push(Flaw::Identity { declared, computed }),
+        Err(error) => flaws.push(Flaw::NotCanonical(error)),
+    }
+    flaws
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(members) => members,
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    fn parts() -> Parts {
+        Parts {
+            artifact: object(json!({"b": 1, "a": ["x"]})),
+            runtime: object(json!({"os": "linux"})),
+            policy: object(json!({})),
+            history: object(json!({"fixtures": {"absent": "none"}})),
+        }
+    }
+
+    #[test]
+    fn the_rule_gives_known_digests() {
+        // Computed with sha256sum over the canonical texts, by hand.
+        let sealed = seal("test.v1", "test", parts()).unwrap();
+        assert_eq!(sealed.digests.artifact, Digest::of(br#"{"a":["x"],"b":1}"#));
+        assert_eq!(sealed.digests.policy, Digest::of(b"{}"));
+        let text = format!(
+            r#"{{"digests":{{"artifact":"{}","history":"{}","policy":"{}","runtime":"{}"}},"kind":"test","schema_version":"test.v1"}}"#,
+            sealed.digests.artifact, sealed.digests.history, sealed.digests.policy, sealed.digests.runtime
+        );
+        assert_eq!(sealed.identity, Digest::of(text.as_bytes()));
+        assert_eq!(check(&sealed), []);
+    }
+
+    #[test]
+    fn every_lie_is_named() {
+        let sealed = seal("test.v1", "test", parts()).unwrap();
+        let pointers = |change: fn(&mut Declaration)| {
+            let mut changed = sealed.clone();
+            change(&mut changed);
+            check(&changed).iter().map(Flaw::pointer).collect::<Vec<_>>()
+        };
+        assert_eq!(pointers(|d| drop(d.artifact.insert("b".into(), json!(2)))), ["/digests/artifact"]);
+        assert_eq!(pointers(|d| d.digests.history = Digest::of(b"")), ["/digests/history", "/identity"]);
+        assert_eq!(pointers(|d| d.kind = "other".into()), ["/identity"]);
+        assert_eq!(pointers(|d| d.schema_version = "test.v2".into()), ["/identity"]);
+        assert_eq!(pointers(|d| d.identity = Digest::of(b"")), ["/identity"]);
+        assert_eq!(pointers(|d| drop(d.policy.insert("x".into(), json!([1.5])))), ["/policy/x/0"]);
+    }
+
+    #[test]
+    fn what_has_no_canonical_form_is_refused_where_it_stands() {
+        let mut bad = parts();
+        bad.runtime.insert("load".into(), json!({"one": 0.5}));
+        assert_eq!(seal("test.v1", "test", bad).unwrap_err().pointer, "/runtime/load/one");
+    }
+}

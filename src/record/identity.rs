@@ -1,0 +1,154 @@
+//! `run_identity.json`: everything that a run declared before its first process started, in four parts; and the same form
+//! for what others declare. The digest over the parts is the identity.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::digest::Digest;
+
+/// Format of a run's declaration. 1: first release.
+pub const RUN_IDENTITY_SCHEMA: &str = "sandproof.run_identity.v1";
+/// The `kind` of a run's declaration.
+pub const RUN_KIND: &str = "run";
+
+/// A part of a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What runs: program, plan, registries, policies, fixtures.
+    Artifact,
+    /// What it runs on.
+    Runtime,
+    /// How it is run and judged.
+    Policy,
+    /// The state that it starts from.
+    History,
+}
+
+impl Part {
+    /// The four, in their order.
+    pub const ALL: [Self; 4] = [Self::Artifact, Self::Runtime, Self::Policy, Self::History];
+
+    /// The part's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Runtime => "runtime",
+            Self::Policy => "policy",
+            Self::History => "history",
+        }
+    }
+}
+
+/// A sealed declaration: of a run (`kind` is `run`), or of another system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declaration {
+    /// The format of the four parts: [`RUN_IDENTITY_SCHEMA`] for a run.
+    pub schema_version: String,
+    /// What is declared.
+    pub kind: String,
+    /// What runs.
+    pub artifact: Map<String, Value>,
+    /// What it runs on.
+    pub runtime: Map<String, Value>,
+    /// How it is run and judged.
+    pub policy: Map<String, Value>,
+    /// The state that it starts from.
+    pub history: Map<String, Value>,
+    /// SHA-256 of each part's canonical form.
+    pub digests: PartDigests,
+    /// SHA-256 of the canonical form of `{"digests": …, "kind": …, "schema_version": …}`.
+    pub identity: Digest,
+}
+
+impl Declaration {
+    /// A part.
+    pub fn part(&self, part: Part) -> &Map<String, Value> {
+        match part {
+            Part::Artifact => &self.artifact,
+            Part::Runtime => &self.runtime,
+            Part::Policy => &self.policy,
+            Part::History => &self.history,
+        }
+    }
+}
+
+/// The digest of each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartDigests {
+    /// Of `artifact`.
+    pub artifact: Digest,
+    /// Of `runtime`.
+    pub runtime: Digest,
+    /// Of `policy`.
+    pub policy: Digest,
+    /// Of `history`.
+    pub history: Digest,
+}
+
+impl PartDigests {
+    /// The digest of a part.
+    pub fn of(&self, part: Part) -> Digest {
+        match part {
+            Part::Artifact => self.artifact,
+            Part::Runtime => self.runtime,
+            Part::Policy => self.policy,
+            Part::History => self.history,
+        }
+    }
+}
+
+/// An element of a declaration that is never left out: where it has no value, it says why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Stated<T> {
+    /// It is not there: `{"absent": "why"}`.
+    Absent(Absent),
+    /// It is this.
+    Is(T),
+}
+
+/// Why an element has no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absent {
+    /// The reason; never empty.
+    pub absent: String,
+}
+
+impl<T> Stated<T> {
+    /// The element is not there, for this reason.
+    pub fn absent(reason: impl Into<String>) -> Self {
+        Self::Absent(Absent { absent: reason.into() })
+    }
+
+    /// The value, or the reason why there is none.
+    pub fn or_absent(value: Option<T>, reason: &str) -> Self {
+        value.map_or_else(|| Self::absent(reason), Self::Is)
+    }
+
+    /// The value, if there is one.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent(_) => None,
+        }
+    }
+}
+
+impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Stated<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Read as a value first, so that the message is that of the element's own shape.
+        let value = Value::deserialize(deserializer)?;
+        if value.get("absent").is_some() {
+            let absent: Absent = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
+            if absent.absent.trim().is_empty() {
+                return Err(serde::de::Error::custom("an element is absent without a reason"));
+            }
+            return Ok(Self::Absent(absent));
+        }
+        T::deserialize(value).map(Self::Is).map_err(serde::de::Error::custom)
+    }
+}

@@ -82,7 +82,10 @@ fn the_model_gives_every_recorded_decision() {
             rows += 1;
             let answer = ask(&recorded.shims, case, row);
             if told(&answer) != row.recorded {
-                wrong.push(format!("{} on {}: recorded {}, {answer:#?}\n{}", row.operation, row.target, row.recorded, case.policy));
+                wrong.push(format!(
+                    "{} on {}: recorded {}, {answer:#?}\n{}",
+                    row.operation, row.target, row.recorded, case.policy
+                ));
             }
         }
     }

@@ -47,17 +47,24 @@ fn the_denied_link_is_named_with_its_rule() {
         ])
     );
     let answer = why(0, &path, &["--operation", "file-read*", "--target", "/private/etc/hosts"]);
-    assert_eq!((&answer["decision"], &answer["rule"]["line"], &answer["assumes"]), (&json!("allow"), &json!(4), &json!([])));
+    assert_eq!(
+        (&answer["decision"], &answer["rule"]["line"], &answer["assumes"]),
+        (&json!("allow"), &json!(4), &json!([]))
+    );
 }
 
 #[test]
 fn people_read_it_line_by_line() {
     let (folder, path) = in_folder(PROFILE);
-    let output = output(
-        sandproof()
-            .current_dir(folder.path())
-            .args(["why", "--profile", "p.sb", "--operation", "file-read-data", "--target", "/etc/hosts"]),
-    );
+    let output = output(sandproof().current_dir(folder.path()).args([
+        "why",
+        "--profile",
+        "p.sb",
+        "--operation",
+        "file-read-data",
+        "--target",
+        "/etc/hosts",
+    ]));
     expect_code(&output, 0);
     drop(path);
     insta::assert_snapshot!(stdout(&output), @r"");

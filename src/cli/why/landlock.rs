@@ -44,18 +44,15 @@ pub(super) fn answer(
     };
     let action = match (driver, probe.and_then(|probe| probe.action.as_deref())) {
         (None, Some(action)) if args.to.is_none() => action.clone(),
-        _ => Action {
-            driver: match driver {
+        _ => {
+            let driver = match driver {
                 Some(driver) => driver,
                 None => usual_driver(operation, &args.target).ok_or_else(|| {
                     bad(format!("Landlock has no driver for `{operation}`"), "ask about another operation")
                 })?,
-            },
-            target: args.target.clone(),
-            to: args.to.clone(),
-            name: None,
-            mounts: Vec::new(),
-        },
+            };
+            Action { to: args.to.clone(), ..Action::new(driver, args.target.clone()) }
+        }
     };
     let answer = evaluate(policy, &action, &fixtures);
     let rule = answer.rule.map(|pointer| {
@@ -94,7 +91,7 @@ fn usual_driver(operation: &str, target: &str) -> Option<Driver> {
         "signal" if target == "same-sandbox" || target == "child" => return Some(Driver::SignalInside),
         _ => {}
     }
-    let drivers = || Driver::ALL.iter().copied().filter(|driver| !driver.info().syscall.is_empty());
+    let drivers = || Driver::ALL.iter().copied().filter(|driver| driver.info().platforms.linux());
     let first = drivers().find(|driver| driver.info().operations.first() == Some(&operation));
     first
         .or_else(|| drivers().find(|driver| driver.info().operations.contains(&operation)))

@@ -57,11 +57,7 @@ fn question_of(args: &WhyArgs, driver: Option<Driver>, asked: &AskedPolicy) -> R
     };
     let plain = args.syscall.is_none() && args.filter.is_none() && args.to.is_none();
     let mut question = match (driver, probe.and_then(|probe| probe.action.as_deref())) {
-        (Some(driver), _) => {
-            let action =
-                Action { driver, target: args.target.clone(), to: args.to.clone(), name: None, mounts: Vec::new() };
-            of_action(&action)?
-        }
+        (Some(driver), _) => of_action(&Action { to: args.to.clone(), ..Action::new(driver, args.target.clone()) })?,
         (None, Some(action)) if plain => of_action(action)?,
         _ => {
             let mut question = Question::new(args.operation.clone(), args.target.clone());

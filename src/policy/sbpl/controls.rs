@@ -41,14 +41,13 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn new(name: &str, target: impl Into<String>) -> Option<Self> {
-        let driver = Driver::by_name(name)?;
-        Some(Self { driver, target: target.into(), fixtures: Vec::new(), listener: None })
+    fn new(driver: Driver, target: impl Into<String>) -> Self {
+        Self { driver, target: target.into(), fixtures: Vec::new(), listener: None }
     }
 
     /// On a file of its own at `path`, below `${root}`.
-    fn on_file(name: &str, path: &str) -> Option<Self> {
-        let mut candidate = Self::new(name, format!("{ROOT}/{path}"))?;
+    fn on_file(driver: Driver, path: &str) -> Self {
+        let mut candidate = Self::new(driver, format!("{ROOT}/{path}"));
         candidate.fixtures.push(FixtureEntry {
             path: path.to_owned(),
             kind: FixtureKind::File,
@@ -57,14 +56,12 @@ impl Candidate {
             mode: None,
             xattrs: Default::default(),
         });
-        Some(candidate)
+        candidate
     }
 
     /// The candidate as a control, if the model is certain of this decision.
     fn certainly(&self, model: &Model<'_>, rules: &SbplRules, wanted: Decision) -> Option<Control> {
-        let mut action =
-            Action { driver: self.driver, target: self.target.clone(), to: None, name: None, mounts: Vec::new() };
-        action.name = None;
+        let action = Action::new(self.driver, self.target.clone());
         let operation = self.driver.info().operations[0];
         let answer = model.ask(&question(&action, operation, None, &self.fixtures).ok()?);
         let answer = ModelAnswer {
@@ -85,36 +82,35 @@ fn candidates(rules: &SbplRules) -> Vec<Candidate> {
     let mut found = Vec::new();
     // What rules say about the run's own folder says the most.
     for folder in own_folders(rules) {
-        for name in ["file_read", "file_write"] {
-            found.extend(Candidate::on_file(name, &folder));
+        for driver in [Driver::FileRead, Driver::FileWrite] {
+            found.push(Candidate::on_file(driver, &folder));
         }
     }
-    for name in ["file_read", "file_write", "file_lstat", "file_chmod", "file_unlink"] {
-        found.extend(Candidate::on_file(name, &format!("{CONTROL_FOLDER}/target")));
+    for driver in [Driver::FileRead, Driver::FileWrite, Driver::FileLstat, Driver::FileChmod, Driver::FileUnlink] {
+        found.push(Candidate::on_file(driver, &format!("{CONTROL_FOLDER}/target")));
     }
-    for (name, target) in [
-        ("file_read", "/private/etc/hosts"),
-        ("dir_list", "/private/etc"),
-        ("dir_list", "/usr/bin"),
-        ("dir_list", "/"),
-        ("file_lstat", "/private/etc/hosts"),
-        ("file_stat", "/private/etc/hosts"),
-        ("sysctl_read", "kern.ostype"),
-        ("process_info", "self"),
-        ("signal_self", ""),
-        ("signal_same_sandbox", ""),
-        ("process_fork", ""),
-        ("tcp_bind", "127.0.0.1:${port.control}"),
-        ("udp_bind", "127.0.0.1:${port.control}"),
-        ("posix_shm", "/${name.control}"),
-        ("posix_sem", "/${name.control}"),
+    for (driver, target) in [
+        (Driver::FileRead, "/private/etc/hosts"),
+        (Driver::DirList, "/private/etc"),
+        (Driver::DirList, "/usr/bin"),
+        (Driver::DirList, "/"),
+        (Driver::FileLstat, "/private/etc/hosts"),
+        (Driver::FileStat, "/private/etc/hosts"),
+        (Driver::SysctlRead, "kern.ostype"),
+        (Driver::ProcessInfo, "self"),
+        (Driver::SignalSelf, ""),
+        (Driver::SignalSameSandbox, ""),
+        (Driver::ProcessFork, ""),
+        (Driver::TcpBind, "127.0.0.1:${port.control}"),
+        (Driver::UdpBind, "127.0.0.1:${port.control}"),
+        (Driver::PosixShm, "/${name.control}"),
+        (Driver::PosixSem, "/${name.control}"),
     ] {
-        found.extend(Candidate::new(name, target));
+        found.push(Candidate::new(driver, target));
     }
-    if let Some(mut connect) = Candidate::new("tcp_connect", "127.0.0.1:${port.control}") {
-        connect.listener = Some(ListenerSpec { kind: ListenerKind::Tcp, address: connect.target.clone() });
-        found.push(connect);
-    }
+    let mut connect = Candidate::new(Driver::TcpConnect, "127.0.0.1:${port.control}");
+    connect.listener = Some(ListenerSpec { kind: ListenerKind::Tcp, address: connect.target.clone() });
+    found.push(connect);
     found
 }
 

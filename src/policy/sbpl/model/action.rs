@@ -2,6 +2,7 @@
 
 use super::{Question, Tree};
 use crate::record::action::Action;
+use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
 
 /// What a probe asks the kernel.
@@ -14,87 +15,88 @@ pub fn question(
     filter: Option<&str>,
     fixtures: &[FixtureEntry],
 ) -> Result<Question, String> {
-    let driver = action.driver.info().name;
+    use Driver as D;
+    let driver = action.driver;
     // The operation and the system call that stand for the driver; without a call, the operation's usual one.
     let (operation, syscall) = match driver {
-        "file_read" => ("file-read-data", Some("open")),
-        "file_write" | "file_open_truncate" | "file_truncate_fd" => ("file-write-data", Some("open")),
-        "file_read_write" => ("file-write-data", Some("open_rw")),
-        "file_read_at" => ("file-read-data", Some("openat")),
-        "file_write_at" => ("file-write-data", Some("openat")),
-        "file_read_rootrel" => ("file-read-data", Some("openat_rootrel")),
-        "file_write_rootrel" => ("file-write-data", Some("openat_rootrel")),
-        "file_create" => ("file-write-create", Some("creat")),
-        "file_unlink" => ("file-write-unlink", Some("unlink")),
-        "file_rename" => ("file-write-unlink", Some("rename")),
-        "file_link" => ("file-link", Some("link")),
-        "file_clone" => ("file-clone", Some("clonefile")),
-        "file_truncate" => ("file-write-data", Some("truncate")),
-        "symlink_create" => ("file-write-create", Some("symlink")),
-        "dir_create" => ("file-write-create", Some("mkdir")),
-        "dir_remove" => ("file-write-unlink", Some("rmdir")),
-        "dir_list" => ("file-read-data", Some("opendir")),
-        "fifo_create" => ("file-write-create", Some("mkfifo")),
-        "file_stat" => ("file-read-metadata", Some("stat")),
-        "file_lstat" => ("file-read-metadata", Some("lstat")),
-        "file_fstat" => ("file-read-metadata", Some("fstat")),
-        "file_getattrlist" => ("file-read-metadata", Some("getattrlist")),
-        "file_setattrlist" => (operation, Some("setattrlist")),
-        "file_access" => ("file-test-existence", Some("access")),
-        "file_readlink" => ("file-read-metadata", Some("readlink")),
-        "file_search" => ("file-search", Some("searchfs")),
-        "file_chmod" => ("file-write-mode", Some("chmod")),
-        "file_fchmod" => ("file-write-mode", Some("fchmod")),
-        "file_chown" => ("file-write-owner", Some("chown")),
-        "file_lchown" => ("file-write-owner", Some("lchown")),
-        "file_fchown" => ("file-write-owner", Some("fchown")),
-        "file_fchownat" => ("file-write-owner", Some("fchownat")),
-        "file_utimes" => ("file-write-times", Some("utimes")),
-        "file_futimes" => ("file-write-times", Some("futimes")),
-        "file_lutimes" => ("file-write-times", Some("lutimes")),
-        "xattr_get" => ("file-read-xattr", Some("getxattr")),
-        "xattr_list" => ("file-read-xattr", Some("listxattr")),
-        "xattr_set" => ("file-write-xattr", Some("setxattr")),
-        "file_map_executable" => ("file-map-executable", Some("mmap")),
-        "file_ioctl" => ("file-ioctl", Some("ioctl")),
-        "exec" => ("process-exec*", None),
-        "process_fork" => ("process-fork", None),
-        "process_info" => ("process-info-pidinfo", None),
-        "signal_self" | "signal_same_sandbox" | "signal_outside" => ("signal", None),
-        "tcp_connect" | "udp_send" | "unix_connect" => ("network-outbound", None),
-        "tcp_bind" | "udp_bind" | "unix_bind" => ("network-bind", None),
-        "tcp_accept" | "tcp_listen_unbound" => ("network-inbound", None),
-        "mach_lookup" | "mach_lookup_local" | "xpc_lookup" => ("mach-lookup", None),
-        "mach_register" => ("mach-register", None),
-        "iokit_open_service" | "iokit_open_user_client" => ("iokit-open-service", None),
-        "sysctl_read" => ("sysctl-read", None),
-        "darwin_notification_post" => ("darwin-notification-post", None),
-        "distributed_notification_post" => ("distributed-notification-post", None),
-        "posix_shm" => ("ipc-posix-shm-write-create", None),
-        "posix_sem" => ("ipc-posix-sem-create", None),
-        "pseudo_tty" => ("pseudo-tty", None),
-        "system_socket" => ("system-socket", None),
-        "preference_read" => ("user-preference-read", None),
-        "policy_query" => (operation, None),
-        "file_read_inherited" | "file_truncate_inherited" => {
+        D::FileRead => ("file-read-data", Some("open")),
+        D::FileWrite | D::FileOpenTruncate | D::FileTruncateFd => ("file-write-data", Some("open")),
+        D::FileReadWrite => ("file-write-data", Some("open_rw")),
+        D::FileReadAt => ("file-read-data", Some("openat")),
+        D::FileWriteAt => ("file-write-data", Some("openat")),
+        D::FileReadRootrel => ("file-read-data", Some("openat_rootrel")),
+        D::FileWriteRootrel => ("file-write-data", Some("openat_rootrel")),
+        D::FileCreate => ("file-write-create", Some("creat")),
+        D::FileUnlink => ("file-write-unlink", Some("unlink")),
+        D::FileRename => ("file-write-unlink", Some("rename")),
+        D::FileLink => ("file-link", Some("link")),
+        D::FileClone => ("file-clone", Some("clonefile")),
+        D::FileTruncate => ("file-write-data", Some("truncate")),
+        D::SymlinkCreate => ("file-write-create", Some("symlink")),
+        D::DirCreate => ("file-write-create", Some("mkdir")),
+        D::DirRemove => ("file-write-unlink", Some("rmdir")),
+        D::DirList => ("file-read-data", Some("opendir")),
+        D::FifoCreate => ("file-write-create", Some("mkfifo")),
+        D::FileStat => ("file-read-metadata", Some("stat")),
+        D::FileLstat => ("file-read-metadata", Some("lstat")),
+        D::FileFstat => ("file-read-metadata", Some("fstat")),
+        D::FileGetattrlist => ("file-read-metadata", Some("getattrlist")),
+        D::FileSetattrlist => (operation, Some("setattrlist")),
+        D::FileAccess => ("file-test-existence", Some("access")),
+        D::FileReadlink => ("file-read-metadata", Some("readlink")),
+        D::FileSearch => ("file-search", Some("searchfs")),
+        D::FileChmod => ("file-write-mode", Some("chmod")),
+        D::FileFchmod => ("file-write-mode", Some("fchmod")),
+        D::FileChown => ("file-write-owner", Some("chown")),
+        D::FileLchown => ("file-write-owner", Some("lchown")),
+        D::FileFchown => ("file-write-owner", Some("fchown")),
+        D::FileFchownat => ("file-write-owner", Some("fchownat")),
+        D::FileUtimes => ("file-write-times", Some("utimes")),
+        D::FileFutimes => ("file-write-times", Some("futimes")),
+        D::FileLutimes => ("file-write-times", Some("lutimes")),
+        D::XattrGet => ("file-read-xattr", Some("getxattr")),
+        D::XattrList => ("file-read-xattr", Some("listxattr")),
+        D::XattrSet => ("file-write-xattr", Some("setxattr")),
+        D::FileMapExecutable => ("file-map-executable", Some("mmap")),
+        D::FileIoctl => ("file-ioctl", Some("ioctl")),
+        D::Exec => ("process-exec*", None),
+        D::ProcessFork => ("process-fork", None),
+        D::ProcessInfo => ("process-info-pidinfo", None),
+        D::SignalSelf | D::SignalSameSandbox | D::SignalOutside => ("signal", None),
+        D::TcpConnect | D::UdpSend | D::UnixConnect => ("network-outbound", None),
+        D::TcpBind | D::UdpBind | D::UnixBind => ("network-bind", None),
+        D::TcpAccept | D::TcpListenUnbound => ("network-inbound", None),
+        D::MachLookup | D::MachLookupLocal | D::XpcLookup => ("mach-lookup", None),
+        D::MachRegister => ("mach-register", None),
+        D::IokitOpenService | D::IokitOpenUserClient => ("iokit-open-service", None),
+        D::SysctlRead => ("sysctl-read", None),
+        D::DarwinNotificationPost => ("darwin-notification-post", None),
+        D::DistributedNotificationPost => ("distributed-notification-post", None),
+        D::PosixShm => ("ipc-posix-shm-write-create", None),
+        D::PosixSem => ("ipc-posix-sem-create", None),
+        D::PseudoTty => ("pseudo-tty", None),
+        D::SystemSocket => ("system-socket", None),
+        D::PreferenceRead => ("user-preference-read", None),
+        D::PolicyQuery => (operation, None),
+        D::FileReadInherited | D::FileTruncateInherited => {
             return Err(
                 "whether a descriptor that was opened before the profile was applied is looked at again is not \
                         known"
                     .into(),
             );
         }
-        "apply_only" => return Err("the driver attempts nothing after the profile was applied".into()),
-        _ => return Err(format!("the driver `{driver}` is not made for macOS")),
+        D::ApplyOnly => return Err("the driver attempts nothing after the profile was applied".into()),
+        _ => return Err(format!("the driver `{}` is not made for macOS", driver.info().name)),
     };
     let target = match driver {
-        "signal_self" => "self".to_owned(),
-        "signal_same_sandbox" => "same-sandbox".to_owned(),
-        "signal_outside" => "others".to_owned(),
-        "system_socket" => "AF_SYSTEM".to_owned(),
-        "tcp_connect" | "tcp_bind" | "tcp_accept" => format!("tcp:{}", action.target),
-        "udp_bind" | "udp_send" => format!("udp:{}", action.target),
+        D::SignalSelf => "self".to_owned(),
+        D::SignalSameSandbox => "same-sandbox".to_owned(),
+        D::SignalOutside => "others".to_owned(),
+        D::SystemSocket => "AF_SYSTEM".to_owned(),
+        D::TcpConnect | D::TcpBind | D::TcpAccept => format!("tcp:{}", action.target),
+        D::UdpBind | D::UdpSend => format!("udp:{}", action.target),
         // The kernel picks address and port.
-        "tcp_listen_unbound" => "tcp:*:*".to_owned(),
+        D::TcpListenUnbound => "tcp:*:*".to_owned(),
         _ => action.target.clone(),
     };
     let mut question = Question::new(operation, target);
@@ -102,13 +104,54 @@ pub fn question(
     question.to = action.to.clone();
     question.tree = Tree::of_fixtures(fixtures);
     match driver {
-        "xattr_get" | "xattr_set" => {
+        D::XattrGet | D::XattrSet => {
             question.facts.extend(action.name.iter().map(|name| ("xattr".to_owned(), name.clone())));
         }
-        "xpc_lookup" => question.filter = Some("xpc-service-name".to_owned()),
+        D::XpcLookup => question.filter = Some("xpc-service-name".to_owned()),
         // A lookup is one of the global name, whatever name the probe's query is about.
-        "policy_query" => question.filter = filter.map(str::to_owned),
+        D::PolicyQuery => question.filter = filter.map(str::to_owned),
         _ => {}
     }
     Ok(question)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::sbpl::SbplPolicy;
+    use crate::policy::sbpl::model::evaluate;
+
+    /// Under a profile that says something about everything, every driver of macOS that attempts something has an
+    /// answer.
+    #[test]
+    fn the_model_knows_every_driver_of_macos() {
+        let policy = SbplPolicy::new("(version 1)(deny default)(deny iokit*)", Default::default()).unwrap();
+        let silent = [Driver::ApplyOnly, Driver::FileReadInherited, Driver::FileTruncateInherited];
+        for driver in Driver::ALL.iter().copied() {
+            let action = Action::new(driver, "/private/etc/hosts");
+            let question = question(&action, "sysctl-read", None, &[]);
+            let speaks = driver.info().platforms.macos() && !silent.contains(&driver);
+            assert_eq!(question.is_ok(), speaks, "{driver:?}");
+            let Ok(mut question) = question else { continue };
+            question.tree = Tree::default();
+            if question.syscall.as_deref().is_some_and(|call| ["creat", "mkdir", "mkfifo", "symlink"].contains(&call)) {
+                question.target = "/private/tmp/new".into();
+            }
+            let answer = evaluate(policy.rules(), &question);
+            assert_eq!(answer.decision.map(|decision| decision.as_str()), Some("deny"), "{driver:?}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_about_the_probe_s_own_words() {
+        let action = Action::new(Driver::PolicyQuery, "a.b");
+        let asked = question(&action, "user-preference-read", Some("preference-domain"), &[]).unwrap();
+        assert_eq!(
+            (asked.operation.as_str(), asked.filter.as_deref()),
+            ("user-preference-read", Some("preference-domain"))
+        );
+        // What is attempted is a lookup by the global name, whatever the query is about.
+        let action = Action::new(Driver::MachLookupLocal, "a.b");
+        assert_eq!(question(&action, "mach-lookup", Some("local-name"), &[]).unwrap().filter, None);
+    }
 }

@@ -138,8 +138,11 @@ impl<'r> Model<'r> {
                 }
             })
             .collect();
-        let (decision, at, reason) =
-            if checks.members.is_empty() { verdict(&chain) } else { agreement(&question.operation, &chain, &checks.members) };
+        let (decision, at, reason) = if checks.members.is_empty() {
+            verdict(&chain)
+        } else {
+            agreement(&question.operation, &chain, &checks.members)
+        };
         let mut assumes: Vec<String> = checks.assumes;
         assumes.extend(matcher.assumes);
         if decision.is_none() {
@@ -207,8 +210,11 @@ fn agreement(operation: &str, chain: &[Step], starts: &[usize]) -> (Option<Decis
     {
         return (first, at, format!("everything that `{operation}` covers is {}; {why}", past(decision)));
     }
-    let (_, _, other) = members.iter().find(|(decision, ..)| *decision != first || decision.is_none()).unwrap_or(&members[0]);
-    let why = format!("`{operation}` covers several operations that are not answered alike: {why}, but {other}; ask about one of them");
+    let (_, _, other) =
+        members.iter().find(|(decision, ..)| *decision != first || decision.is_none()).unwrap_or(&members[0]);
+    let why = format!(
+        "`{operation}` covers several operations that are not answered alike: {why}, but {other}; ask about one of them"
+    );
     (None, None, why)
 }
 

@@ -15,10 +15,6 @@ fn ask(text: &str, operation: &str, target: &str) -> Answer {
     evaluate(policy(text).rules(), &Question::new(operation, target))
 }
 
-fn decision(text: &str, operation: &str, target: &str) -> &'static str {
-    ask(text, operation, target).decision.map_or("undecidable", |decision| decision.as_str())
-}
-
 const DD: &str = "(version 1)(deny default)";
 const AD: &str = "(version 1)(allow default)";
 

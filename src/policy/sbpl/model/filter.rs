@@ -56,7 +56,7 @@ impl Matcher<'_> {
             Filter::Extension(class) => {
                 Tri::unknown(format!("whether the process holds the extension `{class}` is known to the kernel alone"))
             }
-            Filter::Unknown { name, .. } => Tri::unknown(format!("the filter `{name}` is not known here")),
+            Filter::Unknown { text, .. } => Tri::unknown(format!("what `{text}` matches cannot be worked out here")),
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod baseline;
+pub mod build;
 pub mod callout;
 pub mod channel_witness;
 pub mod controls;

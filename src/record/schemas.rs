@@ -13,6 +13,7 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "baseline_results", "baseline_results.json";
+    "built_from", "built_from.json, and what `plan-build --json` prints";
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
@@ -51,6 +52,7 @@ schemas! {
     "schema_list", "what `schema --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";

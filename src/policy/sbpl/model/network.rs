@@ -131,7 +131,7 @@ pub(super) fn same_constant(filter: &str, fact: &str, wanted: &str) -> Tri {
         return Tri::Yes;
     }
     let number = |text: &str| -> Option<u32> {
-        text.parse().ok().or_else(|| match text {
+        text.parse().ok().or(match text {
             "AF_UNIX" | "AF_LOCAL" | "SOCK_STREAM" | "IPPROTO_ICMP" => Some(1),
             "AF_INET" | "SOCK_DGRAM" => Some(2),
             "SOCK_RAW" => Some(3),

@@ -42,9 +42,9 @@ pub struct OracleResult<'a> {
     pub filter_type_name: Option<()>,
     /// The target as declared.
     pub argument: &'a str,
-    /// Who was asked: `landlock_model`.
+    /// Who was asked: `landlock_model` or `seatbelt_model`.
     pub api: &'a str,
-    /// The rule that decides, as a JSON pointer into the policy document. Ours.
+    /// What decides: a JSON pointer into a Landlock policy, `LINE:COLUMN` in a Seatbelt profile. Ours.
     pub rule: Option<&'a str>,
     /// Why, in words. Ours.
     pub reason: &'a str,

@@ -10,11 +10,13 @@ mod plan_commands;
 mod review_commands;
 mod run_command;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod templates;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

@@ -1,14 +1,22 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+mod compatibility;
+#[cfg(target_os = "linux")]
+mod consumers;
+#[cfg(target_os = "linux")]
+mod derive_command;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 mod layers;
 mod plan_commands;
+#[cfg(target_os = "linux")]
+mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod seatbelt_texts;
 mod shipped_plans;
 mod sonoma_agreement;
 mod status;

@@ -129,6 +129,8 @@ pub fn policy_of_profile(
         apply_preflight_profile: None,
         deadline_ms: None,
         notes: None,
+        history: Default::default(),
+        subject: Default::default(),
     };
     let resolve::Resolution { plan, notes } = follow(reader, plan, "", read, &Selection::default(), true, notes)?;
     let Some(mut plan) = plan else { return Err(refused(notes)) };

@@ -20,6 +20,7 @@ mod review_commands;
 mod run_command;
 mod seatbelt_texts;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
@@ -27,6 +28,7 @@ mod systemd;
 #[cfg(target_os = "linux")]
 mod tamper;
 mod templates;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

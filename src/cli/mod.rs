@@ -32,6 +32,7 @@ mod refusal;
 mod registry_lint;
 mod registry_upgrade;
 mod reindex_bundle;
+mod report;
 mod run;
 mod run_report;
 mod schema;
@@ -43,6 +44,7 @@ mod table;
 pub mod ui;
 mod validate_bundle;
 mod version;
+mod why;
 mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -69,6 +71,7 @@ enum Command {
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
     Derive(derive::Derive),
+    Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Identity(identity::IdentityArgs),
@@ -91,6 +94,7 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Why(why::WhyArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -143,6 +147,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
         Command::Derive(command) => command.run(ui),
+        Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Identity(args) => identity::run(args, ui),
@@ -165,6 +170,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }

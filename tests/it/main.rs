@@ -6,6 +6,8 @@ mod compatibility;
 mod consumers;
 #[cfg(target_os = "linux")]
 mod derive_command;
+#[cfg(target_os = "linux")]
+mod golden;
 mod identity;
 mod interruption;
 mod json_answers;
@@ -19,11 +21,15 @@ mod review_commands;
 mod run_command;
 mod seatbelt_texts;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

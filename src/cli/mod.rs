@@ -8,6 +8,7 @@ mod confinement;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
+mod diff_runs;
 mod emit_promotion;
 pub mod exit;
 mod explain;
@@ -52,6 +53,7 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    DiffRuns(diff_runs::DiffRunsArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -96,6 +98,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),

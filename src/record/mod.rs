@@ -27,6 +27,7 @@ pub mod repair;
 pub mod report;
 pub mod results;
 pub mod row;
+pub mod run_diff;
 pub mod schemas;
 pub mod sources;
 pub mod status_doc;

@@ -30,11 +30,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
+    ("diff", &["base", "record", "plan", "identity", "bundle", "promote"]),
     (
         "cli",
         &[
             "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-            "probe", "channel", "bundle", "zygote", "lane", "run", "promote",
+            "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "diff",
         ],
     ),
 ];

@@ -1,5 +1,6 @@
 //! Tests over small whole bundles.
 
+mod artifact;
 mod commit;
 pub(crate) mod fixture;
 mod locks;

@@ -13,6 +13,7 @@ pub mod note;
 pub mod resolved;
 pub mod schema;
 pub mod source;
+pub mod subject;
 
 mod contradiction;
 mod expectation;
@@ -36,6 +37,7 @@ pub use resolved::{
     Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
+pub use subject::{ResolvedSubject, SubjectFile};
 pub use worlds::known as known_worlds;
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub enum DocumentKind {
     LandlockPolicy,
     /// `registries/worlds/*.json`
     World,
+    /// A declaration of another system.
+    SystemDeclaration,
 }
 
 struct Compiled {
@@ -77,6 +79,7 @@ documents! {
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
     World, "world", "world", WORLD;
+    SystemDeclaration, "system_declaration", "system declaration", SYSTEM_DECLARATION;
 }
 
 impl DocumentKind {

@@ -1,6 +1,7 @@
 //! `sandproof run`
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,6 +125,7 @@ impl RunArgs {
                 Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
             },
             dry: self.dry,
+            environment: environment(),
             jobs,
             run_id: self.run_id.clone().unwrap_or_else(RunId::fresh),
             fixture_candidates: self.fixture_candidates(),
@@ -153,6 +155,11 @@ impl RunArgs {
             None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
         }
     }
+}
+
+/// Every variable of this process.
+pub(super) fn environment() -> Vec<(String, Vec<u8>)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect()
 }
 
 /// The file that this process was started from, also where it was replaced or removed since.
@@ -186,6 +193,8 @@ fn run_failure(error: RunError) -> Failure {
         RunError::Start(_) | RunError::Lock(_) => {
             Failure::new(Exit::Unavailable, error).hint("choose a writable output root with `--out DIR`")
         }
+        RunError::Declaration(_) => Failure::new(Exit::InputRefused, error)
+            .hint("`sandproof plan-lint --plan FILE` names what in the plan cannot be declared"),
         RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => Failure::new(Exit::Fault, error),
     }
 }

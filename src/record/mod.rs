@@ -28,6 +28,7 @@ pub mod report;
 pub mod results;
 pub mod row;
 pub mod run_diff;
+pub mod run_identity;
 pub mod schemas;
 pub mod sources;
 pub mod status_doc;

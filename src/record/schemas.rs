@@ -26,6 +26,7 @@ schemas! {
     "probe_row", "a line of rows/baseline.jsonl, control.jsonl or scenario.jsonl";
     "promotion_packet", "promotion_packet.json";
     "repair_log", "repair_log.json";
+    "run_identity", "run_identity.json";
     "run_manifest", "run_manifest.json";
     "run_status", "run_status.json";
     "runtime_events", "runtime_events.normalized.json";

@@ -63,28 +63,23 @@ pub fn of_declaration(given: String, declaration: Declaration) -> Opened {
 }
 
 /// Puts a verified bundle on a side of its own.
-pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Result<Opened, DiffError> {
-    let refuse = |reason: String| DiffError::Document { file: format!("{given}/{}", layout::RUN_IDENTITY), reason };
-    let bytes = bundle.read(layout::RUN_IDENTITY, MAX_DOCUMENT_BYTES).map_err(|error| refuse(error.to_string()))?;
-    let declaration = match bytes {
-        Some(bytes) => Some(json::parse(&bytes).map_err(|error| error.to_string()).and_then(sealed).map_err(refuse)?),
-        None => None,
-    };
+pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Opened {
+    let declaration = bundle.identity().cloned();
     let side = Side {
+        given,
         source: SourceKind::Bundle,
         run_id: Some(bundle.index().run_id.to_string()),
         world_id: Some(bundle.index().world_id.to_string()),
         kind: declaration.as_ref().map(|declaration| declaration.kind.clone()),
         identity: declaration.as_ref().map(|declaration| declaration.identity),
         not_verified: Vec::new(),
-        given,
     };
-    Ok(Opened { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) })
+    Opened { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) }
 }
 
 fn open_bundle(path: &Path, given: String) -> Result<Opened, DiffError> {
     let bundle = bundle::verify(path, &FromInputs).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
-    of_bundle(given, bundle)
+    Ok(of_bundle(given, bundle))
 }
 
 /// A declaration whose digests are those of its own parts.
@@ -128,7 +123,7 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<O
         let pointer = differing.and_then(|all| all.into_iter().next()).map(|one| one.pointer).unwrap_or_default();
         return Err(refuse(format!("`{pointer}` is not what its bundle gives")));
     }
-    let mut opened = of_bundle(given, found)?;
+    let mut opened = of_bundle(given, found);
     opened.side.source = SourceKind::Packet;
     Ok(opened)
 }

@@ -5,7 +5,7 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
-mod artifact;
+pub mod artifact;
 pub mod derivation;
 pub mod finding;
 pub mod index;
@@ -20,7 +20,7 @@ pub mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use artifact::ArtifactReader;
+pub use artifact::ArtifactError;
 pub use derivation::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};

@@ -57,11 +57,6 @@ impl<R: BufRead> Elements<R> {
         Ok(Some(&self.element))
     }
 
-    /// Gives the input back.
-    pub(super) fn into_inner(self) -> R {
-        self.input
-    }
-
     /// Goes to the value of a member of the object that was just entered; whether there is one.
     fn find(&mut self, member: &str) -> io::Result<bool> {
         loop {

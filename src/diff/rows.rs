@@ -1,20 +1,18 @@
 //! The verdicts of a verified bundle, lane by lane, as a stream.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use serde::{Deserialize, Serialize};
 
 use super::elements::Elements;
 use crate::base::limits::MAX_ROW_BYTES;
-use crate::bundle::{ArtifactReader, Bundle, Verified};
+use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::layout;
 use crate::record::outcome::{Decision, Lane};
 use crate::record::run_diff::{Answer, Verdict};
 
-/// How much is read at a time, in bytes.
-const BLOCK_BYTES: usize = 128 * 1024;
 /// How many rows are handed over at a time.
 const BATCH_ROWS: usize = 256;
 
@@ -41,7 +39,7 @@ pub struct RowsError {
     lane: Lane,
     bundle: String,
     #[source]
-    source: io::Error,
+    source: ArtifactError,
 }
 
 /// The derived artifact that holds a lane's verdicts.
@@ -104,55 +102,59 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result
 }
 
 /// Calls `emit` for every row of a lane, until it says that it has enough.
-pub(super) fn each(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> io::Result<()> {
+pub(super) fn each(
+    bundle: &Verified<Bundle>,
+    lane: Lane,
+    emit: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), ArtifactError> {
     let name = artifact_of(lane);
-    let Some(artifact) = bundle.open(name)? else { return Ok(()) };
-    let member = match lane {
-        Lane::Scenario => None,
-        Lane::Control => Some("profiles"),
-        Lane::Baseline | Lane::Oracle => Some("results"),
-    };
-    let mut elements = Elements::open(BufReader::with_capacity(BLOCK_BYTES, artifact), member)?;
-    let mut ids = if lane == Lane::Baseline { Some(ExpectationIds::open(bundle)?) } else { None };
-    while let Some(bytes) = elements.next()? {
-        let row = match lane {
-            Lane::Baseline => {
-                let id = ids.as_mut().map(ExpectationIds::next).transpose()?.unwrap_or_default();
-                baseline(bytes, id)?
-            }
-            Lane::Scenario => scenario(bytes)?,
-            Lane::Oracle => oracle(bytes)?,
-            Lane::Control => {
-                let [deny, allow] = controls(bytes)?;
-                if !emit(deny) {
-                    return Ok(());
-                }
-                allow
-            }
-        };
-        if !emit(row) {
-            return Ok(());
+    match lane {
+        // The derived rows do not repeat the expectation; the raw ones stand in the same order.
+        Lane::Baseline => bundle.read_artifact(layout::rows_of(lane), |raw| {
+            let mut ids = ExpectationIds { rows: raw, line: Vec::new() };
+            bundle
+                .read_artifact(name, |derived| {
+                    elements(derived, Some("results"), |bytes| Ok(emit(baseline(bytes, ids.next()?)?)))
+                })
+                .map_err(io::Error::other)
+        }),
+        Lane::Scenario => {
+            bundle.read_artifact(name, |derived| elements(derived, None, |bytes| Ok(emit(scenario(bytes)?))))
         }
+        Lane::Oracle => {
+            bundle.read_artifact(name, |derived| elements(derived, Some("results"), |bytes| Ok(emit(oracle(bytes)?))))
+        }
+        Lane::Control => bundle.read_artifact(name, |derived| {
+            elements(derived, Some("profiles"), |bytes| {
+                let [deny, allow] = controls(bytes)?;
+                Ok(emit(deny) && emit(allow))
+            })
+        }),
     }
-    if let Some(ids) = ids {
-        ids.rows.into_inner().finish()?;
-    }
-    elements.into_inner().into_inner().finish()
 }
 
-/// The expectation ids of the baseline lane, from its raw rows: the derived ones do not repeat them.
-struct ExpectationIds {
-    rows: BufReader<ArtifactReader>,
+/// Calls `each` for the elements of an array, until it says that it has enough.
+fn elements(
+    input: &mut dyn BufRead,
+    member: Option<&str>,
+    mut each: impl FnMut(&[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    let mut elements = Elements::open(input, member)?;
+    while let Some(bytes) = elements.next()? {
+        if !each(bytes)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The expectation ids of the baseline lane, from its raw rows.
+struct ExpectationIds<'r> {
+    rows: &'r mut dyn BufRead,
     line: Vec<u8>,
 }
 
-impl ExpectationIds {
-    fn open(bundle: &Verified<Bundle>) -> io::Result<Self> {
-        let name = layout::rows_of(Lane::Baseline);
-        let rows = bundle.open(name)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, name))?;
-        Ok(Self { rows: BufReader::with_capacity(BLOCK_BYTES, rows), line: Vec::new() })
-    }
-
+impl ExpectationIds<'_> {
     fn next(&mut self) -> io::Result<Box<str>> {
         #[derive(Deserialize)]
         struct RawRow<'a> {

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::DiffError;
 use crate::base::digest::Digest;
-use crate::base::limits::MAX_INDEX_BYTES;
 use crate::bundle::{Bundle, Verified};
 use crate::plan::{self, BundleInputs, ResolvedProbe, ResolvedProfile, Selection};
 use crate::record::layout;
@@ -30,8 +29,13 @@ pub(super) fn facts(
         bundle: bundle.folder().display().to_string(),
         source,
     };
-    let list = bundle.read(layout::INPUT_SOURCES, MAX_INDEX_BYTES).map_err(|error| fail(error.into()))?;
-    let list = list.unwrap_or_default();
+    // Verified, so it is no longer than its index entry says, and it was read whole before.
+    let list = bundle
+        .read_artifact(layout::INPUT_SOURCES, |input| {
+            let mut bytes = Vec::new();
+            input.read_to_end(&mut bytes).map(|_| bytes)
+        })
+        .map_err(|error| fail(error.into()))?;
     let inputs = BundleInputs::from_list(bundle.folder(), &list).map_err(|error| fail(error.into()))?;
     let narrowed = &bundle.manifest().selection;
     let selection =

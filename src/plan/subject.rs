@@ -23,9 +23,7 @@ use super::source::Source;
 use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::json;
-use crate::base::limits::{
-    MAX_INPUT_DOCUMENT_BYTES, MAX_SUBJECT_BYTES, MAX_SUBJECT_FILE_BYTES, MAX_SUBJECT_FILES,
-};
+use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_SUBJECT_BYTES, MAX_SUBJECT_FILE_BYTES, MAX_SUBJECT_FILES};
 use crate::record::identity::Part;
 use crate::record::sources::InputRole;
 
@@ -117,13 +115,8 @@ pub(super) fn read(
     let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
     let before = notes.len();
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut walk = Walk {
-        reader,
-        folder,
-        notes: Notes { list: notes, file: path, subject: "" },
-        files: Vec::new(),
-        bytes: 0,
-    };
+    let mut walk =
+        Walk { reader, folder, notes: Notes { list: notes, file: path, subject: "" }, files: Vec::new(), bytes: 0 };
     walk.check_stated(&value);
     let mut members = match value.clone() {
         Value::Object(members) => members,

@@ -1,6 +1,5 @@
 //! Tests over small whole bundles.
 
-mod artifact;
 mod commit;
 pub(crate) mod fixture;
 mod locks;

@@ -1,69 +1,42 @@
-//! Tells the program which target it is built for, and from which commit.
+//! Notes for which target, and from which commit, the executable is built. Without git there is no commit, and no error.
 //!
 //! The commit is looked for in this order: the variable `SANDPROOF_COMMIT`, which packagers set; the file
-//! `.archive-commit`, which `git archive` fills in (see gitattributes(5), `export-subst`) and so do archives that forges
-//! offer; the clone that this package is the top of. A development build names none: each commit would compile
-//! everything anew.
+//! `.archive-commit`, which `git archive` fills in (gitattributes(5), `export-subst`), and with it the archives that forges
+//! offer; the clone that this package is in.
 
-use std::path::Path;
 use std::process::Command;
 
-fn main() {
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    println!("cargo:rustc-env=SANDPROOF_TARGET={}", variable("TARGET"));
-    println!("cargo:rerun-if-env-changed=SANDPROOF_COMMIT");
-    println!("cargo:rerun-if-changed=.archive-commit");
-    println!("cargo:rerun-if-changed=build.rs");
-    let (commit, why_not) = match commit(&variable("SANDPROOF_COMMIT"), &variable("PROFILE")) {
-        Ok(commit) => (commit, String::new()),
-        Err(why_not) => (String::new(), why_not),
-    };
-    println!("cargo:rustc-env=SANDPROOF_BUILT_FROM={commit}");
-    println!("cargo:rustc-env=SANDPROOF_BUILT_FROM_UNKNOWN={why_not}");
-}
-
-/// The commit, or why there is none.
-fn commit(given: &str, profile: &str) -> Result<String, String> {
-    if !given.is_empty() {
-        return if is_commit(given) { Ok(given.to_owned()) } else { Err("SANDPROOF_COMMIT named none".into()) };
-    }
-    let archived = std::fs::read_to_string(".archive-commit").unwrap_or_default();
-    if is_commit(archived.trim()) {
-        return Ok(archived.trim().to_owned());
-    }
-    if profile != "release" {
-        return Err("a development build".into());
-    }
-    let no_clone = || "not built from a git clone or an archive that names its commit".to_owned();
-    let top = git(&["rev-parse", "--show-toplevel"]).ok_or_else(no_clone)?;
-    let here = std::env::current_dir().and_then(|folder| folder.canonicalize());
-    if !here.is_ok_and(|here| Path::new(&top) == here) {
-        // A clone of something else that this package was unpacked in.
-        return Err(no_clone());
-    }
-    for watched in ["HEAD", "index", "refs", "packed-refs"] {
-        if let Some(path) = git(&["rev-parse", "--git-path", watched])
-            && Path::new(&path).exists()
-        {
-            println!("cargo:rerun-if-changed={path}");
-        }
-    }
-    for source in ["src", "Cargo.toml", "Cargo.lock", "schemas", "registries"] {
-        println!("cargo:rerun-if-changed={source}");
-    }
-    let head = git(&["rev-parse", "HEAD"]).filter(|head| is_commit(head)).ok_or_else(no_clone)?;
-    match git(&["status", "--porcelain", "--untracked-files=no"]) {
-        Some(changes) if changes.is_empty() => Ok(head),
-        Some(_) => Err(format!("built from a changed copy of {head}")),
-        None => Err(no_clone()),
-    }
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+fn main() {
+    for watched in ["build.rs", "Cargo.toml", "src", "schemas", ".archive-commit"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    println!("cargo::rerun-if-env-changed=SANDPROOF_COMMIT");
+    println!("cargo::rustc-env=SANDPROOF_TARGET={}", std::env::var("TARGET").unwrap_or_default());
+    let note = |commit: &str, modified: bool| {
+        println!("cargo::rustc-env=SANDPROOF_COMMIT={commit}");
+        println!("cargo::rustc-env=SANDPROOF_MODIFIED={}", u8::from(modified));
+    };
+    let given = std::env::var("SANDPROOF_COMMIT").unwrap_or_default();
+    let archived = std::fs::read_to_string(".archive-commit").unwrap_or_default();
+    if let Some(commit) = [given.trim(), archived.trim()].into_iter().find(|commit| is_commit(commit)) {
+        return note(commit, false);
+    }
+    // A crate unpacked below somebody else's repository is not of that repository.
+    let own = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
+    let Some(commit) = own.then(|| git(&["rev-parse", "HEAD"])).flatten() else { return note("", false) };
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| std::path::Path::new(log).exists()) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    let modified = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
+    note(&commit, modified);
 }

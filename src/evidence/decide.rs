@@ -21,8 +21,8 @@ pub enum Attempt {
     Allowed,
     /// The operation was issued and failed with an error that its driver names as a denial in this lane.
     Denied {
-        /// That error number.
-        errno: i32,
+        /// That error number; nothing if it was a Mach code.
+        errno: Option<i32>,
     },
     /// Neither can be said.
     Undecided(Undecided),
@@ -63,7 +63,7 @@ impl Attempt {
     pub fn errno(self) -> Option<i32> {
         match self {
             Self::Allowed => None,
-            Self::Denied { errno } => Some(errno),
+            Self::Denied { errno } => errno,
             Self::Undecided(undecided) => undecided.errno,
         }
     }
@@ -80,8 +80,8 @@ pub enum Verdict {
     Allow,
     /// The policy refused the operation.
     Deny {
-        /// With this error number.
-        errno: i32,
+        /// With this error number; nothing if it was a Mach code.
+        errno: Option<i32>,
     },
     /// Neither can be said.
     Undecided(Undecided),
@@ -120,7 +120,7 @@ impl Verdict {
     pub fn errno(self) -> Option<i32> {
         match self {
             Self::Allow => None,
-            Self::Deny { errno } => Some(errno),
+            Self::Deny { errno } => errno,
             Self::Undecided(undecided) => undecided.errno,
         }
     }
@@ -238,15 +238,60 @@ fn apply_failure(apply: &ApplyRecord) -> Option<FailureKind> {
     match apply.failure {
         Some(kind) if kind.stage() == FailureStage::Apply => Some(kind),
         _ if !apply.unsupported.is_empty() => Some(FailureKind::LandlockRightUnsupported),
-        _ => Some(FailureKind::LandlockApplyFailed),
+        _ => Some(match Enforcer::of(apply) {
+            Enforcer::SeatbeltText => FailureKind::SandboxInitFailed,
+            Enforcer::SeatbeltBlob => FailureKind::SandboxApplyFailed,
+            Enforcer::Landlock | Enforcer::Unknown => FailureKind::LandlockApplyFailed,
+        }),
     }
 }
 
-/// Whether a call went through; `None` if its return value and error number contradict each other.
+/// What applied a policy, as its record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Enforcer {
+    Landlock,
+    SeatbeltText,
+    SeatbeltBlob,
+    /// Not one whose denials are known.
+    Unknown,
+}
+
+impl Enforcer {
+    fn of(apply: &ApplyRecord) -> Self {
+        match apply.api.as_str() {
+            "landlock_restrict_self" => Self::Landlock,
+            "sandbox_init" | "sandbox_init_with_parameters" => Self::SeatbeltText,
+            "sandbox_apply" => Self::SeatbeltBlob,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Whether a row's call failed with what means "refused" in its lane: an error number that its driver names as a denial,
+/// or a Mach code that means one.
+fn is_denial(row: &ProbeRow, call: &Call) -> bool {
+    let info = row.action.driver.info();
+    let apply = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
+    let (errnos, codes) = match apply.map(Enforcer::of) {
+        None => (info.platform_denials, CODE_DENIALS),
+        Some(Enforcer::Landlock) => (info.landlock_denials, &[][..]),
+        Some(Enforcer::SeatbeltText | Enforcer::SeatbeltBlob) => (SEATBELT_DENIALS, CODE_DENIALS),
+        Some(Enforcer::Unknown) => (&[][..], &[][..]),
+    };
+    call.code.map_or_else(|| errnos.contains(&call.errno), |code| codes.contains(&code))
+}
+
+/// What Seatbelt answers where it refuses a system call: EPERM. EACCES comes from ordinary permissions there.
+const SEATBELT_DENIALS: &[i32] = &[libc::EPERM];
+/// `BOOTSTRAP_NOT_PRIVILEGED` (bootstrap.h) and `kIOReturnNotPermitted` (IOReturn.h).
+const CODE_DENIALS: &[i32] = &[1100, -536_870_174];
+
+/// Whether a call went through; `None` if its return value, error number and Mach code contradict each other.
 fn call_succeeded(call: &Call) -> Option<bool> {
-    match (call.ret >= 0, call.errno) {
-        (true, 0) => Some(true),
-        (false, errno) if errno > 0 => Some(false),
+    match (call.ret >= 0, call.errno, call.code) {
+        (true, 0, None | Some(0)) => Some(true),
+        (false, errno, None) if errno > 0 => Some(false),
+        (false, 0, Some(code)) if code != 0 => Some(false),
         _ => None,
     }
 }
@@ -259,7 +304,6 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
     if before.iter().any(|call| call_succeeded(call) != Some(true)) {
         return Attempt::undecided(Kind::ProbeNoReport, 0, "the report goes on after a call that failed");
     }
-    let info = row.action.driver.info();
     match (call_succeeded(last), last.role) {
         (None, _) => {
             Attempt::undecided(Kind::ProbeNoReport, 0, "a return value and its error number contradict each other")
@@ -268,9 +312,8 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
             Attempt::undecided(Kind::ProbePrepareFailed, last.errno, "a call that prepares the operation failed")
         }
         (Some(false), CallRole::Operation) => {
-            let denials = if row.lane == Lane::Baseline { info.platform_denials } else { info.landlock_denials };
-            if denials.contains(&last.errno) {
-                Attempt::Denied { errno: last.errno }
+            if is_denial(row, last) {
+                Attempt::Denied { errno: (last.errno != 0).then_some(last.errno) }
             } else {
                 Attempt::undecided(Kind::ProbeErrno, last.errno, "the operation failed with an error that is no denial")
             }
@@ -335,21 +378,21 @@ pub fn verdict(
         Attempt::Undecided(cause) => Verdict::Undecided(cause),
         Attempt::Allowed => match baseline {
             Some((_, Attempt::Denied { errno })) => {
-                undecided(Kind::BaselineContradiction, Some(errno), "allowed under the policy, refused without it")
+                undecided(Kind::BaselineContradiction, errno, "allowed under the policy, refused without it")
             }
             _ => Verdict::Allow,
         },
         Attempt::Denied { errno } => match baseline {
-            None => undecided(Kind::BaselineMissing, Some(errno), "there is no baseline to compare with"),
+            None => undecided(Kind::BaselineMissing, errno, "there is no baseline to compare with"),
             Some((_, Attempt::Denied { .. })) => {
-                undecided(Kind::BaselineDenied, Some(errno), "refused without the policy as well")
+                undecided(Kind::BaselineDenied, errno, "refused without the policy as well")
             }
             Some((_, Attempt::Undecided(_))) => {
-                undecided(Kind::BaselineUndecided, Some(errno), "whether it works without the policy is not known")
+                undecided(Kind::BaselineUndecided, errno, "whether it works without the policy is not known")
             }
             Some((row, Attempt::Allowed)) => match difference(scenario, row) {
                 None => Verdict::Deny { errno },
-                Some(note) => undecided(Kind::BaselineUndecided, Some(errno), note),
+                Some(note) => undecided(Kind::BaselineUndecided, errno, note),
             },
         },
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::decide::{Attempt, Undecided};
 use super::linux_errno::linux_errno_name;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
+use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::events::NormalizedSource;
@@ -80,6 +81,11 @@ pub(super) struct Paths<'r> {
     pub observed: Option<&'r str>,
     pub observed_source: PathSource,
     pub observed_errno: Option<i32>,
+    /// The same without firmlinks (macOS).
+    pub nofirmlink: Option<&'r str>,
+    /// `None`: not asked.
+    pub nofirmlink_source: Option<PathSource>,
+    pub nofirmlink_errno: Option<i32>,
     pub normalized: Option<Cow<'r, str>>,
     pub normalized_source: NormalizedSource,
     pub alias_pair: bool,
@@ -107,11 +113,26 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
     } else {
         (requested.map(Cow::Borrowed), NormalizedSource::RequestedPath)
     };
-    let alias_pair = match (requested, observed) {
-        (Some(requested), Some(observed)) => alias_pair(requested, observed, context.aliases),
+    let nofirmlink = opened.and_then(|opened| opened.nofirmlink.as_deref());
+    let nofirmlink_errno = opened.and_then(|opened| opened.nofirmlink_errno);
+    let nofirmlink_source =
+        nofirmlink_errno.map(|_| if nofirmlink.is_some() { PathSource::FdPath } else { PathSource::Error });
+    let seems_alias = |seen: Option<&str>| match (requested, seen) {
+        (Some(requested), Some(seen)) => alias_pair(requested, seen, context.aliases),
         _ => false,
     };
-    Paths { requested, observed, observed_source, observed_errno, normalized, normalized_source, alias_pair }
+    Paths {
+        requested,
+        observed,
+        observed_source,
+        observed_errno,
+        nofirmlink,
+        nofirmlink_source,
+        nofirmlink_errno: nofirmlink_errno.filter(|errno| *errno != 0),
+        normalized,
+        normalized_source,
+        alias_pair: seems_alias(observed) || seems_alias(nofirmlink),
+    }
 }
 
 /// Whether a process ran.
@@ -145,6 +166,12 @@ pub(super) fn error(row: &ProbeRow) -> Option<&str> {
 
 pub(super) fn error_kind(row: &ProbeRow) -> Option<&'static str> {
     matches!(row.ending, Some(Ending::Expired { .. })).then_some("timeout")
+}
+
+/// What `sandbox_check` answered; nothing where it was not asked.
+pub(super) fn callouts(row: &ProbeRow) -> Option<Vec<Callout<'_>>> {
+    let records = &row.prologue.as_ref()?.callouts;
+    (!records.is_empty()).then(|| records.iter().map(Callout::from).collect())
 }
 
 /// Whether the process seems to have been confined before the policy was applied.
@@ -213,7 +240,7 @@ pub(super) fn apply_report<'r>(
         .and_then(|record| record.message.as_deref())
         .or_else(|| row.not_run.as_ref().map(|not_run| not_run.reason.as_str()))
         .or(cause.map(|cause| cause.note));
-    let (err_class, err_class_source) = ErrClass::of_failure(errno, errbuf.is_some());
+    let (err_class, err_class_source) = ErrClass::of_failure(api, errno, errbuf);
     Some(ApplyReport { api, err_class, err_class_source, errbuf, errno, rc: -1 })
 }
 
@@ -230,9 +257,21 @@ pub(super) fn probe_details(row: &ProbeRow) -> Option<ProbeDetails<'_>> {
         details: Details(&operation.details),
         driver: row.action.driver,
         errno: call.errno,
+        kr: call.code,
         ret: call.ret,
+        service_present: service_present(&call.syscall, call.code),
         syscall: &call.syscall,
     })
+}
+
+/// Whether the service that a lookup asks for is there. Found is code 0; `BOOTSTRAP_UNKNOWN_SERVICE` (1102, bootstrap.h) is
+/// absent. A refusal says nothing of it.
+fn service_present(syscall: &str, code: Option<i32>) -> Option<bool> {
+    match (syscall, code) {
+        ("bootstrap_look_up", Some(0)) => Some(true),
+        ("bootstrap_look_up", Some(1102)) => Some(false),
+        _ => None,
+    }
 }
 
 pub(super) fn listener(row: &ProbeRow) -> Option<ListenerDoc<'_>> {

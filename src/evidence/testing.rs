@@ -29,7 +29,7 @@ pub(super) const ALL_LANES: LaneSet = LaneSet { baseline: true, scenario: true, 
 pub(super) type ProbeSpec<'a> = (&'a str, &'a str, Driver, &'a str, Decision);
 
 pub(super) fn action(driver: Driver, target: &str) -> Action {
-    Action { driver, target: target.to_owned(), to: None, name: None, mounts: Vec::new() }
+    Action::new(driver, target)
 }
 
 pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> ResolvedPlan {
@@ -146,7 +146,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
 pub(super) const ROOT: &str = "/dev/shm/sandproof-test/r";
 
 pub(super) fn call(syscall: &str, role: CallRole, errno: i32) -> Call {
-    Call { syscall: syscall.to_owned(), role, ret: if errno == 0 { 0 } else { -1 }, errno }
+    Call { syscall: syscall.to_owned(), role, ret: if errno == 0 { 0 } else { -1 }, errno, code: None }
 }
 
 pub(super) fn resolved(text: &str) -> String {
@@ -168,6 +168,8 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
     let opened = target.is_some().then(|| OpenedFile {
         path: Some(action.target.clone()),
         path_errno: 0,
+        nofirmlink: None,
+        nofirmlink_errno: None,
         dev: 26,
         ino: 100 + seq,
         mode: 0o100_644,
@@ -203,6 +205,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
                 unsupported: Vec::new(),
             }),
             self_check_after: policy.then(|| check(true)),
+            callouts: Vec::new(),
         }),
         operation: Some(Operation {
             calls: vec![call(action.driver.info().syscall, CallRole::Operation, 0)],
@@ -216,6 +219,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             address: action.target.clone(),
             accept_count: 1,
         }),
+        check_request: None,
         action,
     }
 }

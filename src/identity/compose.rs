@@ -181,7 +181,7 @@ fn value_digest(value: &PolicyValue, rules: &[String]) -> Result<Stated<Digest>,
         }
         PolicyValue::Sbpl(text) => {
             let mut hasher = Hasher::default();
-            hasher.update(text.as_bytes());
+            hasher.update(text.text().as_bytes());
             for rule in rules {
                 hasher.update(b"\n");
                 hasher.update(rule.as_bytes());

@@ -250,6 +250,7 @@ fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
         report_error: None,
         left_descendants: false,
         listener: None,
+        check_request: None,
     }
 }
 

@@ -14,22 +14,25 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 pub mod subject;
+pub mod upgrade;
 
 mod contradiction;
 mod expectation;
 mod fixtures;
-mod near;
+mod lint_sbpl;
 mod policy;
 mod probes;
 mod read;
 mod registry;
 mod resolve;
+mod seatbelt;
 mod text;
 mod worlds;
 
+use crate::base::near;
+pub use crate::base::near::{close_to, hint_for};
 pub use capability::Capability;
 pub use error::LoadError;
-pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
 pub use resolved::{

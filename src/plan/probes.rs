@@ -2,7 +2,7 @@
 
 use super::capability::Capability;
 use super::file::ProbeEntry;
-use super::note::{NoteKind, Notes, shown};
+use super::note::{NoteKind, Notes, Severity, shown};
 use super::text::{is_absolute, is_endpoint, is_own, unknown_placeholder};
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
@@ -14,12 +14,29 @@ const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME
 
 /// Checks a probe that runs under a Landlock profile, and gives what it does. `base` is the probe's place.
 pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Action> {
-    check_operation(entry, base, notes);
-    check_capabilities(entry, base, notes);
+    check_operation(entry, is_operation, base, notes);
+    check_capabilities(entry, Severity::Error, base, notes);
     let driver = find_driver(entry, base, notes)?;
     let info = driver.info();
     let before = notes.list.len();
-    check_params(entry, info, base, notes);
+    check_params(entry, info, info.syscall, base, notes);
+    check_texts(entry, base, notes);
+    check_target(entry, info, base, notes);
+    check_mounts(entry, base, notes);
+    check_listener(entry, driver, base, notes);
+    if notes.list[before..].iter().any(|note| note.severity == Severity::Error) {
+        return None;
+    }
+    Some(Action {
+        to: entry.to.clone(),
+        name: entry.attribute.clone(),
+        mounts: entry.mounts.clone(),
+        ..Action::new(driver, entry.target.clone())
+    })
+}
+
+/// Every text that may hold placeholders.
+pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     let texts = [("target", Some(&entry.target)), ("to", entry.to.as_ref()), ("attribute", entry.attribute.as_ref())];
     for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(
         entry
@@ -38,23 +55,11 @@ pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
             notes.error(NoteKind::Target, format!("{base}/{key}"), "the text holds a NUL", remedy);
         }
     }
-    check_target(entry, info, base, notes);
-    check_mounts(entry, base, notes);
-    check_listener(entry, driver, base, notes);
-    if notes.list[before..].iter().any(|note| note.severity == super::Severity::Error) {
-        return None;
-    }
-    Some(Action {
-        driver,
-        target: entry.target.clone(),
-        to: entry.to.clone(),
-        name: entry.attribute.clone(),
-        mounts: entry.mounts.clone(),
-    })
 }
 
-fn check_operation(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
-    if !is_operation(&entry.operation) {
+/// `known` says which spellings count.
+pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base: &str, notes: &mut Notes<'_>) {
+    if !known(&entry.operation) {
         let remedy = notes.hint(&entry.operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`");
         notes.error(
             NoteKind::Operation,
@@ -64,7 +69,7 @@ fn check_operation(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
         );
     }
     for (n, operation) in entry.expected_primary_ops.iter().enumerate() {
-        if !is_operation(operation) {
+        if !known(operation) {
             let remedy = notes.hint(operation, OPERATIONS, "use one of Seatbelt's names");
             notes.error(
                 NoteKind::ExpectedOps,
@@ -76,12 +81,14 @@ fn check_operation(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_capabilities(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+/// `severity` of a need that nobody knows: the reference's documents hold free texts.
+pub(super) fn check_capabilities(entry: &ProbeEntry, severity: Severity, base: &str, notes: &mut Notes<'_>) {
     for (n, text) in entry.capabilities_required.iter().enumerate() {
         if let Err(error) = Capability::parse(text) {
             let known = format!("known are {}", Capability::NAMES.join(", "));
             let remedy = notes.hint(text, Capability::NAMES, &known);
-            notes.error(NoteKind::Capability, format!("{base}/capabilities_required/{n}"), error.to_string(), remedy);
+            let pointer = format!("{base}/capabilities_required/{n}");
+            notes.push(severity, NoteKind::Capability, pointer, error.to_string(), remedy);
         }
     }
 }
@@ -91,7 +98,7 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
         let fitting: Vec<&str> = Driver::ALL
             .iter()
             .map(|driver| driver.info())
-            .filter(|info| info.operations.contains(&entry.operation.as_str()))
+            .filter(|info| info.platforms.linux() && info.operations.contains(&entry.operation.as_str()))
             .map(|info| info.name)
             .collect();
         let remedy = if fitting.is_empty() {
@@ -114,6 +121,15 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
         return None;
     };
     let info = driver.info();
+    if !info.platforms.linux() {
+        notes.error(
+            NoteKind::Driver,
+            format!("{base}/driver"),
+            format!("the driver `{name}` belongs to macOS, and the profile to Linux"),
+            "use one of Linux",
+        );
+        return None;
+    }
     if is_operation(&entry.operation) && !info.operations.contains(&entry.operation.as_str()) {
         notes.error(
             NoteKind::Driver,
@@ -125,7 +141,8 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
     Some(driver)
 }
 
-fn check_params(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Notes<'_>) {
+/// `call` is the system call that the driver makes on the profile's system.
+pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, base: &str, notes: &mut Notes<'_>) {
     for (param, key, given) in
         [(Param::To, "to", entry.to.is_some()), (Param::Name, "attribute", entry.attribute.is_some())]
     {
@@ -145,12 +162,17 @@ fn check_params(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
             _ => {}
         }
     }
+    let takes_payload = info.params.contains(&Param::Payload);
     for (key, given) in [("syscall", &entry.syscall), ("attr_payload", &entry.attr_payload)] {
-        if given.as_deref().is_some_and(|text| key == "attr_payload" || text != info.syscall) {
+        let ignored = |text: &str| match key {
+            "attr_payload" => !takes_payload,
+            _ => text != call,
+        };
+        if given.as_deref().is_some_and(ignored) {
             notes.warning(
                 NoteKind::Parameter,
                 format!("{base}/{key}"),
-                format!("the driver `{}` pays no heed to `{key}`; its system call is `{}`", info.name, info.syscall),
+                format!("the driver `{}` pays no heed to `{key}`; its system call is `{call}`", info.name),
                 "remove it",
             );
         }
@@ -225,7 +247,7 @@ fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Notes<'_>) {
     let wanted = match driver {
         Driver::TcpConnect => Some(ListenerKind::Tcp),
         Driver::UdpSend => Some(ListenerKind::Udp),

@@ -15,6 +15,7 @@ use super::read::{Reader, refused};
 use super::registry::{Registry, find_registry, read_registry};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
+use super::seatbelt::seatbelt_action;
 use super::source::{Source, Workspace, clean_path};
 use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
@@ -100,7 +101,7 @@ pub(super) fn follow(
         numbers.insert(id, number);
         probes.push(Arc::new(entry));
     }
-    let actions = vec![None; probes.len()];
+    let actions = [vec![None; probes.len()], vec![None; probes.len()]];
     let mut resolver = Resolver {
         plan_path,
         plan: &plan,
@@ -192,8 +193,8 @@ struct Resolver<'a> {
     reader: Reader<'a>,
     notes: Vec<Note>,
     policies: policy::Known,
-    /// The actions of the probes that Landlock profiles run, as far as they were asked for.
-    actions: Vec<Option<Option<Arc<Action>>>>,
+    /// The actions of probes, as far as they were asked for: under Landlock, and under Seatbelt.
+    actions: [Vec<Option<Option<Arc<Action>>>>; 2],
     /// How the profile that has the preflight's document as its policy reads it, if there is one.
     preflight_mode: Option<PolicyMode>,
 }
@@ -226,17 +227,10 @@ impl Resolver<'_> {
             if probes.is_empty() {
                 continue;
             }
-            let pointer = format!("/profiles/{}/profile_path", pointer_part(id.as_str()));
+            let base = format!("/profiles/{}", pointer_part(id.as_str()));
             let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
-            let policy = policy::read(
-                &mut self.reader,
-                &mut self.policies,
-                &profile.entry.profile_path,
-                profile.entry.mode,
-                &pointer,
-                self.lint,
-                &mut notes,
-            );
+            let (reader, known) = (&mut self.reader, &mut self.policies);
+            let policy = policy::read_profile(reader, known, &profile.entry, &base, self.lint, &mut notes);
             if let Some(policy) = policy {
                 resolved.push(ResolvedProfile { id: profile.id, entry: profile.entry, policy, probes });
             }
@@ -337,7 +331,7 @@ impl Resolver<'_> {
         let mut rows = Vec::with_capacity(if everything { profile.rows.len() } else { 0 });
         for row in &profile.rows {
             let probe = Arc::clone(&self.probes[row.probe as usize]);
-            let action = if landlock { self.action_of(row.probe) } else { None };
+            let action = self.action_of(row.probe, landlock);
             let all = sets.of_row(set, row.probe, &probe.fixtures);
             if all.fresh {
                 let probe_id = probe.probe_id.as_str();
@@ -345,7 +339,7 @@ impl Resolver<'_> {
                 let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
                 fixtures::check(&entry.fixtures, &probe.fixtures, &pointer, &mut notes);
             }
-            if let Some(action) = &action {
+            if let Some(action) = action.as_ref().filter(|_| landlock) {
                 self.check_links(&probe, action, &all.entries);
             }
             let full = ids.full(id, &probe, row.probe);
@@ -394,16 +388,18 @@ impl Resolver<'_> {
         }
     }
 
-    /// The probe's action under Landlock; it is checked once however many profiles run it.
-    fn action_of(&mut self, number: u32) -> Option<Arc<Action>> {
-        if let Some(known) = &self.actions[number as usize] {
+    /// The probe's action under Landlock or Seatbelt; it is checked once however many profiles run it.
+    fn action_of(&mut self, number: u32, landlock: bool) -> Option<Arc<Action>> {
+        let known = &mut self.actions[usize::from(!landlock)][number as usize];
+        if let Some(known) = known {
             return known.clone();
         }
         let probe = &self.probes[number as usize];
         let id = probe.probe_id.as_str();
         let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: id };
-        let action = landlock_action(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
-        self.actions[number as usize] = Some(action.clone());
+        let resolve = if landlock { landlock_action } else { seatbelt_action };
+        let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
+        *known = Some(action.clone());
         action
     }
 
@@ -436,7 +432,7 @@ impl Resolver<'_> {
             None => PolicyMode::Sbpl,
         };
         let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
-        let pointer = "/apply_preflight_profile";
-        policy::read(&mut self.reader, &mut self.policies, spelled, mode, pointer, self.lint, &mut notes)
+        let (reader, known, pointer) = (&mut self.reader, &mut self.policies, "/apply_preflight_profile");
+        policy::read(reader, known, spelled, mode, &BTreeMap::new(), pointer, self.lint, &mut notes)
     }
 }

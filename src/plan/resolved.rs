@@ -121,8 +121,8 @@ pub struct ResolvedProbe {
     /// Which expectation this row answers; unique over the plan, and the same under every selection. It is the probe's
     /// own id for it; where several profiles of the plan share that, every one of them has it as `PROFILE::ID`.
     pub expectation_id: ExpectationId,
-    /// The operation, with placeholders; shared by the profiles that run the probe. `None` if its driver belongs to
-    /// another system than this build's.
+    /// The operation, with placeholders; shared by the profiles that run the probe. `None` if it could not be
+    /// worked out, which only a lint lives with.
     pub action: Option<Arc<Action>>,
     /// The profile's fixtures and then the probe's own.
     pub fixtures: Arc<[FixtureEntry]>,

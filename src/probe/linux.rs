@@ -142,6 +142,11 @@ pub fn operate(action: &Action, prepared: &mut Prepared, trace: &mut Trace) {
         Driver::ProcessInspectOutside => process::inspect(trace, prepared.reference),
         Driver::MountBind => mounts::bind(trace, target, to),
         Driver::ApplyOnly => Some(()),
+        // Drivers of other systems. Plans that use them here are refused; should one arrive, it says nothing.
+        other => {
+            trace.prepare(other.info().darwin_call, Err(libc::ENOSYS));
+            None
+        }
     };
 }
 

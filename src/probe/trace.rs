@@ -31,7 +31,7 @@ impl Trace {
             Ok(value) => (value, 0),
             Err(errno) => (-1, errno),
         };
-        self.operation.calls.push(Call { syscall: syscall.to_owned(), role, ret: value, errno });
+        self.operation.calls.push(Call { syscall: syscall.to_owned(), role, ret: value, errno, code: None });
         ret.ok()
     }
 
@@ -50,8 +50,15 @@ impl Trace {
             Err(errno) => (None, errno),
         };
         if let Ok(found) = fstat(fd) {
-            self.operation.opened =
-                Some(OpenedFile { path, path_errno, dev: found.dev, ino: found.ino, mode: found.mode });
+            self.operation.opened = Some(OpenedFile {
+                path,
+                path_errno,
+                nofirmlink: None,
+                nofirmlink_errno: None,
+                dev: found.dev,
+                ino: found.ino,
+                mode: found.mode,
+            });
         }
     }
 

@@ -19,6 +19,9 @@ pub struct Action {
     /// A name, if the driver takes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Which attributes, if the driver takes an attribute list; one of `driver::PAYLOADS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
     /// Folders that are bound over others in a private mount namespace before the policy is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<BindMount>,
@@ -35,6 +38,11 @@ pub struct BindMount {
 }
 
 impl Action {
+    /// An action without parameters.
+    pub fn new(driver: Driver, target: impl Into<String>) -> Self {
+        Self { driver, target: target.into(), to: None, name: None, payload: None, mounts: Vec::new() }
+    }
+
     /// The same action with every text passed through `f`.
     pub fn map_texts<E>(&self, mut f: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
         Ok(Self {
@@ -42,6 +50,7 @@ impl Action {
             target: f(&self.target)?,
             to: self.to.as_deref().map(&mut f).transpose()?,
             name: self.name.as_deref().map(&mut f).transpose()?,
+            payload: self.payload.clone(),
             mounts: self
                 .mounts
                 .iter()

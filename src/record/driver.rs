@@ -1,7 +1,8 @@
 //! The drivers: each performs one operation, and says which errors are a denial of it.
 //!
 //! A driver's name stands in a probe's `driver` field. The table here is data for loading, lint, the model and the
-//! reader; the code that makes the system calls is in `probe`.
+//! reader; the code that makes the system calls is in `probe`. It is the same on every system, because a bundle is read
+//! on other systems than the one that it was made on: error numbers of macOS are written as numbers for that reason.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,10 @@ pub enum TargetKind {
     Endpoint,
     /// The name of an abstract UNIX socket, without the leading NUL.
     AbstractName,
+    /// A name in some space of the system's own: a Mach service, a registry class, a notification, a preference domain.
+    Name,
+    /// `self`, `outside` (a process that was started before the policy was applied) or a process id.
+    Process,
     /// No target; the field is informative.
     None,
 }
@@ -32,8 +37,49 @@ pub enum Effect {
 pub enum Param {
     /// `to`: the second path of a rename, an exchange or a link; the text of a symbolic link.
     To,
-    /// `name`: the name of an extended attribute.
+    /// `name`: the name of an extended attribute, or the key of a preference.
     Name,
+    /// `payload`: which attributes an attribute list names, see [`PAYLOADS`]. Without it, the first of them.
+    Payload,
+}
+
+/// The attribute lists that `file_getattrlist` and `file_setattrlist` know.
+pub const PAYLOADS: [&str; 4] = ["cmn", "cmn-name", "cmn-times", "file-size"];
+
+/// On which systems a driver exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Platforms {
+    /// Linux, under Landlock.
+    Linux,
+    /// macOS, under Seatbelt.
+    Macos,
+    /// Both.
+    Both,
+}
+
+impl Platforms {
+    /// Whether the driver exists on Linux.
+    pub fn linux(self) -> bool {
+        self != Self::Macos
+    }
+
+    /// Whether the driver exists on macOS.
+    pub fn macos(self) -> bool {
+        self != Self::Linux
+    }
+}
+
+/// What answers of an operation mean under Seatbelt. Numbers are those of macOS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatbeltAnswers {
+    /// Error numbers that mean "refused".
+    pub errnos: &'static [i32],
+    /// Codes that mean "refused", in the call's own space (Mach, IOKit, notify, XPC); see `report::Call::code`.
+    pub codes: &'static [i32],
+    /// Error numbers that only something behind the policy gives: the operation was let through.
+    pub reached: &'static [i32],
+    /// Whether a success says nothing about the policy, because whoever decides does not answer.
+    pub silent: bool,
 }
 
 /// What is known about a driver.
@@ -43,8 +89,12 @@ pub struct DriverInfo {
     pub name: &'static str,
     /// The Seatbelt names of the operations that it may stand for; the first is the usual one.
     pub operations: &'static [&'static str],
-    /// The system call that is the operation.
+    /// The systems on which it exists.
+    pub platforms: Platforms,
+    /// The system call that is the operation: on Linux, where it exists there.
     pub syscall: &'static str,
+    /// The call that is the operation on macOS; empty if it does not exist there.
+    pub darwin_call: &'static str,
     /// What the target is.
     pub target: TargetKind,
     /// The parameters that it needs.
@@ -53,6 +103,8 @@ pub struct DriverInfo {
     pub effect: Effect,
     /// Error numbers that mean "refused by Landlock" for this operation.
     pub landlock_denials: &'static [i32],
+    /// What answers mean under Seatbelt.
+    pub seatbelt: SeatbeltAnswers,
     /// Error numbers that mean "refused by the platform" in the baseline lane.
     pub platform_denials: &'static [i32],
 }
@@ -71,10 +123,70 @@ const PLATFORM: &[i32] = &[libc::EACCES, libc::EPERM, libc::EROFS];
 /// would answer as the other hooks do; that is a finding, and to name no error here would hide it as undecided.
 const NEVER: &[i32] = ACCES_PERM;
 
+/// A Seatbelt denial of a system call is EPERM; EACCES comes from ordinary permissions. (xnu, security/mac_*.c: hooks of
+/// the policy answer EPERM; where several policies fail, `mac_error_select` prefers EACCES to it.)
+const SB_PERM: SeatbeltAnswers = SeatbeltAnswers { errnos: PERM, codes: &[], reached: &[], silent: false };
+/// ENOTTY (25) comes from the device's own driver.
+const SB_IOCTL: SeatbeltAnswers = SeatbeltAnswers { reached: &[25], ..SB_PERM };
+/// searchfs(2): EAGAIN (35) says that there is more, EBUSY (16) that the catalogue changed meanwhile.
+const SB_SEARCH: SeatbeltAnswers = SeatbeltAnswers { reached: &[35, 16], ..SB_PERM };
+/// `BOOTSTRAP_NOT_PRIVILEGED` of servers/bootstrap.h. `BOOTSTRAP_UNKNOWN_SERVICE` (1102) says that the service is absent.
+const SB_MACH: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[1100], reached: &[], silent: false };
+/// `kIOReturnNotPermitted` of IOKit/IOReturn.h, 0xe00002e2.
+const SB_IOKIT: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[-536_870_174], reached: &[], silent: false };
+/// The XPC answer that a connection is invalid (`XPC_INVALID` of `probe`). A service that does not exist gives it too;
+/// the baseline tells the two apart.
+const SB_XPC: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[XPC_INVALID], reached: &[], silent: false };
+/// `NOTIFY_STATUS_NOT_AUTHORIZED` of notify.h. A status of 0 says nothing: the post is a one-way message, and its
+/// receiver asks the policy for filtered clients alone (Libnotify 317, notifyd).
+const SB_NOTIFY: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[7], reached: &[], silent: true };
+/// Whoever decides does so in another process and does not answer.
+const SB_SILENT: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[], reached: &[], silent: true };
+/// Nothing that the call answers is a denial. Also for drivers of Linux alone.
+const SB_NONE: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[], reached: &[], silent: false };
+
+/// The code of `XPC_ERROR_CONNECTION_INVALID` in a report; XPC's errors are objects without numbers.
+pub const XPC_INVALID: i32 = 1;
+/// The code of `XPC_ERROR_CONNECTION_INTERRUPTED` in a report.
+pub const XPC_INTERRUPTED: i32 = 2;
+/// The code of `XPC_ERROR_TERMINATION_IMMINENT` in a report.
+pub const XPC_TERMINATION: i32 = 3;
+/// The code of any other XPC error in a report.
+pub const XPC_OTHER: i32 = 4;
+
+/// One row of the table.
+macro_rules! info {
+    ($name:literal, $operations:expr, $syscall:literal, $target:ident, $params:expr, $effect:ident, $denials:expr) => {
+        info!(@ $name, $operations, $syscall, "", $target, $params, $effect, $denials, SB_NONE, Linux)
+    };
+    ($name:literal, $operations:expr, $syscall:literal, $target:ident, $params:expr, $effect:ident, $denials:expr;
+        macos $call:literal) => {
+        info!(@ $name, $operations, $syscall, $call, $target, $params, $effect, $denials, SB_PERM, Both)
+    };
+    ($name:literal, macos: $operations:expr, $call:literal, $target:ident, $params:expr, $effect:ident,
+        $answers:expr) => {
+        info!(@ $name, $operations, "", $call, $target, $params, $effect, &[], $answers, Macos)
+    };
+    (@ $name:literal, $operations:expr, $syscall:literal, $call:literal, $target:ident, $params:expr, $effect:ident,
+        $denials:expr, $answers:expr, $platforms:ident) => {
+        DriverInfo {
+            name: $name,
+            operations: $operations,
+            platforms: Platforms::$platforms,
+            syscall: $syscall,
+            darwin_call: $call,
+            target: TargetKind::$target,
+            params: $params,
+            effect: Effect::$effect,
+            landlock_denials: $denials,
+            seatbelt: $answers,
+            platform_denials: PLATFORM,
+        }
+    };
+}
+
 macro_rules! drivers {
-    ($($(#[$doc:meta])* $variant:ident $name:literal {
-        $operations:expr, $syscall:literal, $target:ident, $params:expr, $effect:ident, $denials:expr
-    })*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal { $($row:tt)* })*) => {
         /// A driver, by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Driver {
@@ -88,17 +200,13 @@ macro_rules! drivers {
             /// What is known about it.
             pub fn info(self) -> DriverInfo {
                 match self {
-                    $(Self::$variant => DriverInfo {
-                        name: $name,
-                        operations: $operations,
-                        syscall: $syscall,
-                        target: TargetKind::$target,
-                        params: $params,
-                        effect: Effect::$effect,
-                        landlock_denials: $denials,
-                        platform_denials: PLATFORM,
-                    },)*
+                    $(Self::$variant => info!($name, $($row)*),)*
                 }
+            }
+
+            /// Whether it may stand for that operation. A policy query may for any.
+            pub fn performs(self, operation: &str) -> bool {
+                self == Self::PolicyQuery || self.info().operations.contains(&operation)
             }
 
             /// The driver of that name.
@@ -111,45 +219,45 @@ macro_rules! drivers {
 
 drivers! {
     /// Opens for reading and reads one byte.
-    FileRead "file_read" { &["file-read-data", "file-read*"], "openat", Path, &[], Reads, ACCES }
+    FileRead "file_read" { &["file-read-data", "file-read*"], "openat", Path, &[], Reads, ACCES; macos "open" }
     /// Opens for writing without creating or truncating, and writes one byte at the end.
-    FileWrite "file_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES }
+    FileWrite "file_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
     /// Opens for reading and writing.
-    FileReadWrite "file_read_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES }
+    FileReadWrite "file_read_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
     /// Opens with `O_PATH`: a handle that can neither read nor write.
     FileOpenPath "file_open_path" { &["file-read-metadata"], "openat", Path, &[], Reads, NEVER }
     /// Reads through a descriptor that was opened before the policy was applied.
-    FileReadInherited "file_read_inherited" { &["file-read-data"], "read", Path, &[], Reads, NEVER }
+    FileReadInherited "file_read_inherited" { &["file-read-data"], "read", Path, &[], Reads, NEVER; macos "read" }
     /// Opens the parent folder under the policy, then the file relative to it.
-    FileReadAt "file_read_at" { &["file-read-data"], "openat", Path, &[], Reads, ACCES }
+    FileReadAt "file_read_at" { &["file-read-data"], "openat", Path, &[], Reads, ACCES; macos "openat" }
     /// Creates a missing regular file for writing, exclusively.
-    FileCreate "file_create" { &["file-write-create", "file-write*"], "openat", Path, &[], Changes, ACCES }
+    FileCreate "file_create" { &["file-write-create", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
     /// Removes a file.
-    FileUnlink "file_unlink" { &["file-write-unlink", "file-write*"], "unlinkat", Path, &[], Changes, ACCES }
+    FileUnlink "file_unlink" { &["file-write-unlink", "file-write*"], "unlinkat", Path, &[], Changes, ACCES; macos "unlink" }
     /// Renames the target to `to`.
-    FileRename "file_rename" { &["file-write-unlink", "file-write*"], "renameat2", Path, &[Param::To], Changes, ACCES_XDEV }
+    FileRename "file_rename" { &["file-write-unlink", "file-write*"], "renameat2", Path, &[Param::To], Changes, ACCES_XDEV; macos "rename" }
     /// Exchanges the target and `to`.
     FileExchange "file_exchange" { &["file-write-unlink", "file-write*"], "renameat2", Path, &[Param::To], Changes, ACCES_XDEV }
     /// Makes `to` a hard link to the target.
-    FileLink "file_link" { &["file-link", "file-write*"], "linkat", Path, &[Param::To], Changes, ACCES_XDEV }
+    FileLink "file_link" { &["file-link", "file-write*"], "linkat", Path, &[Param::To], Changes, ACCES_XDEV; macos "link" }
     /// Truncates by path.
-    FileTruncate "file_truncate" { &["file-write-data", "file-write*"], "truncate", Path, &[], Changes, ACCES }
+    FileTruncate "file_truncate" { &["file-write-data", "file-write*"], "truncate", Path, &[], Changes, ACCES; macos "truncate" }
     /// Opens for writing with `O_TRUNC`.
-    FileOpenTruncate "file_open_truncate" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES }
+    FileOpenTruncate "file_open_truncate" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
     /// Truncates through a descriptor that was opened before the policy was applied.
-    FileTruncateInherited "file_truncate_inherited" { &["file-write-data"], "ftruncate", Path, &[], Changes, NEVER }
+    FileTruncateInherited "file_truncate_inherited" { &["file-write-data"], "ftruncate", Path, &[], Changes, NEVER; macos "ftruncate" }
     /// Truncates through a descriptor opened for writing under the policy.
-    FileTruncateFd "file_truncate_fd" { &["file-write-data"], "ftruncate", Path, &[], Changes, ACCES }
+    FileTruncateFd "file_truncate_fd" { &["file-write-data"], "ftruncate", Path, &[], Changes, ACCES; macos "ftruncate" }
     /// Makes the target a symbolic link that holds the text `to`.
-    SymlinkCreate "symlink_create" { &["file-write-create", "file-write*"], "symlinkat", Path, &[Param::To], Changes, ACCES }
+    SymlinkCreate "symlink_create" { &["file-write-create", "file-write*"], "symlinkat", Path, &[Param::To], Changes, ACCES; macos "symlink" }
     /// Makes a folder.
-    DirCreate "dir_create" { &["file-write-create", "file-write*"], "mkdirat", Path, &[], Changes, ACCES }
+    DirCreate "dir_create" { &["file-write-create", "file-write*"], "mkdirat", Path, &[], Changes, ACCES; macos "mkdir" }
     /// Removes an empty folder.
-    DirRemove "dir_remove" { &["file-write-unlink", "file-write*"], "unlinkat", Path, &[], Changes, ACCES }
+    DirRemove "dir_remove" { &["file-write-unlink", "file-write*"], "unlinkat", Path, &[], Changes, ACCES; macos "rmdir" }
     /// Opens a folder and lists it.
-    DirList "dir_list" { &["file-read-data", "file-read*"], "openat", Path, &[], Reads, ACCES }
+    DirList "dir_list" { &["file-read-data", "file-read*"], "openat", Path, &[], Reads, ACCES; macos "open" }
     /// Makes a FIFO.
-    FifoCreate "fifo_create" { &["file-write-create", "file-write*"], "mknodat", Path, &[], Changes, ACCES }
+    FifoCreate "fifo_create" { &["file-write-create", "file-write*"], "mknodat", Path, &[], Changes, ACCES; macos "mkfifo" }
     /// Makes a socket node without binding a socket.
     SocketNodeCreate "socket_node_create" { &["file-write-create", "file-write*"], "mknodat", Path, &[], Changes, ACCES }
     /// Makes a character device node of number 0:0 (a whiteout, which needs no privilege since Linux 5.8).
@@ -157,57 +265,151 @@ drivers! {
     /// Makes a block device node.
     BlockDeviceCreate "block_device_create" { &["file-mknod", "file-write*"], "mknodat", Path, &[], Changes, ACCES }
     /// Asks for a file's metadata, following links.
-    FileStat "file_stat" { &["file-read-metadata", "file-read*"], "newfstatat", Path, &[], Reads, NEVER }
+    FileStat "file_stat" { &["file-read-metadata", "file-read*"], "newfstatat", Path, &[], Reads, NEVER; macos "stat" }
     /// Asks whether a file exists.
-    FileAccess "file_access" { &["file-test-existence", "file-read-metadata"], "faccessat", Path, &[], Reads, NEVER }
+    FileAccess "file_access" { &["file-test-existence", "file-read-metadata"], "faccessat", Path, &[], Reads, NEVER; macos "access" }
     /// Reads the text of a symbolic link.
-    FileReadlink "file_readlink" { &["file-read-metadata", "file-read*"], "readlinkat", Path, &[], Reads, NEVER }
+    FileReadlink "file_readlink" { &["file-read-metadata", "file-read*"], "readlinkat", Path, &[], Reads, NEVER; macos "readlink" }
     /// Changes the permission bits.
-    FileChmod "file_chmod" { &["file-write-mode", "file-write*"], "fchmodat", Path, &[], Changes, NEVER }
+    FileChmod "file_chmod" { &["file-write-mode", "file-write*"], "fchmodat", Path, &[], Changes, NEVER; macos "chmod" }
     /// Changes the times.
-    FileUtimes "file_utimes" { &["file-write-times", "file-write*"], "utimensat", Path, &[], Changes, NEVER }
+    FileUtimes "file_utimes" { &["file-write-times", "file-write*"], "utimensat", Path, &[], Changes, NEVER; macos "utimes" }
     /// Reads the extended attribute `name`.
-    XattrGet "xattr_get" { &["file-read-xattr", "file-read*"], "getxattr", Path, &[Param::Name], Reads, NEVER }
+    XattrGet "xattr_get" { &["file-read-xattr", "file-read*"], "getxattr", Path, &[Param::Name], Reads, NEVER; macos "getxattr" }
     /// Sets the extended attribute `name`.
-    XattrSet "xattr_set" { &["file-write-xattr", "file-write*"], "setxattr", Path, &[Param::Name], Changes, NEVER }
+    XattrSet "xattr_set" { &["file-write-xattr", "file-write*"], "setxattr", Path, &[Param::Name], Changes, NEVER; macos "setxattr" }
     /// Lists the extended attributes.
-    XattrList "xattr_list" { &["file-read-xattr", "file-read*"], "listxattr", Path, &[], Reads, NEVER }
+    XattrList "xattr_list" { &["file-read-xattr", "file-read*"], "listxattr", Path, &[], Reads, NEVER; macos "listxattr" }
     /// Opens the random device and asks for its entropy count (`RNDGETENTCNT`), which any user may.
     DeviceIoctl "device_ioctl" { &["file-ioctl"], "ioctl", Path, &[], Reads, ACCES }
     /// Executes the target, which has to be a program made by the `program` fixture.
-    Exec "exec" { &["process-exec*"], "execve", Path, &[], Reads, ACCES }
+    Exec "exec" { &["process-exec*"], "execve", Path, &[], Reads, ACCES; macos "execve" }
     /// Makes a child process and waits for it.
-    ProcessFork "process_fork" { &["process-fork"], "clone", None, &[], Reads, NEVER }
+    ProcessFork "process_fork" { &["process-fork"], "clone", None, &[], Reads, NEVER; macos "fork" }
     /// Connects a TCP socket.
-    TcpConnect "tcp_connect" { &["network-outbound"], "connect", Endpoint, &[], Reads, ACCES }
+    TcpConnect "tcp_connect" { &["network-outbound"], "connect", Endpoint, &[], Reads, ACCES; macos "connect" }
     /// Binds a TCP socket.
-    TcpBind "tcp_bind" { &["network-bind"], "bind", Endpoint, &[], Reads, ACCES }
+    TcpBind "tcp_bind" { &["network-bind"], "bind", Endpoint, &[], Reads, ACCES; macos "bind" }
     /// Listens on a TCP socket that was never bound: the kernel picks a port.
-    TcpListenUnbound "tcp_listen_unbound" { &["network-inbound"], "listen", None, &[], Reads, ACCES }
+    TcpListenUnbound "tcp_listen_unbound" { &["network-inbound"], "listen", None, &[], Reads, ACCES; macos "listen" }
     /// Binds a UDP socket.
-    UdpBind "udp_bind" { &["network-bind"], "bind", Endpoint, &[], Reads, ACCES }
+    UdpBind "udp_bind" { &["network-bind"], "bind", Endpoint, &[], Reads, ACCES; macos "bind" }
     /// Sends a datagram without connecting.
-    UdpSend "udp_send" { &["network-outbound"], "sendto", Endpoint, &[], Reads, ACCES }
+    UdpSend "udp_send" { &["network-outbound"], "sendto", Endpoint, &[], Reads, ACCES; macos "sendto" }
     /// Connects a UNIX stream socket to a path.
-    UnixConnect "unix_connect" { &["network-outbound"], "connect", Path, &[], Reads, ACCES }
+    UnixConnect "unix_connect" { &["network-outbound"], "connect", Path, &[], Reads, ACCES; macos "connect" }
     /// Binds a UNIX stream socket to a path, which makes a socket node.
-    UnixBind "unix_bind" { &["network-bind", "file-write-create"], "bind", Path, &[], Changes, ACCES }
+    UnixBind "unix_bind" { &["network-bind", "file-write-create"], "bind", Path, &[], Changes, ACCES; macos "bind" }
     /// Connects a UNIX stream socket to an abstract name.
     AbstractConnect "abstract_connect" { &["network-outbound"], "connect", AbstractName, &[], Reads, PERM }
     /// Sends a datagram to an abstract UNIX socket.
     AbstractSend "abstract_send" { &["network-outbound"], "sendto", AbstractName, &[], Reads, PERM }
     /// Signals a process that was started before the policy was applied, outside its domain.
-    SignalOutside "signal_outside" { &["signal"], "kill", None, &[], Reads, PERM }
+    SignalOutside "signal_outside" { &["signal"], "kill", None, &[], Reads, PERM; macos "kill" }
     /// Signals a process that was started after the policy was applied, inside its domain.
     SignalInside "signal_inside" { &["signal"], "kill", None, &[], Reads, PERM }
     /// Signals the probe process itself.
-    SignalSelf "signal_self" { &["signal"], "kill", None, &[], Reads, PERM }
+    SignalSelf "signal_self" { &["signal"], "kill", None, &[], Reads, PERM; macos "kill" }
     /// Reads the executable link of the process outside the domain, which asks for ptrace-style access.
     ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", None, &[], Reads, ACCES_PERM }
     /// Binds a folder over another, in a mount namespace of the probe's own.
     MountBind "mount_bind" { &["file-mount"], "mount", Path, &[Param::To], Changes, PERM }
+    // macOS alone. Each row: operations, call, target, parameters, effect, what answers mean.
+    /// Asks for a file's metadata without following a final link.
+    FileLstat "file_lstat" { macos: &["file-read-metadata", "file-read*"], "lstat", Path, &[], Reads, SB_PERM }
+    /// Opens for reading under the policy, which only prepares, and asks for the descriptor's metadata.
+    FileFstat "file_fstat" { macos: &["file-read-metadata", "file-read*"], "fstat", Path, &[], Reads, SB_PERM }
+    /// Asks for attributes by list, without following a final link.
+    FileGetattrlist "file_getattrlist" {
+        macos: &["file-read-metadata", "file-read*"], "getattrlist", Path, &[Param::Payload], Reads, SB_PERM
+    }
+    /// Sets attributes by list. Only `cmn` (flags) and `cmn-times` can be set; the others fail with EINVAL anywhere.
+    FileSetattrlist "file_setattrlist" {
+        macos: &["file-write-times", "file-write-flags", "file-write*", "file-read-metadata"], "setattrlist", Path,
+        &[Param::Payload], Changes, SB_PERM
+    }
+    /// Opens for reading under the policy, which only prepares, and changes the permission bits.
+    FileFchmod "file_fchmod" { macos: &["file-write-mode", "file-write*"], "fchmod", Path, &[], Changes, SB_PERM }
+    /// Gives the file to its own user and group, following links.
+    FileChown "file_chown" { macos: &["file-write-owner", "file-write*"], "chown", Path, &[], Changes, SB_PERM }
+    /// The same without following a final link.
+    FileLchown "file_lchown" { macos: &["file-write-owner", "file-write*"], "lchown", Path, &[], Changes, SB_PERM }
+    /// The same through a descriptor opened for reading under the policy, which only prepares.
+    FileFchown "file_fchown" { macos: &["file-write-owner", "file-write*"], "fchown", Path, &[], Changes, SB_PERM }
+    /// The same relative to the parent folder, which is opened under the policy and only prepares.
+    FileFchownat "file_fchownat" { macos: &["file-write-owner", "file-write*"], "fchownat", Path, &[], Changes, SB_PERM }
+    /// Changes the times through a descriptor opened for reading under the policy, which only prepares.
+    FileFutimes "file_futimes" { macos: &["file-write-times", "file-write*"], "futimes", Path, &[], Changes, SB_PERM }
+    /// Changes the times without following a final link.
+    FileLutimes "file_lutimes" { macos: &["file-write-times", "file-write*"], "lutimes", Path, &[], Changes, SB_PERM }
+    /// Opens the parent folder under the policy, which only prepares, then the file relative to it for writing.
+    FileWriteAt "file_write_at" { macos: &["file-write-data", "file-write*"], "openat", Path, &[], Changes, SB_PERM }
+    /// Opens the file for reading, relative to a `/` that was opened before the policy was applied.
+    FileReadRootrel "file_read_rootrel" { macos: &["file-read-data", "file-read*"], "openat", Path, &[], Reads, SB_PERM }
+    /// Opens the file for writing, relative to a `/` that was opened before the policy was applied.
+    FileWriteRootrel "file_write_rootrel" {
+        macos: &["file-write-data", "file-write*"], "openat", Path, &[], Changes, SB_PERM
+    }
+    /// Searches the catalogue of the target's volume for the target's last part.
+    FileSearch "file_search" { macos: &["file-search"], "searchfs", Path, &[], Reads, SB_SEARCH }
+    /// Clones the target to `to`.
+    FileClone "file_clone" { macos: &["file-clone", "file-write*"], "clonefile", Path, &[Param::To], Changes, SB_PERM }
+    /// Maps the target, opened before the policy was applied, for execution.
+    FileMapExecutable "file_map_executable" { macos: &["file-map-executable"], "mmap", Path, &[], Reads, SB_PERM }
+    /// Asks the target, a device opened before the policy was applied, for its window size (`TIOCGWINSZ`).
+    FileIoctl "file_ioctl" { macos: &["file-ioctl"], "ioctl", Path, &[], Reads, SB_IOCTL }
+    /// Looks up a Mach service; the policy query asks for the `global-name`.
+    MachLookup "mach_lookup" { macos: &["mach-lookup"], "bootstrap_look_up", Name, &[], Reads, SB_MACH }
+    /// Looks up a Mach service; the policy query asks for the `local-name`.
+    MachLookupLocal "mach_lookup_local" { macos: &["mach-lookup"], "bootstrap_look_up", Name, &[], Reads, SB_MACH }
+    /// Registers a Mach service.
+    MachRegister "mach_register" { macos: &["mach-register"], "bootstrap_register", Name, &[], Reads, SB_MACH }
+    /// Connects to an XPC service and waits for its answer to an empty message.
+    XpcLookup "xpc_lookup" {
+        macos: &["mach-lookup"], "xpc_connection_send_message_with_reply_sync", Name, &[], Reads, SB_XPC
+    }
+    /// Opens the first service of a registry class. The call is checked as `iokit-open-user-client` too.
+    IokitOpenService "iokit_open_service" {
+        macos: &["iokit-open-service", "iokit-open*"], "IOServiceOpen", Name, &[], Reads, SB_IOKIT
+    }
+    /// The same call, where the user client is what the policy is about. It is checked as `iokit-open-service` too.
+    IokitOpenUserClient "iokit_open_user_client" {
+        macos: &["iokit-open-user-client", "iokit-open*"], "IOServiceOpen", Name, &[], Reads, SB_IOKIT
+    }
+    /// Reads a kernel variable by name.
+    SysctlRead "sysctl_read" { macos: &["sysctl-read"], "sysctlbyname", Name, &[], Reads, SB_PERM }
+    /// Posts a Darwin notification. Its success proves nothing, so only a refusal decides.
+    DarwinNotificationPost "darwin_notification_post" {
+        macos: &["darwin-notification-post"], "notify_post", Name, &[], Reads, SB_NOTIFY
+    }
+    /// Posts a distributed notification. The call answers nothing, so it never decides.
+    DistributedNotificationPost "distributed_notification_post" {
+        macos: &["distributed-notification-post"], "CFNotificationCenterPostNotification", Name, &[], Reads, SB_SILENT
+    }
+    /// Asks for the basic facts of a process.
+    ProcessInfo "process_info" { macos: &["process-info-pidinfo"], "proc_pidinfo", Process, &[], Reads, SB_PERM }
+    /// Signals a child that was started under the policy and so is in the same sandbox.
+    SignalSameSandbox "signal_same_sandbox" { macos: &["signal"], "kill", None, &[], Reads, SB_PERM }
+    /// Accepts a connection that was made to a loopback listener before the policy was applied.
+    TcpAccept "tcp_accept" { macos: &["network-inbound"], "accept", Endpoint, &[], Reads, SB_PERM }
+    /// Makes a shared memory object of a name that nobody has, and removes it.
+    PosixShm "posix_shm" {
+        macos: &["ipc-posix-shm-write-create", "ipc-posix-shm*"], "shm_open", Name, &[], Reads, SB_PERM
+    }
+    /// Makes a semaphore of a name that nobody has, and removes it.
+    PosixSem "posix_sem" { macos: &["ipc-posix-sem-create", "ipc-posix-sem*"], "sem_open", Name, &[], Reads, SB_PERM }
+    /// Makes a pseudo terminal.
+    PseudoTty "pseudo_tty" { macos: &["pseudo-tty"], "grantpt", None, &[], Reads, SB_PERM }
+    /// Makes a kernel control socket (`AF_SYSTEM`).
+    SystemSocket "system_socket" { macos: &["system-socket"], "socket", None, &[], Reads, SB_PERM }
+    /// Reads the preference `name` of the domain. A value decides; without one nothing is known.
+    PreferenceRead "preference_read" {
+        macos: &["user-preference-read"], "CFPreferencesCopyValue", Name, &[Param::Name], Reads, SB_NONE
+    }
+    /// Attempts nothing: only the policy query is asked, for any operation. Never counted as more than an oracle.
+    PolicyQuery "policy_query" { macos: &["default"], "none", Name, &[], Reads, SB_SILENT }
     /// Does nothing after the policy was applied. For apply checks; it says nothing about any operation.
-    ApplyOnly "apply_only" { &["default"], "none", None, &[], Reads, NEVER }
+    ApplyOnly "apply_only" { &["default"], "none", None, &[], Reads, NEVER; macos "none" }
 }
 
 #[cfg(test)]
@@ -221,6 +423,8 @@ mod tests {
             assert_eq!(Driver::by_name(info.name), Some(*driver));
             assert_eq!(serde_json::to_value(driver).unwrap(), info.name);
             assert!(!info.operations.is_empty());
+            assert_eq!(info.syscall.is_empty(), !info.platforms.linux(), "{}", info.name);
+            assert_eq!(info.darwin_call.is_empty(), !info.platforms.macos(), "{}", info.name);
         }
         assert_eq!(Driver::by_name("cat"), None);
     }

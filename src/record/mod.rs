@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod baseline;
+pub mod callout;
 pub mod channel_witness;
 pub mod controls;
 pub mod driver;
@@ -16,9 +17,11 @@ pub mod identity;
 pub mod index;
 pub mod launchctl;
 pub mod layout;
+pub mod links;
 pub mod manifest;
 pub mod matrix;
 pub mod mismatch;
+pub mod op_summary;
 pub mod oracle;
 pub mod outcome;
 pub mod packet;

@@ -121,6 +121,12 @@ failure_kinds! {
     LandlockRuleTarget = "landlock_rule_target" at Apply,
     /// Landlock refused the ruleset for another reason.
     LandlockApplyFailed = "landlock_apply_failed" at Apply,
+    /// The process was in a sandbox already, so Seatbelt refused another one.
+    ApplyAlreadySandboxed = "apply_already_sandboxed" at Apply,
+    /// Seatbelt refused the profile text.
+    SandboxInitFailed = "sandbox_init_failed" at Apply,
+    /// Seatbelt refused the compiled profile.
+    SandboxApplyFailed = "sandbox_apply_failed" at Apply,
     /// The policy was accepted, but the process did not find itself confined afterwards.
     ApplySelfCheckFailed = "apply_self_check_failed" at Apply,
     /// The enforcer that the profile needs does not exist on this host.

@@ -106,7 +106,7 @@ impl PreflightApplyReport {
         let (err_class, err_class_source) = if record.rc == 0 {
             (super::results::ErrClass::Ok, super::results::ErrClassSource::None)
         } else {
-            super::results::ErrClass::of_failure(errno, record.message.is_some())
+            super::results::ErrClass::of_failure(&record.api, errno, record.message.as_deref())
         };
         Self {
             api: record.api.clone(),

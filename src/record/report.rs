@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::callout::CalloutRecord;
+
 /// The first line: everything up to the operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,9 @@ pub struct Prologue {
     /// Whether the process found itself confined after the policy was applied. `None` in the baseline lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check_after: Option<SelfCheck>,
+    /// What the process asked `sandbox_check` about the operation, after the policy was applied (macOS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callouts: Vec<CalloutRecord>,
 }
 
 /// The second line: the operation.
@@ -55,8 +60,12 @@ pub struct Call {
     pub role: CallRole,
     /// What it returned.
     pub ret: i64,
-    /// Its error number; 0 on success.
+    /// Its error number; 0 on success, and for a call that answers with a code.
     pub errno: i32,
+    /// What it answered, if it answers with a code of its own space and not with an error number: `kern_return_t` of Mach
+    /// and IOKit (signed, as C prints it), the status of notify(3), an XPC error (`driver::XPC_INVALID`, …). 0 is success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
 }
 
 /// What a call is for.
@@ -79,9 +88,9 @@ pub struct OpenFd {
     pub what: String,
 }
 
-/// Whether the process is in a Landlock domain that its parent is not in.
+/// Whether the process is in a sandbox that its parent is not in.
 ///
-/// A process may not inspect one outside its domain (security/landlock/task.c, `hook_ptrace_access_check`), whatever
+/// macOS answers that itself (`sandbox_check` without an operation). On Linux it is found out: a process may not inspect one outside its domain (security/landlock/task.c, `hook_ptrace_access_check`), whatever
 /// rights its policy handles. So the executable link of the parent can be read before, and not after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,11 +161,17 @@ pub struct TargetIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenedFile {
-    /// The link text of `/proc/self/fd/N`.
+    /// The link text of `/proc/self/fd/N`, or the answer to `F_GETPATH` (macOS).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Error number of that question; 0 if it was answered.
     pub path_errno: i32,
+    /// The answer to `F_GETPATH_NOFIRMLINK` (macOS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nofirmlink: Option<String>,
+    /// Error number of that question; 0 if it was answered. Absent if it was not put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nofirmlink_errno: Option<i32>,
     /// Device number.
     pub dev: u64,
     /// Inode number.

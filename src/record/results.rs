@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::callout::{Callout, CheckRequest};
 use super::driver::Driver;
 use super::outcome::{Decision, FailureKind, FailureStage};
 
@@ -91,6 +92,9 @@ pub struct ResultRow<'a> {
     /// The process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd_pid: Option<i32>,
+    /// As in [`RuntimeResult`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_check_request: Option<&'a CheckRequest>,
     /// The harness's listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<ListenerDoc<'a>>,
@@ -124,12 +128,12 @@ pub struct RuntimeResult<'a> {
     pub apply_report: Option<ApplyReport<'a>>,
     /// What ran the probe.
     pub runner_info: Option<RunnerInfo<'a>>,
-    /// Always null here: Seatbelt only.
-    pub seatbelt_callouts: Option<()>,
+    /// What `sandbox_check` answered before the operation; null where it was not asked (Seatbelt only).
+    pub seatbelt_callouts: Option<Vec<Callout<'a>>>,
     /// Whether the operation's system call was issued and reported; null if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
-    /// Always null here: Seatbelt only.
-    pub sandbox_check_request: Option<()>,
+    /// What it was to be asked; null where it was not to be.
+    pub sandbox_check_request: Option<&'a CheckRequest>,
     /// What the process inherited.
     pub resource_hygiene: ResourceHygiene,
 }
@@ -157,6 +161,8 @@ pub struct ApplyReport<'a> {
 pub enum ErrClass {
     /// No error.
     Ok,
+    /// Seatbelt says that the process is in a sandbox already.
+    AlreadySandboxed,
     /// EPERM.
     ErrnoEperm,
     /// EACCES.
@@ -173,6 +179,8 @@ pub enum ErrClass {
 pub enum ErrClassSource {
     /// There was nothing to read.
     None,
+    /// The text says it.
+    ErrbufRegex,
     /// The number.
     ErrnoOnly,
     /// Only a text was there.
@@ -180,17 +188,26 @@ pub enum ErrClassSource {
 }
 
 impl ErrClass {
-    /// The class of a failed apply, and what it was read from: the error number if there is one, else that there is a
-    /// text.
-    pub fn of_failure(errno: Option<i32>, has_text: bool) -> (Self, ErrClassSource) {
+    /// The class of a failed apply, and what it was read from: what `sandbox_init` says of a process that is sandboxed
+    /// already, else the error number if there is one, else that there is a text.
+    pub fn of_failure(api: &str, errno: Option<i32>, text: Option<&str>) -> (Self, ErrClassSource) {
+        if api.starts_with("sandbox_init") && text.is_some_and(says_already_sandboxed) {
+            return (Self::AlreadySandboxed, ErrClassSource::ErrbufRegex);
+        }
         match errno {
             Some(libc::EPERM) => (Self::ErrnoEperm, ErrClassSource::ErrnoOnly),
             Some(libc::EACCES) => (Self::ErrnoEacces, ErrClassSource::ErrnoOnly),
             Some(_) => (Self::ErrnoOther, ErrClassSource::ErrnoOnly),
-            None if has_text => (Self::Unknown, ErrClassSource::ErrbufPresent),
+            None if text.is_some() => (Self::Unknown, ErrClassSource::ErrbufPresent),
             None => (Self::Unknown, ErrClassSource::None),
         }
     }
+}
+
+/// Whether a text has "already" and, somewhere after it, "sandbox", in any case.
+fn says_already_sandboxed(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.split_once("already").is_some_and(|(_, after)| after.contains("sandbox"))
 }
 
 /// What ran the probe. Keys in alphabetical order.
@@ -241,8 +258,14 @@ pub struct ProbeDetails<'a> {
     pub driver: Driver,
     /// The call's error number; 0 on success.
     pub errno: i32,
+    /// The code, of calls that answer with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kr: Option<i32>,
     /// What the call returned.
     pub ret: i64,
+    /// Whether the service is there, as far as a lookup tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_present: Option<bool>,
     /// Its name.
     pub syscall: &'a str,
 }
@@ -275,6 +298,15 @@ pub struct PathObservation<'a> {
     pub observed_path: Option<&'a str>,
     /// Error number of the question.
     pub observed_path_errno: Option<i32>,
+    /// Its path without firmlinks (macOS).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink: Option<&'a str>,
+    /// Error number of that question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink_errno: Option<i32>,
+    /// Where that comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink_source: Option<PathSource>,
     /// Who was asked.
     pub observed_path_source: PathSource,
 }
@@ -289,6 +321,39 @@ pub enum PathSource {
     Error,
     /// Nothing was opened, so there was nothing to ask about.
     NotAttempted,
+    /// As the first three, asked by a probe of the baseline lane: outside any sandbox.
+    UnsandboxedFdPath,
+    /// It asked and got an error.
+    UnsandboxedError,
+    /// Nothing was opened.
+    UnsandboxedUnavailable,
+    /// In path witnesses, the probe of the scenario lane asked through `/proc/self/fd` and was answered.
+    #[serde(rename = "probe_proc_fd:present")]
+    ProcFdPresent,
+    /// It asked and got an error.
+    #[serde(rename = "probe_proc_fd:error")]
+    ProcFdError,
+    /// It had opened nothing.
+    #[serde(rename = "probe_proc_fd:missing")]
+    ProcFdMissing,
+    /// The same through `F_GETPATH`.
+    #[serde(rename = "probe_fgetpath:present")]
+    FgetpathPresent,
+    /// It asked and got an error.
+    #[serde(rename = "probe_fgetpath:error")]
+    FgetpathError,
+    /// It had opened nothing.
+    #[serde(rename = "probe_fgetpath:missing")]
+    FgetpathMissing,
+    /// The same through `F_GETPATH_NOFIRMLINK`.
+    #[serde(rename = "probe_fgetpath_nofirmlink:present")]
+    NofirmlinkPresent,
+    /// It asked and got an error.
+    #[serde(rename = "probe_fgetpath_nofirmlink:error")]
+    NofirmlinkError,
+    /// It had opened nothing.
+    #[serde(rename = "probe_fgetpath_nofirmlink:missing")]
+    NofirmlinkMissing,
 }
 
 /// The harness's listener. Keys in alphabetical order.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::callout::CheckRequest;
 use super::ending::Ending;
 use super::outcome::{Decision, FailureStage, Lane};
 use super::report::{Operation, Prologue};
@@ -66,6 +67,9 @@ pub struct ProbeRow {
     /// The listener that the harness kept for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<ListenerRecord>,
+    /// What it was to ask `sandbox_check` before the operation (macOS). Kept also where it never came to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_request: Option<CheckRequest>,
 }
 
 /// Why a probe was not started.

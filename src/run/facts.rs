@@ -50,11 +50,12 @@ pub(super) fn gather(
             name: tool.name.clone(),
             version: tool.version.clone(),
             sha256: tool.sha256,
-            commit: match env!("SANDPROOF_BUILT_FROM") {
-                "" => Stated::absent(env!("SANDPROOF_BUILT_FROM_UNKNOWN")),
-                commit => Stated::Is(commit.to_owned()),
+            commit: match (option_env!("SANDPROOF_COMMIT").unwrap_or_default(), option_env!("SANDPROOF_MODIFIED")) {
+                ("", _) => Stated::absent("built from neither a git clone nor an archive that names its commit"),
+                (commit, Some("1")) => Stated::absent(format!("built from a changed copy of {commit}")),
+                (commit, _) => Stated::Is(commit.to_owned()),
             },
-            target: env!("SANDPROOF_TARGET").to_owned(),
+            target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown").to_owned(),
         },
         commands,
         subject: Stated::absent("the plan names no subject"),

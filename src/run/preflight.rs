@@ -55,7 +55,7 @@ pub(super) fn run(
     let mut zygote = Zygote::spawn(&request.exe)?;
     let job = Job {
         seq: 0,
-        action: Action { driver: Driver::ApplyOnly, target: String::new(), to: None, name: None, mounts: Vec::new() },
+        action: Action::new(Driver::ApplyOnly, ""),
         policy: Some(PolicyUse {
             key: KEY,
             texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],

@@ -33,6 +33,7 @@ pub fn run(action: &Action, policy: Option<&LandlockPolicy>, report: i32, zygote
         target: None,
         apply: None,
         self_check_after: None,
+        callouts: Vec::new(),
     };
     let prepared = probe::prepare(action, zygote);
     prologue.open_fds = open_descriptors();

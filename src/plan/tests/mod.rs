@@ -11,6 +11,7 @@ mod agreement;
 mod hostile;
 mod lint;
 mod refusals;
+mod seatbelt;
 mod sharing;
 mod worlds;
 
@@ -279,7 +280,11 @@ fn documents_of_the_reference_load() {
     sample.put("sb/sys.sb.bin", &[0, 1, 2, 255]);
     let plan = sample.load().unwrap();
     assert_eq!(ids(&plan), ["sys::meta", "literal::meta"]);
-    assert!(plan.rows().all(|(_, probe)| probe.action.is_none()));
+    for (_, probe) in plan.rows() {
+        let action = probe.action.as_ref().unwrap();
+        assert_eq!(action.driver.info().name, "file_getattrlist");
+        assert_eq!(action.payload.as_deref(), Some("cmn"));
+    }
 
     sample.profiles["profiles"]["sys"]["profile_path"] = json!("/System/Library/Sandbox/Profiles/none.sb");
     let text = told(&sample.load().unwrap_err());

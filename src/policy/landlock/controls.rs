@@ -184,7 +184,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn try_one(&self, candidate: Candidate, wanted: Decision) -> Option<Control> {
         let Candidate { driver, target, to, fixtures: own, listener } = candidate;
-        let action = Action { driver, target, to, name: None, mounts: Vec::new() };
+        let action = Action { to, ..Action::new(driver, target) };
         let mut fixtures = self.fixtures.clone();
         for fixture in own {
             if !fixtures.contains(&fixture) {

@@ -159,7 +159,7 @@ impl Answer {
 }
 
 pub fn action(driver: Driver, target: &str) -> Action {
-    Action { driver, target: target.into(), to: None, name: None, mounts: Vec::new() }
+    Action::new(driver, target)
 }
 
 pub fn action_to(driver: Driver, target: &str, to: &str) -> Action {

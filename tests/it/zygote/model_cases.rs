@@ -216,11 +216,9 @@ fn action(mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
             prop_oneof![3 => path(FRESH), 1 => path(ENTRIES)].boxed()
         };
         (path(target), to).prop_map(move |(target, to)| Action {
-            driver,
-            target,
             to: Some(to),
-            name: None,
             mounts: mounts.clone(),
+            ..Action::new(driver, target)
         })
     })
 }

@@ -153,6 +153,7 @@ impl Case<'_> {
             )),
             Driver::MountBind => self.mount(),
             Driver::ApplyOnly => unknown("the driver performs no operation, so there is nothing to decide"),
+            _ => unknown("this driver belongs to another system"),
         }
     }
 

@@ -37,7 +37,7 @@ fn tree(lines: &[&str]) -> Vec<FixtureEntry> {
 
 fn action(driver: &str, target: &str, to: Option<&str>) -> Action {
     let driver = Driver::by_name(driver).unwrap();
-    Action { driver, target: target.into(), to: to.map(Into::into), name: None, mounts: Vec::new() }
+    Action { to: to.map(Into::into), ..Action::new(driver, target) }
 }
 
 /// `allow`, `deny` or `?`, and the deciding pointer.

@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod as_init;
 mod completions;
+mod attempts;
 mod confinement;
 mod describe_plan;
 mod describe_probe;
@@ -59,6 +60,7 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    Attempts(attempts::AttemptsArgs),
     DiffRuns(diff_runs::DiffRunsArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
@@ -125,6 +127,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::Attempts(args) => attempts::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),

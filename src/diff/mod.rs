@@ -3,6 +3,7 @@
 //! Nothing here runs a probe or judges a row, and nothing is named a cause that the declarations do not single out. A
 //! bundle is compared only after it was verified; rows pass by as streams and are never held whole.
 
+mod attempts;
 mod changes;
 mod declarations;
 mod elements;
@@ -21,6 +22,7 @@ mod words;
 use std::error::Error;
 use std::io;
 
+pub use attempts::{attempts, render as render_attempts};
 pub use declarations::{IMMATERIAL, is_material};
 pub use report::{MAX_LISTED, compare};
 pub use rows::RowsError;

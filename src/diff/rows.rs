@@ -83,6 +83,9 @@ impl Rows {
 
 /// Sends every row of a lane. What was sent may be relied on only if no error follows.
 pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result<Vec<Row>, RowsError>>) {
+    if !has(bundle, lane) {
+        return;
+    }
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     // A receiver that went away has seen enough.
     let outcome = each(bundle, lane, &mut |row| {
@@ -101,8 +104,20 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result
     };
 }
 
+/// Calls `emit` for every row of a lane that the bundle has.
+pub(super) fn all(
+    bundle: &Verified<Bundle>,
+    lane: Lane,
+    emit: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), RowsError> {
+    if !has(bundle, lane) {
+        return Ok(());
+    }
+    each(bundle, lane, emit).map_err(|source| RowsError { lane, bundle: bundle.folder().display().to_string(), source })
+}
+
 /// Calls `emit` for every row of a lane, until it says that it has enough.
-pub(super) fn each(
+fn each(
     bundle: &Verified<Bundle>,
     lane: Lane,
     emit: &mut dyn FnMut(Row) -> bool,

@@ -4,6 +4,7 @@
 //! layers convert.
 
 pub mod action;
+pub mod attempts;
 pub mod baseline;
 pub mod callout;
 pub mod channel_witness;

@@ -12,6 +12,7 @@ macro_rules! schemas {
 schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
+    "attempts", "what `attempts --json` prints";
     "baseline_results", "baseline_results.json";
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
@@ -42,6 +43,7 @@ schemas! {
     "registry_list", "what `list-registries --json` prints";
     "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
+    "run_diff", "what `diff-runs --json` prints";
     "run_identity", "run_identity.json";
     "run_manifest", "run_manifest.json";
     "run_report", "what `run --json` prints";

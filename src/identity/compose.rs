@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -14,7 +15,7 @@ use crate::base::ids::ProfileId;
 use crate::base::limits;
 use crate::evidence::DECISION_RULE;
 use crate::plan::{ResolvedPlan, ResolvedPolicy};
-use crate::policy::PolicyValue;
+use crate::policy::{PolicyValue, sbpl};
 use crate::record::fixture::FixtureEntry;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
 use crate::record::manifest::HostFacts;
@@ -123,11 +124,11 @@ fn artifact(
     let mut values = Values::default();
     let mut profiles = BTreeMap::new();
     for profile in &plan.profiles {
-        let element = values.element(&profile.policy, &profile.entry.key_specific_rules)?;
+        let element = values.element(&profile.policy)?;
         profiles.insert(profile.id.clone(), element);
     }
     let preflight_policy = match &plan.preflight {
-        Some(policy) => Stated::Is(values.element(policy, &[])?),
+        Some(policy) => Stated::Is(values.element(policy)?),
         None => Stated::absent("the plan names no `apply_preflight_profile`"),
     };
     Ok(ArtifactPart {
@@ -149,16 +150,16 @@ fn artifact(
 
 /// Digests of policies' meanings, each value digested once however many profiles share it.
 #[derive(Default)]
-struct Values(BTreeMap<(Digest, Vec<String>), Stated<Digest>>);
+struct Values(BTreeMap<*const PolicyValue, Digest>);
 
 impl Values {
-    fn element(&mut self, policy: &ResolvedPolicy, rules: &[String]) -> Result<PolicyElement, CanonError> {
-        let key = (policy.digest, rules.to_vec());
+    fn element(&mut self, policy: &ResolvedPolicy) -> Result<PolicyElement, CanonError> {
+        let key = Arc::as_ptr(&policy.value);
         let value_sha256 = match self.0.get(&key) {
-            Some(known) => known.clone(),
+            Some(known) => *known,
             None => {
-                let digest = value_digest(&policy.value, rules)?;
-                self.0.insert(key, digest.clone());
+                let digest = value_digest(&policy.value)?;
+                self.0.insert(key, digest);
                 digest
             }
         };
@@ -171,25 +172,21 @@ impl Values {
     }
 }
 
-/// The digest of what is enforced: for Landlock the canonical form of the rule table, for Seatbelt text the text with the
-/// profile's own rules, a line each, for a compiled profile its bytes.
-fn value_digest(value: &PolicyValue, rules: &[String]) -> Result<Stated<Digest>, CanonError> {
-    Ok(match value {
+/// The digest of what is enforced, whatever the document's layout: for Landlock the canonical form of the rule table; for a
+/// Seatbelt text that of `{"parameters": …, "program": …}`, the program printed one form a line without comments, the
+/// profile's own rules at its end; for a compiled profile its bytes.
+fn value_digest(value: &PolicyValue) -> Result<Digest, CanonError> {
+    match value {
         PolicyValue::Landlock(table) => {
-            let table = serde_json::to_value(table).expect("a rule table is made of JSON values");
-            Stated::Is(canon::digest_data(&table)?)
+            canon::digest_data(&serde_json::to_value(table).expect("a rule table is made of JSON values"))
         }
-        PolicyValue::Sbpl(text) => {
-            let mut hasher = Hasher::default();
-            hasher.update(text.text().as_bytes());
-            for rule in rules {
-                hasher.update(b"\n");
-                hasher.update(rule.as_bytes());
-            }
-            Stated::Is(hasher.finish().0)
+        PolicyValue::Sbpl(profile) => {
+            // It was read before, so it can be read again.
+            let program = sbpl::parse(profile.text()).map_or_else(|_| profile.text().to_owned(), |it| sbpl::print(&it));
+            canon::digest_data(&json!({"parameters": profile.parameters(), "program": program}))
         }
-        PolicyValue::Blob(bytes) => Stated::Is(Digest::of(bytes)),
-    })
+        PolicyValue::Blob(bytes) => Ok(Digest::of(bytes)),
+    }
 }
 
 /// Fixture lists of the profiles and probes that run, by id: SHA-256 over their canonical form.

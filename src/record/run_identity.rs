@@ -80,7 +80,7 @@ pub struct PolicyElement {
     /// Digest of the document.
     pub sha256: Digest,
     /// Digest of its meaning: what is enforced, whatever the document's layout.
-    pub value_sha256: Stated<Digest>,
+    pub value_sha256: Digest,
 }
 
 /// What the harness makes for probes.

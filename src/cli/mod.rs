@@ -4,8 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
-mod completions;
 mod attempts;
+mod completions;
 mod confinement;
 mod describe_plan;
 mod describe_probe;

@@ -105,11 +105,7 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result
 }
 
 /// Calls `emit` for every row of a lane that the bundle has.
-pub(super) fn all(
-    bundle: &Verified<Bundle>,
-    lane: Lane,
-    emit: &mut dyn FnMut(Row) -> bool,
-) -> Result<(), RowsError> {
+pub(super) fn all(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), RowsError> {
     if !has(bundle, lane) {
         return Ok(());
     }
@@ -117,11 +113,7 @@ pub(super) fn all(
 }
 
 /// Calls `emit` for every row of a lane, until it says that it has enough.
-fn each(
-    bundle: &Verified<Bundle>,
-    lane: Lane,
-    emit: &mut dyn FnMut(Row) -> bool,
-) -> Result<(), ArtifactError> {
+fn each(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), ArtifactError> {
     let name = artifact_of(lane);
     match lane {
         // The derived rows do not repeat the expectation; the raw ones stand in the same order.

@@ -10,6 +10,7 @@ pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;
+mod offload;
 pub mod reader;
 pub mod recompute;
 pub mod repair;

@@ -20,7 +20,10 @@ mod list_plans;
 mod list_probes;
 mod list_profiles;
 mod list_registries;
+mod list_templates;
 mod man;
+mod plan_build;
+mod plan_folder;
 mod plan_lint;
 mod progress;
 mod refusal;
@@ -66,11 +69,13 @@ enum Command {
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
     ListPlans(list_plans::ListPlansArgs),
     ListRegistries(list_registries::ListRegistriesArgs),
+    ListTemplates(list_templates::ListTemplatesArgs),
     ListProbes(list_probes::ListProbesArgs),
     ListProfiles(list_profiles::ListProfilesArgs),
     DescribePlan(describe_plan::DescribePlanArgs),
@@ -133,11 +138,13 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),
         Command::ListRegistries(args) => list_registries::run(&args, ui),
+        Command::ListTemplates(args) => list_templates::run(&args, ui),
         Command::ListProbes(args) => list_probes::run(&args, ui),
         Command::ListProfiles(args) => list_profiles::run(&args, ui),
         Command::DescribePlan(args) => describe_plan::run(&args, ui),

@@ -14,6 +14,7 @@ pub mod resolved;
 pub mod schema;
 pub mod source;
 pub mod subject;
+pub mod template;
 pub mod upgrade;
 
 mod contradiction;

@@ -25,6 +25,8 @@ pub enum DocumentKind {
     World,
     /// A declaration of another system.
     SystemDeclaration,
+    /// A plan template.
+    PlanTemplate,
 }
 
 struct Compiled {
@@ -80,6 +82,7 @@ documents! {
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
     World, "world", "world", WORLD;
     SystemDeclaration, "system_declaration", "system declaration", SYSTEM_DECLARATION;
+    PlanTemplate, "plan_template", "plan template", PLAN_TEMPLATE;
 }
 
 impl DocumentKind {

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod attempts;
 pub mod baseline;
+pub mod build;
 pub mod callout;
 pub mod channel_witness;
 pub mod controls;

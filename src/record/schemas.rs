@@ -14,6 +14,7 @@ schemas! {
     "artifact_index", "artifact_index.json";
     "attempts", "what `attempts --json` prints";
     "baseline_results", "baseline_results.json";
+    "built_from", "built_from.json, and what `plan-build --json` prints";
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
@@ -54,6 +55,7 @@ schemas! {
     "schema_list", "what `schema --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";

@@ -15,6 +15,7 @@ mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod templates;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

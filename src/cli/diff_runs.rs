@@ -77,9 +77,11 @@ fn open(path: &std::path::Path, json: bool, ui: &mut Ui) -> Result<Result<Opened
 pub(super) fn failure(error: DiffError) -> Failure {
     let exit = match &error {
         DiffError::Read(_) | DiffError::Kinds { .. } => Exit::Usage,
-        DiffError::Refused(_) | DiffError::Document { .. } | DiffError::Inputs { .. } | DiffError::Rows(_) => {
-            Exit::BundleInvalid
-        }
+        DiffError::Refused(_)
+        | DiffError::Load(_)
+        | DiffError::Document { .. }
+        | DiffError::Inputs { .. }
+        | DiffError::Rows(_) => Exit::BundleInvalid,
         DiffError::Spill { .. } => Exit::Unavailable,
     };
     Failure::new(exit, error)

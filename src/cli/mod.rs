@@ -15,6 +15,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod identity;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -68,6 +69,7 @@ enum Command {
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
+    Identity(identity::IdentityArgs),
     Status(status::StatusArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -137,6 +139,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
+        Command::Identity(args) => identity::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),

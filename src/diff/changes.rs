@@ -109,7 +109,9 @@ impl Sides<'_> {
             ["artifact", "preflight_policy", ..] => {
                 named("preflight_policy", "the policy of the apply preflight", Class::Nothing)
             }
-            ["artifact", "subject", ..] => named("subject", "the declaration of the subject", Class::Nothing),
+            ["artifact", "subject", ..] | ["artifact", "documents", "subject" | "subject_file", ..] => {
+                named("subject", "the declaration of the subject", Class::Nothing)
+            }
             ["runtime", "host", fact, ..] if SYSTEM_FACTS.contains(fact) => self.system(),
             ["runtime", "enforcer", "abilities", ..] | ["runtime", "world", "world_id", ..] if self.has_system() => {
                 self.system()

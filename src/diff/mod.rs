@@ -30,6 +30,7 @@ pub use side::{Opened, of_bundle, of_declaration, open};
 
 use crate::base::fsx::FileError;
 use crate::bundle::Refused;
+use crate::plan::LoadError;
 
 /// Why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,9 @@ pub enum DiffError {
         /// Why.
         reason: String,
     },
+    /// A declaration of another system is incomplete or wrong.
+    #[error(transparent)]
+    Load(Box<LoadError>),
     /// A run and another system, or two kinds of systems.
     #[error("a declaration of kind `{a}` cannot be compared with one of kind `{b}`")]
     Kinds {

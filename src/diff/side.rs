@@ -9,6 +9,8 @@ use crate::base::fsx;
 use crate::base::json;
 use crate::bundle::{self, Bundle, FromInputs, Verified};
 use crate::identity;
+use crate::plan::Workspace;
+use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration};
 use crate::promote;
 use crate::record::identity::{Declaration, PartDigests};
 use crate::record::layout;
@@ -45,7 +47,20 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
         let declaration = sealed(value).map_err(refuse)?;
         return Ok(of_declaration(given, declaration));
     }
-    Err(refuse("it is neither a bundle's folder, nor a promotion packet, nor a sealed declaration".into()))
+    if schema == SYSTEM_DECLARATION_SCHEMA {
+        return declare(path, given);
+    }
+    Err(refuse("it is neither a bundle's folder, nor a promotion packet, nor a declaration".into()))
+}
+
+/// Declares what somebody describes of another system, with every file that the description names.
+fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let subject = read_declaration(&Workspace::at(folder), &name).map_err(|error| DiffError::Load(Box::new(error)))?;
+    let declaration = identity::external::declare(&subject)
+        .map_err(|error| DiffError::Document { file: given.clone(), reason: error.to_string() })?;
+    Ok(of_declaration(given, declaration))
 }
 
 /// Puts a declaration on a side of its own.

@@ -257,7 +257,9 @@ impl Walk<'_, '_, '_> {
                 items.iter().enumerate().for_each(|(n, one)| self.check_literal(&format!("{at}/{n}"), one));
             }
             leaf => {
-                if let Err(error) = canon::canonical(leaf) {
+                if let Err(error) = canon::canonical(leaf)
+                    && !self.notes.list.iter().any(|note| note.pointer == at)
+                {
                     let remedy = "a decimal number is written as a text, like \"0.7\"";
                     self.notes.error(
                         NoteKind::BadValue,

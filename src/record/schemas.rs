@@ -55,6 +55,7 @@ schemas! {
     "schema_list", "what `schema --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "system_identity", "what `identity declare --from --json` prints";
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";

@@ -1,6 +1,7 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+mod declarations;
 mod diff_runs;
 mod interruption;
 mod json_answers;

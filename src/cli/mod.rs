@@ -5,8 +5,10 @@
 #[cfg(target_os = "linux")]
 mod as_init;
 mod attempts;
+mod color;
 mod completions;
 mod confinement;
+mod derive;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
@@ -16,6 +18,7 @@ pub mod exit;
 mod explain;
 mod findings;
 mod identity;
+mod inventory;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -44,7 +47,7 @@ mod validate_bundle;
 mod version;
 mod worker;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -54,6 +57,9 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
+    /// When to colour what is for people.
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -66,11 +72,13 @@ enum Command {
     ReindexBundle(reindex_bundle::ReindexBundle),
     Attempts(attempts::AttemptsArgs),
     DiffRuns(diff_runs::DiffRunsArgs),
+    Derive(derive::Derive),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Identity(identity::IdentityArgs),
     Status(status::StatusArgs),
+    Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
@@ -115,7 +123,10 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let when = color::When::ahead_of_parsing(&arguments);
+    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -123,6 +134,7 @@ pub fn main() -> u8 {
             return code.code();
         }
     };
+    cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
     exit::conclude(outcome)
@@ -136,11 +148,13 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ReindexBundle(command) => command.run(ui),
         Command::Attempts(args) => attempts::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
+        Command::Derive(command) => command.run(ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Identity(args) => identity::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),

@@ -17,6 +17,7 @@ pub mod fixture;
 pub mod fixtures_doc;
 pub mod identity;
 pub mod index;
+pub mod inventory;
 pub mod launchctl;
 pub mod layout;
 pub mod links;

@@ -18,8 +18,10 @@ schemas! {
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
+    "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
+    "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";
     "linked_expectations", "what `links expectations --json` prints";

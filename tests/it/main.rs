@@ -1,7 +1,12 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+mod compatibility;
+#[cfg(target_os = "linux")]
+mod consumers;
 mod declarations;
+#[cfg(target_os = "linux")]
+mod derive_command;
 mod diff_runs;
 mod interruption;
 mod json_answers;
@@ -9,8 +14,11 @@ mod json_answers;
 mod launchd;
 mod layers;
 mod plan_commands;
+#[cfg(target_os = "linux")]
+mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod seatbelt_texts;
 mod shipped_plans;
 mod status;
 mod support;

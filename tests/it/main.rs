@@ -25,6 +25,7 @@ mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod templates;
+mod worked_example;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

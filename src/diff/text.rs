@@ -84,7 +84,7 @@ fn verdicts(out: &mut Lines, diff: &RunDiff) {
         out.blank();
         out.line(
             0,
-            &format!("and {} more; --json lists them", words::counted(diff.verdicts.differing - printed, "row")),
+            &format!("and {}; --json lists them", words::counted(diff.verdicts.differing - printed, "more row")),
         );
     }
 }

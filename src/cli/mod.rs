@@ -34,6 +34,7 @@ mod refusal;
 mod registry_lint;
 mod registry_upgrade;
 mod reindex_bundle;
+mod report;
 mod run;
 mod run_report;
 mod schema;
@@ -45,6 +46,7 @@ mod table;
 pub mod ui;
 mod validate_bundle;
 mod version;
+mod why;
 mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -73,6 +75,7 @@ enum Command {
     Attempts(attempts::AttemptsArgs),
     DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::Derive),
+    Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
@@ -95,6 +98,7 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Why(why::WhyArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -149,6 +153,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Attempts(args) => attempts::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Derive(command) => command.run(ui),
+        Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
@@ -171,6 +176,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }

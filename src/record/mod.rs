@@ -39,6 +39,7 @@ pub mod schemas;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;
+pub mod why;
 pub mod witness;
 pub mod worker_job;
 pub mod world;

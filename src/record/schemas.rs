@@ -60,6 +60,7 @@ schemas! {
     "system_identity", "what `identity declare --from --json` prints";
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
+    "why", "what `why --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";
 }

@@ -20,11 +20,13 @@ mod review_commands;
 mod run_command;
 mod seatbelt_texts;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod templates;
+mod why;
 mod worked_example;
 mod workspace;
 mod worlds;

@@ -35,6 +35,7 @@ pub mod results;
 pub mod row;
 pub mod run_diff;
 pub mod run_identity;
+pub mod scan;
 pub mod schemas;
 pub mod sources;
 pub mod status_doc;

@@ -8,6 +8,8 @@ mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
 mod diff_runs;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
@@ -25,6 +27,8 @@ mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
 mod why;
 mod worked_example;

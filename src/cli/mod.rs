@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod color;
 mod completions;
 mod confinement;
 mod derive;
@@ -14,6 +15,7 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod inventory;
 mod links;
 mod list_plans;
 mod list_probes;
@@ -29,6 +31,7 @@ mod refusal;
 mod registry_lint;
 mod registry_upgrade;
 mod reindex_bundle;
+mod report;
 mod run;
 mod run_report;
 mod schema;
@@ -40,9 +43,10 @@ mod table;
 pub mod ui;
 mod validate_bundle;
 mod version;
+mod why;
 mod worker;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -52,6 +56,9 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
+    /// When to colour what is for people.
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,10 +70,12 @@ enum Command {
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
     Derive(derive::Derive),
+    Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
@@ -83,6 +92,7 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Why(why::WhyArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -111,7 +121,10 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let when = color::When::ahead_of_parsing(&arguments);
+    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -119,6 +132,7 @@ pub fn main() -> u8 {
             return code.code();
         }
     };
+    cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
     exit::conclude(outcome)
@@ -131,10 +145,12 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
         Command::Derive(command) => command.run(ui),
+        Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
@@ -151,6 +167,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }

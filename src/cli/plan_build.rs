@@ -35,6 +35,9 @@ pub(super) struct PlanBuildArgs {
     /// Also write `out/expected_matrix.json`: what a run of the plan expects.
     #[arg(long)]
     write_expected_matrix: bool,
+    /// Accepted because the reference runtime has it; not writing the matrix is the default.
+    #[arg(long, hide = true, conflicts_with = "write_expected_matrix")]
+    skip_expected_matrix: bool,
     /// Where a template file's policies lie. Default: its own folder, or any above it within the same checkout.
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,

@@ -20,6 +20,7 @@ schemas! {
     "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
+    "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";
     "linked_expectations", "what `links expectations --json` prints";
@@ -44,6 +45,7 @@ schemas! {
     "registry_list", "what `list-registries --json` prints";
     "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
+    "run_identity", "run_identity.json";
     "run_manifest", "run_manifest.json";
     "run_report", "what `run --json` prints";
     "run_status", "run_status.json";
@@ -55,6 +57,7 @@ schemas! {
     "summary", "summary.json";
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
+    "why", "what `why --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";
 }

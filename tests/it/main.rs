@@ -1,6 +1,7 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
 #[cfg(target_os = "linux")]
@@ -17,11 +18,13 @@ mod review_commands;
 mod run_command;
 mod seatbelt_texts;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod templates;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod attempts;
 mod color;
 mod completions;
 mod confinement;
@@ -11,6 +12,7 @@ mod derive;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
+mod diff_runs;
 mod emit_promotion;
 pub mod exit;
 mod explain;
@@ -70,6 +72,8 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    Attempts(attempts::AttemptsArgs),
+    DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::Derive),
     Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
@@ -146,6 +150,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::Attempts(args) => attempts::run(&args, ui),
+        Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Derive(command) => command.run(ui),
         Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),

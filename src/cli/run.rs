@@ -28,6 +28,9 @@ const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// The plan to run.
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
     #[command(flatten)]
     choices: RunChoices,
     /// The output root; the bundle becomes a folder in it. Default: `out` in the folder that the plan's paths are
@@ -46,9 +49,6 @@ pub struct RunArgs {
 /// What is chosen about a run; all of it is declared.
 #[derive(Debug, Args)]
 pub(super) struct RunChoices {
-    /// The plan to run.
-    #[arg(long, value_name = "FILE")]
-    plan: PathBuf,
     /// How the worker is started.
     #[arg(long, value_enum, default_value_t = Channel::Direct)]
     channel: Channel,
@@ -117,9 +117,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 impl RunChoices {
-    /// The request for a run; `out` is the output root, if one was named.
+    /// The request for a run of `plan`; `out` is the output root, if one was named.
     pub(super) fn request(
         &self,
+        plan: &Path,
         out: Option<PathBuf>,
         run_id: RunId,
         exe: PathBuf,
@@ -127,7 +128,7 @@ impl RunChoices {
     ) -> Result<RunRequest, Failure> {
         let selection =
             Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
-        let (plan, root) = plan::load(&self.plan, &selection).map_err(load_failure)?;
+        let (plan, root) = plan::load(plan, &selection).map_err(load_failure)?;
         let jobs = self.jobs.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(256)
         });
@@ -166,7 +167,7 @@ impl RunArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let cancel = signals::install().or_fail(Exit::Fault)?;
         let exe = own_executable().or_fail(Exit::Fault)?;
-        let request = self.choices.request(self.out.clone(), self.run_id()?, exe, cancel)?;
+        let request = self.choices.request(&self.plan, self.out.clone(), self.run_id()?, exe, cancel)?;
         if !request.dry {
             let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             let command: Vec<OsString> = std::env::args_os().collect();

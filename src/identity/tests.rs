@@ -43,7 +43,6 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
             target: "t".into(),
         },
         commands: BTreeMap::from([("/bin/true".to_owned(), Stated::Is(Digest::of(b"true")))]),
-        subject: Stated::absent("the plan names no subject"),
         runtime: RuntimePart {
             world: WorldElement {
                 declared: crate::world::declared(plan.plan.world_id.as_ref()),

@@ -1,8 +1,10 @@
 //! `sandproof identity declare|verify|show`
 
+mod declare_from;
+
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure, OrFail};
@@ -33,9 +35,24 @@ enum IdentityCommand {
     Show(Show),
 }
 
-/// Print what `run` with the same arguments would seal on this host, and run nothing.
+/// Declare what a run would be made of, or what a document says of another system; nothing is executed.
+///
+/// With --plan: what `run` with the same arguments would seal on this host. With --from: the document (schema
+/// `system_declaration`) describes an AI run or a deployment; the files that it names are digested, and everything that it
+/// leaves unstated is listed at once (exit 3).
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["plan", "from"])))]
 struct Declare {
+    /// The plan.
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// The document that describes another system.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["channel", "lock_mode", "only_profile", "only_scenario", "dry", "jobs", "fixtures"]
+    )]
+    from: Option<PathBuf>,
     #[command(flatten)]
     choices: RunChoices,
     /// Print the whole declaration as JSON.
@@ -92,8 +109,13 @@ pub(super) fn run(args: IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
+    let plan = match (&args.plan, &args.from) {
+        (_, Some(from)) => return declare_from::run(from, args.json, ui),
+        (Some(plan), None) => plan,
+        (None, None) => unreachable!("clap demands one of them"),
+    };
     let exe = own_executable().or_fail(Exit::Fault)?;
-    let request = args.choices.request(None, RunId::fresh(), exe, Cancel::default())?;
+    let request = args.choices.request(plan, None, RunId::fresh(), exe, Cancel::default())?;
     let declaration = run::declare(&request).map_err(run_failure)?;
     print(&declaration, args.json, ui)?;
     Ok(Exit::Done)

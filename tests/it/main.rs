@@ -4,8 +4,12 @@ mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
+mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
+mod diff_runs;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
@@ -23,8 +27,11 @@ mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
 mod why;
+mod worked_example;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

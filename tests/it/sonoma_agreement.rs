@@ -180,7 +180,7 @@ fn page() -> String {
          ## What the model does not know\n\n\
          - What decides where no rule matches and a version 1 profile has no rule on `default`.\n\
          - Whether case, or the form in which Unicode writes a character, makes a difference to a rule on a path.\n\
-         - Whether a rule's own path is tidied (`..`, a slash at its end) before it is compared.\n\
+         - Whether needless slashes in a rule's own path are tidied before it is compared.\n\
          - Imports, extensions, home folders, and facts of the target that nobody declares.\n\
          - Whether a lookup needs `mach-bootstrap`: it takes for granted that it does not, and says so.\n\n\
          In each of these cases the answer is undecidable only where it would change.\n",

@@ -34,7 +34,10 @@ pub(super) fn answer(
             rule: step.rule.map(rule_at),
         })
         .collect();
-    let remarks = remarks(&question.operation);
+    let mut remarks = remarks(&question.operation);
+    for gate in policy.gates() {
+        remarks.push(format!("the system refuses to apply this profile ({}): {}", gate.place, gate.kind));
+    }
     Ok(Told { decision: WhyDecision::of(decision), rule: rule.map(rule_at), chain, reason, assumes, remarks })
 }
 

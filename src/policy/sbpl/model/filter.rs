@@ -75,13 +75,13 @@ impl Matcher<'_> {
         let unknown_root = || Tri::unknown(format!("where `{ROOT_TEXT}` lies is not known before the run"));
         match filter {
             PathFilter::Literal(rule) if elsewhere(rule) => Tri::No,
-            PathFilter::Literal(rule) => same(rule, path),
+            PathFilter::Literal(rule) => self.same(rule, path),
             PathFilter::Subpath(rule) if rule == "/" => Tri::Yes,
             PathFilter::Subpath(rule) if elsewhere(rule) => {
                 let never = NEVER_ABOVE_ROOT.iter().any(|top| is_below(&folded(rule), top));
                 if never { Tri::No } else { unknown_root() }
             }
-            PathFilter::Subpath(rule) => subpath(rule, path),
+            PathFilter::Subpath(rule) => self.subpath(rule, path),
             PathFilter::Prefix(rule) if rule.is_empty() || rule == "/" => Tri::Yes,
             PathFilter::Prefix(rule) if elsewhere(rule) => {
                 let never = NEVER_ABOVE_ROOT.iter().any(|top| rule.starts_with(&format!("{top}/")));
@@ -101,16 +101,55 @@ impl Matcher<'_> {
             PathFilter::Ancestors(rule) if elsewhere(rule) => Tri::No,
             PathFilter::Ancestors(rule) => {
                 let ends = rule.match_indices('/').map(|(end, _)| &rule[..end.max(1)]);
-                Tri::any(ends.filter(|above| above.len() < rule.len()).map(|above| same(above, path)))
+                let answers: Vec<Tri> =
+                    ends.filter(|above| above.len() < rule.len()).map(|above| self.same(above, path)).collect();
+                Tri::any(answers)
             }
             PathFilter::Home(text) => Tri::unknown(format!("whose home folder `{text}` means is not known here")),
         }
+    }
+
+    /// Whether a rule's path is the object's.
+    fn same(&mut self, rule: &str, path: &str) -> Tri {
+        if rule == path {
+            return Tri::Yes;
+        }
+        if skeleton(rule) == skeleton(path) {
+            return spelling(rule, path);
+        }
+        if folded(rule) == path { self.untidy(rule) } else { Tri::No }
+    }
+
+    /// Whether the object's path is the rule's, or lies below it.
+    fn subpath(&mut self, rule: &str, path: &str) -> Tri {
+        if is_below(path, rule) {
+            return Tri::Yes;
+        }
+        if is_below(&skeleton(path), &skeleton(rule)) {
+            return spelling(rule, path);
+        }
+        let tidy = folded(rule);
+        if tidy == "/" || is_below(path, &tidy) { self.untidy(rule) } else { Tri::No }
+    }
+
+    /// A rule's path that would match if it were tidied. What `.` and `..` in one do was seen: they never made a rule
+    /// match on 14.4.1. What happens to needless slashes is not known.
+    fn untidy(&mut self, rule: &str) -> Tri {
+        if rule.split('/').any(|part| part == "." || part == "..") {
+            self.assumes.insert(format!("`{rule}`, which no resolved path is spelled like, matches nothing"));
+            return Tri::No;
+        }
+        Tri::unknown(format!("whether the slashes of `{rule}` are tidied before it is compared is not known"))
     }
 
     fn named(&mut self, filter: &str, pattern: &Pattern, object: &Object) -> Tri {
         // `iokit-user-client-class` and `iokit-registry-entry-class` are one filter of a compiled profile: both ask for
         // the class of the object that the check looks at.
         let key = if filter == "iokit-user-client-class" { "iokit-registry-entry-class" } else { filter };
+        // A control socket has a name, one of the Internet has none.
+        if key == "control-name" && matches!(object.socket, Some(Socket::Inet { .. })) {
+            return Tri::No;
+        }
         let text = match object.named.get(key) {
             Some(Fact::Is(text)) => text,
             Some(Fact::Absent) => return Tri::No,
@@ -177,28 +216,6 @@ fn target(value: &str, object: &Object) -> Tri {
     }
 }
 
-/// Whether a rule's path is the object's.
-fn same(rule: &str, path: &str) -> Tri {
-    if rule == path {
-        return Tri::Yes;
-    }
-    if skeleton(rule) == skeleton(path) {
-        return spelling(rule, path);
-    }
-    if untidy(rule) && folded(rule) == path { untold(rule) } else { Tri::No }
-}
-
-fn subpath(rule: &str, path: &str) -> Tri {
-    if is_below(path, rule) {
-        return Tri::Yes;
-    }
-    if is_below(&skeleton(path), &skeleton(rule)) {
-        return spelling(rule, path);
-    }
-    let tidy = folded(rule);
-    if untidy(rule) && (tidy == "/" || is_below(path, &tidy)) { untold(rule) } else { Tri::No }
-}
-
 fn prefix(rule: &str, path: &str) -> Tri {
     if path.starts_with(rule) {
         return Tri::Yes;
@@ -209,16 +226,6 @@ fn prefix(rule: &str, path: &str) -> Tri {
 /// Whether `path` is `top` or lies below it.
 fn is_below(path: &str, top: &str) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Whether the text holds what a resolved path never holds.
-fn untidy(rule: &str) -> bool {
-    rule.len() > 1
-        && (rule.ends_with('/') || rule.contains("//") || rule.split('/').any(|part| part == "." || part == ".."))
-}
-
-fn untold(rule: &str) -> Tri {
-    Tri::unknown(format!("whether `{rule}` is tidied before it is compared is not known"))
 }
 
 fn spelling(rule: &str, path: &str) -> Tri {
@@ -288,7 +295,8 @@ mod tests {
         no(P::Literal("/a/b".into()), "/a/b/c");
         open(P::Literal("/a/B".into()), "/a/b");
         open(P::Literal("/a/e\u{301}".into()), "/a/\u{e9}");
-        open(P::Literal("/a/../b".into()), "/b");
+        no(P::Literal("/a/../b".into()), "/b");
+        open(P::Literal("/b/".into()), "/b");
         no(P::Literal("/a/../b".into()), "/a/b");
         yes(P::Subpath("/a".into()), "/a");
         yes(P::Subpath("/a".into()), "/a/b/c");

@@ -33,6 +33,7 @@ pub mod report;
 pub mod results;
 pub mod row;
 pub mod run_identity;
+pub mod scan;
 pub mod schemas;
 pub mod sources;
 pub mod status_doc;

@@ -6,6 +6,8 @@ mod compatibility;
 mod consumers;
 #[cfg(target_os = "linux")]
 mod derive_command;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
@@ -23,6 +25,8 @@ mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
 mod why;
 mod workspace;

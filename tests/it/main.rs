@@ -4,10 +4,12 @@ mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
+mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
 #[cfg(target_os = "linux")]
 mod golden;
+mod diff_runs;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]

@@ -87,9 +87,13 @@ impl Tree {
         let mut tree = Self { nodes: BTreeMap::new(), fixtures: true };
         tree.put(ROOT_TEXT.to_owned(), NodeKind::Folder, None);
         for fixture in fixtures {
-            let place = format!("{ROOT_TEXT}/{}", fixture.path);
-            for (end, _) in fixture.path.match_indices('/') {
-                let folder = format!("{ROOT_TEXT}/{}", &fixture.path[..end]);
+            // One with an absolute path lies in a folder of the run's own elsewhere.
+            let place = match fixture.path.strip_prefix('/') {
+                Some(_) => fixture.path.clone(),
+                None => format!("{ROOT_TEXT}/{}", fixture.path),
+            };
+            for (end, _) in place.match_indices('/').skip(1) {
+                let folder = place[..end].to_owned();
                 tree.nodes.entry(folder).or_insert(Node { kind: NodeKind::Folder, mode: None });
             }
             let text = || fixture.to.clone().unwrap_or_default();

@@ -12,7 +12,7 @@ pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
-mod seatbelt;
+mod seatbelt_action;
 pub mod source;
 
 mod contradiction;

@@ -14,6 +14,7 @@ pub mod json;
 pub mod json_fast;
 pub mod json_out;
 pub mod limits;
+pub mod near;
 
 /// The version of this program, as in its package manifest.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

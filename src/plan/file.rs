@@ -198,6 +198,9 @@ pub struct ProfileEntry {
     pub semantic_group: Option<String>,
     /// SBPL rules appended for this profile only.
     pub key_specific_rules: Vec<String>,
+    /// What `(param "KEY")` gives in the SBPL text; ours. Placeholders: `${root}`, `${port.NAME}`, `${name.NAME}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// Free text; the key has to be there, its value may be null.
     #[serde(deserialize_with = "required")]
     pub notes: Option<String>,

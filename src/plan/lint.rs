@@ -19,9 +19,10 @@ use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
+use super::seatbelt;
 use super::source::{INDEX_PATH, Source, Workspace};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
-use crate::policy::{PolicyMode, PolicyValue};
+use crate::policy::PolicyMode;
 use crate::record::driver::Driver;
 use crate::record::sources::InputRole;
 
@@ -163,7 +164,7 @@ fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
     let mut seen = HashSet::new();
     for profile in &plan.profiles {
         check_profile(profile, &mut seen, notes, probes_path);
-        check_seatbelt(profile, notes, profiles_path, probes_path);
+        seatbelt::check(profile, notes, profiles_path, probes_path);
     }
 }
 
@@ -219,28 +220,6 @@ fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Notes<'_>) {
                 format!("{base}/capabilities_required"),
                 format!("the probe {why}, and does not say that it needs that"),
                 format!("add `{capability}`"),
-            );
-        }
-    }
-}
-
-/// A Mach lookup under a deny-default Seatbelt profile needs the driver that applies the profile to itself: a program
-/// that has to be started under such a profile never gets as far as the lookup.
-fn check_seatbelt(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_path: &str, probes_path: &str) {
-    let PolicyValue::Sbpl(text) = profile.policy.value.as_ref() else { return };
-    let deny_default = text.contains("(deny default)")
-        || profile.entry.key_specific_rules.iter().any(|rule| rule.trim_start().starts_with("(deny default"));
-    if !deny_default {
-        return;
-    }
-    for probe in profile.probes.iter().filter(|probe| probe.entry.operation == "mach-lookup") {
-        let own = probe.entry.driver.as_deref().and_then(Driver::by_name).is_some();
-        if !own && probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
-            Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() }.error(
-                NoteKind::Driver,
-                format!("/probes/{}/driver", pointer_part(probe.entry.probe_id.as_str())),
-                format!("a `mach-lookup` under the deny-default profile `{}` needs its own driver", profile.id),
-                format!("use `mach_lookup`, or leave the probe out of the profile in `{profiles_path}`"),
             );
         }
     }

@@ -18,18 +18,19 @@ pub mod source;
 mod contradiction;
 mod expectation;
 mod fixtures;
-mod near;
 mod policy;
 mod probes;
 mod read;
 mod registry;
 mod resolve;
+mod seatbelt;
 mod text;
 mod worlds;
 
+use crate::base::near;
+pub use crate::base::near::{close_to, hint_for};
 pub use capability::Capability;
 pub use error::LoadError;
-pub use near::{close_to, hint_for};
 pub use note::{Note, NoteKind, Severity};
 pub use resolve::{load, resolve};
 pub use resolved::{

@@ -14,7 +14,7 @@ pub struct Note {
     pub severity: Severity,
     /// The document, as it is referred to.
     pub file: String,
-    /// JSON pointer of the place; empty for the document as a whole.
+    /// JSON pointer of the place, or `LINE:COLUMN` in a policy text; empty for the document as a whole.
     pub pointer: String,
     /// The id of the plan, profile, probe or registry that is concerned; empty if there is none.
     pub subject: String,
@@ -101,6 +101,10 @@ note_kinds! {
     PolicyMissing = "policy_missing",
     /// A policy document that cannot be a policy of its mode.
     PolicyRefused = "policy_refused",
+    /// Something in a policy that cannot be predicted, or may not mean what its author thinks.
+    PolicyDoubt = "policy_doubt",
+    /// Something in a policy that keeps the system from applying it.
+    ApplyGate = "apply_gate",
     /// An operation outside the vocabulary.
     Operation = "operation",
     /// A driver that does not exist, or does not fit the probe.

@@ -1,9 +1,10 @@
 //! Reads the policy documents that profiles name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::note::{NoteKind, Notes};
+use super::file::ProfileEntry;
+use super::note::{NoteKind, Notes, pointer_part, shown};
 use super::read::{Reader, typed};
 use super::resolved::ResolvedPolicy;
 use super::schema::DocumentKind;
@@ -12,20 +13,74 @@ use super::text::unknown_placeholder;
 use crate::base::json;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::policy::landlock::{LandlockPolicy, PolicyDocument};
+use crate::policy::sbpl::{SbplError, SbplPolicy};
 use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::sources::InputRole;
 
-/// Policies that were read already, by path and mode; `None` for one that was refused, so that it is refused once.
-pub(super) type Known = HashMap<(String, PolicyMode), Option<ResolvedPolicy>>;
+/// Policies that were read already, by path, mode and parameters; `None` for one that was refused, so that it is
+/// refused once.
+pub(super) type Known = HashMap<(String, PolicyMode, BTreeMap<String, String>), Option<ResolvedPolicy>>;
+
+/// Reads the policy of a profile whose entry stands at `base` of the document that `notes` is about: its document, with
+/// the profile's own parameters and rules.
+pub(super) fn read_profile(
+    reader: &mut Reader<'_>,
+    known: &mut Known,
+    entry: &ProfileEntry,
+    base: &str,
+    tolerate_absent: bool,
+    notes: &mut Notes<'_>,
+) -> Option<ResolvedPolicy> {
+    let before = notes.list.len();
+    for (key, text) in &entry.parameters {
+        let pointer = format!("{base}/parameters/{}", pointer_part(key));
+        if entry.mode != PolicyMode::Sbpl {
+            let message = format!("a {} policy takes no parameters", entry.mode.as_str());
+            notes.error(NoteKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
+        } else if let Some(unknown) = unknown_placeholder(text) {
+            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
+            notes.error(NoteKind::Placeholder, pointer, message, "known are `${root}`, `${port.NAME}`, `${name.NAME}`");
+        }
+    }
+    if notes.list.len() > before {
+        return None;
+    }
+    let pointer = format!("{base}/profile_path");
+    let spelled = &entry.profile_path;
+    let policy = read(reader, known, spelled, entry.mode, &entry.parameters, &pointer, tolerate_absent, notes)?;
+    let PolicyValue::Sbpl(profile) = policy.value.as_ref() else { return Some(policy) };
+    if entry.key_specific_rules.is_empty() {
+        return Some(policy);
+    }
+    match profile.with_rules(&entry.key_specific_rules) {
+        Ok(whole) => Some(ResolvedPolicy { value: Arc::new(PolicyValue::Sbpl(whole)), ..policy }),
+        Err(refused) => {
+            let pointer = match refused.rule {
+                Some(n) => format!("{base}/key_specific_rules/{n}"),
+                None => format!("{base}/key_specific_rules"),
+            };
+            let message = format!("at {} of the rule, {}", refused.error.place, told(&refused.error));
+            notes.error(NoteKind::PolicyRefused, pointer, message, refused.error.fault.remedy());
+            None
+        }
+    }
+}
+
+/// A fault and the line that it stands in.
+fn told(error: &SbplError) -> String {
+    format!("{}, in `{}`", error.fault, error.line.trim())
+}
 
 /// Reads the policy `spelled`, which stands at `pointer` of the document that `notes` is about.
 ///
 /// `tolerate_absent` makes a system profile that is not on this host a warning: a lint on Linux reads plans for macOS.
+#[allow(clippy::too_many_arguments, reason = "one call site reads a profile's policy, one the preflight's")]
 pub(super) fn read(
     reader: &mut Reader<'_>,
     known: &mut Known,
     spelled: &str,
     mode: PolicyMode,
+    parameters: &BTreeMap<String, String>,
     pointer: &str,
     tolerate_absent: bool,
     notes: &mut Notes<'_>,
@@ -33,18 +88,18 @@ pub(super) fn read(
     let path = match clean_path(spelled) {
         Ok(path) => path,
         Err(reason) => {
-            let message = format!("`{}` cannot name a policy document: {reason}", super::note::shown(spelled));
+            let message = format!("`{}` cannot name a policy document: {reason}", shown(spelled));
             notes.error(NoteKind::BadPath, pointer, message, "write it relative to the root, or absolute");
             return None;
         }
     };
-    let key = (path, mode);
+    let key = (path, mode, parameters.clone());
     if let Some(policy) = known.get(&key) {
         return policy.clone();
     }
     let path = key.0.as_str();
     let policy = if reader.source().has(InputRole::Policy, path) {
-        read_present(reader, path, mode, pointer, notes)
+        read_present(reader, path, mode, parameters, pointer, notes)
     } else {
         let message = format!("the policy document `{path}` does not exist");
         if tolerate_absent && mode != PolicyMode::Landlock && path.starts_with('/') {
@@ -63,6 +118,7 @@ fn read_present(
     reader: &mut Reader<'_>,
     path: &str,
     mode: PolicyMode,
+    parameters: &BTreeMap<String, String>,
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Option<ResolvedPolicy> {
@@ -91,7 +147,15 @@ fn read_present(
         }
         PolicyMode::Blob => PolicyValue::Blob(bytes.to_vec()),
         PolicyMode::Sbpl => match std::str::from_utf8(&bytes) {
-            Ok(text) => PolicyValue::Sbpl(text.to_owned()),
+            Ok(text) => match SbplPolicy::new(text, parameters.clone()) {
+                Ok(policy) => PolicyValue::Sbpl(policy),
+                Err(error) => {
+                    let mut inside = Notes { list: notes.list, file: path, subject: notes.subject };
+                    let place = error.place.to_string();
+                    inside.error(NoteKind::PolicyRefused, place, told(&error), error.fault.remedy());
+                    return None;
+                }
+            },
             Err(_) => {
                 let message = format!("the policy text `{path}` is not UTF-8");
                 let remedy = "correct it, or make the profile's mode `blob` if it is compiled";
@@ -135,7 +199,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Notes<'_>) -> Option<LandlockP
     let before = notes.list.len();
     for (pointer, text) in texts {
         if let Some(unknown) = unknown_placeholder(text) {
-            let message = format!("the placeholder `{}` does not exist", super::note::shown(&unknown));
+            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
             notes.error(NoteKind::Placeholder, pointer, message, "known are `${root}`, `${port.NAME}`, `${name.NAME}`");
         }
     }

@@ -227,17 +227,10 @@ impl Resolver<'_> {
             if probes.is_empty() {
                 continue;
             }
-            let pointer = format!("/profiles/{}/profile_path", pointer_part(id.as_str()));
+            let base = format!("/profiles/{}", pointer_part(id.as_str()));
             let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
-            let policy = policy::read(
-                &mut self.reader,
-                &mut self.policies,
-                &profile.entry.profile_path,
-                profile.entry.mode,
-                &pointer,
-                self.lint,
-                &mut notes,
-            );
+            let (reader, known) = (&mut self.reader, &mut self.policies);
+            let policy = policy::read_profile(reader, known, &profile.entry, &base, self.lint, &mut notes);
             if let Some(policy) = policy {
                 resolved.push(ResolvedProfile { id: profile.id, entry: profile.entry, policy, probes });
             }
@@ -439,7 +432,7 @@ impl Resolver<'_> {
             None => PolicyMode::Sbpl,
         };
         let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
-        let pointer = "/apply_preflight_profile";
-        policy::read(&mut self.reader, &mut self.policies, spelled, mode, pointer, self.lint, &mut notes)
+        let (reader, known, pointer) = (&mut self.reader, &mut self.policies, "/apply_preflight_profile");
+        policy::read(reader, known, spelled, mode, &BTreeMap::new(), pointer, self.lint, &mut notes)
     }
 }

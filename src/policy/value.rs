@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::landlock::LandlockPolicy;
+use super::sbpl::SbplPolicy;
 
 /// How a profile's policy document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ impl PolicyMode {
 /// A policy document's meaning.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PolicyValue {
-    /// Seatbelt text, kept as it is.
-    Sbpl(String),
+    /// A Seatbelt profile, with the parameters and the further rules that belong to it.
+    Sbpl(SbplPolicy),
     /// Compiled Seatbelt bytes, kept as they are.
     Blob(Vec<u8>),
     /// A Landlock rule table.

@@ -1,5 +1,31 @@
 //! Seatbelt profiles: the profile language (SBPL), and what a profile decides.
 //!
-//! [`rules`] is the seam: reading a text ends with [`rules::SbplRules`], and the model starts from it.
+//! | part | does |
+//! |---|---|
+//! | [`syntax`], [`parse()`] | text to syntax tree, every node with its place; [`print`](mod@print) goes the other way |
+//! | [`eval`](mod@eval) | runs the profile's program; what comes out is the seam, [`rules::SbplRules`] |
+//! | [`policy`] | both together: a checked value with its text, its parameters and its digest |
+//! | [`gate`] | what the system is known to refuse when the profile is applied |
+//!
+//! The language is a dialect of Scheme. It has no published definition: what is known of it comes from profiles in the
+//! open (Chromium, WebKit, Nix), from the manual pages `sandbox-exec(1)` and `sandbox_init(3)`, and from what macOS
+//! 14.4.1 was seen to do.
 
+pub mod error;
+pub mod eval;
+pub mod gate;
+pub mod parse;
+pub mod policy;
+pub mod print;
 pub mod rules;
+pub mod syntax;
+
+mod lex;
+
+pub use error::SbplError;
+pub use parse::parse;
+pub use policy::SbplPolicy;
+pub use print::{print, quote};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! `define`, `if`, `when`, `param` and `string-append` are gone. What could not be worked out is not dropped: it stands
 //! in [`SbplRules::gaps`] or as [`Filter::Unknown`], and whoever evaluates the rules has to mind it.
 
+use std::fmt;
+
 use crate::record::outcome::Decision;
 
 /// Where something stands in the text: line and column, both counted from 1; columns count characters.
@@ -14,6 +16,12 @@ pub struct Place {
     pub column: u32,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
 /// A whole profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SbplRules {
@@ -23,6 +31,16 @@ pub struct SbplRules {
     pub rules: Vec<Rule>,
     /// What the profile also says and nobody here knows: later rules may override it, earlier ones may be overridden.
     pub gaps: Vec<Gap>,
+}
+
+impl SbplRules {
+    /// The rule that decides where no other matches: the last one on `default` that has no filter. Without one, nobody
+    /// has verified what the system does.
+    pub fn default_rule(&self) -> Option<&Rule> {
+        self.rules.iter().rev().find(|rule| {
+            !rule.in_message_filter && rule.filters.is_empty() && rule.operations.iter().any(|name| name == "default")
+        })
+    }
 }
 
 /// One `allow` or `deny` form.

@@ -41,6 +41,14 @@ pub fn hint_for<'a>(found: &str, known: impl IntoIterator<Item = &'a str>, other
     if close.is_empty() { otherwise.to_owned() } else { format!("did you mean {}?", close.join(" or ")) }
 }
 
+/// How many slips lie between two names, letter case aside.
+pub fn slips(a: &str, b: &str) -> usize {
+    if a.len().max(b.len()) > LONGEST_BYTES {
+        return usize::MAX;
+    }
+    edit_distance(&a.to_lowercase(), &b.to_lowercase())
+}
+
 /// Levenshtein's distance, with the exchange of two neighbours as one step.
 fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();

@@ -1,0 +1,253 @@
+//! Why a profile's text is refused: what was found, where, and what to do.
+
+use std::fmt;
+
+use super::rules::Place;
+
+/// A refusal. As text it is the place, the fault, the remedy, and the line with a caret below the place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SbplError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub fault: Fault,
+    /// The line, shortened around the place if long, without control characters.
+    pub line: String,
+    /// How many characters of [`Self::line`] stand before the place.
+    pub caret: usize,
+}
+
+impl std::error::Error for SbplError {}
+
+impl fmt::Display for SbplError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.fault)?;
+        let remedy = self.fault.remedy();
+        if !remedy.is_empty() {
+            write!(f, "; {remedy}")?;
+        }
+        if !self.line.is_empty() {
+            write!(f, "\n  {}\n  {:>width$}", self.line, "^", width = self.caret + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// A fault and its place, before the text that it is about is known.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) place: Place,
+    pub(super) fault: Box<Fault>,
+}
+
+impl Stop {
+    pub(super) fn new(place: Place, fault: Fault) -> Self {
+        Self { place, fault: Box::new(fault) }
+    }
+
+    /// The refusal, with its line out of `text`.
+    pub(super) fn in_text(self, text: &str) -> SbplError {
+        /// Most characters of a line that are shown, and how many of them stand before the place at least.
+        const MOST: usize = 120;
+        const BEFORE: usize = 80;
+        let line = text.split('\n').nth(self.place.line as usize - 1).unwrap_or("").trim_end_matches('\r');
+        let at = self.place.column as usize - 1;
+        let skipped = at.saturating_sub(BEFORE);
+        let shown: String =
+            line.chars().skip(skipped).take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        SbplError { place: self.place, fault: *self.fault, line: shown, caret: at - skipped }
+    }
+}
+
+/// What is wrong with a profile's text. Texts of foreign origin in it are short and hold no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The text is too large.
+    #[error("the text has {bytes} bytes, {most} are the most")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        most: u64,
+    },
+    /// Lists stand in lists too often.
+    #[error("lists are nested deeper than {most} levels")]
+    TooDeep {
+        /// The limit.
+        most: usize,
+    },
+    /// Too many lists and atoms.
+    #[error("the text holds more than {most} lists and atoms")]
+    TooMany {
+        /// The limit.
+        most: usize,
+    },
+    /// The program does too much.
+    #[error("the profile's program takes more than {most} steps")]
+    TooMuchWork {
+        /// The limit.
+        most: u64,
+    },
+    /// Calls stand in calls too often.
+    #[error("the profile's program calls itself deeper than {most} levels")]
+    TooManyCalls {
+        /// The limit.
+        most: usize,
+    },
+    /// A NUL character.
+    #[error("a NUL character stands here")]
+    Nul,
+    /// A list without end.
+    #[error("this `(` is never closed")]
+    Unclosed,
+    /// A string without end.
+    #[error("this string never ends")]
+    UnclosedText,
+    /// An end without a beginning.
+    #[error("this `)` closes nothing")]
+    StrayClose,
+    /// A mark before nothing.
+    #[error("nothing follows this `{mark}`")]
+    StrayMark {
+        /// The mark.
+        mark: &'static str,
+    },
+    /// `#` and something unknown.
+    #[error("`{found}` means nothing")]
+    UnknownHash {
+        /// As written.
+        found: String,
+    },
+    /// Digits that are no number.
+    #[error("`{found}` is no number of 64 bits")]
+    BadNumber {
+        /// As written.
+        found: String,
+    },
+    /// No version form at the beginning.
+    #[error("the profile does not begin with its version{}", found_first(.found))]
+    NoVersion {
+        /// What it begins with; empty for an empty profile.
+        found: String,
+    },
+    /// A version that does not exist.
+    #[error("`{found}` is no version of the profile language")]
+    BadVersion {
+        /// As written.
+        found: String,
+    },
+    /// A second version form says something else.
+    #[error("the profile says that its version is {first}, and here {second}")]
+    TwoVersions {
+        /// Before.
+        first: u32,
+        /// Here.
+        second: u32,
+    },
+    /// No operation has that name.
+    #[error("there is no operation `{found}`")]
+    UnknownOperation {
+        /// As written.
+        found: String,
+        /// Names that are close to it.
+        close: Vec<String>,
+    },
+    /// A name that this version of the language does not have.
+    #[error("version {version} of the profile language has no `{name}`")]
+    NotInVersion {
+        /// The name.
+        name: String,
+        /// The version.
+        version: u32,
+        /// What to write instead; empty if there is nothing.
+        instead: String,
+    },
+    /// A rule about nothing.
+    #[error("this `{action}` names no operation")]
+    NoOperation {
+        /// `allow` or `deny`.
+        action: &'static str,
+    },
+    /// A filter with the wrong arguments.
+    #[error("`{filter}` needs {wanted}, and {found} stands here")]
+    FilterArgument {
+        /// The filter.
+        filter: String,
+        /// What it takes.
+        wanted: &'static str,
+        /// What it was given.
+        found: String,
+    },
+    /// A form of the language that is not formed as it has to be.
+    #[error("this `{form}` is malformed: {wanted}")]
+    Malformed {
+        /// The form.
+        form: String,
+        /// How it is written.
+        wanted: &'static str,
+    },
+    /// A procedure of the profile is called with too few or too many arguments.
+    #[error("`{name}` takes {takes}, and is called with {given}")]
+    Arity {
+        /// The procedure.
+        name: String,
+        /// How many it takes.
+        takes: String,
+        /// How many it gets.
+        given: usize,
+    },
+    /// The profile refuses itself: `(error "…")`.
+    #[error("the profile itself refuses: {message}")]
+    Raised {
+        /// Its words.
+        message: String,
+    },
+}
+
+fn found_first(found: &str) -> String {
+    if found.is_empty() { String::new() } else { format!(", but with `{found}`") }
+}
+
+impl Fault {
+    /// What to do about it; empty if the message says it all.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::TooLarge { .. } | Self::TooMany { .. } => "split the profile, or write it shorter".into(),
+            Self::TooDeep { .. } => "write it flatter".into(),
+            Self::TooMuchWork { .. } | Self::TooManyCalls { .. } => "write the rules out instead".into(),
+            Self::Nul => "remove it: the system takes a profile as a C string".into(),
+            Self::Unclosed => "add the missing `)`".into(),
+            Self::UnclosedText => "add the missing `\"`".into(),
+            Self::StrayClose => "remove it, or add the `(`".into(),
+            Self::StrayMark { .. } => "remove it".into(),
+            Self::UnknownHash { .. } => "known are `#t`, `#f`, `#\"…\"`, `#o…`, `#x…`, `#b…` and `#d…`".into(),
+            Self::BadNumber { .. } => "correct the digits".into(),
+            Self::NoVersion { .. } => "begin with `(version 1)`".into(),
+            Self::BadVersion { .. } => "write 1, 2 or 3".into(),
+            Self::TwoVersions { .. } => "keep one of the two".into(),
+            Self::UnknownOperation { close, .. } if close.is_empty() => {
+                "use an operation of macOS 14.4.1, such as `file-read*`".into()
+            }
+            Self::UnknownOperation { close, .. } => {
+                let close: Vec<String> = close.iter().map(|name| format!("`{name}`")).collect();
+                format!("did you mean {}?", close.join(" or "))
+            }
+            Self::NotInVersion { instead, .. } if instead.is_empty() => "remove it, or use version 1".into(),
+            Self::NotInVersion { instead, .. } => format!("write `{instead}`, or use version 1"),
+            Self::NoOperation { .. } => "name one, such as `default` or `file-read*`".into(),
+            Self::FilterArgument { .. } | Self::Malformed { .. } => "correct the form".into(),
+            Self::Arity { .. } => "correct the call".into(),
+            Self::Raised { .. } => "give the profile the parameters that it asks for".into(),
+        }
+    }
+}
+
+/// A text of foreign origin for a message: short, without control characters.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut out: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        out.push('…');
+    }
+    out
+}

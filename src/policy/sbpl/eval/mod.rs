@@ -1,0 +1,385 @@
+//! Runs the program of a profile: definitions, parameters and conditions go, rules in their order remain.
+//!
+//! A profile may say things that nobody here knows: an import, a procedure of another OS build, a condition on what the
+//! process is entitled to. Such a thing is never dropped and never guessed at. It becomes a [`Gap`] where it may stand
+//! for rules, and [`Filter::Unknown`](super::rules::Filter::Unknown) where it stands for a filter. What the system would refuse as a plain mistake (an
+//! operation that does not exist) is refused here.
+//!
+//! The program runs within limits of nesting and of work, so that no text can hold the evaluation up or exhaust memory.
+
+mod filter;
+mod form;
+mod names;
+mod procedure;
+mod remark;
+mod rule;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+pub use remark::{Remark, RemarkKind};
+
+use self::value::{Built, Scope, ScopeId, Value};
+use super::error::{Fault, SbplError, Stop};
+use super::print::brief;
+use super::rules::{Gap, GapKind, Place, Rule, SbplRules};
+use super::syntax::{Datum, Mark, Node, Program};
+use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
+use crate::base::near::close_to;
+use crate::policy::operations::{self, UNSTARRED_GROUPS};
+
+/// What came of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Its rules.
+    pub rules: SbplRules,
+    /// What is doubtful about it, in the order of the text's evaluation.
+    pub remarks: Vec<Remark>,
+    /// The parameters that it asked for.
+    pub asked: BTreeSet<String>,
+}
+
+/// Runs `program`, which was read from `text`, with these parameters. One that has no value is `#f`, as in Seatbelt.
+///
+/// # Errors
+/// The first mistake that the system would refuse, too, or a limit.
+pub fn evaluate(program: &Program, text: &str, parameters: &BTreeMap<String, String>) -> Result<Evaluation, SbplError> {
+    Evaluator::new(text, parameters).run(program).map_err(|stop| stop.in_text(text))
+}
+
+/// What a value is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// For itself: an argument, a condition.
+    Value,
+    /// For what it does: a form of the outermost level, or of a body.
+    Effect,
+}
+
+struct Evaluator<'t> {
+    parameters: &'t BTreeMap<String, String>,
+    version: u32,
+    scopes: Vec<Scope<'t>>,
+    rules: Vec<Rule>,
+    gaps: Vec<Gap>,
+    remarks: Vec<Remark>,
+    asked: BTreeSet<String>,
+    /// Inside `apply-message-filter`.
+    in_message_filter: bool,
+    /// The filters of the `with-filter` forms around.
+    around: Vec<Rc<Built>>,
+    /// Something before may have defined any name, and what that was.
+    foreign: Option<GapKind>,
+    depth: usize,
+    work: u64,
+    most_work: u64,
+}
+
+const GLOBAL: ScopeId = ScopeId(0);
+
+impl<'t> Evaluator<'t> {
+    fn new(text: &str, parameters: &'t BTreeMap<String, String>) -> Self {
+        Self {
+            parameters,
+            most_work: MAX_SBPL_WORK + SBPL_WORK_PER_BYTE * text.len() as u64,
+            version: 0,
+            scopes: vec![Scope::default()],
+            rules: Vec::new(),
+            gaps: Vec::new(),
+            remarks: Vec::new(),
+            asked: BTreeSet::new(),
+            in_message_filter: false,
+            around: Vec::new(),
+            foreign: None,
+            depth: 0,
+            work: 0,
+        }
+    }
+
+    fn run(mut self, program: &'t Program) -> Result<Evaluation, Stop> {
+        self.begin(program)?;
+        for (place, escape) in &program.doubtful_escapes.0 {
+            self.remarks.push(Remark { place: *place, kind: RemarkKind::Escape(*escape) });
+        }
+        for form in &program.forms {
+            self.eval(form, GLOBAL, Want::Effect)?;
+        }
+        let rules = SbplRules { version: self.version, rules: self.rules, gaps: self.gaps };
+        // What is not known here may decide about it.
+        if rules.default_rule().is_none() && rules.gaps.is_empty() {
+            let place = program.forms[0].place;
+            self.remarks.push(Remark { place, kind: RemarkKind::NoDefault });
+        }
+        Ok(Evaluation { rules, remarks: self.remarks, asked: self.asked })
+    }
+
+    /// A profile begins with its version.
+    fn begin(&mut self, program: &Program) -> Result<(), Stop> {
+        let Some(first) = program.forms.first() else {
+            let place = Place { line: 1, column: 1 };
+            return Err(Stop::new(place, Fault::NoVersion { found: String::new() }));
+        };
+        if first.head() != Some("version") {
+            return Err(Stop::new(first.place, Fault::NoVersion { found: brief(first) }));
+        }
+        self.version = version_of(first)?;
+        Ok(())
+    }
+
+    /// Counts work; past the limit, the program is refused.
+    fn charge(&mut self, work: u64, place: Place) -> Result<(), Stop> {
+        self.work = self.work.saturating_add(work);
+        if self.work > self.most_work {
+            return Err(Stop::new(place, Fault::TooMuchWork { most: self.most_work }));
+        }
+        Ok(())
+    }
+
+    /// The value of a node.
+    fn eval(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+        self.charge(1, node.place)?;
+        match &node.datum {
+            Datum::Text(text) => self.text(text, node.place),
+            Datum::Raw(text) => self.text(text.as_str(), node.place),
+            Datum::Number { value, .. } => Ok(Value::Number(*value)),
+            Datum::Bool(truth) => Ok(Value::Bool(*truth)),
+            Datum::Symbol(name) => Ok(self.variable(name, node.place, scope)),
+            Datum::Marked(Mark::Quote, inner) => self.quoted(inner),
+            Datum::Marked(..) => Ok(Value::Unknown(GapKind::Form)),
+            Datum::List(items) => {
+                if self.depth == MAX_SBPL_CALLS {
+                    return Err(Stop::new(node.place, Fault::TooManyCalls { most: MAX_SBPL_CALLS }));
+                }
+                self.depth += 1;
+                let value = self.list(node, items, scope, want);
+                self.depth -= 1;
+                value
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, place: Place) -> Result<Value<'t>, Stop> {
+        self.charge(text.len() as u64, place)?;
+        Ok(Value::Text(Rc::from(text)))
+    }
+
+    /// What a quoted node stands for.
+    fn quoted(&mut self, node: &'t Node) -> Result<Value<'t>, Stop> {
+        self.charge(1, node.place)?;
+        Ok(match &node.datum {
+            Datum::Symbol(name) => Value::Symbol(Rc::from(name.as_str())),
+            Datum::List(items) => {
+                let values: Result<Vec<_>, Stop> = items.iter().map(|item| self.quoted(item)).collect();
+                Value::List(Rc::new(values?))
+            }
+            Datum::Text(text) => self.text(text, node.place)?,
+            Datum::Raw(text) => self.text(text.as_str(), node.place)?,
+            Datum::Number { value, .. } => Value::Number(*value),
+            Datum::Bool(truth) => Value::Bool(*truth),
+            Datum::Marked(..) => Value::Unknown(GapKind::Form),
+        })
+    }
+
+    /// What the profile itself bound to a name.
+    fn bound(&self, name: &str, scope: ScopeId) -> Option<&Value<'t>> {
+        let mut next = Some(scope);
+        while let Some(ScopeId(id)) = next {
+            if let Some(value) = self.scopes[id].names.get(name) {
+                return Some(value);
+            }
+            next = self.scopes[id].parent;
+        }
+        None
+    }
+
+    fn variable(&mut self, name: &'t str, place: Place, scope: ScopeId) -> Value<'t> {
+        if let Some(value) = self.bound(name, scope) {
+            return value.clone();
+        }
+        if self.is_operation(name) {
+            return Value::Operation(Rc::from(name));
+        }
+        if let Some(builtin) = names::builtin(name) {
+            return Value::Builtin(builtin);
+        }
+        if is_constant(name) {
+            return Value::Symbol(Rc::from(name));
+        }
+        self.stranger(name, place)
+    }
+
+    /// A name that nobody here knows.
+    fn stranger(&mut self, name: &str, place: Place) -> Value<'t> {
+        if self.foreign.is_none() {
+            let close = close_to(name, names::all()).into_iter().map(str::to_owned).collect();
+            self.remark(place, RemarkKind::Stranger { name: super::error::shown(name), close });
+        }
+        Value::Unknown(self.foreign.unwrap_or(GapKind::Form))
+    }
+
+    /// Whether the name is an operation in this version of the language.
+    fn is_operation(&self, name: &str) -> bool {
+        operations::is_operation(name) || (UNSTARRED_GROUPS.contains(&name) && self.version != 2)
+    }
+
+    fn list(&mut self, node: &'t Node, items: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+        let Some((head, arguments)) = items.split_first() else { return Ok(Value::Nothing) };
+        let procedure = match head.symbol() {
+            Some(name) if self.bound(name, scope).is_none() => {
+                if names::FORMS.binary_search(&name).is_ok() {
+                    return self.form(name, node, arguments, scope, want);
+                }
+                if let "allow" | "deny" = name {
+                    return self.rule_form(name, node, arguments, scope);
+                }
+                if names::filter(name).is_some() {
+                    return self.filter_form(name, node, arguments, scope);
+                }
+                match names::builtin(name) {
+                    Some(builtin) => Value::Builtin(builtin),
+                    None => self.stranger(name, head.place),
+                }
+            }
+            _ => self.eval(head, scope, Want::Value)?,
+        };
+        match procedure {
+            Value::Lambda(_) | Value::Builtin(_) => {
+                let mut values = Vec::with_capacity(arguments.len());
+                for argument in arguments {
+                    values.push(self.eval(argument, scope, Want::Value)?);
+                }
+                self.call(&procedure, values, node, want)
+            }
+            other => self.unknown_call(node, arguments, scope, want, other.unknown().unwrap_or(GapKind::Form)),
+        }
+    }
+
+    /// A call of something that is not known: a gap, if it may stand for rules.
+    fn unknown_call(
+        &mut self,
+        node: &'t Node,
+        arguments: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+        kind: GapKind,
+    ) -> Result<Value<'t>, Stop> {
+        let mut effects = want == Want::Effect;
+        for argument in arguments {
+            effects = effects || self.has_effects(argument, scope, false)?;
+        }
+        if effects {
+            self.gap(node, scope, kind)?;
+        }
+        Ok(Value::Unknown(kind))
+    }
+
+    /// Records that `node` may stand for rules. Whatever it may define is not known from here on.
+    fn gap(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), Stop> {
+        let text = brief(node);
+        self.charge(text.len() as u64, node.place)?;
+        self.gaps.push(Gap { before: self.rules.len(), kind, text, place: node.place });
+        if node.head().is_some_and(|name| name.starts_with("define") || name == "macro") {
+            // Some other way to define something: its name is not even known for sure.
+            self.foreign = self.foreign.or(Some(kind));
+        }
+        self.forget(node, scope, kind)
+    }
+
+    /// Makes the names unknown that forms inside `node` would define or change.
+    fn forget(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), Stop> {
+        self.charge(1, node.place)?;
+        let items = match &node.datum {
+            Datum::List(items) => items,
+            _ => return Ok(()),
+        };
+        if let (Some("define" | "define-once" | "set!"), Some(defined)) = (node.head(), items.get(1)) {
+            let name = defined.symbol().or_else(|| defined.head());
+            if let Some(name) = name {
+                self.bind(name, Value::Unknown(kind), scope, node.place)?;
+            }
+        }
+        for item in items {
+            self.forget(item, scope, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Whether evaluating `node` may make rules or change names. `strangers`: a call of an unknown name counts.
+    fn has_effects(&mut self, node: &'t Node, scope: ScopeId, strangers: bool) -> Result<bool, Stop> {
+        self.charge(1, node.place)?;
+        let Datum::List(items) = &node.datum else { return Ok(false) };
+        if let Some(name) = node.head() {
+            let own = match self.bound(name, scope) {
+                Some(Value::Lambda(_)) => true,
+                Some(value) => strangers && value.unknown().is_some(),
+                None => match name {
+                    "allow"
+                    | "deny"
+                    | "import"
+                    | "apply-message-filter"
+                    | "with-filter"
+                    | "define"
+                    | "define-once"
+                    | "set!"
+                    | "error"
+                    | "version"
+                    | "apply"
+                    | "for-each"
+                    | "map" => true,
+                    _ => {
+                        strangers
+                            && names::filter(name).is_none()
+                            && names::builtin(name).is_none()
+                            && names::FORMS.binary_search(&name).is_err()
+                    }
+                },
+            };
+            if own {
+                return Ok(true);
+            }
+        }
+        for item in items {
+            if self.has_effects(item, scope, strangers)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn bind(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: Place) -> Result<(), Stop> {
+        self.charge(4, place)?;
+        self.scopes[scope.0].names.insert(name, value);
+        Ok(())
+    }
+
+    fn inner_scope(&mut self, parent: ScopeId, place: Place) -> Result<ScopeId, Stop> {
+        self.charge(16, place)?;
+        self.scopes.push(Scope { parent: Some(parent), ..Scope::default() });
+        Ok(ScopeId(self.scopes.len() - 1))
+    }
+
+    fn remark(&mut self, place: Place, kind: RemarkKind) {
+        /// Nobody reads a longer list.
+        const MOST: usize = 200;
+        if self.remarks.len() < MOST && !self.remarks.iter().any(|known| known.kind == kind) {
+            self.remarks.push(Remark { place, kind });
+        }
+    }
+}
+
+/// The version that a `version` form states.
+fn version_of(form: &Node) -> Result<u32, Stop> {
+    match form.list() {
+        Some([_, Node { datum: Datum::Number { value: value @ 1..=3, .. }, .. }]) => {
+            Ok(u32::try_from(*value).expect("it is 1, 2 or 3"))
+        }
+        _ => Err(Stop::new(form.place, Fault::BadVersion { found: brief(form) })),
+    }
+}
+
+/// Whether an unbound name is a constant, such as `AF_UNIX`, `SYS_exit` or `REGULAR-FILE`. Which of them there are
+/// depends on the OS build.
+fn is_constant(name: &str) -> bool {
+    name.chars().any(|c| c.is_ascii_uppercase())
+}

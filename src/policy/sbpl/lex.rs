@@ -1,0 +1,223 @@
+//! Characters to tokens.
+
+use super::error::{Fault, Stop, shown};
+use super::rules::Place;
+use super::syntax::{Mark, Radix, RawText};
+
+/// A token and where it begins.
+#[derive(Debug)]
+pub(super) struct Token {
+    pub(super) place: Place,
+    pub(super) kind: TokenKind,
+}
+
+#[derive(Debug)]
+pub(super) enum TokenKind {
+    Open,
+    Close,
+    Mark(Mark),
+    Symbol(String),
+    Text(String),
+    Raw(RawText),
+    Number { value: i64, radix: Radix },
+    Bool(bool),
+}
+
+/// Reads a text's tokens one after the other.
+pub(super) struct Lexer<'t> {
+    rest: std::iter::Peekable<std::str::Chars<'t>>,
+    place: Place,
+    /// Escapes of unknown meaning, the first few.
+    pub(super) doubts: Vec<(Place, char)>,
+}
+
+impl<'t> Lexer<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { rest: text.chars().peekable(), place: Place { line: 1, column: 1 }, doubts: Vec::new() }
+    }
+
+    /// The next token; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Token>, Stop> {
+        self.skip_blank()?;
+        let place = self.place;
+        let Some(first) = self.bump() else { return Ok(None) };
+        let kind = match first {
+            '(' => TokenKind::Open,
+            ')' => TokenKind::Close,
+            '\'' => TokenKind::Mark(Mark::Quote),
+            '`' => TokenKind::Mark(Mark::Quasi),
+            ',' if self.rest.peek() == Some(&'@') => {
+                self.bump();
+                TokenKind::Mark(Mark::Splice)
+            }
+            ',' => TokenKind::Mark(Mark::Unquote),
+            '"' => TokenKind::Text(self.text(place)?),
+            '#' => self.hash(place)?,
+            '\0' => return Err(Stop::new(place, Fault::Nul)),
+            first => {
+                let mut word = String::from(first);
+                self.word(&mut word)?;
+                match number(&word, Radix::Decimal) {
+                    Number::Is(value) => TokenKind::Number { value, radix: Radix::Decimal },
+                    Number::Overflows => return Err(Stop::new(place, Fault::BadNumber { found: shown(&word) })),
+                    Number::IsNot => TokenKind::Symbol(word),
+                }
+            }
+        };
+        Ok(Some(Token { place, kind }))
+    }
+
+    fn bump(&mut self) -> Option<char> {
+        let c = self.rest.next()?;
+        if c == '\n' {
+            self.place = Place { line: self.place.line + 1, column: 1 };
+        } else {
+            self.place.column += 1;
+        }
+        Some(c)
+    }
+
+    /// Skips white space and comments.
+    fn skip_blank(&mut self) -> Result<(), Stop> {
+        while let Some(&c) = self.rest.peek() {
+            if c == ';' {
+                while let Some(&c) = self.rest.peek()
+                    && c != '\n'
+                {
+                    if c == '\0' {
+                        return Err(Stop::new(self.place, Fault::Nul));
+                    }
+                    self.bump();
+                }
+            } else if is_blank(c) {
+                self.bump();
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rest of a word, up to whatever ends it.
+    fn word(&mut self, word: &mut String) -> Result<(), Stop> {
+        while let Some(&c) = self.rest.peek() {
+            if is_blank(c) || matches!(c, '(' | ')' | '"' | ';') {
+                break;
+            }
+            if c == '\0' {
+                return Err(Stop::new(self.place, Fault::Nul));
+            }
+            word.push(c);
+            self.bump();
+        }
+        Ok(())
+    }
+
+    /// The rest of a string whose opening quote stands at `start`.
+    fn text(&mut self, start: Place) -> Result<String, Stop> {
+        let mut out = String::new();
+        loop {
+            let place = self.place;
+            match self.bump() {
+                None => return Err(Stop::new(start, Fault::UnclosedText)),
+                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                Some('"') => return Ok(out),
+                Some('\\') => match self.bump() {
+                    None => return Err(Stop::new(start, Fault::UnclosedText)),
+                    Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                    Some(c @ ('\\' | '"')) => out.push(c),
+                    Some('n') => out.push('\n'),
+                    Some('t') => out.push('\t'),
+                    Some('r') => out.push('\r'),
+                    Some(other) => {
+                        /// Nobody reads a longer list.
+                        const MOST: usize = 20;
+                        if self.doubts.len() < MOST {
+                            self.doubts.push((place, other));
+                        }
+                        out.push(other);
+                    }
+                },
+                Some(c) => out.push(c),
+            }
+        }
+    }
+
+    /// What follows a `#` that stands at `start`.
+    fn hash(&mut self, start: Place) -> Result<TokenKind, Stop> {
+        if self.rest.peek() == Some(&'"') {
+            self.bump();
+            return self.raw(start);
+        }
+        let mut word = String::from('#');
+        if self.rest.peek() == Some(&'\\') {
+            // A character: whatever follows belongs to it, even a parenthesis.
+            word.extend(self.bump());
+            let place = self.place;
+            match self.bump() {
+                None => return Err(Stop::new(start, Fault::UnknownHash { found: word })),
+                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                Some(c) => word.push(c),
+            }
+            self.word(&mut word)?;
+            return Ok(TokenKind::Symbol(word));
+        }
+        self.word(&mut word)?;
+        match word.as_str() {
+            "#t" => return Ok(TokenKind::Bool(true)),
+            "#f" => return Ok(TokenKind::Bool(false)),
+            _ => {}
+        }
+        let mut letters = word[1..].chars();
+        if let Some(radix) = letters.next().and_then(Radix::of_letter) {
+            return match number(letters.as_str(), radix) {
+                Number::Is(value) => Ok(TokenKind::Number { value, radix }),
+                _ => Err(Stop::new(start, Fault::BadNumber { found: shown(&word) })),
+            };
+        }
+        Err(Stop::new(start, Fault::UnknownHash { found: shown(&word) }))
+    }
+
+    /// The rest of a raw string. A backslash stays, and keeps a quote after it from ending the string.
+    fn raw(&mut self, start: Place) -> Result<TokenKind, Stop> {
+        let mut out = String::new();
+        let mut escaped = false;
+        loop {
+            let place = self.place;
+            match self.bump() {
+                None => return Err(Stop::new(start, Fault::UnclosedText)),
+                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                Some('"') if !escaped => {
+                    return Ok(TokenKind::Raw(RawText::new(&out).expect("its end was found by the same rule")));
+                }
+                Some(c) => {
+                    escaped = c == '\\' && !escaped;
+                    out.push(c);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a character separates words.
+pub(super) fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
+}
+
+enum Number {
+    Is(i64),
+    Overflows,
+    IsNot,
+}
+
+/// Reads digits with an optional sign.
+fn number(word: &str, radix: Radix) -> Number {
+    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix.base())) {
+        return Number::IsNot;
+    }
+    match i64::from_str_radix(word, radix.base()) {
+        Ok(value) => Number::Is(value),
+        Err(_) => Number::Overflows,
+    }
+}

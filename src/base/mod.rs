@@ -12,6 +12,7 @@ pub mod fsx;
 pub mod ids;
 pub mod json;
 pub mod json_fast;
+pub mod json_line;
 pub mod json_out;
 pub mod limits;
 pub mod near;

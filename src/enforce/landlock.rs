@@ -66,6 +66,7 @@ pub fn already_confined_layers() -> Option<u32> {
 }
 
 /// Why a policy is not in force.
+#[derive(Debug, Clone)]
 struct Refusal {
     kind: FailureKind,
     errno: i32,
@@ -96,28 +97,54 @@ fn errno_of(error: &(dyn Error + 'static)) -> i32 {
     libc::EINVAL
 }
 
-/// Confines the calling process by a policy whose placeholders are resolved, and says how that went.
-pub fn apply(policy: &LandlockPolicy) -> ApplyRecord {
-    let abi = bare::abi();
-    let outcome = match abi {
-        Ok(abi) => enforce(policy, abi as i32),
-        Err(errno) => Err(Refusal::new(
-            FailureKind::LandlockUnavailable,
-            errno,
-            match errno {
-                libc::EOPNOTSUPP => "this kernel has Landlock, but it was switched off at boot".into(),
-                _ => "this kernel has no Landlock".into(),
-            },
-        )),
-    };
-    let mut record = ApplyRecord {
+/// A policy made ready to be put in force: what can be worked out beforehand is, by the process that probes are forked
+/// from, so that a probe process is left with the system calls.
+#[derive(Debug)]
+pub struct Ready {
+    table: Result<Table, Refusal>,
+    /// The record of an application that went well.
+    record: ApplyRecord,
+}
+
+/// The rules as the crate and the kernel take them, for one ABI.
+#[derive(Debug)]
+struct Table {
+    abi: i32,
+    handled_fs: BitFlags<AccessFs>,
+    handled_net: BitFlags<AccessNet>,
+    scoped: BitFlags<Scope>,
+    beneath: Vec<(CString, BitFlags<AccessFs>)>,
+    ports: Vec<(u16, BitFlags<AccessNet>)>,
+}
+
+/// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
+pub fn ready(policy: &LandlockPolicy) -> Ready {
+    let record = ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: 0,
         errno: 0,
         failure: None,
         message: None,
-        abi: abi.ok().map(|abi| abi as i32),
+        abi: None,
         unsupported: Vec::new(),
+    };
+    Ready { table: abi_here().and_then(|abi| Table::of(policy, abi)), record }
+}
+
+/// Confines the calling process, and says how that went.
+pub fn apply(policy: &mut Ready) -> &ApplyRecord {
+    let Ready { table, record } = policy;
+    // Asked again, by the very process that is confined.
+    let abi = abi_here();
+    record.abi = abi.as_ref().ok().copied();
+    let outcome = match (table, abi) {
+        (_, Err(refusal)) => Err(refusal),
+        (Err(refusal), Ok(_)) => Err(refusal.clone()),
+        (Ok(table), Ok(abi)) if table.abi != abi => {
+            let message = format!("Landlock ABI {abi} is not the ABI {} that the rules were made ready for", table.abi);
+            Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message))
+        }
+        (Ok(table), Ok(_)) => table.enforce(),
     };
     if let Err(refusal) = outcome {
         record.rc = -1;
@@ -127,6 +154,16 @@ pub fn apply(policy: &LandlockPolicy) -> ApplyRecord {
         record.unsupported = refusal.unsupported;
     }
     record
+}
+
+fn abi_here() -> Result<i32, Refusal> {
+    bare::abi().map(|abi| abi as i32).map_err(|errno| {
+        let message = match errno {
+            libc::EOPNOTSUPP => "this kernel has Landlock, but it was switched off at boot".into(),
+            _ => "this kernel has no Landlock".into(),
+        };
+        Refusal::new(FailureKind::LandlockUnavailable, errno, message)
+    })
 }
 
 /// The rights as the crate's flags. Those that this kernel's ABI or the crate does not have go to `unsupported`.
@@ -145,57 +182,78 @@ fn flags_of<R: Right, B: Access<Numeric = u64>>(
     flags
 }
 
-fn enforce(policy: &LandlockPolicy, abi: i32) -> Result<(), Refusal> {
-    let mut unsupported = Vec::new();
-    let handled_fs: BitFlags<AccessFs> = flags_of(policy.handled_fs, abi, &mut unsupported);
-    let handled_net: BitFlags<AccessNet> = flags_of(policy.handled_net, abi, &mut unsupported);
-    let scoped: BitFlags<Scope> = flags_of(policy.scoped, abi, &mut unsupported);
-    if policy.abi > abi || !unsupported.is_empty() {
-        let message = if policy.abi > abi {
-            format!("the policy requires Landlock ABI {}, this kernel has {abi}", policy.abi)
-        } else {
-            format!("this build cannot enforce {} yet, although ABI {abi} has it", unsupported.join(", "))
+impl Table {
+    fn of(policy: &LandlockPolicy, abi: i32) -> Result<Self, Refusal> {
+        let mut unsupported = Vec::new();
+        let mut table = Self {
+            abi,
+            handled_fs: flags_of(policy.handled_fs, abi, &mut unsupported),
+            handled_net: flags_of(policy.handled_net, abi, &mut unsupported),
+            scoped: flags_of(policy.scoped, abi, &mut unsupported),
+            beneath: Vec::with_capacity(policy.path_beneath.len()),
+            ports: Vec::with_capacity(policy.net_port.len()),
         };
-        let refusal = Refusal::new(FailureKind::LandlockRightUnsupported, 0, message);
-        return Err(Refusal { unsupported, ..refusal });
-    }
-
-    let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    let handle = |error: landlock::RulesetError| Refusal::of("the handled rights were refused", &error);
-    // The crate takes an empty set for a mistake.
-    let hard = if handled_fs.is_empty() { hard } else { hard.handle_access(handled_fs).map_err(handle)? };
-    let hard = if handled_net.is_empty() { hard } else { hard.handle_access(handled_net).map_err(handle)? };
-    let hard = if scoped.is_empty() { hard } else { hard.scope(scoped).map_err(handle)? };
-    let mut ruleset = hard.create().map_err(|error| Refusal::of("no ruleset could be made", &error))?;
-
-    for (n, rule) in policy.path_beneath.iter().enumerate() {
-        let allowed: BitFlags<AccessFs> = flags_of(rule.allow, abi, &mut unsupported);
-        let what = || format!("rule {n} beneath `{}` was refused", rule.path);
-        let opened = CString::new(rule.path.as_str())
-            .map_err(|_| libc::EINVAL)
-            .and_then(|path| open_handle(&path))
-            .map_err(|errno| {
-                let message = format!("rule {n} names `{}`, which cannot be opened", rule.path);
-                Refusal::new(FailureKind::LandlockRuleTarget, errno, message)
+        if policy.abi > abi || !unsupported.is_empty() {
+            let message = if policy.abi > abi {
+                format!("the policy requires Landlock ABI {}, this kernel has {abi}", policy.abi)
+            } else {
+                format!("this build cannot enforce {} yet, although ABI {abi} has it", unsupported.join(", "))
+            };
+            let refusal = Refusal::new(FailureKind::LandlockRightUnsupported, 0, message);
+            return Err(Refusal { unsupported, ..refusal });
+        }
+        // A rule grants only what is handled, so nothing more can be missing here.
+        for (n, rule) in policy.path_beneath.iter().enumerate() {
+            let path = CString::new(rule.path.as_str()).map_err(|_| unopened(n, &rule.path, libc::EINVAL))?;
+            table.beneath.push((path, flags_of(rule.allow, abi, &mut unsupported)));
+        }
+        for (n, rule) in policy.net_port.iter().enumerate() {
+            let port = rule.port.parse::<u16>().map_err(|_| {
+                let message = format!("port rule {n} names `{}`, which is no port number", rule.port);
+                Refusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
             })?;
-        ruleset = ruleset.add_rule(PathBeneath::new(opened, allowed)).map_err(|error| Refusal::of(&what(), &error))?;
+            table.ports.push((port, flags_of(rule.allow, abi, &mut unsupported)));
+        }
+        Ok(table)
     }
-    for (n, rule) in policy.net_port.iter().enumerate() {
-        let allowed: BitFlags<AccessNet> = flags_of(rule.allow, abi, &mut unsupported);
-        let port = rule.port.parse::<u16>().map_err(|_| {
-            let message = format!("port rule {n} names `{}`, which is no port number", rule.port);
-            Refusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
-        })?;
-        ruleset = ruleset
-            .add_rule(NetPort::new(port, allowed))
-            .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
+
+    fn enforce(&self) -> Result<(), Refusal> {
+        let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        let handle = |error: landlock::RulesetError| Refusal::of("the handled rights were refused", &error);
+        // The crate takes an empty set for a mistake.
+        let hard =
+            if self.handled_fs.is_empty() { hard } else { hard.handle_access(self.handled_fs).map_err(handle)? };
+        let hard =
+            if self.handled_net.is_empty() { hard } else { hard.handle_access(self.handled_net).map_err(handle)? };
+        let hard = if self.scoped.is_empty() { hard } else { hard.scope(self.scoped).map_err(handle)? };
+        let mut ruleset = hard.create().map_err(|error| Refusal::of("no ruleset could be made", &error))?;
+
+        for (n, (path, allowed)) in self.beneath.iter().enumerate() {
+            let shown = || path.to_string_lossy();
+            let opened = open_handle(path).map_err(|errno| unopened(n, &shown(), errno))?;
+            ruleset = ruleset.add_rule(PathBeneath::new(opened, *allowed)).map_err(|error| {
+                let what = format!("rule {n} beneath `{}` was refused", shown());
+                Refusal::of(&what, &error)
+            })?;
+        }
+        for (n, (port, allowed)) in self.ports.iter().enumerate() {
+            ruleset = ruleset
+                .add_rule(NetPort::new(*port, *allowed))
+                .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
+        }
+        let status =
+            ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
+        if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
+            let message = format!("the kernel took the ruleset, but not in full: {:?}", status.ruleset);
+            return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
+        }
+        Ok(())
     }
-    let status = ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
-    if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
-        let message = format!("the kernel took the ruleset, but not in full: {:?}", status.ruleset);
-        return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
-    }
-    Ok(())
+}
+
+fn unopened(rule: usize, path: &str, errno: i32) -> Refusal {
+    let message = format!("rule {rule} names `{path}`, which cannot be opened");
+    Refusal::new(FailureKind::LandlockRuleTarget, errno, message)
 }
 
 #[cfg(test)]
@@ -223,12 +281,12 @@ mod tests {
             handled_net: RightSet::of(&[NetRight::BindUdp]),
             ..empty(1)
         };
-        let refusal = enforce(&policy, 7).unwrap_err();
+        let refusal = Table::of(&policy, 7).unwrap_err();
         assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
         assert_eq!(refusal.unsupported, ["resolve_unix", "bind_udp"]);
-        let refusal = enforce(&policy, 10).unwrap_err();
+        let refusal = Table::of(&policy, 10).unwrap_err();
         assert_eq!(refusal.unsupported, ["bind_udp"], "the crate does not know it");
-        let refusal = enforce(&empty(8), 7).unwrap_err();
+        let refusal = Table::of(&empty(8), 7).unwrap_err();
         assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
         assert!(refusal.message.contains("requires Landlock ABI 8, this kernel has 7"), "{}", refusal.message);
     }

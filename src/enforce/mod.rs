@@ -10,4 +10,4 @@ mod system;
 #[path = "unavailable.rs"]
 mod system;
 
-pub use system::{already_confined_layers, apply, landlock_abi, landlock_errata};
+pub use system::{Ready, already_confined_layers, apply, landlock_abi, landlock_errata, ready};

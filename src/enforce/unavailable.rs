@@ -19,9 +19,13 @@ pub fn already_confined_layers() -> Option<u32> {
     None
 }
 
-/// Refuses: Landlock is a part of Linux.
-pub fn apply(_policy: &LandlockPolicy) -> ApplyRecord {
-    ApplyRecord {
+/// Stands for a policy that cannot be put in force here.
+#[derive(Debug)]
+pub struct Ready(ApplyRecord);
+
+/// Notes that Landlock is a part of Linux.
+pub fn ready(_policy: &LandlockPolicy) -> Ready {
+    Ready(ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: -1,
         errno: libc::ENOSYS,
@@ -29,5 +33,10 @@ pub fn apply(_policy: &LandlockPolicy) -> ApplyRecord {
         message: Some("Landlock is a part of Linux; this is another system".into()),
         abi: None,
         unsupported: Vec::new(),
-    }
+    })
+}
+
+/// Refuses.
+pub fn apply(policy: &mut Ready) -> &ApplyRecord {
+    &policy.0
 }

@@ -80,6 +80,7 @@ pub fn open_and_truncate(trace: &mut Trace, target: &CStr) -> Option<()> {
 }
 
 /// Opens a folder and reads its first entries.
+#[inline(never)]
 pub fn list(trace: &mut Trace, target: &CStr) -> Option<()> {
     let fd = open_for(trace, target, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
     let mut entries = [0; 2048];

@@ -3,21 +3,45 @@
 use std::ffi::{CStr, CString};
 
 use super::helper::Helper;
+use super::trace::LinkText;
 use super::{Trace, device, file, metadata, mounts, names, net, process, unix};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
 
+/// An action's texts as system calls take them. They are made by the process that probes are forked from.
+#[derive(Debug)]
+pub struct Texts {
+    /// The target as a path; empty if the driver has none.
+    target: CString,
+    /// The second text.
+    to: CString,
+    /// The attribute's name.
+    name: CString,
+}
+
+impl Texts {
+    /// The texts of `action`.
+    ///
+    /// # Errors
+    /// If one of them holds a NUL.
+    pub fn of(action: &Action) -> Result<Self, SetupFailure> {
+        let text = |step: &str, text: Option<&str>| {
+            CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL))
+        };
+        Ok(Self {
+            target: text("target", Some(&action.target))?,
+            to: text("to", action.to.as_deref())?,
+            name: text("name", action.name.as_deref())?,
+        })
+    }
+}
+
 /// What was made ready before the policy was applied.
 #[derive(Debug)]
-pub struct Prepared {
-    /// The target as a path; empty if the driver has none.
-    pub(super) target: CString,
-    /// The second text.
-    pub(super) to: CString,
-    /// The attribute's name.
-    pub(super) name: CString,
+pub struct Prepared<'a> {
+    texts: &'a Texts,
     /// The descriptor of a `*_inherited` driver.
     pub(super) inherited: i32,
     /// A process outside the coming domain, if the driver or a new user namespace needs one.
@@ -27,15 +51,15 @@ pub struct Prepared {
     reference: i32,
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// The process that self-checks and the inspecting driver ask about.
     pub fn reference(&self) -> i32 {
         self.reference
     }
 
     /// The target as a path, if the driver has one.
-    pub fn target_path<'a>(&'a self, action: &Action) -> Option<&'a CStr> {
-        (action.driver.info().target == TargetKind::Path).then_some(self.target.as_c_str())
+    pub fn target_path(&self, action: &Action) -> Option<&CStr> {
+        (action.driver.info().target == TargetKind::Path).then_some(self.texts.target.as_c_str())
     }
 
     /// Ends the helper, if there is one, so that no process is left.
@@ -51,26 +75,15 @@ pub(super) fn failed(step: &str, errno: i32) -> SetupFailure {
     SetupFailure { step: step.to_owned(), errno }
 }
 
-fn text(step: &str, text: Option<&str>) -> Result<CString, SetupFailure> {
-    CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL))
-}
-
 /// Does what has to happen before the policy is applied. `zygote` is the parent process.
-pub fn prepare(action: &Action, zygote: i32) -> Result<Prepared, SetupFailure> {
-    let mut prepared = Prepared {
-        target: text("target", Some(&action.target))?,
-        to: text("to", action.to.as_deref())?,
-        name: text("name", action.name.as_deref())?,
-        inherited: -1,
-        helper: None,
-        reference: zygote,
-    };
+pub fn prepare<'a>(action: &Action, texts: &'a Texts, zygote: i32) -> Result<Prepared<'a>, SetupFailure> {
+    let mut prepared = Prepared { texts, inherited: -1, helper: None, reference: zygote };
     let new_user_namespace = if action.mounts.is_empty() && action.driver != Driver::MountBind {
         false
     } else {
         mounts::private_namespace(&action.mounts)?
     };
-    let inherit = |flags| path::open(&prepared.target, flags, 0).map_err(|errno| failed("open", errno));
+    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| failed("open", errno));
     match action.driver {
         Driver::FileReadInherited => prepared.inherited = inherit(libc::O_RDONLY)? as i32,
         Driver::FileTruncateInherited => prepared.inherited = inherit(libc::O_WRONLY)? as i32,
@@ -87,10 +100,8 @@ pub fn prepare(action: &Action, zygote: i32) -> Result<Prepared, SetupFailure> {
 }
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
-pub fn operate(action: &Action, prepared: &mut Prepared, trace: &mut Trace) {
-    let target = prepared.target.as_c_str();
-    let to = prepared.to.as_c_str();
-    let name = prepared.name.as_c_str();
+pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
+    let Texts { target, to, name } = prepared.texts;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
     let _ended: Option<()> = match action.driver {
         Driver::FileRead => file::read(trace, target),
@@ -150,28 +161,41 @@ pub fn operate(action: &Action, prepared: &mut Prepared, trace: &mut Trace) {
     };
 }
 
-/// A text like `/proc/self/fd/7`, without allocation.
+/// A text like `/proc/self/fd/7`, without allocation and without the formatting machinery.
 fn descriptor_path(fd: i32, buffer: &mut [u8; 32]) -> &CStr {
-    use std::io::Write;
-    let mut rest = &mut buffer[..31];
-    // 14 bytes and at most 11 digits: it always fits, and the array ends with NULs.
-    let _ = write!(rest, "/proc/self/fd/{fd}");
+    const FOLDER: &[u8] = b"/proc/self/fd/";
+    // Ten digits are the most, so the array ends with NULs.
+    let mut number = fd.unsigned_abs();
+    let mut digits = [0; 10];
+    let mut count = 0;
+    while count == 0 || number > 0 {
+        digits[count] = b'0' + (number % 10) as u8;
+        number /= 10;
+        count += 1;
+    }
+    buffer[..FOLDER.len()].copy_from_slice(FOLDER);
+    for (place, digit) in buffer[FOLDER.len()..].iter_mut().zip(digits[..count].iter().rev()) {
+        *place = *digit;
+    }
     CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }
 
-/// What `/proc/self/fd/N` says that a descriptor is. Bytes that are no text are replaced.
-pub fn link_of_descriptor(fd: i32) -> Result<String, i32> {
+/// What `/proc/self/fd/N` says that a descriptor is.
+pub fn link_of_descriptor(fd: i32) -> Result<LinkText, i32> {
     let mut place = [0; 32];
     let path = descriptor_path(fd, &mut place);
-    // Nearly always enough, and a small one touches no further page of the stack.
-    let mut link = [0; 512];
+    let mut link = [0; LinkText::SHORT];
     let length = path::readlink(path, &mut link)? as usize;
-    if length < link.len() {
-        return Ok(String::from_utf8_lossy(&link[..length]).into_owned());
-    }
+    if length < link.len() { Ok(LinkText::Short(link, length)) } else { long_link(path) }
+}
+
+#[cold]
+#[inline(never)]
+fn long_link(path: &CStr) -> Result<LinkText, i32> {
     let mut long = vec![0; libc::PATH_MAX as usize];
     let length = path::readlink(path, &mut long)? as usize;
-    Ok(String::from_utf8_lossy(&long[..length]).into_owned())
+    long.truncate(length);
+    Ok(LinkText::Long(long))
 }
 
 #[cfg(test)]
@@ -181,8 +205,11 @@ mod tests {
     #[test]
     fn descriptor_links_are_read() {
         let file = tempfile::tempfile().unwrap();
-        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap();
+        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap().to_text();
         assert!(link.starts_with('/'), "{link}");
-        assert_eq!(link_of_descriptor(i32::MAX), Err(libc::ENOENT));
+        assert_eq!(link_of_descriptor(i32::MAX).unwrap_err(), libc::ENOENT);
+        for fd in [0, 7, 10, 1009, i32::MAX] {
+            assert_eq!(descriptor_path(fd, &mut [0; 32]).to_str().unwrap(), format!("/proc/self/fd/{fd}"));
+        }
     }
 }

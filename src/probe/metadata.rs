@@ -22,6 +22,7 @@ pub fn access(trace: &mut Trace, target: &CStr) -> Option<()> {
 }
 
 /// Reads the text of a symbolic link.
+#[inline(never)]
 pub fn readlink(trace: &mut Trace, target: &CStr) -> Option<()> {
     trace.operate("readlinkat", path::readlink(target, &mut [0; 256])).map(|_| ())
 }
@@ -37,6 +38,7 @@ pub fn utimes(trace: &mut Trace, target: &CStr) -> Option<()> {
 }
 
 /// Reads an extended attribute.
+#[inline(never)]
 pub fn getxattr(trace: &mut Trace, target: &CStr, name: &CStr) -> Option<()> {
     trace.operate("getxattr", path::getxattr(target, name, &mut [0; 1024])).map(|_| ())
 }
@@ -47,6 +49,7 @@ pub fn setxattr(trace: &mut Trace, target: &CStr, name: &CStr) -> Option<()> {
 }
 
 /// Lists the extended attributes.
+#[inline(never)]
 pub fn listxattr(trace: &mut Trace, target: &CStr) -> Option<()> {
     trace.operate("listxattr", path::listxattr(target, &mut [0; 1024])).map(|_| ())
 }

@@ -28,4 +28,4 @@ mod process;
 mod unix;
 
 #[cfg(target_os = "linux")]
-pub use linux::{Prepared, link_of_descriptor, operate, prepare};
+pub use linux::{Prepared, Texts, link_of_descriptor, operate, prepare};

@@ -1,75 +1,197 @@
 //! What a driver did, call by call.
 
-use crate::record::report::{Call, CallRole, Operation};
+use crate::base::json_line::Line;
+use crate::record::report::{Call, CallRole, OpenedFile, Operation};
 use crate::sys::Ret;
 
 /// Collects the calls of one operation. A driver stops at the first call that failed.
-#[derive(Debug)]
+///
+/// Names are constants of the drivers and stay what they are until the record is written: a probe process allocates as
+/// little as it can, because each page that it writes to has to be copied for it.
+#[derive(Debug, Default)]
 pub struct Trace {
-    operation: Operation,
+    calls: [Option<Noted>; MAX_CALLS],
+    opened: Option<Opened>,
+    details: [Option<(&'static str, i64)>; MAX_DETAILS],
 }
+
+/// One call, with its name.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    syscall: &'static str,
+    role: CallRole,
+    ret: i64,
+    errno: i32,
+}
+
+/// What an opened descriptor is.
+#[derive(Debug)]
+struct Opened {
+    path: Result<LinkText, i32>,
+    dev: u64,
+    ino: u64,
+    mode: u32,
+}
+
+/// A path as the kernel gives it: bytes, nearly always few.
+#[derive(Debug)]
+pub enum LinkText {
+    /// Up to as many bytes as fit, and how many there are.
+    Short([u8; Self::SHORT], usize),
+    /// Any number of them.
+    Long(Vec<u8>),
+}
+
+impl LinkText {
+    /// Enough for nearly every path, and little enough to touch no further page of the stack.
+    pub const SHORT: usize = 256;
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes, length) => bytes.get(..*length).unwrap_or(bytes),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    /// The text. Bytes that are none are replaced.
+    pub fn to_text(&self) -> String {
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
+    }
+}
+
+/// More calls than any driver makes.
+const MAX_CALLS: usize = 8;
+/// More facts than any driver notes.
+const MAX_DETAILS: usize = 4;
 
 impl Trace {
     /// Nothing done yet.
     pub fn new() -> Self {
-        // Four calls are the most that a driver makes.
-        Self { operation: Operation { calls: Vec::with_capacity(4), opened: None, details: Vec::new() } }
+        Self::default()
     }
 
     /// Notes a call that only prepares the operation. `None` if it failed.
-    pub fn prepare(&mut self, syscall: &str, ret: Ret) -> Option<i64> {
+    pub fn prepare(&mut self, syscall: &'static str, ret: Ret) -> Option<i64> {
         self.note(syscall, CallRole::Prepare, ret)
     }
 
     /// Notes a call that is the operation, or belongs to it. `None` if it failed.
-    pub fn operate(&mut self, syscall: &str, ret: Ret) -> Option<i64> {
+    pub fn operate(&mut self, syscall: &'static str, ret: Ret) -> Option<i64> {
         self.note(syscall, CallRole::Operation, ret)
     }
 
-    fn note(&mut self, syscall: &str, role: CallRole, ret: Ret) -> Option<i64> {
+    fn note(&mut self, syscall: &'static str, role: CallRole, ret: Ret) -> Option<i64> {
         let (value, errno) = match ret {
             Ok(value) => (value, 0),
             Err(errno) => (-1, errno),
         };
-        self.operation.calls.push(Call { syscall: syscall.to_owned(), role, ret: value, errno, code: None });
+        keep(&mut self.calls, Noted { syscall, role, ret: value, errno });
         ret.ok()
     }
 
     /// Notes a fact that is no return value.
-    pub fn detail(&mut self, name: &str, value: i64) {
-        self.operation.details.push((name.to_owned(), value));
+    pub fn detail(&mut self, name: &'static str, value: i64) {
+        keep(&mut self.details, (name, value));
     }
 
     /// Notes what the kernel says an opened descriptor is.
     #[cfg(target_os = "linux")]
     pub fn opened(&mut self, fd: i32) {
-        use crate::record::report::OpenedFile;
-        use crate::sys::linux::path::fstat;
-        let (path, path_errno) = match super::linux::link_of_descriptor(fd) {
-            Ok(path) => (Some(path), 0),
-            Err(errno) => (None, errno),
-        };
-        if let Ok(found) = fstat(fd) {
-            self.operation.opened = Some(OpenedFile {
-                path,
-                path_errno,
-                nofirmlink: None,
-                nofirmlink_errno: None,
-                dev: found.dev,
-                ino: found.ino,
-                mode: found.mode,
-            });
+        let path = super::linux::link_of_descriptor(fd);
+        if let Ok(found) = crate::sys::linux::path::fstat(fd) {
+            self.opened = Some(Opened { path, dev: found.dev, ino: found.ino, mode: found.mode });
         }
     }
 
     /// The record.
     pub fn finish(self) -> Operation {
-        self.operation
+        let call = |noted: Noted| Call {
+            syscall: noted.syscall.to_owned(),
+            role: noted.role,
+            ret: noted.ret,
+            errno: noted.errno,
+            code: None,
+        };
+        let file = |opened: Opened| OpenedFile {
+            path: opened.path.as_ref().ok().map(LinkText::to_text),
+            path_errno: opened.path.err().unwrap_or(0),
+            nofirmlink: None,
+            nofirmlink_errno: None,
+            dev: opened.dev,
+            ino: opened.ino,
+            mode: opened.mode,
+        };
+        Operation {
+            calls: self.calls.into_iter().flatten().map(call).collect(),
+            opened: self.opened.map(file),
+            details: self.details.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
+
+    /// Writes the record as one line of the report, with its line break: what [`Self::finish`] gives, as JSON.
+    pub fn write(&self, line: &mut Vec<u8>) {
+        let mut line = Line::begin(line);
+        line.list("calls", self.calls.iter().flatten(), |item, call| {
+            item.text("syscall", call.syscall);
+            item.text("role", call.role.as_str());
+            item.signed("ret", call.ret);
+            item.signed("errno", call.errno.into());
+        });
+        if let Some(opened) = &self.opened {
+            line.object("opened", |item| {
+                match &opened.path {
+                    Ok(path) => {
+                        item.bytes("path", path.as_bytes());
+                        item.signed("path_errno", 0);
+                    }
+                    Err(errno) => item.signed("path_errno", (*errno).into()),
+                }
+                item.unsigned("dev", opened.dev);
+                item.unsigned("ino", opened.ino);
+                item.unsigned("mode", opened.mode.into());
+            });
+        }
+        if self.details[0].is_some() {
+            line.pairs("details", self.details.iter().flatten().copied());
+        }
+        line.end();
     }
 }
 
-impl Default for Trace {
-    fn default() -> Self {
-        Self::new()
+/// Puts a value into the first empty place. That there always is one is a property of the drivers; losing a fact without
+/// a word would be worse than the probe's end.
+fn keep<T, const N: usize>(places: &mut [Option<T>; N], value: T) {
+    match places.iter_mut().find(|place| place.is_none()) {
+        Some(place) => *place = Some(value),
+        None => panic!("a driver noted more than {N} facts of one kind"),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_as_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["plain", "quote\" back\\ tab\t ümlaut", &"x".repeat(LinkText::SHORT)] {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            let mut trace = Trace::new();
+            assert_eq!(trace.prepare("openat", Ok(7)), Some(7));
+            assert_eq!(trace.operate("read", Err(libc::EACCES)), None);
+            trace.opened(file.as_raw_fd());
+            trace.detail("bytes_read", -1);
+            let mut line = Vec::new();
+            trace.write(&mut line);
+            let record = trace.finish();
+            assert!(record.opened.as_ref().unwrap().path.as_ref().unwrap().ends_with(name));
+            assert_eq!(serde_json::from_slice::<Operation>(&line).unwrap(), record);
+        }
+        let mut line = Vec::new();
+        Trace::new().write(&mut line);
+        assert_eq!(serde_json::from_slice::<Operation>(&line).unwrap(), Trace::new().finish());
     }
 }

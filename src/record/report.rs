@@ -78,6 +78,16 @@ pub enum CallRole {
     Operation,
 }
 
+impl CallRole {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Operation => "operation",
+        }
+    }
+}
+
 /// One open descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

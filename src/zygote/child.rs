@@ -3,11 +3,13 @@
 use std::ffi::{CStr, CString};
 
 use super::serve::NULL;
+use crate::base::json_line::Line;
 use crate::enforce;
-use crate::policy::landlock::LandlockPolicy;
-use crate::probe::{self, Trace};
+use crate::probe::{self, Texts, Trace};
 use crate::record::action::Action;
-use crate::record::report::{OpenFd, Operation, Prologue, SelfCheck, TargetIdentity};
+use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
+#[cfg(doc)]
+use crate::record::report::{Operation, Prologue};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
     close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, no_new_privs, set_process_group,
@@ -18,58 +20,84 @@ const REPORT: i32 = 3;
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
 const UNFIT: i32 = 71;
 
-/// Everything a probe process does. `buffer` is memory that the parent has touched already.
-pub fn run(action: &Action, policy: Option<&LandlockPolicy>, report: i32, zygote: i32, buffer: &mut Vec<u8>) -> ! {
-    if isolate(report, zygote).is_err() {
+/// What a probe process does, worked out before the fork as far as that says the same.
+///
+/// A fork copies no page tables for program text and shares all memory until it is written to. So a probe process pays
+/// for every page of code that it runs and of memory that it writes, some microseconds each, and its parent, which did
+/// the same a moment ago, does not.
+pub struct Work<'a> {
+    /// The operation.
+    pub action: &'a Action,
+    /// Its texts, or why there are none.
+    pub texts: Result<Texts, SetupFailure>,
+    /// The policy; `None` in the baseline lane.
+    pub policy: Option<enforce::Ready>,
+    /// The zygote.
+    pub zygote: i32,
+    /// The link that tells whether the zygote may be inspected.
+    pub zygote_link: &'a CStr,
+}
+
+/// Everything a probe process does. `buffer` is memory for its report.
+pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
+    if isolate(report, work.zygote).is_err() {
         exit_now(UNFIT);
     }
-    let (pid, _) = ids();
-    let mut prologue = Prologue {
-        pid,
-        uid: effective_ids().0,
-        open_fds: Vec::new(),
-        self_check_before: self_check(zygote),
-        setup_failure: None,
-        target: None,
-        apply: None,
-        self_check_after: None,
-        callouts: Vec::new(),
-    };
-    let prepared = probe::prepare(action, zygote);
-    prologue.open_fds = open_descriptors();
+    let mut line = Line::begin(buffer);
+    line.signed("pid", ids().0.into());
+    line.unsigned("uid", effective_ids().0.into());
+    let before = self_check(work.zygote_link);
+    let prepared =
+        work.texts.as_ref().map_err(Clone::clone).and_then(|texts| probe::prepare(work.action, texts, work.zygote));
+    open_descriptors(&mut line);
     let mut prepared = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => {
-            prologue.setup_failure = Some(failure);
-            write_line(buffer, &prologue);
+            write_check(&mut line, "self_check_before", &before);
+            line.object("setup_failure", |line| {
+                line.text("step", &failure.step);
+                line.signed("errno", failure.errno.into());
+            });
+            line.end();
+            send(buffer);
             exit_now(0);
         }
     };
-    if prepared.reference() != zygote {
-        // From inside the new user namespace the zygote cannot be inspected, policy or not.
-        prologue.self_check_before = self_check(prepared.reference());
+    // From inside a new user namespace the zygote cannot be inspected, policy or not.
+    let helper_link = (prepared.reference() != work.zygote).then(|| executable_link(prepared.reference()));
+    let link = helper_link.as_deref().unwrap_or(work.zygote_link);
+    write_check(&mut line, "self_check_before", &if helper_link.is_some() { self_check(link) } else { before });
+    if let Some(target) = prepared.target_path(work.action) {
+        line.object("target", |line| write_identity(line, target));
     }
-    prologue.target = prepared.target_path(action).map(identity);
     let mut reached = true;
-    if let Some(policy) = policy {
+    if let Some(policy) = &mut work.policy {
         let applied = enforce::apply(policy);
         reached = applied.rc == 0;
-        prologue.apply = Some(applied);
+        line.object("apply", |line| write_apply(line, applied));
         if reached {
-            let after = self_check(prepared.reference());
+            let after = self_check(link);
+            write_check(&mut line, "self_check_after", &after);
             // A policy that was accepted and does not confine is no policy.
             reached = after.confined == Some(true);
-            prologue.self_check_after = Some(after);
         }
     }
-    write_line(buffer, &prologue);
+    line.end();
+    send(buffer);
     if reached {
         let mut trace = Trace::new();
-        probe::operate(action, &mut prepared, &mut trace);
-        write_line::<Operation>(buffer, &trace.finish());
+        probe::operate(work.action, &mut prepared, &mut trace);
+        buffer.clear();
+        trace.write(buffer);
+        send(buffer);
     }
     prepared.finish();
     exit_now(0)
+}
+
+/// The executable link of a process, which only those may read who may inspect it.
+pub fn executable_link(pid: i32) -> CString {
+    CString::new(format!("/proc/{pid}/exe")).unwrap_or_default()
 }
 
 /// A process group of its own, no way to outlive the zygote, /dev/null as standard streams, nothing else open but the
@@ -92,9 +120,8 @@ fn isolate(report: i32, zygote: i32) -> Result<(), i32> {
     Ok(())
 }
 
-fn self_check(reference: i32) -> SelfCheck {
-    let errno = CString::new(format!("/proc/{reference}/exe"))
-        .map_or(libc::EINVAL, |link| path::readlink(&link, &mut [0; 256]).err().unwrap_or(0));
+fn self_check(link: &CStr) -> SelfCheck {
+    let errno = path::readlink(link, &mut [0; 256]).err().unwrap_or(0);
     let confined = match errno {
         0 => Some(false),
         libc::EACCES | libc::EPERM => Some(true),
@@ -103,16 +130,44 @@ fn self_check(reference: i32) -> SelfCheck {
     SelfCheck { confined, errno, no_new_privs: no_new_privs() }
 }
 
-fn identity(target: &CStr) -> TargetIdentity {
+// The members of the first line, as a `Prologue` is read.
+
+fn write_check(line: &mut Line<'_>, name: &'static str, check: &SelfCheck) {
+    line.object(name, |line| {
+        line.truth("confined", check.confined);
+        line.signed("errno", check.errno.into());
+        line.truth("no_new_privs", Some(check.no_new_privs));
+    });
+}
+
+fn write_apply(line: &mut Line<'_>, record: &ApplyRecord) {
+    line.text("api", &record.api);
+    line.signed("rc", record.rc.into());
+    line.signed("errno", record.errno.into());
+    if let Some(failure) = record.failure {
+        line.text("failure", failure.as_str());
+    }
+    if let Some(message) = &record.message {
+        line.text("message", message);
+    }
+    if let Some(abi) = record.abi {
+        line.signed("abi", abi.into());
+    }
+    if !record.unsupported.is_empty() {
+        line.texts("unsupported", record.unsupported.iter().map(String::as_str));
+    }
+}
+
+fn write_identity(line: &mut Line<'_>, target: &CStr) {
     match path::stat(target, libc::AT_SYMLINK_NOFOLLOW) {
-        Ok(found) => TargetIdentity {
-            errno: 0,
-            dev: Some(found.dev),
-            ino: Some(found.ino),
-            mode: Some(found.mode),
-            uid: Some(found.uid),
-        },
-        Err(errno) => TargetIdentity { errno, dev: None, ino: None, mode: None, uid: None },
+        Ok(found) => {
+            line.signed("errno", 0);
+            line.unsigned("dev", found.dev);
+            line.unsigned("ino", found.ino);
+            line.unsigned("mode", found.mode.into());
+            line.unsigned("uid", found.uid.into());
+        }
+        Err(errno) => line.signed("errno", errno.into()),
     }
 }
 
@@ -121,30 +176,26 @@ fn identity(target: &CStr) -> TargetIdentity {
 /// After `close_range` nothing above the report is open, and a preparation opens fewer than twelve more, at the lowest
 /// free numbers. The null device and the report pipe are recognised by what they are: `/proc/self/fd`, which says the
 /// same, costs a sixth of a whole probe when it is listed.
-fn open_descriptors() -> Vec<OpenFd> {
+fn open_descriptors(line: &mut Line<'_>) {
     const NULL_DEVICE: (u32, u32) = (1, 3);
-    let mut found = Vec::with_capacity(4);
-    for fd in 0..16 {
-        let Ok(stat) = path::fstat(fd) else { continue };
-        let what = match stat.mode & libc::S_IFMT {
-            libc::S_IFCHR if stat.device == NULL_DEVICE => "/dev/null".to_owned(),
-            libc::S_IFIFO if fd == REPORT => format!("pipe:[{}]", stat.ino),
-            _ => probe::link_of_descriptor(fd).unwrap_or_else(|errno| format!("error {errno}")),
-        };
-        found.push(OpenFd { fd, what });
-    }
-    found
+    let open = (0..16).filter_map(|fd| path::fstat(fd).ok().map(|stat| (fd, stat)));
+    line.list("open_fds", open, |line, (fd, stat)| {
+        line.signed("fd", fd.into());
+        match stat.mode & libc::S_IFMT {
+            libc::S_IFCHR if stat.device == NULL_DEVICE => line.text("what", "/dev/null"),
+            libc::S_IFIFO if fd == REPORT => line.text_of_number("what", "pipe:[", stat.ino, "]"),
+            _ => match probe::link_of_descriptor(fd) {
+                Ok(link) => line.bytes("what", link.as_bytes()),
+                Err(errno) => line.text_of_number("what", "error ", errno.unsigned_abs().into(), ""),
+            },
+        }
+    });
 }
 
-/// Writes one line of the report. A report that cannot be written leaves no trace but its absence, which the harness
-/// sees.
-fn write_line<T: serde::Serialize>(buffer: &mut Vec<u8>, line: &T) {
-    buffer.clear();
-    if serde_json::to_writer(&mut *buffer, line).is_err() {
-        return;
-    }
-    buffer.push(b'\n');
-    let mut rest = &buffer[..];
+/// Writes what stands in the buffer to the report. A report that cannot be written leaves no trace but its absence, which
+/// the harness sees.
+fn send(buffer: &[u8]) {
+    let mut rest = buffer;
     while !rest.is_empty() {
         match path::write(REPORT, rest) {
             Ok(count) => rest = &rest[count as usize..],

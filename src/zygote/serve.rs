@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ffi::CString;
 use std::io;
 
 use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_frame};
 use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::base::limits::MAX_REPORT_BYTES;
+use crate::enforce;
 use crate::policy::landlock::LandlockPolicy;
+use crate::probe::Texts;
 use crate::record::ending::Ending;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
@@ -77,6 +80,7 @@ impl io::Write for Socket {
 /// What the zygote holds: the policies, and memory that is used again for each child.
 struct Server {
     pid: i32,
+    link: CString,
     policies: BTreeMap<u32, LandlockPolicy>,
     report: Box<[u8]>,
     child_buffer: Vec<u8>,
@@ -85,8 +89,10 @@ struct Server {
 /// Serves jobs from the control socket on descriptor 0 until it is closed. For a process that does nothing else.
 pub fn serve() -> Result<(), ServeError> {
     prepare()?;
+    let pid = ids().0;
     let mut server = Server {
-        pid: ids().0,
+        pid,
+        link: child::executable_link(pid),
         policies: BTreeMap::new(),
         report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
         child_buffer: Vec::with_capacity(8 * 1024),
@@ -144,6 +150,13 @@ impl Server {
     fn run(&mut self, job: &Job) -> Result<Reply, ServeError> {
         // Before the fork: memory that the parent has touched already costs the child nothing.
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
+        let mut work = child::Work {
+            action: &job.action,
+            texts: Texts::of(&job.action),
+            policy: policy.as_ref().map(enforce::ready),
+            zygote: self.pid,
+            zygote_link: &self.link,
+        };
         let mut reply = Reply {
             seq: job.seq,
             pid: None,
@@ -160,7 +173,7 @@ impl Server {
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
         let pid = match fork() {
-            Ok(Forked::Child) => child::run(&job.action, policy.as_ref(), writing, self.pid, &mut self.child_buffer),
+            Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));

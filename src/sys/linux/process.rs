@@ -15,17 +15,27 @@ pub enum Forked {
     Child,
 }
 
-/// fork(2). The caller has to be single-threaded: the child goes on to allocate.
+/// fork(2) by the bare clone(2), without the C library's handlers. The caller has to be single-threaded: the child goes
+/// on to allocate.
+///
+/// The handlers write to four pages of the library's own data, each of which the kernel then has to copy for the child.
+/// They are there for other threads and for the thread id that the library remembers. Nothing here asks the library for
+/// that id; only its `abort` does, which ends the process by another signal if the id is not its own.
 pub fn fork() -> Result<Forked, i32> {
-    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child
-    // does not have. The C library's own fork keeps its allocator consistent.
-    match outcome(unsafe { libc::fork() })? {
+    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child does
+    // not have, and the allocator is consistent at every call. Without a stack, a flag and places for thread ids, the
+    // order of the arguments, which differs between architectures, does not matter: see clone(2), "C library/kernel
+    // differences".
+    match outcome(unsafe {
+        libc::syscall(libc::SYS_clone, libc::SIGCHLD as libc::c_ulong, 0_u64, 0_u64, 0_u64, 0_u64)
+    })? {
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(pid as i32)),
     }
 }
 
 /// _exit(2): ends the process without running exit handlers, which belong to the parent.
+#[inline]
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: the call does not return and touches no memory of ours.
     unsafe { libc::_exit(code) }
@@ -57,28 +67,29 @@ pub fn set_process_group(pid: i32, group: i32) -> Ret {
     outcome(unsafe { libc::setpgid(pid, group) })
 }
 
-/// Asks for SIGKILL when the parent thread ends. See `PR_SET_PDEATHSIG` in prctl(2).
+/// Asks for SIGKILL when the parent thread ends. (By the generic call, here and below: a probe process then runs no more of
+/// the C library's text than it has to.) See `PR_SET_PDEATHSIG` in prctl(2).
 pub fn die_with_parent() -> Ret {
     // SAFETY: the operation takes a plain number.
-    outcome(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
 }
 
 /// Makes this process the parent of orphaned descendants. See `PR_SET_CHILD_SUBREAPER` in prctl(2).
 pub fn adopt_orphans() -> Ret {
     // SAFETY: the operation takes a plain number.
-    outcome(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1_u64) })
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1_u64) })
 }
 
 /// `PR_SET_NO_NEW_PRIVS`.
 pub fn set_no_new_privs() -> Ret {
     // SAFETY: the operation takes plain numbers.
-    outcome(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1_u64, 0_u64, 0_u64, 0_u64) })
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1_u64, 0_u64, 0_u64, 0_u64) })
 }
 
 /// `PR_GET_NO_NEW_PRIVS`.
 pub fn no_new_privs() -> bool {
     // SAFETY: the operation takes plain numbers.
-    outcome(unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0_u64, 0_u64, 0_u64, 0_u64) }) == Ok(1)
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, 0_u64, 0_u64, 0_u64, 0_u64) }) == Ok(1)
 }
 
 /// The process ids of this process and its parent, from the kernel.

@@ -67,6 +67,12 @@ enum Command {
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
+    /// Serves probe jobs by starting a process for each. Started by `run`, not by people.
+    #[command(name = "__spawner", hide = true)]
+    Spawner,
+    /// Is one probe. Started by `__spawner`, not by people.
+    #[command(name = "__probe", hide = true)]
+    Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
 }
@@ -109,6 +115,11 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Worker(args) => args.run(),
+        Command::Spawner => {
+            let running = run::own_executable().or_fail(Exit::Fault)?;
+            crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)
+        }
+        Command::Probe => match crate::zygote::probe_process().or_fail(Exit::Fault)? {},
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

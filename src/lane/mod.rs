@@ -7,6 +7,7 @@
 
 pub mod cancel;
 pub mod capability;
+mod check;
 pub mod control;
 pub mod executor;
 pub mod fixture;

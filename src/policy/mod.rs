@@ -1,9 +1,11 @@
 //! Policies as values: read, checked, digested and evaluated on every platform. Installing them needs the kernel and
 //! is `enforce`'s work.
 
+pub mod enforceable;
 pub mod landlock;
 pub mod operations;
 pub mod sbpl;
 pub mod value;
 
+pub use enforceable::Enforceable;
 pub use value::{PolicyMode, PolicyValue};

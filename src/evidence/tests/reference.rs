@@ -201,6 +201,7 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         rc: 0,
         errno: 0,
         failure: None,
+        class: None,
         message: None,
         abi: Some(7),
         unsupported: Vec::new(),
@@ -211,6 +212,7 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         rc: -i32::from(failed),
         errno,
         failure,
+        class: None,
         message: Some("a cause".into()),
         abi: None,
         unsupported: if unsupported { vec!["truncate".into()] } else { Vec::new() },
@@ -254,7 +256,7 @@ impl Change {
         row.not_run = self.not_run.map(|kind| NotRun { kind, reason: "a reason".into(), errno: 0 });
         if self.prologue {
             let said = row.prologue.as_mut().unwrap();
-            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno });
+            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno, missing: None });
             said.self_check_before = self.before.clone();
             if row.lane != Lane::Baseline || self.apply.as_ref().is_some_and(|apply| apply.rc != 0) {
                 said.self_check_after = self.after.clone();

@@ -20,10 +20,13 @@
 //! | 5 | [`zygote`], [`lane`] | 0–4 except `bundle` |
 //! | 6 | [`run`] | 0–5; the only place where execution meets writing |
 //! | 6 | [`promote`] | `base`, `record`, `evidence`, `plan`, `identity`, `bundle`; nothing that executes |
+//! | 6 | [`review`] | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
+//! | 7 | [`api`] | everything but `cli`: the library in one place |
 //! | 7 | [`cli`] | everything; nobody imports `cli` |
 //!
 //! `tests/it/layers.rs` keeps the table true. `unsafe` is denied everywhere but in [`sys`].
 
+pub mod api;
 pub mod base;
 pub mod bundle;
 pub mod channel;
@@ -38,6 +41,7 @@ pub mod probe;
 pub mod process;
 pub mod promote;
 pub mod record;
+pub mod review;
 pub mod run;
 pub mod sys;
 pub mod world;

@@ -14,7 +14,7 @@ pub const MAX_SBPL_DEPTH: usize = 128;
 pub const MAX_SBPL_CALLS: usize = 300;
 /// Most work that a Seatbelt profile's program may cause: forms evaluated, parts of filters and bytes of text made.
 /// Writing rules out stays below [`SBPL_WORK_PER_BYTE`], which comes on top.
-pub const MAX_SBPL_WORK: u64 = 10_000_000;
+pub const MAX_SBPL_WORK: u64 = 3_000_000;
 /// Further work for each byte of the profile's text.
 pub const SBPL_WORK_PER_BYTE: u64 = 40;
 /// Deepest nesting of a JSON document.

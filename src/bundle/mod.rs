@@ -5,10 +5,12 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
+pub mod artifact;
 pub mod derivation;
 pub mod finding;
 pub mod index;
 pub mod lock;
+mod offload;
 pub mod reader;
 pub mod recompute;
 pub mod repair;
@@ -19,6 +21,7 @@ pub mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use artifact::ArtifactError;
 pub use derivation::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};

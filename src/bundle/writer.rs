@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use super::index::{self, Expected, SCHEMA_HEAD_BYTES};
 use super::lock::OutputLock;
+use super::offload::{Offload, Out};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
 use crate::base::digest::{Digest, Hasher};
@@ -49,7 +50,7 @@ use crate::record::manifest::{RunState, RunStatus};
 use crate::record::outcome::Lane;
 use crate::sys::durability;
 
-/// How much is collected before it is digested and written.
+/// How much of a staged file is read at a time.
 const BLOCK_BYTES: usize = 64 * 1024;
 /// What the writer and the repair write themselves.
 const RESERVED: [&str; 3] = [layout::RUN_STATUS, layout::ARTIFACT_INDEX, layout::REPAIR_LOG];
@@ -151,6 +152,8 @@ pub struct BundleWriter {
     /// Every name in use, in lower case: two files that differ in case alone are one file on some file systems.
     taken: BTreeSet<String>,
     finished: BTreeMap<BundlePath, Finished>,
+    /// The thread that writes streamed artifacts, once there is one.
+    offload: Option<Offload<Sealing>>,
 }
 
 #[derive(Debug)]
@@ -161,14 +164,43 @@ struct Finished {
     schema_version: Option<String>,
 }
 
-/// An artifact being written.
+/// An artifact being written, by a thread that digests it and hands it to the kernel.
 #[derive(Debug)]
 pub struct ArtifactOut {
     path: BundlePath,
+    out: Out<Sealing>,
+}
+
+impl Write for ArtifactOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A temporary file, and what the index will say of it.
+#[derive(Debug)]
+struct Sealing {
     staged: Staged,
-    block: Vec<u8>,
     head: Vec<u8>,
     hasher: Hasher,
+}
+
+impl Write for Sealing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = SCHEMA_HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.hasher.update(bytes);
+        self.staged.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Write::flush(&mut self.staged)
+    }
 }
 
 impl BundleWriter {
@@ -213,6 +245,7 @@ impl BundleWriter {
             folders: BTreeSet::new(),
             taken: BTreeSet::from(RESERVED.map(str::to_owned)),
             finished: BTreeMap::new(),
+            offload: None,
         })
     }
 
@@ -233,6 +266,16 @@ impl BundleWriter {
 
     /// Starts an artifact.
     pub fn stage(&mut self, path: &BundlePath) -> Result<ArtifactOut, WriteError> {
+        let sealing = self.begin(path)?;
+        let offload = match &mut self.offload {
+            Some(started) => started,
+            none => none.insert(Offload::start().at("start a thread that writes to", &self.folder)?),
+        };
+        let out = offload.open(sealing).at("write to", &self.folder)?;
+        Ok(ArtifactOut { path: path.clone(), out })
+    }
+
+    fn begin(&mut self, path: &BundlePath) -> Result<Sealing, WriteError> {
         // Those taken so far include the writer's own, of which only the status is a file in the index.
         if self.taken.len() - RESERVED.len() + 1 >= MAX_BUNDLE_FILES {
             return Err(WriteError::TooMany { path: path.clone() });
@@ -249,19 +292,18 @@ impl BundleWriter {
             let added = parent.ancestors().take_while(|folder| *folder != self.folder).map(Path::to_owned);
             self.folders.extend(added);
         }
-        Ok(ArtifactOut {
-            path: path.clone(),
-            staged: Staged::create(&target)?,
-            block: Vec::with_capacity(BLOCK_BYTES),
-            head: Vec::new(),
-            hasher: Hasher::default(),
-        })
+        Ok(Sealing { staged: Staged::create(&target)?, head: Vec::new(), hasher: Hasher::default() })
     }
 
     /// Takes a finished artifact. Its content is in the kernel's hands after this, and can be read again.
     pub fn finish_artifact(&mut self, out: ArtifactOut) -> Result<(), WriteError> {
-        let ArtifactOut { path, mut staged, block, mut head, mut hasher } = out;
-        write_block(&mut staged, &mut hasher, &mut head, &block).at("write", staged.target())?;
+        let ArtifactOut { path, out } = out;
+        let sealing = out.close().at("write", &path.under(&self.folder))?;
+        self.seal(path, sealing)
+    }
+
+    fn seal(&mut self, path: BundlePath, sealing: Sealing) -> Result<(), WriteError> {
+        let Sealing { mut staged, head, hasher } = sealing;
         if self.whole_sync {
             staged.flush()?;
             durability::start_writeback(staged.file());
@@ -282,9 +324,9 @@ impl BundleWriter {
 
     /// Writes a whole artifact.
     pub fn put(&mut self, path: &BundlePath, bytes: &[u8]) -> Result<(), WriteError> {
-        let mut out = self.stage(path)?;
-        out.write_all(bytes).at("write", out.staged.target())?;
-        self.finish_artifact(out)
+        let mut sealing = self.begin(path)?;
+        sealing.write_all(bytes).at("write", sealing.staged.target())?;
+        self.seal(path.clone(), sealing)
     }
 
     /// The rows that are finished so far, for the derivation before the commit.
@@ -370,15 +412,10 @@ impl BundleWriter {
             }
         }
         let path = index::path_of(layout::RUN_STATUS);
-        let mut out = ArtifactOut {
-            staged: Staged::create(&path.under(&self.folder))?,
-            path,
-            block: Vec::new(),
-            head: Vec::new(),
-            hasher: Hasher::default(),
-        };
-        out.block = json_out::to_pretty(&self.status);
-        self.finish_artifact(out)
+        let staged = Staged::create(&path.under(&self.folder))?;
+        let mut sealing = Sealing { staged, head: Vec::new(), hasher: Hasher::default() };
+        sealing.write_all(&json_out::to_pretty(&self.status)).at("write", sealing.staged.target())?;
+        self.seal(path, sealing)
     }
 
     fn stage_latest(&self) -> Result<Pending, WriteError> {
@@ -437,37 +474,6 @@ pub fn write_files(
         writer.put(path, bytes)?;
     }
     writer.commit(RunEnd::Complete { dry: false })
-}
-
-fn write_block(staged: &mut Staged, hasher: &mut Hasher, head: &mut Vec<u8>, block: &[u8]) -> io::Result<()> {
-    if head.len() < SCHEMA_HEAD_BYTES {
-        let room = SCHEMA_HEAD_BYTES - head.len();
-        head.extend_from_slice(&block[..block.len().min(room)]);
-    }
-    hasher.update(block);
-    staged.write_all(block)
-}
-
-impl Write for ArtifactOut {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.block.len() + bytes.len() > BLOCK_BYTES {
-            write_block(&mut self.staged, &mut self.hasher, &mut self.head, &self.block)?;
-            self.block.clear();
-        }
-        if bytes.len() >= BLOCK_BYTES {
-            write_block(&mut self.staged, &mut self.hasher, &mut self.head, bytes)?;
-        } else {
-            self.block.extend_from_slice(bytes);
-        }
-        Ok(bytes.len())
-    }
-
-    /// Hands everything so far to the kernel: after a crash of this process, it is in the temporary file.
-    fn flush(&mut self) -> io::Result<()> {
-        write_block(&mut self.staged, &mut self.hasher, &mut self.head, &self.block)?;
-        self.block.clear();
-        Write::flush(&mut self.staged)
-    }
 }
 
 impl ArtifactSink for BundleWriter {

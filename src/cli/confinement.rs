@@ -1,26 +1,11 @@
-//! Whether this very process is inside somebody else's sandbox, and what to say about it.
+//! What to say of a process that is inside somebody else's sandbox.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::channel::witness::proc_text;
-use crate::enforce;
 use crate::record::manifest::ChannelKind;
 use crate::record::status_doc::Confinement;
-use crate::sys;
-
-/// What confines this process, asked of the kernel.
-pub(super) fn measure() -> Confinement {
-    let status = std::fs::read_to_string("/proc/self/status").ok();
-    let status = status.as_deref().map(proc_text::status).unwrap_or_default();
-    Confinement {
-        landlock_layers: enforce::already_confined_layers(),
-        seccomp: status.seccomp,
-        no_new_privs: status.no_new_privs,
-        seatbelt: sys::seatbelt_confined(),
-    }
-}
 
 /// What to say before a run of this process, in one line: that it is confined, what that means for the evidence, and
 /// the command to run outside. `None` if nothing confines it.

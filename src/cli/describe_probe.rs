@@ -3,22 +3,18 @@
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::refusal::{RootArg, load_failure};
+use super::refusal::{RegistryArg, load_failure};
 use super::sheet::Sheet;
 use super::ui::Ui;
-use crate::plan::catalogue::RegistryContent;
 
 /// Show one probe of a registry.
 #[derive(Debug, Args)]
 pub(super) struct DescribeProbeArgs {
-    /// The registry.
-    #[arg(long, value_name = "ID")]
-    registry: String,
+    #[command(flatten)]
+    registry: RegistryArg,
     /// The probe.
     #[arg(long, value_name = "ID")]
     probe: String,
-    #[command(flatten)]
-    root: RootArg,
     /// Print the probe as JSON.
     #[arg(long)]
     json: bool,
@@ -26,7 +22,7 @@ pub(super) struct DescribeProbeArgs {
 
 /// Shows a probe.
 pub(super) fn run(args: &DescribeProbeArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let content = RegistryContent::read(&args.root.workspace()?, &args.registry).map_err(load_failure)?;
+    let content = args.registry.content()?;
     let probe = content.probe(&args.probe).map_err(load_failure)?;
     if args.json {
         ui.json(probe)?;

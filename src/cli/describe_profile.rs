@@ -3,22 +3,18 @@
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::refusal::{RootArg, load_failure};
+use super::refusal::{RegistryArg, load_failure};
 use super::sheet::Sheet;
 use super::ui::Ui;
-use crate::plan::catalogue::RegistryContent;
 
 /// Show one profile of a registry.
 #[derive(Debug, Args)]
 pub(super) struct DescribeProfileArgs {
-    /// The registry.
-    #[arg(long, value_name = "ID")]
-    registry: String,
+    #[command(flatten)]
+    registry: RegistryArg,
     /// The profile.
     #[arg(long, value_name = "ID")]
     profile: String,
-    #[command(flatten)]
-    root: RootArg,
     /// Print the profile as JSON.
     #[arg(long)]
     json: bool,
@@ -26,7 +22,7 @@ pub(super) struct DescribeProfileArgs {
 
 /// Shows a profile.
 pub(super) fn run(args: &DescribeProfileArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let content = RegistryContent::read(&args.root.workspace()?, &args.registry).map_err(load_failure)?;
+    let content = args.registry.content()?;
     let profile = content.profile(&args.profile).map_err(load_failure)?;
     if args.json {
         ui.json(profile)?;

@@ -3,19 +3,15 @@
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::refusal::{RootArg, load_failure};
+use super::refusal::RegistryArg;
 use super::table;
 use super::ui::Ui;
-use crate::plan::catalogue::RegistryContent;
 
 /// List the profiles of a registry.
 #[derive(Debug, Args)]
 pub(super) struct ListProfilesArgs {
-    /// The registry.
-    #[arg(long, value_name = "ID")]
-    registry: String,
     #[command(flatten)]
-    root: RootArg,
+    registry: RegistryArg,
     /// Print the profiles as JSON.
     #[arg(long)]
     json: bool,
@@ -23,7 +19,7 @@ pub(super) struct ListProfilesArgs {
 
 /// Lists profiles by id.
 pub(super) fn run(args: &ListProfilesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let content = RegistryContent::read(&args.root.workspace()?, &args.registry).map_err(load_failure)?;
+    let content = args.registry.content()?;
     if args.json {
         ui.json(&content.profiles)?;
         return Ok(Exit::Done);

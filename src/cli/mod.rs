@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod completions;
 mod confinement;
 mod describe_plan;
 mod describe_probe;
@@ -12,14 +13,17 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod links;
 mod list_plans;
 mod list_probes;
 mod list_profiles;
 mod list_registries;
+mod man;
 mod plan_lint;
 mod progress;
 mod refusal;
 mod registry_lint;
+mod registry_upgrade;
 mod reindex_bundle;
 mod run;
 mod run_report;
@@ -27,12 +31,14 @@ mod schema;
 mod sheet;
 mod signals;
 mod status;
+mod summarize_ops;
 mod table;
 pub mod ui;
 mod validate_bundle;
+mod version;
 mod worker;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -52,10 +58,13 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    SummarizeOps(summarize_ops::SummarizeOpsArgs),
+    Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
+    RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
     ListPlans(list_plans::ListPlansArgs),
     ListRegistries(list_registries::ListRegistriesArgs),
     ListProbes(list_probes::ListProbesArgs),
@@ -64,6 +73,9 @@ enum Command {
     DescribeProbe(describe_probe::DescribeProbeArgs),
     DescribeProfile(describe_profile::DescribeProfileArgs),
     Schema(schema::SchemaArgs),
+    Version(version::VersionArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -75,6 +87,21 @@ enum Command {
     Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
+}
+
+/// The definitions that the command line is parsed with.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The same without the commands that are not for people: what completions and man pages are made from.
+pub fn visible() -> clap::Command {
+    let whole = command();
+    let mut shown = clap::Command::new("sandproof").version(crate::base::VERSION).args(whole.get_arguments());
+    if let Some(about) = whole.get_about() {
+        shown = shown.about(about.clone());
+    }
+    shown.subcommands(whole.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned())
 }
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
@@ -102,10 +129,13 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
+        Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
+        Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),
         Command::ListRegistries(args) => list_registries::run(&args, ui),
         Command::ListProbes(args) => list_probes::run(&args, ui),
@@ -114,6 +144,9 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProbe(args) => describe_probe::run(&args, ui),
         Command::DescribeProfile(args) => describe_profile::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Version(args) => version::run(&args, ui),
+        Command::Completions(args) => completions::run(&args, ui),
+        Command::Man(args) => man::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Spawner => {
             let running = run::own_executable().or_fail(Exit::Fault)?;

@@ -1,9 +1,11 @@
-//! What the commands that read plans and registries share: finding the workspace, and classing what is refused.
+//! What the commands that execute nothing share: finding the workspace, and classing what is refused.
 
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use crate::plan::catalogue::RegistryContent;
 use crate::plan::{LoadError, Workspace};
+use crate::review::ReviewError;
 
 /// Where a command looks for plans and registries.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,6 +29,23 @@ impl RootArg {
     }
 }
 
+/// Which registry a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RegistryArg {
+    /// The registry.
+    #[arg(long, value_name = "ID")]
+    registry: String,
+    #[command(flatten)]
+    root: RootArg,
+}
+
+impl RegistryArg {
+    /// What the registry holds.
+    pub(super) fn content(&self) -> Result<RegistryContent, Failure> {
+        RegistryContent::read(&self.root.workspace()?, &self.registry).map_err(load_failure)
+    }
+}
+
 /// There are no registries.
 #[derive(Debug, thiserror::Error)]
 #[error("`{start}` is no workspace: `registries/index.json` is missing")]
@@ -41,4 +60,37 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
         _ => Exit::InputRefused,
     };
     Failure::new(exit, error)
+}
+
+/// The class of a review that could not be made.
+pub(super) fn review_failure(error: ReviewError) -> Failure {
+    let exit = match &error {
+        ReviewError::NotPromotable { .. } => Exit::GateRefused,
+        ReviewError::NoBundle { .. }
+        | ReviewError::Refused(_)
+        | ReviewError::Unreadable(_)
+        | ReviewError::NotItsPacket { .. }
+        | ReviewError::Artifact(_)
+        | ReviewError::Shape { what: "promotion packet", .. } => Exit::BundleInvalid,
+        ReviewError::File(_)
+        | ReviewError::Json { .. }
+        | ReviewError::Shape { .. }
+        | ReviewError::Contradiction { .. }
+        | ReviewError::UnknownId { .. } => Exit::InputRefused,
+    };
+    let hint = match &error {
+        ReviewError::NotPromotable { .. } => {
+            Some("`sandproof explain REASON` says what a reason means; --allow-nonpromotable goes on regardless")
+        }
+        ReviewError::NoBundle { .. } => {
+            Some("name the folder that its pointers are relative to with --root, or put the bundle beside the packet")
+        }
+        ReviewError::NotItsPacket { .. } => Some("write the packet again with `sandproof emit-promotion`"),
+        _ => None,
+    };
+    let failure = Failure::new(exit, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

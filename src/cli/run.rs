@@ -20,6 +20,9 @@ use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::run::{self, RunError, RunRequest, Step};
 
+/// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
+const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
+
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -54,7 +57,8 @@ pub struct RunArgs {
     /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
-    /// The attempt's id, which is also the bundle's folder name. Default: a fresh UUID.
+    /// The attempt's id, which is also the bundle's folder name. Default: the variable SANDBOX_LORE_RUN_ID, else a fresh
+    /// UUID.
     #[arg(long, value_name = "ID")]
     run_id: Option<RunId>,
     /// Make fixtures in this folder. Default: `/dev/shm` if it serves, else the temporary folder.
@@ -125,7 +129,7 @@ impl RunArgs {
             },
             dry: self.dry,
             jobs,
-            run_id: self.run_id.clone().unwrap_or_else(RunId::fresh),
+            run_id: self.run_id()?,
             fixture_candidates: self.fixture_candidates(),
             exe,
             cancel,
@@ -135,7 +139,7 @@ impl RunArgs {
         if !request.dry {
             let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             let command: Vec<OsString> = std::env::args_os().collect();
-            if let Some(remark) = confinement::remark(&confinement::measure(), request.channel, &folder, &command) {
+            if let Some(remark) = confinement::remark(&run::status::confinement(), request.channel, &folder, &command) {
                 ui.remark(remark);
             }
         }
@@ -144,6 +148,23 @@ impl RunArgs {
         progress.finish();
         let report = outcome.map_err(run_failure)?;
         run_report::conclude(&report, self.json, ui)
+    }
+
+    /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the
+    /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else.
+    fn run_id(&self) -> Result<RunId, Failure> {
+        let asked = || std::env::var(RUN_ID_VARIABLE).ok().filter(|text| !text.is_empty());
+        match &self.run_id {
+            Some(run_id) => Ok(run_id.clone()),
+            None => asked().map_or_else(
+                || Ok(RunId::fresh()),
+                |text| {
+                    RunId::new(text).map_err(|error| {
+                        Failure::new(Exit::Usage, error).hint(format!("it comes from the variable {RUN_ID_VARIABLE}"))
+                    })
+                },
+            ),
+        }
     }
 
     /// Where fixtures may be made, best first: memory before disk, because every probe makes and removes some.

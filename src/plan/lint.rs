@@ -12,6 +12,7 @@ use super::contradiction;
 use super::error::LoadError;
 use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
+use super::lint_sbpl;
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
 use super::read::Reader;
@@ -19,7 +20,6 @@ use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
-use super::seatbelt;
 use super::source::{INDEX_PATH, Source, Workspace};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::policy::PolicyMode;
@@ -164,7 +164,7 @@ fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
     let mut seen = HashSet::new();
     for profile in &plan.profiles {
         check_profile(profile, &mut seen, notes, probes_path);
-        seatbelt::check(profile, notes, profiles_path, probes_path);
+        lint_sbpl::check(profile, notes, profiles_path, probes_path);
     }
 }
 

@@ -12,12 +12,13 @@ pub mod lint;
 pub mod note;
 pub mod resolved;
 pub mod schema;
-mod seatbelt_action;
 pub mod source;
+pub mod upgrade;
 
 mod contradiction;
 mod expectation;
 mod fixtures;
+mod lint_sbpl;
 mod policy;
 mod probes;
 mod read;

@@ -15,7 +15,7 @@ use super::read::{Reader, refused};
 use super::registry::{Registry, find_registry, read_registry};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
-use super::seatbelt_action::seatbelt_action;
+use super::seatbelt::seatbelt_action;
 use super::source::{Source, Workspace, clean_path};
 use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};

@@ -13,26 +13,47 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "baseline_results", "baseline_results.json";
+    "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
+    "link_resolution", "what `links resolve --json` prints";
+    "linked_expectations", "what `links expectations --json` prints";
+    "linked_profiles", "what `links profiles --json` prints";
+    "lint_report", "what `plan-lint --json` and `registry-lint --json` print";
     "mismatch_packet", "a line of mismatch_packets.jsonl";
     "mismatch_summary", "mismatch_summary.json";
+    "op_runtime_summary", "op_runtime_summary.json, and what `summarize-ops --json` prints";
     "oracle_results", "oracle_results.json";
     "oracle_row", "a line of rows/oracle.jsonl";
     "path_witnesses", "path_witnesses.json";
+    "plan_description", "what `describe-plan --json` prints";
+    "plan_list", "what `list-plans --json` prints";
+    "probe", "what `describe-probe --json` prints";
+    "probe_list", "what `list-probes --json` prints";
     "probe_row", "a line of rows/baseline.jsonl, control.jsonl or scenario.jsonl";
+    "profile", "what `describe-profile --json` prints";
+    "profile_list", "what `list-profiles --json` prints";
     "promotion_packet", "promotion_packet.json";
+    "promotion_report", "what `emit-promotion --json` prints";
+    "reasons", "what `explain --json` prints";
+    "registry_list", "what `list-registries --json` prints";
+    "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
     "run_manifest", "run_manifest.json";
+    "run_report", "what `run --json` prints";
     "run_status", "run_status.json";
     "runtime_events", "runtime_events.normalized.json";
+    "runtime_links", "runtime_links.json, and what `links build --json` prints";
     "runtime_results", "runtime_results.json";
+    "schema_list", "what `schema --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "version", "what `version --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
+    "written_files", "what `registry-upgrade --json` prints";
 }
 
 #[cfg(test)]

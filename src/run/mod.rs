@@ -14,6 +14,7 @@ pub mod host;
 mod inputs;
 mod preflight;
 mod request;
+pub mod status;
 mod worker;
 
 pub use clean::run_through;

@@ -30,13 +30,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
-    (
-        "cli",
-        &[
-            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-            "probe", "channel", "bundle", "zygote", "lane", "run", "promote",
-        ],
-    ),
+    ("review", &["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]),
+    ("api", UP_TO_6),
+    ("cli", UP_TO_6),
 ];
 /// The one part of a module that stands on a layer of its own.
 const PROTOCOL: &str = "zygote::protocol";
@@ -47,6 +43,11 @@ const UP_TO_3: &[&str] =
 const UP_TO_4: &[&str] = &[
     "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
     "probe", "channel",
+];
+
+const UP_TO_6: &[&str] = &[
+    "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+    "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review",
 ];
 
 /// Where the sources may say `unsafe`.

@@ -2,10 +2,12 @@
 
 mod bundle_life;
 mod interruption;
+mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 mod layers;
 mod plan_commands;
+mod review_commands;
 mod run_command;
 mod shipped_plans;
 mod status;

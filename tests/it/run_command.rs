@@ -227,3 +227,27 @@ fn the_number_of_workers_changes_no_artifacts_order() {
     assert_eq!(order(&one).len(), 300);
     assert_eq!(order(&one), order(&seven));
 }
+
+#[test]
+fn a_variable_may_give_the_run_its_id_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |id: &str, more: &[&str]| {
+        let mut command = sandproof();
+        command.args(["run", "--dry", "--json", "--plan", "plans/quickstart/plan.json", "--out"]).arg(dir.path());
+        // The reference runtime believes this one; here no variable makes a run clean.
+        command.args(more).env("SANDBOX_LORE_RUN_ID", id).env("SANDBOX_LORE_CHANNEL", "systemd_clean");
+        output(&mut command)
+    };
+    let named = run("from-variable", &[]);
+    expect_code(&named, 0);
+    let report: serde_json::Value = serde_json::from_slice(&named.stdout).unwrap();
+    assert_eq!(report["run_id"], "from-variable");
+    assert_eq!(report["channel"], "direct");
+    expect_code(&run("from-variable", &["--run-id", "from-argument"]), 0);
+    expect_code(&run("", &[]), 0);
+    let refused = run("../elsewhere", &[]);
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("SANDBOX_LORE_RUN_ID"), "{}", stderr(&refused));
+    // An id that is taken is not taken again.
+    expect_code(&run("from-variable", &[]), 2);
+}

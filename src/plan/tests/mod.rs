@@ -11,6 +11,7 @@ mod agreement;
 mod hostile;
 mod lint;
 mod refusals;
+mod seatbelt;
 mod sharing;
 mod worlds;
 

@@ -1,0 +1,201 @@
+//! A thread that writes, so that digesting and copying into the kernel do not wait for what makes the bytes, nor the
+//! other way round.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+/// How much is collected before it is handed over, in bytes.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// How many blocks may wait, of all writers together.
+const WAITING_BLOCKS: usize = 16;
+
+enum Job<W> {
+    Open(usize, W),
+    Block(usize, Vec<u8>),
+    Close(usize, SyncSender<io::Result<W>>),
+}
+
+/// The thread. It ends when this and all that was [opened](Self::open) is gone; nothing waits for that, because every
+/// writer is taken back by its [`Out`].
+#[derive(Debug)]
+pub(super) struct Offload<W> {
+    jobs: SyncSender<Job<W>>,
+    opened: usize,
+}
+
+/// One writer's end of it. Dropped without a [close](Self::close), it takes its writer back and drops it.
+#[derive(Debug)]
+pub(super) struct Out<W> {
+    jobs: SyncSender<Job<W>>,
+    number: usize,
+    block: Vec<u8>,
+    closed: bool,
+}
+
+impl<W: Write + Send + 'static> Offload<W> {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If there can be no further thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let (jobs, todo) = sync_channel(WAITING_BLOCKS);
+        thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo))?;
+        Ok(Self { jobs, opened: 0 })
+    }
+
+    /// Hands a writer over. What is written to the result goes to it in order; its errors show at the end.
+    pub(super) fn open(&mut self, writer: W) -> io::Result<Out<W>> {
+        let number = self.opened;
+        self.opened += 1;
+        self.jobs.send(Job::Open(number, writer)).map_err(|_| gone())?;
+        Ok(Out { jobs: self.jobs.clone(), number, block: Vec::with_capacity(BLOCK_BYTES), closed: false })
+    }
+}
+
+impl<W> Out<W> {
+    fn hand_over(&mut self) -> io::Result<()> {
+        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
+        self.jobs.send(Job::Block(self.number, block)).map_err(|_| gone())
+    }
+
+    /// Waits until everything was written, and gives the writer back.
+    ///
+    /// # Errors
+    /// The first error of a write.
+    pub(super) fn close(mut self) -> io::Result<W> {
+        self.hand_over()?;
+        self.take_back()
+    }
+
+    fn take_back(&mut self) -> io::Result<W> {
+        self.closed = true;
+        let (done, wait) = sync_channel(1);
+        self.jobs.send(Job::Close(self.number, done)).map_err(|_| gone())?;
+        wait.recv().map_err(|_| gone())?
+    }
+}
+
+impl<W> Drop for Out<W> {
+    fn drop(&mut self) {
+        if !self.closed {
+            // What was written is given up, and so is an error.
+            let _ = self.take_back();
+        }
+    }
+}
+
+impl<W> Write for Out<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.block.len() + bytes.len() > BLOCK_BYTES && !self.block.is_empty() {
+            self.hand_over()?;
+        }
+        self.block.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// Hands over what was collected; it is written some time later.
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_over()
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that writes the bundle has ended")
+}
+
+/// A writer that is open, or its first error.
+type Slot<W> = (usize, io::Result<W>);
+
+fn work<W: Write>(todo: &Receiver<Job<W>>) {
+    // Few are open at a time, and most jobs are for one of the last.
+    let mut open: Vec<Slot<W>> = Vec::new();
+    while let Ok(job) = todo.recv() {
+        match job {
+            Job::Open(number, writer) => open.push((number, Ok(writer))),
+            Job::Block(number, block) => {
+                let Some((_, slot)) = open.iter_mut().find(|slot| slot.0 == number) else { continue };
+                if let Ok(writer) = slot
+                    && let Err(error) = writer.write_all(&block)
+                {
+                    *slot = Err(error);
+                }
+            }
+            Job::Close(number, done) => {
+                let Some(at) = open.iter().position(|slot| slot.0 == number) else { continue };
+                // Somebody waits, or this thread is the last to know.
+                let _ = done.send(open.swap_remove(at).1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_writers_write_arrives_in_order() {
+        let mut offload = Offload::start().unwrap();
+        let mut outs: Vec<_> = (0..5).map(|_| offload.open(Vec::new()).unwrap()).collect();
+        let mut expected = vec![Vec::new(); 5];
+        for n in 0..40_000_usize {
+            let bytes = n.to_le_bytes().repeat(1 + n % 7);
+            outs[n % 5].write_all(&bytes).unwrap();
+            expected[n % 5].extend_from_slice(&bytes);
+        }
+        let large = vec![7; 3 * BLOCK_BYTES];
+        outs[2].write_all(&large).unwrap();
+        expected[2].extend_from_slice(&large);
+        for (out, expected) in outs.into_iter().zip(expected) {
+            assert_eq!(out.close().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_error_shows_at_the_end() {
+        /// Takes so many bytes.
+        #[derive(Debug)]
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut offload = Offload::start().unwrap();
+        let mut full = offload.open(Full(BLOCK_BYTES)).unwrap();
+        let mut enough = offload.open(Full(BLOCK_BYTES)).unwrap();
+        for _ in 0..4 {
+            full.write_all(&[0; BLOCK_BYTES]).unwrap();
+        }
+        enough.write_all(&[0; 10]).unwrap();
+        assert_eq!(full.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(enough.close().unwrap().0, BLOCK_BYTES - 10);
+    }
+
+    #[test]
+    fn a_dropped_end_drops_its_writer_at_once() {
+        use std::sync::Arc;
+        struct Counted(#[expect(dead_code, reason = "it is there to be dropped")] Arc<()>);
+        impl Write for Counted {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut offload = Offload::start().unwrap();
+        let count = Arc::new(());
+        let mut given_up = offload.open(Counted(count.clone())).unwrap();
+        given_up.write_all(&[0; 2 * BLOCK_BYTES]).unwrap();
+        assert_eq!(Arc::strong_count(&count), 2);
+        drop(given_up);
+        assert_eq!(Arc::strong_count(&count), 1);
+        offload.open(Counted(count.clone())).unwrap().close().unwrap();
+    }
+}

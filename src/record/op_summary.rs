@@ -1,0 +1,163 @@
+//! `op_runtime_summary.json`: the events of one bundle, counted by operation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::Decision;
+use crate::base::digest::Digest;
+use crate::base::ids::WorldId;
+
+/// Format of a mapping document.
+pub const MAPPING_SCHEMA: &str = "runtime-mapping.v0.1";
+/// Format of the events that a mapping is made from, in the contract's words.
+pub const RUNTIME_LOG_SCHEMA: &str = "runtime_log_schema.v0.1.json";
+
+/// `op_runtime_summary.json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpSummary {
+    /// Where it comes from.
+    pub meta: OpSummaryMeta,
+    /// The operations, by name.
+    pub ops: BTreeMap<String, OpEntry>,
+}
+
+/// Where a summary comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpSummaryMeta {
+    /// The world.
+    pub world_id: WorldId,
+    /// [`MAPPING_SCHEMA`].
+    pub schema_version: String,
+    /// [`RUNTIME_LOG_SCHEMA`].
+    pub runtime_log_schema: String,
+    /// The worst of the operations.
+    pub status: Coverage,
+    /// Always `mapped`.
+    pub tier: String,
+    /// `runtime_bundle` or `promotion_packet`.
+    pub source_jobs: Vec<String>,
+    /// For people.
+    pub notes: String,
+    /// The files that it was made from.
+    pub inputs: Vec<String>,
+    /// Their digests.
+    pub input_hashes: BTreeMap<String, Digest>,
+    /// Whether the bundle was verified. Ours.
+    pub integrity: Integrity,
+}
+
+/// Whether the bundle behind a document was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Integrity {
+    /// Every byte, and the derivation.
+    Verified,
+    /// Nothing vouches for the events.
+    Unverified,
+}
+
+/// What was seen of one operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpEntry {
+    /// The operation.
+    pub op_name: String,
+    /// Its number in the vocabulary that was given; null if it has none there, or none was given.
+    pub op_id: Option<i64>,
+    /// The world.
+    pub world_id: WorldId,
+    /// Events that decided something: neither blocked, nor unobserved, nor undecided.
+    pub probes: u64,
+    /// Of these, as expected.
+    pub matches: u64,
+    /// Of these, not as expected.
+    pub mismatches: u64,
+    /// Every event of the operation.
+    pub probes_including_blocked: u64,
+    /// Events that stopped before the operation.
+    pub blocked: BlockedCounts,
+    /// Events whose operation was not witnessed.
+    pub unobserved: u64,
+    /// Events that reached the operation and still decided nothing. Ours.
+    pub undecided: u64,
+    /// The first events, at most five.
+    pub examples: Vec<OpExample>,
+    /// Every scenario id, sorted.
+    pub scenarios: Vec<String>,
+    /// Every event that was not as expected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mismatch_details: Vec<OpMismatch>,
+    /// What the numbers come to.
+    pub coverage_status: Coverage,
+}
+
+/// Events that stopped before the operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockedCounts {
+    /// All of them.
+    pub total: u64,
+    /// By stage.
+    pub by_stage: BTreeMap<String, u64>,
+    /// By kind.
+    pub by_kind: BTreeMap<String, u64>,
+}
+
+/// An event, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpExample {
+    /// The scenario.
+    pub scenario_id: String,
+    /// The expectation.
+    pub expectation_id: Option<String>,
+    /// What the author expects.
+    pub expected: Option<Decision>,
+    /// What happened.
+    pub actual: Option<Decision>,
+    /// Whether both agree.
+    #[serde(rename = "match")]
+    pub matched: Option<bool>,
+}
+
+/// An event that was not as expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpMismatch {
+    /// The scenario.
+    pub scenario_id: String,
+    /// The expectation.
+    pub expectation_id: Option<String>,
+    /// What the author expects.
+    pub expected: Option<Decision>,
+    /// What happened.
+    pub actual: Option<Decision>,
+    /// The target as declared.
+    pub target: Option<String>,
+}
+
+/// How well an operation is covered. The order is from worst to best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coverage {
+    /// No event decided anything.
+    Brittle,
+    /// Something was not as expected, or stayed open.
+    Partial,
+    /// Every event decided, and as expected.
+    Ok,
+}
+
+impl Coverage {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Brittle => "brittle",
+            Self::Partial => "partial",
+            Self::Ok => "ok",
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a review could not be made.
+
+use std::path::PathBuf;
+
+use crate::base::fsx::FileError;
+use crate::base::json::JsonError;
+use crate::bundle::{ArtifactError, Finding, Refused};
+
+/// Why a review could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A document is no acceptable JSON.
+    #[error("`{}` is not acceptable JSON", file.display())]
+    Json {
+        /// The document.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: JsonError,
+    },
+    /// A document is not what it should be.
+    #[error("`{}` is no {what}: {reason}", file.display())]
+    Shape {
+        /// The document.
+        file: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        reason: String,
+    },
+    /// A packet's bundle is nowhere.
+    #[error("the bundle of `{}` is not at `{}`", packet.display(), looked.iter().map(|at| at.display().to_string()).collect::<Vec<_>>().join("` nor at `"))]
+    NoBundle {
+        /// The packet.
+        packet: PathBuf,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The bundle does not verify.
+    #[error("nothing can be said of a bundle that does not verify")]
+    Refused(#[source] Refused),
+    /// There is no bundle to look at.
+    #[error("there is no bundle: {0}")]
+    Unreadable(Finding),
+    /// A packet says something else than its bundle.
+    #[error("`{}` is not the packet of its bundle `{}`: they differ in {}", packet.display(), bundle.display(), fields.join(", "))]
+    NotItsPacket {
+        /// The packet.
+        packet: PathBuf,
+        /// The bundle that it points at.
+        bundle: PathBuf,
+        /// Where they differ.
+        fields: Vec<String>,
+    },
+    /// A gate stands against it.
+    #[error("`{}` may not be promoted: {}", what.display(), reasons.join(", "))]
+    NotPromotable {
+        /// The packet or bundle.
+        what: PathBuf,
+        /// The reasons.
+        reasons: Vec<String>,
+    },
+    /// An artifact could not be used.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// Packets do not go together.
+    #[error("{}", contradictions.join("\n"))]
+    Contradiction {
+        /// Every contradiction.
+        contradictions: Vec<String>,
+    },
+    /// An id names nothing.
+    #[error("there is no {kind} `{id}` in the links; {remedy}")]
+    UnknownId {
+        /// What kind of id.
+        kind: &'static str,
+        /// The id.
+        id: String,
+        /// Close names, or where to look.
+        remedy: String,
+    },
+}

@@ -1,0 +1,16 @@
+//! Review: what can be said of finished runs without running anything.
+//!
+//! [`packet`] opens a promotion packet together with the bundle behind it, [`op_summary`] counts events by operation,
+//! [`links`] ties expectations and profiles of several packets to the files that hold them. All of them start from a
+//! verified bundle; the one exception says so in its name and in the document that it makes.
+
+pub mod error;
+mod events;
+pub mod links;
+pub mod op_summary;
+pub mod packet;
+pub mod vocabulary;
+
+pub use error::ReviewError;
+pub use packet::OpenedPacket;
+pub use vocabulary::Vocabulary;

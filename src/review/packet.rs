@@ -1,0 +1,131 @@
+//! A promotion packet and the bundle behind it.
+//!
+//! A packet is small and easily edited, so nothing in it is believed: its bundle is verified, and the packet has to be,
+//! field by field, the one that this bundle gives.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::ReviewError;
+use crate::base::digest::Digest;
+use crate::base::limits::MAX_INDEX_BYTES;
+use crate::base::{fsx, json};
+use crate::bundle::{self, Bundle, FromInputs, Verified};
+use crate::plan::Workspace;
+use crate::promote::{self, GateReport};
+use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
+
+/// A packet whose bundle was verified, and which is that bundle's packet.
+#[derive(Debug, Clone)]
+pub struct OpenedPacket {
+    path: PathBuf,
+    digest: Digest,
+    packet: PromotionPacket,
+    bundle: Verified<Bundle>,
+    report: GateReport,
+}
+
+impl OpenedPacket {
+    /// Opens a packet and verifies the bundle that it points at.
+    ///
+    /// Pointers are relative to the workspace that the packet lies in, or to `root`; a bundle that was moved is also
+    /// found under its run id beside the packet.
+    pub fn open(file: &Path, root: Option<&Path>) -> Result<Self, ReviewError> {
+        let shape = |reason: String| ReviewError::Shape { file: file.to_owned(), what: "promotion packet", reason };
+        let bytes = fsx::read_input(file, MAX_INDEX_BYTES)?;
+        let value = json::parse(&bytes).map_err(|source| ReviewError::Json { file: file.to_owned(), source })?;
+        let format = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
+        if format != PROMOTION_PACKET_SCHEMA {
+            return Err(shape(format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`", shown(format))));
+        }
+        if value.get("index_sha256").is_none() {
+            return Err(shape("it has no `index_sha256`, so nothing ties it to its bundle".into()));
+        }
+        let packet: PromotionPacket =
+            serde_json::from_value(value.clone()).map_err(|error| shape(shown(&error.to_string())))?;
+        let folder = find_bundle(file, root, &packet)?;
+        let bundle = bundle::verify(&folder, &FromInputs).map_err(ReviewError::Refused)?;
+        let report = promote::evaluate(&bundle);
+        let due = serde_json::to_value(promote::packet::make(&bundle, &report)).unwrap_or_default();
+        let fields = differences(&value, &due);
+        if !fields.is_empty() {
+            return Err(ReviewError::NotItsPacket { packet: file.to_owned(), bundle: folder, fields });
+        }
+        Ok(Self { path: file.to_owned(), digest: Digest::of(&bytes), packet, bundle, report })
+    }
+
+    /// Refuses one that may not be promoted.
+    pub fn require_promotable(&self) -> Result<(), ReviewError> {
+        require_promotable(&self.path, &self.report)
+    }
+
+    /// The packet's file, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The digest of that file.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it says.
+    pub fn packet(&self) -> &PromotionPacket {
+        &self.packet
+    }
+
+    /// The bundle behind it.
+    pub fn bundle(&self) -> &Verified<Bundle> {
+        &self.bundle
+    }
+
+    /// What its gates say.
+    pub fn report(&self) -> &GateReport {
+        &self.report
+    }
+}
+
+/// Refuses what may not be promoted, with every reason.
+pub(super) fn require_promotable(what: &Path, report: &GateReport) -> Result<(), ReviewError> {
+    if report.is_promotable() {
+        return Ok(());
+    }
+    let reasons = report.reasons().iter().map(|reason| reason.as_str().to_owned()).collect();
+    Err(ReviewError::NotPromotable { what: what.to_owned(), reasons })
+}
+
+fn find_bundle(file: &Path, root: Option<&Path>, packet: &PromotionPacket) -> Result<PathBuf, ReviewError> {
+    let beside = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let root = match root {
+        Some(root) => root.to_owned(),
+        None => Workspace::around(beside)
+            .or_else(|| Workspace::around(Path::new(".")))
+            .map_or_else(|| PathBuf::from("."), |workspace| workspace.root().to_owned()),
+    };
+    let pointed = Path::new(&packet.run_manifest).parent().map(|folder| root.join(folder));
+    let mut looked: Vec<PathBuf> = pointed.into_iter().collect();
+    looked.push(beside.join(packet.run_id.as_str()));
+    match looked.iter().find(|folder| folder.is_dir()) {
+        Some(folder) => Ok(folder.clone()),
+        None => Err(ReviewError::NoBundle { packet: file.to_owned(), looked }),
+    }
+}
+
+/// The keys in which two objects differ; nested ones with a dot.
+fn differences(found: &Value, due: &Value) -> Vec<String> {
+    let (Some(found), Some(due)) = (found.as_object(), due.as_object()) else { return vec!["everything".into()] };
+    let keys = found.keys().chain(due.keys().filter(|key| !found.contains_key(*key)));
+    let mut differing: Vec<String> =
+        keys.filter(|key| found.get(*key) != due.get(*key)).map(|key| format!("`{}`", shown(key))).collect();
+    differing.sort();
+    differing
+}
+
+/// A text of foreign origin for a message.
+fn shown(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

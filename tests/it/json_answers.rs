@@ -1,0 +1,188 @@
+//! Every command's `--json` answer satisfies its published schema, and standard output holds nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use jsonschema::Registry;
+use serde_json::Value;
+
+use crate::support::{expect_code, finished_run, output, root, sandproof, stderr, stdout};
+
+/// Commands whose output is a file format of its own, so that there is no `--json`.
+const WITHOUT_JSON: [&str; 2] = ["completions", "man"];
+
+/// All published schemas; they refer to each other.
+struct Schemas(Registry<'static>);
+
+impl Schemas {
+    fn load() -> Self {
+        let mut registry = Registry::new();
+        for entry in fs::read_dir(root().join("schemas")).unwrap() {
+            let schema: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+            registry = registry.add(schema["$id"].as_str().unwrap(), schema.clone()).unwrap();
+        }
+        Self(registry.prepare().unwrap())
+    }
+
+    fn errors(&self, name: &str, value: &Value) -> Vec<String> {
+        let schema = serde_json::json!({ "$ref": format!("https://sandproof.dev/schemas/{name}.schema.json") });
+        let validator = jsonschema::options().with_registry(&self.0).build(&schema).unwrap();
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    #[track_caller]
+    fn check(&self, name: &str, what: &str, answer: &Output) -> Value {
+        let value: Value = serde_json::from_slice(&answer.stdout).unwrap_or_else(|error| {
+            panic!("{what}: standard output is not one JSON document ({error}):\n{}", stdout(answer))
+        });
+        let errors = self.errors(name, &value);
+        assert!(errors.is_empty(), "{what} against {name}: {errors:#?}\n{value:#}");
+        value
+    }
+}
+
+/// One way to ask a command for JSON.
+struct Case {
+    /// The command as it is typed, `links build`.
+    command: &'static str,
+    /// Its arguments.
+    arguments: Vec<String>,
+    /// The schema of its answer.
+    schema: &'static str,
+    /// Its exit code.
+    exit: i32,
+}
+
+fn case(command: &'static str, arguments: &[&str], schema: &'static str, exit: i32) -> Case {
+    Case { command, arguments: arguments.iter().map(|text| (*text).to_owned()).collect(), schema, exit }
+}
+
+/// Every command at least once, on a finished run. Later cases may need what earlier ones wrote.
+fn cases(out: &Path, folder: &Path) -> Vec<Case> {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let at = |name: &str| text(&folder.join(name));
+    let (bundle, packet, links) = (text(out), at("packet.json"), at("links.json"));
+    let plan = "plans/quickstart/plan.json";
+    let id = "quickstart";
+    let profile = "quickstart:read_only";
+    vec![
+        case("run", &["--plan", plan, "--dry", "--out", &at("dry")], "run_report", 0),
+        case("run", &["--plan", plan, "--out", &at("again")], "run_report", 0),
+        case("validate-bundle", &["--bundle", &bundle], "bundle_report", 0),
+        case("validate-bundle", &["--bundle", &at("nowhere")], "bundle_report", 4),
+        case("emit-promotion", &["--bundle", &bundle, "--out", &packet], "promotion_report", 0),
+        case(
+            "emit-promotion",
+            &["--bundle", &bundle, "--out", &at("refused.json"), "--require-promotable"],
+            "promotion_report",
+            5,
+        ),
+        case("reindex-bundle", &["--bundle", &at("again"), "--strict"], "reindex_report", 0),
+        case("reindex-bundle", &["--bundle", &at("again"), "--repair"], "reindex_report", 0),
+        case("reindex-bundle", &["--bundle", &at("nowhere"), "--repair"], "reindex_report", 4),
+        case(
+            "summarize-ops",
+            &["--packet", &packet, "--root", &bundle, "--allow-nonpromotable"],
+            "op_runtime_summary",
+            0,
+        ),
+        case("summarize-ops", &["--bundle", &bundle, "--allow-nonpromotable"], "op_runtime_summary", 0),
+        case("summarize-ops", &["--bundle", &at("nowhere")], "bundle_report", 4),
+        case("links build", &["--packet", &packet, "--allow-nonpromotable", "--out", &links], "runtime_links", 0),
+        case("links profiles", &["--links", &links], "linked_profiles", 0),
+        case("links expectations", &["--links", &links], "linked_expectations", 0),
+        case("links resolve", &["--links", &links, "--profile", profile], "link_resolution", 0),
+        case("explain", &[], "reasons", 0),
+        case("explain", &["not_clean_channel"], "reasons", 0),
+        case("status", &["--out", &bundle], "status", 0),
+        case("plan-lint", &["--plan", plan], "lint_report", 0),
+        case("registry-lint", &["--registry", id], "lint_report", 0),
+        case("registry-upgrade", &["--registry", id, "--out-dir", &at("upgraded")], "written_files", 0),
+        case("list-plans", &[], "plan_list", 0),
+        case("list-registries", &[], "registry_list", 0),
+        case("list-probes", &["--registry", id], "probe_list", 0),
+        case("list-profiles", &["--registry", id], "profile_list", 0),
+        case("describe-plan", &["--plan", plan], "plan_description", 0),
+        case("describe-probe", &["--registry", id, "--probe", "quickstart:read_only:read_inside"], "probe", 0),
+        case("describe-profile", &["--registry", id, "--profile", profile], "profile", 0),
+        case("schema", &[], "schema_list", 0),
+        case("version", &[], "version", 0),
+    ]
+}
+
+/// Every visible command without subcommands of its own, as it is typed.
+fn leaves(command: &clap::Command, prefix: &str, found: &mut Vec<String>) {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        let name = format!("{prefix}{}", sub.get_name());
+        if sub.has_subcommands() { leaves(sub, &format!("{name} "), found) } else { found.push(name) }
+    }
+}
+
+#[test]
+fn every_answer_satisfies_its_schema_and_stands_alone() {
+    let run = finished_run("plans/quickstart/plan.json", 0);
+    let schemas = Schemas::load();
+    let cases = cases(&run.out, run.dir.path());
+    for case in &cases {
+        let what = format!("{} {}", case.command, case.arguments.join(" "));
+        let asked = |json: bool| {
+            let mut command = sandproof();
+            command.args(case.command.split(' ')).args(&case.arguments);
+            if json {
+                command.arg("--json");
+            }
+            output(&mut command)
+        };
+        let answer = asked(true);
+        expect_code(&answer, case.exit);
+        schemas.check(case.schema, &what, &answer);
+        assert!(!stderr(&answer).contains('{'), "{what} writes JSON to standard error: {}", stderr(&answer));
+        if case.command == "registry-upgrade" || case.command == "reindex-bundle" {
+            // Asked again it would not do the same.
+            continue;
+        }
+        let people = asked(false);
+        expect_code(&people, case.exit);
+        let shown = stdout(&people);
+        assert!(serde_json::from_str::<Value>(&shown).is_err(), "{what} shows people JSON");
+        assert!(!shown.contains('\u{1b}'), "{what} writes escape sequences where there is no terminal");
+    }
+
+    let mut found = Vec::new();
+    leaves(&sandproof::cli::visible(), "", &mut found);
+    for name in &found {
+        let tried = cases.iter().any(|case| case.command == name);
+        assert!(tried != WITHOUT_JSON.contains(&name.as_str()), "`{name}` needs a row in `cases`");
+    }
+    assert!(cases.iter().all(|case| found.iter().any(|name| name == case.command)));
+}
+
+#[test]
+fn refusals_leave_standard_output_alone() {
+    for arguments in [
+        &["run", "--plan", "nowhere.json", "--json"][..],
+        &["list-probes", "--registry", "nobody", "--json"],
+        &["schema", "nothing", "--json"],
+        &["links", "profiles", "--links", "nowhere.json", "--json"],
+        &["no-such-command"],
+        &["run"],
+    ] {
+        let refused = output(sandproof().args(arguments));
+        assert!([2, 3].contains(&refused.status.code().unwrap()), "{arguments:?}");
+        assert_eq!(stdout(&refused), "", "{arguments:?}");
+        assert!(!stderr(&refused).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_schema_is_sound_and_refers_to_published_ones() {
+    let schemas = Schemas::load();
+    for entry in fs::read_dir(root().join("schemas")).unwrap() {
+        let path = entry.unwrap().path();
+        let schema: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        // Building follows every reference.
+        jsonschema::options().with_registry(&schemas.0).build(&schema).unwrap();
+    }
+}

@@ -1,0 +1,288 @@
+//! The commands that look at finished runs: summaries and links, and what they refuse.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{FinishedRun, copy_folder, expect_code, finished_run, output, sandproof, stderr, stdout};
+
+const QUICKSTART: &str = "plans/quickstart/plan.json";
+
+fn emit(bundle: &Path, packet: &Path) -> PathBuf {
+    let emitted = output(sandproof().args(["emit-promotion", "--bundle"]).arg(bundle).arg("--out").arg(packet));
+    expect_code(&emitted, 0);
+    packet.to_owned()
+}
+
+fn with_packet() -> (FinishedRun, PathBuf) {
+    let run = finished_run(QUICKSTART, 0);
+    let packet = emit(&run.bundle, &run.dir.path().join("packet.json"));
+    (run, packet)
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = read(path);
+    change(&mut value);
+    fs::write(path, serde_json::to_vec_pretty(&value).unwrap()).unwrap();
+}
+
+#[test]
+fn a_summary_counts_what_the_events_say() {
+    let (run, packet) = with_packet();
+    let out = run.dir.path().join("summary.json");
+    let made = output(
+        sandproof().args(["summarize-ops", "--allow-nonpromotable", "--bundle"]).arg(&run.out).arg("--out").arg(&out),
+    );
+    expect_code(&made, 0);
+    assert!(stdout(&made).starts_with("OPERATION"), "{}", stdout(&made));
+    let summary = read(&out);
+    let events = read(&run.bundle.join("runtime_events.normalized.json"));
+    let events = events.as_array().unwrap();
+    let ops = summary["ops"].as_object().unwrap();
+    let count = |field: &str| ops.values().map(|op| op[field].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(count("probes_including_blocked"), events.len() as u64);
+    assert_eq!(count("matches"), events.iter().filter(|event| event["match"] == true).count() as u64);
+    assert_eq!(count("mismatches"), 0);
+    assert_eq!(summary["meta"]["status"], "ok");
+    assert_eq!(summary["meta"]["integrity"], "verified");
+
+    // The packet leads to the same counts.
+    let asked = output(
+        sandproof()
+            .args(["summarize-ops", "--allow-nonpromotable", "--json", "--packet"])
+            .arg(&packet)
+            .arg("--root")
+            .arg(&run.out),
+    );
+    expect_code(&asked, 0);
+    let through: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!(through["ops"], summary["ops"]);
+    assert_eq!(through["meta"]["source_jobs"], json!(["promotion_packet"]));
+    assert_eq!(through["meta"]["inputs"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_may_not_be_promoted_is_refused_unless_allowed() {
+    let (run, packet) = with_packet();
+    for arguments in [["summarize-ops", "--bundle"], ["summarize-ops", "--packet"]] {
+        let source = if arguments[1] == "--bundle" { &run.bundle } else { &packet };
+        let out = run.dir.path().join("refused.json");
+        let refused = output(sandproof().args(arguments).arg(source).arg("--out").arg(&out));
+        expect_code(&refused, 5);
+        assert!(stderr(&refused).contains("not_clean_channel"), "{}", stderr(&refused));
+        assert!(!out.exists());
+    }
+    let refused = output(sandproof().args(["links", "build", "--packet"]).arg(&packet));
+    expect_code(&refused, 5);
+}
+
+#[test]
+fn a_tampered_bundle_gives_a_summary_only_when_asked_and_says_so() {
+    let (run, packet) = with_packet();
+    let events = run.bundle.join("runtime_events.normalized.json");
+    let good = fs::read_to_string(&events).unwrap();
+    fs::write(&events, good.replacen("\"match\": true", "\"match\": false", 1)).unwrap();
+
+    let ask = |more: &[&str]| {
+        output(sandproof().args(["summarize-ops", "--allow-nonpromotable"]).args(more).arg("--bundle").arg(&run.out))
+    };
+    let refused = ask(&[]);
+    expect_code(&refused, 4);
+    assert!(stdout(&refused).contains("runtime_events.normalized.json"), "{}", stdout(&refused));
+    for command in [&["summarize-ops", "--packet"][..], &["links", "build", "--packet"]] {
+        let refused = output(sandproof().args(command).arg(&packet).arg("--allow-nonpromotable"));
+        expect_code(&refused, 4);
+    }
+    let debugged = ask(&["--allow-unverified", "--json"]);
+    expect_code(&debugged, 0);
+    let summary: Value = serde_json::from_slice(&debugged.stdout).unwrap();
+    assert_eq!(summary["meta"]["integrity"], "unverified");
+    let mismatches: u64 =
+        summary["ops"].as_object().unwrap().values().map(|op| op["mismatches"].as_u64().unwrap()).sum();
+    assert_eq!(mismatches, 1, "the summary is of the file as it lies there");
+}
+
+#[test]
+fn a_packet_that_its_bundle_does_not_give_is_refused() {
+    let (run, packet) = with_packet();
+    let good = fs::read(&packet).unwrap();
+    let refuse = |wanted: &str| {
+        for command in [&["summarize-ops"][..], &["links", "build"]] {
+            let refused = output(sandproof().args(command).arg("--packet").arg(&packet).arg("--allow-nonpromotable"));
+            expect_code(&refused, 4);
+            assert!(stderr(&refused).contains(wanted), "{wanted}: {}", stderr(&refused));
+        }
+        fs::write(&packet, &good).unwrap();
+    };
+    edit(&packet, |packet| packet["promotability"]["promotable_decision_stage"] = true.into());
+    refuse("`promotability`");
+    edit(&packet, |packet| packet["promotability"]["reasons"] = json!([]));
+    refuse("`promotability`");
+    edit(&packet, |packet| packet["index_sha256"] = "0".repeat(64).into());
+    refuse("`index_sha256`");
+    edit(&packet, |packet| packet["runtime_events"] = "/etc/passwd".into());
+    refuse("`runtime_events`");
+    edit(&packet, |packet| packet["world_id"] = "another".into());
+    refuse("`world_id`");
+    edit(&packet, |packet| drop(packet.as_object_mut().unwrap().remove("index_sha256")));
+    refuse("nothing ties it to its bundle");
+    edit(&packet, |packet| packet["schema_version"] = "runtime-tools.promotion_packet.v9".into());
+    refuse("its format is");
+    edit(&packet, |packet| packet["more"] = 1.into());
+    refuse("unknown field");
+    edit(&packet, |packet| packet["run_manifest"] = "nowhere/run_manifest.json".into());
+    refuse("is not at");
+
+    // Another run's bundle does not stand in, and a moved one is found beside its packet.
+    let other = finished_run(QUICKSTART, 0);
+    let moved = run.dir.path().join("moved");
+    copy_folder(&other.bundle, &moved.join(run.bundle.file_name().unwrap()));
+    fs::copy(&packet, moved.join("packet.json")).unwrap();
+    fs::remove_dir_all(&run.out).unwrap();
+    let ask = || {
+        output(sandproof().args(["summarize-ops", "--allow-nonpromotable", "--packet"]).arg(moved.join("packet.json")))
+    };
+    let refused = ask();
+    expect_code(&refused, 4);
+    assert!(stderr(&refused).contains("is not the packet of its bundle"), "{}", stderr(&refused));
+}
+
+#[test]
+fn links_join_two_runs_of_one_plan() {
+    let (run, packet) = with_packet();
+    let second = finished_run(QUICKSTART, 0);
+    let second_packet = emit(&second.bundle, &run.dir.path().join("second.json"));
+    let file = run.dir.path().join("links.json");
+    let build = |packets: &[&PathBuf]| {
+        let mut command = sandproof();
+        command.args(["links", "build", "--allow-nonpromotable", "--out"]).arg(&file);
+        for packet in packets {
+            command.arg("--packet").arg(packet);
+        }
+        output(&mut command)
+    };
+    expect_code(&build(&[&packet, &second_packet]), 0);
+    let links = read(&file);
+    assert_eq!(links["packets"].as_object().unwrap().len(), 2);
+    let matrix = read(&run.bundle.join("expected_matrix.json"));
+    let profiles = links["profiles"].as_object().unwrap();
+    assert_eq!(profiles.len(), matrix["profiles"].as_object().unwrap().len());
+    for (id, profile) in profiles {
+        assert_eq!(profile["source_packets"].as_array().unwrap().len(), 2, "{id}");
+        assert_eq!(profile["expected_ops"], profile["observed_ops"], "{id}");
+        assert_eq!(profile["expectation_ids"], profile["observed_expectation_ids"], "{id}");
+        let probes = matrix["profiles"][id]["probes"].as_array().unwrap().len();
+        assert_eq!(profile["observation_counts"]["total"], 2 * probes, "{id}");
+        assert_eq!(profile["profile_source"]["exists"], true, "{id}");
+        let policy = crate::support::root().join(profile["profile_path"].as_str().unwrap());
+        let digest = sandproof::base::digest::Digest::of(&fs::read(policy).unwrap()).to_string();
+        assert_eq!(profile["profile_source"]["sha256"], digest.as_str(), "{id}");
+    }
+    let packet_record = &links["packets"][packet.to_str().unwrap()];
+    assert!(
+        packet_record["output_root"].as_str().unwrap().ends_with(run.bundle.file_name().unwrap().to_str().unwrap())
+    );
+
+    let expectation = links["expectations"].as_object().unwrap().keys().next().unwrap().clone();
+    let resolved =
+        output(sandproof().args(["links", "resolve", "--json", "--expectation", &expectation, "--links"]).arg(&file));
+    expect_code(&resolved, 0);
+    let resolved: Value = serde_json::from_slice(&resolved.stdout).unwrap();
+    assert_eq!(resolved["packets"].as_array().unwrap().len(), 2);
+    assert_eq!(resolved["expectation"]["profile_id"], resolved["profile"]["profile_id"]);
+    let unknown =
+        output(sandproof().args(["links", "resolve", "--profile", "quickstart:read_onyl", "--links"]).arg(&file));
+    expect_code(&unknown, 3);
+    assert!(stderr(&unknown).contains("did you mean `quickstart:read_only`?"), "{}", stderr(&unknown));
+
+    let twice = build(&[&packet, &packet]);
+    expect_code(&twice, 3);
+    assert!(stderr(&twice).contains("given twice"), "{}", stderr(&twice));
+    let wrong_key = output(
+        sandproof()
+            .args(["links", "build", "--allow-nonpromotable", "--link", "colours=/etc/hosts", "--packet"])
+            .arg(&packet),
+    );
+    expect_code(&wrong_key, 3);
+    edit(&file, |links| links["profiles"] = json!([]));
+    expect_code(&output(sandproof().args(["links", "profiles", "--links"]).arg(&file)), 3);
+}
+
+#[test]
+fn packets_that_contradict_each_other_are_not_linked() {
+    let (run, packet) = with_packet();
+    // The same ids with another policy and another expectation.
+    let folder = run.dir.path().join("edited");
+    for part in ["plans/quickstart", "registries/quickstart"] {
+        copy_folder(&crate::support::root().join(part), &folder.join(part));
+    }
+    let index = json!({"schema_version": "runtime-tools.registry_index.v0.1", "registries": [
+        {"id": "quickstart", "probes": "registries/quickstart/probes.json", "profiles": "registries/quickstart/profiles.json"}]});
+    fs::write(folder.join("registries/index.json"), index.to_string()).unwrap();
+    let policy = read(&run.bundle.join("expected_matrix.json"))["profiles"]["quickstart:read_only"]["blob"].clone();
+    let policy = folder.join(policy.as_str().unwrap());
+    fs::write(&policy, format!("{}\n", fs::read_to_string(&policy).unwrap())).unwrap();
+    let probes = folder.join("registries/quickstart/probes.json");
+    let first = read(&probes)["probes"].as_object().unwrap().keys().next().unwrap().clone();
+    edit(&probes, |probes| {
+        let expected = &mut probes["probes"][&first]["expected"];
+        *expected = if *expected == "allow" { "deny" } else { "allow" }.into();
+    });
+    let out = folder.join("out");
+    let ran = output(sandproof().args(["run", "--plan"]).arg(folder.join(QUICKSTART)).arg("--out").arg(&out));
+    assert!([0, 1, 8].contains(&ran.status.code().unwrap()), "{}", stderr(&ran));
+    let other = emit(&out, &folder.join("packet.json"));
+    let refused = output(
+        sandproof()
+            .args(["links", "build", "--allow-nonpromotable", "--packet"])
+            .arg(&packet)
+            .arg("--packet")
+            .arg(&other),
+    );
+    expect_code(&refused, 3);
+    let text = stderr(&refused);
+    assert!(text.contains("the policy document itself"), "{text}");
+    assert!(text.contains(&format!("the expectation `{first}` is another one")) && text.contains("expected"), "{text}");
+}
+
+#[test]
+fn an_upgrade_writes_both_documents_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("registries/old")).unwrap();
+    let write =
+        |name: &str, value: Value| fs::write(folder.path().join("registries").join(name), value.to_string()).unwrap();
+    write(
+        "index.json",
+        json!({"schema_version": "runtime-tools.registry_index.v0.1", "registries": [
+        {"id": "old", "probes": "registries/old/probes.json", "profiles": "registries/old/profiles.json"}]}),
+    );
+    write(
+        "old/probes.json",
+        json!({"schema_version": "runtime-tools.probe_registry.v0.1", "registry_id": "old",
+        "world_id": "w", "probes": {"a": {"probe_id": "a", "name": "n", "operation": "signal", "target": "self", "expected": "deny"}}}),
+    );
+    write(
+        "old/profiles.json",
+        json!({"schema_version": "runtime-tools.profile_registry.v0.1", "registry_id": "old",
+        "world_id": "w", "profiles": {"p": {"profile_id": "p", "profile_path": "p.sb", "mode": "sbpl", "probe_refs": ["a"]}}}),
+    );
+    let upgrade = |more: &[&str]| {
+        output(sandproof().current_dir(folder.path()).args(["registry-upgrade", "--registry", "old"]).args(more))
+    };
+    let refused = upgrade(&[]);
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("--overwrite"), "{}", stderr(&refused));
+    expect_code(&upgrade(&["--out-dir", "new"]), 0);
+    expect_code(&upgrade(&["--overwrite"]), 0);
+    let listed = output(sandproof().current_dir(folder.path()).args(["list-probes", "--registry", "old"]));
+    expect_code(&listed, 0);
+    for name in ["probes.json", "profiles.json"] {
+        let (a, b) = (folder.path().join("new").join(name), folder.path().join("registries/old").join(name));
+        assert_eq!(fs::read(a).unwrap(), fs::read(b).unwrap());
+    }
+}

@@ -253,6 +253,12 @@ impl Findings {
         self.0.push(Finding { path: path.to_string(), problem });
     }
 
+    /// Those for which `wanted` holds, and the others.
+    pub(super) fn split(self, wanted: impl Fn(&Finding) -> bool) -> (Self, Self) {
+        let (one, other) = self.0.into_iter().partition(wanted);
+        (Self(one), Self(other))
+    }
+
     pub(super) fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }

@@ -6,6 +6,7 @@
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
 pub mod artifact;
+mod compare;
 pub mod derivation;
 pub mod finding;
 pub mod index;
@@ -13,6 +14,7 @@ pub mod lock;
 mod offload;
 pub mod reader;
 pub mod recompute;
+pub mod rederive;
 pub mod repair;
 pub mod verify;
 mod walk;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::compare::{Compared, FirstDifference};
 use super::index::{self, SCHEMA_HEAD_BYTES};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
@@ -39,15 +40,45 @@ pub trait Recompute {
     ) -> Result<(), Box<dyn Error + Send + Sync>>;
 }
 
-/// A sink that keeps nothing but each artifact's digest and size.
+/// A sink that keeps each artifact's digest and size. It can also compare what comes with the files of a folder, and
+/// write it to another.
 #[derive(Debug, Default)]
 pub struct DigestSink {
     pub(super) artifacts: BTreeMap<String, (Digest, u64)>,
+    /// The folder whose files are compared, and what came of it: artifacts that are there and differ.
+    pub(super) compare: Option<PathBuf>,
+    pub(super) differ: BTreeMap<String, FirstDifference>,
+    /// The folder that gets a copy.
+    pub(super) copy: Option<PathBuf>,
 }
 
 /// What an artifact is digested through.
 #[derive(Debug)]
-pub struct DigestOut(BufWriter<Hasher>);
+pub struct DigestOut(BufWriter<Through>);
+
+#[derive(Debug, Default)]
+struct Through {
+    hasher: Hasher,
+    compared: Option<Compared>,
+    copy: Option<File>,
+}
+
+impl Write for Through {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hasher.update(bytes);
+        if let Some(compared) = &mut self.compared {
+            compared.take(bytes)?;
+        }
+        if let Some(copy) = &mut self.copy {
+            copy.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 impl Write for DigestOut {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -62,14 +93,26 @@ impl Write for DigestOut {
 impl ArtifactSink for DigestSink {
     type Out = DigestOut;
 
-    fn create(&mut self, _name: &str) -> io::Result<DigestOut> {
+    fn create(&mut self, name: &str) -> io::Result<DigestOut> {
+        let compared = match &self.compare {
+            Some(folder) => Compared::open(&folder.join(name))?,
+            None => None,
+        };
+        let copy = match &self.copy {
+            Some(folder) => Some(OpenOptions::new().write(true).create_new(true).open(folder.join(name))?),
+            None => None,
+        };
+        let through = Through { hasher: Hasher::default(), compared, copy };
         // The hasher itself works on 64 bytes at a time, so collecting small writes pays from very small sizes on.
-        Ok(DigestOut(BufWriter::with_capacity(16 * 1024, Hasher::default())))
+        Ok(DigestOut(BufWriter::with_capacity(16 * 1024, through)))
     }
 
     fn finish(&mut self, name: &str, out: DigestOut) -> io::Result<()> {
-        let hasher = out.0.into_inner().map_err(io::IntoInnerError::into_error)?;
-        self.artifacts.insert(name.to_owned(), hasher.finish());
+        let through = out.0.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if let Some(first) = through.compared.map(Compared::finish).transpose()?.flatten() {
+            self.differ.insert(name.to_owned(), first);
+        }
+        self.artifacts.insert(name.to_owned(), through.hasher.finish());
         Ok(())
     }
 }

@@ -194,7 +194,7 @@ pub fn check_strictly(path: &Path) -> Result<PathBuf, Refused> {
 }
 
 /// The run is complete, and the index says so.
-fn check_state(inspection: &mut Inspection) {
+pub(super) fn check_state(inspection: &mut Inspection) {
     let findings = &mut inspection.findings;
     if let Some(status) = &inspection.status
         && status.state != RunState::Complete
@@ -218,11 +218,20 @@ fn check_state(inspection: &mut Inspection) {
 
 /// Derives the evidence again and compares; gives the number of artifacts that agree.
 fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
-    let Some(manifest) = &inspection.manifest else { return 0 };
-    let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let mut sink = DigestSink::default();
+    if !derive_into(inspection, recompute, &mut sink) {
+        return 0;
+    }
+    compare_artifacts(inspection, &sink)
+}
+
+/// Derives the evidence again from the very rows that the index names. False: that cannot be done, and the findings say
+/// why.
+pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute, sink: &mut DigestSink) -> bool {
+    let Some(manifest) = &inspection.manifest else { return false };
+    let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let given = Given { manifest, inputs: &inspection.inputs };
-    let outcome = recompute.recompute(&given, &rows, &mut sink);
+    let outcome = recompute.recompute(&given, &rows, sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
     let mut unread = std::mem::take(&mut inspection.pending);
@@ -238,12 +247,17 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
     inspection.findings.append(findings);
     inspection.read_pending(unread);
     if !inspection.findings.is_empty() {
-        return 0;
+        return false;
     }
     if let Err(error) = outcome {
         inspection.findings.add(".", Problem::NotDerivable(chain(error.as_ref())));
-        return 0;
+        return false;
     }
+    true
+}
+
+/// What was derived against what the index says; gives the number of artifacts that agree.
+fn compare_artifacts(inspection: &mut Inspection, sink: &DigestSink) -> usize {
     let mut agreeing = 0;
     for (name, (digest, size)) in &sink.artifacts {
         let entry = inspection.entries.iter().find(|(path, _)| path.as_str() == name);
@@ -255,12 +269,16 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
     }
     for path in inspection.entries.keys().filter(|path| !sink.artifacts.contains_key(path.as_str())) {
         if !is_raw(path) {
-            let known = DERIVED.contains(&path.as_str()) || path.as_str() == layout::CONTROLS;
-            let problem = if known { Problem::DerivedExtra } else { Problem::UnknownArtifact };
+            let problem = if is_derived(path) { Problem::DerivedExtra } else { Problem::UnknownArtifact };
             inspection.findings.add(path, problem);
         }
     }
     agreeing
+}
+
+/// Whether an artifact is one that is derived.
+pub(super) fn is_derived(path: &BundlePath) -> bool {
+    DERIVED.contains(&path.as_str()) || path.as_str() == layout::CONTROLS
 }
 
 /// Whether an artifact is written, not derived.

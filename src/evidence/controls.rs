@@ -5,6 +5,7 @@ use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
 use super::facts::reason;
 use super::rows::{LaneReader, Planned};
+use super::system::System;
 use crate::plan::ResolvedPlan;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
@@ -130,6 +131,7 @@ impl ControlReport {
 
 /// Reads the control lane: two rows a profile at most, so it is kept whole.
 pub(super) fn judge<R: RowSource + ?Sized>(
+    system: System,
     plan: &ResolvedPlan,
     controls: &[ProfileControls],
     rows: &R,
@@ -163,7 +165,7 @@ pub(super) fn judge<R: RowSource + ?Sized>(
             seq += 1;
             let attempt = attempt(&row);
             let reason = match attempt {
-                Attempt::Undecided(undecided) => Some(reason(&row, &undecided)),
+                Attempt::Undecided(undecided) => Some(reason(system, &row, &undecided)),
                 _ => None,
             };
             Ok::<_, DeriveError>(ControlResult::Shown { action: action.clone(), expected, attempt, reason })

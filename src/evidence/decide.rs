@@ -273,18 +273,13 @@ fn is_denial(row: &ProbeRow, call: &Call) -> bool {
     let info = row.action.driver.info();
     let apply = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
     let (errnos, codes) = match apply.map(Enforcer::of) {
-        None => (info.platform_denials, CODE_DENIALS),
+        None => (info.platform_denials, info.seatbelt.codes),
         Some(Enforcer::Landlock) => (info.landlock_denials, &[][..]),
-        Some(Enforcer::SeatbeltText | Enforcer::SeatbeltBlob) => (SEATBELT_DENIALS, CODE_DENIALS),
+        Some(Enforcer::SeatbeltText | Enforcer::SeatbeltBlob) => (info.seatbelt.errnos, info.seatbelt.codes),
         Some(Enforcer::Unknown) => (&[][..], &[][..]),
     };
     call.code.map_or_else(|| errnos.contains(&call.errno), |code| codes.contains(&code))
 }
-
-/// What Seatbelt answers where it refuses a system call: EPERM. EACCES comes from ordinary permissions there.
-const SEATBELT_DENIALS: &[i32] = &[libc::EPERM];
-/// `BOOTSTRAP_NOT_PRIVILEGED` (bootstrap.h) and `kIOReturnNotPermitted` (IOReturn.h).
-const CODE_DENIALS: &[i32] = &[1100, -536_870_174];
 
 /// Whether a call went through; `None` if its return value, error number and Mach code contradict each other.
 fn call_succeeded(call: &Call) -> Option<bool> {
@@ -314,6 +309,9 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
         (Some(false), CallRole::Operation) => {
             if is_denial(row, last) {
                 Attempt::Denied { errno: (last.errno != 0).then_some(last.errno) }
+            } else if row.action.driver.info().seatbelt.reached.contains(&last.errno) {
+                // Whoever gives this error stands behind the policy.
+                Attempt::Allowed
             } else {
                 Attempt::undecided(Kind::ProbeErrno, last.errno, "the operation failed with an error that is no denial")
             }
@@ -328,6 +326,9 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
     let driver = row.action.driver;
     if !operation.calls.iter().any(|call| call.role == CallRole::Operation) {
         return Attempt::undecided(Kind::ProbeNoReport, 0, "the report names no call that is the operation");
+    }
+    if row.lane != Lane::Baseline && driver.info().seatbelt.silent {
+        return Attempt::undecided(Kind::ProbeErrno, 0, "the call went through, but whoever decides does not answer");
     }
     if driver == Driver::Exec {
         // execve(2) does not return on success.

@@ -15,17 +15,19 @@ use super::mismatch::{self, Beside};
 use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
+use super::system::System;
 use super::witness::{self, Shown};
-use super::{ArtifactSink, RowSource, linux_errno::linux_errno_name, matrix, summary};
+use super::{ArtifactSink, RowSource, matrix, summary};
 use crate::base::json_out::write_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
+use crate::record::callout::{Callout, CalloutRecord};
 use crate::record::controls::CONTROLS_SCHEMA;
 use crate::record::fixtures_doc::FIXTURES_SCHEMA;
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::mismatch::MismatchType;
-use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleDecision, OracleResult};
+use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleCallout, OracleDecision, OracleResult};
 use crate::record::outcome::Lane;
 use crate::record::results::{EntryStatus, RUNTIME_RESULTS_SCHEMA};
 use crate::record::row::{OracleRow, ProbeRow};
@@ -57,7 +59,7 @@ where
     let lanes = if manifest.dry_run { LaneSet { baseline: false, scenario: false, oracle: false } } else { plan.lanes };
     matrix::write(&context, sink)?;
     let reports = if lanes.scenario {
-        let reports = controls::judge(plan, controls, rows)?;
+        let reports = controls::judge(context.system, plan, controls, rows)?;
         write_controls(&context, &reports, sink)?;
         Some(reports)
     } else {
@@ -347,16 +349,23 @@ fn derive_row<O: Write>(
     let baseline_paths = lanes.baseline.map(|row| facts::paths(context, row));
     let mut baseline_document = None;
     if let (Some(baseline), Some(paths), Some(document)) = (&baseline, &baseline_paths, &mut writers.baseline) {
-        let row = baseline_row(placed, baseline, paths);
+        let row = baseline_row(context.system, placed, baseline, paths);
         document.push(&row)?;
         baseline_document = Some(row);
-        witness_and_fixtures(writers, placed, baseline.row, name, Shown::Baseline(baseline.attempt), paths)?;
+        let shown = Shown::Baseline(baseline.attempt);
+        witness_and_fixtures(context.system, writers, placed, baseline.row, name, shown, paths)?;
     }
-    if let (Some(row), Some(document)) = (lanes.oracle, &mut writers.oracle) {
-        document.push(&oracle_result(context, placed, row))?;
+    if let Some(document) = &mut writers.oracle {
+        let asked = lanes.scenario.and_then(|row| row.prologue.as_ref()).map_or(&[][..], |said| &said.callouts);
+        for callout in asked {
+            document.push(&callout_result(context, placed, callout))?;
+        }
+        if let Some(row) = lanes.oracle {
+            document.push(&oracle_result(context, placed, row))?;
+        }
     }
     let Some(row) = lanes.scenario else { return Ok(None) };
-    let judged = Judged::new(placed, row, baseline.as_ref(), say, facts::paths(context, row));
+    let judged = Judged::new(context.system, placed, row, baseline.as_ref(), say, facts::paths(context, row));
     let id = placed.expectation_id();
     if let Some(results) = &mut writers.results {
         results.push(&judged.result_row(context))?;
@@ -364,7 +373,7 @@ fn derive_row<O: Write>(
     if let Some(events) = &mut writers.events {
         events.push(&judged.event(context))?;
     }
-    witness_and_fixtures(writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
+    witness_and_fixtures(context.system, writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
         *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
         writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
@@ -383,13 +392,14 @@ fn derive_row<O: Write>(
         writers.packet_written = true;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
         if findings.len() < MAX_FINDINGS {
-            findings.push(finding(&judged, mismatch_type));
+            findings.push(finding(context.system, &judged, mismatch_type));
         }
     }
     Ok(Some((judged.matched(), judged.verdict)))
 }
 
 fn witness_and_fixtures<O: Write>(
+    system: System,
     writers: &mut Writers<O>,
     placed: Placed<'_>,
     row: &ProbeRow,
@@ -398,7 +408,7 @@ fn witness_and_fixtures<O: Write>(
     paths: &facts::Paths<'_>,
 ) -> Result<(), DeriveError> {
     if let Some(document) = &mut writers.witnesses
-        && let Some(witness) = witness::path_witness(placed, row, scenario_id, shown, paths)
+        && let Some(witness) = witness::path_witness(system, placed, row, scenario_id, shown, paths)
     {
         document.push(&witness)?;
     }
@@ -423,8 +433,9 @@ fn oracle_result<'a>(context: &Context<'a>, placed: Placed<'a>, row: &'a OracleR
         decision,
         filter_type: None,
         filter_type_name: None,
-        argument: placed.target(),
+        argument: Some(placed.target()),
         api: &row.source,
+        check: None,
         rule: row.rule.as_deref(),
         reason: &row.reason,
         assumes: &row.assumes,
@@ -432,13 +443,47 @@ fn oracle_result<'a>(context: &Context<'a>, placed: Placed<'a>, row: &'a OracleR
     }
 }
 
-fn finding(judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
+fn callout_result<'a>(context: &Context<'a>, placed: Placed<'a>, record: &'a CalloutRecord) -> OracleResult<'a> {
+    let callout = Callout::from(record);
+    OracleResult {
+        world_id: context.world_id,
+        run_id: context.run_id,
+        expectation_id: placed.expectation_id(),
+        profile_id: placed.profile_id(),
+        probe_name: placed.name(),
+        operation: callout.operation,
+        stage: callout.stage,
+        decision: callout.decision.into(),
+        filter_type: Some(callout.filter_type),
+        filter_type_name: Some(callout.filter_type_name),
+        argument: callout.argument,
+        api: callout.api,
+        check: Some(OracleCallout {
+            check_type: callout.check_type,
+            canonicalization: callout.canonicalization,
+            canonical_flag_used: callout.canonical_flag_used,
+            canonical_flag_reason: callout.canonical_flag_reason,
+            no_report: callout.no_report,
+            no_report_reason: callout.no_report_reason,
+            token_status: callout.token_status,
+            token_mach_kr: callout.token_mach_kr,
+            rc: callout.rc,
+            errno: callout.errno,
+        }),
+        rule: None,
+        reason: "the confined process asked, right before the operation",
+        assumes: &[],
+        error: callout.error,
+    }
+}
+
+fn finding(system: System, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
     let placed = judged.placed;
     let errno = judged.verdict.errno();
     let reason = judged.reason.clone().unwrap_or_else(|| match errno {
         None => "the operation went through".to_owned(),
         Some(errno) => {
-            let name = linux_errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
+            let name = system.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
             format!("the operation was refused with {name}")
         }
     });

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::decide::{Attempt, Undecided};
-use super::linux_errno::linux_errno_name;
+use super::system::System;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
+use crate::policy::value::PolicyMode;
 use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::events::NormalizedSource;
+use crate::record::layout::RUN_MANIFEST;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::FailureStage;
 use crate::record::report::CallRole;
@@ -31,7 +33,9 @@ pub(super) struct Context<'a> {
     pub world_id: &'a str,
     pub run_id: &'a str,
     pub tool_sha256: String,
-    aliases: &'static [(&'static str, &'static str)],
+    /// The manifest's path, spelled as in the index.
+    pub manifest_path: String,
+    pub system: System,
 }
 
 impl<'a> Context<'a> {
@@ -42,17 +46,9 @@ impl<'a> Context<'a> {
             world_id: manifest.world_id.as_str(),
             run_id: manifest.run_id.as_str(),
             tool_sha256: manifest.tool.sha256.to_string(),
-            aliases: aliases_of(&manifest.host.os),
+            manifest_path: format!("{}/{RUN_MANIFEST}", manifest.output_root),
+            system: System::of(&manifest.host),
         }
-    }
-}
-
-/// Folders that a platform shows under two names: (alias, real place).
-fn aliases_of(os: &str) -> &'static [(&'static str, &'static str)] {
-    match os {
-        // Links in the root of the system volume (`ls -l /` on any macOS).
-        "macos" => &[("/tmp", "/private/tmp"), ("/var", "/private/var"), ("/etc", "/private/etc")],
-        _ => &[],
     }
 }
 
@@ -89,6 +85,19 @@ pub(super) struct Paths<'r> {
     pub normalized: Option<Cow<'r, str>>,
     pub normalized_source: NormalizedSource,
     pub alias_pair: bool,
+    /// Both observed spellings are known, and a firmlink tells them apart.
+    pub nofirmlink_differs: bool,
+}
+
+impl<'r> Paths<'r> {
+    /// The normalised path as witnesses have it: observed, else as asked for.
+    pub(super) fn witnessed(&self) -> (Option<&'r str>, NormalizedSource) {
+        match (self.observed, self.requested) {
+            (Some(observed), _) => (Some(observed), NormalizedSource::ObservedPath),
+            (None, Some(requested)) => (Some(requested), NormalizedSource::RequestedPath),
+            (None, None) => (None, NormalizedSource::Missing),
+        }
+    }
 }
 
 /// Whether the contract's path fields are for this operation.
@@ -108,7 +117,7 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
     let observed_errno = opened.map(|opened| opened.path_errno).filter(|errno| *errno != 0);
     let (normalized, normalized_source) = if let Some(observed) = observed {
         (Some(Cow::Borrowed(observed)), NormalizedSource::ObservedPath)
-    } else if let Some(real) = requested.and_then(|path| without_alias(path, context.aliases)) {
+    } else if let Some(real) = requested.and_then(|path| without_alias(path, context.system.aliases())) {
         (Some(Cow::Owned(real)), NormalizedSource::AliasMap)
     } else {
         (requested.map(Cow::Borrowed), NormalizedSource::RequestedPath)
@@ -118,7 +127,7 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
     let nofirmlink_source =
         nofirmlink_errno.map(|_| if nofirmlink.is_some() { PathSource::FdPath } else { PathSource::Error });
     let seems_alias = |seen: Option<&str>| match (requested, seen) {
-        (Some(requested), Some(seen)) => alias_pair(requested, seen, context.aliases),
+        (Some(requested), Some(seen)) => alias_pair(requested, seen, context.system.aliases()),
         _ => false,
     };
     Paths {
@@ -132,6 +141,7 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
         normalized,
         normalized_source,
         alias_pair: seems_alias(observed) || seems_alias(nofirmlink),
+        nofirmlink_differs: observed.is_some() && nofirmlink.is_some() && observed != nofirmlink,
     }
 }
 
@@ -176,7 +186,8 @@ pub(super) fn callouts(row: &ProbeRow) -> Option<Vec<Callout<'_>>> {
 
 /// Whether the process seems to have been confined before the policy was applied.
 fn preexisting(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> bool {
-    let refused = report.is_some_and(|report| report.rc != 0 && report.err_class == ErrClass::ErrnoEperm);
+    let refused =
+        report.is_some_and(|report| matches!(report.err_class, ErrClass::AlreadySandboxed | ErrClass::ErrnoEperm));
     refused || row.prologue.as_ref().is_some_and(|prologue| prologue.self_check_before.confined == Some(true))
 }
 
@@ -209,11 +220,21 @@ pub(super) fn hygiene(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> Resou
     }
 }
 
+/// The call that applies a policy of that kind.
+fn api_of(mode: PolicyMode) -> &'static str {
+    match mode {
+        PolicyMode::Landlock => "landlock_restrict_self",
+        PolicyMode::Sbpl => "sandbox_init",
+        PolicyMode::Blob => "sandbox_apply",
+    }
+}
+
 /// How applying the policy went; nothing for a row that was blocked before that, as the contract's guardrail wants.
 ///
 /// `rc` says whether the policy is in force. So it is -1 also where the kernel accepted the policy but the process did
 /// not find itself confined: the contract refuses stage `apply` with `rc` 0, and the policy is not shown to be in force.
 pub(super) fn apply_report<'r>(
+    placed: &Placed<'_>,
     row: &'r ProbeRow,
     stage: Option<FailureStage>,
     cause: Option<&Undecided>,
@@ -222,7 +243,7 @@ pub(super) fn apply_report<'r>(
         return None;
     }
     let record = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
-    let api = record.map_or("landlock_restrict_self", |record| record.api.as_str());
+    let api = record.map_or_else(|| api_of(placed.profile.policy.value.mode()), |record| record.api.as_str());
     let failed = stage == Some(FailureStage::Apply);
     if !failed {
         record?;
@@ -261,6 +282,7 @@ pub(super) fn probe_details(row: &ProbeRow) -> Option<ProbeDetails<'_>> {
         ret: call.ret,
         service_present: service_present(&call.syscall, call.code),
         syscall: &call.syscall,
+        xpc_error: xpc_error(&call.syscall, call.code),
     })
 }
 
@@ -271,6 +293,20 @@ fn service_present(syscall: &str, code: Option<i32>) -> Option<bool> {
         ("bootstrap_look_up", Some(0)) => Some(true),
         ("bootstrap_look_up", Some(1102)) => Some(false),
         _ => None,
+    }
+}
+
+/// The name of an XPC error. The codes are those of `driver::XPC_INVALID` and its neighbours.
+fn xpc_error(syscall: &str, code: Option<i32>) -> Option<&'static str> {
+    if !syscall.starts_with("xpc_") {
+        return None;
+    }
+    match code? {
+        0 => None,
+        1 => Some("connection_invalid"),
+        2 => Some("interrupted"),
+        3 => Some("termination_imminent"),
+        _ => Some("unknown"),
     }
 }
 
@@ -301,11 +337,11 @@ pub(super) fn violation_summary(errno: Option<i32>) -> Option<&'static str> {
 }
 
 /// Why a row shows nothing, in words.
-pub(super) fn reason(row: &ProbeRow, cause: &Undecided) -> String {
+pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided) -> String {
     let mut text = String::with_capacity(96);
     text.push_str(cause.note);
     if let Some(errno) = cause.errno {
-        match linux_errno_name(errno) {
+        match system.errno_name(errno) {
             Some(name) => write!(text, " ({name})"),
             None => write!(text, " (error {errno})"),
         }
@@ -369,12 +405,12 @@ mod tests {
 
     #[test]
     fn aliases_are_whole_components() {
-        let aliases = aliases_of("macos");
+        let aliases = System::Macos.aliases();
         assert!(alias_pair("/tmp/a", "/private/tmp/a", aliases));
         assert!(alias_pair("/private/tmp/a", "/tmp/a", aliases));
         assert!(!alias_pair("/tmpfoo", "/private/tmpfoo", aliases));
         assert!(!alias_pair("/tmp/a", "/private/tmp/b", aliases));
         assert!(!alias_pair("/tmp/a", "/tmp/a", aliases));
-        assert!(!alias_pair("/tmp/a", "/private/tmp/a", aliases_of("linux")));
+        assert!(!alias_pair("/tmp/a", "/private/tmp/a", System::Linux.aliases()));
     }
 }

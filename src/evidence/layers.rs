@@ -2,11 +2,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::facts::{self, Baseline};
-use super::linux_errno::linux_errno_name;
-use crate::record::events::{
-    Attribution, BaselineStatus, ConfounderAttribution, ConfounderClass, FileConfounder, LayerDecision, PlatformPolicy,
-    PolicyLayers, ProcessPolicy,
-};
+use crate::record::events::{Attribution, BaselineStatus, LayerDecision, PlatformPolicy, PolicyLayers, ProcessPolicy};
 use crate::record::outcome::FailureKind;
 use crate::record::results::RuntimeStatus;
 
@@ -68,24 +64,4 @@ pub(super) fn policy_layers(verdict: Verdict, baseline: Option<&Baseline<'_>>) -
         (_, process) => (process, Attribution::Unknown),
     };
     PolicyLayers { attribution, effective_decision, platform_policy, process_policy }
-}
-
-/// What a file operation's error number may be put down to.
-///
-/// The contract reads EACCES as ordinary permissions and EPERM as a sandbox. Landlock answers EACCES, and the baseline
-/// tells the two apart: a counted denial was allowed without the policy, so it is the policy's whatever its number. A
-/// refusal in both lanes is read by its number as in the contract. Everything else is left open.
-pub(super) fn file_confounder(operation: &str, verdict: Verdict) -> Option<FileConfounder> {
-    let errno = verdict.errno()?;
-    if !facts::is_file_operation(operation) || verdict.stage().is_some_and(|stage| stage.is_blocked()) {
-        return None;
-    }
-    let refused_anyway = verdict.kind() == Some(FailureKind::BaselineDenied);
-    let (classification, attribution) = match (verdict, errno) {
-        (Verdict::Deny { .. }, _) => (ConfounderClass::SandboxOrMac, ConfounderAttribution::AppSandbox),
-        (_, libc::EACCES) if refused_anyway => (ConfounderClass::UnixPermissions, ConfounderAttribution::UnixAcl),
-        (_, libc::EPERM) if refused_anyway => (ConfounderClass::SandboxOrMac, ConfounderAttribution::Mac),
-        _ => (ConfounderClass::OtherErrno, ConfounderAttribution::Unknown),
-    };
-    Some(FileConfounder { attribution, classification, errno, errno_name: linux_errno_name(errno) })
 }

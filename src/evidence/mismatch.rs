@@ -8,8 +8,10 @@
 use super::decide::Attempt;
 use super::facts::{Baseline, Context, Paths};
 use super::scenario::Judged;
+use super::system::System;
 use crate::record::baseline::BaselineRow;
-use crate::record::layout::{PATH_WITNESSES, RUN_MANIFEST};
+use crate::record::callout::Callout;
+use crate::record::layout::PATH_WITNESSES;
 use crate::record::mismatch::{
     DecisionEvent, Expected, MISMATCH_PACKET_SCHEMA, MismatchPacket, MismatchReason, MismatchRow, MismatchType,
     OracleCheck, PacketWitness, RunContext, WitnessExcerpt,
@@ -72,17 +74,15 @@ pub(super) struct Beside<'a> {
 }
 
 /// The line of `mismatch_packets.jsonl`.
-pub(super) fn packet<'a>(context: &Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
+pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
     let placed = &judged.placed;
     let file = facts::is_file_operation(placed.operation());
-    let witness = if !file { None } else { Some(excerpt(&judged.paths, Lane::Scenario, placed.expectation_id())) };
-    let oracle_check = beside.oracle.map(|row| OracleCheck {
-        argument: placed.target(),
-        decision: oracle_decision(row),
-        filter_type: None,
-        filter_type_name: None,
-        stage: "model",
-    });
+    let witness = if !file {
+        None
+    } else {
+        Some(excerpt(context.system, &judged.paths, Lane::Scenario, placed.expectation_id()))
+    };
+    let oracle_check = oracle_check(judged, beside);
     MismatchPacket {
         baseline: beside.baseline.map(|(_, row, _)| row),
         canonicalization: witness.map(|witness| PacketWitness { witness, witness_source: PATH_WITNESSES }),
@@ -91,8 +91,8 @@ pub(super) fn packet<'a>(context: &Context<'a>, judged: &'a Judged<'_>, beside: 
             errno: judged.verdict.errno(),
             failure_kind: judged.verdict.kind(),
             failure_stage: judged.verdict.stage(),
-            filter_type: None,
-            filter_type_name: None,
+            filter_type: oracle_check.as_ref().and_then(|check| check.filter_type),
+            filter_type_name: oracle_check.as_ref().and_then(|check| check.filter_type_name),
             intended_op_witnessed: judged.witnessed,
             normalized_path: judged.paths.normalized.as_deref().filter(|_| file),
             observed_path: judged.paths.observed.filter(|_| file),
@@ -118,25 +118,50 @@ pub(super) fn packet<'a>(context: &Context<'a>, judged: &'a Judged<'_>, beside: 
             channel: context.manifest.channel,
             repo_root_context: &context.manifest.repo_root_context,
             run_id: context.run_id,
-            run_manifest: RUN_MANIFEST,
+            run_manifest: &context.manifest_path,
             world_id: context.world_id,
         },
         schema_version: MISMATCH_PACKET_SCHEMA,
     }
 }
 
-fn excerpt<'a>(paths: &'a Paths<'_>, lane: Lane, scenario_id: &'a str) -> WitnessExcerpt<'a> {
+fn excerpt<'a>(system: System, paths: &'a Paths<'_>, lane: Lane, scenario_id: &'a str) -> WitnessExcerpt<'a> {
+    let (normalized_path, normalized_path_source) = paths.witnessed();
     WitnessExcerpt {
         alias_pair: paths.alias_pair,
         lane,
-        nofirmlink_differs: false,
-        normalized_path: paths.normalized.as_deref(),
-        normalized_path_source: paths.normalized_source,
+        nofirmlink_differs: paths.nofirmlink_differs,
+        normalized_path,
+        normalized_path_source,
         observed_path: paths.observed,
-        observed_path_source: paths.observed_source,
+        observed_path_source: system.witness_source(lane, paths.observed_source),
         requested_path: paths.requested,
         scenario_id,
     }
+}
+
+/// What the oracle says beside the event: the first callout about the event's operation, else the first callout, else
+/// the model.
+fn oracle_check<'a>(judged: &'a Judged<'_>, beside: &Beside<'a>) -> Option<OracleCheck<'a>> {
+    let asked = judged.row.prologue.as_ref().map_or(&[][..], |said| &said.callouts);
+    let operation = judged.placed.operation();
+    if let Some(record) = asked.iter().find(|record| record.operation == operation).or(asked.first()) {
+        let callout = Callout::from(record);
+        return Some(OracleCheck {
+            argument: callout.argument,
+            decision: callout.decision.into(),
+            filter_type: Some(callout.filter_type),
+            filter_type_name: Some(callout.filter_type_name),
+            stage: callout.stage,
+        });
+    }
+    beside.oracle.map(|row| OracleCheck {
+        argument: Some(judged.placed.target()),
+        decision: oracle_decision(row),
+        filter_type: None,
+        filter_type_name: None,
+        stage: "model",
+    })
 }
 
 /// The oracle's answer in the documents' words.
@@ -169,8 +194,10 @@ fn mismatch_reason(judged: &Judged<'_>, beside: &Beside<'_>) -> MismatchReason {
         return MismatchReason::AmbientPlatformRestriction;
     }
     let Some(actual) = actual else { return MismatchReason::DecisionUndetermined };
-    match beside.oracle.and_then(|row| row.decision) {
-        Some(answer) if answer != actual => MismatchReason::CapturePipelineDisagreement,
+    match (oracle_check(judged, beside).map(|check| check.decision), actual) {
+        (Some(OracleDecision::Allow), Decision::Deny) | (Some(OracleDecision::Deny), Decision::Allow) => {
+            MismatchReason::CapturePipelineDisagreement
+        }
         _ => MismatchReason::ExpectationTooStrong,
     }
 }

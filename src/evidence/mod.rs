@@ -5,7 +5,9 @@
 
 mod artifact;
 pub mod channel;
+mod confounders;
 pub mod controls;
+mod darwin_errno;
 pub mod decide;
 mod derive;
 mod error;
@@ -20,6 +22,7 @@ pub mod plan_controls;
 mod rows;
 mod scenario;
 mod summary;
+mod system;
 mod template;
 #[cfg(test)]
 mod testing;

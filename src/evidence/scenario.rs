@@ -2,10 +2,11 @@
 
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::facts::{self, Baseline, Context, Paths, Placed};
-use super::layers;
-use super::linux_errno::linux_errno_name;
+use super::system::System;
+use super::{confounders, layers};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
-use crate::record::events::{Event, PolicyLayers};
+use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
+use crate::record::outcome::Lane;
 use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
 };
@@ -23,10 +24,13 @@ pub(super) struct Judged<'r> {
     /// Why nothing was decided, in words.
     pub reason: Option<String>,
     report: Option<ApplyReport<'r>>,
+    tcc: Option<TccConfounder>,
+    service: Option<ServiceConfounder>,
 }
 
 impl<'r> Judged<'r> {
     pub(super) fn new(
+        system: System,
         placed: Placed<'r>,
         row: &'r ProbeRow,
         baseline: Option<&Baseline<'_>>,
@@ -51,8 +55,10 @@ impl<'r> Judged<'r> {
             witnessed,
             layers: layers::policy_layers(verdict, baseline),
             paths,
-            reason: cause.map(|cause| facts::reason(row, cause)),
-            report: facts::apply_report(row, stage, cause),
+            reason: cause.map(|cause| facts::reason(system, row, cause)),
+            report: facts::apply_report(&placed, row, stage, cause),
+            tcc: confounders::tcc(system, &placed, row, verdict, baseline),
+            service: confounders::service(&placed, row, baseline),
         }
     }
 
@@ -126,12 +132,12 @@ impl<'r> Judged<'r> {
             apply_report: self.report,
             command: facts::command(row),
             errno,
-            errno_name: errno.and_then(linux_errno_name),
+            errno_name: errno.and_then(|errno| context.system.errno_name(errno)),
             expectation_id: placed.expectation_id(),
             expected: placed.probe.entry.expected,
             failure_kind: self.verdict.kind(),
             failure_stage: self.verdict.stage(),
-            file_confounder: layers::file_confounder(placed.operation(), self.verdict),
+            file_confounder: confounders::file(context.system, placed.operation(), self.verdict),
             intended_op_witnessed: self.witnessed,
             matched: self.matched(),
             normalized_path: self.paths.normalized.as_deref().filter(|_| file),
@@ -149,8 +155,12 @@ impl<'r> Judged<'r> {
             run_id: context.run_id,
             runner_info: facts::runner_info(context, row, report),
             runtime_status: layers::runtime_status(self.verdict),
+            sandbox_check_prepass: confounders::prepass(placed.operation(), row),
             scenario_id: placed.expectation_id(),
+            seatbelt_callouts: facts::callouts(row),
+            service_confounder: self.service,
             target: placed.target(),
+            tcc_confounder: self.tcc,
             violation_summary: facts::violation_summary(errno),
             world_id: context.world_id,
         }
@@ -158,7 +168,12 @@ impl<'r> Judged<'r> {
 }
 
 /// A row of `baseline_results.json`.
-pub(super) fn baseline_row<'a>(placed: Placed<'a>, baseline: &Baseline<'a>, paths: &Paths<'a>) -> BaselineRow<'a> {
+pub(super) fn baseline_row<'a>(
+    system: System,
+    placed: Placed<'a>,
+    baseline: &Baseline<'a>,
+    paths: &Paths<'a>,
+) -> BaselineRow<'a> {
     let row = baseline.row;
     let file = facts::is_file_operation(placed.operation());
     BaselineRow {
@@ -175,7 +190,12 @@ pub(super) fn baseline_row<'a>(placed: Placed<'a>, baseline: &Baseline<'a>, path
         name: baseline.name,
         observed_path: paths.observed.filter(|_| file),
         observed_path_errno: paths.observed_errno.filter(|_| file),
-        observed_path_source: file.then_some(paths.observed_source),
+        observed_path_nofirmlink: paths.nofirmlink.filter(|_| file),
+        observed_path_nofirmlink_errno: paths.nofirmlink_errno.filter(|_| file),
+        observed_path_nofirmlink_source: system
+            .nofirmlink_source(Lane::Baseline, paths.nofirmlink_source)
+            .filter(|_| file),
+        observed_path_source: file.then(|| system.witness_source(Lane::Baseline, paths.observed_source)),
         operation: placed.operation(),
         primary_intent: PrimaryIntent {
             operation: placed.operation(),

@@ -11,6 +11,7 @@ use crate::plan::file::{PlanFile, ProbeEntry, ProfileEntry};
 use crate::plan::resolved::Selection;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile};
 use crate::policy::PolicyValue;
+use crate::policy::landlock::LandlockPolicy;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
@@ -56,6 +57,17 @@ pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> Res
     }
 }
 
+fn policy() -> LandlockPolicy {
+    let document = serde_json::from_value(serde_json::json!({
+        "schema_version": "sandproof.landlock_policy.v1",
+        "abi": 1,
+        "handled": {"fs": ["read_file"]},
+        "path_beneath": [],
+    }))
+    .unwrap();
+    LandlockPolicy::compile(&document).unwrap()
+}
+
 fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
     let entry: ProfileEntry = serde_json::from_value(serde_json::json!({
         "profile_id": id,
@@ -90,7 +102,7 @@ fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
         policy: ResolvedPolicy {
             path: "registries/tiny/policy.json".to_owned(),
             digest: Digest::of(b"policy"),
-            value: Arc::new(PolicyValue::Blob(Vec::new())),
+            value: Arc::new(PolicyValue::Landlock(policy())),
         },
         probes,
     }

@@ -5,6 +5,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::facts::{self, Paths, Placed};
+use super::system::System;
 use crate::record::fixtures_doc::{FIXTURE_MARKER_SCHEMA, FixtureId, FixtureMarker};
 use crate::record::outcome::Lane;
 use crate::record::row::ProbeRow;
@@ -19,6 +20,7 @@ pub(super) enum Shown {
 
 /// The witness of one row; nothing for operations that are not on files.
 pub(super) fn path_witness<'a>(
+    system: System,
     placed: Placed<'a>,
     row: &'a ProbeRow,
     scenario_id: &'a str,
@@ -42,6 +44,7 @@ pub(super) fn path_witness<'a>(
             },
         ),
     };
+    let (normalized_path, normalized_path_source) = paths.witnessed();
     let opened = row.operation.as_ref().and_then(|operation| operation.opened.as_ref());
     Some(PathWitness {
         schema_version: PATH_WITNESS_SCHEMA,
@@ -51,11 +54,17 @@ pub(super) fn path_witness<'a>(
         operation: placed.operation(),
         requested_path: paths.requested,
         observed_path: paths.observed,
-        observed_path_source: paths.observed_source,
+        observed_path_source: system.witness_source(lane, paths.observed_source),
         observed_path_errno: paths.observed_errno,
-        normalized_path: paths.normalized.as_deref(),
-        normalized_path_source: paths.normalized_source,
-        canonicalization: Canonicalization { alias_pair: paths.alias_pair, nofirmlink_differs: false },
+        observed_path_nofirmlink: paths.nofirmlink,
+        observed_path_nofirmlink_source: system.nofirmlink_source(lane, paths.nofirmlink_source),
+        observed_path_nofirmlink_errno: paths.nofirmlink_errno,
+        normalized_path,
+        normalized_path_source,
+        canonicalization: Canonicalization {
+            alias_pair: paths.alias_pair,
+            nofirmlink_differs: paths.nofirmlink_differs,
+        },
         decision,
         ending,
         command: facts::command(row),

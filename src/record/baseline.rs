@@ -39,6 +39,15 @@ pub struct BaselineRow<'a> {
     /// Error number of that question.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_errno: Option<i32>,
+    /// The same without firmlinks (macOS).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink: Option<&'a str>,
+    /// Error number of that question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink_errno: Option<i32>,
+    /// Where that comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_path_nofirmlink_source: Option<PathSource>,
     /// Where it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_source: Option<PathSource>,

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::callout::{Callout, CalloutDecision};
 use super::outcome::{Decision, FailureKind, FailureStage};
 use super::results::{ApplyReport, PathSource, ProbeDetails, ResourceHygiene, RunnerInfo, RuntimeStatus};
 
@@ -82,10 +83,22 @@ pub struct Event<'a> {
     pub runner_info: Option<RunnerInfo<'a>>,
     /// In the contract's words.
     pub runtime_status: RuntimeStatus,
+    /// What `sandbox_check` said beforehand about this operation on this target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_check_prepass: Option<Prepass<'a>>,
     /// The expectation id.
     pub scenario_id: &'a str,
+    /// Every question that was put to `sandbox_check`, with its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seatbelt_callouts: Option<Vec<Callout<'a>>>,
+    /// That the service is absent with and without the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_confounder: Option<ServiceConfounder>,
     /// The target as declared.
     pub target: &'a str,
+    /// What privacy protection (TCC) may have to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcc_confounder: Option<TccConfounder>,
     /// `EPERM` if that was the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violation_summary: Option<&'static str>,
@@ -234,4 +247,133 @@ pub enum ConfounderAttribution {
     Mac,
     /// Not known.
     Unknown,
+}
+
+/// What privacy protection (TCC) may have to do with an outcome. Keys in alphabetical order, here and below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TccConfounder {
+    /// Who it is put down to.
+    pub attribution: TccAttribution,
+    /// What happened without the policy.
+    pub baseline_status: TccStatus,
+    /// What happened under it.
+    pub scenario_status: TccStatus,
+    /// Always true.
+    pub sensitive: bool,
+}
+
+/// How one lane went, as far as a prompt may have been in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TccStatus {
+    /// Let through.
+    Allow,
+    /// Refused.
+    Deny,
+    /// The deadline passed; perhaps somebody was asked.
+    PromptOrTimeout,
+    /// Not known.
+    Unknown,
+}
+
+/// Who such an outcome is put down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TccAttribution {
+    /// It does not work without the policy either.
+    TccOrPlatform,
+    /// It works without the policy alone.
+    SandboxOrOther,
+    /// It works.
+    Allow,
+    /// Not known.
+    Unknown,
+}
+
+/// That a service is absent with and without the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ServiceConfounder {
+    /// Always `missing`.
+    pub baseline_state: &'static str,
+    /// Always `missing`.
+    pub scenario_state: &'static str,
+    /// Always `probe_details`.
+    pub source: &'static str,
+    /// Always `missing_service`.
+    pub status: &'static str,
+}
+
+/// What `sandbox_check` said beforehand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Prepass<'a> {
+    /// It was asked once.
+    One(PrepassCheck<'a>),
+    /// It was asked in several ways.
+    Several {
+        /// The answer to the path as it was spelled.
+        primary: PrepassCheck<'a>,
+        /// Every answer.
+        variants: Vec<PrepassCheck<'a>>,
+    },
+}
+
+/// One answer of it; the words are those of [`Callout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PrepassCheck<'a> {
+    /// The call.
+    pub api: &'a str,
+    /// The first argument.
+    pub argument: Option<&'a str>,
+    /// Why the flag was not passed.
+    pub canonical_flag_reason: Option<&'a str>,
+    /// Whether it was.
+    pub canonical_flag_used: bool,
+    /// `raw` or `canonical`.
+    pub canonicalization: Option<&'a str>,
+    /// The answer.
+    pub decision: CalloutDecision,
+    /// The error number.
+    pub errno: i32,
+    /// The filter's number.
+    pub filter_type: i32,
+    /// Its name.
+    pub filter_type_name: &'static str,
+    /// Whether it was kept out of the log.
+    pub no_report: bool,
+    /// Why not.
+    pub no_report_reason: Option<&'a str>,
+    /// The operation.
+    pub operation: &'a str,
+    /// What the call returned.
+    pub rc: i32,
+    /// When.
+    pub stage: &'a str,
+    /// The Mach code of asking for the token.
+    pub token_mach_kr: Option<i32>,
+    /// By what the process was named.
+    pub token_status: &'a str,
+}
+
+impl<'a> From<Callout<'a>> for PrepassCheck<'a> {
+    fn from(callout: Callout<'a>) -> Self {
+        Self {
+            api: callout.api,
+            argument: callout.argument,
+            canonical_flag_reason: callout.canonical_flag_reason,
+            canonical_flag_used: callout.canonical_flag_used,
+            canonicalization: callout.canonicalization,
+            decision: callout.decision,
+            errno: callout.errno,
+            filter_type: callout.filter_type,
+            filter_type_name: callout.filter_type_name,
+            no_report: callout.no_report,
+            no_report_reason: callout.no_report_reason,
+            operation: callout.operation,
+            rc: callout.rc,
+            stage: callout.stage,
+            token_mach_kr: callout.token_mach_kr,
+            token_status: callout.token_status,
+        }
+    }
 }

@@ -142,7 +142,7 @@ pub struct WitnessExcerpt<'a> {
     pub alias_pair: bool,
     /// Which lane's witness.
     pub lane: Lane,
-    /// Always false: Linux has no firmlinks.
+    /// A firmlink tells the two observed spellings apart.
     pub nofirmlink_differs: bool,
     /// The path under its canonical spelling.
     pub normalized_path: Option<&'a str>,
@@ -169,10 +169,10 @@ pub struct DecisionEvent<'a> {
     pub failure_kind: Option<FailureKind>,
     /// Where it stopped.
     pub failure_stage: Option<FailureStage>,
-    /// Always null: the model has no filters.
-    pub filter_type: Option<()>,
-    /// Always null.
-    pub filter_type_name: Option<()>,
+    /// The filter of the chosen callout; null without one.
+    pub filter_type: Option<i32>,
+    /// Its name.
+    pub filter_type_name: Option<&'static str>,
     /// Whether the operation's system call was issued and reported.
     pub intended_op_witnessed: Option<bool>,
     /// The path under its canonical spelling.
@@ -213,16 +213,16 @@ pub struct Expected<'a> {
 /// What the oracle says, in a packet.
 #[derive(Debug, Serialize)]
 pub struct OracleCheck<'a> {
-    /// The target as declared.
-    pub argument: &'a str,
+    /// What was asked about: of the model, the target as declared.
+    pub argument: Option<&'a str>,
     /// Its answer.
     pub decision: OracleDecision,
-    /// Always null: the model has no filters.
-    pub filter_type: Option<()>,
-    /// Always null.
-    pub filter_type_name: Option<()>,
-    /// `model`
-    pub stage: &'static str,
+    /// The filter's number; null of the model, which has no filters.
+    pub filter_type: Option<i32>,
+    /// Its name.
+    pub filter_type_name: Option<&'static str>,
+    /// `model`, or when `sandbox_check` was asked.
+    pub stage: &'a str,
 }
 
 /// Where and how it ran, in a packet.
@@ -234,8 +234,8 @@ pub struct RunContext<'a> {
     pub repo_root_context: &'a str,
     /// The attempt.
     pub run_id: &'a str,
-    /// `run_manifest.json`
-    pub run_manifest: &'static str,
+    /// The manifest's path, spelled as in the index.
+    pub run_manifest: &'a str,
     /// The world.
     pub world_id: &'a str,
 }

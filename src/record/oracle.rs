@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::callout::CalloutDecision;
+
 /// Format of the file.
 pub const ORACLE_RESULTS_SCHEMA: &str = "runtime-tools.oracle_results.v0.1";
 
@@ -15,6 +17,41 @@ pub enum OracleDecision {
     Deny,
     /// The oracle cannot know.
     Error,
+}
+
+impl From<CalloutDecision> for OracleDecision {
+    fn from(decision: CalloutDecision) -> Self {
+        match decision {
+            CalloutDecision::Allow => Self::Allow,
+            CalloutDecision::Deny => Self::Deny,
+            CalloutDecision::Error => Self::Error,
+        }
+    }
+}
+
+/// How `sandbox_check` was asked, and what it returned; the words are those of [`super::callout::CalloutRecord`].
+#[derive(Debug, Serialize)]
+pub struct OracleCallout<'a> {
+    /// Filter and flags.
+    pub check_type: i64,
+    /// `raw` or `canonical`.
+    pub canonicalization: Option<&'a str>,
+    /// Whether the flag was passed.
+    pub canonical_flag_used: bool,
+    /// Why not.
+    pub canonical_flag_reason: Option<&'a str>,
+    /// Whether the question was kept out of the log.
+    pub no_report: bool,
+    /// Why not.
+    pub no_report_reason: Option<&'a str>,
+    /// By what the process was named.
+    pub token_status: &'a str,
+    /// The Mach code of asking for the token.
+    pub token_mach_kr: Option<i32>,
+    /// What the call returned.
+    pub rc: i32,
+    /// The error number.
+    pub errno: i32,
 }
 
 /// One answer.
@@ -32,18 +69,21 @@ pub struct OracleResult<'a> {
     pub probe_name: &'a str,
     /// The sandbox operation.
     pub operation: &'a str,
-    /// `model`: the policy was evaluated, no process was asked.
-    pub stage: &'static str,
+    /// `model`: the policy was evaluated, no process was asked. Else when `sandbox_check` was asked.
+    pub stage: &'a str,
     /// The answer.
     pub decision: OracleDecision,
-    /// Always null: the model has no filters.
-    pub filter_type: Option<()>,
-    /// Always null.
-    pub filter_type_name: Option<()>,
-    /// The target as declared.
-    pub argument: &'a str,
-    /// Who was asked: `landlock_model`.
+    /// The filter's number; null of the model, which has no filters.
+    pub filter_type: Option<i32>,
+    /// Its name.
+    pub filter_type_name: Option<&'static str>,
+    /// What was asked about: of the model, the target as declared.
+    pub argument: Option<&'a str>,
+    /// Who was asked: `landlock_model`, `sandbox_check`, …
     pub api: &'a str,
+    /// How `sandbox_check` was asked; nothing for the model.
+    #[serde(flatten)]
+    pub check: Option<OracleCallout<'a>>,
     /// The rule that decides, as a JSON pointer into the policy document. Ours.
     pub rule: Option<&'a str>,
     /// Why, in words. Ours.

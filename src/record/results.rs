@@ -268,6 +268,9 @@ pub struct ProbeDetails<'a> {
     pub service_present: Option<bool>,
     /// Its name.
     pub syscall: &'a str,
+    /// What XPC answered, where it answered with an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xpc_error: Option<&'static str>,
 }
 
 /// What else a driver saw: an object of name to value. The last value counts if a name stands twice.

@@ -16,6 +16,7 @@ schemas! {
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
+    "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";

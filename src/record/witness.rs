@@ -32,7 +32,13 @@ pub struct PathWitness<'a> {
     pub observed_path_source: PathSource,
     /// Error number of that question.
     pub observed_path_errno: Option<i32>,
-    /// The path under its canonical spelling.
+    /// The same without firmlinks; null where the system has none.
+    pub observed_path_nofirmlink: Option<&'a str>,
+    /// Where that comes from.
+    pub observed_path_nofirmlink_source: Option<PathSource>,
+    /// Error number of that question.
+    pub observed_path_nofirmlink_errno: Option<i32>,
+    /// The observed path, else the requested one.
     pub normalized_path: Option<&'a str>,
     /// Where that comes from.
     pub normalized_path_source: NormalizedSource,
@@ -55,7 +61,7 @@ pub struct PathWitness<'a> {
 pub struct Canonicalization {
     /// Only an alias of the platform tells them apart.
     pub alias_pair: bool,
-    /// Always false: Linux has no firmlinks.
+    /// A firmlink tells the two observed spellings apart.
     pub nofirmlink_differs: bool,
 }
 

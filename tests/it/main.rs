@@ -1,12 +1,18 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+#[cfg(target_os = "linux")]
+mod consumers;
+#[cfg(target_os = "linux")]
+mod derive_command;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 mod layers;
 mod plan_commands;
+#[cfg(target_os = "linux")]
+mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod shipped_plans;

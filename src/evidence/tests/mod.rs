@@ -3,3 +3,4 @@
 mod artifacts;
 mod reference;
 mod rows;
+mod seatbelt;

@@ -133,6 +133,13 @@ const TABLE: &[Line] = &[
         },
         |_| Outcome::Deny,
     ),
+    (
+        |row| {
+            let errno = last_errno(row);
+            errno != 0 && row.action.driver.info().seatbelt.reached.contains(&errno)
+        },
+        |_| Outcome::Allow,
+    ),
     (|row| last_errno(row) != 0, |_| Outcome::Nothing(Kind::ProbeErrno)),
     (
         |row| {
@@ -141,6 +148,7 @@ const TABLE: &[Line] = &[
         },
         |_| Outcome::Nothing(Kind::ProbeNoReport),
     ),
+    (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeErrno)),
     (
         |row| {
             let lost = row.operation.as_ref().unwrap().details.contains(&("received".to_owned(), 0));
@@ -182,7 +190,7 @@ fn any_kind() -> impl Strategy<Value = Kind> {
 }
 
 fn any_errno() -> impl Strategy<Value = i32> {
-    prop::sample::select(&[0, 1, 2, 13, 18, 30, 38, 111, -1][..])
+    prop::sample::select(&[0, 1, 2, 13, 16, 18, 25, 30, 35, 38, 111, -1][..])
 }
 
 fn any_check() -> impl Strategy<Value = SelfCheck> {

@@ -1,0 +1,214 @@
+//! Deriving a bundle's evidence once more, to look at: every difference is told, and where it begins.
+//!
+//! Verification refuses a bundle whose derived artifacts are not what its inputs and rows give. This says what they
+//! should be. It demands of a bundle everything that verification demands, but for the derived artifacts themselves:
+//! those may be wrong, absent, or too many.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::compare::FirstDifference;
+use super::finding::{Finding, Findings, Problem};
+use super::reader::{self, Rows};
+use super::recompute::{DigestSink, Recompute};
+use super::verify::{Refused, check_state, derive_into, is_derived};
+use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
+use crate::base::fsx::{self, FileError, IoContext};
+use crate::base::ids::RunId;
+
+/// What a bundle's inputs and rows give, against what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rederived {
+    /// The bundle.
+    pub folder: PathBuf,
+    /// Its run.
+    pub run_id: RunId,
+    /// Every artifact that is derived, by name.
+    pub artifacts: Vec<DerivedArtifact>,
+    /// Everything in which the bundle is not what was derived, by name. Empty if nothing was to be compared.
+    pub differences: Vec<Difference>,
+}
+
+/// One derived artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedArtifact {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub file_size: u64,
+    /// Its digest.
+    pub sha256: Digest,
+}
+
+/// One way in which a bundle is not what was derived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The artifact.
+    pub name: String,
+    /// How.
+    pub kind: DifferenceKind,
+}
+
+/// How an artifact is not what was derived.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DifferenceKind {
+    /// Its bytes are others.
+    #[error("{}", describe(.0))]
+    Content(FirstDifference),
+    /// The bundle does not hold it.
+    #[error("the bundle's own inputs and rows give it, but it is absent")]
+    Absent,
+    /// It is not derived from these inputs and rows.
+    #[error("the bundle's own inputs and rows do not give it")]
+    Extra,
+    /// The file is as derived, and the index says something else of it.
+    #[error("it is what the bundle's own inputs and rows give, but {0}")]
+    Index(String),
+}
+
+impl DifferenceKind {
+    /// Its name, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Content(_) => "content",
+            Self::Absent => "absent",
+            Self::Extra => "extra",
+            Self::Index(_) => "index",
+        }
+    }
+}
+
+fn describe(first: &FirstDifference) -> String {
+    let FirstDifference { byte, line, length_only } = first;
+    let how = if *length_only { "one of the two ends" } else { "it differs" };
+    format!("it is not what the bundle's own inputs and rows give: {how} at byte {byte}, line {line}")
+}
+
+/// The evidence was not derived.
+#[derive(Debug, thiserror::Error)]
+pub enum RederiveError {
+    /// Something else than derived artifacts is wrong with the bundle.
+    #[error("the evidence cannot be derived")]
+    Refused(#[source] Refused),
+    /// The folder for the artifacts is not a new one.
+    #[error("`{}` is there already and not empty; give a folder that does not exist", .0.display())]
+    Occupied(PathBuf),
+    /// The folder for the artifacts lies in the bundle.
+    #[error("`{}` lies inside the bundle, which is a closed world; give a folder outside of it", .0.display())]
+    Inside(PathBuf),
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Derives everything that follows from a bundle's inputs and rows. With `check`, compares it with what the bundle
+/// holds; with `out`, writes it to that folder, which must be new.
+pub fn rederive(
+    path: &Path,
+    check: bool,
+    out: Option<&Path>,
+    recompute: &dyn Recompute,
+) -> Result<Rederived, RederiveError> {
+    let refused = |bundle: PathBuf, findings| RederiveError::Refused(Refused { bundle, findings });
+    let folder = reader::resolve(path).map_err(|finding| refused(path.to_owned(), vec![finding]))?;
+    let mut inspection = reader::inspect(folder, Rows::Later);
+    check_state(&mut inspection);
+    inspection.findings.keep_uncommitted();
+    let (theirs, others) = std::mem::take(&mut inspection.findings).split(is_about_derived);
+    inspection.findings = others;
+    if !inspection.findings.is_empty() {
+        return Err(refused(inspection.folder, inspection.findings.into_sorted()));
+    }
+    if let Some(out) = out {
+        prepare(out, &inspection.folder)?;
+    }
+    let mut sink = DigestSink {
+        compare: check.then(|| inspection.folder.clone()),
+        copy: out.map(Path::to_owned),
+        ..DigestSink::default()
+    };
+    let done = derive_into(&mut inspection, recompute, &mut sink);
+    let Some((index, _)) = inspection.index.filter(|_| done) else {
+        if let Some(out) = out {
+            clear(out)?;
+        }
+        return Err(refused(inspection.folder, inspection.findings.into_sorted()));
+    };
+    let present = |name: &str| inspection.files.keys().any(|path| path.as_str() == name);
+    let differences = if check { differences(&sink, inspection.files.keys(), present, theirs) } else { Vec::new() };
+    let artifacts = sink.artifacts.into_iter();
+    Ok(Rederived {
+        folder: inspection.folder,
+        run_id: index.run_id,
+        artifacts: artifacts.map(|(name, (sha256, file_size))| DerivedArtifact { name, file_size, sha256 }).collect(),
+        differences,
+    })
+}
+
+/// Whether a finding concerns nothing but a derived artifact as a file.
+fn is_about_derived(finding: &Finding) -> bool {
+    let fine = matches!(
+        finding.problem,
+        Problem::DigestMismatch { .. }
+            | Problem::SizeMismatch { .. }
+            | Problem::SchemaMismatch { .. }
+            | Problem::Missing
+            | Problem::Unlisted
+            | Problem::HardLinked(_)
+    );
+    fine && BundlePath::new(finding.path.as_str()).is_ok_and(|path| is_derived(&path))
+}
+
+fn differences<'a>(
+    sink: &DigestSink,
+    files: impl Iterator<Item = &'a BundlePath>,
+    present: impl Fn(&str) -> bool,
+    theirs: Findings,
+) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for name in sink.artifacts.keys() {
+        if let Some(first) = sink.differ.get(name) {
+            all.push(Difference { name: name.clone(), kind: DifferenceKind::Content(*first) });
+        } else if !present(name) {
+            all.push(Difference { name: name.clone(), kind: DifferenceKind::Absent });
+        }
+    }
+    for path in files.filter(|path| is_derived(path) && !sink.artifacts.contains_key(path.as_str())) {
+        all.push(Difference { name: path.to_string(), kind: DifferenceKind::Extra });
+    }
+    for finding in theirs.into_sorted() {
+        if !all.iter().any(|difference| difference.name == finding.path) {
+            let kind = DifferenceKind::Index(finding.problem.to_string());
+            all.push(Difference { name: finding.path, kind });
+        }
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// Makes the folder for the artifacts.
+fn prepare(out: &Path, bundle: &Path) -> Result<(), RederiveError> {
+    // What is there of it already, before anything is made.
+    let there = out.ancestors().find(|part| part.exists()).unwrap_or(Path::new("."));
+    let real = fs::canonicalize(if there.as_os_str().is_empty() { Path::new(".") } else { there });
+    let real = real.at("find the folder", there)?;
+    let inside = fs::canonicalize(bundle).at("find the folder", bundle)?;
+    if real.starts_with(&inside) {
+        return Err(RederiveError::Inside(out.to_owned()));
+    }
+    fsx::create_dir_all(out)?;
+    if fs::read_dir(out).at("list", out)?.next().is_some() {
+        return Err(RederiveError::Occupied(out.to_owned()));
+    }
+    Ok(())
+}
+
+/// Takes away what was written to a folder that was empty before.
+fn clear(out: &Path) -> Result<(), RederiveError> {
+    for entry in fs::read_dir(out).at("list", out)? {
+        let path = entry.at("list", out)?.path();
+        fs::remove_file(&path).at("remove", &path)?;
+    }
+    Ok(())
+}

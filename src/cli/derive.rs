@@ -1,0 +1,93 @@
+//! `derive`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::validate_bundle;
+use crate::bundle::FromInputs;
+use crate::bundle::rederive::{Difference, RederiveError, Rederived, rederive};
+
+/// Derive a bundle's evidence once more from its own inputs and raw rows.
+///
+/// Lists every derived artifact with its digest. With --check, compares each byte for byte with the bundle's and lists
+/// every difference; with --out, writes them to a new folder. The bundle is never changed. Exit 0 if all is as derived, 1
+/// with differences, 4 if something else is wrong with the bundle.
+#[derive(Debug, Args)]
+pub struct Derive {
+    /// The bundle's folder, or an output root whose LATEST leads to it.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// Compare with what the bundle holds.
+    #[arg(long)]
+    check: bool,
+    /// Write the artifacts to this folder, which must be new or empty and outside of the bundle.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Derive {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let derived = match rederive(&self.bundle, self.check, self.out.as_deref(), &FromInputs) {
+            Ok(derived) => derived,
+            Err(RederiveError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
+            Err(error) => {
+                let usage = matches!(error, RederiveError::Occupied(_) | RederiveError::Inside(_));
+                return Err(Failure::new(if usage { Exit::Usage } else { Exit::Fault }, error));
+            }
+        };
+        if self.json {
+            ui.json(&self.document(&derived))?;
+        } else {
+            ui.out(&self.text(&derived))?;
+        }
+        Ok(if derived.differences.is_empty() { Exit::Done } else { Exit::Mismatch })
+    }
+
+    fn document(&self, derived: &Rederived) -> serde_json::Value {
+        let artifacts = derived.artifacts.iter().map(
+            |artifact| json!({ "name": artifact.name, "file_size": artifact.file_size, "sha256": artifact.sha256 }),
+        );
+        let differences = derived
+            .differences
+            .iter()
+            .map(|Difference { name, kind }| json!({ "name": name, "kind": kind.code(), "message": kind.to_string() }));
+        json!({
+            "bundle_dir": derived.folder,
+            "run_id": derived.run_id,
+            "checked": self.check,
+            "ok": self.check.then_some(derived.differences.is_empty()),
+            "wrote": self.out,
+            "artifacts": artifacts.collect::<Vec<_>>(),
+            "differences": differences.collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self, derived: &Rederived) -> String {
+        let mut text = String::new();
+        let count = derived.artifacts.len();
+        if self.check {
+            for Difference { name, kind } in &derived.differences {
+                text.push_str(&format!("{name}: {kind}\n"));
+            }
+            match derived.differences.len() {
+                0 => text.push_str(&format!("{count} derived artifacts, all as the inputs and rows give them\n")),
+                some => text.push_str(&format!("{count} derived artifacts, {some} differences\n")),
+            }
+        } else {
+            for artifact in &derived.artifacts {
+                text.push_str(&format!("{}  {}\n", artifact.sha256, artifact.name));
+            }
+        }
+        if let Some(out) = &self.out {
+            text.push_str(&format!("wrote {count} artifacts to {}\n", out.display()));
+        }
+        text
+    }
+}

@@ -29,6 +29,7 @@ mod reindex_bundle;
 mod run;
 mod run_report;
 mod schema;
+mod selftest;
 mod sheet;
 mod signals;
 mod status;
@@ -64,6 +65,7 @@ enum Command {
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Selftest(selftest::SelftestArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
@@ -136,6 +138,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Selftest(args) => selftest::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),

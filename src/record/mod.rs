@@ -31,6 +31,7 @@ pub mod report;
 pub mod results;
 pub mod row;
 pub mod schemas;
+pub mod selftest;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;

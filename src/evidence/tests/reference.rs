@@ -120,6 +120,7 @@ const TABLE: &[Line] = &[
         |_| Outcome::Nothing(Kind::ProbeCrashed),
     ),
     (|row| row.operation.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (|row| row.action.driver == Driver::PolicyQuery, |_| Outcome::Nothing(Kind::OracleOnly)),
     (damaged, |_| Outcome::Nothing(Kind::ProbeNoReport)),
     (
         |row| last_errno(row) != 0 && row.operation.as_ref().unwrap().calls.last().unwrap().role == CallRole::Prepare,
@@ -148,11 +149,12 @@ const TABLE: &[Line] = &[
         },
         |_| Outcome::Nothing(Kind::ProbeNoReport),
     ),
-    (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeErrno)),
+    (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeInconclusive)),
     (
         |row| {
             let lost = row.operation.as_ref().unwrap().details.contains(&("received".to_owned(), 0));
-            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf].contains(&row.action.driver)
+            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox]
+                .contains(&row.action.driver)
         },
         |_| Outcome::Nothing(Kind::ProbeErrno),
     ),

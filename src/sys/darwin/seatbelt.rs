@@ -103,8 +103,9 @@ impl Initializer {
         let answer = unsafe { (self.init)(text.as_ptr(), 0, list.as_ptr(), &raw mut error) };
         let errno = nix::errno::Errno::last_raw();
         let text = (!error.is_null()).then(|| {
-            // SAFETY: the text is NUL-terminated; it is copied, and then freed with the function that belongs to it.
+            // SAFETY: the text is NUL-terminated, and copied before it is freed.
             let copy = unsafe { CStr::from_ptr(error) }.to_string_lossy().into_owned();
+            // SAFETY: the text came from the call above, and this is the function that belongs to it.
             unsafe { (self.free_error)(error) };
             copy
         });

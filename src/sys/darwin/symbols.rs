@@ -62,3 +62,23 @@ impl Library {
         self.address(symbol).map(|address| unsafe { *address.cast::<T>() })
     }
 }
+
+/// Whether a function is there: `NAME`, or `LIBRARY NAME` for one that has to be loaded first.
+pub fn is_there(text: &str) -> bool {
+    let (library, name) = match text.split_once(' ') {
+        Some((path, name)) => (Some(path), name),
+        None => (None, text),
+    };
+    let Ok(name) = std::ffi::CString::new(name) else { return false };
+    let handle = match library.map(std::ffi::CString::new) {
+        None => libc::RTLD_DEFAULT,
+        Some(Err(_)) => return false,
+        // SAFETY: as in `Library::open`.
+        Some(Ok(path)) => unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) },
+    };
+    if library.is_some() && handle.is_null() {
+        return false;
+    }
+    // SAFETY: the handle is `RTLD_DEFAULT` or came from dlopen(3); the name is NUL-terminated.
+    !unsafe { libc::dlsym(handle, name.as_ptr()) }.is_null()
+}

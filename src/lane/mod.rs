@@ -12,5 +12,6 @@ pub mod control;
 pub mod executor;
 pub mod fixture;
 pub mod listener;
+mod own;
 pub mod task;
 pub mod worker;

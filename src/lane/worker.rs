@@ -10,6 +10,7 @@ use super::capability::HostCapabilities;
 use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool, SLOTS};
+use super::own;
 use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
@@ -132,6 +133,13 @@ impl<'r> Worker<'r> {
             return Err(NotRun {
                 kind: FailureKind::PreflightApplyGate,
                 reason: format!("the profile cannot be applied: {} at {}", gate.kind, gate.place),
+                errno: 0,
+            });
+        }
+        if let Some(path) = own::foreign_change(&started.row.action, &started.row.root, shared.unique) {
+            return Err(NotRun {
+                kind: FailureKind::FixtureFailed,
+                reason: format!("`{path}` would be changed, and the run did not make it"),
                 errno: 0,
             });
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    for watched in ["build.rs", "Cargo.toml", "src", "schemas"] {
+    for watched in ["build.rs", "Cargo.toml", "src", "schemas", ".archive-commit"] {
         println!("cargo::rerun-if-changed={watched}");
     }
     list_what_ships()?;
@@ -50,9 +50,20 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Notes the commit. Without git there is none, and no error.
+/// Notes the commit. It is looked for in this order: the variable `SANDPROOF_COMMIT`, which packagers set; the file
+/// `.archive-commit`, which `git archive` fills in (gitattributes(5), `export-subst`), and with it the archives that forges
+/// offer; the clone that this package is in. Without any there is none, and no error.
 fn note_commit() {
+    println!("cargo::rerun-if-env-changed=SANDPROOF_COMMIT");
+    let given = env::var("SANDPROOF_COMMIT").unwrap_or_default();
+    let archived = fs::read_to_string(".archive-commit").unwrap_or_default();
+    let known = [given.trim(), archived.trim()].into_iter().find(|commit| is_commit(commit));
+    println!("cargo::rustc-env=SANDPROOF_COMMIT={}", known.unwrap_or_default());
+    println!("cargo::rustc-env=SANDPROOF_MODIFIED=0");
     println!("cargo::rustc-env=SANDPROOF_TARGET={}", env::var("TARGET").unwrap_or_default());
+    if known.is_some() {
+        return;
+    }
     // A crate unpacked below somebody else's repository is not of that repository.
     let own = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
     let Some(commit) = own.then(|| git(&["rev-parse", "HEAD"])).flatten() else { return };
@@ -62,6 +73,10 @@ fn note_commit() {
     let modified = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
     println!("cargo::rustc-env=SANDPROOF_COMMIT={commit}");
     println!("cargo::rustc-env=SANDPROOF_MODIFIED={}", u8::from(modified));
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

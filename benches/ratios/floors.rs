@@ -109,6 +109,7 @@ fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
     let status = RunStatus {
         schema_version: RUN_STATUS_SCHEMA.into(),
         run_id: run_id.clone(),
+        identity: None,
         world_id: WorldId::new("bench")?,
         channel: ChannelKind::Direct,
         plan_id: PlanId::new("bench")?,
@@ -125,8 +126,14 @@ fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
     let paths: Vec<BundlePath> = (0..count)
         .map(|n| BundlePath::new(format!("inputs/artifact-{n:04}.json")))
         .collect::<std::result::Result<_, _>>()?;
-    let expected =
-        Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let expected = Expected {
+        baseline: false,
+        scenario: false,
+        oracle: false,
+        preflight: false,
+        channel_witness: false,
+        identity: false,
+    };
     let started = Instant::now();
     let lock = OutputLock::acquire(root, LockMode::Fail, &run_id, &|| false)?;
     let mut writer = BundleWriter::create(&lock, &format!("out/{name}"), status, expected)?;

@@ -137,6 +137,11 @@ fn check_members(members: &Map<String, Value>, nfc: bool, at: &mut String) -> Re
     Ok(())
 }
 
+/// Whether a text may stand in a canonical form.
+pub fn is_normal(text: &str) -> bool {
+    is_nfc(text)
+}
+
 /// A member's name as a part of a JSON pointer (RFC 6901).
 pub fn pointer_part(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")

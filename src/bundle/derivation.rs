@@ -12,7 +12,9 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
 use crate::evidence::{self, oracle_model, plan_controls};
+use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
+use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSources};
@@ -54,6 +56,12 @@ pub enum DerivationError {
         /// The document.
         path: String,
     },
+    /// The run's declaration is not what the bundle gives.
+    #[error("`{}` is not what the bundle's own documents give", layout::RUN_IDENTITY)]
+    Identity {
+        /// In what.
+        discrepancies: Vec<Discrepancy>,
+    },
     /// A file under `inputs/` that no document is.
     #[error("`{path}` stands under inputs/ and is no input document")]
     Stray {
@@ -85,6 +93,9 @@ impl Recompute for FromInputs {
         agree("an apply preflight", given.manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
         check_world(given.manifest, &plan)?;
         check_declared(given.manifest, &plan)?;
+        if let Some(declaration) = given.identity {
+            check_identity(given.manifest, &plan, declaration)?;
+        }
         let controls = plan_controls::of_plan(&plan);
         // Neither needs the other, and either takes about as long.
         std::thread::scope(|scope| {
@@ -111,6 +122,18 @@ fn check_world(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), Box<dy
         return Err(DerivationError::World.into());
     }
     Ok(())
+}
+
+/// The declaration is what plan and manifest give.
+fn check_identity(
+    manifest: &RunManifest,
+    plan: &ResolvedPlan,
+    declaration: &Declaration,
+) -> Result<(), DerivationError> {
+    let mut found = identity::of_self(declaration);
+    found.extend(identity::of_plan(plan, declaration));
+    found.extend(identity::of_manifest(manifest, declaration));
+    if found.is_empty() { Ok(()) } else { Err(DerivationError::Identity { discrepancies: found }) }
 }
 
 /// The manifest declares the documents that the plan needs, with the digests that the bundle's copies have.

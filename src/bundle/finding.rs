@@ -144,6 +144,22 @@ pub enum Problem {
         /// What the status says.
         status: String,
     },
+    /// The stamp of an artifact is not the identity that the run declared.
+    #[error("its identity is {found}; `run_identity.json` declares {declared}")]
+    OtherIdentity {
+        /// What was declared.
+        declared: String,
+        /// The stamp.
+        found: String,
+    },
+    /// The declaration is not what the bundle's own documents give.
+    #[error("`{pointer}`: {words}")]
+    IdentityDiffers {
+        /// JSON pointer into the declaration.
+        pointer: String,
+        /// What is the matter there.
+        words: String,
+    },
     /// The manifest's copy of the preflight record is another one.
     #[error("it differs from the record in the manifest")]
     PreflightDiffers,
@@ -218,6 +234,8 @@ impl Problem {
             Self::SchemaMismatch { .. } => "schema_mismatch",
             Self::OutOfOrder => "out_of_order",
             Self::Disagrees { .. } | Self::StatusDisagrees { .. } | Self::PreflightDiffers => "disagrees",
+            Self::OtherIdentity { .. } => "other_identity",
+            Self::IdentityDiffers { .. } => "identity_differs",
             Self::RunState { .. } => "run_state",
             Self::IndexStatus(_) => "index_status",
             Self::NotDerivable(_) => "not_derivable",

@@ -38,6 +38,8 @@ pub struct Expected {
     pub preflight: bool,
     /// The worker was started by a manager, and the run is not dry.
     pub channel_witness: bool,
+    /// The run was declared.
+    pub identity: bool,
 }
 
 impl Expected {
@@ -54,6 +56,7 @@ impl Expected {
             (layout::ORACLE_RESULTS, self.oracle),
             (layout::CHANNEL_WITNESS, self.channel_witness),
             (layout::CONTROLS, self.scenario),
+            (layout::RUN_IDENTITY, self.identity),
             (layout::INPUT_SOURCES, true),
             (layout::rows_of(Lane::Baseline), self.baseline),
             (layout::rows_of(Lane::Control), self.scenario),
@@ -222,16 +225,29 @@ mod tests {
 
     #[test]
     fn the_contract_orders_the_core_first() {
-        let all =
-            Expected { baseline: true, scenario: true, oracle: true, preflight: true, channel_witness: false }.paths();
+        let all = Expected {
+            baseline: true,
+            scenario: true,
+            oracle: true,
+            preflight: true,
+            channel_witness: false,
+            identity: false,
+        }
+        .paths();
         let mut sorted = all.clone();
         sorted.sort_by(|a, b| order_key(a).cmp(&order_key(b)));
         assert_eq!(all, sorted);
         assert_eq!(all[0].as_str(), layout::RUN_STATUS);
         assert_eq!(all[14].as_str(), layout::ORACLE_RESULTS);
-        let none =
-            Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false }
-                .paths();
+        let none = Expected {
+            baseline: false,
+            scenario: false,
+            oracle: false,
+            preflight: false,
+            channel_witness: false,
+            identity: false,
+        }
+        .paths();
         assert_eq!(none.len(), 9);
     }
 }

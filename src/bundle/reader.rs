@@ -22,7 +22,9 @@ use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::identity;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
+use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
@@ -83,6 +85,8 @@ pub(super) struct Inspection {
     pub(super) entries: BTreeMap<BundlePath, ArtifactEntry>,
     pub(super) status: Option<RunStatus>,
     pub(super) manifest: Option<RunManifest>,
+    /// What the run declared, if it did.
+    pub(super) identity: Option<Declaration>,
     /// The files under `inputs/`.
     pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
     pub(super) controls: Option<Arc<[u8]>>,
@@ -112,6 +116,7 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         entries: BTreeMap::new(),
         status: None,
         manifest: None,
+        identity: None,
         inputs: BTreeMap::new(),
         controls: None,
         channel_witness: None,
@@ -296,6 +301,9 @@ impl Inspection {
             layout::RUN_MANIFEST => {
                 self.manifest = decode(layout::RUN_MANIFEST, &bytes, RUN_MANIFEST_SCHEMA, &mut self.findings);
             }
+            layout::RUN_IDENTITY => {
+                self.identity = decode(layout::RUN_IDENTITY, &bytes, RUN_IDENTITY_SCHEMA, &mut self.findings);
+            }
             layout::APPLY_PREFLIGHT => match json::parse(&bytes) {
                 Ok(value) => self.preflight = Some(value),
                 Err(error) => self.findings.add(&path, Problem::Malformed(clip(&error.to_string()))),
@@ -347,6 +355,26 @@ impl Inspection {
         }
         if let Some(witness) = &self.channel_witness {
             agree(layout::CHANNEL_WITNESS, "run_id", index.run_id.as_str(), witness.run_id.as_str());
+        }
+        // One identity everywhere, or none anywhere.
+        let declared = self.identity.as_ref().map(|declaration| declaration.identity);
+        let shown =
+            |identity: Option<Digest>| identity.map_or_else(|| "absent".to_owned(), |identity| identity.to_string());
+        let mut stamped = |name: &str, stamp: Option<Digest>| {
+            if stamp != declared {
+                let problem = Problem::OtherIdentity { declared: shown(declared), found: shown(stamp) };
+                findings.add(name, problem);
+            }
+        };
+        stamped(layout::ARTIFACT_INDEX, index.identity);
+        if let Some(status) = &self.status {
+            stamped(layout::RUN_STATUS, status.identity);
+        }
+        if let Some(manifest) = &self.manifest {
+            stamped(layout::RUN_MANIFEST, manifest.identity);
+        }
+        for (path, entry) in &self.entries {
+            stamped(path.as_str(), entry.identity);
         }
         if let Some(manifest) = &self.manifest {
             // The gates read the manifest's copy of the record.
@@ -407,6 +435,7 @@ fn is_kept(path: &BundlePath) -> bool {
         path.as_str(),
         layout::RUN_STATUS
             | layout::RUN_MANIFEST
+            | layout::RUN_IDENTITY
             | layout::APPLY_PREFLIGHT
             | layout::CHANNEL_WITNESS
             | layout::CONTROLS
@@ -439,6 +468,8 @@ pub struct UnverifiedBundle {
     pub run_status: Option<RunStatus>,
     /// The manifest.
     pub run_manifest: Option<RunManifest>,
+    /// What the run declared.
+    pub run_identity: Option<Declaration>,
     /// The index.
     pub artifact_index: Option<ArtifactIndex>,
     /// What witnesses the channel.
@@ -448,13 +479,28 @@ pub struct UnverifiedBundle {
     pub findings: Vec<Finding>,
 }
 
+impl UnverifiedBundle {
+    /// What contradicts the declared identity: stamps, and what the declaration says of itself.
+    pub fn identity_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| {
+            matches!(finding.problem, Problem::OtherIdentity { .. } | Problem::IdentityDiffers { .. })
+        })
+    }
+}
+
 /// Looks at a bundle without trusting it. Fails only if there is no folder to look at.
 pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, Finding> {
     Ok(inspect(resolve(path)?, Rows::Now).into_unverified())
 }
 
 impl Inspection {
-    pub(super) fn into_unverified(self) -> UnverifiedBundle {
+    pub(super) fn into_unverified(mut self) -> UnverifiedBundle {
+        if let Some(declaration) = &self.identity {
+            for one in identity::of_self(declaration) {
+                let problem = Problem::IdentityDiffers { pointer: clip(one.pointer()), words: clip(&one.words()) };
+                self.findings.add(layout::RUN_IDENTITY, problem);
+            }
+        }
         let findings = self.findings.into_sorted();
         let named = |wanted: fn(&Problem) -> bool| {
             findings.iter().filter(|f| wanted(&f.problem)).map(|f| f.path.clone()).collect::<Vec<_>>()
@@ -472,6 +518,7 @@ impl Inspection {
             digest_mismatches: named(changed),
             run_status: self.status,
             run_manifest: self.manifest,
+            run_identity: self.identity,
             artifact_index: self.index.map(|(index, _)| index),
             channel_witness: self.channel_witness,
             findings,

@@ -13,6 +13,7 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
 use crate::evidence::{ArtifactSink, RowSource};
+use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::Lane;
@@ -25,6 +26,8 @@ const BLOCK_BYTES: usize = 256 * 1024;
 pub struct Given<'a> {
     /// What was run.
     pub manifest: &'a RunManifest,
+    /// What the run declared, if it did.
+    pub identity: Option<&'a Declaration>,
     /// The files under `inputs/`, as the very bytes that were digested.
     pub inputs: &'a BTreeMap<BundlePath, Arc<[u8]>>,
 }

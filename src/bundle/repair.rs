@@ -25,6 +25,7 @@ use super::reader::{self, Inspection, Rows};
 use super::recompute::{Observed, observe};
 use super::verify::Refused;
 use crate::base::bundle_path::BundlePath;
+use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::ids::RunId;
 use crate::base::limits::MAX_INDEX_BYTES;
@@ -91,7 +92,7 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
     let _lock = OutputLock::acquire(&out_root, LockMode::Fail, &signature, &|| false)?;
 
     let before = reader::inspect(folder.clone(), Rows::Now);
-    let names = Identity::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
+    let names = Names::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
     let observed = observe_all(&before)?;
     let log_path = folder.join(layout::REPAIR_LOG);
     let earlier = earlier_repairs(&log_path)?;
@@ -132,13 +133,15 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
 }
 
 /// Which run a bundle belongs to, from the best document that says so.
-struct Identity {
+struct Names {
     run_id: RunId,
     world_id: crate::base::ids::WorldId,
     bundle_root: String,
+    /// The identity that the run declared.
+    declared: Option<Digest>,
 }
 
-impl Identity {
+impl Names {
     fn of(bundle: &Inspection) -> Option<Self> {
         let (run_id, world_id, root) = if let Some((index, _)) = &bundle.index {
             (&index.run_id, &index.world_id, Some(&index.bundle_root))
@@ -150,7 +153,8 @@ impl Identity {
         };
         let fits = |root: &&String| root.rsplit('/').next() == Some(run_id.as_str());
         let bundle_root = root.filter(fits).map_or_else(|| run_id.to_string(), Clone::clone);
-        Some(Self { run_id: run_id.clone(), world_id: world_id.clone(), bundle_root })
+        let declared = bundle.identity.as_ref().map(|declaration| declaration.identity);
+        Some(Self { run_id: run_id.clone(), world_id: world_id.clone(), bundle_root, declared })
     }
 }
 
@@ -226,7 +230,7 @@ fn status_after(
 }
 
 fn log(
-    names: &Identity,
+    names: &Names,
     record: RepairRecord,
     mut repairs: Vec<RepairRecord>,
     findings: &[Finding],
@@ -253,7 +257,7 @@ fn log(
 }
 
 fn new_index(
-    names: Identity,
+    names: Names,
     observed: BTreeMap<BundlePath, Observed>,
     missing: Vec<String>,
     status: IndexStatus,
@@ -265,11 +269,13 @@ fn new_index(
         file_size: seen.size,
         sha256: seen.digest,
         schema_version: seen.schema_version,
+        identity: names.declared,
     });
     ArtifactIndex {
         schema_version: ARTIFACT_INDEX_SCHEMA.into(),
         artifacts: artifacts.collect(),
         run_id: names.run_id,
+        identity: names.declared,
         world_id: names.world_id,
         bundle_root: names.bundle_root,
         missing,

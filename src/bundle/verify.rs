@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::derivation::DerivationError;
 use super::finding::{Finding, Findings, Problem, chain};
 use super::index::clip;
 use super::reader::{self, Inspection, Rows, compare};
@@ -17,6 +18,7 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::record::channel_witness::ChannelWitness;
+use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
 use crate::record::layout;
 use crate::record::manifest::{RunManifest, RunState, RunStatus};
@@ -42,6 +44,7 @@ pub struct Bundle {
     entries: Vec<(BundlePath, ArtifactEntry)>,
     status: RunStatus,
     manifest: RunManifest,
+    identity: Option<Declaration>,
     controls: Option<Arc<[u8]>>,
     channel_witness: Option<ChannelWitness>,
     row_count: u64,
@@ -72,6 +75,11 @@ impl Bundle {
     /// What was run.
     pub fn manifest(&self) -> &RunManifest {
         &self.manifest
+    }
+
+    /// What the run declared, if it did.
+    pub fn identity(&self) -> Option<&Declaration> {
+        self.identity.as_ref()
     }
 
     /// The bytes of `controls.json`, if the bundle has one.
@@ -163,8 +171,19 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         inspection.read_pending(pending);
         0
     };
-    let Inspection { folder, findings, index, entries, status, manifest, controls, channel_witness, rows, .. } =
-        inspection;
+    let Inspection {
+        folder,
+        findings,
+        index,
+        entries,
+        status,
+        manifest,
+        identity,
+        controls,
+        channel_witness,
+        rows,
+        ..
+    } = inspection;
     match (index, status, manifest) {
         (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
             folder,
@@ -173,6 +192,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
             entries: entries.into_iter().collect(),
             status,
             manifest,
+            identity,
             controls,
             channel_witness,
             row_count: rows.values().sum(),
@@ -230,7 +250,7 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute, sink: &mut DigestSink) -> bool {
     let Some(manifest) = &inspection.manifest else { return false };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
-    let given = Given { manifest, inputs: &inspection.inputs };
+    let given = Given { manifest, identity: inspection.identity.as_ref(), inputs: &inspection.inputs };
     let outcome = recompute.recompute(&given, &rows, sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
@@ -250,6 +270,13 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
         return false;
     }
     if let Err(error) = outcome {
+        if let Some(DerivationError::Identity { discrepancies }) = error.downcast_ref() {
+            for one in discrepancies {
+                let problem = Problem::IdentityDiffers { pointer: clip(one.pointer()), words: clip(&one.words()) };
+                inspection.findings.add(layout::RUN_IDENTITY, problem);
+            }
+            return false;
+        }
         inspection.findings.add(".", Problem::NotDerivable(chain(error.as_ref())));
         return false;
     }
@@ -284,6 +311,7 @@ pub(super) fn is_derived(path: &BundlePath) -> bool {
 /// Whether an artifact is written, not derived.
 fn is_raw(path: &BundlePath) -> bool {
     let written = [
+        layout::RUN_IDENTITY,
         layout::RUN_STATUS,
         layout::RUN_MANIFEST,
         layout::APPLY_PREFLIGHT,

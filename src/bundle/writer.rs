@@ -4,6 +4,7 @@
 //!
 //! 1. [`BundleWriter::create`] makes `<out>/<run_id>/` and writes `run_status.json` (`in_progress`) durably. Before
 //!    that, nothing is there, or an empty folder: not committed.
+//!    The run's declaration follows under its final name, durable before anything is executed.
 //! 2. Artifacts are streamed to temporary names (`.NAME.RANDOM.tmp`) beside their final ones, digested on the way. A
 //!    crash leaves temporaries and a status `in_progress`, and no index: not committed.
 //! 3. The commit gives every artifact its final name, `run_status.json` last. A crash leaves some files with final names,
@@ -158,7 +159,8 @@ pub struct BundleWriter {
 
 #[derive(Debug)]
 struct Finished {
-    file: Pending,
+    /// `None`: it has its final name already.
+    file: Option<Pending>,
     size: u64,
     digest: Digest,
     schema_version: Option<String>,
@@ -207,7 +209,7 @@ impl BundleWriter {
     /// Makes `<root of the lock>/<run id>/` and says durably that a run is in progress there.
     ///
     /// `bundle_root` is the folder's path as documents spell it: relative to the workspace where it lies under it. The
-    /// state, time, error, failure stage and drift of `status` are the writer's to set. The lock has to be held until the
+    /// state, time, error, failure stage, drift and identity of `status` are the writer's to set. The lock has to be held until the
     /// commit; that it is borrowed here shows that it is held now.
     pub fn create(
         lock: &OutputLock,
@@ -231,6 +233,7 @@ impl BundleWriter {
         status.error = None;
         status.failure_stage = None;
         status.drift = None;
+        status.identity = None;
         status.updated_at_unix = clock::unix_seconds();
         fsx::write_durably(&folder.join(layout::RUN_STATUS), &json_out::to_pretty(&status))?;
         fsx::sync_dir(lock.root())?;
@@ -252,6 +255,25 @@ impl BundleWriter {
     /// The bundle's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Writes the run's declaration under its final name, durably: it is there before anything that it is about. Every
+    /// artifact is stamped with `identity` from here on.
+    pub fn seal_identity(&mut self, identity: Digest, bytes: &[u8]) -> Result<(), WriteError> {
+        let path = index::path_of(layout::RUN_IDENTITY);
+        if !self.taken.insert(path.as_str().to_owned()) {
+            return Err(WriteError::Twice { path });
+        }
+        fsx::write_durably(&path.under(&self.folder), bytes)?;
+        self.status.identity = Some(identity);
+        let finished = Finished {
+            file: None,
+            size: bytes.len() as u64,
+            digest: Digest::of(bytes),
+            schema_version: index::schema_version_of(&path, bytes),
+        };
+        self.finished.insert(path, finished);
+        Ok(())
     }
 
     /// Notes what the run had declared and found otherwise afterwards; an empty list says that it looked.
@@ -312,7 +334,7 @@ impl BundleWriter {
         }
         let (digest, size) = hasher.finish();
         let schema_version = index::schema_version_of(&path, &head);
-        let finished = Finished { file: staged.close()?, size, digest, schema_version };
+        let finished = Finished { file: Some(staged.close()?), size, digest, schema_version };
         self.finished.insert(path, finished);
         Ok(())
     }
@@ -334,7 +356,7 @@ impl BundleWriter {
         let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
         let found = lanes.into_iter().filter_map(|lane| {
             let finished = self.finished.get(&index::path_of(layout::rows_of(lane)))?;
-            Some((lane, finished.file.temporary().to_owned()))
+            Some((lane, finished.file.as_ref()?.temporary().to_owned()))
         });
         StagedRows { files: found.collect() }
     }
@@ -360,10 +382,11 @@ impl BundleWriter {
         let status_path = index::path_of(layout::RUN_STATUS);
         let status_file = self.finished.remove(&status_path).expect("the status was staged just above");
         for (path, finished) in std::mem::take(&mut self.finished) {
-            finished.file.rename()?;
+            let Some(file) = finished.file else { continue };
+            file.rename()?;
             after(path.as_str());
         }
-        status_file.file.rename()?;
+        status_file.file.expect("the status was staged under a temporary name").rename()?;
         after("run_status renamed");
 
         // A folder whose artifacts were all given up is nothing that the index could list.
@@ -439,6 +462,7 @@ impl BundleWriter {
                 file_size: finished.size,
                 sha256: finished.digest,
                 schema_version: finished.schema_version.clone(),
+                identity: self.status.identity,
             }
         });
         let missing: Vec<String> =
@@ -446,6 +470,7 @@ impl BundleWriter {
         ArtifactIndex {
             schema_version: ARTIFACT_INDEX_SCHEMA.into(),
             run_id: self.status.run_id.clone(),
+            identity: self.status.identity,
             world_id: self.status.world_id.clone(),
             bundle_root: self.bundle_root.clone(),
             artifacts: artifacts.collect(),
@@ -468,7 +493,14 @@ pub fn write_files(
     status: RunStatus,
     files: &[(BundlePath, &[u8])],
 ) -> Result<Committed, WriteError> {
-    let none = Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let none = Expected {
+        baseline: false,
+        scenario: false,
+        oracle: false,
+        preflight: false,
+        channel_witness: false,
+        identity: false,
+    };
     let mut writer = BundleWriter::create(lock, bundle_root, status, none)?;
     for (path, bytes) in files {
         writer.put(path, bytes)?;

@@ -1,6 +1,6 @@
 //! One interface, whatever service manager it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::launchd::{self, Launchd};
@@ -38,6 +38,9 @@ pub trait Manager {
 
     /// Names that the manager adds to a job's environment of its own accord.
     fn own_environment(&self) -> &'static [&'static str];
+
+    /// The programs through which the manager is spoken to.
+    fn programs(&self) -> Vec<PathBuf>;
 
     /// Starts the job. It runs, or has run, when this returns.
     ///
@@ -92,6 +95,10 @@ impl Manager for Systemd {
         systemd::MANAGER_ENVIRONMENT
     }
 
+    fn programs(&self) -> Vec<PathBuf> {
+        Self::programs(self)
+    }
+
     fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
         Self::start(self, job)
     }
@@ -126,6 +133,10 @@ impl Manager for Launchd {
 
     fn own_environment(&self) -> &'static [&'static str] {
         launchd::MANAGER_ENVIRONMENT
+    }
+
+    fn programs(&self) -> Vec<PathBuf> {
+        [launchd::tools::Tool::Launchctl, launchd::tools::Tool::Plutil].map(|tool| tool.path().to_owned()).to_vec()
     }
 
     fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {

@@ -128,6 +128,11 @@ impl Systemd {
         self.scope
     }
 
+    /// systemd-run(1) and systemctl(1).
+    pub fn programs(&self) -> Vec<PathBuf> {
+        vec![self.systemd_run.clone(), self.systemctl.clone()]
+    }
+
     fn call(&self, program: &Path, arguments: Vec<String>) -> Result<ToolOutput, ChannelError> {
         let mut all = Vec::with_capacity(arguments.len() + 1);
         if self.scope == Scope::User {

@@ -1,6 +1,7 @@
 //! `sandproof run`
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -128,6 +129,7 @@ impl RunArgs {
                 Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
             },
             dry: self.dry,
+            environment: environment(),
             jobs,
             run_id: self.run_id()?,
             fixture_candidates: self.fixture_candidates(),
@@ -178,6 +180,11 @@ impl RunArgs {
     }
 }
 
+/// Every variable of this process.
+pub(super) fn environment() -> Vec<(String, Vec<u8>)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect()
+}
+
 /// The file that this process was started from, also where it was replaced or removed since.
 pub(super) fn own_executable() -> std::io::Result<PathBuf> {
     let through_proc = Path::new("/proc/self/exe");
@@ -209,6 +216,8 @@ fn run_failure(error: RunError) -> Failure {
         RunError::Start(_) | RunError::Lock(_) => {
             Failure::new(Exit::Unavailable, error).hint("choose a writable output root with `--out DIR`")
         }
+        RunError::Declaration(_) => Failure::new(Exit::InputRefused, error)
+            .hint("`sandproof plan-lint --plan FILE` names what in the plan cannot be declared"),
         RunError::Executable(_) | RunError::World(_) | RunError::Failed { .. } => Failure::new(Exit::Fault, error),
     }
 }

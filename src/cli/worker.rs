@@ -1,6 +1,5 @@
 //! The hidden subcommand that a service manager starts: the worker of a clean channel.
 
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,8 +24,7 @@ impl WorkerArgs {
     pub fn run(self) -> Result<Exit, Failure> {
         // First of all, before anything is opened: what this process was given.
         let open_fds = open_fds();
-        let environment: Vec<(String, Vec<u8>)> =
-            std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect();
+        let environment = super::run::environment();
         let given = Given {
             open_fds,
             landlock_layers: enforce::already_confined_layers(),

@@ -45,6 +45,7 @@ fn summary(
         schema_version: SUMMARY_SCHEMA.to_owned(),
         world_id: manifest.world_id.clone(),
         run_id: manifest.run_id.clone(),
+        identity: manifest.identity,
         plan_id: manifest.plan_id.clone(),
         plan_digest: manifest.plan_digest,
         channel: manifest.channel,

@@ -112,6 +112,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
     RunManifest {
         schema_version: RUN_MANIFEST_SCHEMA.to_owned(),
         run_id: RunId::new("run-1").unwrap(),
+        identity: None,
         world_id: plan.plan.world_id.clone().unwrap(),
         channel: ChannelKind::Direct,
         plan_id: plan.plan.plan_id.clone(),

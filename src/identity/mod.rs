@@ -1,10 +1,16 @@
 //! The identity of a declaration: four parts, a digest of each, and one over them.
 //!
 //! Everything here is pure: facts are handed in, and the same facts give the same identity on any machine. [`mod@seal`]
-//! holds the rule that a stranger follows to compute an identity; [`mod@compare`] says where two values differ.
+//! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`reproduce`] asks
+//! a declaration whether it is what plan and manifest give, and [`mod@compare`] says where two values differ.
 
 pub mod compare;
+pub mod compose;
+pub mod environment;
+pub mod reproduce;
 pub mod seal;
 
 pub use compare::{Difference, differences};
+pub use compose::{Given, declare};
+pub use reproduce::{Discrepancy, of_manifest, of_plan, of_self};
 pub use seal::{Flaw, Parts, check, seal};

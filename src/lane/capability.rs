@@ -3,9 +3,12 @@
 //! A probe names its needs in `capabilities_required`. One that is missing makes the probe undecided at stage
 //! `preflight`; it is never counted as a pass.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
+
+use serde_json::Value;
 
 /// What this host and user have, measured once a run.
 #[derive(Debug, Clone)]
@@ -27,6 +30,19 @@ impl HostCapabilities {
             ipv6_loopback: TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
             landlock_abi,
         }
+    }
+
+    /// What was measured, by name; for the run's declaration.
+    pub fn facts(&self) -> BTreeMap<String, Value> {
+        [
+            ("cap_mknod", Value::from(self.may_make_devices)),
+            ("ipv6_loopback", Value::from(self.ipv6_loopback)),
+            ("landlock_abi", Value::from(self.landlock_abi.unwrap_or(0))),
+            ("user_xattr", Value::from(self.user_xattr)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
     }
 
     /// Whether the named need is met; if not, why.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, PlanId, ProbeId, ProfileId, RegistryId, WorldId};
 use crate::policy::PolicyMode;
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::Decision;
+use crate::record::run_identity::Waiver;
 
 pub use crate::record::world::{HOME_WORLD, HOST_WORLD};
 
@@ -49,9 +51,27 @@ pub struct PlanFile {
     /// How long one probe may run, in milliseconds. Default 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// The declaration of the system whose sandbox is probed, relative to the root; ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What the run builds on; ours. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<PlanHistory>,
     /// Free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+}
+
+/// What a run builds on. It enters the run's identity and changes no verdict.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanHistory {
+    /// Identities of earlier runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<Digest>,
+    /// Approved deviations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
 }
 
 /// The deadline of a plan that names none, in milliseconds.

@@ -111,6 +111,8 @@ fn resolve_registry(
         controls: Map::new(),
         apply_preflight_profile: None,
         deadline_ms: None,
+        subject: None,
+        history: None,
         notes: None,
     };
     let resolution = follow(reader, plan, "", registry, &Selection::default(), true, Vec::new())?;

@@ -75,10 +75,13 @@ reasons! {
         "it was a dry run: nothing was executed";
     /// What was declared changed.
     IdentityDrift = "identity_drift",
-        "the executable or an input document changed while the run was going on; run again without touching them";
+        "something that the run had declared changed while it was going on: `drift` of `run_status.json` names it; run again without touching it";
     /// What ran is not on record.
     IdentityMissing = "identity_missing",
-        "it is not on record which executable and which documents ran, or they were not digested again after the run";
+        "it is not on record what ran: there is no `run_identity.json`, or what it declares was not compared again after the run";
+    /// The declaration is not what the bundle gives.
+    IdentityNotReproducible = "identity_not_reproducible",
+        "the declared identity is not what the bundle's own documents give; `sandproof identity verify --bundle DIR` says where";
     /// There is no manifest.
     ManifestMissing = "manifest_missing",
         "there is no manifest that can be read";
@@ -135,6 +138,7 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         status: Some(bundle.status().into()),
         index: Some(bundle.index()),
         witness: bundle.channel_witness(),
+        reproducible: true,
         controls_hold: bundle.controls().is_some_and(controls_hold),
         missing: false,
     }
@@ -157,6 +161,7 @@ pub fn evaluate_committed(
         status: Some(StatusFacts { state: RunState::Complete, drift: Some(&[]) }),
         index: Some(index),
         witness: witness.as_ref(),
+        reproducible: true,
         controls_hold,
         missing: false,
     }
@@ -171,6 +176,7 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
         status: bundle.run_status.as_ref().map(StatusFacts::from),
         index: bundle.artifact_index.as_ref(),
         witness: bundle.channel_witness.as_ref(),
+        reproducible: bundle.identity_findings().next().is_none(),
         // What the controls showed is known from verified bytes only; the bundle is refused in any case.
         controls_hold: true,
         missing: !bundle.missing.is_empty(),
@@ -192,6 +198,8 @@ struct Facts<'a> {
     status: Option<StatusFacts<'a>>,
     index: Option<&'a ArtifactIndex>,
     witness: Option<&'a ChannelWitness>,
+    /// Nothing was found that contradicts the declared identity.
+    reproducible: bool,
     controls_hold: bool,
     missing: bool,
 }
@@ -260,6 +268,7 @@ impl Facts<'_> {
         add(Reason::IdentityDrift, drift.is_some_and(|drift| !drift.is_empty()));
         let compared = drift.is_some() || self.manifest.is_some_and(|manifest| manifest.dry_run);
         add(Reason::IdentityMissing, !self.is_identified() || !compared);
+        add(Reason::IdentityNotReproducible, !self.reproducible);
         reasons.sort_unstable();
         let inputs = GatingInputs {
             channel: channel.map(|channel| channel.as_str().to_owned()),
@@ -283,12 +292,14 @@ impl Facts<'_> {
             && channel::is_clean(&answers)
     }
 
-    /// It is on record what ran: the plan among the declared documents, and the documents themselves in the bundle.
+    /// It is on record what ran: a declaration, the plan among the declared documents, and the documents themselves in the
+    /// bundle.
     fn is_identified(&self) -> bool {
+        let stamped = self.manifest.is_some_and(|manifest| manifest.identity.is_some());
         let declared = self
             .manifest
             .is_some_and(|manifest| manifest.declared_inputs.iter().any(|input| input.role == InputRole::Plan));
-        declared && self.has(layout::INPUT_SOURCES)
+        stamped && declared && self.has(layout::RUN_IDENTITY) && self.has(layout::INPUT_SOURCES)
     }
 
     fn has(&self, name: &str) -> bool {

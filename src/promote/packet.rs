@@ -51,6 +51,8 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
     PromotionPacket {
         schema_version: PROMOTION_PACKET_SCHEMA.into(),
         run_id: index.run_id.clone(),
+        identity: bundle.identity().map(|declaration| declaration.identity),
+        identity_parts: bundle.identity().map(|declaration| declaration.digests),
         world_id: index.world_id.clone(),
         index_sha256: bundle.index_sha256(),
         run_manifest: point(layout::RUN_MANIFEST).0,

@@ -16,6 +16,9 @@ pub struct ArtifactIndex {
     pub schema_version: String,
     /// The attempt.
     pub run_id: RunId,
+    /// The run's identity. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
     /// The world, resolved.
     pub world_id: WorldId,
     /// What every path here starts with: the bundle's own folder when it was written, relative to the root where it lay
@@ -45,6 +48,9 @@ pub struct ArtifactEntry {
     /// Its `schema_version`: the top-level string of a `.json` object or of the first line of a `.jsonl` file, as far as
     /// it stands within the first 64 KiB; else null.
     pub schema_version: Option<String>,
+    /// The identity of the run that it belongs to: the stamp of every artifact, also of those that cannot carry one. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
 }
 
 /// What a bundle is worth. The order is from worst to best.

@@ -6,6 +6,8 @@ use super::outcome::Lane;
 pub const RUN_STATUS: &str = "run_status.json";
 /// What was run, where, and how.
 pub const RUN_MANIFEST: &str = "run_manifest.json";
+/// Everything that was declared before the first process started. Ours.
+pub const RUN_IDENTITY: &str = "run_identity.json";
 /// Whether a policy could be applied at all.
 pub const APPLY_PREFLIGHT: &str = "apply_preflight.json";
 /// Baseline lane, derived.

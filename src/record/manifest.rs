@@ -42,6 +42,9 @@ pub struct RunManifest {
     pub schema_version: String,
     /// The attempt.
     pub run_id: RunId,
+    /// The identity that `run_identity.json` declares. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
     /// The world, resolved.
     pub world_id: WorldId,
     /// How the worker was started.
@@ -200,6 +203,9 @@ pub struct RunStatus {
     pub schema_version: String,
     /// The attempt.
     pub run_id: RunId,
+    /// The identity that `run_identity.json` declares, once it is sealed. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
     /// The world, resolved.
     pub world_id: WorldId,
     /// How the worker was started.

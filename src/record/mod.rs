@@ -32,6 +32,7 @@ pub mod repair;
 pub mod report;
 pub mod results;
 pub mod row;
+pub mod run_identity;
 pub mod schemas;
 pub mod selftest;
 pub mod sources;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::base::digest::Digest;
 use crate::base::ids::{RunId, WorldId};
+use crate::record::identity::PartDigests;
 
 /// Format of the packet.
 pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
@@ -23,6 +24,12 @@ pub struct PromotionPacket {
     pub schema_version: String,
     /// The attempt. Ours.
     pub run_id: RunId,
+    /// The run's identity; absent if the bundle declares none. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
+    /// The digests of the four parts that the identity stands for. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_parts: Option<PartDigests>,
     /// The world, resolved. Ours.
     pub world_id: WorldId,
     /// Digest of the bundle's index, which stands for the whole bundle. Ours.

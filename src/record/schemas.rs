@@ -45,6 +45,7 @@ schemas! {
     "registry_list", "what `list-registries --json` prints";
     "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
+    "run_identity", "run_identity.json";
     "run_manifest", "run_manifest.json";
     "run_report", "what `run --json` prints";
     "run_status", "run_status.json";

@@ -23,6 +23,9 @@ pub struct Summary {
     pub world_id: WorldId,
     /// The attempt.
     pub run_id: RunId,
+    /// The run's identity. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Digest>,
     /// The plan.
     pub plan_id: PlanId,
     /// Its digest.

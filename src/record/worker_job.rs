@@ -24,6 +24,8 @@ pub struct WorkerJob {
     pub bundle_root: String,
     /// The staged executable.
     pub executable: StagedFile,
+    /// The staged declaration: what the run is held to.
+    pub identity: StagedFile,
     /// The staged `inputs/` of the bundle: the plan and everything that it refers to.
     pub inputs: Vec<StagedFile>,
     /// `--only-profile`

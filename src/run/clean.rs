@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::drift;
 use super::engine::{self, RunReport};
@@ -12,7 +12,7 @@ use super::request::RunRequest;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx;
-use crate::base::ids::RunId;
+use crate::base::ids::{RunId, WorldId};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
 use crate::bundle::derivation::FromInputs;
@@ -27,9 +27,10 @@ use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
-use crate::lane::fixture::remove_left;
+use crate::lane::fixture::{choose_base, remove_left};
 use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
+use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
@@ -37,7 +38,7 @@ use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
 /// How much of what a worker printed is kept, in bytes.
 const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
 /// The environment that a worker's job lists beside its nonce.
-const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
+pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
@@ -52,7 +53,7 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
 /// As `run`.
 pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
     // What this process sees of the host, until the worker has said what it sees.
-    let (world_id, _) = engine::world_of(request, &super::host::observe(None)).map_err(RunError::World)?;
+    let Seen { world_id, declaration, candidates } = look(request, manager)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
     let lock =
@@ -63,7 +64,9 @@ pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunRep
     let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
     let folder = writer.folder().to_owned();
 
-    match through_worker(request, manager, bundle_root, &mut writer) {
+    let result = engine::seal(&declaration, &mut writer)
+        .and_then(|()| through_worker(request, manager, &declaration, candidates, bundle_root, &mut writer));
+    match result {
         Ok((manifest, outcome)) => {
             let committed = writer
                 .commit(RunEnd::Complete { dry: false })
@@ -72,6 +75,33 @@ pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunRep
         }
         Err(step) => Err(engine::give_up(writer, folder, step)),
     }
+}
+
+/// Declares a run through the host's own manager.
+pub(super) fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
+    let manager = manager::of_channel(request.channel)
+        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    Ok(look(request, manager.as_ref())?.declaration)
+}
+
+/// What this process finds before it starts a worker.
+struct Seen {
+    world_id: WorldId,
+    declaration: Declaration,
+    /// Where the worker is to make its fixtures: first where the declared file system is.
+    candidates: Vec<PathBuf>,
+}
+
+fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
+    // Made and removed again: the worker makes its own in the same place.
+    let base = choose_base(&request.fixture_candidates, &request.run_id).ok();
+    let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
+    let (world_id, _) = engine::world_of(request, &host).map_err(RunError::World)?;
+    let tool = engine::tool_facts(&request.exe)?;
+    let declaration = engine::declare_with(request, &host, base.as_ref(), &tool, Some(manager))?;
+    let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
+    let candidates = chosen.into_iter().chain(request.fixture_candidates.iter().cloned()).collect();
+    Ok(Seen { world_id, declaration, candidates })
 }
 
 /// What is known of a job, and grows while it runs.
@@ -85,12 +115,15 @@ struct Known {
 fn through_worker(
     request: &RunRequest,
     manager: &dyn Manager,
+    declaration: &Declaration,
+    candidates: Vec<PathBuf>,
     bundle_root: String,
     writer: &mut BundleWriter,
 ) -> Result<(RunManifest, Outcome), Step> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let mut known = Known::default();
-    let brought = bring(request, manager, bundle_root.clone(), &staged, &mut known);
+    let order = Order { bundle_root: bundle_root.clone(), declaration, candidates };
+    let brought = bring(request, manager, order, &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
         Ok(bundle) => import(&bundle, writer).map(|worker| {
@@ -107,23 +140,32 @@ fn through_worker(
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
     writer.adopt_world(&manifest.world_id);
-    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?;
+    let now = look(request, manager).map(|seen| seen.declaration);
+    let elements = drift::of_elements(declaration, now);
+    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, elements, writer)?;
     let rows = writer.rows();
     let controls = plan_controls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
     Ok((manifest, outcome))
 }
 
+/// What a worker is told beside the request.
+struct Order<'o> {
+    bundle_root: String,
+    declaration: &'o Declaration,
+    candidates: Vec<PathBuf>,
+}
+
 /// Stages, starts, waits, and verifies what the worker has sealed.
 fn bring(
     request: &RunRequest,
     manager: &dyn Manager,
-    bundle_root: String,
+    order: Order<'_>,
     staged: &Stage,
     known: &mut Known,
 ) -> Result<Verified<Bundle>, Step> {
     let failed = |failure| Step::Channel(failure);
-    prepare(request, bundle_root, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
+    prepare(request, order, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
     let unit = manager.name_of(&request.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut environment: Vec<(String, String)> =
@@ -221,7 +263,7 @@ fn watch(
 }
 
 /// Puts exactly the declared inputs, the executable and the job into the stage.
-fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<(), fsx::FileError> {
+fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(), fsx::FileError> {
     let (placed, sources) = inputs::placed(&request.plan);
     let mut files = Vec::with_capacity(placed.len() + 1);
     for (path, document) in placed {
@@ -232,15 +274,16 @@ fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<
         schema_version: WORKER_JOB_SCHEMA.to_string(),
         run_id: request.run_id.clone(),
         channel: request.channel,
-        bundle_root,
+        bundle_root: order.bundle_root,
+        identity: staged.put(&path_of(layout::RUN_IDENTITY), &json_out::to_pretty(order.declaration))?,
         executable: staged.put_executable(&request.exe)?,
         inputs: files,
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),
         jobs: request.jobs,
         // The worker has another working folder.
-        fixture_candidates: request
-            .fixture_candidates
+        fixture_candidates: order
+            .candidates
             .iter()
             .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string())
             .collect(),
@@ -254,6 +297,13 @@ fn prepare(request: &RunRequest, bundle_root: String, staged: &Stage) -> Result<
 fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<WorkerWitness, Step> {
     let mut witness = None;
     for (path, entry) in bundle.entries() {
+        if path.as_str() == layout::RUN_IDENTITY {
+            // The worker sealed what it was given, and this run has sealed it already.
+            if writer.digest_of(path) != Some(entry.sha256) {
+                return Err(Step::Channel(ChannelFailure::Changed { path: path.to_string() }));
+            }
+            continue;
+        }
         let raw = matches!(path.as_str(), layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::WORKER_WITNESS)
             || path.as_str().starts_with("rows/")
             || path.as_str().starts_with("inputs/");

@@ -3,24 +3,58 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::error::Step;
+use serde_json::Value;
+
+use super::error::{RunError, Step};
 use crate::base::digest::Digest;
+use crate::base::error_text::chain;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::bundle::writer::BundleWriter;
-use crate::plan::Source;
+use crate::identity::{self, Discrepancy};
+use crate::plan::{ResolvedPlan, Source};
+use crate::record::identity::{Declaration, Part};
 use crate::record::manifest::RunManifest;
 
-/// Digests the executable and every input document again, notes what differs in the run's status, and fails if anything
-/// does.
+/// Digests the executable and every input document again, notes what differs in the run's status together with what is
+/// known to differ already, and fails if anything does.
 pub(super) fn check(
     source: &dyn Source,
     manifest: &RunManifest,
     exe: &Path,
+    elements: Vec<String>,
     writer: &mut BundleWriter,
 ) -> Result<(), Step> {
-    let drift = find(source, manifest, exe);
+    let mut drift = find(source, manifest, exe);
+    drift.extend(elements);
     writer.note_drift(drift.clone());
     if drift.is_empty() { Ok(()) } else { Err(Step::Drift { drift }) }
+}
+
+/// Which elements of a declaration are not what they were, by JSON pointer. `now`: the same run declared once more.
+pub(super) fn of_elements(sealed: &Declaration, now: Result<Declaration, RunError>) -> Vec<String> {
+    match now {
+        Ok(now) => Part::ALL
+            .into_iter()
+            .flat_map(|part| {
+                let [declared, found] = [sealed, &now].map(|one| Value::Object(one.part(part).clone()));
+                identity::differences(&format!("/{}", part.as_str()), &declared, &found)
+            })
+            .map(|difference| line(&Discrepancy::Differs(difference)))
+            .collect(),
+        Err(error) => vec![format!("the run cannot be declared any more: {}", chain(&error))],
+    }
+}
+
+/// Whether a worker of a clean channel finds what its parent declared. Asked before anything is executed.
+pub(super) fn check_worker(plan: &ResolvedPlan, manifest: &RunManifest, declaration: &Declaration) -> Result<(), Step> {
+    let mut found = identity::of_self(declaration);
+    found.extend(identity::of_plan(plan, declaration));
+    found.extend(identity::of_manifest(manifest, declaration));
+    if found.is_empty() { Ok(()) } else { Err(Step::Drift { drift: found.iter().map(line).collect() }) }
+}
+
+fn line(discrepancy: &Discrepancy) -> String {
+    format!("`{}`: {}", discrepancy.pointer(), discrepancy.words())
 }
 
 /// What differs, one line each.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::clean;
 use super::drift;
 use super::error::{RunError, Step};
+use super::facts;
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
@@ -19,8 +20,10 @@ use crate::bundle::index::{Expected, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
+use crate::channel::manager::Manager;
 use crate::enforce;
 use crate::evidence::{self, Outcome, oracle_model, plan_controls};
+use crate::identity;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
@@ -30,6 +33,7 @@ use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::plan::Workspace;
 use crate::policy::PolicyMode;
+use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::{
     ChannelKind, HostFacts, PreflightRef, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
@@ -75,6 +79,10 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
     let (world_id, world) = world_of(request, &host).map_err(RunError::World)?;
     let tool = tool_facts(&request.exe)?;
+    let declaration = match &request.worker {
+        Some(worker) => worker.declaration.clone(),
+        None => declare_with(request, &host, base.as_ref(), &tool, None)?,
+    };
 
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
@@ -92,6 +100,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     let manifest = RunManifest {
         schema_version: RUN_MANIFEST_SCHEMA.to_string(),
         run_id: request.run_id.clone(),
+        identity: Some(declaration.identity),
         world_id,
         channel: request.channel,
         plan_id: request.plan.plan.plan_id.clone(),
@@ -117,7 +126,9 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
         started_at_unix_s: clock::unix_seconds(),
     };
 
-    match produce(request, base.as_ref(), manifest, &mut writer, observer) {
+    let produced = seal(&declaration, &mut writer)
+        .and_then(|()| produce(request, base.as_ref(), &declaration, manifest, &mut writer, observer));
+    match produced {
         Ok((manifest, outcome)) => {
             let committed = writer
                 .commit(RunEnd::Complete { dry: request.dry })
@@ -126,6 +137,40 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
         }
         Err(step) => Err(give_up(writer, folder, step)),
     }
+}
+
+/// Declares a run as it would be sealed, and does nothing else.
+///
+/// # Errors
+/// As [`run`], as far as it gets without writing.
+pub fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
+    check_host(request)?;
+    if request.channel == ChannelKind::Direct || request.dry {
+        let base = match request.dry {
+            true => None,
+            false => Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?),
+        };
+        let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
+        declare_with(request, &host, base.as_ref(), &tool_facts(&request.exe)?, None)
+    } else {
+        clean::declare(request)
+    }
+}
+
+/// Declares a run from what was gathered so far.
+pub(super) fn declare_with(
+    request: &RunRequest,
+    host: &HostFacts,
+    base: Option<&FixtureBase>,
+    tool: &ToolFacts,
+    manager: Option<&dyn Manager>,
+) -> Result<Declaration, RunError> {
+    identity::declare(&request.plan, facts::gather(request, host, base, tool, manager)).map_err(RunError::Declaration)
+}
+
+/// Makes a declaration durable. Nothing is executed before this has returned.
+pub(super) fn seal(declaration: &Declaration, writer: &mut BundleWriter) -> Result<(), Step> {
+    writer.seal_identity(declaration.identity, &json_out::to_pretty(declaration)).map_err(Step::Write)
 }
 
 /// The bundle's folder as documents spell it.
@@ -146,6 +191,7 @@ pub(super) fn first_status(request: &RunRequest, world_id: &WorldId) -> RunStatu
     RunStatus {
         schema_version: RUN_STATUS_SCHEMA.to_string(),
         run_id: request.run_id.clone(),
+        identity: None,
         world_id: world_id.clone(),
         channel: request.channel,
         plan_id: request.plan.plan.plan_id.clone(),
@@ -170,6 +216,7 @@ pub(super) fn expected(request: &RunRequest, channel_witness: bool) -> Expected 
         oracle: on(lanes.oracle),
         preflight: on(request.plan.preflight.is_some()),
         channel_witness: on(channel_witness),
+        identity: true,
     }
 }
 
@@ -193,7 +240,7 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
     Ok(())
 }
 
-fn tool_facts(exe: &Path) -> Result<ToolFacts, RunError> {
+pub(super) fn tool_facts(exe: &Path) -> Result<ToolFacts, RunError> {
     let digest = std::fs::File::open(exe).and_then(Digest::of_reader).at("read", exe).map_err(RunError::Executable)?;
     Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256: digest.0 })
 }
@@ -209,6 +256,7 @@ fn spelled(root: &Path, path: &Path) -> String {
 fn produce(
     request: &RunRequest,
     base: Option<&FixtureBase>,
+    declaration: &Declaration,
     mut manifest: RunManifest,
     writer: &mut BundleWriter,
     observer: &mut dyn Observer,
@@ -217,11 +265,19 @@ fn produce(
     if let Some(worker) = &request.worker {
         writer.put(&path_of(layout::WORKER_WITNESS), &json_out::to_pretty(&worker.witness)).map_err(Step::Write)?;
     }
+    if let Some(worker) = &request.worker {
+        drift::check_worker(&request.plan, &manifest, &worker.declaration)?;
+    }
     if let Some(base) = base {
         execute(request, base, &mut manifest, writer, observer)?;
         match &request.worker {
-            Some(worker) => drift::check(&worker.inputs, &manifest, &request.exe, writer)?,
-            None => drift::check(&Workspace::at(&request.root), &manifest, &request.exe, writer)?,
+            Some(worker) => drift::check(&worker.inputs, &manifest, &request.exe, Vec::new(), writer)?,
+            None => {
+                let host = super::host::observe(Some(base.file_system().to_string()));
+                let now = declare_with(request, &host, Some(base), &manifest.tool, None);
+                let elements = drift::of_elements(declaration, now);
+                drift::check(&Workspace::at(&request.root), &manifest, &request.exe, elements, writer)?;
+            }
         }
     } else {
         store_manifest(&manifest, writer)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::canon::CanonError;
 use crate::base::fsx::FileError;
 use crate::base::ids::IdError;
 use crate::bundle::Refused;
@@ -46,6 +47,9 @@ pub enum RunError {
     /// The observed host makes no valid world id.
     #[error("the host's facts make no world id")]
     World(#[source] IdError),
+    /// The run cannot be declared.
+    #[error("the run's declaration has no canonical form")]
+    Declaration(#[source] CanonError),
     /// Nothing of the bundle could be written.
     #[error("could not start the bundle")]
     Start(#[source] WriteError),

@@ -1,6 +1,6 @@
 //! The run: where execution meets writing.
 //!
-//! lock → bundle folder (`in_progress`) → inputs → workers → apply preflight → manifest → baseline lane → control lane →
+//! declaration → lock → bundle folder (`in_progress`) → declaration sealed → inputs → workers → apply preflight → manifest → baseline lane → control lane →
 //! scenario lane → oracle lane → derivation → commit. Rows stream to disk in plan order; nothing holds the run.
 //!
 //! Through a clean channel the same steps happen in a worker that the service manager has started, on a staged copy;
@@ -10,6 +10,7 @@ mod clean;
 mod drift;
 mod engine;
 mod error;
+mod facts;
 pub mod host;
 mod inputs;
 mod preflight;
@@ -18,7 +19,7 @@ pub mod status;
 mod worker;
 
 pub use clean::run_through;
-pub use engine::{RunReport, run};
+pub use engine::{RunReport, declare, run};
 pub use error::{RunError, Step};
 pub use preflight::self_check;
 pub use request::{Observer, RunRequest, WorkerContext};

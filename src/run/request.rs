@@ -8,6 +8,7 @@ use crate::bundle::lock::LockMode;
 use crate::lane::cancel::Cancel;
 use crate::plan::{BundleInputs, ResolvedPlan};
 use crate::record::channel_witness::WorkerWitness;
+use crate::record::identity::Declaration;
 use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Lane;
 
@@ -26,6 +27,8 @@ pub struct RunRequest {
     pub lock_mode: LockMode,
     /// Whether to do everything but execute.
     pub dry: bool,
+    /// The environment of this process.
+    pub environment: Vec<(String, Vec<u8>)>,
     /// How many workers run probes; at least 1.
     pub jobs: u32,
     /// The attempt's id.
@@ -49,6 +52,8 @@ pub struct WorkerContext {
     pub bundle_root: String,
     /// The stage.
     pub stage: PathBuf,
+    /// What the run is held to, as its parent sealed it.
+    pub declaration: Declaration,
     /// The staged input documents.
     pub inputs: BundleInputs,
     /// What this process found out about its own context before anything else.

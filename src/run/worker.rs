@@ -21,9 +21,10 @@ use crate::lane::cancel::Cancel;
 use crate::plan::source::BundleInputsError;
 use crate::plan::{self, BundleInputs, LoadError, Selection};
 use crate::record::channel_witness::WorkerWitness;
+use crate::record::identity::Declaration;
 use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Lane;
-use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
+use crate::record::worker_job::{StagedFile, WORKER_JOB_SCHEMA, WorkerJob};
 
 /// Largest job, in bytes.
 const MAX_JOB_BYTES: u64 = 16 * 1024 * 1024;
@@ -46,6 +47,9 @@ pub enum WorkerError {
     /// The job has another shape.
     #[error("the job does not have the shape `{WORKER_JOB_SCHEMA}`")]
     Shape(#[source] serde_json::Error),
+    /// The declaration has another shape.
+    #[error("the staged declaration cannot be understood")]
+    Declaration(#[source] serde_json::Error),
     /// Something arrived as another thing.
     #[error("a staged file is not what was staged")]
     Arrival(#[source] ArrivalError),
@@ -104,6 +108,7 @@ fn under_watch(
     for file in &job.inputs {
         stage::read_arrived(stage, file).map_err(WorkerError::Arrival)?;
     }
+    let declaration = read_declaration(stage, &job.identity)?;
     let inputs = BundleInputs::open(stage).map_err(WorkerError::Inputs)?;
     let selection = Selection { only_profiles: job.only_profiles, only_scenarios: job.only_scenarios };
     let plan = plan::resolve(&inputs, inputs.plan_path(), &selection).map_err(WorkerError::Plan)?;
@@ -120,8 +125,15 @@ fn under_watch(
         run_id: job.run_id,
         fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
         exe: stage.join(stage::EXECUTABLE),
+        environment: Vec::new(),
         cancel,
-        worker: Some(WorkerContext { bundle_root: job.bundle_root, stage: stage.to_owned(), inputs, witness }),
+        worker: Some(WorkerContext {
+            bundle_root: job.bundle_root,
+            stage: stage.to_owned(),
+            declaration,
+            inputs,
+            witness,
+        }),
         channel_limit: Duration::ZERO,
     };
     let ran = engine::run(&request, &mut Silent);
@@ -129,6 +141,13 @@ fn under_watch(
         return Err(WorkerError::Abandoned { stage: stage.to_owned() });
     }
     ran.map(|_| ()).map_err(WorkerError::Run)
+}
+
+/// The declaration that the parent sealed.
+fn read_declaration(stage: &Path, staged: &StagedFile) -> Result<Declaration, WorkerError> {
+    let bytes = stage::read_arrived(stage, staged).map_err(WorkerError::Arrival)?;
+    let value = json::parse(&bytes).map_err(WorkerError::Json)?;
+    serde_json::from_value(value).map_err(WorkerError::Declaration)
 }
 
 /// Asks to stop as soon as the owner of the stage is gone, and says so in the flag that is returned.

@@ -202,7 +202,9 @@ fn an_output_root_is_one_runs_at_a_time() {
 fn stable(bundle: &Path, name: &str) -> String {
     let text = fs::read_to_string(bundle.join(name)).unwrap();
     let run_id = bundle.file_name().unwrap().to_str().unwrap();
-    text.replace(run_id, "RUN")
+    // How many workers there are is declared, so the identity is another one.
+    let declared: Value = serde_json::from_slice(&fs::read(bundle.join("run_identity.json")).unwrap()).unwrap();
+    text.replace(run_id, "RUN").replace(declared["identity"].as_str().unwrap(), "IDENTITY")
 }
 
 #[test]

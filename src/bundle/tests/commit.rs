@@ -60,6 +60,7 @@ fn the_index_has_the_order_and_the_versions_of_the_contract() {
             "rows/control.jsonl",
             "rows/oracle.jsonl",
             "rows/scenario.jsonl",
+            "run_identity.json",
         ]
     );
     let version = |name: &str| {
@@ -185,8 +186,14 @@ fn a_bundle_is_never_overwritten_and_names_are_taken_once() {
     for name in ["rows/baseline.jsonl", "ROWS/Baseline.jsonl", "run_status.json", "artifact_index.json"] {
         assert!(matches!(writer.stage(&path(name)), Err(WriteError::Twice { .. })), "{name}");
     }
-    let expected =
-        Expected { baseline: false, scenario: false, oracle: false, preflight: false, channel_witness: false };
+    let expected = Expected {
+        baseline: false,
+        scenario: false,
+        oracle: false,
+        preflight: false,
+        channel_witness: false,
+        identity: false,
+    };
     let again = BundleWriter::create(&lock, "out/run-1", status(RUN), expected);
     assert!(matches!(again, Err(WriteError::Exists { .. })));
     let elsewhere = BundleWriter::create(&lock, "out/run-9", status("run-3"), expected);

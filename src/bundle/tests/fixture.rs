@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -17,6 +17,8 @@ use crate::bundle::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::bundle::writer::{BundleWriter, Committed, RunEnd};
 use crate::bundle::{LockMode, OutputLock};
 use crate::evidence::{ArtifactSink, RowSource};
+use crate::identity::{Parts, seal};
+use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
 use crate::record::layout;
 use crate::record::manifest::{
     ChannelKind, DeclaredInput, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
@@ -84,6 +86,7 @@ pub(crate) fn status(run_id: &str) -> RunStatus {
     RunStatus {
         schema_version: RUN_STATUS_SCHEMA.into(),
         run_id: RunId::new(run_id).unwrap(),
+        identity: None,
         world_id: WorldId::new("linux-test").unwrap(),
         channel: ChannelKind::Direct,
         plan_id: PlanId::new("plan").unwrap(),
@@ -103,6 +106,7 @@ pub(crate) fn manifest(run_id: &str) -> RunManifest {
     RunManifest {
         schema_version: RUN_MANIFEST_SCHEMA.into(),
         run_id: status.run_id,
+        identity: Some(declaration().identity),
         world_id: status.world_id,
         channel: status.channel,
         plan_id: status.plan_id,
@@ -136,6 +140,12 @@ pub(crate) fn manifest(run_id: &str) -> RunManifest {
     }
 }
 
+/// A sealed declaration of nothing: the derivation of these bundles does not ask what is in it.
+pub(crate) fn declaration() -> Declaration {
+    let none = Parts { artifact: Map::new(), runtime: Map::new(), policy: Map::new(), history: Map::new() };
+    seal(RUN_IDENTITY_SCHEMA, RUN_KIND, none).unwrap()
+}
+
 pub(crate) fn path(name: &str) -> BundlePath {
     BundlePath::new(name).unwrap()
 }
@@ -144,8 +154,14 @@ pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
     OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
 }
 
-pub(crate) const EXPECTED: Expected =
-    Expected { baseline: true, scenario: true, oracle: true, preflight: false, channel_witness: false };
+pub(crate) const EXPECTED: Expected = Expected {
+    baseline: true,
+    scenario: true,
+    oracle: true,
+    preflight: false,
+    channel_witness: false,
+    identity: false,
+};
 
 /// A writer with its raw artifacts finished, and nothing derived.
 pub(crate) fn raw(lock: &OutputLock, run_id: &str) -> BundleWriter {
@@ -158,6 +174,9 @@ pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter 
     let status = RunStatus { world_id: manifest.world_id.clone(), channel: manifest.channel, ..status(run_id) };
     let mut writer = BundleWriter::create(lock, &format!("out/{run_id}"), status, EXPECTED).unwrap();
     writer.note_drift(Vec::new());
+    if let Some(identity) = manifest.identity {
+        writer.seal_identity(identity, &json_out::to_pretty(&declaration())).unwrap();
+    }
     if let Some(preflight) = &manifest.apply_preflight {
         writer.put(&path(layout::APPLY_PREFLIGHT), &json_out::to_pretty(&preflight.record)).unwrap();
     }

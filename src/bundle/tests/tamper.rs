@@ -197,7 +197,7 @@ const CASES: &[Case] = &[
         "the index lists itself",
         |b| {
             edit_index(b, |i| {
-                let entry = json!({"path": "out/run-1/artifact_index.json", "file_size": 0, "sha256": Digest::of(b"").to_string(), "schema_version": null});
+                let entry = json!({"path": "out/run-1/artifact_index.json", "file_size": 0, "sha256": Digest::of(b"").to_string(), "schema_version": null, "identity": i["identity"]});
                 i["artifacts"].as_array_mut().unwrap().push(entry);
             })
         },
@@ -308,12 +308,35 @@ const CASES: &[Case] = &[
         |b| {
             fs::write(b.join("verdict.json"), "{}").unwrap();
             edit_index(b, |i| {
-                let entry = json!({"path": "out/run-1/verdict.json", "file_size": 2, "sha256": Digest::of(b"{}").to_string(), "schema_version": null});
+                let entry = json!({"path": "out/run-1/verdict.json", "file_size": 2, "sha256": Digest::of(b"{}").to_string(), "schema_version": null, "identity": i["identity"]});
                 i["artifacts"].as_array_mut().unwrap().push(entry);
             });
         },
         "verdict.json",
         "unknown_artifact",
+    ),
+    (
+        "the stamp of one artifact taken away",
+        |b| edit_entry(b, layout::CONTROLS, |entry| drop(entry.as_object_mut().unwrap().remove("identity"))),
+        layout::CONTROLS,
+        "other_identity",
+    ),
+    (
+        "another run's identity on one artifact",
+        |b| edit_entry(b, layout::SUMMARY, |entry| entry["identity"] = json!("0".repeat(64))),
+        layout::SUMMARY,
+        "other_identity",
+    ),
+    (
+        "the declaration taken away and its stamps left",
+        |b| {
+            fs::remove_file(b.join(layout::RUN_IDENTITY)).unwrap();
+            edit_index(b, |i| {
+                i["artifacts"].as_array_mut().unwrap().retain(|e| e["path"] != "out/run-1/run_identity.json")
+            });
+        },
+        layout::RUN_MANIFEST,
+        "other_identity",
     ),
     (
         "inputs taken out of both",

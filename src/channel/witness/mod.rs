@@ -52,13 +52,6 @@ pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness
         .collect();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let facts = os::facts();
-    let umask = {
-        use nix::sys::stat::{Mode, umask};
-        // There is no other way to read it than to set it.
-        let mask = umask(Mode::from_bits_truncate(0o077));
-        umask(mask);
-        mask
-    };
     WorkerWitness {
         schema_version: WORKER_WITNESS_SCHEMA.to_string(),
         pid: std::process::id() as i32,
@@ -76,7 +69,7 @@ pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness
         environment: entries,
         open_fds: given.open_fds,
         rlimits: rlimits(),
-        umask: umask.bits() as u32,
+        umask: umask(),
         ids: [
             nix::unistd::getuid().as_raw(),
             nix::unistd::geteuid().as_raw(),
@@ -94,7 +87,17 @@ pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness
     }
 }
 
-fn rlimits() -> Vec<RlimitEntry> {
+/// The file mode creation mask of this process.
+pub fn umask() -> u32 {
+    use nix::sys::stat::{Mode, umask};
+    // There is no other way to read it than to set it.
+    let mask = umask(Mode::from_bits_truncate(0o077));
+    umask(mask);
+    mask.bits() as u32
+}
+
+/// The resource limits of this process.
+pub fn rlimits() -> Vec<RlimitEntry> {
     use nix::sys::resource::{Resource, getrlimit};
     let known = [
         ("RLIMIT_AS", Resource::RLIMIT_AS),

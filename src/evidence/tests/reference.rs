@@ -505,6 +505,7 @@ fn the_other_documents_have_schemas_that_fit() {
     let status = RunStatus {
         schema_version: RUN_STATUS_SCHEMA.into(),
         run_id: manifest.run_id.clone(),
+        identity: None,
         world_id: manifest.world_id.clone(),
         channel: manifest.channel,
         plan_id: manifest.plan_id.clone(),

@@ -189,6 +189,8 @@ impl<'a> Growing<'a> {
             }),
             apply_preflight_profile: head.apply_preflight_profile.clone(),
             deadline_ms: None,
+            subject: None,
+            history: None,
             notes: head.notes.clone().or_else(|| head.description.clone()),
         };
         let probes = ProbesFile {

@@ -45,6 +45,7 @@ impl Flow {
             channel: ChannelKind::LaunchdClean,
             lock_mode: LockMode::Fail,
             dry: false,
+            environment: Vec::new(),
             jobs: 1,
             run_id: RunId::new(RUN).unwrap(),
             fixture_candidates: vec![dir.path().to_owned()],

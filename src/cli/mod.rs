@@ -38,6 +38,7 @@ mod report;
 mod run;
 mod run_report;
 mod schema;
+mod selftest;
 mod sheet;
 mod signals;
 mod status;
@@ -81,6 +82,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Identity(identity::IdentityArgs),
     Status(status::StatusArgs),
+    Selftest(selftest::SelftestArgs),
     Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -102,6 +104,12 @@ enum Command {
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
+    /// Serves probe jobs by starting a process for each. Started by `run`, not by people.
+    #[command(name = "__spawner", hide = true)]
+    Spawner,
+    /// Is one probe. Started by `__spawner`, not by people.
+    #[command(name = "__probe", hide = true)]
+    Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
 }
@@ -159,6 +167,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(&args, ui),
         Command::Identity(args) => identity::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Selftest(args) => selftest::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
@@ -178,6 +187,11 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Man(args) => man::run(&args, ui),
         Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
+        Command::Spawner => {
+            let running = run::own_executable().or_fail(Exit::Fault)?;
+            crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)
+        }
+        Command::Probe => match crate::zygote::probe_process().or_fail(Exit::Fault)? {},
         Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

@@ -1,7 +1,6 @@
 //! The zygote's loop: one request after another, one child at a time.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
 
@@ -10,7 +9,7 @@ use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
-use crate::policy::landlock::LandlockPolicy;
+use crate::policy::Enforceable;
 use crate::probe::Texts;
 use crate::record::ending::Ending;
 use crate::sys::linux::path::{self, close};
@@ -81,7 +80,7 @@ impl io::Write for Socket {
 struct Server {
     pid: i32,
     link: CString,
-    policies: BTreeMap<u32, LandlockPolicy>,
+    policies: BTreeMap<u32, Enforceable>,
     report: Box<[u8]>,
     child_buffer: Vec<u8>,
 }
@@ -201,16 +200,8 @@ impl Server {
         Ok(reply)
     }
 
-    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<LandlockPolicy, ServeError> {
+    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, ServeError> {
         let policy = self.policies.get(&used.key).ok_or(ServeError::UnknownPolicy { seq, key: used.key })?;
-        let replaced = policy.map_texts(|text| {
-            Ok::<_, Infallible>(used.texts.iter().fold(text.to_owned(), |text, (placeholder, value)| {
-                if text.contains(placeholder.as_str()) { text.replace(placeholder.as_str(), value) } else { text }
-            }))
-        });
-        match replaced {
-            Ok(policy) => Ok(policy),
-            Err(never) => match never {},
-        }
+        Ok(used.resolve(policy))
     }
 }

@@ -7,9 +7,9 @@ mod consumers;
 mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
+mod diff_runs;
 #[cfg(target_os = "linux")]
 mod golden;
-mod diff_runs;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]

@@ -9,11 +9,13 @@
 //! | [`channels`] | how a worker is started | `status` |
 //! | [`plans`] | load, resolve, digest, lint, list | `describe-plan`, `plan-lint`, `list-plans` |
 //! | [`registries`] | read, resolve ids, lint, upgrade | `list-*`, `describe-*`, `registry-lint`, `registry-upgrade` |
+//! | [`templates`] | make plan folders | `list-templates`, `plan-build` |
 //! | [`runs`] | run a plan, tell the status | `run`, `status` |
-//! | [`bundles`] | verify, look at, compare, repair | `validate-bundle`, `reindex-bundle` |
+//! | [`bundles`] | verify, look at, derive again, compare, repair | `validate-bundle`, `derive`, `reindex-bundle` |
 //! | [`promotion`] | gates and packets | `emit-promotion` |
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
+//! | [`inventory`] | what a workspace holds | `inventory` |
 
 /// Channels: how the worker, the process that runs probes, is started.
 ///
@@ -107,6 +109,26 @@ pub mod registries {
     pub use crate::plan::upgrade::{UpgradeError, UpgradedRegistry, upgrade_registry};
 }
 
+/// Templates: one document from which a complete plan folder is made.
+///
+/// ```
+/// use sandproof::api::templates::{by_id, carried_policy, list_templates};
+///
+/// for listed in list_templates() {
+///     println!("{}: {}", listed.template_id, listed.description);
+/// }
+/// // What is built is a set of files in memory; nothing is written yet.
+/// let files = by_id("quickstart")?.build(&carried_policy)?;
+/// assert!(files.lint().is_empty());
+/// assert!(files.files().any(|(path, _)| path == "plan.json"));
+/// # Ok::<(), sandproof::api::plans::LoadError>(())
+/// ```
+pub mod templates {
+    pub use crate::plan::template::{
+        Builder, FileSet, FindPolicy, Listing, Template, by_id, carried_policy, list as list_templates,
+    };
+}
+
 /// Runs: the one group that executes anything.
 ///
 /// ```no_run
@@ -187,6 +209,7 @@ pub mod runs {
 pub mod bundles {
     use std::path::Path;
 
+    pub use crate::bundle::rederive::{RederiveError, Rederived, rederive};
     pub use crate::bundle::repair::{RepairError, Repaired, repair as reindex_bundle};
     pub use crate::bundle::verify::check_strictly as compare_with_index;
     pub use crate::bundle::{
@@ -264,4 +287,18 @@ pub mod links {
     pub use crate::record::links::{LinkedExpectation, LinkedPacket, LinkedProfile, RuntimeLinks};
     pub use crate::review::links::{NamedDocument, build, load, write};
     pub use crate::review::{ReviewError, Vocabulary};
+}
+
+/// What a workspace holds.
+///
+/// ```
+/// use sandproof::api::{inventory, registries::Workspace};
+///
+/// let found = inventory::build(&Workspace::at(env!("CARGO_MANIFEST_DIR")), &["landlock".into()])?;
+/// assert!(found.in_repo.iter().any(|part| part.id == "plan:quickstart"));
+/// # Ok::<(), sandproof::api::plans::LoadError>(())
+/// ```
+pub mod inventory {
+    pub use crate::record::inventory::{Category, Component, ComponentStatus, Hit, Inventory};
+    pub use crate::review::inventory::{KEYWORDS, build};
 }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io::Write;
 
+use super::color::{BAD, HELPFUL, on_stderr};
+
 /// How the program ends. The numbers are an interface: `SPEC.md` publishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -117,14 +119,14 @@ pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
         return Exit::Done.code();
     }
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "error: {}", failure.error);
+    let _ = writeln!(err, "{} {}", on_stderr(BAD, "error:"), failure.error);
     let mut cause = failure.error.source();
     while let Some(inner) = cause {
         let _ = writeln!(err, "  cause: {inner}");
         cause = inner.source();
     }
     for hint in &failure.hints {
-        let _ = writeln!(err, "  hint: {hint}");
+        let _ = writeln!(err, "  {} {hint}", on_stderr(HELPFUL, "hint:"));
     }
     failure.exit.code()
 }

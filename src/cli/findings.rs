@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::color;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::plan::{Note, Severity};
@@ -24,7 +25,9 @@ pub(super) fn report(what: &str, notes: &[Note], json: bool, ui: &mut Ui) -> Res
     } else {
         let mut text = String::new();
         for note in notes {
-            text.push_str(&format!("{}[{}] {note}\n", note.severity.as_str(), note.kind.as_str()));
+            let style = if note.severity == Severity::Error { color::BAD } else { color::DOUBTFUL };
+            let word = color::on_stdout(style, note.severity.as_str());
+            text.push_str(&format!("{word}[{}] {note}\n", note.kind.as_str()));
         }
         text.push_str(&match (errors, warnings) {
             (0, 0) => format!("{what} ok\n"),

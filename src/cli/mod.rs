@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod color;
 mod completions;
 mod confinement;
 mod derive;
@@ -14,12 +15,16 @@ mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod inventory;
 mod links;
 mod list_plans;
 mod list_probes;
 mod list_profiles;
 mod list_registries;
+mod list_templates;
 mod man;
+mod plan_build;
+mod plan_folder;
 mod plan_lint;
 mod progress;
 mod refusal;
@@ -39,7 +44,7 @@ mod validate_bundle;
 mod version;
 mod worker;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -49,6 +54,9 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
+    /// When to colour what is for people.
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
+    color: color::When,
     #[command(subcommand)]
     command: Command,
 }
@@ -64,11 +72,14 @@ enum Command {
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Inventory(inventory::InventoryArgs),
+    PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
     RegistryLint(registry_lint::RegistryLintArgs),
     RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
     ListPlans(list_plans::ListPlansArgs),
     ListRegistries(list_registries::ListRegistriesArgs),
+    ListTemplates(list_templates::ListTemplatesArgs),
     ListProbes(list_probes::ListProbesArgs),
     ListProfiles(list_profiles::ListProfilesArgs),
     DescribePlan(describe_plan::DescribePlanArgs),
@@ -106,7 +117,10 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let when = color::When::ahead_of_parsing(&arguments);
+    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -114,6 +128,7 @@ pub fn main() -> u8 {
             return code.code();
         }
     };
+    cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
     exit::conclude(outcome)
@@ -130,11 +145,14 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Inventory(args) => inventory::run(&args, ui),
+        Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
         Command::RegistryLint(args) => registry_lint::run(&args, ui),
         Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),
         Command::ListPlans(args) => list_plans::run(&args, ui),
         Command::ListRegistries(args) => list_registries::run(&args, ui),
+        Command::ListTemplates(args) => list_templates::run(&args, ui),
         Command::ListProbes(args) => list_probes::run(&args, ui),
         Command::ListProfiles(args) => list_profiles::run(&args, ui),
         Command::DescribePlan(args) => describe_plan::run(&args, ui),

@@ -10,7 +10,8 @@ use crate::review::ReviewError;
 /// Where a command looks for plans and registries.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RootArg {
-    /// The folder that holds `registries/index.json`. Default: the nearest one at or above the current folder.
+    /// The folder that holds `registries/index.json` or, made by `plan-build`, `registry/index.json`. Default: the
+    /// nearest one at or above the current folder.
     #[arg(long, value_name = "DIR")]
     root: Option<std::path::PathBuf>,
 }
@@ -48,7 +49,7 @@ impl RegistryArg {
 
 /// There are no registries.
 #[derive(Debug, thiserror::Error)]
-#[error("`{start}` is no workspace: `registries/index.json` is missing")]
+#[error("`{start}` is no workspace: it has neither `registries/index.json` nor `registry/index.json`")]
 struct NoWorkspace {
     start: String,
 }

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use anstyle::Style;
 use serde::Serialize;
 
+use super::color;
 use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
@@ -188,8 +190,8 @@ fn text(report: &RunReport, gate: &GateReport) -> String {
     let rows: Vec<Vec<String>> = outcome.profiles.iter().map(profile_cells).collect();
     let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
     out.push('\n');
-    rows_text(&mut out, "not as expected", &outcome.mismatched, outcome.total.rows.mismatched);
-    rows_text(&mut out, "undecided", &outcome.undecided, outcome.total.rows.undecided);
+    rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
+    rows_text(&mut out, (color::DOUBTFUL, "undecided"), &outcome.undecided, outcome.total.rows.undecided);
     let _ = writeln!(out, "{}", verdict(outcome.status, &outcome.total));
     let _ = writeln!(out, "bundle      {}{}", shown(&report.committed.folder), latest(report));
     if gate.is_promotable() {
@@ -244,11 +246,11 @@ fn verdict(status: SummaryStatus, total: &Counts) -> String {
     }
 }
 
-fn rows_text(out: &mut String, title: &str, rows: &[Finding], total: u64) {
+fn rows_text(out: &mut String, (style, title): (Style, &str), rows: &[Finding], total: u64) {
     if rows.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{title}:");
+    let _ = writeln!(out, "{}", color::on_stdout(style, &format!("{title}:")));
     for row in rows.iter().take(SHOWN) {
         let actual = row.actual.map_or("undecided", Decision::as_str);
         let _ = writeln!(out, "  {}  {} {}", row.expectation_id, row.operation, row.target);

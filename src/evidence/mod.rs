@@ -38,6 +38,7 @@ pub use controls::{ControlReport, ControlResult, ProfileControls};
 pub use decide::DECISION_RULE;
 pub use derive::{derive, derive_failed};
 pub use error::DeriveError;
+pub use matrix::expected_matrix;
 pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 
 use crate::record::outcome::Lane;

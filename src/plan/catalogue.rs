@@ -12,7 +12,7 @@ use super::note::has_errors;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
-use super::source::{INDEX_PATH, Workspace};
+use super::source::{OWN_INDEX_PATH, Workspace, index_path};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RegistryId};
 use crate::record::sources::InputRole;
@@ -41,7 +41,7 @@ pub enum PlanListing {
     },
 }
 
-/// The plans at `plans/*/plan.json`, by path.
+/// The plans at `plans/*/plan.json`, by path; of a plan folder that is its own root, its one plan.
 pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
     let mut paths: Vec<String> = fs::read_dir(workspace.root().join("plans"))
         .into_iter()
@@ -50,6 +50,9 @@ pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
         .filter(|entry| entry.path().join("plan.json").is_file())
         .map(|entry| format!("plans/{}/plan.json", entry.file_name().to_string_lossy()))
         .collect();
+    if workspace.root().join(OWN_INDEX_PATH).is_file() && workspace.root().join("plan.json").is_file() {
+        paths.push("plan.json".to_owned());
+    }
     paths.sort();
     paths
         .into_iter()
@@ -93,7 +96,7 @@ pub fn describe_plan(plan: &std::path::Path) -> Result<(PlanDescription, PathBuf
 
 /// The registries in the index, as written.
 pub fn list_registries(workspace: &Workspace) -> Result<IndexFile, LoadError> {
-    Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)
+    Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, index_path(workspace))
 }
 
 /// Checks that the index has a registry of that id.
@@ -106,7 +109,7 @@ pub fn require_registry(workspace: &Workspace, id: &RegistryId) -> Result<(), Lo
     Err(LoadError::UnknownId {
         kind: "registry",
         id: super::note::shown(id.as_str()),
-        place: format!("`{INDEX_PATH}`"),
+        place: format!("`{}`", index_path(workspace)),
         remedy: hint_for(id.as_str(), known, "see `sandproof list-registries`"),
     })
 }
@@ -128,13 +131,13 @@ impl RegistryContent {
         let id = RegistryId::new(id).map_err(|error| LoadError::UnknownId {
             kind: "registry",
             id: super::note::shown(id),
-            place: format!("`{INDEX_PATH}`"),
+            place: format!("`{}`", index_path(workspace)),
             remedy: error.to_string(),
         })?;
         require_registry(workspace, &id)?;
         let mut reader = Reader::new(workspace);
         let mut notes = Vec::new();
-        let Some(paths) = find_registry(&mut reader, &id, (INDEX_PATH, "/registries"), &mut notes)? else {
+        let Some(paths) = find_registry(&mut reader, &id, (index_path(workspace), "/registries"), &mut notes)? else {
             return Err(refused(notes));
         };
         let registry = read_registry(&mut reader, &id, paths, &mut notes)?;

@@ -20,7 +20,7 @@ use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
-use super::source::{INDEX_PATH, Source, Workspace};
+use super::source::{Source, Workspace, index_path};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::policy::PolicyMode;
 use crate::record::driver::Driver;
@@ -52,14 +52,14 @@ pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Note> {
 /// Lints the registry `only`, or every registry of the workspace's index.
 pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<Note> {
     let mut notes = Vec::new();
-    let index: IndexFile = match Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)
-    {
+    let path = index_path(workspace);
+    let index: IndexFile = match Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, path) {
         Ok(index) => index,
         Err(error) => return error.into_notes(),
     };
     let mut seen = BTreeSet::new();
     for (n, entry) in index.registries.iter().enumerate() {
-        let mut at = Notes { list: &mut notes, file: INDEX_PATH, subject: entry.id.as_str() };
+        let mut at = Notes { list: &mut notes, file: path, subject: entry.id.as_str() };
         if !seen.insert(&entry.id) {
             let message = format!("the registry `{}` stands in the index twice", entry.id);
             at.error(NoteKind::Registry, format!("/registries/{n}/id"), message, "remove one");
@@ -70,8 +70,8 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
         Some(id) if !seen.contains(id) => {
             let known = seen.iter().map(|known| known.as_str());
             let remedy = hint_for(id.as_str(), known, "see `sandproof list-registries`");
-            let message = format!("there is no registry `{id}` in `{INDEX_PATH}`");
-            let mut at = Notes { list: &mut notes, file: INDEX_PATH, subject: id.as_str() };
+            let message = format!("there is no registry `{id}` in `{path}`");
+            let mut at = Notes { list: &mut notes, file: path, subject: id.as_str() };
             at.error(NoteKind::Registry, "/registries", message, remedy);
         }
         Some(id) => lint_registry(workspace, id, &mut notes),
@@ -96,7 +96,9 @@ fn resolve_registry(
     notes: &mut Vec<Note>,
 ) -> Result<Option<ResolvedPlan>, LoadError> {
     let mut reader = Reader::new(workspace);
-    let Some(paths) = find_registry(&mut reader, id, (INDEX_PATH, "/registries"), notes)? else { return Ok(None) };
+    let Some(paths) = find_registry(&mut reader, id, (index_path(workspace), "/registries"), notes)? else {
+        return Ok(None);
+    };
     let registry = read_registry(&mut reader, id, paths, notes)?;
     check_lane_names(&registry.probes_path, &registry.probes.probes, notes);
     let plan = PlanFile {

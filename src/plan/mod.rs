@@ -13,6 +13,7 @@ pub mod note;
 pub mod resolved;
 pub mod schema;
 pub mod source;
+pub mod template;
 pub mod upgrade;
 
 mod contradiction;

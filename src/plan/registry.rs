@@ -6,7 +6,7 @@ use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, pointer_part};
 use super::read::Reader;
 use super::schema::DocumentKind;
-use super::source::{INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
+use super::source::{OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path, index_path};
 use crate::base::ids::RegistryId;
 use crate::record::sources::InputRole;
 
@@ -18,36 +18,51 @@ pub(super) struct Registry {
     pub(super) profiles: ProfilesFile,
 }
 
-/// Where the documents of a registry lie: by the index, or beside a plan that is its own root.
+/// Where the documents of a registry lie: by the index, or beside the plan that asks for it. `asked_by` is the document
+/// and the place in it that name the registry.
 pub(super) fn find_registry(
     reader: &mut Reader<'_>,
     id: &RegistryId,
     asked_by: (&str, &str),
     notes: &mut Vec<Note>,
 ) -> Result<Option<(String, String)>, LoadError> {
-    if !reader.source().has(InputRole::Index, INDEX_PATH) && reader.source().has(InputRole::Probes, OWN_PROBES_PATH) {
-        return Ok(Some((OWN_PROBES_PATH.to_owned(), OWN_PROFILES_PATH.to_owned())));
+    let (file, pointer) = asked_by;
+    let index_path = index_path(reader.source());
+    let beside = beside(reader, file);
+    if !reader.source().has(InputRole::Index, index_path)
+        && let Some(beside) = beside
+    {
+        return Ok(Some(beside));
     }
-    let index: IndexFile = reader.typed(DocumentKind::RegistryIndex, InputRole::Index, INDEX_PATH)?;
+    let index: IndexFile = reader.typed(DocumentKind::RegistryIndex, InputRole::Index, index_path)?;
     let mut matching = index.registries.iter().filter(|entry| entry.id == *id);
     let Some(entry) = matching.next() else {
-        let (file, pointer) = asked_by;
+        if beside.is_some() {
+            return Ok(beside);
+        }
         let known = index.registries.iter().map(|entry| entry.id.as_str());
         Notes { list: notes, file, subject: id.as_str() }.error(
             NoteKind::Registry,
             pointer,
-            format!("there is no registry `{id}` in `{INDEX_PATH}`"),
+            format!("there is no registry `{id}` in `{index_path}`"),
             hint_for(id.as_str(), known, "add it to the index, or correct the id"),
         );
         return Ok(None);
     };
-    let mut notes = Notes { list: notes, file: INDEX_PATH, subject: id.as_str() };
+    let mut notes = Notes { list: notes, file: index_path, subject: id.as_str() };
     if matching.next().is_some() {
         let message = format!("the registry `{id}` stands in the index twice");
         notes.error(NoteKind::Registry, "/registries", message, "remove one");
     }
     let place = index.registries.iter().position(|other| std::ptr::eq(other, entry)).unwrap_or_default();
     Ok(entry_paths(entry, place, &mut notes))
+}
+
+/// The registry in the folder `registry/` beside the document `file`, if there is one.
+fn beside(reader: &Reader<'_>, file: &str) -> Option<(String, String)> {
+    let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let (probes, profiles) = (format!("{folder}{OWN_PROBES_PATH}"), format!("{folder}{OWN_PROFILES_PATH}"));
+    reader.source().has(InputRole::Probes, &probes).then_some((probes, profiles))
 }
 
 /// The clean paths of an index entry's two documents.

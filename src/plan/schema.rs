@@ -23,6 +23,8 @@ pub enum DocumentKind {
     LandlockPolicy,
     /// `registries/worlds/*.json`
     World,
+    /// A plan template.
+    PlanTemplate,
 }
 
 struct Compiled {
@@ -77,6 +79,7 @@ documents! {
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
     World, "world", "world", WORLD;
+    PlanTemplate, "plan_template", "plan template", PLAN_TEMPLATE;
 }
 
 impl DocumentKind {

@@ -18,10 +18,22 @@ use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, Input
 
 /// The registry index, relative to the root.
 pub const INDEX_PATH: &str = "registries/index.json";
-/// The probe registry of a plan folder that is its own root.
+/// The index of a plan folder that is its own root, as `plan-build` writes it.
+pub const OWN_INDEX_PATH: &str = "registry/index.json";
+/// The index of a checkout of the reference runtime (Protonk/sandbox-boostrap).
+pub const REFERENCE_INDEX_PATH: &str = "book/api/runtime/plans/registry/index.json";
+/// The probe registry of a plan folder that has its own, relative to that folder.
 pub const OWN_PROBES_PATH: &str = "registry/probes.json";
-/// The profile registry of a plan folder that is its own root.
+/// The profile registry of a plan folder that has its own, relative to that folder.
 pub const OWN_PROFILES_PATH: &str = "registry/profiles.json";
+
+/// Where an index may lie, in the order of looking.
+const INDEX_PATHS: [&str; 3] = [INDEX_PATH, OWN_INDEX_PATH, REFERENCE_INDEX_PATH];
+
+/// The path of the source's index; [`INDEX_PATH`] if there is none, so that messages name the usual one.
+pub(super) fn index_path(source: &dyn Source) -> &'static str {
+    INDEX_PATHS.into_iter().find(|path| source.has(InputRole::Index, path)).unwrap_or(INDEX_PATH)
+}
 
 /// Gives the bytes of input documents.
 pub trait Source {
@@ -52,8 +64,9 @@ impl Workspace {
 
     /// The workspace of a plan, and the plan's path within it.
     ///
-    /// The root is the nearest folder above the plan that holds [`INDEX_PATH`]; failing that, the plan's own folder if
-    /// it holds [`OWN_PROBES_PATH`].
+    /// The root is the plan's own folder if it holds [`OWN_INDEX_PATH`]; else the nearest folder above the plan that
+    /// holds [`INDEX_PATH`] or [`REFERENCE_INDEX_PATH`]; failing that, the plan's own folder if it holds
+    /// [`OWN_PROBES_PATH`].
     pub fn of_plan(plan: &Path) -> Result<(Self, String), LoadError> {
         let read_error = |source: io::Error| LoadError::Read {
             what: "plan",
@@ -68,20 +81,23 @@ impl Workspace {
         // Links and `..` are resolved here, so that "above" means what the file system means.
         let folder = parent.canonicalize().map_err(read_error)?;
         folder.join(name).metadata().map_err(read_error)?;
-        let root = folder
-            .ancestors()
-            .find(|above| above.join(INDEX_PATH).is_file())
-            .or_else(|| folder.join(OWN_PROBES_PATH).is_file().then_some(folder.as_path()))
+        let own = |path: &str| folder.join(path).is_file().then_some(folder.as_path());
+        let root = own(OWN_INDEX_PATH)
+            .or_else(|| {
+                let shared = [INDEX_PATH, REFERENCE_INDEX_PATH];
+                folder.ancestors().find(|above| shared.iter().any(|path| above.join(path).is_file()))
+            })
+            .or_else(|| own(OWN_PROBES_PATH))
             .ok_or_else(|| LoadError::NoRoot { plan: plan.to_owned() })?;
         let full = folder.join(name);
         let path = full.strip_prefix(root).unwrap_or(&full).to_string_lossy().into_owned();
         Ok((Self::at(root), path))
     }
 
-    /// The workspace that `folder` lies in: the nearest folder at or above it that holds [`INDEX_PATH`].
+    /// The workspace that `folder` lies in: the nearest folder at or above it that holds an index.
     pub fn around(folder: &Path) -> Option<Self> {
         let folder = folder.canonicalize().ok()?;
-        let root = folder.ancestors().find(|above| above.join(INDEX_PATH).is_file())?;
+        let root = folder.ancestors().find(|above| INDEX_PATHS.iter().any(|path| above.join(path).is_file()))?;
         Some(Self::at(root))
     }
 

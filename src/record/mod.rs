@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod baseline;
+pub mod build;
 pub mod callout;
 pub mod channel_witness;
 pub mod controls;
@@ -15,6 +16,7 @@ pub mod fixture;
 pub mod fixtures_doc;
 pub mod identity;
 pub mod index;
+pub mod inventory;
 pub mod launchctl;
 pub mod layout;
 pub mod links;

@@ -13,12 +13,14 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "baseline_results", "baseline_results.json";
+    "built_from", "built_from.json, and what `plan-build --json` prints";
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "controls", "controls.json";
     "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
+    "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";
     "linked_expectations", "what `links expectations --json` prints";
@@ -52,6 +54,7 @@ schemas! {
     "schema_list", "what `schema --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";

@@ -2,10 +2,11 @@
 //!
 //! [`packet`] opens a promotion packet together with the bundle behind it, [`op_summary`] counts events by operation,
 //! [`links`] ties expectations and profiles of several packets to the files that hold them. All of them start from a
-//! verified bundle; the one exception says so in its name and in the document that it makes.
+//! verified bundle; [`inventory`] looks at a workspace instead. The one exception says so in its name and in the document that it makes.
 
 pub mod error;
 mod events;
+pub mod inventory;
 pub mod links;
 pub mod op_summary;
 pub mod packet;

@@ -78,6 +78,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             "promotion_report",
             5,
         ),
+        case("derive", &["--bundle", &bundle, "--check"], "derive_report", 0),
         case("reindex-bundle", &["--bundle", &at("again"), "--strict"], "reindex_report", 0),
         case("reindex-bundle", &["--bundle", &at("again"), "--repair"], "reindex_report", 0),
         case("reindex-bundle", &["--bundle", &at("nowhere"), "--repair"], "reindex_report", 4),
@@ -99,6 +100,9 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("plan-lint", &["--plan", plan], "lint_report", 0),
         case("registry-lint", &["--registry", id], "lint_report", 0),
         case("registry-upgrade", &["--registry", id, "--out-dir", &at("upgraded")], "written_files", 0),
+        case("inventory", &[], "inventory", 0),
+        case("list-templates", &[], "template_list", 0),
+        case("plan-build", &["--template", "quickstart", "--out", &at("built"), "--overwrite"], "built_from", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),
@@ -156,6 +160,23 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
         assert!(tried != WITHOUT_JSON.contains(&name.as_str()), "`{name}` needs a row in `cases`");
     }
     assert!(cases.iter().all(|case| found.iter().any(|name| name == case.command)));
+}
+
+#[test]
+fn colour_is_for_those_who_look() {
+    let colours = |command: &mut std::process::Command| {
+        let answer = output(command);
+        (stdout(&answer) + &stderr(&answer)).contains('\u{1b}')
+    };
+    for arguments in [&["schema", "nothing"][..], &["run", "--help"], &["no-such-command"]] {
+        assert!(!colours(sandproof().args(arguments)), "{arguments:?}: nobody looks");
+        assert!(colours(sandproof().args(arguments).args(["--color", "always"])), "{arguments:?}: it was demanded");
+        assert!(colours(sandproof().args(arguments).env("CLICOLOR_FORCE", "1")), "{arguments:?}: it was demanded");
+        let refused = sandproof().args(arguments).arg("--color=never").env("CLICOLOR_FORCE", "1").output().unwrap();
+        assert!(!stderr(&refused).contains('\u{1b}') && !stdout(&refused).contains('\u{1b}'), "{arguments:?}");
+        assert!(!colours(sandproof().args(arguments).env("NO_COLOR", "1")), "{arguments:?}");
+    }
+    assert!(!colours(sandproof().args(["list-plans", "--json", "--color", "always"])), "JSON is never coloured");
 }
 
 #[test]

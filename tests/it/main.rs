@@ -1,6 +1,7 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
 mod bundle_life;
+mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
 #[cfg(target_os = "linux")]
@@ -15,11 +16,13 @@ mod plan_commands;
 mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod seatbelt_texts;
 mod shipped_plans;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod templates;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

@@ -51,10 +51,9 @@ fn mask_member(text: &str, key: &str) -> String {
         let (before, after) = rest.split_at(at + wanted.len());
         masked.push_str(before);
         let value = after.trim_start_matches(' ');
-        let length = if value.starts_with('"') {
-            value[1..].find('"').unwrap() + 2
-        } else {
-            value.find([',', '}', '\n']).unwrap()
+        let length = match value.strip_prefix('"') {
+            Some(text) => text.find('"').unwrap() + 2,
+            None => value.find([',', '}', '\n']).unwrap(),
         };
         masked.push('*');
         rest = &value[length..];

@@ -51,6 +51,8 @@ fn typed_accepts(kind: DocumentKind, value: Value) -> bool {
         DocumentKind::ProfileRegistry => serde_json::from_value::<file::ProfilesFile>(value).is_ok(),
         DocumentKind::LandlockPolicy => serde_json::from_value::<PolicyDocument>(value).is_ok(),
         DocumentKind::World => serde_json::from_value::<WorldFile>(value).is_ok(),
+        // Its shape depends on the builder; `template::tests` has refusals for each.
+        DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
     }
 }
 
@@ -156,6 +158,7 @@ fn what_the_typed_shape_writes_satisfies_the_schema() {
                 serde_json::to_value(serde_json::from_value::<PolicyDocument>(document).unwrap())
             }
             DocumentKind::World => serde_json::to_value(serde_json::from_value::<WorldFile>(document).unwrap()),
+            DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
         };
         assert!(kind.accepts(&again.unwrap()), "{}", kind.name());
     }

@@ -207,6 +207,32 @@ fn a_plan_folder_can_be_its_own_root() {
 }
 
 #[test]
+fn a_plan_with_a_registry_beside_it_needs_no_entry_in_the_index() {
+    // The reference keeps plan and registry together, and policies relative to the top of the checkout.
+    let sample = Sample::new();
+    let text = |value: &Value| serde_json::to_vec(value).unwrap();
+    sample.load().unwrap();
+    for (index, folder) in
+        [("registries/index.json", "suites/own"), ("top/book/api/runtime/plans/registry/index.json", "top/suites/own")]
+    {
+        let top = if folder.starts_with("top") { "top/" } else { "" };
+        let other = json!({"schema_version": file::INDEX_SCHEMA, "registries": []});
+        sample.put(index, &text(&other));
+        sample.put(&format!("{folder}/registry/probes.json"), &text(&sample.probes));
+        sample.put(&format!("{folder}/registry/profiles.json"), &text(&sample.profiles));
+        sample.put(&format!("{top}registries/r/policies/p.json"), &text(&sample.policy));
+        let file = sample.put(&format!("{folder}/plan.json"), &text(&sample.plan));
+        if !top.is_empty() {
+            fs::remove_file(sample.root().join("registries/index.json")).unwrap();
+        }
+        let (plan, root) = load(&file, &Selection::default()).unwrap();
+        assert_eq!(root, sample.root().join(top).canonicalize().unwrap());
+        assert!(plan.documents.iter().any(|document| document.path == "suites/own/registry/probes.json"));
+        assert!(plan.documents.iter().any(|document| document.path == "registries/r/policies/p.json"));
+    }
+}
+
+#[test]
 fn the_documents_of_a_bundle_resolve_to_the_same_plan() {
     use crate::base::bundle_path::BundlePath;
     use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputSource, InputSources};

@@ -168,6 +168,14 @@ pub enum Fault {
         /// `allow` or `deny`.
         action: &'static str,
     },
+    /// Something else where a filter has to be.
+    #[error("`{filter}` is {found}, where an operation, a filter or a modifier is needed")]
+    NoFilter {
+        /// As written.
+        filter: String,
+        /// What it is.
+        found: String,
+    },
     /// A filter with the wrong arguments.
     #[error("`{filter}` needs {wanted}, and {found} stands here")]
     FilterArgument {
@@ -235,7 +243,7 @@ impl Fault {
             Self::NotInVersion { instead, .. } if instead.is_empty() => "remove it, or use version 1".into(),
             Self::NotInVersion { instead, .. } => format!("write `{instead}`, or use version 1"),
             Self::NoOperation { .. } => "name one, such as `default` or `file-read*`".into(),
-            Self::FilterArgument { .. } | Self::Malformed { .. } => "correct the form".into(),
+            Self::NoFilter { .. } | Self::FilterArgument { .. } | Self::Malformed { .. } => "correct the form".into(),
             Self::Arity { .. } => "correct the call".into(),
             Self::Raised { .. } => "give the profile the parameters that it asks for".into(),
         }

@@ -20,12 +20,12 @@ use std::rc::Rc;
 
 pub use remark::{Remark, RemarkKind};
 
-use self::value::{Built, Scope, ScopeId, Value};
+use self::value::{Built, Items, Scope, ScopeId, Value};
 use super::error::{Fault, SbplError, Stop};
 use super::print::brief;
 use super::rules::{Gap, GapKind, Place, Rule, SbplRules};
 use super::syntax::{Datum, Mark, Node, Program};
-use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
+use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_DEPTH, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
 use crate::base::near::close_to;
 use crate::policy::operations::{self, UNSTARRED_GROUPS};
 
@@ -75,6 +75,9 @@ struct Evaluator<'t> {
     work: u64,
     most_work: u64,
 }
+
+/// Nobody reads a longer list.
+const MOST_REMARKS: usize = 200;
 
 const GLOBAL: ScopeId = ScopeId(0);
 
@@ -171,7 +174,7 @@ impl<'t> Evaluator<'t> {
             Datum::Symbol(name) => Value::Symbol(Rc::from(name.as_str())),
             Datum::List(items) => {
                 let values: Result<Vec<_>, Stop> = items.iter().map(|item| self.quoted(item)).collect();
-                Value::List(Rc::new(values?))
+                self.items(values?, node.place)?
             }
             Datum::Text(text) => self.text(text, node.place)?,
             Datum::Raw(text) => self.text(text.as_str(), node.place)?,
@@ -179,6 +182,17 @@ impl<'t> Evaluator<'t> {
             Datum::Bool(truth) => Value::Bool(*truth),
             Datum::Marked(..) => Value::Unknown(GapKind::Form),
         })
+    }
+
+    /// A list of these values.
+    fn items(&mut self, values: Vec<Value<'t>>, place: Place) -> Result<Value<'t>, Stop> {
+        self.charge(values.len() as u64, place)?;
+        let inner = values.iter().map(|value| if let Value::List(items) = value { items.depth } else { 0 }).max();
+        let depth = inner.unwrap_or(0) + 1;
+        if depth > MAX_SBPL_DEPTH {
+            return Err(Stop::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
+        }
+        Ok(Value::List(Rc::new(Items { values, depth })))
     }
 
     /// What the profile itself bound to a name.
@@ -211,9 +225,12 @@ impl<'t> Evaluator<'t> {
 
     /// A name that nobody here knows.
     fn stranger(&mut self, name: &str, place: Place) -> Value<'t> {
-        if self.foreign.is_none() {
+        let name_shown = super::error::shown(name);
+        let told = |remark: &Remark| matches!(&remark.kind, RemarkKind::Stranger { name, .. } if *name == name_shown);
+        // Comparing names costs more than anything else here, so it is done once for each of the first few.
+        if self.foreign.is_none() && self.remarks.len() < MOST_REMARKS && !self.remarks.iter().any(told) {
             let close = close_to(name, names::all()).into_iter().map(str::to_owned).collect();
-            self.remark(place, RemarkKind::Stranger { name: super::error::shown(name), close });
+            self.remark(place, RemarkKind::Stranger { name: name_shown, close });
         }
         Value::Unknown(self.foreign.unwrap_or(GapKind::Form))
     }
@@ -360,9 +377,7 @@ impl<'t> Evaluator<'t> {
     }
 
     fn remark(&mut self, place: Place, kind: RemarkKind) {
-        /// Nobody reads a longer list.
-        const MOST: usize = 200;
-        if self.remarks.len() < MOST && !self.remarks.iter().any(|known| known.kind == kind) {
+        if self.remarks.len() < MOST_REMARKS && !self.remarks.iter().any(|known| known.kind == kind) {
             self.remarks.push(Remark { place, kind });
         }
     }

@@ -42,8 +42,8 @@ impl<'t> Evaluator<'t> {
         let scope = self.inner_scope(lambda.scope, place)?;
         if let Some(rest) = lambda.rest {
             let further = values.split_off(takes);
-            self.charge(further.len() as u64, place)?;
-            self.bind(rest, Value::List(Rc::new(further)), scope, place)?;
+            let further = self.items(further, place)?;
+            self.bind(rest, further, scope, place)?;
         }
         for (name, value) in lambda.parameters.iter().zip(values) {
             self.bind(name, value, scope, place)?;
@@ -73,20 +73,20 @@ impl<'t> Evaluator<'t> {
             ("defined?", [Value::Symbol(name) | Value::Text(name)]) => Ok(self.is_defined(name)),
             ("apply", [procedure, arguments @ .., Value::List(last)]) => {
                 let mut all = arguments.to_vec();
-                self.charge(last.len() as u64, node.place)?;
-                all.extend(last.iter().cloned());
+                self.charge(last.values.len() as u64, node.place)?;
+                all.extend(last.values.iter().cloned());
                 let procedure = procedure.clone();
                 self.call(&procedure, all, node, want)
             }
             ("map" | "for-each", [procedure, Value::List(items)]) => {
                 let (procedure, items) = (procedure.clone(), Rc::clone(items));
                 let mut results = Vec::new();
-                for item in items.iter() {
+                for item in &items.values {
                     self.charge(2, node.place)?;
                     let want = if name == "map" { Want::Value } else { Want::Effect };
                     results.push(self.call(&procedure, vec![item.clone()], node, want)?);
                 }
-                Ok(if name == "map" { Value::List(Rc::new(results)) } else { Value::Nothing })
+                if name == "map" { self.items(results, node.place) } else { Ok(Value::Nothing) }
             }
             ("apply" | "map" | "for-each", _) => {
                 // What is done to an unknown list may be anything.
@@ -166,42 +166,42 @@ impl<'t> Evaluator<'t> {
             ("equal?" | "eqv?" | "eq?", [a, b]) => {
                 Ok(self.equal(a, b, place)?.map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool))
             }
-            ("list", _) => Ok(Value::List(Rc::new(values.to_vec()))),
+            ("list", _) => self.items(values.to_vec(), place),
             ("append", _) => {
                 let mut all = Vec::new();
                 for value in values {
                     let Value::List(items) = value else { return Ok(Value::Unknown(GapKind::Form)) };
-                    self.charge(items.len() as u64, place)?;
-                    all.extend(items.iter().cloned());
+                    self.charge(items.values.len() as u64, place)?;
+                    all.extend(items.values.iter().cloned());
                 }
-                Ok(Value::List(Rc::new(all)))
+                self.items(all, place)
             }
             ("cons", [first, Value::List(items)]) => {
-                self.charge(items.len() as u64, place)?;
+                self.charge(items.values.len() as u64, place)?;
                 let mut all = vec![first.clone()];
-                all.extend(items.iter().cloned());
-                Ok(Value::List(Rc::new(all)))
+                all.extend(items.values.iter().cloned());
+                self.items(all, place)
             }
             ("reverse", [Value::List(items)]) => {
-                self.charge(items.len() as u64, place)?;
-                Ok(Value::List(Rc::new(items.iter().rev().cloned().collect())))
+                self.charge(items.values.len() as u64, place)?;
+                self.items(items.values.iter().rev().cloned().collect(), place)
             }
-            ("car", [Value::List(items)]) => Ok(items.first().cloned().unwrap_or(Value::Unknown(GapKind::Form))),
-            ("cdr", [Value::List(items)]) if !items.is_empty() => {
-                self.charge(items.len() as u64, place)?;
-                Ok(Value::List(Rc::new(items[1..].to_vec())))
+            ("car", [Value::List(items)]) => Ok(items.values.first().cloned().unwrap_or(Value::Unknown(GapKind::Form))),
+            ("cdr", [Value::List(items)]) if !items.values.is_empty() => {
+                self.charge(items.values.len() as u64, place)?;
+                self.items(items.values[1..].to_vec(), place)
             }
-            ("length", [Value::List(items)]) => Ok(count(items.len())),
+            ("length", [Value::List(items)]) => Ok(count(items.values.len())),
             ("string-length", [Value::Text(text)]) => {
                 self.charge(text.len() as u64, place)?;
                 Ok(count(text.chars().count()))
             }
             ("string-length", [value]) => Ok(missing(value)),
             ("null?", [value]) => truth(match value {
-                Value::List(items) => items.is_empty(),
+                Value::List(items) => items.values.is_empty(),
                 value => matches!(value, Value::Nothing),
             }),
-            ("pair?", [value]) => truth(matches!(value, Value::List(items) if !items.is_empty())),
+            ("pair?", [value]) => truth(matches!(value, Value::List(items) if !items.values.is_empty())),
             ("list?", [value]) => truth(matches!(value, Value::List(_) | Value::Nothing)),
             ("string?", [value]) => truth(matches!(value, Value::Text(_))),
             ("symbol?", [value]) => truth(matches!(value, Value::Symbol(_))),
@@ -235,7 +235,7 @@ impl<'t> Evaluator<'t> {
             (Value::Symbol(a), Value::Symbol(b)) | (Value::Operation(a), Value::Operation(b)) => Some(a == b),
             (Value::Number(a), Value::Number(b)) => Some(a == b),
             (Value::Bool(a), Value::Bool(b)) => Some(a == b),
-            (Value::List(a), Value::List(b)) if a.is_empty() && b.is_empty() => Some(true),
+            (Value::List(a), Value::List(b)) if a.values.is_empty() && b.values.is_empty() => Some(true),
             // Deeper comparisons are not what profiles do.
             (Value::List(_), Value::List(_)) | (Value::Filter(_), Value::Filter(_)) => None,
             (Value::Lambda(a), Value::Lambda(b)) => Some(Rc::ptr_eq(a, b)),

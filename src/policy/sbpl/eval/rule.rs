@@ -54,7 +54,8 @@ impl<'t> Evaluator<'t> {
                 Fault::NotInVersion { name: name.to_owned(), version: self.version, instead: format!("{name}*") };
             return Err(Stop::new(node.place, fault));
         }
-        self.charge(OPERATIONS.len() as u64, node.place)?;
+        // Comparing names is dear.
+        self.charge(16 * OPERATIONS.len() as u64, node.place)?;
         let slip = || OPERATIONS.iter().any(|operation| slips(name, operation) <= 2);
         if !first && self.foreign.is_some() && !slip() {
             return self.unknown_filter(node);
@@ -68,7 +69,12 @@ impl<'t> Evaluator<'t> {
         let value = self.eval(node, scope, Want::Value)?;
         match value {
             Value::Filter(_) | Value::Modifier(_) | Value::Operation(_) => Ok(value),
-            _ => self.unknown_filter(node),
+            // What a missing parameter, a condition without an `else` or a list stands for is the system's to say.
+            Value::Unknown(_) | Value::Bool(false) | Value::Nothing | Value::List(_) => self.unknown_filter(node),
+            other => {
+                let (filter, found) = (brief(node), other.kind().to_owned());
+                Err(Stop::new(node.place, Fault::NoFilter { filter, found }))
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) enum Value<'t> {
     Filter(Rc<Built>),
     /// What stands behind `with`, as written.
     Modifier(Rc<str>),
-    List(Rc<Vec<Value<'t>>>),
+    List(Rc<Items<'t>>),
     Lambda(Rc<Lambda<'t>>),
     /// A procedure of the language, by name.
     Builtin(&'static str),
@@ -71,6 +71,13 @@ impl Value<'_> {
 pub(super) struct Built {
     pub(super) filter: Filter,
     pub(super) weight: u64,
+    pub(super) depth: usize,
+}
+
+/// A list, and how deep lists are nested in it: what is nested without limit cannot be freed either.
+#[derive(Debug)]
+pub(super) struct Items<'t> {
+    pub(super) values: Vec<Value<'t>>,
     pub(super) depth: usize,
 }
 

@@ -37,6 +37,7 @@ fn programs_end() {
             format!("(define a (literal \"/x\")){}(allow file-read* a)", "(set! a (require-not a))".repeat(200)),
             "nested deeper",
         ),
+        (format!("(define a (list)){}", "(set! a (list a))".repeat(100_000)), "nested deeper"),
         (
             format!(
                 "(define l '({})) (for-each (lambda (a) (for-each (lambda (b) (for-each (lambda (c) (allow signal)) l)) l)) l)",

@@ -92,6 +92,8 @@ fn filters_and_forms_are_checked() {
         ("(require-not (literal \"/a\") (literal \"/b\"))", "`require-not` needs exactly one filter"),
         ("(require-any)", "`require-any` needs a filter at least, and nothing stands here"),
         ("(remote)", "`remote` needs a protocol"),
+        ("\"/x\"", "`\"/x\"` is a string, where an operation, a filter or a modifier is needed"),
+        ("(require-all literal)", "`literal` is a procedure, where"),
     ] {
         let found = told(&format!("(version 1)(allow file-read* {text})"));
         assert!(found.contains(message), "{found}");

@@ -1,0 +1,144 @@
+//! `sandproof plan-build`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, OrFail};
+use super::plan_folder::{self, FolderError};
+use super::refusal::load_failure;
+use super::ui::Ui;
+use crate::base::digest::Digest;
+use crate::base::fsx::{self, FileError};
+use crate::base::json_out;
+use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
+use crate::evidence::expected_matrix;
+use crate::plan::template::{self, BUILT_FROM_FILE, FileSet, PLAN_FILE, Template};
+use crate::plan::{LoadError, Severity};
+use crate::record::build::BuiltFile;
+
+/// Where the matrix goes, relative to the folder.
+const MATRIX_FILE: &str = "out/expected_matrix.json";
+
+/// Make a plan folder from a template: plan, registries and policies, complete in itself.
+#[derive(Debug, Args)]
+pub(super) struct PlanBuildArgs {
+    /// A template that this program carries, by id (see `list-templates`), or a template file.
+    #[arg(long, value_name = "ID|FILE")]
+    template: String,
+    /// The folder to make. Nothing outside it is written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace files of the folder that are there already.
+    #[arg(long)]
+    overwrite: bool,
+    /// Also write `out/expected_matrix.json`: what a run of the plan expects.
+    #[arg(long)]
+    write_expected_matrix: bool,
+    /// Accepted because the reference runtime has it; not writing the matrix is the default.
+    #[arg(long, hide = true, conflicts_with = "write_expected_matrix")]
+    skip_expected_matrix: bool,
+    /// Where a template file's policies lie. Default: its own folder, or any above it within the same checkout.
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Print what was made as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds, writes, reports. Findings of the lint are exit 1; the folder is there all the same.
+pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let set = build(args)?;
+    let mut built = set.built_from().clone();
+    let mut files: Vec<(String, Vec<u8>)> =
+        set.files().map(|(path, content)| (path.to_owned(), content.to_vec())).collect();
+    let notes = set.lint();
+    if args.write_expected_matrix {
+        let plan = set.resolve().map_err(load_failure).map_err(|failure| {
+            failure
+                .hint("the matrix needs a plan that loads; without --write-expected-matrix the folder is made as it is")
+        })?;
+        let world = plan.plan.world_id.as_ref().map_or(crate::record::world::HOME_WORLD, |world| world.as_str());
+        let matrix = expected_matrix(&plan, world);
+        built.files.push(BuiltFile {
+            path: MATRIX_FILE.to_owned(),
+            size: matrix.len() as u64,
+            sha256: Digest::of(&matrix),
+        });
+        files.push((MATRIX_FILE.to_owned(), matrix));
+    }
+    let mut receipt = json_out::to_pretty(&built);
+    receipt.push(b'\n');
+    files.push((BUILT_FROM_FILE.to_owned(), receipt));
+    plan_folder::write(&args.out, &files, PLAN_FILE, args.overwrite).map_err(folder_failure)?;
+
+    let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
+    for note in &notes {
+        ui.remark(format!("{}[{}] {note}", note.severity.as_str(), note.kind.as_str()));
+    }
+    if errors > 0 {
+        ui.remark(format!("the folder is written, and its plan has {errors} error(s): it cannot be run as it is"));
+    }
+    if args.json {
+        ui.json(&built)?;
+    } else {
+        let out = args.out.display();
+        let mut text = String::new();
+        for (path, _) in &files {
+            text.push_str(&format!("wrote {out}/{path}\n"));
+        }
+        text.push_str(&format!("{} rows in each lane: sandproof run --plan {out}/{PLAN_FILE}\n", built.rows));
+        ui.out(&text)?;
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Mismatch })
+}
+
+/// Reads the template and builds it in memory.
+fn build(args: &PlanBuildArgs) -> Result<FileSet, Failure> {
+    let path = Path::new(&args.template);
+    let is_file = args.template.ends_with(".json") || args.template.contains('/');
+    if !is_file {
+        let template = template::by_id(&args.template).map_err(load_failure)?;
+        return template.build(&template::carried_policy).map_err(load_failure);
+    }
+    let bytes = fsx::read_input(path, MAX_INPUT_DOCUMENT_BYTES)
+        .map_err(|source| LoadError::Read { what: "template", file: args.template.clone(), source })
+        .map_err(load_failure)?;
+    let template = Template::read(&bytes, &args.template, None).map_err(load_failure)?;
+    let folders = match &args.policies {
+        Some(folder) => vec![folder.canonicalize().or_fail(Exit::InputRefused)?],
+        None => folders_of(&path.canonicalize().or_fail(Exit::InputRefused)?),
+    };
+    let find = move |policy: &str| -> Option<Vec<u8>> {
+        // A path that climbs out is refused before anybody looks for it; an absolute one is the same from everywhere.
+        let file = folders.iter().map(|folder| folder.join(policy)).find(|file| file.is_file())?;
+        fsx::read_input(&file, MAX_POLICY_BYTES).ok()
+    };
+    template.build(&find).map_err(load_failure)
+}
+
+/// Where the policies of a template file may lie: in its own folder, or, if that is a part of a checkout or a workspace,
+/// in any folder up to the top of it. Nothing further up belongs to the template.
+fn folders_of(template: &Path) -> Vec<PathBuf> {
+    const TOPS: [&str; 3] = [".git", "AGENTS.md", "registries/index.json"];
+    let own = template.parent().unwrap_or(Path::new("/"));
+    let above: Vec<PathBuf> = own.ancestors().map(Path::to_owned).collect();
+    let top = above.iter().position(|folder| TOPS.iter().any(|mark| folder.join(mark).exists())).unwrap_or(0);
+    above.into_iter().take(top + 1).collect()
+}
+
+fn folder_failure(error: FolderError) -> Failure {
+    let hint = match &error {
+        FolderError::Exists { .. } => Some("give another folder, or --overwrite to replace these files and no others"),
+        FolderError::Torn { .. } => {
+            Some("the plan file was taken away first, so nothing half-made can be run; build it again")
+        }
+        FolderError::NotAFolder { .. } | FolderError::Link { .. } => Some("give a folder of its own"),
+        FolderError::File(FileError { .. }) => None,
+    };
+    let failure = Failure::new(Exit::InputRefused, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

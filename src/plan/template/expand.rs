@@ -1,0 +1,241 @@
+//! What builders that expand a template share: the shape of what they make, and the entries that they fill it with.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::super::file::{
+    PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry, ProfilesFile,
+};
+use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::document::{Head, Ordered, id};
+use crate::base::ids::{ProbeId, ProfileId};
+use crate::base::json_out;
+use crate::policy::PolicyMode;
+use crate::record::fixture::FixtureEntry;
+use crate::record::outcome::Decision;
+
+/// What a template becomes, before its policies are looked for.
+#[derive(Debug)]
+pub(super) struct Expanded {
+    pub(super) plan: Document<PlanFile>,
+    pub(super) probes: Document<ProbesFile>,
+    pub(super) profiles: Document<ProfilesFile>,
+    /// Policies that the template carries: path to content.
+    pub(super) policies: BTreeMap<String, Vec<u8>>,
+    pub(super) description: Option<String>,
+}
+
+/// A document in its typed shape, and the bytes that are written.
+#[derive(Debug)]
+pub(super) struct Document<T> {
+    pub(super) value: T,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<T: serde::Serialize> Document<T> {
+    /// One that has no text of its own yet.
+    pub(super) fn of(value: T) -> Self {
+        let mut bytes = json_out::to_pretty(&value);
+        bytes.push(b'\n');
+        Self { value, bytes }
+    }
+}
+
+/// The plan and registries of an expanding builder, as they grow.
+pub(super) struct Growing<'a> {
+    head: &'a Head,
+    lanes: Map<String, Value>,
+    order: Vec<ProfileId>,
+    probes: BTreeMap<ProbeId, ProbeEntry>,
+    profiles: BTreeMap<ProfileId, ProfileEntry>,
+    policies: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a profile says about itself, in any expanding template.
+pub(super) struct ProfileFields {
+    pub(super) path: String,
+    pub(super) mode: PolicyMode,
+    pub(super) family: Option<String>,
+    pub(super) semantic_group: Option<String>,
+    pub(super) key_specific_rules: Vec<String>,
+    pub(super) notes: Option<String>,
+    pub(super) fixtures: Vec<FixtureEntry>,
+}
+
+/// What tells one probe from the next.
+#[derive(Default)]
+pub(super) struct ProbeFields<'a> {
+    pub(super) name: String,
+    pub(super) operation: &'a str,
+    pub(super) target: &'a str,
+    pub(super) driver: Option<&'a str>,
+    pub(super) syscall: Option<&'a str>,
+    pub(super) attr_payload: Option<&'a str>,
+    pub(super) to: Option<&'a str>,
+    pub(super) attribute: Option<&'a str>,
+    pub(super) capabilities: Vec<String>,
+    pub(super) why: Option<String>,
+}
+
+impl<'a> Growing<'a> {
+    /// Nothing yet. `default_lanes`: baseline, scenario, oracle.
+    pub(super) fn new(head: &'a Head, default_lanes: [bool; 3]) -> Self {
+        let lanes = head.lanes.clone().unwrap_or_else(|| {
+            let named = ["baseline", "scenario", "oracle"].into_iter().zip(default_lanes);
+            named.map(|(name, on)| (name.to_owned(), Value::Bool(on))).collect()
+        });
+        Self {
+            head,
+            lanes,
+            order: Vec::new(),
+            probes: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            policies: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a profile, to be filled with probes.
+    pub(super) fn profile(&mut self, name: &str, fields: ProfileFields, notes: &mut Notes<'_>) -> Option<ProfileId> {
+        let pointer = format!("/profiles/{}", pointer_part(name));
+        let profile_id = id(ProfileId::new(name), &pointer, notes)?;
+        let entry = ProfileEntry {
+            profile_id: profile_id.clone(),
+            profile_path: fields.path,
+            mode: fields.mode,
+            probe_refs: Vec::new(),
+            family: fields.family.or_else(|| self.head.family.clone()),
+            semantic_group: fields.semantic_group.or_else(|| self.head.semantic_group.clone()),
+            key_specific_rules: fields.key_specific_rules,
+            notes: fields.notes,
+            parameters: BTreeMap::new(),
+            fixtures: fields.fixtures,
+        };
+        self.order.push(profile_id.clone());
+        self.profiles.insert(profile_id.clone(), entry);
+        Some(profile_id)
+    }
+
+    /// Adds a policy that the template carries.
+    pub(super) fn policy(&mut self, path: &str, content: Vec<u8>) {
+        self.policies.insert(path.to_owned(), content);
+    }
+
+    /// Adds a probe to a profile. The same probe twice is one; twice with different expectations is a finding.
+    pub(super) fn probe(
+        &mut self,
+        profile: &ProfileId,
+        fields: ProbeFields<'_>,
+        expected: Decision,
+        notes: &mut Notes<'_>,
+    ) {
+        let pointer = format!("/profiles/{}", pointer_part(profile.as_str()));
+        let Some(probe_id) = id(ProbeId::new(format!("{profile}:{}", fields.name)), &pointer, notes) else { return };
+        if let Some(known) = self.probes.get(&probe_id) {
+            if known.expected != expected {
+                notes.error(
+                    NoteKind::Duplicate,
+                    pointer,
+                    format!("the probe `{}` is expected to be both allowed and denied", shown(probe_id.as_str())),
+                    "list its path once, or make the lists agree",
+                );
+            }
+            return;
+        }
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let entry = ProbeEntry {
+            probe_id: probe_id.clone(),
+            name: fields.name,
+            operation: fields.operation.to_owned(),
+            target: fields.target.to_owned(),
+            expected,
+            supports_lanes: self.lanes.iter().map(|(lane, on)| (lane.clone(), on.as_bool().unwrap_or(true))).collect(),
+            expected_primary_ops: vec![fields.operation.to_owned()],
+            expected_predicates: vec![fields.target.to_owned()],
+            capabilities_required: fields.capabilities,
+            controls_supported: ["baseline", "allow_default", "deny_default"].map(str::to_owned).into(),
+            expectation_id: None,
+            mode: None,
+            driver: text(fields.driver),
+            syscall: text(fields.syscall),
+            attr_payload: text(fields.attr_payload),
+            anchor_ctx_id: None,
+            filter_name: None,
+            filter_type: None,
+            to: text(fields.to),
+            attribute: text(fields.attribute),
+            fixtures: Vec::new(),
+            mounts: Vec::new(),
+            listener: None,
+            why: fields.why,
+        };
+        let refs = self.profiles.get_mut(profile).expect("the profile was added");
+        refs.probe_refs.push(probe_id.clone());
+        self.probes.insert(probe_id, entry);
+    }
+
+    /// The documents.
+    pub(super) fn finish(self) -> Expanded {
+        let head = self.head;
+        let plan = PlanFile {
+            schema_version: PLAN_SCHEMA.to_owned(),
+            plan_id: head.plan_id.clone(),
+            registry_id: head.registry_id.clone(),
+            world_id: Some(head.world_id.clone()),
+            profiles: self.order,
+            lanes: self.lanes,
+            controls: head.controls.clone().unwrap_or_else(|| {
+                json!({"baseline": true}).as_object().cloned().expect("it was written as an object")
+            }),
+            apply_preflight_profile: head.apply_preflight_profile.clone(),
+            deadline_ms: None,
+            notes: head.notes.clone().or_else(|| head.description.clone()),
+        };
+        let probes = ProbesFile {
+            schema_version: PROBES_SCHEMA.to_owned(),
+            registry_id: head.registry_id.clone(),
+            world_id: head.world_id.clone(),
+            probes: self.probes,
+        };
+        let profiles = ProfilesFile {
+            schema_version: PROFILES_SCHEMA.to_owned(),
+            registry_id: head.registry_id.clone(),
+            world_id: head.world_id.clone(),
+            profiles: self.profiles,
+        };
+        Expanded {
+            plan: Document::of(plan),
+            probes: Document::of(probes),
+            profiles: Document::of(profiles),
+            policies: self.policies,
+            description: head.description.clone(),
+        }
+    }
+}
+
+/// The profiles in the order of the plan: as listed, else as they stand.
+pub(super) fn in_order<'t, T>(
+    profiles: &'t Ordered<T>,
+    order: Option<&[String]>,
+    notes: &mut Notes<'_>,
+) -> Vec<(&'t str, &'t T)> {
+    let Some(order) = order else { return profiles.0.iter().map(|(name, entry)| (name.as_str(), entry)).collect() };
+    let mut listed = Vec::new();
+    for (n, name) in order.iter().enumerate() {
+        match profiles.0.iter().find(|(known, _)| known == name) {
+            Some((name, entry)) if !listed.iter().any(|(other, _)| other == name) => {
+                listed.push((name.as_str(), entry))
+            }
+            Some(_) => {
+                let message = format!("the profile `{}` is listed twice", shown(name));
+                notes.error(NoteKind::Duplicate, format!("/profile_order/{n}"), message, "remove one");
+            }
+            None => {
+                let remedy = notes.hint(name, profiles.keys(), "add it, or correct the id");
+                let message = format!("there is no profile `{}`", shown(name));
+                notes.error(NoteKind::Dangling, format!("/profile_order/{n}"), message, remedy);
+            }
+        }
+    }
+    listed
+}

@@ -1,0 +1,176 @@
+//! The linux builder: path cases, operations and Landlock policies, each written once.
+//!
+//! A profile lists the cases that each operation may reach under its policy; every other combination is expected to be
+//! refused. The lists are the author's word: lint compares them with the model, a run with the kernel.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::document::{Head, Ordered, body, check_keys};
+use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
+use super::policies::{Carried, carried, document_bytes};
+use crate::policy::PolicyMode;
+use crate::record::driver::Driver;
+use crate::record::fixture::FixtureEntry;
+use crate::record::outcome::Decision;
+
+const OPERATION_KEYS: &[&str] = &["driver", "operation", "to", "attribute", "paths", "capabilities_required"];
+const PROFILE_KEYS: &[&str] = &["policy", "operations", "allowed", "family", "semantic_group", "notes", "fixtures"];
+
+#[derive(Deserialize)]
+struct Body {
+    paths: Ordered<String>,
+    operations: Ordered<Operation>,
+    profiles: Ordered<Profile>,
+    profile_order: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Operation {
+    driver: String,
+    operation: Option<String>,
+    to: Option<String>,
+    attribute: Option<String>,
+    paths: Option<Vec<String>>,
+    #[serde(default)]
+    capabilities_required: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    policy: Map<String, Value>,
+    operations: Option<Vec<String>>,
+    #[serde(default)]
+    allowed: BTreeMap<String, Vec<String>>,
+    family: Option<String>,
+    semantic_group: Option<String>,
+    notes: Option<String>,
+    #[serde(default)]
+    fixtures: Vec<FixtureEntry>,
+}
+
+/// Builds one.
+pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'_>) -> Option<Expanded> {
+    for (part, known) in [("operations", OPERATION_KEYS), ("profiles", PROFILE_KEYS)] {
+        for (name, entry) in value.get(part).and_then(Value::as_object).into_iter().flatten() {
+            check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
+        }
+    }
+    let (body, own): (Body, Carried) = (body(text, notes)?, body(text, notes)?);
+    for (name, operation) in &body.operations.0 {
+        let pointer = format!("/operations/{}/paths", pointer_part(name));
+        known_names(operation.paths.iter().flatten(), &body.paths, "path case", &pointer, notes);
+    }
+    let mut growing = Growing::new(head, [true; 3]);
+    for (path, content) in carried(&own.policies, notes) {
+        growing.policy(&path, content);
+    }
+    for (name, profile) in in_order(&body.profiles, body.profile_order.as_deref(), notes) {
+        let pointer = format!("/profiles/{}", pointer_part(name));
+        known_names(
+            profile.operations.iter().flatten(),
+            &body.operations,
+            "operation",
+            &format!("{pointer}/operations"),
+            notes,
+        );
+        known_names(profile.allowed.keys(), &body.operations, "operation", &format!("{pointer}/allowed"), notes);
+        let path = format!("policies/{}.json", file_name(name));
+        let fields = ProfileFields {
+            path: path.clone(),
+            mode: PolicyMode::Landlock,
+            family: profile.family.clone(),
+            semantic_group: profile.semantic_group.clone(),
+            key_specific_rules: Vec::new(),
+            notes: profile.notes.clone(),
+            fixtures: own.fixtures.iter().chain(&profile.fixtures).cloned().collect(),
+        };
+        growing.policy(&path, document_bytes(&profile.policy));
+        let Some(id) = growing.profile(name, fields, notes) else { continue };
+        for (verb, operation) in &body.operations.0 {
+            if profile.operations.as_ref().is_some_and(|chosen| !chosen.contains(verb)) {
+                continue;
+            }
+            let Some(seatbelt_name) = operation.name(verb, notes) else { continue };
+            let allowed = profile.allowed.get(verb).map(Vec::as_slice).unwrap_or_default();
+            let asked = |case: &str| operation.paths.as_ref().is_none_or(|paths| paths.iter().any(|one| one == case));
+            for (n, case) in
+                allowed.iter().enumerate().filter(|(_, case)| !asked(case) || body.paths.get(case).is_none())
+            {
+                let pointer = format!("{pointer}/allowed/{}/{n}", pointer_part(verb));
+                let remedy = notes.hint(case, body.paths.keys(), "remove it, or ask for it");
+                let message = format!("`{}` does not ask for the path case `{}`", shown(verb), shown(case));
+                notes.error(NoteKind::Dangling, pointer, message, remedy);
+            }
+            for (case, target) in body.paths.0.iter().filter(|(case, _)| asked(case)) {
+                let expected = if allowed.contains(case) { Decision::Allow } else { Decision::Deny };
+                let fields = ProbeFields {
+                    name: format!("{verb}_{case}"),
+                    operation: &seatbelt_name,
+                    target,
+                    driver: Some(&operation.driver),
+                    to: operation.to.as_deref(),
+                    attribute: operation.attribute.as_deref(),
+                    capabilities: operation.capabilities_required.clone(),
+                    why: Some(why(verb, case, expected)),
+                    ..ProbeFields::default()
+                };
+                growing.probe(&id, fields, expected, notes);
+            }
+        }
+    }
+    Some(growing.finish())
+}
+
+impl Operation {
+    /// Seatbelt's name of the operation: as written, else the usual one of the driver.
+    fn name(&self, verb: &str, notes: &mut Notes<'_>) -> Option<String> {
+        if let Some(name) = &self.operation {
+            return Some(name.clone());
+        }
+        match Driver::by_name(&self.driver) {
+            Some(driver) => driver.info().operations.first().map(|name| (*name).to_owned()),
+            None => {
+                let known = Driver::ALL.iter().map(|driver| driver.info().name);
+                let remedy = notes.hint(&self.driver, known, "see SPEC.md for the drivers");
+                let pointer = format!("/operations/{}/driver", pointer_part(verb));
+                let message = format!("there is no driver `{}`", shown(&self.driver));
+                notes.error(NoteKind::Driver, pointer, message, remedy);
+                None
+            }
+        }
+    }
+}
+
+fn why(verb: &str, case: &str, expected: Decision) -> String {
+    match expected {
+        Decision::Allow => {
+            format!("The template lists `{case}` among the paths that `{verb}` may reach under this policy.")
+        }
+        Decision::Deny => {
+            format!("The template does not list `{case}` among the paths that `{verb}` may reach under this policy.")
+        }
+    }
+}
+
+/// Notes the names that `known` does not have.
+fn known_names<'n, T>(
+    names: impl Iterator<Item = &'n String>,
+    known: &Ordered<T>,
+    what: &str,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) {
+    for name in names.filter(|name| known.get(name).is_none()) {
+        let remedy = notes.hint(name, known.keys(), "define it, or correct the name");
+        notes.error(NoteKind::Dangling, pointer, format!("there is no {what} `{}`", shown(name)), remedy);
+    }
+}
+
+/// A profile's id as a file's name.
+fn file_name(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}

@@ -1,0 +1,142 @@
+//! What the executable carries: the documents of `templates/`, and every shipped plan as a template of itself.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::super::error::LoadError;
+use super::super::file::{IndexFile, PlanFile};
+use super::super::near::hint_for;
+use super::document::{Builder, Head};
+use super::expand::{Document, Expanded};
+use super::{Content, Template};
+use crate::base::digest::Digest;
+use crate::base::json;
+use crate::record::world::HOME_WORLD;
+
+include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
+/// A template in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// Its id.
+    pub template_id: String,
+    /// What it is about.
+    pub description: String,
+    /// Its file in the sources of this program.
+    pub path: String,
+    /// How it is built.
+    pub builder: Builder,
+}
+
+/// A plan with its registry, as it ships.
+#[derive(Debug)]
+pub(super) struct ShippedPlan {
+    path: &'static str,
+    bytes: &'static [u8],
+    probes: &'static [u8],
+    profiles: &'static [u8],
+    description: Option<String>,
+}
+
+/// Everything that is carried, by id.
+static ALL: LazyLock<Vec<Template>> = LazyLock::new(|| {
+    let documents = TEMPLATES.iter().map(|(path, bytes)| {
+        Template::read(bytes, path, None).unwrap_or_else(|error| panic!("the carried template `{path}`: {error}"))
+    });
+    let plans = PLANS.iter().filter_map(|(path, bytes)| {
+        let name = path.strip_prefix("plans/")?.strip_suffix("/plan.json")?;
+        Some(shipped_plan(name, path, bytes))
+    });
+    let mut all: Vec<Template> = documents.chain(plans).collect();
+    all.sort_by(|a, b| a.id().cmp(b.id()));
+    all
+});
+
+/// A carried document in its typed shape. That it has it is tested.
+fn carried<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> T {
+    let value = json::parse(bytes).unwrap_or_else(|error| panic!("the carried document `{path}`: {error}"));
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("the carried document `{path}`: {error}"))
+}
+
+/// The content of a carried file.
+fn file(path: &str) -> Option<&'static [u8]> {
+    let all = || [PLANS, REGISTRIES].into_iter().flatten();
+    all().find(|(known, _)| *known == path).map(|(_, bytes)| *bytes)
+}
+
+fn shipped_plan(name: &str, path: &'static str, bytes: &'static [u8]) -> Template {
+    static INDEX: LazyLock<IndexFile> = LazyLock::new(|| {
+        let path = "registries/index.json";
+        carried(path, file(path).unwrap_or_else(|| panic!("`{path}` is carried")))
+    });
+    let plan: PlanFile = carried(path, bytes);
+    let entry = INDEX.registries.iter().find(|entry| entry.id == plan.registry_id);
+    let entry = entry.unwrap_or_else(|| panic!("the registry of `{path}` stands in the index"));
+    let document = |path: &str| file(path).unwrap_or_else(|| panic!("`{path}` is carried"));
+    let description = plan.notes.clone().or_else(|| entry.description.clone());
+    let head = Head {
+        template_id: name.to_owned(),
+        builder: Builder::Static,
+        description,
+        world_id: plan.world_id.clone().unwrap_or_else(|| HOME_WORLD.parse().expect("the text is an id")),
+        registry_id: plan.registry_id,
+        plan_id: plan.plan_id,
+        apply_preflight_profile: plan.apply_preflight_profile,
+        notes: plan.notes,
+        lanes: None,
+        controls: None,
+        family: None,
+        semantic_group: None,
+    };
+    let shipped = ShippedPlan {
+        path,
+        bytes,
+        probes: document(&entry.probes),
+        profiles: document(&entry.profiles),
+        description: entry.description.clone(),
+    };
+    // Carried for as long as the program runs.
+    let content = Content::Shipped(Box::leak(Box::new(shipped)));
+    Template { head, file: path.to_owned(), digest: Digest::of(bytes), content }
+}
+
+impl ShippedPlan {
+    pub(super) fn expand(&self) -> Result<Expanded, LoadError> {
+        Ok(Expanded {
+            plan: Document { value: carried(self.path, self.bytes), bytes: self.bytes.to_vec() },
+            probes: Document { value: carried(self.path, self.probes), bytes: self.probes.to_vec() },
+            profiles: Document { value: carried(self.path, self.profiles), bytes: self.profiles.to_vec() },
+            policies: Default::default(),
+            description: self.description.clone(),
+        })
+    }
+}
+
+/// The carried templates, by id.
+pub fn list() -> Vec<Listing> {
+    ALL.iter()
+        .map(|template| Listing {
+            template_id: template.id().to_owned(),
+            description: template.description().unwrap_or_default().to_owned(),
+            path: template.file().to_owned(),
+            builder: template.builder(),
+        })
+        .collect()
+}
+
+/// The carried template of that id.
+pub fn by_id(id: &str) -> Result<Template, LoadError> {
+    ALL.iter().find(|template| template.id() == id).cloned().ok_or_else(|| LoadError::UnknownId {
+        kind: "template",
+        id: super::super::note::shown(id),
+        place: "this program".to_owned(),
+        remedy: hint_for(id, ALL.iter().map(Template::id), "see `sandproof list-templates`, or name a file"),
+    })
+}
+
+/// A policy that the executable carries, under the path by which its documents name it.
+pub fn policy(path: &str) -> Option<Vec<u8>> {
+    file(path).map(<[u8]>::to_vec)
+}

@@ -1,0 +1,99 @@
+//! The static builder: plan and registries are spelled out, and written as they stand.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::error::LoadError;
+use super::super::file::{PlanFile, ProbesFile, ProfilesFile};
+use super::super::note::{NoteKind, Notes};
+use super::super::read::typed;
+use super::super::schema::DocumentKind;
+use super::document::{Head, body};
+use super::expand::{Document, Expanded};
+use super::policies::{Carried, carried};
+
+#[derive(Deserialize)]
+struct Texts<'a> {
+    #[serde(borrow)]
+    plan: &'a RawValue,
+    #[serde(borrow)]
+    probes: &'a RawValue,
+    #[serde(borrow)]
+    profiles: &'a RawValue,
+}
+
+/// Builds one. `Ok(None)`: what was found is noted.
+pub(super) fn expand(
+    head: &Head,
+    value: &Value,
+    text: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Option<Expanded>, LoadError> {
+    if value.get("fixtures").is_some() {
+        let message = "a template that spells out its registries has no fixtures beside them";
+        notes.error(NoteKind::UnknownKey, "/fixtures", message, "move them into the profiles");
+    }
+    let plan: Option<PlanFile> = part(DocumentKind::Plan, value, "plan", notes)?;
+    let probes: Option<ProbesFile> = part(DocumentKind::ProbeRegistry, value, "probes", notes)?;
+    let profiles: Option<ProfilesFile> = part(DocumentKind::ProfileRegistry, value, "profiles", notes)?;
+    let (Some(plan), Some(probes), Some(profiles)) = (plan, probes, profiles) else { return Ok(None) };
+    for (key, found) in
+        [("plan", &plan.registry_id), ("probes", &probes.registry_id), ("profiles", &profiles.registry_id)]
+    {
+        if *found != head.registry_id {
+            notes.error(
+                NoteKind::IdMismatch,
+                format!("/{key}/registry_id"),
+                format!("`{found}` is another registry than the template's `{}`", head.registry_id),
+                "make them agree",
+            );
+        }
+    }
+    let texts = serde_json::from_str::<Texts<'_>>(text);
+    let (Ok(texts), Some(own)) = (texts, body::<Carried>(text, notes)) else { return Ok(None) };
+    Ok(Some(Expanded {
+        plan: Document { value: plan, bytes: outdented(texts.plan) },
+        probes: Document { value: probes, bytes: outdented(texts.probes) },
+        profiles: Document { value: profiles, bytes: outdented(texts.profiles) },
+        policies: carried(&own.policies, notes).into_iter().collect(),
+        description: head.description.clone(),
+    }))
+}
+
+/// A document inside the template, checked like one of its own.
+fn part<T: DeserializeOwned>(
+    kind: DocumentKind,
+    value: &Value,
+    key: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Option<T>, LoadError> {
+    let Some(inner) = value.get(key).filter(|inner| inner.is_object()) else {
+        let message = format!("the template does not spell out `{key}`");
+        notes.error(NoteKind::MissingKey, "", message, format!("add `{key}`, or say `builder`"));
+        return Ok(None);
+    };
+    let before = notes.list.len();
+    if !kind.check(inner, notes) {
+        for note in &mut notes.list[before..] {
+            note.pointer.insert_str(0, &format!("/{key}"));
+        }
+        return Ok(None);
+    }
+    typed(inner.clone(), notes.file, &format!("/{key}")).map(Some)
+}
+
+/// A part of a document as a document of its own: its text, moved to the left by what its last line is indented.
+fn outdented(part: &RawValue) -> Vec<u8> {
+    let text = part.get();
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let depth = if text.contains('\n') { last.len() - last.trim_start().len() } else { 0 };
+    let mut out = String::with_capacity(text.len() + 1);
+    for line in text.lines() {
+        let spaces = line.len() - line.trim_start().len();
+        out.push_str(&line[spaces.min(depth)..]);
+        out.push('\n');
+    }
+    out.into_bytes()
+}

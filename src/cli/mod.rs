@@ -46,6 +46,7 @@ mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::process::SUBCOMMAND;
 use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
@@ -89,9 +90,6 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
-    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
-    #[command(name = "__zygote", hide = true)]
-    Zygote,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
 }
@@ -113,6 +111,11 @@ pub fn visible() -> clap::Command {
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    // Before anything else. Each probe process is a copy of this one: all memory that has been touched here, each of
+    // them pays for, and parsing a command line leaves a hundred pages of it.
+    if std::env::args_os().skip(1).eq([SUBCOMMAND]) {
+        return exit::conclude(crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault));
+    }
     #[cfg(target_os = "linux")]
     if let Some(code) = as_init::take_over() {
         return code;
@@ -163,6 +166,5 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
         Command::Worker(args) => args.run(),
-        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

@@ -17,6 +17,8 @@ mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod seatbelt_texts;
+#[cfg(target_os = "linux")]
+mod selftest;
 mod shipped_plans;
 mod status;
 mod support;

@@ -15,6 +15,7 @@
 //! | [`promotion`] | gates and packets | `emit-promotion` |
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
+//! | [`report`] | a run in the formats of other tools | `report` |
 //! | [`inventory`] | what a workspace holds | `inventory` |
 
 /// Channels: how the worker, the process that runs probes, is started.
@@ -287,6 +288,22 @@ pub mod links {
     pub use crate::record::links::{LinkedExpectation, LinkedPacket, LinkedProfile, RuntimeLinks};
     pub use crate::review::links::{NamedDocument, build, load, write};
     pub use crate::review::{ReviewError, Vocabulary};
+}
+
+/// A run in the formats that other tools read.
+///
+/// ```no_run
+/// use sandproof::api::{bundles::load_bundle, report::{Format, write}};
+///
+/// let bundle = load_bundle("out".as_ref())?;
+/// let mut xml = Vec::new();
+/// let counts = write(&bundle, Format::Junit, &mut xml)?;
+/// println!("{} of {} rows as expected", counts.matched, counts.rows);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod report {
+    pub use crate::review::ReviewError;
+    pub use crate::review::report::{Counts, Format, write};
 }
 
 /// What a workspace holds.

@@ -31,6 +31,7 @@ mod refusal;
 mod registry_lint;
 mod registry_upgrade;
 mod reindex_bundle;
+mod report;
 mod run;
 mod run_report;
 mod schema;
@@ -69,6 +70,7 @@ enum Command {
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
     Derive(derive::Derive),
+    Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
@@ -149,6 +151,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
         Command::Derive(command) => command.run(ui),
+        Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),

@@ -67,6 +67,7 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
 pub(super) fn review_failure(error: ReviewError) -> Failure {
     let exit = match &error {
         ReviewError::NotPromotable { .. } => Exit::GateRefused,
+        ReviewError::Output(_) => Exit::Unavailable,
         ReviewError::NoBundle { .. }
         | ReviewError::Refused(_)
         | ReviewError::Unreadable(_)

@@ -36,8 +36,13 @@ impl Ui {
 
     /// Writes a result text as it is.
     pub fn out(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes a result that is text already.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(stdout_failure)
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(stdout_failure)
     }
 
     /// Writes one result line.

@@ -66,6 +66,9 @@ pub enum ReviewError {
     /// An artifact could not be used.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// What was made could not be written.
+    #[error("the report could not be written")]
+    Output(#[source] std::io::Error),
     /// Packets do not go together.
     #[error("{}", contradictions.join("\n"))]
     Contradiction {

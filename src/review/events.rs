@@ -22,6 +22,8 @@ pub(super) struct EventFacts {
     pub(super) matched: Option<bool>,
     pub(super) failure_stage: Option<FailureStage>,
     pub(super) failure_kind: Option<String>,
+    pub(super) errno_name: Option<String>,
+    pub(super) notes: Option<String>,
     pub(super) intended_op_witnessed: Option<bool>,
 }
 

@@ -1,7 +1,8 @@
 //! Review: what can be said of finished runs without running anything.
 //!
 //! [`packet`] opens a promotion packet together with the bundle behind it, [`op_summary`] counts events by operation,
-//! [`links`] ties expectations and profiles of several packets to the files that hold them. All of them start from a
+//! [`report`] shows a run in
+//! the formats of other tools, [`links`] ties expectations and profiles of several packets to the files that hold them. All of them start from a
 //! verified bundle; [`inventory`] looks at a workspace instead. The one exception says so in its name and in the document that it makes.
 
 pub mod error;
@@ -10,6 +11,7 @@ pub mod inventory;
 pub mod links;
 pub mod op_summary;
 pub mod packet;
+pub mod report;
 pub mod vocabulary;
 
 pub use error::ReviewError;

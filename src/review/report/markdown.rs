@@ -1,0 +1,95 @@
+//! Markdown: a table of profiles, and the rows that are not as expected.
+
+use std::io::{self, Write};
+
+use super::{Head, ProfileHead, Render, Row, Verdict};
+
+/// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
+const SHOWN: u64 = 100;
+
+#[derive(Default)]
+pub(super) struct Markdown {
+    shown: u64,
+    left_out: u64,
+}
+
+/// A text of a document: nothing in it is markup, and it stays on its line.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => out.push('\u{fffd}'),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            c if "\\`*_{}[]()#+!|>~@".contains(c) => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+impl Render for Markdown {
+    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+        let total = &head.total;
+        let verdict = match (total.mismatched, total.undecided) {
+            (0, 0) => "all as expected".to_owned(),
+            (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided"),
+        };
+        writeln!(out, "# {}: {verdict}\n", plain(&head.plan_id))?;
+        writeln!(out, "| profile | rows | matched | mismatched | undecided |\n|---|--:|--:|--:|--:|")?;
+        for profile in &head.profiles {
+            let counts = &profile.counts;
+            let numbers = [counts.rows, counts.matched, counts.mismatched, counts.undecided].map(|n| n.to_string());
+            writeln!(out, "| {} | {} |", plain(&profile.id), numbers.join(" | "))?;
+        }
+        writeln!(out)
+    }
+
+    fn begin_profile(&mut self, _: &ProfileHead, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+        if row.verdict == Verdict::Matched {
+            return Ok(());
+        }
+        if self.shown == SHOWN {
+            self.left_out += 1;
+            return Ok(());
+        }
+        self.shown += 1;
+        let word = if row.verdict == Verdict::Mismatched { "**mismatch**" } else { "**undecided**" };
+        let (operation, target) = (plain(&row.event.operation), plain(row.target()));
+        writeln!(out, "- {word} {}: {operation} on {target}: {}", plain(row.id()), plain(&row.sentence()))
+    }
+
+    fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+        if self.left_out > 0 {
+            writeln!(out, "- … and {} more", self.left_out)?;
+        }
+        if self.shown > 0 {
+            writeln!(out)?;
+        }
+        if head.reasons.is_empty() {
+            writeln!(out, "May be promoted.\n")?;
+        } else {
+            writeln!(out, "May not be promoted:\n")?;
+            for (name, meaning) in &head.reasons {
+                writeln!(out, "- {}: {}", plain(name), plain(meaning))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(
+            out,
+            "Run {}, world {}, channel {}, bundle index SHA-256 {}.",
+            plain(&head.run_id),
+            plain(&head.world_id),
+            plain(head.channel),
+            head.index_sha256
+        )
+    }
+}

@@ -1,0 +1,301 @@
+//! A finished run in the formats that other tools read.
+//!
+//! Reports are made of verified bundles only. A row that decided nothing is an error in every format, and no row is left
+//! out: what a tool of a pipeline counts as passed is exactly what was decided as expected.
+
+mod html;
+mod junit;
+mod markdown;
+mod sarif;
+mod tap;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use serde::Deserialize;
+
+use super::ReviewError;
+use super::events::{self, EventFacts};
+use crate::bundle::{Bundle, Verified};
+use crate::promote;
+use crate::record::layout;
+
+/// The formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// JUnit's XML: a suite for each profile, a case for each row.
+    Junit,
+    /// Test Anything Protocol, version 14.
+    Tap,
+    /// SARIF 2.1.0: a result for each row that is not as expected.
+    Sarif,
+    /// Markdown, short enough for a pull request.
+    Markdown,
+    /// One HTML page without scripts, images or links to elsewhere.
+    Html,
+}
+
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub rows: u64,
+    /// As expected.
+    pub matched: u64,
+    /// Not as expected.
+    pub mismatched: u64,
+    /// Nothing was decided.
+    pub undecided: u64,
+}
+
+impl Counts {
+    fn add(&mut self, verdict: Verdict) {
+        self.rows += 1;
+        *match verdict {
+            Verdict::Matched => &mut self.matched,
+            Verdict::Mismatched => &mut self.mismatched,
+            Verdict::Undecided => &mut self.undecided,
+        } += 1;
+    }
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Matched,
+    Mismatched,
+    Undecided,
+}
+
+/// One row, as reports show it.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) verdict: Verdict,
+    pub(super) event: EventFacts,
+}
+
+impl Row {
+    fn new(event: EventFacts) -> Self {
+        let verdict = match event.matched {
+            Some(true) => Verdict::Matched,
+            Some(false) => Verdict::Mismatched,
+            None => Verdict::Undecided,
+        };
+        Self { verdict, event }
+    }
+
+    fn id(&self) -> &str {
+        self.event.expectation_id.as_deref().unwrap_or(&self.event.scenario_id)
+    }
+
+    fn expected(&self) -> &'static str {
+        self.event.expected.map_or("nothing", |decision| decision.as_str())
+    }
+
+    fn actual(&self) -> &'static str {
+        self.event.actual.map_or("undecided", |decision| decision.as_str())
+    }
+
+    fn target(&self) -> &str {
+        self.event.target.as_deref().unwrap_or_default()
+    }
+
+    /// Why it stands as it does: the kind of failure, or what happened instead.
+    fn kind(&self) -> &str {
+        match self.verdict {
+            Verdict::Matched => "as_expected",
+            Verdict::Mismatched => match self.event.actual {
+                Some(crate::record::outcome::Decision::Allow) => "unexpected_allow",
+                _ => "unexpected_deny",
+            },
+            Verdict::Undecided => self.event.failure_kind.as_deref().unwrap_or("undecided"),
+        }
+    }
+
+    /// The row in one sentence.
+    fn sentence(&self) -> String {
+        let mut text = format!("expected {}, got {}", self.expected(), self.actual());
+        if self.verdict == Verdict::Undecided {
+            text.push_str(&format!(" ({})", self.kind()));
+        }
+        if let Some(name) = &self.event.errno_name {
+            text.push_str(&format!(", {name}"));
+        }
+        if let Some(notes) = &self.event.notes {
+            text.push_str(&format!(": {notes}"));
+        }
+        text
+    }
+}
+
+/// What stands at the head of a report.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) run_id: String,
+    pub(super) world_id: String,
+    pub(super) plan_id: String,
+    pub(super) channel: &'static str,
+    pub(super) index_sha256: String,
+    pub(super) tool_version: String,
+    pub(super) total: Counts,
+    /// In plan order.
+    pub(super) profiles: Vec<ProfileHead>,
+    /// Names and meanings of the reasons against promotion.
+    pub(super) reasons: Vec<(&'static str, &'static str)>,
+}
+
+/// One profile at the head of a report.
+#[derive(Debug)]
+pub(super) struct ProfileHead {
+    pub(super) id: String,
+    pub(super) policy: String,
+    pub(super) counts: Counts,
+}
+
+/// Writes one format, a row at a time.
+trait Render {
+    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()>;
+    fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
+    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
+    fn end_profile(&mut self, out: &mut dyn Write) -> io::Result<()>;
+    fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// The part of the expected matrix that is read.
+#[derive(Deserialize)]
+struct Matrix {
+    profiles: std::collections::BTreeMap<String, MatrixEntry>,
+}
+
+#[derive(Deserialize)]
+struct MatrixEntry {
+    blob: String,
+}
+
+/// Writes the report of a bundle to `out`, and says what became of its rows.
+///
+/// The events are read twice, for the counts and for the rows; an error means that what was written is not to be used.
+/// A bundle of a run that executed nothing has no events, which is an error ([`crate::bundle::ArtifactError::Absent`]).
+pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<Counts, ReviewError> {
+    let head = head(bundle)?;
+    let mut render: Box<dyn Render> = match format {
+        Format::Junit => Box::new(junit::Junit),
+        Format::Tap => Box::new(tap::Tap::default()),
+        Format::Sarif => Box::new(sarif::Sarif::default()),
+        Format::Markdown => Box::new(markdown::Markdown::default()),
+        Format::Html => Box::new(html::Html),
+    };
+    let mut written = Writing { head: &head, render: render.as_mut(), out, place: None, failed: None };
+    written.step(|render, head, out| render.begin(head, out));
+    bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
+        events::for_each(reader, &mut |event| written.row(&Row::new(event)))
+    })?;
+    written.finish().map_err(ReviewError::Output)?;
+    Ok(head.total)
+}
+
+fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
+    let matrix: Matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
+    let mut total = Counts::default();
+    let mut profiles: Vec<ProfileHead> = Vec::new();
+    bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
+        events::for_each(reader, &mut |event| {
+            let row = Row::new(event);
+            total.add(row.verdict);
+            let id = &row.event.profile_id;
+            if profiles.last().is_none_or(|last| last.id != *id) {
+                let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
+                profiles.push(ProfileHead { id: id.clone(), policy, counts: Counts::default() });
+            }
+            if let Some(last) = profiles.last_mut() {
+                last.counts.add(row.verdict);
+            }
+        })
+    })?;
+    let manifest = bundle.manifest();
+    let report = promote::evaluate(bundle);
+    Ok(Head {
+        run_id: manifest.run_id.to_string(),
+        world_id: manifest.world_id.to_string(),
+        plan_id: manifest.plan_id.to_string(),
+        channel: manifest.channel.as_str(),
+        index_sha256: bundle.index_sha256().to_string(),
+        tool_version: manifest.tool.version.clone(),
+        total,
+        profiles,
+        reasons: report.reasons().iter().map(|reason| (reason.as_str(), reason.explain())).collect(),
+    })
+}
+
+/// A report in the making.
+struct Writing<'a> {
+    head: &'a Head,
+    render: &'a mut dyn Render,
+    out: &'a mut dyn Write,
+    /// Which profile the last row was of.
+    place: Option<usize>,
+    failed: Option<io::Error>,
+}
+
+impl Writing<'_> {
+    fn step(&mut self, step: impl FnOnce(&mut dyn Render, &Head, &mut dyn Write) -> io::Result<()>) {
+        if self.failed.is_none() {
+            self.failed = step(self.render, self.head, self.out).err();
+        }
+    }
+
+    fn row(&mut self, row: &Row) {
+        let here = self.place.and_then(|place| self.head.profiles.get(place));
+        if here.is_none_or(|profile| profile.id != row.event.profile_id) {
+            if self.place.is_some() {
+                self.step(|render, _, out| render.end_profile(out));
+            }
+            let next = self.place.map_or(0, |place| place + 1);
+            self.place = Some(next);
+            self.step(|render, head, out| match head.profiles.get(next) {
+                Some(profile) => render.begin_profile(profile, out),
+                None => Err(changed()),
+            });
+        }
+        let place = self.place.unwrap_or_default();
+        self.step(|render, head, out| match head.profiles.get(place) {
+            Some(profile) => render.row(row, profile, out),
+            None => Err(changed()),
+        });
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        if self.place.is_some() {
+            self.step(|render, _, out| render.end_profile(out));
+        }
+        self.step(|render, head, out| render.end(head, out));
+        self.step(|_, _, out| out.flush());
+        self.failed.map_or(Ok(()), Err)
+    }
+}
+
+/// The second reading shows other profiles than the first; its digest will not be the verified one either.
+fn changed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the events changed between two readings")
+}
+
+/// A text as the content of XML or HTML: characters that mean something there are escaped, and those that may not stand in
+/// XML 1.0 at all are replaced.
+fn markup(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,67 @@
+//! Test Anything Protocol, version 14 (testanything.org).
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::{Head, ProfileHead, Render, Row, Verdict};
+
+#[derive(Default)]
+pub(super) struct Tap {
+    number: u64,
+}
+
+/// A description: one line, in which `#` and `\` mean themselves.
+fn description(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '#' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+impl Render for Tap {
+    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "TAP version 14\n1..{}", head.total.rows)
+    }
+
+    fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "# {}", description(&profile.id))
+    }
+
+    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+        self.number += 1;
+        let word = if row.verdict == Verdict::Matched { "ok" } else { "not ok" };
+        writeln!(out, "{word} {} - {}", self.number, description(row.id()))?;
+        if row.verdict == Verdict::Matched {
+            return Ok(());
+        }
+        // A text of JSON is a text of YAML.
+        let severity = if row.verdict == Verdict::Mismatched { "fail" } else { "error" };
+        let facts = [
+            ("severity", json!(severity)),
+            ("kind", json!(row.kind())),
+            ("message", json!(row.sentence())),
+            ("profile", json!(profile.id)),
+            ("operation", json!(row.event.operation)),
+            ("target", json!(row.target())),
+        ];
+        writeln!(out, "  ---")?;
+        for (name, value) in facts {
+            writeln!(out, "  {name}: {value}")?;
+        }
+        writeln!(out, "  ...")
+    }
+
+    fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Head, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}

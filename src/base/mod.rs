@@ -14,6 +14,7 @@ pub mod json;
 pub mod json_fast;
 pub mod json_line;
 pub mod json_out;
+pub mod json_place;
 pub mod limits;
 pub mod near;
 

@@ -248,8 +248,9 @@ impl Inspection {
                 continue;
             }
             let indexed = entry.as_ref().map_or(found, |entry| entry.file_size);
-            if found > MAX_BUNDLE_FILE_BYTES || (document && found > MAX_DOCUMENT_BYTES) {
-                self.findings.add(&path, Problem::TooLarge);
+            let most = if document { MAX_DOCUMENT_BYTES } else { MAX_BUNDLE_FILE_BYTES };
+            if found > most {
+                self.findings.add(&path, Problem::TooLarge(most));
                 continue;
             }
             if found != indexed {
@@ -265,7 +266,7 @@ impl Inspection {
             if input {
                 input_bytes += found;
                 if input_bytes > MAX_INPUT_DOCUMENT_BYTES {
-                    self.findings.add(&path, Problem::TooLarge);
+                    self.findings.add(&path, Problem::InputsTooLarge);
                     continue;
                 }
             }

@@ -24,6 +24,38 @@ use crate::record::layout;
 use crate::record::manifest::{RunManifest, RunState, RunStatus};
 
 /// Something that passed every check. Only this module makes it.
+///
+/// It is the only way in for everything that relies on a bundle: packet, summary, links, diff, report.
+///
+/// ```no_run
+/// use sandproof::bundle::{FromInputs, verify};
+/// use sandproof::promote;
+///
+/// let bundle = verify("out".as_ref(), &FromInputs)?;
+/// let packet = promote::packet::make(&bundle, &promote::evaluate(&bundle));
+/// # let _ = packet;
+/// # Ok::<(), sandproof::bundle::Refused>(())
+/// ```
+///
+/// What was only looked at does not become one:
+///
+/// ```compile_fail,E0423
+/// use sandproof::bundle::{UnverifiedBundle, Verified};
+///
+/// fn believe(bundle: UnverifiedBundle) -> Verified<UnverifiedBundle> {
+///     Verified(bundle)
+/// }
+/// ```
+///
+/// nor does anything that relies on a bundle take it:
+///
+/// ```compile_fail,E0308
+/// use sandproof::bundle::open_unverified;
+/// use sandproof::promote;
+///
+/// let seen = open_unverified("out".as_ref()).unwrap();
+/// promote::evaluate(&seen);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verified<T>(T);
 

@@ -44,6 +44,7 @@ mod table;
 pub mod ui;
 mod validate_bundle;
 mod version;
+mod why;
 mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -93,6 +94,7 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Why(why::WhyArgs),
     /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
     #[command(name = "__zygote", hide = true)]
     Zygote,
@@ -174,6 +176,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Spawner => {
             let running = run::own_executable().or_fail(Exit::Fault)?;

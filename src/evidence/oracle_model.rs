@@ -8,37 +8,35 @@ use super::RowSource;
 use crate::base::ids::ExpectationId;
 use crate::base::json_out;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
-use crate::policy::PolicyValue;
-use crate::policy::landlock::model;
+use crate::policy::answer::{self, Asked};
 use crate::record::layout;
 use crate::record::outcome::Lane;
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow};
 
 /// The model's answer for one probe.
 pub fn ask(seq: u64, profile: &ResolvedProfile, probe: &ResolvedProbe) -> OracleRow {
-    let mut row = OracleRow {
+    let entry = &probe.entry;
+    let answer = answer::answer(
+        &profile.policy.value,
+        Asked {
+            action: probe.action.as_deref(),
+            operation: &entry.operation,
+            filter: entry.filter_name.as_deref(),
+            fixtures: &probe.fixtures,
+        },
+    );
+    OracleRow {
         schema_version: ORACLE_ROW_SCHEMA.to_string(),
         seq,
         profile_id: profile.id.clone(),
-        probe_id: probe.entry.probe_id.clone(),
+        probe_id: entry.probe_id.clone(),
         expectation_id: probe.expectation_id.clone(),
-        source: "landlock_model".to_string(),
-        decision: None,
-        rule: None,
-        reason: String::new(),
-        assumes: Vec::new(),
-    };
-    match (profile.policy.value.as_ref(), &probe.action) {
-        (PolicyValue::Landlock(policy), Some(action)) => {
-            let answer = model::evaluate(policy, action, &probe.fixtures);
-            row.decision = answer.decision;
-            row.rule = answer.rule;
-            row.reason = answer.reason;
-            row.assumes = answer.assumes;
-        }
-        _ => row.reason = "there is no model for this kind of policy yet".to_string(),
+        source: answer::source_of(&profile.policy.value).to_string(),
+        decision: answer.decision,
+        rule: answer.rule,
+        reason: answer.reason,
+        assumes: answer.assumes,
     }
-    row
 }
 
 /// An oracle row that is not what the model answers.

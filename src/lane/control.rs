@@ -3,17 +3,8 @@
 use crate::base::ids::{ExpectationId, ProbeId};
 use crate::lane::task::{Task, Tasks};
 use crate::plan::ResolvedPlan;
-use crate::policy::PolicyValue;
-use crate::policy::landlock::controls::{Control, Controls, derive_controls};
+use crate::policy::controls::{self, Control};
 use crate::record::outcome::{Decision, Lane};
-
-/// The controls of a profile; `None` for a kind of policy that has no model yet.
-pub fn of_policy(policy: &PolicyValue) -> Option<Controls> {
-    match policy {
-        PolicyValue::Landlock(policy) => Some(derive_controls(policy)),
-        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => None,
-    }
-}
 
 /// Every control of a plan, in plan order, the one that must be refused first.
 #[derive(Debug)]
@@ -25,13 +16,13 @@ pub struct ControlTasks<'p> {
 impl<'p> ControlTasks<'p> {
     /// Derives the controls of every profile.
     pub fn new(plan: &'p ResolvedPlan) -> Self {
-        let mut controls = Vec::new();
+        let mut found = Vec::new();
         for (index, profile) in plan.profiles.iter().enumerate() {
-            let Some(derived) = of_policy(&profile.policy.value) else { continue };
-            controls.extend(derived.must_deny.ok().map(|control| (index, Decision::Deny, control)));
-            controls.extend(derived.must_allow.ok().map(|control| (index, Decision::Allow, control)));
+            let derived = controls::derive(&profile.policy.value);
+            found.extend(derived.must_deny.ok().map(|control| (index, Decision::Deny, control)));
+            found.extend(derived.must_allow.ok().map(|control| (index, Decision::Allow, control)));
         }
-        Self { plan, controls }
+        Self { plan, controls: found }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::policy::PolicyValue;
 use crate::process::{Interrupter, SpawnError, Zygote};
 use crate::record::action::Action;
 use crate::record::ending::Ending;
-use crate::record::fixture::ListenerSpec;
+use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::report::{Operation, Prologue};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
@@ -148,7 +148,11 @@ impl<'r> Worker<'r> {
                 return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
             }
         }
-        let fixture = Fixture::make(shared.base, &root_name(task), task.fixtures).map_err(|error| NotRun {
+        let named = texts
+            .fixtures(task.fixtures)
+            .map_err(|error| failed("nothing can stand for a placeholder of a fixture", &error))?;
+        let entries = named.as_deref().unwrap_or(task.fixtures);
+        let fixture = Fixture::make(shared.base, &root_name(task), entries).map_err(|error| NotRun {
             kind: FailureKind::FixtureFailed,
             errno: error.errno(),
             reason: chain(&error),
@@ -358,6 +362,15 @@ impl Texts<'_, '_> {
 
     fn action(&mut self, action: &Action) -> io::Result<Action> {
         action.map_texts(|text| self.resolve(text))
+    }
+
+    /// The fixtures with the names of their folders elsewhere, if they have any.
+    fn fixtures(&mut self, entries: &[FixtureEntry]) -> io::Result<Option<Vec<FixtureEntry>>> {
+        if !entries.iter().any(|entry| entry.path.starts_with('/')) {
+            return Ok(None);
+        }
+        let named = entries.iter().map(|entry| Ok(FixtureEntry { path: self.resolve(&entry.path)?, ..entry.clone() }));
+        named.collect::<io::Result<Vec<_>>>().map(Some)
     }
 
     /// (placeholder, text) for every placeholder of a policy.

@@ -2,14 +2,18 @@
 
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::resolved::{ResolvedProbe, ResolvedProfile};
-use crate::policy::PolicyValue;
-use crate::policy::landlock::model;
+use crate::policy::answer::{self, Asked};
 
 /// Compares what a probe expects with what the model makes of its policy. An answer that takes something for granted
 /// makes a warning of it: the author may know better what is on the host.
 pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_path: &str, notes: &mut Vec<Note>) {
-    let (PolicyValue::Landlock(policy), Some(action)) = (profile.policy.value.as_ref(), &probe.action) else { return };
-    let answer = model::evaluate(policy, action, &probe.fixtures);
+    let asked = Asked {
+        action: probe.action.as_deref(),
+        operation: &probe.entry.operation,
+        filter: probe.entry.filter_name.as_deref(),
+        fixtures: &probe.fixtures,
+    };
+    let answer = answer::answer(&profile.policy.value, asked);
     let Some(decision) = answer.decision.filter(|decision| *decision != probe.entry.expected) else { return };
     let severity = if answer.is_certain() { Severity::Error } else { Severity::Warning };
     let id = probe.entry.probe_id.as_str();

@@ -58,6 +58,16 @@ pub enum LoadError {
         /// Close names, or where to look.
         remedy: String,
     },
+    /// An id on the command line names several things.
+    #[error("several registries have a {kind} `{id}`: {places}; name one with --registry")]
+    Ambiguous {
+        /// What kind of id.
+        kind: &'static str,
+        /// The id.
+        id: String,
+        /// Where it was found.
+        places: String,
+    },
     /// Every id of the selection exists, and still nothing is left.
     #[error("the selection leaves nothing of plan `{plan_id}` to run; no selected profile has a selected scenario")]
     NothingSelected {
@@ -95,7 +105,9 @@ impl LoadError {
                 let file = plan.display().to_string();
                 note(NoteKind::Registry, &file, self.to_string(), "move it under a workspace")
             }
-            Self::UnknownId { .. } | Self::NothingSelected { .. } => note(NoteKind::Dangling, "", self.to_string(), ""),
+            Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
+                note(NoteKind::Dangling, "", self.to_string(), "")
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::note::{NoteKind, Notes};
-use super::text::{ROOT, below_root, is_own, unknown_placeholder};
-use crate::record::fixture::{FixtureEntry, FixtureKind};
+use super::text::{ROOT, below_root, is_own, own_elsewhere, unknown_placeholder};
+use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
 /// Checks `own`, which is made after `before` in the same folder. `pointer` is the place of the list `own`.
 pub(super) fn check(before: &[FixtureEntry], own: &[FixtureEntry], pointer: &str, notes: &mut Notes<'_>) {
@@ -13,13 +13,20 @@ pub(super) fn check(before: &[FixtureEntry], own: &[FixtureEntry], pointer: &str
     for (n, entry) in own.iter().enumerate() {
         let at = |key: &str| format!("{pointer}/{n}/{key}");
         let path = entry.path.as_str();
-        if let Some(reason) = bad_relative(path) {
+        // Where the spelling is the question, a folder of the run's own in a shared one.
+        let elsewhere = Elsewhere::read(path).filter(|place| place.folder.starts_with("${"));
+        if let Some(reason) = bad_relative(elsewhere.map_or(path, |place| place.rest)) {
             notes.error(
                 NoteKind::Fixture,
                 at("path"),
                 format!("the fixture path `{path}` {reason}"),
-                "write a plain path relative to `${root}`",
+                "write a plain path relative to `${root}`, or one below `/private/tmp/${name.NAME}/` or \
+                 `/private/var/tmp/${name.NAME}/`",
             );
+        }
+        if elsewhere.is_some() && entry.kind == FixtureKind::Hardlink {
+            let message = format!("the hard link `{path}` lies outside of `${{root}}`");
+            notes.error(NoteKind::Fixture, at("kind"), message, "make it below `${root}`");
         }
         match entry.kind {
             FixtureKind::Symlink | FixtureKind::Hardlink if entry.to.is_none() => notes.error(
@@ -122,6 +129,14 @@ pub(super) fn foreign_link<'a>(path: &str, fixtures: impl IntoIterator<Item = &'
         };
         (!is_own(&lands)).then_some(entry.path.as_str())
     })
+}
+
+/// Whether one of `fixtures` makes the folder elsewhere that `path` lies in; `None` if `path` lies in no such folder.
+pub(super) fn makes_elsewhere(path: &str, fixtures: &[FixtureEntry]) -> Option<bool> {
+    let path = own_elsewhere(path)?;
+    let wanted = Elsewhere::read(&path)?;
+    let same = |place: Elsewhere<'_>| (place.parent, place.folder) == (wanted.parent, wanted.folder);
+    Some(fixtures.iter().filter_map(|entry| Elsewhere::read(&entry.path)).any(same))
 }
 
 /// Fixture lists, each kept once: profiles with equal fixtures share theirs, and rows share by profile set and probe.

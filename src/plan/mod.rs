@@ -3,6 +3,7 @@
 //! [`mod@file`] holds the documents as written, [`schema`] their JSON Schemas, [`source`] where they come from;
 //! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
+pub mod asked;
 pub mod capability;
 pub mod catalogue;
 pub mod digest;

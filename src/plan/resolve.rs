@@ -411,6 +411,15 @@ impl Resolver<'_> {
         // What `to` is to a symbolic link is text.
         let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
         for (key, path) in [("target", Some(action.target.as_str())), ("to", second)] {
+            if let Some(path) = path.filter(|path| fixtures::makes_elsewhere(path, fixtures) == Some(false)) {
+                let id = probe.probe_id.as_str();
+                Notes { list: &mut self.notes, file: &self.probes_path, subject: id }.error(
+                    NoteKind::ForeignTarget,
+                    format!("/probes/{}/{key}", pointer_part(id)),
+                    format!("no fixture makes the folder that `{path}` lies in, so the run does not own it"),
+                    "add a fixture in it, under its resolved spelling",
+                );
+            }
             let Some(link) = path.and_then(|path| fixtures::foreign_link(path, fixtures)) else { continue };
             let id = probe.probe_id.as_str();
             Notes { list: &mut self.notes, file: &self.probes_path, subject: id }.error(

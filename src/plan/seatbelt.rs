@@ -6,7 +6,7 @@
 use super::file::ProbeEntry;
 use super::note::{NoteKind, Notes, Severity, shown};
 use super::probes::{check_capabilities, check_listener, check_operation, check_params, check_texts};
-use super::text::{is_absolute, is_endpoint, is_own};
+use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere};
 use crate::policy::operations::canonical;
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, PAYLOADS, Param, TargetKind};
@@ -202,7 +202,8 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Note
         TargetKind::Process if !known_process(target) => ("is no process", "write `self`, `outside` or a process id"),
         _ => {
             for (key, path) in [("target", Some(target)), ("to", entry.to.as_deref())] {
-                let Some(path) = path.filter(|path| info.effect == Effect::Changes && !is_own(path)) else { continue };
+                let foreign = |path: &&str| !is_own(path) && own_elsewhere(path).is_none();
+                let Some(path) = path.filter(|_| info.effect == Effect::Changes).filter(foreign) else { continue };
                 if driver == Driver::SymlinkCreate && key == "to" {
                     continue;
                 }
@@ -210,7 +211,7 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Note
                     NoteKind::ForeignTarget,
                     format!("{base}/{key}"),
                     format!("the driver `{}` changes `{}`, which is not the run's own", info.name, shown(path)),
-                    "start it with `${root}/`, or let a fixture make this very path; otherwise the row does not run",
+                    "start it with `${root}/`, or with `/private/tmp/${name.NAME}/` and let a fixture make it",
                 );
             }
             return;

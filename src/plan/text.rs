@@ -1,5 +1,7 @@
 //! Placeholders, and the questions about paths that they raise.
 
+use crate::record::fixture::Elsewhere;
+
 /// The run's own folder for one probe.
 pub(super) const ROOT: &str = "${root}";
 
@@ -38,6 +40,17 @@ pub(super) fn is_own(path: &str) -> bool {
             depth >= 0
         })
     })
+}
+
+/// A path of macOS below a folder of the run's own in a shared one, however it is spelled, as its resolved spelling:
+/// `/tmp` and `/var` are links into `/private`, and the Data volume shows the same folders once more (hier(7),
+/// firmlinks). `None` for any other path, and for one that climbs out.
+pub(super) fn own_elsewhere(path: &str) -> Option<String> {
+    let path = path.strip_prefix("/System/Volumes/Data").filter(|rest| rest.starts_with("/private/")).unwrap_or(path);
+    let aliased = ["/tmp/", "/var/tmp/"].iter().any(|alias| path.starts_with(alias));
+    let resolved = if aliased { format!("/private{path}") } else { path.to_owned() };
+    let place = Elsewhere::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
+    is_own(&format!("{ROOT}/{}", place.rest)).then_some(resolved)
 }
 
 /// What follows the run's own folder in `path`.
@@ -95,6 +108,30 @@ mod tests {
         }
         for bad in ["/etc/x", "${root}x", "${root}/../x", "${root}/a/../../x", "x/${root}", "", "/tmp/${root}"] {
             assert!(!is_own(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn own_folders_elsewhere_are_known_by_every_spelling() {
+        for (good, resolved) in [
+            ("/private/tmp/${name.fix}/x", "/private/tmp/${name.fix}/x"),
+            ("/tmp/${name.fix}/a/../x", "/private/tmp/${name.fix}/a/../x"),
+            ("/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
+            ("/System/Volumes/Data/private/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
+        ] {
+            assert_eq!(own_elsewhere(good).as_deref(), Some(resolved));
+        }
+        for bad in [
+            "/private/tmp/x",
+            "/private/tmp/${name.fix}",
+            "/private/tmp/${name.fix}/../x",
+            "/private/tmp/sandproof-1/x",
+            "/private/etc/${name.fix}/x",
+            "/var/${name.fix}/x",
+            "/private/tmp/a-${name.fix}/x",
+            "${root}/x",
+        ] {
+            assert_eq!(own_elsewhere(bad), None, "{bad}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! Policies as values: read, checked, digested and evaluated on every platform. Installing them needs the kernel and
 //! is `enforce`'s work.
 
+pub mod answer;
+pub mod controls;
 pub mod enforceable;
 pub mod landlock;
 pub mod operations;
 pub mod sbpl;
 pub mod value;
 
+pub use answer::{Asked, ModelAnswer, Need};
 pub use enforceable::Enforceable;
 pub use value::{PolicyMode, PolicyValue};

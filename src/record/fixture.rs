@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FixtureEntry {
-    /// Where, relative to `${root}`; plain parts only. Missing parent folders are made with mode 0755.
+    /// Where, relative to `${root}`; plain parts only. Missing parent folders are made with mode 0755. Where the
+    /// spelling of a path is the question, an absolute one of the form that [`Elsewhere`] reads.
     pub path: String,
     /// What.
     pub kind: FixtureKind,
@@ -42,6 +43,35 @@ pub enum FixtureKind {
     Fifo,
     /// A minimal static program that exits with [`PROGRAM_EXIT`]. The `exec` driver's target.
     Program,
+}
+
+/// Shared folders of macOS in which a fixture may have a folder of the run's own. They are what the aliases `/tmp` and
+/// `/var/tmp` lead to; other absolute paths are nobody's to make.
+pub const ELSEWHERE: [&str; 2] = ["/private/tmp", "/private/var/tmp"];
+
+/// A fixture path outside of `${root}`: a shared folder, a folder in it that has a name of the run's own, and what is in
+/// that. In documents the name is `${name.NAME}`, alone; in a run, what that stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere<'p> {
+    /// One of [`ELSEWHERE`].
+    pub parent: &'static str,
+    /// The folder in it.
+    pub folder: &'p str,
+    /// What is in that.
+    pub rest: &'p str,
+}
+
+impl<'p> Elsewhere<'p> {
+    /// Reads an absolute path. `None`: it lies nowhere that a fixture may be.
+    pub fn read(path: &'p str) -> Option<Self> {
+        ELSEWHERE.into_iter().find_map(|parent| {
+            let (folder, rest) = path.strip_prefix(parent)?.strip_prefix('/')?.split_once('/')?;
+            let declared = folder.strip_prefix("${name.").and_then(|name| name.strip_suffix('}'));
+            let name = declared.or_else(|| folder.strip_prefix("sandproof-"))?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            (!name.is_empty() && !rest.is_empty() && name.bytes().all(plain)).then_some(Self { parent, folder, rest })
+        })
+    }
 }
 
 /// The exit code of the `program` fixture. Chosen so that no shell, loader or panic produces it.

@@ -79,12 +79,12 @@ pub struct OracleResult<'a> {
     pub filter_type_name: Option<&'static str>,
     /// What was asked about: of the model, the target as declared.
     pub argument: Option<&'a str>,
-    /// Who was asked: `landlock_model`, `sandbox_check`, …
+    /// Who was asked: `landlock_model`, `seatbelt_model`, `sandbox_check`, …
     pub api: &'a str,
     /// How `sandbox_check` was asked; nothing for the model.
     #[serde(flatten)]
     pub check: Option<OracleCallout<'a>>,
-    /// The rule that decides, as a JSON pointer into the policy document. Ours.
+    /// What decides: a JSON pointer into a Landlock policy, `LINE:COLUMN` in a Seatbelt profile. Ours.
     pub rule: Option<&'a str>,
     /// Why, in words. Ours.
     pub reason: &'a str,

@@ -117,12 +117,12 @@ pub struct OracleRow {
     pub probe_id: ProbeId,
     /// Which expectation.
     pub expectation_id: ExpectationId,
-    /// Who was asked: `landlock_model`.
+    /// Who was asked: `landlock_model` or `seatbelt_model`.
     pub source: String,
     /// The answer; absent if the model cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// The rule or right that decides, as a JSON pointer into the policy document.
+    /// What decides: a JSON pointer into a Landlock policy, `LINE:COLUMN` in the text of a Seatbelt profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// Why, in words; for an answer that the model cannot give, what is missing.

@@ -58,6 +58,7 @@ schemas! {
     "summary", "summary.json";
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
+    "why", "what `why --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";
 }

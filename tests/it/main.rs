@@ -6,6 +6,8 @@ mod compatibility;
 mod consumers;
 #[cfg(target_os = "linux")]
 mod derive_command;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
@@ -20,11 +22,15 @@ mod seatbelt_texts;
 #[cfg(target_os = "linux")]
 mod selftest;
 mod shipped_plans;
+mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
+mod why;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

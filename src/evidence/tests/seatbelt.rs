@@ -1,9 +1,14 @@
 //! Rows of a Seatbelt run, made by hand: what the documents say of them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::evidence::testing::{ALL_LANES, Bench, Memory, plan, refused};
 use crate::evidence::testing_schemas::{self as schemas, accept, check};
+use crate::policy::PolicyValue;
+use crate::policy::sbpl::policy::SbplPolicy;
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
@@ -119,6 +124,10 @@ fn bench() -> Bench {
     ));
     bench.manifest.host.os = "macos".into();
     bench.manifest.host.landlock_abi = None;
+    let text = "(version 1)(allow default)(allow iokit-open* (apply-message-filter (deny iokit-external-method)))";
+    let gated = SbplPolicy::new(text, BTreeMap::new()).unwrap();
+    bench.plan.profiles[2].policy.value = Arc::new(PolicyValue::Sbpl(gated));
+    bench.plan.profiles[1].policy.value = Arc::new(PolicyValue::Blob(Vec::new()));
     for row in bench.baseline.iter_mut().chain(&mut bench.scenario) {
         seatbelt(row);
     }
@@ -399,4 +408,17 @@ fn answers_of_macos_are_judged_for_what_they_are() {
     let missing = Some("IOServiceOpen of IOKit".to_owned());
     row.prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "resolve".into(), errno: 0, missing });
     assert_eq!(kind(attempt(&row)), Some(FailureKind::SymbolUnavailable));
+}
+
+#[test]
+fn a_profile_that_looks_as_if_it_were_refused_is_said_to() {
+    let memory = documents();
+    let results = memory.json(layout::RUNTIME_RESULTS);
+    let scan = &results["nested"]["preflight"];
+    assert_eq!(scan["classification"], "likely_apply_gated_for_harness_identity");
+    assert_eq!(scan["findings"], json!([{"denied_operation": "iokit-external-method"}]));
+    assert_eq!(&event(&memory, 6)["preflight"], scan);
+    assert_eq!(results["names"]["preflight"]["classification"], "unsupported");
+    assert_eq!(results["files"]["preflight"], Value::Null);
+    assert!(event(&memory, 0).get("preflight").is_none());
 }

@@ -79,6 +79,7 @@ const COMMON_KEYS: &[&str] = &[
     "notes",
     "policies",
     "fixtures",
+    "parameters",
 ];
 
 /// What every builder needs to know.

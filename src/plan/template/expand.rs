@@ -60,6 +60,7 @@ pub(super) struct ProfileFields {
     pub(super) semantic_group: Option<String>,
     pub(super) key_specific_rules: Vec<String>,
     pub(super) notes: Option<String>,
+    pub(super) parameters: BTreeMap<String, String>,
     pub(super) fixtures: Vec<FixtureEntry>,
 }
 
@@ -108,7 +109,7 @@ impl<'a> Growing<'a> {
             semantic_group: fields.semantic_group.or_else(|| self.head.semantic_group.clone()),
             key_specific_rules: fields.key_specific_rules,
             notes: fields.notes,
-            parameters: BTreeMap::new(),
+            parameters: fields.parameters,
             fixtures: fields.fixtures,
         };
         self.order.push(profile_id.clone());

@@ -86,6 +86,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
             semantic_group: profile.semantic_group.clone(),
             key_specific_rules: Vec::new(),
             notes: profile.notes.clone(),
+            parameters: own.parameters.clone(),
             fixtures: own.fixtures.iter().chain(&profile.fixtures).cloned().collect(),
         };
         growing.policy(&path, document_bytes(&profile.policy));

@@ -107,6 +107,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
             semantic_group: profile.semantic_group.clone(),
             key_specific_rules: profile.key_specific_rules.clone(),
             notes: profile.notes.clone(),
+            parameters: own.parameters.clone(),
             fixtures: own.fixtures.clone(),
         };
         let Some(id) = growing.profile(name, fields, notes) else { continue };

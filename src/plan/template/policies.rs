@@ -1,5 +1,7 @@
 //! The policies that a template carries, and the ones that it only names.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,6 +21,8 @@ pub(super) struct Carried {
     pub(super) policies: Ordered<PolicyContent>,
     #[serde(default)]
     pub(super) fixtures: Vec<FixtureEntry>,
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, String>,
 }
 
 /// A policy inside a template.

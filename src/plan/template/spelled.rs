@@ -31,9 +31,9 @@ pub(super) fn expand(
     text: &str,
     notes: &mut Notes<'_>,
 ) -> Result<Option<Expanded>, LoadError> {
-    if value.get("fixtures").is_some() {
-        let message = "a template that spells out its registries has no fixtures beside them";
-        notes.error(NoteKind::UnknownKey, "/fixtures", message, "move them into the profiles");
+    for key in ["fixtures", "parameters"].into_iter().filter(|key| value.get(*key).is_some()) {
+        let message = format!("a template that spells out its registries has no {key} beside them");
+        notes.error(NoteKind::UnknownKey, format!("/{key}"), message, "move them into the profiles");
     }
     let plan: Option<PlanFile> = part(DocumentKind::Plan, value, "plan", notes)?;
     let probes: Option<ProbesFile> = part(DocumentKind::ProbeRegistry, value, "probes", notes)?;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::vfs::{PathPolicy, Role, pair_decisions};
 use super::*;
+use crate::plan::NoteKind;
 use crate::plan::file::{PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, ProbesFile, ProfilesFile};
 use crate::record::outcome::Decision::{self, Allow, Deny};
 
@@ -382,7 +383,11 @@ fn every_carried_template_builds_and_lints_without_a_finding() {
         let set = by_id(&listing.template_id).unwrap().build(&carried_policy).unwrap();
         assert!(set.built_from().rows > 0);
         assert_eq!(set.built_from().missing_policies, Vec::<String>::new(), "{}", listing.template_id);
-        let notes = set.lint();
+        let mut notes = set.lint();
+        if listing.template_id == "sonoma-lifecycle-lockdown" {
+            // That its gated profiles cannot be applied is what this plan is about.
+            notes.retain(|note| note.kind != NoteKind::ApplyGate);
+        }
         assert!(notes.is_empty(), "{}: {notes:#?}", listing.template_id);
         let plan = set.resolve().unwrap();
         assert_eq!(plan.row_count(), set.built_from().rows);

@@ -1,11 +1,9 @@
-//! A policy's own controls: one operation that it certainly refuses and one that it certainly lets through.
-//!
-//! A run executes both under the unmodified policy. If the first is not refused, the policy is not in force; if the
-//! second fails, something else refuses. In either case nothing observed under the policy counts.
+//! The controls of a Landlock policy; see [`crate::policy::controls`].
 
-use super::model::{ModelAnswer, evaluate};
+use super::model::evaluate;
 use super::rights::{FsRight, NetRight};
 use super::table::LandlockPolicy;
+use crate::policy::controls::{Control, Controls, WhyNone};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, ListenerSpec};
@@ -16,34 +14,6 @@ pub const CONTROL_FOLDER: &str = ".control";
 
 /// Host folders that every user may list.
 const LISTABLE: &[&str] = &["/", "/usr", "/etc", "/dev", "/proc"];
-
-/// The controls of one policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Controls {
-    /// What the policy certainly refuses.
-    pub must_deny: Result<Control, WhyNone>,
-    /// What the policy certainly lets through.
-    pub must_allow: Result<Control, WhyNone>,
-}
-
-/// One control.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Control {
-    /// The operation, with placeholders.
-    pub action: Action,
-    /// All that has to stand under the control's own `${root}`: its targets, and a folder for each path that a rule
-    /// names there. The profile's fixtures are not needed beside them.
-    pub fixtures: Vec<FixtureEntry>,
-    /// What the harness has to listen on.
-    pub listener: Option<ListenerSpec>,
-    /// What the model says about it; always certain.
-    pub answer: ModelAnswer,
-}
-
-/// Why a policy has no control of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct WhyNone(String);
 
 /// Finds the controls of a policy, whose texts still hold their placeholders.
 pub fn derive_controls(policy: &LandlockPolicy) -> Controls {

@@ -9,7 +9,7 @@ pub mod model;
 pub mod rights;
 pub mod table;
 
-pub use controls::{Control, Controls, derive_controls};
+pub use controls::derive_controls;
 pub use document::PolicyDocument;
 pub use model::{ModelAnswer, evaluate};
 pub use rights::{FsRight, NetRight, RightSet, Scope};

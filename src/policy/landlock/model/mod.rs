@@ -14,47 +14,12 @@ mod rules;
 mod tests;
 mod tree;
 
-use serde::Serialize;
-
 use super::rights::{FsRight, Right, RightSet};
 use super::table::LandlockPolicy;
+pub use crate::policy::answer::{ModelAnswer, Need};
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
-use crate::record::outcome::Decision;
-
 pub use rules::NEVER_ABOVE_ROOT;
-
-/// What the model says about one operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ModelAnswer {
-    /// The decision; `None` if the model cannot know.
-    pub decision: Option<Decision>,
-    /// What decides, as a JSON pointer into the policy document: the rule that grants, or the list of handled rights.
-    /// `None` for what no policy restricts or every policy refuses, and without a decision.
-    pub rule: Option<String>,
-    /// The rights that the operation needs, and where they are looked up.
-    pub needs: Vec<Need>,
-    /// Why, in words; without a decision, what is missing.
-    pub reason: String,
-    /// What the answer takes for granted.
-    pub assumes: Vec<String>,
-}
-
-/// A right that an operation needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Need {
-    /// Its name in the policy document.
-    pub right: &'static str,
-    /// The object on which it is looked up.
-    pub on: String,
-}
-
-impl ModelAnswer {
-    /// Whether the answer is a decision that takes nothing for granted.
-    pub fn is_certain(&self) -> bool {
-        self.decision.is_some() && self.assumes.is_empty()
-    }
-}
 
 /// Works out what `policy` decides about `action`, for a process that finds `fixtures` under `${root}`.
 ///

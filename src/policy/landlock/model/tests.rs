@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::landlock::document::PolicyDocument;
 use crate::record::driver::Driver;
+use crate::record::outcome::Decision;
 
 fn policy(value: Value) -> LandlockPolicy {
     let mut value = value;

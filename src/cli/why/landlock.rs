@@ -1,0 +1,126 @@
+//! What a Landlock policy answers.
+
+use super::super::exit::Failure;
+use super::place::shortened;
+use super::{Told, WhyArgs, bad, file_of};
+use crate::base::json_place;
+use crate::plan::ResolvedProbe;
+use crate::plan::asked::AskedPolicy;
+use crate::policy::landlock::{LandlockPolicy, evaluate};
+use crate::policy::operations::canonical;
+use crate::record::action::Action;
+use crate::record::driver::Driver;
+use crate::record::why::{WhyDecision, WhyRule, WhyStep};
+
+/// Asks the model.
+pub(super) fn answer(
+    args: &WhyArgs,
+    driver: Option<Driver>,
+    asked: &AskedPolicy,
+    policy: &LandlockPolicy,
+) -> Result<Told, Failure> {
+    for (given, option) in [
+        (args.filter.is_some(), "--filter"),
+        (args.syscall.is_some(), "--syscall"),
+        (!args.facts.is_empty(), "--fact"),
+        (!args.links.is_empty(), "--link"),
+    ] {
+        if given {
+            let remedy = "leave it out; --driver names what would attempt the operation";
+            return Err(bad(format!("{option} says nothing to a Landlock policy"), remedy));
+        }
+    }
+    let operation = canonical(&args.operation).unwrap_or(&args.operation);
+    let probe = asked.profile.as_ref().and_then(|found| {
+        let same = |probe: &&ResolvedProbe| {
+            canonical(&probe.entry.operation) == Some(operation) && probe.entry.target == args.target
+        };
+        found.profile.probes.iter().find(same)
+    });
+    let fixtures = match (&asked.profile, probe) {
+        (_, Some(probe)) => probe.fixtures.to_vec(),
+        (Some(found), None) => found.profile.entry.fixtures.clone(),
+        (None, None) => Vec::new(),
+    };
+    let action = match (driver, probe.and_then(|probe| probe.action.as_deref())) {
+        (None, Some(action)) if args.to.is_none() => action.clone(),
+        _ => {
+            let driver = match driver {
+                Some(driver) => driver,
+                None => usual_driver(operation, &args.target).ok_or_else(|| {
+                    bad(format!("Landlock has no driver for `{operation}`"), "ask about another operation")
+                })?,
+            };
+            Action { to: args.to.clone(), ..Action::new(driver, args.target.clone()) }
+        }
+    };
+    let answer = evaluate(policy, &action, &fixtures);
+    let rule = answer.rule.map(|pointer| {
+        let text = std::str::from_utf8(&asked.document).unwrap_or("");
+        let place = json_place::find(text, &pointer);
+        WhyRule {
+            file: file_of(args, asked),
+            line: place.map_or(0, |place| place.line),
+            column: place.map_or(0, |place| place.column),
+            text: place.map_or(String::new(), |place| shortened(&text[place.start..place.end])),
+            pointer: Some(pointer),
+        }
+    });
+    let step =
+        |operation: &str, on: String| WhyStep { operation: operation.to_owned(), on, decision: None, rule: None };
+    Ok(Told {
+        decision: WhyDecision::of(answer.decision),
+        rule,
+        chain: answer.needs.into_iter().map(|need| step(need.right, need.on)).collect(),
+        reason: answer.reason,
+        assumes: answer.assumes,
+        remarks: vec![format!("asked as the driver `{}` would attempt it", action.driver.info().name)],
+    })
+}
+
+/// The driver that attempts an operation under Seatbelt's name, on such a target.
+fn usual_driver(operation: &str, target: &str) -> Option<Driver> {
+    let on_path = target.starts_with('/') || target.starts_with("${root}");
+    let on_address = target.rsplit_once(':').is_some_and(|(host, _)| !host.is_empty()) && !on_path;
+    match operation {
+        "network-outbound" if on_path => return Some(Driver::UnixConnect),
+        "network-outbound" if !on_address => return Some(Driver::AbstractConnect),
+        "network-bind" if on_path => return Some(Driver::UnixBind),
+        "file-read-metadata" => return Some(Driver::FileStat),
+        "signal" if target == "self" => return Some(Driver::SignalSelf),
+        "signal" if target == "same-sandbox" || target == "child" => return Some(Driver::SignalInside),
+        _ => {}
+    }
+    let drivers = || Driver::ALL.iter().copied().filter(|driver| driver.info().platforms.linux());
+    let first = drivers().find(|driver| driver.info().operations.first() == Some(&operation));
+    first
+        .or_else(|| drivers().find(|driver| driver.info().operations.contains(&operation)))
+        .filter(|driver| *driver != Driver::ApplyOnly)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_become_drivers() {
+        for (operation, target, driver) in [
+            ("file-read-data", "/etc/hosts", Driver::FileRead),
+            ("file-read*", "/etc/hosts", Driver::FileRead),
+            ("file-write*", "/x", Driver::FileWrite),
+            ("file-write-create", "/x", Driver::FileCreate),
+            ("file-write-unlink", "/x", Driver::FileUnlink),
+            ("network-outbound", "127.0.0.1:80", Driver::TcpConnect),
+            ("network-outbound", "/run/x", Driver::UnixConnect),
+            ("network-outbound", "name", Driver::AbstractConnect),
+            ("network-bind", "127.0.0.1:80", Driver::TcpBind),
+            ("signal", "others", Driver::SignalOutside),
+            ("signal", "self", Driver::SignalSelf),
+            ("process-exec*", "/bin/true", Driver::Exec),
+        ] {
+            assert_eq!(usual_driver(operation, target), Some(driver), "{operation} {target}");
+        }
+        assert_eq!(usual_driver("mach-bootstrap", "x"), None);
+        assert_eq!(usual_driver("default", "x"), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! One policy that somebody asks about: a document by itself, or a profile of a registry.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Map;
+
+use super::catalogue::list_registries;
+use super::error::LoadError;
+use super::file::{PLAN_SCHEMA, PlanFile};
+use super::near::hint_for;
+use super::note::{Notes, has_errors, shown};
+use super::read::{Reader, refused};
+use super::registry::{find_registry, read_registry};
+use super::resolve::follow;
+use super::resolved::{InputRole, ResolvedPolicy, ResolvedProfile, Selection};
+use super::source::{INDEX_PATH, Workspace};
+use super::{policy, resolve};
+use crate::base::fsx::FileError;
+use crate::base::ids::{PlanId, ProfileId, RegistryId};
+use crate::policy::PolicyMode;
+
+/// A policy with where it comes from.
+#[derive(Debug, Clone)]
+pub struct AskedPolicy {
+    /// The policy, with the profile's parameters and rules.
+    pub policy: ResolvedPolicy,
+    /// The policy document's bytes.
+    pub document: Arc<[u8]>,
+    /// The profile of a registry that it belongs to.
+    pub profile: Option<AskedProfile>,
+}
+
+/// The profile of a registry that was asked about.
+#[derive(Debug, Clone)]
+pub struct AskedProfile {
+    /// The registry.
+    pub registry_id: RegistryId,
+    /// The document that holds the profile.
+    pub profiles_path: String,
+    /// That document's bytes.
+    pub profiles_document: Arc<[u8]>,
+    /// The profile.
+    pub profile: ResolvedProfile,
+}
+
+/// How a policy document of this name and beginning is written: Landlock policies are JSON objects.
+fn mode_of(path: &Path, bytes: &[u8]) -> PolicyMode {
+    let begin = bytes.iter().find(|b| !b.is_ascii_whitespace());
+    if begin == Some(&b'{') {
+        return PolicyMode::Landlock;
+    }
+    let is_text = std::str::from_utf8(bytes).is_ok() || path.extension().is_some_and(|end| end == "sb");
+    if is_text { PolicyMode::Sbpl } else { PolicyMode::Blob }
+}
+
+/// Reads the policy document in the file `path`. A Seatbelt profile gets `parameters`.
+pub fn policy_in_file(path: &Path, parameters: &BTreeMap<String, String>) -> Result<AskedPolicy, LoadError> {
+    let unreadable = |source| LoadError::Read {
+        what: "policy document",
+        file: path.display().to_string(),
+        source: FileError { action: "find", path: path.to_owned(), source },
+    };
+    let full: PathBuf = path.canonicalize().map_err(unreadable)?;
+    let workspace = Workspace::at(full.parent().unwrap_or(Path::new("/")));
+    let mut reader = Reader::new(&workspace);
+    let spelled = full.to_string_lossy().into_owned();
+    let mut list = Vec::new();
+    let bytes = match reader.bytes(InputRole::Policy, &spelled, crate::base::limits::MAX_POLICY_BYTES) {
+        Ok((bytes, _)) => bytes,
+        Err(source) => {
+            return Err(LoadError::Read { what: "policy document", file: path.display().to_string(), source });
+        }
+    };
+    let mode = mode_of(path, &bytes);
+    let mut notes = Notes { list: &mut list, file: "", subject: "" };
+    let known = &mut HashMap::new();
+    let policy = policy::read(&mut reader, known, &spelled, mode, parameters, "", false, &mut notes);
+    match policy {
+        Some(policy) if !has_errors(&list) => Ok(AskedPolicy { policy, document: bytes, profile: None }),
+        _ => Err(refused(list)),
+    }
+}
+
+/// Finds the profile `id` in the registry `registry`, or in whichever registry of the workspace has it.
+pub fn policy_of_profile(
+    workspace: &Workspace,
+    registry: Option<&RegistryId>,
+    id: &str,
+) -> Result<AskedPolicy, LoadError> {
+    let mut known = Vec::new();
+    let mut holders = Vec::new();
+    let registries = match registry {
+        Some(registry) => vec![registry.clone()],
+        None => list_registries(workspace)?.registries.into_iter().map(|entry| entry.id).collect(),
+    };
+    for registry in registries {
+        let mut reader = Reader::new(workspace);
+        let mut notes = Vec::new();
+        let Some(paths) = find_registry(&mut reader, &registry, (INDEX_PATH, "/registries"), &mut notes)? else {
+            return Err(refused(notes));
+        };
+        let read = read_registry(&mut reader, &registry, paths, &mut notes)?;
+        if read.profiles.profiles.keys().any(|key| key.as_str() == id) {
+            holders.push((registry, reader, read, notes));
+        } else {
+            known.extend(read.profiles.profiles.into_keys());
+        }
+    }
+    if holders.len() > 1 {
+        let names: Vec<&str> = holders.iter().map(|(registry, ..)| registry.as_str()).collect();
+        return Err(LoadError::Ambiguous { kind: "profile", id: shown(id), places: names.join(", ") });
+    }
+    let Some((registry_id, reader, read, notes)) = holders.pop() else {
+        let remedy = hint_for(id, known.iter().map(ProfileId::as_str), "see `sandproof list-profiles --registry ID`");
+        let place = registry.map_or("any registry".to_owned(), |registry| format!("registry `{registry}`"));
+        return Err(LoadError::UnknownId { kind: "profile", id: shown(id), place, remedy });
+    };
+    let profiles_path = read.profiles_path.clone();
+    let plan = PlanFile {
+        schema_version: PLAN_SCHEMA.to_owned(),
+        plan_id: PlanId::new("asked").expect("the text is an id"),
+        registry_id: registry_id.clone(),
+        world_id: None,
+        profiles: read.profiles.profiles.keys().filter(|key| key.as_str() == id).cloned().collect(),
+        lanes: Map::new(),
+        controls: Map::new(),
+        apply_preflight_profile: None,
+        deadline_ms: None,
+        notes: None,
+        history: Default::default(),
+        subject: Default::default(),
+    };
+    let resolve::Resolution { plan, notes } = follow(reader, plan, "", read, &Selection::default(), true, notes)?;
+    let Some(mut plan) = plan else { return Err(refused(notes)) };
+    let document = |path: &str| {
+        plan.documents.iter().find(|document| document.path == path).map_or(Arc::from([]), |found| found.bytes.clone())
+    };
+    // What stands in the way of one probe is no reason to keep silent about the policy.
+    let Some(profile) = plan.profiles.first() else { return Err(refused(notes)) };
+    let policy = profile.policy.clone();
+    let (text, profiles_document) = (document(&policy.path), document(&profiles_path));
+    let profile = plan.profiles.remove(0);
+    Ok(AskedPolicy {
+        policy,
+        document: text,
+        profile: Some(AskedProfile { registry_id, profiles_path, profiles_document, profile }),
+    })
+}

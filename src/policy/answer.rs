@@ -1,0 +1,94 @@
+//! What a model says about one operation, whichever kind of policy it evaluates.
+
+use serde::Serialize;
+
+use super::landlock::model as landlock;
+use super::sbpl::model as seatbelt;
+use super::value::PolicyValue;
+use crate::record::action::Action;
+use crate::record::fixture::FixtureEntry;
+use crate::record::outcome::Decision;
+
+/// What the model says about one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelAnswer {
+    /// The decision; `None` if the model cannot know.
+    pub decision: Option<Decision>,
+    /// What decides. In a Landlock policy a JSON pointer into the document: the rule that grants, or the list of handled
+    /// rights. In a Seatbelt profile where the rule begins, as `LINE:COLUMN`. `None` for what no policy restricts or
+    /// every policy refuses, and without a decision.
+    pub rule: Option<String>,
+    /// What the operation needs and where that is looked up: rights under Landlock, checked operations under Seatbelt.
+    pub needs: Vec<Need>,
+    /// Why, in words; without a decision, what is missing.
+    pub reason: String,
+    /// What the answer takes for granted.
+    pub assumes: Vec<String>,
+}
+
+/// Something that an operation needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// The right's name in a Landlock policy, the operation's name in a Seatbelt profile.
+    pub right: &'static str,
+    /// What it is looked up on.
+    pub on: String,
+}
+
+impl ModelAnswer {
+    /// Whether the answer is a decision that takes nothing for granted.
+    pub fn is_certain(&self) -> bool {
+        self.decision.is_some() && self.assumes.is_empty()
+    }
+
+    /// An answer that is none.
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self { decision: None, rule: None, needs: Vec::new(), reason: reason.into(), assumes: Vec::new() }
+    }
+}
+
+/// A probe, as far as the model needs to know it. All texts hold their placeholders.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// What it does. `None`: its driver is not known, so the model has nothing to say.
+    pub action: Option<&'a Action>,
+    /// The operation in the probe's own words.
+    pub operation: &'a str,
+    /// The filter that a query of the policy is about, if the probe says one.
+    pub filter: Option<&'a str>,
+    /// The profile's fixtures and then the probe's, as they are made.
+    pub fixtures: &'a [FixtureEntry],
+}
+
+/// Who answers for a policy, by name; the oracle lane records it.
+pub fn source_of(policy: &PolicyValue) -> &'static str {
+    match policy {
+        PolicyValue::Landlock(_) => "landlock_model",
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => "seatbelt_model",
+    }
+}
+
+/// Works out what `policy` decides about a probe.
+pub fn answer(policy: &PolicyValue, asked: Asked<'_>) -> ModelAnswer {
+    let Some(action) = asked.action else {
+        return ModelAnswer::unknown("what the probe's driver does is not known");
+    };
+    match policy {
+        PolicyValue::Landlock(policy) => landlock::evaluate(policy, action, asked.fixtures),
+        PolicyValue::Sbpl(policy) => match seatbelt::question(action, asked.operation, asked.filter, asked.fixtures) {
+            Ok(question) => {
+                let rules = policy.rules();
+                let answer = seatbelt::evaluate(rules, &question);
+                ModelAnswer {
+                    decision: answer.decision,
+                    rule: answer.rule.map(|index| rules.rules[index].place.to_string()),
+                    needs: answer.chain.into_iter().map(|step| Need { right: step.operation, on: step.on }).collect(),
+                    reason: answer.reason,
+                    assumes: answer.assumes,
+                }
+            }
+            Err(reason) => ModelAnswer::unknown(reason),
+        },
+        PolicyValue::Blob(_) => ModelAnswer::unknown("a compiled profile holds no text to evaluate"),
+    }
+}

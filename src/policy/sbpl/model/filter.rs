@@ -1,0 +1,345 @@
+//! Whether a filter matches what a check looks at: yes, no, or not to be known.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::network;
+use super::object::{Fact, Object, Process, Socket};
+use super::path::{ROOT_TEXT, folded};
+use super::regex::{Compiled, Found};
+use super::tri::Tri;
+use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern, Rule};
+
+/// Folders that never hold the folder of a run's fixtures.
+const NEVER_ABOVE_ROOT: [&str; 9] =
+    ["/Applications", "/Library", "/System", "/bin", "/cores", "/dev", "/private/etc", "/sbin", "/usr"];
+
+/// The regular expressions of a profile, translated once.
+pub(super) type Regexes = HashMap<String, Result<Compiled, String>>;
+
+/// Evaluates filters and gathers what their answers take for granted.
+#[derive(Debug)]
+pub(super) struct Matcher<'m> {
+    pub regexes: &'m Regexes,
+    pub assumes: BTreeSet<String>,
+}
+
+impl Matcher<'_> {
+    /// Whether the rule's filters match. None at all always do; of several, one suffices.
+    pub(super) fn rule(&mut self, rule: &Rule, object: &Object) -> Tri {
+        if rule.filters.is_empty() {
+            return Tri::Yes;
+        }
+        self.any(&rule.filters, object)
+    }
+
+    fn any(&mut self, filters: &[Filter], object: &Object) -> Tri {
+        let answers: Vec<Tri> = filters.iter().map(|filter| self.filter(filter, object)).collect();
+        Tri::any(answers)
+    }
+
+    fn filter(&mut self, filter: &Filter, object: &Object) -> Tri {
+        match filter {
+            Filter::All(filters) => {
+                let answers: Vec<Tri> = filters.iter().map(|filter| self.filter(filter, object)).collect();
+                Tri::all(answers)
+            }
+            Filter::Any(filters) => self.any(filters, object),
+            Filter::Not(filter) => self.filter(filter, object).not(),
+            Filter::Path(filter) => self.path(filter, object),
+            Filter::Name { filter, pattern } => self.named(filter, pattern, object),
+            Filter::Symbol { filter, value } => symbol(filter, value, object, &mut self.assumes),
+            Filter::FileMode(bits) => match object.mode {
+                Some(mode) => (mode & bits == *bits).into(),
+                None => Tri::unknown(format!("the permission bits of `{}` are not known", object.shown)),
+            },
+            Filter::Network { end, protocol, address } => network::matches(*end, protocol, address, object, self),
+            Filter::Extension(class) => {
+                Tri::unknown(format!("whether the process holds the extension `{class}` is known to the kernel alone"))
+            }
+            Filter::Unknown { text, .. } => Tri::unknown(format!("what `{text}` matches cannot be worked out here")),
+        }
+    }
+
+    /// Whether a path filter matches the object's path.
+    pub(super) fn path(&mut self, filter: &PathFilter, object: &Object) -> Tri {
+        let Some(path) = object.path.as_deref() else {
+            // An address is no path, so no rule on a path is about it.
+            if matches!(object.socket, Some(Socket::Inet { .. })) {
+                return Tri::No;
+            }
+            return Tri::unknown("the operation has no path that is known");
+        };
+        // `${root}` is a fresh folder of an unknown place, and only what is written with it can name what it holds.
+        let symbolic = path.starts_with(ROOT_TEXT);
+        let elsewhere = |rule: &str| symbolic && !rule.starts_with(ROOT_TEXT);
+        let unknown_root = || Tri::unknown(format!("where `{ROOT_TEXT}` lies is not known before the run"));
+        match filter {
+            PathFilter::Literal(rule) if elsewhere(rule) => Tri::No,
+            PathFilter::Literal(rule) => self.same(rule, path),
+            PathFilter::Subpath(rule) if rule == "/" => Tri::Yes,
+            PathFilter::Subpath(rule) if elsewhere(rule) => {
+                let never = NEVER_ABOVE_ROOT.iter().any(|top| is_below(&folded(rule), top));
+                if never { Tri::No } else { unknown_root() }
+            }
+            PathFilter::Subpath(rule) => self.subpath(rule, path),
+            PathFilter::Prefix(rule) if rule.is_empty() || rule == "/" => Tri::Yes,
+            PathFilter::Prefix(rule) if elsewhere(rule) => {
+                let never = NEVER_ABOVE_ROOT.iter().any(|top| rule.starts_with(&format!("{top}/")));
+                if never { Tri::No } else { unknown_root() }
+            }
+            PathFilter::Prefix(rule) => prefix(rule, path),
+            PathFilter::Regex(_) if symbolic => unknown_root(),
+            PathFilter::Regex(pattern) => match self.regexes.get(pattern) {
+                Some(Ok(compiled)) => match compiled.find(path) {
+                    Found::Match => Tri::Yes,
+                    Found::Nothing => Tri::No,
+                    Found::CaseOnly => spelling(pattern, path),
+                },
+                Some(Err(why)) => Tri::unknown(format!("the regular expression `{pattern}`: {why}")),
+                None => Tri::unknown(format!("the regular expression `{pattern}` was not read")),
+            },
+            PathFilter::Ancestors(rule) if elsewhere(rule) => Tri::No,
+            PathFilter::Ancestors(rule) => {
+                let ends = rule.match_indices('/').map(|(end, _)| &rule[..end.max(1)]);
+                let answers: Vec<Tri> =
+                    ends.filter(|above| above.len() < rule.len()).map(|above| self.same(above, path)).collect();
+                Tri::any(answers)
+            }
+            PathFilter::Home(text) => Tri::unknown(format!("whose home folder `{text}` means is not known here")),
+        }
+    }
+
+    /// Whether a rule's path is the object's.
+    fn same(&mut self, rule: &str, path: &str) -> Tri {
+        if rule == path {
+            return Tri::Yes;
+        }
+        if skeleton(rule) == skeleton(path) {
+            return spelling(rule, path);
+        }
+        if folded(rule) == path { self.untidy(rule) } else { Tri::No }
+    }
+
+    /// Whether the object's path is the rule's, or lies below it.
+    fn subpath(&mut self, rule: &str, path: &str) -> Tri {
+        if is_below(path, rule) {
+            return Tri::Yes;
+        }
+        if is_below(&skeleton(path), &skeleton(rule)) {
+            return spelling(rule, path);
+        }
+        let tidy = folded(rule);
+        if tidy == "/" || is_below(path, &tidy) { self.untidy(rule) } else { Tri::No }
+    }
+
+    /// A rule's path that would match if it were tidied. What `.` and `..` in one do was seen: they never made a rule
+    /// match on 14.4.1. What happens to needless slashes is not known.
+    fn untidy(&mut self, rule: &str) -> Tri {
+        if rule.split('/').any(|part| part == "." || part == "..") {
+            self.assumes.insert(format!("`{rule}`, which no resolved path is spelled like, matches nothing"));
+            return Tri::No;
+        }
+        Tri::unknown(format!("whether the slashes of `{rule}` are tidied before it is compared is not known"))
+    }
+
+    fn named(&mut self, filter: &str, pattern: &Pattern, object: &Object) -> Tri {
+        // `iokit-user-client-class` and `iokit-registry-entry-class` are one filter of a compiled profile: both ask for
+        // the class of the object that the check looks at.
+        let key = if filter == "iokit-user-client-class" { "iokit-registry-entry-class" } else { filter };
+        // A control socket has a name, one of the Internet has none.
+        if key == "control-name" && matches!(object.socket, Some(Socket::Inet { .. })) {
+            return Tri::No;
+        }
+        let text = match object.named.get(key) {
+            Some(Fact::Is(text)) => text,
+            Some(Fact::Absent) => return Tri::No,
+            None => return Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
+        };
+        if key == "iokit-registry-entry-class"
+            && let (Some(service), Pattern::Literal(wanted)) = (&object.service_class, pattern)
+            && service == wanted
+            && service != text
+        {
+            self.assumes.insert(format!("a user client is known by its own class `{text}`, not by its service's"));
+        }
+        let answer = self.pattern(pattern, text);
+        if key != "ipc-posix-name" {
+            return answer;
+        }
+        // Whether the name is compared with its leading slash is not known.
+        let other = text.strip_prefix('/').map_or_else(|| format!("/{text}"), str::to_owned);
+        if self.pattern(pattern, &other) == answer {
+            return answer;
+        }
+        Tri::unknown(format!("whether `{text}` is compared with a leading slash is not known"))
+    }
+
+    fn pattern(&self, pattern: &Pattern, text: &str) -> Tri {
+        match pattern {
+            Pattern::Literal(wanted) => (wanted == text).into(),
+            Pattern::Prefix(wanted) => text.starts_with(wanted.as_str()).into(),
+            Pattern::Regex(wanted) => match self.regexes.get(wanted) {
+                Some(Ok(compiled)) => (compiled.find(text) == Found::Match).into(),
+                Some(Err(why)) => Tri::unknown(format!("the regular expression `{wanted}`: {why}")),
+                None => Tri::unknown(format!("the regular expression `{wanted}` was not read")),
+            },
+        }
+    }
+}
+
+/// A condition on a symbol.
+fn symbol(filter: &str, value: &str, object: &Object, assumes: &mut BTreeSet<String>) -> Tri {
+    if filter == "target" {
+        return target(value, object);
+    }
+    let known = match filter {
+        "socket-domain" | "socket-type" | "socket-protocol" => network::socket_fact(filter, object, assumes),
+        _ => None,
+    };
+    match known.or_else(|| object.named.get(filter).cloned()) {
+        Some(Fact::Absent) => Tri::No,
+        Some(Fact::Is(text)) if filter.starts_with("socket-") => network::same_constant(filter, &text, value),
+        Some(Fact::Is(text)) => (text == value).into(),
+        None => Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
+    }
+}
+
+/// `(target …)`: which process is acted on.
+fn target(value: &str, object: &Object) -> Tri {
+    match (value, object.process) {
+        (_, None) => Tri::unknown(format!("how the process `{}` is related to the caller is not known", object.shown)),
+        ("self", Some(process)) => (process == Process::Itself).into(),
+        ("same-sandbox", Some(process)) => (process != Process::Other).into(),
+        ("others", Some(Process::Itself)) => Tri::No,
+        ("others", Some(Process::Other)) => Tri::Yes,
+        (_, Some(_)) => Tri::unknown(format!("whether `{}` counts as `(target {value})` is not known", object.shown)),
+    }
+}
+
+fn prefix(rule: &str, path: &str) -> Tri {
+    if path.starts_with(rule) {
+        return Tri::Yes;
+    }
+    if skeleton(path).starts_with(&skeleton(rule)) { spelling(rule, path) } else { Tri::No }
+}
+
+/// Whether `path` is `top` or lies below it.
+fn is_below(path: &str, top: &str) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn spelling(rule: &str, path: &str) -> Tri {
+    Tri::unknown(format!(
+        "`{rule}` and `{path}` differ in case or in the form of their characters only, and whether that matters is not \
+         known"
+    ))
+}
+
+/// The text with case removed, and with every character that Unicode can write in several ways replaced by one sign.
+fn skeleton(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let mut plain = c.is_ascii();
+        while chars.peek().is_some_and(|next| ('\u{300}'..='\u{36f}').contains(next)) {
+            chars.next();
+            plain = false;
+        }
+        out.push(if plain { c.to_ascii_lowercase() } else { '\u{fffd}' });
+    }
+    out
+}
+
+/// Every regular expression of a filter.
+pub(super) fn regexes_of<'f>(filter: &'f Filter, into: &mut Vec<&'f str>) {
+    match filter {
+        Filter::All(filters) | Filter::Any(filters) => filters.iter().for_each(|filter| regexes_of(filter, into)),
+        Filter::Not(filter) => regexes_of(filter, into),
+        Filter::Path(PathFilter::Regex(pattern)) | Filter::Name { pattern: Pattern::Regex(pattern), .. } => {
+            into.push(pattern);
+        }
+        Filter::Network {
+            address: crate::policy::sbpl::rules::NetworkAddress::Path(PathFilter::Regex(pattern)),
+            ..
+        } => {
+            into.push(pattern);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(filter: PathFilter, path: &str) -> Tri {
+        let mut regexes = Regexes::new();
+        if let PathFilter::Regex(pattern) = &filter {
+            regexes.insert(pattern.clone(), Compiled::new(pattern));
+        }
+        let object = Object { shown: path.into(), path: Some(path.into()), ..Object::default() };
+        Matcher { regexes: &regexes, assumes: BTreeSet::new() }.filter(&Filter::Path(filter), &object)
+    }
+
+    fn is_unknown(answer: &Tri) -> bool {
+        matches!(answer, Tri::Unknown(_))
+    }
+
+    #[test]
+    fn each_form_of_path_filter() {
+        use PathFilter as P;
+        let yes = |filter: P, path: &str| assert_eq!(at(filter.clone(), path), Tri::Yes, "{filter:?} {path}");
+        let no = |filter: P, path: &str| assert_eq!(at(filter.clone(), path), Tri::No, "{filter:?} {path}");
+        let open = |filter: P, path: &str| assert!(is_unknown(&at(filter.clone(), path)), "{filter:?} {path}");
+        yes(P::Literal("/a/b".into()), "/a/b");
+        no(P::Literal("/a/b".into()), "/a/b/c");
+        open(P::Literal("/a/B".into()), "/a/b");
+        open(P::Literal("/a/e\u{301}".into()), "/a/\u{e9}");
+        no(P::Literal("/a/../b".into()), "/b");
+        open(P::Literal("/b/".into()), "/b");
+        no(P::Literal("/a/../b".into()), "/a/b");
+        yes(P::Subpath("/a".into()), "/a");
+        yes(P::Subpath("/a".into()), "/a/b/c");
+        no(P::Subpath("/a".into()), "/ab");
+        yes(P::Subpath("/".into()), "/a");
+        open(P::Subpath("/a/".into()), "/a/b");
+        open(P::Subpath("/A".into()), "/a/b");
+        yes(P::Prefix("/a".into()), "/ab");
+        no(P::Prefix("/a/".into()), "/a");
+        yes(P::Regex("^/a(/|$)".into()), "/a");
+        no(P::Regex("^/b".into()), "/a/b");
+        open(P::Regex("^/B".into()), "/b");
+        open(P::Regex(r"\d".into()), "/1");
+        yes(P::Ancestors("/a/b/c".into()), "/a/b");
+        yes(P::Ancestors("/a/b/c".into()), "/");
+        no(P::Ancestors("/a/b/c".into()), "/a/b/c");
+        no(P::Ancestors("/a/b/c".into()), "/a/bc");
+        open(P::Home("(home-subpath \"/x\")".into()), "/Users/a/x");
+    }
+
+    #[test]
+    fn the_fixture_root_is_somewhere() {
+        use PathFilter as P;
+        let inside = "${root}/a";
+        assert_eq!(at(P::Literal("/private/tmp/a".into()), inside), Tri::No);
+        assert_eq!(at(P::Subpath("/usr/lib".into()), inside), Tri::No);
+        assert!(is_unknown(&at(P::Subpath("/private".into()), inside)));
+        assert!(is_unknown(&at(P::Regex("^/private/".into()), inside)));
+        assert_eq!(at(P::Subpath("/".into()), inside), Tri::Yes);
+        assert_eq!(at(P::Subpath("${root}".into()), inside), Tri::Yes);
+        assert_eq!(at(P::Literal("${root}/b".into()), inside), Tri::No);
+    }
+
+    #[test]
+    fn processes_are_told_apart_as_far_as_it_is_known() {
+        let object = |process| Object { process, ..Object::default() };
+        let child = object(Some(Process::SameSandbox));
+        assert_eq!(target("same-sandbox", &child), Tri::Yes);
+        assert_eq!(target("self", &child), Tri::No);
+        assert!(is_unknown(&target("others", &child)));
+        assert_eq!(target("others", &object(Some(Process::Other))), Tri::Yes);
+        assert_eq!(target("same-sandbox", &object(Some(Process::Itself))), Tri::Yes);
+        assert!(is_unknown(&target("self", &object(None))));
+        assert!(is_unknown(&target("pgrp", &child)));
+    }
+}

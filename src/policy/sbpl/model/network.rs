@@ -1,0 +1,220 @@
+//! Conditions on sockets and addresses.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::filter::Matcher;
+use super::object::{Fact, Host, Object, Socket, Transport};
+use super::tri::Tri;
+use crate::policy::sbpl::rules::{NetworkAddress, NetworkEnd};
+
+/// `(local …)` and `(remote …)`.
+pub(super) fn matches(
+    end: NetworkEnd,
+    protocol: &str,
+    address: &NetworkAddress,
+    object: &Object,
+    matcher: &mut Matcher<'_>,
+) -> Tri {
+    let Some(socket) = &object.socket else {
+        return Tri::unknown(format!("`{}` is no address that is known", object.shown));
+    };
+    match socket {
+        Socket::Unix => match (protocol, address) {
+            ("unix-socket" | "unix", NetworkAddress::Any) => Tri::Yes,
+            ("unix-socket" | "unix", NetworkAddress::Path(filter)) => matcher.path(filter, object),
+            ("unix-socket" | "unix", NetworkAddress::Text { .. }) => {
+                Tri::unknown("a UNIX socket has no `HOST:PORT`, and what such a rule means is not known")
+            }
+            _ => Tri::No,
+        },
+        Socket::Inet { transport, assumed, host, port, is_local } => {
+            let by_protocol = match protocol {
+                "ip" => Tri::Yes,
+                "ip4" => family(host, false),
+                "ip6" => family(host, true),
+                "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" => {
+                    if *assumed {
+                        matcher.assumes.insert("the socket is a TCP one".into());
+                    }
+                    let wanted = if protocol.starts_with("tcp") { Transport::Tcp } else { Transport::Udp };
+                    let by_family = match &protocol[3..] {
+                        "4" => family(host, false),
+                        "6" => family(host, true),
+                        _ => Tri::Yes,
+                    };
+                    Tri::all([(wanted == *transport).into(), by_family])
+                }
+                "unix-socket" | "unix" => Tri::No,
+                _ => Tri::unknown(format!("the protocol `{protocol}` is not known here")),
+            };
+            let by_address = match address {
+                NetworkAddress::Any => Tri::Yes,
+                NetworkAddress::Path(_) => Tri::No,
+                NetworkAddress::Text { host: wanted_host, port: wanted_port } => {
+                    let is_own = *is_local == (end == NetworkEnd::Local);
+                    let (host, port) = if is_own { (host.as_ref(), *port) } else { (None, None) };
+                    Tri::all([by_host(wanted_host, host), by_port(wanted_port, port)])
+                }
+            };
+            Tri::all([by_protocol, by_address])
+        }
+    }
+}
+
+fn family(host: &Option<Host>, six: bool) -> Tri {
+    match host {
+        Some(Host::Address(IpAddr::V6(_))) => six.into(),
+        Some(Host::Address(IpAddr::V4(_))) => (!six).into(),
+        _ => Tri::unknown("whether the address is of IPv4 or IPv6 is not known"),
+    }
+}
+
+fn by_host(wanted: &str, host: Option<&Host>) -> Tri {
+    match (wanted, host) {
+        ("*", _) => Tri::Yes,
+        ("localhost", Some(Host::Localhost)) => Tri::Yes,
+        ("localhost", Some(Host::Address(address))) => match address {
+            IpAddr::V4(v4) if v4.octets() == [127, 0, 0, 1] => Tri::Yes,
+            IpAddr::V4(v4) if v4.is_loopback() => {
+                Tri::unknown(format!("whether `{v4}` counts as `localhost` is not known"))
+            }
+            address => address.is_loopback().into(),
+        },
+        ("localhost", Some(Host::Name(name))) => Tri::unknown(format!("what `{name}` resolves to is not known")),
+        ("localhost", None) => Tri::unknown("the host of that end is not known"),
+        _ => Tri::unknown(format!("a rule's host has to be `*` or `localhost`, and this one says `{wanted}`")),
+    }
+}
+
+fn by_port(wanted: &str, port: Option<u16>) -> Tri {
+    match (wanted, wanted.parse::<u16>(), port) {
+        ("*", _, _) => Tri::Yes,
+        (_, Ok(wanted), Some(port)) => (wanted == port).into(),
+        (_, Ok(_), None) => Tri::unknown("the port of that end is not known"),
+        (_, Err(_), _) => Tri::unknown(format!("the port `{wanted}` is no number")),
+    }
+}
+
+/// What a socket says to `socket-domain`, `socket-type` and `socket-protocol`.
+pub(super) fn socket_fact(filter: &str, object: &Object, assumes: &mut BTreeSet<String>) -> Option<Fact> {
+    let text = match (object.socket.as_ref()?, filter) {
+        (Socket::Unix, "socket-domain") => "AF_UNIX",
+        // A UNIX socket's own type, and the number 0 as protocol, are the caller's choice.
+        (Socket::Unix, _) => return None,
+        (Socket::Inet { host: Some(Host::Address(address)), .. }, "socket-domain") => {
+            if address.is_ipv6() {
+                "AF_INET6"
+            } else {
+                "AF_INET"
+            }
+        }
+        (Socket::Inet { .. }, "socket-domain") => return None,
+        (Socket::Inet { transport, assumed, .. }, filter) => {
+            if *assumed {
+                assumes.insert("the socket is a TCP one".into());
+            }
+            match (transport, filter) {
+                (Transport::Tcp, "socket-type") => "SOCK_STREAM",
+                (Transport::Udp, "socket-type") => "SOCK_DGRAM",
+                (Transport::Tcp, _) => "IPPROTO_TCP",
+                (Transport::Udp, _) => "IPPROTO_UDP",
+            }
+        }
+    };
+    Some(Fact::Is(text.to_owned()))
+}
+
+/// Whether two spellings mean one constant of `<sys/socket.h>` or `<netinet/in.h>`.
+pub(super) fn same_constant(filter: &str, fact: &str, wanted: &str) -> Tri {
+    if fact == wanted {
+        return Tri::Yes;
+    }
+    let number = |text: &str| -> Option<u32> {
+        text.parse().ok().or(match text {
+            "AF_UNIX" | "AF_LOCAL" | "SOCK_STREAM" | "IPPROTO_ICMP" => Some(1),
+            "AF_INET" | "SOCK_DGRAM" => Some(2),
+            "SOCK_RAW" => Some(3),
+            "IPPROTO_TCP" => Some(6),
+            "AF_ROUTE" | "IPPROTO_UDP" => Some(17),
+            "AF_INET6" => Some(30),
+            "AF_SYSTEM" => Some(32),
+            _ => None,
+        })
+    };
+    match (number(fact), number(wanted)) {
+        // A protocol of 0 is the caller's way to say "the usual one"; which of the two is compared is not known.
+        (Some(_), Some(0)) if filter == "socket-protocol" => {
+            Tri::unknown("whether a protocol of 0 is compared as it was given is not known")
+        }
+        (Some(fact), Some(wanted)) => (fact == wanted).into(),
+        _ => Tri::unknown(format!("what `{wanted}` stands for is not known")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::sbpl::model::filter::Regexes;
+    use crate::policy::sbpl::rules::Filter;
+
+    fn ask(rule: (NetworkEnd, &str, Option<(&str, &str)>), target: &str, is_local: bool) -> Tri {
+        let object = Object { shown: target.into(), socket: Socket::read(target, is_local), ..Object::default() };
+        let regexes = Regexes::new();
+        let mut matcher = Matcher { regexes: &regexes, assumes: BTreeSet::new() };
+        let address = rule
+            .2
+            .map_or(NetworkAddress::Any, |(host, port)| NetworkAddress::Text { host: host.into(), port: port.into() });
+        matches(rule.0, rule.1, &address, &object, &mut matcher)
+    }
+
+    #[test]
+    fn addresses_match_as_far_as_they_are_known() {
+        use NetworkEnd::{Local, Remote};
+        let yes = |rule, target| assert_eq!(ask(rule, target, false), Tri::Yes, "{rule:?} {target}");
+        let no = |rule, target| assert_eq!(ask(rule, target, false), Tri::No, "{rule:?} {target}");
+        let open = |rule, target| assert!(matches!(ask(rule, target, false), Tri::Unknown(_)), "{rule:?} {target}");
+        yes((Remote, "ip", None), "127.0.0.1:80");
+        yes((Remote, "tcp", Some(("localhost", "*"))), "127.0.0.1:80");
+        yes((Remote, "tcp", Some(("localhost", "80"))), "tcp:[::1]:80");
+        no((Remote, "tcp", Some(("localhost", "81"))), "127.0.0.1:80");
+        no((Remote, "tcp", Some(("localhost", "*"))), "192.0.2.1:80");
+        no((Remote, "udp", None), "127.0.0.1:80");
+        no((Remote, "ip6", None), "127.0.0.1:80");
+        no((Remote, "unix-socket", None), "127.0.0.1:80");
+        yes((Remote, "ip4", Some(("*", "80"))), "127.0.0.1:80");
+        open((Remote, "ip", Some(("localhost", "*"))), "example.com:80");
+        open((Local, "ip", Some(("localhost", "*"))), "127.0.0.1:80");
+        yes((Local, "ip", Some(("*", "*"))), "127.0.0.1:80");
+        open((Remote, "ip", Some(("10.0.0.1", "*"))), "10.0.0.1:80");
+        open((Remote, "ip", Some(("localhost", "80"))), "127.0.0.1:${port.a}");
+        assert_eq!(ask((Local, "tcp", Some(("localhost", "80"))), "127.0.0.1:80", true), Tri::Yes);
+    }
+
+    #[test]
+    fn sockets_have_a_domain_a_type_and_a_protocol() {
+        let object = |target: &str| Object { socket: Socket::read(target, false), ..Object::default() };
+        let regexes = Regexes::new();
+        let holds = |filter: &str, value: &str, target: &str| {
+            let filter = Filter::Symbol { filter: filter.into(), value: value.into() };
+            let rule = crate::policy::sbpl::rules::Rule {
+                action: crate::record::outcome::Decision::Allow,
+                operations: vec!["network-outbound".into()],
+                filters: vec![filter],
+                modifiers: vec![],
+                in_message_filter: false,
+                place: crate::policy::sbpl::rules::Place { line: 1, column: 1 },
+            };
+            Matcher { regexes: &regexes, assumes: BTreeSet::new() }.rule(&rule, &object(target))
+        };
+        assert_eq!(holds("socket-domain", "AF_INET", "127.0.0.1:1"), Tri::Yes);
+        assert_eq!(holds("socket-domain", "2", "127.0.0.1:1"), Tri::Yes);
+        assert_eq!(holds("socket-domain", "AF_INET6", "127.0.0.1:1"), Tri::No);
+        assert_eq!(holds("socket-type", "SOCK_STREAM", "127.0.0.1:1"), Tri::Yes);
+        assert_eq!(holds("socket-protocol", "6", "tcp:127.0.0.1:1"), Tri::Yes);
+        assert_eq!(holds("socket-protocol", "17", "tcp:127.0.0.1:1"), Tri::No);
+        assert!(matches!(holds("socket-protocol", "0", "127.0.0.1:1"), Tri::Unknown(_)));
+        assert!(matches!(holds("socket-domain", "AF_INET", "localhost:1"), Tri::Unknown(_)));
+        assert!(matches!(holds("socket-domain", "AF_NEW", "127.0.0.1:1"), Tri::Unknown(_)));
+    }
+}

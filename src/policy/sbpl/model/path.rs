@@ -1,0 +1,358 @@
+//! How the kernel walks a path: which symbolic links it crosses, and where it arrives.
+//!
+//! Rules see the place of arrival, spelled as the kernel spells it; each link crossed is looked at by itself
+//! (`lookup_handle_symlink` asks `mac_vnode_check_readlink`; bsd/vfs/vfs_lookup.c of xnu).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::host::Host;
+use crate::record::fixture::{FixtureEntry, FixtureKind};
+
+/// The placeholder of the folder that a probe's fixtures are made in.
+pub(super) const ROOT_TEXT: &str = "${root}";
+/// As many symbolic links as one lookup follows (`MAXSYMLINKS`, bsd/sys/param.h of xnu).
+const MAX_LINKS: usize = 32;
+/// Longer paths do not exist (`PATH_MAX`, bsd/sys/syslimits.h of xnu).
+const MAX_PATH_BYTES: usize = 1024;
+
+/// What stands at a declared place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it is, as the filter `vnode-type` names it; a symbolic link holds its text.
+    pub kind: NodeKind,
+    /// Its permission bits, where they are known.
+    pub mode: Option<u32>,
+}
+
+/// The kinds of node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A FIFO.
+    Fifo,
+    /// A symbolic link with this text.
+    Symlink(String),
+}
+
+impl NodeKind {
+    /// As `vnode-type` names it.
+    pub(super) fn vnode_type(&self) -> &'static str {
+        match self {
+            Self::File => "REGULAR-FILE",
+            Self::Folder => "DIRECTORY",
+            Self::Fifo => "FIFO",
+            Self::Symlink(_) => "SYMLINK",
+        }
+    }
+}
+
+/// The places that are declared, beside those of an installed system.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    nodes: BTreeMap<String, Node>,
+    /// Whether `${root}` holds exactly what is declared.
+    fixtures: bool,
+}
+
+/// A walk that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Walk {
+    /// The places of the links that were followed, in order.
+    pub crossed: Vec<String>,
+    /// Where it arrived.
+    pub place: String,
+    /// What is declared there.
+    pub node: Option<Node>,
+    /// What is taken for granted.
+    pub assumes: BTreeSet<String>,
+}
+
+/// What a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// The last part has to be there, and is followed if it is a link.
+    Follow,
+    /// The last part has to be there, and is looked at itself.
+    Keep,
+    /// The last part is about to be made.
+    Make,
+}
+
+impl Tree {
+    /// The tree of a probe's fixtures under `${root}`, in the order of their making.
+    pub fn of_fixtures(fixtures: &[FixtureEntry]) -> Self {
+        let mut tree = Self { nodes: BTreeMap::new(), fixtures: true };
+        tree.put(ROOT_TEXT.to_owned(), NodeKind::Folder, None);
+        for fixture in fixtures {
+            // One with an absolute path lies in a folder of the run's own elsewhere.
+            let place = match fixture.path.strip_prefix('/') {
+                Some(_) => fixture.path.clone(),
+                None => format!("{ROOT_TEXT}/{}", fixture.path),
+            };
+            for (end, _) in place.match_indices('/').skip(1) {
+                let folder = place[..end].to_owned();
+                tree.nodes.entry(folder).or_insert(Node { kind: NodeKind::Folder, mode: None });
+            }
+            let text = || fixture.to.clone().unwrap_or_default();
+            let mode = fixture.mode.as_deref().and_then(|text| u32::from_str_radix(text, 8).ok());
+            let (kind, mode) = match fixture.kind {
+                FixtureKind::File => (NodeKind::File, mode.or(Some(0o644))),
+                FixtureKind::Program => (NodeKind::File, mode.or(Some(0o755))),
+                FixtureKind::Dir => (NodeKind::Folder, mode.or(Some(0o755))),
+                FixtureKind::Fifo => (NodeKind::Fifo, mode),
+                FixtureKind::Symlink => (NodeKind::Symlink(text()), mode),
+                FixtureKind::Hardlink => {
+                    let original = tree.nodes.get(&format!("{ROOT_TEXT}/{}", text())).cloned();
+                    original.map_or((NodeKind::File, mode), |node| (node.kind, node.mode))
+                }
+            };
+            tree.put(place, kind, mode);
+        }
+        tree
+    }
+
+    /// Declares what stands at `path`, which may be spelled through links that are known already. An error says why
+    /// the path leads nowhere.
+    pub fn declare(&mut self, path: &str, kind: NodeKind) -> Result<(), String> {
+        let walk = self.walk(path, Last::Make)?;
+        self.put(walk.place, kind, None);
+        Ok(())
+    }
+
+    fn put(&mut self, place: String, kind: NodeKind, mode: Option<u32>) {
+        self.nodes.insert(place, Node { kind, mode });
+    }
+
+    /// Walks `path`. The error says why it leads nowhere that is known.
+    pub(super) fn walk(&self, path: &str, last: Last) -> Result<Walk, String> {
+        let host = Host::get();
+        if path.len() > MAX_PATH_BYTES {
+            return Err(format!("the path is longer than {MAX_PATH_BYTES} bytes"));
+        }
+        if path.contains('\0') {
+            return Err("the path holds a NUL".into());
+        }
+        let mut walk = Walk { crossed: Vec::new(), place: String::new(), node: None, assumes: BTreeSet::new() };
+        let mut pending = Vec::new();
+        let mut place = begin(path, &mut pending).ok_or_else(|| format!("`{path}` is a relative path"))?;
+        while let Some(part) = pending.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    if place == ROOT_TEXT {
+                        return Err(format!("`{path}` climbs out of `{ROOT_TEXT}`"));
+                    }
+                    if !place.is_empty() && host.firmlinked(&format!("/System/Volumes/Data{place}")).is_some() {
+                        walk.assumes.insert(format!("`..` behind `{place}` leads to the folder that its name shows"));
+                    }
+                    place.truncate(place.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            // A slash at the end makes the last part a folder, so a link there is followed.
+            let is_last = pending.iter().all(|rest| matches!(rest.as_str(), "" | "."));
+            let keeps = is_last && pending.is_empty() && last != Last::Follow;
+            place.push('/');
+            place.push_str(&part);
+            if let Some(name) = host.firmlinked(&place) {
+                place = name.to_owned();
+            }
+            let node = self.nodes.get(&place);
+            let text = match node {
+                Some(Node { kind: NodeKind::Symlink(text), .. }) => Some(text.as_str()),
+                Some(_) => None,
+                None => host.link(&place),
+            };
+            match text {
+                Some(text) if !keeps => {
+                    if walk.crossed.len() == MAX_LINKS {
+                        return Err(format!("`{path}` crosses more than {MAX_LINKS} symbolic links"));
+                    }
+                    walk.crossed.push(place.clone());
+                    match begin(text, &mut pending) {
+                        Some(start) => place = start,
+                        None => {
+                            pending.extend(text.split('/').rev().map(str::to_owned));
+                            place.truncate(place.rfind('/').unwrap_or(0));
+                        }
+                    }
+                }
+                _ => self.arrive(&place, node, text.is_some(), is_last, last, &mut walk.assumes)?,
+            }
+        }
+        if place.is_empty() {
+            place.push('/');
+        }
+        if host.is_outside_firmlinks(&place) {
+            walk.assumes.insert(format!("the kernel names `{place}`, which no firmlink leads to, by that very path"));
+        }
+        let known_link = host.link(&place).map(|text| NodeKind::Symlink(text.to_owned()));
+        let known = known_link.map(|kind| Node { kind, mode: None });
+        walk.node = self.nodes.get(&place).cloned().or(known);
+        walk.place = place;
+        Ok(walk)
+    }
+
+    /// Looks at a part that is not followed as a link.
+    fn arrive(
+        &self,
+        place: &str,
+        node: Option<&Node>,
+        is_link: bool,
+        is_last: bool,
+        last: Last,
+        assumes: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
+        if let Some(node) = node {
+            let folder = matches!(node.kind, NodeKind::Folder);
+            if !is_last && !folder {
+                return Err(format!("`{place}` is no folder"));
+            }
+            if is_last && last == Last::Make {
+                return Err(format!("`{place}` is there already"));
+            }
+            return Ok(());
+        }
+        if is_link || Host::get().is_plain(place) || (is_last && last == Last::Make) {
+            return Ok(());
+        }
+        if self.fixtures && place.starts_with(ROOT_TEXT) {
+            return Err(format!("`{place}` is not among the declared fixtures"));
+        }
+        // Whether what is looked at itself is a link makes no difference.
+        if !(is_last && last == Last::Keep) {
+            assumes.insert(format!("`{place}` is no symbolic link"));
+        }
+        Ok(())
+    }
+}
+
+/// Stacks the parts of an absolute path, the first on top, and gives the place where it begins. `None`: it is relative.
+fn begin(path: &str, pending: &mut Vec<String>) -> Option<String> {
+    let (start, rest) = match path.strip_prefix(ROOT_TEXT) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => (ROOT_TEXT, rest),
+        _ => ("", path.strip_prefix('/').map(|_| path)?),
+    };
+    pending.extend(rest.split('/').rev().map(str::to_owned));
+    Some(start.to_owned())
+}
+
+/// A path's text without doubled slashes, `.`, `..` and a slash at its end; what it names is not looked at.
+pub(super) fn folded(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    if path.starts_with(ROOT_TEXT) { parts.join("/") } else { format!("/{}", parts.join("/")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn walk(path: &str, last: Last) -> (Vec<String>, String) {
+        let walk = Tree::default().walk(path, last).unwrap();
+        (walk.crossed, walk.place)
+    }
+
+    #[test]
+    fn aliases_lead_to_the_resolved_path() {
+        for (path, crossed, place) in [
+            ("/tmp/x", &["/tmp"][..], "/private/tmp/x"),
+            ("/private/tmp/x", &[], "/private/tmp/x"),
+            ("/private/tmp/dir/../x", &[], "/private/tmp/x"),
+            ("//private//tmp/./x", &[], "/private/tmp/x"),
+            ("/etc/hosts", &["/etc"], "/private/etc/hosts"),
+            ("/var/tmp/y", &["/var"], "/private/var/tmp/y"),
+            ("/tmp/../var/tmp/y", &["/tmp"], "/private/var/tmp/y"),
+            ("/System/Volumes/Data/private/var/tmp/p", &[], "/private/var/tmp/p"),
+            ("/System/Volumes/Data/Users/a/b", &[], "/Users/a/b"),
+            ("/System/Volumes/Data/System/Library/Caches/c", &[], "/System/Library/Caches/c"),
+            ("/System/Volumes/Data/.trash", &[], "/System/Volumes/Data/.trash"),
+            ("/System/Volumes/Database/private", &[], "/System/Volumes/Database/private"),
+            ("/", &[], "/"),
+            ("/..", &[], "/"),
+        ] {
+            assert_eq!(
+                walk(path, Last::Follow),
+                (crossed.iter().map(|link| (*link).to_owned()).collect(), place.into())
+            );
+        }
+        assert_eq!(walk("/tmp", Last::Keep), (vec![], "/tmp".into()));
+        assert_eq!(walk("/tmp/", Last::Keep), (vec!["/tmp".into()], "/private/tmp".into()));
+        assert_eq!(walk("/tmp", Last::Follow), (vec!["/tmp".into()], "/private/tmp".into()));
+    }
+
+    #[test]
+    fn declared_links_are_crossed_hop_by_hop() {
+        let mut tree = Tree::default();
+        tree.declare("/tmp/dir/link", NodeKind::Symlink("/var/tmp".into())).unwrap();
+        tree.declare("/tmp/dir/again", NodeKind::Symlink("link/../tmp/./".into())).unwrap();
+        let found = tree.walk("/private/tmp/dir/again/z", Last::Follow).unwrap();
+        assert_eq!(found.crossed, ["/private/tmp/dir/again", "/private/tmp/dir/link", "/var"]);
+        assert_eq!(found.place, "/private/var/tmp/z");
+        tree.declare("/tmp/loop", NodeKind::Symlink("loop".into())).unwrap();
+        assert!(tree.walk("/tmp/loop", Last::Follow).unwrap_err().contains("more than 32"));
+        assert_eq!(tree.walk("/tmp/loop", Last::Keep).unwrap().place, "/private/tmp/loop");
+        assert!(tree.walk("tmp", Last::Keep).unwrap_err().contains("relative"));
+    }
+
+    #[test]
+    fn what_is_declared_needs_no_assumption() {
+        let fixture = |path: &str, kind: FixtureKind, to: Option<&str>| FixtureEntry {
+            path: path.into(),
+            kind,
+            text: None,
+            to: to.map(Into::into),
+            mode: None,
+            xattrs: BTreeMap::new(),
+        };
+        let tree = Tree::of_fixtures(&[
+            fixture("a/file", FixtureKind::File, None),
+            fixture("b", FixtureKind::Symlink, Some("${root}/a")),
+        ]);
+        let found = tree.walk("${root}/b/file", Last::Follow).unwrap();
+        assert_eq!((found.crossed, found.place.as_str()), (vec!["${root}/b".to_owned()], "${root}/a/file"));
+        assert!(found.assumes.is_empty());
+        assert!(tree.walk("${root}/a/none", Last::Follow).unwrap_err().contains("not among"));
+        assert!(tree.walk("${root}/../x", Last::Follow).unwrap_err().contains("climbs"));
+        assert!(tree.walk("${root}/a/file/x", Last::Follow).unwrap_err().contains("no folder"));
+        assert!(tree.walk("${root}/a/file", Last::Make).unwrap_err().contains("already"));
+        assert!(tree.walk("${root}/a/new", Last::Make).unwrap().assumes.is_empty());
+        let host = Tree::default().walk("/private/tmp/x/y", Last::Follow).unwrap();
+        assert_eq!(host.assumes.len(), 2);
+        assert!(Tree::default().walk("/private/etc/hosts", Last::Follow).unwrap().assumes.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics_and_folding_is_idempotent(path in "[/.a-z$\\{\\}é]{0,40}") {
+            prop_assert_eq!(folded(&folded(&path)), folded(&path));
+            let _ = Tree::default().walk(&path, Last::Follow);
+        }
+
+        /// A resolved path resolves to itself and crosses nothing.
+        #[test]
+        fn resolving_is_idempotent(
+            top in proptest::sample::select(vec!["/tmp", "/var", "/etc", "/private/tmp", "/System/Volumes/Data/private", "/Users"]),
+            rest in "(/[a-z.]{1,4}){0,6}",
+        ) {
+            let tree = Tree::default();
+            if let Ok(once) = tree.walk(&format!("{top}{rest}"), Last::Follow) {
+                let twice = tree.walk(&once.place, Last::Follow).unwrap();
+                prop_assert_eq!(&twice.place, &once.place);
+                prop_assert!(twice.crossed.is_empty());
+            }
+        }
+    }
+}

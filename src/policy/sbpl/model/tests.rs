@@ -1,0 +1,438 @@
+//! The model against profiles written out, and properties that hold for all of them.
+
+use proptest::prelude::*;
+
+use super::super::SbplPolicy;
+use super::super::rules::{Filter, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place, Rule, SbplRules};
+use super::*;
+use crate::policy::operations::{OPERATIONS, UNSTARRED_GROUPS};
+
+fn policy(text: &str) -> SbplPolicy {
+    SbplPolicy::new(text, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn ask(text: &str, operation: &str, target: &str) -> Answer {
+    evaluate(policy(text).rules(), &Question::new(operation, target))
+}
+
+const DD: &str = "(version 1)(deny default)";
+const AD: &str = "(version 1)(allow default)";
+
+#[track_caller]
+fn check(cases: &[(&str, &str, &str, &str)]) {
+    for (text, operation, target, wanted) in cases {
+        let answer = ask(text, operation, target);
+        let found = answer.decision.map_or("undecidable", |decision| decision.as_str());
+        assert_eq!(found, *wanted, "{operation} on {target} under {text}: {answer:#?}");
+    }
+}
+
+#[test]
+fn the_last_matching_rule_decides_over_groups_and_members() {
+    let x = "/private/etc/hosts";
+    let rule = |text: &str| format!("{DD}{text}");
+    let deny_group = rule("(allow file-read-data (literal \"/private/etc/hosts\"))(deny file-read*)");
+    let allow_member = rule("(deny file-read*)(allow file-read-data (literal \"/private/etc/hosts\"))");
+    check(&[
+        (DD, "file-read*", x, "deny"),
+        (AD, "file-read*", x, "allow"),
+        (&deny_group, "file-read-data", x, "deny"),
+        (&allow_member, "file-read-data", x, "allow"),
+        (&allow_member, "file-read*", x, "allow"),
+        (&allow_member, "file-read-metadata", x, "deny"),
+        ("(version 1)(allow process-exec)(allow default)(deny process-exec*)", "process-exec*", "/usr/bin", "deny"),
+        ("(version 1)(allow file-read*)", "file-write*", x, "undecidable"),
+        ("(version 2)(allow file-read*)", "file-write*", x, "deny"),
+    ]);
+    let answer = ask(&allow_member, "file-read*", x);
+    assert_eq!(answer.rule, Some(2));
+    assert!(answer.reason.contains("the rule at 1:43 is the last that matches"), "{}", answer.reason);
+    assert!(answer.assumes.is_empty());
+}
+
+#[test]
+fn the_first_refused_check_of_the_chain_is_the_answer() {
+    let text = format!("{DD}(allow file-read* (literal \"/etc/hosts\") (literal \"/private/etc/hosts\"))");
+    let answer = ask(&text, "file-read*", "/etc/hosts");
+    assert_eq!(answer.decision, Some(Decision::Deny));
+    let told: Vec<_> = answer.chain.iter().map(|step| (step.operation, step.on.as_str(), step.decision)).collect();
+    assert_eq!(
+        told,
+        [
+            ("file-read-metadata", "/etc", Some(Decision::Deny)),
+            ("file-read-data", "/private/etc/hosts", Some(Decision::Allow))
+        ]
+    );
+    assert!(answer.reason.starts_with("`file-read-metadata` on `/etc` is denied on the way"), "{}", answer.reason);
+    check(&[
+        (&text, "file-read*", "/private/etc/hosts", "allow"),
+        (&format!("{text}(allow file-read-metadata (literal \"/etc\"))"), "file-read*", "/etc/hosts", "allow"),
+        // A group of what is read holds metadata, so the link is paid for.
+        (&format!("{DD}(allow file-read*)"), "file-read-data", "/etc/hosts", "allow"),
+        // The link itself is looked at without following it.
+        (&format!("{DD}(allow file-read-metadata (literal \"/tmp\"))"), "file-read-metadata", "/tmp", "allow"),
+        (&format!("{DD}(allow file-read-metadata (subpath \"/tmp\"))"), "file-read-metadata", "/tmp/a", "deny"),
+        (
+            &format!("{DD}(allow file-read-metadata (subpath \"/tmp\") (subpath \"/private/tmp\"))"),
+            "file-read-metadata",
+            "/tmp/a",
+            "allow",
+        ),
+        (
+            &format!("{DD}(allow file-read-metadata (regex #\"^/(private/)?tmp(/|$)\"))"),
+            "file-read-metadata",
+            "/tmp/a",
+            "allow",
+        ),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_known_matters_only_if_it_could_change_the_answer() {
+    let x = "/private/etc/hosts";
+    check(&[
+        // An import before the deciding rule cannot override it, one behind it can.
+        ("(version 1)(deny default)(import \"system.sb\")(allow file-read*)", "file-read*", x, "allow"),
+        ("(version 1)(deny default)(allow file-read*)(import \"system.sb\")", "file-read*", x, "undecidable"),
+        ("(version 1)(deny default)(import \"system.sb\")", "file-read*", x, "undecidable"),
+        // An extension that could only confirm.
+        (&format!("{AD}(allow file-read* (extension \"a\"))"), "file-read*", x, "allow"),
+        (&format!("{DD}(allow file-read* (extension \"a\"))"), "file-read*", x, "undecidable"),
+        (&format!("{DD}(allow file-read* (require-all (extension \"a\") (literal \"/b\")))"), "file-read*", x, "deny"),
+        (&format!("{DD}(allow file-read* (extension \"a\") (literal \"{x}\"))"), "file-read*", x, "allow"),
+        (&format!("{AD}(deny file-read* (file-mode #o0004))"), "file-read*", x, "undecidable"),
+        (&format!("{AD}(deny file-read* (literal \"/private/etc/HOSTS\"))"), "file-read*", x, "undecidable"),
+        (&format!("{DD}(allow file-read* (home-subpath \"/x\"))"), "file-read*", x, "undecidable"),
+    ]);
+    let answer = ask("(version 1)(deny default)(import \"system.sb\")", "file-read*", x);
+    assert!(answer.reason.contains("system.sb"), "{}", answer.reason);
+    assert!(answer.reason.contains("1:26"), "{}", answer.reason);
+    assert_eq!(answer.rule, None);
+}
+
+#[test]
+fn facts_that_are_given_decide() {
+    let text = format!("{AD}(deny file-read* (require-all (file-mode #o0004) (literal \"/private/tmp/a\")))");
+    let rules = policy(&text);
+    let mut question = Question::new("file-read*", "/private/tmp/a");
+    question.facts.insert("file-mode".into(), "0644".into());
+    assert_eq!(evaluate(rules.rules(), &question).decision, Some(Decision::Deny));
+    question.facts.insert("file-mode".into(), "0600".into());
+    assert_eq!(evaluate(rules.rules(), &question).decision, Some(Decision::Allow));
+    question.facts.insert("file-mode".into(), "rw".into());
+    assert!(evaluate(rules.rules(), &question).reason.contains("no octal number"));
+}
+
+#[test]
+fn names_are_looked_up_as_what_they_are() {
+    let s = "org.example.a";
+    check(&[
+        (&format!("{AD}(deny mach-lookup (local-name \"{s}\"))"), "mach-lookup", s, "allow"),
+        (&format!("{AD}(deny mach-lookup (global-name \"{s}\"))"), "mach-lookup", s, "deny"),
+        (&format!("{DD}(allow mach-lookup (global-name \"org.example*\"))"), "mach-lookup", s, "deny"),
+        (&format!("{DD}(allow mach-lookup (global-name-prefix \"org.example\"))"), "mach-lookup", s, "allow"),
+        (&format!("{DD}(allow mach-lookup (global-name-regex #\"^org\\.\"))"), "mach-lookup", s, "allow"),
+        (
+            &format!("{DD}(allow mach-lookup (require-all (global-name \"{s}\") (local-name \"{s}\")))"),
+            "mach-lookup",
+            s,
+            "deny",
+        ),
+        (&format!("{DD}(allow sysctl-read (sysctl-name \"kern.ostype\"))"), "sysctl-read", "kern.ostype", "allow"),
+        (&format!("{DD}(allow signal (target self))"), "signal", "self", "allow"),
+        (&format!("{DD}(allow signal (target self))"), "signal", "same-sandbox", "deny"),
+        (&format!("{DD}(allow process-info-pidinfo (target self))"), "process-info-pidinfo", "1", "deny"),
+        (&format!("{DD}(allow ipc-posix-shm* (ipc-posix-name \"/a\"))"), "ipc-posix-shm*", "/a", "undecidable"),
+        (&format!("{DD}(allow ipc-posix-shm* (ipc-posix-name \"/a\"))"), "ipc-posix-shm-read-data", "/b", "deny"),
+        (&format!("{DD}(allow ipc-posix-shm)"), "ipc-posix-shm", "/a", "allow"),
+        (&format!("{DD}(allow ipc-posix-shm-read-data)"), "ipc-posix-shm*", "/a", "undecidable"),
+    ]);
+    let local = Question { filter: Some("local-name".into()), ..Question::new("mach-lookup", s) };
+    let text = policy(&format!("{AD}(deny mach-lookup (local-name \"{s}\"))"));
+    assert_eq!(evaluate(text.rules(), &local).decision, Some(Decision::Deny));
+    // Without `mach-bootstrap`, a lookup that is allowed takes something for granted.
+    let bare = ask(&format!("{DD}(allow mach-lookup)"), "mach-lookup", s);
+    assert_eq!(bare.assumes.len(), 1, "{:?}", bare.assumes);
+    let whole = ask(&format!("{DD}(allow mach-lookup mach-bootstrap)"), "mach-lookup", s);
+    assert!(whole.assumes.is_empty());
+}
+
+#[test]
+fn opening_a_service_opens_its_user_client() {
+    let client = "(iokit-user-client-class \"IOSurfaceRootUserClient\")";
+    let service = "(iokit-registry-entry-class \"IOSurfaceRoot\")";
+    let open = "iokit-open-service";
+    let root = "IOSurfaceRoot";
+    check(&[
+        (DD, open, root, "deny"),
+        (&format!("{DD}(allow iokit-open-user-client {client})"), open, root, "allow"),
+        (&format!("{DD}(allow iokit-open-service {service})"), open, root, "deny"),
+        (
+            &format!("{DD}(allow iokit-open-service {service})(allow iokit-open-user-client {client})"),
+            open,
+            root,
+            "allow",
+        ),
+        (
+            &format!("{DD}(allow iokit-open-user-client {client})(deny iokit-open-service {service})"),
+            open,
+            root,
+            "deny",
+        ),
+        (&format!("{DD}(allow iokit-open)"), open, root, "allow"),
+        (
+            &format!("{DD}(allow iokit-open-user-client)(allow iokit-open-service (iokit-registry-entry-class \"A\"))"),
+            open,
+            root,
+            "undecidable",
+        ),
+        (&format!("{DD}(allow iokit-open-user-client {client})"), open, "SomeOther", "undecidable"),
+    ]);
+    let answer = ask(&format!("{DD}(allow iokit-open-user-client {service})"), open, root);
+    assert_eq!(answer.decision, Some(Decision::Deny));
+    assert!(answer.assumes[0].contains("by its own class"), "{:?}", answer.assumes);
+}
+
+#[test]
+fn system_calls_are_chains() {
+    let data = "(allow file-read-data file-write-mode (literal \"/private/tmp/d/a\"))";
+    let with = |syscall: &str, text: &str, target: &str| {
+        let question = Question { syscall: Some(syscall.into()), ..Question::new("file-read*", target) };
+        let answer = evaluate(policy(text).rules(), &question);
+        let chain: Vec<String> = answer.chain.iter().map(|step| format!("{} {}", step.operation, step.on)).collect();
+        (answer.decision.map_or("undecidable", |decision| decision.as_str()), chain.join(", "))
+    };
+    let text = format!("{DD}{data}");
+    let open = "file-read-data /private/tmp/d/a".to_owned();
+    assert_eq!(with("open", &text, "/private/tmp/d/a"), ("allow", open.clone()));
+    assert_eq!(with("openat_rootrel", &text, "/private/tmp/d/a"), ("allow", open.clone()));
+    assert_eq!(with("openat", &text, "/private/tmp/d/a"), ("deny", format!("file-read-data /private/tmp/d, {open}")));
+    assert_eq!(
+        with("fchmod", &text, "/private/tmp/d/a"),
+        ("allow", format!("{open}, file-write-mode /private/tmp/d/a"))
+    );
+    assert_eq!(with("fstat", &text, "/private/tmp/d/a").0, "deny");
+    assert_eq!(with("lstat", DD, "/tmp").1, "file-read-metadata /tmp");
+    assert_eq!(with("stat", DD, "/tmp").1, "file-read-metadata /tmp, file-read-metadata /private/tmp");
+    assert_eq!(with("frobnicate", AD, "/a").0, "undecidable");
+    let mut rename = Question { syscall: Some("rename".into()), ..Question::new("file-write*", "/private/tmp/a") };
+    let text = policy(&format!("{AD}(deny file-write-create (subpath \"/private/tmp/shut\"))"));
+    let open_end = evaluate(text.rules(), &rename);
+    assert!(open_end.assumes.iter().any(|text| text.contains("second path")), "{open_end:?}");
+    rename.to = Some("/tmp/shut/b".into());
+    let answer = evaluate(text.rules(), &rename);
+    assert_eq!(answer.decision, Some(Decision::Deny));
+    assert_eq!(answer.chain.last().unwrap().on, "/private/tmp/shut/b");
+}
+
+#[test]
+fn sockets_have_paths_or_addresses() {
+    check(&[
+        (
+            &format!("{DD}(allow network-outbound (remote tcp \"localhost:*\"))"),
+            "network-outbound",
+            "127.0.0.1:80",
+            "allow",
+        ),
+        (
+            &format!("{DD}(allow network-outbound (remote tcp \"localhost:*\"))"),
+            "network-outbound",
+            "192.0.2.1:80",
+            "deny",
+        ),
+        (&format!("{DD}(allow network*)"), "network-bind", "127.0.0.1:80", "allow"),
+        (
+            &format!("{DD}(allow network-outbound (remote unix-socket (path-literal \"/private/tmp/s\")))"),
+            "network-outbound",
+            "/private/tmp/s",
+            "allow",
+        ),
+        (
+            &format!("{DD}(allow network-outbound (literal \"/private/tmp/s\"))"),
+            "network-outbound",
+            "127.0.0.1:80",
+            "deny",
+        ),
+        (&format!("{DD}(allow network-bind (subpath \"/private/tmp\"))"), "network-bind", "/private/tmp/s", "deny"),
+    ]);
+}
+
+#[test]
+fn rules_about_messages_decide_about_messages_alone() {
+    let text = "(version 1)(allow default)(allow iokit-open* (apply-message-filter (deny iokit-external-method)))";
+    check(&[(text, "iokit-open-service", "IOSurfaceRoot", "allow")]);
+    let rules = policy(text);
+    let inner = rules.rules().rules.iter().filter(|rule| rule.in_message_filter).count();
+    assert_eq!(inner, 1, "{:?}", rules.rules());
+}
+
+fn path_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("/".to_owned()),
+        "(/private)?/(tmp|var|etc)(/[ab]{1,2}){0,2}",
+        "/System/Volumes/Data/private/tmp/[ab]",
+        "[a/.é$\\\\(*]{0,6}",
+    ]
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    "[a-c.*(]{0,3}".prop_flat_map(|text| {
+        proptest::sample::select(vec![
+            Pattern::Literal(text.clone()),
+            Pattern::Prefix(text.clone()),
+            Pattern::Regex(text),
+        ])
+    })
+}
+
+fn path_filter() -> impl Strategy<Value = PathFilter> {
+    path_text().prop_flat_map(|text| {
+        proptest::sample::select(vec![
+            PathFilter::Literal(text.clone()),
+            PathFilter::Subpath(text.clone()),
+            PathFilter::Prefix(text.clone()),
+            PathFilter::Regex(text.clone()),
+            PathFilter::Ancestors(text.clone()),
+            PathFilter::Home(text),
+        ])
+    })
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let name =
+        proptest::sample::select(vec!["global-name", "sysctl-name", "ipc-posix-name", "iokit-user-client-class"]);
+    let leaf = prop_oneof![
+        4 => path_filter().prop_map(Filter::Path),
+        2 => (name, pattern()).prop_map(|(filter, pattern)| Filter::Name { filter: filter.to_owned(), pattern }),
+        1 => proptest::sample::select(vec![("target", "self"), ("vnode-type", "SYMLINK"), ("socket-domain", "AF_INET")])
+            .prop_map(|(filter, value)| Filter::Symbol { filter: filter.into(), value: value.into() }),
+        1 => any::<u32>().prop_map(Filter::FileMode),
+        1 => ("[*a-z]{1,4}", "[*0-9]{1,4}", "(tcp|ip|udp6|unix-socket|x)").prop_map(|(host, port, protocol)| {
+            let address = NetworkAddress::Text { host, port };
+            Filter::Network { end: NetworkEnd::Remote, protocol, address }
+        }),
+        1 => Just(Filter::Extension("e".into())),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::All),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::Any),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
+
+fn operation() -> impl Strategy<Value = String> {
+    let mut names: Vec<String> = OPERATIONS.iter().chain(&UNSTARRED_GROUPS).map(|name| (*name).to_owned()).collect();
+    let often =
+        ["default", "file-read*", "file-read-data", "file-read-metadata", "file-write*", "mach-lookup", "file*"];
+    names.extend(often.iter().cycle().take(100).map(|name| (*name).to_owned()));
+    proptest::sample::select(names)
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    (any::<bool>(), prop::collection::vec(operation(), 1..3), prop::collection::vec(filter(), 0..3), 0..10_u8).prop_map(
+        |(allows, operations, filters, odd)| Rule {
+            action: if allows { Decision::Allow } else { Decision::Deny },
+            operations,
+            filters,
+            modifiers: Vec::new(),
+            in_message_filter: odd == 0,
+            place: Place { line: 1, column: 1 },
+        },
+    )
+}
+
+fn rules() -> impl Strategy<Value = SbplRules> {
+    (1..=3_u32, prop::collection::vec(rule(), 0..8)).prop_map(|(version, rules)| SbplRules {
+        version,
+        rules,
+        gaps: Vec::new(),
+    })
+}
+
+fn target() -> impl Strategy<Value = String> {
+    prop_oneof![3 => path_text(), 1 => "[a-z.:0-9*]{0,8}", 1 => Just("IOSurfaceRoot".to_owned()), 1 => Just("self".to_owned())]
+}
+
+fn deny_all(operation: &str) -> Rule {
+    Rule {
+        action: Decision::Deny,
+        operations: vec![operation.to_owned()],
+        filters: Vec::new(),
+        modifiers: Vec::new(),
+        in_message_filter: false,
+        place: Place { line: 9, column: 1 },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever the rules are, an answer comes, and it holds together.
+    #[test]
+    fn an_answer_always_comes(rules in rules(), operation in operation(), target in target()) {
+        let answer = evaluate(&rules, &Question::new(operation, target));
+        prop_assert!(!answer.reason.is_empty());
+        prop_assert!(answer.rule.is_none_or(|index| answer.decision == Some(rules.rules[index].action)));
+        if answer.decision.is_none() {
+            prop_assert!(answer.rule.is_none() && answer.assumes.is_empty());
+        }
+    }
+
+    /// A later rule that denies an operation without condition denies it whatever stands before.
+    #[test]
+    fn a_last_unconditional_denial_denies(rules in rules(), operation in operation(), target in target()) {
+        let mut rules = rules;
+        let before = evaluate(&rules, &Question::new(operation.clone(), target.clone()));
+        rules.rules.push(deny_all(&operation));
+        if operation != "default" {
+            let answer = evaluate(&rules, &Question::new(operation, target));
+            // Where the operation leads to no check at all (a relative path, …), there is nothing to deny.
+            prop_assert_eq!(answer.decision, (!before.chain.is_empty()).then_some(Decision::Deny), "{:?}", answer);
+        }
+    }
+
+    /// Rules about something else never change an answer, wherever they stand.
+    #[test]
+    fn unrelated_rules_change_nothing(rules in rules(), place in 0..9_usize, allows in any::<bool>(), target in path_text()) {
+        let question = Question::new("file-read*", target);
+        let before = evaluate(&rules, &question);
+        let mut more = rules.clone();
+        let action = if allows { Decision::Allow } else { Decision::Deny };
+        let place = place.min(rules.rules.len());
+        let elsewhere = Filter::Path(PathFilter::Literal("/nowhere/at/all".into()));
+        more.rules.insert(place, Rule { action, operations: vec!["mach-register".into(), "sysctl*".into()], ..deny_all("signal") });
+        more.rules.insert(place, Rule { action, filters: vec![elsewhere], ..deny_all("file*") });
+        let after = evaluate(&more, &question);
+        prop_assert_eq!(after.decision, before.decision);
+        let moved = before.rule.map(|index| if index < place { index } else { index + 2 });
+        prop_assert_eq!(after.rule, moved);
+    }
+
+    /// A subpath holds its own root, and everything below it.
+    #[test]
+    fn a_subpath_holds_its_root(folder in "(/[a-z]{1,3}){1,3}", leaf in "(/[a-z]{1,3}){0,2}") {
+        let path = format!("/private/tmp{folder}");
+        let mut rules = SbplRules { version: 1, rules: vec![deny_all("default")], gaps: Vec::new() };
+        let filters = vec![Filter::Path(PathFilter::Subpath(path.clone()))];
+        rules.rules.push(Rule { action: Decision::Allow, filters, ..deny_all("file*") });
+        let answer = evaluate(&rules, &Question::new("file-read*", format!("{path}{leaf}")));
+        prop_assert_eq!(answer.decision, Some(Decision::Allow));
+        let beside = evaluate(&rules, &Question::new("file-read*", format!("{path}0")));
+        prop_assert_eq!(beside.decision, Some(Decision::Deny));
+    }
+
+    /// Every spelling of a path is answered like the resolved one, apart from the links on its way.
+    #[test]
+    fn aliases_are_answered_like_what_they_resolve_to(rules in rules(), leaf in "[a-c]{1,2}") {
+        let ask = |path: String| {
+            let answer = evaluate(&rules, &Question::new("file-read-data", path));
+            answer.chain.last().map(|step| (step.on.clone(), step.decision, step.rule))
+        };
+        let resolved = ask(format!("/private/tmp/{leaf}"));
+        for alias in ["/tmp/", "/private/tmp/x/../", "//private/./tmp//", "/System/Volumes/Data/private/tmp/"] {
+            prop_assert_eq!(&ask(format!("{alias}{leaf}")), &resolved, "{}", alias);
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod attempts;
 mod color;
 mod completions;
 mod confinement;
@@ -11,10 +12,12 @@ mod derive;
 mod describe_plan;
 mod describe_probe;
 mod describe_profile;
+mod diff_runs;
 mod emit_promotion;
 pub mod exit;
 mod explain;
 mod findings;
+mod identity;
 mod inventory;
 mod links;
 mod list_plans;
@@ -70,11 +73,14 @@ enum Command {
     ValidateBundle(validate_bundle::ValidateBundle),
     EmitPromotion(emit_promotion::EmitPromotion),
     ReindexBundle(reindex_bundle::ReindexBundle),
+    Attempts(attempts::AttemptsArgs),
+    DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::Derive),
     Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Explain(explain::ExplainArgs),
+    Identity(identity::IdentityArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
     Inventory(inventory::InventoryArgs),
@@ -152,11 +158,14 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ValidateBundle(command) => command.run(ui),
         Command::EmitPromotion(command) => command.run(ui),
         Command::ReindexBundle(command) => command.run(ui),
+        Command::Attempts(args) => attempts::run(&args, ui),
+        Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Derive(command) => command.run(ui),
         Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
+        Command::Identity(args) => identity::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),

@@ -51,6 +51,7 @@ pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> Res
         deadline_ms: 10_000,
         profiles,
         world: None,
+        subject: None,
         preflight: None,
         documents: Vec::new(),
         selection: Selection::default(),

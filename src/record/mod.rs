@@ -4,6 +4,7 @@
 //! layers convert.
 
 pub mod action;
+pub mod attempts;
 pub mod baseline;
 pub mod build;
 pub mod callout;
@@ -32,6 +33,7 @@ pub mod repair;
 pub mod report;
 pub mod results;
 pub mod row;
+pub mod run_diff;
 pub mod run_identity;
 pub mod scan;
 pub mod schemas;

@@ -4,8 +4,10 @@ mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
+mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
+mod diff_runs;
 #[cfg(target_os = "linux")]
 mod golden;
 mod interruption;
@@ -31,6 +33,7 @@ mod systemd;
 mod tamper;
 mod templates;
 mod why;
+mod worked_example;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

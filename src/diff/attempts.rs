@@ -176,7 +176,7 @@ pub fn render(report: &Attempts) -> String {
         }
         let printed = group.rows_in_question.len().min(super::words::MAX_PRINTED) as u64;
         if group.disagreements > printed {
-            out.push_str(&format!("  and {} more\n", counted(group.disagreements - printed, "row")));
+            out.push_str(&format!("  and {}\n", counted(group.disagreements - printed, "more row")));
         }
         if group.disagreements > 0 {
             out.push_str("  same declaration, different verdicts: evidence of nondeterminism, or of an influence that is not declared\n");

@@ -72,8 +72,8 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
     if diff.verdicts.differing > printed {
-        let more = words::counted(diff.verdicts.differing - printed, "row");
-        out.push_str(&format!("\nand {more} more\n"));
+        let more = words::counted(diff.verdicts.differing - printed, "more row");
+        out.push_str(&format!("\nand {more}\n"));
     }
 }
 

@@ -80,3 +80,6 @@ pub enum DiffError {
         source: io::Error,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ pub fn render(diff: &RunDiff) -> String {
             (true, ..) => "equal".to_owned(),
             (false, 0, 0) => "different".to_owned(),
             (false, 0, n) => format!("materially equal; {} without bearing on verdicts", words::counted(n, "item")),
-            (false, n, 0) => format!("{} differ", words::counted(n, "item")),
-            (false, n, m) => format!("{} differ, and {m} without bearing on verdicts", words::counted(n, "item")),
+            (false, n, 0) => differ(n),
+            (false, n, m) => format!("{}, and {m} without bearing on verdicts", differ(n)),
         };
         out.line(0, &format!("{name:<9} {text}"));
         part.items.iter().for_each(|one| item(&mut out, one));
@@ -40,6 +40,10 @@ pub fn render(diff: &RunDiff) -> String {
     }
     verdicts(&mut out, diff);
     out.text
+}
+
+fn differ(count: u64) -> String {
+    if count == 1 { "1 item differs".to_owned() } else { format!("{count} items differ") }
 }
 
 fn side(out: &mut Lines, name: &str, side: &Side) {
@@ -80,7 +84,7 @@ fn verdicts(out: &mut Lines, diff: &RunDiff) {
         out.blank();
         out.line(
             0,
-            &format!("and {} more; --json lists them", words::counted(diff.verdicts.differing - printed, "row")),
+            &format!("and {}; --json lists them", words::counted(diff.verdicts.differing - printed, "more row")),
         );
     }
 }

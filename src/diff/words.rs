@@ -1,7 +1,7 @@
 //! A comparison in words; what the texts for people and for pull requests share.
 
 use crate::record::run_diff::{
-    Change, Compared, Declarations, Explained, Flip, Item, LaneDiff, RunDiff, Shown, Verdict,
+    Change, Compared, Declarations, Explained, Flip, Item, LaneDiff, Resolved, RunDiff, Shown, Verdict,
 };
 
 /// How many rows that differ a text lists. JSON lists more.
@@ -48,6 +48,9 @@ pub(super) fn value(shown: Option<&Shown>) -> String {
         None => "absent".to_owned(),
         Some(Shown::Digest(digest)) => format!("a long value with digest {}", short(&digest.to_string())),
         Some(Shown::Value(serde_json::Value::String(text))) if is_digest(text) => short(text),
+        Some(Shown::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
+            format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
+        }
         Some(Shown::Value(value)) => printable(&value.to_string()),
     }
 }
@@ -124,8 +127,10 @@ pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
             .to_owned(),
         Explained::Unknown => "the declarations could not be compared item by item".to_owned(),
     };
-    if !flip.resolved_differently.is_empty() {
-        let what: Vec<&str> = flip.resolved_differently.iter().map(|one| one.as_str()).collect();
+    // That the policy is another one is said by the change's own name.
+    let what: Vec<&str> =
+        flip.resolved_differently.iter().filter(|one| **one != Resolved::Policy).map(|one| one.as_str()).collect();
+    if !what.is_empty() {
         text.push_str(&format!(" (resolved differently for this row: {})", what.join(", ")));
     }
     if flip.baseline_differs {

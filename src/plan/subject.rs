@@ -220,7 +220,7 @@ impl Walk<'_, '_, '_> {
                     Value::Object(members)
                 }
                 Some(Reference::Absent(reason)) => {
-                    if !reason.as_str().is_some_and(|reason| !reason.trim().is_empty()) {
+                    if reason.as_str().is_none_or(|reason| reason.trim().is_empty()) {
                         self.notes.error(
                             NoteKind::BadValue,
                             format!("{at}/absent"),
@@ -274,7 +274,7 @@ impl Walk<'_, '_, '_> {
 
     fn check_digest(&mut self, at: &str, digest: &Value) {
         let digits = digest.as_str().and_then(|text| text.strip_prefix("sha256:"));
-        if !digits.is_some_and(|digits| digits.parse::<Digest>().is_ok()) {
+        if digits.is_none_or(|digits| digits.parse::<Digest>().is_err()) {
             self.notes.error(
                 NoteKind::BadValue,
                 format!("{at}/digest"),

@@ -21,6 +21,8 @@ mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod seatbelt_texts;
+#[cfg(target_os = "linux")]
+mod selftest;
 mod shipped_plans;
 mod sonoma_agreement;
 mod status;
@@ -31,6 +33,7 @@ mod systemd;
 mod tamper;
 mod templates;
 mod why;
+mod worked_example;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

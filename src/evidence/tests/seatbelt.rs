@@ -376,19 +376,6 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
     at
 }
 
-#[test]
-fn a_profile_that_looks_as_if_it_were_refused_is_said_to() {
-    let memory = documents();
-    let results = memory.json(layout::RUNTIME_RESULTS);
-    let scan = &results["nested"]["preflight"];
-    assert_eq!(scan["classification"], "likely_apply_gated_for_harness_identity");
-    assert_eq!(scan["findings"], json!([{"denied_operation": "iokit-external-method"}]));
-    assert_eq!(&event(&memory, 6)["preflight"], scan);
-    assert_eq!(results["names"]["preflight"]["classification"], "unsupported");
-    assert_eq!(results["files"]["preflight"], Value::Null);
-    assert!(event(&memory, 0).get("preflight").is_none());
-}
-
 /// What the drivers of macOS say that those of Linux never do.
 #[test]
 fn answers_of_macos_are_judged_for_what_they_are() {
@@ -421,4 +408,17 @@ fn answers_of_macos_are_judged_for_what_they_are() {
     let missing = Some("IOServiceOpen of IOKit".to_owned());
     row.prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "resolve".into(), errno: 0, missing });
     assert_eq!(kind(attempt(&row)), Some(FailureKind::SymbolUnavailable));
+}
+
+#[test]
+fn a_profile_that_looks_as_if_it_were_refused_is_said_to() {
+    let memory = documents();
+    let results = memory.json(layout::RUNTIME_RESULTS);
+    let scan = &results["nested"]["preflight"];
+    assert_eq!(scan["classification"], "likely_apply_gated_for_harness_identity");
+    assert_eq!(scan["findings"], json!([{"denied_operation": "iokit-external-method"}]));
+    assert_eq!(&event(&memory, 6)["preflight"], scan);
+    assert_eq!(results["names"]["preflight"]["classification"], "unsupported");
+    assert_eq!(results["files"]["preflight"], Value::Null);
+    assert!(event(&memory, 0).get("preflight").is_none());
 }

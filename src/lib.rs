@@ -20,6 +20,7 @@
 //! | 5 | [`zygote`], [`lane`] | 0–4 except `bundle` |
 //! | 6 | [`run`] | 0–5; the only place where execution meets writing |
 //! | 6 | [`promote`] | `base`, `record`, `evidence`, `plan`, `identity`, `bundle`; nothing that executes |
+//! | 6 | [`diff`] | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | [`review`] | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
 //! | 7 | [`api`] | everything but `cli`: the library in one place |
 //! | 7 | [`cli`] | everything; nobody imports `cli` |
@@ -31,6 +32,7 @@ pub mod base;
 pub mod bundle;
 pub mod channel;
 pub mod cli;
+pub mod diff;
 pub mod enforce;
 pub mod evidence;
 pub mod identity;

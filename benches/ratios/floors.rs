@@ -20,7 +20,7 @@ use super::Result;
 const PROBE_ROW: &str = include_str!("../../schemas/probe_row.schema.json");
 const ORACLE_ROW: &str = include_str!("../../schemas/oracle_row.schema.json");
 
-/// Does what the words say. `digest` and `bundle` are no floors: they measure the crate's own code.
+/// Does what the words say. `digest`, `bundle` and `events` are no floors: they measure the crate's own code.
 pub fn main(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
@@ -29,6 +29,11 @@ pub fn main(words: &[String]) -> Result<()> {
             for file in files {
                 parse(Path::new(file))?;
             }
+        }
+        ["typed", rows] => println!("{}", super::derive::typed(Path::new(rows))?),
+        ["events", workspace, manifest, rows] => {
+            let seconds = super::derive::events(Path::new(workspace), Path::new(manifest), Path::new(rows))?;
+            println!("{seconds}");
         }
         ["digest", path] => println!("{}", Digest::of_reader(File::open(path)?)?.0),
         ["commit", folder, count, bytes] => println!("{}", commit(Path::new(folder), count.parse()?, bytes.parse()?)?),

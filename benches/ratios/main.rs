@@ -14,6 +14,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
 
 mod bundles;
+mod derive;
 mod floors;
 mod probes;
 mod stats;
@@ -39,6 +40,8 @@ pub struct Scale {
     pub probes: usize,
     /// Rows that stand behind the late windows of the item `late rate`.
     pub rows_behind: usize,
+    /// Rows of the item `derive`.
+    pub rows_to_derive: usize,
     /// Bytes of the big file.
     pub big_file_bytes: usize,
     /// Bash scripts in one round.
@@ -47,10 +50,23 @@ pub struct Scale {
 
 impl Scale {
     /// What a statement about speed needs.
-    pub const FULL: Self =
-        Self { rounds: 7, probes: 10_000, rows_behind: 1_000_000, big_file_bytes: 512 << 20, scripts: 100 };
+    pub const FULL: Self = Self {
+        rounds: 7,
+        probes: 10_000,
+        rows_behind: 1_000_000,
+        rows_to_derive: 1_000_000,
+        big_file_bytes: 512 << 20,
+        scripts: 100,
+    };
     /// Enough to see that every item can be measured. Its ratios mean little.
-    pub const QUICK: Self = Self { rounds: 1, probes: 200, rows_behind: 2_000, big_file_bytes: 16 << 20, scripts: 5 };
+    pub const QUICK: Self = Self {
+        rounds: 1,
+        probes: 200,
+        rows_behind: 2_000,
+        rows_to_derive: 2_000,
+        big_file_bytes: 16 << 20,
+        scripts: 5,
+    };
 }
 
 /// Measures some items together.
@@ -101,11 +117,12 @@ fn conclude(outcome: Result<bool>) -> ExitCode {
 fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let tool = Tool::new(program, scale)?;
-    let groups: [(&[&str], Group); 6] = [
+    let groups: [(&[&str], Group); 7] = [
         (&["probe", "probe with fixture", "two workers"], probes::workers),
         (&["scripts"], probes::scripts),
         (&["late rate"], probes::late_rate),
         (&["validate"], bundles::validate),
+        (&["derive"], derive::derive),
         (&["hash"], bundles::hash),
         (&["commit 15", "commit 1000", "sync calls"], bundles::commit),
     ];

@@ -62,6 +62,41 @@ pub fn read_regular(path: &Path, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
     open_regular(path).and_then(|file| read_capped(file, cap_bytes)).at("read", path)
 }
 
+/// Reads a whole regular file of at most `cap_bytes` below `folder`. No part of `relative` may be a link, so that it cannot
+/// lead out; `..` and absolute paths are the caller's to refuse, and are refused here too.
+pub fn read_beneath(folder: &Path, relative: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    let path = folder.join(relative);
+    open_beneath(folder, relative).and_then(|file| read_capped(file, cap_bytes)).at("read", &path)
+}
+
+fn open_beneath(folder: &Path, relative: &str) -> io::Result<File> {
+    use nix::fcntl::{OFlag, openat};
+    use nix::sys::stat::Mode;
+    let mut parts = relative.split('/').peekable();
+    // The folder itself was named by a person and may be reached through links.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut at = File::open(folder)?;
+    while let Some(part) = parts.next() {
+        if matches!(part, "" | "." | "..") {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not plain"));
+        }
+        let kind = if parts.peek().is_some() { OFlag::O_DIRECTORY } else { OFlag::O_NONBLOCK };
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | kind;
+        at = openat(&at, part, flags, Mode::empty()).map_err(link_or)?.into();
+    }
+    Ok(at)
+}
+
+/// Linux and macOS say ELOOP of a link that must not be followed, and ENOTDIR where a folder was asked for.
+fn link_or(error: nix::errno::Errno) -> io::Error {
+    match error {
+        nix::errno::Errno::ELOOP | nix::errno::Errno::ENOTDIR => {
+            io::Error::new(io::ErrorKind::InvalidInput, "a part of the path is a symbolic link, or no folder")
+        }
+        other => other.into(),
+    }
+}
+
 fn read_capped(file: File, cap_bytes: u64) -> io::Result<Vec<u8>> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -241,6 +276,15 @@ mod tests {
         assert!(read_regular(&link, 10).unwrap_err().source.to_string().contains("symbolic link"));
         assert_eq!(read_input(&link, 10).unwrap(), b"12345");
         assert!(read_regular(dir.path(), 10).is_err());
+        fs::create_dir(dir.path().join("d")).unwrap();
+        fs::write(dir.path().join("d/f"), b"67").unwrap();
+        std::os::unix::fs::symlink("d", dir.path().join("dl")).unwrap();
+        assert_eq!(read_beneath(dir.path(), "d/f", 5).unwrap(), b"67");
+        let refused = |path: &str| read_beneath(dir.path(), path, 5).unwrap_err().source.to_string();
+        assert!(refused("dl/f").contains("symbolic link") && refused("l").contains("symbolic link"));
+        assert!(refused("../f").contains("not plain") && refused("d//f").contains("not plain"));
+        assert!(refused("d").contains("regular file") && refused("f/f").contains("no folder"));
+        assert!(refused("none").contains("No such file"));
         let fifo = dir.path().join("p");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(read_regular(&fifo, 10).unwrap_err().source.to_string().contains("regular file"));

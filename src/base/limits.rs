@@ -33,3 +33,9 @@ pub const MAX_ROW_BYTES: usize = 1024 * 1024;
 pub const MAX_ROWS: usize = 1_000_000;
 /// Most bytes that a probe child may report.
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
+/// Most files that the declaration of another system may name.
+pub const MAX_SUBJECT_FILES: usize = 1000;
+/// Largest file that such a declaration may name, in bytes; of what is larger it gives the digest.
+pub const MAX_SUBJECT_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Largest total of the files that such a declaration names, in bytes.
+pub const MAX_SUBJECT_BYTES: u64 = 64 * 1024 * 1024;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::base::digest::Digest;
-use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES};
+use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::record::index::IndexStatus;
 use crate::record::layout;
 use crate::record::manifest::RunState;
@@ -61,9 +61,12 @@ pub enum Problem {
     /// Folders stand deeper in each other than a bundle needs.
     #[error("its folders are nested too deeply")]
     TooDeep,
-    /// A file is larger than a bundle's file may be.
-    #[error("it is larger than {MAX_BUNDLE_FILE_BYTES} bytes")]
-    TooLarge,
+    /// A file is larger than this file of a bundle may be.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The input documents are larger together than they may be.
+    #[error("the input documents up to here are larger than {MAX_INPUT_DOCUMENT_BYTES} bytes together")]
+    InputsTooLarge,
     /// An indexed file is not there.
     #[error("the index lists it, but it is absent")]
     Missing,
@@ -217,7 +220,7 @@ impl Problem {
             Self::IndexListsItself => "index_lists_itself",
             Self::TooManyFiles => "too_many_files",
             Self::TooDeep => "too_deep",
-            Self::TooLarge => "too_large",
+            Self::TooLarge(_) | Self::InputsTooLarge => "too_large",
             Self::Missing => "missing",
             Self::DeclaredMissing => "declared_missing",
             Self::NotListed => "not_listed",

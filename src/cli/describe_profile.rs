@@ -35,6 +35,9 @@ pub(super) fn run(args: &DescribeProfileArgs, ui: &mut Ui) -> Result<Exit, Failu
     sheet.maybe("family", profile.family.as_deref());
     sheet.maybe("group", profile.semantic_group.as_deref());
     sheet.maybe("notes", profile.notes.as_deref());
+    sheet.list("rules", profile.key_specific_rules.iter().map(String::as_str));
+    let parameters: Vec<String> = profile.parameters.iter().map(|(key, text)| format!("{key} = {text}")).collect();
+    sheet.list("parameters", parameters.iter().map(String::as_str));
     sheet.list("fixtures", profile.fixtures.iter().map(|fixture| fixture.path.as_str()));
     sheet.list("probes", profile.probe_refs.iter().map(|id| id.as_str()));
     ui.out(&sheet.render())?;

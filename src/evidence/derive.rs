@@ -17,7 +17,7 @@ use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
 use super::system::System;
 use super::witness::{self, Shown};
-use super::{ArtifactSink, RowSource, matrix, summary};
+use super::{ArtifactSink, RowSource, matrix, scan, summary};
 use crate::base::json_out::write_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
@@ -31,6 +31,7 @@ use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleCallout, OracleDecision
 use crate::record::outcome::Lane;
 use crate::record::results::{EntryStatus, RUNTIME_RESULTS_SCHEMA};
 use crate::record::row::{OracleRow, ProbeRow};
+use crate::record::scan::StaticScan;
 use crate::record::summary::SummaryStatus;
 use crate::record::witness::PATH_WITNESSES_SCHEMA;
 
@@ -196,14 +197,18 @@ impl<O: Write> Writers<O> {
                 ("plan_id", plan_id),
             ];
             let head = if with_plan { &head[..] } else { &head[..3] };
-            on.then(|| ListDocument::create(sink, name, head, list)).transpose()
+            (on && sink.wants(name)).then(|| ListDocument::create(sink, name, head, list)).transpose()
         };
         let probes = lanes.baseline || lanes.scenario;
-        let on = lanes.scenario;
+        let wants = |sink: &S, name| lanes.scenario && sink.wants(name);
         Ok(Self {
             baseline: list(sink, lanes.baseline, layout::BASELINE_RESULTS, BASELINE_RESULTS_SCHEMA, "results", false)?,
-            results: on.then(|| EntriesDocument::create(sink, layout::RUNTIME_RESULTS)).transpose()?,
-            events: on.then(|| ArrayDocument::create(sink, layout::RUNTIME_EVENTS)).transpose()?,
+            results: wants(sink, layout::RUNTIME_RESULTS)
+                .then(|| EntriesDocument::create(sink, layout::RUNTIME_RESULTS))
+                .transpose()?,
+            events: wants(sink, layout::RUNTIME_EVENTS)
+                .then(|| ArrayDocument::create(sink, layout::RUNTIME_EVENTS))
+                .transpose()?,
             oracle: list(sink, lanes.oracle, layout::ORACLE_RESULTS, ORACLE_RESULTS_SCHEMA, "results", false)?,
             witnesses: list(sink, probes, layout::PATH_WITNESSES, PATH_WITNESSES_SCHEMA, "records", true)?,
             fixtures: list(sink, probes, layout::FIXTURES, FIXTURES_SCHEMA, "records", true)?,
@@ -261,6 +266,7 @@ fn derive_profile<O: Write>(
     let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
     let mut counts = Counts::default();
     let mut blocked = 0;
+    let scan = scan::of(context, &profile.policy);
     if let Some(results) = &mut writers.results {
         results.begin(
             profile.id.as_str(),
@@ -269,7 +275,7 @@ fn derive_profile<O: Write>(
                 entry.member(out, "run_id", context.run_id)?;
                 entry.member(out, "base_profile_path", &profile.policy.path)?;
                 entry.member(out, "profile_path", &profile.policy.path)?;
-                entry.member(out, "preflight", &())
+                entry.member(out, "preflight", &scan)
             },
             "probes",
         )?;
@@ -286,7 +292,9 @@ fn derive_profile<O: Write>(
         let scenario_raw = readers.scenario.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let oracle = readers.oracle.as_mut().map(|reader| reader.oracle_row(&planned)).transpose()?;
         let lanes = Lanes { baseline: baseline_raw.as_ref(), scenario: scenario_raw.as_ref(), oracle: oracle.as_ref() };
-        if let Some((matched, verdict)) = derive_row(context, placed, &lanes, &name, say, writers, tally)? {
+        if let Some((matched, verdict)) =
+            derive_row(context, placed, scan.as_ref(), &lanes, &name, say, writers, tally)?
+        {
             counts.count(matched, verdict.kind());
             blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));
         }
@@ -339,6 +347,7 @@ struct Lanes<'r> {
 fn derive_row<O: Write>(
     context: &Context<'_>,
     placed: Placed<'_>,
+    scan: Option<&StaticScan<'_>>,
     lanes: &Lanes<'_>,
     name: &str,
     say: ControlsSay,
@@ -371,7 +380,7 @@ fn derive_row<O: Write>(
         results.push(&judged.result_row(context))?;
     }
     if let Some(events) = &mut writers.events {
-        events.push(&judged.event(context))?;
+        events.push(&judged.event(context, scan))?;
     }
     witness_and_fixtures(context.system, writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {

@@ -20,6 +20,7 @@ pub mod oracle_model;
 mod outcome;
 pub mod plan_controls;
 mod rows;
+mod scan;
 mod scenario;
 mod summary;
 mod system;
@@ -47,6 +48,11 @@ use crate::record::outcome::Lane;
 pub trait ArtifactSink {
     /// What one artifact is written to.
     type Out: Write;
+
+    /// Whether the artifact is to be written. A lane's own documents can be left out; what is left out is never started.
+    fn wants(&self, _name: &str) -> bool {
+        true
+    }
 
     /// Starts the artifact of that name (see `record::layout`).
     fn create(&mut self, name: &str) -> io::Result<Self::Out>;

@@ -11,6 +11,7 @@ use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
 };
 use crate::record::row::ProbeRow;
+use crate::record::scan::StaticScan;
 
 /// A scenario row, judged.
 pub(super) struct Judged<'r> {
@@ -122,7 +123,7 @@ impl<'r> Judged<'r> {
         }
     }
 
-    pub(super) fn event<'a>(&'a self, context: &'a Context<'_>) -> Event<'a> {
+    pub(super) fn event<'a>(&'a self, context: &'a Context<'_>, scan: Option<&'a StaticScan<'a>>) -> Event<'a> {
         let (row, placed) = (self.row, &self.placed);
         let report = self.report.as_ref();
         let errno = self.verdict.errno();
@@ -147,6 +148,7 @@ impl<'r> Judged<'r> {
             observed_path_source: file.then_some(self.paths.observed_source),
             operation: placed.operation(),
             policy_layers: self.layers,
+            preflight: scan,
             probe_details: facts::probe_details(row),
             probe_name: placed.name(),
             profile_id: placed.profile_id(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::external;
 use super::seal::{Parts, seal};
 use crate::base::canon::{self, CanonError};
 use crate::base::digest::{Digest, Hasher};
@@ -22,7 +23,7 @@ use crate::record::manifest::HostFacts;
 use crate::record::run_identity::{
     ArtifactPart, ExpectationsElement, FixtureHistory, FixturesElement, GATE_RULES, HistoryPart, LanesElement,
     LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts, RuntimePart, SelectionElement,
-    SubjectElement, ToolElement,
+    ToolElement,
 };
 
 /// What a declaration holds that no plan says: facts of this program and host, and what the caller chose.
@@ -32,8 +33,6 @@ pub struct Given {
     pub tool: ToolElement,
     /// Programs beside this one.
     pub commands: BTreeMap<String, Stated<Digest>>,
-    /// The subject, if the plan names one.
-    pub subject: Stated<SubjectElement>,
     /// What the run runs on.
     pub runtime: RuntimePart,
     /// Whether everything is done but executing.
@@ -79,7 +78,7 @@ pub(super) fn object(part: &impl Serialize) -> Map<String, Value> {
 /// # Errors
 /// As [`declare`].
 pub fn parts(plan: &ResolvedPlan, given: Given) -> Result<RunParts, CanonError> {
-    let artifact = artifact(plan, given.tool, given.commands, given.subject)?;
+    let artifact = artifact(plan, given.tool, given.commands)?;
     let policy = PolicyPart {
         lanes: LanesElement { baseline: plan.lanes.baseline, scenario: plan.lanes.scenario, oracle: plan.lanes.oracle },
         controls: plan.plan.controls.clone(),
@@ -115,7 +114,6 @@ fn artifact(
     plan: &ResolvedPlan,
     tool: ToolElement,
     commands: BTreeMap<String, Stated<Digest>>,
-    subject: Stated<SubjectElement>,
 ) -> Result<ArtifactPart, CanonError> {
     let mut documents: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for document in &plan.documents {
@@ -144,7 +142,7 @@ fn artifact(
         template: Stated::absent("the plan names no template that it was built from"),
         fixtures: fixtures(plan)?,
         commands,
-        subject,
+        subject: external::element(plan.subject.as_ref())?,
     })
 }
 

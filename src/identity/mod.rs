@@ -2,11 +2,13 @@
 //!
 //! Everything here is pure: facts are handed in, and the same facts give the same identity on any machine. [`mod@seal`]
 //! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`reproduce`] asks
-//! a declaration whether it is what plan and manifest give, and [`mod@compare`] says where two values differ.
+//! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, and [`external`]
+//! seals what others declare of their systems.
 
 pub mod compare;
 pub mod compose;
 pub mod environment;
+pub mod external;
 pub mod reproduce;
 pub mod seal;
 

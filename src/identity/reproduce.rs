@@ -123,7 +123,6 @@ pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepanc
     let given = Given {
         tool: parts.artifact.tool,
         commands: parts.artifact.commands,
-        subject: parts.artifact.subject,
         runtime,
         dry_run: parts.policy.dry_run,
         channel_limit_ms: parts.policy.channel_limit_ms,

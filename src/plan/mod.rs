@@ -14,6 +14,7 @@ pub mod note;
 pub mod resolved;
 pub mod schema;
 pub mod source;
+pub mod subject;
 pub mod template;
 pub mod upgrade;
 
@@ -41,6 +42,7 @@ pub use resolved::{
     Selection,
 };
 pub use source::{BundleInputs, Source, Workspace};
+pub use subject::{ResolvedSubject, SubjectFile};
 pub use worlds::known as known_worlds;
 
 #[cfg(test)]

@@ -46,6 +46,25 @@ impl<'a> Reader<'a> {
         Ok((bytes, digest))
     }
 
+    /// The same for a file that another document names by a path relative to its own folder, and that must not lead out
+    /// of it.
+    pub(super) fn bytes_beneath(
+        &mut self,
+        role: InputRole,
+        folder: &str,
+        relative: &str,
+        cap_bytes: u64,
+    ) -> Result<(Arc<[u8]>, Digest), crate::base::fsx::FileError> {
+        let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
+        if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
+            return Ok((Arc::clone(&known.bytes), known.digest));
+        }
+        let bytes: Arc<[u8]> = self.source.read_beneath(role, folder, relative, cap_bytes)?.into();
+        let digest = Digest::of(&bytes);
+        self.documents.push(InputDocument { role, path, bytes: Arc::clone(&bytes), digest });
+        Ok((bytes, digest))
+    }
+
     /// A whole document as JSON that satisfies its schema.
     pub(super) fn value(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<Value, LoadError> {
         let what = kind.what();

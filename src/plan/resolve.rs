@@ -17,6 +17,7 @@ use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, Reso
 use super::schema::DocumentKind;
 use super::seatbelt::seatbelt_action;
 use super::source::{Source, Workspace, clean_path};
+use super::subject::{self, ResolvedSubject};
 use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
 use crate::base::limits::MAX_ROWS;
@@ -78,11 +79,31 @@ pub(super) fn resolve_noting(
     }
     let mut on_plan = Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() };
     let world = worlds::read(&mut reader, plan.world_id.as_ref(), &mut on_plan)?;
+    let subject = read_subject(&mut reader, &plan, plan_path, &mut notes)?;
     let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, notes)?;
     if let Some(plan) = &mut resolution.plan {
         plan.world = world;
+        plan.subject = subject;
     }
     Ok(resolution)
+}
+
+/// Reads the declaration of the plan's subject, with every file that it names.
+fn read_subject(
+    reader: &mut Reader<'_>,
+    plan: &PlanFile,
+    plan_path: &str,
+    notes: &mut Vec<Note>,
+) -> Result<Option<ResolvedSubject>, LoadError> {
+    let Some(spelled) = plan.subject.as_deref() else { return Ok(None) };
+    match clean_path(spelled) {
+        Ok(path) => subject::read(reader, &path, notes),
+        Err(reason) => {
+            let mut notes = Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
+            notes.error(NoteKind::BadPath, "/subject", reason.to_string(), "name a file relative to the root");
+            Ok(None)
+        }
+    }
 }
 
 /// Follows the references of a plan into its registry.
@@ -128,6 +149,7 @@ pub(super) fn follow(
         deadline_ms: plan.deadline_ms.unwrap_or(DEFAULT_DEADLINE_MS),
         profiles,
         world: None,
+        subject: None,
         preflight,
         documents: reader.documents,
         selection: selection.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 pub use crate::record::sources::InputRole;
 
 use super::file::{PlanFile, ProbeEntry, ProfileEntry};
+use super::subject::ResolvedSubject;
 use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, ProfileId};
 use crate::policy::PolicyValue;
@@ -27,6 +28,8 @@ pub struct ResolvedPlan {
     pub profiles: Vec<ResolvedProfile>,
     /// The document of the declared world. `None`: there is none, so nothing is known of that world.
     pub world: Option<ResolvedWorld>,
+    /// The declaration of the system whose sandbox is probed, if the plan names one.
+    pub subject: Option<ResolvedSubject>,
     /// The policy of the apply preflight.
     pub preflight: Option<ResolvedPolicy>,
     /// Every document that was read, once each, in the order of reading. Policies refer to them by path.

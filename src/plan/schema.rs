@@ -23,6 +23,8 @@ pub enum DocumentKind {
     LandlockPolicy,
     /// `registries/worlds/*.json`
     World,
+    /// A declaration of another system.
+    SystemDeclaration,
     /// A plan template.
     PlanTemplate,
 }
@@ -79,6 +81,7 @@ documents! {
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
     World, "world", "world", WORLD;
+    SystemDeclaration, "system_declaration", "system declaration", SYSTEM_DECLARATION;
     PlanTemplate, "plan_template", "plan template", PLAN_TEMPLATE;
 }
 

@@ -44,6 +44,19 @@ pub trait Source {
     /// Whether that document exists.
     fn has(&self, role: InputRole, path: &str) -> bool;
 
+    /// Reads the document `relative` below the folder of another one, which must not lead out of it: no link is
+    /// followed on the way.
+    fn read_beneath(
+        &self,
+        role: InputRole,
+        folder: &str,
+        relative: &str,
+        cap_bytes: u64,
+    ) -> Result<Vec<u8>, FileError> {
+        let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
+        self.read(role, &path, cap_bytes)
+    }
+
     /// The ids of the worlds that have a document, as far as they can be listed; for hints.
     fn worlds(&self) -> Vec<String> {
         Vec::new()
@@ -118,6 +131,16 @@ impl Source for Workspace {
             return Ok(text.as_bytes().to_vec());
         }
         fsx::read_input(&file, cap_bytes)
+    }
+
+    fn read_beneath(
+        &self,
+        _role: InputRole,
+        folder: &str,
+        relative: &str,
+        cap_bytes: u64,
+    ) -> Result<Vec<u8>, FileError> {
+        fsx::read_beneath(&self.root.join(folder), relative, cap_bytes)
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {

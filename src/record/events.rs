@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::callout::{Callout, CalloutDecision};
 use super::outcome::{Decision, FailureKind, FailureStage};
 use super::results::{ApplyReport, PathSource, ProbeDetails, ResourceHygiene, RunnerInfo, RuntimeStatus};
+use super::scan::StaticScan;
 
 /// One event.
 #[derive(Debug, Serialize)]
@@ -64,6 +65,9 @@ pub struct Event<'a> {
     pub operation: &'a str,
     /// Who decided.
     pub policy_layers: PolicyLayers,
+    /// The static scan of a Seatbelt profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<&'a StaticScan<'a>>,
     /// The deciding system call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_details: Option<ProbeDetails<'a>>,

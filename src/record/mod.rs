@@ -4,6 +4,7 @@
 //! layers convert.
 
 pub mod action;
+pub mod attempts;
 pub mod baseline;
 pub mod build;
 pub mod callout;
@@ -32,8 +33,11 @@ pub mod repair;
 pub mod report;
 pub mod results;
 pub mod row;
+pub mod run_diff;
 pub mod run_identity;
+pub mod scan;
 pub mod schemas;
+pub mod selftest;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;

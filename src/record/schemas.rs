@@ -12,6 +12,7 @@ macro_rules! schemas {
 schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
+    "attempts", "what `attempts --json` prints";
     "baseline_results", "baseline_results.json";
     "built_from", "built_from.json, and what `plan-build --json` prints";
     "bundle_report", "what `validate-bundle --json` prints";
@@ -45,6 +46,7 @@ schemas! {
     "registry_list", "what `list-registries --json` prints";
     "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
+    "run_diff", "what `diff-runs --json` prints";
     "run_identity", "run_identity.json";
     "run_manifest", "run_manifest.json";
     "run_report", "what `run --json` prints";
@@ -53,8 +55,10 @@ schemas! {
     "runtime_links", "runtime_links.json, and what `links build --json` prints";
     "runtime_results", "runtime_results.json";
     "schema_list", "what `schema --json` prints";
+    "selftest", "what `selftest --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "system_identity", "what `identity declare --from --json` prints";
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";

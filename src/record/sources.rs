@@ -52,6 +52,10 @@ pub enum InputRole {
     Policy,
     /// The document of the declared world.
     World,
+    /// The declaration of the system whose sandbox is probed.
+    Subject,
+    /// A file that this declaration names.
+    SubjectFile,
 }
 
 impl InputRole {
@@ -64,6 +68,8 @@ impl InputRole {
             Self::Profiles => "profiles",
             Self::Policy => "policy",
             Self::World => "world",
+            Self::Subject => "subject",
+            Self::SubjectFile => "subject_file",
         }
     }
 }

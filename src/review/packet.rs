@@ -34,7 +34,7 @@ impl OpenedPacket {
     pub fn open(file: &Path, root: Option<&Path>) -> Result<Self, ReviewError> {
         let shape = |reason: String| ReviewError::Shape { file: file.to_owned(), what: "promotion packet", reason };
         let bytes = fsx::read_input(file, MAX_INDEX_BYTES)?;
-        let value = json::parse(&bytes).map_err(|source| ReviewError::Json { file: file.to_owned(), source })?;
+        let value = json::parse(&bytes).map_err(|error| shape(error.to_string()))?;
         let format = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
         if format != PROMOTION_PACKET_SCHEMA {
             return Err(shape(format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`", shown(format))));

@@ -58,7 +58,6 @@ pub(super) fn gather(
             target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown").to_owned(),
         },
         commands,
-        subject: Stated::absent("the plan names no subject"),
         runtime: runtime(request, host, base, manager),
         dry_run: request.dry,
         channel_limit_ms: if managed {

@@ -13,6 +13,7 @@ use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, Input
 /// Where each document of a plan goes, and the list of them.
 pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>, InputSources) {
     let mut policies = 0;
+    let mut subject_files = 0;
     let placed: Vec<_> = plan
         .documents
         .iter()
@@ -21,6 +22,10 @@ pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>,
                 InputRole::Policy => {
                     policies += 1;
                     format!("inputs/policies/{policies:03}-{}", file_name(&document.path))
+                }
+                InputRole::SubjectFile => {
+                    subject_files += 1;
+                    format!("inputs/subject/{subject_files:03}-{}", file_name(&document.path))
                 }
                 role => format!("inputs/{}.json", role.as_str()),
             };

@@ -11,7 +11,8 @@ use crate::skip;
 use crate::support::{expect_code, finished_run, output, root, sandproof, stderr, stdout};
 use crate::workspace::{Workspace, probe, read_policy};
 
-fn python() -> bool {
+/// Whether there is a python3 to read with.
+pub fn python() -> bool {
     Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
@@ -32,8 +33,9 @@ fn consume(packet: &Path, base: &Path) -> Output {
     output(&mut command)
 }
 
+/// What the reader says of a packet that it has to accept.
 #[track_caller]
-fn accepted(packet: &Path, base: &Path) -> Value {
+pub fn accepted(packet: &Path, base: &Path) -> Value {
     let read = consume(packet, base);
     assert!(read.status.success(), "{}\n{}", stdout(&read), stderr(&read));
     serde_json::from_slice(&read.stdout).unwrap()
@@ -53,7 +55,7 @@ fn shipped_plans_give_what_consumers_accept() {
 }
 
 /// A bundle with a match, both kinds of mismatch, and rows that stayed undecided at three stages.
-pub fn mixed(dir: &Path) -> PathBuf {
+fn mixed(dir: &Path) -> PathBuf {
     let read = |name: &str, path: &str, expected: &str, made: bool| {
         let mut probe = probe(&format!("mixed:{name}"), "file-read-data", &format!("${{root}}/{path}"), expected);
         probe["driver"] = "file_read".into();

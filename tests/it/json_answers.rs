@@ -67,6 +67,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
     let id = "quickstart";
     let profile = "quickstart:read_only";
     vec![
+        case("selftest", &["--only", "linux-03", "--only", "mac-01"], "selftest", 0),
         case("run", &["--plan", plan, "--dry", "--out", &at("dry")], "run_report", 0),
         case("run", &["--plan", plan, "--out", &at("again")], "run_report", 0),
         case("validate-bundle", &["--bundle", &bundle], "bundle_report", 0),
@@ -94,6 +95,10 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("links profiles", &["--links", &links], "linked_profiles", 0),
         case("links expectations", &["--links", &links], "linked_expectations", 0),
         case("links resolve", &["--links", &links, "--profile", profile], "link_resolution", 0),
+        case("diff-runs", &[&bundle, &packet], "run_diff", 0),
+        case("attempts", &["--out", &bundle], "attempts", 0),
+        case("attempts", &[&bundle, &at("nowhere")], "attempts", 4),
+        case("identity declare", &["--from", "docs/examples/support-agent/run.json"], "system_identity", 0),
         case("explain", &[], "reasons", 0),
         case("explain", &["not_clean_channel"], "reasons", 0),
         case("status", &["--out", &bundle], "status", 0),

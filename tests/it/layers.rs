@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
+    ("diff", &["base", "record", "plan", "identity", "bundle", "promote"]),
     ("review", &["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]),
     ("api", UP_TO_6),
     ("cli", UP_TO_6),
@@ -47,7 +48,7 @@ const UP_TO_4: &[&str] = &[
 
 const UP_TO_6: &[&str] = &[
     "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-    "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review",
+    "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review", "diff",
 ];
 
 /// Where the sources may say `unsafe`.

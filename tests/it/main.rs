@@ -4,8 +4,12 @@ mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]
 mod consumers;
+mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
+mod diff_runs;
+#[cfg(target_os = "linux")]
+mod golden;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
@@ -17,14 +21,19 @@ mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod seatbelt_texts;
+#[cfg(target_os = "linux")]
+mod selftest;
 mod shipped_plans;
 mod sonoma_agreement;
 mod status;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+#[cfg(target_os = "linux")]
+mod tamper;
 mod templates;
 mod why;
+mod worked_example;
 mod workspace;
 mod worlds;
 #[cfg(target_os = "linux")]

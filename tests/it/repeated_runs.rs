@@ -34,10 +34,13 @@ const OF_ONE_RUN: &[&str] = &[
     "file_size",
 ];
 
+/// What the number of workers is declared in, and so changes.
+const OF_THE_WORKERS: &[&str] = &["identity", "runtime"];
+
 /// Replaces the values of those members, and everything that is called after the run.
-fn mask(text: &str, run_id: &str, base: &str, out: &str) -> String {
+fn mask(text: &str, run_id: &str, base: &str, out: &str, more: &[&str]) -> String {
     let mut text = text.replace(run_id, "<run>").replace(base, "<base>").replace(out, "<out>");
-    for key in OF_ONE_RUN {
+    for key in OF_ONE_RUN.iter().chain(more) {
         text = mask_member(&text, key);
     }
     mask_ports(&mask_children(&text))
@@ -92,7 +95,7 @@ fn mask_ports(text: &str) -> String {
     text
 }
 
-fn masked_run(plan: &str, out: &Path, jobs: &str) -> BTreeMap<String, String> {
+fn masked_run(plan: &str, out: &Path, jobs: &str, more: &[&str]) -> BTreeMap<String, String> {
     let run = output(sandproof().args(["run", "--jobs", jobs, "--plan", plan, "--out"]).arg(out));
     expect_code(&run, 0);
     let run_id = fs::read_to_string(out.join("LATEST")).unwrap().trim().to_owned();
@@ -105,7 +108,7 @@ fn masked_run(plan: &str, out: &Path, jobs: &str) -> BTreeMap<String, String> {
         .into_iter()
         .map(|file| {
             let text = fs::read_to_string(bundle.join(&file)).unwrap();
-            (file.to_string_lossy().into_owned(), mask(&text, &run_id, base, out.to_str().unwrap()))
+            (file.to_string_lossy().into_owned(), mask(&text, &run_id, base, out.to_str().unwrap(), more))
         })
         .collect()
 }
@@ -113,15 +116,20 @@ fn masked_run(plan: &str, out: &Path, jobs: &str) -> BTreeMap<String, String> {
 #[test]
 fn runs_differ_in_ids_times_and_pids_alone_whatever_the_number_of_workers() {
     let dir = tempfile::tempdir().unwrap();
-    for plan in ["linux-scopes", "linux-network", "quickstart"] {
+    for (plan, jobs, more) in [
+        ("quickstart", "1", &[][..]),
+        ("quickstart", "3", OF_THE_WORKERS),
+        ("linux-scopes", "3", OF_THE_WORKERS),
+        ("linux-network", "3", OF_THE_WORKERS),
+    ] {
         let path = format!("plans/{plan}/plan.json");
-        let one = masked_run(&path, &dir.path().join(format!("{plan}-1")), "1");
-        let three = masked_run(&path, &dir.path().join(format!("{plan}-3")), "3");
-        assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>(), "{plan}");
+        let one = masked_run(&path, &dir.path().join(format!("{plan}-{jobs}-first")), "1", more);
+        let other = masked_run(&path, &dir.path().join(format!("{plan}-{jobs}-second")), jobs, more);
+        assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>(), "{plan}");
         for (file, first) in &one {
-            let differing = first.lines().zip(three[file].lines()).find(|(a, b)| a != b);
-            assert_eq!(differing, None, "{plan}: {file}");
-            assert_eq!(first, &three[file], "{plan}: {file}");
+            let differing = first.lines().zip(other[file].lines()).find(|(a, b)| a != b);
+            assert_eq!(differing, None, "{plan}, {jobs}: {file}");
+            assert_eq!(first, &other[file], "{plan}, {jobs}: {file}");
         }
     }
 }
@@ -129,6 +137,6 @@ fn runs_differ_in_ids_times_and_pids_alone_whatever_the_number_of_workers() {
 #[test]
 fn the_mask_hides_values_and_nothing_else() {
     let text = r#"{"pid": 42, "ret": 7, "syscall":"clone","ret":9999,"errno":0, "address": "127.0.0.1:4321"}"#;
-    let masked = mask(text, "no-run", "no-base", "no-out");
+    let masked = mask(text, "no-run", "no-base", "no-out", &[]);
     assert_eq!(masked, r#"{"pid":*, "ret":7, "syscall":"clone","ret":*,"errno":0, "address": "127.0.0.1:*"}"#);
 }

@@ -72,3 +72,16 @@ fn a_good_text_lints_without_a_finding() {
     expect_code(&output, 0);
     assert!(!stdout(&output).contains("policy_doubt"), "{}", stdout(&output));
 }
+
+#[test]
+fn a_profile_is_described_with_its_rules_and_parameters() {
+    let (folder, _) = plan(GOOD, &["(allow signal)"]);
+    let index = json!({"schema_version": "runtime-tools.registry_index.v0.1", "registries": [
+        {"id": "r", "probes": "registry/probes.json", "profiles": "registry/profiles.json"}
+    ]});
+    fs::create_dir(folder.path().join("registries")).unwrap();
+    fs::write(folder.path().join("registries/index.json"), index.to_string()).unwrap();
+    let arguments = ["describe-profile", "--registry", "r", "--profile", "one"];
+    let told = stdout(&output(sandproof().current_dir(folder.path()).args(arguments)));
+    assert!(told.contains("rules      (allow signal)\nparameters DIR = /private/tmp\n"), "{told}");
+}

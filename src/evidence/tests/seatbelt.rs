@@ -1,9 +1,14 @@
 //! Rows of a Seatbelt run, made by hand: what the documents say of them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::evidence::testing::{ALL_LANES, Bench, Memory, plan, refused};
 use crate::evidence::testing_schemas::{self as schemas, accept, check};
+use crate::policy::PolicyValue;
+use crate::policy::sbpl::policy::SbplPolicy;
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
@@ -119,6 +124,10 @@ fn bench() -> Bench {
     ));
     bench.manifest.host.os = "macos".into();
     bench.manifest.host.landlock_abi = None;
+    let text = "(version 1)(allow default)(allow iokit-open* (apply-message-filter (deny iokit-external-method)))";
+    let gated = SbplPolicy::new(text, BTreeMap::new()).unwrap();
+    bench.plan.profiles[2].policy.value = Arc::new(PolicyValue::Sbpl(gated));
+    bench.plan.profiles[1].policy.value = Arc::new(PolicyValue::Blob(Vec::new()));
     for row in bench.baseline.iter_mut().chain(&mut bench.scenario) {
         seatbelt(row);
     }
@@ -138,6 +147,7 @@ fn bench() -> Bench {
         rc: -1,
         errno: libc::EPERM,
         failure: Some(FailureKind::ApplyAlreadySandboxed),
+        class: None,
         message: Some("process is Already in a SandBox".into()),
         abi: None,
         unsupported: Vec::new(),
@@ -364,4 +374,51 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
     let at = root.join("packet.json");
     std::fs::write(&at, to_pretty(&packet)).unwrap();
     at
+}
+
+/// What the drivers of macOS say that those of Linux never do.
+#[test]
+fn answers_of_macos_are_judged_for_what_they_are() {
+    use crate::evidence::decide::{Attempt, attempt};
+    use crate::evidence::testing::call;
+    use crate::record::report::SetupFailure;
+    let bench = bench();
+    let as_driver = |driver: Driver, calls: Vec<crate::record::report::Call>| {
+        let mut row = bench.scenario[0].clone();
+        row.action.driver = driver;
+        row.operation.as_mut().unwrap().calls = calls;
+        attempt(&row)
+    };
+    let kind = |attempt: Attempt| match attempt {
+        Attempt::Undecided(undecided) => Some(undecided.kind),
+        _ => None,
+    };
+    use crate::record::report::CallRole::{Operation, Prepare};
+    let posted = as_driver(Driver::DarwinNotificationPost, vec![call("notify_post", Operation, 0)]);
+    assert_eq!(kind(posted), Some(FailureKind::ProbeInconclusive));
+    assert_eq!(kind(as_driver(Driver::PolicyQuery, Vec::new())), Some(FailureKind::OracleOnly));
+    let executed = as_driver(Driver::Exec, vec![call("fork", Prepare, 0), call("execve", Operation, 0)]);
+    assert_eq!(executed, Attempt::Allowed);
+    let returned = as_driver(Driver::Exec, vec![call("execve", Operation, 0)]);
+    assert_eq!(kind(returned), Some(FailureKind::ProbeNoReport));
+    // ENOTTY comes from the device's own driver, and says nothing about a file.
+    assert_eq!(as_driver(Driver::FileIoctl, vec![call("ioctl", Operation, 25)]), Attempt::Allowed);
+    assert_eq!(kind(as_driver(Driver::FileRead, vec![call("open", Operation, 25)])), Some(FailureKind::ProbeErrno));
+    let mut row = bench.scenario[0].clone();
+    let missing = Some("IOServiceOpen of IOKit".to_owned());
+    row.prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "resolve".into(), errno: 0, missing });
+    assert_eq!(kind(attempt(&row)), Some(FailureKind::SymbolUnavailable));
+}
+
+#[test]
+fn a_profile_that_looks_as_if_it_were_refused_is_said_to() {
+    let memory = documents();
+    let results = memory.json(layout::RUNTIME_RESULTS);
+    let scan = &results["nested"]["preflight"];
+    assert_eq!(scan["classification"], "likely_apply_gated_for_harness_identity");
+    assert_eq!(scan["findings"], json!([{"denied_operation": "iokit-external-method"}]));
+    assert_eq!(&event(&memory, 6)["preflight"], scan);
+    assert_eq!(results["names"]["preflight"]["classification"], "unsupported");
+    assert_eq!(results["files"]["preflight"], Value::Null);
+    assert!(event(&memory, 0).get("preflight").is_none());
 }

@@ -1,0 +1,88 @@
+//! `sandproof diff-runs`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, OrFail};
+use super::ui::Ui;
+use super::validate_bundle;
+use crate::base::{fsx, json_out};
+use crate::diff::{self, DiffError, Opened};
+
+/// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
+///
+/// Each side is a bundle's folder, an output root, a promotion packet, or a declaration. Bundles are verified first; a
+/// packet is verified against its bundle where that is found. Exit 0 if both declare materially the same and no verdict
+/// differs, 1 if not, 4 if a bundle, packet or declaration is invalid.
+#[derive(Debug, Args)]
+pub(super) struct DiffRunsArgs {
+    /// The first side.
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The second side.
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// Answer in JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Answer in Markdown, for a pull request.
+    #[arg(long)]
+    markdown: bool,
+    /// Write the answer to this file instead.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Compares.
+pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let a = match open(&args.a, args.json, ui)? {
+        Ok(side) => side,
+        Err(exit) => return Ok(exit),
+    };
+    let b = match open(&args.b, args.json, ui)? {
+        Ok(side) => side,
+        Err(exit) => return Ok(exit),
+    };
+    let report = diff::compare(&a, &b).map_err(failure)?;
+    let bytes = if args.json {
+        let mut bytes = json_out::to_pretty(&report);
+        bytes.push(b'\n');
+        bytes
+    } else if args.markdown {
+        diff::markdown::render(&report).into_bytes()
+    } else {
+        diff::text::render(&report).into_bytes()
+    };
+    match &args.out {
+        Some(out) => {
+            fsx::write_durably(out, &bytes).or_fail(Exit::Usage)?;
+            ui.remark(format!("wrote {}", out.display()));
+        }
+        None => ui.bytes(&bytes)?,
+    }
+    Ok(if report.same { Exit::Done } else { Exit::Mismatch })
+}
+
+/// Opens a side; a bundle that is refused is reported as `validate-bundle` does.
+fn open(path: &std::path::Path, json: bool, ui: &mut Ui) -> Result<Result<Opened, Exit>, Failure> {
+    match diff::open(path) {
+        Ok(side) => Ok(Ok(side)),
+        Err(DiffError::Refused(refused)) => validate_bundle::report(&refused, json, ui).map(Err),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+/// The class of a comparison that could not be made.
+pub(super) fn failure(error: DiffError) -> Failure {
+    let exit = match &error {
+        DiffError::Read(_) | DiffError::Kinds { .. } => Exit::Usage,
+        DiffError::Refused(_)
+        | DiffError::Load(_)
+        | DiffError::Document { .. }
+        | DiffError::Inputs { .. }
+        | DiffError::Rows(_) => Exit::BundleInvalid,
+        DiffError::Spill { .. } => Exit::Unavailable,
+    };
+    Failure::new(exit, error)
+}

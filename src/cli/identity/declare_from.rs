@@ -1,0 +1,73 @@
+//! `sandproof identity declare --from`
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::super::exit::{Exit, Failure, OrFail};
+use super::super::refusal::load_failure;
+use super::super::sheet::Sheet;
+use super::super::ui::Ui;
+use crate::base::canon::pointer_part;
+use crate::identity::external;
+use crate::plan::Workspace;
+use crate::plan::subject::{ResolvedSubject, read_declaration};
+use crate::record::identity::{Declaration, Part};
+
+/// Declares what the document at `from` describes: reads it with every file that it names, and prints its identity.
+pub(super) fn run(from: &Path, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+    let folder = match from.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = from.file_name().unwrap_or_default().to_string_lossy();
+    let subject = read_declaration(&Workspace::at(folder), &name).map_err(load_failure)?;
+    let declaration = external::declare(&subject).or_fail(Exit::InputRefused)?;
+    if json {
+        ui.json(&declaration)?;
+    } else {
+        ui.out(&describe(&subject, &declaration))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> String {
+    let mut sheet = Sheet::default();
+    sheet.line("kind", &declaration.kind);
+    sheet.line("identity", &declaration.identity.to_string());
+    for part in Part::ALL {
+        sheet.line(part.as_str(), &declaration.digests.of(part).to_string());
+    }
+    let files: Vec<String> = subject
+        .files
+        .iter()
+        .map(|file| format!("{} is `{}`, {} bytes, sha256:{}", file.pointer, file.path, file.size, file.digest))
+        .collect();
+    sheet.list("files", files.iter().map(String::as_str));
+    let mut absent = Vec::new();
+    for part in Part::ALL {
+        for (name, value) in declaration.part(part) {
+            find_absent(&format!("/{}/{}", part.as_str(), pointer_part(name)), value, &mut absent);
+        }
+    }
+    sheet.list("absent", absent.iter().map(String::as_str));
+    sheet.render()
+}
+
+/// Everything that is stated to be absent, with its reason.
+fn find_absent(at: &str, value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => match members.get("absent").and_then(Value::as_str) {
+            Some(reason) if members.len() == 1 => found.push(format!("{at}: {reason}")),
+            // Within `value` nothing is a reference.
+            _ if members.len() == 1 && members.contains_key("value") => {}
+            _ => {
+                members.iter().for_each(|(name, one)| find_absent(&format!("{at}/{}", pointer_part(name)), one, found))
+            }
+        },
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, one)| find_absent(&format!("{at}/{n}"), one, found));
+        }
+        _ => {}
+    }
+}

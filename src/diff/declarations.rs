@@ -1,0 +1,175 @@
+//! Two declarations, item by item, and the rule by which a difference is material.
+
+use serde_json::Value;
+
+use super::names;
+use crate::base::canon;
+use crate::base::digest::Digest;
+use crate::base::json_out;
+use crate::identity::differences;
+use crate::record::identity::{Declaration, Part, RUN_KIND};
+use crate::record::run_diff::{Item, PartDiff, Shown};
+
+/// Items of a run's declaration that cannot affect a verdict, with everything below them. `SPEC.md` publishes the list;
+/// every other item is material. Of another system's declaration every item is.
+pub const IMMATERIAL: [&str; 2] = ["/policy/lock", "/runtime/jobs"];
+
+/// Longest value that a report repeats, in bytes of its JSON text.
+const MAX_SHOWN_BYTES: usize = 1024;
+
+/// Whether a difference at `pointer` is material.
+pub fn is_material(kind: &str, pointer: &str) -> bool {
+    let below = |head: &str| pointer.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    kind != RUN_KIND || !IMMATERIAL.into_iter().any(below)
+}
+
+/// The four parts compared.
+pub(super) fn compare(a: &Declaration, b: &Declaration) -> Vec<PartDiff> {
+    Part::ALL.into_iter().map(|part| compare_part(a, b, part)).collect()
+}
+
+fn compare_part(a: &Declaration, b: &Declaration, part: Part) -> PartDiff {
+    let (digest_a, digest_b) = (a.digests.of(part), b.digests.of(part));
+    let items = if digest_a == digest_b { Vec::new() } else { items(a, b, part) };
+    let materially_equal = !items.iter().any(|item| item.material);
+    PartDiff { part, a: digest_a, b: digest_b, materially_equal, items }
+}
+
+fn items(a: &Declaration, b: &Declaration, part: Part) -> Vec<Item> {
+    let whole = |declaration: &Declaration| Value::Object(declaration.part(part).clone());
+    differences(&format!("/{}", part.as_str()), &whole(a), &whole(b))
+        .into_iter()
+        .map(|difference| Item {
+            name: names::of(&a.kind, &difference.pointer),
+            a: difference.declared.map(shown),
+            b: difference.found.map(shown),
+            material: is_material(&a.kind, &difference.pointer),
+            pointer: difference.pointer,
+        })
+        .collect()
+}
+
+fn shown(value: Value) -> Shown {
+    let mut text = Vec::new();
+    // Both only go to memory, and a declaration that was read has a canonical form.
+    let short = json_out::write_compact(&mut text, &value).is_ok() && text.len() <= MAX_SHOWN_BYTES;
+    if short { Shown::Value(value) } else { Shown::Digest(canon::digest(&value).unwrap_or_else(|_| Digest::of(&text))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::identity::{Parts, seal};
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(members) => members,
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    fn sealed(parts: &[Map<String, Value>; 4]) -> Declaration {
+        let [artifact, runtime, policy, history] = parts.clone();
+        seal("test.v1", RUN_KIND, Parts { artifact, runtime, policy, history }).unwrap()
+    }
+
+    /// Every leaf's pointer.
+    fn leaves(at: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                for (name, member) in members {
+                    leaves(&format!("{at}/{}", canon::pointer_part(name)), member, found);
+                }
+            }
+            Value::Array(items) if !items.is_empty() => {
+                for (n, item) in items.iter().enumerate() {
+                    leaves(&format!("{at}/{n}"), item, found);
+                }
+            }
+            _ => found.push(at.to_owned()),
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-1000..1000_i64).prop_map(Value::from),
+            "[a-c/~]{0,3}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c/~]{0,3}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn part() -> impl Strategy<Value = Map<String, Value>> {
+        prop::collection::btree_map("[a-d]{1,2}", value(), 1..5).prop_map(|map| map.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_declaration_does_not_differ_from_itself(parts in [part(), part(), part(), part()]) {
+            let one = sealed(&parts);
+            for part in compare(&one, &one) {
+                prop_assert!(part.materially_equal && part.items.is_empty() && part.a == part.b);
+            }
+        }
+
+        #[test]
+        fn both_ways_are_mirrors(a in [part(), part(), part(), part()], b in [part(), part(), part(), part()]) {
+            let (a, b) = (sealed(&a), sealed(&b));
+            let (there, mut back) = (compare(&a, &b), compare(&b, &a));
+            for part in &mut back {
+                std::mem::swap(&mut part.a, &mut part.b);
+                part.items.iter_mut().for_each(|item| std::mem::swap(&mut item.a, &mut item.b));
+            }
+            prop_assert_eq!(there, back);
+        }
+
+        #[test]
+        fn one_changed_leaf_is_exactly_that_pointer(
+            parts in [part(), part(), part(), part()],
+            which in any::<prop::sample::Index>(),
+        ) {
+            let before = sealed(&parts);
+            let [artifact, runtime, policy, history] = parts;
+            let mut whole =
+                json!({"artifact": artifact, "runtime": runtime, "policy": policy, "history": history});
+            let mut all = Vec::new();
+            leaves("", &whole, &mut all);
+            let pointer = all[which.index(all.len())].clone();
+            // A text that no generated value is.
+            *whole.pointer_mut(&pointer).unwrap() = json!("changed");
+            let changed = Part::ALL.map(|part| object(whole[part.as_str()].clone()));
+            let found: Vec<String> = compare(&before, &sealed(&changed))
+                .into_iter()
+                .flat_map(|part| part.items)
+                .map(|item| item.pointer)
+                .collect();
+            prop_assert_eq!(found, vec![pointer]);
+        }
+    }
+
+    #[test]
+    fn only_the_listed_items_are_immaterial() {
+        assert!(!is_material(RUN_KIND, "/runtime/jobs"));
+        assert!(!is_material(RUN_KIND, "/policy/lock/mode"));
+        assert!(is_material(RUN_KIND, "/runtime/jobs_of_old"));
+        assert!(is_material(RUN_KIND, "/runtime/host/landlock_abi"));
+        assert!(is_material("ai_run", "/runtime/jobs"));
+    }
+
+    #[test]
+    fn long_values_are_shown_by_their_digest() {
+        let long = json!("x".repeat(2000));
+        assert_eq!(shown(long.clone()), Shown::Digest(canon::digest(&long).unwrap()));
+        assert_eq!(shown(json!(1)), Shown::Value(json!(1)));
+    }
+}

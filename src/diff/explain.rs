@@ -1,0 +1,103 @@
+//! Which changes could explain a row that differs: those whose reach it is in, and no others.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::changes::{Class, Grouped};
+use super::scope::RowFacts;
+use super::verdicts::Differing;
+use crate::record::identity::Declaration;
+use crate::record::outcome::Lane;
+use crate::record::run_diff::{Explained, Explanation, FlipKind, Resolved, Verdict};
+
+/// What explanations are drawn from.
+pub(super) struct Grounds<'a> {
+    /// Both declarations.
+    pub(super) declarations: [&'a Declaration; 2],
+    /// What they declare differently.
+    pub(super) changes: &'a [Grouped],
+    /// What the rows in question were resolved from, on both sides.
+    pub(super) facts: [HashMap<String, RowFacts>; 2],
+}
+
+/// The explanation of a row whose declarations cannot be compared.
+pub(super) fn unknown() -> Explanation {
+    Explanation { finding: Explained::Unknown, candidates: Vec::new() }
+}
+
+impl Grounds<'_> {
+    /// What was resolved differently for a row.
+    pub(super) fn resolved_differently(&self, row: &Differing) -> Vec<Resolved> {
+        let mut found = Vec::new();
+        if self.policy_differs(row) {
+            found.push(Resolved::Policy);
+        }
+        let [a, b] = &self.facts;
+        if let (Some(a), Some(b)) = (a.get(&*row.key.id), b.get(&*row.key.id)) {
+            let all = [
+                (Resolved::Profile, a.profile != b.profile),
+                (Resolved::Probe, a.probe != b.probe),
+                (Resolved::Fixtures, a.fixtures != b.fixtures),
+                (Resolved::Expected, a.expected != b.expected),
+            ];
+            found.extend(all.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what));
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// What could explain a row.
+    pub(super) fn explain(&self, row: &Differing, resolved: &[Resolved]) -> Explanation {
+        let reaching = self.changes.iter().filter(|change| reaches(&change.class, row, resolved));
+        let candidates: Vec<String> = reaching.map(|change| change.change.id.clone()).collect();
+        // What by the published rule reaches no row at all does not compete.
+        let declared = self.changes.iter().filter(|change| change.class != Class::Nothing).count();
+        let finding = match (declared, candidates.len()) {
+            (0, _) => Explained::NothingDeclared,
+            (_, 0) => Explained::NoneReaches,
+            (1, 1) => Explained::OnlyDifference,
+            _ => Explained::Candidates,
+        };
+        Explanation { finding, candidates }
+    }
+
+    /// Whether what the row's policy means differs; what cannot be told from the meaning is told from the document.
+    fn policy_differs(&self, row: &Differing) -> bool {
+        let policy = |side: usize, verdict: &Option<Verdict>| {
+            let profile = &verdict.as_ref()?.profile_id;
+            self.declarations[side].artifact.get("profiles")?.get(&**profile)
+        };
+        let (Some(a), Some(b)) = (policy(0, &row.a), policy(1, &row.b)) else { return false };
+        let meanings = [a, b].map(|policy| policy.get("value_sha256").and_then(Value::as_str));
+        match meanings {
+            [Some(a), Some(b)] => a != b,
+            _ => a != b,
+        }
+    }
+}
+
+/// Whether a change can have reached a row.
+fn reaches(class: &Class, row: &Differing, resolved: &[Resolved]) -> bool {
+    let one_sided = matches!(row.kind, FlipKind::Appeared | FlipKind::Vanished);
+    // Only who writes the expectation changes it.
+    if row.kind == FlipKind::ExpectedOtherwise {
+        return *class == Class::Registry && resolved.contains(&Resolved::Expected);
+    }
+    match class {
+        Class::All => true,
+        Class::Nothing => false,
+        Class::Presence => one_sided,
+        Class::Registry => {
+            // A control is derived from the profile as a whole, which is not compared row by row.
+            one_sided
+                || row.lane == Lane::Control
+                || [Resolved::Profile, Resolved::Probe, Resolved::Fixtures].iter().any(|one| resolved.contains(one))
+        }
+        Class::Policy(profiles) => {
+            let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
+            let own = profile.is_some_and(|profile| profiles.contains(profile));
+            row.lane != Lane::Baseline && own && (one_sided || resolved.contains(&Resolved::Policy))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A comparison for a pull request, as Markdown.
+
+use super::words::{self, MAX_PRINTED};
+use crate::record::run_diff::{Explained, RunDiff, Side};
+
+/// The comparison as Markdown (CommonMark with tables).
+pub fn render(diff: &RunDiff) -> String {
+    let mut out = String::new();
+    let mark = if diff.same { "Same" } else { "Different" };
+    out.push_str(&format!("### {mark}: {}\n\n", escape(&words::headline(diff))));
+    out.push_str("| | what | run | identity |\n|---|---|---|---|\n");
+    side(&mut out, "A", &diff.a);
+    side(&mut out, "B", &diff.b);
+    for (name, side) in [("A", &diff.a), ("B", &diff.b)] {
+        for what in &side.not_verified {
+            out.push_str(&format!("\n> **{name} is not verified:** {}\n", escape(what)));
+        }
+    }
+    declarations(&mut out, diff);
+    verdicts(&mut out, diff);
+    out
+}
+
+fn side(out: &mut String, name: &str, side: &Side) {
+    let what = format!("{} {}", side.source.as_str(), code(&side.given));
+    let run = side.run_id.as_deref().map(code).unwrap_or_default();
+    let identity = side.identity.map(|digest| code(&digest.to_string())).unwrap_or_else(|| "none".into());
+    out.push_str(&format!("| {name} | {what} | {run} | {identity} |\n"));
+}
+
+fn declarations(out: &mut String, diff: &RunDiff) {
+    let items: Vec<_> = diff.declarations.parts.iter().flat_map(|part| &part.items).collect();
+    if items.is_empty() {
+        return;
+    }
+    out.push_str("\n#### Declared differently\n\n| item | A | B | |\n|---|---|---|---|\n");
+    for item in items {
+        let mark = if item.material { "" } else { "no bearing on verdicts" };
+        out.push_str(&format!(
+            "| {}<br>{} | {} | {} | {mark} |\n",
+            escape(&item.name),
+            code(&item.pointer),
+            code(&words::value(item.a.as_ref())),
+            code(&words::value(item.b.as_ref())),
+        ));
+    }
+}
+
+fn verdicts(out: &mut String, diff: &RunDiff) {
+    if diff.verdicts.not_compared.is_some() {
+        return;
+    }
+    out.push_str("\n#### Verdicts\n\n| lane | |\n|---|---|\n");
+    for lane in &diff.verdicts.lanes {
+        out.push_str(&format!("| {} | {} |\n", lane.lane.as_str(), escape(&words::lane(lane))));
+    }
+    if diff.verdicts.flips.is_empty() {
+        return;
+    }
+    out.push_str("\n| lane | row | A | B | what could explain it |\n|---|---|---|---|---|\n");
+    for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
+        let explanation = escape(&words::explanation(flip, &diff.changes));
+        let strong = matches!(flip.explanation.finding, Explained::NoneReaches | Explained::NothingDeclared);
+        let explanation = if strong { format!("**{explanation}**") } else { explanation };
+        out.push_str(&format!(
+            "| {} | {} | {} | {} | {explanation} |\n",
+            flip.lane.as_str(),
+            code(&words::row(flip)),
+            escape(&words::verdict(flip.a.as_ref())),
+            escape(&words::verdict(flip.b.as_ref())),
+        ));
+    }
+    let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
+    if diff.verdicts.differing > printed {
+        let more = words::counted(diff.verdicts.differing - printed, "more row");
+        out.push_str(&format!("\nand {more}\n"));
+    }
+}
+
+/// Text that Markdown shows as it is, in a table too. Code spans that our own sentences have stay code.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for (n, span) in words::printable(text).split('`').enumerate() {
+        if n % 2 == 1 {
+            out.push_str(&code(span));
+            continue;
+        }
+        for c in span.chars() {
+            if matches!(c, '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Text as code, in a table too: a fence longer than any run of backticks within.
+fn code(text: &str) -> String {
+    let text = words::printable(text).replace('|', "\\|");
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    if longest == 0 {
+        return format!("`{text}`");
+    }
+    let fence = "`".repeat(longest + 1);
+    format!("{fence} {text} {fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_cannot_leave_their_cell() {
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("a``b"), "``` a``b ```");
+        assert_eq!(code("a\nb"), "`a\u{fffd}b`");
+        assert_eq!(escape("a|b <i> *x* `c_d` [l](u)"), "a\\|b \\<i\\> \\*x\\* `c_d` \\[l\\](u)");
+    }
+}

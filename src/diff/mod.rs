@@ -1,0 +1,85 @@
+//! Comparing runs: what was declared differently, which verdicts differ, and which differences could explain them.
+//!
+//! Nothing here runs a probe or judges a row, and nothing is named a cause that the declarations do not single out. A
+//! bundle is compared only after it was verified; rows pass by as streams and are never held whole.
+
+mod attempts;
+mod changes;
+mod declarations;
+mod elements;
+mod explain;
+mod join;
+pub mod markdown;
+mod names;
+mod report;
+mod rows;
+mod scope;
+mod side;
+pub mod text;
+mod verdicts;
+mod words;
+
+use std::error::Error;
+use std::io;
+
+pub use attempts::{attempts, render as render_attempts};
+pub use declarations::{IMMATERIAL, is_material};
+pub use report::{MAX_LISTED, compare};
+pub use rows::RowsError;
+pub use side::{Opened, of_bundle, of_declaration, open};
+
+use crate::base::fsx::FileError;
+use crate::bundle::Refused;
+use crate::plan::LoadError;
+
+/// Why a comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// A side could not be read.
+    #[error(transparent)]
+    Read(FileError),
+    /// A bundle did not pass verification.
+    #[error(transparent)]
+    Refused(Box<Refused>),
+    /// A document is not what it has to be.
+    #[error("`{file}` cannot be compared: {reason}")]
+    Document {
+        /// Which.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A declaration of another system is incomplete or wrong.
+    #[error(transparent)]
+    Load(Box<LoadError>),
+    /// A run and another system, or two kinds of systems.
+    #[error("a declaration of kind `{a}` cannot be compared with one of kind `{b}`")]
+    Kinds {
+        /// The first side's kind.
+        a: String,
+        /// The second side's kind.
+        b: String,
+    },
+    /// The plan of a verified bundle could not be resolved once more.
+    #[error("could not resolve the plan of the bundle `{bundle}` from its own inputs")]
+    Inputs {
+        /// Which bundle.
+        bundle: String,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The rows of a bundle could not be read.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// The temporary files could not be used.
+    #[error("could not keep rows in temporary files while joining them")]
+    Spill {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The whole comparison of two sides.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::changes::{self, Grouped};
+use super::explain::{self, Grounds};
+use super::side::Opened;
+use super::verdicts::{self, Differing};
+use super::{DiffError, declarations, scope};
+use crate::bundle::{Bundle, Verified};
+use crate::record::identity::Part;
+use crate::record::outcome::Lane;
+use crate::record::run_diff::{Compared, Declarations, Flip, PartDiff, RUN_DIFF_SCHEMA, RunDiff, SourceKind, Verdicts};
+
+/// How many rows that differ a report lists. All are counted.
+pub const MAX_LISTED: usize = 10_000;
+
+/// Compares two sides.
+pub fn compare(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
+    if let (Some(kind_a), Some(kind_b)) = (&a.side.kind, &b.side.kind)
+        && kind_a != kind_b
+    {
+        return Err(DiffError::Kinds { a: kind_a.clone(), b: kind_b.clone() });
+    }
+    let declarations = compare_declarations(a, b);
+    let changes = match (&a.declaration, &b.declaration) {
+        (Some(a), Some(b)) => Some(changes::gather(a, b, &declarations.parts)),
+        _ => None,
+    };
+    let verdicts = compare_verdicts(a, b, changes.as_deref())?;
+    // Between declarations alone there are no verdicts to differ.
+    let verdicts_same = match &verdicts.not_compared {
+        None => {
+            verdicts.differing == 0 && verdicts.lanes.iter().all(|lane| lane.a_rows.is_some() == lane.b_rows.is_some())
+        }
+        Some(_) => [a, b].into_iter().any(|side| side.side.source == SourceKind::Declaration),
+    };
+    Ok(RunDiff {
+        schema_version: RUN_DIFF_SCHEMA,
+        same: declarations.materially_equal == Some(true) && verdicts_same,
+        a: a.side.clone(),
+        b: b.side.clone(),
+        declarations,
+        changes: changes.unwrap_or_default().into_iter().map(|grouped| grouped.change).collect(),
+        verdicts,
+    })
+}
+
+fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
+    let identical = a.side.identity.zip(b.side.identity).map(|(a, b)| a == b);
+    if let (Some(a), Some(b)) = (&a.declaration, &b.declaration) {
+        let parts = declarations::compare(a, b);
+        // Two formats do not mean the same even where they say the same.
+        let equal = a.schema_version == b.schema_version && parts.iter().all(|part| part.materially_equal);
+        return Declarations { compared: Compared::Items, identical, materially_equal: Some(equal), parts };
+    }
+    let Some((digests_a, digests_b)) = a.parts.zip(b.parts) else {
+        return Declarations { compared: Compared::Not, identical, materially_equal: None, parts: Vec::new() };
+    };
+    let part = |part: Part| {
+        let (a, b) = (digests_a.of(part), digests_b.of(part));
+        PartDiff { part, a, b, materially_equal: a == b, items: Vec::new() }
+    };
+    // Digests that differ may do so in immaterial items alone.
+    let materially_equal = (identical == Some(true)).then_some(true);
+    let parts = Part::ALL.into_iter().map(part).collect();
+    Declarations { compared: Compared::Parts, identical, materially_equal, parts }
+}
+
+fn compare_verdicts(a: &Opened, b: &Opened, changes: Option<&[Grouped]>) -> Result<Verdicts, DiffError> {
+    let not_compared = |why: &str| Verdicts {
+        not_compared: Some(why.to_owned()),
+        lanes: Vec::new(),
+        differing: 0,
+        flips: Vec::new(),
+        unlisted: 0,
+    };
+    let (Some(bundle_a), Some(bundle_b)) = (&a.bundle, &b.bundle) else {
+        let declared = [a, b].into_iter().any(|side| side.side.source == SourceKind::Declaration);
+        return Ok(not_compared(if declared {
+            "a declaration has no verdicts"
+        } else {
+            "the bundle of a packet was not found"
+        }));
+    };
+    let compared = verdicts::compare(bundle_a, bundle_b, MAX_LISTED)?;
+    let grounds = match (&a.declaration, &b.declaration, changes) {
+        (Some(declaration_a), Some(declaration_b), Some(changes)) => Some(Grounds {
+            declarations: [declaration_a, declaration_b],
+            changes,
+            facts: facts(bundle_a, bundle_b, changes, &compared.listed)?,
+        }),
+        _ => None,
+    };
+    let listed = compared.listed.len() as u64;
+    let flips = compared.listed.into_iter().map(|row| flip(row, grounds.as_ref())).collect();
+    Ok(Verdicts {
+        not_compared: None,
+        lanes: compared.lanes,
+        differing: compared.differing,
+        flips,
+        unlisted: compared.differing - listed,
+    })
+}
+
+/// What the rows that differ were resolved from; only where plan or registry differ, and one side at a time, because a
+/// resolved plan is large.
+fn facts(
+    a: &Verified<Bundle>,
+    b: &Verified<Bundle>,
+    changes: &[Grouped],
+    rows: &[Differing],
+) -> Result<[HashMap<String, scope::RowFacts>; 2], DiffError> {
+    let wanted: BTreeSet<&str> = rows.iter().filter(|row| row.lane != Lane::Control).map(|row| &*row.key.id).collect();
+    if wanted.is_empty() || !changes.iter().any(|change| change.class == changes::Class::Registry) {
+        return Ok([HashMap::new(), HashMap::new()]);
+    }
+    Ok([scope::facts(a, &wanted)?, scope::facts(b, &wanted)?])
+}
+
+fn flip(row: Differing, grounds: Option<&Grounds<'_>>) -> Flip {
+    let resolved_differently = grounds.map(|grounds| grounds.resolved_differently(&row)).unwrap_or_default();
+    let explanation = match grounds {
+        Some(grounds) => grounds.explain(&row, &resolved_differently),
+        None => explain::unknown(),
+    };
+    Flip {
+        lane: row.lane,
+        id: row.key.id.into(),
+        aspect: row.key.aspect.into(),
+        kind: row.kind,
+        a: row.a,
+        b: row.b,
+        baseline_differs: row.baseline_differs,
+        resolved_differently,
+        explanation,
+    }
+}

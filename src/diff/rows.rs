@@ -1,0 +1,272 @@
+//! The verdicts of a verified bundle, lane by lane, as a stream.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use serde::{Deserialize, Serialize};
+
+use super::elements::Elements;
+use crate::base::limits::MAX_ROW_BYTES;
+use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::layout;
+use crate::record::outcome::{Decision, Lane};
+use crate::record::run_diff::{Answer, Verdict};
+
+/// How many rows are handed over at a time.
+const BATCH_ROWS: usize = 256;
+
+/// Which row of a lane; the same in two bundles if the rows answer the same question.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Key {
+    /// The expectation; for a control its profile.
+    pub(super) id: Box<str>,
+    /// What tells rows of one expectation apart: who was asked (oracle), which control.
+    pub(super) aspect: Box<str>,
+}
+
+/// One row of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) verdict: Verdict,
+}
+
+/// Verdicts could not be read although the bundle was verified.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read the {lane} lane of the bundle `{bundle}`", lane = lane.as_str())]
+pub struct RowsError {
+    lane: Lane,
+    bundle: String,
+    #[source]
+    source: ArtifactError,
+}
+
+/// The derived artifact that holds a lane's verdicts.
+fn artifact_of(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Baseline => layout::BASELINE_RESULTS,
+        Lane::Control => layout::CONTROLS,
+        Lane::Scenario => layout::RUNTIME_EVENTS,
+        Lane::Oracle => layout::ORACLE_RESULTS,
+    }
+}
+
+/// Whether the bundle has the lane.
+pub(super) fn has(bundle: &Verified<Bundle>, lane: Lane) -> bool {
+    bundle.entry(artifact_of(lane)).is_some()
+}
+
+/// A lane's rows, in batches; parsed on a thread of its own.
+pub(super) struct Rows {
+    batches: Receiver<Result<Vec<Row>, RowsError>>,
+    batch: std::vec::IntoIter<Row>,
+}
+
+impl Rows {
+    pub(super) fn from(batches: Receiver<Result<Vec<Row>, RowsError>>) -> Self {
+        Self { batches, batch: Vec::new().into_iter() }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Row>, RowsError> {
+        loop {
+            if let Some(row) = self.batch.next() {
+                return Ok(Some(row));
+            }
+            match self.batches.recv() {
+                Ok(batch) => self.batch = batch?.into_iter(),
+                Err(_) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Sends every row of a lane. What was sent may be relied on only if no error follows.
+pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result<Vec<Row>, RowsError>>) {
+    if !has(bundle, lane) {
+        return;
+    }
+    let mut batch = Vec::with_capacity(BATCH_ROWS);
+    // A receiver that went away has seen enough.
+    let outcome = each(bundle, lane, &mut |row| {
+        batch.push(row);
+        if batch.len() < BATCH_ROWS {
+            return true;
+        }
+        to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS)))).is_ok()
+    });
+    let _ = match outcome {
+        Ok(()) => to.send(Ok(batch)),
+        Err(source) => {
+            let error = RowsError { lane, bundle: bundle.folder().display().to_string(), source };
+            to.send(Err(error))
+        }
+    };
+}
+
+/// Calls `emit` for every row of a lane that the bundle has.
+pub(super) fn all(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), RowsError> {
+    if !has(bundle, lane) {
+        return Ok(());
+    }
+    each(bundle, lane, emit).map_err(|source| RowsError { lane, bundle: bundle.folder().display().to_string(), source })
+}
+
+/// Calls `emit` for every row of a lane, until it says that it has enough.
+fn each(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), ArtifactError> {
+    let name = artifact_of(lane);
+    match lane {
+        // The derived rows do not repeat the expectation; the raw ones stand in the same order.
+        Lane::Baseline => bundle.read_artifact(layout::rows_of(lane), |raw| {
+            let mut ids = ExpectationIds { rows: raw, line: Vec::new() };
+            bundle
+                .read_artifact(name, |derived| {
+                    elements(derived, Some("results"), |bytes| Ok(emit(baseline(bytes, ids.next()?)?)))
+                })
+                .map_err(io::Error::other)
+        }),
+        Lane::Scenario => {
+            bundle.read_artifact(name, |derived| elements(derived, None, |bytes| Ok(emit(scenario(bytes)?))))
+        }
+        Lane::Oracle => {
+            bundle.read_artifact(name, |derived| elements(derived, Some("results"), |bytes| Ok(emit(oracle(bytes)?))))
+        }
+        Lane::Control => bundle.read_artifact(name, |derived| {
+            elements(derived, Some("profiles"), |bytes| {
+                let [deny, allow] = controls(bytes)?;
+                Ok(emit(deny) && emit(allow))
+            })
+        }),
+    }
+}
+
+/// Calls `each` for the elements of an array, until it says that it has enough.
+fn elements(
+    input: &mut dyn BufRead,
+    member: Option<&str>,
+    mut each: impl FnMut(&[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    let mut elements = Elements::open(input, member)?;
+    while let Some(bytes) = elements.next()? {
+        if !each(bytes)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The expectation ids of the baseline lane, from its raw rows.
+struct ExpectationIds<'r> {
+    rows: &'r mut dyn BufRead,
+    line: Vec<u8>,
+}
+
+impl ExpectationIds<'_> {
+    fn next(&mut self) -> io::Result<Box<str>> {
+        #[derive(Deserialize)]
+        struct RawRow<'a> {
+            #[serde(borrow)]
+            expectation_id: Cow<'a, str>,
+        }
+        self.line.clear();
+        io::Read::take(&mut self.rows, MAX_ROW_BYTES as u64 + 1).read_until(b'\n', &mut self.line)?;
+        let row: RawRow<'_> = serde_json::from_slice(&self.line)?;
+        Ok(row.expectation_id.into())
+    }
+}
+
+fn join(words: [Option<&str>; 2]) -> Option<Box<str>> {
+    let text = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// By number: the name depends on the system, and a bundle is read on any.
+fn errno_text(errno: Option<i32>) -> Option<String> {
+    errno.filter(|errno| *errno != 0).map(|errno| format!("errno {errno}"))
+}
+
+fn baseline(bytes: &[u8], id: Box<str>) -> io::Result<Row> {
+    #[derive(Deserialize)]
+    struct Result<'a> {
+        status: Answer,
+        #[serde(borrow)]
+        profile_id: Cow<'a, str>,
+        failure_kind: Option<String>,
+        errno: Option<i32>,
+    }
+    let row: Result<'_> = serde_json::from_slice(bytes)?;
+    let because = join([row.failure_kind.as_deref(), errno_text(row.errno).as_deref()]);
+    let verdict = Verdict { profile_id: row.profile_id.into(), expected: None, actual: row.status, because };
+    Ok(Row { key: Key { id, aspect: "".into() }, verdict })
+}
+
+fn scenario(bytes: &[u8]) -> io::Result<Row> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        expectation_id: Cow<'a, str>,
+        #[serde(borrow)]
+        profile_id: Cow<'a, str>,
+        expected: Decision,
+        actual: Option<Decision>,
+        failure_kind: Option<String>,
+        errno_name: Option<String>,
+    }
+    let row: Event<'_> = serde_json::from_slice(bytes)?;
+    let because = join([row.failure_kind.as_deref(), row.errno_name.as_deref()]);
+    let verdict =
+        Verdict { profile_id: row.profile_id.into(), expected: Some(row.expected), actual: row.actual.into(), because };
+    Ok(Row { key: Key { id: row.expectation_id.into(), aspect: "".into() }, verdict })
+}
+
+fn oracle(bytes: &[u8]) -> io::Result<Row> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow)]
+        expectation_id: Cow<'a, str>,
+        #[serde(borrow)]
+        profile_id: Cow<'a, str>,
+        decision: Answer,
+        #[serde(borrow)]
+        api: Cow<'a, str>,
+        reason: Option<String>,
+    }
+    let row: Asked<'_> = serde_json::from_slice(bytes)?;
+    let verdict = Verdict {
+        profile_id: row.profile_id.into(),
+        expected: None,
+        actual: row.decision,
+        because: row.reason.filter(|reason| !reason.is_empty()).map(Into::into),
+    };
+    Ok(Row { key: Key { id: row.expectation_id.into(), aspect: row.api.into() }, verdict })
+}
+
+/// The two controls of a profile.
+fn controls(bytes: &[u8]) -> io::Result<[Row; 2]> {
+    #[derive(Deserialize)]
+    struct Control {
+        actual: Option<Decision>,
+        failure_kind: Option<String>,
+        errno: Option<i32>,
+        reason: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Profile<'a> {
+        #[serde(borrow)]
+        profile_id: Cow<'a, str>,
+        must_deny: Control,
+        must_allow: Control,
+    }
+    let profile: Profile<'_> = serde_json::from_slice(bytes)?;
+    let row = |aspect: &str, expected, control: Control| {
+        let why = control.reason.as_deref().or(control.failure_kind.as_deref());
+        let verdict = Verdict {
+            profile_id: profile.profile_id.as_ref().into(),
+            expected: Some(expected),
+            actual: control.actual.into(),
+            because: join([why, errno_text(control.errno).as_deref()]),
+        };
+        Row { key: Key { id: profile.profile_id.as_ref().into(), aspect: aspect.into() }, verdict }
+    };
+    Ok([row("must_deny", Decision::Deny, profile.must_deny), row("must_allow", Decision::Allow, profile.must_allow)])
+}

@@ -1,0 +1,155 @@
+//! What is compared: a bundle, a promotion packet, or a declaration.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::DiffError;
+use crate::base::fsx;
+use crate::base::json;
+use crate::bundle::{self, Bundle, FromInputs, Verified};
+use crate::identity;
+use crate::plan::Workspace;
+use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration};
+use crate::promote;
+use crate::record::identity::{Declaration, PartDigests};
+use crate::record::layout;
+use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
+use crate::record::run_diff::{Side, SourceKind};
+
+/// Largest packet or declaration that is read, in bytes.
+const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// One of the two things that are compared, as far as it can be relied on.
+#[derive(Debug)]
+pub struct Opened {
+    pub(super) side: Side,
+    pub(super) declaration: Option<Declaration>,
+    pub(super) parts: Option<PartDigests>,
+    pub(super) bundle: Option<Verified<Bundle>>,
+}
+
+/// Opens the thing at `path`. A bundle is verified; a packet is too if its bundle can be found.
+pub fn open(path: &Path) -> Result<Opened, DiffError> {
+    let given = path.display().to_string();
+    if path.is_dir() {
+        return open_bundle(path, given);
+    }
+    let bytes = fsx::read_input(path, MAX_DOCUMENT_BYTES).map_err(DiffError::Read)?;
+    let refuse = |reason: String| DiffError::Document { file: given.clone(), reason };
+    let value = json::parse(&bytes).map_err(|error| refuse(format!("it is not acceptable JSON: {error}")))?;
+    let schema = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
+    if schema == PROMOTION_PACKET_SCHEMA {
+        let packet = serde_json::from_value(value).map_err(|error| refuse(format!("as a packet: {error}")))?;
+        return open_packet(path, given, &packet);
+    }
+    if value.get("digests").is_some() && value.get("identity").is_some() {
+        let declaration = sealed(value).map_err(refuse)?;
+        return Ok(of_declaration(given, declaration));
+    }
+    if schema == SYSTEM_DECLARATION_SCHEMA {
+        return declare(path, given);
+    }
+    Err(refuse("it is neither a bundle's folder, nor a promotion packet, nor a declaration".into()))
+}
+
+/// Declares what somebody describes of another system, with every file that the description names.
+fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let subject = read_declaration(&Workspace::at(folder), &name).map_err(|error| DiffError::Load(Box::new(error)))?;
+    let declaration = identity::external::declare(&subject)
+        .map_err(|error| DiffError::Document { file: given.clone(), reason: error.to_string() })?;
+    Ok(of_declaration(given, declaration))
+}
+
+/// Puts a declaration on a side of its own.
+pub fn of_declaration(given: String, declaration: Declaration) -> Opened {
+    let side = Side {
+        given,
+        source: SourceKind::Declaration,
+        run_id: None,
+        world_id: None,
+        kind: Some(declaration.kind.clone()),
+        identity: Some(declaration.identity),
+        not_verified: Vec::new(),
+    };
+    Opened { side, parts: Some(declaration.digests), declaration: Some(declaration), bundle: None }
+}
+
+/// Puts a verified bundle on a side of its own.
+pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Opened {
+    let declaration = bundle.identity().cloned();
+    let side = Side {
+        given,
+        source: SourceKind::Bundle,
+        run_id: Some(bundle.index().run_id.to_string()),
+        world_id: Some(bundle.index().world_id.to_string()),
+        kind: declaration.as_ref().map(|declaration| declaration.kind.clone()),
+        identity: declaration.as_ref().map(|declaration| declaration.identity),
+        not_verified: Vec::new(),
+    };
+    Opened { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) }
+}
+
+fn open_bundle(path: &Path, given: String) -> Result<Opened, DiffError> {
+    let bundle = bundle::verify(path, &FromInputs).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
+    Ok(of_bundle(given, bundle))
+}
+
+/// A declaration whose digests are those of its own parts.
+fn sealed(value: Value) -> Result<Declaration, String> {
+    let declaration: Declaration =
+        serde_json::from_value(value).map_err(|error| format!("as a declaration: {error}"))?;
+    match identity::check(&declaration).first() {
+        Some(flaw) => Err(format!("`{}`: {flaw}", flaw.pointer())),
+        None => Ok(declaration),
+    }
+}
+
+fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<Opened, DiffError> {
+    let refuse = |reason: String| DiffError::Document { file: given.clone(), reason };
+    let Some(folder) = bundle_of(path, packet) else {
+        let why = "its bundle was not found beside it nor where its pointers lead, so nothing that it says of the run was verified";
+        let side = Side {
+            source: SourceKind::Packet,
+            run_id: Some(packet.run_id.to_string()),
+            world_id: Some(packet.world_id.to_string()),
+            kind: packet.identity.map(|_| crate::record::identity::RUN_KIND.to_owned()),
+            identity: packet.identity,
+            not_verified: vec![why.to_owned()],
+            given,
+        };
+        return Ok(Opened { side, declaration: None, parts: packet.identity_parts, bundle: None });
+    };
+    let found = bundle::verify(&folder, &FromInputs).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
+    if found.index_sha256() != packet.index_sha256 {
+        return Err(refuse(format!(
+            "it is of the bundle with the index {}; the one in `{}` has {}",
+            packet.index_sha256,
+            folder.display(),
+            found.index_sha256()
+        )));
+    }
+    let expected = promote::packet::make(&found, &promote::evaluate(&found));
+    if expected != *packet {
+        let (said, given) = (serde_json::to_value(packet), serde_json::to_value(&expected));
+        let differing = said.ok().zip(given.ok()).map(|(said, given)| identity::differences("", &said, &given));
+        let pointer = differing.and_then(|all| all.into_iter().next()).map(|one| one.pointer).unwrap_or_default();
+        return Err(refuse(format!("`{pointer}` is not what its bundle gives")));
+    }
+    let mut opened = of_bundle(given, found);
+    opened.side.source = SourceKind::Packet;
+    Ok(opened)
+}
+
+/// The folder of a packet's bundle, if it is found: where its pointers lead from its own folder or one above, from the
+/// current one, or beside it.
+fn bundle_of(path: &Path, packet: &PromotionPacket) -> Option<PathBuf> {
+    let root = Path::new(&packet.run_manifest).parent()?;
+    let own = std::fs::canonicalize(path).ok()?;
+    let above = own.ancestors().skip(1);
+    let places = above.clone().map(|folder| folder.join(root)).chain([root.to_owned()]);
+    let beside = above.take(1).map(|folder| folder.join(packet.run_id.as_str()));
+    places.chain(beside).find(|place| place.join(layout::ARTIFACT_INDEX).is_file())
+}

@@ -1,0 +1,107 @@
+//! A comparison for people, as plain text.
+
+use super::words::{self, MAX_PRINTED};
+use crate::record::run_diff::{Item, RunDiff, Side};
+
+/// The comparison as plain text.
+pub fn render(diff: &RunDiff) -> String {
+    let mut out = Lines::default();
+    out.line(0, &words::headline(diff));
+    out.blank();
+    side(&mut out, "A", &diff.a);
+    side(&mut out, "B", &diff.b);
+    for part in &diff.declarations.parts {
+        let material = part.items.iter().filter(|item| item.material).count() as u64;
+        let immaterial = part.items.len() as u64 - material;
+        let name = part.part.as_str();
+        let text = match (part.a == part.b, material, immaterial) {
+            (true, ..) => "equal".to_owned(),
+            (false, 0, 0) => "different".to_owned(),
+            (false, 0, n) => format!("materially equal; {} without bearing on verdicts", words::counted(n, "item")),
+            (false, n, 0) => differ(n),
+            (false, n, m) => format!("{}, and {m} without bearing on verdicts", differ(n)),
+        };
+        out.line(0, &format!("{name:<9} {text}"));
+        part.items.iter().for_each(|one| item(&mut out, one));
+    }
+    if !diff.changes.is_empty() {
+        out.blank();
+        out.line(0, "changes");
+        for change in &diff.changes {
+            out.line(
+                1,
+                &format!(
+                    "{} ({})",
+                    words::printable(&change.what),
+                    words::counted(change.pointers.len() as u64, "item")
+                ),
+            );
+        }
+    }
+    verdicts(&mut out, diff);
+    out.text
+}
+
+fn differ(count: u64) -> String {
+    if count == 1 { "1 item differs".to_owned() } else { format!("{count} items differ") }
+}
+
+fn side(out: &mut Lines, name: &str, side: &Side) {
+    let identity = side.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
+    out.line(0, &format!("{name}         {} `{}`", side.source.as_str(), words::printable(&side.given)));
+    if let Some(run_id) = &side.run_id {
+        out.line(5, &format!("run {}", words::printable(run_id)));
+    }
+    out.line(5, &identity);
+    for what in &side.not_verified {
+        out.line(5, &format!("not verified: {what}"));
+    }
+}
+
+fn item(out: &mut Lines, item: &Item) {
+    let mark = if item.material { "" } else { " (immaterial)" };
+    out.line(5, &format!("{}{mark}: {}", words::printable(&item.name), words::change_of(item)));
+    out.line(6, &words::printable(&item.pointer));
+}
+
+fn verdicts(out: &mut Lines, diff: &RunDiff) {
+    if diff.verdicts.not_compared.is_some() {
+        return;
+    }
+    out.blank();
+    for lane in &diff.verdicts.lanes {
+        out.line(0, &format!("{:<9} {}", lane.lane.as_str(), words::lane(lane)));
+    }
+    for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
+        out.blank();
+        out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), words::row(flip)));
+        out.line(1, &format!("A: {}", words::verdict(flip.a.as_ref())));
+        out.line(1, &format!("B: {}", words::verdict(flip.b.as_ref())));
+        out.line(1, &words::explanation(flip, &diff.changes));
+    }
+    let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
+    if diff.verdicts.differing > printed {
+        out.blank();
+        out.line(
+            0,
+            &format!("and {}; --json lists them", words::counted(diff.verdicts.differing - printed, "more row")),
+        );
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn line(&mut self, level: usize, text: &str) {
+        self.text.push_str(&"  ".repeat(level));
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+}

@@ -1,0 +1,140 @@
+//! A comparison in words; what the texts for people and for pull requests share.
+
+use crate::record::run_diff::{
+    Change, Compared, Declarations, Explained, Flip, Item, LaneDiff, Resolved, RunDiff, Shown, Verdict,
+};
+
+/// How many rows that differ a text lists. JSON lists more.
+pub(super) const MAX_PRINTED: usize = 50;
+/// How much of a digest is enough for people.
+const SHORT_DIGEST: usize = 12;
+
+/// `1 row`, `2 rows`
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// What is printed must not steer a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The first answer: are both the same?
+pub(super) fn headline(diff: &RunDiff) -> String {
+    let declared = declared(&diff.declarations, &diff.changes);
+    let verdicts = match (&diff.verdicts.not_compared, diff.verdicts.differing) {
+        (Some(why), _) => format!("verdicts not compared: {why}"),
+        (None, 0) => "no verdict differs".to_owned(),
+        (None, 1) => "1 row differs".to_owned(),
+        (None, n) => format!("{n} rows differ"),
+    };
+    format!("{declared}; {verdicts}")
+}
+
+/// The declarations in one clause.
+fn declared(declarations: &Declarations, changes: &[Change]) -> String {
+    match (declarations.compared, declarations.materially_equal, declarations.identical) {
+        (Compared::Not, ..) => "the declarations cannot be compared".to_owned(),
+        (_, Some(true), Some(true)) => "both declare the same".to_owned(),
+        (_, Some(true), _) => "both declare materially the same".to_owned(),
+        (Compared::Items, ..) => format!("the declarations differ in {}", counted(changes.len() as u64, "change")),
+        (Compared::Parts, ..) => "the declarations differ; in what is not known without both bundles".to_owned(),
+    }
+}
+
+/// A value, short.
+pub(super) fn value(shown: Option<&Shown>) -> String {
+    match shown {
+        None => "absent".to_owned(),
+        Some(Shown::Digest(digest)) => format!("a long value with digest {}", short(&digest.to_string())),
+        Some(Shown::Value(serde_json::Value::String(text))) if is_digest(text) => short(text),
+        Some(Shown::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
+            format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
+        }
+        Some(Shown::Value(value)) => printable(&value.to_string()),
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The beginning of a digest.
+pub(super) fn short(digest: &str) -> String {
+    format!("{}\u{2026}", &digest[..digest.len().min(SHORT_DIGEST)])
+}
+
+/// `OLD -> NEW`
+pub(super) fn change_of(item: &Item) -> String {
+    format!("{} -> {}", value(item.a.as_ref()), value(item.b.as_ref()))
+}
+
+/// A lane's numbers.
+pub(super) fn lane(lane: &LaneDiff) -> String {
+    let (a, b) = match (lane.a_rows, lane.b_rows) {
+        (Some(a), Some(b)) => (a, b),
+        (Some(a), None) => return format!("only A has this lane: {}", counted(a, "row")),
+        (None, Some(b)) => return format!("only B has this lane: {}", counted(b, "row")),
+        (None, None) => return "neither has this lane".to_owned(),
+    };
+    let rows = if a == b { counted(a, "row") } else { format!("{a} and {b} rows") };
+    let kinds = lane.kinds.iter().map(|(kind, n)| format!(", {n} {}", kind.as_str().replace('_', " ")));
+    let kinds: String = kinds.collect();
+    let transitions: Vec<String> = lane.transitions.iter().map(|(what, n)| format!("{what}: {n}")).collect();
+    let transitions = if transitions.is_empty() { String::new() } else { format!(" ({})", transitions.join(", ")) };
+    format!("{rows}, {} the same{kinds}{transitions}", lane.same)
+}
+
+/// A verdict, short: `deny (EACCES; expected allow)`.
+pub(super) fn verdict(verdict: Option<&Verdict>) -> String {
+    let Some(verdict) = verdict else { return "no such row".to_owned() };
+    let because = verdict.because.as_deref().map(printable);
+    let expected = verdict.expected.map(|expected| format!("expected {}", expected.as_str()));
+    let details: Vec<String> = because.into_iter().chain(expected).collect();
+    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
+    format!("{}{details}", verdict.actual.as_str())
+}
+
+/// A row's name: its id, and what tells it apart from its like.
+pub(super) fn row(flip: &Flip) -> String {
+    let aspect = if flip.aspect.is_empty() { String::new() } else { format!(" [{}]", flip.aspect) };
+    printable(&format!("{}{aspect}", flip.id))
+}
+
+/// What can be said of a row that differs. Never more than the data supports.
+pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
+    let names: Vec<String> = flip
+        .explanation
+        .candidates
+        .iter()
+        .map(|id| changes.iter().find(|change| change.id == *id).map_or(id.as_str(), |change| &change.what))
+        .map(printable)
+        .collect();
+    let names = names.join("; ");
+    let mut text = match flip.explanation.finding {
+        Explained::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
+        Explained::Candidates if flip.explanation.candidates.len() == 1 => {
+            format!("could be explained by {names}; what else was declared differently does not reach this row")
+        }
+        Explained::Candidates => format!("could be explained by any of: {names}"),
+        Explained::NoneReaches => {
+            "nothing that was declared differently reaches this row: evidence of nondeterminism, \
+                                   or of an influence that is not declared"
+                .to_owned()
+        }
+        Explained::NothingDeclared => "same declaration, different verdict: evidence of nondeterminism, or of an \
+                                       influence that is not declared"
+            .to_owned(),
+        Explained::Unknown => "the declarations could not be compared item by item".to_owned(),
+    };
+    // That the policy is another one is said by the change's own name.
+    let what: Vec<&str> =
+        flip.resolved_differently.iter().filter(|one| **one != Resolved::Policy).map(|one| one.as_str()).collect();
+    if !what.is_empty() {
+        text.push_str(&format!(" (resolved differently for this row: {})", what.join(", ")));
+    }
+    if flip.baseline_differs {
+        text.push_str("; its baseline verdict differs too");
+    }
+    text
+}

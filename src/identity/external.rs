@@ -1,0 +1,31 @@
+//! The identity of another system: what somebody declared of an AI run or a deployment, sealed by the same rule as a run.
+
+use super::seal::{Parts, seal};
+use crate::base::canon::CanonError;
+use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
+use crate::record::identity::{Declaration, Stated};
+use crate::record::run_identity::SubjectElement;
+
+/// Seals a declaration whose files were read.
+///
+/// # Errors
+/// What in it has no canonical form, by JSON pointer.
+pub fn declare(subject: &ResolvedSubject) -> Result<Declaration, CanonError> {
+    let [artifact, runtime, policy, history] = subject.parts.clone();
+    seal(SYSTEM_DECLARATION_SCHEMA, &subject.kind, Parts { artifact, runtime, policy, history })
+}
+
+/// What a run declares of its subject.
+///
+/// # Errors
+/// As [`declare`].
+pub fn element(subject: Option<&ResolvedSubject>) -> Result<Stated<SubjectElement>, CanonError> {
+    let Some(subject) = subject else { return Ok(Stated::absent("the plan names no subject")) };
+    let declaration = declare(subject)?;
+    Ok(Stated::Is(SubjectElement {
+        path: subject.path.clone(),
+        sha256: subject.digest,
+        kind: declaration.kind,
+        identity: declaration.identity,
+    }))
+}

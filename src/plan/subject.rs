@@ -1,0 +1,369 @@
+//! Declarations of other systems: an AI run or a deployment that somebody describes in the four parts of an identity.
+//!
+//! | part | holds | why there |
+//! |---|---|---|
+//! | artifact | model, instructions, parameters, tools, retrieval context, conversation, memory policy | all that the model is given: change it and something else is computed |
+//! | runtime | infrastructure, scheduler, rollout | what computes it |
+//! | policy | approval rules, escalation, veto thresholds | who may stop or overrule it |
+//! | history | cached context, interventions, earlier runs | what happened before and is still felt |
+//!
+//! Anything that is stated may be a value, or one of four references: `{"file": "relative/path"}` (digested here),
+//! `{"digest": "sha256:…"}`, `{"absent": "why"}`, and `{"value": …}`, within which nothing is a reference. A file counts
+//! by its content alone: moving it, or giving its digest instead, does not change the identity.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::error::LoadError;
+use super::note::{Note, NoteKind, Notes, has_errors, pointer_part, shown};
+use super::read::{Reader, refused};
+use super::schema::{DocumentKind, found};
+use super::source::Source;
+use crate::base::canon;
+use crate::base::digest::Digest;
+use crate::base::json;
+use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_SUBJECT_BYTES, MAX_SUBJECT_FILE_BYTES, MAX_SUBJECT_FILES};
+use crate::record::identity::Part;
+use crate::record::sources::InputRole;
+
+/// Format of a declaration of another system. 1: first release.
+pub const SYSTEM_DECLARATION_SCHEMA: &str = "sandproof.system_declaration.v1";
+/// An AI run: one execution, with the conversation as it was when it started.
+pub const AI_RUN: &str = "ai_run";
+/// A deployment: what runs are made of before there are any.
+pub const DEPLOYMENT: &str = "deployment";
+
+/// What has to be stated, by JSON pointer. The schema demands the same.
+const STATED: [&str; 23] = [
+    "/schema_version",
+    "/kind",
+    "/artifact/model/name",
+    "/artifact/model/version",
+    "/artifact/model/weights",
+    "/artifact/system_instructions",
+    "/artifact/parameters/temperature",
+    "/artifact/parameters/top_p",
+    "/artifact/parameters/seed",
+    "/artifact/parameters/max_output_tokens",
+    "/artifact/tools",
+    "/artifact/retrieval_context",
+    "/artifact/conversation",
+    "/artifact/memory_policy",
+    "/runtime/infrastructure",
+    "/runtime/scheduler",
+    "/runtime/rollout",
+    "/policy/approval_rules",
+    "/policy/escalation",
+    "/policy/veto_thresholds",
+    "/history/cached_context",
+    "/history/interventions",
+    "/history/earlier_runs",
+];
+/// Which of them are numbers with a fraction, and so texts.
+const DECIMALS: [&str; 2] = ["/artifact/parameters/temperature", "/artifact/parameters/top_p"];
+
+/// A declaration of another system whose files were read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedSubject {
+    /// The declaration, as it is referred to.
+    pub path: String,
+    /// Digest of its file.
+    pub digest: Digest,
+    /// [`AI_RUN`] or [`DEPLOYMENT`].
+    pub kind: String,
+    /// The four parts, in the order of [`Part::ALL`], with every file replaced by its digest.
+    pub parts: [Map<String, Value>; 4],
+    /// The files that it names.
+    pub files: Vec<SubjectFile>,
+}
+
+/// A file that a declaration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectFile {
+    /// Where it is named.
+    pub pointer: String,
+    /// Its path, relative to the declaration's folder.
+    pub path: String,
+    /// How large it is, in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// Reads the declaration at `path` of `source` with every file that it names. What is missing or wrong is listed all at
+/// once.
+pub fn read_declaration(source: &dyn Source, path: &str) -> Result<ResolvedSubject, LoadError> {
+    let mut notes = Vec::new();
+    let subject = read(&mut Reader::new(source), path, &mut notes)?;
+    match subject {
+        Some(subject) if !has_errors(&notes) => Ok(subject),
+        _ => Err(refused(notes)),
+    }
+}
+
+/// The same through the reader of a plan, so that the documents become inputs of the run.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    path: &str,
+    notes: &mut Vec<Note>,
+) -> Result<Option<ResolvedSubject>, LoadError> {
+    let what = DocumentKind::SystemDeclaration.what();
+    let (bytes, digest) = reader
+        .bytes(InputRole::Subject, path, MAX_INPUT_DOCUMENT_BYTES)
+        .map_err(|source| LoadError::Read { what, file: path.to_owned(), source })?;
+    let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
+    let before = notes.len();
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut walk =
+        Walk { reader, folder, notes: Notes { list: notes, file: path, subject: "" }, files: Vec::new(), bytes: 0 };
+    walk.check_stated(&value);
+    let mut members = match value.clone() {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let parts = Part::ALL.map(|part| match members.remove(part.as_str()) {
+        Some(Value::Object(members)) => walk.members(&format!("/{}", part.as_str()), members),
+        _ => Map::new(),
+    });
+    let Walk { files, .. } = walk;
+    // What is said already is not said again in the words of the schema.
+    let noted: BTreeSet<String> = notes[before..].iter().map(|note| note.pointer.clone()).collect();
+    let mut formal = Vec::new();
+    DocumentKind::SystemDeclaration.check(&value, &mut Notes { list: &mut formal, file: path, subject: "" });
+    formal.retain(|note: &Note| note.kind != NoteKind::MissingKey && !noted.contains(&note.pointer));
+    notes.append(&mut formal);
+    if has_errors(&notes[before..]) {
+        return Ok(None);
+    }
+    let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+    Ok(Some(ResolvedSubject { path: path.to_owned(), digest, kind, parts, files }))
+}
+
+/// A declaration being read.
+struct Walk<'r, 's, 'n> {
+    reader: &'r mut Reader<'s>,
+    folder: &'r str,
+    notes: Notes<'n>,
+    files: Vec<SubjectFile>,
+    /// How many bytes the files have together.
+    bytes: u64,
+}
+
+/// What an object of one member can be.
+enum Reference<'v> {
+    File(&'v Value),
+    Digest(&'v Value),
+    Absent(&'v Value),
+    Value(&'v Value),
+}
+
+fn reference(members: &Map<String, Value>) -> Option<Reference<'_>> {
+    let mut all = members.iter();
+    let (Some((name, value)), None) = (all.next(), all.next()) else { return None };
+    Some(match name.as_str() {
+        "file" => Reference::File(value),
+        "digest" => Reference::Digest(value),
+        "absent" => Reference::Absent(value),
+        "value" => Reference::Value(value),
+        _ => return None,
+    })
+}
+
+impl Walk<'_, '_, '_> {
+    /// Notes everything that has to be stated and is not.
+    fn check_stated(&mut self, declaration: &Value) {
+        for pointer in STATED {
+            match declaration.pointer(pointer) {
+                Some(Value::Null) | None => {
+                    let remedy = match pointer {
+                        "/schema_version" => format!("write `{SYSTEM_DECLARATION_SCHEMA}`"),
+                        "/kind" => format!("write `{AI_RUN}` or `{DEPLOYMENT}`"),
+                        _ => "state it, or write {\"absent\": \"why\"}".to_owned(),
+                    };
+                    self.notes.error(NoteKind::MissingKey, pointer, "this is not stated", remedy);
+                }
+                Some(value) if DECIMALS.contains(&pointer) => self.check_decimal(pointer, value),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn check_decimal(&mut self, pointer: &str, value: &Value) {
+        let absent = value.as_object().and_then(reference).is_some_and(|one| matches!(one, Reference::Absent(_)));
+        if !absent && !value.as_str().is_some_and(is_decimal) {
+            self.notes.error(
+                NoteKind::BadValue,
+                pointer,
+                format!("found {}, where a decimal number as a text is needed", found(value)),
+                "write it like \"0.7\" or \"1\": no exponent, no zeros that could be left out",
+            );
+        }
+    }
+
+    /// The members of a part or an object, with references followed.
+    fn members(&mut self, at: &str, members: Map<String, Value>) -> Map<String, Value> {
+        let follow = |(name, value): (String, Value)| {
+            let value = self.value(&format!("{at}/{}", pointer_part(&name)), value);
+            (name, value)
+        };
+        members.into_iter().map(follow).collect()
+    }
+
+    /// A value, with references followed. What is wrong is noted, and the value left as it is.
+    fn value(&mut self, at: &str, value: Value) -> Value {
+        match value {
+            Value::Object(members) => match reference(&members) {
+                Some(Reference::File(path)) => self.file(at, path).unwrap_or(Value::Object(members)),
+                Some(Reference::Digest(digest)) => {
+                    self.check_digest(at, digest);
+                    Value::Object(members)
+                }
+                Some(Reference::Absent(reason)) => {
+                    if reason.as_str().is_none_or(|reason| reason.trim().is_empty()) {
+                        self.notes.error(
+                            NoteKind::BadValue,
+                            format!("{at}/absent"),
+                            format!("found {}, where the reason is needed", found(reason)),
+                            "say in a text why it is absent",
+                        );
+                    }
+                    Value::Object(members)
+                }
+                Some(Reference::Value(literal)) => {
+                    self.check_literal(&format!("{at}/value"), literal);
+                    Value::Object(members)
+                }
+                None => Value::Object(self.members(at, members)),
+            },
+            Value::Array(items) => {
+                let items = items.into_iter().enumerate();
+                Value::Array(items.map(|(n, item)| self.value(&format!("{at}/{n}"), item)).collect())
+            }
+            leaf => {
+                self.check_literal(at, &leaf);
+                leaf
+            }
+        }
+    }
+
+    /// Notes everything in a value that has no canonical form.
+    fn check_literal(&mut self, at: &str, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(name, one)| self.check_literal(&format!("{at}/{}", pointer_part(name)), one));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(n, one)| self.check_literal(&format!("{at}/{n}"), one));
+            }
+            leaf => {
+                if let Err(error) = canon::canonical(leaf)
+                    && !self.notes.list.iter().any(|note| note.pointer == at)
+                {
+                    let remedy = "a decimal number is written as a text, like \"0.7\"";
+                    self.notes.error(
+                        NoteKind::BadValue,
+                        at,
+                        format!("found {}: {}", found(leaf), error.problem),
+                        if leaf.is_number() { remedy } else { "" },
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_digest(&mut self, at: &str, digest: &Value) {
+        let digits = digest.as_str().and_then(|text| text.strip_prefix("sha256:"));
+        if digits.is_none_or(|digits| digits.parse::<Digest>().is_err()) {
+            self.notes.error(
+                NoteKind::BadValue,
+                format!("{at}/digest"),
+                format!("found {}, which is no digest", found(digest)),
+                "write `sha256:` and 64 lower-case hexadecimal digits; if it is meant literally, put it into {\"value\": …}",
+            );
+        }
+    }
+
+    /// A file's digest in the file's place.
+    fn file(&mut self, at: &str, path: &Value) -> Option<Value> {
+        let at = format!("{at}/file");
+        let Some(path) = path.as_str() else {
+            self.notes.error(
+                NoteKind::BadPath,
+                at,
+                format!("found {}, where the path of a file is needed", found(path)),
+                "name a file; if it is meant literally, put it into {\"value\": …}",
+            );
+            return None;
+        };
+        if let Err(reason) = plain(path) {
+            self.notes.error(
+                NoteKind::BadPath,
+                at,
+                format!("`{}` {reason}", shown(path)),
+                "name a file at or below the declaration's folder by its plain relative path",
+            );
+            return None;
+        }
+        if self.files.len() == MAX_SUBJECT_FILES {
+            let message = format!("the declaration names more than {MAX_SUBJECT_FILES} files");
+            self.notes.error(NoteKind::TooMany, at, message, "give the digest of what is large or many");
+            return None;
+        }
+        let left = MAX_SUBJECT_BYTES - self.bytes;
+        let cap = MAX_SUBJECT_FILE_BYTES.min(left);
+        match self.reader.bytes_beneath(InputRole::SubjectFile, self.folder, path, cap) {
+            Ok((bytes, digest)) => {
+                let size = bytes.len() as u64;
+                self.bytes += size;
+                self.files.push(SubjectFile { pointer: at, path: path.to_owned(), size, digest });
+                Some(json!({"digest": format!("sha256:{digest}")}))
+            }
+            Err(error) => {
+                self.notes.error(
+                    NoteKind::Unreadable,
+                    at,
+                    format!("the file `{}` cannot be read: {}", shown(path), error.source),
+                    "correct the path, or state {\"digest\": \"sha256:…\"} or {\"absent\": \"why\"} instead",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Whether a text is a decimal number in its only spelling: `^-?(0|[1-9][0-9]*)(\\.[0-9]*[1-9])?$`, and not `-0`.
+fn is_decimal(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match unsigned.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (unsigned, None),
+    };
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(|fraction| digits(fraction) && !fraction.ends_with('0'))
+        && text != "-0"
+}
+
+/// Whether a path can only lead to a file at or below the folder that it is relative to.
+fn plain(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        Err("is empty")
+    } else if path.len() > 1024 {
+        Err("is longer than 1024 bytes")
+    } else if path.starts_with('/') {
+        Err("is absolute")
+    } else if path.chars().any(char::is_control) {
+        Err("holds a control character")
+    } else if path.split('/').any(|part| part == "..") {
+        Err("leaves the folder")
+    } else if path.split('/').any(|part| part.is_empty() || part == ".") {
+        Err("has an empty or `.` part")
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! What `diff-runs --json` prints: what two runs declared differently, which verdicts differ, and which of the differences
+//! could explain each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::identity::Part;
+use super::outcome::{Decision, Lane};
+use crate::base::digest::Digest;
+
+/// Format of the report. 1: first release.
+pub const RUN_DIFF_SCHEMA: &str = "sandproof.run_diff.v1";
+
+/// What `diff-runs --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunDiff {
+    /// [`RUN_DIFF_SCHEMA`].
+    pub schema_version: &'static str,
+    /// Whether both declarations are materially equal and no verdict differs, as far as both were compared.
+    pub same: bool,
+    /// The first side.
+    pub a: Side,
+    /// The second side.
+    pub b: Side,
+    /// The declarations.
+    pub declarations: Declarations,
+    /// The material differences, gathered into changes; explanations refer to them by `id`.
+    pub changes: Vec<Change>,
+    /// The verdicts.
+    pub verdicts: Verdicts,
+}
+
+/// One of the two things that are compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Side {
+    /// As it was given.
+    pub given: String,
+    /// What it is.
+    pub source: SourceKind,
+    /// The attempt; null for a declaration.
+    pub run_id: Option<String>,
+    /// The world; null for a declaration.
+    pub world_id: Option<String>,
+    /// What is declared: `run`, or the kind of another system. Null if there is no declaration.
+    pub kind: Option<String>,
+    /// The identity; null if there is no declaration.
+    pub identity: Option<Digest>,
+    /// What could not be verified, in words; empty if all was.
+    pub not_verified: Vec<String>,
+}
+
+/// What a side is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A bundle.
+    Bundle,
+    /// A promotion packet.
+    Packet,
+    /// A declaration.
+    Declaration,
+}
+
+impl SourceKind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Packet => "packet",
+            Self::Declaration => "declaration",
+        }
+    }
+}
+
+/// The comparison of the declarations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Declarations {
+    /// How far they could be compared.
+    pub compared: Compared,
+    /// Whether both have the same identity. Null: not known of one side.
+    pub identical: Option<bool>,
+    /// Whether no material item differs. Null: cannot be said.
+    pub materially_equal: Option<bool>,
+    /// The four parts, in their order; empty if there is nothing to compare.
+    pub parts: Vec<PartDiff>,
+}
+
+/// How far declarations could be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// Item by item.
+    Items,
+    /// By the digests of the four parts.
+    Parts,
+    /// Not at all.
+    Not,
+}
+
+/// One part of both declarations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartDiff {
+    /// Which.
+    pub part: Part,
+    /// Its digest on the first side.
+    pub a: Digest,
+    /// Its digest on the second side.
+    pub b: Digest,
+    /// Whether no material item differs.
+    pub materially_equal: bool,
+    /// The items that differ, in the order of their pointers.
+    pub items: Vec<Item>,
+}
+
+/// One item that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    /// JSON pointer into the declaration.
+    pub pointer: String,
+    /// What it is, for people.
+    pub name: String,
+    /// What it is on the first side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub a: Option<Shown>,
+    /// What it is on the second side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub b: Option<Shown>,
+    /// Whether it can affect a verdict, by the published rule.
+    pub material: bool,
+}
+
+/// A value of a declaration, or what stands for one that is too long to repeat.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// The value.
+    Value(Value),
+    /// The digest of its canonical form.
+    Digest(Digest),
+}
+
+/// Material differences that belong together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// Its name in this report.
+    pub id: String,
+    /// What changed, for people.
+    pub what: String,
+    /// Which rows it can reach.
+    pub reach: Reach,
+    /// The items, by pointer.
+    pub pointers: Vec<String>,
+}
+
+/// Which rows a change can reach, by what the declarations say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Every row.
+    AllRows,
+    /// The rows for which what was resolved from it differs; each listed row was compared.
+    ResolvedRows,
+    /// Rows that only one side has.
+    Presence,
+    /// No row: it bears on promotion only, or on nothing that a probe could meet.
+    NoRow,
+}
+
+/// The comparison of the verdicts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdicts {
+    /// Why they were not compared; null if they were.
+    pub not_compared: Option<String>,
+    /// The lanes that either side has.
+    pub lanes: Vec<LaneDiff>,
+    /// How many rows differ, in all lanes.
+    pub differing: u64,
+    /// The rows that differ, by lane, id and aspect; of very many only the first.
+    pub flips: Vec<Flip>,
+    /// How many more there are than `flips` lists.
+    pub unlisted: u64,
+}
+
+/// One lane of both sides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LaneDiff {
+    /// Which.
+    pub lane: Lane,
+    /// Rows on the first side; null if it does not have the lane.
+    pub a_rows: Option<u64>,
+    /// Rows on the second side; null if it does not have the lane.
+    pub b_rows: Option<u64>,
+    /// Rows whose verdict and expectation are the same.
+    pub same: u64,
+    /// Rows that differ, by kind.
+    pub kinds: BTreeMap<FlipKind, u64>,
+    /// Rows whose verdict differs, by `FROM -> TO`.
+    pub transitions: BTreeMap<String, u64>,
+}
+
+/// How a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlipKind {
+    /// Another verdict.
+    Flipped,
+    /// The same verdict, but another was expected.
+    ExpectedOtherwise,
+    /// Only the second side has the row.
+    Appeared,
+    /// Only the first side has the row.
+    Vanished,
+}
+
+impl FlipKind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Flipped => "flipped",
+            Self::ExpectedOtherwise => "expected_otherwise",
+            Self::Appeared => "appeared",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+/// One row that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Flip {
+    /// In which lane.
+    pub lane: Lane,
+    /// The expectation; for a control its profile.
+    pub id: String,
+    /// What tells rows of one id apart: who was asked (oracle), which control; else empty.
+    pub aspect: String,
+    /// How it differs.
+    pub kind: FlipKind,
+    /// The first side; null if it does not have the row.
+    pub a: Option<Verdict>,
+    /// The second side; null if it does not have the row.
+    pub b: Option<Verdict>,
+    /// Whether the row's baseline verdict differs too: then the policy is not all that the rows may be put down to.
+    pub baseline_differs: bool,
+    /// What was resolved differently for this row.
+    pub resolved_differently: Vec<Resolved>,
+    /// What could explain it.
+    pub explanation: Explanation,
+}
+
+/// A thing that a row is resolved from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolved {
+    /// The profile that the row belongs to.
+    Profile,
+    /// What the profile's policy means.
+    Policy,
+    /// The probe: what is attempted, and what it needs.
+    Probe,
+    /// What the harness makes for it.
+    Fixtures,
+    /// What is expected.
+    Expected,
+}
+
+impl Resolved {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Policy => "policy",
+            Self::Probe => "probe",
+            Self::Fixtures => "fixtures",
+            Self::Expected => "expected",
+        }
+    }
+}
+
+/// One verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The profile.
+    pub profile_id: Box<str>,
+    /// What was expected; null where nothing is.
+    pub expected: Option<Decision>,
+    /// What was found.
+    pub actual: Answer,
+    /// Why, as far as the bundle says: the kind of failure, the error, the oracle's reason.
+    pub because: Option<Box<str>>,
+}
+
+/// What a row says of its question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Let through.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Neither can be said.
+    Undecided,
+    /// Who was asked had no answer (oracle).
+    Error,
+}
+
+impl Answer {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Undecided => "undecided",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<Option<Decision>> for Answer {
+    fn from(decision: Option<Decision>) -> Self {
+        match decision {
+            Some(Decision::Allow) => Self::Allow,
+            Some(Decision::Deny) => Self::Deny,
+            None => Self::Undecided,
+        }
+    }
+}
+
+/// What could explain a row that differs; never more than the declarations support.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// How much can be said.
+    pub finding: Explained,
+    /// The changes that could, by `id`.
+    pub candidates: Vec<String>,
+}
+
+/// How much can be said of a row that differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Explained {
+    /// One thing was declared differently, and it reaches this row.
+    OnlyDifference,
+    /// What is listed reaches this row; more was declared differently, or the list has several.
+    Candidates,
+    /// Things were declared differently, but none of them reaches this row.
+    NoneReaches,
+    /// Nothing was declared differently: evidence of nondeterminism, or of an influence that is not declared.
+    NothingDeclared,
+    /// The declarations could not be compared item by item.
+    Unknown,
+}

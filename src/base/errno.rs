@@ -8,6 +8,11 @@ pub fn errno_name(number: i32) -> Option<String> {
     }
 }
 
+/// The error of a system call that failed with this number.
+pub fn io_error(number: i32) -> std::io::Error {
+    std::io::Error::from_raw_os_error(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

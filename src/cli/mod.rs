@@ -38,6 +38,7 @@ mod report;
 mod run;
 mod run_report;
 mod schema;
+mod selftest;
 mod sheet;
 mod signals;
 mod status;
@@ -51,6 +52,7 @@ mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::process::SUBCOMMAND;
 use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
@@ -81,6 +83,7 @@ enum Command {
     Identity(identity::IdentityArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Selftest(selftest::SelftestArgs),
     Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     PlanLint(plan_lint::PlanLintArgs),
@@ -99,9 +102,12 @@ enum Command {
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Why(why::WhyArgs),
-    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
-    #[command(name = "__zygote", hide = true)]
-    Zygote,
+    /// Serves probe jobs by starting a process for each. Started by `run`, not by people.
+    #[command(name = "__spawner", hide = true)]
+    Spawner,
+    /// Is one probe. Started by `__spawner`, not by people.
+    #[command(name = "__probe", hide = true)]
+    Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
 }
@@ -123,6 +129,11 @@ pub fn visible() -> clap::Command {
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    // Before anything else. Each probe process is a copy of this one: all memory that has been touched here, each of
+    // them pays for, and parsing a command line leaves a hundred pages of it.
+    if std::env::args_os().skip(1).eq([SUBCOMMAND]) {
+        return exit::conclude(crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault));
+    }
     #[cfg(target_os = "linux")]
     if let Some(code) = as_init::take_over() {
         return code;
@@ -159,6 +170,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Identity(args) => identity::run(args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
+        Command::Selftest(args) => selftest::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => plan_lint::run(&args, ui),
@@ -178,6 +190,10 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Man(args) => man::run(&args, ui),
         Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
-        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
+        Command::Spawner => {
+            let running = run::own_executable().or_fail(Exit::Fault)?;
+            crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)
+        }
+        Command::Probe => match crate::zygote::probe_process().or_fail(Exit::Fault)? {},
     }
 }

@@ -157,6 +157,8 @@ impl RunChoices {
     fn fixture_candidates(&self) -> Vec<PathBuf> {
         match &self.fixtures {
             Some(folder) => vec![folder.clone()],
+            // Not `TMPDIR`: that is another folder for every user and session, and rules name `/private/tmp`.
+            None if cfg!(target_os = "macos") => vec![PathBuf::from("/private/tmp"), PathBuf::from("/private/var/tmp")],
             None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
         }
     }

@@ -8,6 +8,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
+use crate::policy::Enforceable;
 use crate::policy::landlock::rights::Right;
 use crate::policy::landlock::{LandlockPolicy, RightSet};
 use crate::record::outcome::FailureKind;
@@ -118,17 +119,25 @@ struct Table {
 }
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub fn ready(policy: &LandlockPolicy) -> Ready {
+pub fn ready(policy: &Enforceable) -> Ready {
+    let table = match policy {
+        Enforceable::Landlock { policy } => abi_here().and_then(|abi| Table::of(policy, abi)),
+        Enforceable::Sbpl { .. } | Enforceable::Blob { .. } => {
+            let message = "Seatbelt is a part of macOS; this is another system".to_owned();
+            Err(Refusal::new(FailureKind::EnforcerUnavailable, libc::ENOSYS, message))
+        }
+    };
     let record = ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: 0,
         errno: 0,
         failure: None,
+        class: None,
         message: None,
         abi: None,
         unsupported: Vec::new(),
     };
-    Ready { table: abi_here().and_then(|abi| Table::of(policy, abi)), record }
+    Ready { table, record }
 }
 
 /// Confines the calling process, and says how that went.

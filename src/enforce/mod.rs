@@ -6,8 +6,18 @@
 #[cfg(target_os = "linux")]
 #[path = "landlock.rs"]
 mod system;
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+#[path = "seatbelt.rs"]
+mod system;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 #[path = "unavailable.rs"]
 mod system;
+
+pub mod apply_class;
+
+/// Whether this system has Seatbelt.
+pub fn has_seatbelt() -> bool {
+    cfg!(target_os = "macos")
+}
 
 pub use system::{Ready, already_confined_layers, apply, landlock_abi, landlock_errata, ready};

@@ -1,6 +1,6 @@
 //! Systems without Landlock.
 
-use crate::policy::landlock::LandlockPolicy;
+use crate::policy::Enforceable;
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 
@@ -24,11 +24,12 @@ pub fn already_confined_layers() -> Option<u32> {
 pub struct Ready(ApplyRecord);
 
 /// Notes that Landlock is a part of Linux.
-pub fn ready(_policy: &LandlockPolicy) -> Ready {
+pub fn ready(_policy: &Enforceable) -> Ready {
     Ready(ApplyRecord {
         api: "landlock_restrict_self".into(),
         rc: -1,
         errno: libc::ENOSYS,
+        class: None,
         failure: Some(FailureKind::EnforcerUnavailable),
         message: Some("Landlock is a part of Linux; this is another system".into()),
         abi: None,

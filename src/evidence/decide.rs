@@ -180,6 +180,9 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
         };
     }
     match &row.operation {
+        Some(_) if row.action.driver == Driver::PolicyQuery => {
+            Attempt::undecided(Kind::OracleOnly, 0, "nothing was attempted; the policy was only asked")
+        }
         Some(operation) => judge_calls(row, operation),
         None => match ending {
             Ending::Exited { code: PROGRAM_EXIT } if row.action.driver == Driver::Exec => Attempt::Allowed,
@@ -195,6 +198,9 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
 fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
     use FailureKind as Kind;
     if let Some(failure) = &prologue.setup_failure {
+        if failure.missing.is_some() {
+            return Some(Undecided::quiet(Kind::SymbolUnavailable, "this system has not got what the driver calls"));
+        }
         return Some(Undecided::new(Kind::SetupFailed, failure.errno, "a preparing step failed"));
     }
     if !policy_lane {
@@ -328,13 +334,17 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
         return Attempt::undecided(Kind::ProbeNoReport, 0, "the report names no call that is the operation");
     }
     if row.lane != Lane::Baseline && driver.info().seatbelt.silent {
-        return Attempt::undecided(Kind::ProbeErrno, 0, "the call went through, but whoever decides does not answer");
+        return Attempt::undecided(
+            Kind::ProbeInconclusive,
+            0,
+            "the call went through, but whoever decides does not answer",
+        );
     }
-    if driver == Driver::Exec {
+    if driver == Driver::Exec && !executed_in_a_child(operation) {
         // execve(2) does not return on success.
         return Attempt::undecided(Kind::ProbeNoReport, 0, "the report says that a successful execution returned");
     }
-    if matches!(driver, Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf)
+    if matches!(driver, Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox)
         && operation.details.iter().any(|(name, value)| name == "received" && *value == 0)
     {
         return Attempt::undecided(Kind::ProbeErrno, 0, "the signal was sent but did not arrive");
@@ -347,6 +357,11 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
         return Attempt::undecided(Kind::ProbeErrno, 0, "the call went through, but nothing reached the listener");
     }
     Attempt::Allowed
+}
+
+/// Whether a child of the probe became the program, and the probe lived on to say so (macOS).
+fn executed_in_a_child(operation: &Operation) -> bool {
+    matches!(&operation.calls[..], [fork, _] if fork.role == CallRole::Prepare && fork.syscall == "fork")
 }
 
 /// Whether the operation's own system call was issued and reported: the contract's `intended_op_witnessed` for a row

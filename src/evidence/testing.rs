@@ -213,6 +213,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
                 rc: 0,
                 errno: 0,
                 failure: None,
+                class: None,
                 message: None,
                 abi: Some(7),
                 unsupported: Vec::new(),

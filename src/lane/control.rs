@@ -47,6 +47,7 @@ impl Tasks for ControlTasks<'_> {
             fixtures: &control.fixtures,
             listener: control.listener.as_ref(),
             capabilities: &[],
+            asks: None,
             policy: Some((*index as u32, &profile.policy.value)),
         }
     }

@@ -7,9 +7,11 @@
 
 pub mod cancel;
 pub mod capability;
+mod check;
 pub mod control;
 pub mod executor;
 pub mod fixture;
 pub mod listener;
+mod own;
 pub mod task;
 pub mod worker;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
+use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
-use crate::policy::PolicyValue;
+use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::action::Action;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{Decision, Lane};
@@ -32,6 +33,8 @@ pub struct Task<'p> {
     pub listener: Option<&'p ListenerSpec>,
     /// What host and user must have.
     pub capabilities: &'p [String],
+    /// The probe as written, if a policy query belongs to it.
+    pub asks: Option<&'p ProbeEntry>,
     /// The policy to apply, with the key under which workers keep it.
     pub policy: Option<(u32, &'p Arc<PolicyValue>)>,
 }
@@ -97,6 +100,12 @@ impl Tasks for PlanTasks<'_> {
             fixtures: &probe.fixtures,
             listener: probe.entry.listener.as_ref(),
             capabilities: &probe.entry.capabilities_required,
+            asks: match profile.policy.value.mode() {
+                PolicyMode::Landlock => None,
+                PolicyMode::Sbpl | PolicyMode::Blob => {
+                    Some(probe.entry.as_ref()).filter(|_| self.lane != Lane::Baseline)
+                }
+            },
             policy: match self.lane {
                 Lane::Baseline => None,
                 _ => Some((index as u32, &profile.policy.value)),

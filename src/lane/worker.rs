@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::cancel::Cancel;
 use super::capability::HostCapabilities;
+use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool, SLOTS};
+use super::own;
 use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
@@ -122,6 +124,25 @@ impl<'r> Worker<'r> {
         let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
         started.row.action =
             texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
+        started.row.check_request =
+            task.asks.and_then(|entry| check::request(entry, task.action.driver, &started.row.action.target));
+        if let Some((_, PolicyValue::Sbpl(profile))) = task.policy.as_ref().map(|(key, value)| (key, value.as_ref()))
+            && let Some(gate) = profile.gates().first()
+        {
+            // Seatbelt would take it for what any failed application is; the text says it beforehand.
+            return Err(NotRun {
+                kind: FailureKind::PreflightApplyGate,
+                reason: format!("the profile cannot be applied: {} at {}", gate.kind, gate.place),
+                errno: 0,
+            });
+        }
+        if let Some(path) = own::foreign_change(&started.row.action, &started.row.root, shared.unique) {
+            return Err(NotRun {
+                kind: FailureKind::FixtureFailed,
+                reason: format!("`{path}` would be changed, and the run did not make it"),
+                errno: 0,
+            });
+        }
         for capability in task.capabilities {
             if let Err(reason) = shared.capabilities.check(capability) {
                 return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
@@ -157,6 +178,7 @@ impl<'r> Worker<'r> {
             seq: started.row.seq,
             action: started.row.action.clone(),
             policy,
+            check: started.row.check_request.clone(),
             deadline_ms: shared.deadline_ms,
         });
         Ok(())
@@ -167,10 +189,9 @@ impl<'r> Worker<'r> {
     fn send(&mut self, started: &Started<'_>) {
         let Some(job) = &started.job else { return };
         if let (Some(policy_use), Some(value)) = (&job.policy, started.policy.as_deref())
-            && let PolicyValue::Landlock(policy) = value
             && self.policies.insert(policy_use.key)
         {
-            let _ = self.zygote.load_policy(policy_use.key, policy);
+            let _ = self.zygote.load_policy(policy_use.key, value);
         }
         let _ = self.zygote.send(job);
     }
@@ -291,6 +312,14 @@ fn record(row: &mut ProbeRow, reply: Reply) {
     }
 }
 
+/// The placeholders in a text, with their braces.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("${").filter_map(|(start, _)| {
+        let length = text[start..].find('}')?;
+        Some(&text[start..=start + length])
+    })
+}
+
 /// What placeholders stand for in one task.
 struct Texts<'w, 'r> {
     root: String,
@@ -347,11 +376,15 @@ impl Texts<'_, '_> {
     /// (placeholder, text) for every placeholder of a policy.
     fn of_policy(&mut self, value: &PolicyValue) -> io::Result<Vec<(String, String)>> {
         let mut texts = vec![("${root}".to_string(), self.root.clone())];
-        let PolicyValue::Landlock(policy) = value else { return Ok(texts) };
-        for rule in &policy.net_port {
-            if rule.port.starts_with("${") && !texts.iter().any(|(placeholder, _)| *placeholder == rule.port) {
-                let text = self.value(&rule.port)?;
-                texts.push((rule.port.clone(), text));
+        let others: Vec<&str> = match value {
+            PolicyValue::Landlock(policy) => policy.net_port.iter().map(|rule| rule.port.as_str()).collect(),
+            PolicyValue::Sbpl(profile) => profile.parameters().values().map(String::as_str).collect(),
+            PolicyValue::Blob(_) => Vec::new(),
+        };
+        for placeholder in others.into_iter().flat_map(placeholders) {
+            if !texts.iter().any(|(known, _)| known == placeholder) {
+                let text = self.value(placeholder)?;
+                texts.push((placeholder.to_owned(), text));
             }
         }
         Ok(texts)

@@ -3,10 +3,12 @@
 
 pub mod answer;
 pub mod controls;
+pub mod enforceable;
 pub mod landlock;
 pub mod operations;
 pub mod sbpl;
 pub mod value;
 
 pub use answer::{Asked, ModelAnswer, Need};
+pub use enforceable::Enforceable;
 pub use value::{PolicyMode, PolicyValue};

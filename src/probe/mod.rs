@@ -3,7 +3,17 @@
 //! [`prepare`] does what has to happen before a policy is applied, [`operate`] the operation itself. Both run in the
 //! probe process.
 
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "linux")]
 mod trace;
+
+/// The descriptor of a probe process that its report goes to.
+pub const REPORT: i32 = 3;
+
+#[cfg(target_os = "macos")]
+pub use macos::{Prepared, Steps, operate, prepare};
+#[cfg(target_os = "linux")]
 pub use trace::Trace;
 
 #[cfg(target_os = "linux")]

@@ -7,11 +7,15 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::policy::landlock::LandlockPolicy;
+use crate::policy::Enforceable;
 use crate::zygote::protocol::{Job, Reply, Request, read_frame, write_frame};
 
 /// The hidden subcommand that serves jobs.
 pub const SUBCOMMAND: &str = "__zygote";
+/// The hidden subcommand that serves jobs by starting a fresh process for each.
+pub const SPAWNER: &str = "__spawner";
+/// Which of the two this system's runs use: frameworks and `sandbox_init` of macOS do not survive a fork.
+pub const SERVER: &str = if cfg!(target_os = "macos") { SPAWNER } else { SUBCOMMAND };
 
 /// The zygote could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -60,10 +64,15 @@ impl Zygote {
 
     /// Starts the zygote through a command to which the hidden subcommand is added: the executable itself, or one that
     /// becomes it by exec after dropping privileges.
-    pub fn spawn_command(mut command: Command) -> io::Result<Self> {
+    pub fn spawn_command(command: Command) -> io::Result<Self> {
+        Self::spawn_serving(command, SERVER)
+    }
+
+    /// The same with that subcommand, [`SUBCOMMAND`] or [`SPAWNER`].
+    pub fn spawn_serving(mut command: Command, subcommand: &str) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let child = command
-            .arg(SUBCOMMAND)
+            .arg(subcommand)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -90,8 +99,8 @@ impl Zygote {
     }
 
     /// Sends a policy for later jobs to name.
-    pub fn load_policy(&mut self, key: u32, policy: &LandlockPolicy) -> Result<(), Lost> {
-        self.write(&Request::Policy { key, policy: policy.clone() })
+    pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), Lost> {
+        self.write(&Request::Policy { key, policy: policy.into() })
     }
 
     /// Sends one job. Its reply comes from [`Self::recv`].

@@ -37,6 +37,7 @@ pub mod run_diff;
 pub mod run_identity;
 pub mod scan;
 pub mod schemas;
+pub mod selftest;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;

@@ -113,6 +113,10 @@ failure_kinds! {
     SetupFailed = "setup_failed" at Preflight,
     /// The process that runs probes ended or could not be reached before this probe reported.
     WorkerLost = "worker_lost" at Preflight,
+    /// A function or library that the driver needs is not on this system.
+    SymbolUnavailable = "symbol_unavailable" at Preflight,
+    /// The profile holds what Seatbelt refuses to apply for a process without a private entitlement; found by reading it.
+    PreflightApplyGate = "preflight_apply_gate_signature" at Preflight,
     /// This kernel has no Landlock, or it is switched off.
     LandlockUnavailable = "landlock_unavailable" at Apply,
     /// The policy handles a right that this kernel (or this build) does not know.
@@ -139,6 +143,10 @@ failure_kinds! {
     ProbeSyscallErrno = "probe_syscall_errno" at Probe,
     /// The operation failed with an error that is no denial (a missing file, a refused connection, …).
     ProbeErrno = "probe_errno" at Probe,
+    /// The operation was issued, but whoever decides does not answer, so its success proves nothing.
+    ProbeInconclusive = "probe_inconclusive" at Probe,
+    /// Nothing was attempted: the policy was only asked.
+    OracleOnly = "oracle_only" at Probe,
     /// The deadline passed.
     ProbeTimeout = "probe_timeout" at Probe,
     /// The process died by a signal during the operation.

@@ -119,8 +119,11 @@ pub struct SelfCheck {
 pub struct SetupFailure {
     /// Which step.
     pub step: String,
-    /// Its error number.
+    /// Its error number; 0 if something is missing that has none.
     pub errno: i32,
+    /// The library or function that this system does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// How applying a policy went.
@@ -136,6 +139,9 @@ pub struct ApplyRecord {
     /// Why it is not in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<super::outcome::FailureKind>,
+    /// What a refusal of Seatbelt means, as far as it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<ApplyClass>,
     /// The cause in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -145,6 +151,22 @@ pub struct ApplyRecord {
     /// Rights that are handled by the policy and unknown here, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsupported: Vec<String>,
+}
+
+/// What a failed application of a Seatbelt profile means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyClass {
+    /// The profile's text has a mistake.
+    ProfileText,
+    /// A construct of the profile stands where it may not.
+    NotApplicable,
+    /// The process was confined already.
+    AlreadySandboxed,
+    /// The profile holds what only a process with a private entitlement may apply.
+    ApplyGate,
+    /// Something else.
+    Other,
 }
 
 /// What a path was, without following a final link.

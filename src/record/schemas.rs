@@ -56,6 +56,7 @@ schemas! {
     "runtime_links", "runtime_links.json, and what `links build --json` prints";
     "runtime_results", "runtime_results.json";
     "schema_list", "what `schema --json` prints";
+    "selftest", "what `selftest --json` prints";
     "status", "what `status --json` prints";
     "summary", "summary.json";
     "system_identity", "what `identity declare --from --json` prints";

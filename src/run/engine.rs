@@ -232,8 +232,8 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
     for profile in &request.plan.profiles {
         let enforcer = match profile.policy.value.mode() {
             PolicyMode::Landlock if enforce::landlock_abi().is_none() => "Landlock (Linux 5.13 or newer, switched on)",
-            PolicyMode::Sbpl | PolicyMode::Blob => "Seatbelt (macOS)",
-            PolicyMode::Landlock => continue,
+            PolicyMode::Sbpl | PolicyMode::Blob if !enforce::has_seatbelt() => "Seatbelt (macOS)",
+            _ => continue,
         };
         return Err(RunError::Enforcer { profile: profile.id.to_string(), enforcer });
     }

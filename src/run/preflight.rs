@@ -6,7 +6,6 @@ use crate::enforce;
 use crate::lane::fixture::FixtureBase;
 use crate::lane::worker::WorkerError;
 use crate::plan::ResolvedPolicy;
-use crate::policy::PolicyValue;
 use crate::process::Zygote;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
@@ -48,10 +47,6 @@ pub(super) fn run(
         apply_ok: None,
         failure_stage: None,
     };
-    let PolicyValue::Landlock(value) = policy.value.as_ref() else {
-        record.error = Some("this host has no enforcer for that kind of policy".to_string());
-        return Ok(record);
-    };
     let mut zygote = Zygote::spawn(&request.exe)?;
     let job = Job {
         seq: 0,
@@ -60,9 +55,11 @@ pub(super) fn run(
             key: KEY,
             texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],
         }),
+        check: None,
         deadline_ms: request.plan.deadline_ms,
     };
-    let reply = zygote.load_policy(KEY, value).and_then(|()| zygote.send(&job)).and_then(|()| zygote.recv());
+    let reply =
+        zygote.load_policy(KEY, policy.value.as_ref()).and_then(|()| zygote.send(&job)).and_then(|()| zygote.recv());
     let reply = match reply {
         Ok(reply) => reply,
         Err(lost) => {
@@ -82,7 +79,7 @@ pub(super) fn run(
 fn fill(record: &mut ApplyPreflight, ending: &Ending, prologue: &Prologue) {
     let confined = prologue.self_check_after.as_ref().and_then(|check| check.confined) == Some(true);
     record.status = PreflightStatus::Ok;
-    record.command = Some(vec![record.runner.clone(), crate::process::SUBCOMMAND.to_string()]);
+    record.command = Some(vec![record.runner.clone(), crate::process::SERVER.to_string()]);
     record.exit_code = match ending {
         Ending::Exited { code } => Some(*code),
         Ending::Signaled { signal, .. } => Some(-signal),

@@ -100,8 +100,12 @@ fn enforcers() -> Vec<Availability> {
         (None, _) => (false, "needs Linux 5.13 or newer with Landlock switched on".to_string()),
     };
     let of = |name: &str, (available, detail): (bool, String)| Availability { name: name.into(), available, detail };
-    // Policies for it are read and checked everywhere; putting them in force is not a part of this release.
-    let seatbelt = (false, "not put in force by this release".to_string());
+    // Policies for it are read and checked everywhere.
+    let seatbelt = match (enforce::has_seatbelt(), sys::seatbelt_confined()) {
+        (true, Some(_)) => (true, "applied in process; `selftest` says what is not certain of it".to_string()),
+        (true, None) => (false, "`sandbox_check` is not there, or gives no answer".to_string()),
+        (false, _) => (false, "a part of macOS".to_string()),
+    };
     vec![of("landlock", landlock), of("seatbelt", seatbelt)]
 }
 

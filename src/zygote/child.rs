@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use super::serve::NULL;
 use crate::base::json_line::Line;
 use crate::enforce;
-use crate::probe::{self, Texts, Trace};
+use crate::probe::{self, REPORT, Texts, Trace};
 use crate::record::action::Action;
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 #[cfg(doc)]
@@ -15,8 +15,6 @@ use crate::sys::linux::process::{
     close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, no_new_privs, set_process_group,
 };
 
-/// The report descriptor.
-const REPORT: i32 = 3;
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
 const UNFIT: i32 = 71;
 

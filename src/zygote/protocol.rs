@@ -1,13 +1,15 @@
 //! What the harness and the zygote say to each other over one socket: frames of a 32-bit little-endian length and that
 //! many bytes of JSON.
 
+use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::landlock::LandlockPolicy;
+use crate::policy::Enforceable;
 use crate::record::action::Action;
+use crate::record::callout::CheckRequest;
 use crate::record::ending::Ending;
 
 /// Largest frame, in bytes.
@@ -22,7 +24,7 @@ pub enum Request {
         /// The key that jobs name.
         key: u32,
         /// The policy, with placeholders.
-        policy: LandlockPolicy,
+        policy: Enforceable,
     },
     /// Fork one child and do this. One [`Reply`].
     Run(Job),
@@ -39,7 +41,26 @@ pub struct Job {
     /// The policy to apply; `None` in the baseline lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyUse>,
+    /// What to ask the policy before the operation (macOS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckRequest>,
     /// How long the child may run, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// What a process that was started afresh is told: one [`Job`] with its policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fresh {
+    /// The operation, resolved.
+    pub action: Action,
+    /// The policy to apply, resolved; `None` in the baseline lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Enforceable>,
+    /// What to ask the policy before the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckRequest>,
+    /// How long the process may run, in milliseconds. Its server ends it; should the server be gone, it ends itself.
     pub deadline_ms: u64,
 }
 
@@ -51,6 +72,21 @@ pub struct PolicyUse {
     pub key: u32,
     /// (placeholder with its braces, text) pairs: `("${root}", "/dev/shm/…")`.
     pub texts: Vec<(String, String)>,
+}
+
+impl PolicyUse {
+    /// The policy with every placeholder replaced.
+    pub fn resolve(&self, policy: &Enforceable) -> Enforceable {
+        let replaced = policy.map_texts(|text| {
+            Ok::<_, Infallible>(self.texts.iter().fold(text.to_owned(), |text, (placeholder, value)| {
+                if text.contains(placeholder.as_str()) { text.replace(placeholder.as_str(), value) } else { text }
+            }))
+        });
+        match replaced {
+            Ok(policy) => policy,
+            Err(never) => match never {},
+        }
+    }
 }
 
 /// What became of a job.

@@ -1,7 +1,6 @@
 //! The zygote's loop: one request after another, one child at a time.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
 
@@ -10,12 +9,12 @@ use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
-use crate::policy::landlock::LandlockPolicy;
+use crate::policy::Enforceable;
 use crate::probe::Texts;
 use crate::record::ending::Ending;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
+    Cpus, Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
     reset_signals, set_process_group, set_umask,
 };
 
@@ -80,8 +79,10 @@ impl io::Write for Socket {
 /// What the zygote holds: the policies, and memory that is used again for each child.
 struct Server {
     pid: i32,
+    /// The processors that it may run on.
+    cpus: Option<Cpus>,
     link: CString,
-    policies: BTreeMap<u32, LandlockPolicy>,
+    policies: BTreeMap<u32, Enforceable>,
     report: Box<[u8]>,
     child_buffer: Vec<u8>,
 }
@@ -92,6 +93,7 @@ pub fn serve() -> Result<(), ServeError> {
     let pid = ids().0;
     let mut server = Server {
         pid,
+        cpus: Cpus::allowed(),
         link: child::executable_link(pid),
         policies: BTreeMap::new(),
         report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
@@ -172,7 +174,18 @@ impl Server {
             Ok(ends) => ends,
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
-        let pid = match fork() {
+        // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
+        // end then has to be signalled across. This one only waits for it, so the best place is here.
+        let here = self.cpus.and_then(|_| Cpus::here());
+        if let Some(here) = here {
+            let _ = here.run_on();
+        }
+        let forked = fork();
+        // On either side: neither stays bound.
+        if let (Some(_), Some(all)) = (here, &self.cpus) {
+            let _ = all.run_on();
+        }
+        let pid = match forked {
             Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
@@ -201,16 +214,8 @@ impl Server {
         Ok(reply)
     }
 
-    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<LandlockPolicy, ServeError> {
+    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, ServeError> {
         let policy = self.policies.get(&used.key).ok_or(ServeError::UnknownPolicy { seq, key: used.key })?;
-        let replaced = policy.map_texts(|text| {
-            Ok::<_, Infallible>(used.texts.iter().fold(text.to_owned(), |text, (placeholder, value)| {
-                if text.contains(placeholder.as_str()) { text.replace(placeholder.as_str(), value) } else { text }
-            }))
-        });
-        match replaced {
-            Ok(policy) => Ok(policy),
-            Err(never) => match never {},
-        }
+        Ok(used.resolve(policy))
     }
 }

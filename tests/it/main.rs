@@ -22,6 +22,8 @@ mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod seatbelt_texts;
+#[cfg(target_os = "linux")]
+mod selftest;
 mod shipped_plans;
 mod sonoma_agreement;
 mod status;

@@ -181,7 +181,10 @@ fn every_kind_of_failure_stays_undecided() {
         ("fork", |b| row(b).ending = Some(Ending::NotStarted { errno: 11 }), Kind::SetupFailed, Type::PreflightBlocked),
         (
             "setup",
-            |b| row(b).prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "mount".into(), errno: 1 }),
+            |b| {
+                row(b).prologue.as_mut().unwrap().setup_failure =
+                    Some(SetupFailure { step: "mount".into(), errno: 1, missing: None })
+            },
             Kind::SetupFailed,
             Type::PreflightBlocked,
         ),

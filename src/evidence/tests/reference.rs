@@ -120,6 +120,7 @@ const TABLE: &[Line] = &[
         |_| Outcome::Nothing(Kind::ProbeCrashed),
     ),
     (|row| row.operation.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (|row| row.action.driver == Driver::PolicyQuery, |_| Outcome::Nothing(Kind::OracleOnly)),
     (damaged, |_| Outcome::Nothing(Kind::ProbeNoReport)),
     (
         |row| last_errno(row) != 0 && row.operation.as_ref().unwrap().calls.last().unwrap().role == CallRole::Prepare,
@@ -148,11 +149,12 @@ const TABLE: &[Line] = &[
         },
         |_| Outcome::Nothing(Kind::ProbeNoReport),
     ),
-    (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeErrno)),
+    (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeInconclusive)),
     (
         |row| {
             let lost = row.operation.as_ref().unwrap().details.contains(&("received".to_owned(), 0));
-            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf].contains(&row.action.driver)
+            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox]
+                .contains(&row.action.driver)
         },
         |_| Outcome::Nothing(Kind::ProbeErrno),
     ),
@@ -209,6 +211,7 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         rc: 0,
         errno: 0,
         failure: None,
+        class: None,
         message: None,
         abi: Some(7),
         unsupported: Vec::new(),
@@ -219,6 +222,7 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         rc: -i32::from(failed),
         errno,
         failure,
+        class: None,
         message: Some("a cause".into()),
         abi: None,
         unsupported: if unsupported { vec!["truncate".into()] } else { Vec::new() },
@@ -262,7 +266,7 @@ impl Change {
         row.not_run = self.not_run.map(|kind| NotRun { kind, reason: "a reason".into(), errno: 0 });
         if self.prologue {
             let said = row.prologue.as_mut().unwrap();
-            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno });
+            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno, missing: None });
             said.self_check_before = self.before.clone();
             if row.lane != Lane::Baseline || self.apply.as_ref().is_some_and(|apply| apply.rc != 0) {
                 said.self_check_after = self.after.clone();

@@ -147,6 +147,7 @@ fn bench() -> Bench {
         rc: -1,
         errno: libc::EPERM,
         failure: Some(FailureKind::ApplyAlreadySandboxed),
+        class: None,
         message: Some("process is Already in a SandBox".into()),
         abi: None,
         unsupported: Vec::new(),
@@ -373,6 +374,40 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
     let at = root.join("packet.json");
     std::fs::write(&at, to_pretty(&packet)).unwrap();
     at
+}
+
+/// What the drivers of macOS say that those of Linux never do.
+#[test]
+fn answers_of_macos_are_judged_for_what_they_are() {
+    use crate::evidence::decide::{Attempt, attempt};
+    use crate::evidence::testing::call;
+    use crate::record::report::SetupFailure;
+    let bench = bench();
+    let as_driver = |driver: Driver, calls: Vec<crate::record::report::Call>| {
+        let mut row = bench.scenario[0].clone();
+        row.action.driver = driver;
+        row.operation.as_mut().unwrap().calls = calls;
+        attempt(&row)
+    };
+    let kind = |attempt: Attempt| match attempt {
+        Attempt::Undecided(undecided) => Some(undecided.kind),
+        _ => None,
+    };
+    use crate::record::report::CallRole::{Operation, Prepare};
+    let posted = as_driver(Driver::DarwinNotificationPost, vec![call("notify_post", Operation, 0)]);
+    assert_eq!(kind(posted), Some(FailureKind::ProbeInconclusive));
+    assert_eq!(kind(as_driver(Driver::PolicyQuery, Vec::new())), Some(FailureKind::OracleOnly));
+    let executed = as_driver(Driver::Exec, vec![call("fork", Prepare, 0), call("execve", Operation, 0)]);
+    assert_eq!(executed, Attempt::Allowed);
+    let returned = as_driver(Driver::Exec, vec![call("execve", Operation, 0)]);
+    assert_eq!(kind(returned), Some(FailureKind::ProbeNoReport));
+    // ENOTTY comes from the device's own driver, and says nothing about a file.
+    assert_eq!(as_driver(Driver::FileIoctl, vec![call("ioctl", Operation, 25)]), Attempt::Allowed);
+    assert_eq!(kind(as_driver(Driver::FileRead, vec![call("open", Operation, 25)])), Some(FailureKind::ProbeErrno));
+    let mut row = bench.scenario[0].clone();
+    let missing = Some("IOServiceOpen of IOKit".to_owned());
+    row.prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "resolve".into(), errno: 0, missing });
+    assert_eq!(kind(attempt(&row)), Some(FailureKind::SymbolUnavailable));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_probe_that_hangs_is_ended_by_the_ladder() {
 fn a_probe_that_is_killed_from_outside_is_told_from_one_that_ends() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
-    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, deadline_ms: 20_000 }).unwrap();
+    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
     let probe = loop {
         if let Some(pid) = child_of(bench.zygote.pid()) {
             break pid;
@@ -117,7 +117,7 @@ fn child_of(pid: u32) -> Option<i32> {
 fn jobs_may_be_sent_ahead() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::ApplyOnly, "");
-    let job = |seq| Job { seq, action: todo.clone(), policy: None, deadline_ms: 10_000 };
+    let job = |seq| Job { seq, action: todo.clone(), policy: None, check: None, deadline_ms: 10_000 };
     bench.zygote.send(&job(0)).unwrap();
     for seq in 0..50 {
         bench.zygote.send(&job(seq + 1)).unwrap();
@@ -130,7 +130,7 @@ fn jobs_may_be_sent_ahead() {
 fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
-    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, deadline_ms: 60_000 }).unwrap();
+    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 60_000 }).unwrap();
     let probe = loop {
         if let Some(pid) = child_of(bench.zygote.pid()) {
             break pid;
@@ -160,7 +160,8 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = Job { seq: 1, action: action(Driver::FileRead, &fifo(&bench)), policy: None, deadline_ms: 60_000 };
+    let job =
+        Job { seq: 1, action: action(Driver::FileRead, &fifo(&bench)), policy: None, check: None, deadline_ms: 60_000 };
     let request = sandproof::zygote::protocol::Request::Run(job);
     sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     while child_of(zygote.id()).is_none() {}
@@ -187,7 +188,9 @@ fn frames_that_make_no_sense_end_the_zygote_with_a_message() {
     }
     let mut zygote = Zygote::spawn(Path::new(env!("CARGO_BIN_EXE_sandproof"))).unwrap();
     let policy = Some(PolicyUse { key: 7, texts: Vec::new() });
-    zygote.send(&Job { seq: 1, action: action(Driver::ApplyOnly, ""), policy, deadline_ms: 1000 }).unwrap();
+    zygote
+        .send(&Job { seq: 1, action: action(Driver::ApplyOnly, ""), policy, check: None, deadline_ms: 1000 })
+        .unwrap();
     let lost = zygote.recv().unwrap_err();
     assert!(lost.to_string().contains("exited with code 70"), "{lost}");
 }

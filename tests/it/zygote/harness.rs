@@ -109,7 +109,9 @@ impl Bench {
             self.zygote.load_policy(1, policy).unwrap();
             PolicyUse { key: 1, texts: vec![("${root}".into(), self.root.to_str().unwrap().into())] }
         });
-        self.zygote.send(&Job { seq: self.next, action: action.clone(), policy: used, deadline_ms }).unwrap();
+        self.zygote
+            .send(&Job { seq: self.next, action: action.clone(), policy: used, check: None, deadline_ms })
+            .unwrap();
         let reply = self.zygote.recv().unwrap();
         assert_eq!(reply.seq, self.next);
         Answer::read(reply)

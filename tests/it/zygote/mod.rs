@@ -6,3 +6,4 @@ mod harness;
 mod model;
 mod model_cases;
 mod prologue;
+mod spawner;

@@ -52,7 +52,7 @@ impl Bench {
         });
         let action = case.action.map_texts(resolve).unwrap();
         let driver = action.driver;
-        self.zygote.send(&Job { seq: self.seq, action, policy, deadline_ms: 20_000 }).unwrap();
+        self.zygote.send(&Job { seq: self.seq, action, policy, check: None, deadline_ms: 20_000 }).unwrap();
         let reply = self.zygote.recv().unwrap();
         fixture.remove().unwrap();
         let mut lines = reply.report.lines();

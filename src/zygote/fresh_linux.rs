@@ -1,0 +1,31 @@
+//! A probe process of Linux that was started afresh. Runs use forked ones; tests of the spawning server use these, with
+//! the same drivers.
+
+use std::io;
+
+use super::child::{self, Work};
+use super::protocol::Fresh;
+use super::serve::NULL;
+use crate::base::errno::io_error;
+use crate::enforce;
+use crate::probe::Texts;
+use crate::sys::linux::path;
+use crate::sys::linux::process::{duplicate, forbid_core_dumps, ids, reset_signals, set_umask};
+
+/// Does the work and ends the process. The report pipe is descriptor 1, and becomes a private one.
+pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
+    // Above the number that the report gets in the end.
+    const ASIDE: i32 = 9;
+    duplicate(1, ASIDE, true).map_err(io_error)?;
+    let null = path::open(c"/dev/null", libc::O_RDWR, 0).map_err(io_error)? as i32;
+    duplicate(null, NULL, true).map_err(io_error)?;
+    forbid_core_dumps().map_err(io_error)?;
+    set_umask(0o022);
+    reset_signals();
+    let parent = ids().1;
+    let link = child::executable_link(parent);
+    let policy = work.policy.as_ref().map(enforce::ready);
+    let mut all =
+        Work { action: &work.action, texts: Texts::of(&work.action), policy, zygote: parent, zygote_link: &link };
+    child::run(&mut all, ASIDE, &mut Vec::with_capacity(8 * 1024))
+}

@@ -1,0 +1,113 @@
+//! A probe process of macOS: what each stage does here.
+
+use std::io;
+
+use super::protocol::Fresh;
+use super::stages::{self, System};
+use crate::base::errno::io_error;
+use crate::enforce;
+use crate::policy::Enforceable;
+use crate::probe::{self, Prepared, REPORT, Steps};
+use crate::record::action::Action;
+use crate::record::callout::{CalloutRecord, CheckRequest};
+use crate::record::report::{ApplyRecord, OpenFd, Operation, SelfCheck, SetupFailure, TargetIdentity};
+use crate::sys::darwin::calls;
+use crate::sys::darwin::seatbelt::Checker;
+use crate::sys::darwin::{ask, open_fds};
+
+/// How long after its deadline a process ends itself whose server is gone, in seconds.
+const SPARE_S: u64 = 2;
+
+/// Does the work and ends the process. The report pipe is descriptor 1, and becomes a private one.
+pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
+    calls::duplicate(1, REPORT).map_err(io_error)?;
+    let null = calls::open(c"/dev/null", libc::O_RDWR, 0).map_err(io_error)? as i32;
+    for standard in 0..3 {
+        calls::duplicate(null, standard).map_err(io_error)?;
+    }
+    for open in open_fds().unwrap_or_default() {
+        if open.fd > REPORT {
+            // One that the system keeps guarded stays, and is listed in the report.
+            let _ = calls::close(open.fd);
+        }
+    }
+    let seconds = (work.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));
+    calls::settle(u32::try_from(seconds).unwrap_or(u32::MAX));
+    let mut probe = Probe {
+        action: &work.action,
+        checker: Checker::resolve().ok(),
+        policy: work.policy.as_ref().map(enforce::ready),
+        prepared: None,
+    };
+    stages::run(&mut probe, work.policy.as_ref(), work.check.as_ref());
+    calls::exit_now(0)
+}
+
+struct Probe<'w> {
+    action: &'w Action,
+    checker: Option<Checker>,
+    policy: Option<enforce::Ready>,
+    prepared: Option<Prepared>,
+}
+
+impl System for Probe<'_> {
+    fn ids(&self) -> (i32, u32) {
+        let (pid, _, uid, _) = calls::ids();
+        (pid, uid)
+    }
+
+    fn self_check(&mut self) -> SelfCheck {
+        let (confined, errno) = self.checker.map_or((None, libc::ENOSYS), |checker| checker.confined());
+        SelfCheck { confined, errno, no_new_privs: false }
+    }
+
+    fn prepare(&mut self) -> Result<(), SetupFailure> {
+        self.prepared = Some(probe::prepare(self.action)?);
+        Ok(())
+    }
+
+    fn open_fds(&mut self) -> Vec<OpenFd> {
+        open_fds().unwrap_or_default()
+    }
+
+    fn target(&mut self) -> Option<TargetIdentity> {
+        self.prepared.as_ref()?.target_path(self.action).map(calls::identity)
+    }
+
+    fn apply(&mut self, policy: &Enforceable) -> ApplyRecord {
+        match &self.policy {
+            Some(ready) => enforce::apply(ready),
+            None => enforce::apply(&enforce::ready(policy)),
+        }
+    }
+
+    fn ask(&mut self, request: &CheckRequest) -> Vec<CalloutRecord> {
+        vec![ask(self.checker.as_ref(), request)]
+    }
+
+    fn operate(&mut self) -> Operation {
+        let mut steps = Steps::new();
+        if let Some(prepared) = &mut self.prepared {
+            probe::operate(self.action, prepared, &mut steps);
+        }
+        steps.finish()
+    }
+
+    fn finish(&mut self) {
+        if let Some(prepared) = &mut self.prepared {
+            prepared.finish();
+        }
+    }
+
+    fn report(&mut self, line: &[u8]) {
+        let mut rest = line;
+        while !rest.is_empty() {
+            match calls::write(REPORT, rest) {
+                Ok(count) => rest = &rest[count as usize..],
+                Err(libc::EINTR) => {}
+                // A report that cannot be written leaves no trace but its absence, which the harness sees.
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The server whose probes are processes started afresh: frameworks and `sandbox_init` of macOS do not survive a fork.
+//!
+//! It speaks the same protocol as the zygote. Each job becomes one process of this executable, which reads its work from
+//! standard input, and its report goes to the pipe on its standard output until it has moved that to a descriptor of its
+//! own. Nothing here is of one system: it runs on Linux too, where tests use it with the real drivers.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::PROBE_SUBCOMMAND;
+use super::protocol::{Fresh, Job, PolicyUse, Reply, Request, read_frame, write_frame};
+use crate::base::clock::{Stopwatch, unix_seconds};
+use crate::base::limits::MAX_REPORT_BYTES;
+use crate::policy::Enforceable;
+use crate::record::ending::{Ending, SentSignal};
+
+/// How often the end of a probe is looked for while its pipe is quiet.
+const TICK_MS: u16 = 4;
+/// How long a probe has between SIGTERM and SIGKILL.
+const GRACE_MS: u64 = 100;
+
+/// The server could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnerError {
+    /// The control socket failed.
+    #[error("the control socket of the probe server failed")]
+    Socket(#[source] io::Error),
+    /// A job names a policy that was never sent.
+    #[error("job {seq} names the policy {key}, which was not sent")]
+    UnknownPolicy {
+        /// The job.
+        seq: u64,
+        /// The key.
+        key: u32,
+    },
+    /// The harness closed its end while a probe was running.
+    #[error("the control socket was closed while probe {seq} was running")]
+    Abandoned {
+        /// The job.
+        seq: u64,
+    },
+}
+
+/// Serves jobs from the control socket on descriptor 0 until it is closed. `executable` is this program.
+pub fn serve(executable: &Path) -> Result<(), SpawnerError> {
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(SpawnerError::Socket)?;
+    let mut server =
+        Server { socket: File::from(socket), executable: executable.to_owned(), policies: BTreeMap::new() };
+    let mut incoming = io::BufReader::new(server.socket.try_clone().map_err(SpawnerError::Socket)?);
+    let mut scratch = Vec::new();
+    while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(SpawnerError::Socket)? {
+        match request {
+            Request::Policy { key, policy } => {
+                server.policies.insert(key, policy);
+            }
+            Request::Run(job) => {
+                let reply = server.run(&job)?;
+                write_frame(&mut server.socket, &mut scratch, &reply).map_err(SpawnerError::Socket)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Server {
+    socket: File,
+    executable: PathBuf,
+    policies: BTreeMap<u32, Enforceable>,
+}
+
+/// What came through the pipe.
+#[derive(Default)]
+struct Report {
+    bytes: Vec<u8>,
+    overflow: bool,
+    ended: bool,
+}
+
+impl Report {
+    /// Takes what the pipe holds; never waits, because the pipe does not.
+    fn drain(&mut self, pipe: &mut impl Read) {
+        let mut chunk = [0; 4096];
+        while !self.ended {
+            match pipe.read(&mut chunk) {
+                Ok(0) => self.ended = true,
+                Ok(count) => {
+                    let room = MAX_REPORT_BYTES - self.bytes.len();
+                    self.bytes.extend_from_slice(&chunk[..count.min(room)]);
+                    self.overflow |= count > room;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.ended = true,
+            }
+        }
+    }
+}
+
+impl Server {
+    fn run(&self, job: &Job) -> Result<Reply, SpawnerError> {
+        let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
+        let work = Fresh { action: job.action.clone(), policy, check: job.check.clone(), deadline_ms: job.deadline_ms };
+        let mut reply = Reply {
+            seq: job.seq,
+            pid: None,
+            started_at_unix_s: unix_seconds(),
+            duration_us: 0,
+            ending: Ending::NotStarted { errno: 0 },
+            report: String::new(),
+            report_damaged: false,
+            left_descendants: false,
+        };
+        let watch = Stopwatch::start();
+        let mut child = match self.start(&work) {
+            Ok(child) => child,
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply });
+            }
+        };
+        reply.pid = i32::try_from(child.id()).ok();
+        let mut report = Report::default();
+        let mut sent = Vec::new();
+        let status = self.until_end(&mut child, job, &watch, &mut report, &mut sent)?;
+        reply.duration_us = watch.elapsed_us();
+        // Whatever is left of its group; that there was something is an answer.
+        reply.left_descendants = killpg(group_of(&child), Signal::SIGKILL).is_ok();
+        if let Some(pipe) = &mut child.stdout {
+            report.drain(pipe);
+        }
+        reply.ending = ending_of(status, job.deadline_ms, sent);
+        reply.report_damaged = report.overflow;
+        reply.report = String::from_utf8(report.bytes).unwrap_or_else(|error| {
+            reply.report_damaged = true;
+            let valid = error.utf8_error().valid_up_to();
+            String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned()
+        });
+        Ok(reply)
+    }
+
+    /// Starts the probe process and hands it its work.
+    fn start(&self, work: &Fresh) -> io::Result<Child> {
+        let mut child = Command::new(&self.executable)
+            .arg(PROBE_SUBCOMMAND)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        let handed = child.stdin.take().map_or(Ok(()), |mut pipe| write_frame(&mut pipe, &mut Vec::new(), work));
+        let quiet = child.stdout.as_ref().map_or(Ok(()), |pipe| {
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(|_| ()).map_err(io::Error::from)
+        });
+        // A process that died before it read its work is seen by its end; one that cannot be read from is no use.
+        if let Err(error) = quiet {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        drop(handed);
+        Ok(child)
+    }
+
+    /// Waits for the end, at most until the deadline and the ladder after it.
+    fn until_end(
+        &self,
+        child: &mut Child,
+        job: &Job,
+        watch: &Stopwatch,
+        report: &mut Report,
+        sent: &mut Vec<SentSignal>,
+    ) -> Result<Result<ExitStatus, io::Error>, SpawnerError> {
+        let mut pipe = child.stdout.take();
+        let mut limit_ms = job.deadline_ms;
+        let ended = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break Ok(status),
+                Ok(None) => {}
+                Err(error) => break Err(error),
+            }
+            let now_ms = watch.elapsed_us() / 1000;
+            if now_ms >= limit_ms {
+                let signal = if sent.is_empty() { Signal::SIGTERM } else { Signal::SIGKILL };
+                limit_ms = if signal == Signal::SIGTERM { now_ms + GRACE_MS } else { u64::MAX };
+                if killpg(group_of(child), signal).is_err() {
+                    let _ = child.kill();
+                }
+                sent.push(SentSignal { signal: signal as i32, at_ms: now_ms });
+                continue;
+            }
+            if self.wait_a_little(pipe.as_ref(), report.ended) {
+                let _ = killpg(group_of(child), Signal::SIGKILL);
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(SpawnerError::Abandoned { seq: job.seq });
+            }
+            if let Some(pipe) = &mut pipe {
+                report.drain(pipe);
+            }
+        };
+        child.stdout = pipe;
+        Ok(ended)
+    }
+
+    /// Waits until the pipe has something, but not long. Whether the harness is gone.
+    fn wait_a_little(&self, pipe: Option<&impl AsFd>, pipe_ended: bool) -> bool {
+        let mut watched = vec![PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+        if let Some(pipe) = pipe.filter(|_| !pipe_ended) {
+            watched.push(PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
+        }
+        let _ = poll(&mut watched, PollTimeout::from(TICK_MS));
+        watched[0].revents().is_some_and(|came| came.intersects(PollFlags::POLLHUP | PollFlags::POLLERR))
+    }
+
+    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, SpawnerError> {
+        let policy = self.policies.get(&used.key).ok_or(SpawnerError::UnknownPolicy { seq, key: used.key })?;
+        Ok(used.resolve(policy))
+    }
+}
+
+fn group_of(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
+}
+
+fn ending_of(status: Result<ExitStatus, io::Error>, deadline_ms: u64, sent: Vec<SentSignal>) -> Ending {
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return Ending::Lost { reason: format!("waiting for the probe failed: {error}") },
+    };
+    if !sent.is_empty() {
+        return Ending::Expired { deadline_ms, sent, signal: status.signal() };
+    }
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => Ending::Signaled { signal, core_dumped: status.core_dumped() },
+        (None, Some(code)) => Ending::Exited { code },
+        (None, None) => Ending::Lost { reason: "it ended in an unknown way".to_owned() },
+    }
+}

@@ -16,6 +16,7 @@
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
 //! | [`report`] | a run in the formats of other tools | `report` |
+//! | [`comparison`] | what changed between runs, runs that disagree | `diff-runs`, `attempts` |
 //! | [`inventory`] | what a workspace holds | `inventory` |
 
 /// Channels: how the worker, the process that runs probes, is started.
@@ -304,6 +305,24 @@ pub mod links {
 pub mod report {
     pub use crate::review::ReviewError;
     pub use crate::review::report::{Counts, Format, write};
+}
+
+/// Comparing runs, packets and declarations.
+///
+/// ```
+/// use sandproof::api::comparison::{compare, open, text};
+/// # let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+///
+/// let file = root.join("docs/examples/support-agent/run.json");
+/// let report = compare(&open(&file)?, &open(&file)?)?;
+/// assert!(report.same);
+/// println!("{}", text::render(&report));
+/// # Ok::<(), sandproof::api::comparison::DiffError>(())
+/// ```
+pub mod comparison {
+    pub use crate::diff::{DiffError, Opened, attempts, compare, markdown, open, render_attempts, text};
+    pub use crate::record::attempts::Attempts;
+    pub use crate::record::run_diff::RunDiff;
 }
 
 /// What a workspace holds.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use super::recompute::count_lines;
 use crate::base::fsx;
 
 /// Where a file first is not what was derived.
@@ -45,9 +46,14 @@ impl Compared {
         }
         self.block.clear();
         (&mut self.file).take(bytes.len() as u64).read_to_end(&mut self.block)?;
+        if self.block == bytes {
+            self.at += bytes.len() as u64;
+            self.line += count_lines(bytes);
+            return Ok(());
+        }
         let same = self.block.iter().zip(bytes).take_while(|(found, derived)| found == derived).count();
         self.at += same as u64;
-        self.line += bytes[..same].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += count_lines(&bytes[..same]);
         if same < bytes.len() {
             self.first =
                 Some(FirstDifference { byte: self.at, line: self.line, length_only: same == self.block.len() });

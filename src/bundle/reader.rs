@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::finding::{Finding, Findings, Problem};
 use super::index::{self, clip};
 use super::recompute::{Observed, observe};
+use super::verify::is_derived;
 use super::walk;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -66,11 +67,15 @@ pub fn resolve(path: &Path) -> Result<PathBuf, Finding> {
     }
 }
 
-/// Whether the rows are read now, or later by a derivation.
+/// What is read now, and what later, by and beside a derivation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rows {
+pub(super) enum Reading {
+    /// All now.
     Now,
-    Later,
+    /// The rows later.
+    RowsLater,
+    /// The rows and what is derived from them later.
+    EvidenceLater,
 }
 
 /// Everything found in one pass over a bundle.
@@ -96,10 +101,12 @@ pub(super) struct Inspection {
     pub(super) rows: BTreeMap<Lane, u64>,
     /// Lanes whose rows are still to be read.
     pub(super) pending: Vec<Lane>,
+    /// Derived artifacts that are still to be read.
+    pub(super) pending_derived: Vec<BundlePath>,
     block: Vec<u8>,
 }
 
-pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
+pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
     let mut findings = Findings::default();
     let mut files = walk::files(&folder, &mut findings);
     let index_path = index::path_of(layout::ARTIFACT_INDEX);
@@ -123,11 +130,12 @@ pub(super) fn inspect(folder: PathBuf, rows: Rows) -> Inspection {
         preflight: None,
         rows: BTreeMap::new(),
         pending: Vec::new(),
+        pending_derived: Vec::new(),
         block: Vec::new(),
     };
     inspection.check_entries();
     inspection.check_world();
-    inspection.read_files(rows);
+    inspection.read_files(reading);
     inspection.check_agreement();
     inspection
 }
@@ -236,7 +244,7 @@ impl Inspection {
     }
 
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
-    fn read_files(&mut self, rows: Rows) {
+    fn read_files(&mut self, reading: Reading) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
         // All of them together are kept in memory, so the limit of one is the limit of all.
         let mut input_bytes = 0;
@@ -257,10 +265,14 @@ impl Inspection {
                 self.findings.add(&path, Problem::SizeMismatch { indexed, found });
                 continue;
             }
-            if rows == Rows::Later
+            if reading != Reading::Now
                 && let Some(lane) = lane_of(&path)
             {
                 self.pending.push(lane);
+                continue;
+            }
+            if reading == Reading::EvidenceLater && !document && is_derived(&path) {
+                self.pending_derived.push(path);
                 continue;
             }
             if input {
@@ -321,9 +333,15 @@ impl Inspection {
         }
     }
 
-    /// Reads the rows that were left for later.
-    pub(super) fn read_pending(&mut self, lanes: impl IntoIterator<Item = Lane>) {
-        for lane in lanes {
+    /// Reads what was left for later and is not known from elsewhere: `known` may say what a derived artifact is.
+    pub(super) fn read_pending(&mut self, known: impl Fn(&BundlePath) -> Option<Observed>) {
+        for path in std::mem::take(&mut self.pending_derived) {
+            let Some(entry) = self.entries.get(&path).cloned() else { continue };
+            if let Some(observed) = known(&path).or_else(|| self.read(&path, entry.file_size, None)) {
+                compare(&path, &entry, &observed, &mut self.findings);
+            }
+        }
+        for lane in std::mem::take(&mut self.pending) {
             let path = index::path_of(layout::rows_of(lane));
             let Some(entry) = self.entries.get(&path).cloned() else { continue };
             if let Some(observed) = self.read(&path, entry.file_size, None) {
@@ -491,7 +509,7 @@ impl UnverifiedBundle {
 
 /// Looks at a bundle without trusting it. Fails only if there is no folder to look at.
 pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, Finding> {
-    Ok(inspect(resolve(path)?, Rows::Now).into_unverified())
+    Ok(inspect(resolve(path)?, Reading::Now).into_unverified())
 }
 
 impl Inspection {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::compare::{Compared, FirstDifference};
 use super::index::{self, SCHEMA_HEAD_BYTES};
+use super::offload::{Offload, Out};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
@@ -44,24 +45,38 @@ pub trait Recompute {
 }
 
 /// A sink that keeps each artifact's digest and size. It can also compare what comes with the files of a folder, and
-/// write it to another.
+/// write it to another. All that happens on a thread of its own, beside the derivation.
 #[derive(Debug, Default)]
 pub struct DigestSink {
     pub(super) artifacts: BTreeMap<String, (Digest, u64)>,
     /// The folder whose files are compared, and what came of it: artifacts that are there and differ.
     pub(super) compare: Option<PathBuf>,
     pub(super) differ: BTreeMap<String, FirstDifference>,
+    /// Of the artifacts that were compared and do not differ: how they begin.
+    pub(super) equal: BTreeMap<String, Vec<u8>>,
     /// The folder that gets a copy.
     pub(super) copy: Option<PathBuf>,
+    pub(super) offload: Option<Offload<Through>>,
+}
+
+impl DigestSink {
+    /// What the file of an artifact is, if it was compared and holds what was derived: then the digest of the one is the
+    /// digest of the other.
+    pub(super) fn observed(&self, path: &BundlePath) -> Option<Observed> {
+        let head = self.equal.get(path.as_str())?;
+        let (digest, size) = *self.artifacts.get(path.as_str())?;
+        Some(Observed { digest, size, schema_version: index::schema_version_of(path, head), lines: 0 })
+    }
 }
 
 /// What an artifact is digested through.
 #[derive(Debug)]
-pub struct DigestOut(BufWriter<Through>);
+pub struct DigestOut(Out<Through>);
 
 #[derive(Debug, Default)]
-struct Through {
+pub(super) struct Through {
     hasher: Hasher,
+    head: Vec<u8>,
     compared: Option<Compared>,
     copy: Option<File>,
 }
@@ -69,6 +84,8 @@ struct Through {
 impl Write for Through {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.hasher.update(bytes);
+        let room = SCHEMA_HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if let Some(compared) = &mut self.compared {
             compared.take(bytes)?;
         }
@@ -105,15 +122,21 @@ impl ArtifactSink for DigestSink {
             Some(folder) => Some(OpenOptions::new().write(true).create_new(true).open(folder.join(name))?),
             None => None,
         };
-        let through = Through { hasher: Hasher::default(), compared, copy };
-        // The hasher itself works on 64 bytes at a time, so collecting small writes pays from very small sizes on.
-        Ok(DigestOut(BufWriter::with_capacity(16 * 1024, through)))
+        let through = Through { compared, copy, ..Through::default() };
+        let offload = match &mut self.offload {
+            Some(started) => started,
+            none => none.insert(Offload::start()?),
+        };
+        offload.open(through).map(DigestOut)
     }
 
     fn finish(&mut self, name: &str, out: DigestOut) -> io::Result<()> {
-        let through = out.0.into_inner().map_err(io::IntoInnerError::into_error)?;
-        if let Some(first) = through.compared.map(Compared::finish).transpose()?.flatten() {
-            self.differ.insert(name.to_owned(), first);
+        let through = out.0.close()?;
+        if let Some(compared) = through.compared {
+            match compared.finish()? {
+                Some(first) => _ = self.differ.insert(name.to_owned(), first),
+                None => _ = self.equal.insert(name.to_owned(), through.head),
+            }
         }
         self.artifacts.insert(name.to_owned(), through.hasher.finish());
         Ok(())
@@ -227,6 +250,6 @@ pub(super) fn observe(
     Ok(Observed { digest, size, schema_version: index::schema_version_of(path, &head), lines })
 }
 
-fn count_lines(bytes: &[u8]) -> u64 {
+pub(super) fn count_lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::compare::FirstDifference;
 use super::finding::{Finding, Findings, Problem};
-use super::reader::{self, Rows};
+use super::reader::{self, Reading};
 use super::recompute::{DigestSink, Recompute};
 use super::verify::{Refused, check_state, derive_into, is_derived};
 use crate::base::bundle_path::BundlePath;
@@ -112,7 +112,7 @@ pub fn rederive(
 ) -> Result<Rederived, RederiveError> {
     let refused = |bundle: PathBuf, findings| RederiveError::Refused(Refused { bundle, findings });
     let folder = reader::resolve(path).map_err(|finding| refused(path.to_owned(), vec![finding]))?;
-    let mut inspection = reader::inspect(folder, Rows::Later);
+    let mut inspection = reader::inspect(folder, Reading::RowsLater);
     check_state(&mut inspection);
     inspection.findings.keep_uncommitted();
     let (theirs, others) = std::mem::take(&mut inspection.findings).split(is_about_derived);

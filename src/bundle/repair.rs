@@ -21,7 +21,7 @@ use serde::Serialize;
 use super::finding::{Finding, Findings, Problem, chain};
 use super::index;
 use super::lock::{LockError, LockMode, OutputLock};
-use super::reader::{self, Inspection, Rows};
+use super::reader::{self, Inspection, Reading};
 use super::recompute::{Observed, observe};
 use super::verify::Refused;
 use crate::base::bundle_path::BundlePath;
@@ -91,7 +91,7 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
     let signature = RunId::new(name).unwrap_or_else(|_| RunId::fresh());
     let _lock = OutputLock::acquire(&out_root, LockMode::Fail, &signature, &|| false)?;
 
-    let before = reader::inspect(folder.clone(), Rows::Now);
+    let before = reader::inspect(folder.clone(), Reading::Now);
     let names = Names::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
     let observed = observe_all(&before)?;
     let log_path = folder.join(layout::REPAIR_LOG);

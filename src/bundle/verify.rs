@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::derivation::DerivationError;
 use super::finding::{Finding, Findings, Problem, chain};
 use super::index::clip;
-use super::reader::{self, Inspection, Rows, compare};
+use super::reader::{self, Inspection, Reading, compare};
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -193,14 +193,13 @@ const DERIVED: [&str; 12] = [
 pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>, Refused> {
     let folder =
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
-    let mut inspection = reader::inspect(folder, Rows::Later);
+    let mut inspection = reader::inspect(folder, Reading::EvidenceLater);
     check_state(&mut inspection);
     inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
         derive_again(&mut inspection, recompute)
     } else {
-        let pending = std::mem::take(&mut inspection.pending);
-        inspection.read_pending(pending);
+        inspection.read_pending(|_| None);
         0
     };
     let Inspection {
@@ -239,7 +238,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
 pub fn check_strictly(path: &Path) -> Result<PathBuf, Refused> {
     let folder =
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
-    let mut inspection = reader::inspect(folder, Rows::Now);
+    let mut inspection = reader::inspect(folder, Reading::Now);
     check_state(&mut inspection);
     let Inspection { folder, findings, .. } = inspection;
     if findings.is_empty() { Ok(folder) } else { Err(Refused { bundle: folder, findings: findings.into_sorted() }) }
@@ -270,7 +269,7 @@ pub(super) fn check_state(inspection: &mut Inspection) {
 
 /// Derives the evidence again and compares; gives the number of artifacts that agree.
 fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
-    let mut sink = DigestSink::default();
+    let mut sink = DigestSink { compare: Some(inspection.folder.clone()), ..DigestSink::default() };
     if !derive_into(inspection, recompute, &mut sink) {
         return 0;
     }
@@ -286,10 +285,9 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
     let outcome = recompute.recompute(&given, &rows, sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
-    let mut unread = std::mem::take(&mut inspection.pending);
     let mut findings = Findings::default();
     for (lane, observed) in rows.into_seen() {
-        unread.retain(|other| *other != lane);
+        inspection.pending.retain(|other| *other != lane);
         let path = super::index::path_of(layout::rows_of(lane));
         if let Some(entry) = inspection.entries.get(&path) {
             compare(&path, entry, &observed, &mut findings);
@@ -297,7 +295,7 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
         }
     }
     inspection.findings.append(findings);
-    inspection.read_pending(unread);
+    inspection.read_pending(|path| sink.observed(path));
     if !inspection.findings.is_empty() {
         return false;
     }

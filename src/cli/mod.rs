@@ -52,6 +52,7 @@ mod worker;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::process::SUBCOMMAND;
 use exit::OrFail;
 pub use exit::{Exit, Failure};
 use ui::Ui;
@@ -101,9 +102,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Why(why::WhyArgs),
-    /// Serves probe jobs from the socket on descriptor 0. Started by `run`, not by people.
-    #[command(name = "__zygote", hide = true)]
-    Zygote,
     /// Serves probe jobs by starting a process for each. Started by `run`, not by people.
     #[command(name = "__spawner", hide = true)]
     Spawner,
@@ -131,6 +129,11 @@ pub fn visible() -> clap::Command {
 
 /// Parses the arguments of this process, does what they say, and returns the exit code.
 pub fn main() -> u8 {
+    // Before anything else. Each probe process is a copy of this one: all memory that has been touched here, each of
+    // them pays for, and parsing a command line leaves a hundred pages of it.
+    if std::env::args_os().skip(1).eq([SUBCOMMAND]) {
+        return exit::conclude(crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault));
+    }
     #[cfg(target_os = "linux")]
     if let Some(code) = as_init::take_over() {
         return code;
@@ -192,6 +195,5 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
             crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)
         }
         Command::Probe => match crate::zygote::probe_process().or_fail(Exit::Fault)? {},
-        Command::Zygote => crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault),
     }
 }

@@ -14,7 +14,7 @@ use crate::probe::Texts;
 use crate::record::ending::Ending;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
+    Cpus, Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
     reset_signals, set_process_group, set_umask,
 };
 
@@ -79,6 +79,8 @@ impl io::Write for Socket {
 /// What the zygote holds: the policies, and memory that is used again for each child.
 struct Server {
     pid: i32,
+    /// The processors that it may run on.
+    cpus: Option<Cpus>,
     link: CString,
     policies: BTreeMap<u32, Enforceable>,
     report: Box<[u8]>,
@@ -91,6 +93,7 @@ pub fn serve() -> Result<(), ServeError> {
     let pid = ids().0;
     let mut server = Server {
         pid,
+        cpus: Cpus::allowed(),
         link: child::executable_link(pid),
         policies: BTreeMap::new(),
         report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
@@ -171,7 +174,18 @@ impl Server {
             Ok(ends) => ends,
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
-        let pid = match fork() {
+        // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
+        // end then has to be signalled across. This one only waits for it, so the best place is here.
+        let here = self.cpus.and_then(|_| Cpus::here());
+        if let Some(here) = here {
+            let _ = here.run_on();
+        }
+        let forked = fork();
+        // On either side: neither stays bound.
+        if let (Some(_), Some(all)) = (here, &self.cpus) {
+            let _ = all.run_on();
+        }
+        let pid = match forked {
             Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {

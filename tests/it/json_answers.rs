@@ -67,6 +67,8 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
     let id = "quickstart";
     let profile = "quickstart:read_only";
     vec![
+        case("identity verify", &["--bundle", &bundle], "identity_report", 0),
+        case("identity show", &["--bundle", &bundle], "run_identity", 0),
         case("selftest", &["--only", "linux-03", "--only", "mac-01"], "selftest", 0),
         case("run", &["--plan", plan, "--dry", "--out", &at("dry")], "run_report", 0),
         case("run", &["--plan", plan, "--out", &at("again")], "run_report", 0),

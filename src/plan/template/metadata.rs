@@ -15,7 +15,7 @@ use crate::record::outcome::Decision;
 const READ: &str = "file-read-metadata";
 const WRITE: &str = "file-write*";
 const PROFILE_KEYS: &[&str] =
-    &["sbpl", "allowed_sets", "mode", "family", "semantic_group", "key_specific_rules", "notes"];
+    &["sbpl", "allowed_sets", "mode", "family", "semantic_group", "key_specific_rules", "notes", "parameters"];
 
 #[derive(Deserialize)]
 struct Body {
@@ -46,6 +46,7 @@ struct Profile {
     #[serde(default)]
     key_specific_rules: Vec<String>,
     notes: Option<String>,
+    parameters: Option<BTreeMap<String, String>>,
 }
 
 /// The sets that `allowed_sets` knows.
@@ -107,7 +108,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
             semantic_group: profile.semantic_group.clone(),
             key_specific_rules: profile.key_specific_rules.clone(),
             notes: profile.notes.clone(),
-            parameters: own.parameters.clone(),
+            parameters: profile.parameters.clone().unwrap_or_else(|| own.parameters.clone()),
             fixtures: own.fixtures.clone(),
         };
         let Some(id) = growing.profile(name, fields, notes) else { continue };

@@ -1,5 +1,7 @@
 //! The vfs builder: which spelling of a path a rule names, and which spelling is asked for.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,6 +26,7 @@ const PROFILE_KEYS: &[&str] = &[
     "semantic_group",
     "key_specific_rules",
     "notes",
+    "parameters",
     "probe_generation",
     "manual_probes",
     "extra_manual_probes",
@@ -78,6 +81,7 @@ struct Profile {
     #[serde(default)]
     key_specific_rules: Vec<String>,
     notes: Option<String>,
+    parameters: Option<BTreeMap<String, String>>,
     probe_generation: Option<String>,
     #[serde(default)]
     manual_probes: Vec<ManualProbe>,
@@ -174,7 +178,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
             semantic_group: profile.semantic_group.clone(),
             key_specific_rules: profile.key_specific_rules.clone(),
             notes: profile.notes.clone().or_else(|| told(profile)),
-            parameters: own.parameters.clone(),
+            parameters: profile.parameters.clone().unwrap_or_else(|| own.parameters.clone()),
             fixtures: own.fixtures.clone(),
         };
         let Some(id) = growing.profile(name, fields, notes) else { continue };

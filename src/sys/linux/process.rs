@@ -1,7 +1,7 @@
 //! Processes, signals, namespaces and descriptors.
 
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
 use crate::sys::{Ret, outcome};
@@ -31,6 +31,47 @@ pub fn fork() -> Result<Forked, i32> {
     })? {
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(pid as i32)),
+    }
+}
+
+/// A set of processors.
+#[derive(Clone, Copy)]
+pub struct Cpus(libc::cpu_set_t);
+
+impl Cpus {
+    /// Those that this thread may run on; see sched_getaffinity(2). `None` if there are more processors in this machine
+    /// than the C library's type holds.
+    pub fn allowed() -> Option<Self> {
+        // SAFETY: all zeros are a set without members.
+        let mut set = unsafe { MaybeUninit::<libc::cpu_set_t>::zeroed().assume_init() };
+        // SAFETY: the kernel writes at most as many bytes as it is told.
+        let ret = outcome(unsafe {
+            libc::syscall(libc::SYS_sched_getaffinity, 0, size_of::<libc::cpu_set_t>(), &raw mut set)
+        });
+        ret.ok().map(|_| Self(set))
+    }
+
+    /// The one that this thread runs on at the moment; see getcpu(2).
+    pub fn here() -> Option<Self> {
+        // SAFETY: the call takes nothing.
+        let cpu = usize::try_from(unsafe { libc::sched_getcpu() }).ok()?;
+        if cpu >= libc::CPU_SETSIZE as usize {
+            return None;
+        }
+        // SAFETY: all zeros are a set without members, and the number was checked to be within the set.
+        unsafe {
+            let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed().assume_init();
+            libc::CPU_SET(cpu, &mut set);
+            Some(Self(set))
+        }
+    }
+
+    /// Lets this thread run on these alone; see sched_setaffinity(2).
+    pub fn run_on(&self) -> Ret {
+        // SAFETY: the kernel reads as many bytes as it is told, which is all of the set.
+        outcome(unsafe {
+            libc::syscall(libc::SYS_sched_setaffinity, 0, size_of::<libc::cpu_set_t>(), &raw const self.0)
+        })
     }
 }
 

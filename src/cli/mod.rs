@@ -106,7 +106,7 @@ enum Command {
     #[command(name = "__spawner", hide = true)]
     Spawner,
     /// Is one probe. Started by `__spawner`, not by people.
-    #[command(name = "__probe", hide = true)]
+    #[command(name = "__fresh", hide = true)]
     Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),

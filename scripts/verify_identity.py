@@ -125,7 +125,10 @@ def check_bundle(folder, declaration):
             raise Unreadable(f"{document['file']} leaves the bundle")
         path = os.path.join(folder, inside)
         found.setdefault(document["role"], {})[document["path"]] = file_digest(path)
-    yield "/artifact/documents", artifact["documents"], found
+    for role in sorted(artifact["documents"].keys() | found.keys()):
+        declared, copies = artifact["documents"].get(role, {}), found.get(role, {})
+        for path in sorted(declared.keys() | copies.keys()):
+            yield f"/artifact/documents/{role}/{path}", declared.get(path), copies.get(path)
     for profile, element in artifact["profiles"].items():
         yield f"/artifact/profiles/{profile}/sha256", element["sha256"], found.get("policy", {}).get(element["path"])
 
@@ -137,7 +140,9 @@ def check_bundle(folder, declaration):
             lines = "".join(f"{p['expectation_id']}\t{p['expected']}\n" for p in entry["probes"])
             sha256 = hashlib.sha256(lines.encode("utf-8")).hexdigest()
             expected[profile] = {"rows": len(entry["probes"]), "sha256": sha256}
-        yield "/policy/expectations", policy["expectations"], expected
+        for profile in sorted(policy["expectations"].keys() | expected.keys()):
+            declared = policy["expectations"].get(profile)
+            yield f"/policy/expectations/{profile}", declared, expected.get(profile)
 
     # Facts that the manifest states too.
     for name in ("name", "version", "sha256"):

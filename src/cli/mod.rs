@@ -80,8 +80,8 @@ enum Command {
     Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
-    Explain(explain::ExplainArgs),
     Identity(identity::IdentityArgs),
+    Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
     Inventory(inventory::InventoryArgs),
@@ -106,7 +106,7 @@ enum Command {
     #[command(name = "__spawner", hide = true)]
     Spawner,
     /// Is one probe. Started by `__spawner`, not by people.
-    #[command(name = "__probe", hide = true)]
+    #[command(name = "__fresh", hide = true)]
     Probe,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
@@ -167,8 +167,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
+        Command::Identity(args) => identity::run(args, ui),
         Command::Explain(args) => explain::run(&args, ui),
-        Command::Identity(args) => identity::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),

@@ -17,6 +17,7 @@ use super::ui::Ui;
 use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
+use crate::lane::cancel::Cancel;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::run::{self, RunError, RunRequest, Step};
@@ -30,10 +31,24 @@ pub struct RunArgs {
     /// The plan to run.
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
+    #[command(flatten)]
+    choices: RunChoices,
     /// The output root; the bundle becomes a folder in it. Default: `out` in the folder that the plan's paths are
     /// relative to.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The attempt's id, which is also the bundle's folder name. Default: the variable SANDBOX_LORE_RUN_ID, else a fresh
+    /// UUID.
+    #[arg(long, value_name = "ID")]
+    run_id: Option<RunId>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is chosen about a run; all of it is declared.
+#[derive(Debug, Args)]
+pub(super) struct RunChoices {
     /// How the worker is started.
     #[arg(long, value_enum, default_value_t = Channel::Direct)]
     channel: Channel,
@@ -58,16 +73,9 @@ pub struct RunArgs {
     /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
-    /// The attempt's id, which is also the bundle's folder name. Default: the variable SANDBOX_LORE_RUN_ID, else a fresh
-    /// UUID.
-    #[arg(long, value_name = "ID")]
-    run_id: Option<RunId>,
     /// Make fixtures in this folder. Default: `/dev/shm` if it serves, else the temporary folder.
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// The channels, as typed.
@@ -108,19 +116,24 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("not between 0 and 86400".to_string()) }
 }
 
-impl RunArgs {
-    /// Runs.
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+impl RunChoices {
+    /// The request for a run of `plan`; `out` is the output root, if one was named.
+    pub(super) fn request(
+        &self,
+        plan: &Path,
+        out: Option<PathBuf>,
+        run_id: RunId,
+        exe: PathBuf,
+        cancel: Cancel,
+    ) -> Result<RunRequest, Failure> {
         let selection =
             Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
-        let (plan, root) = plan::load(&self.plan, &selection).map_err(load_failure)?;
-        let cancel = signals::install().or_fail(Exit::Fault)?;
-        let exe = own_executable().or_fail(Exit::Fault)?;
+        let (plan, root) = plan::load(plan, &selection).map_err(load_failure)?;
         let jobs = self.jobs.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(256)
         });
-        let request = RunRequest {
-            out: self.out.clone().unwrap_or_else(|| root.join("out")),
+        Ok(RunRequest {
+            out: out.unwrap_or_else(|| root.join("out")),
             root,
             plan,
             channel: self.channel.into(),
@@ -131,13 +144,32 @@ impl RunArgs {
             dry: self.dry,
             environment: environment(),
             jobs,
-            run_id: self.run_id()?,
+            run_id,
             fixture_candidates: self.fixture_candidates(),
             exe,
             cancel,
             worker: None,
             channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
-        };
+        })
+    }
+
+    /// Where fixtures may be made, best first: memory before disk, because every probe makes and removes some.
+    fn fixture_candidates(&self) -> Vec<PathBuf> {
+        match &self.fixtures {
+            Some(folder) => vec![folder.clone()],
+            // Not `TMPDIR`: that is another folder for every user and session, and rules name `/private/tmp`.
+            None if cfg!(target_os = "macos") => vec![PathBuf::from("/private/tmp"), PathBuf::from("/private/var/tmp")],
+            None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
+        }
+    }
+}
+
+impl RunArgs {
+    /// Runs.
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let cancel = signals::install().or_fail(Exit::Fault)?;
+        let exe = own_executable().or_fail(Exit::Fault)?;
+        let request = self.choices.request(&self.plan, self.out.clone(), self.run_id()?, exe, cancel)?;
         if !request.dry {
             let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             let command: Vec<OsString> = std::env::args_os().collect();
@@ -168,16 +200,6 @@ impl RunArgs {
             ),
         }
     }
-
-    /// Where fixtures may be made, best first: memory before disk, because every probe makes and removes some.
-    fn fixture_candidates(&self) -> Vec<PathBuf> {
-        match &self.fixtures {
-            Some(folder) => vec![folder.clone()],
-            // Not `TMPDIR`: that is another folder for every user and session, and rules name `/private/tmp`.
-            None if cfg!(target_os = "macos") => vec![PathBuf::from("/private/tmp"), PathBuf::from("/private/var/tmp")],
-            None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
-        }
-    }
 }
 
 /// Every variable of this process.
@@ -191,7 +213,7 @@ pub(super) fn own_executable() -> std::io::Result<PathBuf> {
     if through_proc.exists() { Ok(through_proc.to_owned()) } else { std::env::current_exe() }
 }
 
-fn run_failure(error: RunError) -> Failure {
+pub(super) fn run_failure(error: RunError) -> Failure {
     match error {
         RunError::Channel { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")

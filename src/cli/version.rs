@@ -46,7 +46,11 @@ impl Version {
             target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown"),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             static_executable: cfg!(target_feature = "crt-static"),
-            enforcers: if cfg!(target_os = "linux") { vec!["landlock"] } else { Vec::new() },
+            enforcers: match std::env::consts::OS {
+                "linux" => vec!["landlock"],
+                "macos" => vec!["seatbelt"],
+                _ => Vec::new(),
+            },
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::record::identity::Stated;
 
@@ -60,12 +61,19 @@ pub fn declared(environment: &[(String, Vec<u8>)]) -> BTreeMap<String, Stated<Di
 
 /// The locale that an environment asks for (setlocale(3)): the first of `LC_ALL`, `LC_CTYPE`, `LANG` that has a value.
 pub fn locale(environment: &[(String, Vec<u8>)]) -> Stated<String> {
-    let value = |name: &str| {
-        let (_, value) = environment.iter().find(|(found, value)| found == name && !value.is_empty())?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    };
-    let found = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(value);
-    Stated::or_absent(found, "the environment asks for none")
+    let value = |name: &str| environment.iter().find(|(found, value)| found == name && !value.is_empty());
+    match ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(value) {
+        Some((_, value)) => text(value),
+        None => Stated::absent("the environment asks for none"),
+    }
+}
+
+/// A variable's value as a text of the declaration. Nobody's environment can make a run impossible to declare.
+pub fn text(value: &[u8]) -> Stated<String> {
+    match std::str::from_utf8(value) {
+        Ok(text) if canon::is_normal(text) => Stated::Is(text.to_owned()),
+        _ => Stated::absent("the value is no text in Unicode normal form C; its digest stands under `environment`"),
+    }
 }
 
 #[cfg(test)]
@@ -91,5 +99,7 @@ mod tests {
         assert_eq!(locale(&environment(&[("LANG", "a"), ("LC_ALL", "b")])), Stated::Is("b".into()));
         assert_eq!(locale(&environment(&[("LANG", "a"), ("LC_ALL", "")])), Stated::Is("a".into()));
         assert!(locale(&[]).value().is_none());
+        assert!(locale(&[("LANG".into(), vec![0xff])]).value().is_none());
+        assert!(locale(&environment(&[("LANG", "e\u{301}")])).value().is_none());
     }
 }

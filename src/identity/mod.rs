@@ -12,6 +12,9 @@ pub mod external;
 pub mod reproduce;
 pub mod seal;
 
+#[cfg(test)]
+mod tests;
+
 pub use compare::{Difference, differences};
 pub use compose::{Given, declare};
 pub use reproduce::{Discrepancy, of_manifest, of_plan, of_self};

@@ -128,6 +128,12 @@ impl ExpectationIds {
         if self.shared[number as usize] { format!("{profile}::{base}") } else { base.to_owned() }
     }
 
+    /// The id of every row.
+    pub(super) fn all<'i>(&'i self, profiles: &'i [PlannedProfile]) -> impl Iterator<Item = String> + 'i {
+        let rows = profiles.iter().flat_map(|profile| profile.rows.iter().map(move |row| (profile, row)));
+        rows.map(|(profile, row)| self.full(&profile.id, &self.probes[row.probe as usize], row.probe))
+    }
+
     /// Every id of the selection has to exist in the plan.
     pub(super) fn check_selection(
         &self,

@@ -21,6 +21,7 @@ pub mod upgrade;
 mod contradiction;
 mod expectation;
 mod fixtures;
+mod history;
 mod lint_sbpl;
 mod policy;
 mod probes;

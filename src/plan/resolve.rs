@@ -8,6 +8,7 @@ use super::error::LoadError;
 use super::expectation::{ExpectationIds, PlannedProfile, PlannedRow, base_id};
 use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
 use super::fixtures::{self, FixtureSets};
+use super::history;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::policy;
 use super::probes::landlock_action;
@@ -186,6 +187,7 @@ fn check_plan(plan: &PlanFile, path: &str, notes: &mut Vec<Note>) {
         ),
         _ => {}
     }
+    history::check(plan, &mut notes);
     let off = |name: &str| plan.lanes.get(name) == Some(&serde_json::Value::Bool(false));
     if off("baseline") && off("scenario") && off("oracle") {
         notes.error(NoteKind::Lane, "/lanes", "every lane is off", "switch one on");
@@ -236,6 +238,8 @@ impl Resolver<'_> {
             let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: clash.profile.as_str() };
             notes.error(NoteKind::ExpectationId, clash.pointer, clash.message, clash.remedy);
         }
+        let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
+        history::check_waivers(self.plan, &planned, &ids, &mut notes);
         ids.check_selection(self.plan, self.selection, &planned)?;
         let wanted_profiles: HashSet<&str> = self.selection.only_profiles.iter().map(String::as_str).collect();
         let mut sets = FixtureSets::default();

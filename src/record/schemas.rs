@@ -21,6 +21,7 @@ schemas! {
     "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
+    "identity_report", "what `identity verify --json` prints";
     "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";

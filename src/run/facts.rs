@@ -171,7 +171,7 @@ fn rlimits() -> BTreeMap<String, LimitElement> {
 fn time_zone(own: Option<&Vec<(String, Vec<u8>)>>) -> Stated<String> {
     let variable = own.into_iter().flatten().find(|(name, _)| name == "TZ");
     if let Some((_, value)) = variable {
-        return Stated::Is(String::from_utf8_lossy(value).into_owned());
+        return environment::text(value);
     }
     let link = fs::read_link(LOCAL_TIME).ok().and_then(|target| target.to_str().map(str::to_owned));
     let name = link.map(|target| match target.split_once("zoneinfo/") {

@@ -24,7 +24,7 @@ mod watch;
 pub use serve::{ServeError, serve};
 
 /// The hidden subcommand of a probe process that was started afresh.
-pub const PROBE_SUBCOMMAND: &str = "__probe";
+pub const PROBE_SUBCOMMAND: &str = "__fresh";
 
 /// The whole life of such a process: reads its work from standard input, does it, and ends.
 ///

@@ -67,6 +67,8 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
     let id = "quickstart";
     let profile = "quickstart:read_only";
     vec![
+        case("identity verify", &["--bundle", &bundle], "identity_report", 0),
+        case("identity show", &["--bundle", &bundle], "run_identity", 0),
         case("selftest", &["--only", "linux-03", "--only", "mac-01"], "selftest", 0),
         case("run", &["--plan", plan, "--dry", "--out", &at("dry")], "run_report", 0),
         case("run", &["--plan", plan, "--out", &at("again")], "run_report", 0),
@@ -101,6 +103,10 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("identity declare", &["--from", "docs/examples/support-agent/run.json"], "system_identity", 0),
         case("explain", &[], "reasons", 0),
         case("explain", &["not_clean_channel"], "reasons", 0),
+        case("identity declare", &["--plan", plan, "--jobs", "1"], "run_identity", 0),
+        case("identity verify", &["--bundle", &bundle], "identity_report", 0),
+        case("identity verify", &["--bundle", &bundle, "--against", folder.to_str().unwrap()], "identity_report", 1),
+        case("identity show", &["--bundle", &bundle], "run_identity", 0),
         case("status", &["--out", &bundle], "status", 0),
         case("plan-lint", &["--plan", plan], "lint_report", 0),
         case("registry-lint", &["--registry", id], "lint_report", 0),
@@ -116,7 +122,6 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         ),
         case("diff-runs", &[&bundle, &bundle], "run_diff", 0),
         case("attempts", &["--out", &bundle], "attempts", 0),
-        case("identity declare", &["--from", "docs/examples/support-agent/run.json"], "system_identity", 0),
         case("selftest", &["--only", "linux-01"], "selftest", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),

@@ -10,6 +10,7 @@ mod derive_command;
 mod diff_runs;
 #[cfg(target_os = "linux")]
 mod golden;
+mod identity;
 mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ use crate::plan::ResolvedProbe;
 use crate::plan::asked::AskedPolicy;
 use crate::policy::operations::canonical;
 use crate::policy::sbpl::SbplPolicy;
+use crate::policy::sbpl::eval::RemarkKind;
 use crate::policy::sbpl::model::{Answer, NodeKind, Question, Tree, evaluate, question};
 use crate::policy::sbpl::rules::Rule;
 use crate::record::action::Action;
@@ -35,6 +36,15 @@ pub(super) fn answer(
         })
         .collect();
     let mut remarks = remarks(&question.operation);
+    for doubt in policy.remarks() {
+        let remedy = match &doubt.kind {
+            RemarkKind::MissingParameter(name) if asked.profile.is_none() => {
+                format!("give it one with --param {name}=VALUE")
+            }
+            kind => kind.remedy(),
+        };
+        remarks.push(format!("at {}, {}; {remedy}", doubt.place, doubt.kind));
+    }
     for gate in policy.gates() {
         remarks.push(format!("the system refuses to apply this profile ({}): {}", gate.place, gate.kind));
     }

@@ -5,5 +5,5 @@ mod confine;
 mod confined_worker;
 mod ended;
 mod forged;
-mod host;
+pub mod host;
 mod user;

@@ -291,10 +291,13 @@ fn derive_profile<O: Write>(
         let baseline_raw = readers.baseline.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let scenario_raw = readers.scenario.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let oracle = readers.oracle.as_mut().map(|reader| reader.oracle_row(&planned)).transpose()?;
-        let lanes = Lanes { baseline: baseline_raw.as_ref(), scenario: scenario_raw.as_ref(), oracle: oracle.as_ref() };
-        if let Some((matched, verdict)) =
-            derive_row(context, placed, scan.as_ref(), &lanes, &name, say, writers, tally)?
-        {
+        let lanes = Lanes {
+            baseline: baseline_raw.as_ref(),
+            baseline_name: &name,
+            scenario: scenario_raw.as_ref(),
+            oracle: oracle.as_ref(),
+        };
+        if let Some((matched, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
             counts.count(matched, verdict.kind());
             blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));
         }
@@ -339,6 +342,8 @@ fn entry_notes(counts: &Counts) -> String {
 /// The rows of one place.
 struct Lanes<'r> {
     baseline: Option<&'r ProbeRow>,
+    /// The name that the contract gives the baseline row.
+    baseline_name: &'r str,
     scenario: Option<&'r ProbeRow>,
     oracle: Option<&'r OracleRow>,
 }
@@ -349,12 +354,11 @@ fn derive_row<O: Write>(
     placed: Placed<'_>,
     scan: Option<&StaticScan<'_>>,
     lanes: &Lanes<'_>,
-    name: &str,
     say: ControlsSay,
     writers: &mut Writers<O>,
     tally: &mut Tally,
 ) -> Result<Option<(Option<bool>, Verdict)>, DeriveError> {
-    let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name });
+    let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name: lanes.baseline_name });
     let baseline_paths = lanes.baseline.map(|row| facts::paths(context, row));
     let mut baseline_document = None;
     if let (Some(baseline), Some(paths), Some(document)) = (&baseline, &baseline_paths, &mut writers.baseline) {
@@ -362,7 +366,7 @@ fn derive_row<O: Write>(
         document.push(&row)?;
         baseline_document = Some(row);
         let shown = Shown::Baseline(baseline.attempt);
-        witness_and_fixtures(context.system, writers, placed, baseline.row, name, shown, paths)?;
+        witness_and_fixtures(context.system, writers, placed, baseline.row, lanes.baseline_name, shown, paths)?;
     }
     if let Some(document) = &mut writers.oracle {
         let asked = lanes.scenario.and_then(|row| row.prologue.as_ref()).map_or(&[][..], |said| &said.callouts);

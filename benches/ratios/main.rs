@@ -16,6 +16,7 @@
 mod bundles;
 mod derive;
 mod floors;
+mod identity;
 mod probes;
 mod stats;
 mod tool;
@@ -117,13 +118,14 @@ fn conclude(outcome: Result<bool>) -> ExitCode {
 fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let tool = Tool::new(program, scale)?;
-    let groups: [(&[&str], Group); 7] = [
+    let groups: [(&[&str], Group); 8] = [
         (&["probe", "probe with fixture", "two workers"], probes::workers),
         (&["scripts"], probes::scripts),
         (&["late rate"], probes::late_rate),
         (&["validate"], bundles::validate),
         (&["derive"], derive::derive),
         (&["hash"], bundles::hash),
+        (&["declare"], identity::declare),
         (&["commit 15", "commit 1000", "sync calls"], bundles::commit),
     ];
     let is_wanted =

@@ -155,6 +155,7 @@ pub mod templates {
 ///         channel: ChannelKind::Direct,
 ///         lock_mode: LockMode::Wait(Duration::from_secs(30)),
 ///         dry: false,
+///         environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
 ///         jobs: 2,
 ///         run_id: RunId::fresh(),
 ///         fixture_candidates: vec!["/dev/shm".into(), std::env::temp_dir()],

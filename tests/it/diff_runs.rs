@@ -44,6 +44,9 @@ impl Bench {
     fn run(&self, id: &str, code: i32, environment: &[(&str, &str)], arguments: &[&str]) -> PathBuf {
         let mut command = sandproof();
         command.envs(environment.iter().copied()).args(["run", "--run-id", id]).args(arguments);
+        // One place for all runs: by default it is /dev/shm only while that has room, and its file system is declared.
+        fs::create_dir_all(self.path("fixtures")).unwrap();
+        command.arg("--fixtures").arg(self.path("fixtures"));
         command.arg("--plan").arg(self.path("plans/r/plan.json")).arg("--out").arg(self.path("out"));
         expect_code(&output(&mut command), code);
         self.path("out").join(id)

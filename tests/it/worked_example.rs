@@ -17,7 +17,9 @@ const POLICY: &str = "registries/quickstart/policies/read-only.json";
 fn run(folder: &Path, id: &str, environment: &[(&str, &str)], code: i32) {
     let mut command = sandproof();
     command.current_dir(folder).envs(environment.iter().copied()).args(["run", "--jobs", "1", "--run-id", id]);
-    command.args(["--plan", "plans/quickstart/plan.json", "--out", "out"]);
+    // One place for all runs: by default it is /dev/shm only while that has room, and its file system is declared.
+    fs::create_dir_all(folder.join("fixtures")).unwrap();
+    command.args(["--plan", "plans/quickstart/plan.json", "--out", "out", "--fixtures", "fixtures"]);
     expect_code(&output(&mut command), code);
 }
 

@@ -100,12 +100,11 @@ pub fn against_bundle(path: &Path) -> Result<Compared, DeclaredError> {
                     only_profiles: manifest.selection.only_profiles.clone(),
                     only_scenarios: manifest.selection.only_scenarios.clone(),
                 };
-                match compare_documents(&inputs, &parts, &mut found) {
-                    true => match plan::resolve(&inputs, inputs.plan_path(), &selection) {
+                if compare_documents(&inputs, &parts, &mut found) {
+                    match plan::resolve(&inputs, inputs.plan_path(), &selection) {
                         Ok(plan) => found.extend(identity::of_plan(&plan, &declaration)),
                         Err(error) => found.push(malformed("/artifact/documents", chain(&error))),
-                    },
-                    false => {}
+                    }
                 }
             }
             Err(error) => found.push(malformed("/artifact/documents", chain(&error))),

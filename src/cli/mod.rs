@@ -81,6 +81,7 @@ enum Command {
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Identity(identity::IdentityArgs),
+    Why(why::WhyArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
@@ -101,7 +102,6 @@ enum Command {
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
-    Why(why::WhyArgs),
     /// Serves probe jobs by starting a process for each. Started by `run`, not by people.
     #[command(name = "__spawner", hide = true)]
     Spawner,
@@ -168,6 +168,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
         Command::Identity(args) => identity::run(args, ui),
+        Command::Why(args) => why::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),
@@ -188,7 +189,6 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
-        Command::Why(args) => why::run(&args, ui),
         Command::Worker(args) => args.run(),
         Command::Spawner => {
             let running = run::own_executable().or_fail(Exit::Fault)?;

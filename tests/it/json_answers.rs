@@ -150,9 +150,7 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
     let cases = cases(&run.out, run.dir.path());
     let mut found = Vec::new();
     leaves(&sandproof::cli::visible(), "", &mut found);
-    // A command may be missing from a build.
-    let is_here = |case: &&Case| found.iter().any(|name| name == case.command);
-    for case in cases.iter().filter(is_here) {
+    for case in &cases {
         let what = format!("{} {}", case.command, case.arguments.join(" "));
         let asked = |json: bool| {
             let mut command = sandproof();

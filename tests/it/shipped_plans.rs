@@ -11,6 +11,7 @@ use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight, Scope, deri
 use sandproof::record::driver::{Driver, Effect, TargetKind};
 use sandproof::record::outcome::Decision;
 
+#[cfg(target_os = "linux")]
 use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 
 /// The newest Landlock ABI whose rights the plans cover.

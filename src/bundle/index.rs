@@ -118,6 +118,12 @@ pub(super) fn clip_to(text: &str, most_chars: usize) -> String {
     out
 }
 
+/// Adds to `head`, the beginning of a file, what of the `bytes` that follow still belongs to it.
+pub fn take_head(head: &mut Vec<u8>, bytes: &[u8]) {
+    let room = SCHEMA_HEAD_BYTES - head.len();
+    head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
 /// The `schema_version` of a file, from its name and its first [`SCHEMA_HEAD_BYTES`] bytes.
 pub fn schema_version_of(path: &BundlePath, head: &[u8]) -> Option<String> {
     let head = &head[..head.len().min(SCHEMA_HEAD_BYTES)];

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::compare::{Compared, FirstDifference};
-use super::index::{self, SCHEMA_HEAD_BYTES};
+use super::index;
 use super::offload::{Offload, Out};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
@@ -84,8 +84,7 @@ pub(super) struct Through {
 impl Write for Through {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.hasher.update(bytes);
-        let room = SCHEMA_HEAD_BYTES - self.head.len();
-        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        index::take_head(&mut self.head, bytes);
         if let Some(compared) = &mut self.compared {
             compared.take(bytes)?;
         }
@@ -203,8 +202,7 @@ impl Read for Tap<'_> {
         if n > 0 {
             hasher.update(&buffer[..n]);
             self.lines += count_lines(&buffer[..n]);
-            let room = SCHEMA_HEAD_BYTES - self.head.len();
-            self.head.extend_from_slice(&buffer[..n.min(room)]);
+            index::take_head(&mut self.head, &buffer[..n]);
         } else if !buffer.is_empty() {
             let (digest, size) = self.hasher.take().unwrap_or_default().finish();
             let schema_version = index::schema_version_of(&self.path, &self.head);
@@ -240,8 +238,7 @@ pub(super) fn observe(
         left -= n as u64;
         hasher.update(&block[..n]);
         lines += count_lines(&block[..n]);
-        let missing = SCHEMA_HEAD_BYTES - head.len();
-        head.extend_from_slice(&block[..n.min(missing)]);
+        index::take_head(&mut head, &block[..n]);
         if let Some(kept) = &mut keep {
             kept.extend_from_slice(&block[..n]);
         }

@@ -34,7 +34,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use super::index::{self, Expected, SCHEMA_HEAD_BYTES};
+use super::index::{self, Expected};
 use super::lock::OutputLock;
 use super::offload::{Offload, Out};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
@@ -193,8 +193,7 @@ struct Sealing {
 
 impl Write for Sealing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = SCHEMA_HEAD_BYTES - self.head.len();
-        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        index::take_head(&mut self.head, bytes);
         self.hasher.update(bytes);
         self.staged.write_all(bytes)?;
         Ok(bytes.len())

@@ -25,6 +25,9 @@ use crate::record::report::{Operation, Prologue};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 use crate::zygote::protocol::{Job, PolicyUse, Reply};
 
+/// The placeholder of the fixture root.
+const ROOT: &str = "${root}";
+
 /// What all workers of a run share.
 #[derive(Debug)]
 pub struct Shared<'r> {
@@ -151,13 +154,15 @@ impl<'r> Worker<'r> {
         let named = texts
             .fixtures(task.fixtures)
             .map_err(|error| failed("nothing can stand for a placeholder of a fixture", &error))?;
-        let entries = named.as_deref().unwrap_or(task.fixtures);
-        let fixture = Fixture::make(shared.base, &root_name(task), entries).map_err(|error| NotRun {
-            kind: FailureKind::FixtureFailed,
-            errno: error.errno(),
-            reason: chain(&error),
-        })?;
-        started.fixture = Some(fixture);
+        if needs_root(task) {
+            let entries = named.as_deref().unwrap_or(task.fixtures);
+            let fixture = Fixture::make(shared.base, &root_name(task), entries).map_err(|error| NotRun {
+                kind: FailureKind::FixtureFailed,
+                errno: error.errno(),
+                reason: chain(&error),
+            })?;
+            started.fixture = Some(fixture);
+        }
         if let Some(spec) = task.listener {
             let address =
                 texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
@@ -222,7 +227,7 @@ impl<'r> Worker<'r> {
             fixture.remove().map_err(WorkerError::Clear)?;
         }
         let mut line = Vec::with_capacity(1536);
-        json_out::write_compact(&mut line, &started.row).expect("a row serialises into memory");
+        json_out::append_compact(&mut line, &started.row).expect("a row serialises into memory");
         Ok((started.place, line))
     }
 
@@ -244,6 +249,20 @@ impl<'r> Worker<'r> {
         // Dropping a fixture removes it.
         self.in_flight.clear();
     }
+}
+
+/// Whether a task's fixture root has to be there: something is made in it, or somebody may name it. To make and remove a
+/// folder costs a tenth of a probe.
+fn needs_root(task: &Task<'_>) -> bool {
+    let names_root = |text: &str| text.contains(ROOT);
+    !task.fixtures.is_empty()
+        || task.action.texts().any(names_root)
+        || task.listener.is_some_and(|spec| names_root(&spec.address))
+        || match task.policy.map(|(_, value)| value.as_ref()) {
+            None => false,
+            Some(PolicyValue::Landlock(policy)) => policy.path_beneath.iter().any(|rule| names_root(&rule.path)),
+            Some(PolicyValue::Sbpl(_) | PolicyValue::Blob(_)) => true,
+        }
 }
 
 /// The name of a task's fixture root. The lanes that are compared use the same one, one after the other.
@@ -284,17 +303,17 @@ fn record(row: &mut ProbeRow, reply: Reply) {
     row.started_at_unix_s = reply.started_at_unix_s;
     row.duration_us = reply.duration_us;
     row.pid = reply.pid;
-    row.ending = Some(reply.ending);
+    row.ending = Some(reply.ending.clone());
     row.left_descendants = reply.left_descendants;
     if reply.seq != row.seq {
         row.report_error = Some(format!("the answer is for job {}, not {}", reply.seq, row.seq));
         return;
     }
-    if reply.report_damaged {
+    let Some(report) = reply.text() else {
         row.report_error = Some("the report is too long or no text".to_string());
         return;
-    }
-    let mut lines = reply.report.lines();
+    };
+    let mut lines = report.lines();
     if let Some(line) = lines.next() {
         match serde_json::from_str::<Prologue>(line) {
             Ok(prologue) => row.prologue = Some(prologue),
@@ -375,7 +394,7 @@ impl Texts<'_, '_> {
 
     /// (placeholder, text) for every placeholder of a policy.
     fn of_policy(&mut self, value: &PolicyValue) -> io::Result<Vec<(String, String)>> {
-        let mut texts = vec![("${root}".to_string(), self.root.clone())];
+        let mut texts = vec![(ROOT.to_string(), self.root.clone())];
         let others: Vec<&str> = match value {
             PolicyValue::Landlock(policy) => policy.net_port.iter().map(|rule| rule.port.as_str()).collect(),
             PolicyValue::Sbpl(profile) => profile.parameters().values().map(String::as_str).collect(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::policy::Enforceable;
-use crate::zygote::protocol::{Job, Reply, Request, read_frame, write_frame};
+use crate::zygote::protocol::{Job, Reply, Sent, read_reply, write_frame};
 
 /// The hidden subcommand that serves jobs.
 pub const SUBCOMMAND: &str = "__zygote";
@@ -100,21 +100,21 @@ impl Zygote {
 
     /// Sends a policy for later jobs to name.
     pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), Lost> {
-        self.write(&Request::Policy { key, policy: policy.into() })
+        self.write(Sent::Policy { key, policy: &policy.into() })
     }
 
     /// Sends one job. Its reply comes from [`Self::recv`].
     pub fn send(&mut self, job: &Job) -> Result<(), Lost> {
-        self.write(&Request::Run(job.clone()))
+        self.write(Sent::Run(job))
     }
 
-    fn write(&mut self, request: &Request) -> Result<(), Lost> {
-        write_frame(&mut self.sending, &mut self.scratch, request).map_err(|error| self.lost(Some(error)))
+    fn write(&mut self, request: Sent<'_>) -> Result<(), Lost> {
+        write_frame(&mut self.sending, &mut self.scratch, &request).map_err(|error| self.lost(Some(error)))
     }
 
     /// Waits for the reply to the oldest job that was not answered.
     pub fn recv(&mut self) -> Result<Reply, Lost> {
-        match read_frame(&mut self.receiving, &mut self.scratch) {
+        match read_reply(&mut self.receiving, &mut self.scratch) {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(self.lost(None)),
             Err(error) => Err(self.lost(Some(error))),

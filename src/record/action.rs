@@ -43,6 +43,12 @@ impl Action {
         Self { driver, target: target.into(), to: None, name: None, payload: None, mounts: Vec::new() }
     }
 
+    /// Every text that may hold a placeholder.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let mounts = self.mounts.iter().flat_map(|mount| [mount.from.as_str(), &mount.at]);
+        [Some(self.target.as_str()), self.to.as_deref(), self.name.as_deref()].into_iter().flatten().chain(mounts)
+    }
+
     /// The same action with every text passed through `f`.
     pub fn map_texts<E>(&self, mut f: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
         Ok(Self {

@@ -67,7 +67,8 @@ pub(super) fn run(
             return Ok(record);
         }
     };
-    let prologue = reply.report.lines().next().and_then(|line| serde_json::from_str::<Prologue>(line).ok());
+    let prologue =
+        reply.text().and_then(|text| text.lines().next()).and_then(|line| serde_json::from_str::<Prologue>(line).ok());
     match (&reply.ending, prologue) {
         (Ending::Expired { .. }, _) => record.error = Some("timeout".to_string()),
         (_, None) => record.error = Some("the process left no report".to_string()),

@@ -12,7 +12,7 @@ use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 use crate::record::report::{Operation, Prologue};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, no_new_privs, set_process_group,
+    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, no_new_privs, set_process_group,
 };
 
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
@@ -38,11 +38,9 @@ pub struct Work<'a> {
 
 /// Everything a probe process does. `buffer` is memory for its report.
 pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
-    if isolate(report, work.zygote).is_err() {
-        exit_now(UNFIT);
-    }
+    let Ok(pid) = isolate(report, work.zygote) else { exit_now(UNFIT) };
     let mut line = Line::begin(buffer);
-    line.signed("pid", ids().0.into());
+    line.signed("pid", pid.into());
     line.unsigned("uid", effective_ids().0.into());
     let before = self_check(work.zygote_link);
     let prepared =
@@ -100,11 +98,12 @@ pub fn executable_link(pid: i32) -> CString {
 
 /// A process group of its own, no way to outlive the zygote, /dev/null as standard streams, nothing else open but the
 /// report. The rest is inherited: the zygote gave itself the working directory, mask, limits and signal actions that its
-/// children need.
-fn isolate(report: i32, zygote: i32) -> Result<(), i32> {
+/// children need. Gives this process's id.
+fn isolate(report: i32, zygote: i32) -> Result<i32, i32> {
     set_process_group(0, 0)?;
     die_with_parent()?;
-    if ids().1 != zygote {
+    let (pid, parent) = ids();
+    if parent != zygote {
         return Err(libc::ESRCH);
     }
     if report != REPORT {
@@ -115,7 +114,7 @@ fn isolate(report: i32, zygote: i32) -> Result<(), i32> {
     // The zygote opened it to close on exec.
     duplicate(0, NULL, false)?;
     close_range(REPORT as u32 + 1, u32::MAX)?;
-    Ok(())
+    Ok(pid)
 }
 
 fn self_check(link: &CStr) -> SelfCheck {
@@ -176,7 +175,8 @@ fn write_identity(line: &mut Line<'_>, target: &CStr) {
 /// same, costs a sixth of a whole probe when it is listed.
 fn open_descriptors(line: &mut Line<'_>) {
     const NULL_DEVICE: (u32, u32) = (1, 3);
-    let open = (0..16).filter_map(|fd| path::fstat(fd).ok().map(|stat| (fd, stat)));
+    let in_use = (0..16).filter(|fd| *fd <= REPORT || is_open(*fd));
+    let open = in_use.filter_map(|fd| path::fstat(fd).ok().map(|stat| (fd, stat)));
     line.list("open_fds", open, |line, (fd, stat)| {
         line.signed("fd", fd.into());
         match stat.mode & libc::S_IFMT {

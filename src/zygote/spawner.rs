@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::PROBE_SUBCOMMAND;
-use super::protocol::{Fresh, Job, PolicyUse, Reply, Request, read_frame, write_frame};
+use super::protocol::{Fresh, Job, PolicyUse, Reply, Request, read_frame, write_frame, write_reply};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::policy::Enforceable;
@@ -65,7 +65,7 @@ pub fn serve(executable: &Path) -> Result<(), SpawnerError> {
             }
             Request::Run(job) => {
                 let reply = server.run(&job)?;
-                write_frame(&mut server.socket, &mut scratch, &reply).map_err(SpawnerError::Socket)?;
+                write_reply(&mut server.socket, &mut scratch, &reply).map_err(SpawnerError::Socket)?;
             }
         }
     }
@@ -116,8 +116,8 @@ impl Server {
             started_at_unix_s: unix_seconds(),
             duration_us: 0,
             ending: Ending::NotStarted { errno: 0 },
-            report: String::new(),
-            report_damaged: false,
+            report: Vec::new(),
+            report_overflow: false,
             left_descendants: false,
         };
         let watch = Stopwatch::start();
@@ -139,12 +139,8 @@ impl Server {
             report.drain(pipe);
         }
         reply.ending = ending_of(status, job.deadline_ms, sent);
-        reply.report_damaged = report.overflow;
-        reply.report = String::from_utf8(report.bytes).unwrap_or_else(|error| {
-            reply.report_damaged = true;
-            let valid = error.utf8_error().valid_up_to();
-            String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned()
-        });
+        reply.report_overflow = report.overflow;
+        reply.report = report.bytes;
         Ok(reply)
     }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 
-use super::protocol::{Reply, Request, read_frame, write_frame};
+use super::protocol::{Reply, Request, read_frame, write_reply};
 use crate::base::clock::unix_seconds;
 use crate::record::ending::Ending;
 
@@ -26,11 +26,11 @@ pub fn serve() -> Result<(), ServeError> {
                 started_at_unix_s: unix_seconds(),
                 duration_us: 0,
                 ending: Ending::NotStarted { errno: libc::ENOSYS },
-                report: String::new(),
-                report_damaged: false,
+                report: Vec::new(),
+                report_overflow: false,
                 left_descendants: false,
             };
-            write_frame(&mut socket, &mut scratch, &reply)?;
+            write_reply(&mut socket, &mut scratch, &reply)?;
         }
     }
     Ok(())

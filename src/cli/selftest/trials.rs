@@ -108,7 +108,7 @@ fn policy(text: &str, root: &str) -> Result<Enforceable, String> {
 
 /// What a probe process showed, in few words.
 fn tell(driver: Driver, reply: &Reply) -> String {
-    let mut lines = reply.report.lines();
+    let mut lines = reply.text().unwrap_or_default().lines();
     let prologue = lines.next().and_then(|line| serde_json::from_str::<Prologue>(line).ok());
     let operation = lines.next().and_then(|line| serde_json::from_str::<Operation>(line).ok());
     let Some(prologue) = prologue else { return format!("no report, {}", ended(&reply.ending)) };

@@ -2,6 +2,7 @@
 //!
 //! Nothing here retries or interprets: a probe's evidence is the bare return value.
 
+pub mod huge_text;
 pub mod landlock;
 pub mod path;
 pub mod process;

@@ -177,6 +177,12 @@ pub fn close_range(first: u32, last: u32) -> Ret {
     outcome(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) })
 }
 
+/// Whether the number is that of an open descriptor, of whatever kind; see `F_GETFD` in fcntl(2).
+pub fn is_open(fd: i32) -> bool {
+    // SAFETY: no memory is involved; the command takes no argument.
+    outcome(unsafe { libc::fcntl(fd, libc::F_GETFD) }).is_ok()
+}
+
 /// pipe2(2) with `O_CLOEXEC`; the reading end also with `O_NONBLOCK`.
 pub fn report_pipe() -> Result<(i32, i32), i32> {
     let mut ends = [0; 2];

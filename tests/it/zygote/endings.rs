@@ -162,7 +162,7 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         .unwrap();
     let job =
         Job { seq: 1, action: action(Driver::FileRead, &fifo(&bench)), policy: None, check: None, deadline_ms: 60_000 };
-    let request = sandproof::zygote::protocol::Request::Run(job);
+    let request = sandproof::zygote::protocol::Sent::Run(&job);
     sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     while child_of(zygote.id()).is_none() {}
     drop(ours);

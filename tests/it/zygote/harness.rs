@@ -128,7 +128,7 @@ pub struct Answer {
 
 impl Answer {
     fn read(reply: Reply) -> Self {
-        let mut lines = reply.report.lines();
+        let mut lines = reply.text().unwrap().lines();
         let prologue = lines.next().map(|line| serde_json::from_str(line).unwrap());
         let operation = lines.next().map(|line| serde_json::from_str(line).unwrap());
         assert_eq!(lines.next(), None);

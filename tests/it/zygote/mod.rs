@@ -3,6 +3,7 @@
 mod drivers;
 mod endings;
 mod harness;
+mod huge_text;
 mod model;
 mod model_cases;
 mod prologue;

@@ -55,7 +55,7 @@ impl Bench {
         self.zygote.send(&Job { seq: self.seq, action, policy, check: None, deadline_ms: 20_000 }).unwrap();
         let reply = self.zygote.recv().unwrap();
         fixture.remove().unwrap();
-        let mut lines = reply.report.lines();
+        let mut lines = reply.text().unwrap().lines();
         let Some(prologue) = lines.next().map(|line| serde_json::from_str::<Prologue>(line).unwrap()) else {
             return Seen::NotReached;
         };

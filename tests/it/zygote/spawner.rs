@@ -59,7 +59,7 @@ impl Spawner {
 }
 
 fn taken_apart(reply: &Reply) -> (Prologue, Option<Operation>) {
-    let mut lines = reply.report.lines();
+    let mut lines = reply.text().unwrap().lines();
     let prologue = serde_json::from_str(lines.next().unwrap_or_else(|| panic!("{reply:?}"))).unwrap();
     (prologue, lines.next().map(|line| serde_json::from_str(line).unwrap()))
 }
@@ -78,7 +78,7 @@ fn a_fresh_process_shows_what_a_forked_one_does() {
     {
         let reply = bench.ask(Driver::FileRead, target, policy, 10_000);
         assert_eq!(reply.ending, Ending::Exited { code: 0 }, "{reply:?}");
-        assert!(!reply.left_descendants && !reply.report_damaged);
+        assert!(!reply.left_descendants && !reply.report_overflow);
         let (prologue, operation) = taken_apart(&reply);
         assert_eq!(reply.pid, Some(prologue.pid));
         // Its report and nothing else of anybody's.

@@ -1,0 +1,249 @@
+//! Program text on huge pages, for a process that forks very often.
+//!
+//! A fork copies no page tables of file mappings, so a child takes a page fault for nearly every page of text and constants
+//! that it touches: two dozen for a probe process, each some microseconds, together as much as the fork itself. Private
+//! huge pages are copied by the fork, a page table entry for two megabytes, and then nothing faults.
+//!
+//! The text is copied to fresh memory, and the copy is moved to where the text was; see mremap(2). What is executed stays
+//! the same, byte for byte. It is done only if the kernel really gave huge pages for all of it: with small ones each fork
+//! would copy thousands of entries. Where that cannot be had (no transparent huge pages, a policy that forbids executable
+//! memory), everything stays as it was.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+
+/// What a page table entry of the second level maps on x86-64, and on AArch64 with pages of 4 KiB.
+const HUGE: usize = 2 << 20;
+
+/// One line of `/proc/self/maps`; see proc_pid_maps(5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mapping {
+    range: Range<usize>,
+    permissions: String,
+    /// Device and inode; the same for all mappings of one file.
+    file: (String, String),
+}
+
+/// A mapping, and the blocks of [`HUGE`] bytes that are to stand in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Region {
+    mapping: Mapping,
+    blocks: Range<usize>,
+}
+
+impl Region {
+    /// What of the mapping the blocks hold.
+    fn copied(&self) -> Range<usize> {
+        self.mapping.range.start.max(self.blocks.start)..self.mapping.range.end.min(self.blocks.end)
+    }
+}
+
+fn parse(line: &str) -> Option<Mapping> {
+    let mut fields = line.split_ascii_whitespace();
+    let (start, end) = fields.next()?.split_once('-')?;
+    let number = |text| usize::from_str_radix(text, 16).ok();
+    let range = number(start)?..number(end)?;
+    let permissions = fields.next()?.to_owned();
+    let (_offset, device, inode) = (fields.next()?, fields.next()?, fields.next()?);
+    Some(Mapping { range, permissions, file: (device.to_owned(), inode.to_owned()) })
+}
+
+/// Which blocks can stand for text and constants of the file that is mapped at `address`.
+///
+/// A block reaches past the end of its mapping where nothing else is mapped; where something is, the mapping's edge stays
+/// what it was.
+fn regions(maps: &str, address: usize) -> Vec<Region> {
+    // A line that is not understood could be a neighbour that must not be overwritten.
+    let Some(mappings) = maps.lines().map(parse).collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let Some(own) = mappings.iter().find(|mapping| mapping.range.contains(&address)) else { return Vec::new() };
+    let mut found: Vec<Region> = Vec::new();
+    for (n, mapping) in mappings.iter().enumerate() {
+        if mapping.file != own.file || !matches!(&*mapping.permissions, "r--p" | "r-xp") {
+            continue;
+        }
+        let taken = found.last().map_or(0, |region| region.blocks.end);
+        let before = n.checked_sub(1).map_or(HUGE, |n| mappings[n].range.end).max(taken);
+        let after = mappings.get(n + 1).map_or(usize::MAX, |next| next.range.start);
+        let Range { start, end } = mapping.range;
+        let (down, up) = (start / HUGE * HUGE, end.next_multiple_of(HUGE));
+        let first = if down >= before { down } else { start.next_multiple_of(HUGE) };
+        let last = if up <= after { up } else { end / HUGE * HUGE };
+        if first < last {
+            found.push(Region { mapping: mapping.clone(), blocks: first..last });
+        }
+    }
+    found
+}
+
+/// How many bytes of the mapping that holds `start` are on huge pages, by `/proc/self/smaps`; see proc_pid_smaps(5).
+fn huge_bytes(smaps: &str, start: usize) -> Option<usize> {
+    let mut lines = smaps.lines();
+    lines.find(|line| parse(line).is_some_and(|mapping| mapping.range.contains(&start)))?;
+    let text = lines.find_map(|line| line.strip_prefix("AnonHugePages:"))?;
+    text.trim().strip_suffix(" kB")?.parse::<usize>().ok().map(|kilobytes| kilobytes << 10)
+}
+
+/// A copy of a region, in memory of its own.
+struct Copied {
+    region: Region,
+    at: usize,
+}
+
+/// Moves this program's text and constants to huge pages; gives how many bytes of address space they fill. Zero: there is no
+/// whole block of them.
+///
+/// The caller has to be single-threaded.
+///
+/// # Errors
+/// Where it cannot be done; then nothing has changed.
+pub fn move_text() -> io::Result<usize> {
+    let regions = regions(&fs::read_to_string("/proc/self/maps")?, move_text as *const () as usize);
+    let mut copies = Vec::with_capacity(regions.len());
+    let copied = regions.into_iter().try_for_each(|region| copy(region).map(|copy| copies.push(copy)));
+    let checked = copied.and_then(|()| {
+        let smaps = fs::read_to_string("/proc/self/smaps")?;
+        let is_huge = |copy: &Copied| huge_bytes(&smaps, copy.at) == Some(copy.region.blocks.len());
+        if copies.iter().all(is_huge) { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
+    });
+    if let Err(error) = checked {
+        copies.iter().for_each(|copy| unmap(copy.at..copy.at + copy.region.blocks.len()));
+        return Err(error);
+    }
+    let mut moved = 0;
+    for copy in &copies {
+        put_in_place(copy)?;
+        moved += copy.region.blocks.len();
+    }
+    Ok(moved)
+}
+
+/// Copies a region to memory that the kernel was asked to back with huge pages, and that may be used as the region is.
+fn copy(region: Region) -> io::Result<Copied> {
+    let length = region.blocks.len();
+    // SAFETY: new memory at a place that the kernel chooses touches nothing that exists.
+    let reserved = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            length + HUGE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if reserved == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let start = reserved as usize;
+    let at = start.next_multiple_of(HUGE);
+    unmap(start..at);
+    unmap(at + length..start + length + HUGE);
+    let from = region.copied();
+    let to = at + (from.start - region.blocks.start);
+    let protection = libc::PROT_READ | if region.mapping.permissions.contains('x') { libc::PROT_EXEC } else { 0 };
+    // SAFETY: the memory was mapped just now, is as long as the blocks and nobody else knows of it. The source is a readable
+    // mapping of this program's file, which nothing unmaps and nothing writes to.
+    let allowed = unsafe {
+        libc::madvise(at as *mut libc::c_void, length, libc::MADV_HUGEPAGE) == 0 && {
+            ptr::copy_nonoverlapping(from.start as *const u8, to as *mut u8, from.len());
+            libc::mprotect(at as *mut libc::c_void, length, protection) == 0
+        }
+    };
+    if !allowed {
+        let error = io::Error::last_os_error();
+        unmap(at..at + length);
+        return Err(error);
+    }
+    Ok(Copied { region, at })
+}
+
+/// Replaces a region by its copy.
+fn put_in_place(copy: &Copied) -> io::Result<()> {
+    let length = copy.region.blocks.len();
+    // SAFETY: what is replaced is a part of one mapping of this program's file, and of address space in which nothing is
+    // mapped. The copy holds the same bytes with the same permissions, and takes the place in one step: there is no instant
+    // at which this thread, the only one, could find anything else there.
+    let moved = unsafe {
+        libc::mremap(
+            copy.at as *mut libc::c_void,
+            length,
+            length,
+            libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
+            copy.region.blocks.start as *mut libc::c_void,
+        )
+    };
+    if moved == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn unmap(range: Range<usize>) {
+    if !range.is_empty() {
+        // SAFETY: callers give up memory that they mapped and that nothing points to. It cannot fail for whole mappings.
+        unsafe { libc::munmap(range.start as *mut libc::c_void, range.len()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "fe:00 77 /usr/bin/sandproof";
+
+    fn blocks(maps: &[String]) -> Vec<(usize, usize)> {
+        let found = regions(&maps.join("\n"), 0x40_1000);
+        found.into_iter().map(|region| (region.blocks.start, region.blocks.end)).collect()
+    }
+
+    #[test]
+    fn blocks_reach_into_free_space_and_not_into_neighbours() {
+        let text = |range: &str| format!("{range} r-xp 00000000 {OWN}");
+        // Free on both sides.
+        assert_eq!(blocks(&[text("00401000-00a10000")]), [(0x40_0000, 0xc0_0000)]);
+        // A neighbour in the last block, and one in the first.
+        let heap = "00b00000-00b10000 rw-p 00000000 00:00 0 [heap]".to_owned();
+        assert_eq!(blocks(&[text("00401000-00a10000"), heap.clone()]), [(0x40_0000, 0xa0_0000)]);
+        let low = "00400000-00401000 rw-p 00000000 00:00 0".to_owned();
+        assert_eq!(blocks(&[low.clone(), text("00401000-00a10000"), heap]), [(0x60_0000, 0xa0_0000)]);
+        // Too short for a block of its own.
+        let high = "00500000-00501000 rw-p 00000000 00:00 0".to_owned();
+        assert_eq!(blocks(&[low, text("00401000-00480000"), high]), []);
+    }
+
+    #[test]
+    fn constants_and_text_do_not_share_a_block() {
+        let constants = format!("00200000-00501000 r--p 00000000 {OWN}");
+        let text = format!("00501000-00df1000 r-xp 00300000 {OWN}");
+        let data = format!("00df1000-00df6000 rw-p 00bef000 {OWN}");
+        let mut maps = vec![constants.clone(), text, data];
+        let within = |maps: &[String]| {
+            let found = regions(&maps.join("\n"), 0x20_0000);
+            found.into_iter().map(|region| (region.blocks.start, region.blocks.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(within(&maps), [(0x20_0000, 0x40_0000), (0x60_0000, 0xc0_0000)]);
+        // In blocks of their own, both reach out.
+        maps[1] = format!("00701000-00df1000 r-xp 00300000 {OWN}");
+        assert_eq!(within(&maps), [(0x20_0000, 0x60_0000), (0x60_0000, 0xc0_0000)]);
+    }
+
+    #[test]
+    fn other_files_and_what_can_be_written_stay() {
+        let maps = [
+            "00400000-00c00000 r-xp 00000000 fe:00 77 /usr/bin/sandproof".to_owned(),
+            "00c00000-01200000 rw-p 00800000 fe:00 77 /usr/bin/sandproof".to_owned(),
+            "01200000-01800000 r-xp 00000000 fe:00 78 /usr/lib/libc.so.6".to_owned(),
+        ];
+        assert_eq!(blocks(&maps), [(0x40_0000, 0xc0_0000)]);
+        let with_riddle = [&maps[..], &["what is this".to_owned()]].concat();
+        assert_eq!(blocks(&with_riddle), [], "what is not understood could be in the way");
+    }
+
+    #[test]
+    fn huge_pages_are_counted_for_the_right_mapping() {
+        let smaps = "00400000-00c00000 r-xp 00000000 00:00 0\nSize: 8192 kB\nAnonHugePages:      8192 kB\nVmFlags: rd ex\n\
+                     00c00000-00e00000 r--p 00000000 00:00 0\nAnonHugePages:         0 kB\n";
+        assert_eq!(huge_bytes(smaps, 0x40_0000), Some(8 << 20));
+        assert_eq!(huge_bytes(smaps, 0xc0_0000), Some(0));
+        assert_eq!(huge_bytes(smaps, 0xe0_0000), None);
+    }
+}

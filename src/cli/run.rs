@@ -181,7 +181,10 @@ impl RunArgs {
         let outcome = run::run(&request, &mut progress);
         progress.finish();
         let report = outcome.map_err(run_failure)?;
-        run_report::conclude(&report, self.json, ui)
+        let concluded = run_report::conclude(&report, self.json, ui);
+        // The process ends here; to take a large plan apart before would only keep its user waiting.
+        std::mem::forget(request);
+        concluded
     }
 
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the

@@ -1,12 +1,13 @@
 //! Runs a lane with any number of workers and hands its rows on in plan order.
 //!
 //! Workers take places in order and may finish out of order; rows wait in a bounded window until their turn. A worker
-//! that would run further ahead than the window waits first, so memory does not grow with the run.
+//! that would run further ahead than the window waits first, so memory does not grow with the run. Whoever finishes the row
+//! whose turn it is hands it on, and those that waited for it: no thread is woken for that.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::cancel::Cancel;
@@ -18,8 +19,11 @@ use crate::process::Interrupter;
 /// How many rows may be finished or under way beyond the last one handed on.
 const WINDOW: usize = SLOTS as usize;
 
-/// How often the wish to stop is looked at while no row arrives.
+/// How often the wish to stop is looked at while nothing else happens.
 const CANCEL_POLL: Duration = Duration::from_millis(25);
+
+/// Takes a row's bytes: one JSON line without its newline.
+pub type Emit<'e> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 'e;
 
 /// Why a lane ended early.
 #[derive(Debug, thiserror::Error)]
@@ -39,47 +43,95 @@ pub enum LaneError {
 }
 
 /// Which places are given out and handed on.
-struct Progress {
-    state: Mutex<State>,
+struct Progress<'e> {
+    state: Mutex<State<'e>>,
     moved: Condvar,
 }
 
-#[derive(Default)]
-struct State {
+struct State<'e> {
+    /// The next place to give out.
     next: usize,
+    /// The next place to hand on.
     handed_on: usize,
+    /// Rows that wait for their turn.
+    waiting: BTreeMap<usize, Vec<u8>>,
+    /// How many workers wait for room in the window.
+    blocked: usize,
     stop: bool,
+    emit: &'e mut Emit<'e>,
+    failed: Option<io::Error>,
 }
 
-impl Progress {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+/// What a worker gets when it asks for a place.
+enum Taken {
+    /// This one.
+    Place(usize),
+    /// None yet: the window is full.
+    Later,
+    /// None any more.
+    Done,
+}
+
+impl<'e> Progress<'e> {
+    fn new(emit: &'e mut Emit<'e>) -> Self {
+        let (waiting, failed) = (BTreeMap::new(), None);
+        let state = State { next: 0, handed_on: 0, waiting, blocked: 0, stop: false, emit, failed };
+        Self { state: Mutex::new(state), moved: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<'e>> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// The next place, if the window has room for it now. `Err(true)`: later; `Err(false)`: there is none.
-    fn try_take(&self, len: usize) -> Result<usize, bool> {
+    /// The next place, if the window has room for it now.
+    fn try_take(&self, len: usize) -> Taken {
         let mut state = self.lock();
         if state.stop || state.next >= len {
-            return Err(false);
+            return Taken::Done;
         }
         if state.next >= state.handed_on + WINDOW {
-            return Err(true);
+            return Taken::Later;
         }
         state.next += 1;
-        Ok(state.next - 1)
+        Taken::Place(state.next - 1)
     }
 
     /// Waits until the window has room or there is nothing to wait for.
     fn wait_for_room(&self) {
         let mut state = self.lock();
         while !state.stop && state.next >= state.handed_on + WINDOW {
+            state.blocked += 1;
             state = self.moved.wait(state).expect("no holder of this lock panics");
+            state.blocked -= 1;
         }
     }
 
-    fn hand_on(&self, count: usize) {
-        self.lock().handed_on += count;
-        self.moved.notify_all();
+    /// Hands a finished row on, now or when its turn comes. False: nobody wants more.
+    fn deliver(&self, place: usize, line: Vec<u8>) -> bool {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.stop {
+            return false;
+        }
+        if place != state.handed_on {
+            state.waiting.insert(place, line);
+            return true;
+        }
+        let mut turn = Some(line);
+        while let Some(line) = turn {
+            if let Err(error) = (state.emit)(&line) {
+                state.failed = Some(error);
+                drop(guard);
+                self.stop();
+                return false;
+            }
+            state.handed_on += 1;
+            turn = state.waiting.remove(&state.handed_on);
+        }
+        if state.blocked > 0 {
+            self.moved.notify_all();
+        }
+        true
     }
 
     fn stop(&self) {
@@ -88,7 +140,7 @@ impl Progress {
     }
 }
 
-/// Runs every task and calls `emit` with each row's bytes (one JSON line without its newline) in order of place.
+/// Runs every task and calls `emit` with each row's bytes in order of place.
 ///
 /// On an error, what was handed on stays handed on: rows 0 to n without a gap.
 ///
@@ -99,47 +151,51 @@ pub fn run<'r>(
     shared: &Shared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
-    emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    emit: &mut Emit<'_>,
 ) -> Result<(), LaneError> {
-    let progress = Progress { state: Mutex::default(), moved: Condvar::new() };
-    let (rows, arrivals) = sync_channel::<(usize, Vec<u8>)>(64 * workers.len());
+    let progress = Progress::new(emit);
     let interrupters =
         workers.iter().map(Worker::interrupter).collect::<io::Result<Vec<_>>>().map_err(LaneError::Sink)?;
-    std::thread::scope(|scope| {
+    let worked = std::thread::scope(|scope| {
+        // Nothing is ever sent: it is closed when the last worker has ended.
+        let (working, ended) = channel::<()>();
         let handles: Vec<_> = workers
             .iter_mut()
             .map(|worker| {
-                let rows = rows.clone();
-                let progress = &progress;
+                let (progress, working) = (&progress, working.clone());
                 scope.spawn(move || {
-                    let outcome = work(worker, shared, tasks, cancel, progress, &rows);
+                    let outcome = work(worker, shared, tasks, cancel, progress);
                     if outcome.is_err() {
                         progress.stop();
                     }
+                    drop(working);
                     outcome
                 })
             })
             .collect();
-        drop(rows);
-        let written = deliver(&arrivals, &progress, cancel, emit);
-        if cancel.requested().is_some() {
-            // A probe may run for its whole deadline; whoever waits for it is told that it is lost.
-            progress.stop();
-            interrupters.iter().for_each(Interrupter::interrupt);
+        drop(working);
+        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(CANCEL_POLL) {
+            if cancel.requested().is_some() {
+                // A probe may run for its whole deadline; whoever waits for it is told that it is lost.
+                progress.stop();
+                interrupters.iter().for_each(Interrupter::interrupt);
+                break;
+            }
         }
-        // Nobody may wait on a full channel once nobody reads it.
-        drop(arrivals);
         let mut worked = Ok(());
         for handle in handles {
             let outcome = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             worked = worked.and(outcome);
         }
-        if let Some(signal) = cancel.requested() {
-            return Err(LaneError::Cancelled { signal });
-        }
-        written.map_err(LaneError::Sink)?;
-        worked.map_err(LaneError::Worker)
-    })
+        worked
+    });
+    if let Some(signal) = cancel.requested() {
+        return Err(LaneError::Cancelled { signal });
+    }
+    match progress.state.into_inner().expect("no holder of this lock panics").failed {
+        Some(error) => Err(LaneError::Sink(error)),
+        None => worked.map_err(LaneError::Worker),
+    }
 }
 
 /// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
@@ -148,8 +204,7 @@ fn work<'r>(
     shared: &Shared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
-    progress: &Progress,
-    rows: &SyncSender<(usize, Vec<u8>)>,
+    progress: &Progress<'_>,
 ) -> Result<(), WorkerError> {
     loop {
         if cancel.requested().is_some() {
@@ -158,58 +213,23 @@ fn work<'r>(
             return Ok(());
         }
         let taken = progress.try_take(tasks.len());
+        let begun = matches!(taken, Taken::Place(_));
         match taken {
-            Ok(place) => worker.begin(shared, place, tasks.get(place))?,
-            Err(_) if worker.in_flight() > 0 => {}
-            Err(true) => {
+            Taken::Place(place) => worker.begin(shared, place, tasks.get(place))?,
+            Taken::Later | Taken::Done if worker.in_flight() > 0 => {}
+            Taken::Later => {
                 progress.wait_for_room();
                 continue;
             }
-            Err(false) => return Ok(()),
+            Taken::Done => return Ok(()),
         }
         // Without a new job, or with enough of them under way, take what is finished.
-        while worker.in_flight() > 0 && (taken.is_err() || worker.in_flight() >= Worker::DEPTH) {
+        if !begun || worker.in_flight() >= Worker::DEPTH {
             let (place, line) = worker.finish(shared, cancel)?;
-            if rows.send((place, line)).is_err() {
-                progress.stop();
+            if !progress.deliver(place, line) {
                 worker.abandon();
                 return Ok(());
             }
-            if taken.is_err() {
-                break;
-            }
-        }
-    }
-}
-
-/// Hands rows on in order, until there are no more or somebody wishes to stop.
-fn deliver(
-    arrivals: &Receiver<(usize, Vec<u8>)>,
-    progress: &Progress,
-    cancel: &Cancel,
-    emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut waiting = BTreeMap::new();
-    let mut next = 0;
-    loop {
-        match arrivals.recv_timeout(CANCEL_POLL) {
-            Ok((place, line)) => waiting.insert(place, line),
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => None,
-        };
-        if cancel.requested().is_some() {
-            return Ok(());
-        }
-        let before = next;
-        while let Some(line) = waiting.remove(&next) {
-            if let Err(error) = emit(&line) {
-                progress.stop();
-                return Err(error);
-            }
-            next += 1;
-        }
-        if next > before {
-            progress.hand_on(next - before);
         }
     }
 }

@@ -33,6 +33,7 @@ use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::plan::Workspace;
 use crate::policy::PolicyMode;
+use crate::policy::answer::Answerer;
 use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::{
@@ -329,17 +330,27 @@ fn execute(
         observer.lane(lane, tasks.len());
         run_lane(&mut workers, &shared, lane, tasks, request, writer, observer)
     };
-    if lanes.baseline {
-        lane(Lane::Baseline, &PlanTasks::new(&request.plan, Lane::Baseline), writer)?;
-    }
-    if lanes.scenario {
-        lane(Lane::Control, &ControlTasks::new(&request.plan), writer)?;
-        lane(Lane::Scenario, &PlanTasks::new(&request.plan, Lane::Scenario), writer)?;
-    }
-    if lanes.oracle {
-        ask_oracle(request, writer, observer)?;
-    }
-    Ok(())
+    let mut oracle = lanes.oracle.then(|| rows_artifact(Lane::Oracle, writer)).transpose()?;
+    let ran = std::thread::scope(|scope| {
+        // It executes nothing and needs nothing of the other lanes, so it takes no time of its own.
+        let asked = oracle.as_mut().map(|out| scope.spawn(|| ask_oracle(request, out)));
+        let ran = (|| {
+            if lanes.baseline {
+                lane(Lane::Baseline, &PlanTasks::new(&request.plan, Lane::Baseline), writer)?;
+            }
+            if lanes.scenario {
+                lane(Lane::Control, &ControlTasks::new(&request.plan), writer)?;
+                lane(Lane::Scenario, &PlanTasks::new(&request.plan, Lane::Scenario), writer)?;
+            }
+            Ok(())
+        })();
+        let asked =
+            asked.map_or(Ok(()), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ran.and(asked)
+    });
+    // Also after an error: the rows up to it are evidence.
+    let kept = oracle.map_or(Ok(()), |out| writer.finish_artifact(out).map_err(Step::Write));
+    ran.and(kept)
 }
 
 fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, Step> {
@@ -367,23 +378,22 @@ fn run_lane<'r>(
     kept
 }
 
-fn ask_oracle(request: &RunRequest, writer: &mut BundleWriter, observer: &mut dyn Observer) -> Result<(), Step> {
-    observer.lane(Lane::Oracle, request.plan.row_count());
-    let mut out = rows_artifact(Lane::Oracle, writer)?;
+/// Writes the oracle lane's rows.
+fn ask_oracle(request: &RunRequest, out: &mut ArtifactOut) -> Result<(), Step> {
     let mut line = Vec::with_capacity(1024);
+    let mut answerer = Answerer::default();
     for (seq, (profile, probe)) in request.plan.rows().enumerate() {
         line.clear();
-        let row = oracle_model::ask(seq as u64, profile, probe);
-        json_out::write_compact(&mut line, &row)
+        let row = oracle_model::ask(&mut answerer, seq as u64, profile, probe);
+        json_out::append_compact(&mut line, &row)
             .and_then(|()| line.write_all(b"\n"))
             .and_then(|()| out.write_all(&line))
             .map_err(Step::Artifact)?;
-        observer.row();
         if let Some(signal) = request.cancel.requested() {
             return Err(Step::Lane(LaneError::Cancelled { signal }));
         }
     }
-    writer.finish_artifact(out).map_err(Step::Write)
+    Ok(())
 }
 
 /// Seals what there is as failed.

@@ -60,8 +60,8 @@ pub struct WorkerContext {
     pub witness: WorkerWitness,
 }
 
-/// Told how the run goes; for progress only.
-pub trait Observer {
+/// Told how the run goes, by whichever thread takes it on; for progress only.
+pub trait Observer: Send {
     /// A lane begins that has so many rows.
     fn lane(&mut self, lane: Lane, rows: usize);
 

@@ -1,8 +1,8 @@
-//! The indented form of [`json_out`](super::json_out), written straight into memory.
+//! The indented and the compact form of [`json_out`](super::json_out), written straight into memory.
 //!
 //! Most of what a run writes is made of a few fixed shapes, row after row. Two things make them cheap here: the names
 //! of a shape's fields are known to need no escape, and a text that needs none (nearly all) is copied in one piece.
-//! The bytes are the same as those of `json_out::write_pretty`; a property test holds them together.
+//! The bytes are the same as those of `json_out::write_pretty` and `write_compact`; a property test holds them together.
 
 use serde::Serialize;
 use serde::ser::{
@@ -13,7 +13,54 @@ use serde_json::Error;
 
 /// Appends `value` indented, starting at `level` (0 for a whole document).
 pub fn append_pretty<T: ?Sized + Serialize>(out: &mut Vec<u8>, level: usize, value: &T) -> Result<(), Error> {
-    value.serialize(Pretty { out, level })
+    value.serialize(Fast { out, layout: Indented { level } })
+}
+
+/// Appends `value` without a space.
+pub fn append_compact<T: ?Sized + Serialize>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
+    value.serialize(Fast { out, layout: Compact })
+}
+
+/// What stands between the parts of a value.
+trait Layout: Copy {
+    /// Between a key and its value.
+    const COLON: &'static [u8];
+
+    /// That of what is inside a list or an object.
+    fn inside(self) -> Self;
+
+    /// What comes before an element, or before a closing bracket.
+    fn begin_line(self, out: &mut Vec<u8>);
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Indented {
+    level: usize,
+}
+
+impl Layout for Indented {
+    const COLON: &'static [u8] = b": ";
+
+    fn inside(self) -> Self {
+        Self { level: self.level + 1 }
+    }
+
+    fn begin_line(self, out: &mut Vec<u8>) {
+        break_line(out, self.level);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Compact;
+
+impl Layout for Compact {
+    const COLON: &'static [u8] = b":";
+
+    fn inside(self) -> Self {
+        self
+    }
+
+    fn begin_line(self, _: &mut Vec<u8>) {}
 }
 
 /// A line break and the indentation of `level`.
@@ -67,25 +114,26 @@ fn append_plain(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-struct Pretty<'o> {
+struct Fast<'o, L> {
     out: &'o mut Vec<u8>,
-    level: usize,
+    layout: L,
 }
 
-impl<'o> Pretty<'o> {
-    fn open(self, bracket: u8) -> Compound<'o> {
+impl<'o, L: Layout> Fast<'o, L> {
+    fn open(self, bracket: u8) -> Compound<'o, L> {
         self.out.push(bracket);
-        Compound { out: self.out, level: self.level + 1, empty: true, variant: false }
+        Compound { out: self.out, around: self.layout, empty: true, variant: None }
     }
 
     /// `{"variant": ` and what `bracket` opens.
-    fn open_variant(self, variant: &'static str, bracket: u8) -> Result<Compound<'o>, Error> {
+    fn open_variant(self, variant: &'static str, bracket: u8) -> Result<Compound<'o, L>, Error> {
+        let layout = self.layout;
         self.out.push(b'{');
-        break_line(self.out, self.level + 1);
+        layout.inside().begin_line(self.out);
         append_text(self.out, variant)?;
-        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(L::COLON);
         self.out.push(bracket);
-        Ok(Compound { out: self.out, level: self.level + 2, empty: true, variant: true })
+        Ok(Compound { out: self.out, around: layout.inside(), empty: true, variant: Some(layout) })
     }
 
     /// Numbers are rare enough to leave their form to `serde_json`.
@@ -95,44 +143,48 @@ impl<'o> Pretty<'o> {
 }
 
 /// A list or an object that is being written.
-struct Compound<'o> {
+struct Compound<'o, L> {
     out: &'o mut Vec<u8>,
-    /// Of the elements.
-    level: usize,
+    /// Of the list or the object itself.
+    around: L,
     empty: bool,
-    /// Whether an object of one variant stands around it.
-    variant: bool,
+    /// Of the object of one variant that stands around it, if one does.
+    variant: Option<L>,
 }
 
-impl Compound<'_> {
+impl<L: Layout> Compound<'_, L> {
     fn next(&mut self) {
         if !self.empty {
             self.out.push(b',');
         }
         self.empty = false;
-        break_line(self.out, self.level);
+        self.around.inside().begin_line(self.out);
+    }
+
+    fn inside(&mut self) -> Fast<'_, L> {
+        Fast { out: self.out, layout: self.around.inside() }
     }
 
     fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
         self.next();
-        value.serialize(Pretty { out: self.out, level: self.level })
+        value.serialize(self.inside())
     }
 
     fn field<T: ?Sized + Serialize>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
         self.next();
         debug_assert!(is_plain_text(key.as_bytes()), "the field name {key:?} needs an escape");
         append_plain(self.out, key);
-        self.out.extend_from_slice(b": ");
-        value.serialize(Pretty { out: self.out, level: self.level })
+        self.out.extend_from_slice(L::COLON);
+        value.serialize(self.inside())
     }
 
     fn close(self, bracket: u8) -> Result<(), Error> {
         if !self.empty {
-            break_line(self.out, self.level - 1);
+            self.around.begin_line(self.out);
         }
         self.out.push(bracket);
-        if self.variant {
-            break_line(self.out, self.level - 2);
+        if let Some(object) = self.variant {
+            object.begin_line(self.out);
             self.out.push(b'}');
         }
         Ok(())
@@ -147,16 +199,16 @@ macro_rules! numbers {
     };
 }
 
-impl<'o> Serializer for Pretty<'o> {
+impl<'o, L: Layout> Serializer for Fast<'o, L> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = Compound<'o>;
-    type SerializeTuple = Compound<'o>;
-    type SerializeTupleStruct = Compound<'o>;
-    type SerializeTupleVariant = Compound<'o>;
-    type SerializeMap = Compound<'o>;
-    type SerializeStruct = Compound<'o>;
-    type SerializeStructVariant = Compound<'o>;
+    type SerializeSeq = Compound<'o, L>;
+    type SerializeTuple = Compound<'o, L>;
+    type SerializeTupleStruct = Compound<'o, L>;
+    type SerializeTupleVariant = Compound<'o, L>;
+    type SerializeMap = Compound<'o, L>;
+    type SerializeStruct = Compound<'o, L>;
+    type SerializeStructVariant = Compound<'o, L>;
 
     numbers! {
         serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128),
@@ -222,15 +274,15 @@ impl<'o> Serializer for Pretty<'o> {
         object.close(b'}')
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'o>, Error> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'o, L>, Error> {
         Ok(self.open(b'['))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Compound<'o>, Error> {
+    fn serialize_tuple(self, _: usize) -> Result<Compound<'o, L>, Error> {
         Ok(self.open(b'['))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'o>, Error> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'o, L>, Error> {
         Ok(self.open(b'['))
     }
 
@@ -240,15 +292,15 @@ impl<'o> Serializer for Pretty<'o> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'o>, Error> {
+    ) -> Result<Compound<'o, L>, Error> {
         self.open_variant(variant, b'[')
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'o>, Error> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Compound<'o, L>, Error> {
         Ok(self.open(b'{'))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'o>, Error> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'o, L>, Error> {
         Ok(self.open(b'{'))
     }
 
@@ -258,7 +310,7 @@ impl<'o> Serializer for Pretty<'o> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Compound<'o>, Error> {
+    ) -> Result<Compound<'o, L>, Error> {
         self.open_variant(variant, b'{')
     }
 
@@ -269,7 +321,7 @@ impl<'o> Serializer for Pretty<'o> {
 
 macro_rules! lists {
     ($($kind:ident::$method:ident,)*) => {
-        $(impl $kind for Compound<'_> {
+        $(impl<L: Layout> $kind for Compound<'_, L> {
             type Ok = ();
             type Error = Error;
 
@@ -293,7 +345,7 @@ lists! {
 
 macro_rules! objects {
     ($($kind:ident,)*) => {
-        $(impl $kind for Compound<'_> {
+        $(impl<L: Layout> $kind for Compound<'_, L> {
             type Ok = ();
             type Error = Error;
 
@@ -310,14 +362,14 @@ macro_rules! objects {
 
 objects! { SerializeStruct, SerializeStructVariant, }
 
-impl SerializeMap for Compound<'_> {
+impl<L: Layout> SerializeMap for Compound<'_, L> {
     type Ok = ();
     type Error = Error;
 
     fn serialize_key<T: ?Sized + Serialize>(&mut self, key: &T) -> Result<(), Error> {
         self.next();
         let start = self.out.len();
-        key.serialize(Pretty { out: self.out, level: self.level })?;
+        key.serialize(self.inside())?;
         match self.out.get(start) {
             Some(b'"') => Ok(()),
             // `serde_json` writes numbers and truth values as texts here; no shape of ours has such keys.
@@ -326,8 +378,8 @@ impl SerializeMap for Compound<'_> {
     }
 
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
-        self.out.extend_from_slice(b": ");
-        value.serialize(Pretty { out: self.out, level: self.level })
+        self.out.extend_from_slice(L::COLON);
+        value.serialize(self.inside())
     }
 
     fn end(self) -> Result<(), Error> {
@@ -342,13 +394,15 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::json_out::write_pretty;
+    use super::super::json_out::{write_compact, write_pretty};
     use super::*;
 
     fn both<T: Serialize>(level: usize, value: &T) -> (String, String) {
         let (mut fast, mut plain) = (Vec::new(), Vec::new());
         append_pretty(&mut fast, level, value).unwrap();
+        append_compact(&mut fast, value).unwrap();
         write_pretty(&mut plain, level, value).unwrap();
+        write_compact(&mut plain, value).unwrap();
         (String::from_utf8(fast).unwrap(), String::from_utf8(plain).unwrap())
     }
 
@@ -394,6 +448,7 @@ mod tests {
     #[test]
     fn keys_that_are_no_texts_are_refused() {
         assert!(append_pretty(&mut Vec::new(), 0, &BTreeMap::from([(1, 2)])).is_err());
+        assert!(append_compact(&mut Vec::new(), &BTreeMap::from([(1, 2)])).is_err());
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

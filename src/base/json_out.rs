@@ -170,6 +170,11 @@ pub fn write_compact<T: ?Sized + Serialize>(writer: &mut impl Write, value: &T) 
     value.serialize(&mut Serializer::with_formatter(writer, AsciiCompact)).map_err(io::Error::from)
 }
 
+/// Appends `value` compactly in memory; the same bytes as [`write_compact`], sooner.
+pub fn append_compact<T: ?Sized + Serialize>(out: &mut Vec<u8>, value: &T) -> io::Result<()> {
+    super::json_fast::append_compact(out, value).map_err(io::Error::from)
+}
+
 /// A JSON array written one element at a time.
 #[derive(Debug)]
 pub struct ArrayOut {

@@ -70,25 +70,50 @@ pub fn source_of(policy: &PolicyValue) -> &'static str {
 
 /// Works out what `policy` decides about a probe.
 pub fn answer(policy: &PolicyValue, asked: Asked<'_>) -> ModelAnswer {
-    let Some(action) = asked.action else {
-        return ModelAnswer::unknown("what the probe's driver does is not known");
-    };
-    match policy {
-        PolicyValue::Landlock(policy) => landlock::evaluate(policy, action, asked.fixtures),
-        PolicyValue::Sbpl(policy) => match seatbelt::question(action, asked.operation, asked.filter, asked.fixtures) {
-            Ok(question) => {
-                let rules = policy.rules();
-                let answer = seatbelt::evaluate(rules, &question);
-                ModelAnswer {
-                    decision: answer.decision,
-                    rule: answer.rule.map(|index| rules.rules[index].place.to_string()),
-                    needs: answer.chain.into_iter().map(|step| Need { right: step.operation, on: step.on }).collect(),
-                    reason: answer.reason,
-                    assumes: answer.assumes,
+    Answerer::default().answer(policy, asked)
+}
+
+/// Answers one question after the other, sooner than each by itself where successive ones are about one policy.
+#[derive(Debug, Default)]
+pub struct Answerer<'p> {
+    landlock: Option<landlock::Answerer<'p>>,
+}
+
+impl<'p> Answerer<'p> {
+    /// Works out what `policy` decides about a probe.
+    pub fn answer(&mut self, policy: &'p PolicyValue, asked: Asked<'p>) -> ModelAnswer {
+        let Some(action) = asked.action else {
+            return ModelAnswer::unknown("what the probe's driver does is not known");
+        };
+        match policy {
+            PolicyValue::Landlock(policy) => {
+                let answerer = match &mut self.landlock {
+                    Some(known) if std::ptr::eq(known.policy(), policy) => known,
+                    other => other.insert(landlock::Answerer::new(policy)),
+                };
+                answerer.evaluate(action, asked.fixtures)
+            }
+            PolicyValue::Sbpl(policy) => {
+                match seatbelt::question(action, asked.operation, asked.filter, asked.fixtures) {
+                    Ok(question) => {
+                        let rules = policy.rules();
+                        let answer = seatbelt::evaluate(rules, &question);
+                        ModelAnswer {
+                            decision: answer.decision,
+                            rule: answer.rule.map(|index| rules.rules[index].place.to_string()),
+                            needs: answer
+                                .chain
+                                .into_iter()
+                                .map(|step| Need { right: step.operation, on: step.on })
+                                .collect(),
+                            reason: answer.reason,
+                            assumes: answer.assumes,
+                        }
+                    }
+                    Err(reason) => ModelAnswer::unknown(reason),
                 }
             }
-            Err(reason) => ModelAnswer::unknown(reason),
-        },
-        PolicyValue::Blob(_) => ModelAnswer::unknown("a compiled profile holds no text to evaluate"),
+            PolicyValue::Blob(_) => ModelAnswer::unknown("a compiled profile holds no text to evaluate"),
+        }
     }
 }

@@ -21,23 +21,52 @@ use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
 pub use rules::NEVER_ABOVE_ROOT;
 
-/// Works out what `policy` decides about `action`, for a process that finds `fixtures` under `${root}`.
-///
-/// All three still hold their placeholders. The fixtures are the profile's and then the probe's, as they are made.
-pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> ModelAnswer {
-    let mut draft = needs::Draft::default();
-    match needs::decide(policy, action, fixtures, &mut draft) {
-        Ok(ruling) => ModelAnswer {
-            decision: Some(ruling.decision),
-            rule: ruling.rule,
-            needs: draft.needs,
-            reason: ruling.reason,
-            assumes: draft.assumes,
-        },
-        Err(needs::Unknown(reason)) => {
-            ModelAnswer { decision: None, rule: None, needs: draft.needs, reason, assumes: draft.assumes }
-        }
+/// Answers for one policy, question after question. What successive questions share is worked out once: most of an answer
+/// is to lay out the fixtures and to tie the rules to them.
+#[derive(Debug)]
+pub struct Answerer<'p> {
+    policy: &'p LandlockPolicy,
+    /// For these fixtures, and no mounts.
+    ground: Option<(&'p [FixtureEntry], needs::Ground)>,
+}
+
+impl<'p> Answerer<'p> {
+    /// Answers for `policy`.
+    pub fn new(policy: &'p LandlockPolicy) -> Self {
+        Self { policy, ground: None }
     }
+
+    /// The policy.
+    pub fn policy(&self) -> &'p LandlockPolicy {
+        self.policy
+    }
+
+    /// Works out what the policy decides about `action`, for a process that finds `fixtures` under `${root}`.
+    ///
+    /// All three still hold their placeholders. The fixtures are the profile's and then the probe's, as they are made.
+    pub fn evaluate(&mut self, action: &Action, fixtures: &'p [FixtureEntry]) -> ModelAnswer {
+        let mut draft = needs::Draft::default();
+        let ruling = if action.mounts.is_empty() {
+            // The same list, not only an equal one: to compare them would cost as much as it saves.
+            let ground = match &mut self.ground {
+                Some((known, ground)) if std::ptr::eq(*known, fixtures) => ground,
+                other => &mut other.insert((fixtures, needs::Ground::lay(self.policy, fixtures, &[]))).1,
+            };
+            ground.decide(self.policy, action, &mut draft)
+        } else {
+            needs::Ground::lay(self.policy, fixtures, &action.mounts).decide(self.policy, action, &mut draft)
+        };
+        let (decision, rule, reason) = match ruling {
+            Ok(ruling) => (Some(ruling.decision), ruling.rule, ruling.reason),
+            Err(needs::Unknown(reason)) => (None, None, reason),
+        };
+        ModelAnswer { decision, rule, needs: draft.needs, reason, assumes: draft.assumes }
+    }
+}
+
+/// One answer; see [`Answerer::evaluate`].
+pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> ModelAnswer {
+    Answerer::new(policy).evaluate(action, fixtures)
 }
 
 fn names(rights: RightSet<FsRight>) -> String {

@@ -107,7 +107,7 @@ impl Case<'_> {
             object: object.name,
             back: back.filter(|_| how == Referring::Exchange).map(|back| back.name),
         };
-        let verdict = self.rules.check_move(&self.tree, &request);
+        let verdict = self.rules.check_move(self.tree, &request);
         let needed = from_needs.union(to_needs).union(refer);
         Ok(match self.settle_move(verdict, &request)? {
             Ok(by) => self.granted(needed, &by),
@@ -120,7 +120,7 @@ impl Case<'_> {
         let side = match &verdict {
             Verdict::Missing(right) => {
                 let refused = |place: Place| {
-                    matches!(self.rules.check(&self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
+                    matches!(self.rules.check(self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
                 };
                 let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
                 if from { request.from.name } else { request.to.name }

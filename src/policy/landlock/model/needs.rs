@@ -6,7 +6,7 @@ use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
 use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
 use crate::policy::landlock::table::LandlockPolicy;
-use crate::record::action::Action;
+use crate::record::action::{Action, BindMount};
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
 use crate::record::outcome::Decision;
@@ -48,23 +48,48 @@ const HANDLED_FS: &str = "/handled/fs";
 const HANDLED_NET: &str = "/handled/net";
 const HANDLED_SCOPE: &str = "/handled/scope";
 
-pub(super) fn decide(
-    policy: &LandlockPolicy,
-    action: &Action,
-    fixtures: &[FixtureEntry],
-    draft: &mut Draft,
-) -> Result<Ruling, Unknown> {
-    let mut tree = Tree::build(fixtures, &action.mounts).map_err(Unknown)?;
-    let rules = Rules::tie(policy, &mut tree, &mut draft.assumes).map_err(Unknown)?;
-    Case { policy, action, tree, rules, draft }.decide()
+/// What an answer rests on and the operation does not change: the fixtures as a tree, with the policy's rules tied to it.
+#[derive(Debug)]
+pub(super) struct Ground {
+    laid: Result<(Tree, Rules), String>,
+    assumes: Vec<String>,
+}
+
+impl Ground {
+    pub(super) fn lay(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Self {
+        let mut assumes = Vec::new();
+        let laid = Tree::build(fixtures, mounts).and_then(|mut tree| {
+            let rules = Rules::tie(policy, &mut tree, &mut assumes)?;
+            Ok((tree, rules))
+        });
+        Self { laid, assumes }
+    }
+
+    /// Decides about an operation. The ground is as before after that.
+    pub(super) fn decide(
+        &mut self,
+        policy: &LandlockPolicy,
+        action: &Action,
+        draft: &mut Draft,
+    ) -> Result<Ruling, Unknown> {
+        draft.assumes.clone_from(&self.assumes);
+        let (tree, rules) = match &mut self.laid {
+            Ok((tree, rules)) => (tree, &*rules),
+            Err(why) => return unknown(why.as_str()),
+        };
+        let mark = tree.mark();
+        let ruling = Case { policy, action, tree, rules, draft }.decide();
+        tree.forget_since(mark);
+        ruling
+    }
 }
 
 /// One question to the model.
 pub(super) struct Case<'a> {
     pub(super) policy: &'a LandlockPolicy,
     pub(super) action: &'a Action,
-    pub(super) tree: Tree,
-    pub(super) rules: Rules,
+    pub(super) tree: &'a mut Tree,
+    pub(super) rules: &'a Rules,
     draft: &'a mut Draft,
 }
 
@@ -278,7 +303,7 @@ impl Case<'_> {
         }
         // A later check cannot undo an earlier refusal, but an undecided one hides what comes after it.
         for (place, wanted) in checks {
-            let verdict = self.rules.check(&self.tree, *place, *wanted);
+            let verdict = self.rules.check(self.tree, *place, *wanted);
             match self.settle(verdict, place.name)? {
                 Ok(mut by) => granted.append(&mut by),
                 Err(ruling) => return Ok(ruling),
@@ -336,7 +361,7 @@ impl Case<'_> {
     /// A preparing open under the policy, which is not the operation in question.
     fn prepare(&mut self, place: Place, right: FsRight) -> Result<(), Unknown> {
         self.note_needs(RightSet::EMPTY.with(right), place.name);
-        let verdict = self.rules.check(&self.tree, place, RightSet::EMPTY.with(right));
+        let verdict = self.rules.check(self.tree, place, RightSet::EMPTY.with(right));
         match self.settle(verdict, place.name)? {
             Ok(_) => Ok(()),
             Err(ruling) => {

@@ -62,6 +62,13 @@ struct Mount {
     root: Name,
 }
 
+/// A state of a tree to which it only added.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    names: usize,
+    objects: usize,
+}
+
 /// A place: a name seen through a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -142,6 +149,19 @@ impl Tree {
             tree.mounts.push(Mount { parent: at.mount, at: at.name, root: from.name });
         }
         Ok(tree)
+    }
+
+    /// How much there is now, for [`Self::forget_since`].
+    pub(super) fn mark(&self) -> Mark {
+        Mark { names: self.names.len(), objects: self.objects.len() }
+    }
+
+    /// Forgets the host paths that were met since.
+    pub(super) fn forget_since(&mut self, mark: Mark) {
+        for entry in self.names.drain(mark.names..) {
+            self.children.remove(&(entry.parent, entry.text));
+        }
+        self.objects.truncate(mark.objects);
     }
 
     fn add_object(&mut self, kind: Kind) -> Object {

@@ -65,22 +65,6 @@ impl<'a> Reader<'a> {
         Ok((bytes, digest))
     }
 
-    /// A whole document as JSON that satisfies its schema.
-    pub(super) fn value(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<Value, LoadError> {
-        let what = kind.what();
-        let (bytes, _) = self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES).map_err(|source| LoadError::Read {
-            what,
-            file: path.to_owned(),
-            source,
-        })?;
-        let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
-        let mut notes = Vec::new();
-        if !kind.check(&value, &mut Notes { list: &mut notes, file: path, subject: "" }) {
-            return Err(refused(notes));
-        }
-        Ok(value)
-    }
-
     /// A whole document in its typed shape.
     pub(super) fn typed<T: DeserializeOwned>(
         &mut self,
@@ -88,8 +72,53 @@ impl<'a> Reader<'a> {
         role: InputRole,
         path: &str,
     ) -> Result<T, LoadError> {
-        typed(self.value(kind, role, path)?, path, "")
+        let bytes = self.document(kind, role, path)?;
+        typed(checked(kind, path, &bytes)?, path, "")
     }
+
+    /// What `go_on` makes of a whole document in its typed shape.
+    ///
+    /// While it works on a large one, another thread looks whether that is good JSON that satisfies its schema. What it gives
+    /// is returned only if so; else it is dropped, and the document refused.
+    pub(super) fn typed_for<T: DeserializeOwned, M>(
+        &mut self,
+        kind: DocumentKind,
+        role: InputRole,
+        path: &str,
+        go_on: impl FnOnce(&mut Self, T) -> Result<M, LoadError>,
+    ) -> Result<M, LoadError> {
+        /// Below that, a thread costs more than it saves.
+        const LARGE_BYTES: usize = 128 * 1024;
+        let bytes = self.document(kind, role, path)?;
+        let decoded = if bytes.len() < LARGE_BYTES { None } else { serde_json::from_slice::<T>(&bytes).ok() };
+        let Some(document) = decoded else {
+            return go_on(self, typed(checked(kind, path, &bytes)?, path, "")?);
+        };
+        std::thread::scope(|scope| {
+            let checking = scope.spawn(|| checked(kind, path, &bytes).map(drop));
+            let made = go_on(self, document);
+            checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            made
+        })
+    }
+
+    /// The bytes of a whole document.
+    fn document(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<Arc<[u8]>, LoadError> {
+        let what = kind.what();
+        let read = self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES);
+        read.map(|(bytes, _)| bytes).map_err(|source| LoadError::Read { what, file: path.to_owned(), source })
+    }
+}
+
+/// A document as JSON that satisfies its schema.
+fn checked(kind: DocumentKind, path: &str, bytes: &[u8]) -> Result<Value, LoadError> {
+    let value =
+        json::parse(bytes).map_err(|source| LoadError::Json { what: kind.what(), file: path.to_owned(), source })?;
+    let mut notes = Vec::new();
+    if !kind.check(&value, &mut Notes { list: &mut notes, file: path, subject: "" }) {
+        return Err(refused(notes));
+    }
+    Ok(value)
 }
 
 /// A value in its typed shape. Past the schema, only what a schema cannot say is refused here (an id that is too long

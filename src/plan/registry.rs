@@ -84,12 +84,33 @@ pub(super) fn entry_paths(entry: &IndexEntry, place: usize, notes: &mut Notes<'_
 pub(super) fn read_registry(
     reader: &mut Reader<'_>,
     id: &RegistryId,
-    (probes_path, profiles_path): (String, String),
+    paths: (String, String),
     notes: &mut Vec<Note>,
 ) -> Result<Registry, LoadError> {
-    let probes: ProbesFile = reader.typed(DocumentKind::ProbeRegistry, InputRole::Probes, &probes_path)?;
-    let profiles: ProfilesFile = reader.typed(DocumentKind::ProfileRegistry, InputRole::Profiles, &profiles_path)?;
-    for (file, found) in [(&probes_path, &probes.registry_id), (&profiles_path, &profiles.registry_id)] {
+    read_registry_for(reader, id, paths, notes, |_, registry, _| Ok(registry))
+}
+
+/// What `go_on` makes of a registry; see [`Reader::typed_for`].
+pub(super) fn read_registry_for<M>(
+    reader: &mut Reader<'_>,
+    id: &RegistryId,
+    (probes_path, profiles_path): (String, String),
+    notes: &mut Vec<Note>,
+    go_on: impl FnOnce(&mut Reader<'_>, Registry, &mut Vec<Note>) -> Result<M, LoadError>,
+) -> Result<M, LoadError> {
+    let path = probes_path.clone();
+    reader.typed_for(DocumentKind::ProbeRegistry, InputRole::Probes, &path, |reader, probes: ProbesFile| {
+        let profiles: ProfilesFile =
+            reader.typed(DocumentKind::ProfileRegistry, InputRole::Profiles, &profiles_path)?;
+        let registry = Registry { probes_path, profiles_path, probes, profiles };
+        check_registry(id, &registry, notes);
+        go_on(reader, registry, notes)
+    })
+}
+
+fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Note>) {
+    let Registry { probes_path, profiles_path, probes, profiles } = registry;
+    for (file, found) in [(probes_path, &probes.registry_id), (profiles_path, &profiles.registry_id)] {
         if found != id {
             Notes { list: notes, file, subject: id.as_str() }.error(
                 NoteKind::IdMismatch,
@@ -102,22 +123,21 @@ pub(super) fn read_registry(
     for (key, entry) in probes.probes.iter().filter(|(key, entry)| **key != entry.probe_id) {
         let message = format!("the probe says that it is `{}`, and stands under `{key}`", entry.probe_id);
         let pointer = format!("/probes/{}/probe_id", pointer_part(key.as_str()));
-        let mut notes = Notes { list: notes, file: &probes_path, subject: key.as_str() };
+        let mut notes = Notes { list: notes, file: probes_path, subject: key.as_str() };
         notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
     }
     for (key, entry) in profiles.profiles.iter().filter(|(key, entry)| **key != entry.profile_id) {
         let message = format!("the profile says that it is `{}`, and stands under `{key}`", entry.profile_id);
         let pointer = format!("/profiles/{}/profile_id", pointer_part(key.as_str()));
-        let mut notes = Notes { list: notes, file: &profiles_path, subject: key.as_str() };
+        let mut notes = Notes { list: notes, file: profiles_path, subject: key.as_str() };
         notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
     }
     if probes.world_id != profiles.world_id {
-        Notes { list: notes, file: &profiles_path, subject: id.as_str() }.warning(
+        Notes { list: notes, file: profiles_path, subject: id.as_str() }.warning(
             NoteKind::WorldMismatch,
             "/world_id",
             format!("the profiles are written for world `{}`, the probes for `{}`", profiles.world_id, probes.world_id),
             "make them agree",
         );
     }
-    Ok(Registry { probes_path, profiles_path, probes, profiles })
 }

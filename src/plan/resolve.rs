@@ -13,7 +13,7 @@ use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::policy;
 use super::probes::landlock_action;
 use super::read::{Reader, refused};
-use super::registry::{Registry, find_registry, read_registry};
+use super::registry::{Registry, find_registry, read_registry_for};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::seatbelt::seatbelt_action;
@@ -68,25 +68,30 @@ pub(super) fn resolve_noting(
     let Some(paths) = find_registry(&mut reader, &plan.registry_id, asked_by, &mut notes)? else {
         return Ok(Resolution { plan: None, notes });
     };
-    let registry = read_registry(&mut reader, &plan.registry_id, paths, &mut notes)?;
-    let world = plan.world_id.as_ref().map_or(HOME_WORLD, WorldId::as_str);
-    if world != registry.probes.world_id.as_str() {
-        Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
-            NoteKind::WorldMismatch,
-            if plan.world_id.is_some() { "/world_id" } else { "" },
-            format!("the plan's world is `{world}`, its registry is written for `{}`", registry.probes.world_id),
-            "declare the registry's world, or check its expectations against the other one",
-        );
-    }
-    let mut on_plan = Notes { list: &mut notes, file: plan_path, subject: plan.plan_id.as_str() };
-    let world = worlds::read(&mut reader, plan.world_id.as_ref(), &mut on_plan)?;
-    let subject = read_subject(&mut reader, &plan, plan_path, &mut notes)?;
-    let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, notes)?;
-    if let Some(plan) = &mut resolution.plan {
-        plan.world = world;
-        plan.subject = subject;
-    }
-    Ok(resolution)
+    let registry_id = plan.registry_id.clone();
+    let go_on = |reader: &mut Reader<'_>, registry: Registry, notes: &mut Vec<Note>| {
+        let world = plan.world_id.as_ref().map_or(HOME_WORLD, WorldId::as_str);
+        if world != registry.probes.world_id.as_str() {
+            Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
+                NoteKind::WorldMismatch,
+                if plan.world_id.is_some() { "/world_id" } else { "" },
+                format!("the plan's world is `{world}`, its registry is written for `{}`", registry.probes.world_id),
+                "declare the registry's world, or check its expectations against the other one",
+            );
+        }
+        let mut on_plan = Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
+        let world = worlds::read(reader, plan.world_id.as_ref(), &mut on_plan)?;
+        let subject = read_subject(reader, &plan, plan_path, notes)?;
+        let source = reader.source();
+        let reader = std::mem::replace(reader, Reader::new(source));
+        let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, std::mem::take(notes))?;
+        if let Some(plan) = &mut resolution.plan {
+            plan.world = world;
+            plan.subject = subject;
+        }
+        Ok(resolution)
+    };
+    read_registry_for(&mut reader, &registry_id, paths, &mut notes, go_on)
 }
 
 /// Reads the declaration of the plan's subject, with every file that it names.

@@ -1,7 +1,7 @@
 //! Comparing what is derived with a file, byte by byte, while it is derived.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::recompute::count_lines;
@@ -21,9 +21,8 @@ pub struct FirstDifference {
 /// A file that is being compared.
 #[derive(Debug)]
 pub(super) struct Compared {
-    file: BufReader<File>,
+    file: File,
     at: u64,
-    line: u64,
     first: Option<FirstDifference>,
     block: Vec<u8>,
 }
@@ -31,43 +30,74 @@ pub(super) struct Compared {
 impl Compared {
     /// Opens the file; `None` if there is none.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = match fsx::open_regular(path) {
-            Ok(file) => BufReader::with_capacity(64 * 1024, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok(Some(Self { file, at: 0, line: 1, first: None, block: Vec::new() }))
+        match fsx::open_regular(path) {
+            Ok(file) => Ok(Some(Self { file, at: 0, first: None, block: Vec::new() })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Compares the next bytes that were derived.
+    /// Compares the next bytes that were derived. Best in large pieces: each is a call of the kernel.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.first.is_some() {
             return Ok(());
         }
-        self.block.clear();
-        (&mut self.file).take(bytes.len() as u64).read_to_end(&mut self.block)?;
-        if self.block == bytes {
+        if self.block.len() < bytes.len() {
+            self.block.resize(bytes.len(), 0);
+        }
+        let length = read_fully(&mut self.file, &mut self.block[..bytes.len()])?;
+        let found = &self.block[..length];
+        if found == bytes {
             self.at += bytes.len() as u64;
-            self.line += count_lines(bytes);
             return Ok(());
         }
-        let same = self.block.iter().zip(bytes).take_while(|(found, derived)| found == derived).count();
+        let same = found.iter().zip(bytes).take_while(|(found, derived)| found == derived).count();
         self.at += same as u64;
-        self.line += count_lines(&bytes[..same]);
         if same < bytes.len() {
-            self.first =
-                Some(FirstDifference { byte: self.at, line: self.line, length_only: same == self.block.len() });
+            self.differs(same == length)?;
         }
         Ok(())
     }
 
     /// The first difference, if there is one.
     pub(super) fn finish(mut self) -> io::Result<Option<FirstDifference>> {
-        if self.first.is_none() && self.file.read(&mut [0])? > 0 {
-            self.first = Some(FirstDifference { byte: self.at, line: self.line, length_only: true });
+        if self.first.is_none() && read_fully(&mut self.file, &mut [0])? > 0 {
+            self.differs(true)?;
         }
         Ok(self.first)
     }
+
+    /// Notes that what comes next differs. Lines are counted only now: up to here the file is what was derived.
+    fn differs(&mut self, length_only: bool) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut before = BufReader::new((&mut self.file).take(self.at));
+        let mut line = 1;
+        loop {
+            let block = before.fill_buf()?;
+            if block.is_empty() {
+                break;
+            }
+            line += count_lines(block);
+            let length = block.len();
+            before.consume(length);
+        }
+        self.first = Some(FirstDifference { byte: self.at, line, length_only });
+        Ok(())
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_fully(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
 }
 
 #[cfg(test)]

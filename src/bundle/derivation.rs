@@ -11,7 +11,7 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
-use crate::evidence::{self, oracle_model, plan_controls};
+use crate::evidence::{self, OracleLane, RowsAhead, plan_controls};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
 use crate::record::identity::Declaration;
@@ -77,6 +77,18 @@ impl Recompute for FromInputs {
         rows: &HashedRows,
         sink: &mut DigestSink,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // The rows are read while the plan is resolved.
+        std::thread::scope(|scope| self.recompute_from(given, RowsAhead::start(scope, rows), sink))
+    }
+}
+
+impl FromInputs {
+    fn recompute_from(
+        self,
+        given: &Given<'_>,
+        rows: RowsAhead<'_>,
+        sink: &mut DigestSink,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let inputs = Inputs::read(given.inputs)?;
         let selection = Selection {
             only_profiles: given.manifest.selection.only_profiles.clone(),
@@ -97,14 +109,10 @@ impl Recompute for FromInputs {
             check_identity(given.manifest, &plan, declaration)?;
         }
         let controls = plan_controls::of_plan(&plan);
-        // Neither needs the other, and either takes about as long.
-        std::thread::scope(|scope| {
-            let oracle = scope.spawn(|| oracle_model::check(&plan, rows));
-            let derived = evidence::derive(&plan, given.manifest, &controls, rows, sink);
-            let oracle = oracle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            derived?;
-            oracle
-        })
+        evidence::derive_ahead(&plan, given.manifest, &controls, rows, OracleLane::AskedAgain, sink)?;
+        // Nobody needs to wait until a large plan is taken apart. Where there can be no further thread, it is done here.
+        let _ = std::thread::Builder::new().spawn(move || drop(plan));
+        Ok(())
     }
 }
 

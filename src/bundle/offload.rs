@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// How much is collected before it is handed over, in bytes.
@@ -21,13 +22,37 @@ enum Job<W> {
 #[derive(Debug)]
 pub(super) struct Offload<W> {
     jobs: SyncSender<Job<W>>,
+    spent: Arc<Spent>,
     opened: usize,
+}
+
+/// Blocks that were written and can be filled again. To allocate each anew costs more than to fill it.
+#[derive(Debug, Default)]
+struct Spent(Mutex<Vec<Vec<u8>>>);
+
+impl Spent {
+    fn take(&self) -> Vec<u8> {
+        let spent = self.0.lock().ok().and_then(|mut spent| spent.pop());
+        spent.unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES))
+    }
+
+    fn put(&self, mut block: Vec<u8>) {
+        // One that had to hold more is not kept at that size.
+        if let Ok(mut spent) = self.0.lock()
+            && spent.len() < WAITING_BLOCKS
+            && block.capacity() <= 2 * BLOCK_BYTES
+        {
+            block.clear();
+            spent.push(block);
+        }
+    }
 }
 
 /// One writer's end of it. Dropped without a [close](Self::close), it takes its writer back and drops it.
 #[derive(Debug)]
 pub(super) struct Out<W> {
     jobs: SyncSender<Job<W>>,
+    spent: Arc<Spent>,
     number: usize,
     block: Vec<u8>,
     closed: bool,
@@ -40,8 +65,10 @@ impl<W: Write + Send + 'static> Offload<W> {
     /// If there can be no further thread.
     pub(super) fn start() -> io::Result<Self> {
         let (jobs, todo) = sync_channel(WAITING_BLOCKS);
-        thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo))?;
-        Ok(Self { jobs, opened: 0 })
+        let spent = Arc::<Spent>::default();
+        let returned = Arc::clone(&spent);
+        thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo, &returned))?;
+        Ok(Self { jobs, spent, opened: 0 })
     }
 
     /// Hands a writer over. What is written to the result goes to it in order; its errors show at the end.
@@ -49,13 +76,14 @@ impl<W: Write + Send + 'static> Offload<W> {
         let number = self.opened;
         self.opened += 1;
         self.jobs.send(Job::Open(number, writer)).map_err(|_| gone())?;
-        Ok(Out { jobs: self.jobs.clone(), number, block: Vec::with_capacity(BLOCK_BYTES), closed: false })
+        let spent = Arc::clone(&self.spent);
+        Ok(Out { jobs: self.jobs.clone(), block: spent.take(), spent, number, closed: false })
     }
 }
 
 impl<W> Out<W> {
     fn hand_over(&mut self) -> io::Result<()> {
-        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
+        let block = std::mem::replace(&mut self.block, self.spent.take());
         self.jobs.send(Job::Block(self.number, block)).map_err(|_| gone())
     }
 
@@ -64,7 +92,9 @@ impl<W> Out<W> {
     /// # Errors
     /// The first error of a write.
     pub(super) fn close(mut self) -> io::Result<W> {
-        self.hand_over()?;
+        if !self.block.is_empty() {
+            self.hand_over()?;
+        }
         self.take_back()
     }
 
@@ -107,19 +137,20 @@ fn gone() -> io::Error {
 /// A writer that is open, or its first error.
 type Slot<W> = (usize, io::Result<W>);
 
-fn work<W: Write>(todo: &Receiver<Job<W>>) {
+fn work<W: Write>(todo: &Receiver<Job<W>>, spent: &Spent) {
     // Few are open at a time, and most jobs are for one of the last.
     let mut open: Vec<Slot<W>> = Vec::new();
     while let Ok(job) = todo.recv() {
         match job {
             Job::Open(number, writer) => open.push((number, Ok(writer))),
             Job::Block(number, block) => {
-                let Some((_, slot)) = open.iter_mut().find(|slot| slot.0 == number) else { continue };
-                if let Ok(writer) = slot
+                if let Some((_, slot)) = open.iter_mut().find(|slot| slot.0 == number)
+                    && let Ok(writer) = slot
                     && let Err(error) = writer.write_all(&block)
                 {
                     *slot = Err(error);
                 }
+                spent.put(block);
             }
             Job::Close(number, done) => {
                 let Some(at) = open.iter().position(|slot| slot.0 == number) else { continue };
@@ -179,7 +210,6 @@ mod tests {
 
     #[test]
     fn a_dropped_end_drops_its_writer_at_once() {
-        use std::sync::Arc;
         struct Counted(#[expect(dead_code, reason = "it is there to be dropped")] Arc<()>);
         impl Write for Counted {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

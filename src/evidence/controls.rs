@@ -1,6 +1,6 @@
 //! Controls: does the policy, as applied, refuse what it certainly must and let through what it certainly must?
 
-use super::RowSource;
+use super::ahead::Batches;
 use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
 use super::facts::reason;
@@ -10,6 +10,7 @@ use crate::plan::ResolvedPlan;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
 use crate::record::outcome::{Decision, Lane};
+use crate::record::row::ProbeRow;
 
 /// Probe id of the control that must be refused.
 pub const MUST_DENY: &str = "control:must_deny";
@@ -130,19 +131,19 @@ impl ControlReport {
 }
 
 /// Reads the control lane: two rows a profile at most, so it is kept whole.
-pub(super) fn judge<R: RowSource + ?Sized>(
+pub(super) fn judge(
     system: System,
     plan: &ResolvedPlan,
     controls: &[ProfileControls],
-    rows: &R,
+    rows: Batches<ProbeRow>,
 ) -> Result<Vec<ControlReport>, DeriveError> {
     if controls.len() != plan.profiles.len() {
         return Err(DeriveError::Controls { profiles: plan.profiles.len(), given: controls.len() });
     }
     let mut reader = if controls.iter().any(|controls| controls.present().next().is_some()) {
-        Some(LaneReader::open(rows, Lane::Control)?)
+        Some(LaneReader::open(Lane::Control, rows)?)
     } else {
-        LaneReader::expect_none(rows, Lane::Control)?;
+        LaneReader::expect_none(Lane::Control, rows)?;
         None
     };
     let mut seq = 0;

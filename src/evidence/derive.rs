@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Mutex;
 
+use super::ahead::{self, Batches, RowsAhead};
 use super::artifact::{ArrayDocument, Artifact, EntriesDocument, ListDocument, whole};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
@@ -38,6 +40,15 @@ use crate::record::witness::PATH_WITNESSES_SCHEMA;
 /// Who wrote the mismatch summary.
 const GENERATED_BY: &str = "sandproof::evidence";
 
+/// Whether the oracle lane's rows are taken as they are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OracleLane {
+    /// As they are.
+    AsRecorded,
+    /// Each has to be, byte for byte, what the model answers now.
+    AskedAgain,
+}
+
 /// Derives every artifact that the lanes call for.
 ///
 /// `controls` has one entry for each profile of the plan, in its order. It is used only if the scenario lane is on.
@@ -45,32 +56,70 @@ const GENERATED_BY: &str = "sandproof::evidence";
 /// # Errors
 ///
 /// Rows that are missing, foreign, out of order, undecodable or too many; and failures to read or write.
-pub fn derive<R, S>(
+pub fn derive<S: ArtifactSink>(
     plan: &ResolvedPlan,
     manifest: &RunManifest,
     controls: &[ProfileControls],
-    rows: &R,
+    rows: &dyn RowSource,
     sink: &mut S,
-) -> Result<Outcome, DeriveError>
-where
-    R: RowSource + ?Sized,
-    S: ArtifactSink,
-{
+) -> Result<Outcome, DeriveError> {
+    std::thread::scope(|scope| {
+        let rows = RowsAhead::start(scope, rows);
+        derive_ahead(plan, manifest, controls, rows, OracleLane::AsRecorded, sink)
+    })
+}
+
+/// The same from rows whose reading began earlier.
+///
+/// # Errors
+///
+/// As [`derive()`]; and, if it is asked again and all else is well, an oracle row that is not what the model answers.
+pub fn derive_ahead<S: ArtifactSink>(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    controls: &[ProfileControls],
+    rows: RowsAhead<'_>,
+    oracle_lane: OracleLane,
+    sink: &mut S,
+) -> Result<Outcome, DeriveError> {
+    let other = Mutex::new(None);
+    let source = rows.source;
+    let outcome = std::thread::scope(|scope| {
+        let oracle = match oracle_lane {
+            OracleLane::AsRecorded => ahead::oracle_as_recorded(scope, source),
+            OracleLane::AskedAgain => ahead::oracle_asked_again(scope, source, plan, &other),
+        };
+        derive_rows(plan, manifest, controls, rows, oracle, sink)
+    })?;
+    match other.into_inner() {
+        Ok(Some(other)) => Err(other.into()),
+        _ => Ok(outcome),
+    }
+}
+
+fn derive_rows<S: ArtifactSink>(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    controls: &[ProfileControls],
+    rows: RowsAhead<'_>,
+    oracle: Batches<OracleRow>,
+    sink: &mut S,
+) -> Result<Outcome, DeriveError> {
     let context = Context::new(plan, manifest);
     let lanes = if manifest.dry_run { LaneSet { baseline: false, scenario: false, oracle: false } } else { plan.lanes };
     matrix::write(&context, sink)?;
     let reports = if lanes.scenario {
-        let reports = controls::judge(context.system, plan, controls, rows)?;
+        let reports = controls::judge(context.system, plan, controls, rows.control)?;
         write_controls(&context, &reports, sink)?;
         Some(reports)
     } else {
-        LaneReader::expect_none(rows, Lane::Control)?;
+        LaneReader::expect_none(Lane::Control, rows.control)?;
         None
     };
     let mut readers = Readers {
-        baseline: lane_reader(rows, Lane::Baseline, lanes.baseline)?,
-        scenario: lane_reader(rows, Lane::Scenario, lanes.scenario)?,
-        oracle: lane_reader(rows, Lane::Oracle, lanes.oracle)?,
+        baseline: lane_reader(Lane::Baseline, rows.baseline, lanes.baseline)?,
+        scenario: lane_reader(Lane::Scenario, rows.scenario, lanes.scenario)?,
+        oracle: lane_reader(Lane::Oracle, oracle, lanes.oracle)?,
     };
     let mut writers = Writers::open(&context, lanes, sink)?;
     let mut tally = Tally { mismatch_counts: BTreeMap::new(), mismatched: Vec::new(), undecided: Vec::new() };
@@ -128,11 +177,11 @@ pub fn derive_failed<S: ArtifactSink>(
     summary::write(&context, SummaryStatus::Failed, &total, &none, sink)
 }
 
-fn lane_reader<R: RowSource + ?Sized>(rows: &R, lane: Lane, on: bool) -> Result<Option<LaneReader<'_>>, DeriveError> {
+fn lane_reader<T>(lane: Lane, rows: Batches<T>, on: bool) -> Result<Option<LaneReader<T>>, DeriveError> {
     if on {
-        return LaneReader::open(rows, lane).map(Some);
+        return LaneReader::open(lane, rows).map(Some);
     }
-    LaneReader::expect_none(rows, lane)?;
+    LaneReader::expect_none(lane, rows)?;
     Ok(None)
 }
 
@@ -154,18 +203,18 @@ fn write_controls<S: ArtifactSink>(
     document.finish(sink, |_, _| Ok(()))
 }
 
-struct Readers<'s> {
-    baseline: Option<LaneReader<'s>>,
-    scenario: Option<LaneReader<'s>>,
-    oracle: Option<LaneReader<'s>>,
+struct Readers {
+    baseline: Option<LaneReader<ProbeRow>>,
+    scenario: Option<LaneReader<ProbeRow>>,
+    oracle: Option<LaneReader<OracleRow>>,
 }
 
-impl Readers<'_> {
+impl Readers {
     fn finish(self) -> Result<(), DeriveError> {
-        for reader in [self.baseline, self.scenario, self.oracle].into_iter().flatten() {
+        for reader in [self.baseline, self.scenario].into_iter().flatten() {
             reader.finish()?;
         }
-        Ok(())
+        self.oracle.map_or(Ok(()), LaneReader::finish)
     }
 }
 
@@ -259,7 +308,7 @@ fn derive_profile<O: Write>(
     profile: &ResolvedProfile,
     report: Option<&ControlReport>,
     seq: &mut u64,
-    readers: &mut Readers<'_>,
+    readers: &mut Readers,
     writers: &mut Writers<O>,
     tally: &mut Tally,
 ) -> Result<(Counts, Option<EntryStatus>), DeriveError> {

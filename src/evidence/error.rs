@@ -1,5 +1,6 @@
 //! Why the artifacts cannot be derived.
 
+use super::oracle_model::OtherAnswer;
 use crate::record::layout::rows_of;
 use crate::record::outcome::Lane;
 
@@ -107,6 +108,9 @@ pub enum DeriveError {
         /// The line.
         line: u64,
     },
+    /// An oracle row is not what the model answers.
+    #[error(transparent)]
+    OtherAnswer(#[from] OtherAnswer),
     /// The controls do not belong to the plan.
     #[error("the plan has {profiles} profiles, but controls were given for {given}")]
     Controls {

@@ -3,6 +3,7 @@
 //! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
+mod ahead;
 mod artifact;
 pub mod channel;
 mod confounders;
@@ -35,9 +36,10 @@ mod witness;
 
 use std::io::{self, BufRead, Write};
 
+pub use ahead::RowsAhead;
 pub use controls::{ControlReport, ControlResult, ProfileControls};
 pub use decide::DECISION_RULE;
-pub use derive::{derive, derive_failed};
+pub use derive::{OracleLane, derive, derive_ahead, derive_failed};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
 pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
@@ -62,7 +64,7 @@ pub trait ArtifactSink {
 }
 
 /// Where raw rows come from. A lane may be opened more than once.
-pub trait RowSource {
+pub trait RowSource: Sync {
     /// The rows of a lane as JSON lines; `None` if the lane has no file.
     fn open(&self, lane: Lane) -> io::Result<Option<Box<dyn BufRead + '_>>>;
 }

@@ -1,22 +1,19 @@
 //! Reading a lane's rows in the plan's order.
 
-use std::io::{BufRead, Read};
-
-use serde::de::DeserializeOwned;
-
+use super::ahead::{Batches, Then};
 use super::error::DeriveError;
-use super::{RowSource, template};
-use crate::base::limits::MAX_ROW_BYTES;
+use super::template;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
 use crate::record::action::Action;
 use crate::record::outcome::{Decision, Lane};
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
 
 /// The rows of one lane, one after the other.
-pub(super) struct LaneReader<'s> {
+pub(super) struct LaneReader<T> {
     lane: Lane,
-    input: Box<dyn BufRead + 's>,
-    line: Vec<u8>,
+    batches: Batches<T>,
+    rows: std::vec::IntoIter<T>,
+    then: Then,
     number: u64,
 }
 
@@ -49,96 +46,66 @@ impl<'a> Planned<'a> {
     }
 }
 
-impl<'s> LaneReader<'s> {
+impl<T> LaneReader<T> {
+    fn begin(lane: Lane, batches: Batches<T>) -> Self {
+        Self { lane, batches, rows: Vec::new().into_iter(), then: Then::More, number: 0 }
+    }
+
     /// The rows of a lane that must be there.
-    pub(super) fn open<R: RowSource + ?Sized>(rows: &'s R, lane: Lane) -> Result<Self, DeriveError> {
-        let input = rows
-            .open(lane)
-            .map_err(|source| DeriveError::Open { lane, source })?
-            .ok_or(DeriveError::MissingLane { lane })?;
-        Ok(Self { lane, input, line: Vec::with_capacity(4096), number: 0 })
+    pub(super) fn open(lane: Lane, batches: Batches<T>) -> Result<Self, DeriveError> {
+        let mut reader = Self::begin(lane, batches);
+        reader.fill();
+        match reader.then {
+            Then::Absent => Err(DeriveError::MissingLane { lane }),
+            Then::Failed(error @ DeriveError::Open { .. }) => Err(error),
+            _ => Ok(reader),
+        }
     }
 
     /// Refuses rows of a lane in which nothing is planned.
-    pub(super) fn expect_none<R: RowSource + ?Sized>(rows: &'s R, lane: Lane) -> Result<(), DeriveError> {
-        let input = rows.open(lane).map_err(|source| DeriveError::Open { lane, source })?;
-        let Some(mut input) = input else { return Ok(()) };
-        let first = input.fill_buf().map_err(|source| DeriveError::Read { lane, line: 1, source })?;
-        if first.is_empty() { Ok(()) } else { Err(DeriveError::UnplannedLane { lane }) }
-    }
-
-    /// The next probe row, which must be the planned one.
-    pub(super) fn probe_row(&mut self, planned: &Planned<'_>) -> Result<ProbeRow, DeriveError> {
-        let row: ProbeRow = self.next(planned)?;
-        self.check("schema_version", ROW_SCHEMA, &row.schema_version)?;
-        self.check_seq(planned.seq, row.seq)?;
-        self.check("lane", self.lane.as_str(), row.lane.as_str())?;
-        self.check("profile_id", planned.profile_id, row.profile_id.as_str())?;
-        self.check("probe_id", planned.probe_id, row.probe_id.as_str())?;
-        if let Some(expectation_id) = planned.expectation_id {
-            self.check("expectation_id", expectation_id, row.expectation_id.as_str())?;
+    pub(super) fn expect_none(lane: Lane, batches: Batches<T>) -> Result<(), DeriveError> {
+        let mut reader = Self::begin(lane, batches);
+        reader.fill();
+        match reader.then {
+            Then::End | Then::Absent if reader.rows.len() == 0 => Ok(()),
+            Then::Failed(error @ (DeriveError::Open { .. } | DeriveError::Read { .. })) => Err(error),
+            _ => Err(DeriveError::UnplannedLane { lane }),
         }
-        if planned.control_expects != row.control_expects {
-            let name = |decision: Option<Decision>| decision.map_or("absent", Decision::as_str);
-            return Err(self.unexpected("control_expects", name(planned.control_expects), name(row.control_expects)));
-        }
-        if let Some(declared) = planned.action
-            && let Some((field, declared, found)) = template::mismatch(declared, &row.action, &row.root)
-        {
-            return Err(self.unexpected(field, declared, found));
-        }
-        match (&row.ending, &row.not_run) {
-            (Some(_), None) => {}
-            (None, Some(not_run)) if not_run.can_be() => {}
-            (None, Some(_)) => {
-                return Err(self
-                    .inconsistent("a probe that was not started stopped at stage `preflight` or `apply`, not later"));
-            }
-            _ => return Err(self.inconsistent("exactly one of `ending` and `not_run` must be there")),
-        }
-        Ok(row)
-    }
-
-    /// The next oracle row, which must be the planned one.
-    pub(super) fn oracle_row(&mut self, planned: &Planned<'_>) -> Result<OracleRow, DeriveError> {
-        let row: OracleRow = self.next(planned)?;
-        self.check("schema_version", ORACLE_ROW_SCHEMA, &row.schema_version)?;
-        self.check_seq(planned.seq, row.seq)?;
-        self.check("profile_id", planned.profile_id, row.profile_id.as_str())?;
-        self.check("probe_id", planned.probe_id, row.probe_id.as_str())?;
-        if let Some(expectation_id) = planned.expectation_id {
-            self.check("expectation_id", expectation_id, row.expectation_id.as_str())?;
-        }
-        Ok(row)
     }
 
     /// Refuses a row past the last planned one.
     pub(super) fn finish(mut self) -> Result<(), DeriveError> {
         let line = self.number + 1;
-        let rest = self.input.fill_buf().map_err(|source| DeriveError::Read { lane: self.lane, line, source })?;
-        if rest.is_empty() { Ok(()) } else { Err(DeriveError::ExtraRow { lane: self.lane, line }) }
+        self.fill();
+        match self.then {
+            Then::End | Then::Absent if self.rows.len() == 0 => Ok(()),
+            Then::Failed(error @ DeriveError::Read { .. }) if self.rows.len() == 0 => Err(error),
+            _ => Err(DeriveError::ExtraRow { lane: self.lane, line }),
+        }
     }
 
-    fn next<T: DeserializeOwned>(&mut self, planned: &Planned<'_>) -> Result<T, DeriveError> {
+    /// Takes further batches until there is a row, or what comes instead.
+    fn fill(&mut self) {
+        while self.rows.len() == 0 && matches!(self.then, Then::More) {
+            match self.batches.recv() {
+                Ok(batch) => (self.rows, self.then) = (batch.rows.into_iter(), batch.then),
+                // The thread that parses ends without a last batch only by a panic, which its scope passes on.
+                Err(_) => self.then = Then::End,
+            }
+        }
+    }
+
+    fn next(&mut self, planned: &Planned<'_>) -> Result<T, DeriveError> {
+        self.fill();
         self.number += 1;
         let (lane, line) = (self.lane, self.number);
-        self.line.clear();
-        if !read_line(&mut self.input, &mut self.line)
-            .map_err(|source| DeriveError::Read { lane, line, source })?
-            .ok_or(DeriveError::TooLong { lane, line })?
-        {
-            return Err(if self.line.is_empty() {
-                DeriveError::MissingRow { lane, line, expected: planned.describe() }
-            } else {
-                DeriveError::CutOff { lane, line }
-            });
+        match self.rows.next() {
+            Some(row) => Ok(row),
+            None => match std::mem::replace(&mut self.then, Then::End) {
+                Then::Failed(error) => Err(error),
+                _ => Err(DeriveError::MissingRow { lane, line, expected: planned.describe() }),
+            },
         }
-        // Text that is checked once as a whole parses sooner. What is no text is no row either; the slower way says why.
-        let row = match std::str::from_utf8(&self.line) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(&self.line),
-        };
-        row.map_err(|source| DeriveError::Decode { lane, line, source })
     }
 
     fn check(&self, field: &'static str, expected: &str, found: &str) -> Result<(), DeriveError> {
@@ -168,13 +135,51 @@ impl<'s> LaneReader<'s> {
     }
 }
 
-/// Appends one line to `line`, without its newline. `Some(false)`: the input ended first; `None`: the line is too long.
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
-    let limit = MAX_ROW_BYTES + 1;
-    let length = input.take(limit as u64).read_until(b'\n', line)?;
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        return Ok(Some(true));
+impl LaneReader<ProbeRow> {
+    /// The next probe row, which must be the planned one.
+    pub(super) fn probe_row(&mut self, planned: &Planned<'_>) -> Result<ProbeRow, DeriveError> {
+        let row = self.next(planned)?;
+        self.check("schema_version", ROW_SCHEMA, &row.schema_version)?;
+        self.check_seq(planned.seq, row.seq)?;
+        self.check("lane", self.lane.as_str(), row.lane.as_str())?;
+        self.check("profile_id", planned.profile_id, row.profile_id.as_str())?;
+        self.check("probe_id", planned.probe_id, row.probe_id.as_str())?;
+        if let Some(expectation_id) = planned.expectation_id {
+            self.check("expectation_id", expectation_id, row.expectation_id.as_str())?;
+        }
+        if planned.control_expects != row.control_expects {
+            let name = |decision: Option<Decision>| decision.map_or("absent", Decision::as_str);
+            return Err(self.unexpected("control_expects", name(planned.control_expects), name(row.control_expects)));
+        }
+        if let Some(declared) = planned.action
+            && let Some((field, declared, found)) = template::mismatch(declared, &row.action, &row.root)
+        {
+            return Err(self.unexpected(field, declared, found));
+        }
+        match (&row.ending, &row.not_run) {
+            (Some(_), None) => {}
+            (None, Some(not_run)) if not_run.can_be() => {}
+            (None, Some(_)) => {
+                return Err(self
+                    .inconsistent("a probe that was not started stopped at stage `preflight` or `apply`, not later"));
+            }
+            _ => return Err(self.inconsistent("exactly one of `ending` and `not_run` must be there")),
+        }
+        Ok(row)
     }
-    Ok((length < limit).then_some(false))
+}
+
+impl LaneReader<OracleRow> {
+    /// The next oracle row, which must be the planned one.
+    pub(super) fn oracle_row(&mut self, planned: &Planned<'_>) -> Result<OracleRow, DeriveError> {
+        let row = self.next(planned)?;
+        self.check("schema_version", ORACLE_ROW_SCHEMA, &row.schema_version)?;
+        self.check_seq(planned.seq, row.seq)?;
+        self.check("profile_id", planned.profile_id, row.profile_id.as_str())?;
+        self.check("probe_id", planned.probe_id, row.probe_id.as_str())?;
+        if let Some(expectation_id) = planned.expectation_id {
+            self.check("expectation_id", expectation_id, row.expectation_id.as_str())?;
+        }
+        Ok(row)
+    }
 }

@@ -1,0 +1,178 @@
+//! Rows, read and parsed ahead of their use, each lane on a thread of its own.
+//!
+//! Parsing takes about as long as what is derived from it, and neither needs the other's memory. What is ahead is bounded,
+//! so that a long run stays small.
+
+use std::io::BufRead;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use serde::de::DeserializeOwned;
+
+use super::RowSource;
+use super::error::DeriveError;
+use super::oracle_model::{self, OtherAnswer};
+use crate::base::json_out;
+use crate::base::limits::MAX_ROW_BYTES;
+use crate::plan::ResolvedPlan;
+use crate::policy::answer::Answerer;
+use crate::record::outcome::Lane;
+use crate::record::row::{OracleRow, ProbeRow};
+
+/// How many rows are handed over at a time.
+const BATCH_ROWS: usize = 128;
+/// How many batches of a lane may wait.
+const WAITING_BATCHES: usize = 32;
+
+/// Some rows of a lane, in order, and what comes after them.
+pub(super) struct Batch<T> {
+    pub(super) rows: Vec<T>,
+    pub(super) then: Then,
+}
+
+/// What comes after the rows of a batch.
+pub(super) enum Then {
+    /// Another batch.
+    More,
+    /// Nothing: the lane ends here.
+    End,
+    /// Nothing: the lane has no file.
+    Absent,
+    /// Nothing that is a row.
+    Failed(DeriveError),
+}
+
+/// A lane, batch by batch.
+pub(super) type Batches<T> = Receiver<Batch<T>>;
+
+/// The rows of the lanes whose probes were executed. Their parsing goes on from here, whether or not they are asked for; it
+/// ends early where this is dropped.
+pub struct RowsAhead<'s> {
+    pub(super) source: &'s dyn RowSource,
+    pub(super) baseline: Batches<ProbeRow>,
+    pub(super) control: Batches<ProbeRow>,
+    pub(super) scenario: Batches<ProbeRow>,
+}
+
+impl<'s> RowsAhead<'s> {
+    /// Starts to read.
+    pub fn start<'scope>(scope: &'scope Scope<'scope, 's>, source: &'s dyn RowSource) -> Self {
+        let lane = |lane| {
+            let (out, batches) = sync_channel(WAITING_BATCHES);
+            scope.spawn(move || parse(source, lane, &out));
+            batches
+        };
+        Self { source, baseline: lane(Lane::Baseline), control: lane(Lane::Control), scenario: lane(Lane::Scenario) }
+    }
+}
+
+/// The oracle lane as it is recorded.
+pub(super) fn oracle_as_recorded<'scope, 'e>(
+    scope: &'scope Scope<'scope, 'e>,
+    source: &'e dyn RowSource,
+) -> Batches<OracleRow> {
+    let (out, batches) = sync_channel(WAITING_BATCHES);
+    scope.spawn(move || parse(source, Lane::Oracle, &out));
+    batches
+}
+
+/// The oracle lane, whose every row is compared, byte for byte, with what the model answers now. The first that is another
+/// goes to `other`. What was found equal need not be parsed.
+pub(super) fn oracle_asked_again<'scope, 'e>(
+    scope: &'scope Scope<'scope, 'e>,
+    source: &'e dyn RowSource,
+    plan: &'e ResolvedPlan,
+    other: &'e Mutex<Option<OtherAnswer>>,
+) -> Batches<OracleRow> {
+    let (out, batches) = sync_channel(WAITING_BATCHES);
+    scope.spawn(move || {
+        let mut planned = plan.rows();
+        let mut answerer = Answerer::default();
+        let mut wanted = Vec::with_capacity(1024);
+        hand_over(source, Lane::Oracle, &out, |number, line| {
+            let Some((profile, probe)) = planned.next() else { return decode(Lane::Oracle, number, line) };
+            let row = oracle_model::ask(&mut answerer, number - 1, profile, probe);
+            wanted.clear();
+            if json_out::append_compact(&mut wanted, &row).is_ok() && wanted == line {
+                return Ok(row);
+            }
+            if let Ok(mut other) = other.lock()
+                && other.is_none()
+            {
+                *other = Some(OtherAnswer { line: number, expectation_id: probe.expectation_id.clone() });
+            }
+            decode(Lane::Oracle, number, line)
+        });
+    });
+    batches
+}
+
+fn parse<T: DeserializeOwned>(source: &dyn RowSource, lane: Lane, out: &SyncSender<Batch<T>>) {
+    hand_over(source, lane, out, |number, line| decode(lane, number, line));
+}
+
+fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T, DeriveError> {
+    // Text that is checked once as a whole parses sooner. What is no text is no row either; the slower way says why.
+    let row = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    row.map_err(|source| DeriveError::Decode { lane, line, source })
+}
+
+/// Makes a row of each line, with its number from 1, until the lane ends, a row cannot be made, or nobody wants more.
+fn hand_over<T>(
+    source: &dyn RowSource,
+    lane: Lane,
+    out: &SyncSender<Batch<T>>,
+    mut row: impl FnMut(u64, &[u8]) -> Result<T, DeriveError>,
+) {
+    let opened = source.open(lane).map_err(|source| DeriveError::Open { lane, source });
+    let mut input = match opened {
+        Ok(Some(input)) => input,
+        // Whether anybody still listens makes no difference at the end.
+        Ok(None) => return drop(out.send(Batch { rows: Vec::new(), then: Then::Absent })),
+        Err(error) => return drop(out.send(Batch { rows: Vec::new(), then: Then::Failed(error) })),
+    };
+    let mut line = Vec::with_capacity(4096);
+    let mut number = 0;
+    loop {
+        let mut rows = Vec::with_capacity(BATCH_ROWS);
+        let then = loop {
+            if rows.len() == BATCH_ROWS {
+                break Then::More;
+            }
+            number += 1;
+            match read_line(&mut *input, lane, number, &mut line)
+                .and_then(|found| found.then(|| row(number, &line)).transpose())
+            {
+                Ok(Some(row)) => rows.push(row),
+                Ok(None) => break Then::End,
+                Err(error) => break Then::Failed(error),
+            }
+        };
+        let goes_on = matches!(then, Then::More);
+        if out.send(Batch { rows, then }).is_err() || !goes_on {
+            return;
+        }
+    }
+}
+
+/// Reads the next line, without its newline. False: there is none.
+fn read_line(input: &mut dyn BufRead, lane: Lane, number: u64, line: &mut Vec<u8>) -> Result<bool, DeriveError> {
+    line.clear();
+    let limit = MAX_ROW_BYTES + 1;
+    let length = std::io::Read::take(input, limit as u64)
+        .read_until(b'\n', line)
+        .map_err(|source| DeriveError::Read { lane, line: number, source })?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        return Ok(true);
+    }
+    match length {
+        0 => Ok(false),
+        length if length < limit => Err(DeriveError::CutOff { lane, line: number }),
+        _ => Err(DeriveError::TooLong { lane, line: number }),
+    }
+}

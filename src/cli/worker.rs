@@ -52,7 +52,7 @@ fn open_fds() -> Option<Vec<OpenFd>> {
         let entry = entry.ok()?;
         let fd: i32 = entry.file_name().to_str()?.parse().ok()?;
         let what = std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned();
-        found.push(OpenFd { fd, what });
+        found.push(OpenFd { fd, what: what.into() });
     }
     let own = format!("/proc/{}/fd", std::process::id());
     found.retain(|open| open.what != own);

@@ -42,7 +42,7 @@ const APPLY: &str = "sandbox_apply";
 
 fn record(api: &str) -> ApplyRecord {
     ApplyRecord {
-        api: api.to_owned(),
+        api: api.into(),
         rc: 0,
         errno: 0,
         failure: None,

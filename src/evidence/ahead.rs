@@ -5,7 +5,7 @@
 
 use std::io::BufRead;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
 use serde::de::DeserializeOwned;
@@ -44,7 +44,40 @@ pub(super) enum Then {
 }
 
 /// A lane, batch by batch.
-pub(super) type Batches<T> = Receiver<Batch<T>>;
+pub(super) struct Batches<T> {
+    filled: Receiver<Batch<T>>,
+    spent: Sender<Vec<T>>,
+}
+
+impl<T> Batches<T> {
+    /// The next batch, in exchange for the rows of the last, which the thread that made them takes apart: memory that goes
+    /// back where it came from is cheaper. `None`: that thread has ended without a last batch.
+    pub(super) fn next(&self, last: Vec<T>) -> Option<Batch<T>> {
+        // Whether it still listens makes no difference.
+        let _ = self.spent.send(last);
+        self.filled.recv().ok()
+    }
+}
+
+/// The other end of a lane.
+struct Filling<T> {
+    filled: SyncSender<Batch<T>>,
+    spent: Receiver<Vec<T>>,
+}
+
+impl<T> Filling<T> {
+    fn empty(&self) -> Vec<T> {
+        let mut rows = self.spent.try_recv().unwrap_or_default();
+        rows.clear();
+        rows.reserve(BATCH_ROWS);
+        rows
+    }
+}
+
+fn batches<T>() -> (Filling<T>, Batches<T>) {
+    let ((filled, taken), (returned, spent)) = (sync_channel(WAITING_BATCHES), channel());
+    (Filling { filled, spent }, Batches { filled: taken, spent: returned })
+}
 
 /// The rows of the lanes whose probes were executed. Their parsing goes on from here, whether or not they are asked for; it
 /// ends early where this is dropped.
@@ -59,7 +92,7 @@ impl<'s> RowsAhead<'s> {
     /// Starts to read.
     pub fn start<'scope>(scope: &'scope Scope<'scope, 's>, source: &'s dyn RowSource) -> Self {
         let lane = |lane| {
-            let (out, batches) = sync_channel(WAITING_BATCHES);
+            let (out, batches) = batches();
             scope.spawn(move || parse(source, lane, &out));
             batches
         };
@@ -72,7 +105,7 @@ pub(super) fn oracle_as_recorded<'scope, 'e>(
     scope: &'scope Scope<'scope, 'e>,
     source: &'e dyn RowSource,
 ) -> Batches<OracleRow> {
-    let (out, batches) = sync_channel(WAITING_BATCHES);
+    let (out, batches) = batches();
     scope.spawn(move || parse(source, Lane::Oracle, &out));
     batches
 }
@@ -85,7 +118,7 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
     plan: &'e ResolvedPlan,
     other: &'e Mutex<Option<OtherAnswer>>,
 ) -> Batches<OracleRow> {
-    let (out, batches) = sync_channel(WAITING_BATCHES);
+    let (out, batches) = batches();
     scope.spawn(move || {
         let mut planned = plan.rows();
         let mut answerer = Answerer::default();
@@ -108,7 +141,7 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
     batches
 }
 
-fn parse<T: DeserializeOwned>(source: &dyn RowSource, lane: Lane, out: &SyncSender<Batch<T>>) {
+fn parse<T: DeserializeOwned>(source: &dyn RowSource, lane: Lane, out: &Filling<T>) {
     hand_over(source, lane, out, |number, line| decode(lane, number, line));
 }
 
@@ -125,20 +158,20 @@ fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T,
 fn hand_over<T>(
     source: &dyn RowSource,
     lane: Lane,
-    out: &SyncSender<Batch<T>>,
+    out: &Filling<T>,
     mut row: impl FnMut(u64, &[u8]) -> Result<T, DeriveError>,
 ) {
     let opened = source.open(lane).map_err(|source| DeriveError::Open { lane, source });
     let mut input = match opened {
         Ok(Some(input)) => input,
         // Whether anybody still listens makes no difference at the end.
-        Ok(None) => return drop(out.send(Batch { rows: Vec::new(), then: Then::Absent })),
-        Err(error) => return drop(out.send(Batch { rows: Vec::new(), then: Then::Failed(error) })),
+        Ok(None) => return drop(out.filled.send(Batch { rows: Vec::new(), then: Then::Absent })),
+        Err(error) => return drop(out.filled.send(Batch { rows: Vec::new(), then: Then::Failed(error) })),
     };
     let mut line = Vec::with_capacity(4096);
     let mut number = 0;
     loop {
-        let mut rows = Vec::with_capacity(BATCH_ROWS);
+        let mut rows = out.empty();
         let then = loop {
             if rows.len() == BATCH_ROWS {
                 break Then::More;
@@ -153,7 +186,7 @@ fn hand_over<T>(
             }
         };
         let goes_on = matches!(then, Then::More);
-        if out.send(Batch { rows, then }).is_err() || !goes_on {
+        if out.filled.send(Batch { rows, then }).is_err() || !goes_on {
             return;
         }
     }

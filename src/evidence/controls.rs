@@ -164,9 +164,9 @@ pub(super) fn judge(
                 action: Some(action),
             })?;
             seq += 1;
-            let attempt = attempt(&row);
+            let attempt = attempt(row);
             let reason = match attempt {
-                Attempt::Undecided(undecided) => Some(reason(system, &row, &undecided)),
+                Attempt::Undecided(undecided) => Some(reason(system, row, &undecided)),
                 _ => None,
             };
             Ok::<_, DeriveError>(ControlResult::Shown { action: action.clone(), expected, attempt, reason })

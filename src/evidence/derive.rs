@@ -340,12 +340,7 @@ fn derive_profile<O: Write>(
         let baseline_raw = readers.baseline.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let scenario_raw = readers.scenario.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let oracle = readers.oracle.as_mut().map(|reader| reader.oracle_row(&planned)).transpose()?;
-        let lanes = Lanes {
-            baseline: baseline_raw.as_ref(),
-            baseline_name: &name,
-            scenario: scenario_raw.as_ref(),
-            oracle: oracle.as_ref(),
-        };
+        let lanes = Lanes { baseline: baseline_raw, baseline_name: &name, scenario: scenario_raw, oracle };
         if let Some((matched, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
             counts.count(matched, verdict.kind());
             blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));

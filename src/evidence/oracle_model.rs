@@ -27,12 +27,12 @@ pub fn ask<'p>(
         },
     );
     OracleRow {
-        schema_version: ORACLE_ROW_SCHEMA.to_string(),
+        schema_version: ORACLE_ROW_SCHEMA.into(),
         seq,
         profile_id: profile.id.clone(),
         probe_id: entry.probe_id.clone(),
         expectation_id: probe.expectation_id.clone(),
-        source: answer::source_of(&profile.policy.value).to_string(),
+        source: answer::source_of(&profile.policy.value).into(),
         decision: answer.decision,
         rule: answer.rule,
         reason: answer.reason,

@@ -12,7 +12,9 @@ use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
 pub(super) struct LaneReader<T> {
     lane: Lane,
     batches: Batches<T>,
-    rows: std::vec::IntoIter<T>,
+    /// The rows of the last batch, and how many of them were looked at.
+    rows: Vec<T>,
+    taken: usize,
     then: Then,
     number: u64,
 }
@@ -48,7 +50,7 @@ impl<'a> Planned<'a> {
 
 impl<T> LaneReader<T> {
     fn begin(lane: Lane, batches: Batches<T>) -> Self {
-        Self { lane, batches, rows: Vec::new().into_iter(), then: Then::More, number: 0 }
+        Self { lane, batches, rows: Vec::new(), taken: 0, then: Then::More, number: 0 }
     }
 
     /// The rows of a lane that must be there.
@@ -67,7 +69,7 @@ impl<T> LaneReader<T> {
         let mut reader = Self::begin(lane, batches);
         reader.fill();
         match reader.then {
-            Then::End | Then::Absent if reader.rows.len() == 0 => Ok(()),
+            Then::End | Then::Absent if reader.is_spent() => Ok(()),
             Then::Failed(error @ (DeriveError::Open { .. } | DeriveError::Read { .. })) => Err(error),
             _ => Err(DeriveError::UnplannedLane { lane }),
         }
@@ -78,34 +80,47 @@ impl<T> LaneReader<T> {
         let line = self.number + 1;
         self.fill();
         match self.then {
-            Then::End | Then::Absent if self.rows.len() == 0 => Ok(()),
-            Then::Failed(error @ DeriveError::Read { .. }) if self.rows.len() == 0 => Err(error),
+            Then::End | Then::Absent if self.is_spent() => Ok(()),
+            Then::Failed(error @ DeriveError::Read { .. }) if self.is_spent() => Err(error),
             _ => Err(DeriveError::ExtraRow { lane: self.lane, line }),
         }
     }
 
     /// Takes further batches until there is a row, or what comes instead.
     fn fill(&mut self) {
-        while self.rows.len() == 0 && matches!(self.then, Then::More) {
-            match self.batches.recv() {
-                Ok(batch) => (self.rows, self.then) = (batch.rows.into_iter(), batch.then),
-                // The thread that parses ends without a last batch only by a panic, which its scope passes on.
-                Err(_) => self.then = Then::End,
+        while self.is_spent() && matches!(self.then, Then::More) {
+            self.taken = 0;
+            match self.batches.next(std::mem::take(&mut self.rows)) {
+                Some(batch) => (self.rows, self.then) = (batch.rows, batch.then),
+                // Only by a panic, which the scope of the thread passes on.
+                None => self.then = Then::End,
             }
         }
     }
 
-    fn next(&mut self, planned: &Planned<'_>) -> Result<T, DeriveError> {
+    /// Whether every row of the last batch was looked at.
+    fn is_spent(&self) -> bool {
+        self.taken == self.rows.len()
+    }
+
+    /// Goes to the next row.
+    fn advance(&mut self, planned: &Planned<'_>) -> Result<(), DeriveError> {
         self.fill();
         self.number += 1;
         let (lane, line) = (self.lane, self.number);
-        match self.rows.next() {
-            Some(row) => Ok(row),
-            None => match std::mem::replace(&mut self.then, Then::End) {
-                Then::Failed(error) => Err(error),
-                _ => Err(DeriveError::MissingRow { lane, line, expected: planned.describe() }),
-            },
+        if !self.is_spent() {
+            self.taken += 1;
+            return Ok(());
         }
+        match std::mem::replace(&mut self.then, Then::End) {
+            Then::Failed(error) => Err(error),
+            _ => Err(DeriveError::MissingRow { lane, line, expected: planned.describe() }),
+        }
+    }
+
+    /// The row that [`Self::advance`] went to.
+    fn row(&self) -> &T {
+        &self.rows[self.taken - 1]
     }
 
     fn check(&self, field: &'static str, expected: &str, found: &str) -> Result<(), DeriveError> {
@@ -137,8 +152,9 @@ impl<T> LaneReader<T> {
 
 impl LaneReader<ProbeRow> {
     /// The next probe row, which must be the planned one.
-    pub(super) fn probe_row(&mut self, planned: &Planned<'_>) -> Result<ProbeRow, DeriveError> {
-        let row = self.next(planned)?;
+    pub(super) fn probe_row(&mut self, planned: &Planned<'_>) -> Result<&ProbeRow, DeriveError> {
+        self.advance(planned)?;
+        let row = self.row();
         self.check("schema_version", ROW_SCHEMA, &row.schema_version)?;
         self.check_seq(planned.seq, row.seq)?;
         self.check("lane", self.lane.as_str(), row.lane.as_str())?;
@@ -171,8 +187,9 @@ impl LaneReader<ProbeRow> {
 
 impl LaneReader<OracleRow> {
     /// The next oracle row, which must be the planned one.
-    pub(super) fn oracle_row(&mut self, planned: &Planned<'_>) -> Result<OracleRow, DeriveError> {
-        let row = self.next(planned)?;
+    pub(super) fn oracle_row(&mut self, planned: &Planned<'_>) -> Result<&OracleRow, DeriveError> {
+        self.advance(planned)?;
+        let row = self.row();
         self.check("schema_version", ORACLE_ROW_SCHEMA, &row.schema_version)?;
         self.check_seq(planned.seq, row.seq)?;
         self.check("profile_id", planned.profile_id, row.profile_id.as_str())?;

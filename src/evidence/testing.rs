@@ -159,7 +159,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
 pub(super) const ROOT: &str = "/dev/shm/sandproof-test/r";
 
 pub(super) fn call(syscall: &str, role: CallRole, errno: i32) -> Call {
-    Call { syscall: syscall.to_owned(), role, ret: if errno == 0 { 0 } else { -1 }, errno, code: None }
+    Call { syscall: syscall.into(), role, ret: if errno == 0 { 0 } else { -1 }, errno, code: None }
 }
 
 pub(super) fn resolved(text: &str) -> String {
@@ -188,7 +188,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
         mode: 0o100_644,
     });
     ProbeRow {
-        schema_version: ROW_SCHEMA.to_owned(),
+        schema_version: ROW_SCHEMA.into(),
         seq,
         lane,
         profile_id: ProfileId::new(profile).unwrap(),
@@ -209,7 +209,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             setup_failure: None,
             target,
             apply: policy.then(|| ApplyRecord {
-                api: "landlock_restrict_self".to_owned(),
+                api: "landlock_restrict_self".into(),
                 rc: 0,
                 errno: 0,
                 failure: None,
@@ -332,12 +332,12 @@ impl Bench {
             .rows()
             .enumerate()
             .map(|(seq, (profile, probe))| OracleRow {
-                schema_version: ORACLE_ROW_SCHEMA.to_owned(),
+                schema_version: ORACLE_ROW_SCHEMA.into(),
                 seq: seq as u64,
                 profile_id: profile.id.clone(),
                 probe_id: probe.entry.probe_id.clone(),
                 expectation_id: probe.expectation_id.clone(),
-                source: "landlock_model".to_owned(),
+                source: "landlock_model".into(),
                 decision: Some(probe.entry.expected),
                 rule: Some("/path_beneath/0".to_owned()),
                 reason: "the rule beneath the root grants it".to_owned(),

@@ -275,7 +275,7 @@ fn root_name(task: &Task<'_>) -> String {
 
 fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
     ProbeRow {
-        schema_version: ROW_SCHEMA.to_string(),
+        schema_version: ROW_SCHEMA.into(),
         seq: task.seq,
         lane: task.lane,
         profile_id: task.profile_id.clone(),

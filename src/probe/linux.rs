@@ -72,7 +72,7 @@ impl Prepared<'_> {
 
 /// A preparing step that failed.
 pub(super) fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.to_owned(), errno, missing: None }
+    SetupFailure { step: step.into(), errno, missing: None }
 }
 
 /// Does what has to happen before the policy is applied. `zygote` is the parent process.

@@ -108,7 +108,7 @@ impl Trace {
     /// The record.
     pub fn finish(self) -> Operation {
         let call = |noted: Noted| Call {
-            syscall: noted.syscall.to_owned(),
+            syscall: noted.syscall.into(),
             role: noted.role,
             ret: noted.ret,
             errno: noted.errno,
@@ -126,7 +126,7 @@ impl Trace {
         Operation {
             calls: self.calls.into_iter().flatten().map(call).collect(),
             opened: self.opened.map(file),
-            details: self.details.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect(),
+            details: self.details.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect(),
         }
     }
 

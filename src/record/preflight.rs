@@ -109,7 +109,7 @@ impl PreflightApplyReport {
             super::results::ErrClass::of_failure(&record.api, errno, record.message.as_deref())
         };
         Self {
-            api: record.api.clone(),
+            api: record.api.to_string(),
             err_class,
             err_class_source,
             errbuf: record.message.clone(),

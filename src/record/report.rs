@@ -3,6 +3,7 @@
 //! It writes one line before the operation ([`Prologue`]) and one after it ([`Operation`]). A process that dies in
 //! between has left the first line, so a crash during the operation is told from one before it.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::callout::CalloutRecord;
@@ -47,7 +48,7 @@ pub struct Operation {
     pub opened: Option<OpenedFile>,
     /// What else the driver saw, as (name, value) pairs: bytes read, a signal received.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub details: Vec<(String, i64)>,
+    pub details: Vec<(CompactString, i64)>,
 }
 
 /// One system call.
@@ -55,7 +56,7 @@ pub struct Operation {
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Its name.
-    pub syscall: String,
+    pub syscall: CompactString,
     /// Whether it is the operation in question, or only prepares it.
     pub role: CallRole,
     /// What it returned.
@@ -95,7 +96,7 @@ pub struct OpenFd {
     /// Its number.
     pub fd: i32,
     /// What it is, in the words of `/proc/self/fd`.
-    pub what: String,
+    pub what: CompactString,
 }
 
 /// Whether the process is in a sandbox that its parent is not in.
@@ -118,7 +119,7 @@ pub struct SelfCheck {
 #[serde(deny_unknown_fields)]
 pub struct SetupFailure {
     /// Which step.
-    pub step: String,
+    pub step: CompactString,
     /// Its error number; 0 if something is missing that has none.
     pub errno: i32,
     /// The library or function that this system does not have.
@@ -131,7 +132,7 @@ pub struct SetupFailure {
 #[serde(deny_unknown_fields)]
 pub struct ApplyRecord {
     /// The call that applies: `landlock_restrict_self`, `sandbox_init`, …
-    pub api: String,
+    pub api: CompactString,
     /// 0 if the policy is in force, -1 if not.
     pub rc: i32,
     /// Error number, 0 if there is none.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::callout::{Callout, CheckRequest};
@@ -275,7 +276,7 @@ pub struct ProbeDetails<'a> {
 
 /// What else a driver saw: an object of name to value. The last value counts if a name stands twice.
 #[derive(Debug, Clone, Copy)]
-pub struct Details<'a>(pub &'a [(String, i64)]);
+pub struct Details<'a>(pub &'a [(CompactString, i64)]);
 
 impl Details<'_> {
     /// Whether it saw nothing else.

@@ -2,6 +2,7 @@
 //!
 //! A row holds observations only. Verdicts are derived from rows by `evidence`, and can be derived again by anyone.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
@@ -21,7 +22,7 @@ pub const ORACLE_ROW_SCHEMA: &str = "sandproof.oracle_row.v1";
 #[serde(deny_unknown_fields)]
 pub struct ProbeRow {
     /// [`ROW_SCHEMA`].
-    pub schema_version: String,
+    pub schema_version: CompactString,
     /// Place in the lane, from 0, in plan order.
     pub seq: u64,
     /// Which lane.
@@ -108,7 +109,7 @@ pub struct ListenerRecord {
 #[serde(deny_unknown_fields)]
 pub struct OracleRow {
     /// [`ORACLE_ROW_SCHEMA`].
-    pub schema_version: String,
+    pub schema_version: CompactString,
     /// Place in the lane, from 0, in plan order.
     pub seq: u64,
     /// Under which profile.
@@ -118,7 +119,7 @@ pub struct OracleRow {
     /// Which expectation.
     pub expectation_id: ExpectationId,
     /// Who was asked: `landlock_model` or `seatbelt_model`.
-    pub source: String,
+    pub source: CompactString,
     /// The answer; absent if the model cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,

@@ -152,7 +152,7 @@ const TABLE: &[Line] = &[
     (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeInconclusive)),
     (
         |row| {
-            let lost = row.operation.as_ref().unwrap().details.contains(&("received".to_owned(), 0));
+            let lost = row.operation.as_ref().unwrap().details.contains(&("received".into(), 0));
             lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox]
                 .contains(&row.action.driver)
         },
@@ -289,7 +289,7 @@ impl Change {
                 made
             };
             said.calls = self.calls.iter().map(made).collect();
-            said.details = self.received.iter().map(|value| ("received".to_owned(), *value)).collect();
+            said.details = self.received.iter().map(|value| ("received".into(), *value)).collect();
         } else {
             row.operation = None;
         }

@@ -50,11 +50,11 @@ enum Tools {
 }
 
 fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.to_owned(), errno, missing: None }
+    SetupFailure { step: step.into(), errno, missing: None }
 }
 
 fn missing(Missing(what): Missing) -> SetupFailure {
-    SetupFailure { step: "resolve".to_owned(), errno: 0, missing: Some(what) }
+    SetupFailure { step: "resolve".into(), errno: 0, missing: Some(what) }
 }
 
 /// Does what has to happen before the policy is applied.

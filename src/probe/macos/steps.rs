@@ -27,7 +27,7 @@ impl Steps {
     /// Notes a call that answers with a code of its own; 0 is success.
     pub fn operate_code(&mut self, call: &str, code: i32) -> Option<()> {
         let ret = if code == 0 { 0 } else { -1 };
-        let noted = Call { syscall: call.to_owned(), role: CallRole::Operation, ret, errno: 0, code: Some(code) };
+        let noted = Call { syscall: call.into(), role: CallRole::Operation, ret, errno: 0, code: Some(code) };
         self.0.calls.push(noted);
         (code == 0).then_some(())
     }
@@ -37,7 +37,7 @@ impl Steps {
             Ok(value) => (value, 0),
             Err(errno) => (-1, errno),
         };
-        self.0.calls.push(Call { syscall: call.to_owned(), role, ret: value, errno, code: None });
+        self.0.calls.push(Call { syscall: call.into(), role, ret: value, errno, code: None });
         ret.ok()
     }
 
@@ -48,7 +48,7 @@ impl Steps {
 
     /// Notes a fact that is no return value.
     pub fn detail(&mut self, name: &str, value: i64) {
-        self.0.details.push((name.to_owned(), value));
+        self.0.details.push((name.into(), value));
     }
 
     /// The record.

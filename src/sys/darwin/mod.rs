@@ -86,7 +86,7 @@ pub fn open_fds() -> Option<Vec<OpenFd>> {
         return None;
     }
     list.truncate(usize::try_from(written).ok()? / size_of::<FdInfo>());
-    let mut found: Vec<OpenFd> = list.iter().map(|info| OpenFd { fd: info.fd, what: what_is(*info) }).collect();
+    let mut found: Vec<OpenFd> = list.iter().map(|info| OpenFd { fd: info.fd, what: what_is(*info).into() }).collect();
     found.sort_by_key(|open| open.fd);
     Some(found)
 }

@@ -20,8 +20,10 @@ use crate::policy::answer::Answerer;
 use crate::record::outcome::Lane;
 use crate::record::row::{OracleRow, ProbeRow};
 
-/// How many rows are handed over at a time.
+/// How many rows are handed over at a time, at most.
 const BATCH_ROWS: usize = 128;
+/// How many bytes of rows, after which a batch is closed: the rows of a stranger's bundle may be large.
+const BATCH_BYTES: usize = 256 * 1024;
 /// How many batches of a lane may wait.
 const WAITING_BATCHES: usize = 32;
 
@@ -172,15 +174,19 @@ fn hand_over<T>(
     let mut number = 0;
     loop {
         let mut rows = out.empty();
+        let mut bytes = 0;
         let then = loop {
-            if rows.len() == BATCH_ROWS {
+            if rows.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
                 break Then::More;
             }
             number += 1;
             match read_line(&mut *input, lane, number, &mut line)
                 .and_then(|found| found.then(|| row(number, &line)).transpose())
             {
-                Ok(Some(row)) => rows.push(row),
+                Ok(Some(row)) => {
+                    rows.push(row);
+                    bytes += line.len();
+                }
                 Ok(None) => break Then::End,
                 Err(error) => break Then::Failed(error),
             }
@@ -207,5 +213,74 @@ fn read_line(input: &mut dyn BufRead, lane: Lane, number: u64, line: &mut Vec<u8
         0 => Ok(false),
         length if length < limit => Err(DeriveError::CutOff { lane, line: number }),
         _ => Err(DeriveError::TooLong { lane, line: number }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    struct Lines(Vec<u8>);
+
+    impl RowSource for Lines {
+        fn open(&self, lane: Lane) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+            Ok((lane == Lane::Baseline).then(|| Box::new(&self.0[..]) as Box<dyn BufRead>))
+        }
+    }
+
+    /// How many rows each batch of a lane has, all rows, and what came last.
+    fn read(source: &Lines, lane: Lane) -> (Vec<usize>, Vec<serde_json::Value>, Then) {
+        std::thread::scope(|scope| {
+            let (out, batches) = batches();
+            scope.spawn(move || parse(source, lane, &out));
+            let (mut lengths, mut all, mut last) = (Vec::new(), Vec::new(), Vec::new());
+            loop {
+                let batch = batches.next(last).unwrap();
+                lengths.push(batch.rows.len());
+                all.extend(batch.rows.iter().cloned());
+                last = batch.rows;
+                if !matches!(batch.then, Then::More) {
+                    return (lengths, all, batch.then);
+                }
+            }
+        })
+    }
+
+    fn lines(rows: impl Iterator<Item = String>) -> Lines {
+        Lines(rows.flat_map(|row| (row + "\n").into_bytes()).collect())
+    }
+
+    #[test]
+    fn rows_arrive_in_order_and_in_bounded_batches() {
+        let many = 10 * WAITING_BATCHES * BATCH_ROWS + 1;
+        let (lengths, all, then) = read(&lines((0..many).map(|n| n.to_string())), Lane::Baseline);
+        assert!(all.iter().enumerate().all(|(n, row)| *row == n) && all.len() == many);
+        assert!(lengths.iter().all(|length| *length <= BATCH_ROWS) && lengths.last() == Some(&1));
+        assert!(matches!(then, Then::End));
+
+        let large = format!("\"{}\"", "x".repeat(BATCH_BYTES / 2));
+        let (lengths, ..) = read(&lines((0..5).map(|_| large.clone())), Lane::Baseline);
+        assert_eq!(lengths, [2, 2, 1]);
+    }
+
+    #[test]
+    fn what_ends_a_lane_is_said_after_the_rows_before_it() {
+        let decode = |error: Then| matches!(error, Then::Failed(DeriveError::Decode { line: 3, .. }));
+        let (lengths, _, then) = read(&lines(["1", "2", "x", "4"].map(str::to_owned).into_iter()), Lane::Baseline);
+        assert!(lengths == [2] && decode(then));
+        let (lengths, _, then) = read(&Lines(b"1\n2".to_vec()), Lane::Baseline);
+        assert!(lengths == [1] && matches!(then, Then::Failed(DeriveError::CutOff { line: 2, .. })));
+        let (lengths, _, then) = read(&Lines(vec![b'1'; MAX_ROW_BYTES + 2]), Lane::Baseline);
+        assert!(lengths == [0] && matches!(then, Then::Failed(DeriveError::TooLong { line: 1, .. })));
+        assert!(matches!(read(&lines(std::iter::empty()), Lane::Baseline).2, Then::End));
+        assert!(matches!(read(&lines(std::iter::empty()), Lane::Scenario).2, Then::Absent));
+    }
+
+    #[test]
+    fn nobody_has_to_take_everything() {
+        let source = lines((0..10 * WAITING_BATCHES * BATCH_ROWS).map(|n| n.to_string()));
+        std::thread::scope(|scope| drop(RowsAhead::start(scope, &source)));
     }
 }

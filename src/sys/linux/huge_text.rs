@@ -77,12 +77,15 @@ fn regions(maps: &str, address: usize) -> Vec<Region> {
     found
 }
 
-/// How many bytes of the mapping that holds `start` are on huge pages, by `/proc/self/smaps`; see proc_pid_smaps(5).
-fn huge_bytes(smaps: &str, start: usize) -> Option<usize> {
+/// Whether all of the mapping that holds `address` is on huge pages, by `/proc/self/smaps`; see proc_pid_smaps(5).
+fn is_all_huge(smaps: &str, address: usize) -> bool {
     let mut lines = smaps.lines();
-    lines.find(|line| parse(line).is_some_and(|mapping| mapping.range.contains(&start)))?;
-    let text = lines.find_map(|line| line.strip_prefix("AnonHugePages:"))?;
-    text.trim().strip_suffix(" kB")?.parse::<usize>().ok().map(|kilobytes| kilobytes << 10)
+    let Some(mapping) = lines.by_ref().filter_map(parse).find(|mapping| mapping.range.contains(&address)) else {
+        return false;
+    };
+    let huge = lines.find_map(|line| line.strip_prefix("AnonHugePages:"));
+    let kilobytes = huge.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    kilobytes.is_some_and(|kilobytes| kilobytes << 10 == mapping.range.len())
 }
 
 /// A copy of a region, in memory of its own.
@@ -91,32 +94,40 @@ struct Copied {
     at: usize,
 }
 
+impl Copied {
+    /// Gives the copy up. It has not been put in place.
+    fn unmap(&self) {
+        unmap(self.at..self.at + self.region.blocks.len());
+    }
+}
+
 /// Moves this program's text and constants to huge pages; gives how many bytes of address space they fill. Zero: there is no
 /// whole block of them.
 ///
 /// The caller has to be single-threaded.
 ///
 /// # Errors
-/// Where it cannot be done; then nothing has changed.
+/// Where it cannot be done. What was not moved stays as it was.
 pub fn move_text() -> io::Result<usize> {
     let regions = regions(&fs::read_to_string("/proc/self/maps")?, move_text as *const () as usize);
     let mut copies = Vec::with_capacity(regions.len());
     let copied = regions.into_iter().try_for_each(|region| copy(region).map(|copy| copies.push(copy)));
     let checked = copied.and_then(|()| {
         let smaps = fs::read_to_string("/proc/self/smaps")?;
-        let is_huge = |copy: &Copied| huge_bytes(&smaps, copy.at) == Some(copy.region.blocks.len());
-        if copies.iter().all(is_huge) { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
+        let all = copies.iter().all(|copy| is_all_huge(&smaps, copy.at));
+        if all { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
     });
     if let Err(error) = checked {
-        copies.iter().for_each(|copy| unmap(copy.at..copy.at + copy.region.blocks.len()));
+        copies.iter().for_each(Copied::unmap);
         return Err(error);
     }
-    let mut moved = 0;
-    for copy in &copies {
-        put_in_place(copy)?;
-        moved += copy.region.blocks.len();
+    for (n, copy) in copies.iter().enumerate() {
+        if let Err(error) = put_in_place(copy) {
+            copies[n..].iter().for_each(Copied::unmap);
+            return Err(error);
+        }
     }
-    Ok(moved)
+    Ok(copies.iter().map(|copy| copy.region.blocks.len()).sum())
 }
 
 /// Copies a region to memory that the kernel was asked to back with huge pages, and that may be used as the region is.
@@ -239,11 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn huge_pages_are_counted_for_the_right_mapping() {
+    fn huge_pages_are_looked_for_in_the_right_mapping() {
         let smaps = "00400000-00c00000 r-xp 00000000 00:00 0\nSize: 8192 kB\nAnonHugePages:      8192 kB\nVmFlags: rd ex\n\
-                     00c00000-00e00000 r--p 00000000 00:00 0\nAnonHugePages:         0 kB\n";
-        assert_eq!(huge_bytes(smaps, 0x40_0000), Some(8 << 20));
-        assert_eq!(huge_bytes(smaps, 0xc0_0000), Some(0));
-        assert_eq!(huge_bytes(smaps, 0xe0_0000), None);
+                     00c00000-01000000 r--p 00000000 00:00 0\nAnonHugePages:      2048 kB\n\
+                     01000000-01200000 r--p 00000000 00:00 0\nAnonHugePages:         0 kB\n\
+                     01200000-01400000 r--p 00000000 00:00 0\n";
+        let huge = [0x40_0000, 0xc0_0000, 0x100_0000, 0x120_0000, 0x140_0000].map(|at| is_all_huge(smaps, at));
+        assert_eq!(huge, [true, false, false, false, false]);
     }
 }

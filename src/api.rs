@@ -185,7 +185,7 @@ pub mod runs {
     pub use crate::record::manifest::ChannelKind;
     pub use crate::record::status_doc::StatusDocument;
     pub use crate::run::status::{StatusError, runtime_status};
-    pub use crate::run::{Observer, RunError, RunReport, RunRequest, run as run_plan};
+    pub use crate::run::{Executable, Observer, RunError, RunReport, RunRequest, run as run_plan};
 }
 
 /// Bundles: reading is verifying.

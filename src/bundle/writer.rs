@@ -2,10 +2,10 @@
 //!
 //! # The commit, step by step, and what a crash leaves
 //!
-//! 1. [`BundleWriter::create`] makes `<out>/<run_id>/` and writes and syncs `run_status.json` (`in_progress`). Before
-//!    that, nothing is there, or an empty folder: not committed.
-//!    The run's declaration follows under its final name, and with it both folders are synced: all of that is durable
-//!    before anything is executed.
+//! 1. [`BundleWriter::create`] makes `<out>/<run_id>/` and writes `run_status.json` (`in_progress`), which is for those
+//!    who look on and is not synced. A crash leaves a folder that holds nothing, or that: not committed.
+//!    The run's declaration follows under its final name and is synced, and both folders with it: it is durable before
+//!    anything is executed.
 //! 2. Artifacts are streamed to temporary names (`.NAME.RANDOM.tmp`) beside their final ones, digested on the way. A
 //!    crash leaves temporaries and a status `in_progress`, and no index: not committed.
 //! 3. The commit gives every artifact its final name, `run_status.json` last. A crash leaves some files with final names,
@@ -28,7 +28,7 @@
 //! waits for what other programs have written to that file system, and has no bound of its own; it may even report
 //! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as soon
 //! as it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is finished, and
-//! each folder in step 4. With syncfs a bundle needs 5 sync calls from start to end, however many files it has, and 8 with a
+//! each folder in step 4. With syncfs a bundle needs 4 sync calls from start to end, however many files it has, and 7 with a
 //! declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,8 +207,7 @@ impl Write for Sealing {
 }
 
 impl BundleWriter {
-    /// Makes `<root of the lock>/<run id>/` and says that a run is in progress there. The names are durable with the
-    /// declaration, or with the commit.
+    /// Makes `<root of the lock>/<run id>/` and says that a run is in progress there.
     ///
     /// `bundle_root` is the folder's path as documents spell it: relative to the workspace where it lies under it. The
     /// state, time, error, failure stage, drift and identity of `status` are the writer's to set. The lock has to be held until the
@@ -240,7 +239,6 @@ impl BundleWriter {
         let status_path = folder.join(layout::RUN_STATUS);
         let mut staged = Staged::create(&status_path)?;
         staged.write_all(&json_out::to_pretty(&status)).at("write", &status_path)?;
-        staged.sync()?;
         staged.rename()?;
         Ok(Self {
             out_root: lock.root().to_owned(),

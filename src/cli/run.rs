@@ -20,7 +20,7 @@ use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, RunError, RunRequest, Step};
+use crate::run::{self, Executable, RunError, RunRequest, Step};
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
@@ -123,7 +123,7 @@ impl RunChoices {
         plan: &Path,
         out: Option<PathBuf>,
         run_id: RunId,
-        exe: PathBuf,
+        exe: Executable,
         cancel: Cancel,
     ) -> Result<RunRequest, Failure> {
         let selection =
@@ -168,7 +168,7 @@ impl RunArgs {
     /// Runs.
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let cancel = signals::install().or_fail(Exit::Fault)?;
-        let exe = own_executable().or_fail(Exit::Fault)?;
+        let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
         let request = self.choices.request(&self.plan, self.out.clone(), self.run_id()?, exe, cancel)?;
         if !request.dry {
             let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));

@@ -142,7 +142,7 @@ fn through_worker(
     writer.adopt_world(&manifest.world_id);
     let now = look(request, manager).map(|seen| seen.declaration);
     let elements = drift::of_elements(declaration, now);
-    drift::check(&Workspace::at(&request.root), &manifest, &request.exe, elements, writer)?;
+    drift::check(&Workspace::at(&request.root), &manifest, request.exe.path(), elements, writer)?;
     let rows = writer.rows();
     let controls = plan_controls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
@@ -276,7 +276,7 @@ fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(),
         channel: request.channel,
         bundle_root: order.bundle_root,
         identity: staged.put(&path_of(layout::RUN_IDENTITY), &json_out::to_pretty(order.declaration))?,
-        executable: staged.put_executable(&request.exe)?,
+        executable: staged.put_executable(request.exe.path())?,
         inputs: files,
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),

@@ -1,11 +1,11 @@
 //! Whether what a run declared before it began is still so when its last lane has ended.
 
-use std::fs::File;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::error::{RunError, Step};
+use super::executable::digest_of;
 use crate::base::digest::Digest;
 use crate::base::error_text::chain;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
@@ -13,7 +13,7 @@ use crate::bundle::writer::BundleWriter;
 use crate::identity::{self, Discrepancy};
 use crate::plan::{ResolvedPlan, Source};
 use crate::record::identity::{Declaration, Part};
-use crate::record::manifest::RunManifest;
+use crate::record::manifest::{DeclaredInput, RunManifest};
 
 /// Digests the executable and every input document again, notes what differs in the run's status together with what is
 /// known to differ already, and fails if anything does.
@@ -65,11 +65,17 @@ fn find(source: &dyn Source, manifest: &RunManifest, exe: &Path) -> Vec<String> 
         Ok(found) => drift.push(format!("{what}: declared {declared}, found {found}")),
         Err(reason) => drift.push(format!("{what}: cannot be read again: {reason}")),
     };
-    let digest = File::open(exe).and_then(Digest::of_reader).map(|(digest, _)| digest);
-    compare("the executable".to_string(), manifest.tool.sha256, digest.map_err(|error| error.to_string()));
-    for input in &manifest.declared_inputs {
-        let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
-        let found = read.map(|bytes| Digest::of(&bytes)).map_err(|error| error.source.to_string());
+    let (executable, inputs) = std::thread::scope(|scope| {
+        let executable = scope.spawn(|| digest_of(exe).map_err(|error| error.to_string()));
+        let digest = |input: &DeclaredInput| {
+            let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
+            read.map(|bytes| Digest::of(&bytes)).map_err(|error| error.source.to_string())
+        };
+        let inputs: Vec<_> = manifest.declared_inputs.iter().map(digest).collect();
+        (executable.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), inputs)
+    });
+    compare("the executable".to_string(), manifest.tool.sha256, executable);
+    for (input, found) in manifest.declared_inputs.iter().zip(inputs) {
         compare(format!("{} `{}`", input.role.as_str(), input.path), input.sha256, found);
     }
     drift

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::clean;
 use super::drift;
 use super::error::{RunError, Step};
+use super::executable::Executable;
 use super::facts;
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
 use crate::base::clock;
-use crate::base::digest::Digest;
 use crate::base::error_text::chain;
 use crate::base::fsx::{self, IoContext};
 use crate::base::ids::{IdError, WorldId};
@@ -241,9 +241,9 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
     Ok(())
 }
 
-pub(super) fn tool_facts(exe: &Path) -> Result<ToolFacts, RunError> {
-    let digest = std::fs::File::open(exe).and_then(Digest::of_reader).at("read", exe).map_err(RunError::Executable)?;
-    Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256: digest.0 })
+pub(super) fn tool_facts(exe: &Executable) -> Result<ToolFacts, RunError> {
+    let sha256 = exe.digest().at("read", exe.path()).map_err(RunError::Executable)?;
+    Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256 })
 }
 
 /// A path as documents spell it: relative to the root where it lies under it, else as it is.
@@ -272,12 +272,12 @@ fn produce(
     if let Some(base) = base {
         execute(request, base, &mut manifest, writer, observer)?;
         match &request.worker {
-            Some(worker) => drift::check(&worker.inputs, &manifest, &request.exe, Vec::new(), writer)?,
+            Some(worker) => drift::check(&worker.inputs, &manifest, request.exe.path(), Vec::new(), writer)?,
             None => {
                 let host = super::host::observe(Some(base.file_system().to_string()));
                 let now = declare_with(request, &host, Some(base), &manifest.tool, None);
                 let elements = drift::of_elements(declaration, now);
-                drift::check(&Workspace::at(&request.root), &manifest, &request.exe, elements, writer)?;
+                drift::check(&Workspace::at(&request.root), &manifest, request.exe.path(), elements, writer)?;
             }
         }
     } else {
@@ -305,7 +305,7 @@ fn execute(
     let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
     let mut workers = (0..request.jobs.max(1))
-        .map(|_| Worker::start(&request.exe))
+        .map(|_| Worker::start(request.exe.path()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Step::Worker)?;
     if let Some(policy) = &request.plan.preflight {
@@ -318,7 +318,7 @@ fn execute(
     store_manifest(manifest, writer)?;
 
     let shared = Shared {
-        exe: &request.exe,
+        exe: request.exe.path(),
         base,
         deadline_ms: request.plan.deadline_ms,
         capabilities: &capabilities,

@@ -47,7 +47,7 @@ pub(super) fn run(
         apply_ok: None,
         failure_stage: None,
     };
-    let mut zygote = Zygote::spawn(&request.exe)?;
+    let mut zygote = Zygote::spawn(request.exe.path())?;
     let job = Job {
         seq: 0,
         action: Action::new(Driver::ApplyOnly, ""),

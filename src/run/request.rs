@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::executable::Executable;
 use crate::base::ids::RunId;
 use crate::bundle::lock::LockMode;
 use crate::lane::cancel::Cancel;
@@ -36,7 +37,7 @@ pub struct RunRequest {
     /// Folders in which fixtures may be made, best first.
     pub fixture_candidates: Vec<PathBuf>,
     /// This executable's file, which probe processes are forked from.
-    pub exe: PathBuf,
+    pub exe: Executable,
     /// The wish to stop.
     pub cancel: Cancel,
     /// If this process is itself a worker that a manager has started: what it was told and what it found.

@@ -124,7 +124,7 @@ fn under_watch(
         jobs: job.jobs,
         run_id: job.run_id,
         fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
-        exe: stage.join(stage::EXECUTABLE),
+        exe: stage.join(stage::EXECUTABLE).into(),
         environment: Vec::new(),
         cancel,
         worker: Some(WorkerContext {

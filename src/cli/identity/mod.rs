@@ -114,7 +114,7 @@ fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
         (Some(plan), None) => plan,
         (None, None) => unreachable!("clap demands one of them"),
     };
-    let exe = own_executable().or_fail(Exit::Fault)?;
+    let exe = own_executable().or_fail(Exit::Fault)?.into();
     let request = args.choices.request(plan, None, RunId::fresh(), exe, Cancel::default())?;
     let declaration = run::declare(&request).map_err(run_failure)?;
     print(&declaration, args.json, ui)?;

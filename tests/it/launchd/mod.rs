@@ -49,7 +49,7 @@ impl Flow {
             jobs: 1,
             run_id: RunId::new(RUN).unwrap(),
             fixture_candidates: vec![dir.path().to_owned()],
-            exe: PathBuf::from(env!("CARGO_BIN_EXE_sandproof")),
+            exe: env!("CARGO_BIN_EXE_sandproof").into(),
             cancel: Cancel::default(),
             worker: None,
             channel_limit: limit,

@@ -188,7 +188,8 @@ impl Staged {
             .open(&temporary)
             .at("create", &temporary)?;
         Ok(Self {
-            out: BufWriter::with_capacity(64 * 1024, file),
+            // Only small pieces are gathered: documents and blocks of streamed artifacts go to the kernel as they are.
+            out: BufWriter::with_capacity(8 * 1024, file),
             pending: Pending { temporary, target: target.to_owned(), renamed: false },
         })
     }

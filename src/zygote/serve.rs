@@ -25,7 +25,7 @@ const SOCKET: i32 = 0;
 pub(super) const NULL: i32 = 1;
 
 /// The job at which the text moves to huge pages. That takes a few milliseconds, and saves a third of each probe after it.
-const HUGE_TEXT_AT: u64 = 64;
+const HUGE_TEXT_AT: u64 = 40;
 
 /// The zygote could not go on.
 #[derive(Debug, thiserror::Error)]

@@ -93,11 +93,7 @@ pub struct RowsAhead<'s> {
 impl<'s> RowsAhead<'s> {
     /// Starts to read.
     pub fn start<'scope>(scope: &'scope Scope<'scope, 's>, source: &'s dyn RowSource) -> Self {
-        let lane = |lane| {
-            let (out, batches) = batches();
-            scope.spawn(move || parse(source, lane, &out));
-            batches
-        };
+        let lane = |lane| parsed(scope, source, lane);
         Self { source, baseline: lane(Lane::Baseline), control: lane(Lane::Control), scenario: lane(Lane::Scenario) }
     }
 }
@@ -107,9 +103,7 @@ pub(super) fn oracle_as_recorded<'scope, 'e>(
     scope: &'scope Scope<'scope, 'e>,
     source: &'e dyn RowSource,
 ) -> Batches<OracleRow> {
-    let (out, batches) = batches();
-    scope.spawn(move || parse(source, Lane::Oracle, &out));
-    batches
+    parsed(scope, source, Lane::Oracle)
 }
 
 /// The oracle lane, whose every row is compared, byte for byte, with what the model answers now. The first that is another
@@ -143,8 +137,15 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
     batches
 }
 
-fn parse<T: DeserializeOwned>(source: &dyn RowSource, lane: Lane, out: &Filling<T>) {
-    hand_over(source, lane, out, |number, line| decode(lane, number, line));
+/// A lane whose every line is parsed.
+fn parsed<'scope, 'e, T: DeserializeOwned + Send + 'static>(
+    scope: &'scope Scope<'scope, 'e>,
+    source: &'e dyn RowSource,
+    lane: Lane,
+) -> Batches<T> {
+    let (out, batches) = batches();
+    scope.spawn(move || hand_over(source, lane, &out, |number, line| decode(lane, number, line)));
+    batches
 }
 
 fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T, DeriveError> {
@@ -233,8 +234,7 @@ mod tests {
     /// How many rows each batch of a lane has, all rows, and what came last.
     fn read(source: &Lines, lane: Lane) -> (Vec<usize>, Vec<serde_json::Value>, Then) {
         std::thread::scope(|scope| {
-            let (out, batches) = batches();
-            scope.spawn(move || parse(source, lane, &out));
+            let batches = parsed(scope, source, lane);
             let (mut lengths, mut all, mut last) = (Vec::new(), Vec::new(), Vec::new());
             loop {
                 let batch = batches.next(last).unwrap();

@@ -5,9 +5,9 @@ use std::ffi::CString;
 use std::io;
 
 use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
+use super::berth::Berth;
 use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
-use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
 use crate::policy::Enforceable;
 use crate::probe::Texts;
@@ -15,8 +15,8 @@ use crate::record::ending::Ending;
 use crate::sys::linux::huge_text;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Cpus, Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
-    reset_signals, set_process_group, set_umask,
+    Forked, adopt_orphans, block_signal, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
+    reset_signals, set_process_group, set_umask, signal_fd,
 };
 
 /// The control socket.
@@ -85,26 +85,28 @@ struct Server {
     pid: i32,
     /// How many jobs there were.
     jobs: u64,
-    /// The processors that it may run on.
-    cpus: Option<Cpus>,
+    /// Says when a child has ended.
+    ends: i32,
+    berth: Berth,
     link: CString,
     policies: BTreeMap<u32, Enforceable>,
-    report: Box<[u8]>,
+    report: Vec<u8>,
     child_buffer: Vec<u8>,
 }
 
 /// Serves jobs from the control socket on descriptor 0 until it is closed. For a process that does nothing else.
 pub fn serve() -> Result<(), ServeError> {
-    prepare()?;
+    let ends = prepare()?;
     let pid = ids().0;
     let mut server = Server {
         pid,
         jobs: 0,
-        cpus: Cpus::allowed(),
+        ends,
+        berth: Berth::default(),
         link: child::executable_link(pid),
         policies: BTreeMap::new(),
-        report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
-        child_buffer: Vec::with_capacity(8 * 1024),
+        report: Vec::new(),
+        child_buffer: Vec::with_capacity(2 * 1024),
     };
     let mut incoming = io::BufReader::with_capacity(64 * 1024, Socket);
     let mut scratch = Vec::new();
@@ -117,14 +119,15 @@ pub fn serve() -> Result<(), ServeError> {
                 server.count();
                 let reply = server.run(&job)?;
                 write_reply(&mut Socket, &mut scratch, &reply).map_err(ServeError::Reply)?;
+                server.report = reply.report;
             }
         }
     }
     Ok(())
 }
 
-/// Makes this process fit to be forked from.
-fn prepare() -> Result<(), ServeError> {
+/// Makes this process fit to be forked from. Gives the descriptor that says when a child has ended.
+fn prepare() -> Result<i32, ServeError> {
     let step = |step, ret: Result<i64, i32>| {
         ret.map_err(|errno| ServeError::Prepare { step, source: io::Error::from_raw_os_error(errno) })
     };
@@ -153,7 +156,8 @@ fn prepare() -> Result<(), ServeError> {
     step("go to the root folder", chdir(c"/"))?;
     set_umask(0o022);
     reset_signals();
-    Ok(())
+    step("block SIGCHLD", block_signal(libc::SIGCHLD))?;
+    step("wait for children by a descriptor", signal_fd(libc::SIGCHLD)).map(|ends| ends as i32)
 }
 
 impl Server {
@@ -191,19 +195,13 @@ impl Server {
             Ok(ends) => ends,
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
-        // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
-        // end then has to be signalled across. This one only waits for it, so the best place is here.
-        let here = self.cpus.and_then(|_| Cpus::here());
-        if let Some(here) = here {
-            let _ = here.run_on();
-        }
+        self.berth.take();
         let forked = fork();
-        // On either side: neither stays bound.
-        if let (Some(_), Some(all)) = (here, &self.cpus) {
-            let _ = all.run_on();
-        }
         let pid = match forked {
-            Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
+            Ok(Forked::Child) => {
+                self.berth.leave();
+                child::run(&mut work, writing, &mut self.child_buffer)
+            }
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));
@@ -211,7 +209,8 @@ impl Server {
             }
         };
         let _ = close(writing);
-        let seen = watch::until_end(pid, reading, SOCKET, job.deadline_ms, watch, &mut self.report);
+        let memory = std::mem::take(&mut self.report);
+        let seen = watch::until_end(pid, reading, SOCKET, self.ends, job.deadline_ms, watch, memory);
         let _ = close(reading);
         let seen = seen.map_err(|watch::Abandoned| ServeError::Abandoned { seq: job.seq })?;
         reply.pid = Some(pid);
@@ -219,7 +218,7 @@ impl Server {
         reply.ending = seen.ending;
         reply.left_descendants = seen.left_descendants;
         reply.report_overflow = seen.overflow;
-        reply.report.extend_from_slice(&self.report[..seen.report_length]);
+        reply.report = seen.report;
         Ok(reply)
     }
 

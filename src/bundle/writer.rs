@@ -26,8 +26,8 @@
 //!
 //! Where the file system is known to support it, step 4 is one syncfs(2) for any number of files. Its drawback: it also
 //! waits for what other programs have written to that file system, and has no bound of its own; it may even report
-//! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as soon
-//! as it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is finished, and
+//! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as it
+//! grows and when it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is finished, and
 //! each folder in step 4. With syncfs a bundle needs 4 sync calls from start to end, however many files it has, and 7 with a
 //! declaration.
 
@@ -55,6 +55,8 @@ use crate::sys::durability;
 
 /// How much of a staged file is read at a time.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// After how many bytes of an artifact the kernel is asked to write them to the disk.
+const WRITEBACK_BYTES: u64 = 1 << 20;
 /// What the writer and the repair write themselves.
 const RESERVED: [&str; 3] = [layout::RUN_STATUS, layout::ARTIFACT_INDEX, layout::REPAIR_LOG];
 
@@ -191,6 +193,22 @@ struct Sealing {
     staged: Staged,
     head: Vec<u8>,
     hasher: Hasher,
+    /// Whether the kernel is asked early to write to the disk, which pays only before a sync of everything.
+    early: bool,
+    written: u64,
+    /// Up to where it was asked.
+    begun: u64,
+}
+
+impl Sealing {
+    fn new(staged: Staged, early: bool) -> Self {
+        Self { staged, head: Vec::new(), hasher: Hasher::default(), early, written: 0, begun: 0 }
+    }
+
+    fn start_writeback(&mut self) {
+        durability::start_writeback(self.staged.file(), self.begun);
+        self.begun = self.written;
+    }
 }
 
 impl Write for Sealing {
@@ -198,6 +216,10 @@ impl Write for Sealing {
         index::take_head(&mut self.head, bytes);
         self.hasher.update(bytes);
         self.staged.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        if self.early && self.written - self.begun >= WRITEBACK_BYTES {
+            self.start_writeback();
+        }
         Ok(bytes.len())
     }
 
@@ -318,7 +340,7 @@ impl BundleWriter {
             let added = parent.ancestors().take_while(|folder| *folder != self.folder).map(Path::to_owned);
             self.folders.extend(added);
         }
-        Ok(Sealing { staged: Staged::create(&target)?, head: Vec::new(), hasher: Hasher::default() })
+        Ok(Sealing::new(Staged::create(&target)?, self.whole_sync))
     }
 
     /// Takes a finished artifact. Its content is in the kernel's hands after this, and can be read again.
@@ -328,14 +350,14 @@ impl BundleWriter {
         self.seal(path, sealing)
     }
 
-    fn seal(&mut self, path: BundlePath, sealing: Sealing) -> Result<(), WriteError> {
-        let Sealing { mut staged, head, hasher } = sealing;
+    fn seal(&mut self, path: BundlePath, mut sealing: Sealing) -> Result<(), WriteError> {
         if self.whole_sync {
-            staged.flush()?;
-            durability::start_writeback(staged.file());
+            sealing.staged.flush()?;
+            sealing.start_writeback();
         } else {
-            staged.sync()?;
+            sealing.staged.sync()?;
         }
+        let Sealing { staged, head, hasher, .. } = sealing;
         let (digest, size) = hasher.finish();
         let schema_version = index::schema_version_of(&path, &head);
         let finished = Finished { file: Some(staged.close()?), size, digest, schema_version };
@@ -440,8 +462,7 @@ impl BundleWriter {
             }
         }
         let path = index::path_of(layout::RUN_STATUS);
-        let staged = Staged::create(&path.under(&self.folder))?;
-        let mut sealing = Sealing { staged, head: Vec::new(), hasher: Hasher::default() };
+        let mut sealing = Sealing::new(Staged::create(&path.under(&self.folder))?, self.whole_sync);
         sealing.write_all(&json_out::to_pretty(&self.status)).at("write", sealing.staged.target())?;
         self.seal(path, sealing)
     }

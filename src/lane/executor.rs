@@ -229,7 +229,6 @@ fn work<'r>(
         }
         match none {
             _ if worker.in_flight() > 0 => {
-                worker.rest();
                 let (place, line) = worker.finish(shared, cancel)?;
                 if !progress.deliver(place, line) {
                     worker.abandon();

@@ -211,14 +211,6 @@ impl<'r> Worker<'r> {
         let _ = self.zygote.flush();
     }
 
-    /// Looks away while the zygote has much to do.
-    pub fn rest(&self) {
-        let awaited = self.in_flight.front().is_some_and(|oldest| oldest.job.is_some());
-        if let Some(while_it_works) = self.pace.rest(self.in_flight.len()).filter(|_| awaited && !self.zygote.has_reply()) {
-            std::thread::sleep(while_it_works);
-        }
-    }
-
     /// Waits for the oldest task and gives its place and its row as one JSON line. A zygote that was lost is replaced,
     /// unless somebody wishes to stop.
     ///

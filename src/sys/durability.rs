@@ -38,21 +38,22 @@ pub fn sync_file_system(_file: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Asks the kernel to start writing the file's data now, so that a later sync finds less to wait for.
+/// Asks the kernel to start writing the file's data from byte `from` on now, so that a later sync finds less to wait for.
 ///
 /// It is a hint: nothing is durable after it, and an error of it changes nothing (a real write error comes back from
 /// the sync).
 #[cfg(target_os = "linux")]
-pub fn start_writeback(file: &File) {
+pub fn start_writeback(file: &File, from: u64) {
     use std::os::fd::AsRawFd;
+    let Ok(from) = i64::try_from(from) else { return };
     // SAFETY: the descriptor is open for the duration of the call, because `file` is borrowed; the call takes no
-    // pointers. Offset 0 and length 0 mean the whole file (sync_file_range(2)).
-    let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+    // pointers. Length 0 means up to the end of the file (sync_file_range(2)).
+    let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), from, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 /// Other systems have no such hint.
 #[cfg(not(target_os = "linux"))]
-pub fn start_writeback(_file: &File) {}
+pub fn start_writeback(_file: &File, _from: u64) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -65,7 +66,9 @@ mod tests {
         let folder = File::open(dir.path()).unwrap();
         let mut file = File::create(dir.path().join("a")).unwrap();
         file.write_all(b"abc").unwrap();
-        start_writeback(&file);
+        start_writeback(&file, 0);
+        start_writeback(&file, 2);
+        start_writeback(&file, u64::MAX);
         sync_file_system(&folder).unwrap();
     }
 

@@ -27,6 +27,10 @@ pub(super) const NULL: i32 = 1;
 /// The job at which the text moves to huge pages. That takes a few milliseconds, and saves a third of each probe after it.
 const HUGE_TEXT_AT: u64 = 40;
 
+/// How much is taken from the socket at a time. So much that the allocator maps it apart: what is left of the heap are a few
+/// pages, and each of them that is written to between two forks has to be copied by the kernel.
+const INCOMING_BYTES: usize = 256 * 1024;
+
 /// The zygote could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -105,11 +109,11 @@ pub fn serve() -> Result<(), ServeError> {
         berth: Berth::default(),
         link: child::executable_link(pid),
         policies: BTreeMap::new(),
-        report: Vec::new(),
+        report: Vec::with_capacity(2 * 1024),
         child_buffer: Vec::with_capacity(2 * 1024),
     };
-    let mut incoming = io::BufReader::with_capacity(64 * 1024, Socket);
-    let mut scratch = Vec::new();
+    let mut incoming = io::BufReader::with_capacity(INCOMING_BYTES, Socket);
+    let mut scratch = Vec::with_capacity(2 * 1024);
     while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(ServeError::Request)? {
         match request {
             Request::Policy { key, policy } => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 
-use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
 use super::berth::Berth;
+use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
 use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::enforce;
@@ -15,8 +15,8 @@ use crate::record::ending::Ending;
 use crate::sys::linux::huge_text;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Forked, adopt_orphans, block_signal, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
-    reset_signals, set_process_group, set_umask, signal_fd,
+    Forked, adopt_orphans, block_signal, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids,
+    report_pipe, reset_signals, set_process_group, set_umask, signal_fd,
 };
 
 /// The control socket.

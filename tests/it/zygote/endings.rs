@@ -127,6 +127,55 @@ fn jobs_may_be_sent_ahead() {
 }
 
 #[test]
+fn a_harness_that_only_sends_and_a_zygote_that_only_answers_do_not_stop_each_other() {
+    let mut bench = Bench::new(User::Caller);
+    // Much more than both directions of the socket hold.
+    const JOBS: u64 = 400;
+    let todo = action(Driver::FileRead, &format!("{}none", "/.".repeat(1_900)));
+    for seq in 0..JOBS {
+        let job = Job { seq, action: todo.clone(), policy: None, check: None, deadline_ms: 10_000 };
+        bench.zygote.send(&job).unwrap();
+    }
+    for seq in 0..JOBS {
+        let reply = bench.zygote.recv().unwrap();
+        assert_eq!((reply.seq, reply.ending), (seq, Ending::Exited { code: 0 }));
+    }
+}
+
+#[test]
+fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
+    let mut bench = Bench::new(User::Caller);
+    let line_of = |status: &str, name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
+    let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let wanted = (line_of(&own, "Cpus_allowed:"), Some("0000000000000000".to_owned()));
+    let path = fifo(&bench);
+    // The zygote stays on one processor for some jobs, and takes children's ends by a signal that it blocks.
+    for seq in 0..40 {
+        let todo = action(Driver::FileRead, &path);
+        bench.zygote.send(&Job { seq, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
+        let child = loop {
+            if let Some(pid) = child_of(bench.zygote.pid()) {
+                break pid;
+            }
+        };
+        let begun = std::time::Instant::now();
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
+            let found = (line_of(&status, "Cpus_allowed:"), line_of(&status, "SigBlk:"));
+            if found == wanted {
+                break;
+            }
+            assert!(begun.elapsed().as_secs() < 10, "job {seq}: {found:?}");
+        }
+        // Its reader is waited for, so this does not return before the probe reads.
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(b"x").unwrap();
+        assert_eq!(bench.zygote.recv().unwrap().ending, Ending::Exited { code: 0 });
+    }
+}
+
+#[test]
 fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));

@@ -57,7 +57,7 @@ mod tests {
     fn short_probes_are_handed_over_many_at_a_time_and_long_ones_are_not() {
         assert_eq!(Pace::default().depth(10_000, 1), FEWEST);
         assert_eq!(after([100; 50]).depth(10_000, 1), MOST);
-        assert_eq!(after([400; 50]).depth(10_000, 2), 10);
+        assert_eq!(after([400; 100]).depth(10_000, 2), 10);
         assert_eq!(after([0; 500]).depth(10_000, 1), MOST);
         assert_eq!(after([100; 50].into_iter().chain([2_000_000])).depth(10_000, 1), FEWEST);
         assert_eq!(after([u64::MAX, u64::MAX, 0]).depth(10_000, 1), FEWEST);

@@ -44,7 +44,6 @@ pub enum LaneError {
 
 /// Which places are given out and handed on.
 struct Progress<'e> {
-    workers: usize,
     state: Mutex<State<'e>>,
     moved: Condvar,
 }
@@ -63,36 +62,38 @@ struct State<'e> {
     failed: Option<io::Error>,
 }
 
-/// Why a worker gets no place.
-enum NoPlace {
-    /// The window is full.
-    Yet,
-    /// All are given out, or nobody wants more.
-    AnyMore,
+/// What a worker gets when it asks for a place.
+enum Taken {
+    /// This one.
+    Place(usize),
+    /// None yet: the window is full.
+    Later,
+    /// None any more.
+    Done,
 }
 
 impl<'e> Progress<'e> {
-    fn new(workers: usize, emit: &'e mut Emit<'e>) -> Self {
+    fn new(emit: &'e mut Emit<'e>) -> Self {
         let (waiting, failed) = (BTreeMap::new(), None);
         let state = State { next: 0, handed_on: 0, waiting, blocked: 0, stop: false, emit, failed };
-        Self { workers, state: Mutex::new(state), moved: Condvar::new() }
+        Self { state: Mutex::new(state), moved: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<'e>> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// The next place, if the window has room for it now, and how many are left after it.
-    fn try_take(&self, len: usize) -> Result<(usize, usize), NoPlace> {
+    /// The next place, if the window has room for it now.
+    fn try_take(&self, len: usize) -> Taken {
         let mut state = self.lock();
         if state.stop || state.next >= len {
-            return Err(NoPlace::AnyMore);
+            return Taken::Done;
         }
         if state.next >= state.handed_on + WINDOW {
-            return Err(NoPlace::Yet);
+            return Taken::Later;
         }
         state.next += 1;
-        Ok((state.next - 1, len - state.next))
+        Taken::Place(state.next - 1)
     }
 
     /// Waits until the window has room or there is nothing to wait for.
@@ -152,7 +153,7 @@ pub fn run<'r>(
     cancel: &Cancel,
     emit: &mut Emit<'_>,
 ) -> Result<(), LaneError> {
-    let progress = Progress::new(workers.len(), emit);
+    let progress = Progress::new(emit);
     let interrupters =
         workers.iter().map(Worker::interrupter).collect::<io::Result<Vec<_>>>().map_err(LaneError::Sink)?;
     let worked = std::thread::scope(|scope| {
@@ -197,7 +198,7 @@ pub fn run<'r>(
     }
 }
 
-/// One worker's loop: keep jobs with the zygote, so that it never waits for the harness.
+/// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
 fn work<'r>(
     worker: &mut Worker<'r>,
     shared: &Shared<'r>,
@@ -205,38 +206,30 @@ fn work<'r>(
     cancel: &Cancel,
     progress: &Progress<'_>,
 ) -> Result<(), WorkerError> {
-    // How many jobs the zygote should have.
-    let mut depth = worker.pace().depth(tasks.len(), progress.workers);
     loop {
         if cancel.requested().is_some() {
             progress.stop();
             worker.abandon();
             return Ok(());
         }
-        let mut none = None;
-        // When half of them are done, it gets new ones, all at once.
-        if worker.in_flight() <= depth / 2 {
-            while none.is_none() && worker.in_flight() < depth {
-                match progress.try_take(tasks.len()) {
-                    Ok((place, left)) => {
-                        worker.begin(shared, place, tasks.get(place))?;
-                        depth = worker.pace().depth(left, progress.workers);
-                    }
-                    Err(why) => none = Some(why),
-                }
+        let taken = progress.try_take(tasks.len());
+        let begun = matches!(taken, Taken::Place(_));
+        match taken {
+            Taken::Place(place) => worker.begin(shared, place, tasks.get(place))?,
+            Taken::Later | Taken::Done if worker.in_flight() > 0 => {}
+            Taken::Later => {
+                progress.wait_for_room();
+                continue;
             }
-            worker.hand_over();
+            Taken::Done => return Ok(()),
         }
-        match none {
-            _ if worker.in_flight() > 0 => {
-                let (place, line) = worker.finish(shared, cancel)?;
-                if !progress.deliver(place, line) {
-                    worker.abandon();
-                    return Ok(());
-                }
+        // Without a new job, or with enough of them under way, take what is finished.
+        if !begun || worker.in_flight() >= Worker::DEPTH {
+            let (place, line) = worker.finish(shared, cancel)?;
+            if !progress.deliver(place, line) {
+                worker.abandon();
+                return Ok(());
             }
-            Some(NoPlace::Yet) => progress.wait_for_room(),
-            Some(NoPlace::AnyMore) | None => return Ok(()),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! - [`task`]: what there is to do in a lane, by place in plan order
 //! - [`executor`]: does it with any number of workers, and hands rows on in plan order
 //! - [`worker`]: one zygote with its ports and policies; makes fixtures, sends jobs, builds rows
-//! - `pace`: how far ahead a worker hands jobs over
 //! - [`capability`]: what host and user must have for a probe to mean anything
 
 pub mod cancel;
@@ -14,6 +13,5 @@ pub mod executor;
 pub mod fixture;
 pub mod listener;
 mod own;
-mod pace;
 pub mod task;
 pub mod worker;

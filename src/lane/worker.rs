@@ -11,7 +11,6 @@ use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool, SLOTS};
 use super::own;
-use super::pace::Pace;
 use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
@@ -24,7 +23,7 @@ use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::report::{Operation, Prologue};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
-use crate::zygote::protocol::{Job, PolicyUse, Reply, Sent};
+use crate::zygote::protocol::{Job, PolicyUse, Reply};
 
 /// The placeholder of the fixture root.
 const ROOT: &str = "${root}";
@@ -63,7 +62,6 @@ pub struct Worker<'r> {
     zygote: Zygote,
     policies: HashSet<u32>,
     in_flight: VecDeque<Started<'r>>,
-    pace: Pace,
 }
 
 /// A job that the zygote has, or a task that needed none.
@@ -78,6 +76,9 @@ struct Started<'r> {
 }
 
 impl<'r> Worker<'r> {
+    /// How many jobs a zygote holds at a time: one that runs and one that waits.
+    pub const DEPTH: usize = 2;
+
     /// Starts a worker.
     ///
     /// Call it from the thread that lives as long as the worker: the zygote ends with the thread that started it.
@@ -85,8 +86,7 @@ impl<'r> Worker<'r> {
     /// # Errors
     /// If the zygote cannot be started.
     pub fn start(exe: &Path) -> Result<Self, WorkerError> {
-        let (policies, in_flight, pace) = (HashSet::new(), VecDeque::new(), Pace::default());
-        Ok(Self { zygote: Zygote::spawn(exe)?, policies, in_flight, pace })
+        Ok(Self { zygote: Zygote::spawn(exe)?, policies: HashSet::new(), in_flight: VecDeque::new() })
     }
 
     /// A handle with which another thread can end what this worker waits for.
@@ -102,12 +102,7 @@ impl<'r> Worker<'r> {
         self.in_flight.len()
     }
 
-    /// How fast its probes are.
-    pub fn pace(&self) -> Pace {
-        self.pace
-    }
-
-    /// Begins a task: makes its fixtures, opens its listener, queues the job for the zygote.
+    /// Begins a task: makes its fixtures, opens its listener, hands the job to the zygote.
     ///
     /// # Errors
     /// See [`WorkerError`].
@@ -115,7 +110,7 @@ impl<'r> Worker<'r> {
         let mut started =
             Started { place, row: new_row(&task, shared.base), fixture: None, listener: None, job: None, policy: None };
         match self.prepare(shared, &task, &mut started) {
-            Ok(()) => self.queue(&started),
+            Ok(()) => self.send(&started),
             Err(not_run) => started.row.not_run = Some(not_run),
         }
         self.in_flight.push_back(started);
@@ -194,21 +189,16 @@ impl<'r> Worker<'r> {
         Ok(())
     }
 
-    /// Queues the job, and before it the policy if this zygote has not got it. A zygote that is gone shows when its reply
-    /// is awaited.
-    fn queue(&mut self, started: &Started<'_>) {
+    /// Hands the job over, and before it the policy if this zygote has not got it. A zygote that is gone shows when
+    /// its reply is awaited.
+    fn send(&mut self, started: &Started<'_>) {
         let Some(job) = &started.job else { return };
         if let (Some(policy_use), Some(value)) = (&job.policy, started.policy.as_deref())
             && self.policies.insert(policy_use.key)
         {
-            let _ = self.zygote.queue(Sent::Policy { key: policy_use.key, policy: &value.into() });
+            let _ = self.zygote.load_policy(policy_use.key, value);
         }
-        let _ = self.zygote.queue(Sent::Run(job));
-    }
-
-    /// Hands over what was begun.
-    pub fn hand_over(&mut self) {
-        let _ = self.zygote.flush();
+        let _ = self.zygote.send(job);
     }
 
     /// Waits for the oldest task and gives its place and its row as one JSON line. A zygote that was lost is replaced,
@@ -223,10 +213,7 @@ impl<'r> Worker<'r> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
         if started.job.is_some() {
             match self.zygote.recv() {
-                Ok(reply) => {
-                    self.pace.seen(reply.duration_us);
-                    record(&mut started.row, reply);
-                }
+                Ok(reply) => record(&mut started.row, reply),
                 Err(lost) => {
                     started.row.ending = Some(Ending::Lost { reason: lost.to_string() });
                     if cancel.requested().is_none() {
@@ -249,8 +236,9 @@ impl<'r> Worker<'r> {
         self.zygote = Zygote::spawn(shared.exe)?;
         self.policies.clear();
         let waiting = std::mem::take(&mut self.in_flight);
-        waiting.iter().for_each(|started| self.queue(started));
-        self.hand_over();
+        for started in &waiting {
+            self.send(started);
+        }
         self.in_flight = waiting;
         Ok(())
     }

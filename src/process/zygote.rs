@@ -1,18 +1,14 @@
 //! The harness's side of the zygote: start it, send it jobs, read its replies.
 
 use std::io::{self, BufReader};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
-
 use crate::policy::Enforceable;
-use crate::zygote::protocol::{Job, Reply, Sent, append_frame, read_reply};
+use crate::zygote::protocol::{Job, Reply, Sent, read_reply, write_frame};
 
 /// The hidden subcommand that serves jobs.
 pub const SUBCOMMAND: &str = "__zygote";
@@ -45,9 +41,9 @@ pub struct Lost {
 
 /// A running zygote.
 ///
-/// Jobs are answered one by one, in order. More may be sent before the reply to the last was read, so that the zygote never
-/// waits. Sending never blocks: what the socket does not take now is kept and goes while a reply is awaited, so a harness
-/// that sends and a zygote that answers cannot stop each other.
+/// Jobs are answered one by one, in order. The next may be sent before the reply to the last was read, so that the
+/// zygote never waits; no more than two should be on their way, because both directions of the socket hold only some
+/// hundred kilobytes, and a harness that only sends while the zygote only answers would stop both.
 ///
 /// On Linux the zygote dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so that thread has to live as long
 /// as the zygote is used. Dropping it ends and reaps it.
@@ -56,9 +52,6 @@ pub struct Zygote {
     child: Child,
     sending: UnixStream,
     receiving: BufReader<UnixStream>,
-    /// Frames that are to be sent; of the first `sent` bytes the socket has taken charge.
-    outgoing: Vec<u8>,
-    sent: usize,
     scratch: Vec<u8>,
 }
 
@@ -89,7 +82,7 @@ impl Zygote {
         // The command still holds its end of the socket; dropping it lets a dead zygote be noticed.
         drop(command);
         let receiving = BufReader::with_capacity(64 * 1024, ours.try_clone()?);
-        Ok(Self { child, sending: ours, receiving, outgoing: Vec::new(), sent: 0, scratch: Vec::new() })
+        Ok(Self { child, sending: ours, receiving, scratch: Vec::new() })
     }
 
     /// A handle with which another thread can end the conversation.
@@ -107,57 +100,20 @@ impl Zygote {
 
     /// Sends a policy for later jobs to name.
     pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), Lost> {
-        self.queue(Sent::Policy { key, policy: &policy.into() })?;
-        self.flush()
+        self.write(Sent::Policy { key, policy: &policy.into() })
     }
 
     /// Sends one job. Its reply comes from [`Self::recv`].
     pub fn send(&mut self, job: &Job) -> Result<(), Lost> {
-        self.queue(Sent::Run(job))?;
-        self.flush()
+        self.write(Sent::Run(job))
     }
 
-    /// Keeps a request for the next [`Self::flush`].
-    pub fn queue(&mut self, request: Sent<'_>) -> Result<(), Lost> {
-        append_frame(&mut self.outgoing, |frame| Ok(serde_json::to_writer(frame, &request)?))
-            .map_err(|error| self.lost(Some(error)))
-    }
-
-    /// Sends what was queued, as far as the socket takes it now; the rest goes while a reply is awaited.
-    pub fn flush(&mut self) -> Result<(), Lost> {
-        while self.sent < self.outgoing.len() {
-            match send(self.sending.as_raw_fd(), &self.outgoing[self.sent..], MsgFlags::MSG_DONTWAIT) {
-                Ok(count) => self.sent += count,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(()),
-                Err(errno) => return Err(self.lost(Some(errno.into()))),
-            }
-        }
-        self.outgoing.clear();
-        self.sent = 0;
-        Ok(())
-    }
-
-    /// Whether some of a reply is here already.
-    pub fn has_reply(&self) -> bool {
-        !self.receiving.buffer().is_empty()
+    fn write(&mut self, request: Sent<'_>) -> Result<(), Lost> {
+        write_frame(&mut self.sending, &mut self.scratch, &request).map_err(|error| self.lost(Some(error)))
     }
 
     /// Waits for the reply to the oldest job that was not answered.
     pub fn recv(&mut self) -> Result<Reply, Lost> {
-        // A reply that has begun to come needs nothing from here to come to its end.
-        while !self.outgoing.is_empty() && !self.has_reply() {
-            let mut socket = [PollFd::new(self.sending.as_fd(), PollFlags::POLLIN | PollFlags::POLLOUT)];
-            match poll(&mut socket, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(self.lost(Some(errno.into()))),
-            }
-            let came = socket[0].revents().unwrap_or(PollFlags::empty());
-            // What it answered before it went is still there to be read.
-            if self.flush().is_err() || came.intersects(!PollFlags::POLLOUT) {
-                break;
-            }
-        }
         match read_reply(&mut self.receiving, &mut self.scratch) {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(self.lost(None)),

@@ -13,7 +13,6 @@ use crate::record::report::{Operation, Prologue};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
     close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, no_new_privs, set_process_group,
-    unblock_signals,
 };
 
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
@@ -101,8 +100,6 @@ pub fn executable_link(pid: i32) -> CString {
 /// report. The rest is inherited: the zygote gave itself the working directory, mask, limits and signal actions that its
 /// children need. Gives this process's id.
 fn isolate(report: i32, zygote: i32) -> Result<i32, i32> {
-    // The zygote waits for its children's ends by a blocked signal.
-    unblock_signals()?;
     set_process_group(0, 0)?;
     die_with_parent()?;
     let (pid, parent) = ids();

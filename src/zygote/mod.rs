@@ -4,8 +4,6 @@
 pub mod protocol;
 
 #[cfg(target_os = "linux")]
-mod berth;
-#[cfg(target_os = "linux")]
 mod child;
 #[cfg(target_os = "linux")]
 #[path = "fresh_linux.rs"]

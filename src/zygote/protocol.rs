@@ -152,17 +152,13 @@ pub fn write_reply(out: &mut impl Write, scratch: &mut Vec<u8>, reply: &Reply) -
     out.write_all(scratch)
 }
 
-/// Appends one frame, whose bytes `content` writes. Nothing is appended if it cannot.
-pub fn append_frame(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+fn append_frame(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    let written = content(out)
-        .and_then(|()| u32::try_from(out.len() - start - 4).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge)));
-    match written {
-        Ok(length) => out[start..start + 4].copy_from_slice(&length.to_le_bytes()),
-        Err(_) => out.truncate(start),
-    }
-    written.map(|_| ())
+    content(out)?;
+    let length = u32::try_from(out.len() - start - 4).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    Ok(())
 }
 
 /// Reads one frame; `None` at a clean end. `scratch` is reused between calls.

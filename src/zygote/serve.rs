@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 
-use super::berth::Berth;
 use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
 use super::{child, watch};
 use crate::base::clock::{Stopwatch, unix_seconds};
+use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
 use crate::policy::Enforceable;
 use crate::probe::Texts;
@@ -15,8 +15,8 @@ use crate::record::ending::Ending;
 use crate::sys::linux::huge_text;
 use crate::sys::linux::path::{self, close};
 use crate::sys::linux::process::{
-    Forked, adopt_orphans, block_signal, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids,
-    report_pipe, reset_signals, set_process_group, set_umask, signal_fd,
+    Cpus, Forked, adopt_orphans, chdir, close_range, die_with_parent, forbid_core_dumps, fork, ids, report_pipe,
+    reset_signals, set_process_group, set_umask,
 };
 
 /// The control socket.
@@ -26,10 +26,6 @@ pub(super) const NULL: i32 = 1;
 
 /// The job at which the text moves to huge pages. That takes a few milliseconds, and saves a third of each probe after it.
 const HUGE_TEXT_AT: u64 = 40;
-
-/// How much is taken from the socket at a time. So much that the allocator maps it apart: what is left of the heap are a few
-/// pages, and each of them that is written to between two forks has to be copied by the kernel.
-const INCOMING_BYTES: usize = 256 * 1024;
 
 /// The zygote could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -89,31 +85,29 @@ struct Server {
     pid: i32,
     /// How many jobs there were.
     jobs: u64,
-    /// Says when a child has ended.
-    ends: i32,
-    berth: Berth,
+    /// The processors that it may run on.
+    cpus: Option<Cpus>,
     link: CString,
     policies: BTreeMap<u32, Enforceable>,
-    report: Vec<u8>,
+    report: Box<[u8]>,
     child_buffer: Vec<u8>,
 }
 
 /// Serves jobs from the control socket on descriptor 0 until it is closed. For a process that does nothing else.
 pub fn serve() -> Result<(), ServeError> {
-    let ends = prepare()?;
+    prepare()?;
     let pid = ids().0;
     let mut server = Server {
         pid,
         jobs: 0,
-        ends,
-        berth: Berth::default(),
+        cpus: Cpus::allowed(),
         link: child::executable_link(pid),
         policies: BTreeMap::new(),
-        report: Vec::with_capacity(2 * 1024),
-        child_buffer: Vec::with_capacity(2 * 1024),
+        report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
+        child_buffer: Vec::with_capacity(8 * 1024),
     };
-    let mut incoming = io::BufReader::with_capacity(INCOMING_BYTES, Socket);
-    let mut scratch = Vec::with_capacity(2 * 1024);
+    let mut incoming = io::BufReader::with_capacity(64 * 1024, Socket);
+    let mut scratch = Vec::new();
     while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(ServeError::Request)? {
         match request {
             Request::Policy { key, policy } => {
@@ -123,15 +117,14 @@ pub fn serve() -> Result<(), ServeError> {
                 server.count();
                 let reply = server.run(&job)?;
                 write_reply(&mut Socket, &mut scratch, &reply).map_err(ServeError::Reply)?;
-                server.report = reply.report;
             }
         }
     }
     Ok(())
 }
 
-/// Makes this process fit to be forked from. Gives the descriptor that says when a child has ended.
-fn prepare() -> Result<i32, ServeError> {
+/// Makes this process fit to be forked from.
+fn prepare() -> Result<(), ServeError> {
     let step = |step, ret: Result<i64, i32>| {
         ret.map_err(|errno| ServeError::Prepare { step, source: io::Error::from_raw_os_error(errno) })
     };
@@ -160,8 +153,7 @@ fn prepare() -> Result<i32, ServeError> {
     step("go to the root folder", chdir(c"/"))?;
     set_umask(0o022);
     reset_signals();
-    step("block SIGCHLD", block_signal(libc::SIGCHLD))?;
-    step("wait for children by a descriptor", signal_fd(libc::SIGCHLD)).map(|ends| ends as i32)
+    Ok(())
 }
 
 impl Server {
@@ -199,13 +191,19 @@ impl Server {
             Ok(ends) => ends,
             Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
-        self.berth.take();
+        // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
+        // end then has to be signalled across. This one only waits for it, so the best place is here.
+        let here = self.cpus.and_then(|_| Cpus::here());
+        if let Some(here) = here {
+            let _ = here.run_on();
+        }
         let forked = fork();
+        // On either side: neither stays bound.
+        if let (Some(_), Some(all)) = (here, &self.cpus) {
+            let _ = all.run_on();
+        }
         let pid = match forked {
-            Ok(Forked::Child) => {
-                self.berth.leave();
-                child::run(&mut work, writing, &mut self.child_buffer)
-            }
+            Ok(Forked::Child) => child::run(&mut work, writing, &mut self.child_buffer),
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));
@@ -213,8 +211,7 @@ impl Server {
             }
         };
         let _ = close(writing);
-        let memory = std::mem::take(&mut self.report);
-        let seen = watch::until_end(pid, reading, SOCKET, self.ends, job.deadline_ms, watch, memory);
+        let seen = watch::until_end(pid, reading, SOCKET, job.deadline_ms, watch, &mut self.report);
         let _ = close(reading);
         let seen = seen.map_err(|watch::Abandoned| ServeError::Abandoned { seq: job.seq })?;
         reply.pid = Some(pid);
@@ -222,7 +219,7 @@ impl Server {
         reply.ending = seen.ending;
         reply.left_descendants = seen.left_descendants;
         reply.report_overflow = seen.overflow;
-        reply.report = seen.report;
+        reply.report.extend_from_slice(&self.report[..seen.report_length]);
         Ok(reply)
     }
 

@@ -1,10 +1,9 @@
 //! The parent's side of one probe: its report, its deadline, its end, and what it left behind.
 
 use crate::base::clock::Stopwatch;
-use crate::base::limits::MAX_REPORT_BYTES;
 use crate::record::ending::{Ending, SentSignal};
-use crate::sys::linux::path;
-use crate::sys::linux::process::{Watched, kill, poll, set_process_group, wait};
+use crate::sys::linux::path::{self, close};
+use crate::sys::linux::process::{Watched, kill, pidfd_open, poll, set_process_group, wait};
 
 /// How long only the child's end is waited for. A probe that ends sooner, as nearly all do, wakes its parent once
 /// instead of with every line of its report; one that fills its pipe is read from after that.
@@ -13,8 +12,6 @@ const QUIET_MS: u64 = 20;
 const GRACE_MS: u64 = 100;
 /// How long processes that a dead probe left may take to end by themselves.
 const LINGER_MS: u64 = 20;
-/// Room for the reports of nearly all probes. Little memory, because the kernel copies for the next child what was written to.
-const USUAL_REPORT_BYTES: usize = 2 * 1024;
 
 /// The harness closed the control socket while the probe was running.
 #[derive(Debug)]
@@ -27,37 +24,27 @@ pub struct Seen {
     pub duration_us: u64,
     /// How it ended.
     pub ending: Ending,
-    /// What it reported, as far as it fits.
-    pub report: Vec<u8>,
+    /// How many bytes of the report are in the buffer.
+    pub report_length: usize,
     /// Whether it reported more than fits.
     pub overflow: bool,
     /// Whether processes that it started were alive after its end.
     pub left_descendants: bool,
 }
 
-struct Report {
+struct Report<'a> {
     pipe: i32,
-    /// Memory for the report, of which `length` bytes are in use.
-    buffer: Vec<u8>,
+    buffer: &'a mut [u8],
     length: usize,
     overflow: bool,
     ended: bool,
 }
 
-impl Report {
-    /// A report of which nothing was read, in memory that may have been used before.
-    fn new(pipe: i32, mut buffer: Vec<u8>) -> Self {
-        buffer.resize(USUAL_REPORT_BYTES, 0);
-        Self { pipe, buffer, length: 0, overflow: false, ended: false }
-    }
-
+impl Report<'_> {
     /// Takes what the pipe holds; never waits, because the pipe does not.
     fn drain(&mut self) {
         let mut beyond = [0; 512];
         while !self.ended {
-            if self.length == self.buffer.len() && self.length < MAX_REPORT_BYTES {
-                self.buffer.resize((self.length * 2).min(MAX_REPORT_BYTES), 0);
-            }
             let full = self.length == self.buffer.len();
             let place = if full { &mut beyond[..] } else { &mut self.buffer[self.length..] };
             match path::read(self.pipe, place) {
@@ -70,12 +57,6 @@ impl Report {
             }
         }
     }
-
-    /// What was read, and whether there was more than fits.
-    fn into_bytes(mut self) -> (Vec<u8>, bool) {
-        self.buffer.truncate(self.length);
-        (self.buffer, self.overflow)
-    }
 }
 
 /// Signals the probe's group; before the child has made it, makes it.
@@ -86,27 +67,18 @@ fn signal_group(pid: i32, signal: i32) {
     }
 }
 
-/// Forgets that children ended. (A descriptor of the child itself would say more, and costs a file to make and to give up.)
-fn forget_ends(ends: i32) {
-    // One that ends now is said again. What is said of several at once is one thing.
-    let _ = path::read(ends, &mut [0; size_of::<libc::signalfd_siginfo>()]);
-}
-
 /// Waits until the child ended, at most until its deadline and the ladder after it, and reaps it and its descendants.
-///
-/// `ends` is a descriptor that can be read from when some child has ended: a signalfd(2) for SIGCHLD. `buffer` is memory for the
-/// report, which comes back as such.
 pub fn until_end(
     pid: i32,
     pipe: i32,
     socket: i32,
-    ends: i32,
     deadline_ms: u64,
     watch: Stopwatch,
-    buffer: Vec<u8>,
+    buffer: &mut [u8],
 ) -> Result<Seen, Abandoned> {
-    let mut report = Report::new(pipe, buffer);
+    let mut report = Report { pipe, buffer, length: 0, overflow: false, ended: false };
     let mut sent: Vec<SentSignal> = Vec::new();
+    let pidfd = pidfd_open(pid).unwrap_or(-1) as i32;
     let mut limit_ms = deadline_ms;
     let mut quiet = true;
     loop {
@@ -123,10 +95,11 @@ pub fn until_end(
             continue;
         }
         let until_ms = if quiet { limit_ms.min(QUIET_MS.max(now_ms + 1)) } else { limit_ms };
-        let wait_ms = (until_ms - now_ms).min(60_000) as i32;
+        // Without a pidfd (the table of open files is full) the end is looked for every few milliseconds.
+        let wait_ms = if pidfd < 0 { 5 } else { (until_ms - now_ms).min(60_000) as i32 };
         let reading = if quiet || report.ended { -1 } else { pipe };
         let mut watched =
-            [Watched::new(ends, libc::POLLIN), Watched::new(reading, libc::POLLIN), Watched::new(socket, 0)];
+            [Watched::new(pidfd, libc::POLLIN), Watched::new(reading, libc::POLLIN), Watched::new(socket, 0)];
         let _ = poll(&mut watched, wait_ms);
         if watched[2].came & (libc::POLLHUP | libc::POLLERR) != 0 {
             signal_group(pid, libc::SIGKILL);
@@ -134,36 +107,36 @@ pub fn until_end(
             reap_descendants(pid, 0);
             return Err(Abandoned);
         }
-        if watched[0].came == 0 {
+        if watched[0].came == 0 && pidfd >= 0 {
             if !quiet {
                 report.drain();
             }
             quiet = quiet && watch.elapsed_us() / 1000 < QUIET_MS;
             continue;
         }
-        // Before the question, so that an end after it is not missed.
-        forget_ends(ends);
         match wait(pid, libc::WNOHANG) {
-            // It was an orphan that this process had adopted.
             Ok(None) => {
                 quiet = false;
                 report.drain();
             }
             Ok(Some((_, status))) => {
                 let duration_us = watch.elapsed_us();
+                if pidfd >= 0 {
+                    let _ = close(pidfd);
+                }
                 report.drain();
                 let left_descendants = reap_descendants(pid, LINGER_MS);
                 report.drain();
                 let ending = ending_of(status, deadline_ms, sent);
-                let (report, overflow) = report.into_bytes();
-                return Ok(Seen { duration_us, ending, report, overflow, left_descendants });
+                let Report { length, overflow, .. } = report;
+                return Ok(Seen { duration_us, ending, report_length: length, overflow, left_descendants });
             }
             // Nobody else waits for this child, so it is there until it is waited for here.
             Err(errno) => {
                 let ending = Ending::Lost { reason: format!("waiting for the probe failed with error {errno}") };
-                let (report, overflow) = report.into_bytes();
+                let Report { length, overflow, .. } = report;
                 let duration_us = watch.elapsed_us();
-                return Ok(Seen { duration_us, ending, report, overflow, left_descendants: false });
+                return Ok(Seen { duration_us, ending, report_length: length, overflow, left_descendants: false });
             }
         }
     }
@@ -217,33 +190,30 @@ fn kill_own_children() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::linux::path::close;
     use crate::sys::linux::process::report_pipe;
 
-    fn drained(bytes: &[u8]) -> (bool, Vec<u8>) {
+    fn drained(bytes: &[u8], room: usize) -> (usize, bool, Vec<u8>) {
         let (reading, writing) = report_pipe().unwrap();
-        let mut report = Report::new(reading, vec![b'?'; 3]);
-        for piece in bytes.chunks(4096) {
-            path::write(writing, piece).unwrap();
-            // An open pipe without more bytes is no end.
-            report.drain();
-            assert!(!report.ended);
-        }
+        path::write(writing, bytes).unwrap();
+        let mut buffer = vec![0; room];
+        let mut report = Report { pipe: reading, buffer: &mut buffer, length: 0, overflow: false, ended: false };
+        // An open pipe without more bytes is no end.
+        report.drain();
+        assert!(!report.ended);
         close(writing).unwrap();
         report.drain();
         assert!(report.ended);
+        let (length, overflow) = (report.length, report.overflow);
         close(reading).unwrap();
-        let (bytes, overflow) = report.into_bytes();
-        (overflow, bytes)
+        buffer.truncate(length);
+        (length, overflow, buffer)
     }
 
     #[test]
     fn a_report_is_taken_up_to_its_limit_and_the_rest_is_noticed() {
-        let whole: Vec<u8> = (0..MAX_REPORT_BYTES + 1).map(|n| n as u8).collect();
-        for length in [0, 1, USUAL_REPORT_BYTES, USUAL_REPORT_BYTES + 1, MAX_REPORT_BYTES - 1, MAX_REPORT_BYTES] {
-            assert_eq!(drained(&whole[..length]), (false, whole[..length].to_vec()), "{length}");
-        }
-        assert_eq!(drained(&whole), (true, whole[..MAX_REPORT_BYTES].to_vec()));
-        assert_eq!(drained(&vec![b'x'; 2 * MAX_REPORT_BYTES]), (true, vec![b'x'; MAX_REPORT_BYTES]));
+        assert_eq!(drained(b"0123456789", 10), (10, false, b"0123456789".to_vec()));
+        assert_eq!(drained(b"0123456789", 9), (9, true, b"012345678".to_vec()));
+        assert_eq!(drained(&[b'x'; 5000], 16), (16, true, vec![b'x'; 16]));
+        assert_eq!(drained(b"", 16), (0, false, Vec::new()));
     }
 }

@@ -16,9 +16,6 @@ use std::ptr;
 
 /// What a page table entry of the second level maps on x86-64, and on AArch64 with pages of 4 KiB.
 const HUGE: usize = 2 << 20;
-/// A shorter mapping stays as it is. It is the data that was relocated and then sealed: written to, and so its page table is
-/// copied by a fork in any case.
-const WORTH_A_BLOCK: usize = 256 << 10;
 
 /// One line of `/proc/self/maps`; see proc_pid_maps(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +60,7 @@ fn regions(maps: &str, address: usize) -> Vec<Region> {
     let Some(own) = mappings.iter().find(|mapping| mapping.range.contains(&address)) else { return Vec::new() };
     let mut found: Vec<Region> = Vec::new();
     for (n, mapping) in mappings.iter().enumerate() {
-        let kind = matches!(&*mapping.permissions, "r--p" | "r-xp");
-        if mapping.file != own.file || !kind || mapping.range.len() < WORTH_A_BLOCK {
+        if mapping.file != own.file || !matches!(&*mapping.permissions, "r--p" | "r-xp") {
             continue;
         }
         let taken = found.last().map_or(0, |region| region.blocks.end);
@@ -223,9 +219,6 @@ mod tests {
         // Too short for a block of its own.
         let high = "00500000-00501000 rw-p 00000000 00:00 0".to_owned();
         assert_eq!(blocks(&[low, text("00401000-00480000"), high]), []);
-        // Too little for a block.
-        assert_eq!(blocks(&[text("00401000-00440000")]), []);
-        assert_eq!(blocks(&[text("00401000-00441000")]), [(0x40_0000, 0x60_0000)]);
     }
 
     #[test]

@@ -201,6 +201,12 @@ pub fn pipe() -> Result<(i32, i32), i32> {
     Ok((ends[0], ends[1]))
 }
 
+/// pidfd_open(2).
+pub fn pidfd_open(pid: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) })
+}
+
 /// One entry of [`poll`]: the descriptor, the events waited for, and those that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watched {
@@ -275,27 +281,11 @@ pub fn is_pending(signal: i32) -> bool {
     unsafe { libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), signal) == 1 }
 }
 
-/// Blocks no signal in this thread. (By the generic call, as above.)
-pub fn unblock_signals() -> Ret {
-    // The kernel's own set, which is shorter than the C library's: a bit for each of its 64 signals.
-    let none = 0_u64;
-    // SAFETY: the kernel reads as many bytes of the set as it is told, which is all of it.
-    outcome(unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const none,
-            ptr::null_mut::<u64>(),
-            size_of::<u64>(),
-        )
-    })
-}
-
-/// signalfd(2) for one blocked signal. It never blocks.
+/// signalfd(2) for one blocked signal.
 pub fn signal_fd(signal: i32) -> Ret {
     let set = set_of(signal);
     // SAFETY: the kernel reads the set.
-    outcome(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })
+    outcome(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) })
 }
 
 /// unshare(2).

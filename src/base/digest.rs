@@ -49,6 +49,11 @@ impl Hasher {
         self.length_bytes += bytes.len() as u64;
     }
 
+    /// How many bytes were added.
+    pub fn length_bytes(&self) -> u64 {
+        self.length_bytes
+    }
+
     /// The digest of everything added, and how many bytes that was.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.state.finalize().into()), self.length_bytes)

@@ -27,9 +27,9 @@
 //! Where the file system is known to support it, step 4 is one syncfs(2) for any number of files. Its drawback: it also
 //! waits for what other programs have written to that file system, and has no bound of its own; it may even report
 //! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as it
-//! grows and when it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is finished, and
-//! each folder in step 4. With syncfs a bundle needs 4 sync calls from start to end, however many files it has, and 7 with a
-//! declaration.
+//! grows and when it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is
+//! finished, and each folder in step 4. With syncfs a bundle needs 4 sync calls from start to end, however many files it
+//! has, and 7 with a declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -195,19 +195,18 @@ struct Sealing {
     hasher: Hasher,
     /// Whether the kernel is asked early to write to the disk, which pays only before a sync of everything.
     early: bool,
-    written: u64,
-    /// Up to where it was asked.
+    /// Up to which byte it was asked.
     begun: u64,
 }
 
 impl Sealing {
     fn new(staged: Staged, early: bool) -> Self {
-        Self { staged, head: Vec::new(), hasher: Hasher::default(), early, written: 0, begun: 0 }
+        Self { staged, head: Vec::new(), hasher: Hasher::default(), early, begun: 0 }
     }
 
     fn start_writeback(&mut self) {
         durability::start_writeback(self.staged.file(), self.begun);
-        self.begun = self.written;
+        self.begun = self.hasher.length_bytes();
     }
 }
 
@@ -216,8 +215,7 @@ impl Write for Sealing {
         index::take_head(&mut self.head, bytes);
         self.hasher.update(bytes);
         self.staged.write_all(bytes)?;
-        self.written += bytes.len() as u64;
-        if self.early && self.written - self.begun >= WRITEBACK_BYTES {
+        if self.early && self.hasher.length_bytes() - self.begun >= WRITEBACK_BYTES {
             self.start_writeback();
         }
         Ok(bytes.len())

@@ -39,11 +39,7 @@ fn a_probe_that_is_killed_from_outside_is_told_from_one_that_ends() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
     bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
-    let probe = loop {
-        if let Some(pid) = child_of(bench.zygote.pid()) {
-            break pid;
-        }
-    };
+    let probe = started_child(bench.zygote.pid());
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(probe), nix::sys::signal::Signal::SIGSEGV).unwrap();
     let reply = bench.zygote.recv().unwrap();
     assert_eq!(reply.ending, Ending::Signaled { signal: libc::SIGSEGV, core_dumped: false });
@@ -108,9 +104,14 @@ fn a_deadline_of_nothing_still_ends_in_a_reply() {
     }
 }
 
-fn child_of(pid: u32) -> Option<i32> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    children.split_ascii_whitespace().next()?.parse().ok()
+/// The child of a zygote that was given a job, as soon as there is one.
+fn started_child(pid: u32) -> i32 {
+    loop {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        if let Some(child) = children.split_ascii_whitespace().next() {
+            return child.parse().unwrap();
+        }
+    }
 }
 
 #[test]
@@ -139,11 +140,7 @@ fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
     for seq in 0..10 {
         let todo = action(Driver::FileRead, &path);
         bench.zygote.send(&Job { seq, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
-        let child = loop {
-            if let Some(pid) = child_of(bench.zygote.pid()) {
-                break pid;
-            }
-        };
+        let child = started_child(bench.zygote.pid());
         let begun = std::time::Instant::now();
         loop {
             let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
@@ -164,11 +161,7 @@ fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
     bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 60_000 }).unwrap();
-    let probe = loop {
-        if let Some(pid) = child_of(bench.zygote.pid()) {
-            break pid;
-        }
-    };
+    let probe = started_child(bench.zygote.pid());
     bench.zygote.kill();
     let lost = bench.zygote.recv().unwrap_err();
     assert!(lost.to_string().contains("signal 9 ended it"), "{lost}");
@@ -197,7 +190,7 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         Job { seq: 1, action: action(Driver::FileRead, &fifo(&bench)), policy: None, check: None, deadline_ms: 60_000 };
     let request = sandproof::zygote::protocol::Sent::Run(&job);
     sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
-    while child_of(zygote.id()).is_none() {}
+    started_child(zygote.id());
     drop(ours);
     assert_eq!(zygote.wait().unwrap().code(), Some(70));
 }

@@ -8,11 +8,13 @@
 //!    anything is executed.
 //! 2. Artifacts are streamed to temporary names (`.NAME.RANDOM.tmp`) beside their final ones, digested on the way. A
 //!    crash leaves temporaries and a status `in_progress`, and no index: not committed.
-//! 3. The commit gives every artifact its final name, `run_status.json` last. A crash leaves some files with final names,
-//!    perhaps a status `complete`, and no index: not committed.
-//! 4. Everything so far is made durable, data and names. Only now may the index speak of it.
-//! 5. `artifact_index.json` is written to a temporary name, synced, renamed, its folder synced. A rename is all or
-//!    nothing: before it, not committed; after it, committed and every byte that it names is durable.
+//! 3. The commit writes `artifact_index.json` to a temporary name and gives every artifact its final one,
+//!    `run_status.json` last. A crash leaves some files with final names, perhaps a status `complete`, and nothing that
+//!    is called an index: not committed.
+//! 4. Everything so far is made durable, data and names, and the index under its temporary name with it. Only now may
+//!    the index speak.
+//! 5. The index gets its final name, and its folder is synced. A rename is all or nothing: before it, not committed;
+//!    after it, committed and every byte that it names is durable, and its own.
 //! 6. For a complete run that was not dry, `LATEST` is renamed into place and its folder synced. A crash before that
 //!    leaves a committed bundle and a `LATEST` that still leads to the one before; perhaps a `.LATEST.RANDOM.tmp`.
 //!
@@ -28,8 +30,8 @@
 //! waits for what other programs have written to that file system, and has no bound of its own; it may even report
 //! their write errors (then the commit fails, which is the safe side). Writeback of each artifact is started as it
 //! grows and when it is finished, so little of our own is left to wait for. Elsewhere each file is synced when it is
-//! finished, and each folder in step 4. With syncfs a bundle needs 4 sync calls from start to end, however many files it
-//! has, and 7 with a declaration.
+//! finished, and each folder in step 4. With syncfs a bundle needs 3 sync calls from start to end, however many files it
+//! has, and 6 with a declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -399,7 +401,8 @@ impl BundleWriter {
         self.stage_status(&end)?;
         let index = self.index(&end);
         let moves_latest = index.status == IndexStatus::Ok && end == RunEnd::Complete { dry: false };
-        // Its content is made durable together with the artifacts', which saves a sync; its name changes last.
+        let index_bytes = json_out::to_pretty(&index);
+        let index_file = self.stage_last(&self.folder.join(layout::ARTIFACT_INDEX), &index_bytes)?;
         let latest = moves_latest.then(|| self.stage_latest()).transpose()?;
         after("staged");
 
@@ -429,13 +432,7 @@ impl BundleWriter {
         }
         after("durable");
 
-        let bytes = json_out::to_pretty(&index);
-        let index_path = self.folder.join(layout::ARTIFACT_INDEX);
-        let mut staged = Staged::create(&index_path)?;
-        staged.write_all(&bytes).at("write", &index_path)?;
-        staged.sync()?;
-        after("index staged");
-        staged.rename()?;
+        index_file.rename()?;
         after("index renamed");
         self.handle.sync_all().at("sync the folder", &self.folder)?;
         after("committed");
@@ -445,7 +442,7 @@ impl BundleWriter {
             moved.map_err(|source| WriteError::Latest { folder: self.folder.clone(), source })?;
             after("latest");
         }
-        let index_sha256 = Digest::of(&bytes);
+        let index_sha256 = Digest::of(&index_bytes);
         Ok(Committed { folder: self.folder, index, index_sha256, latest: moves_latest })
     }
 
@@ -466,9 +463,14 @@ impl BundleWriter {
     }
 
     fn stage_latest(&self) -> Result<Pending, WriteError> {
-        let target = self.out_root.join(layout::LATEST);
-        let mut staged = Staged::create(&target)?;
-        writeln!(staged, "{}", self.status.run_id).at("write", &target)?;
+        self.stage_last(&self.out_root.join(layout::LATEST), format!("{}\n", self.status.run_id).as_bytes())
+    }
+
+    /// Writes a file that gets its final name after the artifacts are durable. Its content is made durable together with
+    /// theirs, which saves a sync.
+    fn stage_last(&self, target: &Path, bytes: &[u8]) -> Result<Pending, WriteError> {
+        let mut staged = Staged::create(target)?;
+        staged.write_all(bytes).at("write", target)?;
         if !self.whole_sync {
             staged.sync()?;
         }

@@ -19,6 +19,9 @@ use crate::process::Interrupter;
 /// How many rows may be finished or under way beyond the last one handed on.
 const WINDOW: usize = SLOTS as usize;
 
+/// What held a row is used for another one up to this size; rows have some 1,500 bytes.
+const KEPT_LINE_BYTES: usize = 16 * 1024;
+
 /// How often the wish to stop is looked at while nothing else happens.
 const CANCEL_POLL: Duration = Duration::from_millis(25);
 
@@ -55,6 +58,8 @@ struct State<'e> {
     handed_on: usize,
     /// Rows that wait for their turn.
     waiting: BTreeMap<usize, Vec<u8>>,
+    /// What held rows that were handed on, to be filled again.
+    spent: Vec<Vec<u8>>,
     /// How many workers wait for room in the window.
     blocked: usize,
     stop: bool,
@@ -74,8 +79,8 @@ enum Taken {
 
 impl<'e> Progress<'e> {
     fn new(emit: &'e mut Emit<'e>) -> Self {
-        let (waiting, failed) = (BTreeMap::new(), None);
-        let state = State { next: 0, handed_on: 0, waiting, blocked: 0, stop: false, emit, failed };
+        let (waiting, spent, failed) = (BTreeMap::new(), Vec::new(), None);
+        let state = State { next: 0, handed_on: 0, waiting, spent, blocked: 0, stop: false, emit, failed };
         Self { state: Mutex::new(state), moved: Condvar::new() }
     }
 
@@ -106,24 +111,33 @@ impl<'e> Progress<'e> {
         }
     }
 
-    /// Hands a finished row on, now or when its turn comes. False: nobody wants more.
-    fn deliver(&self, place: usize, line: Vec<u8>) -> bool {
+    /// Hands a finished row on, now or when its turn comes, and leaves an empty line in its place. False: nobody wants
+    /// more.
+    ///
+    /// A row is too long for the caches that the allocator keeps for each thread: to allocate it makes the allocator put its
+    /// free pieces together first, each time. So lines are used again.
+    fn deliver(&self, place: usize, line: &mut Vec<u8>) -> bool {
         let mut guard = self.lock();
         let state = &mut *guard;
         if state.stop {
             return false;
         }
+        let line = std::mem::replace(line, state.spent.pop().unwrap_or_default());
         if place != state.handed_on {
             state.waiting.insert(place, line);
             return true;
         }
         let mut turn = Some(line);
-        while let Some(line) = turn {
+        while let Some(mut line) = turn {
             if let Err(error) = (state.emit)(&line) {
                 state.failed = Some(error);
                 drop(guard);
                 self.stop();
                 return false;
+            }
+            if line.capacity() <= KEPT_LINE_BYTES {
+                line.clear();
+                state.spent.push(line);
             }
             state.handed_on += 1;
             turn = state.waiting.remove(&state.handed_on);
@@ -206,6 +220,7 @@ fn work<'r>(
     cancel: &Cancel,
     progress: &Progress<'_>,
 ) -> Result<(), WorkerError> {
+    let mut line = Vec::new();
     loop {
         if cancel.requested().is_some() {
             progress.stop();
@@ -225,8 +240,8 @@ fn work<'r>(
         }
         // Without a new job, or with enough of them under way, take what is finished.
         if !begun || worker.in_flight() >= Worker::DEPTH {
-            let (place, line) = worker.finish(shared, cancel)?;
-            if !progress.deliver(place, line) {
+            let place = worker.finish(shared, cancel, &mut line)?;
+            if !progress.deliver(place, &mut line) {
                 worker.abandon();
                 return Ok(());
             }

@@ -201,15 +201,20 @@ impl<'r> Worker<'r> {
         let _ = self.zygote.send(job);
     }
 
-    /// Waits for the oldest task and gives its place and its row as one JSON line. A zygote that was lost is replaced,
-    /// unless somebody wishes to stop.
+    /// Waits for the oldest task, gives its place, and appends its row to `line` as JSON. A zygote that was lost is
+    /// replaced, unless somebody wishes to stop.
     ///
     /// # Errors
     /// See [`WorkerError`].
     ///
     /// # Panics
     /// If nothing is in flight.
-    pub fn finish(&mut self, shared: &Shared<'_>, cancel: &Cancel) -> Result<(usize, Vec<u8>), WorkerError> {
+    pub fn finish(
+        &mut self,
+        shared: &Shared<'_>,
+        cancel: &Cancel,
+        line: &mut Vec<u8>,
+    ) -> Result<usize, WorkerError> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
         if started.job.is_some() {
             match self.zygote.recv() {
@@ -226,9 +231,8 @@ impl<'r> Worker<'r> {
         if let Some(fixture) = started.fixture.take() {
             fixture.remove().map_err(WorkerError::Clear)?;
         }
-        let mut line = Vec::with_capacity(1536);
-        json_out::append_compact(&mut line, &started.row).expect("a row serialises into memory");
-        Ok((started.place, line))
+        json_out::append_compact(line, &started.row).expect("a row serialises into memory");
+        Ok(started.place)
     }
 
     /// Puts a fresh zygote in the place of one that is gone, and gives it what waits.

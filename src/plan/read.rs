@@ -90,15 +90,25 @@ impl<'a> Reader<'a> {
         /// Below that, a thread costs more than it saves.
         const LARGE_BYTES: usize = 128 * 1024;
         let bytes = self.document(kind, role, path)?;
-        let decoded = if bytes.len() < LARGE_BYTES { None } else { serde_json::from_slice::<T>(&bytes).ok() };
-        let Some(document) = decoded else {
+        if bytes.len() < LARGE_BYTES {
             return go_on(self, typed(checked(kind, path, &bytes)?, path, "")?);
-        };
+        }
         std::thread::scope(|scope| {
+            // To drop a large value takes time too.
             let checking = scope.spawn(|| checked(kind, path, &bytes).map(drop));
-            let made = go_on(self, document);
-            checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            made
+            let join = || checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match serde_json::from_slice::<T>(&bytes) {
+                Ok(document) => {
+                    let made = go_on(self, document);
+                    join()?;
+                    made
+                }
+                // The slower way says why.
+                Err(_) => {
+                    join()?;
+                    go_on(self, typed(checked(kind, path, &bytes)?, path, "")?)
+                }
+            }
         })
     }
 

@@ -13,5 +13,6 @@ pub mod executor;
 pub mod fixture;
 pub mod listener;
 mod own;
+mod report;
 pub mod task;
 pub mod worker;

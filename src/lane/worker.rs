@@ -11,19 +11,18 @@ use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::{Listener, PortPool, SLOTS};
 use super::own;
+use super::report::append_row;
 use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
-use crate::base::json_out;
 use crate::policy::PolicyValue;
 use crate::process::{Interrupter, SpawnError, Zygote};
 use crate::record::action::Action;
 use crate::record::ending::Ending;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
-use crate::record::report::{Operation, Prologue};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
-use crate::zygote::protocol::{Job, PolicyUse, Reply};
+use crate::zygote::protocol::{Job, PolicyUse};
 
 /// The placeholder of the fixture root.
 const ROOT: &str = "${root}";
@@ -209,16 +208,12 @@ impl<'r> Worker<'r> {
     ///
     /// # Panics
     /// If nothing is in flight.
-    pub fn finish(
-        &mut self,
-        shared: &Shared<'_>,
-        cancel: &Cancel,
-        line: &mut Vec<u8>,
-    ) -> Result<usize, WorkerError> {
+    pub fn finish(&mut self, shared: &Shared<'_>, cancel: &Cancel, line: &mut Vec<u8>) -> Result<usize, WorkerError> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
+        let mut reply = None;
         if started.job.is_some() {
             match self.zygote.recv() {
-                Ok(reply) => record(&mut started.row, reply),
+                Ok(answer) => reply = Some(answer),
                 Err(lost) => {
                     started.row.ending = Some(Ending::Lost { reason: lost.to_string() });
                     if cancel.requested().is_none() {
@@ -231,7 +226,7 @@ impl<'r> Worker<'r> {
         if let Some(fixture) = started.fixture.take() {
             fixture.remove().map_err(WorkerError::Clear)?;
         }
-        json_out::append_compact(line, &started.row).expect("a row serialises into memory");
+        append_row(line, &mut started.row, reply.as_ref());
         Ok(started.place)
     }
 
@@ -293,45 +288,12 @@ fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
         started_at_unix_s: clock::unix_seconds(),
         duration_us: 0,
         pid: None,
-        prologue: None,
-        operation: None,
         report_error: None,
         left_descendants: false,
         listener: None,
         check_request: None,
-    }
-}
-
-/// Puts what the zygote saw and what the child said into the row.
-fn record(row: &mut ProbeRow, reply: Reply) {
-    row.started_at_unix_s = reply.started_at_unix_s;
-    row.duration_us = reply.duration_us;
-    row.pid = reply.pid;
-    row.ending = Some(reply.ending.clone());
-    row.left_descendants = reply.left_descendants;
-    if reply.seq != row.seq {
-        row.report_error = Some(format!("the answer is for job {}, not {}", reply.seq, row.seq));
-        return;
-    }
-    let Some(report) = reply.text() else {
-        row.report_error = Some("the report is too long or no text".to_string());
-        return;
-    };
-    let mut lines = report.lines();
-    if let Some(line) = lines.next() {
-        match serde_json::from_str::<Prologue>(line) {
-            Ok(prologue) => row.prologue = Some(prologue),
-            Err(error) => row.report_error = Some(format!("first line: {error}")),
-        }
-    }
-    if let (Some(line), None) = (lines.next(), &row.report_error) {
-        match serde_json::from_str::<Operation>(line) {
-            Ok(operation) => row.operation = Some(operation),
-            Err(error) => row.report_error = Some(format!("second line: {error}")),
-        }
-    }
-    if lines.next().is_some() {
-        row.report_error = Some("the report has more than two lines".to_string());
+        prologue: None,
+        operation: None,
     }
 }
 

@@ -53,12 +53,6 @@ pub struct ProbeRow {
     /// The process, if one was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
-    /// What it said before the operation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prologue: Option<Prologue>,
-    /// What it said after the operation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
     /// Why its report could not be read, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report_error: Option<String>,
@@ -71,6 +65,12 @@ pub struct ProbeRow {
     /// What it was to ask `sandbox_check` before the operation (macOS). Kept also where it never came to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check_request: Option<CheckRequest>,
+    /// What it said before the operation. This and the next stand last: a worker appends them as it got them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prologue: Option<Prologue>,
+    /// What it said after the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
 }
 
 /// Why a probe was not started.

@@ -1,5 +1,6 @@
 //! What the harness and the zygote say to each other over one socket: frames of a 32-bit little-endian length and that
-//! many bytes of JSON. A reply is followed by one more frame, whose bytes are the probe's report as it wrote it.
+//! many bytes. What the harness says is JSON. A reply, of which there is one for each probe, has a head of fixed form
+//! instead; behind it come the probe's report, as it was written.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -105,13 +106,11 @@ impl PolicyUse {
 }
 
 /// What became of a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// The job's.
     pub seq: u64,
     /// The child, if it could be forked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
     /// When it was forked, in seconds since 1970.
     pub started_at_unix_s: f64,
@@ -119,15 +118,24 @@ pub struct Reply {
     pub duration_us: u64,
     /// How it ended.
     pub ending: Ending,
-    /// What it wrote to its private descriptor: up to two lines of JSON (`record::report`). In a frame of its own.
-    #[serde(skip)]
+    /// What it wrote to its private descriptor: up to two lines of JSON (`record::report`).
     pub report: Vec<u8>,
     /// Whether it wrote more than fits.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub report_overflow: bool,
     /// Whether processes of its group were alive after it ended (they were killed).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_descendants: bool,
+}
+
+/// What is true of a reply, as a bit each in its head.
+mod flag {
+    /// [`Reply::report_overflow`](super::Reply::report_overflow).
+    pub(super) const OVERFLOW: u8 = 1;
+    /// [`Reply::left_descendants`](super::Reply::left_descendants).
+    pub(super) const LEFT: u8 = 2;
+    /// It exited, and the head has its exit code. Else the head has the length of the ending, which follows as JSON.
+    pub(super) const EXITED: u8 = 4;
+    /// All of them.
+    pub(super) const KNOWN: u8 = OVERFLOW | LEFT | EXITED;
 }
 
 impl Reply {
@@ -144,19 +152,49 @@ pub fn write_frame<T: Serialize>(out: &mut impl Write, scratch: &mut Vec<u8>, me
     out.write_all(scratch)
 }
 
-/// Writes a reply with its report. `scratch` is reused between calls.
+/// Writes a reply. `scratch` is reused between calls.
 pub fn write_reply(out: &mut impl Write, scratch: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
     scratch.clear();
-    append_frame(scratch, |frame| Ok(serde_json::to_writer(frame, reply)?))?;
-    append_frame(scratch, |frame| frame.write_all(&reply.report))?;
+    append_frame(scratch, |frame| append_reply(frame, reply))?;
     out.write_all(scratch)
+}
+
+fn append_reply(frame: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
+    let mut flags = 0;
+    for (flag, set) in [(flag::OVERFLOW, reply.report_overflow), (flag::LEFT, reply.left_descendants)] {
+        flags |= if set { flag } else { 0 };
+    }
+    let (number, ending) = match &reply.ending {
+        Ending::Exited { code } => (code.cast_unsigned(), Vec::new()),
+        other => {
+            let ending = serde_json::to_vec(other)?;
+            (length_of(&ending)?, ending)
+        }
+    };
+    if ending.is_empty() {
+        flags |= flag::EXITED;
+    }
+    frame.extend_from_slice(&reply.seq.to_le_bytes());
+    frame.extend_from_slice(&reply.started_at_unix_s.to_le_bytes());
+    frame.extend_from_slice(&reply.duration_us.to_le_bytes());
+    // No process has the id 0.
+    frame.extend_from_slice(&reply.pid.unwrap_or(0).to_le_bytes());
+    frame.extend_from_slice(&number.to_le_bytes());
+    frame.push(flags);
+    frame.extend_from_slice(&ending);
+    frame.extend_from_slice(&reply.report);
+    Ok(())
+}
+
+fn length_of(bytes: &[u8]) -> io::Result<u32> {
+    u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }
 
 fn append_frame(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     content(out)?;
-    let length = u32::try_from(out.len() - start - 4).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    let length = length_of(&out[start + 4..])?;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
     Ok(())
 }
@@ -169,10 +207,46 @@ pub fn read_frame<T: DeserializeOwned>(source: &mut impl Read, scratch: &mut Vec
     serde_json::from_slice(scratch).map(Some).map_err(io::Error::from)
 }
 
-/// Reads a reply with its report; `None` at a clean end. `scratch` is reused between calls.
+/// Reads a reply; `None` at a clean end. `scratch` is reused between calls.
 pub fn read_reply(source: &mut impl Read, scratch: &mut Vec<u8>) -> io::Result<Option<Reply>> {
-    let Some(mut reply) = read_frame::<Reply>(source, scratch)? else { return Ok(None) };
-    if read_bytes(source, &mut reply.report)? { Ok(Some(reply)) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if read_bytes(source, scratch)? { reply_of(scratch).map(Some) } else { Ok(None) }
+}
+
+fn reply_of(mut frame: &[u8]) -> io::Result<Reply> {
+    let frame = &mut frame;
+    let seq = u64::from_le_bytes(take(frame)?);
+    let started_at_unix_s = f64::from_le_bytes(take(frame)?);
+    let duration_us = u64::from_le_bytes(take(frame)?);
+    let pid = Some(i32::from_le_bytes(take(frame)?)).filter(|pid| *pid != 0);
+    let number = u32::from_le_bytes(take(frame)?);
+    let [flags] = take(frame)?;
+    if flags & !flag::KNOWN != 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a reply says what is not known"));
+    }
+    let ending = if flags & flag::EXITED != 0 {
+        Ending::Exited { code: number.cast_signed() }
+    } else {
+        let (ending, rest) = frame.split_at_checked(number as usize).ok_or(io::ErrorKind::UnexpectedEof)?;
+        *frame = rest;
+        serde_json::from_slice(ending)?
+    };
+    Ok(Reply {
+        seq,
+        pid,
+        started_at_unix_s,
+        duration_us,
+        ending,
+        report: frame.to_vec(),
+        report_overflow: flags & flag::OVERFLOW != 0,
+        left_descendants: flags & flag::LEFT != 0,
+    })
+}
+
+/// Takes the first bytes of a frame.
+fn take<const N: usize>(frame: &mut &[u8]) -> io::Result<[u8; N]> {
+    let (first, rest) = frame.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+    *frame = rest;
+    Ok(*first)
 }
 
 /// Reads the bytes of one frame; false at a clean end.
@@ -200,6 +274,7 @@ fn read_bytes(source: &mut impl Read, into: &mut Vec<u8>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ending::SentSignal;
 
     #[test]
     fn frames_read_back_one_by_one() {
@@ -214,20 +289,28 @@ mod tests {
         assert!(read_frame::<Vec<i32>>(&mut &wire[..5], &mut scratch).is_err());
         assert!(read_frame::<Vec<i32>>(&mut &[255_u8; 8][..], &mut scratch).is_err());
     }
+
     #[test]
-    fn a_reply_comes_with_its_report() {
-        let reply = |report: &[u8]| Reply {
+    fn a_reply_reads_back() {
+        let reply = |report: &[u8], ending: Ending| Reply {
             seq: 3,
             pid: Some(7),
             started_at_unix_s: 1.5,
-            duration_us: 9,
-            ending: Ending::NotStarted { errno: 1 },
+            duration_us: u64::MAX,
+            ending,
             report: report.to_vec(),
             report_overflow: false,
             left_descendants: true,
         };
+        let sent = SentSignal { signal: 15, at_ms: 20 };
+        let replies = [
+            reply(b"{\"a\":1}\n\xff", Ending::Exited { code: 255 }),
+            Reply { pid: None, ..reply(b"", Ending::NotStarted { errno: 1 }) },
+            reply(b"{}", Ending::Signaled { signal: 9, core_dumped: false }),
+            reply(b"{}", Ending::Expired { deadline_ms: 20, sent: vec![sent], signal: None }),
+            Reply { report_overflow: true, ..reply(b"x", Ending::Lost { reason: "who knows".into() }) },
+        ];
         let (mut wire, mut scratch) = (Vec::new(), Vec::new());
-        let replies = [reply(b"{\"a\":1}\n\xff"), reply(b""), reply(b"{}")];
         for reply in &replies {
             write_reply(&mut wire, &mut scratch, reply).unwrap();
         }
@@ -236,13 +319,40 @@ mod tests {
             assert_eq!(read_reply(&mut source, &mut scratch).unwrap().as_ref(), Some(reply));
         }
         assert_eq!(read_reply(&mut source, &mut scratch).unwrap(), None);
-        assert_eq!(replies.each_ref().map(Reply::text), [None, Some(""), Some("{}")]);
-        assert_eq!(Reply { report_overflow: true, ..reply(b"{}") }.text(), None);
-        // Neither without its report nor with half of it is that a clean end.
-        let mut last = Vec::new();
-        write_reply(&mut last, &mut scratch, &replies[2]).unwrap();
-        assert!(read_reply(&mut &last[..last.len() - 6], &mut scratch).is_err());
-        assert!(read_reply(&mut &last[..last.len() - 1], &mut scratch).is_err());
+        assert_eq!(replies.each_ref().map(Reply::text), [None, Some(""), Some("{}"), Some("{}"), None]);
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        let reply = Reply {
+            seq: 3,
+            pid: Some(7),
+            started_at_unix_s: 1.5,
+            duration_us: 9,
+            ending: Ending::Signaled { signal: 9, core_dumped: true },
+            report: b"{}".to_vec(),
+            report_overflow: false,
+            left_descendants: false,
+        };
+        let mut frame = Vec::new();
+        append_reply(&mut frame, &reply).unwrap();
+        assert_eq!(reply_of(&frame).unwrap(), reply);
+        // Cut off in its head or its ending, a flag that nobody sets, an ending that is none.
+        for length in 0..frame.len() - reply.report.len() {
+            assert!(reply_of(&frame[..length]).is_err(), "{length} bytes");
+        }
+        let head = frame.len() - reply.report.len() - serde_json::to_vec(&reply.ending).unwrap().len();
+        for (at, byte) in [(head - 1, 8), (head, b'x')] {
+            let mut other = frame.clone();
+            other[at] = byte;
+            assert!(reply_of(&other).is_err(), "byte {at}");
+        }
+        // A frame that ends too early is no clean end.
+        let mut wire = Vec::new();
+        write_reply(&mut wire, &mut Vec::new(), &reply).unwrap();
+        for length in 1..wire.len() {
+            assert!(read_reply(&mut &wire[..length], &mut Vec::new()).is_err(), "{length} bytes");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The stages of a probe process that was started afresh, in their order. What each of them does is the system's.
 
+use crate::base::json_out;
 use crate::policy::Enforceable;
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::report::{ApplyRecord, OpenFd, Operation, Prologue, SelfCheck, SetupFailure, TargetIdentity};
@@ -76,7 +77,8 @@ pub fn run(system: &mut impl System, policy: Option<&Enforceable>, request: Opti
 
 fn write<T: serde::Serialize>(system: &mut impl System, line: &T) {
     // The shapes of a report serialise; a report that is missing shows as such.
-    if let Ok(mut bytes) = serde_json::to_vec(line) {
+    let mut bytes = Vec::with_capacity(1024);
+    if json_out::append_compact(&mut bytes, line).is_ok() {
         bytes.push(b'\n');
         system.report(&bytes);
     }

@@ -1,9 +1,10 @@
 //! Strict JSON reading: duplicate keys, deep nesting, over-long strings and trailing bytes are refused.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::limits::{MAX_JSON_DEPTH, MAX_STRING_BYTES};
@@ -29,12 +30,30 @@ impl JsonError {
 
 /// Parses one JSON document, strictly.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    read(bytes, Strict { depth: 0 }).map_err(|error| JsonError::from_serde(&error))
+}
+
+/// How many members of a long object are looked at together.
+const PIECE: usize = 64;
+
+/// Whether a document is acceptable JSON, and `good` in each piece: as a whole, with only some members at a time in the
+/// object that its member `long` is.
+///
+/// For what is demanded of each of those members by itself, this says the same as to look at the whole document, and the
+/// whole never stands in memory. A document without that member gets a no. No explanation comes with it: the whole document
+/// has to be looked at for that.
+pub fn is_good_in_pieces(bytes: &[u8], long: &str, good: impl FnMut(&Value) -> bool) -> bool {
+    let head = read(bytes, Outer { long, pieces: None::<Pieces<fn(&Value) -> bool>> });
+    // A document without that member has no pieces.
+    let Some(head) = head.ok().filter(|head| head.get(long).is_some()) else { return false };
+    let pieces = Pieces { document: head, long, seen: HashSet::new(), good };
+    read(bytes, Outer { long, pieces: Some(pieces) }).is_ok()
+}
+
+fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> serde_json::Result<S::Value> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0 }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| JsonError::from_serde(&error))?;
-    Ok(value)
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| value)
 }
 
 /// A JSON value read strictly; stands in a typed shape where any JSON may stand.
@@ -138,6 +157,103 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
+/// The object at the top of a document. Without `pieces`: everything but what is in the member `long`, which is empty in the
+/// value. With them: nothing but that.
+struct Outer<'l, F> {
+    long: &'l str,
+    pieces: Option<Pieces<'l, F>>,
+}
+
+impl<'de, F: FnMut(&Value) -> bool> DeserializeSeed<'de> for Outer<'_, F> {
+    type Value = Value;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for Outer<'_, F> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        let inner = Strict { depth: 1 };
+        let mut object = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match (&mut self.pieces, key == self.long) {
+                (Some(pieces), true) => map.next_value_seed(pieces)?,
+                (Some(_), false) => drop(map.next_value::<IgnoredAny>()?),
+                (None, _) => {
+                    check_length(&key)?;
+                    let value = if key == self.long {
+                        map.next_value::<IgnoredAny>()?;
+                        Value::Object(Map::new())
+                    } else {
+                        map.next_value_seed(inner)?
+                    };
+                    if object.insert(key, value).is_some() {
+                        return Err(de::Error::custom("a key stands twice in one object"));
+                    }
+                }
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// The members of a long object, some at a time in an otherwise whole document.
+struct Pieces<'l, F> {
+    document: Value,
+    long: &'l str,
+    seen: HashSet<String>,
+    good: F,
+}
+
+impl<F: FnMut(&Value) -> bool> Pieces<'_, F> {
+    /// Looks at a piece, and takes it out of the document again.
+    fn look<E: de::Error>(&mut self, piece: Map<String, Value>) -> Result<(), E> {
+        self.document[self.long] = Value::Object(piece);
+        let good = (self.good)(&self.document);
+        self.document[self.long] = Value::Null;
+        if good { Ok(()) } else { Err(E::custom("it is not good")) }
+    }
+}
+
+impl<'de, F: FnMut(&Value) -> bool> DeserializeSeed<'de> for &mut Pieces<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for &mut Pieces<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inner = Strict { depth: 2 };
+        let mut piece = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            check_length(&key)?;
+            if !self.seen.insert(key.clone()) {
+                return Err(de::Error::custom("a key stands twice in one object"));
+            }
+            piece.insert(key, map.next_value_seed(inner)?);
+            if piece.len() == PIECE {
+                self.look(std::mem::take(&mut piece))?;
+            }
+        }
+        self.look(piece)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +285,59 @@ mod tests {
     fn errors_carry_the_place() {
         let error = parse(b"{\n  \"a\": 1,\n  \"a\": 2\n}").unwrap_err();
         assert_eq!(error.line, 3);
+    }
+
+    /// Whether the members of `m` are numbers, asked of the whole and in pieces.
+    fn both(text: &str) -> (bool, bool) {
+        let good = |value: &Value| {
+            value["head"] == 1
+                && value.as_object().is_some_and(|object| object.len() == 2)
+                && value["m"].as_object().is_some_and(|members| members.values().all(Value::is_number))
+        };
+        let whole = parse(text.as_bytes()).is_ok_and(|value| good(&value));
+        (whole, is_good_in_pieces(text.as_bytes(), "m", good))
+    }
+
+    #[test]
+    fn pieces_say_what_the_whole_says() {
+        let members = |count: usize, last: &str| {
+            let list: Vec<String> = (0..count).map(|n| format!("\"k{n}\":{n}")).chain([last.to_owned()]).collect();
+            list.join(",")
+        };
+        for count in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE] {
+            let member = members(count, "\"z\":1");
+            assert_eq!(both(&format!("{{\"head\":1,\"m\":{{{member}}}}}")), (true, true));
+            assert_eq!(both(&format!("{{\"m\":{{{member}}},\"head\":1}}")), (true, true));
+            for bad in
+                ["\"z\":null", "\"z\":[1", "\"z\":1,\"z\":1", "\"z\":{\"a\":1,\"a\":1}", "\"k0\":0,\"k0\":0", "x"]
+            {
+                let member = members(count, bad);
+                assert_eq!(both(&format!("{{\"head\":1,\"m\":{{{member}}}}}")), (false, false), "{count} {bad}");
+            }
+        }
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"m":{}}"#,
+            r#"{"head":1}"#,
+            r#"{"head":2,"m":{}}"#,
+            r#"{"head":1,"m":[]}"#,
+            r#"{"head":1,"m":{},"m":{}}"#,
+            r#"{"head":1,"head":1,"m":{}}"#,
+            r#"{"head":1,"m":{},"x":1}"#,
+            r#"{"head":1,"m":{}} 1"#,
+        ] {
+            assert_eq!(both(bad), (false, false), "{bad}");
+        }
+        // What one piece has, another one may not have again.
+        let member = members(2 * PIECE, "\"k0\":0");
+        assert_eq!(both(&format!("{{\"head\":1,\"m\":{{{member}}}}}")), (false, false));
+        // As deep as the whole may be, and no deeper.
+        for (depth, good) in [(MAX_JSON_DEPTH - 2, true), (MAX_JSON_DEPTH - 1, false)] {
+            let text = format!("{{\"m\":{{\"a\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(parse(text.as_bytes()).is_ok(), good);
+            assert_eq!(is_good_in_pieces(text.as_bytes(), "m", |_| true), good);
+        }
     }
 }

@@ -24,8 +24,8 @@ use crate::record::row::{OracleRow, ProbeRow};
 const BATCH_ROWS: usize = 128;
 /// How many bytes of rows, after which a batch is closed: the rows of a stranger's bundle may be large.
 const BATCH_BYTES: usize = 256 * 1024;
-/// How many batches of a lane may wait.
-const WAITING_BATCHES: usize = 32;
+/// How many batches of a lane may wait. More would only push each other out of the processor's caches.
+const WAITING_BATCHES: usize = 4;
 
 /// Some rows of a lane, in order, and what comes after them.
 pub(super) struct Batch<T> {

@@ -78,13 +78,15 @@ impl<'a> Reader<'a> {
 
     /// What `go_on` makes of a whole document in its typed shape.
     ///
-    /// While it works on a large one, another thread looks whether that is good JSON that satisfies its schema. What it gives
-    /// is returned only if so; else it is dropped, and the document refused.
+    /// While it works on a large one, another thread looks whether that is good JSON that satisfies its schema, which has to ask
+    /// nothing of the members of `long` together. What it gives is returned only if so; else it is dropped, and the
+    /// document refused.
     pub(super) fn typed_for<T: DeserializeOwned, M>(
         &mut self,
         kind: DocumentKind,
         role: InputRole,
         path: &str,
+        long: &str,
         go_on: impl FnOnce(&mut Self, T) -> Result<M, LoadError>,
     ) -> Result<M, LoadError> {
         /// Below that, a thread costs more than it saves.
@@ -94,8 +96,10 @@ impl<'a> Reader<'a> {
             return go_on(self, typed(checked(kind, path, &bytes)?, path, "")?);
         }
         std::thread::scope(|scope| {
-            // To drop a large value takes time too.
-            let checking = scope.spawn(|| checked(kind, path, &bytes).map(drop));
+            let checking = scope.spawn(|| match json::is_good_in_pieces(&bytes, long, |value| kind.accepts(value)) {
+                true => Ok(()),
+                false => checked(kind, path, &bytes).map(drop),
+            });
             let join = || checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match serde_json::from_slice::<T>(&bytes) {
                 Ok(document) => {

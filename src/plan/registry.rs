@@ -99,7 +99,7 @@ pub(super) fn read_registry_for<M>(
     go_on: impl FnOnce(&mut Reader<'_>, Registry, &mut Vec<Note>) -> Result<M, LoadError>,
 ) -> Result<M, LoadError> {
     let path = probes_path.clone();
-    reader.typed_for(DocumentKind::ProbeRegistry, InputRole::Probes, &path, |reader, probes: ProbesFile| {
+    reader.typed_for(DocumentKind::ProbeRegistry, InputRole::Probes, &path, "probes", |reader, probes: ProbesFile| {
         let profiles: ProfilesFile =
             reader.typed(DocumentKind::ProfileRegistry, InputRole::Profiles, &profiles_path)?;
         let registry = Registry { probes_path, profiles_path, probes, profiles };

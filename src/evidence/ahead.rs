@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use super::RowSource;
 use super::error::DeriveError;
 use super::oracle_model::{self, OtherAnswer};
-use crate::base::json_out;
 use crate::base::limits::MAX_ROW_BYTES;
+use crate::base::{json, json_out};
 use crate::plan::ResolvedPlan;
 use crate::policy::answer::Answerer;
 use crate::record::outcome::Lane;
@@ -149,12 +149,7 @@ fn parsed<'scope, 'e, T: DeserializeOwned + Send + 'static>(
 }
 
 fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T, DeriveError> {
-    // Text that is checked once as a whole parses sooner. What is no text is no row either; the slower way says why.
-    let row = match std::str::from_utf8(bytes) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(bytes),
-    };
-    row.map_err(|source| DeriveError::Decode { lane, line, source })
+    json::typed(bytes).map_err(|source| DeriveError::Decode { lane, line, source })
 }
 
 /// Makes a row of each line, with its number from 1, until the lane ends, a row cannot be made, or nobody wants more.

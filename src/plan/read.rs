@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
                 false => checked(kind, path, &bytes).map(drop),
             });
             let join = || checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            match serde_json::from_slice::<T>(&bytes) {
+            match json::typed::<T>(&bytes) {
                 Ok(document) => {
                     let made = go_on(self, document);
                     join()?;

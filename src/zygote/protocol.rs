@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::base::{json, json_out};
 use crate::policy::Enforceable;
 use crate::record::action::Action;
 use crate::record::callout::CheckRequest;
@@ -148,7 +149,7 @@ impl Reply {
 /// Writes one frame. `scratch` is reused between calls.
 pub fn write_frame<T: Serialize>(out: &mut impl Write, scratch: &mut Vec<u8>, message: &T) -> io::Result<()> {
     scratch.clear();
-    append_frame(scratch, |frame| Ok(serde_json::to_writer(frame, message)?))?;
+    append_frame(scratch, |frame| json_out::append_compact(frame, message))?;
     out.write_all(scratch)
 }
 
@@ -204,7 +205,7 @@ pub fn read_frame<T: DeserializeOwned>(source: &mut impl Read, scratch: &mut Vec
     if !read_bytes(source, scratch)? {
         return Ok(None);
     }
-    serde_json::from_slice(scratch).map(Some).map_err(io::Error::from)
+    json::typed(scratch).map(Some).map_err(io::Error::from)
 }
 
 /// Reads a reply; `None` at a clean end. `scratch` is reused between calls.

@@ -17,6 +17,7 @@ pub mod json_out;
 pub mod json_place;
 pub mod limits;
 pub mod near;
+pub mod shared_bytes;
 
 /// The version of this program, as in its package manifest.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::reader::{self, open_unverified};
-use crate::base::digest::Digest;
 use crate::base::error_text::chain;
 use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
@@ -173,11 +172,11 @@ fn compare_documents(source: &dyn Source, parts: &RunParts, found: &mut Vec<Disc
         for (path, declared) in documents {
             let pointer = format!("/artifact/documents/{}/{}", role.as_str(), crate::base::canon::pointer_part(path));
             match source.read(*role, path, MAX_INPUT_DOCUMENT_BYTES) {
-                Ok(bytes) if Digest::of(&bytes) == *declared => {}
+                Ok(bytes) if bytes.digest() == *declared => {}
                 Ok(bytes) => found.push(Discrepancy::Differs(Difference {
                     pointer,
                     declared: Some(Value::String(declared.to_string())),
-                    found: Some(Value::String(Digest::of(&bytes).to_string())),
+                    found: Some(Value::String(bytes.digest().to_string())),
                 })),
                 Err(error) => found.push(malformed(&pointer, chain(&error))),
             }

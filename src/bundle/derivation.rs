@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
+use crate::base::shared_bytes::SharedBytes;
 use crate::evidence::{self, OracleLane, RowsAhead, plan_controls};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
@@ -165,11 +165,11 @@ fn check_declared(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), Der
 /// The input documents, from the very bytes that were digested.
 struct Inputs<'a> {
     plan: String,
-    documents: BTreeMap<(InputRole, String), &'a Arc<[u8]>>,
+    documents: BTreeMap<(InputRole, String), &'a SharedBytes>,
 }
 
 impl<'a> Inputs<'a> {
-    fn read(files: &'a BTreeMap<BundlePath, Arc<[u8]>>) -> Result<Self, DerivationError> {
+    fn read(files: &'a BTreeMap<BundlePath, SharedBytes>) -> Result<Self, DerivationError> {
         let refuse = |reason: String| DerivationError::Sources { reason };
         let list_path = BundlePath::new(layout::INPUT_SOURCES).expect("the layout's names are valid bundle paths");
         let list = files.get(&list_path).ok_or_else(|| refuse("it is absent".to_string()))?;
@@ -186,7 +186,7 @@ impl<'a> Inputs<'a> {
             let Some(bytes) = files.get(&entry.file) else {
                 return Err(refuse(format!("it lists `{}`, which is absent", entry.file)));
             };
-            if entry.size != bytes.len() as u64 || entry.sha256 != crate::base::digest::Digest::of(bytes) {
+            if entry.size != bytes.len() as u64 || entry.sha256 != bytes.digest() {
                 return Err(refuse(format!("it lists `{}` with another size or digest", entry.file)));
             }
             if entry.role == InputRole::Plan {
@@ -208,7 +208,7 @@ impl<'a> Inputs<'a> {
 }
 
 impl Source for Inputs<'_> {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |kind, reason: &str| FileError {
             action: "read",
             path: PathBuf::from(path),
@@ -221,7 +221,7 @@ impl Source for Inputs<'_> {
         if bytes.len() as u64 > cap_bytes {
             return Err(refuse(io::ErrorKind::FileTooLarge, &format!("it is larger than {cap_bytes} bytes")));
         }
-        Ok(bytes.to_vec())
+        Ok((*bytes).clone())
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +22,7 @@ use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::base::shared_bytes::SharedBytes;
 use crate::identity;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
@@ -93,8 +93,8 @@ pub(super) struct Inspection {
     /// What the run declared, if it did.
     pub(super) identity: Option<Declaration>,
     /// The files under `inputs/`.
-    pub(super) inputs: BTreeMap<BundlePath, Arc<[u8]>>,
-    pub(super) controls: Option<Arc<[u8]>>,
+    pub(super) inputs: BTreeMap<BundlePath, SharedBytes>,
+    pub(super) controls: Option<SharedBytes>,
     pub(super) channel_witness: Option<ChannelWitness>,
     preflight: Option<Value>,
     /// How many rows each lane has, as far as they were read.
@@ -282,7 +282,7 @@ impl Inspection {
                     continue;
                 }
             }
-            let mut kept = Vec::new();
+            let mut kept = Vec::with_capacity(if document || input { indexed as usize } else { 0 });
             let keep = (document || input).then_some(&mut kept);
             let Some(observed) = self.read(&path, indexed, keep) else { continue };
             if let Some(entry) = &entry
@@ -290,7 +290,7 @@ impl Inspection {
             {
                 continue;
             }
-            self.keep(path, kept);
+            self.keep(path, SharedBytes::digested(kept, observed.digest));
         }
     }
 
@@ -306,7 +306,7 @@ impl Inspection {
     }
 
     /// Takes in a document whose bytes are those that were digested.
-    fn keep(&mut self, path: BundlePath, bytes: Vec<u8>) {
+    fn keep(&mut self, path: BundlePath, bytes: SharedBytes) {
         match path.as_str() {
             layout::RUN_STATUS => {
                 self.status = decode(layout::RUN_STATUS, &bytes, RUN_STATUS_SCHEMA, &mut self.findings);
@@ -325,9 +325,9 @@ impl Inspection {
                 self.channel_witness =
                     decode(layout::CHANNEL_WITNESS, &bytes, CHANNEL_WITNESS_SCHEMA, &mut self.findings);
             }
-            layout::CONTROLS => self.controls = Some(bytes.into()),
+            layout::CONTROLS => self.controls = Some(bytes),
             _ if is_input(&path) => {
-                self.inputs.insert(path, bytes.into());
+                self.inputs.insert(path, bytes);
             }
             _ => {}
         }

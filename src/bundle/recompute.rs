@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::compare::{Compared, FirstDifference};
 use super::index;
@@ -13,6 +13,7 @@ use super::offload::{Offload, Out};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
+use crate::base::shared_bytes::SharedBytes;
 use crate::evidence::{ArtifactSink, RowSource};
 use crate::record::identity::Declaration;
 use crate::record::layout;
@@ -30,7 +31,7 @@ pub struct Given<'a> {
     /// What the run declared, if it did.
     pub identity: Option<&'a Declaration>,
     /// The files under `inputs/`, as the very bytes that were digested.
-    pub inputs: &'a BTreeMap<BundlePath, Arc<[u8]>>,
+    pub inputs: &'a BTreeMap<BundlePath, SharedBytes>,
 }
 
 /// The derivation: resolves the plan from the inputs and writes every derived artifact to the sink.

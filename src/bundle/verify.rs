@@ -8,7 +8,6 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::derivation::DerivationError;
 use super::finding::{Finding, Findings, Problem, chain};
@@ -17,6 +16,7 @@ use super::reader::{self, Inspection, Reading, compare};
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
+use crate::base::shared_bytes::SharedBytes;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
@@ -77,7 +77,7 @@ pub struct Bundle {
     status: RunStatus,
     manifest: RunManifest,
     identity: Option<Declaration>,
-    controls: Option<Arc<[u8]>>,
+    controls: Option<SharedBytes>,
     channel_witness: Option<ChannelWitness>,
     row_count: u64,
     derived_count: usize,

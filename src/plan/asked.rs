@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::Map;
 
@@ -19,6 +18,7 @@ use super::source::{INDEX_PATH, Workspace};
 use super::{policy, resolve};
 use crate::base::fsx::FileError;
 use crate::base::ids::{PlanId, ProfileId, RegistryId};
+use crate::base::shared_bytes::SharedBytes;
 use crate::policy::PolicyMode;
 
 /// A policy with where it comes from.
@@ -27,7 +27,7 @@ pub struct AskedPolicy {
     /// The policy, with the profile's parameters and rules.
     pub policy: ResolvedPolicy,
     /// The policy document's bytes.
-    pub document: Arc<[u8]>,
+    pub document: SharedBytes,
     /// The profile of a registry that it belongs to.
     pub profile: Option<AskedProfile>,
 }
@@ -40,7 +40,7 @@ pub struct AskedProfile {
     /// The document that holds the profile.
     pub profiles_path: String,
     /// That document's bytes.
-    pub profiles_document: Arc<[u8]>,
+    pub profiles_document: SharedBytes,
     /// The profile.
     pub profile: ResolvedProfile,
 }
@@ -135,7 +135,10 @@ pub fn policy_of_profile(
     let resolve::Resolution { plan, notes } = follow(reader, plan, "", read, &Selection::default(), true, notes)?;
     let Some(mut plan) = plan else { return Err(refused(notes)) };
     let document = |path: &str| {
-        plan.documents.iter().find(|document| document.path == path).map_or(Arc::from([]), |found| found.bytes.clone())
+        plan.documents
+            .iter()
+            .find(|document| document.path == path)
+            .map_or_else(SharedBytes::default, |found| found.bytes.clone())
     };
     // What stands in the way of one probe is no reason to keep silent about the policy.
     let Some(profile) = plan.profiles.first() else { return Err(refused(notes)) };

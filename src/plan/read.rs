@@ -1,7 +1,5 @@
 //! From bytes to typed shapes: strict JSON, then the schema, then the shape.
 
-use std::sync::Arc;
-
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -13,6 +11,7 @@ use super::source::Source;
 use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::shared_bytes::SharedBytes;
 use crate::record::sources::InputRole;
 
 /// Reads documents from a source and keeps each one once, in the order of reading.
@@ -36,13 +35,13 @@ impl<'a> Reader<'a> {
         role: InputRole,
         path: &str,
         cap_bytes: u64,
-    ) -> Result<(Arc<[u8]>, Digest), crate::base::fsx::FileError> {
+    ) -> Result<(SharedBytes, Digest), crate::base::fsx::FileError> {
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok((Arc::clone(&known.bytes), known.digest));
+            return Ok((known.bytes.clone(), known.digest));
         }
-        let bytes: Arc<[u8]> = self.source.read(role, path, cap_bytes)?.into();
-        let digest = Digest::of(&bytes);
-        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: Arc::clone(&bytes), digest });
+        let bytes = self.source.read(role, path, cap_bytes)?;
+        let digest = bytes.digest();
+        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: bytes.clone(), digest });
         Ok((bytes, digest))
     }
 
@@ -54,14 +53,14 @@ impl<'a> Reader<'a> {
         folder: &str,
         relative: &str,
         cap_bytes: u64,
-    ) -> Result<(Arc<[u8]>, Digest), crate::base::fsx::FileError> {
+    ) -> Result<(SharedBytes, Digest), crate::base::fsx::FileError> {
         let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok((Arc::clone(&known.bytes), known.digest));
+            return Ok((known.bytes.clone(), known.digest));
         }
-        let bytes: Arc<[u8]> = self.source.read_beneath(role, folder, relative, cap_bytes)?.into();
-        let digest = Digest::of(&bytes);
-        self.documents.push(InputDocument { role, path, bytes: Arc::clone(&bytes), digest });
+        let bytes = self.source.read_beneath(role, folder, relative, cap_bytes)?;
+        let digest = bytes.digest();
+        self.documents.push(InputDocument { role, path, bytes: bytes.clone(), digest });
         Ok((bytes, digest))
     }
 
@@ -117,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes of a whole document.
-    fn document(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<Arc<[u8]>, LoadError> {
+    fn document(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<SharedBytes, LoadError> {
         let what = kind.what();
         let read = self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES);
         read.map(|(bytes, _)| bytes).map_err(|source| LoadError::Read { what, file: path.to_owned(), source })

@@ -8,6 +8,7 @@ use super::file::{PlanFile, ProbeEntry, ProfileEntry};
 use super::subject::ResolvedSubject;
 use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, ProfileId};
+use crate::base::shared_bytes::SharedBytes;
 use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
@@ -78,7 +79,7 @@ pub struct InputDocument {
     /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
     pub path: String,
     /// Its bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: SharedBytes,
     /// Their digest.
     pub digest: Digest,
 }

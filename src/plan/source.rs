@@ -9,10 +9,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::LoadError;
 use super::worlds;
-use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
+use crate::base::shared_bytes::SharedBytes;
 use crate::record::layout;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
 
@@ -39,7 +39,7 @@ pub(super) fn index_path(source: &dyn Source) -> &'static str {
 pub trait Source {
     /// Reads the document that is referred to as `path`, which is a clean relative path or an absolute one. More than
     /// `cap_bytes` are refused.
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError>;
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError>;
 
     /// Whether that document exists.
     fn has(&self, role: InputRole, path: &str) -> bool;
@@ -52,7 +52,7 @@ pub trait Source {
         folder: &str,
         relative: &str,
         cap_bytes: u64,
-    ) -> Result<Vec<u8>, FileError> {
+    ) -> Result<SharedBytes, FileError> {
         let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
         self.read(role, &path, cap_bytes)
     }
@@ -121,16 +121,16 @@ impl Workspace {
 }
 
 impl Source for Workspace {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let file = self.root.join(path);
         // A workspace that describes a world itself is believed before this program.
         if role == InputRole::World
             && let Some(text) = worlds::carried(path)
             && !file.exists()
         {
-            return Ok(text.as_bytes().to_vec());
+            return Ok(text.as_bytes().to_vec().into());
         }
-        fsx::read_input(&file, cap_bytes)
+        fsx::read_input(&file, cap_bytes).map(SharedBytes::from)
     }
 
     fn read_beneath(
@@ -139,8 +139,8 @@ impl Source for Workspace {
         folder: &str,
         relative: &str,
         cap_bytes: u64,
-    ) -> Result<Vec<u8>, FileError> {
-        fsx::read_beneath(&self.root.join(folder), relative, cap_bytes)
+    ) -> Result<SharedBytes, FileError> {
+        fsx::read_beneath(&self.root.join(folder), relative, cap_bytes).map(SharedBytes::from)
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {
@@ -222,7 +222,7 @@ impl BundleInputs {
 }
 
 impl Source for BundleInputs {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |reason: &str| FileError {
             action: "read",
             path: PathBuf::from(path),
@@ -231,8 +231,8 @@ impl Source for BundleInputs {
         let Some(entry) = self.documents.get(&(role, path.to_owned())) else {
             return Err(refuse("the bundle does not list it among its input documents"));
         };
-        let bytes = fsx::read_regular(&entry.file.under(&self.bundle), cap_bytes)?;
-        if bytes.len() as u64 != entry.size || Digest::of(&bytes) != entry.sha256 {
+        let bytes = SharedBytes::from(fsx::read_regular(&entry.file.under(&self.bundle), cap_bytes)?);
+        if bytes.len() as u64 != entry.size || bytes.digest() != entry.sha256 {
             return Err(refuse("the bundle's copy differs from its listed size or digest"));
         }
         Ok(bytes)

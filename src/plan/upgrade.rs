@@ -19,6 +19,7 @@ use super::source::{INDEX_PATH, Source, Workspace};
 use crate::base::fsx::{FileError, IoContext, Staged, sync_dir};
 use crate::base::ids::RegistryId;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::shared_bytes::SharedBytes;
 use crate::base::{json, json_out};
 use crate::record::sources::InputRole;
 
@@ -203,10 +204,10 @@ struct Upgraded<'a> {
 }
 
 impl Source for Upgraded<'_> {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         match role {
-            InputRole::Probes => Ok(self.made.probes.clone()),
-            InputRole::Profiles => Ok(self.made.profiles.clone()),
+            InputRole::Probes => Ok(self.made.probes.clone().into()),
+            InputRole::Profiles => Ok(self.made.profiles.clone().into()),
             _ => self.workspace.read(role, path, cap_bytes),
         }
     }

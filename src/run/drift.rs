@@ -69,7 +69,7 @@ fn find(source: &dyn Source, manifest: &RunManifest, exe: &Path) -> Vec<String> 
         let executable = scope.spawn(|| digest_of(exe).map_err(|error| error.to_string()));
         let digest = |input: &DeclaredInput| {
             let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
-            read.map(|bytes| Digest::of(&bytes)).map_err(|error| error.source.to_string())
+            read.map(|bytes| bytes.digest()).map_err(|error| error.source.to_string())
         };
         let inputs: Vec<_> = manifest.declared_inputs.iter().map(digest).collect();
         (executable.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), inputs)

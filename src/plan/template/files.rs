@@ -16,6 +16,7 @@ use super::FindPolicy;
 use super::expand::{Document, Expanded};
 use crate::base::digest::Digest;
 use crate::base::fsx::FileError;
+use crate::base::shared_bytes::SharedBytes;
 use crate::record::build::{BuiltFile, BuiltFrom, HostPolicy};
 use crate::record::sources::InputRole;
 
@@ -142,12 +143,12 @@ impl FileSet {
 }
 
 impl Source for FileSet {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |kind| FileError { action: "read", path: PathBuf::from(path), source: io::Error::from(kind) };
         let carried =
             || worlds::carried(path).filter(|_| role == InputRole::World).map(|text| text.as_bytes().to_vec());
         let content = self.files.get(path).cloned().or_else(carried).ok_or_else(|| refuse(io::ErrorKind::NotFound))?;
-        if content.len() as u64 > cap_bytes { Err(refuse(io::ErrorKind::FileTooLarge)) } else { Ok(content) }
+        if content.len() as u64 > cap_bytes { Err(refuse(io::ErrorKind::FileTooLarge)) } else { Ok(content.into()) }
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {

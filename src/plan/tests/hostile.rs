@@ -7,14 +7,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::fsx::FileError;
+use crate::base::shared_bytes::SharedBytes;
 
 /// Documents in memory.
 struct Memory(HashMap<String, Vec<u8>>);
 
 impl Source for Memory {
-    fn read(&self, _: InputRole, path: &str, _: u64) -> Result<Vec<u8>, FileError> {
+    fn read(&self, _: InputRole, path: &str, _: u64) -> Result<SharedBytes, FileError> {
         let missing = || FileError { action: "read", path: path.into(), source: io::ErrorKind::NotFound.into() };
-        self.0.get(path).cloned().ok_or_else(missing)
+        self.0.get(path).cloned().map(SharedBytes::from).ok_or_else(missing)
     }
 
     fn has(&self, _: InputRole, path: &str) -> bool {

@@ -253,4 +253,17 @@ mod tests {
         assert_eq!(handled["net"]["items"]["enum"], serde_json::json!(names::<NetRight>()));
         assert_eq!(handled["scope"]["items"]["enum"], serde_json::json!(names::<Scope>()));
     }
+
+    /// `Reader::typed_for` looks at some members at a time, which is right only as long as nothing is asked of them together.
+    #[test]
+    fn nothing_is_asked_of_the_probes_of_a_registry_together() {
+        let schema = &DocumentKind::ProbeRegistry.compiled().value;
+        let only = |value: &Value, known: &[&str]| {
+            let keywords = value.as_object().unwrap();
+            assert!(keywords.keys().all(|keyword| known.contains(&keyword.as_str())), "{:?}", keywords.keys());
+        };
+        let about = ["$schema", "$id", "$defs", "title", "description"];
+        only(schema, &[&about[..], &["type", "additionalProperties", "required", "properties"]].concat());
+        only(&schema["properties"]["probes"], &["type", "description", "propertyNames", "additionalProperties"]);
+    }
 }

@@ -147,7 +147,7 @@ fn check_identity(
 /// The manifest declares the documents that the plan needs, with the digests that the bundle's copies have.
 fn check_declared(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), DerivationError> {
     let declared = manifest.declared_inputs.iter().map(|input| (input.role, input.path.as_str(), input.sha256));
-    let read = plan.documents.iter().map(|document| (document.role, document.path.as_str(), document.digest));
+    let read = plan.documents.iter().map(|document| (document.role, document.path.as_str(), document.bytes.digest()));
     let (declared, read): (BTreeSet<_>, BTreeSet<_>) = (declared.collect(), read.collect());
     match declared.symmetric_difference(&read).next() {
         Some((role, path, _)) => {

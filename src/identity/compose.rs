@@ -117,7 +117,7 @@ fn artifact(
 ) -> Result<ArtifactPart, CanonError> {
     let mut documents: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for document in &plan.documents {
-        documents.entry(document.role).or_default().insert(document.path.clone(), document.digest);
+        documents.entry(document.role).or_default().insert(document.path.clone(), document.bytes.digest());
     }
     let mut values = Values::default();
     let mut profiles = BTreeMap::new();

@@ -68,7 +68,7 @@ pub fn policy_in_file(path: &Path, parameters: &BTreeMap<String, String>) -> Res
     let spelled = full.to_string_lossy().into_owned();
     let mut list = Vec::new();
     let bytes = match reader.bytes(InputRole::Policy, &spelled, crate::base::limits::MAX_POLICY_BYTES) {
-        Ok((bytes, _)) => bytes,
+        Ok(bytes) => bytes,
         Err(source) => {
             return Err(LoadError::Read { what: "policy document", file: path.display().to_string(), source });
         }

@@ -122,8 +122,8 @@ fn read_present(
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Option<ResolvedPolicy> {
-    let (bytes, digest) = match reader.bytes(InputRole::Policy, path, MAX_POLICY_BYTES) {
-        Ok(read) => read,
+    let bytes = match reader.bytes(InputRole::Policy, path, MAX_POLICY_BYTES) {
+        Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("the policy document `{path}` cannot be read: {}", error.source);
             notes.error(
@@ -168,7 +168,7 @@ fn read_present(
             PolicyValue::Landlock(landlock(&bytes, path, &mut inside)?)
         }
     };
-    Some(ResolvedPolicy { path: path.to_owned(), digest, value: Arc::new(value) })
+    Some(ResolvedPolicy { path: path.to_owned(), digest: bytes.digest(), value: Arc::new(value) })
 }
 
 /// Reads a Landlock policy document.

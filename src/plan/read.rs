@@ -8,7 +8,6 @@ use super::note::{Note, NoteKind, Notes};
 use super::resolved::InputDocument;
 use super::schema::DocumentKind;
 use super::source::Source;
-use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::shared_bytes::SharedBytes;
@@ -29,20 +28,19 @@ impl<'a> Reader<'a> {
         self.source
     }
 
-    /// The bytes and digest of a document; the same bytes however often they are asked for.
+    /// The bytes of a document; the same bytes however often they are asked for.
     pub(super) fn bytes(
         &mut self,
         role: InputRole,
         path: &str,
         cap_bytes: u64,
-    ) -> Result<(SharedBytes, Digest), crate::base::fsx::FileError> {
+    ) -> Result<SharedBytes, crate::base::fsx::FileError> {
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok((known.bytes.clone(), known.digest));
+            return Ok(known.bytes.clone());
         }
         let bytes = self.source.read(role, path, cap_bytes)?;
-        let digest = bytes.digest();
-        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: bytes.clone(), digest });
-        Ok((bytes, digest))
+        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: bytes.clone() });
+        Ok(bytes)
     }
 
     /// The same for a file that another document names by a path relative to its own folder, and that must not lead out
@@ -53,15 +51,14 @@ impl<'a> Reader<'a> {
         folder: &str,
         relative: &str,
         cap_bytes: u64,
-    ) -> Result<(SharedBytes, Digest), crate::base::fsx::FileError> {
+    ) -> Result<SharedBytes, crate::base::fsx::FileError> {
         let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok((known.bytes.clone(), known.digest));
+            return Ok(known.bytes.clone());
         }
         let bytes = self.source.read_beneath(role, folder, relative, cap_bytes)?;
-        let digest = bytes.digest();
-        self.documents.push(InputDocument { role, path, bytes: bytes.clone(), digest });
-        Ok((bytes, digest))
+        self.documents.push(InputDocument { role, path, bytes: bytes.clone() });
+        Ok(bytes)
     }
 
     /// A whole document in its typed shape.
@@ -118,8 +115,11 @@ impl<'a> Reader<'a> {
     /// The bytes of a whole document.
     fn document(&mut self, kind: DocumentKind, role: InputRole, path: &str) -> Result<SharedBytes, LoadError> {
         let what = kind.what();
-        let read = self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES);
-        read.map(|(bytes, _)| bytes).map_err(|source| LoadError::Read { what, file: path.to_owned(), source })
+        self.bytes(role, path, MAX_INPUT_DOCUMENT_BYTES).map_err(|source| LoadError::Read {
+            what,
+            file: path.to_owned(),
+            source,
+        })
     }
 }
 

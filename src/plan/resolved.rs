@@ -80,8 +80,6 @@ pub struct InputDocument {
     pub path: String,
     /// Its bytes.
     pub bytes: SharedBytes,
-    /// Their digest.
-    pub digest: Digest,
 }
 
 /// A policy document and its meaning.

@@ -109,9 +109,11 @@ pub(super) fn read(
     notes: &mut Vec<Note>,
 ) -> Result<Option<ResolvedSubject>, LoadError> {
     let what = DocumentKind::SystemDeclaration.what();
-    let (bytes, digest) = reader
-        .bytes(InputRole::Subject, path, MAX_INPUT_DOCUMENT_BYTES)
-        .map_err(|source| LoadError::Read { what, file: path.to_owned(), source })?;
+    let bytes = reader.bytes(InputRole::Subject, path, MAX_INPUT_DOCUMENT_BYTES).map_err(|source| LoadError::Read {
+        what,
+        file: path.to_owned(),
+        source,
+    })?;
     let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
     let before = notes.len();
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -137,7 +139,7 @@ pub(super) fn read(
         return Ok(None);
     }
     let kind = value["kind"].as_str().unwrap_or_default().to_owned();
-    Ok(Some(ResolvedSubject { path: path.to_owned(), digest, kind, parts, files }))
+    Ok(Some(ResolvedSubject { path: path.to_owned(), digest: bytes.digest(), kind, parts, files }))
 }
 
 /// A declaration being read.
@@ -313,7 +315,8 @@ impl Walk<'_, '_, '_> {
         let left = MAX_SUBJECT_BYTES - self.bytes;
         let cap = MAX_SUBJECT_FILE_BYTES.min(left);
         match self.reader.bytes_beneath(InputRole::SubjectFile, self.folder, path, cap) {
-            Ok((bytes, digest)) => {
+            Ok(bytes) => {
+                let digest = bytes.digest();
                 let size = bytes.len() as u64;
                 self.bytes += size;
                 self.files.push(SubjectFile { pointer: at, path: path.to_owned(), size, digest });

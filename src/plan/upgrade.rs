@@ -155,7 +155,7 @@ fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<No
     let parsed = reader
         .bytes(form.role, path, MAX_INPUT_DOCUMENT_BYTES)
         .map_err(|source| LoadError::Read { what, file: path.to_owned(), source })
-        .and_then(|(bytes, _)| {
+        .and_then(|bytes| {
             json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })
         });
     let mut value = match parsed {

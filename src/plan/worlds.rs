@@ -77,9 +77,9 @@ pub(super) fn read(
             "make the name of the file and the id agree",
         );
     }
-    let digest = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
-    let (_, digest) = digest.map_err(|source| LoadError::Read { what: "world", file: path, source })?;
-    Ok(Some(ResolvedWorld { digest, value }))
+    let bytes = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
+    let bytes = bytes.map_err(|source| LoadError::Read { what: "world", file: path, source })?;
+    Ok(Some(ResolvedWorld { digest: bytes.digest(), value }))
 }
 
 /// Every world that a workspace describes or that this program carries, by id. One that cannot be read is an error.

@@ -39,7 +39,7 @@ pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>,
             path: document.path.clone(),
             file: file.clone(),
             size: document.bytes.len() as u64,
-            sha256: document.digest,
+            sha256: document.bytes.digest(),
         })
         .collect();
     (placed, InputSources { schema_version: INPUT_SOURCES_SCHEMA.to_string(), documents })
@@ -50,7 +50,7 @@ pub(super) fn declared(plan: &ResolvedPlan) -> Vec<DeclaredInput> {
     let declare = |document: &InputDocument| DeclaredInput {
         role: document.role,
         path: document.path.clone(),
-        sha256: document.digest,
+        sha256: document.bytes.digest(),
     };
     plan.documents.iter().map(declare).collect()
 }

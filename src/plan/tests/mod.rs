@@ -252,7 +252,7 @@ fn the_documents_of_a_bundle_resolve_to_the_same_plan() {
                 path: document.path.clone(),
                 file,
                 size: document.bytes.len() as u64,
-                sha256: document.digest,
+                sha256: document.bytes.digest(),
             }
         })
         .collect();
@@ -265,7 +265,7 @@ fn the_documents_of_a_bundle_resolve_to_the_same_plan() {
     assert_eq!(again.plan, plan.plan);
     assert_eq!(again.plan_digest, plan.plan_digest);
     assert_eq!(ids(&again), ids(&plan));
-    let digests = |plan: &ResolvedPlan| plan.documents.iter().map(|d| d.digest).collect::<Vec<_>>();
+    let digests = |plan: &ResolvedPlan| plan.documents.iter().map(|d| d.bytes.digest()).collect::<Vec<_>>();
     assert_eq!(digests(&again), digests(&plan));
 
     fs::write(bundle.path().join("inputs/2"), b"{}").unwrap();

@@ -18,7 +18,7 @@ fn a_workspace_is_believed_before_the_program() {
     let own = sample.load().unwrap();
     assert_eq!(own.world.as_ref().unwrap().value.match_facts["arch"], "m68k");
     let document = own.documents.iter().find(|document| document.role == InputRole::World).unwrap();
-    assert_eq!(document.digest, own.world.as_ref().unwrap().digest);
+    assert_eq!(document.bytes.digest(), own.world.as_ref().unwrap().digest);
 }
 
 #[test]

@@ -111,5 +111,5 @@ pub fn wait_for_rows(out: &Path) {
 
 /// A workspace of its own, with one plan that takes many seconds.
 fn slow_plan(dir: &Path) -> std::path::PathBuf {
-    crate::workspace::Workspace::new(dir).many_reads("slow", 20_000).plan_path("slow")
+    crate::workspace::Workspace::new(dir).long_run("slow").plan_path("slow")
 }

@@ -175,7 +175,7 @@ fn input_that_makes_no_sense_is_refused_with_its_place() {
 #[test]
 fn an_output_root_is_one_runs_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
-    let workspace = Workspace::new(dir.path()).many_reads("l", 20_000);
+    let workspace = Workspace::new(dir.path()).long_run("l");
     let out = dir.path().join("out");
     let mut first = sandproof()
         .args(["run", "--plan"])

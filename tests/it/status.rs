@@ -48,7 +48,7 @@ fn status_says_where_the_last_run_stands_while_it_runs_and_after_it_was_killed()
     assert!(people(&out).contains("first: complete"), "{}", people(&out));
 
     let work = tempfile::tempdir().unwrap();
-    let plan = Workspace::new(work.path()).many_reads("slow", 20_000).plan_path("slow");
+    let plan = Workspace::new(work.path()).long_run("slow").plan_path("slow");
     let slow = work.path().join("out");
     // Its own, because a killed run leaves a fixture folder of that name behind.
     let id = format!("killed-{}", std::process::id());

@@ -23,7 +23,12 @@ impl Workspace {
     }
 
     /// Adds a registry and a plan of the same name: one profile under `policy`, with these probes.
-    pub fn add(mut self, name: &str, policy: &Value, probes: Vec<Value>) -> Self {
+    pub fn add(self, name: &str, policy: &Value, probes: Vec<Value>) -> Self {
+        self.add_profiles(name, policy, probes, &[format!("{name}:only")])
+    }
+
+    /// The same with several profiles, each with all of the probes.
+    fn add_profiles(mut self, name: &str, policy: &Value, probes: Vec<Value>, profiles: &[String]) -> Self {
         let folder = self.root.join("registries").join(name);
         fs::create_dir_all(folder.join("policies")).unwrap();
         write(&folder.join("policies/policy.json"), policy);
@@ -35,16 +40,20 @@ impl Workspace {
         file["probes"] = by_id.into();
         write(&folder.join("probes.json"), &file);
         let mut file = head("runtime-tools.profile_registry.v0.2");
-        file["profiles"] = json!({format!("{name}:only"): {
-            "profile_id": format!("{name}:only"),
-            "profile_path": format!("registries/{name}/policies/policy.json"),
-            "mode": "landlock",
-            "probe_refs": ids,
-            "family": null,
-            "semantic_group": null,
-            "key_specific_rules": [],
-            "notes": null,
-        }});
+        let profile = |id: &String| {
+            let profile = json!({
+                "profile_id": id,
+                "profile_path": format!("registries/{name}/policies/policy.json"),
+                "mode": "landlock",
+                "probe_refs": ids,
+                "family": null,
+                "semantic_group": null,
+                "key_specific_rules": [],
+                "notes": null,
+            });
+            (id.clone(), profile)
+        };
+        file["profiles"] = profiles.iter().map(profile).collect::<Map<_, _>>().into();
         write(&folder.join("profiles.json"), &file);
         self.registries.push(name.to_string());
         let entries: Vec<Value> = self
@@ -70,7 +79,7 @@ impl Workspace {
                 "plan_id": format!("{name}.v1"),
                 "registry_id": name,
                 "world_id": "linux-host",
-                "profiles": [format!("{name}:only")],
+                "profiles": profiles,
                 "lanes": {"baseline": true, "scenario": true, "oracle": true},
                 "controls": {"baseline": true},
             }),
@@ -80,7 +89,17 @@ impl Workspace {
 
     /// A plan of `count` reads, half of them allowed.
     pub fn many_reads(self, name: &str, count: usize) -> Self {
-        let probes = (0..count)
+        self.add(name, &read_policy(), Self::reads(name, count))
+    }
+
+    /// A plan that takes many seconds to run and none to load: 20,000 rows of 200 reads.
+    pub fn long_run(self, name: &str) -> Self {
+        let profiles: Vec<String> = (0..100).map(|n| format!("{name}:{n:03}")).collect();
+        self.add_profiles(name, &read_policy(), Self::reads(name, 200), &profiles)
+    }
+
+    fn reads(name: &str, count: usize) -> Vec<Value> {
+        (0..count)
             .map(|n| {
                 let (folder, expected) = if n % 2 == 0 { ("open", "allow") } else { ("shut", "deny") };
                 let path = format!("{folder}/file");
@@ -93,8 +112,7 @@ impl Workspace {
                 ]);
                 probe
             })
-            .collect();
-        self.add(name, &read_policy(), probes)
+            .collect()
     }
 }
 

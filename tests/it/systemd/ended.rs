@@ -30,7 +30,7 @@ impl Running {
     /// Starts it, and waits for its worker's lanes.
     pub fn start(host: &Host, run_id: &str, more: &[&str]) -> Self {
         let dir = folder();
-        let plan = Workspace::new(dir.path()).many_reads("slow", 20_000).plan_path("slow");
+        let plan = Workspace::new(dir.path()).long_run("slow").plan_path("slow");
         let mut command = host.clean_run(plan.to_str().unwrap(), run_id, &dir.path().join("out"));
         command.args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

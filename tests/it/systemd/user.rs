@@ -81,7 +81,7 @@ fn a_killed_manager_takes_the_worker_with_it_and_the_parent_says_so() {
     let host = systemd_host!();
     let manager = start_manager(host, 1);
     let dir = folder();
-    let plan = Workspace::new(dir.path()).many_reads("slow", 20_000).plan_path("slow");
+    let plan = Workspace::new(dir.path()).long_run("slow").plan_path("slow");
     let mut command = run_as(host, 1, &plan, "killed-manager", dir.path());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stages = || {

@@ -119,7 +119,7 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let tool = Tool::new(program, scale)?;
     let groups: [(&[&str], Group); 8] = [
-        (&["probe", "probe with fixture", "two workers"], probes::workers),
+        (&["probe", "probe with fixture", "two workers", "two workers bound"], probes::workers),
         (&["scripts"], probes::scripts),
         (&["late rate"], probes::late_rate),
         (&["validate"], bundles::validate),
@@ -136,14 +136,14 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
             eprintln!("measuring {}", names.join(", "));
             let measured = group(&tool)?;
             // A full run takes minutes; what is known is shown at once.
-            eprint!("{}", stats::table(&measured));
+            eprint!("{}", stats::table(&measured, !quick));
             items.extend(measured);
         }
     }
     if items.is_empty() {
         return Err(format!("no item is named like {}", wanted.join(" or ")).into());
     }
-    print!("{}", stats::table(&items));
+    print!("{}", stats::table(&items, !quick));
     if quick {
         println!("Quick: every item could be measured. With so few rounds and probes the ratios mean little.");
         return Ok(true);

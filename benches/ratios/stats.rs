@@ -77,8 +77,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
-/// The table that people read.
-pub fn table(items: &[Item]) -> String {
+/// The table that people read. `judged`: whether enough was measured for verdicts.
+pub fn table(items: &[Item], judged: bool) -> String {
     let mut rows =
         vec![["name", "measured", "floor", "unit", "ratio", "range", "target", "fail at", "verdict"].map(String::from)];
     for item in items {
@@ -99,6 +99,7 @@ pub fn table(items: &[Item]) -> String {
             format!("{aim} {}", number(item.target)),
             format!("{limit} {}", number(item.fail_at)),
             match item.verdict() {
+                _ if !judged => "not judged",
                 Verdict::Met => "met",
                 Verdict::Missed => "missed",
                 Verdict::Fail => "FAIL",

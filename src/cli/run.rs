@@ -25,12 +25,17 @@ use crate::run::{self, Executable, RunError, RunRequest, Step};
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
 
+/// The plan of this workspace that is run where none is named: the first one to try on this system.
+const FIRST_PLAN: &str =
+    if cfg!(target_os = "macos") { "plans/sonoma-runtime-checks/plan.json" } else { "plans/quickstart/plan.json" };
+
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The plan to run.
+    /// The plan to run. Default: the first one to try that ships for this system, if it is in this folder:
+    /// `plans/quickstart/plan.json` on Linux, `plans/sonoma-runtime-checks/plan.json` on macOS.
     #[arg(long, value_name = "FILE")]
-    plan: PathBuf,
+    plan: Option<PathBuf>,
     #[command(flatten)]
     choices: RunChoices,
     /// The output root; the bundle becomes a folder in it. Default: `out` in the folder that the plan's paths are
@@ -169,7 +174,7 @@ impl RunArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let cancel = signals::install().or_fail(Exit::Fault)?;
         let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
-        let request = self.choices.request(&self.plan, self.out.clone(), self.run_id()?, exe, cancel)?;
+        let request = self.choices.request(self.plan(ui)?, self.out.clone(), self.run_id()?, exe, cancel)?;
         if !request.dry {
             let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
             let command: Vec<OsString> = std::env::args_os().collect();
@@ -185,6 +190,22 @@ impl RunArgs {
         // The process ends here; to take a large plan apart before would only keep its user waiting.
         std::mem::forget(request);
         concluded
+    }
+
+    /// The plan that was named, or the first one to try; then says which.
+    fn plan(&self, ui: &mut Ui) -> Result<&Path, Failure> {
+        if let Some(plan) = &self.plan {
+            return Ok(plan);
+        }
+        let first = Path::new(FIRST_PLAN);
+        if !first.is_file() {
+            let missing = format!("no plan is named, and `{FIRST_PLAN}`, which is run then, is not in this folder");
+            return Err(Failure::new(Exit::Usage, missing)
+                .hint("name one with `--plan FILE`; `sandproof list-plans` shows those of a workspace")
+                .hint("`sandproof plan-build` makes one that runs from anywhere"));
+        }
+        ui.remark(format!("no plan is named: running `{FIRST_PLAN}`"));
+        Ok(first)
     }
 
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the

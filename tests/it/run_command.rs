@@ -47,6 +47,28 @@ fn the_report_says_what_was_found_and_where_it_lies() {
     assert!(run.report["profiles"].as_array().unwrap().iter().all(|profile| profile["control"] == "ok"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_plan_the_first_one_to_try_is_run_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let ended = output(sandproof().args(["run", "--json", "--out"]).arg(&out));
+    expect_code(&ended, 0);
+    assert_eq!(report(&ended)["plan_id"], "quickstart");
+    let said = stderr(&ended);
+    assert!(said.contains("no plan is named: running `plans/quickstart/plan.json`"), "{said}");
+
+    let empty = tempfile::tempdir().unwrap();
+    let elsewhere = output(sandproof().arg("run").current_dir(empty.path()));
+    expect_code(&elsewhere, 2);
+    let said = stderr(&elsewhere);
+    assert!(
+        said.contains("no plan is named, and `plans/quickstart/plan.json`") && said.contains("--plan FILE"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "nothing was made");
+}
+
 #[test]
 fn a_wrong_expectation_is_a_mismatch() {
     let dir = tempfile::tempdir().unwrap();

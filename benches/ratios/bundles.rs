@@ -66,8 +66,8 @@ pub fn commit(tool: &Tool) -> Result<Vec<Item>> {
             let words = |mode: &str, target: PathBuf| {
                 [mode.to_owned(), target.to_string_lossy().into_owned(), count.to_string(), bytes.to_string()]
             };
-            let floor = tool::number_from(&mut tool.floor(words("commit", folder.join(format!("floor-{n}"))))?)?;
-            let ours = tool::number_from(&mut tool.floor(words("bundle", folder.join(format!("ours-{n}"))))?)?;
+            let floor = tool::number_from(tool.floor(words("commit", folder.join(format!("floor-{n}"))))?)?;
+            let ours = tool::number_from(tool.floor(words("bundle", folder.join(format!("ours-{n}"))))?)?;
             rounds.push((ours * 1e3, floor * 1e3));
         }
         items.push(Item { name, unit: "ms", better: Better::Lower, target: 0.7, fail_at: 1.1, rounds });

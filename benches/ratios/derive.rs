@@ -31,8 +31,8 @@ pub fn derive(tool: &Tool) -> Result<Vec<Item>> {
     write_rows(&workspace, &one.row, &rows)?;
     let mut rounds = Vec::new();
     for _ in 0..tool.scale.rounds {
-        let floor = tool::number_from(&mut tool.floor([Path::new("typed"), &rows])?)?;
-        let ours = tool::number_from(&mut tool.floor([Path::new("events"), &workspace, &one.manifest, &rows])?)?;
+        let floor = tool::number_from(tool.floor([Path::new("typed"), &rows])?)?;
+        let ours = tool::number_from(tool.floor([Path::new("events"), &workspace, &one.manifest, &rows])?)?;
         rounds.push((ours * 1e3, floor * 1e3));
     }
     fs::remove_file(&rows)?;

@@ -20,11 +20,17 @@ use super::Result;
 const PROBE_ROW: &str = include_str!("../../schemas/probe_row.schema.json");
 const ORACLE_ROW: &str = include_str!("../../schemas/oracle_row.schema.json");
 
-/// Does what the words say. `digest`, `bundle` and `events` are no floors: they measure the crate's own code.
+/// Does what the words say. `digest`, `bundle` and `events` are no floors: they measure the crate's own code. Nor is
+/// `unbound`, which becomes another program.
 pub fn main(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["fork", count] => println!("{}", forks(count.parse()?)?),
+        ["bound fork", nth, count] => {
+            bind_to_nth(nth.parse()?)?;
+            println!("{}", forks(count.parse()?)?);
+        }
+        ["unbound", program, ref words @ ..] => return Err(unbound(program, words)),
         ["parse", ref files @ ..] => {
             for file in files {
                 parse(Path::new(file))?;
@@ -63,6 +69,57 @@ fn forks(count: u32) -> Result<f64> {
         }
     }
     Ok(started.elapsed().as_secs_f64())
+}
+
+/// Binds this process, and with it whatever it forks, to the `nth` of the processors that it may run on, counted round.
+#[cfg(target_os = "linux")]
+fn bind_to_nth(nth: usize) -> Result<()> {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+    let this = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this)?;
+    let allowed: Vec<usize> = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).collect();
+    let mut one = CpuSet::new();
+    one.set(*allowed.get(nth % allowed.len().max(1)).ok_or("this process may run nowhere")?)?;
+    Ok(sched_setaffinity(this, &one)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_to_nth(_nth: usize) -> Result<()> {
+    Err("the floors are made for Linux".into())
+}
+
+/// Becomes `program`, which cannot bind itself to a processor: sched_setaffinity(2) answers EPERM. Returns only if that
+/// fails.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "seccomp(2) takes a filter by address")]
+fn unbound(program: &str, words: &[&str]) -> Box<dyn std::error::Error> {
+    use std::os::unix::process::CommandExt;
+
+    use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO};
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut steps = [
+        // The number of the call is the first member of seccomp_data (linux/seccomp.h).
+        step(BPF_LD | BPF_W | BPF_ABS, 0, 0, 0),
+        step(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, libc::SYS_sched_setaffinity as u32),
+        step(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the first call takes numbers alone; the second reads `filter` and the steps it points to, which are live.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) == 0
+    };
+    if !done {
+        return std::io::Error::last_os_error().into();
+    }
+    std::process::Command::new(program).args(words).exec().into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unbound(_program: &str, _words: &[&str]) -> Box<dyn std::error::Error> {
+    "the floors are made for Linux".into()
 }
 
 /// Parses every line and asks a compiled schema whether it is valid: what a validator of rows cannot leave out.

@@ -19,40 +19,61 @@ use super::workspace::{self, Shape};
 /// rows do not.
 const EXECUTING_LANES: usize = 2;
 
-/// A whole run per probe and lane against bare forks, without and with fixtures; and two workers against one.
+/// A whole run per probe and lane against bare forks, without and with fixtures.
+///
+/// And two workers against one: as the program is; where it may not put a probe on its zygote's processor; and as it is,
+/// against what bare forks that are bound make of a second processor.
 pub fn workers(tool: &Tool) -> Result<Vec<Item>> {
     let probes = tool.scale.probes;
     let shape = Shape { probes, profiles: 1, fixtures: false };
     let plain = workspace::make(&tool.on_disk("plain")?, shape)?;
     let with_fixtures = workspace::make(&tool.on_disk("with-fixtures")?, Shape { fixtures: true, ..shape })?;
-    let executions = (probes * EXECUTING_LANES) as f64;
-    let micros = |seconds: f64| seconds / executions * 1e6;
-    let (mut bare, mut fixture, mut workers) = (Vec::new(), Vec::new(), Vec::new());
+    let executions = probes * EXECUTING_LANES;
+    let micros = |seconds: f64| seconds / executions as f64 * 1e6;
+    let (mut bare, mut fixture) = (Vec::new(), Vec::new());
+    let (mut workers, mut free, mut bound) = (Vec::new(), Vec::new(), Vec::new());
     let out = tool.on_disk("out-workers")?;
     tool.run(&plain, &out, 1)?;
     for _ in 0..tool.scale.rounds {
-        let count = (probes * EXECUTING_LANES).to_string();
-        let floor = micros(tool::number_from(&mut tool.floor(["fork", &*count])?)?);
-        let run = |jobs| -> Result<f64> { Ok(micros(tool.run(&plain, &out, jobs)?.seconds)) };
-        // Runs take seconds, within which a machine can get slower or faster. In this order that counts on both sides.
-        let [one, two, again_two, again_one] = [run(1)?, run(2)?, run(2)?, run(1)?];
+        let floor = micros(tool::number_from(tool.floor(["fork", &*executions.to_string()])?)?);
+        let as_it_is = one_and_two(|jobs| Ok(tool.run(&plain, &out, jobs)?.seconds))?;
+        let where_free = one_and_two(|jobs| tool.run_unbound(&plain, &out, jobs))?;
+        let forks = one_and_two(|jobs| bound_forks(tool, jobs, executions))?;
         let fresh = micros(tool.run(&with_fixtures, &out, 1)?.seconds);
-        bare.push((one, floor));
+        bare.push((micros(as_it_is.0), floor));
         fixture.push((fresh, floor));
-        workers.push((2e6 / (two + again_two), 2e6 / (one + again_one)));
+        let rate = |seconds: f64| executions as f64 / seconds;
+        workers.push((rate(as_it_is.1), rate(as_it_is.0)));
+        free.push((rate(where_free.1), rate(where_free.0)));
+        bound.push((as_it_is.0 / as_it_is.1, forks.0 / forks.1));
     }
+    let at_most =
+        |name, target, fail_at, rounds| Item { name, unit: "us", better: Better::Lower, target, fail_at, rounds };
+    let at_least =
+        |name, unit, target, fail_at, rounds| Item { name, unit, better: Better::Higher, target, fail_at, rounds };
     Ok(vec![
-        Item { name: "probe", unit: "us", better: Better::Lower, target: 2.0, fail_at: 3.0, rounds: bare },
-        Item {
-            name: "probe with fixture",
-            unit: "us",
-            better: Better::Lower,
-            target: 2.5,
-            fail_at: 4.0,
-            rounds: fixture,
-        },
-        Item { name: "two workers", unit: "/s", better: Better::Higher, target: 1.7, fail_at: 1.3, rounds: workers },
+        at_most("probe", 2.0, 3.0, bare),
+        at_most("probe with fixture", 2.5, 4.0, fixture),
+        at_least("two workers", "/s", 1.7, 1.3, workers),
+        at_least("two workers free", "/s", 1.7, 1.3, free),
+        at_least("two workers bound", "x", 0.85, 0.65, bound),
     ])
+}
+
+/// Seconds with one and with two workers, the mean of two measurements each.
+///
+/// Each takes seconds, within which a machine can get slower or faster. In this order that counts on both sides.
+fn one_and_two(mut run: impl FnMut(usize) -> Result<f64>) -> Result<(f64, f64)> {
+    let [one, two, again_two, again_one] = [run(1)?, run(2)?, run(2)?, run(1)?];
+    Ok(((one + again_one) / 2.0, (two + again_two) / 2.0))
+}
+
+/// Seconds for `count` bare forks by `workers` processes at the same time, each bound to a processor of its own.
+fn bound_forks(tool: &Tool, workers: usize, count: usize) -> Result<f64> {
+    let each = (count / workers).to_string();
+    let commands = (0..workers).map(|nth| tool.floor(["bound fork", &*nth.to_string(), &*each]));
+    let seconds = tool::numbers_from(commands.collect::<Result<Vec<_>>>()?)?;
+    Ok(seconds.into_iter().fold(0.0, f64::max))
 }
 
 /// A whole run against a loop of bash scripts that each make a file, read it, ask for its metadata and remove it.

@@ -88,6 +88,13 @@ impl Tool {
         let seconds = timed(&mut self.run_command(workspace, out, jobs)?)?;
         Ok(Run { seconds, bundle: latest(out)? })
     }
+
+    /// The same where no process may be bound to a processor; its seconds.
+    pub fn run_unbound(&self, workspace: &Path, out: &Path, jobs: usize) -> Result<f64> {
+        let bound = self.run_command(workspace, out, jobs)?;
+        let words = [OsStr::new("unbound"), bound.get_program()].into_iter().chain(bound.get_args());
+        timed(self.floor(words)?.current_dir(workspace))
+    }
 }
 
 /// The bundle that was committed last under `out`.
@@ -121,21 +128,28 @@ pub fn timed(command: &mut Command) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Waits for a command's process, which has to succeed.
-pub fn finished(command: &Command, child: Child) -> Result<()> {
+/// Waits for a command's process, which has to succeed; what it printed on its standard output, if that is a pipe.
+pub fn finished(command: &Command, child: Child) -> Result<String> {
     let output = child.wait_with_output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{command:?} ended with {}: {}", output.status, said.trim()).into());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What a command prints on its standard output, which has to be one number.
-pub fn number_from(command: &mut Command) -> Result<f64> {
-    let output = command.stdout(Stdio::piped()).output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?} ended with {}", output.status).into());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
+/// What commands print on their standard output, which has to be one number each. They go at the same time.
+pub fn numbers_from(commands: impl IntoIterator<Item = Command>) -> Result<Vec<f64>> {
+    let started = commands.into_iter().map(|mut command| {
+        let child = command.stdout(Stdio::piped()).spawn()?;
+        Ok((command, child))
+    });
+    // All of them are started before the first one is waited for.
+    let started = started.collect::<Result<Vec<_>>>()?;
+    started.into_iter().map(|(command, child)| Ok(finished(&command, child)?.trim().parse()?)).collect()
+}
+
+/// What one command prints on its standard output, which has to be one number.
+pub fn number_from(command: Command) -> Result<f64> {
+    Ok(numbers_from([command])?[0])
 }

@@ -206,7 +206,7 @@ fn refusals_leave_standard_output_alone() {
         &["schema", "nothing", "--json"],
         &["links", "profiles", "--links", "nowhere.json", "--json"],
         &["no-such-command"],
-        &["run"],
+        &["validate-bundle"],
     ] {
         let refused = output(sandproof().args(arguments));
         assert!([2, 3].contains(&refused.status.code().unwrap()), "{arguments:?}");

@@ -61,6 +61,7 @@ fn without_a_plan_the_first_one_to_try_is_run_and_named() {
     let empty = tempfile::tempdir().unwrap();
     let elsewhere = output(sandproof().arg("run").current_dir(empty.path()));
     expect_code(&elsewhere, 2);
+    assert_eq!(stdout(&elsewhere), "");
     let said = stderr(&elsewhere);
     assert!(
         said.contains("no plan is named, and `plans/quickstart/plan.json`") && said.contains("--plan FILE"),

@@ -228,3 +228,45 @@ impl Source for Inputs<'_> {
         self.documents.contains_key(&(role, path.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Digest;
+    use crate::bundle::tests::fixture;
+    use crate::plan::Workspace;
+    use crate::record::manifest::DeclaredInput;
+
+    #[test]
+    fn the_manifest_declares_exactly_the_documents_that_the_plan_was_resolved_from() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let plan = plan::resolve(&Workspace::at(root), "plans/quickstart/plan.json", &Selection::default()).unwrap();
+        let mut manifest = fixture::manifest(fixture::RUN);
+        manifest.declared_inputs = plan
+            .documents
+            .iter()
+            .map(|document| DeclaredInput {
+                role: document.role,
+                path: document.path.clone(),
+                sha256: document.bytes.digest(),
+            })
+            .collect();
+        check_declared(&manifest, &plan).unwrap();
+        let refused = |edit: &dyn Fn(&mut RunManifest)| {
+            let mut manifest = manifest.clone();
+            edit(&mut manifest);
+            check_declared(&manifest, &plan).unwrap_err().to_string()
+        };
+        for n in 0..manifest.declared_inputs.len() {
+            let path = &manifest.declared_inputs[n].path;
+            let left_out = refused(&|m| drop(m.declared_inputs.remove(n)));
+            assert!(left_out.contains("does not declare") && left_out.contains(path), "{left_out}");
+            let other = refused(&|m| m.declared_inputs[n].sha256 = Digest::of(b"other"));
+            assert!(other.contains("the manifest declares") && other.contains(path), "{other}");
+        }
+        let more = refused(&|m| {
+            m.declared_inputs.push(DeclaredInput { path: "more.json".into(), ..m.declared_inputs[0].clone() })
+        });
+        assert!(more.contains("more.json"), "{more}");
+    }
+}

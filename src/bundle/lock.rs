@@ -98,10 +98,22 @@ impl OutputLock {
         run_id: &RunId,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, LockError> {
+        Self::acquire_watched(root, mode, run_id, cancelled, &|| ())
+    }
+
+    /// The same; `opened` is called between each opening of the file and the attempt to lock it. Only tests watch that.
+    pub(super) fn acquire_watched(
+        root: &Path,
+        mode: LockMode,
+        run_id: &RunId,
+        cancelled: &dyn Fn() -> bool,
+        opened: &dyn Fn(),
+    ) -> Result<Self, LockError> {
         let path = root.join(layout::LOCK);
         let started = Instant::now();
         loop {
             let file = open(&path).at("open the lock file", &path)?;
+            opened();
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(locked) => {
                     if is_still_at(&locked, &path) {

@@ -417,7 +417,7 @@ pub fn verdict(
 /// What makes the baseline's call another call than the scenario's, if anything does.
 ///
 /// Inode numbers may differ, since fixtures are made afresh for every lane; path, type, permission bits and owner may
-/// not.
+/// not, and neither may the user who calls.
 fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> {
     if scenario.action != baseline.action {
         return Some("the baseline attempted another operation or another target");
@@ -430,6 +430,10 @@ fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> 
         if !same {
             return Some("the baseline made other system calls");
         }
+    }
+    let caller = |row: &ProbeRow| row.prologue.as_ref().map(|prologue| prologue.uid);
+    if caller(scenario) != caller(baseline) {
+        return Some("the baseline was attempted by another user");
     }
     let target = |row: &ProbeRow| row.prologue.as_ref().and_then(|prologue| prologue.target.as_ref().map(shape));
     if target(scenario) != target(baseline) {

@@ -1,12 +1,14 @@
 //! The lock, with real processes.
 
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::base::ids::RunId;
+use crate::bundle::lock::holder as lock_holder;
 use crate::bundle::{LockError, LockMode, OutputLock};
 use crate::record::layout;
 
@@ -86,34 +88,52 @@ fn waiting_ends_with_the_holder_or_with_the_limit() {
 fn the_file_is_changed_only_by_its_holder_and_never_removed() {
     let out = tempfile::tempdir().unwrap();
     let at = out.path().join(layout::LOCK);
-    fs::write(&at, "something else").unwrap();
+    fs::write(&at, "something else, longer than what a holder writes: ".repeat(20)).unwrap();
     let lock = acquire(out.path(), LockMode::Fail, "first").unwrap();
     let content = fs::read_to_string(&at).unwrap();
-    assert_eq!(content, format!("pid={}\nrun_id=first\n", std::process::id()));
+    assert_eq!(content, format!("pid={}\nrun_id=first\n", std::process::id()), "nothing is left of what stood there");
     let _ = acquire(out.path(), LockMode::Fail, "second").unwrap_err();
     assert_eq!(fs::read_to_string(&at).unwrap(), content);
     drop(lock);
-    assert!(at.exists());
+    assert_eq!(fs::read_to_string(&at).unwrap(), "", "a lock that is free names no holder");
+    assert_eq!(lock_holder(out.path()), None);
 }
 
 #[test]
-fn a_waiter_does_not_end_up_with_a_removed_file() {
+fn a_lock_on_a_file_that_was_removed_between_open_and_lock_is_no_lock() {
     let out = tempfile::tempdir().unwrap();
     let at = out.path().join(layout::LOCK);
-    let first = acquire(out.path(), LockMode::Fail, "first").unwrap();
-    let root = out.path().to_owned();
-    let waiter = std::thread::spawn(move || acquire(&root, LockMode::Wait(Duration::from_secs(30)), "second"));
-    // Let it open the file that is about to be removed.
-    let until = Instant::now() + Duration::from_millis(150);
-    while Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    fs::remove_file(&at).unwrap();
-    drop(first);
-    let second = waiter.join().unwrap().unwrap();
-    assert!(fs::read_to_string(&at).unwrap().contains("run_id=second"));
-    assert!(acquire(out.path(), LockMode::Fail, "third").is_err());
-    drop(second);
+    let openings = Cell::new(0);
+    // Somebody removes the file that was just opened, and a third process makes and locks a new one.
+    let third = RefCell::new(None);
+    let opened = || {
+        openings.set(openings.get() + 1);
+        if openings.get() == 1 {
+            fs::remove_file(&at).unwrap();
+            third.replace(Some(acquire(out.path(), LockMode::Fail, "third").unwrap()));
+        }
+    };
+    let run_id = RunId::new("mine").unwrap();
+    let error = OutputLock::acquire_watched(out.path(), LockMode::Fail, &run_id, &|| false, &opened).unwrap_err();
+    let LockError::Held { holder, .. } = &error else { panic!("{error}") };
+    assert_eq!(holder.run_id.as_ref().unwrap().as_str(), "third");
+    assert_eq!(openings.get(), 2, "the name was opened again");
+    assert!(fs::read_to_string(&at).unwrap().contains("run_id=third"), "and what it leads to was left alone");
+
+    // Without a third process, what the name leads to next is locked.
+    third.replace(None);
+    openings.set(0);
+    let removed = || {
+        openings.set(openings.get() + 1);
+        if openings.get() == 1 {
+            fs::remove_file(&at).unwrap();
+        }
+    };
+    let mine = OutputLock::acquire_watched(out.path(), LockMode::Fail, &run_id, &|| false, &removed).unwrap();
+    assert_eq!(openings.get(), 2);
+    assert!(fs::read_to_string(&at).unwrap().contains("run_id=mine"));
+    assert!(acquire(out.path(), LockMode::Fail, "another").is_err());
+    drop(mine);
 }
 
 #[test]

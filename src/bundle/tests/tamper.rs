@@ -316,6 +316,12 @@ const CASES: &[Case] = &[
         "unknown_artifact",
     ),
     (
+        "a manifest of another folder",
+        |b| rewrite(b, MANIFEST, |text| text.replace("\"output_root\": \"out/", "\"output_root\": \"elsewhere/")),
+        MANIFEST,
+        "disagrees",
+    ),
+    (
         "the stamp of one artifact taken away",
         |b| edit_entry(b, layout::CONTROLS, |entry| drop(entry.as_object_mut().unwrap().remove("identity"))),
         layout::CONTROLS,

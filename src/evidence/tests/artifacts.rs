@@ -133,6 +133,21 @@ fn a_wrong_control_takes_the_whole_profile_and_no_other() {
 }
 
 #[test]
+fn a_policy_that_refuses_what_it_must_let_through_decides_nothing() {
+    let mut bench = good();
+    bench.control[1] = refused(bench.control[1].clone(), libc::EACCES);
+    let (memory, outcome) = bench.derive();
+    assert_eq!(outcome.profiles[0].counts.undecided_by_kind[&FailureKind::ControlFailed], 2);
+    assert_eq!(outcome.profiles[1].counts.rows.matched, 1);
+    let controls = memory.json(layout::CONTROLS);
+    assert_eq!(controls["profiles"][0]["status"], "wrong");
+    assert_eq!(controls["profiles"][0]["must_deny"]["status"], "ok");
+    assert_eq!(controls["profiles"][0]["must_allow"]["status"], "wrong");
+    assert_eq!(controls["profiles"][0]["must_allow"]["actual"], "deny");
+    assert_eq!(controls["profiles"][1]["status"], "ok");
+}
+
+#[test]
 fn a_policy_without_controls_says_why() {
     let (memory, _) = Bench::new(tiny_plan()).derive();
     let controls = memory.json(layout::CONTROLS);

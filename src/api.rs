@@ -213,7 +213,7 @@ pub mod bundles {
     use std::path::Path;
 
     pub use crate::bundle::rederive::{RederiveError, Rederived, rederive};
-    pub use crate::bundle::repair::{RepairError, Repaired, repair as reindex_bundle};
+    pub use crate::bundle::repair::{Repair, RepairError, Repaired, repair as reindex_bundle};
     pub use crate::bundle::verify::check_strictly as compare_with_index;
     pub use crate::bundle::{
         ArtifactError, Bundle, Finding, FromInputs, Problem, Refused, UnverifiedBundle, Verified,

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod digest;
 pub mod errno;
 pub mod error_text;
+pub mod format;
 pub mod fsx;
 pub mod ids;
 pub mod json;

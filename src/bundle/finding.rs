@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::base::digest::Digest;
+use crate::base::format::{self, Standing};
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::record::index::IndexStatus;
 use crate::record::layout;
@@ -39,7 +40,7 @@ pub enum Problem {
     #[error("it cannot be understood: {0}")]
     Malformed(String),
     /// A document has another format than this program reads.
-    #[error("its format is `{found}`; this program reads `{known}`")]
+    #[error("its format is `{found}`; this program reads `{known}`{}", newer(found, known))]
     UnknownFormat {
         /// What it says.
         found: String,
@@ -191,6 +192,14 @@ pub enum Problem {
     /// The bundle has an artifact that its rows do not give.
     #[error("the bundle's own inputs and rows do not give it")]
     DerivedExtra,
+}
+
+/// What else is to be said of a format that is not read.
+fn newer(found: &str, known: &str) -> &'static str {
+    match format::standing(found, known) {
+        Standing::Newer => ": it is made for a newer sandproof",
+        Standing::Older | Standing::Other => "",
+    }
 }
 
 fn describe_state(state: RunState, stage: Option<&str>, error: Option<&str>) -> String {

@@ -9,6 +9,8 @@
 //!   it is at best `partial`; if the run is not complete, it is `failed`. So a bundle that was edited does not become
 //!   one that validates.
 //! - What the old index called missing stays listed as missing.
+//! - Where the index fits what lies there, it writes nothing: a repair leaves a mark that no gate lets through, and a sound
+//!   bundle has not deserved that.
 //! - It refuses a folder with links, FIFOs and the like in it: those have no content of their own to index.
 //! - It holds the lock of the output root, so it cannot meet a run that is still writing. A bundle that is `in_progress`
 //!   while the lock is free belongs to a run that was killed.
@@ -63,6 +65,20 @@ pub enum RepairError {
     File(#[from] FileError),
 }
 
+/// How a repair ended.
+#[derive(Debug, Clone)]
+pub enum Repair {
+    /// The index fits what lies there, so nothing was written.
+    Unchanged {
+        /// Where the bundle lies.
+        bundle_dir: PathBuf,
+        /// The status that its index has.
+        index_status: IndexStatus,
+    },
+    /// There is a new index.
+    Done(Repaired),
+}
+
 /// What a repair did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Repaired {
@@ -77,7 +93,7 @@ pub struct Repaired {
 }
 
 /// Repairs the bundle that `path` leads to.
-pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
+pub fn repair(path: &Path) -> Result<Repair, RepairError> {
     let folder = reader::resolve(path)
         .map_err(|finding| RepairError::Refused(Refused { bundle: path.to_owned(), findings: vec![finding] }))?;
     // The real folder: its parent is the output root, also when the bundle was given as `.`.
@@ -86,6 +102,11 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
         path: folder.clone(),
         source,
     })?;
+    // Before the lock is taken, which would write beside the bundle. An index is written last, so a bundle that has a
+    // fitting one has no writer any more.
+    if let Some(index_status) = fitting_status(&reader::inspect(folder.clone(), Reading::Now)) {
+        return Ok(Repair::Unchanged { bundle_dir: folder, index_status });
+    }
     let out_root = folder.parent().unwrap_or(&folder).to_owned();
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let signature = RunId::new(name).unwrap_or_else(|_| RunId::fresh());
@@ -106,8 +127,7 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
     let mut seen = BTreeSet::new();
     missing.retain(|path| seen.insert(path.clone()));
 
-    let sound = before.findings.is_empty();
-    let status = status_after(old.as_ref().map(|(index, _)| index.status), complete, sound, &changes, &missing);
+    let status = status_after(old.as_ref().map(|(index, _)| index.status), complete);
     let findings = before.findings.into_sorted();
     let record = RepairRecord {
         repaired_at_unix: clock::unix_seconds(),
@@ -129,7 +149,14 @@ pub fn repair(path: &Path) -> Result<Repaired, RepairError> {
     entries.insert(path, seen_log);
     let index = new_index(names, entries, missing, status);
     fsx::write_durably(&folder.join(layout::ARTIFACT_INDEX), &json_out::to_pretty(&index))?;
-    Ok(Repaired { bundle_dir: folder, index_status: status, findings, changes })
+    Ok(Repair::Done(Repaired { bundle_dir: folder, index_status: status, findings, changes }))
+}
+
+/// The status of an index that nothing contradicts, and that does not say better of the run than its status does.
+fn fitting_status(bundle: &Inspection) -> Option<IndexStatus> {
+    let (index, _) = bundle.index.as_ref()?;
+    let complete = bundle.status.as_ref().is_some_and(|status| status.state == RunState::Complete);
+    (bundle.findings.is_empty() && (complete || index.status == IndexStatus::Failed)).then_some(index.status)
 }
 
 /// Which run a bundle belongs to, from the best document that says so.
@@ -211,21 +238,9 @@ fn changes(
     facts.filter(|change| change.before != change.after).collect()
 }
 
-/// Never better than before; see the module's page.
-fn status_after(
-    before: Option<IndexStatus>,
-    complete: bool,
-    sound: bool,
-    changes: &[RepairChange],
-    missing: &[String],
-) -> IndexStatus {
-    let deserved = if !complete {
-        IndexStatus::Failed
-    } else if sound && changes.is_empty() && missing.is_empty() {
-        IndexStatus::Ok
-    } else {
-        IndexStatus::Partial
-    };
+/// Never better than before, and never `ok`: what is repaired did not fit. See the module's page.
+fn status_after(before: Option<IndexStatus>, complete: bool) -> IndexStatus {
+    let deserved = if complete { IndexStatus::Partial } else { IndexStatus::Failed };
     deserved.min(before.unwrap_or(IndexStatus::Partial))
 }
 

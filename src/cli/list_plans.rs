@@ -18,7 +18,7 @@ pub(super) struct ListPlansArgs {
     json: bool,
 }
 
-/// Lists `plans/*/plan.json`.
+/// Lists `plans/*/plan.json`, and what a checkout of the reference runtime has.
 pub(super) fn run(args: &ListPlansArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let plans = list_plans(&args.root.workspace()?);
     if args.json {

@@ -1,13 +1,18 @@
 //! `sandproof list-templates`
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
+use crate::base::error_text;
 use crate::plan::template;
 
 /// List the plan templates that this program carries.
+///
+/// Within a checkout of the reference runtime, its templates are listed too; of two with one id, the checkout's is used.
 #[derive(Debug, Args)]
 pub(super) struct ListTemplatesArgs {
     /// Print the list as JSON.
@@ -17,7 +22,11 @@ pub(super) struct ListTemplatesArgs {
 
 /// Lists them; every shipped plan is one.
 pub(super) fn run(args: &ListTemplatesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let templates = template::list();
+    let checkout = template::around(Path::new("."));
+    for error in &checkout.refused {
+        ui.remark(error_text::chain(error));
+    }
+    let templates = checkout.with_carried();
     if args.json {
         ui.json(&templates)?;
         return Ok(Exit::Done);

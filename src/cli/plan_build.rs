@@ -23,7 +23,7 @@ const MATRIX_FILE: &str = "out/expected_matrix.json";
 /// Make a plan folder from a template: plan, registries and policies, complete in itself.
 #[derive(Debug, Args)]
 pub(super) struct PlanBuildArgs {
-    /// A template that this program carries, by id (see `list-templates`), or a template file.
+    /// A template that this program or the checkout around carries, by id (see `list-templates`), or a template file.
     #[arg(long, value_name = "ID|FILE")]
     template: String,
     /// The folder to make. Nothing outside it is written.
@@ -95,16 +95,22 @@ pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 
 /// Reads the template and builds it in memory.
 fn build(args: &PlanBuildArgs) -> Result<FileSet, Failure> {
-    let path = Path::new(&args.template);
     let is_file = args.template.ends_with(".json") || args.template.contains('/');
-    if !is_file {
-        let template = template::by_id(&args.template).map_err(load_failure)?;
-        return template.build(&template::carried_policy).map_err(load_failure);
-    }
-    let bytes = fsx::read_input(path, MAX_INPUT_DOCUMENT_BYTES)
-        .map_err(|source| LoadError::Read { what: "template", file: args.template.clone(), source })
-        .map_err(load_failure)?;
-    let template = Template::read(&bytes, &args.template, None).map_err(load_failure)?;
+    let in_checkout = if is_file { None } else { template::around(Path::new(".")).by_id(&args.template).cloned() };
+    let (template, path) = match in_checkout {
+        Some(found) => found,
+        None if is_file => {
+            let bytes = fsx::read_input(Path::new(&args.template), MAX_INPUT_DOCUMENT_BYTES)
+                .map_err(|source| LoadError::Read { what: "template", file: args.template.clone(), source })
+                .map_err(load_failure)?;
+            let template = Template::read(&bytes, &args.template, None).map_err(load_failure)?;
+            (template, PathBuf::from(&args.template))
+        }
+        None => {
+            let template = template::by_id(&args.template).map_err(load_failure)?;
+            return template.build(&template::carried_policy).map_err(load_failure);
+        }
+    };
     let folders = match &args.policies {
         Some(folder) => vec![folder.canonicalize().or_fail(Exit::InputRefused)?],
         None => folders_of(&path.canonicalize().or_fail(Exit::InputRefused)?),

@@ -8,12 +8,12 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
-use crate::bundle::repair::{self, RepairError};
+use crate::bundle::repair::{self, Repair, RepairError};
 use crate::bundle::{LockError, verify};
 
 /// Compare a bundle with its index, or write a new index for it.
 ///
-/// A repaired bundle says so, is never worth more than before, and is never promotable: what it is good for is looking at
+/// Where the index fits what lies there, nothing is written. A repaired bundle says so, is never worth more than before, and is never promotable: what it is good for is looking at
 /// what is left.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("mode").required(true).args(["strict", "repair"]))]
@@ -52,7 +52,18 @@ impl ReindexBundle {
 
     fn repair(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let repaired = match repair::repair(&self.bundle) {
-            Ok(repaired) => repaired,
+            Ok(Repair::Done(repaired)) => repaired,
+            Ok(Repair::Unchanged { bundle_dir, index_status }) => {
+                if self.json {
+                    ui.json(&json!({ "status": "unchanged", "bundle_dir": bundle_dir, "index_status": index_status }))?;
+                } else {
+                    ui.line(format!(
+                        "nothing to repair, and nothing written: the index fits the files (status `{}`)",
+                        index_status.as_str()
+                    ))?;
+                }
+                return Ok(Exit::Done);
+            }
             Err(RepairError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
             Err(error) => {
                 let class = match &error {

@@ -1,7 +1,7 @@
 //! What a workspace holds: its plans, its registries, and what is in them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -12,9 +12,10 @@ use super::note::has_errors;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
-use super::source::{OWN_INDEX_PATH, Workspace, index_path};
+use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, index_path};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RegistryId};
+use crate::record::layout;
 use crate::record::sources::InputRole;
 
 /// A plan of a workspace.
@@ -41,7 +42,15 @@ pub enum PlanListing {
     },
 }
 
-/// The plans at `plans/*/plan.json`, by path; of a plan folder that is its own root, its one plan.
+/// Where a checkout of the reference runtime has its plans: anywhere below this folder.
+const REFERENCE_PLANS: &str = "book/experiments";
+/// How many entries of folders are looked at there.
+const MOST_ENTRIES: usize = 50_000;
+/// How deep.
+const DEEPEST: usize = 12;
+
+/// The plans at `plans/*/plan.json`, by path; of a plan folder that is its own root, its one plan; of a checkout of the
+/// reference runtime, those below `book/experiments`.
 pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
     let mut paths: Vec<String> = fs::read_dir(workspace.root().join("plans"))
         .into_iter()
@@ -53,22 +62,51 @@ pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
     if workspace.root().join(OWN_INDEX_PATH).is_file() && workspace.root().join("plan.json").is_file() {
         paths.push("plan.json".to_owned());
     }
+    let mut unseen = None;
+    if workspace.root().join(REFERENCE_INDEX_PATH).is_file() {
+        let mut left = MOST_ENTRIES;
+        plans_below(&workspace.root().join(REFERENCE_PLANS), REFERENCE_PLANS, DEEPEST, &mut left, &mut paths);
+        unseen = (left == 0).then(|| PlanListing::Broken {
+            path: REFERENCE_PLANS.to_owned(),
+            error: format!("it has more than {MOST_ENTRIES} files and folders; not all of them were looked at"),
+        });
+    }
     paths.sort();
-    paths
-        .into_iter()
-        .map(|path| match read_plan(workspace, &path) {
-            Ok(plan) => PlanListing::Plan {
-                plan_id: plan.plan_id,
-                registry_id: plan.registry_id,
-                profiles: plan.profiles.len(),
-                path,
-            },
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
-                PlanListing::Broken { path, error: format!("{error}{cause}") }
+    let listed = paths.into_iter().map(|path| match read_plan(workspace, &path) {
+        Ok(plan) => PlanListing::Plan {
+            plan_id: plan.plan_id,
+            registry_id: plan.registry_id,
+            profiles: plan.profiles.len(),
+            path,
+        },
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+            PlanListing::Broken { path, error: format!("{error}{cause}") }
+        }
+    });
+    listed.chain(unseen).collect()
+}
+
+/// Adds every `plan.json` below `folder`. Links are not followed; hidden folders and bundles are left out.
+fn plans_below(folder: &Path, path: &str, deeper: usize, left: &mut usize, plans: &mut Vec<String>) {
+    let bundle = [layout::RUN_STATUS, layout::ARTIFACT_INDEX].iter().any(|name| folder.join(name).exists());
+    if bundle || deeper == 0 {
+        return;
+    }
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        match entry.file_type() {
+            Ok(kind) if kind.is_file() && name == "plan.json" => plans.push(format!("{path}/{name}")),
+            Ok(kind) if kind.is_dir() && !name.starts_with('.') => {
+                plans_below(&entry.path(), &format!("{path}/{name}"), deeper - 1, left, plans);
             }
-        })
-        .collect()
+            _ => {}
+        }
+    }
 }
 
 fn read_plan(workspace: &Workspace, path: &str) -> Result<PlanFile, LoadError> {
@@ -87,7 +125,7 @@ pub struct PlanDescription {
 }
 
 /// Describes the plan in a file, without following its references.
-pub fn describe_plan(plan: &std::path::Path) -> Result<(PlanDescription, PathBuf), LoadError> {
+pub fn describe_plan(plan: &Path) -> Result<(PlanDescription, PathBuf), LoadError> {
     let (workspace, path) = Workspace::of_plan(plan)?;
     let plan = read_plan(&workspace, &path)?;
     let plan_digest = super::digest::plan_digest(&plan);

@@ -7,6 +7,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::note::{NoteKind, Notes, pointer_part, shown};
+use crate::base::format::{self, Standing};
 
 /// An input document that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,13 +99,44 @@ impl DocumentKind {
 
     /// Adds a note for everything in `value` that the schema does not allow; whether it allows all of it.
     pub(super) fn check(self, value: &Value, notes: &mut Notes<'_>) -> bool {
-        /// A document that is wrong everywhere is not spelled out to its end.
-        const MOST_NOTES: usize = 500;
         let compiled = self.compiled();
         // The quick answer first: nearly every document is right, and the list of errors costs several times as much.
         if compiled.validator.is_valid(value) {
             return true;
         }
+        let Some(wanted) = self.other_format(value, &compiled.value) else { return self.explain_all(value, notes) };
+        // What else the document lacks follows from that.
+        let version = &value["schema_version"];
+        let message = format!("found {}, where the format `{wanted}` is needed", found(version));
+        notes.error(NoteKind::Format, "/schema_version", message, self.remedy(value, wanted));
+        false
+    }
+
+    /// The format that is read, if `value` says that it has another one.
+    fn other_format<'s>(self, value: &Value, schema: &'s Value) -> Option<&'s str> {
+        let wanted = schema.pointer("/properties/schema_version/const")?.as_str()?;
+        let found = value.get("schema_version")?.as_str()?;
+        (found != wanted).then_some(wanted)
+    }
+
+    /// What to do about a document of another format.
+    fn remedy(self, value: &Value, wanted: &str) -> String {
+        let version = value["schema_version"].as_str().unwrap_or_default();
+        let registry = matches!(self, Self::ProbeRegistry | Self::ProfileRegistry);
+        if registry && format::standing(version, wanted) == Standing::Older {
+            let id = value.get("registry_id").and_then(Value::as_str).map_or("ID".to_owned(), shown);
+            return format!(
+                "`sandproof registry-upgrade --registry {id} --overwrite`, in that workspace or with `--root DIR`, brings it to `{wanted}`"
+            );
+        }
+        format::remedy(version, wanted)
+    }
+
+    /// Adds a note for everything that the schema does not allow. At least something is.
+    fn explain_all(self, value: &Value, notes: &mut Notes<'_>) -> bool {
+        /// A document that is wrong everywhere is not spelled out to its end.
+        const MOST_NOTES: usize = 500;
+        let compiled = self.compiled();
         for (n, error) in compiled.validator.iter_errors(value).enumerate() {
             if n == MOST_NOTES {
                 notes.error(NoteKind::TooMany, "", format!("more than {MOST_NOTES} findings"), "correct these first");

@@ -114,6 +114,12 @@ impl Workspace {
         Some(Self::at(root))
     }
 
+    /// The checkout of the reference runtime that `folder` lies in.
+    pub fn reference_checkout(folder: &Path) -> Option<PathBuf> {
+        let folder = folder.canonicalize().ok()?;
+        folder.ancestors().find(|above| above.join(REFERENCE_INDEX_PATH).is_file()).map(Path::to_owned)
+    }
+
     /// The root.
     pub fn root(&self) -> &Path {
         &self.root

@@ -16,6 +16,7 @@ use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
 use super::source::{INDEX_PATH, Source, Workspace};
+use crate::base::format::{self, Standing};
 use crate::base::fsx::{FileError, IoContext, Staged, sync_dir};
 use crate::base::ids::RegistryId;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
@@ -172,7 +173,11 @@ fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<No
             }
             Some(other) => {
                 let message = format!("found {}, where a format that can be upgraded is needed", found(other));
-                let remedy = format!("write `{}` or `{}`, if the document has that format", form.old, form.new);
+                let version = other.as_str().unwrap_or_default();
+                let remedy = match format::standing(version, form.new) {
+                    Standing::Newer => format::remedy(version, form.new),
+                    _ => format!("write `{}` or `{}`, if the document has that format", form.old, form.new),
+                };
                 Notes { list: notes, file: path, subject: "" }.error(
                     NoteKind::Format,
                     "/schema_version",

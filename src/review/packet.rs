@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ReviewError;
 use crate::base::digest::Digest;
+use crate::base::format::{self, Standing};
 use crate::base::limits::MAX_INDEX_BYTES;
 use crate::base::{fsx, json};
 use crate::bundle::{self, Bundle, FromInputs, Verified};
@@ -35,9 +36,14 @@ impl OpenedPacket {
         let shape = |reason: String| ReviewError::Shape { file: file.to_owned(), what: "promotion packet", reason };
         let bytes = fsx::read_input(file, MAX_INDEX_BYTES)?;
         let value = json::parse(&bytes).map_err(|error| shape(error.to_string()))?;
-        let format = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
-        if format != PROMOTION_PACKET_SCHEMA {
-            return Err(shape(format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`", shown(format))));
+        let found = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
+        if found != PROMOTION_PACKET_SCHEMA {
+            let newer = match format::standing(found, PROMOTION_PACKET_SCHEMA) {
+                Standing::Newer => "; it is made for a newer sandproof",
+                Standing::Older | Standing::Other => "",
+            };
+            let reason = format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`{newer}", shown(found));
+            return Err(shape(reason));
         }
         if value.get("index_sha256").is_none() {
             return Err(shape("it has no `index_sha256`, so nothing ties it to its bundle".into()));

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::fixture::{Counting, RUN, build, lock, raw};
-use crate::bundle::repair::{RepairError, repair};
+use crate::bundle::repair::{Repair, RepairError, Repaired, repair};
 use crate::bundle::verify::check_strictly;
 use crate::bundle::{LockError, RunEnd, verify};
 use crate::record::index::{ArtifactIndex, IndexStatus};
@@ -16,6 +16,14 @@ fn index(folder: &std::path::Path) -> ArtifactIndex {
 
 fn log(folder: &std::path::Path) -> RepairLog {
     serde_json::from_slice(&fs::read(folder.join(layout::REPAIR_LOG)).unwrap()).unwrap()
+}
+
+/// What a repair of a bundle did that needed one.
+fn repaired(folder: &std::path::Path) -> Repaired {
+    match repair(folder).unwrap() {
+        Repair::Done(repaired) => repaired,
+        unchanged => panic!("{unchanged:?}"),
+    }
 }
 
 #[test]
@@ -35,10 +43,10 @@ fn an_edited_bundle_does_not_become_a_good_one() {
     let folder = build(out.path(), RUN).folder;
     let old = index(&folder).artifacts[5].sha256;
     fs::write(folder.join("summary.md"), "all is well\n").unwrap();
-    let repaired = repair(&folder).unwrap();
-    assert_eq!(repaired.index_status, IndexStatus::Partial);
-    assert_eq!(repaired.changes.len(), 1);
-    let change = &repaired.changes[0];
+    let done = repaired(&folder);
+    assert_eq!(done.index_status, IndexStatus::Partial);
+    assert_eq!(done.changes.len(), 1);
+    let change = &done.changes[0];
     assert_eq!((change.path.as_str(), change.before.unwrap().sha256), ("summary.md", old));
     assert!(index(&folder).repaired);
     // The index fits now, and says that it is not to be relied on.
@@ -47,7 +55,7 @@ fn an_edited_bundle_does_not_become_a_good_one() {
     verify(&folder, &Counting).unwrap_err();
     // A second repair appends, and does not forget.
     fs::remove_file(folder.join("summary.md")).unwrap();
-    let again = repair(&folder).unwrap();
+    let again = repaired(&folder);
     assert_eq!(again.index_status, IndexStatus::Partial);
     assert_eq!(index(&folder).missing, ["out/run-1/summary.md"]);
     let log = log(&folder);
@@ -56,7 +64,7 @@ fn an_edited_bundle_does_not_become_a_good_one() {
     assert_eq!(log.before.missing, ["summary.md"]);
     // What was missing stays listed, even if something of that name turns up.
     fs::write(folder.join("summary.md"), "all is well\n").unwrap();
-    repair(&folder).unwrap();
+    repaired(&folder);
     assert_eq!(index(&folder).missing, ["out/run-1/summary.md"]);
     assert_eq!(index(&folder).status, IndexStatus::Partial);
 }
@@ -71,7 +79,8 @@ fn failed_stays_failed_and_missing_stays_missing() {
     };
     let missing = index(&folder).missing;
     assert!(!missing.is_empty());
-    assert_eq!(repair(&folder).unwrap().index_status, IndexStatus::Failed);
+    fs::write(folder.join("extra"), "x").unwrap();
+    assert_eq!(repaired(&folder).index_status, IndexStatus::Failed);
     assert_eq!(index(&folder).missing, missing);
 }
 
@@ -80,7 +89,7 @@ fn without_an_index_it_is_partial_at_best() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
     fs::remove_file(folder.join(layout::ARTIFACT_INDEX)).unwrap();
-    assert_eq!(repair(&folder).unwrap().index_status, IndexStatus::Partial);
+    assert_eq!(repaired(&folder).index_status, IndexStatus::Partial);
     assert_eq!(index(&folder).bundle_root, "out/run-1");
     verify(&folder, &Counting).unwrap_err();
 }
@@ -94,8 +103,7 @@ fn a_killed_run_becomes_a_failed_bundle_once_its_lock_is_free() {
     assert!(matches!(repair(&folder), Err(RepairError::Lock(LockError::Held { .. }))));
     std::mem::forget(writer);
     drop(held);
-    let repaired = repair(&folder).unwrap();
-    assert_eq!(repaired.index_status, IndexStatus::Failed);
+    assert_eq!(repaired(&folder).index_status, IndexStatus::Failed);
     let index = index(&folder);
     assert!(index.artifacts.iter().any(|entry| entry.path.contains("/rows/.scenario.jsonl.")), "{index:?}");
     let found = check_strictly(&folder).unwrap_err().findings;
@@ -103,13 +111,55 @@ fn a_killed_run_becomes_a_failed_bundle_once_its_lock_is_free() {
 }
 
 #[test]
-fn an_untouched_bundle_stays_ok_but_marked() {
+fn nothing_is_written_where_the_index_fits() {
+    let fingerprint = |root: &std::path::Path| {
+        let mut all = Vec::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => all.push((
+                        entry.path(),
+                        fs::read(entry.path()).unwrap(),
+                        entry.metadata().unwrap().modified().unwrap(),
+                    )),
+                }
+            }
+        }
+        all.sort();
+        all
+    };
+    let unchanged = |folder: &std::path::Path, wanted: IndexStatus| {
+        // Moved, so that no lock lies beside it either.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let moved = elsewhere.path().join(RUN);
+        fs::rename(folder, &moved).unwrap();
+        let before = fingerprint(elsewhere.path());
+        match repair(&moved).unwrap() {
+            Repair::Unchanged { index_status, .. } => assert_eq!(index_status, wanted),
+            done => panic!("{done:?}"),
+        }
+        assert_eq!(fingerprint(elsewhere.path()), before);
+        fs::rename(&moved, folder).unwrap();
+    };
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
-    assert_eq!(repair(&folder).unwrap().index_status, IndexStatus::Ok);
-    let bundle = verify(&folder, &Counting).unwrap();
-    assert!(bundle.index().repaired);
-    assert!(bundle.entry(layout::REPAIR_LOG).is_some());
+    unchanged(&folder, IndexStatus::Ok);
+    verify(&folder, &Counting).unwrap();
+    // Repaired once, it is what it is.
+    fs::write(folder.join("summary.md"), "all is well\n").unwrap();
+    repaired(&folder);
+    unchanged(&folder, IndexStatus::Partial);
+    let failed = {
+        let lock = lock(out.path(), "run-2");
+        raw(&lock, "run-2").commit(RunEnd::Failed { error: "e".into(), stage: "lane".into() }).unwrap().folder
+    };
+    let named = out.path().join(RUN);
+    fs::remove_dir_all(&named).unwrap();
+    let before = fingerprint(&failed);
+    assert!(matches!(repair(&failed), Ok(Repair::Unchanged { index_status: IndexStatus::Failed, .. })));
+    assert_eq!(fingerprint(&failed), before);
 }
 
 #[test]

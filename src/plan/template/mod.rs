@@ -5,6 +5,7 @@
 //! everything of the `linux` builder are ours. Building is pure: a document and the policies that it names become a set
 //! of files in memory, which is itself a [`Source`](super::Source) and can be linted before anything is written.
 
+mod checkout;
 mod document;
 mod expand;
 mod files;
@@ -18,6 +19,7 @@ mod vfs;
 #[cfg(test)]
 mod tests;
 
+pub use checkout::{CheckoutTemplates, around};
 pub use document::Builder;
 pub use files::{BUILT_FROM_FILE, FileSet, PLAN_FILE};
 pub use policies::FindPolicy;

@@ -24,7 +24,7 @@ pub struct Listing {
     pub template_id: String,
     /// What it is about.
     pub description: String,
-    /// Its file in the sources of this program.
+    /// Its file in the sources of this program, or in the checkout that it lies in.
     pub path: String,
     /// How it is built.
     pub builder: Builder,
@@ -114,16 +114,21 @@ impl ShippedPlan {
     }
 }
 
-/// The carried templates, by id.
-pub fn list() -> Vec<Listing> {
-    ALL.iter()
-        .map(|template| Listing {
+impl Listing {
+    /// What is listed of a template.
+    pub(super) fn of(template: &Template) -> Self {
+        Self {
             template_id: template.id().to_owned(),
             description: template.description().unwrap_or_default().to_owned(),
             path: template.file().to_owned(),
             builder: template.builder(),
-        })
-        .collect()
+        }
+    }
+}
+
+/// The carried templates, by id.
+pub fn list() -> Vec<Listing> {
+    ALL.iter().map(Listing::of).collect()
 }
 
 /// The carried template of that id.

@@ -78,6 +78,9 @@ fn part<T: DeserializeOwned>(
     if !kind.check(inner, notes) {
         for note in &mut notes.list[before..] {
             note.pointer.insert_str(0, &format!("/{key}"));
+            if note.kind == NoteKind::Format {
+                note.remedy = "a template spells out documents of the format that is read; write that one".into();
+            }
         }
         return Ok(None);
     }

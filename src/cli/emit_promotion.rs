@@ -1,6 +1,6 @@
 //! `emit-promotion`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::bundle::{self, FromInputs};
+use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
 use crate::promote::{self, GateReport};
 
@@ -50,6 +51,9 @@ impl EmitPromotion {
                 Failure::new(class, error)
             })?;
         }
+        if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
+            ui.remark(remark);
+        }
         if self.json {
             ui.json(&json!({
                 "wrote": (!refused).then_some(&self.out),
@@ -63,6 +67,28 @@ impl EmitPromotion {
         }
         Ok(if refused { Exit::GateRefused } else { Exit::Done })
     }
+}
+
+/// What to say where whoever follows the pointers of a packet does not come to its bundle.
+fn misleading(folder: &Path, pointers: &str) -> Option<String> {
+    let real = folder.canonicalize().ok()?;
+    let pointed = Path::new(pointers);
+    let pointed = match Workspace::pointer_root_around(&real) {
+        _ if pointed.is_absolute() => pointed.to_owned(),
+        Some(root) => root.join(pointed),
+        // Relative to what is not known, but there is a folder from which it fits.
+        None if real.ends_with(pointed) => return None,
+        None => pointed.to_owned(),
+    };
+    if pointed.canonicalize().is_ok_and(|pointed| pointed == real) {
+        return None;
+    }
+    Some(format!(
+        "the packet's pointers lead to `{}`, where the bundle lay when it was made, and it lies at `{}`: a consumer that \
+         follows them needs it there, or the folder that they are relative to (`--root`)",
+        pointed.display(),
+        real.display(),
+    ))
 }
 
 fn describe(report: &GateReport) -> String {

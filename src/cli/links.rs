@@ -45,7 +45,7 @@ struct BuildArgs {
     /// Numbers of operations: a document with `ops[]` of `name` and `id`. Without it no operation has a number.
     #[arg(long, value_name = "FILE")]
     vocab: Option<PathBuf>,
-    /// What the pointers of packets are relative to. Default: the workspace around each packet.
+    /// What the pointers of packets are relative to. Default: the checkout or workspace around each packet.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Also link what may not be promoted.

@@ -32,7 +32,7 @@ pub(super) struct SummarizeOpsArgs {
     /// Numbers of operations: a document with `ops[]` of `name` and `id`. Without it no operation has a number.
     #[arg(long, value_name = "FILE")]
     vocab: Option<PathBuf>,
-    /// What the pointers of a packet are relative to. Default: the workspace around the packet.
+    /// What the pointers of a packet are relative to. Default: the checkout or workspace around the packet.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Also summarise what may not be promoted.

@@ -120,6 +120,21 @@ impl Workspace {
         folder.ancestors().find(|above| above.join(REFERENCE_INDEX_PATH).is_file()).map(Path::to_owned)
     }
 
+    /// What pointers into bundles are relative to, for plans of the workspace at `root`: the top of the checkout that it
+    /// is a part of, else `root` itself. A mapping repository resolves every pointer from its own top, wherever in it the
+    /// plan lies.
+    pub fn pointer_root(root: &Path) -> PathBuf {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        checkout_top(&root).map_or_else(|| root.clone(), Path::to_owned)
+    }
+
+    /// The same for a packet or a bundle in `folder`, of which no plan is known. `None`: there is neither a checkout nor
+    /// a workspace around it.
+    pub fn pointer_root_around(folder: &Path) -> Option<PathBuf> {
+        let folder = folder.canonicalize().ok()?;
+        checkout_top(&folder).map(Path::to_owned).or_else(|| Self::around(&folder).map(|workspace| workspace.root))
+    }
+
     /// The root.
     pub fn root(&self) -> &Path {
         &self.root
@@ -159,6 +174,18 @@ impl Source for Workspace {
         let all: BTreeSet<String> = worlds::carried_ids().map(str::to_owned).chain(named).collect();
         all.into_iter().collect()
     }
+}
+
+/// The top of the checkout that the real folder `folder` lies in: the nearest folder that has `.git` (in a worktree or a
+/// submodule, that is a file); failing that, as in a copy without its history, the topmost that has `AGENTS.md`; failing
+/// that, the nearest that has the reference's index.
+fn checkout_top(folder: &Path) -> Option<&Path> {
+    let has = |name: &'static str| move |above: &&Path| above.join(name).exists();
+    let above = || folder.ancestors();
+    above()
+        .find(has(".git"))
+        .or_else(|| above().filter(has("AGENTS.md")).last())
+        .or_else(|| above().find(has(REFERENCE_INDEX_PATH)))
 }
 
 /// The input documents that a bundle holds, as its `inputs/sources.json` lists them.

@@ -106,9 +106,9 @@ pub struct LinkedProfile {
     pub expected_ops: Vec<String>,
     /// Operations that events were seen of, sorted.
     pub observed_ops: Vec<String>,
-    /// Their numbers, as far as the vocabulary has them, sorted.
-    pub op_ids: Vec<i64>,
-    /// Its expectations, sorted.
+    /// Numbers of the operations that were expected, by name, as far as the vocabulary has them.
+    pub op_ids: BTreeMap<String, i64>,
+    /// Its expectations in the order of the plan.
     pub expectation_ids: Vec<String>,
     /// Its scenarios that events were seen of, sorted.
     pub scenario_ids: Vec<String>,

@@ -14,7 +14,7 @@ pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
 
 /// `promotion_packet.json`
 ///
-/// Pointers are spelled as in the bundle's index: relative to the workspace, the run's folder included. The four that
+/// Pointers are spelled as in the bundle's index: relative to the checkout that the plan lay in, else to its workspace, the run's folder included. The four that
 /// every reader demands are always present; where `artifact_digests` does not have one, the file does not exist, and the
 /// packet is not promotable. The others stand only if the file exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -221,7 +221,7 @@ impl<'a> Making<'a> {
             semantic_group: entry.semantic_group,
             expected_ops: entry.probes.iter().map(|probe| probe.operation.clone()).collect(),
             observed_ops: Vec::new(),
-            op_ids: Vec::new(),
+            op_ids: BTreeMap::new(),
             expectation_ids: entry.probes.iter().map(|probe| probe.expectation_id.clone()).collect(),
             scenario_ids: Vec::new(),
             observed_expectation_ids: Vec::new(),
@@ -238,9 +238,8 @@ impl<'a> Making<'a> {
             runtime_profile: applied(RUNTIME_PROFILES, ".runtime.sb"),
         };
         tidy(&mut found.expected_ops);
-        tidy(&mut found.expectation_ids);
-        found.op_ids = found.expected_ops.iter().filter_map(|op| self.vocabulary.number(op)).collect();
-        tidy(&mut found.op_ids);
+        let numbered = |op: &String| Some((op.clone(), self.vocabulary.number(op)?));
+        found.op_ids = found.expected_ops.iter().filter_map(numbered).collect();
         for operation in found.expected_ops.iter().filter(|op| !is_operation(op)) {
             self.refuse(format!("`{operation}`, which `{path}` expects something of, is no operation"));
         }
@@ -361,9 +360,12 @@ fn merge_profile(known: &mut LinkedProfile, found: LinkedProfile, path: &str, co
         all.extend(more);
         tidy(all);
     }
+    let seen: BTreeSet<String> = known.expectation_ids.iter().cloned().collect();
     join(&mut known.expected_ops, found.expected_ops);
-    join(&mut known.op_ids, found.op_ids);
-    join(&mut known.expectation_ids, found.expectation_ids);
+    known.op_ids.extend(found.op_ids);
+    // In the order of the plan, which both have as far as they agree.
+    let more = found.expectation_ids.into_iter().filter(|id| !seen.contains(id));
+    known.expectation_ids.extend(more);
     join(&mut known.source_packets, found.source_packets);
     join(&mut known.expected_matrix_sources, found.expected_matrix_sources);
     known.compiled_blob = known.compiled_blob.take().or(found.compiled_blob);

@@ -15,6 +15,7 @@ use crate::base::{fsx, json};
 use crate::bundle::{self, Bundle, FromInputs, Verified};
 use crate::plan::Workspace;
 use crate::promote::{self, GateReport};
+use crate::record::layout;
 use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
 
 /// A packet whose bundle was verified, and which is that bundle's packet.
@@ -30,8 +31,8 @@ pub struct OpenedPacket {
 impl OpenedPacket {
     /// Opens a packet and verifies the bundle that it points at.
     ///
-    /// Pointers are relative to the workspace that the packet lies in, or to `root`; a bundle that was moved is also
-    /// found under its run id beside the packet.
+    /// Pointers are relative to `root`, or else to the checkout or the workspace that the packet or the current folder
+    /// lies in; a bundle that was moved is also found under its run id beside the packet.
     pub fn open(file: &Path, root: Option<&Path>) -> Result<Self, ReviewError> {
         let shape = |reason: String| ReviewError::Shape { file: file.to_owned(), what: "promotion packet", reason };
         let bytes = fsx::read_input(file, MAX_INDEX_BYTES)?;
@@ -106,19 +107,39 @@ fn find_bundle(file: &Path, root: Option<&Path>, packet: &PromotionPacket) -> Re
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let root = match root {
-        Some(root) => root.to_owned(),
-        None => Workspace::around(beside)
-            .or_else(|| Workspace::around(Path::new(".")))
-            .map_or_else(|| PathBuf::from("."), |workspace| workspace.root().to_owned()),
-    };
-    let pointed = Path::new(&packet.run_manifest).parent().map(|folder| root.join(folder));
-    let mut looked: Vec<PathBuf> = pointed.into_iter().collect();
+    let mut looked: Vec<PathBuf> = Vec::new();
+    let pointed = Path::new(&packet.run_manifest).parent();
+    for root in root.map_or_else(|| roots(beside), |root| vec![root.to_owned()]) {
+        looked.extend(pointed.map(|folder| root.join(folder)));
+    }
     looked.push(beside.join(packet.run_id.as_str()));
-    match looked.iter().find(|folder| folder.is_dir()) {
+    looked.dedup();
+    let there = || looked.iter().filter(|folder| folder.is_dir());
+    // A run id may have been used twice: the bundle that the packet is of has its index.
+    let its_own = |folder: &&PathBuf| {
+        fsx::read_regular(&folder.join(layout::ARTIFACT_INDEX), MAX_INDEX_BYTES)
+            .is_ok_and(|index| Digest::of(&index) == packet.index_sha256)
+    };
+    match there().find(its_own).or_else(|| there().next()) {
         Some(folder) => Ok(folder.clone()),
         None => Err(ReviewError::NoBundle { packet: file.to_owned(), looked }),
     }
+}
+
+/// What the pointers of a packet in the folder `beside` may be relative to: the checkout that it lies in, the workspace
+/// that it lies in, and the same of the current folder.
+fn roots(beside: &Path) -> Vec<PathBuf> {
+    let mut roots = Vec::new();
+    for folder in [beside, Path::new(".")] {
+        roots.extend(Workspace::pointer_root_around(folder));
+        roots.extend(Workspace::around(folder).map(|workspace| workspace.root().to_owned()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    roots.retain(|root| seen.insert(root.clone()));
+    if roots.is_empty() {
+        roots.push(PathBuf::from("."));
+    }
+    roots
 }
 
 /// The keys in which two objects differ; nested ones with a dot.

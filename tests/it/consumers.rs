@@ -25,18 +25,32 @@ fn packet(out: &Path) -> PathBuf {
 
 /// Reads a packet whose pointers are relative to `base`.
 fn consume(packet: &Path, base: &Path) -> Output {
+    output(reader(packet).arg("--root").arg(base))
+}
+
+/// The reader of a packet.
+fn reader(packet: &Path) -> Command {
     let vocabulary = packet.with_extension("vocabulary");
     fs::write(&vocabulary, serde_json::to_vec(&sandproof::policy::operations::OPERATIONS[..]).unwrap()).unwrap();
     let mut command = Command::new("python3");
-    command.arg(root().join("scripts/read-as-consumer")).arg(packet);
-    command.arg("--root").arg(base).arg("--vocabulary").arg(&vocabulary);
-    output(&mut command)
+    command.arg(root().join("scripts/read-as-consumer")).arg(packet).arg("--vocabulary").arg(&vocabulary);
+    command
 }
 
 /// What the reader says of a packet that it has to accept.
 #[track_caller]
 pub fn accepted(packet: &Path, base: &Path) -> Value {
-    let read = consume(packet, base);
+    accepted_by(consume(packet, base))
+}
+
+/// The same where the reader takes pointers as the reference does: relative to the repository that the packet lies in.
+#[track_caller]
+pub fn accepted_in_its_repository(packet: &Path) -> Value {
+    accepted_by(output(&mut reader(packet)))
+}
+
+#[track_caller]
+fn accepted_by(read: Output) -> Value {
     assert!(read.status.success(), "{}\n{}", stdout(&read), stderr(&read));
     serde_json::from_slice(&read.stdout).unwrap()
 }

@@ -18,6 +18,8 @@ mod launchd;
 mod layers;
 mod plan_commands;
 #[cfg(target_os = "linux")]
+mod reference;
+#[cfg(target_os = "linux")]
 mod repeated_runs;
 mod review_commands;
 mod run_command;

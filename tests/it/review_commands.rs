@@ -172,16 +172,45 @@ fn links_join_two_runs_of_one_plan() {
     let matrix = read(&run.bundle.join("expected_matrix.json"));
     let profiles = links["profiles"].as_object().unwrap();
     assert_eq!(profiles.len(), matrix["profiles"].as_object().unwrap().len());
+    let mut unsorted = false;
     for (id, profile) in profiles {
         assert_eq!(profile["source_packets"].as_array().unwrap().len(), 2, "{id}");
         assert_eq!(profile["expected_ops"], profile["observed_ops"], "{id}");
-        assert_eq!(profile["expectation_ids"], profile["observed_expectation_ids"], "{id}");
-        let probes = matrix["profiles"][id]["probes"].as_array().unwrap().len();
-        assert_eq!(profile["observation_counts"]["total"], 2 * probes, "{id}");
+        // In the order of the plan, which is not that of the names.
+        let probes = matrix["profiles"][id]["probes"].as_array().unwrap();
+        let mut planned: Vec<&str> = probes.iter().map(|probe| probe["expectation_id"].as_str().unwrap()).collect();
+        assert_eq!(profile["expectation_ids"], json!(planned), "{id}");
+        unsorted |= !planned.is_sorted();
+        planned.sort_unstable();
+        assert_eq!(profile["observed_expectation_ids"], json!(planned), "{id}");
+        assert_eq!(profile["observation_counts"]["total"], 2 * probes.len(), "{id}");
+        assert_eq!(profile["op_ids"], json!({}), "{id}: no vocabulary was named");
         assert_eq!(profile["profile_source"]["exists"], true, "{id}");
         let policy = crate::support::root().join(profile["profile_path"].as_str().unwrap());
         let digest = sandproof::base::digest::Digest::of(&fs::read(policy).unwrap()).to_string();
         assert_eq!(profile["profile_source"]["sha256"], digest.as_str(), "{id}");
+    }
+    assert!(unsorted, "some profile has its probes in another order than that of their names");
+    let vocabulary = run.dir.path().join("vocabulary.json");
+    let names: Vec<&str> = sandproof::policy::operations::OPERATIONS.to_vec();
+    let ops: Vec<Value> = names.iter().enumerate().map(|(id, name)| json!({"name": name, "id": id})).collect();
+    fs::write(&vocabulary, json!({"ops": ops}).to_string()).unwrap();
+    let numbered = output(
+        sandproof()
+            .args(["links", "build", "--json", "--allow-nonpromotable", "--packet"])
+            .arg(&packet)
+            .arg("--vocab")
+            .arg(&vocabulary),
+    );
+    expect_code(&numbered, 0);
+    let numbered: Value = serde_json::from_slice(&numbered.stdout).unwrap();
+    for (id, profile) in numbered["profiles"].as_object().unwrap() {
+        let expected = profile["expected_ops"].as_array().unwrap();
+        assert_eq!(profile["op_ids"].as_object().unwrap().len(), expected.len(), "{id}");
+        for op in expected {
+            let number = names.iter().position(|name| op == name).unwrap();
+            assert_eq!(profile["op_ids"][op.as_str().unwrap()], number, "{id}");
+        }
     }
     let packet_record = &links["packets"][packet.to_str().unwrap()];
     assert!(

@@ -2,9 +2,10 @@
 //!
 //! Everything here is pure: facts are handed in, and the same facts give the same identity on any machine. [`mod@seal`]
 //! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`reproduce`] asks
-//! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, and [`external`]
-//! seals what others declare of their systems.
+//! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, [`external`] seals
+//! what others declare of their systems, and [`carried`] knows whose worlds are whose.
 
+pub mod carried;
 pub mod compare;
 pub mod compose;
 pub mod environment;
@@ -15,6 +16,7 @@ pub mod seal;
 #[cfg(test)]
 mod tests;
 
+pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
 pub use compose::{Given, declare};
 pub use reproduce::{Discrepancy, of_manifest, of_plan, of_self};

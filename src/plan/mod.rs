@@ -44,7 +44,7 @@ pub use resolved::{
 };
 pub use source::{BundleInputs, Source, Workspace};
 pub use subject::{ResolvedSubject, SubjectFile};
-pub use worlds::known as known_worlds;
+pub use worlds::{carried_worlds, has_derived_form, known as known_worlds};
 
 #[cfg(test)]
 mod tests;

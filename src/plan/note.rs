@@ -89,6 +89,8 @@ note_kinds! {
     WorldMismatch = "world_mismatch",
     /// A world that nothing is known of.
     WorldUnknown = "world_unknown",
+    /// A world that this program carries, described otherwise.
+    WorldRedefined = "world_redefined",
     /// Nothing is listed where something has to be.
     Empty = "empty",
     /// Something is listed twice.

@@ -31,6 +31,39 @@ pub(super) fn carried_ids() -> impl Iterator<Item = &'static str> {
     CARRIED.iter().map(|(id, _)| *id)
 }
 
+/// The worlds that this program carries, by id: id and document.
+pub fn carried_worlds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CARRIED.iter().copied()
+}
+
+/// Whether an id has the form of those that `document` derives from a host's facts.
+pub fn has_derived_form(document: &WorldFile, id: &str) -> bool {
+    let id = id.to_ascii_lowercase();
+    let Some(os) = document.match_facts.get("os").filter(|_| !document.derive_id.is_empty()) else { return false };
+    let named = id.strip_prefix(os.as_str()).is_some_and(|rest| rest.starts_with('-'));
+    let landlock = !document.derive_id.iter().any(|name| name == "landlock_abi") || id.contains("-landlock-");
+    let digits = |end: &str| end.len() == 8 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    named && landlock && id.rsplit('-').next().is_some_and(digits)
+}
+
+/// In what a workspace's own document of the world `id` says what this program says otherwise; nothing if in nothing.
+/// The gates ask the same of the finished run (`world_redefined`).
+fn redefines(id: &str, document: &WorldFile, bytes: &[u8]) -> Option<String> {
+    CARRIED.iter().find_map(|(carried, text)| {
+        if *carried == id {
+            return (text.as_bytes() != bytes)
+                .then(|| format!("the document differs from the one that sandproof carries for the world `{id}`"));
+        }
+        if carried.eq_ignore_ascii_case(id) {
+            return Some(format!("the id `{id}` differs from that of the carried world `{carried}` in case alone"));
+        }
+        let deriving: WorldFile = serde_json::from_str(text).ok()?;
+        (document.derive_id.is_empty() && has_derived_form(&deriving, id)).then(|| {
+            format!("the id `{id}` has the form of those that the carried world `{carried}` derives from a host")
+        })
+    })
+}
+
 /// The carried document that a workspace would have at `path`.
 pub(super) fn carried(path: &str) -> Option<&'static str> {
     let name = path.strip_prefix(WORLDS_FOLDER)?.strip_prefix('/')?.strip_suffix(".json")?;
@@ -78,7 +111,15 @@ pub(super) fn read(
         );
     }
     let bytes = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
-    let bytes = bytes.map_err(|source| LoadError::Read { what: "world", file: path, source })?;
+    let bytes = bytes.map_err(|source| LoadError::Read { what: "world", file: path.clone(), source })?;
+    if let Some(how) = redefines(id, &value, &bytes) {
+        Notes { list: notes.list, file: &path, subject: id }.warning(
+            NoteKind::WorldRedefined,
+            "/world_id",
+            format!("{how}, so a run of the plan may not be promoted (`world_redefined`)"),
+            "give the world an id of its own, or take the document away",
+        );
+    }
     Ok(Some(ResolvedWorld { digest: bytes.digest(), value }))
 }
 

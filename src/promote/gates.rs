@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::evidence::channel;
+use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
@@ -42,7 +43,7 @@ reasons! {
         "the harness was already confined when the run started, so denials may not be the policy's";
     /// The preflight policy was not in force.
     ApplyFailed = "apply_failed",
-        "the apply preflight did not show that a policy can be applied here";
+        "the apply preflight ran and did not show that its policy can be applied here";
     /// There is no preflight record.
     ApplyPreflightMissing = "apply_preflight_missing",
         "the manifest has no apply preflight; name an `apply_preflight_profile` in the plan";
@@ -66,7 +67,7 @@ reasons! {
         "the run names a clean channel, but no witness shows that it was: `channel_witness.json` is absent, a question in it has no good answer, or the answers are not what its own facts give";
     /// A control showed the wrong thing.
     ControlsFailed = "controls_failed",
-        "a control of some profile did not show what it must, or controls are absent";
+        "a control of some profile did not show what it must";
     /// The artifacts of the decision stage are not all there.
     DecisionStageArtifactsMissing = "decision_stage_artifacts_missing",
         "results, events or the expected matrix are absent";
@@ -78,7 +79,7 @@ reasons! {
         "something that the run had declared changed while it was going on: `drift` of `run_status.json` names it; run again without touching it";
     /// What ran is not on record.
     IdentityMissing = "identity_missing",
-        "it is not on record what ran: there is no `run_identity.json`, or what it declares was not compared again after the run";
+        "it is not on record what ran: there is no `run_identity.json`, or what it declares was not compared again after the last lane (a dry run has none)";
     /// The declaration is not what the bundle gives.
     IdentityNotReproducible = "identity_not_reproducible",
         "the declared identity is not what the bundle's own documents give; `sandproof identity verify --bundle DIR` says where";
@@ -100,6 +101,9 @@ reasons! {
     /// The host is not the declared world.
     WorldMismatch = "world_mismatch",
         "the observed host is not the world that the plan declares, or nothing is known of that world: `run_manifest.json` says under `world` which facts differ; an unknown world needs a document in `registries/worlds`";
+    /// A carried world was described by somebody else.
+    WorldRedefined = "world_redefined",
+        "the run goes by the name of a world that sandproof carries, and the workspace describes that world otherwise; give the world an id of its own, or take the document away";
 }
 
 /// Whether a bundle may be promoted, and what that was judged from.
@@ -139,7 +143,8 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         index: Some(bundle.index()),
         witness: bundle.channel_witness(),
         reproducible: true,
-        controls_hold: bundle.controls().is_some_and(controls_hold),
+        // Without a scenario lane there are none: that lane's own artifacts are missed then.
+        controls_hold: bundle.controls().is_none_or(controls_hold),
         missing: false,
     }
     .judge()
@@ -250,7 +255,7 @@ impl Facts<'_> {
         let claimed = matches!(channel, Some(ChannelKind::LaunchdClean | ChannelKind::SystemdClean));
         add(Reason::ChannelUnwitnessed, claimed && !self.is_witnessed());
         add(Reason::ApplyPreflightMissing, preflight.is_none());
-        add(Reason::ApplyFailed, apply_ok != Some(true));
+        add(Reason::ApplyFailed, preflight.is_some() && apply_ok != Some(true));
         add(Reason::AlreadySandboxed, sandboxed == Some(true));
         add(Reason::SelfCheckUnknown, preflight.is_some() && sandboxed.is_none());
         let decision_stage = [layout::RUNTIME_RESULTS, layout::RUNTIME_EVENTS, layout::EXPECTED_MATRIX];
@@ -263,6 +268,7 @@ impl Facts<'_> {
             let filtered = !selection.only_profiles.is_empty() || !selection.only_scenarios.is_empty();
             add(Reason::SelectionFiltered, filtered);
             add(Reason::WorldMismatch, !manifest.world.matches);
+            add(Reason::WorldRedefined, redefines_carried_world(manifest));
         }
         let drift = self.status.and_then(|status| status.drift);
         add(Reason::IdentityDrift, drift.is_some_and(|drift| !drift.is_empty()));

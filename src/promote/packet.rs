@@ -54,6 +54,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
         identity: bundle.identity().map(|declaration| declaration.identity),
         identity_parts: bundle.identity().map(|declaration| declaration.digests),
         world_id: index.world_id.clone(),
+        world_document_sha256: bundle.manifest().world.document_sha256,
         index_sha256: bundle.index_sha256(),
         run_manifest: point(layout::RUN_MANIFEST).0,
         expected_matrix: point(layout::EXPECTED_MATRIX).0,

@@ -45,7 +45,7 @@ fn preflight(apply_ok: bool, sandboxed: Value) -> Option<PreflightRef> {
 fn each_condition_gives_its_reason_and_no_other() {
     let good = |manifest: &mut RunManifest| manifest.apply_preflight = preflight(true, json!(false));
     assert_eq!(reasons(good), ["not_clean_channel"]);
-    assert_eq!(reasons(|_| ()), ["apply_failed", "apply_preflight_missing", "not_clean_channel"]);
+    assert_eq!(reasons(|_| ()), ["apply_preflight_missing", "not_clean_channel"]);
     assert_eq!(reasons(|m| m.apply_preflight = preflight(false, json!(false))), ["apply_failed", "not_clean_channel"]);
     assert_eq!(
         reasons(|m| m.apply_preflight = preflight(true, json!(true))),
@@ -229,7 +229,6 @@ fn what_does_not_verify_is_never_promotable() {
     assert_eq!(
         names(report.reasons()),
         [
-            "apply_failed",
             "apply_preflight_missing",
             "bundle_in_progress",
             "bundle_incomplete",

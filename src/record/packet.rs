@@ -32,6 +32,9 @@ pub struct PromotionPacket {
     pub identity_parts: Option<PartDigests>,
     /// The world, resolved. Ours.
     pub world_id: WorldId,
+    /// Digest of the document that says what that world is; absent if there is none. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world_document_sha256: Option<Digest>,
     /// Digest of the bundle's index, which stands for the whole bundle. Ours.
     pub index_sha256: Digest,
     /// The manifest.

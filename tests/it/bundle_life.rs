@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
-use crate::support::{copy_folder, expect_code, files, finished_run, output, sandproof, stdout, validate};
+use crate::support::{self, copy_folder, expect_code, files, finished_run, output, sandproof, stdout, validate};
 
 const QUICKSTART: &str = "plans/quickstart/plan.json";
 
@@ -34,6 +34,78 @@ fn a_run_commits_a_bundle_that_verifies_and_gives_its_packet() {
     );
     expect_code(&gate, 5);
     assert!(!refused.exists(), "a refused packet was written");
+}
+
+#[test]
+fn a_bundle_has_one_list_of_reasons_whoever_prints_it() {
+    let shipped = || {
+        let plan = support::root().join("plans/quickstart/plan.json");
+        serde_json::from_slice::<Value>(&fs::read(plan).unwrap()).unwrap()
+    };
+    type Edit = fn(&mut Value);
+    let cases: [(&str, &[&str], Edit, &[&str]); 5] = [
+        ("all", &[], |_| (), &["not_clean_channel"]),
+        (
+            "dry",
+            &["--dry"],
+            |_| (),
+            &["apply_preflight_missing", "decision_stage_artifacts_missing", "dry_run", "not_clean_channel"],
+        ),
+        (
+            "no scenario lane",
+            &[],
+            |plan| plan["lanes"]["scenario"] = false.into(),
+            &["decision_stage_artifacts_missing", "not_clean_channel"],
+        ),
+        (
+            "no preflight",
+            &[],
+            |plan| drop(plan.as_object_mut().unwrap().remove("apply_preflight_profile")),
+            &["apply_preflight_missing", "not_clean_channel"],
+        ),
+        ("a part", &["--only-profile", "quickstart:read_only"], |_| (), &["not_clean_channel", "selection_filtered"]),
+    ];
+    for (what, arguments, edit, wanted) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["registries", "policies"] {
+            let from = support::root().join(folder);
+            if from.is_dir() {
+                support::copy_folder(&from, &dir.path().join(folder));
+            }
+        }
+        let plan = dir.path().join("plans/quickstart/plan.json");
+        fs::create_dir_all(plan.parent().unwrap()).unwrap();
+        let mut document = shipped();
+        edit(&mut document);
+        fs::write(&plan, document.to_string()).unwrap();
+        let out = dir.path().join("out");
+        let ran =
+            output(sandproof().args(["run", "--json", "--plan"]).arg(&plan).arg("--out").arg(&out).args(arguments));
+        expect_code(&ran, 0);
+        let ran: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let bundle = std::path::PathBuf::from(ran["bundle"].as_str().unwrap());
+        assert_eq!(ran["promotability"]["reasons"], serde_json::json!(wanted), "{what}, run");
+        let emitted = output(
+            sandproof()
+                .args(["emit-promotion", "--json", "--bundle"])
+                .arg(&bundle)
+                .arg("--out")
+                .arg(dir.path().join("packet.json")),
+        );
+        expect_code(&emitted, 0);
+        let emitted: Value = serde_json::from_slice(&emitted.stdout).unwrap();
+        assert_eq!(emitted["promotability"], ran["promotability"], "{what}, emit-promotion");
+        let reported = output(sandproof().args(["report", "--format", "markdown", "--bundle"]).arg(&bundle));
+        if wanted.contains(&"decision_stage_artifacts_missing") {
+            expect_code(&reported, 9);
+            continue;
+        }
+        let reported = stdout(&reported);
+        for reason in sandproof::promote::Reason::ALL {
+            let told = reported.replace('\\', "").contains(&format!("- {}: ", reason.as_str()));
+            assert_eq!(told, wanted.contains(&reason.as_str()), "{what}, report, {}:\n{reported}", reason.as_str());
+        }
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn a_selection_narrows_the_run_and_is_written_down() {
     assert_eq!(report["planned"], 1);
     assert_eq!(
         report["promotability"]["reasons"],
-        json!(["apply_failed", "apply_preflight_missing", "not_clean_channel", "selection_filtered",])
+        json!(["apply_preflight_missing", "not_clean_channel", "selection_filtered"])
     );
     expect_code(&validate(&dir.path().join("out")), 0);
     let unknown = run(&workspace, "s", dir.path(), &["--only-scenario", "s:outsid"]);

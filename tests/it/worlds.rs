@@ -77,6 +77,78 @@ fn another_world_and_an_unknown_one_run_are_labelled_and_not_promotable() {
     }
 }
 
+/// Puts a document of the workspace's own for the world `id`.
+fn describe(dir: &Path, id: &str, edit: impl FnOnce(&mut Value)) {
+    let mut document = json!({
+        "schema_version": "sandproof.world.v1", "world_id": id, "description": "ours", "match": {"os": "linux"},
+        "clean_channels": ["systemd_clean"],
+    });
+    edit(&mut document);
+    fs::create_dir_all(dir.join("registries/worlds")).unwrap();
+    fs::write(dir.join(format!("registries/worlds/{id}.json")), document.to_string()).unwrap();
+}
+
+/// The facts that make the ids of Linux hosts.
+const DERIVED: [&str; 6] = ["os", "kernel_release", "arch", "landlock_abi", "landlock_errata", "lsms"];
+
+#[test]
+fn a_carried_world_that_a_workspace_describes_otherwise_is_told_and_not_promotable() {
+    let home = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
+    // The same facts and channels in other words: also that is somebody else's document.
+    let cases: [(&str, fn(&mut Value)); 5] = [
+        (home, |_| ()),
+        ("linux-host", |d| d["derive_id"] = json!(DERIVED)),
+        ("Linux-Host", |d| d["derive_id"] = json!(DERIVED)),
+        ("Sonoma-14.4.1-23E224-arm64-dyld-2c0602c5", |_| ()),
+        // A label that reads as some other host's.
+        ("linux-6.99.0-x86_64-landlock-9-0badcafe", |_| ()),
+    ];
+    for (id, edit) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        describe(dir.path(), id, edit);
+        let plan = declaring(dir.path(), id);
+        let linted = output(sandproof().args(["plan-lint", "--plan"]).arg(&plan));
+        let said = stdout(&linted) + &stderr(&linted);
+        assert!(said.contains("world_redefined") && said.contains(&format!("registries/worlds/{id}.json")), "{said}");
+        let (report, bundle, manifest) = run(&plan, &dir.path().join("out"));
+        let reasons = report["promotability"]["reasons"].as_array().unwrap();
+        assert!(reasons.contains(&json!("world_redefined")), "{id}: {reasons:?}");
+        assert!(!reasons.contains(&json!("world_mismatch")), "{id}: {reasons:?}");
+        expect_code(&validate(&bundle), 0);
+        // Whoever reads the packet alone sees which document it was.
+        let packet = dir.path().join("packet.json");
+        expect_code(
+            &output(sandproof().args(["emit-promotion", "--bundle"]).arg(&bundle).arg("--out").arg(&packet)),
+            0,
+        );
+        let packet = read(&packet);
+        assert_eq!(packet["world_document_sha256"], manifest["world"]["document_sha256"]);
+        assert_eq!(packet["promotability"]["reasons"], report["promotability"]["reasons"]);
+    }
+}
+
+#[test]
+fn a_world_of_ones_own_and_the_carried_document_itself_redefine_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let carried = crate::support::root().join("registries/worlds/linux-host.json");
+    describe(dir.path(), "linux-host", |_| ());
+    fs::copy(carried, dir.path().join("registries/worlds/linux-host.json")).unwrap();
+    let (report, _, manifest) = run(&declaring(dir.path(), "linux-host"), &dir.path().join("out"));
+    let here = manifest["world_id"].as_str().unwrap();
+    assert!(!report["promotability"]["reasons"].as_array().unwrap().contains(&json!("world_redefined")));
+
+    // A name of one's own, an id made of the same facts under such a name, and this host's own id, pinned down.
+    let cases: [(&str, fn(&mut Value)); 3] =
+        [("our-lab", |_| ()), ("our-hosts", |d| d["derive_id"] = json!(DERIVED)), (here, |_| ())];
+    for (id, edit) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        describe(dir.path(), id, edit);
+        let (report, ..) = run(&declaring(dir.path(), id), &dir.path().join("out"));
+        let reasons = report["promotability"]["reasons"].as_array().unwrap();
+        assert!(!reasons.contains(&json!("world_redefined")), "{id}: {reasons:?}");
+    }
+}
+
 /// Rewrites a document of a bundle and its entry in the index, so that size and digest agree again.
 fn forge(bundle: &Path, name: &str, edit: impl FnOnce(&mut Value)) {
     let mut document = read(&bundle.join(name));

@@ -180,6 +180,19 @@ pub enum Problem {
     /// The index says that the bundle is not whole.
     #[error("its status is `{}`", .0.as_str())]
     IndexStatus(IndexStatus),
+    /// The bundle is one of the reference runtime.
+    #[error("{}", describe_reference(*indexed, *listed, *holding))]
+    Reference {
+        /// Whether it has an index.
+        indexed: bool,
+        /// How many files its index lists.
+        listed: usize,
+        /// How many of these have the size and digest that it gives.
+        holding: usize,
+    },
+    /// The run of such a bundle is not complete.
+    #[error("its run is `{0}`")]
+    ReferenceState(String),
     /// The evidence cannot be derived from the bundle's own inputs and rows.
     #[error("its evidence cannot be derived again: {0}")]
     NotDerivable(String),
@@ -212,6 +225,18 @@ fn describe_state(state: RunState, stage: Option<&str>, error: Option<&str>) -> 
         ),
         RunState::Complete => "the run is complete".into(),
     }
+}
+
+fn describe_reference(indexed: bool, listed: usize, holding: usize) -> String {
+    let digests = match (indexed, listed == holding) {
+        (false, _) => "it has no index, so it was not committed".to_owned(),
+        (true, true) => format!("the {listed} digests of its index hold"),
+        (true, false) => format!("of the {listed} digests of its index, {} do not hold", listed - holding),
+    };
+    format!(
+        "this is a bundle of the reference runtime: {digests}; it has no raw rows, so nothing can be derived from it, and \
+         nothing of it is verified here"
+    )
 }
 
 impl Problem {
@@ -250,6 +275,8 @@ impl Problem {
             Self::IdentityDiffers { .. } => "identity_differs",
             Self::RunState { .. } => "run_state",
             Self::IndexStatus(_) => "index_status",
+            Self::Reference { .. } => "reference_bundle",
+            Self::ReferenceState(_) => "run_state",
             Self::NotDerivable(_) => "not_derivable",
             Self::NotDerived => "not_derived",
             Self::DerivedMissing => "derived_missing",
@@ -279,6 +306,10 @@ impl Serialize for Finding {
 pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
+    pub(super) fn of(findings: Vec<Finding>) -> Self {
+        Self(findings)
+    }
+
     pub(super) fn add(&mut self, path: impl fmt::Display, problem: Problem) {
         self.0.push(Finding { path: path.to_string(), problem });
     }

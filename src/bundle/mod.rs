@@ -16,6 +16,7 @@ mod offload;
 pub mod reader;
 pub mod recompute;
 pub mod rederive;
+pub mod reference;
 pub mod repair;
 pub mod verify;
 mod walk;

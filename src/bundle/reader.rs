@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::finding::{Finding, Findings, Problem};
 use super::index::{self, clip};
 use super::recompute::{Observed, observe};
+use super::reference;
 use super::verify::is_derived;
 use super::walk;
 use crate::base::bundle_path::BundlePath;
@@ -104,6 +105,8 @@ pub(super) struct Inspection {
     /// Derived artifacts that are still to be read.
     pub(super) pending_derived: Vec<BundlePath>,
     block: Vec<u8>,
+    /// It is a bundle of the reference runtime, and the findings say so.
+    pub(super) of_reference: bool,
 }
 
 pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
@@ -132,11 +135,19 @@ pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
         pending: Vec::new(),
         pending_derived: Vec::new(),
         block: Vec::new(),
+        of_reference: false,
     };
     inspection.check_entries();
     inspection.check_world();
     inspection.read_files(reading);
     inspection.check_agreement();
+    // What else would be said of one follows from its being one.
+    if inspection.index.is_none()
+        && let Some(findings) = reference::findings(&inspection.folder)
+    {
+        inspection.findings = Findings::of(findings);
+        inspection.of_reference = true;
+    }
     inspection
 }
 
@@ -421,18 +432,32 @@ impl Inspection {
 
 /// Whether a file is what the index says; adds what is not.
 pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Observed, findings: &mut Findings) -> bool {
-    if observed.size != entry.file_size {
-        findings.add(path, Problem::SizeMismatch { indexed: entry.file_size, found: observed.size });
-        return false;
-    }
-    if observed.digest != entry.sha256 {
-        findings.add(path, Problem::DigestMismatch { indexed: entry.sha256, found: observed.digest });
+    if !same_bytes(path, entry.file_size, entry.sha256, observed, findings) {
         return false;
     }
     if observed.schema_version != entry.schema_version {
         let clipped = |text: &Option<String>| text.as_deref().map(clip);
         let (indexed, found) = (clipped(&entry.schema_version), clipped(&observed.schema_version));
         findings.add(path, Problem::SchemaMismatch { indexed, found });
+        return false;
+    }
+    true
+}
+
+/// Whether a file has the size and the digest that an index gives it.
+pub(super) fn same_bytes(
+    path: &BundlePath,
+    size: u64,
+    sha256: Digest,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> bool {
+    if observed.size != size {
+        findings.add(path, Problem::SizeMismatch { indexed: size, found: observed.size });
+        return false;
+    }
+    if observed.digest != sha256 {
+        findings.add(path, Problem::DigestMismatch { indexed: sha256, found: observed.digest });
         return false;
     }
     true

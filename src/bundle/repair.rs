@@ -113,6 +113,10 @@ pub fn repair(path: &Path) -> Result<Repair, RepairError> {
     let _lock = OutputLock::acquire(&out_root, LockMode::Fail, &signature, &|| false)?;
 
     let before = reader::inspect(folder.clone(), Reading::Now);
+    if before.of_reference {
+        let findings = before.findings.into_sorted();
+        return Err(RepairError::Refused(Refused { bundle: folder, findings }));
+    }
     let names = Names::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
     let observed = observe_all(&before)?;
     let log_path = folder.join(layout::REPAIR_LOG);

@@ -69,6 +69,7 @@ pub(super) fn review_failure(error: ReviewError) -> Failure {
         ReviewError::NotPromotable { .. } => Exit::GateRefused,
         ReviewError::Output(_) => Exit::Unavailable,
         ReviewError::NoBundle { .. }
+        | ReviewError::ReferencePacket { .. }
         | ReviewError::Refused(_)
         | ReviewError::Unreadable(_)
         | ReviewError::NotItsPacket { .. }

@@ -74,10 +74,19 @@ fn render(document: &StatusDocument) -> String {
     }
     match &document.output.last {
         None => sheet.line("last run", "none"),
-        Some(last) => sheet.line("last run", &format!("{}: {}", last.run_id, state_of(last))),
+        Some(last) => sheet.line("last run", &format!("{}: {}{}", last.run_id, state_of(last), origin_of(last))),
     }
     sheet.maybe("latest", document.output.latest.as_ref().map(RunId::as_str));
     sheet.render()
+}
+
+/// Whose account that is, where it is not ours.
+fn origin_of(last: &LastRun) -> &'static str {
+    if last.reference {
+        ", by its own account: a bundle of the reference runtime, which cannot be verified here"
+    } else {
+        ""
+    }
 }
 
 fn state_of(last: &LastRun) -> String {

@@ -40,6 +40,10 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
     let value = json::parse(&bytes).map_err(|error| refuse(format!("it is not acceptable JSON: {error}")))?;
     let schema = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
     if schema == PROMOTION_PACKET_SCHEMA {
+        if bundle::reference::is_reference_packet(&value) {
+            let manifest = value.get("run_manifest").and_then(Value::as_str).unwrap_or_default();
+            return Err(refuse(bundle::reference::describe_packet(&places(path, manifest, None))));
+        }
         let packet = serde_json::from_value(value).map_err(|error| refuse(format!("as a packet: {error}")))?;
         return open_packet(path, given, &packet);
     }
@@ -143,13 +147,19 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<O
     Ok(opened)
 }
 
-/// The folder of a packet's bundle, if it is found: where its pointers lead from its own folder or one above, from the
-/// current one, or beside it.
+/// The folder of a packet's bundle, if it is found.
 fn bundle_of(path: &Path, packet: &PromotionPacket) -> Option<PathBuf> {
-    let root = Path::new(&packet.run_manifest).parent()?;
-    let own = std::fs::canonicalize(path).ok()?;
+    let mut places = places(path, &packet.run_manifest, Some(packet.run_id.as_str())).into_iter();
+    places.find(|place| place.join(layout::ARTIFACT_INDEX).is_file())
+}
+
+/// Where a packet's bundle may lie: where its pointer to the manifest leads from its own folder or one above, or from the
+/// current one, or beside it.
+fn places(path: &Path, manifest: &str, run_id: Option<&str>) -> Vec<PathBuf> {
+    let (Some(root), Ok(own)) = (Path::new(manifest).parent(), std::fs::canonicalize(path)) else { return Vec::new() };
     let above = own.ancestors().skip(1);
-    let places = above.clone().map(|folder| folder.join(root)).chain([root.to_owned()]);
-    let beside = above.take(1).map(|folder| folder.join(packet.run_id.as_str()));
-    places.chain(beside).find(|place| place.join(layout::ARTIFACT_INDEX).is_file())
+    let pointed = above.clone().map(|folder| folder.join(root)).chain([root.to_owned()]);
+    let name = run_id.map(std::ffi::OsStr::new).or_else(|| root.file_name());
+    let beside = above.take(1).filter_map(|folder| Some(folder.join(name?)));
+    pointed.chain(beside).collect()
 }

@@ -154,6 +154,8 @@ pub struct LastRun {
     pub abandoned: bool,
     /// When it wrote its status, in seconds since 1970.
     pub updated_at_unix: f64,
+    /// Whether its bundle is one of the reference runtime, of which nothing can be verified here.
+    pub reference: bool,
 }
 
 /// Who holds the lock, as far as that was said.

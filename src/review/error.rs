@@ -31,6 +31,14 @@ pub enum ReviewError {
         /// Why it is not.
         reason: String,
     },
+    /// A packet is one of the reference runtime.
+    #[error("`{}`: {words}", file.display())]
+    ReferencePacket {
+        /// The packet.
+        file: PathBuf,
+        /// What is to be said of it and of its bundle.
+        words: String,
+    },
     /// A packet's bundle is nowhere.
     #[error("the bundle of `{}` is not at `{}`", packet.display(), looked.iter().map(|at| at.display().to_string()).collect::<Vec<_>>().join("` nor at `"))]
     NoBundle {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io::BufRead;
 
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
+use serde_json::Value;
 
 use crate::record::outcome::{Decision, FailureStage};
 
@@ -34,16 +35,61 @@ impl EventFacts {
     }
 }
 
+/// An event that nothing vouches for, which another program may have written.
+#[derive(Debug, Deserialize)]
+pub(super) struct ForeignEvent {
+    #[serde(flatten)]
+    facts: EventFacts,
+    pub(super) world_id: Option<String>,
+    errno: Option<i64>,
+    probe_details: Option<Value>,
+}
+
+impl ForeignEvent {
+    /// The event, with a decision only if a call decided. The reference counts as a denial whatever went wrong: a program
+    /// that died, timed out or ended with an exit code, which then stands in the place of an error number.
+    pub(super) fn judged(self) -> EventFacts {
+        let decided = match self.facts.actual {
+            Some(Decision::Deny) => self.is_refusal(),
+            Some(Decision::Allow) | None => true,
+        };
+        match decided {
+            true => self.facts,
+            false => EventFacts { actual: None, matched: None, ..self.facts },
+        }
+    }
+
+    /// Whether a call was refused, as far as the event says how it went.
+    fn is_refusal(&self) -> bool {
+        /// EPERM, EACCES, and the bootstrap server's code that means the same.
+        const DENIALS: [i64; 3] = [1, 13, 1100];
+        match self.facts.failure_kind.as_deref() {
+            Some("probe_timeout" | "probe_errno") => false,
+            // Only what the probe itself reported is an error number; else it is the exit code of its program, or a
+            // signal.
+            Some("probe_nonzero_exit") => {
+                let said = |key: &str| self.probe_details.as_ref()?.get(key)?.as_i64();
+                let reported = ["errno", "rc", "err"].into_iter().find_map(said);
+                reported == self.errno && self.errno.is_some_and(|errno| DENIALS.contains(&errno))
+            }
+            _ => self.errno.is_none_or(|errno| errno >= 0),
+        }
+    }
+}
+
 /// Gives every event of the array in `reader` to `take`, in order.
-pub(super) fn for_each(reader: &mut dyn BufRead, take: &mut dyn FnMut(EventFacts)) -> Result<(), serde_json::Error> {
+pub(super) fn for_each<T: DeserializeOwned>(
+    reader: &mut dyn BufRead,
+    take: &mut dyn FnMut(T),
+) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_reader(reader);
     Each(take).deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
-struct Each<'a>(&'a mut dyn FnMut(EventFacts));
+struct Each<'a, T>(&'a mut dyn FnMut(T));
 
-impl<'de> DeserializeSeed<'de> for Each<'_> {
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Each<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -51,7 +97,7 @@ impl<'de> DeserializeSeed<'de> for Each<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Each<'_> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for Each<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,5 +116,42 @@ impl<'de> Visitor<'de> for Each<'_> {
             (self.0)(event);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_foreign_denial_needs_a_call_that_was_refused() {
+        let judged = |more: Value| {
+            let mut event = json!({"scenario_id": "s", "profile_id": "p", "operation": "file-read*", "expected": "deny",
+                "actual": "deny", "match": true, "failure_stage": "probe"});
+            event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let event: ForeignEvent = serde_json::from_value(event).unwrap();
+            let facts = event.judged();
+            (facts.actual, facts.matched)
+        };
+        let denied = (Some(Decision::Deny), Some(true));
+        let open = (None, None);
+        let exit = |errno: i64, details: Value| {
+            judged(json!({"failure_kind": "probe_nonzero_exit", "errno": errno, "probe_details": details}))
+        };
+        assert_eq!(exit(-11, Value::Null), open, "it died by a signal");
+        assert_eq!(exit(1, Value::Null), open, "an exit code in the place of an error number");
+        assert_eq!(exit(1, json!("text")), open);
+        assert_eq!(exit(1, json!({"errno": 1})), denied);
+        assert_eq!(exit(13, json!({"errno": 13})), denied);
+        assert_eq!(exit(1100, json!({"rc": 1100})), denied);
+        assert_eq!(exit(2, json!({"errno": 2})), open, "there was nothing there");
+        assert_eq!(judged(json!({"failure_kind": "probe_timeout"})), open);
+        assert_eq!(judged(json!({"failure_kind": "probe_errno", "errno": 5})), open);
+        assert_eq!(judged(json!({"failure_kind": "probe_syscall_errno", "errno": 18})), denied, "one of ours");
+        assert_eq!(judged(json!({"failure_stage": null, "failure_kind": null})), denied, "said in so many words");
+        let allowed = json!({"actual": "allow", "match": false, "failure_stage": null, "errno": null});
+        assert_eq!(judged(allowed), (Some(Decision::Allow), Some(false)));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
 
-use super::events::{self, EventFacts};
+use super::events::{self, EventFacts, ForeignEvent};
 use super::packet::require_promotable;
 use super::{OpenedPacket, ReviewError, Vocabulary};
 use crate::base::digest::Digest;
@@ -65,12 +65,22 @@ pub fn from_unverified(bundle: &UnverifiedBundle, vocabulary: &Vocabulary) -> Re
     let mut tally = Tally::default();
     (&file).rewind().at("read", &path)?;
     let mut reader = BufReader::new(&file);
-    events::for_each(&mut reader, &mut |event| tally.add(event)).map_err(|error| ReviewError::Shape {
+    let mut worlds = BTreeSet::new();
+    let mut take = |event: ForeignEvent| {
+        worlds.extend(event.world_id.clone());
+        tally.add(event.judged());
+    };
+    events::for_each(&mut reader, &mut take).map_err(|error| ReviewError::Shape {
         file: path.clone(),
         what: "list of events",
         reason: error.to_string(),
     })?;
     let world = bundle.run_manifest.as_ref().map(|manifest| manifest.world_id.clone());
+    // A manifest of another program may not be readable here; each event names its world too.
+    let world = world.or_else(|| match worlds.iter().collect::<Vec<_>>()[..] {
+        [only] => WorldId::new(only).ok(),
+        _ => None,
+    });
     let unknown = || WorldId::new("unknown").expect("the word is an id");
     let name = path.display().to_string();
     let meta = Meta {
@@ -292,7 +302,7 @@ mod tests {
     #[test]
     fn what_is_no_list_of_events_is_refused() {
         for bad in ["{}", "[", "[1]", "[{}]", "[] []", r#"[{"scenario_id":"a","profile_id":"p","operation":7}]"#] {
-            assert!(events::for_each(&mut bad.as_bytes(), &mut |_| {}).is_err(), "{bad}");
+            assert!(events::for_each(&mut bad.as_bytes(), &mut |_: EventFacts| {}).is_err(), "{bad}");
         }
     }
 }

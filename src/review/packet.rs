@@ -3,6 +3,7 @@
 //! A packet is small and easily edited, so nothing in it is believed: its bundle is verified, and the packet has to be,
 //! field by field, the one that this bundle gives.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -45,6 +46,11 @@ impl OpenedPacket {
             };
             let reason = format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`{newer}", shown(found));
             return Err(shape(reason));
+        }
+        if bundle::reference::is_reference_packet(&value) {
+            let manifest = value.get("run_manifest").and_then(Value::as_str).unwrap_or_default();
+            let words = bundle::reference::describe_packet(&places(file, root, manifest, None));
+            return Err(ReviewError::ReferencePacket { file: file.to_owned(), words });
         }
         if value.get("index_sha256").is_none() {
             return Err(shape("it has no `index_sha256`, so nothing ties it to its bundle".into()));
@@ -103,17 +109,7 @@ pub(super) fn require_promotable(what: &Path, report: &GateReport) -> Result<(),
 }
 
 fn find_bundle(file: &Path, root: Option<&Path>, packet: &PromotionPacket) -> Result<PathBuf, ReviewError> {
-    let beside = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut looked: Vec<PathBuf> = Vec::new();
-    let pointed = Path::new(&packet.run_manifest).parent();
-    for root in root.map_or_else(|| roots(beside), |root| vec![root.to_owned()]) {
-        looked.extend(pointed.map(|folder| root.join(folder)));
-    }
-    looked.push(beside.join(packet.run_id.as_str()));
-    looked.dedup();
+    let looked = places(file, root, &packet.run_manifest, Some(packet.run_id.as_str()));
     let there = || looked.iter().filter(|folder| folder.is_dir());
     // A run id may have been used twice: the bundle that the packet is of has its index.
     let its_own = |folder: &&PathBuf| {
@@ -124,6 +120,23 @@ fn find_bundle(file: &Path, root: Option<&Path>, packet: &PromotionPacket) -> Re
         Some(folder) => Ok(folder.clone()),
         None => Err(ReviewError::NoBundle { packet: file.to_owned(), looked }),
     }
+}
+
+/// Where the bundle of the packet in `file` may lie: where its pointer to the manifest leads, or beside it.
+fn places(file: &Path, root: Option<&Path>, manifest: &str, run_id: Option<&str>) -> Vec<PathBuf> {
+    let beside = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let pointed = Path::new(manifest).parent();
+    let mut places: Vec<PathBuf> = Vec::new();
+    for root in root.map_or_else(|| roots(beside), |root| vec![root.to_owned()]) {
+        places.extend(pointed.map(|folder| root.join(folder)));
+    }
+    let name = run_id.map(OsStr::new).or_else(|| pointed.and_then(Path::file_name));
+    places.extend(name.map(|name| beside.join(name)));
+    places.dedup();
+    places
 }
 
 /// What the pointers of a packet in the folder `beside` may be relative to: the checkout that it lies in, the workspace

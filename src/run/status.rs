@@ -7,6 +7,7 @@ use crate::base::ids::{IdError, RunId};
 use crate::base::limits::MAX_INDEX_BYTES;
 use crate::base::{fsx, json};
 use crate::bundle::lock;
+use crate::bundle::reference;
 use crate::channel;
 use crate::channel::witness::proc_text;
 use crate::enforce;
@@ -136,6 +137,9 @@ fn output_status(out: &Path) -> OutputStatus {
             last = Some(found);
         }
     }
+    if let Some(last) = &mut last {
+        last.reference = reference::is_reference(&out.join(last.run_id.as_str()));
+    }
     OutputStatus { root: out.display().to_string(), latest, last, locked_by }
 }
 
@@ -152,5 +156,6 @@ fn read_run(folder: &Path, locked_by: Option<&LockHolder>) -> Option<LastRun> {
         error: status.error,
         committed,
         updated_at_unix: status.updated_at_unix,
+        reference: false,
     })
 }

@@ -265,3 +265,156 @@ fn checkout_with(checkout: &Path) -> PathBuf {
     put(&checkout.join(INDEX), r#"{"schema_version": "runtime-tools.registry_index.v0.1", "registries": []}"#);
     checkout.to_owned()
 }
+
+/// A bundle as the reference writes one: three probes, one of which died, an index without `bundle_root`, a manifest
+/// without `tool`, no raw rows. Gives its folder.
+fn reference_bundle(out: &Path) -> PathBuf {
+    const RUN: &str = "6af3ca55-0000-4000-8000-000000000000";
+    const WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
+    let folder = out.join(RUN);
+    let indexed = format!("book/experiments/closure/out/{RUN}");
+    let run = json!({"run_id": RUN, "world_id": WORLD, "channel": "launchd_clean", "plan_id": "runtime-closure.v7",
+        "plan_digest": "0".repeat(64)});
+    let with = |more: Value| {
+        let mut document = run.clone();
+        document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        document
+    };
+    let event = |id: &str, operation: &str, actual: &str, more: Value| {
+        let mut event = json!({"scenario_id": id, "expectation_id": id, "profile_id": "p", "operation": operation,
+            "target": "IOSurfaceRoot", "expected": "deny", "actual": actual, "match": actual == "deny",
+            "world_id": WORLD, "policy_layers": {}});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let nonzero = |errno: i64, details: Value| {
+        json!({"runtime_status": "errno", "failure_stage": "probe", "failure_kind": "probe_nonzero_exit",
+            "errno": errno, "probe_details": details})
+    };
+    let documents = [
+        (
+            "run_status.json",
+            with(json!({"schema_version": "runtime-tools.run_status.v0.1", "state": "complete", "writer_pid": 7,
+                "updated_at_unix": 1.5, "error": null, "failure_stage": null})),
+        ),
+        (
+            "run_manifest.json",
+            with(json!({"schema_version": "runtime-tools.run_manifest.v0.1", "dry_run": false, "stage_used": true,
+                "stage_root": "/tmp/stage", "repo_root_context": "/tmp/stage", "staged_output_root": null,
+                "output_root": "book/experiments/closure/out",
+                "apply_preflight": {"path": format!("{indexed}/apply_preflight.json"), "record": {}}})),
+        ),
+        ("runtime_results.json", json!({"p": {"probes": []}})),
+        (
+            "runtime_events.normalized.json",
+            json!([
+                event("died", "iokit-open-service", "deny", nonzero(-11, Value::Null)),
+                event("refused", "file-read*", "deny", nonzero(1, json!({"errno": 1}))),
+                event("let", "mach-lookup", "allow", json!({"runtime_status": "success"})),
+            ]),
+        ),
+    ];
+    let mut entries = Vec::new();
+    for (name, document) in &documents {
+        let bytes = serde_json::to_vec_pretty(document).unwrap();
+        put(&folder.join(name), std::str::from_utf8(&bytes).unwrap());
+        entries.push(json!({"path": format!("{indexed}/{name}"), "file_size": bytes.len(),
+            "sha256": sandproof::base::digest::Digest::of(&bytes).to_string(),
+            "schema_version": document.get("schema_version")}));
+    }
+    let index = json!({"schema_version": "runtime-tools.artifact_index.v0.1", "run_id": RUN, "world_id": WORLD,
+        "artifacts": entries, "missing": [], "status": "ok"});
+    put(&folder.join("artifact_index.json"), &index.to_string());
+    put(&out.join("LATEST"), &format!("{RUN}\n"));
+    folder
+}
+
+#[test]
+fn a_bundle_of_the_reference_is_told_as_such_by_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    // Its index says where it lay; it lies elsewhere.
+    let out = dir.path().join("suites");
+    let bundle = reference_bundle(&out);
+    let out_arg = out.to_str().unwrap();
+    let good = fs::read(&bundle.join("artifact_index.json")).unwrap();
+    let packet_out = dir.path().join("made.json");
+    let commands: Vec<Vec<&str>> = vec![
+        vec!["validate-bundle", "--bundle", out_arg],
+        vec!["report", "--format", "junit", "--bundle", out_arg],
+        vec!["summarize-ops", "--bundle", out_arg],
+        vec!["diff-runs", out_arg, out_arg],
+        vec!["emit-promotion", "--bundle", out_arg, "--out", packet_out.to_str().unwrap()],
+        vec!["derive", "--bundle", out_arg, "--check"],
+        vec!["reindex-bundle", "--bundle", out_arg, "--strict"],
+        vec!["reindex-bundle", "--bundle", out_arg, "--repair"],
+    ];
+    let ask = |digests: &str| {
+        for command in &commands {
+            let refused = within(dir.path(), command);
+            expect_code(&refused, 4);
+            let said = stdout(&refused) + &stderr(&refused);
+            for wanted in ["a bundle of the reference runtime", digests, "no raw rows"] {
+                assert!(said.contains(wanted), "{command:?}: no `{wanted}` in\n{said}");
+            }
+            assert!(!said.contains("cannot be understood"), "{command:?}: {said}");
+        }
+    };
+    ask("the 4 digests of its index hold");
+    let events = bundle.join("runtime_events.normalized.json");
+    let untouched = fs::read_to_string(&events).unwrap();
+    fs::write(&events, untouched.replace("died", "dyed")).unwrap();
+    ask("of the 4 digests of its index, 1 do not hold");
+    fs::write(&events, &untouched).unwrap();
+    assert_eq!(fs::read(bundle.join("artifact_index.json")).unwrap(), good, "nothing was repaired");
+    assert!(!packet_out.exists() && !bundle.join("repair_log.json").exists());
+
+    let status = within(dir.path(), &["status", "--out", out_arg]);
+    expect_code(&status, 0);
+    let last = stdout(&status).lines().find(|line| line.starts_with("last run")).unwrap().to_owned();
+    assert!(last.contains("a bundle of the reference runtime"), "{last}");
+
+    let summed = within(dir.path(), &["summarize-ops", "--allow-unverified", "--json", "--bundle", out_arg]);
+    expect_code(&summed, 0);
+    let summed: Value = serde_json::from_slice(&summed.stdout).unwrap();
+    assert_eq!(summed["meta"]["world_id"], "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5");
+    assert_eq!(summed["meta"]["integrity"], "unverified");
+    let counts = |op: &str| {
+        let op = &summed["ops"][op];
+        (op["probes"].as_u64().unwrap(), op["matches"].as_u64().unwrap(), op["undecided"].as_u64().unwrap())
+    };
+    assert_eq!(counts("iokit-open-service"), (0, 0, 1), "a probe that died decided nothing");
+    assert_eq!(counts("file-read*"), (1, 1, 0));
+    assert_eq!(counts("mach-lookup"), (1, 0, 0));
+}
+
+#[test]
+fn a_packet_of_the_reference_is_told_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = reference_bundle(dir.path());
+    let name = bundle.file_name().unwrap().to_str().unwrap();
+    let pointer = |file: &str| format!("book/experiments/closure/out/{name}/{file}");
+    let packet = dir.path().join("packet.json");
+    let document = json!({"schema_version": "runtime-tools.promotion_packet.v0.2",
+        "run_manifest": pointer("run_manifest.json"), "expected_matrix": pointer("expected_matrix.json"),
+        "runtime_results": pointer("runtime_results.json"), "runtime_events": pointer("runtime_events.normalized.json"),
+        "promotability": {"promotable_decision_stage": true, "reasons": [], "gating_inputs": {}}});
+    put(&packet, &document.to_string());
+    let file = packet.to_str().unwrap();
+    let commands = [
+        vec!["summarize-ops", "--packet", file],
+        vec!["summarize-ops", "--packet", file, "--allow-nonpromotable"],
+        vec!["links", "build", "--packet", file, "--allow-nonpromotable"],
+        vec!["diff-runs", file, file],
+    ];
+    let ask = |wanted: &str| {
+        for command in &commands {
+            let refused = within(dir.path(), command);
+            expect_code(&refused, 4);
+            let said = stdout(&refused) + &stderr(&refused);
+            assert!(said.contains("a packet of the reference runtime") && said.contains(wanted), "{command:?}: {said}");
+        }
+    };
+    ask("the 4 digests of its index hold");
+    fs::remove_dir_all(&bundle).unwrap();
+    ask("there is no bundle of that runtime");
+}

@@ -157,6 +157,7 @@ pub mod templates {
 ///         dry: false,
 ///         environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
 ///         jobs: 2,
+///         host_programs: false,
 ///         run_id: RunId::fresh(),
 ///         fixture_candidates: vec!["/dev/shm".into(), std::env::temp_dir()],
 ///         // Probes are forked from this program's own executable, also when a library asks for them.

@@ -78,6 +78,10 @@ pub(super) struct RunChoices {
     /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
+    /// Let probes execute programs of this host, and scripts that the plan brings: whoever wrote the plan then runs code as
+    /// you, in the baseline lane without any policy. Declared with the run.
+    #[arg(long)]
+    allow_host_programs: bool,
     /// Make fixtures in this folder. Default: `/dev/shm` if it serves, else the temporary folder.
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
@@ -151,6 +155,7 @@ impl RunChoices {
             jobs,
             run_id,
             fixture_candidates: self.fixture_candidates(),
+            host_programs: self.allow_host_programs,
             exe,
             cancel,
             worker: None,
@@ -245,6 +250,9 @@ pub(super) fn run_failure(error: RunError) -> Failure {
             .hint("`--dry` does everything but execute; `validate-bundle` reads bundles that were made elsewhere"),
         RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`sandproof run --dry` does everything but execute; `validate-bundle` reads bundles made elsewhere"),
+        RunError::HostPrograms { .. } => Failure::new(Exit::InputRefused, error)
+            .hint("read what they do; `--allow-host-programs` lets them run, as you and without a sandbox of their own")
+            .hint("a fixture of kind `program` is sandproof's own small program, and needs no option"),
         RunError::Fixtures(_) => {
             Failure::new(Exit::Unavailable, error).hint("name a writable folder with `--fixtures DIR`")
         }

@@ -8,7 +8,7 @@ use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::fixture::PROGRAM_EXIT;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
-use crate::record::report::{ApplyRecord, Call, CallRole, Operation, Prologue, TargetIdentity};
+use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
 use crate::record::row::ProbeRow;
 
 /// Which version of the rule this program applies. A change of any outcome below changes it.
@@ -200,6 +200,11 @@ fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
     if let Some(failure) = &prologue.setup_failure {
         if failure.missing.is_some() {
             return Some(Undecided::quiet(Kind::SymbolUnavailable, "this system has not got what the driver calls"));
+        }
+        if failure.leads_to.is_some() {
+            let known = GUARD_STEPS.iter().find(|(step, _)| failure.step == *step);
+            let note = known.map_or("the operation would reach what the run did not make", |(_, note)| note);
+            return Some(Undecided::quiet(Kind::ForeignTarget, note));
         }
         return Some(Undecided::new(Kind::SetupFailed, failure.errno, "a preparing step failed"));
     }

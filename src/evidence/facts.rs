@@ -352,7 +352,7 @@ pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided) -> Strin
         (Some(not_run), _, _) => Some(not_run.reason.as_str()),
         (_, _, Some(Ending::Lost { reason })) => Some(reason.as_str()),
         (_, Some(prologue), _) if prologue.setup_failure.is_some() => {
-            prologue.setup_failure.as_ref().map(|failure| failure.step.as_str())
+            prologue.setup_failure.as_ref().map(|failure| failure.leads_to.as_deref().unwrap_or(&failure.step))
         }
         (_, Some(prologue), _) if cause.kind.stage() == FailureStage::Apply => {
             prologue.apply.as_ref().and_then(|apply| apply.message.as_deref())

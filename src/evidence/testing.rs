@@ -151,6 +151,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
         selection: SelectionRecord::default(),
         deadline_ms: 10_000,
         jobs: 1,
+        host_programs: false,
         fixture_base: "/dev/shm/sandproof-test".to_owned(),
         started_at_unix_s: 1_700_000_000.0,
     }

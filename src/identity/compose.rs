@@ -37,6 +37,8 @@ pub struct Given {
     pub runtime: RuntimePart,
     /// Whether everything is done but executing.
     pub dry_run: bool,
+    /// Whether probes may execute programs that are not this program's own.
+    pub host_programs: bool,
     /// How long a worker of a clean channel may take.
     pub channel_limit_ms: Stated<u64>,
     /// What happens when another run has the output root.
@@ -96,6 +98,7 @@ pub fn parts(plan: &ResolvedPlan, given: Given) -> Result<RunParts, CanonError> 
         },
         shard: Stated::absent("the plan is not divided"),
         dry_run: given.dry_run,
+        host_programs: given.host_programs,
     };
     let stated = plan.plan.history.clone().unwrap_or_default();
     let history = HistoryPart {

@@ -125,6 +125,7 @@ pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepanc
         commands: parts.artifact.commands,
         runtime,
         dry_run: parts.policy.dry_run,
+        host_programs: parts.policy.host_programs,
         channel_limit_ms: parts.policy.channel_limit_ms,
         lock: parts.policy.lock,
         pre_existing,
@@ -203,6 +204,7 @@ pub fn of_manifest(manifest: &RunManifest, declaration: &Declaration) -> Vec<Dis
     }
     let policy = &parts.policy;
     same("/policy/dry_run", value(&policy.dry_run), value(&manifest.dry_run));
+    same("/policy/host_programs", value(&policy.host_programs), value(&manifest.host_programs));
     same("/policy/deadline_ms", value(&policy.deadline_ms), value(&manifest.deadline_ms));
     same(
         "/policy/selection/only_profiles",

@@ -65,6 +65,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
             jobs,
         },
         dry_run: false,
+        host_programs: false,
         channel_limit_ms: Stated::absent("no manager"),
         lock: LockElement { mode: "fail".into(), limit_ms: Stated::absent("it does not wait") },
         pre_existing: compose::pre_existing(compose::fixed_paths(plan).into_iter().map(|path| (path, "file"))),

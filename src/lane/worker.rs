@@ -16,10 +16,11 @@ use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
 use crate::policy::PolicyValue;
+use crate::probe::check_entry;
 use crate::process::{Interrupter, SpawnError, Zygote};
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::ending::Ending;
-use crate::record::fixture::{FixtureEntry, ListenerSpec};
+use crate::record::fixture::{FixtureEntry, ListenerKind, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 use crate::zygote::protocol::{Job, PolicyUse};
@@ -42,6 +43,8 @@ pub struct Shared<'r> {
     pub ports: &'r PortPool,
     /// What makes names of abstract sockets this run's own.
     pub unique: &'r str,
+    /// Whether probes may execute programs and scripts that are not this program's own.
+    pub host_programs: bool,
 }
 
 /// A worker that cannot go on. What a probe does never causes this.
@@ -140,7 +143,7 @@ impl<'r> Worker<'r> {
         }
         if let Some(path) = own::foreign_change(&started.row.action, &started.row.root, shared.unique) {
             return Err(NotRun {
-                kind: FailureKind::FixtureFailed,
+                kind: FailureKind::ForeignTarget,
                 reason: format!("`{path}` would be changed, and the run did not make it"),
                 errno: 0,
             });
@@ -166,6 +169,19 @@ impl<'r> Worker<'r> {
             let address =
                 texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
             let spec = ListenerSpec { kind: spec.kind, address };
+            if spec.kind == ListenerKind::Unix {
+                let own = started.fixture.as_ref().map(Fixture::folders).unwrap_or_default();
+                check_entry(&spec.address, &own).map_err(|failure| NotRun {
+                    kind: FailureKind::ForeignTarget,
+                    reason: match failure.leads_to {
+                        Some(place) => {
+                            format!("the listener's socket would be made in `{place}`, which is not the run's own")
+                        }
+                        None => format!("where the listener's socket would be made is not known ({})", failure.step),
+                    },
+                    errno: failure.errno,
+                })?;
+            }
             let listener = Listener::open(&spec)
                 .map_err(|error| failed(&format!("could not listen on `{}`", spec.address), &error))?;
             started.listener = Some(listener);
@@ -181,6 +197,10 @@ impl<'r> Worker<'r> {
         started.job = Some(Job {
             seq: started.row.seq,
             action: started.row.action.clone(),
+            scope: Scope {
+                own: started.fixture.as_ref().map(Fixture::folders).unwrap_or_default(),
+                host_programs: shared.host_programs,
+            },
             policy,
             check: started.row.check_request.clone(),
             deadline_ms: shared.deadline_ms,

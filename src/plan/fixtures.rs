@@ -4,11 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::note::{NoteKind, Notes};
-use super::text::{ROOT, below_root, is_own, own_elsewhere, unknown_placeholder};
+use super::text::{own_elsewhere, shared_folders, unknown_placeholder};
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
-/// Checks `own`, which is made after `before` in the same folder. `pointer` is the place of the list `own`.
-pub(super) fn check(before: &[FixtureEntry], own: &[FixtureEntry], pointer: &str, notes: &mut Notes<'_>) {
+/// Checks `own`, which is made after `before` in the same folder, on Linux (`landlock`) or macOS. `pointer` is the place of
+/// the list `own`.
+pub(super) fn check(
+    before: &[FixtureEntry],
+    own: &[FixtureEntry],
+    landlock: bool,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) {
+    let shared = shared_folders(landlock);
+    let shared_words = format!("`{0}/${{name.NAME}}/` or `{1}/${{name.NAME}}/`", shared[0], shared[1]);
     let mut made: HashSet<&str> = before.iter().map(|entry| entry.path.as_str()).collect();
     for (n, entry) in own.iter().enumerate() {
         let at = |key: &str| format!("{pointer}/{n}/{key}");
@@ -20,8 +29,19 @@ pub(super) fn check(before: &[FixtureEntry], own: &[FixtureEntry], pointer: &str
                 NoteKind::Fixture,
                 at("path"),
                 format!("the fixture path `{path}` {reason}"),
-                "write a plain path relative to `${root}`, or one below `/private/tmp/${name.NAME}/` or \
-                 `/private/var/tmp/${name.NAME}/`",
+                format!("write a plain path relative to `${{root}}`, or one below {shared_words}"),
+            );
+        }
+        if let Some(place) = elsewhere.filter(|place| !shared.contains(&place.parent)) {
+            let system = if landlock { "Linux" } else { "macOS" };
+            notes.error(
+                NoteKind::Fixture,
+                at("path"),
+                format!(
+                    "the profile is for {system}, where `{}` is no shared folder to make `{path}` in",
+                    place.parent
+                ),
+                format!("write it below {shared_words}"),
             );
         }
         if elsewhere.is_some() && entry.kind == FixtureKind::Hardlink {
@@ -111,29 +131,9 @@ fn bad_relative(path: &str) -> Option<&'static str> {
     }
 }
 
-/// The symbolic link among `fixtures` through which `path` would leave the run's own folder, if there is one.
-pub(super) fn foreign_link<'a>(path: &str, fixtures: impl IntoIterator<Item = &'a FixtureEntry>) -> Option<&'a str> {
-    let below = below_root(path)?.trim_start_matches('/');
-    fixtures.into_iter().find_map(|entry| {
-        let on_the_way =
-            below.strip_prefix(entry.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if entry.kind != FixtureKind::Symlink || !on_the_way {
-            return None;
-        }
-        let to = entry.to.as_deref().unwrap_or_default();
-        // A relative text starts in the link's own folder.
-        let lands = match entry.path.rsplit_once('/') {
-            _ if to.starts_with('/') || to.starts_with("${") => to.to_owned(),
-            Some((folder, _)) => format!("{ROOT}/{folder}/{to}"),
-            None => format!("{ROOT}/{to}"),
-        };
-        (!is_own(&lands)).then_some(entry.path.as_str())
-    })
-}
-
 /// Whether one of `fixtures` makes the folder elsewhere that `path` lies in; `None` if `path` lies in no such folder.
-pub(super) fn makes_elsewhere(path: &str, fixtures: &[FixtureEntry]) -> Option<bool> {
-    let path = own_elsewhere(path)?;
+pub(super) fn makes_elsewhere(path: &str, fixtures: &[FixtureEntry], landlock: bool) -> Option<bool> {
+    let path = own_elsewhere(path, landlock)?;
     let wanted = Elsewhere::read(&path)?;
     let same = |place: Elsewhere<'_>| (place.parent, place.folder) == (wanted.parent, wanted.folder);
     Some(fixtures.iter().filter_map(|entry| Elsewhere::read(&entry.path)).any(same))

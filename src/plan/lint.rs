@@ -15,6 +15,7 @@ use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::lint_sbpl;
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
+use super::reach::host_program;
 use super::read::Reader;
 use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
@@ -194,6 +195,14 @@ fn check_profile(
                 format!("{base}/expected_primary_ops"),
                 format!("`{}` is not among the operations that the probe is expected to exercise", entry.operation),
                 "add it",
+            );
+        }
+        if let Some(what) = host_program(probe) {
+            at.warning(
+                NoteKind::HostProgram,
+                format!("{base}/target"),
+                format!("the probe executes {what}"),
+                "read what it does, and give `run` the option `--allow-host-programs`; or make a fixture of kind `program`",
             );
         }
         if landlock {

@@ -25,6 +25,7 @@ mod history;
 mod lint_sbpl;
 mod policy;
 mod probes;
+mod reach;
 mod read;
 mod registry;
 mod resolve;
@@ -37,6 +38,7 @@ pub use crate::base::near::{close_to, hint_for};
 pub use capability::Capability;
 pub use error::LoadError;
 pub use note::{Note, NoteKind, Severity};
+pub use reach::{host_program, host_programs};
 pub use resolve::{load, resolve};
 pub use resolved::{
     InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, ResolvedWorld,

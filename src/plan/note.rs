@@ -117,6 +117,8 @@ note_kinds! {
     Target = "target",
     /// A target that is to be changed but is not the run's own.
     ForeignTarget = "foreign_target",
+    /// A program that the run did not make, which is only executed if `run` is told so.
+    HostProgram = "host_program",
     /// A placeholder that does not exist.
     Placeholder = "placeholder",
     /// A fixture that cannot be made.

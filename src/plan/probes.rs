@@ -3,7 +3,7 @@
 use super::capability::Capability;
 use super::file::ProbeEntry;
 use super::note::{NoteKind, Notes, Severity, shown};
-use super::text::{is_absolute, is_endpoint, is_own, unknown_placeholder};
+use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere, unknown_placeholder};
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, DriverInfo, Effect, Param, TargetKind};
@@ -213,12 +213,13 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
         if let Some(path) = path
             && (is_absolute(path) || key == "to")
             && !is_own(path)
+            && own_elsewhere(path, true).is_none()
         {
             notes.error(
                 NoteKind::ForeignTarget,
                 format!("{base}/{key}"),
                 format!("the driver `{}` changes `{}`, which is not the run's own", info.name, shown(path)),
-                "start it with `${root}/`, and do not climb out of it",
+                "start it with `${root}/`, or with `/tmp/${name.NAME}/` and let a fixture make it, and do not climb out",
             );
         }
     }

@@ -12,6 +12,7 @@ use super::history;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::policy;
 use super::probes::landlock_action;
+use super::reach;
 use super::read::{Reader, refused};
 use super::registry::{Registry, find_registry, read_registry_for};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
@@ -24,8 +25,6 @@ use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
 use crate::base::limits::MAX_ROWS;
 use crate::policy::PolicyMode;
 use crate::record::action::Action;
-use crate::record::driver::{Driver, Effect};
-use crate::record::fixture::FixtureEntry;
 use crate::record::sources::InputRole;
 
 /// Loads the plan in the file `plan`, from the workspace that it lies in. The second value is the workspace's root.
@@ -346,7 +345,7 @@ impl Resolver<'_> {
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
         let landlock = entry.mode == PolicyMode::Landlock;
         let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
-        fixtures::check(&[], &entry.fixtures, &format!("{base}/fixtures"), &mut notes);
+        fixtures::check(&[], &entry.fixtures, landlock, &format!("{base}/fixtures"), &mut notes);
         if landlock && !entry.key_specific_rules.is_empty() {
             let message = "a Landlock profile has no rules beside its policy document";
             notes.error(
@@ -368,10 +367,12 @@ impl Resolver<'_> {
                 let probe_id = probe.probe_id.as_str();
                 let pointer = format!("/probes/{}/fixtures", pointer_part(probe_id));
                 let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
-                fixtures::check(&entry.fixtures, &probe.fixtures, &pointer, &mut notes);
+                fixtures::check(&entry.fixtures, &probe.fixtures, landlock, &pointer, &mut notes);
             }
             if let Some(action) = action.as_ref().filter(|_| landlock) {
-                self.check_links(&probe, action, &all.entries);
+                let probe_id = probe.probe_id.as_str();
+                let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
+                reach::check(&probe, action, &all.entries, &mut notes);
             }
             let full = ids.full(id, &probe, row.probe);
             if !everything && !self.selects(&full, base_id(&probe)) {
@@ -432,34 +433,6 @@ impl Resolver<'_> {
         let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
         *known = Some(action.clone());
         action
-    }
-
-    /// A probe must not change a file of the host through a link of its own fixtures.
-    fn check_links(&mut self, probe: &ProbeEntry, action: &Action, fixtures: &[FixtureEntry]) {
-        if action.driver.info().effect != Effect::Changes {
-            return;
-        }
-        // What `to` is to a symbolic link is text.
-        let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
-        for (key, path) in [("target", Some(action.target.as_str())), ("to", second)] {
-            if let Some(path) = path.filter(|path| fixtures::makes_elsewhere(path, fixtures) == Some(false)) {
-                let id = probe.probe_id.as_str();
-                Notes { list: &mut self.notes, file: &self.probes_path, subject: id }.error(
-                    NoteKind::ForeignTarget,
-                    format!("/probes/{}/{key}", pointer_part(id)),
-                    format!("no fixture makes the folder that `{path}` lies in, so the run does not own it"),
-                    "add a fixture in it, under its resolved spelling",
-                );
-            }
-            let Some(link) = path.and_then(|path| fixtures::foreign_link(path, fixtures)) else { continue };
-            let id = probe.probe_id.as_str();
-            Notes { list: &mut self.notes, file: &self.probes_path, subject: id }.error(
-                NoteKind::ForeignTarget,
-                format!("/probes/{}/{key}", pointer_part(id)),
-                format!("the fixture link `{link}` leads this change out of the run's own folder"),
-                "let the link lead to another fixture",
-            );
-        }
     }
 
     /// The policy of the apply preflight. Its mode is that of a profile with the same path, or follows from its name.

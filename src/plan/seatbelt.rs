@@ -202,7 +202,7 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Note
         TargetKind::Process if !known_process(target) => ("is no process", "write `self`, `outside` or a process id"),
         _ => {
             for (key, path) in [("target", Some(target)), ("to", entry.to.as_deref())] {
-                let foreign = |path: &&str| !is_own(path) && own_elsewhere(path).is_none();
+                let foreign = |path: &&str| !is_own(path) && own_elsewhere(path, false).is_none();
                 let Some(path) = path.filter(|_| info.effect == Effect::Changes).filter(foreign) else { continue };
                 if driver == Driver::SymlinkCreate && key == "to" {
                     continue;

@@ -1,6 +1,6 @@
 //! Placeholders, and the questions about paths that they raise.
 
-use crate::record::fixture::Elsewhere;
+use crate::record::fixture::{ELSEWHERE, Elsewhere};
 
 /// The run's own folder for one probe.
 pub(super) const ROOT: &str = "${root}";
@@ -27,7 +27,7 @@ fn is_placeholder_name(name: &str) -> bool {
 }
 
 /// Whether a path is sure to stay below the run's own folder: it begins with `${root}` (or reaches the same through
-/// `/proc/self/root`), and no `..` climbs above it. Links are not followed; see `foreign_link`.
+/// `/proc/self/root`), and no `..` climbs above it. Links are not followed.
 pub(super) fn is_own(path: &str) -> bool {
     below_root(path).is_some_and(|rest| {
         let mut depth = 0_i32;
@@ -42,15 +42,29 @@ pub(super) fn is_own(path: &str) -> bool {
     })
 }
 
-/// A path of macOS below a folder of the run's own in a shared one, however it is spelled, as its resolved spelling:
-/// `/tmp` and `/var` are links into `/private`, and the Data volume shows the same folders once more (hier(7),
-/// firmlinks). `None` for any other path, and for one that climbs out.
-pub(super) fn own_elsewhere(path: &str) -> Option<String> {
-    let path = path.strip_prefix("/System/Volumes/Data").filter(|rest| rest.starts_with("/private/")).unwrap_or(path);
-    let aliased = ["/tmp/", "/var/tmp/"].iter().any(|alias| path.starts_with(alias));
-    let resolved = if aliased { format!("/private{path}") } else { path.to_owned() };
+/// The shared folders of a system in which a fixture may have a folder of the run's own.
+pub(super) fn shared_folders(landlock: bool) -> &'static [&'static str] {
+    let (linux, macos) = ELSEWHERE.split_at(2);
+    if landlock { linux } else { macos }
+}
+
+/// A path below a folder of the run's own in a shared one, as its resolved spelling. `None` for any other path, and for one
+/// that climbs out.
+///
+/// On macOS it may be spelled in several ways: `/tmp` and `/var` are links into `/private`, and the Data volume shows the
+/// same folders once more (hier(7), firmlinks).
+pub(super) fn own_elsewhere(path: &str, landlock: bool) -> Option<String> {
+    let resolved = if landlock {
+        path.to_owned()
+    } else {
+        let path =
+            path.strip_prefix("/System/Volumes/Data").filter(|rest| rest.starts_with("/private/")).unwrap_or(path);
+        let aliased = ["/tmp/", "/var/tmp/"].iter().any(|alias| path.starts_with(alias));
+        if aliased { format!("/private{path}") } else { path.to_owned() }
+    };
     let place = Elsewhere::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
-    is_own(&format!("{ROOT}/{}", place.rest)).then_some(resolved)
+    let own = is_own(&format!("{ROOT}/{}", place.rest)) && shared_folders(landlock).contains(&place.parent);
+    own.then_some(resolved)
 }
 
 /// What follows the run's own folder in `path`.
@@ -119,7 +133,13 @@ mod tests {
             ("/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
             ("/System/Volumes/Data/private/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
         ] {
-            assert_eq!(own_elsewhere(good).as_deref(), Some(resolved));
+            assert_eq!(own_elsewhere(good, false).as_deref(), Some(resolved));
+        }
+        for good in ["/tmp/${name.fix}/x", "/var/tmp/${name.fix}/a/../x"] {
+            assert_eq!(own_elsewhere(good, true).as_deref(), Some(good));
+        }
+        for bad in ["/private/tmp/${name.fix}/x", "/tmp/${name.fix}/../x", "/tmp/x", "/tmp/sandproof-1/x"] {
+            assert_eq!(own_elsewhere(bad, true), None, "{bad}");
         }
         for bad in [
             "/private/tmp/x",
@@ -131,7 +151,7 @@ mod tests {
             "/private/tmp/a-${name.fix}/x",
             "${root}/x",
         ] {
-            assert_eq!(own_elsewhere(bad), None, "{bad}");
+            assert_eq!(own_elsewhere(bad, false), None, "{bad}");
         }
     }
 

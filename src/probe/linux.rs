@@ -2,10 +2,11 @@
 
 use std::ffi::{CStr, CString};
 
+use super::guard::{self, Guard, Own};
 use super::helper::Helper;
 use super::trace::LinkText;
 use super::{Trace, device, file, metadata, mounts, names, net, process, unix};
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
@@ -19,14 +20,16 @@ pub struct Texts {
     to: CString,
     /// The attribute's name.
     name: CString,
+    /// What the guard needs.
+    own: Own,
 }
 
 impl Texts {
-    /// The texts of `action`.
+    /// The texts of `action`, which has to stay within `scope`.
     ///
     /// # Errors
     /// If one of them holds a NUL.
-    pub fn of(action: &Action) -> Result<Self, SetupFailure> {
+    pub fn of(action: &Action, scope: &Scope) -> Result<Self, SetupFailure> {
         let text = |step: &str, text: Option<&str>| {
             CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL))
         };
@@ -34,6 +37,7 @@ impl Texts {
             target: text("target", Some(&action.target))?,
             to: text("to", action.to.as_deref())?,
             name: text("name", action.name.as_deref())?,
+            own: Own::of(action, scope)?,
         })
     }
 }
@@ -72,17 +76,29 @@ impl Prepared<'_> {
 
 /// A preparing step that failed.
 pub(super) fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.into(), errno, missing: None }
+    SetupFailure { step: step.into(), errno, missing: None, leads_to: None }
 }
 
-/// Does what has to happen before the policy is applied. `zygote` is the parent process.
-pub fn prepare<'a>(action: &Action, texts: &'a Texts, zygote: i32) -> Result<Prepared<'a>, SetupFailure> {
+/// Does what has to happen before the policy is applied, and makes sure that the operation stays within `scope`. `zygote`
+/// is the parent process.
+pub fn prepare<'a>(
+    action: &Action,
+    texts: &'a Texts,
+    scope: &Scope,
+    zygote: i32,
+) -> Result<Prepared<'a>, SetupFailure> {
     let mut prepared = Prepared { texts, inherited: -1, helper: None, reference: zygote };
     let new_user_namespace = if action.mounts.is_empty() && action.driver != Driver::MountBind {
         false
     } else {
-        mounts::private_namespace(&action.mounts)?
+        mounts::private_namespace()?
     };
+    let mut guard = Guard::of(action, &texts.own, scope)?;
+    mounts::make(action, guard.as_mut())?;
+    match &guard {
+        Some(guard) => guard.check(action, &texts.target, &texts.to)?,
+        None => guard::check_reading(action.driver, &texts.target)?,
+    }
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| failed("open", errno));
     match action.driver {
         Driver::FileReadInherited => prepared.inherited = inherit(libc::O_RDONLY)? as i32,
@@ -101,12 +117,14 @@ pub fn prepare<'a>(action: &Action, texts: &'a Texts, zygote: i32) -> Result<Pre
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
 pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
-    let Texts { target, to, name } = prepared.texts;
+    let Texts { target, to, name, own: _ } = prepared.texts;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
     let _ended: Option<()> = match action.driver {
         Driver::FileRead => file::read(trace, target),
         Driver::FileWrite => file::write(trace, target),
-        Driver::FileReadWrite => file::open(trace, target, libc::O_RDWR, 0),
+        // Neither waits for anybody, whatever it is that is opened.
+        Driver::FileReadWrite => file::open(trace, target, libc::O_RDWR | libc::O_NONBLOCK, 0),
+        Driver::FileOpenWrite => file::open(trace, target, libc::O_WRONLY | libc::O_NONBLOCK, 0),
         Driver::FileOpenPath => file::open(trace, target, libc::O_PATH, 0),
         Driver::FileReadInherited => file::read_from(trace, prepared.inherited),
         Driver::FileReadAt => file::read_at(trace, target),

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "macos")]
 mod macos;
+mod program;
 #[cfg(target_os = "linux")]
 mod trace;
 
@@ -12,7 +13,8 @@ mod trace;
 pub const REPORT: i32 = 3;
 
 #[cfg(target_os = "macos")]
-pub use macos::{Prepared, Steps, operate, prepare};
+pub use macos::{Prepared, Steps, check_entry, operate, prepare};
+pub use program::program_image;
 #[cfg(target_os = "linux")]
 pub use trace::Trace;
 
@@ -20,6 +22,8 @@ pub use trace::Trace;
 mod device;
 #[cfg(target_os = "linux")]
 mod file;
+#[cfg(target_os = "linux")]
+mod guard;
 #[cfg(target_os = "linux")]
 mod helper;
 #[cfg(target_os = "linux")]
@@ -37,5 +41,7 @@ mod process;
 #[cfg(target_os = "linux")]
 mod unix;
 
+#[cfg(target_os = "linux")]
+pub use guard::check_entry;
 #[cfg(target_os = "linux")]
 pub use linux::{Prepared, Texts, link_of_descriptor, operate, prepare};

@@ -3,8 +3,9 @@
 use std::ffi::{CStr, CString};
 
 use super::Trace;
+use super::guard::Guard;
 use super::linux::failed;
-use crate::record::action::BindMount;
+use crate::record::action::Action;
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{effective_ids, mount, unshare};
@@ -16,9 +17,9 @@ fn write_all(path: &CStr, text: &str) -> Result<(), i32> {
     written.map(|_| ())
 }
 
-/// Enters a private mount namespace and binds folders in it. Whether a new user namespace was needed: a user without
-/// the privilege to mount gets it in one where he is still himself (user_namespaces(7)).
-pub fn private_namespace(mounts: &[BindMount]) -> Result<bool, SetupFailure> {
+/// Enters a private mount namespace. Whether a new user namespace was needed: a user without the privilege to mount gets it
+/// in one where he is still himself (user_namespaces(7)).
+pub fn private_namespace() -> Result<bool, SetupFailure> {
     let (uid, gid) = effective_ids();
     let new_user_namespace = match unshare(libc::CLONE_NEWNS) {
         Ok(_) => false,
@@ -34,11 +35,21 @@ pub fn private_namespace(mounts: &[BindMount]) -> Result<bool, SetupFailure> {
     };
     // Nothing that is mounted here may show up on the host.
     mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| failed("mount_private", errno))?;
-    for one in mounts {
-        let text = |text: &str| CString::new(text).map_err(|_| failed("mount_bind", libc::EINVAL));
-        mount(&text(&one.from)?, &text(&one.at)?, libc::MS_BIND).map_err(|errno| failed("mount_bind", errno))?;
-    }
     Ok(new_user_namespace)
+}
+
+/// Binds the action's folders, in a namespace that was made for that. `guard` learns which of them are the run's own.
+pub fn make(action: &Action, mut guard: Option<&mut Guard<'_>>) -> Result<(), SetupFailure> {
+    for one in &action.mounts {
+        let text = |text: &str| CString::new(text).map_err(|_| failed("mount_bind", libc::EINVAL));
+        let (from, at) = (text(&one.from)?, text(&one.at)?);
+        let own = guard.as_deref_mut().map_or(Ok(false), |guard| guard.before_mount(action.driver, &from, &at))?;
+        mount(&from, &at, libc::MS_BIND).map_err(|errno| failed("mount_bind", errno))?;
+        if let Some(guard) = guard.as_deref_mut().filter(|_| own) {
+            guard.after_mount(&at)?;
+        }
+    }
+    Ok(())
 }
 
 /// Binds a folder over another.

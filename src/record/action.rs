@@ -37,6 +37,18 @@ pub struct BindMount {
     pub at: String,
 }
 
+/// What a probe may change and execute beside what it only reads.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// The folders that the run made for this probe, by their real paths. What lies in no folder of these is never changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
+    /// Whether programs and scripts that are not this program's own may be executed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_programs: bool,
+}
+
 impl Action {
     /// An action without parameters.
     pub fn new(driver: Driver, target: impl Into<String>) -> Self {

@@ -28,8 +28,20 @@ pub enum TargetKind {
 pub enum Effect {
     /// It only looks.
     Reads,
+    /// It opens the target for writing, and writes nothing. A file stays as it is, so it may be anybody's; what an opening
+    /// alone may set in motion (most devices, the other end of a FIFO) may not.
+    OpensForWriting,
     /// It changes, makes or removes something.
     Changes,
+}
+
+/// What of a path a changing driver changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// The object that the path leads to, a final link followed.
+    Object,
+    /// The entry of that name in its folder; a final link is not followed.
+    Entry,
 }
 
 /// A parameter that a driver takes beside its target.
@@ -204,6 +216,44 @@ macro_rules! drivers {
                 }
             }
 
+            /// What of its path, or of both its paths, a changing driver changes.
+            ///
+            /// Whatever is not known to act on the object is taken to act on the entry, and on the object as well.
+            pub fn reach(self) -> &'static [Reach] {
+                match self {
+                    Self::FileWrite
+                    | Self::FileTruncate
+                    | Self::FileOpenTruncate
+                    | Self::FileTruncateInherited
+                    | Self::FileTruncateFd
+                    | Self::FileChmod
+                    | Self::FileUtimes
+                    | Self::XattrSet
+                    | Self::MountBind
+                    | Self::FileFchmod
+                    | Self::FileChown
+                    | Self::FileFchown
+                    | Self::FileFchownat
+                    | Self::FileFutimes
+                    | Self::FileWriteAt
+                    | Self::FileWriteRootrel => &[Reach::Object],
+                    Self::FileCreate
+                    | Self::FileUnlink
+                    | Self::FileRename
+                    | Self::FileExchange
+                    | Self::FileLink
+                    | Self::SymlinkCreate
+                    | Self::DirCreate
+                    | Self::DirRemove
+                    | Self::FifoCreate
+                    | Self::SocketNodeCreate
+                    | Self::CharDeviceCreate
+                    | Self::BlockDeviceCreate
+                    | Self::UnixBind => &[Reach::Entry],
+                    _ => &[Reach::Object, Reach::Entry],
+                }
+            }
+
             /// Whether it may stand for that operation. A policy query may for any.
             pub fn performs(self, operation: &str) -> bool {
                 self == Self::PolicyQuery || self.info().operations.contains(&operation)
@@ -222,8 +272,10 @@ drivers! {
     FileRead "file_read" { &["file-read-data", "file-read*"], "openat", Path, &[], Reads, ACCES; macos "open" }
     /// Opens for writing without creating or truncating, and writes one byte at the end.
     FileWrite "file_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
-    /// Opens for reading and writing.
-    FileReadWrite "file_read_write" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES; macos "open" }
+    /// Opens for reading and writing, and does neither.
+    FileReadWrite "file_read_write" { &["file-write-data", "file-write*"], "openat", Path, &[], OpensForWriting, ACCES; macos "open" }
+    /// Opens for writing without creating or truncating, and writes nothing.
+    FileOpenWrite "file_open_write" { &["file-write-data", "file-write*"], "openat", Path, &[], OpensForWriting, ACCES }
     /// Opens with `O_PATH`: a handle that can neither read nor write.
     FileOpenPath "file_open_path" { &["file-read-metadata"], "openat", Path, &[], Reads, NEVER }
     /// Reads through a descriptor that was opened before the policy was applied.

@@ -45,9 +45,9 @@ pub enum FixtureKind {
     Program,
 }
 
-/// Shared folders of macOS in which a fixture may have a folder of the run's own. They are what the aliases `/tmp` and
-/// `/var/tmp` lead to; other absolute paths are nobody's to make.
-pub const ELSEWHERE: [&str; 2] = ["/private/tmp", "/private/var/tmp"];
+/// Shared folders in which a fixture may have a folder of the run's own: those of Linux, then those of macOS, which are what
+/// the aliases `/tmp` and `/var/tmp` lead to there. Other absolute paths are nobody's to make.
+pub const ELSEWHERE: [&str; 4] = ["/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp"];
 
 /// A fixture path outside of `${root}`: a shared folder, a folder in it that has a name of the run's own, and what is in
 /// that. In documents the name is `${name.NAME}`, alone; in a run, what that stands for.

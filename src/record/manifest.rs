@@ -81,6 +81,9 @@ pub struct RunManifest {
     pub deadline_ms: u64,
     /// How many workers ran probes.
     pub jobs: u32,
+    /// Whether probes were allowed to execute programs that are not this program's own; absent: they were not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_programs: bool,
     /// The folder under which `${root}` folders were made.
     pub fixture_base: String,
     /// When the run started, in seconds since 1970.

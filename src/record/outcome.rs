@@ -109,6 +109,8 @@ failure_kinds! {
     CapabilityMissing = "capability_missing" at Preflight,
     /// The probe's targets could not be made.
     FixtureFailed = "fixture_failed" at Preflight,
+    /// The operation would have reached what the run did not make: it was not attempted.
+    ForeignTarget = "foreign_target" at Preflight,
     /// A preparing step in the probe process failed (a mount, a helper process).
     SetupFailed = "setup_failed" at Preflight,
     /// The process that runs probes ended or could not be reached before this probe reported.

@@ -125,7 +125,20 @@ pub struct SetupFailure {
     /// The library or function that this system does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// Where a path really leads that the operation must not reach; see [`GUARD_STEPS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads_to: Option<String>,
 }
+
+/// The steps at which a probe process stops itself before it reaches something that the run did not make, each with what
+/// that says.
+pub const GUARD_STEPS: [(&str, &str); 5] = [
+    ("change", "the operation would change what the run did not make"),
+    ("mount_source", "a mount would put what the run did not make where the operation changes something"),
+    ("mount_place", "a mount would be made where the run made nothing, and the operation changes something"),
+    ("open_device", "opening this may have an effect by itself"),
+    ("execute", "the operation would execute a program that is not the run's own, which needs `--allow-host-programs`"),
+];
 
 /// How applying a policy went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -229,6 +229,9 @@ pub struct PolicyPart {
     pub shard: Stated<String>,
     /// Whether everything is done but executing.
     pub dry_run: bool,
+    /// Whether probes may execute programs that are not this program's own; absent: they may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_programs: bool,
 }
 
 /// Which lanes are on.

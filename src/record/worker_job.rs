@@ -36,6 +36,9 @@ pub struct WorkerJob {
     pub jobs: u32,
     /// Folders in which fixtures may be made, best first.
     pub fixture_candidates: Vec<String>,
+    /// `--allow-host-programs`
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_programs: bool,
 }
 
 /// A file that was put into the stage.

@@ -281,6 +281,7 @@ fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(),
         only_profiles: request.plan.selection.only_profiles.clone(),
         only_scenarios: request.plan.selection.only_scenarios.clone(),
         jobs: request.jobs,
+        host_programs: request.host_programs,
         // The worker has another working folder.
         fixture_candidates: order
             .candidates

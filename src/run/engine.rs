@@ -31,7 +31,7 @@ use crate::lane::fixture::{FixtureBase, choose_base};
 use crate::lane::listener::PortPool;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
-use crate::plan::Workspace;
+use crate::plan::{self, Workspace};
 use crate::policy::PolicyMode;
 use crate::policy::answer::Answerer;
 use crate::record::identity::Declaration;
@@ -60,10 +60,23 @@ pub struct RunReport {
 /// See [`RunError`]. Where a bundle was begun, it is marked failed and named.
 pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
     check_host(request)?;
+    check_host_programs(request)?;
     if request.channel == ChannelKind::Direct || request.dry || request.worker.is_some() {
         run_here(request, observer)
     } else {
         clean::run(request)
+    }
+}
+
+/// Whoever starts a run has to agree before a plan executes what is not this program's own.
+fn check_host_programs(request: &RunRequest) -> Result<(), RunError> {
+    let lanes = request.plan.lanes;
+    if request.host_programs || request.dry || !(lanes.baseline || lanes.scenario) {
+        return Ok(());
+    }
+    match plan::host_programs(&request.plan) {
+        (_, 0) => Ok(()),
+        (first, count) => Err(RunError::HostPrograms { first, count }),
     }
 }
 
@@ -123,6 +136,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
         },
         deadline_ms: request.plan.deadline_ms,
         jobs: request.jobs,
+        host_programs: request.host_programs,
         fixture_base: base.as_ref().map(|base| base.path().to_string_lossy().into_owned()).unwrap_or_default(),
         started_at_unix_s: clock::unix_seconds(),
     };
@@ -337,6 +351,7 @@ fn execute(
         capabilities: &capabilities,
         ports: &ports,
         unique: request.run_id.as_str(),
+        host_programs: request.host_programs,
     };
     let lanes = request.plan.lanes;
     let mut lane = |lane: Lane, tasks: &dyn Tasks, writer: &mut BundleWriter| {

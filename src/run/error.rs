@@ -35,6 +35,20 @@ pub enum RunError {
         /// What it needs.
         enforcer: &'static str,
     },
+    /// The plan executes programs that are not this program's own, and nobody agreed to that.
+    #[error(
+        "{count} probe{} of the plan execute{} what is not sandproof's own program: {}{}",
+        if *count == 1 { "" } else { "s" },
+        if *count == 1 { "s" } else { "" },
+        first.join(", "),
+        if *count > first.len() { ", …" } else { "" }
+    )]
+    HostPrograms {
+        /// The first of them, each with what it executes.
+        first: Vec<String>,
+        /// How many there are.
+        count: usize,
+    },
     /// No place for fixtures.
     #[error("found no folder for fixtures")]
     Fixtures(#[source] BaseError),

@@ -60,6 +60,7 @@ pub(super) fn gather(
         commands,
         runtime: runtime(request, host, base, manager),
         dry_run: request.dry,
+        host_programs: request.host_programs,
         channel_limit_ms: if managed {
             Stated::Is(millis(request.channel_limit))
         } else {

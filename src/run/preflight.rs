@@ -7,7 +7,7 @@ use crate::lane::fixture::FixtureBase;
 use crate::lane::worker::WorkerError;
 use crate::plan::ResolvedPolicy;
 use crate::process::Zygote;
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::manifest::RunManifest;
@@ -51,6 +51,7 @@ pub(super) fn run(
     let job = Job {
         seq: 0,
         action: Action::new(Driver::ApplyOnly, ""),
+        scope: Scope::default(),
         policy: Some(PolicyUse {
             key: KEY,
             texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],

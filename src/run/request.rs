@@ -36,6 +36,8 @@ pub struct RunRequest {
     pub run_id: RunId,
     /// Folders in which fixtures may be made, best first.
     pub fixture_candidates: Vec<PathBuf>,
+    /// Whether probes may execute programs and scripts that are not this program's own.
+    pub host_programs: bool,
     /// This executable's file, which probe processes are forked from.
     pub exe: Executable,
     /// The wish to stop.

@@ -123,6 +123,7 @@ fn under_watch(
         dry: false,
         jobs: job.jobs,
         run_id: job.run_id,
+        host_programs: job.host_programs,
         fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
         exe: stage.join(stage::EXECUTABLE).into(),
         environment: Vec::new(),

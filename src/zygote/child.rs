@@ -6,7 +6,7 @@ use super::serve::NULL;
 use crate::base::json_line::Line;
 use crate::enforce;
 use crate::probe::{self, REPORT, Texts, Trace};
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 #[cfg(doc)]
 use crate::record::report::{Operation, Prologue};
@@ -26,6 +26,8 @@ const UNFIT: i32 = 71;
 pub struct Work<'a> {
     /// The operation.
     pub action: &'a Action,
+    /// What it may change and execute.
+    pub scope: &'a Scope,
     /// Its texts, or why there are none.
     pub texts: Result<Texts, SetupFailure>,
     /// The policy; `None` in the baseline lane.
@@ -43,8 +45,11 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
     line.signed("pid", pid.into());
     line.unsigned("uid", effective_ids().0.into());
     let before = self_check(work.zygote_link);
-    let prepared =
-        work.texts.as_ref().map_err(Clone::clone).and_then(|texts| probe::prepare(work.action, texts, work.zygote));
+    let prepared = work
+        .texts
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|texts| probe::prepare(work.action, texts, work.scope, work.zygote));
     open_descriptors(&mut line);
     let mut prepared = match prepared {
         Ok(prepared) => prepared,
@@ -53,6 +58,9 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
             line.object("setup_failure", |line| {
                 line.text("step", &failure.step);
                 line.signed("errno", failure.errno.into());
+                if let Some(leads_to) = &failure.leads_to {
+                    line.text("leads_to", leads_to);
+                }
             });
             line.end();
             send(buffer);

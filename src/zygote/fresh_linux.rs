@@ -25,7 +25,13 @@ pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
     let parent = ids().1;
     let link = child::executable_link(parent);
     let policy = work.policy.as_ref().map(enforce::ready);
-    let mut all =
-        Work { action: &work.action, texts: Texts::of(&work.action), policy, zygote: parent, zygote_link: &link };
+    let mut all = Work {
+        action: &work.action,
+        scope: &work.scope,
+        texts: Texts::of(&work.action, &work.scope),
+        policy,
+        zygote: parent,
+        zygote_link: &link,
+    };
     child::run(&mut all, ASIDE, &mut Vec::with_capacity(8 * 1024))
 }

@@ -8,7 +8,7 @@ use crate::base::errno::io_error;
 use crate::enforce;
 use crate::policy::Enforceable;
 use crate::probe::{self, Prepared, REPORT, Steps};
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::report::{ApplyRecord, OpenFd, Operation, SelfCheck, SetupFailure, TargetIdentity};
 use crate::sys::darwin::calls;
@@ -35,6 +35,7 @@ pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
     calls::settle(u32::try_from(seconds).unwrap_or(u32::MAX));
     let mut probe = Probe {
         action: &work.action,
+        scope: &work.scope,
         checker: Checker::resolve().ok(),
         policy: work.policy.as_ref().map(enforce::ready),
         prepared: None,
@@ -45,6 +46,7 @@ pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
 
 struct Probe<'w> {
     action: &'w Action,
+    scope: &'w Scope,
     checker: Option<Checker>,
     policy: Option<enforce::Ready>,
     prepared: Option<Prepared>,
@@ -62,7 +64,7 @@ impl System for Probe<'_> {
     }
 
     fn prepare(&mut self) -> Result<(), SetupFailure> {
-        self.prepared = Some(probe::prepare(self.action)?);
+        self.prepared = Some(probe::prepare(self.action, self.scope)?);
         Ok(())
     }
 

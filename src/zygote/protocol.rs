@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{json, json_out};
 use crate::policy::Enforceable;
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::callout::CheckRequest;
 use crate::record::ending::Ending;
 
@@ -55,6 +55,8 @@ pub struct Job {
     pub seq: u64,
     /// The operation, resolved.
     pub action: Action,
+    /// What it may change and execute.
+    pub scope: Scope,
     /// The policy to apply; `None` in the baseline lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyUse>,
@@ -71,6 +73,8 @@ pub struct Job {
 pub struct Fresh {
     /// The operation, resolved.
     pub action: Action,
+    /// What it may change and execute.
+    pub scope: Scope,
     /// The policy to apply, resolved; `None` in the baseline lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Enforceable>,
@@ -361,6 +365,7 @@ mod tests {
         let job = Job {
             seq: 1,
             action: Action::new(crate::record::driver::Driver::FileRead, "/a"),
+            scope: Scope { own: vec!["/r".into()], host_programs: true },
             policy: Some(PolicyUse { key: 2, texts: vec![("${root}".into(), "/r".into())] }),
             check: None,
             deadline_ms: 5,

@@ -171,7 +171,8 @@ impl Server {
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
         let mut work = child::Work {
             action: &job.action,
-            texts: Texts::of(&job.action),
+            scope: &job.scope,
+            texts: Texts::of(&job.action, &job.scope),
             policy: policy.as_ref().map(enforce::ready),
             zygote: self.pid,
             zygote_link: &self.link,

@@ -109,7 +109,13 @@ impl Report {
 impl Server {
     fn run(&self, job: &Job) -> Result<Reply, SpawnerError> {
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
-        let work = Fresh { action: job.action.clone(), policy, check: job.check.clone(), deadline_ms: job.deadline_ms };
+        let work = Fresh {
+            action: job.action.clone(),
+            scope: job.scope.clone(),
+            policy,
+            check: job.check.clone(),
+            deadline_ms: job.deadline_ms,
+        };
         let mut reply = Reply {
             seq: job.seq,
             pid: None,

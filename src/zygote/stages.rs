@@ -110,7 +110,11 @@ mod tests {
         }
         fn prepare(&mut self) -> Result<(), SetupFailure> {
             self.done.push("prepare");
-            if self.unprepared { Err(SetupFailure { step: "open".into(), errno: 2, missing: None }) } else { Ok(()) }
+            if self.unprepared {
+                Err(SetupFailure { step: "open".into(), errno: 2, missing: None, leads_to: None })
+            } else {
+                Ok(())
+            }
         }
         fn open_fds(&mut self) -> Vec<OpenFd> {
             self.done.push("fds");

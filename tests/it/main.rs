@@ -10,6 +10,8 @@ mod derive_command;
 mod diff_runs;
 #[cfg(target_os = "linux")]
 mod golden;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod identity;
 mod interruption;
 mod json_answers;

@@ -135,6 +135,7 @@ pub(crate) fn manifest(run_id: &str) -> RunManifest {
         selection: SelectionRecord::default(),
         deadline_ms: 10_000,
         jobs: 1,
+        host_programs: false,
         fixture_base: "/tmp/x".into(),
         started_at_unix_s: 1.5,
     }

@@ -8,7 +8,7 @@ use crate::base::error_text::chain;
 use crate::policy::Enforceable;
 use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
 use crate::process::Zygote;
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::callout::{CheckRequest, filter_name};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::ending::Ending;
@@ -77,7 +77,10 @@ impl Bench {
             canonicalization: None,
         });
         let target = if trial.driver.info().target == TargetKind::None { String::new() } else { target };
-        let job = Job { seq: 1, action: Action::new(trial.driver, target), policy, check, deadline_ms: DEADLINE_MS };
+        let action = Action::new(trial.driver, target);
+        // The folder is this process's own. On macOS the only programs to execute are the system's.
+        let scope = Scope { own: vec![self.root.clone()], host_programs: cfg!(target_os = "macos") };
+        let job = Job { seq: 1, action, scope, policy, check, deadline_ms: DEADLINE_MS };
         let reply = self.server.send(&job).and_then(|()| self.server.recv()).map_err(|error| chain(&error))?;
         Ok(tell(trial.driver, &reply))
     }

@@ -198,7 +198,7 @@ fn every_kind_of_failure_stays_undecided() {
             "setup",
             |b| {
                 row(b).prologue.as_mut().unwrap().setup_failure =
-                    Some(SetupFailure { step: "mount".into(), errno: 1, missing: None })
+                    Some(SetupFailure { step: "mount".into(), errno: 1, missing: None, leads_to: None })
             },
             Kind::SetupFailed,
             Type::PreflightBlocked,

@@ -266,7 +266,8 @@ impl Change {
         row.not_run = self.not_run.map(|kind| NotRun { kind, reason: "a reason".into(), errno: 0 });
         if self.prologue {
             let said = row.prologue.as_mut().unwrap();
-            said.setup_failure = self.setup.map(|errno| SetupFailure { step: "mount".into(), errno, missing: None });
+            said.setup_failure =
+                self.setup.map(|errno| SetupFailure { step: "mount".into(), errno, missing: None, leads_to: None });
             said.self_check_before = self.before.clone();
             if row.lane != Lane::Baseline || self.apply.as_ref().is_some_and(|apply| apply.rc != 0) {
                 said.self_check_after = self.after.clone();

@@ -406,7 +406,8 @@ fn answers_of_macos_are_judged_for_what_they_are() {
     assert_eq!(kind(as_driver(Driver::FileRead, vec![call("open", Operation, 25)])), Some(FailureKind::ProbeErrno));
     let mut row = bench.scenario[0].clone();
     let missing = Some("IOServiceOpen of IOKit".to_owned());
-    row.prologue.as_mut().unwrap().setup_failure = Some(SetupFailure { step: "resolve".into(), errno: 0, missing });
+    row.prologue.as_mut().unwrap().setup_failure =
+        Some(SetupFailure { step: "resolve".into(), errno: 0, missing, leads_to: None });
     assert_eq!(kind(attempt(&row)), Some(FailureKind::SymbolUnavailable));
 }
 

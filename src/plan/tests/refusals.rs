@@ -213,7 +213,7 @@ const CASES: &[Case] = &[
             let link = json!([{"path": "l", "kind": "symlink", "to": "/etc"}]);
             add(&mut s.probes, "/probes/write_out", "fixtures", link);
         },
-        &["`/probes/write_out/target`", "the fixture link `l` leads this change out"],
+        &["`/probes/write_out/target`", "`${root}/l/passwd` leads out of the run's own folder: /etc/passwd"],
     ),
     (
         "endpoint that is none",

@@ -4,6 +4,7 @@
 //! can be: everything that could be settled elsewhere is.
 
 mod files;
+mod guard;
 mod net;
 mod processes;
 mod services;
@@ -11,9 +12,10 @@ mod steps;
 
 use std::ffi::{CStr, CString};
 
+pub use guard::check_entry;
 pub use steps::Steps;
 
-use crate::record::action::Action;
+use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::darwin::calls;
@@ -50,18 +52,19 @@ enum Tools {
 }
 
 fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.into(), errno, missing: None }
+    SetupFailure { step: step.into(), errno, missing: None, leads_to: None }
 }
 
 fn missing(Missing(what): Missing) -> SetupFailure {
-    SetupFailure { step: "resolve".into(), errno: 0, missing: Some(what) }
+    SetupFailure { step: "resolve".into(), errno: 0, missing: Some(what), leads_to: None }
 }
 
-/// Does what has to happen before the policy is applied.
+/// Does what has to happen before the policy is applied, and makes sure that the operation stays within `scope`.
 ///
 /// # Errors
 /// The step that failed.
-pub fn prepare(action: &Action) -> Result<Prepared, SetupFailure> {
+pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure> {
+    guard::check(action, scope)?;
     let text =
         |step: &str, text: Option<&str>| CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL));
     let mut prepared = Prepared {
@@ -140,7 +143,8 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut Steps) {
     let _ended: Option<()> = match action.driver {
         Driver::FileRead => files::read(steps, target),
         Driver::FileWrite => files::write(steps, target),
-        Driver::FileReadWrite => files::open(steps, target, libc::O_RDWR, 0),
+        // Neither waits for anybody, whatever it is that is opened.
+        Driver::FileReadWrite => files::open(steps, target, libc::O_RDWR | libc::O_NONBLOCK, 0),
         Driver::FileReadInherited => files::read_from(steps, fd),
         Driver::FileReadAt => files::at_parent(steps, target, files::Use::Read),
         Driver::FileWriteAt => files::at_parent(steps, target, files::Use::Write),
@@ -218,6 +222,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut Steps) {
         Driver::ApplyOnly | Driver::PolicyQuery => Some(()),
         // Drivers of Linux. Plans that use them here are refused; should one arrive, it says nothing.
         Driver::FileOpenPath
+        | Driver::FileOpenWrite
         | Driver::FileExchange
         | Driver::SocketNodeCreate
         | Driver::CharDeviceCreate

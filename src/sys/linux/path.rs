@@ -134,6 +134,30 @@ pub fn fstat(fd: i32) -> Result<Stat, i32> {
     stat_with(|place| unsafe { libc::fstat(fd, place) })
 }
 
+/// The first members of `struct statx` (<linux/stat.h>), and the one that tells the mount.
+#[repr(C)]
+struct Statx {
+    mask: u32,
+    _before: [u32; 35],
+    mount: u64,
+    _after: [u64; 13],
+}
+
+/// `STATX_MNT_ID` of <linux/stat.h>, since Linux 5.8.
+const STATX_MNT_ID: u32 = 0x1000;
+
+/// The id of the mount through which a descriptor was opened (statx(2)). `ENOSYS`: this kernel does not tell.
+pub fn mount_id(fd: i32) -> Result<u64, i32> {
+    const { assert!(size_of::<Statx>() == 256 && std::mem::offset_of!(Statx, mount) == 0x90) };
+    let mut found = MaybeUninit::<Statx>::zeroed();
+    let (flags, empty) = (libc::AT_EMPTY_PATH, c"".as_ptr());
+    // SAFETY: the path is an empty C string; the kernel writes one `struct statx`, 256 bytes, to the place that is given.
+    outcome(unsafe { libc::syscall(libc::SYS_statx, fd, empty, flags, STATX_MNT_ID, found.as_mut_ptr()) })?;
+    // SAFETY: every member is a number, for which all bit patterns are values, and the memory was zeroed before.
+    let found = unsafe { found.assume_init() };
+    if found.mask & STATX_MNT_ID == 0 { Err(libc::ENOSYS) } else { Ok(found.mount) }
+}
+
 /// faccessat(2) with `F_OK`, following links.
 pub fn access(path: &CStr) -> Ret {
     // SAFETY: `path` is NUL-terminated and only read during the call.

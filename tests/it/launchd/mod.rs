@@ -47,6 +47,7 @@ impl Flow {
             dry: false,
             environment: Vec::new(),
             jobs: 1,
+            host_programs: false,
             run_id: RunId::new(RUN).unwrap(),
             fixture_candidates: vec![dir.path().to_owned()],
             exe: env!("CARGO_BIN_EXE_sandproof").into(),

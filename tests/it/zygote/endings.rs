@@ -38,7 +38,10 @@ fn a_probe_that_hangs_is_ended_by_the_ladder() {
 fn a_probe_that_is_killed_from_outside_is_told_from_one_that_ends() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
-    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
+    bench
+        .zygote
+        .send(&Job { seq: 1, action: todo, scope: bench.scope.clone(), policy: None, check: None, deadline_ms: 20_000 })
+        .unwrap();
     let probe = started_child(bench.zygote.pid());
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(probe), nix::sys::signal::Signal::SIGSEGV).unwrap();
     let reply = bench.zygote.recv().unwrap();
@@ -118,7 +121,14 @@ fn started_child(pid: u32) -> i32 {
 fn jobs_may_be_sent_ahead() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::ApplyOnly, "");
-    let job = |seq| Job { seq, action: todo.clone(), policy: None, check: None, deadline_ms: 10_000 };
+    let job = |seq| Job {
+        seq,
+        action: todo.clone(),
+        scope: bench.scope.clone(),
+        policy: None,
+        check: None,
+        deadline_ms: 10_000,
+    };
     bench.zygote.send(&job(0)).unwrap();
     for seq in 0..50 {
         bench.zygote.send(&job(seq + 1)).unwrap();
@@ -139,7 +149,17 @@ fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
     // The zygote binds itself to one processor around each fork.
     for seq in 0..10 {
         let todo = action(Driver::FileRead, &path);
-        bench.zygote.send(&Job { seq, action: todo, policy: None, check: None, deadline_ms: 20_000 }).unwrap();
+        bench
+            .zygote
+            .send(&Job {
+                seq,
+                action: todo,
+                scope: bench.scope.clone(),
+                policy: None,
+                check: None,
+                deadline_ms: 20_000,
+            })
+            .unwrap();
         let child = started_child(bench.zygote.pid());
         let begun = std::time::Instant::now();
         loop {
@@ -160,7 +180,10 @@ fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
 fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let mut bench = Bench::new(User::Caller);
     let todo = action(Driver::FileRead, &fifo(&bench));
-    bench.zygote.send(&Job { seq: 1, action: todo, policy: None, check: None, deadline_ms: 60_000 }).unwrap();
+    bench
+        .zygote
+        .send(&Job { seq: 1, action: todo, scope: bench.scope.clone(), policy: None, check: None, deadline_ms: 60_000 })
+        .unwrap();
     let probe = started_child(bench.zygote.pid());
     bench.zygote.kill();
     let lost = bench.zygote.recv().unwrap_err();
@@ -186,8 +209,14 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job =
-        Job { seq: 1, action: action(Driver::FileRead, &fifo(&bench)), policy: None, check: None, deadline_ms: 60_000 };
+    let job = Job {
+        seq: 1,
+        action: action(Driver::FileRead, &fifo(&bench)),
+        scope: bench.scope.clone(),
+        policy: None,
+        check: None,
+        deadline_ms: 60_000,
+    };
     let request = sandproof::zygote::protocol::Sent::Run(&job);
     sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     started_child(zygote.id());
@@ -215,7 +244,14 @@ fn frames_that_make_no_sense_end_the_zygote_with_a_message() {
     let mut zygote = Zygote::spawn(Path::new(env!("CARGO_BIN_EXE_sandproof"))).unwrap();
     let policy = Some(PolicyUse { key: 7, texts: Vec::new() });
     zygote
-        .send(&Job { seq: 1, action: action(Driver::ApplyOnly, ""), policy, check: None, deadline_ms: 1000 })
+        .send(&Job {
+            seq: 1,
+            action: action(Driver::ApplyOnly, ""),
+            scope: sandproof::record::action::Scope::default(),
+            policy,
+            check: None,
+            deadline_ms: 1000,
+        })
         .unwrap();
     let lost = zygote.recv().unwrap_err();
     assert!(lost.to_string().contains("exited with code 70"), "{lost}");

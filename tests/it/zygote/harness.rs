@@ -5,7 +5,7 @@ use std::process::Command;
 
 use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope};
 use sandproof::process::Zygote;
-use sandproof::record::action::Action;
+use sandproof::record::action::{Action, Scope as Reach};
 use sandproof::record::driver::Driver;
 use sandproof::record::ending::Ending;
 use sandproof::record::report::{CallRole, Operation, Prologue};
@@ -44,6 +44,8 @@ fn open_copy(folder: &Path) -> PathBuf {
 pub struct Bench {
     pub zygote: Zygote,
     pub root: PathBuf,
+    /// What its probes may change and execute.
+    pub scope: Reach,
     _folder: tempfile::TempDir,
     next: u64,
 }
@@ -63,7 +65,8 @@ impl Bench {
         };
         let root = folder.path().join("root");
         std::fs::create_dir(&root).unwrap();
-        let bench = Self { zygote, root, _folder: folder, next: 0 };
+        let scope = Reach { own: vec![root.to_str().unwrap().to_owned()], host_programs: true };
+        let bench = Self { zygote, root, scope, _folder: folder, next: 0 };
         if user == User::Nobody {
             bench.give(&bench.root);
         }
@@ -110,7 +113,14 @@ impl Bench {
             PolicyUse { key: 1, texts: vec![("${root}".into(), self.root.to_str().unwrap().into())] }
         });
         self.zygote
-            .send(&Job { seq: self.next, action: action.clone(), policy: used, check: None, deadline_ms })
+            .send(&Job {
+                seq: self.next,
+                action: action.clone(),
+                scope: self.scope.clone(),
+                policy: used,
+                check: None,
+                deadline_ms,
+            })
             .unwrap();
         let reply = self.zygote.recv().unwrap();
         assert_eq!(reply.seq, self.next);

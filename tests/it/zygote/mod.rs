@@ -2,6 +2,7 @@
 
 mod drivers;
 mod endings;
+mod foreign;
 mod harness;
 mod huge_text;
 mod model;

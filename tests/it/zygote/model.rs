@@ -8,6 +8,7 @@ use sandproof::base::ids::RunId;
 use sandproof::lane::fixture::{Fixture, FixtureBase, choose_base};
 use sandproof::policy::landlock::{LandlockPolicy, evaluate};
 use sandproof::process::Zygote;
+use sandproof::record::action::Scope;
 use sandproof::record::driver::Driver;
 use sandproof::record::ending::Ending;
 use sandproof::record::outcome::Decision;
@@ -52,7 +53,8 @@ impl Bench {
         });
         let action = case.action.map_texts(resolve).unwrap();
         let driver = action.driver;
-        self.zygote.send(&Job { seq: self.seq, action, policy, check: None, deadline_ms: 20_000 }).unwrap();
+        let scope = Scope { own: vec![root.clone()], host_programs: false };
+        self.zygote.send(&Job { seq: self.seq, action, scope, policy, check: None, deadline_ms: 20_000 }).unwrap();
         let reply = self.zygote.recv().unwrap();
         fixture.remove().unwrap();
         let mut lines = reply.text().unwrap().lines();

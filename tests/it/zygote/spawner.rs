@@ -6,6 +6,7 @@ use std::process::Command;
 
 use sandproof::policy::landlock::FsRight;
 use sandproof::process::{SPAWNER, Zygote};
+use sandproof::record::action::Scope;
 use sandproof::record::callout::CheckRequest;
 use sandproof::record::driver::Driver;
 use sandproof::record::ending::Ending;
@@ -50,7 +51,8 @@ impl Spawner {
             argument: Some(target.to_owned()),
             canonicalization: None,
         });
-        let job = Job { seq: self.next, action: action(driver, target), policy, check, deadline_ms };
+        let scope = Scope { own: vec![self.folder.path().to_str().unwrap().to_owned()], host_programs: false };
+        let job = Job { seq: self.next, action: action(driver, target), scope, policy, check, deadline_ms };
         self.server.send(&job).unwrap();
         let reply = self.server.recv().unwrap();
         assert_eq!(reply.seq, self.next);

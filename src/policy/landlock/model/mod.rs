@@ -7,6 +7,7 @@
 //!
 //! Sources: Documentation/userspace-api/landlock.rst; security/landlock/{fs,net,task}.c of the kernel.
 
+mod landing;
 mod moving;
 mod needs;
 mod rules;
@@ -19,6 +20,7 @@ use super::table::LandlockPolicy;
 pub use crate::policy::answer::{ModelAnswer, Need};
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
+pub use landing::{Landing, Landings};
 pub use rules::NEVER_ABOVE_ROOT;
 
 /// Answers for one policy, question after question. What successive questions share is worked out once: most of an answer

@@ -102,7 +102,7 @@ impl Case<'_> {
         use FsRight as R;
         match self.action.driver {
             Driver::FileRead => self.open(&[R::ReadFile]),
-            Driver::FileWrite => self.open(&[R::WriteFile]),
+            Driver::FileWrite | Driver::FileOpenWrite => self.open(&[R::WriteFile]),
             Driver::FileReadWrite => self.open(&[R::ReadFile, R::WriteFile]),
             Driver::FileOpenTruncate => self.open(&[R::WriteFile, R::Truncate]),
             Driver::FileReadAt => self.read_at(),
@@ -200,7 +200,7 @@ impl Case<'_> {
     fn fails(&self, lost: &Lost) -> String {
         match lost {
             Lost::Missing(_) => format!("{}, so the operation fails without a policy too", lost.reason()),
-            Lost::Other(text) => text.clone(),
+            Lost::Outside(text) | Lost::Other(text) => text.clone(),
         }
     }
 

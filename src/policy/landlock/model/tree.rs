@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::record::action::BindMount;
-use crate::record::fixture::{FixtureEntry, FixtureKind};
+use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
 /// The placeholder of the fixture root.
 pub(super) const ROOT_TEXT: &str = "${root}";
@@ -96,7 +96,9 @@ pub(super) struct Found {
 pub(super) enum Lost {
     /// A part does not exist among the declared fixtures.
     Missing(String),
-    /// The lookup itself fails, or leaves what is known.
+    /// It leaves what is known, towards the host.
+    Outside(String),
+    /// The lookup itself fails.
     Other(String),
 }
 
@@ -104,7 +106,7 @@ impl Lost {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Missing(path) => format!("`{path}` does not exist in the declared fixtures"),
-            Self::Other(text) => text.clone(),
+            Self::Outside(text) | Self::Other(text) => text.clone(),
         }
     }
 }
@@ -177,12 +179,16 @@ impl Tree {
     }
 
     fn add_fixture(&mut self, fixture: &FixtureEntry) -> Result<(), String> {
-        let mut parts: Vec<&str> = fixture.path.split('/').collect();
+        let (top, path) = match Elsewhere::read(&fixture.path) {
+            Some(place) => (self.elsewhere(place), place.rest),
+            None => (ROOT, fixture.path.as_str()),
+        };
+        let mut parts: Vec<&str> = path.split('/').collect();
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return Err("the path is not made of plain parts".into());
         }
         let last = parts.pop().ok_or("the path is empty")?;
-        let mut folder = ROOT;
+        let mut folder = top;
         for part in parts {
             folder = match self.children.get(&(folder, part.to_owned())) {
                 Some(child) => *child,
@@ -222,6 +228,30 @@ impl Tree {
         self.add_name(folder, last, object);
         self.describe(object, fixture);
         Ok(())
+    }
+
+    /// The folder of the run's own in a shared one.
+    fn elsewhere(&mut self, place: Elsewhere<'_>) -> Name {
+        let mut folder = SLASH;
+        for part in place.parent.split('/').filter(|part| !part.is_empty()) {
+            folder = self.child(folder, part, Kind::Host);
+        }
+        self.child(folder, place.folder, Kind::Dir)
+    }
+
+    fn child(&mut self, folder: Name, text: &str, kind: Kind) -> Name {
+        match self.children.get(&(folder, text.to_owned())) {
+            Some(child) => *child,
+            None => {
+                let object = self.add_object(kind);
+                self.add_name(folder, text, object)
+            }
+        }
+    }
+
+    /// Whether the name is that of a folder of the run's own in a shared one.
+    pub(super) fn is_elsewhere(&self, name: Name) -> bool {
+        *self.kind(name) == Kind::Dir && name != ROOT && *self.kind(self.parent(name)) == Kind::Host
     }
 
     fn describe(&mut self, object: Object, fixture: &FixtureEntry) {
@@ -368,7 +398,7 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     fn run(&mut self, text: &str, follow: bool) -> Result<Found, Lost> {
         if !(text.starts_with('/') || text.starts_with(ROOT_TEXT)) {
-            return Err(Lost::Other(format!("`{text}` is relative to a folder that is not known")));
+            return Err(Lost::Outside(format!("`{text}` is relative to a folder that is not known")));
         }
         let start = self.tree.down(Place { mount: 0, name: SLASH });
         self.walk(start, text, follow)
@@ -397,7 +427,7 @@ impl Lookup<'_> {
                     Found { parent: root, place: Some(root), ordinary: false, last: String::new(), slash }
                 }
                 Part::Root => {
-                    return Err(Lost::Other(format!(
+                    return Err(Lost::Outside(format!(
                         "`{}` is not `/`, so `${{root}}` below it is not known",
                         self.tree.path(place.name)
                     )));
@@ -405,7 +435,7 @@ impl Lookup<'_> {
                 Part::Up => {
                     let above = self.tree.up(place);
                     if above.name == BETWEEN {
-                        return Err(Lost::Other(
+                        return Err(Lost::Outside(
                             "the path leaves `${root}` upwards, into folders that are not known".into(),
                         ));
                     }
@@ -455,7 +485,7 @@ impl Lookup<'_> {
             return Ok(Some(SLASH));
         }
         if process && matches!(name, "root" | "cwd" | "exe" | "fd" | "ns" | "map_files" | "task") {
-            return Err(Lost::Other(format!("where `{above}/{name}` leads is only known to the process itself")));
+            return Err(Lost::Outside(format!("where `{above}/{name}` leads is only known to the process itself")));
         }
         let object = self.tree.add_object(Kind::Host);
         Ok(Some(self.tree.add_name(folder, name, object)))
@@ -474,7 +504,9 @@ fn split(text: &str) -> Result<Vec<Part>, Lost> {
     for (n, piece) in text.split(ROOT_TEXT).enumerate() {
         if n > 0 {
             if !(piece.is_empty() || piece.starts_with('/')) {
-                return Err(Lost::Other(format!("`{text}` goes on right behind `${{root}}`, so it names a host path")));
+                return Err(Lost::Outside(format!(
+                    "`{text}` goes on right behind `${{root}}`, so it names a host path"
+                )));
             }
             parts.push(Part::Root);
         }

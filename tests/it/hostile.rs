@@ -1,0 +1,181 @@
+//! Plans of strangers, given to the real executable: what is not theirs stays as it is.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{expect_code, output, sandproof, stderr, stdout};
+use crate::workspace::{Workspace, probe, read_policy};
+
+/// A folder that hostile plans aim at, and a workspace with one of them.
+struct Trap {
+    dir: tempfile::TempDir,
+}
+
+impl Trap {
+    /// `change` makes a plan's probe hostile; it is given the folder to aim at.
+    fn new(change: impl Fn(&mut Value, &str)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("victim")).unwrap();
+        std::fs::write(dir.path().join("victim/keep.txt"), "kept\n").unwrap();
+        let trap = Self { dir };
+        let mut hostile = probe("h:p", "file-write-data", "${root}/a/keep.txt", "deny");
+        hostile["driver"] = "file_write".into();
+        hostile["fixtures"] = json!([{"path": "open", "kind": "dir"}]);
+        change(&mut hostile, trap.victim().to_str().unwrap());
+        Workspace::new(trap.dir.path()).add("h", &read_policy(), vec![hostile]);
+        trap
+    }
+
+    fn victim(&self) -> std::path::PathBuf {
+        self.dir.path().join("victim")
+    }
+
+    fn call(&self, command: &str, more: &[&str]) -> std::process::Output {
+        let plan = self.dir.path().join("plans/h/plan.json");
+        let mut call = sandproof();
+        call.arg(command).arg("--plan").arg(plan).args(more);
+        output(&mut call)
+    }
+
+    fn run(&self, more: &[&str]) -> std::process::Output {
+        let out = self.dir.path().join("out");
+        self.call("run", &[&["--out", out.to_str().unwrap(), "--run-id", "r"], more].concat())
+    }
+
+    fn rows(&self, lane: &str) -> Vec<Value> {
+        let rows = std::fs::read_to_string(self.dir.path().join(format!("out/r/rows/{lane}.jsonl"))).unwrap();
+        rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn is_untouched(&self) {
+        let names: Vec<_> = std::fs::read_dir(self.victim()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["keep.txt"]);
+        assert_eq!(std::fs::read_to_string(self.victim().join("keep.txt")).unwrap(), "kept\n");
+    }
+}
+
+fn fixtures(probe: &mut Value, more: Value) {
+    probe["fixtures"].as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
+}
+
+#[test]
+fn a_plan_that_leads_a_change_out_of_its_folder_is_refused_by_lint_and_run() {
+    type Change = fn(&mut Value, &str);
+    let cases: [(&str, Change); 6] = [
+        ("a chain of links", |probe, victim| {
+            fixtures(
+                probe,
+                json!([{"path": "b", "kind": "symlink", "to": victim}, {"path": "a", "kind": "symlink", "to": "b"}]),
+            );
+        }),
+        ("a link to the root, and up from there", |probe, victim| {
+            probe["target"] = format!("${{root}}/d1/d2/l/../../..{victim}/keep.txt").into();
+            fixtures(probe, json!([{"path": "d1/d2/l", "kind": "symlink", "to": "${root}"}]));
+        }),
+        ("a hard link to a link", |probe, victim| {
+            fixtures(
+                probe,
+                json!([{"path": "b", "kind": "symlink", "to": victim}, {"path": "a", "kind": "hardlink", "to": "b"}]),
+            );
+        }),
+        ("a mount of the host", |probe, victim| {
+            probe["capabilities_required"] = json!(["mount_namespace"]);
+            probe["mounts"] = json!([{"from": victim, "at": "${root}/a"}]);
+            fixtures(probe, json!([{"path": "a", "kind": "dir"}]));
+        }),
+        ("a mount of what lies above the root", |probe, _| {
+            probe["capabilities_required"] = json!(["mount_namespace"]);
+            probe["mounts"] = json!([{"from": "${root}/../..", "at": "${root}/a"}]);
+            fixtures(probe, json!([{"path": "a", "kind": "dir"}]));
+        }),
+        ("a listener behind a link", |probe, victim| {
+            *probe = super::workspace::probe("h:p", "network-outbound", "${root}/a/sock", "allow");
+            probe["driver"] = "unix_connect".into();
+            probe["listener"] = json!({"kind": "unix", "address": "${root}/a/sock"});
+            probe["fixtures"] =
+                json!([{"path": "open", "kind": "dir"}, {"path": "a", "kind": "symlink", "to": victim}]);
+        }),
+    ];
+    for (what, change) in cases {
+        let trap = Trap::new(change);
+        let lint = trap.call("plan-lint", &[]);
+        expect_code(&lint, 1);
+        let said = stdout(&lint) + &stderr(&lint);
+        assert!(said.contains("out of the run's own folder"), "{what}: {said}");
+        expect_code(&trap.run(&[]), 3);
+        trap.is_untouched();
+    }
+}
+
+fn executing(probe: &mut Value, target: &str) {
+    probe["driver"] = "exec".into();
+    probe["operation"] = "process-exec*".into();
+    probe["expected_primary_ops"] = json!(["process-exec*"]);
+    probe["expected"] = "allow".into();
+    probe["target"] = target.into();
+}
+
+#[test]
+fn a_plan_executes_what_is_not_sandproofs_own_only_with_the_option() {
+    let script = |probe: &mut Value, victim: &str| {
+        executing(probe, "${root}/s.sh");
+        let text = format!("#!/bin/sh\necho owned > {victim}/owned\nexit 42\n");
+        fixtures(probe, json!([{"path": "s.sh", "kind": "file", "text": text, "mode": "0755"}]));
+    };
+    let behind_a_link = |probe: &mut Value, victim: &str| {
+        script(probe, victim);
+        probe["target"] = "${root}/l".into();
+        fixtures(probe, json!([{"path": "l", "kind": "symlink", "to": "s.sh"}]));
+    };
+    let of_the_host = |probe: &mut Value, _: &str| executing(probe, "/bin/sh");
+    for (trap, named) in [
+        (Trap::new(script), "s.sh"),
+        (Trap::new(behind_a_link), "s.sh"),
+        (Trap::new(of_the_host), "the program `/bin/sh` of the host"),
+    ] {
+        let lint = trap.call("plan-lint", &[]);
+        let said = stdout(&lint) + &stderr(&lint);
+        assert!(said.contains("host_program") && said.contains("--allow-host-programs"), "{said}");
+        let refused = trap.run(&[]);
+        expect_code(&refused, 3);
+        let said = stderr(&refused);
+        assert!(said.contains("`h:p`") && said.contains(named) && said.contains("--allow-host-programs"), "{said}");
+        assert!(!trap.dir.path().join("out/r").exists());
+        trap.is_untouched();
+    }
+    // What is agreed to is declared.
+    let trap = Trap::new(script);
+    let ran = trap.run(&["--allow-host-programs"]);
+    assert!(matches!(ran.status.code(), Some(0 | 1)), "{}", stderr(&ran));
+    assert!(trap.victim().join("owned").exists());
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(trap.dir.path().join("out/r").join(name)).unwrap()).unwrap()
+    };
+    assert_eq!(read("run_identity.json")["policy"]["host_programs"], true);
+    assert_eq!(read("run_manifest.json")["host_programs"], true);
+    let bundle = trap.dir.path().join("out/r");
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(bundle)), 0);
+}
+
+#[test]
+fn a_row_whose_opening_alone_may_do_something_is_undecided_and_names_the_device() {
+    let trap = Trap::new(|probe, _| {
+        probe["driver"] = "file_open_write".into();
+        probe["target"] = "/dev/console".into();
+    });
+    if !Path::new("/dev/console").exists() {
+        crate::skip!("there is no /dev/console");
+    }
+    let ran = trap.run(&[]);
+    expect_code(&ran, 8);
+    let said = stdout(&ran) + &stderr(&ran);
+    assert!(said.contains("opening this may have an effect by itself: /dev/console"), "{said}");
+    for lane in ["baseline", "scenario"] {
+        let failure = &trap.rows(lane)[0]["prologue"]["setup_failure"];
+        assert_eq!((&failure["step"], &failure["leads_to"]), (&json!("open_device"), &json!("/dev/console")));
+        assert_eq!(trap.rows(lane)[0].get("operation"), None);
+    }
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(trap.dir.path().join("out/r"))), 0);
+}

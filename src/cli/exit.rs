@@ -88,6 +88,17 @@ impl Failure {
         Self { exit, error: error.into(), hints: Vec::new() }
     }
 
+    /// What went wrong, with its causes, on one line.
+    pub(super) fn told(&self) -> String {
+        let mut text = self.error.to_string();
+        let mut cause = self.error.source();
+        while let Some(inner) = cause {
+            text.push_str(&format!(": {inner}"));
+            cause = inner.source();
+        }
+        text
+    }
+
     /// Adds a line about what to try next.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {

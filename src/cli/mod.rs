@@ -29,6 +29,8 @@ mod man;
 mod plan_build;
 mod plan_folder;
 mod plan_lint;
+mod policy;
+mod policy_source;
 mod progress;
 mod refusal;
 mod registry_lint;
@@ -82,6 +84,7 @@ enum Command {
     Links(links::LinksArgs),
     Identity(identity::IdentityArgs),
     Why(why::WhyArgs),
+    Policy(policy::PolicyArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
@@ -169,6 +172,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Identity(args) => identity::run(args, ui),
         Command::Why(args) => why::run(&args, ui),
+        Command::Policy(args) => policy::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),

@@ -14,7 +14,7 @@ use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::resolve::follow;
 use super::resolved::{InputRole, ResolvedPolicy, ResolvedProfile, Selection};
-use super::source::{INDEX_PATH, Workspace};
+use super::source::{INDEX_PATH, Source, Workspace};
 use super::{policy, resolve};
 use crate::base::fsx::FileError;
 use crate::base::ids::{PlanId, ProfileId, RegistryId};
@@ -64,19 +64,56 @@ pub fn policy_in_file(path: &Path, parameters: &BTreeMap<String, String>) -> Res
     };
     let full: PathBuf = path.canonicalize().map_err(unreadable)?;
     let workspace = Workspace::at(full.parent().unwrap_or(Path::new("/")));
-    let mut reader = Reader::new(&workspace);
     let spelled = full.to_string_lossy().into_owned();
+    read_document(&workspace, &spelled, path, parameters)
+}
+
+/// Reads a policy document that is given by its bytes; messages call it `name`. A Seatbelt profile gets `parameters`.
+pub fn policy_in_bytes(
+    name: &str,
+    bytes: Vec<u8>,
+    parameters: &BTreeMap<String, String>,
+) -> Result<AskedPolicy, LoadError> {
+    read_document(&Given { bytes: bytes.into() }, name, Path::new(name), parameters)
+}
+
+/// A source that holds one document, whatever it is called.
+struct Given {
+    bytes: SharedBytes,
+}
+
+impl Source for Given {
+    fn read(&self, _role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
+        if self.bytes.len() as u64 > cap_bytes {
+            let source = std::io::Error::other(format!("it is larger than {cap_bytes} bytes"));
+            return Err(FileError { action: "read", path: path.into(), source });
+        }
+        Ok(self.bytes.clone())
+    }
+
+    fn has(&self, _role: InputRole, _path: &str) -> bool {
+        true
+    }
+}
+
+fn read_document(
+    source: &dyn Source,
+    spelled: &str,
+    shown: &Path,
+    parameters: &BTreeMap<String, String>,
+) -> Result<AskedPolicy, LoadError> {
+    let mut reader = Reader::new(source);
     let mut list = Vec::new();
-    let bytes = match reader.bytes(InputRole::Policy, &spelled, crate::base::limits::MAX_POLICY_BYTES) {
+    let bytes = match reader.bytes(InputRole::Policy, spelled, crate::base::limits::MAX_POLICY_BYTES) {
         Ok(bytes) => bytes,
         Err(source) => {
-            return Err(LoadError::Read { what: "policy document", file: path.display().to_string(), source });
+            return Err(LoadError::Read { what: "policy document", file: shown.display().to_string(), source });
         }
     };
-    let mode = mode_of(path, &bytes);
+    let mode = mode_of(shown, &bytes);
     let mut notes = Notes { list: &mut list, file: "", subject: "" };
     let known = &mut HashMap::new();
-    let policy = policy::read(&mut reader, known, &spelled, mode, parameters, "", false, &mut notes);
+    let policy = policy::read(&mut reader, known, spelled, mode, parameters, "", false, &mut notes);
     match policy {
         Some(policy) if !has_errors(&list) => Ok(AskedPolicy { policy, document: bytes, profile: None }),
         _ => Err(refused(list)),

@@ -36,6 +36,9 @@ schemas! {
     "path_witnesses", "path_witnesses.json";
     "plan_description", "what `describe-plan --json` prints";
     "plan_list", "what `list-plans --json` prints";
+    "policy_diff", "what `policy diff --json` prints";
+    "policy_lint", "what `policy lint --json` prints";
+    "policy_show", "what `policy show --json` prints";
     "probe", "what `describe-probe --json` prints";
     "probe_list", "what `list-probes --json` prints";
     "probe_row", "a line of rows/baseline.jsonl, control.jsonl or scenario.jsonl";
@@ -63,6 +66,8 @@ schemas! {
     "template_list", "what `list-templates --json` prints";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";
+    "why_answers", "what `why --ask --json` prints";
+    "why_log", "what `why --log --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
     "written_files", "what `registry-upgrade --json` prints";
 }

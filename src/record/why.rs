@@ -1,9 +1,15 @@
 //! What `why --json` prints: what the model says about one operation, and why.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::policy_review::AccessChange;
 
 /// Format of the answer. 1: first release.
 pub const WHY_SCHEMA: &str = "sandproof.why.v1";
+/// Format of the answers to a file of questions. 1: first release.
+pub const WHY_ANSWERS_SCHEMA: &str = "sandproof.why_answers.v1";
+/// Format of what is said of a log. 1: first release.
+pub const WHY_LOG_SCHEMA: &str = "sandproof.why_log.v1";
 
 /// An answer.
 #[derive(Debug, Serialize)]
@@ -46,7 +52,7 @@ pub struct WhyPolicy {
 }
 
 /// An answer in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyDecision {
     /// It is let through.
@@ -104,4 +110,154 @@ pub struct WhyStep {
     pub decision: Option<WhyDecision>,
     /// The rule that decides it.
     pub rule: Option<WhyRule>,
+}
+
+/// The answers to a file of questions.
+#[derive(Debug, Serialize)]
+pub struct WhyAnswers {
+    /// [`WHY_ANSWERS_SCHEMA`].
+    pub schema_version: &'static str,
+    /// The policy that all questions are about; null where each brings its own.
+    pub policy: Option<WhyPolicy>,
+    /// How many questions there are.
+    pub questions: usize,
+    /// How many were answered as expected.
+    pub as_expected: usize,
+    /// How many were answered otherwise.
+    pub otherwise: usize,
+    /// How many have an expectation that the model cannot decide about.
+    pub undecided: usize,
+    /// How many expect nothing.
+    pub unasserted: usize,
+    /// Each, in the order of the file.
+    pub answers: Vec<WhyAsked>,
+}
+
+/// One question of a file with its answer.
+#[derive(Debug, Serialize)]
+pub struct WhyAsked {
+    /// The line that it stands on, from 1.
+    pub line: usize,
+    /// Its id, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The operation.
+    pub operation: String,
+    /// The target.
+    pub target: String,
+    /// What is expected; null if nothing is.
+    pub expected: Option<WhyExpected>,
+    /// The answer.
+    pub decision: WhyExpected,
+    /// Whether that is as expected; null where nothing is, or where an allow or deny is expected and the model cannot
+    /// know.
+    pub as_expected: Option<bool>,
+    /// The rule that decides.
+    pub rule: Option<WhyRule>,
+    /// Why, in words.
+    pub reason: String,
+    /// What the answer takes for granted.
+    pub assumes: Vec<String>,
+}
+
+/// What may be expected of a question: an answer, or that the policy which it brings is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyExpected {
+    /// It is let through.
+    Allow,
+    /// It is refused.
+    Deny,
+    /// The model cannot know.
+    Undecidable,
+    /// The policy cannot be read.
+    Refused,
+}
+
+impl WhyExpected {
+    /// Of an answer.
+    pub fn of(decision: WhyDecision) -> Self {
+        match decision {
+            WhyDecision::Allow => Self::Allow,
+            WhyDecision::Deny => Self::Deny,
+            WhyDecision::Undecidable => Self::Undecidable,
+        }
+    }
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Undecidable => "undecidable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a policy says of logged denials.
+#[derive(Debug, Serialize)]
+pub struct WhyLog {
+    /// [`WHY_LOG_SCHEMA`].
+    pub schema_version: &'static str,
+    /// The policy.
+    pub policy: WhyPolicy,
+    /// How many lines were read.
+    pub lines: u64,
+    /// How many of them are about no denial.
+    pub other_lines: u64,
+    /// The denials, each once, in the order of their first lines.
+    pub denials: Vec<WhyDenial>,
+}
+
+/// A logged denial, and what the policy says of it.
+#[derive(Debug, Serialize)]
+pub struct WhyDenial {
+    /// The first line that says so, from 1.
+    pub line: u64,
+    /// How many times it was logged.
+    pub count: u64,
+    /// The processes that are named, at most ten.
+    pub processes: Vec<String>,
+    /// The operation, or the right that was missing.
+    pub operation: String,
+    /// What it was on.
+    pub target: String,
+    /// What the model says.
+    pub decision: WhyDecision,
+    /// The rule that decides.
+    pub rule: Option<WhyRule>,
+    /// Why, in words.
+    pub reason: String,
+    /// What the answer takes for granted.
+    pub assumes: Vec<String>,
+    /// What that comes to.
+    pub conclusion: DenialConclusion,
+    /// The smallest rules that would let it through, as they would stand in the policy; empty where none is known.
+    pub allow_with: Vec<String>,
+    /// What these rules let through besides.
+    pub opens: Vec<AccessChange>,
+}
+
+/// What a logged denial says of the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialConclusion {
+    /// The policy denies it.
+    DeniedByPolicy,
+    /// The model calls it allowed: the model is wrong, the policy in force is another one, or something else denied it.
+    AgainstTheModel,
+    /// The model cannot know.
+    Undecidable,
+}
+
+impl DenialConclusion {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeniedByPolicy => "denied_by_policy",
+            Self::AgainstTheModel => "against_the_model",
+            Self::Undecidable => "undecidable",
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod links;
 pub mod op_summary;
 pub mod packet;
+pub mod policy;
 pub mod report;
 pub mod vocabulary;
 

@@ -1,71 +1,54 @@
 //! What a Landlock policy answers.
 
 use super::super::exit::Failure;
-use super::place::shortened;
-use super::{Told, WhyArgs, bad, file_of};
-use crate::base::json_place;
+use super::super::policy_source::{Source, bad};
+use super::{Query, Told};
 use crate::plan::ResolvedProbe;
-use crate::plan::asked::AskedPolicy;
 use crate::policy::landlock::{LandlockPolicy, evaluate};
 use crate::policy::operations::canonical;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
-use crate::record::why::{WhyDecision, WhyRule, WhyStep};
+use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
-pub(super) fn answer(
-    args: &WhyArgs,
-    driver: Option<Driver>,
-    asked: &AskedPolicy,
-    policy: &LandlockPolicy,
-) -> Result<Told, Failure> {
+pub(super) fn answer(source: &Source, query: &Query, policy: &LandlockPolicy) -> Result<Told, Failure> {
     for (given, option) in [
-        (args.filter.is_some(), "--filter"),
-        (args.syscall.is_some(), "--syscall"),
-        (!args.facts.is_empty(), "--fact"),
-        (!args.links.is_empty(), "--link"),
+        (query.filter.is_some(), "--filter"),
+        (query.syscall.is_some(), "--syscall"),
+        (!query.facts.is_empty(), "--fact"),
+        (!query.links.is_empty(), "--link"),
     ] {
         if given {
             let remedy = "leave it out; --driver names what would attempt the operation";
             return Err(bad(format!("{option} says nothing to a Landlock policy"), remedy));
         }
     }
-    let operation = canonical(&args.operation).unwrap_or(&args.operation);
-    let probe = asked.profile.as_ref().and_then(|found| {
+    let operation = canonical(&query.operation).unwrap_or(&query.operation);
+    let probe = source.asked.profile.as_ref().and_then(|found| {
         let same = |probe: &&ResolvedProbe| {
-            canonical(&probe.entry.operation) == Some(operation) && probe.entry.target == args.target
+            canonical(&probe.entry.operation) == Some(operation) && probe.entry.target == query.target
         };
         found.profile.probes.iter().find(same)
     });
-    let fixtures = match (&asked.profile, probe) {
+    let fixtures = match (&source.asked.profile, probe) {
         (_, Some(probe)) => probe.fixtures.to_vec(),
         (Some(found), None) => found.profile.entry.fixtures.clone(),
         (None, None) => Vec::new(),
     };
-    let action = match (driver, probe.and_then(|probe| probe.action.as_deref())) {
-        (None, Some(action)) if args.to.is_none() => action.clone(),
+    let action = match (query.driver, probe.and_then(|probe| probe.action.as_deref())) {
+        (None, Some(action)) if query.to.is_none() => action.clone(),
         _ => {
-            let driver = match driver {
+            let driver = match query.driver {
                 Some(driver) => driver,
-                None => usual_driver(operation, &args.target).ok_or_else(|| {
+                None => usual_driver(operation, &query.target).ok_or_else(|| {
                     bad(format!("Landlock has no driver for `{operation}`"), "ask about another operation")
                 })?,
             };
-            Action { to: args.to.clone(), ..Action::new(driver, args.target.clone()) }
+            Action { to: query.to.clone(), ..Action::new(driver, query.target.clone()) }
         }
     };
     let answer = evaluate(policy, &action, &fixtures);
-    let rule = answer.rule.map(|pointer| {
-        let text = std::str::from_utf8(&asked.document).unwrap_or("");
-        let place = json_place::find(text, &pointer);
-        WhyRule {
-            file: file_of(args, asked),
-            line: place.map_or(0, |place| place.line),
-            column: place.map_or(0, |place| place.column),
-            text: place.map_or(String::new(), |place| shortened(&text[place.start..place.end])),
-            pointer: Some(pointer),
-        }
-    });
+    let rule = answer.rule.map(|pointer| source.member(&pointer));
     let step =
         |operation: &str, on: String| WhyStep { operation: operation.to_owned(), on, decision: None, rule: None };
     Ok(Told {

@@ -33,7 +33,7 @@ use regex::Compiled;
 
 pub use action::question;
 pub use calls::usual_filter;
-pub use path::{Node, NodeKind, Tree};
+pub use path::{Node, NodeKind, Tree, resolved_spelling};
 
 /// What is asked.
 #[derive(Debug, Clone)]

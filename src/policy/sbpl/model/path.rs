@@ -81,6 +81,13 @@ pub(super) enum Last {
     Make,
 }
 
+/// How the kernel spells `path` on an installed system, if otherwise: through a symbolic link or a firmlink on the way, the
+/// last name included. `None` if it is spelled so already, or leads nowhere that is known.
+pub fn resolved_spelling(path: &str) -> Option<String> {
+    let walk = Tree::default().walk(path, Last::Follow).ok()?;
+    (walk.place != folded(path)).then_some(walk.place)
+}
+
 impl Tree {
     /// The tree of a probe's fixtures under `${root}`, in the order of their making.
     pub fn of_fixtures(fixtures: &[FixtureEntry]) -> Self {

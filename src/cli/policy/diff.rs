@@ -1,0 +1,121 @@
+//! `sandproof policy diff`
+
+use clap::Args;
+
+use super::super::color;
+use super::super::exit::{Exit, Failure};
+use super::super::policy_source::{PolicyOptions, bad};
+use super::super::ui::Ui;
+use crate::policy::PolicyValue;
+use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff};
+use crate::record::why::WhyDecision;
+use crate::review::policy::{landlock_access, seatbelt_diff};
+
+/// Compare what two policies let through: not their text, but the answers of the model.
+///
+/// Each difference is shown by a target that witnesses it. Targets are made from the rules of both: what a filter names, what
+/// lies below and beside it. Exit codes: 0 if no answer differs, 1 if one does, 8 if only answers differ that cannot be
+/// known, 3 if a policy cannot be read.
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The policy before: a document, `-` for standard input, or the id of a profile of a registry.
+    #[arg(value_name = "A")]
+    a: String,
+    /// The policy after.
+    #[arg(value_name = "B")]
+    b: String,
+    #[command(flatten)]
+    options: PolicyOptions,
+    /// Print the differences as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares.
+pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if args.a == "-" && args.b == "-" {
+        return Err(bad("standard input cannot be both policies", "name one of them by its file"));
+    }
+    let (a, b) = (args.options.find(&args.a)?, args.options.find(&args.b)?);
+    let (questions, complete, changes) = match (a.asked.policy.value.as_ref(), b.asked.policy.value.as_ref()) {
+        (PolicyValue::Sbpl(a), PolicyValue::Sbpl(b)) => {
+            let compared = seatbelt_diff::compare(a, b);
+            (compared.questions, compared.complete, compared.changes)
+        }
+        (PolicyValue::Landlock(a), PolicyValue::Landlock(b)) => {
+            let (questions, changes) = landlock_access::compare(a, b);
+            (questions, true, changes)
+        }
+        _ => {
+            let remedy = "compare two Seatbelt texts, or two Landlock documents";
+            return Err(bad("the two policies are for different sandboxes", remedy));
+        }
+    };
+    let of = |from, to| -> Vec<AccessChange> {
+        changes.iter().filter(|change| change.a == from && change.b == to).cloned().collect()
+    };
+    let report = PolicyDiff {
+        schema_version: POLICY_DIFF_SCHEMA,
+        a: a.described(),
+        b: b.described(),
+        same: changes.is_empty(),
+        questions,
+        complete,
+        widened: of(WhyDecision::Deny, WhyDecision::Allow),
+        narrowed: of(WhyDecision::Allow, WhyDecision::Deny),
+        undecidable: changes
+            .iter()
+            .filter(|change| [change.a, change.b].contains(&WhyDecision::Undecidable))
+            .cloned()
+            .collect(),
+    };
+    if args.json {
+        ui.json(&report)?;
+    } else {
+        ui.out(&render(&report))?;
+    }
+    Ok(match () {
+        () if !report.widened.is_empty() || !report.narrowed.is_empty() => Exit::Mismatch,
+        () if !report.undecidable.is_empty() || !report.complete => Exit::Undecided,
+        () => Exit::Done,
+    })
+}
+
+fn render(report: &PolicyDiff) -> String {
+    let mut text = String::new();
+    let lists = [
+        ("widened: denied before, allowed after", &report.widened, color::BAD),
+        ("narrowed: allowed before, denied after", &report.narrowed, color::HELPFUL),
+        ("cannot be known on one side", &report.undecidable, color::DOUBTFUL),
+    ];
+    for (title, changes, style) in lists {
+        if changes.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{}\n", color::on_stdout(style, title)));
+        for change in changes {
+            let facts: String = change.facts.iter().map(|(name, value)| format!(" ({name} {value})")).collect();
+            text.push_str(&format!("  {} on {}{facts}\n", change.operations.join(", "), change.target));
+            let side = |decision: WhyDecision, rule: &Option<String>| match rule {
+                Some(rule) => format!("{} by {rule}", decision.as_str()),
+                None => decision.as_str().to_owned(),
+            };
+            text.push_str(&format!(
+                "      {}: {}   {}: {}\n",
+                report.a.file,
+                side(change.a, &change.a_rule),
+                report.b.file,
+                side(change.b, &change.b_rule)
+            ));
+        }
+    }
+    if report.same {
+        text.push_str("no answer differs\n");
+    }
+    text.push_str(&format!("{} questions put to both", report.questions));
+    if !report.complete {
+        text.push_str("; there are more targets that the rules suggest, which were left out");
+    }
+    text.push('\n');
+    text
+}

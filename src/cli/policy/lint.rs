@@ -1,0 +1,104 @@
+//! `sandproof policy lint`
+
+use clap::Args;
+
+use super::super::color;
+use super::super::exit::{Exit, Failure};
+use super::super::policy_source::PolicyOptions;
+use super::super::ui::Ui;
+use crate::policy::PolicyValue;
+use crate::record::policy_review::{POLICY_LINT_SCHEMA, PolicyFinding, PolicyLint, Weight};
+use crate::review::policy::landlock_lint::Seen;
+use crate::review::policy::{Found, landlock_lint, seatbelt_lint};
+
+/// Look for what in a policy does not do what it seems to say.
+///
+/// Rules that can never match or never decide, a denial that a narrower rule comes before, paths through a link, what the
+/// system would refuse to apply. Exit codes: 0 without warnings, 1 with errors or warnings, 3 if the policy cannot be read.
+#[derive(Debug, Args)]
+pub(super) struct LintArgs {
+    /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
+    #[arg(value_name = "FILE|ID")]
+    policy: String,
+    #[command(flatten)]
+    options: PolicyOptions,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lints.
+pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = args.options.find(&args.policy)?;
+    let found: Vec<Found> = match source.asked.policy.value.as_ref() {
+        PolicyValue::Sbpl(policy) => seatbelt_lint::lint(policy),
+        PolicyValue::Landlock(policy) => landlock_lint::lint(policy, &look),
+        PolicyValue::Blob(_) => Vec::new(),
+    };
+    let mut findings: Vec<PolicyFinding> = found
+        .into_iter()
+        .map(|found| PolicyFinding {
+            severity: found.weight,
+            kind: found.kind,
+            rule: source.rule(&found.at),
+            message: found.message,
+            remedy: found.remedy,
+        })
+        .collect();
+    let place = |finding: &PolicyFinding| finding.rule.as_ref().map_or((0, 0), |rule| (rule.line, rule.column));
+    findings.sort_by_key(|finding| (place(finding), finding.severity));
+    findings.dedup();
+    let count = |weight| findings.iter().filter(|finding| finding.severity == weight).count();
+    let (errors, warnings, remarks) = (count(Weight::Error), count(Weight::Warning), count(Weight::Remark));
+    let report = PolicyLint {
+        schema_version: POLICY_LINT_SCHEMA,
+        policy: source.described(),
+        ok: errors == 0,
+        errors,
+        warnings,
+        findings,
+    };
+    if args.json {
+        ui.json(&report)?;
+    } else {
+        let mut text = String::new();
+        for finding in &report.findings {
+            let style = match finding.severity {
+                Weight::Error => color::BAD,
+                Weight::Warning => color::DOUBTFUL,
+                Weight::Remark => color::HELPFUL,
+            };
+            let word = color::on_stdout(style, finding.severity.as_str());
+            let place = match &finding.rule {
+                Some(rule) => format!("{}:{}:{}", rule.file, rule.line, rule.column),
+                None => report.policy.file.clone(),
+            };
+            text.push_str(&format!("{word}[{}] {place}: {}\n", finding.kind.as_str(), finding.message));
+            if let Some(rule) = finding.rule.as_ref().filter(|rule| !rule.text.is_empty()) {
+                text.push_str(&format!("  {}\n", rule.text));
+            }
+            if !finding.remedy.is_empty() {
+                text.push_str(&format!("  {} {}\n", color::on_stdout(color::HELPFUL, "help:"), finding.remedy));
+            }
+        }
+        text.push_str(&format!("policy: {errors} errors, {warnings} warnings, {remarks} remarks\n"));
+        ui.out(&text)?;
+    }
+    Ok(if errors + warnings == 0 { Exit::Done } else { Exit::Mismatch })
+}
+
+/// What stands at a path of this host, where it is one that enforces such policies.
+fn look(path: &str) -> Seen {
+    if !cfg!(target_os = "linux") {
+        return Seen::Unknown;
+    }
+    match std::fs::canonicalize(path) {
+        Ok(real) if real.as_os_str() != path.trim_end_matches('/') && path != "/" => {
+            Seen::Elsewhere(real.display().to_string())
+        }
+        Ok(real) if real.is_dir() => Seen::Folder,
+        Ok(_) => Seen::NoFolder,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Nothing,
+        Err(_) => Seen::Unknown,
+    }
+}

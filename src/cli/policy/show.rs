@@ -1,0 +1,88 @@
+//! `sandproof policy show`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::super::exit::{Exit, Failure};
+use super::super::policy_source::PolicyOptions;
+use super::super::table;
+use super::super::ui::Ui;
+use crate::policy::PolicyValue;
+use crate::record::policy_review::{POLICY_SHOW_SCHEMA, PolicyShow};
+use crate::review::policy::show;
+
+/// Print what a policy comes to: its rules with parameters worked out, and what decides about each operation or right.
+///
+/// Exit codes: 0, or 3 if the policy cannot be read.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
+    #[arg(value_name = "FILE|ID")]
+    policy: String,
+    #[command(flatten)]
+    options: PolicyOptions,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows.
+pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = args.options.find(&args.policy)?;
+    let (shown, parameters) = match source.asked.policy.value.as_ref() {
+        PolicyValue::Sbpl(policy) => (show::seatbelt(policy), policy.parameters().clone()),
+        PolicyValue::Landlock(policy) => (show::landlock(policy), BTreeMap::new()),
+        PolicyValue::Blob(_) => Default::default(),
+    };
+    let report = PolicyShow {
+        schema_version: POLICY_SHOW_SCHEMA,
+        policy: source.described(),
+        parameters,
+        imports: BTreeMap::new(),
+        rules: shown.rules,
+        gaps: shown.gaps,
+        access: shown.access,
+    };
+    if args.json {
+        ui.json(&report)?;
+    } else {
+        ui.out(&render(&report))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn render(report: &PolicyShow) -> String {
+    let mut text = format!("{} ({})\n", report.policy.file, report.policy.mode);
+    for (key, value) in &report.parameters {
+        text.push_str(&format!("parameter {key} = {value}\n"));
+    }
+    let rules: Vec<Vec<String>> = report
+        .rules
+        .iter()
+        .map(|rule| {
+            let with: String = rule.modifiers.iter().map(|one| format!(" (with {one})")).collect();
+            let on = if rule.on.is_empty() { "everything".to_owned() } else { rule.on.join(" ") };
+            vec![rule.at.clone(), rule.action.as_str().to_owned(), rule.operations.join(" "), format!("{on}{with}")]
+        })
+        .collect();
+    text.push('\n');
+    text.push_str(&table::render(&["RULE", "", "WHAT", "ON"], &rules));
+    for gap in &report.gaps {
+        text.push_str(&format!("{}  not known here: {}\n", gap.at, gap.text));
+    }
+    let access: Vec<Vec<String>> = report
+        .access
+        .iter()
+        .map(|one| {
+            let otherwise = match &one.by {
+                Some(by) => format!("{} ({by})", one.otherwise.as_str()),
+                None => one.otherwise.as_str().to_owned(),
+            };
+            vec![one.operations.join(" "), otherwise, one.allowed_by.join(" "), one.denied_by.join(" ")]
+        })
+        .collect();
+    text.push('\n');
+    text.push_str(&table::render(&["WHAT", "UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY"], &access));
+    text
+}

@@ -1,0 +1,219 @@
+//! The policy that a command is about: a file, standard input, or a profile of a registry.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::refusal::{RootArg, load_failure};
+use crate::base::ids::RegistryId;
+use crate::base::json_place;
+use crate::base::limits::MAX_POLICY_BYTES;
+use crate::plan::asked::{AskedPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
+use crate::policy::PolicyValue;
+use crate::record::why::{WhyPolicy, WhyRule};
+
+use super::why::place::{form_at, shortened};
+
+/// How a policy is found and what it is given.
+#[derive(Debug, Args)]
+pub(super) struct PolicyOptions {
+    /// The registry to look for a profile in. Default: any.
+    #[arg(long, value_name = "ID")]
+    registry: Option<String>,
+    /// A parameter of the Seatbelt text.
+    #[arg(short = 'D', long = "param", value_name = "KEY=VALUE", value_parser = pair)]
+    parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    root: RootArg,
+}
+
+/// `NAME=VALUE`
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".into()),
+    }
+}
+
+/// What was typed cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}; {remedy}")]
+struct BadQuestion {
+    message: String,
+    remedy: String,
+}
+
+/// A refusal of the arguments.
+pub(super) fn bad(message: impl Into<String>, remedy: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, BadQuestion { message: message.into(), remedy: remedy.into() })
+}
+
+/// The policy is compiled.
+#[derive(Debug, thiserror::Error)]
+#[error("`{file}` is a compiled profile, and holds no text to evaluate; ask about the text that it was compiled from")]
+struct Compiled {
+    file: String,
+}
+
+/// A policy with the name that it was asked by.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The policy.
+    pub(super) asked: AskedPolicy,
+    /// Its document, as it was named.
+    pub(super) file: String,
+}
+
+impl PolicyOptions {
+    /// Finds the policy `name`: standard input for `-`, a file of that name, else a profile of that id.
+    pub(super) fn find(&self, name: &str) -> Result<Source, Failure> {
+        let asked = self.look(name)?;
+        if let PolicyValue::Blob(_) = asked.policy.value.as_ref() {
+            return Err(Failure::new(Exit::InputRefused, Compiled { file: asked.policy.path.clone() }));
+        }
+        let file = if asked.profile.is_some() { asked.policy.path.clone() } else { named(name).to_owned() };
+        Ok(Source { asked, file })
+    }
+
+    /// The parameters, as given.
+    pub(super) fn parameters(&self) -> BTreeMap<String, String> {
+        self.parameters.iter().cloned().collect()
+    }
+
+    fn look(&self, name: &str) -> Result<AskedPolicy, Failure> {
+        let parameters = self.parameters();
+        let path = Path::new(name);
+        let looks_like_a_file = name.contains('/') || [".sb", ".json"].iter().any(|end| name.ends_with(end));
+        if self.registry.is_none() && (name == "-" || path.is_file() || looks_like_a_file) {
+            let asked = if name == "-" {
+                policy_in_bytes(named(name), standard_input(MAX_POLICY_BYTES)?, &parameters)
+            } else {
+                policy_in_file(path, &parameters)
+            };
+            let asked = asked.map_err(load_failure)?;
+            if !parameters.is_empty() && !matches!(asked.policy.value.as_ref(), PolicyValue::Sbpl(_)) {
+                return Err(bad("only a Seatbelt text takes parameters", "leave out --param"));
+            }
+            return Ok(asked);
+        }
+        if !parameters.is_empty() {
+            let remedy = "name its policy document to give others";
+            return Err(bad("a profile of a registry has its own parameters", remedy));
+        }
+        let registry = match self.registry.as_deref().map(RegistryId::new).transpose() {
+            Ok(registry) => registry,
+            Err(error) => return Err(Failure::new(Exit::Usage, error)),
+        };
+        let workspace = self.root.workspace().map_err(|failure| {
+            failure
+                .hint(format!("`{}` names no file, so it was taken for the id of a profile of a registry", short(name)))
+        })?;
+        policy_of_profile(&workspace, registry.as_ref(), name).map_err(load_failure)
+    }
+}
+
+/// What standard input is called in answers.
+fn named(name: &str) -> &str {
+    if name == "-" { "<stdin>" } else { name }
+}
+
+/// All of standard input, at most `cap_bytes`.
+pub(super) fn standard_input(cap_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    match std::io::stdin().lock().take(cap_bytes + 1).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() as u64 <= cap_bytes => Ok(bytes),
+        Ok(_) => Err(Failure::new(Exit::InputRefused, NoInput::TooLarge { cap_bytes })),
+        Err(error) => Err(Failure::new(Exit::InputRefused, NoInput::Unreadable(error))),
+    }
+}
+
+/// Standard input cannot be taken.
+#[derive(Debug, thiserror::Error)]
+enum NoInput {
+    #[error("standard input could not be read")]
+    Unreadable(#[source] std::io::Error),
+    #[error("standard input holds more than {cap_bytes} bytes")]
+    TooLarge { cap_bytes: u64 },
+}
+
+/// A typed text, for a message.
+pub(super) fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+impl Source {
+    /// For documents.
+    pub(super) fn described(&self) -> WhyPolicy {
+        WhyPolicy {
+            file: self.file.clone(),
+            mode: self.asked.policy.value.mode().as_str(),
+            profile_id: self.asked.profile.as_ref().map(|found| found.profile.id.to_string()),
+            registry_id: self.asked.profile.as_ref().map(|found| found.registry_id.to_string()),
+        }
+    }
+
+    /// The rule at `at` (LINE:COLUMN of a Seatbelt text, a pointer into a Landlock document) with its text.
+    pub(super) fn rule(&self, at: &str) -> Option<WhyRule> {
+        match self.asked.policy.value.as_ref() {
+            PolicyValue::Sbpl(policy) => {
+                let (line, column) = at.split_once(':')?;
+                let place =
+                    crate::policy::sbpl::rules::Place { line: line.parse().ok()?, column: column.parse().ok()? };
+                Some(self.seatbelt_rule(policy, place))
+            }
+            PolicyValue::Landlock(_) if at.starts_with('/') => Some(self.member(at)),
+            _ => None,
+        }
+    }
+
+    /// A member of a Landlock document.
+    pub(super) fn member(&self, pointer: &str) -> WhyRule {
+        let text = std::str::from_utf8(&self.asked.document).unwrap_or("");
+        let place = json_place::find(text, pointer);
+        WhyRule {
+            file: self.file.clone(),
+            line: place.map_or(0, |place| place.line),
+            column: place.map_or(0, |place| place.column),
+            text: place.map_or(String::new(), |place| shortened(&text[place.start..place.end])),
+            pointer: Some(pointer.to_owned()),
+        }
+    }
+
+    /// Where a rule stands: in the policy document, or among the rules that the profile adds to it.
+    pub(super) fn seatbelt_rule(
+        &self,
+        policy: &crate::policy::sbpl::SbplPolicy,
+        place: crate::policy::sbpl::rules::Place,
+    ) -> WhyRule {
+        let text = form_at(policy.text(), place);
+        let here = WhyRule { file: self.file.clone(), line: place.line, column: place.column, text, pointer: None };
+        let Some(found) = self.asked.profile.as_ref().filter(|_| policy.is_appended(place)) else { return here };
+        let id = found.profile.id.as_str().replace('~', "~0").replace('/', "~1");
+        let rules = &found.profile.entry.key_specific_rules;
+        let lines = |rule: &String| rule.matches('\n').count() as u32 + 1;
+        // The rules stand on the last lines of the text, in their order.
+        let mut line = policy.text().trim_end_matches('\n').matches('\n').count() as u32 + 2
+            - rules.iter().map(lines).sum::<u32>();
+        let at = rules.iter().position(|one| {
+            let begins = line;
+            line += lines(one);
+            (begins..line).contains(&place.line)
+        });
+        let pointer = match at {
+            Some(n) => format!("/profiles/{id}/key_specific_rules/{n}"),
+            None => format!("/profiles/{id}/key_specific_rules"),
+        };
+        let place =
+            std::str::from_utf8(&found.profiles_document).ok().and_then(|text| json_place::find(text, &pointer));
+        WhyRule {
+            file: found.profiles_path.clone(),
+            line: place.map_or(0, |place| place.line),
+            column: place.map_or(0, |place| place.column),
+            pointer: Some(pointer),
+            ..here
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `why --ask`: a file of questions, each with what it expects.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::color;
+use super::super::exit::{Exit, Failure, OrFail};
+use super::super::policy_source::{Source, bad, short, standard_input};
+use super::super::table;
+use super::super::ui::Ui;
+use super::{Query, WhyArgs, answer};
+use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::{fsx, json};
+use crate::plan::asked::policy_in_bytes;
+use crate::record::why::{WHY_ANSWERS_SCHEMA, WhyAnswers, WhyAsked, WhyExpected};
+
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(default)]
+    operation: Option<String>,
+    #[serde(default)]
+    driver: Option<String>,
+    target: String,
+    #[serde(default, alias = "expect")]
+    expected: Option<WhyExpected>,
+    #[serde(default)]
+    filter: Option<String>,
+    #[serde(default)]
+    syscall: Option<String>,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
+    links: BTreeMap<String, String>,
+    #[serde(default)]
+    facts: BTreeMap<String, String>,
+    /// The text of a policy, where the command line names none.
+    #[serde(default)]
+    profile: Option<String>,
+    /// Its parameters.
+    #[serde(default)]
+    params: BTreeMap<String, String>,
+    #[serde(default)]
+    id: Option<String>,
+    // Words for whoever reads the file.
+    #[serde(default, rename = "why", alias = "note", alias = "source")]
+    _why: Option<serde_json::Value>,
+    #[serde(default, rename = "kind")]
+    _kind: Option<serde_json::Value>,
+    #[serde(default, rename = "grade")]
+    _grade: Option<serde_json::Value>,
+}
+
+/// A line cannot be read as a question.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{file}`, line {line}: {why}; a question is one JSON object with `operation` or `driver`, `target`, and `expected`"
+)]
+struct BadLine {
+    file: String,
+    line: usize,
+    why: String,
+}
+
+/// Puts every question.
+pub(super) fn run(args: &WhyArgs, file: &str, ui: &mut Ui) -> Result<Exit, Failure> {
+    if file == "-" && args.profile.as_deref() == Some("-") {
+        return Err(bad("standard input cannot be both the policy and the questions", "name one of them by its file"));
+    }
+    let source = args.profile.as_deref().map(|name| args.policy.find(name)).transpose()?;
+    let bytes = if file == "-" {
+        standard_input(MAX_INPUT_DOCUMENT_BYTES)?
+    } else {
+        fsx::read_input(Path::new(file), MAX_INPUT_DOCUMENT_BYTES).or_fail(Exit::InputRefused)?
+    };
+    let mut answers = Vec::new();
+    for (n, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let refuse = |why: String| {
+            let line = n + 1;
+            Failure::new(Exit::InputRefused, BadLine { file: short(file), line, why })
+        };
+        let line: Line = read(line).map_err(refuse)?;
+        answers.push(put(args, source.as_ref(), line, n + 1).map_err(refuse)?);
+    }
+    if answers.is_empty() {
+        return Err(Failure::new(Exit::NothingRan, NoQuestion { file: short(file) }));
+    }
+    let count =
+        |wanted: Option<bool>| answers.iter().filter(|one| one.expected.is_some() && one.as_expected == wanted).count();
+    let report = WhyAnswers {
+        schema_version: WHY_ANSWERS_SCHEMA,
+        policy: source.as_ref().map(Source::described),
+        questions: answers.len(),
+        as_expected: count(Some(true)),
+        otherwise: count(Some(false)),
+        undecided: count(None),
+        unasserted: answers.iter().filter(|one| one.expected.is_none()).count(),
+        answers,
+    };
+    if args.json {
+        ui.json(&report)?;
+    } else {
+        ui.out(&render(&report))?;
+    }
+    let open = |one: &WhyAsked| one.expected.is_none() && one.decision == WhyExpected::Undecidable;
+    Ok(match () {
+        () if report.otherwise > 0 => Exit::Mismatch,
+        () if report.undecided > 0 || report.answers.iter().any(open) => Exit::Undecided,
+        () => Exit::Done,
+    })
+}
+
+/// There is no question.
+#[derive(Debug, thiserror::Error)]
+#[error("`{file}` holds no question")]
+struct NoQuestion {
+    file: String,
+}
+
+/// A strict JSON object: no key twice, none that is not known.
+fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    let value = json::parse(line).map_err(|error| format!("not acceptable JSON: {error}"))?;
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+fn put(args: &WhyArgs, source: Option<&Source>, line: Line, number: usize) -> Result<WhyAsked, String> {
+    let mut query =
+        Query::about(line.operation.as_deref(), line.driver.as_deref()).map_err(|failure| failure.told())?;
+    query.target = line.target;
+    (query.filter, query.syscall, query.to) = (line.filter, line.syscall, line.to);
+    query.links = args.links.iter().cloned().chain(line.links).collect();
+    query.facts = args.facts.iter().cloned().chain(line.facts).collect();
+    let own;
+    let source = match (source, line.profile) {
+        (Some(source), None) if line.params.is_empty() => source,
+        (Some(_), _) => return Err("the policy was named by --profile, and the line brings one of its own".into()),
+        (None, None) => return Err("it brings no `profile`, and --profile names none".into()),
+        (None, Some(text)) => {
+            let mut parameters = args.policy.parameters();
+            parameters.extend(line.params);
+            match policy_in_bytes("<the question's policy>", text.into_bytes(), &parameters) {
+                Ok(asked) => own = Source { asked, file: "<the question's policy>".into() },
+                Err(error) => {
+                    return Ok(WhyAsked {
+                        line: number,
+                        id: line.id,
+                        operation: query.operation,
+                        target: query.target,
+                        expected: line.expected,
+                        decision: WhyExpected::Refused,
+                        as_expected: line.expected.map(|expected| expected == WhyExpected::Refused),
+                        rule: None,
+                        reason: error.to_string(),
+                        assumes: Vec::new(),
+                    });
+                }
+            }
+            &own
+        }
+    };
+    let told = answer(source, &query).map_err(|failure| failure.told())?;
+    let decision = WhyExpected::of(told.decision);
+    let as_expected = match (line.expected, decision) {
+        (Some(WhyExpected::Allow | WhyExpected::Deny), WhyExpected::Undecidable) | (None, _) => None,
+        (Some(expected), decision) => Some(expected == decision),
+    };
+    Ok(WhyAsked {
+        line: number,
+        id: line.id,
+        operation: query.operation,
+        target: query.target,
+        expected: line.expected,
+        decision,
+        as_expected,
+        rule: told.rule,
+        reason: told.reason,
+        assumes: told.assumes,
+    })
+}
+
+fn render(report: &WhyAnswers) -> String {
+    let place =
+        |one: &WhyAsked| one.rule.as_ref().map_or(String::new(), |rule| format!("{}:{}", rule.line, rule.column));
+    let rows: Vec<Vec<String>> = report
+        .answers
+        .iter()
+        .map(|one| {
+            let verdict = match (one.expected, one.as_expected) {
+                (None, _) => "",
+                (Some(_), Some(true)) => "as expected",
+                (Some(_), Some(false)) => "DIFFERS",
+                (Some(_), None) => "undecided",
+            };
+            vec![
+                one.id.clone().unwrap_or_else(|| one.line.to_string()),
+                one.operation.clone(),
+                one.target.clone(),
+                one.expected.map_or("", WhyExpected::as_str).to_owned(),
+                one.decision.as_str().to_owned(),
+                place(one),
+                verdict.to_owned(),
+            ]
+        })
+        .collect();
+    let mut text = table::render(&["ID", "OPERATION", "TARGET", "EXPECTED", "ANSWER", "RULE", ""], &rows);
+    for one in report.answers.iter().filter(|one| one.expected.is_some() && one.as_expected != Some(true)) {
+        let id = one.id.clone().unwrap_or_else(|| format!("line {}", one.line));
+        text.push_str(&format!("\n{}: {}\n", color::on_stdout(color::DOUBTFUL, &short(&id)), one.reason));
+        one.assumes.iter().for_each(|assumed| text.push_str(&format!("  assumes {assumed}\n")));
+    }
+    text.push_str(&format!("\n{} questions: {} as expected", report.questions, report.as_expected));
+    for (count, what) in
+        [(report.otherwise, "otherwise"), (report.undecided, "undecided"), (report.unasserted, "without expectation")]
+    {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text.push_str(".\n");
+    text
+}

@@ -1,0 +1,412 @@
+//! `why --log`: logged denials, explained by a policy.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+
+use super::super::color;
+use super::super::exit::{Exit, Failure};
+use super::super::policy_source::{Source, bad, short};
+use super::super::ui::Ui;
+use super::{Query, WhyArgs, seatbelt};
+use crate::policy::PolicyValue;
+use crate::policy::landlock::LandlockPolicy;
+use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
+use crate::policy::operations::canonical;
+use crate::policy::sbpl::SbplPolicy;
+use crate::policy::sbpl::model::evaluate;
+use crate::record::outcome::Decision;
+use crate::record::policy_review::AccessChange;
+use crate::record::why::{DenialConclusion, WHY_LOG_SCHEMA, WhyDecision, WhyDenial, WhyLog, WhyRule};
+use crate::review::policy::denial::{Denial, read_line};
+use crate::review::policy::landlock_access::{Grant, of_scope, on_path, on_port};
+use crate::review::policy::seatbelt_diff::compare_from;
+use crate::review::policy::suggest::smallest_rule;
+
+/// A longer line is no denial.
+const LONGEST_LINE_BYTES: u64 = 1 << 20;
+/// Processes named of one denial.
+const MOST_PROCESSES: usize = 10;
+/// Different denials in one log.
+const MOST_DENIALS: usize = 100_000;
+/// Of as many denials it is worked out what a rule for them would open.
+const MOST_OPENED: usize = 200;
+/// Rules that are put together to let one operation through: one for each check that it leads to.
+const MOST_RULES: usize = 4;
+
+/// The log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the log `{file}` cannot be read")]
+struct NoLog {
+    file: String,
+    #[source]
+    source: std::io::Error,
+}
+
+/// There is nothing to explain.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "none of the {lines} lines of `{file}` says that something was denied; a denial reads `Sandbox: NAME(PID) deny(1) …`, or is \
+     an audit record with `blockers=`"
+)]
+struct NoDenial {
+    file: String,
+    lines: u64,
+}
+
+/// A denial with how often it was logged.
+struct Logged {
+    line: u64,
+    count: u64,
+    processes: Vec<String>,
+}
+
+/// Reads the log and explains.
+pub(super) fn run(args: &WhyArgs, name: &str, file: &str, ui: &mut Ui) -> Result<Exit, Failure> {
+    if name == "-" && file == "-" {
+        return Err(bad("standard input cannot be both the policy and the log", "name one of them by its file"));
+    }
+    let source = args.policy.find(name)?;
+    let unreadable = |source| Failure::new(Exit::InputRefused, NoLog { file: short(file), source });
+    let reader: Box<dyn BufRead> = if file == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(file).map_err(unreadable)?))
+    };
+    let (lines, denials) = gather(reader).map_err(unreadable)?;
+    if denials.is_empty() {
+        return Err(Failure::new(Exit::NothingRan, NoDenial { file: short(file), lines }));
+    }
+    let about: u64 = denials.values().map(|logged| logged.count).sum();
+    let mut explained = Vec::new();
+    for (denial, logged) in denials {
+        let opens = explained.len() < MOST_OPENED;
+        explained.extend(explain(&source, args, &denial, logged, opens)?);
+    }
+    explained.sort_by_key(|one| one.line);
+    let report = WhyLog {
+        schema_version: WHY_LOG_SCHEMA,
+        policy: source.described(),
+        lines,
+        other_lines: lines.saturating_sub(about.min(lines)),
+        denials: explained,
+    };
+    if args.json {
+        ui.json(&report)?;
+    } else {
+        ui.out(&render(&report))?;
+    }
+    let any = |conclusion| report.denials.iter().any(|one| one.conclusion == conclusion);
+    Ok(match () {
+        () if any(DenialConclusion::AgainstTheModel) => Exit::Mismatch,
+        () if any(DenialConclusion::Undecidable) => Exit::Undecided,
+        () => Exit::Done,
+    })
+}
+
+/// The denials of a log, each once. Nothing but them is kept.
+fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, BTreeMap<Denial, Logged>)> {
+    let mut found: BTreeMap<Denial, Logged> = BTreeMap::new();
+    let (mut number, mut bytes) = (0, Vec::new());
+    let mut last: Option<Denial> = None;
+    loop {
+        bytes.clear();
+        if reader.by_ref().take(LONGEST_LINE_BYTES).read_until(b'\n', &mut bytes)? == 0 {
+            return Ok((number, found));
+        }
+        if bytes.last() != Some(&b'\n') && bytes.len() as u64 == LONGEST_LINE_BYTES {
+            reader.skip_until(b'\n')?;
+        }
+        number += 1;
+        let Some(line) = read_line(&String::from_utf8_lossy(&bytes)) else { continue };
+        if line.repeats && last.as_ref() == Some(&line.denial) {
+            continue;
+        }
+        last = Some(line.denial.clone());
+        if found.len() >= MOST_DENIALS && !found.contains_key(&line.denial) {
+            continue;
+        }
+        let logged =
+            found.entry(line.denial).or_insert_with(|| Logged { line: number, count: 0, processes: Vec::new() });
+        logged.count += line.count;
+        if let Some(process) = line.process
+            && !logged.processes.contains(&process)
+            && logged.processes.len() < MOST_PROCESSES
+        {
+            logged.processes.push(process);
+        }
+    }
+}
+
+fn explain(
+    source: &Source,
+    args: &WhyArgs,
+    denial: &Denial,
+    logged: Logged,
+    opens: bool,
+) -> Result<Vec<WhyDenial>, Failure> {
+    match (denial, source.asked.policy.value.as_ref()) {
+        (Denial::Seatbelt { operation, target }, PolicyValue::Sbpl(policy)) => {
+            Ok(vec![seatbelt_denial(source, args, policy, (operation, target), logged, opens)?])
+        }
+        (Denial::Landlock { blockers, path, port }, PolicyValue::Landlock(policy)) => Ok(blockers
+            .iter()
+            .map(|blocker| landlock_denial(source, policy, blocker, (path.as_deref(), port.as_deref()), &logged))
+            .collect()),
+        (denial, _) => {
+            let (operation, target, whose) = match denial {
+                Denial::Seatbelt { operation, target } => (operation.clone(), target.clone(), "Seatbelt"),
+                Denial::Landlock { blockers, path, .. } => {
+                    (blockers.join(","), path.clone().unwrap_or_default(), "Landlock")
+                }
+            };
+            Ok(vec![WhyDenial {
+                line: logged.line,
+                count: logged.count,
+                processes: logged.processes,
+                operation,
+                target,
+                decision: WhyDecision::Undecidable,
+                rule: None,
+                reason: format!("this was denied by {whose}, which the policy is not for"),
+                assumes: Vec::new(),
+                conclusion: DenialConclusion::Undecidable,
+                allow_with: Vec::new(),
+                opens: Vec::new(),
+            }])
+        }
+    }
+}
+
+fn conclusion(decision: WhyDecision) -> DenialConclusion {
+    match decision {
+        WhyDecision::Deny => DenialConclusion::DeniedByPolicy,
+        WhyDecision::Allow => DenialConclusion::AgainstTheModel,
+        WhyDecision::Undecidable => DenialConclusion::Undecidable,
+    }
+}
+
+fn seatbelt_denial(
+    source: &Source,
+    args: &WhyArgs,
+    policy: &SbplPolicy,
+    (operation, target): (&str, &str),
+    logged: Logged,
+    opens: bool,
+) -> Result<WhyDenial, Failure> {
+    let mut denial = WhyDenial {
+        line: logged.line,
+        count: logged.count,
+        processes: logged.processes,
+        operation: operation.to_owned(),
+        target: target.to_owned(),
+        decision: WhyDecision::Undecidable,
+        rule: None,
+        reason: String::new(),
+        assumes: Vec::new(),
+        conclusion: DenialConclusion::Undecidable,
+        allow_with: Vec::new(),
+        opens: Vec::new(),
+    };
+    if canonical(operation).is_none() {
+        denial.reason = format!("`{operation}` is not among the operations of macOS 14.4.1, so nothing is known of it");
+        return Ok(denial);
+    }
+    let (target, fact) = asked_target(operation, target);
+    let query = Query {
+        target,
+        links: args.links.clone(),
+        facts: args.facts.iter().cloned().chain(fact).collect(),
+        ..Query::about(Some(operation), None)?
+    };
+    let question = seatbelt::question_of(source, &query)?;
+    // What is logged is one check, of the object as the kernel resolved it: nothing on the way to it is asked again.
+    let answer = evaluate(policy.rules(), &question);
+    denial.decision = WhyDecision::of(answer.decision);
+    denial.conclusion = conclusion(denial.decision);
+    denial.rule = answer.rule.map(|index| source.seatbelt_rule(policy, policy.rules().rules[index].place));
+    denial.reason = match denial.conclusion {
+        DenialConclusion::AgainstTheModel => format!(
+            "the model calls it allowed ({}), and it was denied: the model is wrong, the process ran under another policy, or \
+             something else denied it (a parent's sandbox, privacy settings, file permissions)",
+            answer.reason
+        ),
+        _ => answer.reason,
+    };
+    denial.assumes = answer.assumes;
+    if answer.decision != Some(Decision::Deny) {
+        return Ok(denial);
+    }
+    // One rule after the other, for each check that is in the way, until the whole is let through.
+    let mut rules: Vec<String> = Vec::new();
+    let mut asked = (operation.to_owned(), query.target.clone());
+    while rules.len() < MOST_RULES {
+        let rule = smallest_rule(&asked.0, &asked.1);
+        if rules.contains(&rule) {
+            break;
+        }
+        rules.push(rule);
+        let Ok(wider) = policy.with_rules(&rules) else { break };
+        let answer = evaluate(wider.rules(), &question);
+        if answer.decision == Some(Decision::Allow) {
+            if opens && !wider.gates().iter().any(|gate| gate.place.line > 0 && wider.is_appended(gate.place)) {
+                let compared = compare_from(policy, &wider, policy.rules().rules.len());
+                let itself = |change: &AccessChange| {
+                    change.target == query.target && change.operations.iter().all(|name| name == operation)
+                };
+                denial.opens = compared.changes.into_iter().filter(|change| !itself(change)).collect();
+            }
+            denial.allow_with = rules;
+            return Ok(denial);
+        }
+        let Some(step) = answer.chain.into_iter().find(|step| step.decision == Some(Decision::Deny)) else { break };
+        asked = (step.operation.to_owned(), step.on);
+    }
+    Ok(denial)
+}
+
+/// What a logged target is in a question: processes are logged as `others [name(pid)]`, or by name alone.
+fn asked_target(operation: &str, logged: &str) -> (String, Option<(String, String)>) {
+    let on_process = ["signal", "process-info", "mach-task"].iter().any(|begin| operation.starts_with(begin))
+        || operation == "mach-priv-task-port";
+    if on_process {
+        let word = logged.split([' ', '[']).next().unwrap_or_default();
+        let class = match word {
+            "self" | "same-sandbox" | "children" | "pgrp" => word,
+            _ => "others",
+        };
+        return (class.to_owned(), None);
+    }
+    // `network-outbound /path`, `host:port`, or `*:port`.
+    if operation.starts_with("network-") && logged.starts_with("*:") {
+        return (logged.replacen('*', crate::review::policy::witness::NOWHERE, 1), None);
+    }
+    (logged.to_owned(), None)
+}
+
+fn landlock_denial(
+    source: &Source,
+    policy: &LandlockPolicy,
+    blocker: &str,
+    (path, port): (Option<&str>, Option<&str>),
+    logged: &Logged,
+) -> WhyDenial {
+    let (kind, name) = blocker.split_once('.').unwrap_or(("", blocker));
+    let unknown = |reason: String| (Grant { decision: WhyDecision::Undecidable, by: None }, reason, Vec::new());
+    let (grant, reason, allow_with) = match (kind, path, port) {
+        ("fs", Some(path), _) => match FsRight::ALL.iter().find(|right| right.name() == name) {
+            Some(right) => {
+                let grant = on_path(policy, *right, path);
+                let rule = serde_json::json!({"path": path, "allow": [name]}).to_string();
+                (grant, format!("`{name}` on `{path}`"), vec![format!("path_beneath: {rule}")])
+            }
+            None if name == "change_topology" && !policy.handled_fs.is_empty() => (
+                Grant { decision: WhyDecision::Deny, by: Some("/handled/fs".into()) },
+                "a policy that handles a file right keeps the process from mounting and pivoting".into(),
+                Vec::new(),
+            ),
+            None => unknown(format!("`{blocker}` is no right that is known here")),
+        },
+        ("net", _, Some(port)) => match NetRight::ALL.iter().find(|right| right.name() == name) {
+            Some(right) => {
+                let grant = on_port(policy, *right, port);
+                let rule = serde_json::json!({"port": port, "allow": [name]}).to_string();
+                (grant, format!("`{name}` on port {port}, of any host"), vec![format!("net_port: {rule}")])
+            }
+            None => unknown(format!("`{blocker}` is no right that is known here")),
+        },
+        ("scope", ..) => match Scope::ALL.iter().find(|scope| scope.name() == name) {
+            Some(scope) => (
+                of_scope(policy, *scope),
+                format!("`{name}` keeps what is outside the domain out of reach"),
+                Vec::new(),
+            ),
+            None => unknown(format!("`{blocker}` is no scope that is known here")),
+        },
+        ("", ..) if name == "ptrace" => (
+            Grant { decision: WhyDecision::Deny, by: None },
+            "every Landlock domain keeps its processes from tracing what is outside of it".into(),
+            Vec::new(),
+        ),
+        _ => unknown(format!("`{blocker}` names no object that the record identifies")),
+    };
+    let conclusion = conclusion(grant.decision);
+    let reason = match (conclusion, &grant.by) {
+        (DenialConclusion::DeniedByPolicy, Some(by)) if by.starts_with("/handled") => {
+            format!("{reason}: it is handled ({by}), and no rule grants it")
+        }
+        (DenialConclusion::AgainstTheModel, Some(by)) => {
+            format!(
+                "{reason}: {by} grants it, and it was denied: by another layer or another policy, or the rule tables differ"
+            )
+        }
+        (DenialConclusion::AgainstTheModel, None) => {
+            format!("{reason}: the policy does not handle it, so another layer or another policy denied it")
+        }
+        _ => reason,
+    };
+    WhyDenial {
+        line: logged.line,
+        count: logged.count,
+        processes: logged.processes.clone(),
+        operation: blocker.to_owned(),
+        target: path.map(str::to_owned).or_else(|| port.map(|port| format!("port {port}"))).unwrap_or_default(),
+        decision: grant.decision,
+        rule: grant.by.as_deref().map(|by| source.member(by)),
+        reason,
+        assumes: path
+            .map(|_| "rules are compared by their spelling, as if no symbolic link led to them".into())
+            .into_iter()
+            .collect(),
+        conclusion,
+        allow_with: if conclusion == DenialConclusion::DeniedByPolicy { allow_with } else { Vec::new() },
+        opens: Vec::new(),
+    }
+}
+
+fn render(report: &WhyLog) -> String {
+    let mut text = String::new();
+    for one in &report.denials {
+        let times = if one.count == 1 { String::new() } else { format!(", {} times", one.count) };
+        let by = if one.processes.is_empty() { String::new() } else { format!(" by {}", one.processes.join(", ")) };
+        let head = format!("{} {}", one.operation, one.target);
+        text.push_str(&format!("line {}: {}{by}{times}\n", one.line, head.trim_end()));
+        let style = match one.conclusion {
+            DenialConclusion::DeniedByPolicy => color::HELPFUL,
+            DenialConclusion::AgainstTheModel => color::BAD,
+            DenialConclusion::Undecidable => color::DOUBTFUL,
+        };
+        let word = match one.conclusion {
+            DenialConclusion::DeniedByPolicy => "denied by the policy",
+            DenialConclusion::AgainstTheModel => "evidence against the model",
+            DenialConclusion::Undecidable => "the model cannot know",
+        };
+        text.push_str(&format!("  {}: {}\n", color::on_stdout(style, word), one.reason));
+        if let Some(WhyRule { file, line, column, text: rule, .. }) = &one.rule {
+            text.push_str(&format!("  rule    {file}:{line}:{column}  {rule}\n"));
+        }
+        one.assumes.iter().for_each(|assumed| text.push_str(&format!("  assumes {assumed}\n")));
+        for rule in &one.allow_with {
+            text.push_str(&format!("  to let it through: {rule}\n"));
+        }
+        for change in one.opens.iter().take(5) {
+            text.push_str(&format!("  which also opens {} on {}\n", change.operations.join(", "), change.target));
+        }
+        if one.opens.len() > 5 {
+            text.push_str(&format!("  and {} more\n", one.opens.len() - 5));
+        }
+        if !one.allow_with.is_empty() && one.opens.is_empty() && one.operation.starts_with("file") {
+            text.push_str("  which opens nothing else\n");
+        }
+    }
+    let count = |conclusion| report.denials.iter().filter(|one| one.conclusion == conclusion).count();
+    text.push_str(&format!(
+        "\n{} lines, {} different denials: {} by the policy, {} against the model, {} that the model cannot know.\n",
+        report.lines,
+        report.denials.len(),
+        count(DenialConclusion::DeniedByPolicy),
+        count(DenialConclusion::AgainstTheModel),
+        count(DenialConclusion::Undecidable)
+    ));
+    text
+}

@@ -1,0 +1,117 @@
+//! A policy as it is in force: its rules with everything worked out, and what decides about each operation or right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::operations::{compressed, distance, leaves};
+use super::{filters, landlock_access, seatbelt_diff};
+use crate::policy::landlock::LandlockPolicy;
+use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
+use crate::policy::sbpl::SbplPolicy;
+use crate::policy::sbpl::model::Model;
+use crate::record::outcome::Decision;
+use crate::record::policy_review::{ShownAccess, ShownGap, ShownRule};
+use crate::record::why::WhyDecision;
+
+/// What is shown of a policy.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// Its rules.
+    pub rules: Vec<ShownRule>,
+    /// What is not known of it.
+    pub gaps: Vec<ShownGap>,
+    /// What decides about what.
+    pub access: Vec<ShownAccess>,
+}
+
+/// Shows a Seatbelt profile.
+pub fn seatbelt(policy: &SbplPolicy) -> Shown {
+    let rules = policy.rules();
+    let shown = rules.rules.iter().map(|rule| ShownRule {
+        at: rule.place.to_string(),
+        action: WhyDecision::of(Some(rule.action)),
+        operations: rule.operations.clone(),
+        on: rule.filters.iter().map(filters::text).collect(),
+        modifiers: rule.modifiers.clone(),
+    });
+    let gaps = rules.gaps.iter().map(|gap| ShownGap { at: gap.place.to_string(), text: gap.text.clone() });
+    let model = Model::new(rules);
+    let mut alike: BTreeMap<(WhyDecision, Option<usize>, Vec<usize>), BTreeSet<&'static str>> = BTreeMap::new();
+    for leaf in leaves() {
+        let (decision, by) = seatbelt_diff::otherwise(&model, leaf);
+        let filtered = |(index, rule): (usize, &crate::policy::sbpl::rules::Rule)| {
+            let about = rule.operations.iter().any(|name| distance(name, leaf).is_some());
+            (about && !rule.filters.is_empty() && !rule.in_message_filter).then_some(index)
+        };
+        let filtered: Vec<usize> = rules.rules.iter().enumerate().filter_map(filtered).collect();
+        alike.entry((WhyDecision::of(decision), by, filtered)).or_default().insert(leaf);
+    }
+    let at = |index: usize| rules.rules[index].place.to_string();
+    let mut access: Vec<ShownAccess> = alike
+        .into_iter()
+        .map(|((otherwise, by, filtered), operations)| {
+            let of = |action: Decision| {
+                filtered.iter().copied().filter(|index| rules.rules[*index].action == action).map(at).collect()
+            };
+            ShownAccess {
+                operations: compressed(&operations),
+                otherwise,
+                by: by.map(at),
+                allowed_by: of(Decision::Allow),
+                denied_by: of(Decision::Deny),
+            }
+        })
+        .collect();
+    // What rules say something of comes first, the large rest last.
+    access.sort_by_key(|one| {
+        (one.allowed_by.is_empty() && one.denied_by.is_empty(), one.operations.len(), one.operations.clone())
+    });
+    Shown { rules: shown.collect(), gaps: gaps.collect(), access }
+}
+
+/// Shows a Landlock policy.
+pub fn landlock(policy: &LandlockPolicy) -> Shown {
+    let allow = WhyDecision::Allow;
+    let of_paths = policy.path_beneath.iter().enumerate().map(|(n, rule)| ShownRule {
+        at: format!("/path_beneath/{n}"),
+        action: allow,
+        operations: owned(rule.allow.names()),
+        on: vec![rule.path.clone()],
+        modifiers: Vec::new(),
+    });
+    let of_ports = policy.net_port.iter().enumerate().map(|(n, rule)| ShownRule {
+        at: format!("/net_port/{n}"),
+        action: allow,
+        operations: owned(rule.allow.names()),
+        on: vec![format!("port {}", rule.port)],
+        modifiers: Vec::new(),
+    });
+    let mut alike: BTreeMap<(bool, Option<&str>, Vec<String>), Vec<String>> = BTreeMap::new();
+    let mut put = |restricted: bool, by: &'static str, granted: Vec<String>, name: &str| {
+        alike.entry((!restricted, restricted.then_some(by), granted)).or_default().push(name.to_owned());
+    };
+    for right in FsRight::ALL {
+        let granting = policy.path_beneath.iter().enumerate().filter(|(_, rule)| rule.allow.contains(*right));
+        let granting = granting.map(|(n, _)| format!("/path_beneath/{n}")).collect();
+        put(landlock_access::restricts(policy, *right), "/handled/fs", granting, right.name());
+    }
+    for right in NetRight::ALL {
+        let granting = policy.net_port.iter().enumerate().filter(|(_, rule)| rule.allow.contains(*right));
+        let granting = granting.map(|(n, _)| format!("/net_port/{n}")).collect();
+        put(policy.handled_net.contains(*right), "/handled/net", granting, right.name());
+    }
+    for scope in Scope::ALL {
+        put(policy.scoped.contains(*scope), "/handled/scope", Vec::new(), scope.name());
+    }
+    let access = alike.into_iter().map(|((free, by, allowed_by), operations)| ShownAccess {
+        operations,
+        otherwise: if free { WhyDecision::Allow } else { WhyDecision::Deny },
+        by: by.map(str::to_owned),
+        allowed_by,
+        denied_by: Vec::new(),
+    });
+    Shown { rules: of_paths.chain(of_ports).collect(), gaps: Vec::new(), access: access.collect() }
+}
+
+fn owned(names: Vec<&'static str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}

@@ -19,6 +19,7 @@ mod json_answers;
 mod launchd;
 mod layers;
 mod plan_commands;
+mod policy_commands;
 #[cfg(target_os = "linux")]
 mod reference;
 #[cfg(target_os = "linux")]

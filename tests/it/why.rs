@@ -99,7 +99,7 @@ fn links_facts_and_parameters_are_taken_from_the_command_line() {
     assert_eq!(ask(0, &["--target", "/Users/me/a", "--syscall", "openat"]), "deny");
     let without = why(8, &path, &["--operation", "file-read-data", "--target", "/Users/me/a"]);
     assert!(without["reason"].as_str().unwrap().contains("param"), "{without:#}");
-    assert!(without["remarks"].to_string().contains("--param HOME=VALUE"), "{without:#}");
+    assert!(without["remarks"].to_string().contains("-D HOME=VALUE"), "{without:#}");
     let (_folder, path) = in_folder("(version 1)(allow default)(deny file-read* (file-mode #o0004))\n");
     let mode = |fact: &str| {
         let arguments = ["--operation", "file-read-data", "--target", "/private/tmp/a", "--fact", fact];

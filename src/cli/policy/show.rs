@@ -12,6 +12,9 @@ use crate::policy::PolicyValue;
 use crate::record::policy_review::{POLICY_SHOW_SCHEMA, PolicyShow};
 use crate::review::policy::show;
 
+/// Operations of one line, where no rule names them.
+const MOST_LISTED: usize = 12;
+
 /// Print what a policy comes to: its rules with parameters worked out, and what decides about each operation or right.
 ///
 /// Exit codes: 0, or 3 if the policy cannot be read.
@@ -79,10 +82,16 @@ fn render(report: &PolicyShow) -> String {
                 Some(by) => format!("{} ({by})", one.otherwise.as_str()),
                 None => one.otherwise.as_str().to_owned(),
             };
-            vec![one.operations.join(" "), otherwise, one.allowed_by.join(" "), one.denied_by.join(" ")]
+            // The long rest has no rule of its own; the JSON form lists it.
+            let what = if one.operations.len() > MOST_LISTED && one.allowed_by.is_empty() && one.denied_by.is_empty() {
+                format!("{} others, such as {}", one.operations.len(), one.operations[..3].join(" "))
+            } else {
+                one.operations.join(" ")
+            };
+            vec![otherwise, one.allowed_by.join(" "), one.denied_by.join(" "), what]
         })
         .collect();
     text.push('\n');
-    text.push_str(&table::render(&["WHAT", "UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY"], &access));
+    text.push_str(&table::render(&["UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY", "WHAT"], &access));
     text
 }

@@ -245,9 +245,12 @@ pub mod bundles {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub mod promotion {
-    pub use crate::promote::packet::{PacketError, make as make_packet, write as write_packet};
+    pub use crate::promote::packet::{
+        PacketError, make as make_packet, make_unverified as make_unverified_packet, write as write_packet,
+        write_unverified as write_unverified_packet,
+    };
     pub use crate::promote::{GateReport, Reason, evaluate, evaluate_unverified};
-    pub use crate::record::packet::PromotionPacket;
+    pub use crate::record::packet::{PromotionPacket, UnverifiedPacket};
     /// A packet together with the bundle behind it, both verified.
     pub use crate::review::OpenedPacket;
 }

@@ -8,15 +8,16 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
-use crate::bundle::{self, FromInputs};
+use crate::bundle::{self, FromInputs, Refused};
 use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
-use crate::promote::{self, GateReport};
+use crate::promote::{self, Reason};
 
 /// Verify a bundle and write its promotion packet.
 ///
-/// The packet says whether the bundle may be promoted, and every reason why not. Nothing is written for a bundle that
-/// does not verify (exit 4), nor with --require-promotable for one that has a reason against it (exit 5).
+/// The packet says whether the bundle may be promoted, and every reason why not. With --require-promotable nothing is
+/// written for one that has a reason against it (exit 5). Of a bundle that does not verify (exit 4), the packet says that it
+/// does not, and nothing else in it is to be relied on; nothing is written if no run id can be read.
 #[derive(Debug, Args)]
 pub struct EmitPromotion {
     /// The bundle's folder, or an output root whose LATEST leads to it.
@@ -37,19 +38,13 @@ impl EmitPromotion {
     pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let bundle = match bundle::verify(&self.bundle, &FromInputs) {
             Ok(bundle) => bundle,
-            Err(refused) => return validate_bundle::report(&refused, self.json, ui),
+            Err(refused) => return self.unverified(&refused, ui),
         };
         let report = promote::evaluate(&bundle);
         let refused = self.require_promotable && !report.is_promotable();
         if !refused {
             let packet = promote::packet::make(&bundle, &report);
-            promote::packet::write(&packet, &bundle, &self.out).map_err(|error| {
-                let class = match &error {
-                    PacketError::InsideBundle { .. } => Exit::Usage,
-                    PacketError::File(_) => Exit::Fault,
-                };
-                Failure::new(class, error)
-            })?;
+            promote::packet::write(&packet, &bundle, &self.out).map_err(unwritten)?;
         }
         if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
             ui.remark(remark);
@@ -60,13 +55,45 @@ impl EmitPromotion {
                 "promotability": report.to_record(),
             }))?;
         } else {
-            ui.out(&describe(&report))?;
+            ui.out(&describe(report.reasons()))?;
             if !refused {
                 ui.line(format!("wrote {}", self.out.display()))?;
             }
         }
         Ok(if refused { Exit::GateRefused } else { Exit::Done })
     }
+
+    /// The packet of a bundle that does not verify, where there is enough to say so.
+    fn unverified(&self, refused: &Refused, ui: &mut Ui) -> Result<Exit, Failure> {
+        let looked_at = if self.require_promotable { None } else { bundle::open_unverified(&self.bundle).ok() };
+        let made = looked_at.and_then(|bundle| {
+            let report = promote::evaluate_unverified(&bundle);
+            let packet = promote::packet::make_unverified(&bundle, &report, &refused.findings)?;
+            Some((bundle, report, packet))
+        });
+        let Some((bundle, report, packet)) = made else { return validate_bundle::report(refused, self.json, ui) };
+        promote::packet::write_unverified(&packet, &bundle, &self.out).map_err(unwritten)?;
+        if self.json {
+            ui.json(&json!({
+                "wrote": self.out,
+                "promotability": packet.promotability,
+                "errors": refused.findings,
+            }))?;
+            return Ok(Exit::BundleInvalid);
+        }
+        let exit = validate_bundle::report(refused, false, ui)?;
+        ui.out(&describe(report.reasons()))?;
+        ui.line(format!("wrote {}, which says that the bundle does not verify", self.out.display()))?;
+        Ok(exit)
+    }
+}
+
+fn unwritten(error: PacketError) -> Failure {
+    let class = match &error {
+        PacketError::InsideBundle { .. } => Exit::Usage,
+        PacketError::File(_) => Exit::Fault,
+    };
+    Failure::new(class, error)
 }
 
 /// What to say where whoever follows the pointers of a packet does not come to its bundle.
@@ -91,10 +118,10 @@ fn misleading(folder: &Path, pointers: &str) -> Option<String> {
     ))
 }
 
-fn describe(report: &GateReport) -> String {
-    if report.is_promotable() {
+fn describe(reasons: &[Reason]) -> String {
+    if reasons.is_empty() {
         return "promotable\n".into();
     }
-    let reasons = report.reasons().iter().map(|reason| format!("  {}: {}\n", reason.as_str(), reason.explain()));
+    let reasons = reasons.iter().map(|reason| format!("  {}: {}\n", reason.as_str(), reason.explain()));
     format!("not promotable:\n{}", reasons.collect::<String>())
 }

@@ -44,6 +44,11 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
             let manifest = value.get("run_manifest").and_then(Value::as_str).unwrap_or_default();
             return Err(refuse(bundle::reference::describe_packet(&places(path, manifest, None))));
         }
+        if value.get("unverified").is_some() {
+            return Err(refuse(
+                "it says itself that its bundle does not verify, so nothing can be compared with it".into(),
+            ));
+        }
         let packet = serde_json::from_value(value).map_err(|error| refuse(format!("as a packet: {error}")))?;
         return open_packet(path, given, &packet);
     }

@@ -128,11 +128,33 @@ impl Workspace {
         checkout_top(&root).map_or_else(|| root.clone(), Path::to_owned)
     }
 
-    /// The same for a packet or a bundle in `folder`, of which no plan is known. `None`: there is neither a checkout nor
+    /// A path as pointers spell it: relative to `root` where it lies under it, else absolute. By whatever names both are
+    /// given; a link below the root is a part of the path.
+    pub fn pointer(root: &Path, path: &Path) -> String {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path =
+            if absolute.components().any(|part| part == Component::ParentDir) { real(&absolute) } else { absolute };
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let under = path.ancestors().find(|above| above.canonicalize().is_ok_and(|above| above == root));
+        let spelled = under.and_then(|above| path.strip_prefix(above).ok()).unwrap_or(&path);
+        spelled.to_string_lossy().into_owned()
+    }
+
+    /// [`Self::pointer_root`] for a packet or a bundle in `folder`, of which no plan is known. `None`: there is neither a checkout nor
     /// a workspace around it.
     pub fn pointer_root_around(folder: &Path) -> Option<PathBuf> {
         let folder = folder.canonicalize().ok()?;
         checkout_top(&folder).map(Path::to_owned).or_else(|| Self::around(&folder).map(|workspace| workspace.root))
+    }
+
+    /// The pointer to a folder that exists, from what is around it; absolute where nothing is.
+    pub fn pointer_to(folder: &Path) -> String {
+        match Self::pointer_root_around(folder) {
+            Some(root) => Self::pointer(&root, folder),
+            None => {
+                real(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())).to_string_lossy().into_owned()
+            }
+        }
     }
 
     /// The root.
@@ -173,6 +195,15 @@ impl Source for Workspace {
         let named = own.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
         let all: BTreeSet<String> = worlds::carried_ids().map(str::to_owned).chain(named).collect();
         all.into_iter().collect()
+    }
+}
+
+/// A path without links and `..`, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let exists = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match exists {
+        Some((above, real)) => real.join(path.strip_prefix(above).expect("an ancestor is a prefix")),
+        None => path.to_owned(),
     }
 }
 

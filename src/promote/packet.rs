@@ -1,14 +1,19 @@
-//! The packet of a verified bundle.
+//! The packet of a bundle: of a verified one, and of one that does not verify, which says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::gates::GateReport;
+use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::json_out;
-use crate::bundle::{Bundle, Verified};
+use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
+use crate::bundle::{Bundle, Finding, Problem, UnverifiedBundle, Verified};
+use crate::plan::Workspace;
 use crate::record::layout;
-use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
+use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket, Unverified, UnverifiedPacket};
 
 /// A packet could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +76,65 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
     }
 }
 
+/// Makes the packet of a bundle that does not verify, from what its gates said and from what was found. `None`: nothing in it says which run it
+/// is, or it is none of this program's.
+pub fn make_unverified(
+    bundle: &UnverifiedBundle,
+    report: &GateReport,
+    findings: &[Finding],
+) -> Option<UnverifiedPacket> {
+    if findings.iter().any(|finding| matches!(finding.problem, Problem::Reference { .. })) {
+        return None;
+    }
+    let status = bundle.run_status.as_ref().map(|status| &status.run_id);
+    let manifest = bundle.run_manifest.as_ref().map(|manifest| &manifest.run_id);
+    let index = bundle.artifact_index.as_ref().map(|index| &index.run_id);
+    let run_id = status.or(manifest).or(index)?.clone();
+    // Where they lie, not where the bundle says that they do.
+    let folder = Workspace::pointer_to(&bundle.bundle_dir);
+    let mut digests_as_read = BTreeMap::new();
+    let mut point = |name: &str| {
+        let pointer = format!("{folder}/{name}");
+        let file = fsx::open_regular(&bundle.bundle_dir.join(name));
+        let small = file.and_then(|file| Ok((file.metadata()?.len() <= MAX_BUNDLE_FILE_BYTES).then_some(file)));
+        if let Ok(Some(file)) = small
+            && let Ok((digest, _)) = Digest::of_reader(file)
+        {
+            digests_as_read.insert(pointer.clone(), digest);
+        }
+        pointer
+    };
+    let mut promotability = report.to_record();
+    // The rest is typed; this is whatever a manifest holds.
+    promotability.gating_inputs.sandbox_check_self = None;
+    let kinds: BTreeSet<&str> = findings.iter().map(|finding| finding.problem.code()).collect();
+    Some(UnverifiedPacket {
+        schema_version: PROMOTION_PACKET_SCHEMA.into(),
+        run_id,
+        run_manifest: point(layout::RUN_MANIFEST),
+        expected_matrix: point(layout::EXPECTED_MATRIX),
+        runtime_results: point(layout::RUNTIME_RESULTS),
+        runtime_events: point(layout::RUNTIME_EVENTS),
+        promotability,
+        unverified: Unverified {
+            problems: findings.len(),
+            kinds: kinds.into_iter().map(str::to_owned).collect(),
+            digests_as_read,
+        },
+    })
+}
+
 /// Writes a packet, durably and as a whole, outside its bundle.
 pub fn write(packet: &PromotionPacket, bundle: &Verified<Bundle>, out: &Path) -> Result<(), PacketError> {
+    write_document(packet, bundle.folder(), out)
+}
+
+/// The same for the packet of a bundle that does not verify.
+pub fn write_unverified(packet: &UnverifiedPacket, bundle: &UnverifiedBundle, out: &Path) -> Result<(), PacketError> {
+    write_document(packet, &bundle.bundle_dir, out)
+}
+
+fn write_document(packet: &impl Serialize, bundle: &Path, out: &Path) -> Result<(), PacketError> {
     let folder = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -84,8 +146,8 @@ pub fn write(packet: &PromotionPacket, bundle: &Verified<Bundle>, out: &Path) ->
             source,
         })
     };
-    if real(folder)?.starts_with(real(bundle.folder())?) {
-        return Err(PacketError::InsideBundle { out: out.to_owned(), bundle: bundle.folder().to_owned() });
+    if real(folder)?.starts_with(real(bundle)?) {
+        return Err(PacketError::InsideBundle { out: out.to_owned(), bundle: bundle.to_owned() });
     }
     fsx::write_durably(&folder.join(out.file_name().unwrap_or_default()), &json_out::to_pretty(packet))?;
     Ok(())

@@ -69,6 +69,44 @@ pub struct PromotionPacket {
     pub artifact_digests: BTreeMap<String, Digest>,
 }
 
+/// The packet of a bundle that does not verify: what it says is why nothing may be built on it.
+///
+/// It has what every reader of packets demands, and nothing that only the bundle's own word stands for: the pointers say
+/// where the files lie, whatever the bundle says of that, and there is no world, no identity and no digest of an index.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnverifiedPacket {
+    /// [`PROMOTION_PACKET_SCHEMA`].
+    pub schema_version: String,
+    /// The attempt, by the bundle's own account. Ours.
+    pub run_id: RunId,
+    /// Where the manifest is, or would be.
+    pub run_manifest: String,
+    /// Where the matrix is, or would be.
+    pub expected_matrix: String,
+    /// Where the results of the scenario lane are, or would be.
+    pub runtime_results: String,
+    /// Where the normalised events are, or would be.
+    pub runtime_events: String,
+    /// That it may not be promoted, and why not. What it was judged from is the bundle's own account.
+    pub promotability: Promotability,
+    /// What was found. Ours.
+    pub unverified: Unverified,
+}
+
+/// What is known of a bundle that does not verify.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unverified {
+    /// How many problems there are.
+    pub problems: usize,
+    /// Of which kinds, by name, sorted, each once.
+    pub kinds: Vec<String>,
+    /// What the files that the pointers name had for digests when the packet was written, by pointer. Nothing says that
+    /// these are the files that the run wrote.
+    pub digests_as_read: BTreeMap<String, Digest>,
+}
+
 /// Whether a bundle may be promoted, and why not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -64,6 +64,7 @@ schemas! {
     "summary", "summary.json";
     "system_identity", "what `identity declare --from --json` prints";
     "template_list", "what `list-templates --json` prints";
+    "unverified_packet", "what `emit-promotion` writes of a bundle that does not verify";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";
     "why_answers", "what `why --ask --json` prints";

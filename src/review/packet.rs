@@ -52,6 +52,9 @@ impl OpenedPacket {
             let words = bundle::reference::describe_packet(&places(file, root, manifest, None));
             return Err(ReviewError::ReferencePacket { file: file.to_owned(), words });
         }
+        if value.get("unverified").is_some() {
+            return Err(shape("it says itself that its bundle does not verify, so nothing can be built on it".into()));
+        }
         if value.get("index_sha256").is_none() {
             return Err(shape("it has no `index_sha256`, so nothing ties it to its bundle".into()));
         }

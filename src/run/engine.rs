@@ -1,7 +1,7 @@
 //! The steps of a run, in order.
 
 use std::io::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use super::clean;
 use super::drift;
@@ -190,7 +190,7 @@ pub(super) fn seal(declaration: &Declaration, writer: &mut BundleWriter) -> Resu
 
 /// The bundle's folder as documents spell it.
 pub(super) fn bundle_root(request: &RunRequest) -> String {
-    spelled(&Workspace::pointer_root(&request.root), &request.out.join(request.run_id.as_str()))
+    Workspace::pointer(&Workspace::pointer_root(&request.root), &request.out.join(request.run_id.as_str()))
 }
 
 /// The world that a run belongs to, and how the host compares with the declared one.
@@ -258,26 +258,6 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
 pub(super) fn tool_facts(exe: &Executable) -> Result<ToolFacts, RunError> {
     let sha256 = exe.digest().at("read", exe.path()).map_err(RunError::Executable)?;
     Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256 })
-}
-
-/// A path as documents spell it: relative to the root where it lies under it, else absolute. By whatever names both are
-/// given; a link below the root is a part of the path.
-fn spelled(root: &Path, path: &Path) -> String {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let path = if absolute.components().any(|part| part == Component::ParentDir) { real(&absolute) } else { absolute };
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let under = path.ancestors().find(|above| above.canonicalize().is_ok_and(|above| above == root));
-    let spelled = under.and_then(|above| path.strip_prefix(above).ok()).unwrap_or(&path);
-    spelled.to_string_lossy().into_owned()
-}
-
-/// A path without links and `..`, as far as it exists.
-fn real(path: &Path) -> PathBuf {
-    let exists = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
-    match exists {
-        Some((above, real)) => real.join(path.strip_prefix(above).expect("an ancestor is a prefix")),
-        None => path.to_owned(),
-    }
 }
 
 /// Everything between the first and the last write.

@@ -13,10 +13,10 @@ use crate::support::{expect_code, finished_run, output, root, sandproof, stderr,
 const WITHOUT_JSON: [&str; 3] = ["completions", "man", "report"];
 
 /// All published schemas; they refer to each other.
-struct Schemas(Registry<'static>);
+pub struct Schemas(Registry<'static>);
 
 impl Schemas {
-    fn load() -> Self {
+    pub fn load() -> Self {
         let mut registry = Registry::new();
         for entry in fs::read_dir(root().join("schemas")).unwrap() {
             let schema: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
@@ -29,6 +29,13 @@ impl Schemas {
         let schema = serde_json::json!({ "$ref": format!("https://sandproof.dev/schemas/{name}.schema.json") });
         let validator = jsonschema::options().with_registry(&self.0).build(&schema).unwrap();
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    /// Fails unless the document satisfies that schema.
+    #[track_caller]
+    pub fn satisfied(&self, name: &str, value: &Value) {
+        let errors = self.errors(name, value);
+        assert!(errors.is_empty(), "{name}: {errors:#?}\n{value:#}");
     }
 
     #[track_caller]

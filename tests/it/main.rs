@@ -38,6 +38,8 @@ mod systemd;
 #[cfg(target_os = "linux")]
 mod tamper;
 mod templates;
+#[cfg(target_os = "linux")]
+mod unverified_packets;
 mod why;
 mod worked_example;
 mod workspace;

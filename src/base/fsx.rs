@@ -124,8 +124,14 @@ pub fn create_dir_all(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).at("create the folder", path)
 }
 
-/// Makes a folder's entries durable.
+/// The folder that a file is in: of a bare name the current one.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a folder's entries durable. An empty path, which is what a bare name has for its folder, is the current one.
 pub fn sync_dir(path: &Path) -> Result<(), FileError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path).and_then(|folder| folder.sync_all()).at("sync the folder", path)
 }
 
@@ -237,13 +243,14 @@ impl Write for Staged {
     }
 }
 
-/// Replaces `path` by `bytes`, durably: temporary name, sync, rename, folder sync.
+/// Replaces `path` by `bytes`, durably: temporary name, sync, rename, folder sync. What a person named goes through
+/// [`super::output`] instead, which replaces regular files alone.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut staged = Staged::create(path)?;
     staged.write_all(bytes).at("write", path)?;
     staged.sync()?;
     staged.rename()?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
+    sync_dir(folder_of(path))
 }
 
 #[cfg(test)]

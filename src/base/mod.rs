@@ -18,6 +18,8 @@ pub mod json_out;
 pub mod json_place;
 pub mod limits;
 pub mod near;
+pub mod output;
+pub mod printable;
 pub mod shared_bytes;
 
 /// The version of this program, as in its package manifest.

@@ -1,6 +1,7 @@
 //! What the index says, and in which order; shared by writer, reader and repair.
 
 use crate::base::bundle_path::{BundlePath, BundlePathError};
+use crate::base::printable::is_hidden;
 use crate::record::layout;
 use crate::record::outcome::Lane;
 
@@ -100,7 +101,7 @@ pub fn strip(bundle_root: &str, indexed: &str) -> Result<BundlePath, IndexedPath
     Ok(BundlePath::new(rest)?)
 }
 
-/// A foreign text shortened for a message, with control characters escaped.
+/// A foreign text shortened for a message, with what is not shown ([`is_hidden`]) escaped.
 pub(super) fn clip(text: &str) -> String {
     clip_to(text, 200)
 }
@@ -109,7 +110,7 @@ pub(super) fn clip(text: &str) -> String {
 pub(super) fn clip_to(text: &str, most_chars: usize) -> String {
     let mut out = String::with_capacity(text.len().min(4 * most_chars));
     for c in text.chars().take(most_chars) {
-        if c.is_control() {
+        if is_hidden(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

@@ -37,9 +37,9 @@ pub(super) fn run(args: &AttemptsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     };
     let report = diff::attempts(&bundles).map_err(failure)?;
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        ui.out(&diff::render_attempts(&report))?;
+        ui.out(&diff::render_attempts(&report));
     }
     Ok(if report.left_out.iter().any(|left| !left.unfinished) {
         Exit::BundleInvalid

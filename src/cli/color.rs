@@ -79,6 +79,12 @@ pub(super) fn on_stderr(style: Style, word: &str) -> String {
     painted(style, word, AutoStream::choice(&stderr()))
 }
 
+/// Whether `stream` is coloured where the arguments said `when`, before that is settled.
+pub(super) fn wanted(when: When, stream: &impl anstream::stream::RawStream) -> bool {
+    when.settle();
+    AutoStream::choice(stream) != Resolved::Never
+}
+
 fn painted(style: Style, word: &str, choice: Resolved) -> String {
     if choice == Resolved::Never { word.to_owned() } else { format!("{style}{word}{style:#}") }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<Exit, Failure> 
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    ui.out(&String::from_utf8_lossy(&script))?;
+    ui.bytes(&script);
     Ok(Exit::Done)
 }
 

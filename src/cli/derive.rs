@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
+use crate::base::printable::{Lines, path_text};
 use crate::bundle::FromInputs;
 use crate::bundle::rederive::{Difference, RederiveError, Rederived, rederive};
 
@@ -43,9 +44,9 @@ impl Derive {
             }
         };
         if self.json {
-            ui.json(&self.document(&derived))?;
+            ui.json(&self.document(&derived));
         } else {
-            ui.out(&self.text(&derived))?;
+            ui.out(&self.text(&derived));
         }
         Ok(if derived.differences.is_empty() { Exit::Done } else { Exit::Mismatch })
     }
@@ -59,35 +60,35 @@ impl Derive {
             .iter()
             .map(|Difference { name, kind }| json!({ "name": name, "kind": kind.code(), "message": kind.to_string() }));
         json!({
-            "bundle_dir": derived.folder,
+            "bundle_dir": path_text(&derived.folder),
             "run_id": derived.run_id,
             "checked": self.check,
             "ok": self.check.then_some(derived.differences.is_empty()),
-            "wrote": self.out,
+            "wrote": self.out.as_deref().map(path_text),
             "artifacts": artifacts.collect::<Vec<_>>(),
             "differences": differences.collect::<Vec<_>>(),
         })
     }
 
-    fn text(&self, derived: &Rederived) -> String {
-        let mut text = String::new();
+    fn text(&self, derived: &Rederived) -> Lines {
+        let mut lines = Lines::default();
         let count = derived.artifacts.len();
         if self.check {
             for Difference { name, kind } in &derived.differences {
-                text.push_str(&format!("{name}: {kind}\n"));
+                lines.line(format!("{name}: {kind}"));
             }
             match derived.differences.len() {
-                0 => text.push_str(&format!("{count} derived artifacts, all as the inputs and rows give them\n")),
-                some => text.push_str(&format!("{count} derived artifacts, {some} differences\n")),
+                0 => lines.line(format!("{count} derived artifacts, all as the inputs and rows give them")),
+                some => lines.line(format!("{count} derived artifacts, {some} differences")),
             }
         } else {
             for artifact in &derived.artifacts {
-                text.push_str(&format!("{}  {}\n", artifact.sha256, artifact.name));
+                lines.line(format!("{}  {}", artifact.sha256, artifact.name));
             }
         }
         if let Some(out) = &self.out {
-            text.push_str(&format!("wrote {count} artifacts to {}\n", out.display()));
+            lines.line(format!("wrote {count} artifacts to {}", out.display()));
         }
-        text
+        lines
     }
 }

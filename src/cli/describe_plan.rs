@@ -13,8 +13,8 @@ use crate::plan::catalogue::describe_plan;
 /// Show a plan with its digest.
 #[derive(Debug, Args)]
 pub(super) struct DescribePlanArgs {
-    /// The plan.
-    #[arg(long, value_name = "FILE")]
+    /// The plan, or the folder that its `plan.json` lies in.
+    #[arg(long, value_name = "FILE|DIR")]
     plan: PathBuf,
     /// Print the plan, its path and its digest as JSON.
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(super) struct DescribePlanArgs {
 pub(super) fn run(args: &DescribePlanArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let (described, root) = describe_plan(&args.plan).map_err(load_failure)?;
     if args.json {
-        ui.json(&described)?;
+        ui.json(&described);
         return Ok(Exit::Done);
     }
     let plan = &described.plan;
@@ -39,6 +39,6 @@ pub(super) fn run(args: &DescribePlanArgs, ui: &mut Ui) -> Result<Exit, Failure>
     sheet.maybe("preflight", plan.apply_preflight_profile.as_deref());
     sheet.maybe("notes", plan.notes.as_deref());
     sheet.list("profiles", plan.profiles.iter().map(|id| id.as_str()));
-    ui.out(&sheet.render())?;
+    ui.out(&sheet.render());
     Ok(Exit::Done)
 }

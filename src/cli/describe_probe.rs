@@ -25,7 +25,7 @@ pub(super) fn run(args: &DescribeProbeArgs, ui: &mut Ui) -> Result<Exit, Failure
     let content = args.registry.content()?;
     let probe = content.probe(&args.probe).map_err(load_failure)?;
     if args.json {
-        ui.json(probe)?;
+        ui.json(probe);
         return Ok(Exit::Done);
     }
     let users: Vec<&str> = content
@@ -47,6 +47,6 @@ pub(super) fn run(args: &DescribeProbeArgs, ui: &mut Ui) -> Result<Exit, Failure
     sheet.list("fixtures", probe.fixtures.iter().map(|fixture| fixture.path.as_str()));
     sheet.maybe("listener", probe.listener.as_ref().map(|listener| listener.address.as_str()));
     sheet.list("profiles", users.into_iter());
-    ui.out(&sheet.render())?;
+    ui.out(&sheet.render());
     Ok(Exit::Done)
 }

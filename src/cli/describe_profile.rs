@@ -25,7 +25,7 @@ pub(super) fn run(args: &DescribeProfileArgs, ui: &mut Ui) -> Result<Exit, Failu
     let content = args.registry.content()?;
     let profile = content.profile(&args.profile).map_err(load_failure)?;
     if args.json {
-        ui.json(profile)?;
+        ui.json(profile);
         return Ok(Exit::Done);
     }
     let mut sheet = Sheet::default();
@@ -40,6 +40,6 @@ pub(super) fn run(args: &DescribeProfileArgs, ui: &mut Ui) -> Result<Exit, Failu
     sheet.list("parameters", parameters.iter().map(String::as_str));
     sheet.list("fixtures", profile.fixtures.iter().map(|fixture| fixture.path.as_str()));
     sheet.list("probes", profile.probe_refs.iter().map(|id| id.as_str()));
-    ui.out(&sheet.render())?;
+    ui.out(&sheet.render());
     Ok(Exit::Done)
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
+use super::out::Destination;
 use super::ui::Ui;
 use super::validate_bundle;
-use crate::base::{fsx, json_out};
+use crate::base::json_out;
+use crate::base::printable::json_for_streams;
 use crate::diff::{self, DiffError, Opened};
 
 /// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
@@ -29,13 +31,14 @@ pub(super) struct DiffRunsArgs {
     /// Answer in Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
-    /// Write the answer to this file instead.
+    /// Write the answer to this file instead; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 /// Compares.
 pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let a = match open(&args.a, args.json, ui)? {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
@@ -46,7 +49,7 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     };
     let report = diff::compare(&a, &b).map_err(failure)?;
     let bytes = if args.json {
-        let mut bytes = json_out::to_pretty(&report);
+        let mut bytes = json_for_streams(json_out::to_pretty(&report));
         bytes.push(b'\n');
         bytes
     } else if args.markdown {
@@ -54,12 +57,13 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     } else {
         diff::text::render(&report).into_bytes()
     };
-    match &args.out {
-        Some(out) => {
-            fsx::write_durably(out, &bytes).or_fail(Exit::Usage)?;
-            ui.remark(format!("wrote {}", out.display()));
+    match (destination, &args.out) {
+        (Some(destination), Some(out)) => {
+            if !destination.put(&bytes, ui)? {
+                ui.remark(format!("wrote {}", out.display()));
+            }
         }
-        None => ui.bytes(&bytes)?,
+        _ => ui.bytes(&bytes),
     }
     Ok(if report.same { Exit::Done } else { Exit::Mismatch })
 }

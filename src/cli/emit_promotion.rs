@@ -6,8 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
+use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
+use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, FromInputs, Refused};
 use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
@@ -23,7 +25,7 @@ pub struct EmitPromotion {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
-    /// Where the packet goes; outside the bundle.
+    /// Where the packet goes, outside the bundle; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Refuse, and write nothing, unless the bundle may be promoted.
@@ -36,35 +38,45 @@ pub struct EmitPromotion {
 
 impl EmitPromotion {
     pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let to_stdout = matches!(Destination::of(&self.out)?, Destination::Stdout);
+        if to_stdout && self.json {
+            return Err(Failure::new(Exit::Usage, "the packet and the answer cannot both go to standard output")
+                .hint("leave out --json: the packet is JSON, and holds what the answer says"));
+        }
         let bundle = match bundle::verify(&self.bundle, &FromInputs) {
             Ok(bundle) => bundle,
-            Err(refused) => return self.unverified(&refused, ui),
+            Err(refused) => return self.unverified(&refused, to_stdout, ui),
         };
         let report = promote::evaluate(&bundle);
         let refused = self.require_promotable && !report.is_promotable();
-        if !refused {
-            let packet = promote::packet::make(&bundle, &report);
-            promote::packet::write(&packet, &bundle, &self.out).map_err(unwritten)?;
-        }
         if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
             ui.remark(remark);
         }
+        if !refused {
+            let packet = promote::packet::make(&bundle, &report);
+            if to_stdout {
+                ui.bytes(&promote::packet::to_bytes(&packet));
+                ui.remarks(&describe(report.reasons()));
+                return Ok(Exit::Done);
+            }
+            promote::packet::write(&packet, &bundle, &self.out).map_err(unwritten)?;
+        }
         if self.json {
             ui.json(&json!({
-                "wrote": (!refused).then_some(&self.out),
+                "wrote": (!refused).then(|| path_text(&self.out)),
                 "promotability": report.to_record(),
-            }))?;
+            }));
         } else {
-            ui.out(&describe(report.reasons()))?;
+            ui.out(&describe(report.reasons()));
             if !refused {
-                ui.line(format!("wrote {}", self.out.display()))?;
+                ui.line(format!("wrote {}", self.out.display()));
             }
         }
         Ok(if refused { Exit::GateRefused } else { Exit::Done })
     }
 
     /// The packet of a bundle that does not verify, where there is enough to say so.
-    fn unverified(&self, refused: &Refused, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn unverified(&self, refused: &Refused, to_stdout: bool, ui: &mut Ui) -> Result<Exit, Failure> {
         let looked_at = if self.require_promotable { None } else { bundle::open_unverified(&self.bundle).ok() };
         let made = looked_at.and_then(|bundle| {
             let report = promote::evaluate_unverified(&bundle);
@@ -72,28 +84,33 @@ impl EmitPromotion {
             Some((bundle, report, packet))
         });
         let Some((bundle, report, packet)) = made else { return validate_bundle::report(refused, self.json, ui) };
+        if to_stdout {
+            ui.bytes(&promote::packet::to_bytes(&packet));
+            ui.remarks(&validate_bundle::findings(refused));
+            ui.remarks(&describe(report.reasons()));
+            return Ok(Exit::BundleInvalid);
+        }
         promote::packet::write_unverified(&packet, &bundle, &self.out).map_err(unwritten)?;
         if self.json {
             ui.json(&json!({
-                "wrote": self.out,
+                "wrote": path_text(&self.out),
                 "promotability": packet.promotability,
                 "errors": refused.findings,
-            }))?;
+            }));
             return Ok(Exit::BundleInvalid);
         }
         let exit = validate_bundle::report(refused, false, ui)?;
-        ui.out(&describe(report.reasons()))?;
-        ui.line(format!("wrote {}, which says that the bundle does not verify", self.out.display()))?;
+        ui.out(&describe(report.reasons()));
+        ui.line(format!("wrote {}, which says that the bundle does not verify", self.out.display()));
         Ok(exit)
     }
 }
 
 fn unwritten(error: PacketError) -> Failure {
-    let class = match &error {
-        PacketError::InsideBundle { .. } => Exit::Usage,
-        PacketError::File(_) => Exit::Fault,
-    };
-    Failure::new(class, error)
+    match error {
+        PacketError::InsideBundle { .. } => Failure::new(Exit::Usage, error),
+        PacketError::File(error) => output_failure(error),
+    }
 }
 
 /// What to say where whoever follows the pointers of a packet does not come to its bundle.
@@ -118,10 +135,10 @@ fn misleading(folder: &Path, pointers: &str) -> Option<String> {
     ))
 }
 
-fn describe(reasons: &[Reason]) -> String {
+fn describe(reasons: &[Reason]) -> Lines {
     if reasons.is_empty() {
-        return "promotable\n".into();
+        return Lines::from_iter(["promotable"]);
     }
-    let reasons = reasons.iter().map(|reason| format!("  {}: {}\n", reason.as_str(), reason.explain()));
-    format!("not promotable:\n{}", reasons.collect::<String>())
+    let reasons = reasons.iter().map(|reason| format!("  {}: {}", reason.as_str(), reason.explain()));
+    std::iter::once("not promotable:".to_owned()).chain(reasons).collect()
 }

@@ -4,6 +4,10 @@ use std::error::Error;
 use std::io::Write;
 
 use super::color::{BAD, HELPFUL, on_stderr};
+use super::ui::Ui;
+use crate::base::printable::Lines;
+use crate::diff::DiffError;
+use crate::plan::LoadError;
 
 /// How the program ends. The numbers are an interface: `SPEC.md` publishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,30 +129,50 @@ pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
         Ok(exit) => return exit.code(),
         Err(failure) => failure,
     };
-    // A reader that went away is not a failure: `sandproof … | head`.
-    if is_broken_pipe(failure.error.as_ref()) {
-        return Exit::Done.code();
-    }
-    let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "{} {}", on_stderr(BAD, "error:"), failure.error);
+    let mut lines = Lines::default();
+    told(&mut lines, &format!("{} ", on_stderr(BAD, "error:")), failure.error.as_ref());
     let mut cause = failure.error.source();
     while let Some(inner) = cause {
-        let _ = writeln!(err, "  cause: {inner}");
+        told(&mut lines, "  cause: ", inner);
         cause = inner.source();
     }
     for hint in &failure.hints {
-        let _ = writeln!(err, "  {} {hint}", on_stderr(HELPFUL, "hint:"));
+        lines.marked(&format!("  {} ", on_stderr(HELPFUL, "hint:")), hint);
     }
+    let _ = std::io::stderr().lock().write_all(lines.as_str().as_bytes());
     failure.exit.code()
 }
 
-fn is_broken_pipe(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    let mut current: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(inner) = current {
-        if inner.downcast_ref::<super::ui::StdoutClosed>().is_some() {
-            return true;
+/// [`conclude`], after everything was said: where standard output did not take it, whoever asked does not have the answer,
+/// which is then the worst that there is to say. What the command did is done all the same.
+pub(super) fn conclude_with(outcome: Result<Exit, Failure>, ui: Ui) -> u8 {
+    match (outcome, ui.end()) {
+        (Ok(exit), Some(failed)) => {
+            let verdict =
+                format!("everything else is done; had it been written, the exit code would be {}", exit.code());
+            conclude(Err(Failure::new(Exit::Fault, failed).hint(verdict)))
         }
-        current = inner.source();
+        (outcome, _) => conclude(outcome),
     }
-    false
+}
+
+/// One error, in one line whatever stands in it. Only an error that is a list of findings has a line for each; these are
+/// printable already, so that every line break in it is its own.
+fn told(lines: &mut Lines, mark: &str, error: &(dyn Error + 'static)) {
+    let text = error.to_string();
+    if !is_list(error) {
+        return lines.marked(mark, text);
+    }
+    for (n, line) in text.split('\n').enumerate() {
+        lines.marked(if n == 0 { mark } else { "" }, line);
+    }
+}
+
+fn is_list(error: &(dyn Error + 'static)) -> bool {
+    let of_plan = match (error.downcast_ref::<LoadError>(), error.downcast_ref::<DiffError>()) {
+        (Some(error), _) => error,
+        (None, Some(DiffError::Load(error))) => error,
+        _ => return false,
+    };
+    matches!(of_plan, LoadError::Refused { .. })
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
+use crate::base::printable::excerpt;
 use crate::plan::hint_for;
 use crate::promote::Reason;
 
@@ -45,24 +46,24 @@ pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let Some(name) = &args.reason else {
         let all: Vec<Explained> = Reason::ALL.iter().copied().map(Explained::of).collect();
         if args.json {
-            ui.json(&all)?;
+            ui.json(&all);
         } else {
             let rows: Vec<Vec<String>> = all.iter().map(|one| vec![one.reason.into(), one.meaning.into()]).collect();
-            ui.out(&table::render(&["REASON", "MEANING"], &rows))?;
+            ui.out(&table::render(&["REASON", "MEANING"], &rows));
         }
         return Ok(Exit::Done);
     };
     let Some(reason) = Reason::ALL.iter().copied().find(|reason| reason.as_str() == name) else {
         let names = || Reason::ALL.iter().map(|reason| reason.as_str());
         let remedy = hint_for(name, names(), "`sandproof explain` lists all");
-        let name = name.chars().filter(|c| !c.is_control()).take(80).collect();
+        let name = excerpt(name, 80);
         return Err(Failure::new(Exit::InputRefused, UnknownReason { name, remedy }));
     };
     let one = Explained::of(reason);
     if args.json {
-        ui.json(&one)?;
+        ui.json(&one);
     } else {
-        ui.line(format!("{}: {}", one.reason, one.meaning))?;
+        ui.line(format!("{}: {}", one.reason, one.meaning));
     }
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::color;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
+use crate::base::printable::Lines;
 use crate::plan::{Note, Severity};
 
 /// A lint's answer, as JSON.
@@ -21,21 +22,26 @@ pub(super) fn report(what: &str, notes: &[Note], json: bool, ui: &mut Ui) -> Res
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     let warnings = notes.len() - errors;
     if json {
-        ui.json(&Answer { ok: errors == 0, errors, warnings, notes })?;
+        ui.json(&Answer { ok: errors == 0, errors, warnings, notes });
     } else {
-        let mut text = String::new();
+        let mut lines = Lines::default();
         for note in notes {
             let style = if note.severity == Severity::Error { color::BAD } else { color::DOUBTFUL };
             let word = color::on_stdout(style, note.severity.as_str());
-            text.push_str(&format!("{word}[{}] {note}\n", note.kind.as_str()));
+            lines.marked(&word, format!("[{}] {note}", note.kind.as_str()));
         }
-        text.push_str(&match (errors, warnings) {
-            (0, 0) => format!("{what} ok\n"),
-            (0, _) => format!("{what} ok, {}\n", counted(warnings, "warning")),
-            (_, 0) => format!("{what} refused: {}\n", counted(errors, "error")),
-            _ => format!("{what} refused: {}, {}\n", counted(errors, "error"), counted(warnings, "warning")),
+        lines.line(match (errors, warnings) {
+            (0, 0) => format!("{what} ok"),
+            (0, _) => format!("{what} ok, {}", counted(warnings, "warning")),
+            _ => {
+                // What only contradicts a policy is a finding: the plan runs, and the run says who was right.
+                let runs = notes.iter().all(|note| note.severity != Severity::Error || note.runs_anyway);
+                let word = if runs { "can be run, but has" } else { "refused:" };
+                let warnings = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+                format!("{what} {word} {}{warnings}", counted(errors, "error"))
+            }
         });
-        ui.out(&text)?;
+        ui.out(&lines);
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Mismatch })
 }

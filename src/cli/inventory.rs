@@ -26,7 +26,7 @@ pub(super) struct InventoryArgs {
 pub(super) fn run(args: &InventoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let inventory = inventory::build(&args.root.workspace()?, &args.keyword).map_err(load_failure)?;
     if args.json {
-        ui.json(&inventory)?;
+        ui.json(&inventory);
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = inventory
@@ -42,10 +42,10 @@ pub(super) fn run(args: &InventoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     if !inventory.unclassified_hits.is_empty() {
         let hits: Vec<Vec<String>> =
             inventory.unclassified_hits.iter().map(|hit| vec![hit.path.clone(), hit.keywords.join(", ")]).collect();
-        text.push('\n');
-        text.push_str(&table::render(&["OTHER FILE", "WORDS"], &hits));
+        text.blank();
+        text.append(&table::render(&["OTHER FILE", "WORDS"], &hits));
     }
-    ui.out(&text)?;
+    ui.out(&text);
     if !inventory.not_searched.is_empty() {
         ui.remark(format!(
             "{} files were too large or could not be read; --json names them",

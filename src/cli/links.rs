@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
+use super::out::Destination;
 use super::refusal::review_failure;
 use super::sheet::Sheet;
 use super::table;
@@ -36,7 +37,7 @@ struct BuildArgs {
     /// A promotion packet. May be given several times.
     #[arg(long, value_name = "FILE", required = true)]
     packet: Vec<PathBuf>,
-    /// Write the links to this file. Without it they are only shown.
+    /// Write the links to this file; `-` is standard output. Without it they are only shown.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Another mapping document to name, `op_runtime_summary=FILE` for instance. May be given several times.
@@ -115,16 +116,19 @@ pub(super) fn run(args: &LinksArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn build(args: &BuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let links = match make(args) {
         Ok(links) => links,
         Err(ReviewError::Refused(refused)) => return validate_bundle::report(&refused, args.json, ui),
         Err(error) => return Err(review_failure(error)),
     };
-    if let Some(out) = &args.out {
-        links::write(&links, out).or_fail(Exit::Unavailable)?;
+    if let Some(destination) = destination
+        && destination.put(&links::to_bytes(&links), ui)?
+    {
+        return Ok(Exit::Done);
     }
     if args.json {
-        ui.json(&links)?;
+        ui.json(&links);
         return Ok(Exit::Done);
     }
     let mut sheet = Sheet::default();
@@ -133,7 +137,7 @@ fn build(args: &BuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     sheet.line("profiles", &links.profiles.len().to_string());
     sheet.line("expected", &format!("{} expectations", links.expectations.len()));
     sheet.maybe("wrote", args.out.as_ref().map(|out| out.display().to_string()).as_deref());
-    ui.out(&sheet.render())?;
+    ui.out(&sheet.render());
     Ok(Exit::Done)
 }
 
@@ -158,7 +162,7 @@ fn make(args: &BuildArgs) -> Result<RuntimeLinks, ReviewError> {
 fn profiles(args: &ListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let links = links::load(&args.links).map_err(review_failure)?;
     if args.json {
-        ui.json(&links.profiles.values().collect::<Vec<_>>())?;
+        ui.json(&links.profiles.values().collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = links
@@ -174,14 +178,14 @@ fn profiles(args: &ListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ]
         })
         .collect();
-    ui.out(&table::render(&["PROFILE", "EXPECTED", "OBSERVED", "PACKETS", "POLICY"], &rows))?;
+    ui.out(&table::render(&["PROFILE", "EXPECTED", "OBSERVED", "PACKETS", "POLICY"], &rows));
     Ok(Exit::Done)
 }
 
 fn expectations(args: &ExpectationsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let links = links::load(&args.links).map_err(review_failure)?;
     if args.json {
-        ui.json(&links.expectations.values().collect::<Vec<_>>())?;
+        ui.json(&links.expectations.values().collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = links
@@ -197,7 +201,7 @@ fn expectations(args: &ExpectationsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ]
         })
         .collect();
-    ui.out(&table::render(&["EXPECTATION", "EXPECTED", "OPERATION", "PROFILE", "PACKETS"], &rows))?;
+    ui.out(&table::render(&["EXPECTATION", "EXPECTED", "OPERATION", "PROFILE", "PACKETS"], &rows));
     Ok(Exit::Done)
 }
 
@@ -210,7 +214,7 @@ fn resolve(args: &ResolveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let sources = expectation.map_or(&profile.source_packets, |one| &one.source_packets);
     let packets = sources.iter().filter_map(|path| links.packets.get(path)).collect();
     if args.json {
-        ui.json(&Resolved { expectation, profile, packets })?;
+        ui.json(&Resolved { expectation, profile, packets });
         return Ok(Exit::Done);
     }
     let mut sheet = Sheet::default();
@@ -229,6 +233,6 @@ fn resolve(args: &ResolveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     sheet.list("packets", sources.iter().map(String::as_str));
     let bundles: Vec<&str> = packets.iter().map(|packet| packet.output_root.as_str()).collect();
     sheet.list("bundles", bundles.into_iter());
-    ui.out(&sheet.render())?;
+    ui.out(&sheet.render());
     Ok(Exit::Done)
 }

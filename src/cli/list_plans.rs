@@ -22,7 +22,7 @@ pub(super) struct ListPlansArgs {
 pub(super) fn run(args: &ListPlansArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let plans = list_plans(&args.root.workspace()?);
     if args.json {
-        ui.json(&plans)?;
+        ui.json(&plans);
         return Ok(Exit::Done);
     }
     let mut rows = Vec::new();
@@ -34,6 +34,6 @@ pub(super) fn run(args: &ListPlansArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             PlanListing::Broken { path, error } => ui.remark(format!("`{path}` cannot be listed: {error}")),
         }
     }
-    ui.out(&table::render(&["PLAN", "REGISTRY", "PROFILES", "FILE"], &rows))?;
+    ui.out(&table::render(&["PLAN", "REGISTRY", "PROFILES", "FILE"], &rows));
     Ok(Exit::Done)
 }

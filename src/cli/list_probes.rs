@@ -21,7 +21,7 @@ pub(super) struct ListProbesArgs {
 pub(super) fn run(args: &ListProbesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let content = args.registry.content()?;
     if args.json {
-        ui.json(&content.probes)?;
+        ui.json(&content.probes);
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = content
@@ -37,6 +37,6 @@ pub(super) fn run(args: &ListProbesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ]
         })
         .collect();
-    ui.out(&table::render(&["PROBE", "EXPECTED", "OPERATION", "DRIVER", "TARGET"], &rows))?;
+    ui.out(&table::render(&["PROBE", "EXPECTED", "OPERATION", "DRIVER", "TARGET"], &rows));
     Ok(Exit::Done)
 }

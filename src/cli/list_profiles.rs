@@ -21,7 +21,7 @@ pub(super) struct ListProfilesArgs {
 pub(super) fn run(args: &ListProfilesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let content = args.registry.content()?;
     if args.json {
-        ui.json(&content.profiles)?;
+        ui.json(&content.profiles);
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = content
@@ -36,6 +36,6 @@ pub(super) fn run(args: &ListProfilesArgs, ui: &mut Ui) -> Result<Exit, Failure>
             ]
         })
         .collect();
-    ui.out(&table::render(&["PROFILE", "MODE", "PROBES", "POLICY"], &rows))?;
+    ui.out(&table::render(&["PROFILE", "MODE", "PROBES", "POLICY"], &rows));
     Ok(Exit::Done)
 }

@@ -22,7 +22,7 @@ pub(super) struct ListRegistriesArgs {
 pub(super) fn run(args: &ListRegistriesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let index = list_registries(&args.root.workspace()?).map_err(load_failure)?;
     if args.json {
-        ui.json(&index.registries)?;
+        ui.json(&index.registries);
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = index
@@ -30,6 +30,6 @@ pub(super) fn run(args: &ListRegistriesArgs, ui: &mut Ui) -> Result<Exit, Failur
         .iter()
         .map(|entry| vec![entry.id.to_string(), entry.description.clone().unwrap_or_default()])
         .collect();
-    ui.out(&table::render(&["REGISTRY", "DESCRIPTION"], &rows))?;
+    ui.out(&table::render(&["REGISTRY", "DESCRIPTION"], &rows));
     Ok(Exit::Done)
 }

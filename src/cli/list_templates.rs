@@ -28,13 +28,13 @@ pub(super) fn run(args: &ListTemplatesArgs, ui: &mut Ui) -> Result<Exit, Failure
     }
     let templates = checkout.with_carried();
     if args.json {
-        ui.json(&templates)?;
+        ui.json(&templates);
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = templates
         .into_iter()
         .map(|one| vec![one.template_id, one.builder.as_str().to_owned(), one.description])
         .collect();
-    ui.out(&table::render(&["TEMPLATE", "BUILDER", "DESCRIPTION"], &rows))?;
+    ui.out(&table::render(&["TEMPLATE", "BUILDER", "DESCRIPTION"], &rows));
     Ok(Exit::Done)
 }

@@ -6,8 +6,10 @@ use clap::{Args, Command};
 use clap_mangen::Man;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::out::output_failure;
 use super::ui::Ui;
 use crate::base::fsx;
+use crate::base::output::Place;
 
 /// Print the manual page, or write a page for each command.
 #[derive(Debug, Args)]
@@ -22,14 +24,14 @@ pub(super) struct ManArgs {
 pub(super) fn run(args: &ManArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let Some(out) = &args.out else {
         let page = render(super::visible()).or_fail(Exit::Fault)?;
-        ui.out(&String::from_utf8_lossy(&page))?;
+        ui.bytes(&page);
         return Ok(Exit::Done);
     };
-    fsx::create_dir_all(out).or_fail(Exit::Unavailable)?;
+    fsx::create_dir_all(out).map_err(output_failure)?;
     for (name, page) in pages().or_fail(Exit::Fault)? {
         let file: &Path = &out.join(format!("{name}.1"));
-        fsx::write_durably(file, &page).or_fail(Exit::Unavailable)?;
-        ui.line(format!("wrote {}", file.display()))?;
+        Place::of(file).and_then(|place| place.write(&page)).map_err(output_failure)?;
+        ui.line(format!("wrote {}", file.display()));
     }
     Ok(Exit::Done)
 }

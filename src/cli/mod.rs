@@ -26,6 +26,7 @@ mod list_profiles;
 mod list_registries;
 mod list_templates;
 mod man;
+mod out;
 mod plan_build;
 mod plan_folder;
 mod plan_lint;
@@ -52,8 +53,12 @@ mod version;
 mod why;
 mod worker;
 
+use std::borrow::Cow;
+use std::io::Write;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::base::printable::printable;
 use crate::process::SUBCOMMAND;
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -147,15 +152,46 @@ pub fn main() -> u8 {
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return code.code();
+            return parsing_ended(&error, when);
         }
     };
     cli.color.settle();
     let mut ui = Ui::standard();
     let outcome = dispatch(cli.command, &mut ui);
-    exit::conclude(outcome)
+    exit::conclude_with(outcome, ui)
+}
+
+/// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are foreign texts too, and
+/// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
+fn parsing_ended(error: &clap::Error, when: color::When) -> u8 {
+    let text = error.render();
+    let mut ui = Ui::standard();
+    if !error.use_stderr() {
+        ui.bytes(
+            if color::wanted(when, &std::io::stdout()) { text.ansi().to_string() } else { text.to_string() }.as_bytes(),
+        );
+        return exit::conclude_with(Ok(Exit::Done), ui);
+    }
+    let mut plain = text.to_string();
+    let mut harmless = true;
+    for argument in std::env::args_os().skip(1) {
+        let argument = argument.to_string_lossy();
+        // Of `--name=value` clap repeats the value alone.
+        for said in [Some(&*argument), argument.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
+            if let Cow::Owned(shown) = printable(said)
+                && shown != said
+            {
+                harmless = false;
+                plain = plain.replace(said, &shown);
+            }
+        }
+    }
+    if harmless && color::wanted(when, &std::io::stderr()) {
+        let _ = std::io::stderr().lock().write_all(text.ansi().to_string().as_bytes());
+    } else {
+        ui.remarks(&plain.trim_end().lines().collect());
+    }
+    Exit::Usage.code()
 }
 
 fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {

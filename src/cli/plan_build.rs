@@ -12,6 +12,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::json_out;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
+use crate::base::printable::Lines;
 use crate::evidence::expected_matrix;
 use crate::plan::template::{self, BUILT_FROM_FILE, FileSet, PLAN_FILE, Template};
 use crate::plan::{LoadError, Severity};
@@ -77,18 +78,21 @@ pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         ui.remark(format!("{}[{}] {note}", note.severity.as_str(), note.kind.as_str()));
     }
     if errors > 0 {
-        ui.remark(format!("the folder is written, and its plan has {errors} error(s): it cannot be run as it is"));
+        let runs = notes.iter().all(|note| note.severity != Severity::Error || note.runs_anyway);
+        let what = if runs { "it can be run, to see who is right" } else { "it cannot be run as it is" };
+        let noun = if errors == 1 { "error" } else { "errors" };
+        ui.remark(format!("the folder is written, and its plan has {errors} {noun}: {what}"));
     }
     if args.json {
-        ui.json(&built)?;
+        ui.json(&built);
     } else {
         let out = args.out.display();
-        let mut text = String::new();
+        let mut lines = Lines::default();
         for (path, _) in &files {
-            text.push_str(&format!("wrote {out}/{path}\n"));
+            lines.line(format!("wrote {out}/{path}"));
         }
-        text.push_str(&format!("{} rows in each lane: sandproof run --plan {out}/{PLAN_FILE}\n", built.rows));
-        ui.out(&text)?;
+        lines.line(format!("{} rows in each lane: sandproof run --plan {out}/{PLAN_FILE}", built.rows));
+        ui.out(&lines);
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Mismatch })
 }
@@ -139,7 +143,9 @@ fn folder_failure(error: FolderError) -> Failure {
         FolderError::Torn { .. } => {
             Some("the plan file was taken away first, so nothing half-made can be run; build it again")
         }
-        FolderError::NotAFolder { .. } | FolderError::Link { .. } => Some("give a folder of its own"),
+        FolderError::NotAFolder { .. } | FolderError::NotAFile { .. } | FolderError::Link { .. } => {
+            Some("give a folder of its own")
+        }
         FolderError::File(FileError { .. }) => None,
     };
     let failure = Failure::new(Exit::InputRefused, error);

@@ -22,6 +22,12 @@ pub(super) enum FolderError {
         /// It.
         path: String,
     },
+    /// At the place of a file stands something that is none.
+    #[error("`{path}` is neither a file nor a link, and is not replaced")]
+    NotAFile {
+        /// It.
+        path: String,
+    },
     /// Something on the way leads elsewhere.
     #[error("`{path}` is a symbolic link, so what is written below it would land outside the folder")]
     Link {
@@ -91,7 +97,7 @@ fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(Pa
 
 fn as_new(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), FolderError> {
     let name = folder.file_name().ok_or_else(|| FolderError::NotAFolder { path: folder.display().to_string() })?;
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = fsx::folder_of(folder);
     fsx::create_dir_all(parent)?;
     let (place, mut prepared) = prepare(parent, &name.to_string_lossy(), files)?;
     fs::rename(&place, folder).at("rename into place", folder)?;
@@ -141,6 +147,10 @@ fn look(folder: &Path, path: &str) -> Result<bool, FolderError> {
                 // A link at the very place of a file is replaced, not followed.
                 if found.is_dir() {
                     return Err(FolderError::Exists { files: vec![format!("{path} (a folder)")] });
+                }
+                // A device, a FIFO or a socket is nobody's plan.
+                if !found.is_file() && !found.is_symlink() {
+                    return Err(FolderError::NotAFile { path: shown() });
                 }
                 return Ok(true);
             }

@@ -13,8 +13,8 @@ use crate::plan::lint::lint_plan_file;
 /// Check a plan with everything that it refers to; nothing is executed.
 #[derive(Debug, Args)]
 pub(super) struct PlanLintArgs {
-    /// The plan.
-    #[arg(long, value_name = "FILE")]
+    /// The plan, or the folder that its `plan.json` lies in.
+    #[arg(long, value_name = "FILE|DIR")]
     plan: PathBuf,
     /// Print the findings as JSON.
     #[arg(long)]

@@ -11,6 +11,7 @@ use super::refusal::{RootArg, load_failure};
 use crate::base::ids::RegistryId;
 use crate::base::json_place;
 use crate::base::limits::MAX_POLICY_BYTES;
+use crate::base::printable::excerpt;
 use crate::plan::asked::{AskedPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
 use crate::policy::PolicyValue;
 use crate::record::why::{WhyPolicy, WhyRule};
@@ -141,7 +142,7 @@ enum NoInput {
 
 /// A typed text, for a message.
 pub(super) fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(80).collect()
+    excerpt(text, 80)
 }
 
 impl Source {

@@ -6,9 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::out::output_failure;
 use super::refusal::{RootArg, load_failure};
 use super::ui::Ui;
 use crate::base::ids::RegistryId;
+use crate::base::printable::path_text;
 use crate::plan::upgrade::{UpgradeError, upgrade_registry};
 
 /// Bring a registry's documents from version 0.1 to version 0.2.
@@ -43,13 +45,13 @@ pub(super) fn run(args: &RegistryUpgradeArgs, ui: &mut Ui) -> Result<Exit, Failu
         UpgradeError::Exists { .. } => Failure::new(Exit::Usage, error)
             .hint("replace it with --overwrite, or choose another folder with --out-dir"),
         UpgradeError::SameName { .. } => Failure::new(Exit::InputRefused, error),
-        UpgradeError::File(_) => Failure::new(Exit::Unavailable, error),
+        UpgradeError::File(error) => output_failure(error),
     })?;
     if args.json {
-        ui.json(&json!({ "wrote": written }))?;
+        ui.json(&json!({ "wrote": written.iter().map(|file| path_text(file)).collect::<Vec<_>>() }));
     } else {
         for file in &written {
-            ui.line(format!("wrote {}", file.display()))?;
+            ui.line(format!("wrote {}", file.display()));
         }
     }
     Ok(Exit::Done)

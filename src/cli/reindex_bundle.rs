@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
+use crate::base::printable::path_text;
 use crate::bundle::repair::{self, Repair, RepairError};
 use crate::bundle::{LockError, verify};
 
@@ -43,9 +44,9 @@ impl ReindexBundle {
             Err(refused) => return validate_bundle::report(&refused, self.json, ui),
         };
         if self.json {
-            ui.json(&json!({ "status": "ok", "bundle_dir": folder }))?;
+            ui.json(&json!({ "status": "ok", "bundle_dir": path_text(&folder) }));
         } else {
-            ui.line("bundle ok")?;
+            ui.line("bundle ok");
         }
         Ok(Exit::Done)
     }
@@ -55,12 +56,12 @@ impl ReindexBundle {
             Ok(Repair::Done(repaired)) => repaired,
             Ok(Repair::Unchanged { bundle_dir, index_status }) => {
                 if self.json {
-                    ui.json(&json!({ "status": "unchanged", "bundle_dir": bundle_dir, "index_status": index_status }))?;
+                    ui.json(&json!({ "status": "unchanged", "bundle_dir": path_text(&bundle_dir), "index_status": index_status }));
                 } else {
                     ui.line(format!(
                         "nothing to repair, and nothing written: the index fits the files (status `{}`)",
                         index_status.as_str()
-                    ))?;
+                    ));
                 }
                 return Ok(Exit::Done);
             }
@@ -77,20 +78,20 @@ impl ReindexBundle {
         if self.json {
             ui.json(&json!({
                 "status": "repaired",
-                "bundle_dir": repaired.bundle_dir,
+                "bundle_dir": path_text(&repaired.bundle_dir),
                 "index_status": repaired.index_status,
                 "errors": repaired.findings,
                 "changes": repaired.changes,
-            }))?;
+            }));
         } else {
             for finding in &repaired.findings {
-                ui.line(finding.to_string())?;
+                ui.line(finding.to_string());
             }
             ui.line(format!(
                 "bundle reindexed: status `{}`, {} changed entries; it is not promotable",
                 repaired.index_status.as_str(),
                 repaired.changes.len()
-            ))?;
+            ));
         }
         Ok(Exit::Done)
     }

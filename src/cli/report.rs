@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure, OrFail};
+use super::out::{Destination, output_failure};
 use super::refusal::review_failure;
 use super::ui::Ui;
 use super::validate_bundle;
-use crate::base::fsx::Staged;
 use crate::bundle::{self, ArtifactError, Bundle, FromInputs, Verified};
 use crate::review::ReviewError;
 use crate::review::report::{self, Counts, Format};
@@ -26,7 +26,7 @@ pub(super) struct ReportArgs {
     /// The format.
     #[arg(long, value_enum)]
     format: FormatName,
-    /// Write the report to this file, as a whole, instead of standard output.
+    /// Write the report to this file, as a whole, instead of standard output; `-` is standard output too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -67,29 +67,41 @@ struct NothingRan {
 
 /// Reports.
 pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let destination = args.out.as_deref().map(Destination::of).transpose()?;
+    let to_stdout = matches!(destination, Some(Destination::Stdout));
     let bundle = match bundle::verify(&args.bundle, &FromInputs) {
         Ok(bundle) => bundle,
         Err(refused) => return validate_bundle::report(&refused, false, ui),
     };
-    let counts = match &args.out {
-        Some(out) => {
-            let mut staged = Staged::create(out).or_fail(Exit::Unavailable)?;
-            let counts = write(&bundle, args.format, &mut staged)?;
-            staged.sync().or_fail(Exit::Unavailable)?;
-            staged.rename().or_fail(Exit::Unavailable)?;
-            ui.remark(format!("wrote {}", out.display()));
+    let output = match destination {
+        None | Some(Destination::Stdout) => None,
+        Some(Destination::Place(place)) => Some(place.open().map_err(output_failure)?),
+    };
+    let counts = match output {
+        Some(mut output) if !output.is_stream() => {
+            let counts = write(&bundle, args.format, &mut output)?;
+            output.finish().map_err(output_failure)?;
             counts
         }
-        None => {
+        output => {
             // Nothing is shown before the last byte that it was made from proved to be the verified one.
-            let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Unavailable)?);
+            let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Fault)?);
             let counts = write(&bundle, args.format, &mut waiting)?;
-            let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Unavailable)?;
-            file.rewind().or_fail(Exit::Unavailable)?;
-            copy(&mut file, ui)?;
+            let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Fault)?;
+            file.rewind().or_fail(Exit::Fault)?;
+            match output {
+                Some(mut output) => {
+                    io::copy(&mut file, &mut output).or_fail(Exit::Fault)?;
+                    output.finish().map_err(output_failure)?;
+                }
+                None => copy(&mut file, ui)?,
+            }
             counts
         }
     };
+    if let Some(out) = args.out.as_deref().filter(|_| !to_stdout) {
+        ui.remark(format!("wrote {}", out.display()));
+    }
     Ok(match counts {
         Counts { rows: 0, .. } => Exit::NothingRan,
         Counts { mismatched: 1.., .. } => Exit::Mismatch,
@@ -103,7 +115,7 @@ fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> 
         ReviewError::Artifact(ArtifactError::Absent { .. }) => {
             Failure::new(Exit::NothingRan, NothingRan { bundle: bundle.folder().to_owned() })
         }
-        ReviewError::Output(error) => Failure::new(Exit::Unavailable, error),
+        ReviewError::Output(error) => Failure::new(Exit::Fault, error),
         error => review_failure(error),
     })
 }
@@ -111,10 +123,11 @@ fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> 
 /// Reports are UTF-8 texts of any length; a block may end within a character.
 fn copy(file: &mut impl Read, ui: &mut Ui) -> Result<(), Failure> {
     let mut block = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut block).or_fail(Exit::Unavailable)? {
+    while !ui.is_lost() {
+        match file.read(&mut block).or_fail(Exit::Fault)? {
             0 => return Ok(()),
-            n => ui.bytes(&block[..n])?,
+            n => ui.bytes(&block[..n]),
         }
     }
+    Ok(())
 }

@@ -32,9 +32,9 @@ const FIRST_PLAN: &str =
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The plan to run. Default: the first one to try that ships for this system, if it is in this folder:
+    /// The plan to run, or the folder that its `plan.json` lies in. Default: the first one to try that ships for this system, if it is in this folder:
     /// `plans/quickstart/plan.json` on Linux, `plans/sonoma-runtime-checks/plan.json` on macOS.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     choices: RunChoices,
@@ -216,13 +216,14 @@ impl RunArgs {
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the
     /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else.
     fn run_id(&self) -> Result<RunId, Failure> {
-        let asked = || std::env::var(RUN_ID_VARIABLE).ok().filter(|text| !text.is_empty());
+        let asked = || std::env::var_os(RUN_ID_VARIABLE).filter(|text| !text.is_empty());
         match &self.run_id {
             Some(run_id) => Ok(run_id.clone()),
             None => asked().map_or_else(
                 || Ok(RunId::fresh()),
                 |text| {
-                    RunId::new(text).map_err(|error| {
+                    // What is no text becomes one that is refused like any other that is no id.
+                    RunId::new(text.to_string_lossy()).map_err(|error| {
                         Failure::new(Exit::Usage, error).hint(format!("it comes from the variable {RUN_ID_VARIABLE}"))
                     })
                 },

@@ -1,6 +1,5 @@
 //! What `run` says at the end: for people a short table, for programs a document.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use anstyle::Style;
@@ -14,6 +13,7 @@ use crate::base::errno::errno_name;
 use crate::base::fsx;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::MAX_INDEX_BYTES;
+use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, derivation::FromInputs};
 use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
 use crate::promote::gates::{self, GateReport};
@@ -104,9 +104,9 @@ pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Ex
     let gate = judge(report)?;
     let exit = exit_of(report);
     if json {
-        ui.json(&document(report, &gate, exit))?;
+        ui.json(&document(report, &gate, exit));
     } else {
-        ui.out(&text(report, &gate))?;
+        ui.out(&text(report, &gate));
     }
     Ok(exit)
 }
@@ -154,7 +154,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Documen
         world_id: &report.manifest.world_id,
         channel: report.manifest.channel,
         status: outcome.status,
-        bundle: report.committed.folder.display().to_string(),
+        bundle: path_text(&report.committed.folder),
         latest: report.committed.latest,
         planned: rows.planned,
         matched: rows.matched,
@@ -185,21 +185,21 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Documen
     }
 }
 
-fn text(report: &RunReport, gate: &GateReport) -> String {
+fn text(report: &RunReport, gate: &GateReport) -> Lines {
     let outcome = &report.outcome;
     let rows: Vec<Vec<String>> = outcome.profiles.iter().map(profile_cells).collect();
     let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
-    out.push('\n');
+    out.blank();
     rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), &outcome.undecided, outcome.total.rows.undecided);
-    let _ = writeln!(out, "{}", verdict(outcome.status, &outcome.total));
-    let _ = writeln!(out, "bundle      {}{}", shown(&report.committed.folder), latest(report));
+    out.line(verdict(outcome.status, &outcome.total));
+    out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
-        let _ = writeln!(out, "promotable  yes");
+        out.line("promotable  yes");
     } else {
-        let _ = writeln!(out, "promotable  no");
+        out.line("promotable  no");
         for reason in gate.reasons() {
-            let _ = writeln!(out, "            {}: {}", reason.as_str(), reason.explain());
+            out.line(format!("            {}: {}", reason.as_str(), reason.explain()));
         }
     }
     out
@@ -246,26 +246,27 @@ fn verdict(status: SummaryStatus, total: &Counts) -> String {
     }
 }
 
-fn rows_text(out: &mut String, (style, title): (Style, &str), rows: &[Finding], total: u64) {
+fn rows_text(out: &mut Lines, (style, title): (Style, &str), rows: &[Finding], total: u64) {
     if rows.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{}", color::on_stdout(style, &format!("{title}:")));
+    out.marked(&color::on_stdout(style, &format!("{title}:")), "");
     for row in rows.iter().take(SHOWN) {
         let actual = row.actual.map_or("undecided", Decision::as_str);
-        let _ = writeln!(out, "  {}  {} {}", row.expectation_id, row.operation, row.target);
-        let _ = write!(out, "    expected {}, got {actual}", row.expected.as_str());
+        out.line(format!("  {}  {} {}", row.expectation_id, row.operation, row.target));
+        let mut result = format!("    expected {}, got {actual}", row.expected.as_str());
         if let Some(kind) = row.kind {
-            let _ = write!(out, "; stage {}, {}", kind.stage().as_str(), kind.as_str());
+            result.push_str(&format!("; stage {}, {}", kind.stage().as_str(), kind.as_str()));
         }
         if let Some(name) = row.errno.and_then(errno_name) {
-            let _ = write!(out, ", {name}");
+            result.push_str(&format!(", {name}"));
         }
-        let _ = writeln!(out, "\n    {}", row.reason);
+        out.line(result);
+        out.line(format!("    {}", row.reason));
     }
     let rest = total.saturating_sub(rows.len().min(SHOWN) as u64);
     if rest > 0 {
-        let _ = writeln!(out, "  … and {rest} more; `runtime_results.json` in the bundle has all");
+        out.line(format!("  … and {rest} more; `runtime_results.json` in the bundle has all"));
     }
-    out.push('\n');
+    out.blank();
 }

@@ -37,11 +37,11 @@ pub(super) fn run(args: &SchemaArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let names = || all.iter().map(|(name, _, _)| *name);
     let Some(name) = &args.name else {
         if args.json {
-            ui.json(&names().collect::<Vec<_>>())?;
+            ui.json(&names().collect::<Vec<_>>());
         } else {
             let rows: Vec<Vec<String>> =
                 all.iter().map(|(name, what, _)| vec![(*name).to_string(), (*what).to_string()]).collect();
-            ui.out(&table::render(&["NAME", "DOCUMENT"], &rows))?;
+            ui.out(&table::render(&["NAME", "DOCUMENT"], &rows));
         }
         return Ok(Exit::Done);
     };
@@ -50,6 +50,6 @@ pub(super) fn run(args: &SchemaArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         let remedy = hint_for(name, names(), &format!("known are {known}"));
         return Err(Failure::new(Exit::InputRefused, UnknownSchema { name: name.clone(), remedy }));
     };
-    ui.out(text)?;
+    ui.bytes(text.as_bytes());
     Ok(Exit::Done)
 }

@@ -1,21 +1,20 @@
 //! One thing described for people: a name and a value per line.
 
+use crate::base::printable::Lines;
+
 /// How wide the names are.
 const NAME_WIDTH: usize = 11;
 
 /// Lines of a description, in the making.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
-    text: String,
+    lines: Lines,
 }
 
 impl Sheet {
     /// Adds a line.
     pub(super) fn line(&mut self, name: &str, value: &str) {
-        // Control characters in a document's texts must not steer the terminal.
-        let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        self.text.push_str(format!("{name:NAME_WIDTH$}{value}").trim_end());
-        self.text.push('\n');
+        self.lines.line(format!("{name:NAME_WIDTH$}{value}").trim_end());
     }
 
     /// Adds a line if there is a value.
@@ -33,8 +32,8 @@ impl Sheet {
     }
 
     /// The lines.
-    pub(super) fn render(self) -> String {
-        self.text
+    pub(super) fn render(self) -> Lines {
+        self.lines
     }
 }
 
@@ -49,6 +48,6 @@ mod tests {
         sheet.maybe("notes", None);
         sheet.list("profiles", ["a", "b"].into_iter());
         sheet.list("needs", [].into_iter());
-        assert_eq!(sheet.render(), "plan       p\u{fffd}\nprofiles   a\n           b\n");
+        assert_eq!(sheet.render().as_str(), "plan       p\u{fffd}\nprofiles   a\n           b\n");
     }
 }

@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure, OrFail};
 use super::sheet::Sheet;
 use super::ui::Ui;
 use crate::base::ids::RunId;
+use crate::base::printable::Lines;
 use crate::record::manifest::RunState;
 use crate::record::status_doc::{Availability, LastRun, StatusDocument};
 use crate::run::status::{StatusError, runtime_status};
@@ -31,14 +32,14 @@ pub(super) fn run(args: &StatusArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         StatusError::World(_) => Failure::new(Exit::Fault, error),
     })?;
     if args.json {
-        ui.json(&document)?;
+        ui.json(&document);
     } else {
-        ui.out(&render(&document))?;
+        ui.out(&render(&document));
     }
     Ok(Exit::Done)
 }
 
-fn render(document: &StatusDocument) -> String {
+fn render(document: &StatusDocument) -> Lines {
     let mut sheet = Sheet::default();
     let host = &document.host;
     let or_unknown = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
+use super::out::Destination;
 use super::refusal::review_failure;
 use super::table;
 use super::ui::Ui;
 use super::validate_bundle;
+use crate::base::printable::Lines;
 use crate::bundle::{self, FromInputs};
 use crate::record::op_summary::OpSummary;
 use crate::review::{OpenedPacket, ReviewError, Vocabulary, op_summary};
@@ -26,7 +28,7 @@ pub(super) struct SummarizeOpsArgs {
     /// A promotion packet.
     #[arg(long, value_name = "FILE")]
     packet: Option<PathBuf>,
-    /// Write the document to this file. Without it, it is only shown.
+    /// Write the document to this file; `-` is standard output. Without it, it is only shown.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Numbers of operations: a document with `ops[]` of `name` and `id`. Without it no operation has a number.
@@ -48,6 +50,7 @@ pub(super) struct SummarizeOpsArgs {
 
 /// Summarises.
 pub(super) fn run(args: &SummarizeOpsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let vocabulary = match &args.vocab {
         Some(file) => Vocabulary::load(file).map_err(review_failure)?,
         None => Vocabulary::default(),
@@ -57,16 +60,18 @@ pub(super) fn run(args: &SummarizeOpsArgs, ui: &mut Ui) -> Result<Exit, Failure>
         Err(ReviewError::Refused(refused)) => return validate_bundle::report(&refused, args.json, ui),
         Err(error) => return Err(review_failure(error)),
     };
-    if let Some(out) = &args.out {
-        op_summary::write(&summary, out).or_fail(Exit::Unavailable)?;
-    }
-    if args.json {
-        ui.json(&summary)?;
+    if let Some(destination) = destination
+        && destination.put(&op_summary::to_bytes(&summary), ui)?
+    {
         return Ok(Exit::Done);
     }
-    ui.out(&text(&summary))?;
+    if args.json {
+        ui.json(&summary);
+        return Ok(Exit::Done);
+    }
+    ui.out(&text(&summary));
     if let Some(out) = &args.out {
-        ui.line(format!("wrote {}", out.display()))?;
+        ui.line(format!("wrote {}", out.display()));
     }
     Ok(Exit::Done)
 }
@@ -90,7 +95,7 @@ fn summarise(args: &SummarizeOpsArgs, vocabulary: &Vocabulary, ui: &mut Ui) -> R
     }
 }
 
-fn text(summary: &OpSummary) -> String {
+fn text(summary: &OpSummary) -> Lines {
     let rows: Vec<Vec<String>> = summary
         .ops
         .values()

@@ -1,32 +1,33 @@
 //! The terminal: results go to standard output, remarks to standard error.
+//!
+//! Printing never ends a command. A verdict is worked out, then said, and the exit code is the verdict's even if nobody was
+//! there to hear it: a reader that went away (`| head`) is no failure, and one that could not be served is one at the very
+//! end, when everything else is done ([`Ui::end`]).
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use super::exit::{Exit, Failure};
 use crate::base::json_out;
-
-/// Standard output was closed by its reader.
-#[derive(Debug, thiserror::Error)]
-#[error("standard output was closed")]
-pub(super) struct StdoutClosed;
+use crate::base::printable::{Lines, json_for_streams};
 
 /// Standard output does not take what is written to it.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write to standard output")]
-struct StdoutFailed(#[source] io::Error);
+pub(super) struct StdoutFailed(#[source] io::Error);
 
 /// Where results and remarks go.
 #[derive(Debug)]
 pub struct Ui {
     progress: bool,
+    /// Why nothing is written to standard output any more.
+    lost: Option<io::Error>,
 }
 
 impl Ui {
     /// The process's own streams.
     pub fn standard() -> Self {
-        Self { progress: io::stderr().is_terminal() }
+        Self { progress: io::stderr().is_terminal(), lost: None }
     }
 
     /// Whether progress may be drawn: standard error is a terminal.
@@ -34,39 +35,48 @@ impl Ui {
         self.progress
     }
 
-    /// Writes a result text as it is.
-    pub fn out(&mut self, text: &str) -> Result<(), Failure> {
-        self.bytes(text.as_bytes())
+    /// Whether nobody reads what is written to standard output, so that it need not be made.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
-    /// Writes a result that is text already.
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(stdout_failure)
+    /// Writes result lines.
+    pub fn out(&mut self, lines: &Lines) {
+        self.bytes(lines.as_str().as_bytes());
     }
 
     /// Writes one result line.
-    pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
-        self.out(&format!("{}\n", text.as_ref()))
+    pub fn line(&mut self, text: impl AsRef<str>) {
+        self.out(&Lines::from_iter([text]));
+    }
+
+    /// Writes a document as it is. What foreign texts in it may look like is the business of whoever made it.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.lost.is_none() {
+            let mut out = io::stdout().lock();
+            self.lost = out.write_all(bytes).and_then(|()| out.flush()).err();
+        }
     }
 
     /// Writes a result as a JSON document.
-    pub fn json<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Failure> {
-        let mut bytes = json_out::to_pretty(value);
+    pub fn json<T: ?Sized + Serialize>(&mut self, value: &T) {
+        let mut bytes = json_for_streams(json_out::to_pretty(value));
         bytes.push(b'\n');
-        let mut out = io::stdout().lock();
-        out.write_all(&bytes).and_then(|()| out.flush()).map_err(stdout_failure)
+        self.bytes(&bytes);
     }
 
-    /// Writes a remark for people to standard error.
+    /// Writes a remark for people to standard error, as one line.
     pub fn remark(&mut self, text: impl AsRef<str>) {
-        let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        self.remarks(&Lines::from_iter([text]));
     }
-}
 
-fn stdout_failure(error: io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Failure::new(Exit::Done, StdoutClosed);
+    /// Writes remarks for people to standard error.
+    pub fn remarks(&mut self, lines: &Lines) {
+        let _ = io::stderr().lock().write_all(lines.as_str().as_bytes());
     }
-    Failure::new(Exit::Unavailable, StdoutFailed(error))
+
+    /// What went wrong with standard output, if it was worse than that its reader is gone.
+    pub(super) fn end(self) -> Option<StdoutFailed> {
+        self.lost.filter(|error| error.kind() != io::ErrorKind::BrokenPipe).map(StdoutFailed)
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
+use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, FromInputs, Refused};
 
 /// Verify a bundle: its files against its index, and its evidence against its own rows.
@@ -31,7 +32,7 @@ impl ValidateBundle {
                 if self.json {
                     ui.json(&json!({
                         "ok": true,
-                        "bundle_dir": bundle.folder(),
+                        "bundle_dir": path_text(bundle.folder()),
                         "run_id": bundle.index().run_id,
                         "index_sha256": bundle.index_sha256(),
                         "files": files,
@@ -39,12 +40,12 @@ impl ValidateBundle {
                         "derived": derived,
                         "repaired": bundle.index().repaired,
                         "errors": [],
-                    }))?;
+                    }));
                 } else {
                     let mark = if bundle.index().repaired { " (its index was rewritten by a repair)" } else { "" };
                     ui.line(format!(
                         "bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"
-                    ))?;
+                    ));
                 }
                 Ok(Exit::Done)
             }
@@ -53,13 +54,17 @@ impl ValidateBundle {
     }
 }
 
+/// What is wrong with a bundle, one line each.
+pub(super) fn findings(refused: &Refused) -> Lines {
+    refused.findings.iter().map(ToString::to_string).collect()
+}
+
 /// Prints what is wrong with a bundle, one line each, and gives the exit class.
 pub(super) fn report(refused: &Refused, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     if as_json {
-        ui.json(&json!({ "ok": false, "bundle_dir": refused.bundle, "errors": refused.findings }))?;
+        ui.json(&json!({ "ok": false, "bundle_dir": path_text(&refused.bundle), "errors": refused.findings }));
     } else {
-        let lines: String = refused.findings.iter().map(|finding| format!("{finding}\n")).collect();
-        ui.out(&lines)?;
+        ui.out(&findings(refused));
         let noun = if refused.findings.len() == 1 { "problem" } else { "problems" };
         ui.remark(format!("bundle `{}` refused: {} {noun}", refused.bundle.display(), refused.findings.len()));
     }

@@ -59,12 +59,12 @@ impl Version {
 pub(super) fn run(args: &VersionArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let version = Version::of_this_build();
     if args.json {
-        ui.json(&version)?;
+        ui.json(&version);
     } else {
         let modified = if version.modified == Some(true) { ", modified" } else { "" };
         let commit =
             version.commit.map_or_else(|| "unknown commit".to_owned(), |commit| format!("commit {commit}{modified}"));
-        ui.line(format!("{} {} ({commit}, {}, {})", version.name, version.version, version.target, version.profile))?;
+        ui.line(format!("{} {} ({commit}, {}, {})", version.name, version.version, version.target, version.profile));
     }
     Ok(Exit::Done)
 }

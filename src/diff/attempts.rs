@@ -7,6 +7,7 @@ use super::DiffError;
 use super::rows::{self, Key};
 use super::verdicts::{self, LANES};
 use crate::base::digest::Digest;
+use crate::base::printable::Lines;
 use crate::bundle::{self, Bundle, FromInputs, Problem, Refused, Verified};
 use crate::record::attempts::{ATTEMPTS_SCHEMA, Attempt, Attempts, Group, LeftOut, RowInQuestion};
 use crate::record::outcome::Lane;
@@ -151,9 +152,9 @@ fn answers(
 }
 
 /// The report for people.
-pub fn render(report: &Attempts) -> String {
-    use super::words::{counted, printable, verdict};
-    let mut out = String::new();
+pub fn render(report: &Attempts) -> Lines {
+    use super::words::{counted, verdict};
+    let mut out = Lines::default();
     for group in &report.groups {
         let identity = group.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
         let said = match (group.identity, group.attempts.len()) {
@@ -163,28 +164,28 @@ pub fn render(report: &Attempts) -> String {
             _ => format!("they disagree in {} of {}", group.disagreements, counted(group.rows, "row")),
         };
         let attempts = counted(group.attempts.len() as u64, "attempt");
-        out.push_str(&format!("{identity}  plan {}: {attempts}, {said}\n", printable(&group.plan_id)));
+        out.line(format!("{identity}  plan {}: {attempts}, {said}", &group.plan_id));
         for attempt in &group.attempts {
-            out.push_str(&format!("  {}  {}\n", printable(&attempt.run_id), printable(&attempt.path)));
+            out.line(format!("  {}  {}", &attempt.run_id, &attempt.path));
         }
         for row in group.rows_in_question.iter().take(super::words::MAX_PRINTED) {
             let aspect = if row.aspect.is_empty() { String::new() } else { format!(" [{}]", row.aspect) };
-            out.push_str(&format!("  {} {}\n", row.lane.as_str(), printable(&format!("{}{aspect}", row.id))));
+            out.line(format!("  {} {}", row.lane.as_str(), format!("{}{aspect}", row.id)));
             for (attempt, answer) in group.attempts.iter().zip(&row.answers) {
-                out.push_str(&format!("    {}: {}\n", printable(&attempt.run_id), verdict(answer.as_ref())));
+                out.line(format!("    {}: {}", &attempt.run_id, verdict(answer.as_ref())));
             }
         }
         let printed = group.rows_in_question.len().min(super::words::MAX_PRINTED) as u64;
         if group.disagreements > printed {
-            out.push_str(&format!("  and {}\n", counted(group.disagreements - printed, "more row")));
+            out.line(format!("  and {}", counted(group.disagreements - printed, "more row")));
         }
         if group.disagreements > 0 {
-            out.push_str("  same declaration, different verdicts: evidence of nondeterminism, or of an influence that is not declared\n");
+            out.line("  same declaration, different verdicts: evidence of nondeterminism, or of an influence that is not declared");
         }
     }
     for left in &report.left_out {
         let kind = if left.unfinished { "unfinished" } else { "invalid" };
-        out.push_str(&format!("left out, {kind}: {}: {}\n", printable(&left.path), printable(&left.why)));
+        out.line(format!("left out, {kind}: {}: {}", &left.path, &left.why));
     }
     out
 }

@@ -64,7 +64,7 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
 
 /// Declares what somebody describes of another system, with every file that the description names.
 fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fsx::folder_of(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let subject = read_declaration(&Workspace::at(folder), &name).map_err(|error| DiffError::Load(Box::new(error)))?;
     let declaration = identity::external::declare(&subject)

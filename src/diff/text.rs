@@ -1,11 +1,12 @@
 //! A comparison for people, as plain text.
 
 use super::words::{self, MAX_PRINTED};
+use crate::base::printable::Lines;
 use crate::record::run_diff::{Item, RunDiff, Side};
 
 /// The comparison as plain text.
 pub fn render(diff: &RunDiff) -> String {
-    let mut out = Lines::default();
+    let mut out = Indented::default();
     out.line(0, &words::headline(diff));
     out.blank();
     side(&mut out, "A", &diff.a);
@@ -28,27 +29,20 @@ pub fn render(diff: &RunDiff) -> String {
         out.blank();
         out.line(0, "changes");
         for change in &diff.changes {
-            out.line(
-                1,
-                &format!(
-                    "{} ({})",
-                    words::printable(&change.what),
-                    words::counted(change.pointers.len() as u64, "item")
-                ),
-            );
+            out.line(1, &format!("{} ({})", &change.what, words::counted(change.pointers.len() as u64, "item")));
         }
     }
     verdicts(&mut out, diff);
-    out.text
+    out.0.into_string()
 }
 
 fn differ(count: u64) -> String {
     if count == 1 { "1 item differs".to_owned() } else { format!("{count} items differ") }
 }
 
-fn side(out: &mut Lines, name: &str, side: &Side) {
+fn side(out: &mut Indented, name: &str, side: &Side) {
     let identity = side.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
-    out.line(0, &format!("{name}         {} `{}`", side.source.as_str(), words::printable(&side.given)));
+    out.line(0, &format!("{name}         {} `{}`", side.source.as_str(), &side.given));
     if let Some(run_id) = &side.run_id {
         out.line(5, &format!("run {}", words::printable(run_id)));
     }
@@ -58,13 +52,13 @@ fn side(out: &mut Lines, name: &str, side: &Side) {
     }
 }
 
-fn item(out: &mut Lines, item: &Item) {
+fn item(out: &mut Indented, item: &Item) {
     let mark = if item.material { "" } else { " (immaterial)" };
-    out.line(5, &format!("{}{mark}: {}", words::printable(&item.name), words::change_of(item)));
-    out.line(6, &words::printable(&item.pointer));
+    out.line(5, &format!("{}{mark}: {}", &item.name, words::change_of(item)));
+    out.line(6, &&item.pointer);
 }
 
-fn verdicts(out: &mut Lines, diff: &RunDiff) {
+fn verdicts(out: &mut Indented, diff: &RunDiff) {
     if diff.verdicts.not_compared.is_some() {
         return;
     }
@@ -89,19 +83,16 @@ fn verdicts(out: &mut Lines, diff: &RunDiff) {
     }
 }
 
+/// Lines that are indented by levels.
 #[derive(Default)]
-struct Lines {
-    text: String,
-}
+struct Indented(Lines);
 
-impl Lines {
+impl Indented {
     fn line(&mut self, level: usize, text: &str) {
-        self.text.push_str(&"  ".repeat(level));
-        self.text.push_str(text);
-        self.text.push('\n');
+        self.0.line(format!("{}{text}", "  ".repeat(level)));
     }
 
     fn blank(&mut self) {
-        self.text.push('\n');
+        self.0.blank();
     }
 }

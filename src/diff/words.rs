@@ -1,5 +1,6 @@
 //! A comparison in words; what the texts for people and for pull requests share.
 
+pub(super) use crate::base::printable::printable;
 use crate::record::run_diff::{
     Change, Compared, Declarations, Explained, Flip, Item, LaneDiff, Resolved, RunDiff, Shown, Verdict,
 };
@@ -12,11 +13,6 @@ const SHORT_DIGEST: usize = 12;
 /// `1 row`, `2 rows`
 pub(super) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// What is printed must not steer a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The first answer: are both the same?
@@ -51,7 +47,7 @@ pub(super) fn value(shown: Option<&Shown>) -> String {
         Some(Shown::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
             format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
         }
-        Some(Shown::Value(value)) => printable(&value.to_string()),
+        Some(Shown::Value(value)) => printable(&value.to_string()).into_owned(),
     }
 }
 
@@ -88,7 +84,7 @@ pub(super) fn lane(lane: &LaneDiff) -> String {
 /// A verdict, short: `deny (EACCES; expected allow)`.
 pub(super) fn verdict(verdict: Option<&Verdict>) -> String {
     let Some(verdict) = verdict else { return "no such row".to_owned() };
-    let because = verdict.because.as_deref().map(printable);
+    let because = verdict.because.as_deref().map(|text| printable(text).into_owned());
     let expected = verdict.expected.map(|expected| format!("expected {}", expected.as_str()));
     let details: Vec<String> = because.into_iter().chain(expected).collect();
     let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
@@ -98,7 +94,7 @@ pub(super) fn verdict(verdict: Option<&Verdict>) -> String {
 /// A row's name: its id, and what tells it apart from its like.
 pub(super) fn row(flip: &Flip) -> String {
     let aspect = if flip.aspect.is_empty() { String::new() } else { format!(" [{}]", flip.aspect) };
-    printable(&format!("{}{aspect}", flip.id))
+    printable(&format!("{}{aspect}", flip.id)).into_owned()
 }
 
 /// What can be said of a row that differs. Never more than the data supports.
@@ -108,7 +104,7 @@ pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
         .candidates
         .iter()
         .map(|id| changes.iter().find(|change| change.id == *id).map_or(id.as_str(), |change| &change.what))
-        .map(printable)
+        .map(|name| printable(name).into_owned())
         .collect();
     let names = names.join("; ");
     let mut text = match flip.explanation.finding {

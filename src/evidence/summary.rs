@@ -12,6 +12,7 @@ use super::error::DeriveError;
 use super::facts::Context;
 use super::outcome::Counts;
 use crate::base::json_out::to_pretty;
+use crate::base::printable::is_hidden;
 use crate::record::layout::{SUMMARY, SUMMARY_TEXT};
 use crate::record::mismatch::MismatchType;
 use crate::record::summary::{SUMMARY_SCHEMA, Summary, SummaryStatus};
@@ -64,7 +65,7 @@ fn summary(
 
 /// A line of a text that stays one line whatever stands in it.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()
 }
 
 fn text(summary: &Summary) -> String {

@@ -33,11 +33,8 @@ pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_pat
     }
     let pointer = format!("/probes/{}/expected", pointer_part(id));
     let remedy = "correct the expectation or the policy; where profiles differ, each needs its own probe".to_owned();
-    Notes { list: notes, file: probes_path, subject: id }.push(
-        severity,
-        NoteKind::Contradiction,
-        pointer,
-        message,
-        remedy,
-    );
+    let before = notes.len();
+    let mut at = Notes { list: notes, file: probes_path, subject: id };
+    at.push(severity, NoteKind::Contradiction, pointer, message, remedy);
+    at.runs_anyway(before);
 }

@@ -20,6 +20,16 @@ pub enum LoadError {
         #[source]
         source: FileError,
     },
+    /// The file that was named as a plan is not there.
+    #[error("the plan `{plan}` cannot be read: {problem}; {remedy}")]
+    NoPlan {
+        /// As it was named.
+        plan: String,
+        /// What is there instead.
+        problem: &'static str,
+        /// Close names, or where to look.
+        remedy: String,
+    },
     /// A document is no acceptable JSON.
     #[error("the {what} `{file}` is not acceptable JSON")]
     Json {
@@ -88,6 +98,7 @@ impl LoadError {
                 kind,
                 message,
                 remedy: remedy.to_owned(),
+                runs_anyway: false,
             }]
         };
         match self {
@@ -104,6 +115,9 @@ impl LoadError {
             Self::NoRoot { ref plan } => {
                 let file = plan.display().to_string();
                 note(NoteKind::Registry, &file, self.to_string(), "move it under a workspace")
+            }
+            Self::NoPlan { ref plan, problem, ref remedy } => {
+                note(NoteKind::Unreadable, plan, format!("the plan cannot be read: {problem}"), remedy)
             }
             Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
                 note(NoteKind::Dangling, "", self.to_string(), "")

@@ -59,12 +59,15 @@ fn check_lookups(
     for probe in profile.probes.iter().filter(|probe| probe.entry.operation == "mach-lookup") {
         let own = probe.entry.driver.as_deref().and_then(Driver::by_name).is_some();
         if !own && probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
-            Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() }.error(
+            let before = notes.len();
+            let mut at = Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() };
+            at.error(
                 NoteKind::Driver,
                 format!("/probes/{}/driver", pointer_part(probe.entry.probe_id.as_str())),
                 format!("a `mach-lookup` under the deny-default profile `{}` needs its own driver", profile.id),
                 format!("use `mach_lookup`, or leave the probe out of the profile in `{profiles_path}`"),
             );
+            at.runs_anyway(before);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What is wrong, or doubtful, in an input document.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::near::hint_for;
+use crate::base::printable::excerpt;
 
 /// One finding: where, about what, what was found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,13 +25,16 @@ pub struct Note {
     pub message: String,
     /// What to do about it.
     pub remedy: String,
+    /// Whether a run goes ahead in spite of it: it says what would come of the run, not that there can be none.
+    #[serde(skip)]
+    pub runs_anyway: bool,
 }
 
 /// How bad a finding is. Errors come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The document cannot be run as it is.
+    /// The document is wrong: it cannot be run, or its expectations cannot all be met ([`Note::runs_anyway`]).
     Error,
     /// It can be run; the result may say less than its author thinks.
     Warning,
@@ -154,10 +158,7 @@ impl fmt::Display for Note {
             text.push_str(&format!("; {}", self.remedy));
         }
         // What a stranger wrote must not steer the terminal. The fields themselves stay exact.
-        for c in text.chars().take(4000) {
-            f.write_char(if c.is_control() { '\u{fffd}' } else { c })?;
-        }
-        Ok(())
+        f.write_str(&excerpt(&text, 4000))
     }
 }
 
@@ -243,19 +244,19 @@ impl Notes<'_> {
             kind,
             message,
             remedy,
+            runs_anyway: false,
         });
+    }
+
+    /// Lets a run go ahead in spite of what was added since there were `before` notes.
+    pub(super) fn runs_anyway(&mut self, before: usize) {
+        self.list.iter_mut().skip(before).for_each(|note| note.runs_anyway = true);
     }
 }
 
 /// A text of foreign origin, shortened for a message, without control characters.
 pub(super) fn shown(text: &str) -> String {
-    const LONGEST_CHARS: usize = 80;
-    let mut out: String =
-        text.chars().take(LONGEST_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(LONGEST_CHARS).is_some() {
-        out.push('…');
-    }
-    out
+    excerpt(text, 80)
 }
 
 #[cfg(test)]
@@ -282,6 +283,7 @@ mod tests {
             kind: NoteKind::Lane,
             message: "m".into(),
             remedy: "r".into(),
+            runs_anyway: false,
         };
         let mut notes = vec![
             note(Severity::Warning, "/a"),

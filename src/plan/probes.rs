@@ -4,6 +4,7 @@ use super::capability::Capability;
 use super::file::ProbeEntry;
 use super::note::{NoteKind, Notes, Severity, shown};
 use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere, unknown_placeholder};
+use crate::base::printable::is_hidden;
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, DriverInfo, Effect, Param, TargetKind};
@@ -53,6 +54,14 @@ pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>)
         if text.contains('\0') {
             let remedy = "remove it; an abstract name is written without its leading NUL";
             notes.error(NoteKind::Target, format!("{base}/{key}"), "the text holds a NUL", remedy);
+        } else if let Some(c) = text.chars().find(|c| c.is_control()) {
+            // As in an id: whoever reads a report could be told another result than there is.
+            let message = format!("the text holds a control character (U+{:04X})", u32::from(c));
+            notes.error(NoteKind::Target, format!("{base}/{key}"), message, "remove it");
+        } else if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
+            let message = format!("the text holds a character that cannot be seen (U+{:04X})", u32::from(c));
+            let remedy = "remove it, unless it is meant; in every report U+FFFD stands for it";
+            notes.warning(NoteKind::Target, format!("{base}/{key}"), message, remedy);
         }
     }
 }

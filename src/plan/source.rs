@@ -9,9 +9,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::LoadError;
 use super::worlds;
-use crate::base::fsx::{self, FileError};
+use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
+use crate::base::near::close_to;
+use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
 use crate::record::layout;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
@@ -26,6 +28,11 @@ pub const REFERENCE_INDEX_PATH: &str = "book/api/runtime/plans/registry/index.js
 pub const OWN_PROBES_PATH: &str = "registry/probes.json";
 /// The profile registry of a plan folder that has its own, relative to that folder.
 pub const OWN_PROFILES_PATH: &str = "registry/profiles.json";
+
+/// The plan of a folder that is named in its stead.
+const PLAN_NAME: &str = "plan.json";
+/// How many entries of a folder are looked at for a suggestion.
+const MOST_NEIGHBOURS: usize = 10_000;
 
 /// Where an index may lie, in the order of looking.
 const INDEX_PATHS: [&str; 3] = [INDEX_PATH, OWN_INDEX_PATH, REFERENCE_INDEX_PATH];
@@ -81,16 +88,14 @@ impl Workspace {
     /// holds [`INDEX_PATH`] or [`REFERENCE_INDEX_PATH`]; failing that, the plan's own folder if it holds
     /// [`OWN_PROBES_PATH`].
     pub fn of_plan(plan: &Path) -> Result<(Self, String), LoadError> {
+        let plan = &file_of_plan(plan)?;
         let read_error = |source: io::Error| LoadError::Read {
             what: "plan",
             file: plan.display().to_string(),
             source: FileError { action: "find", path: plan.to_owned(), source },
         };
         let name = plan.file_name().ok_or_else(|| read_error(io::Error::from(io::ErrorKind::InvalidInput)))?;
-        let parent = match plan.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = folder_of(plan);
         // Links and `..` are resolved here, so that "above" means what the file system means.
         let folder = parent.canonicalize().map_err(read_error)?;
         folder.join(name).metadata().map_err(read_error)?;
@@ -161,6 +166,51 @@ impl Workspace {
     pub fn root(&self) -> &Path {
         &self.root
     }
+}
+
+/// The file of a plan that was named by it or by its folder.
+fn file_of_plan(named: &Path) -> Result<PathBuf, LoadError> {
+    let missing = |problem, remedy| LoadError::NoPlan { plan: path_text(named), problem, remedy };
+    match named.metadata() {
+        Ok(found) if found.is_dir() => {
+            let file = named.join(PLAN_NAME);
+            if file.exists() {
+                return Ok(file);
+            }
+            let remedy = meant(&file).unwrap_or_else(|| "`sandproof list-plans` lists those of a workspace".into());
+            Err(missing("it is a folder without a `plan.json`", remedy))
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            let remedy = meant(named).unwrap_or_else(|| "`sandproof list-plans` lists those of a workspace".into());
+            Err(missing("there is no such file", remedy))
+        }
+        _ => Ok(named.to_owned()),
+    }
+}
+
+/// What a path that leads nowhere was probably meant to be: a plan whose path differs in a slip, or the one of that name
+/// among the workspace's plans.
+fn meant(missing: &Path) -> Option<String> {
+    let is_plan = |path: &Path| path.is_file() || path.join(PLAN_NAME).is_file();
+    let by_name = missing.file_name().map(|name| Path::new("plans").join(name)).filter(|path| is_plan(path));
+    let mut found: Vec<String> = by_name.iter().map(|path| path_text(path)).collect();
+    // Below the deepest folder that there is, the next part is the one that is wrong.
+    let there = missing.ancestors().skip(1).find(|above| above.as_os_str().is_empty() || above.is_dir())?;
+    let mut parts = missing.strip_prefix(there).ok()?.components();
+    let wrong = parts.next()?.as_os_str().to_str()?;
+    let rest = parts.as_path();
+    let folder = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let entries = std::fs::read_dir(folder).ok()?.take(MOST_NEIGHBOURS).flatten();
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    for close in close_to(wrong, names.iter().map(String::as_str)) {
+        let path = if rest.as_os_str().is_empty() { there.join(close) } else { there.join(close).join(rest) };
+        if is_plan(&path) {
+            found.push(path_text(&path));
+        }
+    }
+    found.dedup();
+    let found: Vec<String> = found.iter().map(|path| format!("`{path}`")).collect();
+    (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
 impl Source for Workspace {

@@ -236,6 +236,13 @@ impl UpgradedRegistry {
         if let Some(path) = targets.iter().find(|path| !overwrite && path.symlink_metadata().is_ok()) {
             return Err(UpgradeError::Exists { path: path.clone() });
         }
+        // A device, a FIFO or a socket of that name is no document, and not replaced by one.
+        for path in &targets {
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
+                let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+                return Err(FileError { action: "replace", path: path.clone(), source }.into());
+            }
+        }
         fs::create_dir_all(folder).at("create the folder", folder)?;
         let mut pending = Vec::new();
         for (target, bytes) in targets.iter().zip([&self.probes, &self.profiles]) {

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::gates::GateReport;
 use crate::base::digest::Digest;
-use crate::base::fsx::{self, FileError};
+use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
+use crate::base::output::Place;
 use crate::bundle::{Bundle, Finding, Problem, UnverifiedBundle, Verified};
 use crate::plan::Workspace;
 use crate::record::layout;
@@ -134,11 +135,13 @@ pub fn write_unverified(packet: &UnverifiedPacket, bundle: &UnverifiedBundle, ou
     write_document(packet, &bundle.bundle_dir, out)
 }
 
+/// A packet as it is written.
+pub fn to_bytes(packet: &impl Serialize) -> Vec<u8> {
+    json_out::to_pretty(packet)
+}
+
 fn write_document(packet: &impl Serialize, bundle: &Path, out: &Path) -> Result<(), PacketError> {
-    let folder = match out.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let place = Place::of(out)?;
     let real = |path: &Path| {
         std::fs::canonicalize(path).map_err(|source| FileError {
             action: "find the folder",
@@ -146,9 +149,10 @@ fn write_document(packet: &impl Serialize, bundle: &Path, out: &Path) -> Result<
             source,
         })
     };
-    if real(folder)?.starts_with(real(bundle)?) {
+    if let Some(file) = place.file()
+        && real(folder_of(file))?.starts_with(real(bundle)?)
+    {
         return Err(PacketError::InsideBundle { out: out.to_owned(), bundle: bundle.to_owned() });
     }
-    fsx::write_durably(&folder.join(out.file_name().unwrap_or_default()), &json_out::to_pretty(packet))?;
-    Ok(())
+    Ok(place.write(&to_bytes(packet))?)
 }

@@ -78,7 +78,7 @@ pub enum ReviewError {
     #[error("the report could not be written")]
     Output(#[source] std::io::Error),
     /// Packets do not go together.
-    #[error("{}", contradictions.join("\n"))]
+    #[error("{}", contradictions.join("; "))]
     Contradiction {
         /// Every contradiction.
         contradictions: Vec<String>,

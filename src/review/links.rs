@@ -13,6 +13,8 @@ use super::{OpenedPacket, ReviewError, Vocabulary};
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::output::Place;
+use crate::base::printable::excerpt;
 use crate::base::{json, json_out};
 use crate::plan::hint_for;
 use crate::policy::operations::is_operation;
@@ -379,9 +381,14 @@ fn tidy<T: Ord>(list: &mut Vec<T>) {
 
 /// Writes links, as a whole and durably, with a newline at the end.
 pub fn write(links: &RuntimeLinks, file: &Path) -> Result<(), FileError> {
+    Place::of(file)?.write(&to_bytes(links))
+}
+
+/// The document as it is written.
+pub fn to_bytes(links: &RuntimeLinks) -> Vec<u8> {
     let mut bytes = json_out::to_pretty(links);
     bytes.push(b'\n');
-    fsx::write_durably(file, &bytes)
+    bytes
 }
 
 /// Reads links.
@@ -416,7 +423,7 @@ fn resolve<'a, T>(
 ) -> Result<&'a T, ReviewError> {
     all.get(id).ok_or_else(|| ReviewError::UnknownId {
         kind,
-        id: id.chars().filter(|c| !c.is_control()).take(80).collect(),
+        id: excerpt(id, 80),
         remedy: hint_for(id, all.keys().map(String::as_str), otherwise),
     })
 }

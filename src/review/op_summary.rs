@@ -15,6 +15,7 @@ use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::output::Place;
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::promote;
 use crate::record::layout;
@@ -94,9 +95,14 @@ pub fn from_unverified(bundle: &UnverifiedBundle, vocabulary: &Vocabulary) -> Re
 
 /// Writes a summary, as a whole and durably: sorted keys, a newline at the end.
 pub fn write(summary: &OpSummary, file: &Path) -> Result<(), FileError> {
+    Place::of(file)?.write(&to_bytes(summary))
+}
+
+/// The document as it is written.
+pub fn to_bytes(summary: &OpSummary) -> Vec<u8> {
     let mut bytes = json_out::to_pretty(summary);
     bytes.push(b'\n');
-    fsx::write_durably(file, &bytes)
+    bytes
 }
 
 struct Source {

@@ -12,6 +12,7 @@ use super::ReviewError;
 use crate::base::digest::Digest;
 use crate::base::format::{self, Standing};
 use crate::base::limits::MAX_INDEX_BYTES;
+use crate::base::printable::excerpt;
 use crate::base::{fsx, json};
 use crate::bundle::{self, Bundle, FromInputs, Verified};
 use crate::plan::Workspace;
@@ -170,5 +171,5 @@ fn differences(found: &Value, due: &Value) -> Vec<String> {
 
 /// A text of foreign origin for a message.
 fn shown(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    excerpt(text, 200)
 }

@@ -32,6 +32,7 @@ mod selftest;
 mod shipped_plans;
 mod sonoma_agreement;
 mod status;
+mod streams;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;

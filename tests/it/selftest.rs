@@ -21,7 +21,7 @@ fn questions_are_put_to_this_host_for_real_and_the_report_can_be_sent_back() {
     // A report that is there is not written over.
     let before = std::fs::read(&file).unwrap();
     let again = ask();
-    expect_code(&again, 7);
+    expect_code(&again, 2);
     assert!(stderr(&again).contains("must be a new file"), "{}", stderr(&again));
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }

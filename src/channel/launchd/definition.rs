@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::fsx::FileError;
+use crate::base::printable::excerpt;
 use crate::channel::manager::ManagedJob;
 
 /// How long launchd waits between SIGTERM and SIGKILL.
@@ -18,7 +19,7 @@ const UMASK: u32 = 0o022;
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// A text that a property list cannot carry, or that would be ambiguous in what launchctl prints.
-    #[error("{member} cannot be `{}`: {reason}", text.escape_debug())]
+    #[error("{member} cannot be `{}`: {reason}", excerpt(text, 200))]
     Text {
         /// The member of the definition.
         member: &'static str,

@@ -9,6 +9,8 @@ use super::super::refusal::load_failure;
 use super::super::sheet::Sheet;
 use super::super::ui::Ui;
 use crate::base::canon::pointer_part;
+use crate::base::fsx;
+use crate::base::printable::Lines;
 use crate::identity::external;
 use crate::plan::Workspace;
 use crate::plan::subject::{ResolvedSubject, read_declaration};
@@ -16,22 +18,19 @@ use crate::record::identity::{Declaration, Part};
 
 /// Declares what the document at `from` describes: reads it with every file that it names, and prints its identity.
 pub(super) fn run(from: &Path, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
-    let folder = match from.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = fsx::folder_of(from);
     let name = from.file_name().unwrap_or_default().to_string_lossy();
     let subject = read_declaration(&Workspace::at(folder), &name).map_err(load_failure)?;
     let declaration = external::declare(&subject).or_fail(Exit::InputRefused)?;
     if json {
-        ui.json(&declaration)?;
+        ui.json(&declaration);
     } else {
-        ui.out(&describe(&subject, &declaration))?;
+        ui.out(&describe(&subject, &declaration));
     }
     Ok(Exit::Done)
 }
 
-fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> String {
+fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> Lines {
     let mut sheet = Sheet::default();
     sheet.line("kind", &declaration.kind);
     sheet.line("identity", &declaration.identity.to_string());

@@ -12,6 +12,7 @@ use super::run::{RunChoices, own_executable, run_failure};
 use super::ui::Ui;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::base::printable::path_text;
 use crate::bundle::declared::{self, DeclaredError};
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
@@ -43,8 +44,8 @@ enum IdentityCommand {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["plan", "from"])))]
 struct Declare {
-    /// The plan.
-    #[arg(long, value_name = "FILE")]
+    /// The plan, or the folder that its `plan.json` lies in.
+    #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
     /// The document that describes another system.
     #[arg(
@@ -94,8 +95,8 @@ struct Report<'r> {
     schema_version: &'static str,
     ok: bool,
     identity: Digest,
-    bundle: &'r PathBuf,
-    against: Option<&'r PathBuf>,
+    bundle: String,
+    against: Option<String>,
     differences: &'r [Discrepancy],
 }
 
@@ -117,7 +118,7 @@ fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
     let exe = own_executable().or_fail(Exit::Fault)?.into();
     let request = args.choices.request(plan, None, RunId::fresh(), exe, Cancel::default())?;
     let declaration = run::declare(&request).map_err(run_failure)?;
-    print(&declaration, args.json, ui)?;
+    print(&declaration, args.json, ui);
     Ok(Exit::Done)
 }
 
@@ -134,16 +135,16 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
             schema_version: IDENTITY_REPORT_SCHEMA,
             ok,
             identity,
-            bundle: &args.bundle,
-            against: args.against.as_ref(),
+            bundle: path_text(&args.bundle),
+            against: args.against.as_deref().map(path_text),
             differences: &compared.discrepancies,
-        })?;
+        });
     } else if ok {
         let what = if args.against.is_some() { "the sources give it" } else { "the bundle gives it" };
-        ui.line(format!("identity {identity}: {what}"))?;
+        ui.line(format!("identity {identity}: {what}"));
     } else {
         for one in &compared.discrepancies {
-            ui.line(format!("{}: {}", one.pointer(), one.words()))?;
+            ui.line(format!("{}: {}", one.pointer(), one.words()));
         }
         ui.remark(format!("identity {identity}: {} differences", compared.discrepancies.len()));
     }
@@ -152,7 +153,7 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
 
 fn show(args: &Show, ui: &mut Ui) -> Result<Exit, Failure> {
     let declaration = declared::read(&args.bundle).map_err(failure)?;
-    print(&declaration, args.json, ui)?;
+    print(&declaration, args.json, ui);
     let flaws = identity::of_self(&declaration);
     for flaw in &flaws {
         ui.remark(format!("{}: {}", flaw.pointer(), flaw.words()));
@@ -160,14 +161,15 @@ fn show(args: &Show, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(if flaws.is_empty() { Exit::Done } else { Exit::Mismatch })
 }
 
-fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) -> Result<(), Failure> {
+fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) {
     if as_json {
-        return ui.json(declaration);
+        ui.json(declaration);
+        return;
     }
     for part in Part::ALL {
-        ui.line(format!("{:<10}{}", part.as_str(), declaration.digests.of(part)))?;
+        ui.line(format!("{:<10}{}", part.as_str(), declaration.digests.of(part)));
     }
-    ui.line(format!("{:<10}{}", "identity", declaration.identity))
+    ui.line(format!("{:<10}{}", "identity", declaration.identity));
 }
 
 fn failure(error: DeclaredError) -> Failure {

@@ -6,6 +6,7 @@ use super::super::color;
 use super::super::exit::{Exit, Failure};
 use super::super::policy_source::{PolicyOptions, bad};
 use super::super::ui::Ui;
+use crate::base::printable::Lines;
 use crate::policy::PolicyValue;
 use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff};
 use crate::record::why::WhyDecision;
@@ -70,9 +71,9 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             .collect(),
     };
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        ui.out(&render(&report))?;
+        ui.out(&render(&report));
     }
     Ok(match () {
         () if !report.widened.is_empty() || !report.narrowed.is_empty() => Exit::Mismatch,
@@ -81,8 +82,8 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     })
 }
 
-fn render(report: &PolicyDiff) -> String {
-    let mut text = String::new();
+fn render(report: &PolicyDiff) -> Lines {
+    let mut lines = Lines::default();
     let lists = [
         ("widened: denied before, allowed after", &report.widened, color::BAD),
         ("narrowed: allowed before, denied after", &report.narrowed, color::HELPFUL),
@@ -92,16 +93,16 @@ fn render(report: &PolicyDiff) -> String {
         if changes.is_empty() {
             continue;
         }
-        text.push_str(&format!("{}\n", color::on_stdout(style, title)));
+        lines.marked(&color::on_stdout(style, title), "");
         for change in changes {
             let facts: String = change.facts.iter().map(|(name, value)| format!(" ({name} {value})")).collect();
-            text.push_str(&format!("  {} on {}{facts}\n", change.operations.join(", "), change.target));
+            lines.line(format!("  {} on {}{facts}", change.operations.join(", "), change.target));
             let side = |decision: WhyDecision, rule: &Option<String>| match rule {
                 Some(rule) => format!("{} by {rule}", decision.as_str()),
                 None => decision.as_str().to_owned(),
             };
-            text.push_str(&format!(
-                "      {}: {}   {}: {}\n",
+            lines.line(format!(
+                "      {}: {}   {}: {}",
                 report.a.file,
                 side(change.a, &change.a_rule),
                 report.b.file,
@@ -110,12 +111,10 @@ fn render(report: &PolicyDiff) -> String {
         }
     }
     if report.same {
-        text.push_str("no answer differs\n");
+        lines.line("no answer differs");
     }
-    text.push_str(&format!("{} questions put to both", report.questions));
-    if !report.complete {
-        text.push_str("; there are more targets that the rules suggest, which were left out");
-    }
-    text.push('\n');
-    text
+    let rest =
+        if report.complete { "" } else { "; there are more targets that the rules suggest, which were left out" };
+    lines.line(format!("{} questions put to both{rest}", report.questions));
+    lines
 }

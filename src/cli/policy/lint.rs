@@ -6,6 +6,7 @@ use super::super::color;
 use super::super::exit::{Exit, Failure};
 use super::super::policy_source::PolicyOptions;
 use super::super::ui::Ui;
+use crate::base::printable::Lines;
 use crate::policy::PolicyValue;
 use crate::record::policy_review::{POLICY_LINT_SCHEMA, PolicyFinding, PolicyLint, Weight};
 use crate::review::policy::landlock_lint::Seen;
@@ -59,9 +60,9 @@ pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         findings,
     };
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        let mut text = String::new();
+        let mut lines = Lines::default();
         for finding in &report.findings {
             let style = match finding.severity {
                 Weight::Error => color::BAD,
@@ -73,16 +74,16 @@ pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
                 Some(rule) => format!("{}:{}:{}", rule.file, rule.line, rule.column),
                 None => report.policy.file.clone(),
             };
-            text.push_str(&format!("{word}[{}] {place}: {}\n", finding.kind.as_str(), finding.message));
+            lines.marked(&word, format!("[{}] {place}: {}", finding.kind.as_str(), finding.message));
             if let Some(rule) = finding.rule.as_ref().filter(|rule| !rule.text.is_empty()) {
-                text.push_str(&format!("  {}\n", rule.text));
+                lines.line(format!("  {}", rule.text));
             }
             if !finding.remedy.is_empty() {
-                text.push_str(&format!("  {} {}\n", color::on_stdout(color::HELPFUL, "help:"), finding.remedy));
+                lines.marked(&format!("  {} ", color::on_stdout(color::HELPFUL, "help:")), &finding.remedy);
             }
         }
-        text.push_str(&format!("policy: {errors} errors, {warnings} warnings, {remarks} remarks\n"));
-        ui.out(&text)?;
+        lines.line(format!("policy: {errors} errors, {warnings} warnings, {remarks} remarks"));
+        ui.out(&lines);
     }
     Ok(if errors + warnings == 0 { Exit::Done } else { Exit::Mismatch })
 }

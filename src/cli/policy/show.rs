@@ -8,6 +8,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::policy_source::PolicyOptions;
 use super::super::table;
 use super::super::ui::Ui;
+use crate::base::printable::Lines;
 use crate::policy::PolicyValue;
 use crate::record::policy_review::{POLICY_SHOW_SCHEMA, PolicyShow};
 use crate::review::policy::show;
@@ -48,17 +49,17 @@ pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         access: shown.access,
     };
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        ui.out(&render(&report))?;
+        ui.out(&render(&report));
     }
     Ok(Exit::Done)
 }
 
-fn render(report: &PolicyShow) -> String {
-    let mut text = format!("{} ({})\n", report.policy.file, report.policy.mode);
+fn render(report: &PolicyShow) -> Lines {
+    let mut lines = Lines::from_iter([format!("{} ({})", report.policy.file, report.policy.mode)]);
     for (key, value) in &report.parameters {
-        text.push_str(&format!("parameter {key} = {value}\n"));
+        lines.line(format!("parameter {key} = {value}"));
     }
     let rules: Vec<Vec<String>> = report
         .rules
@@ -69,10 +70,10 @@ fn render(report: &PolicyShow) -> String {
             vec![rule.at.clone(), rule.action.as_str().to_owned(), rule.operations.join(" "), format!("{on}{with}")]
         })
         .collect();
-    text.push('\n');
-    text.push_str(&table::render(&["RULE", "", "WHAT", "ON"], &rules));
+    lines.blank();
+    lines.append(&table::render(&["RULE", "", "WHAT", "ON"], &rules));
     for gap in &report.gaps {
-        text.push_str(&format!("{}  not known here: {}\n", gap.at, gap.text));
+        lines.line(format!("{}  not known here: {}", gap.at, gap.text));
     }
     let access: Vec<Vec<String>> = report
         .access
@@ -91,7 +92,7 @@ fn render(report: &PolicyShow) -> String {
             vec![otherwise, one.allowed_by.join(" "), one.denied_by.join(" "), what]
         })
         .collect();
-    text.push('\n');
-    text.push_str(&table::render(&["UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY", "WHAT"], &access));
-    text
+    lines.blank();
+    lines.append(&table::render(&["UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY", "WHAT"], &access));
+    lines
 }

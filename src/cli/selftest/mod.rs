@@ -12,10 +12,12 @@ use clap::Args;
 use self::items::{Fact, ITEMS, Item, Method};
 use self::trials::Bench;
 use super::exit::{Exit, Failure, OrFail};
+use super::out::{Destination, output_exit, output_failure};
 use super::run::own_executable;
 use super::ui::Ui;
 use crate::base::error_text::chain;
 use crate::base::json_out;
+use crate::base::printable::Lines;
 use crate::channel;
 use crate::enforce;
 use crate::process::tool;
@@ -36,7 +38,7 @@ pub(super) struct SelftestArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
-    /// Also write the report, as JSON, to this file, which must not exist.
+    /// Also write the report, as JSON, to this file, which must not exist; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -48,6 +50,13 @@ pub(super) fn run(args: &SelftestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     if wanted.is_empty() {
         let ids: Vec<&str> = ITEMS.iter().map(|item| item.id).collect();
         return Err(Failure::new(Exit::NothingRan, NothingSelected { known: ids.join(", ") }));
+    }
+    let destination = args.out.as_deref().map(Destination::of).transpose()?;
+    if let (Some(Destination::Place(place)), Some(path)) = (&destination, &args.out)
+        && place.file().is_some_and(Path::exists)
+    {
+        let source = io::ErrorKind::AlreadyExists.into();
+        return Err(Failure::new(Exit::Usage, NotWritten { path: path.clone(), source }));
     }
     let exe = own_executable().or_fail(Exit::Fault)?;
     let items: Vec<SelftestItem> = wanted.into_iter().map(|item| answer(item, &exe)).collect();
@@ -68,18 +77,27 @@ pub(super) fn run(args: &SelftestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         counts,
         items,
     };
-    if let Some(path) = &args.out {
+    let mut on_stdout = false;
+    if let Some((destination, path)) = destination.zip(args.out.as_ref()) {
         let mut bytes = json_out::to_pretty(&document);
         bytes.push(b'\n');
-        // Never over a report that somebody may still need.
-        std::fs::File::create_new(path)
-            .and_then(|mut file| file.write_all(&bytes))
-            .map_err(|source| Failure::new(Exit::Unavailable, NotWritten { path: path.clone(), source }))?;
+        match destination {
+            Destination::Stdout => on_stdout = true,
+            Destination::Place(place) => match place.file() {
+                // Never over a report that somebody may still need, also if it came up while the questions were put.
+                Some(file) => {
+                    std::fs::File::create_new(file).and_then(|mut file| file.write_all(&bytes)).map_err(|source| {
+                        Failure::new(output_exit(&source), NotWritten { path: path.clone(), source })
+                    })?;
+                }
+                None => place.write(&bytes).map_err(output_failure)?,
+            },
+        }
     }
-    if args.json {
-        ui.json(&document)?;
+    if args.json || on_stdout {
+        ui.json(&document);
     } else {
-        ui.out(&render(&document))?;
+        ui.out(&render(&document));
     }
     Ok(exit(&document))
 }
@@ -223,24 +241,24 @@ fn line(item: &SelftestItem) -> String {
     format!("{} {}: {rest}", item.id, item.verdict.as_str())
 }
 
-fn render(document: &SelftestDocument) -> String {
-    let mut text = String::new();
+fn render(document: &SelftestDocument) -> Lines {
+    let mut lines = Lines::default();
     for item in &document.items {
-        text.push_str(&line(item));
-        text.push('\n');
+        lines.line(line(item));
         if item.verdict == Verdict::Differs {
-            text.push_str(&format!("    expected: {}\n    question: {}\n", item.expected, item.question));
+            lines.line(format!("    expected: {}", item.expected));
+            lines.line(format!("    question: {}", item.question));
         }
     }
     let counts = document.counts;
-    text.push_str(&format!(
-        "{} settled, {} different, {} unavailable, {} skipped\n",
+    lines.line(format!(
+        "{} settled, {} different, {} unavailable, {} skipped",
         counts.settled, counts.differs, counts.unavailable, counts.skipped
     ));
     if document.confined == Some(true) {
-        text.push_str("this process is confined already: start from a plain terminal, or the answers say little\n");
+        lines.line("this process is confined already: start from a plain terminal, or the answers say little");
     }
-    text
+    lines
 }
 
 /// The checklist of macOS, as `docs/first-run-on-a-mac.md` has it.

@@ -13,6 +13,7 @@ use super::super::table;
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, answer};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::printable::Lines;
 use crate::base::{fsx, json};
 use crate::plan::asked::policy_in_bytes;
 use crate::record::why::{WHY_ANSWERS_SCHEMA, WhyAnswers, WhyAsked, WhyExpected};
@@ -105,9 +106,9 @@ pub(super) fn run(args: &WhyArgs, file: &str, ui: &mut Ui) -> Result<Exit, Failu
         answers,
     };
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        ui.out(&render(&report))?;
+        ui.out(&render(&report));
     }
     let open = |one: &WhyAsked| one.expected.is_none() && one.decision == WhyExpected::Undecidable;
     Ok(match () {
@@ -185,7 +186,7 @@ fn put(args: &WhyArgs, source: Option<&Source>, line: Line, number: usize) -> Re
     })
 }
 
-fn render(report: &WhyAnswers) -> String {
+fn render(report: &WhyAnswers) -> Lines {
     let place =
         |one: &WhyAsked| one.rule.as_ref().map_or(String::new(), |rule| format!("{}:{}", rule.line, rule.column));
     let rows: Vec<Vec<String>> = report
@@ -209,20 +210,22 @@ fn render(report: &WhyAnswers) -> String {
             ]
         })
         .collect();
-    let mut text = table::render(&["ID", "OPERATION", "TARGET", "EXPECTED", "ANSWER", "RULE", ""], &rows);
+    let mut lines = table::render(&["ID", "OPERATION", "TARGET", "EXPECTED", "ANSWER", "RULE", ""], &rows);
     for one in report.answers.iter().filter(|one| one.expected.is_some() && one.as_expected != Some(true)) {
         let id = one.id.clone().unwrap_or_else(|| format!("line {}", one.line));
-        text.push_str(&format!("\n{}: {}\n", color::on_stdout(color::DOUBTFUL, &short(&id)), one.reason));
-        one.assumes.iter().for_each(|assumed| text.push_str(&format!("  assumes {assumed}\n")));
+        lines.blank();
+        lines.marked(&color::on_stdout(color::DOUBTFUL, &short(&id)), format!(": {}", one.reason));
+        one.assumes.iter().for_each(|assumed| lines.line(format!("  assumes {assumed}")));
     }
-    text.push_str(&format!("\n{} questions: {} as expected", report.questions, report.as_expected));
+    let mut counts = format!("{} questions: {} as expected", report.questions, report.as_expected);
     for (count, what) in
         [(report.otherwise, "otherwise"), (report.undecided, "undecided"), (report.unasserted, "without expectation")]
     {
         if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+            counts.push_str(&format!(", {count} {what}"));
         }
     }
-    text.push_str(".\n");
-    text
+    lines.blank();
+    lines.line(format!("{counts}."));
+    lines
 }

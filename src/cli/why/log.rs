@@ -9,6 +9,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::policy_source::{Source, bad, short};
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, seatbelt};
+use crate::base::printable::Lines;
 use crate::policy::PolicyValue;
 use crate::policy::landlock::LandlockPolicy;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
@@ -92,9 +93,9 @@ pub(super) fn run(args: &WhyArgs, name: &str, file: &str, ui: &mut Ui) -> Result
         denials: explained,
     };
     if args.json {
-        ui.json(&report)?;
+        ui.json(&report);
     } else {
-        ui.out(&render(&report))?;
+        ui.out(&render(&report));
     }
     let any = |conclusion| report.denials.iter().any(|one| one.conclusion == conclusion);
     Ok(match () {
@@ -364,13 +365,13 @@ fn landlock_denial(
     }
 }
 
-fn render(report: &WhyLog) -> String {
-    let mut text = String::new();
+fn render(report: &WhyLog) -> Lines {
+    let mut lines = Lines::default();
     for one in &report.denials {
         let times = if one.count == 1 { String::new() } else { format!(", {} times", one.count) };
         let by = if one.processes.is_empty() { String::new() } else { format!(" by {}", one.processes.join(", ")) };
         let head = format!("{} {}", one.operation, one.target);
-        text.push_str(&format!("line {}: {}{by}{times}\n", one.line, head.trim_end()));
+        lines.line(format!("line {}: {}{by}{times}", one.line, head.trim_end()));
         let style = match one.conclusion {
             DenialConclusion::DeniedByPolicy => color::HELPFUL,
             DenialConclusion::AgainstTheModel => color::BAD,
@@ -381,32 +382,33 @@ fn render(report: &WhyLog) -> String {
             DenialConclusion::AgainstTheModel => "evidence against the model",
             DenialConclusion::Undecidable => "the model cannot know",
         };
-        text.push_str(&format!("  {}: {}\n", color::on_stdout(style, word), one.reason));
+        lines.marked(&format!("  {}", color::on_stdout(style, word)), format!(": {}", one.reason));
         if let Some(WhyRule { file, line, column, text: rule, .. }) = &one.rule {
-            text.push_str(&format!("  rule    {file}:{line}:{column}  {rule}\n"));
+            lines.line(format!("  rule    {file}:{line}:{column}  {rule}"));
         }
-        one.assumes.iter().for_each(|assumed| text.push_str(&format!("  assumes {assumed}\n")));
+        one.assumes.iter().for_each(|assumed| lines.line(format!("  assumes {assumed}")));
         for rule in &one.allow_with {
-            text.push_str(&format!("  to let it through: {rule}\n"));
+            lines.line(format!("  to let it through: {rule}"));
         }
         for change in one.opens.iter().take(5) {
-            text.push_str(&format!("  which also opens {} on {}\n", change.operations.join(", "), change.target));
+            lines.line(format!("  which also opens {} on {}", change.operations.join(", "), change.target));
         }
         if one.opens.len() > 5 {
-            text.push_str(&format!("  and {} more\n", one.opens.len() - 5));
+            lines.line(format!("  and {} more", one.opens.len() - 5));
         }
         if !one.allow_with.is_empty() && one.opens.is_empty() && one.operation.starts_with("file") {
-            text.push_str("  which opens nothing else\n");
+            lines.line("  which opens nothing else");
         }
     }
     let count = |conclusion| report.denials.iter().filter(|one| one.conclusion == conclusion).count();
-    text.push_str(&format!(
-        "\n{} lines, {} different denials: {} by the policy, {} against the model, {} that the model cannot know.\n",
+    lines.blank();
+    lines.line(format!(
+        "{} lines, {} different denials: {} by the policy, {} against the model, {} that the model cannot know.",
         report.lines,
         report.denials.len(),
         count(DenialConclusion::DeniedByPolicy),
         count(DenialConclusion::AgainstTheModel),
         count(DenialConclusion::Undecidable)
     ));
-    text
+    lines
 }

@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::policy_source::{PolicyOptions, Source, bad, pair, short};
 use super::sheet::Sheet;
 use super::ui::Ui;
+use crate::base::printable::Lines;
 use crate::plan::hint_for;
 use crate::policy::PolicyValue;
 use crate::policy::operations::{OPERATIONS, canonical};
@@ -126,9 +127,9 @@ pub(super) fn run(args: &WhyArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         remarks: told.remarks,
     };
     if args.json {
-        ui.json(&answer)?;
+        ui.json(&answer);
     } else {
-        ui.out(&render(&answer))?;
+        ui.out(&render(&answer));
     }
     Ok(exit)
 }
@@ -170,7 +171,7 @@ fn answer(source: &Source, query: &Query) -> Result<Told, Failure> {
 }
 
 /// The answer for people.
-fn render(answer: &WhyAnswer) -> String {
+fn render(answer: &WhyAnswer) -> Lines {
     let place = |rule: &WhyRule| format!("{}:{}:{}", rule.file, rule.line, rule.column);
     let mut sheet = Sheet::default();
     sheet.line("decision", answer.decision.as_str());

@@ -398,7 +398,7 @@ fn text_that_is_no_acceptable_json_is_refused_with_its_line() {
         );
     }
     fs::remove_file(&plan).unwrap();
-    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("No such file"));
+    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("there is no such file"));
     fs::create_dir(&plan).unwrap();
-    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("not a regular file"));
+    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("a folder without a `plan.json`"));
 }

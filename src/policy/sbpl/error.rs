@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::rules::Place;
+use crate::base::printable::{excerpt, is_hidden};
 
 /// A refusal. As text it is the place, the fault, the remedy, and the line with a caret below the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,7 @@ impl Stop {
         let line = text.split('\n').nth(self.place.line as usize - 1).unwrap_or("").trim_end_matches('\r');
         let at = self.place.column as usize - 1;
         let skipped = at.saturating_sub(BEFORE);
-        let shown: String =
-            line.chars().skip(skipped).take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown: String = line.chars().skip(skipped).take(MOST).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
         SbplError { place: self.place, fault: *self.fault, line: shown, caret: at - skipped }
     }
 }
@@ -252,10 +252,5 @@ impl Fault {
 
 /// A text of foreign origin for a message: short, without control characters.
 pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 80;
-    let mut out: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
-        out.push('…');
-    }
-    out
+    excerpt(text, 80)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::syntax::{Datum, Node, Program, Radix};
+use crate::base::printable::{excerpt, is_hidden};
 
 /// A text that reads back as `program`: one form a line, without comments.
 pub fn print(program: &Program) -> String {
@@ -34,11 +35,8 @@ pub(super) fn brief(node: &Node) -> String {
     const MOST: usize = 120;
     let mut out = String::new();
     write_node(&mut out, node, 4 * MOST);
-    let mut cut: String = out.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if out.chars().nth(MOST).is_some() {
-        cut.push('…');
-    }
-    cut
+    let blank: String = out.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
+    excerpt(&blank, MOST)
 }
 
 /// Writes a node; past `enough` bytes the rest may be left out.

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Head, ProfileHead, Render, Row, Verdict};
+use crate::base::printable::printable;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
 const SHOWN: u64 = 100;
@@ -16,9 +17,8 @@ pub(super) struct Markdown {
 /// A text of a document: nothing in it is markup, and it stays on its line.
 fn plain(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
-            c if c.is_control() => out.push('\u{fffd}'),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
             c if "\\`*_{}[]()#+!|>~@".contains(c) => out.extend(['\\', c]),

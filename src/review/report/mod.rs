@@ -18,6 +18,8 @@ use serde::Deserialize;
 
 use super::ReviewError;
 use super::events::{self, EventFacts};
+use crate::base::json_out;
+use crate::base::printable::{json_for_streams, printable};
 use crate::bundle::{Bundle, Verified};
 use crate::promote;
 use crate::record::layout;
@@ -281,19 +283,25 @@ fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the events changed between two readings")
 }
 
-/// A text as the content of XML or HTML: characters that mean something there are escaped, and those that may not stand in
-/// XML 1.0 at all are replaced.
+/// A value as JSON that holds nothing but ASCII, in one line.
+fn ascii(value: &serde_json::Value) -> String {
+    let mut text = Vec::new();
+    // Memory takes all of it, and a value has no member that cannot be written.
+    json_out::write_compact(&mut text, value).expect("a value can be written to memory");
+    String::from_utf8(json_for_streams(text)).expect("JSON is text")
+}
+
+/// A text as the content of XML or HTML: characters that mean something there are escaped, and those that are not shown, which
+/// are also those that may not stand in XML 1.0 at all, are replaced.
 fn markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(&text.replace(['\n', '\t'], " ")).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{Head, ProfileHead, Render, Row, Verdict};
+use super::{Head, ProfileHead, Render, Row, Verdict, ascii};
 
 #[derive(Default)]
 pub(super) struct Sarif {
@@ -39,8 +39,10 @@ impl Render for Sarif {
         write!(
             out,
             "{{\n\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n\"version\": \"2.1.0\",\n\"runs\": [{{\n\
-             \"automationDetails\": {id},\n\"properties\": {properties},\n\
-             \"invocations\": [{{\"executionSuccessful\": true}}],\n\"results\": ["
+             \"automationDetails\": {},\n\"properties\": {},\n\
+             \"invocations\": [{{\"executionSuccessful\": true}}],\n\"results\": [",
+            ascii(&id),
+            ascii(&properties)
         )
     }
 
@@ -73,7 +75,7 @@ impl Render for Sarif {
         });
         let separator = if self.any { "," } else { "" };
         self.any = true;
-        write!(out, "{separator}\n{result}")
+        write!(out, "{separator}\n{}", ascii(&result))
     }
 
     fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {

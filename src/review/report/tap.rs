@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Head, ProfileHead, Render, Row, Verdict};
+use super::{Head, ProfileHead, Render, Row, Verdict, ascii};
+use crate::base::printable::printable;
 
 #[derive(Default)]
 pub(super) struct Tap {
@@ -14,10 +15,9 @@ pub(super) struct Tap {
 /// A description: one line, in which `#` and `\` mean themselves.
 fn description(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '#' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -52,7 +52,7 @@ impl Render for Tap {
         ];
         writeln!(out, "  ---")?;
         for (name, value) in facts {
-            writeln!(out, "  {name}: {value}")?;
+            writeln!(out, "  {name}: {}", ascii(&value))?;
         }
         writeln!(out, "  ...")
     }

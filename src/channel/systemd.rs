@@ -15,7 +15,8 @@ use super::manager::ManagedJob;
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
-use crate::record::channel_witness::ManagerAccount;
+use crate::record::channel_witness::{ManagerAccount, unit_name};
+use crate::record::manifest::ChannelKind;
 
 /// Where systemd's programs are, in the order of looking.
 const FOLDERS: [&str; 2] = ["/usr/bin", "/bin"];
@@ -29,10 +30,12 @@ const ASK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much longer than its caller waits the manager lets a unit run. It acts only if the caller could not.
 const GRACE: Duration = Duration::from_secs(15);
-/// What is asked about the unit. The second line is what a manager can do to a unit that no process sees in itself:
+/// What is asked about the unit. The last two lines are what a manager can do to a unit that no process sees in itself:
 /// filters that hang on its control group (systemd.resource-control(5), systemd.exec(5)).
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,\
     InvocationID,ControlGroup,FragmentPath,DropInPaths,Slice,RuntimeMaxUSec,\
+    Type,RemainAfterExit,Restart,UMask,KeyringMode,RootDirectory,RootImage,User,Group,PAMName,AmbientCapabilities,\
+    ExecCondition,ExecStartPre,ExecStartPost,ExecStop,ExecStopPost,\
     DevicePolicy,DeviceAllow,IPAddressAllow,IPAddressDeny,IPIngressFilterPath,IPEgressFilterPath,BPFProgram,\
     RestrictFileSystems,RestrictNetworkInterfaces,SocketBindAllow,SocketBindDeny";
 
@@ -87,7 +90,7 @@ pub struct Systemd {
 
 /// The name of a run's unit.
 pub fn unit_of(run_id: &RunId) -> String {
-    format!("sandproof-{run_id}.service")
+    unit_name(ChannelKind::SystemdClean, run_id).expect("the channel has a manager")
 }
 
 impl Systemd {

@@ -12,7 +12,7 @@ use super::ui::Ui;
 use crate::base::errno::errno_name;
 use crate::base::fsx;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
-use crate::base::limits::MAX_INDEX_BYTES;
+use crate::base::limits::{MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, derivation::FromInputs};
 use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
@@ -116,8 +116,16 @@ pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Ex
 fn judge(report: &RunReport) -> Result<GateReport, Failure> {
     let witness = report.committed.folder.join(layout::CHANNEL_WITNESS);
     let witness = fsx::read_regular(&witness, MAX_INDEX_BYTES).ok();
+    let declaration = report.committed.folder.join(layout::RUN_IDENTITY);
+    let declaration = fsx::read_regular(&declaration, MAX_INPUT_DOCUMENT_BYTES).ok();
     let holds = controls_hold(&report.outcome);
-    let early = gates::evaluate_committed(&report.manifest, &report.committed.index, holds, witness.as_deref());
+    let early = gates::evaluate_committed(
+        &report.manifest,
+        &report.committed.index,
+        holds,
+        witness.as_deref(),
+        declaration.as_deref(),
+    );
     if !early.is_promotable() {
         return Ok(early);
     }

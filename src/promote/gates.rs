@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
-use crate::evidence::channel;
+use crate::evidence::channel::{self, Declared, Sides};
 use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
+use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, RunManifest, RunState, RunStatus};
@@ -142,6 +143,7 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         status: Some(bundle.status().into()),
         index: Some(bundle.index()),
         witness: bundle.channel_witness(),
+        declared: bundle.identity().and_then(Declared::of),
         reproducible: true,
         // Without a scenario lane there are none: that lane's own artifacts are missed then.
         controls_hold: bundle.controls().is_none_or(controls_hold),
@@ -151,13 +153,16 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
 }
 
 /// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
-/// reasons means only that verifying is worth while. `witness`: the bytes of its `channel_witness.json`.
+/// reasons means only that verifying is worth while. `witness`: the bytes of its `channel_witness.json`; `declaration`:
+/// those of its `run_identity.json`.
 pub fn evaluate_committed(
     manifest: &RunManifest,
     index: &ArtifactIndex,
     controls_hold: bool,
     witness: Option<&[u8]>,
+    declaration: Option<&[u8]>,
 ) -> GateReport {
+    let declaration: Option<Declaration> = declaration.and_then(|bytes| serde_json::from_slice(bytes).ok());
     let witness: Option<ChannelWitness> = witness.and_then(|bytes| serde_json::from_slice(bytes).ok());
     Facts {
         verified: true,
@@ -166,6 +171,7 @@ pub fn evaluate_committed(
         status: Some(StatusFacts { state: RunState::Complete, drift: Some(&[]) }),
         index: Some(index),
         witness: witness.as_ref(),
+        declared: declaration.as_ref().and_then(Declared::of),
         reproducible: true,
         controls_hold,
         missing: false,
@@ -181,6 +187,7 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
         status: bundle.run_status.as_ref().map(StatusFacts::from),
         index: bundle.artifact_index.as_ref(),
         witness: bundle.channel_witness.as_ref(),
+        declared: bundle.run_identity.as_ref().and_then(Declared::of),
         reproducible: bundle.identity_findings().next().is_none(),
         // What the controls showed is known from verified bytes only; the bundle is refused in any case.
         controls_hold: true,
@@ -203,6 +210,8 @@ struct Facts<'a> {
     status: Option<StatusFacts<'a>>,
     index: Option<&'a ArtifactIndex>,
     witness: Option<&'a ChannelWitness>,
+    /// What was declared of the worker.
+    declared: Option<Declared>,
     /// Nothing was found that contradicts the declared identity.
     reproducible: bool,
     controls_hold: bool,
@@ -288,8 +297,14 @@ impl Facts<'_> {
     /// The witness is of this very run and channel, its answers are what its own facts give, and all of them are good.
     fn is_witnessed(&self) -> bool {
         let (Some(manifest), Some(witness)) = (self.manifest, self.witness) else { return false };
-        let answers =
-            channel::checks(witness.channel, witness.worker.as_ref(), witness.manager.as_ref(), witness.job.as_ref());
+        let answers = channel::checks(Sides {
+            channel: witness.channel,
+            run_id: &manifest.run_id,
+            declared: self.declared.as_ref(),
+            worker: witness.worker.as_ref(),
+            manager: witness.manager.as_ref(),
+            job: witness.job.as_ref(),
+        });
         self.has(layout::CHANNEL_WITNESS)
             && witness.run_id == manifest.run_id
             && witness.channel == manifest.channel

@@ -12,7 +12,7 @@ use crate::base::ids::RunId;
 use crate::base::json_out;
 use crate::bundle::repair::repair;
 use crate::bundle::tests::fixture::{
-    Counting, RUN, build, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite,
+    Counting, RUN, build, declaration, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite,
 };
 use crate::bundle::{RunEnd, open_unverified, verify};
 use crate::evidence::channel;
@@ -76,24 +76,35 @@ fn each_condition_gives_its_reason_and_no_other() {
 /// A witness whose every question has a good answer.
 fn witness() -> ChannelWitness {
     let digest = Digest::of(b"x").to_string();
+    let unit = format!("sandproof-{RUN}.service");
+    let group = format!("/system.slice/{unit}");
+    let namespaces: Vec<Value> = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]
+        .map(|name| json!({"name": name, "own": format!("{name}:[1]"), "parent": format!("{name}:[1]")}))
+        .to_vec();
     let mut witness: ChannelWitness = serde_json::from_value(json!({
         "schema_version": CHANNEL_WITNESS_SCHEMA, "run_id": RUN, "channel": "systemd_clean",
         "worker": {
             "schema_version": "sandproof.worker_witness.v1", "pid": 42, "ppid": 1, "parent_name": "systemd",
-            "session": 42, "unit": "u.service", "invocation_id": "abc", "nonce_sha256": digest,
-            "control_group": "/system.slice/u.service",
+            "session": 42, "unit": unit, "invocation_id": "abc", "nonce_sha256": digest, "control_group": group,
             "environment": [{"name": "PATH", "value_sha256": digest}], "open_fds": [{"fd": 0, "what": "/dev/null"}],
-            "rlimits": [], "umask": 18, "ids": [0, 0, 0, 0],
-            "namespaces": [{"name": "mnt", "own": "mnt:[1]", "parent": "mnt:[1]"}], "no_new_privs": false, "seccomp": 0,
-            "capability_bounding_set": "ff", "parent_capability_bounding_set": "ff", "lsm_label": "",
-            "landlock_layers": 0, "seatbelt_confined": null
+            "rlimits": [], "umask": 18, "ids": [0, 0, 0, 0], "namespaces": namespaces, "no_new_privs": false,
+            "seccomp": 0, "capability_bounding_set": "ff", "parent_capability_bounding_set": "ff",
+            "effective_capabilities": "ff", "ambient_capabilities": "00",
+            "root_directory": {"own": "mount 1", "parent": "mount 1"},
+            "preload": {"named": [], "libraries": []}, "lsm_label": "", "landlock_layers": 0, "seatbelt_confined": null
         },
         "manager": {
-            "manager": "systemd", "domain": "system", "unit": "u.service", "main_pid": 42, "invocation_id": "abc",
-            "control_group": "/system.slice/u.service", "state": "exited", "result": "success", "exit_code": 0,
-            "signal": null, "raw": [["DevicePolicy", "auto"], ["runs", "1"]]
+            "manager": "systemd", "domain": "system", "unit": unit, "main_pid": 42, "invocation_id": "abc",
+            "control_group": group, "state": "exited", "result": "success", "exit_code": 0, "signal": null,
+            "raw": [
+                ["DevicePolicy", "auto"], ["runs", "1"], ["LoadState", "loaded"], ["SubState", "exited"],
+                ["Result", "success"], ["ExecMainPID", "42"], ["ExecMainCode", "1"], ["ExecMainStatus", "0"],
+                ["InvocationID", "abc"], ["FragmentPath", format!("/run/systemd/transient/{unit}")],
+                ["DropInPaths", ""], ["Type", "exec"], ["RemainAfterExit", "yes"], ["Restart", "no"],
+                ["RootDirectory", ""], ["RootImage", ""], ["User", ""], ["Group", ""], ["PAMName", ""],
+            ]
         },
-        "job": {"unit": "u.service", "nonce_sha256": digest, "environment": ["PATH"], "manager_environment": []},
+        "job": {"unit": unit, "nonce_sha256": digest, "environment": ["PATH"], "manager_environment": []},
         "checks": [], "clean": true
     }))
     .unwrap();
@@ -103,8 +114,14 @@ fn witness() -> ChannelWitness {
 
 /// Makes the answers those that the facts give.
 fn settle(witness: &mut ChannelWitness) {
-    let (worker, manager, job) = (witness.worker.as_ref(), witness.manager.as_ref(), witness.job.as_ref());
-    witness.checks = channel::checks(witness.channel, worker, manager, job);
+    witness.checks = channel::checks(channel::Sides {
+        channel: witness.channel,
+        run_id: &witness.run_id,
+        declared: channel::Declared::of(&declaration()).as_ref(),
+        worker: witness.worker.as_ref(),
+        manager: witness.manager.as_ref(),
+        job: witness.job.as_ref(),
+    });
     witness.clean = channel::is_clean(&witness.checks);
 }
 
@@ -124,7 +141,8 @@ fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'sta
     let bundle = verify(&committed.folder, &Counting).unwrap();
     let report = evaluate(&bundle);
     let bytes = fs::read(committed.folder.join(layout::CHANNEL_WITNESS)).unwrap();
-    let early = evaluate_committed(&manifest, &committed.index, true, Some(&bytes));
+    let declared = fs::read(committed.folder.join(layout::RUN_IDENTITY)).unwrap();
+    let early = evaluate_committed(&manifest, &committed.index, true, Some(&bytes), Some(&declared));
     if report.reasons().iter().all(|reason| *reason != Reason::IdentityDrift) {
         assert_eq!(early, report, "the early answer is the same");
     }
@@ -154,7 +172,12 @@ fn a_witness_convinces_only_as_a_whole() {
         ("it says itself that it is not clean", |w| w.clean = false),
         ("another channel", |w| {
             w.channel = ChannelKind::LaunchdClean;
-            w.worker.as_mut().unwrap().seatbelt_confined = Some(false);
+            let label = format!("sandproof.runtime.{RUN}");
+            let worker = w.worker.as_mut().unwrap();
+            (worker.seatbelt_confined, worker.unit) = (Some(false), Some(label.clone()));
+            let manager = w.manager.as_mut().unwrap();
+            (manager.manager, manager.unit) = ("launchd".into(), label.clone());
+            w.job.as_mut().unwrap().unit = label;
             settle(w);
             assert!(w.clean, "for that channel it would do: {:?}", w.checks);
         }),

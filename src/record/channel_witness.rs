@@ -13,6 +13,15 @@ pub const CHANNEL_WITNESS_SCHEMA: &str = "sandproof.channel_witness.v1";
 /// Format of the worker's own part. 1: first release.
 pub const WORKER_WITNESS_SCHEMA: &str = "sandproof.worker_witness.v1";
 
+/// The name of a run's unit or label; nothing for a channel without a manager.
+pub fn unit_name(channel: ChannelKind, run_id: &RunId) -> Option<String> {
+    match channel {
+        ChannelKind::Direct => None,
+        ChannelKind::SystemdClean => Some(format!("sandproof-{run_id}.service")),
+        ChannelKind::LaunchdClean => Some(format!("sandproof.runtime.{run_id}")),
+    }
+}
+
 /// `channel_witness.json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,12 +112,44 @@ pub struct WorkerWitness {
     pub capability_bounding_set: Option<String>,
     /// `CapBnd` of the parent.
     pub parent_capability_bounding_set: Option<String>,
+    /// `CapEff` of `/proc/self/status`.
+    #[serde(default)]
+    pub effective_capabilities: Option<String>,
+    /// `CapAmb` of `/proc/self/status`.
+    #[serde(default)]
+    pub ambient_capabilities: Option<String>,
+    /// The root directory against that of the parent.
+    #[serde(default)]
+    pub root_directory: Option<RootEntry>,
+    /// What a loader was told to load into every program.
+    #[serde(default)]
+    pub preload: Option<PreloadEntry>,
     /// The label that a security module gives this process; an empty text if none does.
     pub lsm_label: Option<String>,
     /// How many Landlock domains this process is in already, measured by stacking more in a throw-away child.
     pub landlock_layers: Option<u32>,
     /// `sandbox_check` of this process itself (macOS).
     pub seatbelt_confined: Option<bool>,
+}
+
+/// A root directory, as the mount that it lies on, its device and its inode: `mount 29, device 254:1, inode 2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootEntry {
+    /// This process's.
+    pub own: Option<String>,
+    /// The parent's; null if it may not be read.
+    pub parent: Option<String>,
+}
+
+/// What `/etc/ld.so.preload` names, and whether that can reach this process (ld.so(8)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreloadEntry {
+    /// The libraries that the file names; none if there is no such file. Null if it may not be read.
+    pub named: Option<Vec<String>>,
+    /// The files, beside the executable, from which code is mapped into this process. A static program has none.
+    pub libraries: Option<Vec<String>>,
 }
 
 /// One environment variable.

@@ -24,7 +24,7 @@ use crate::channel::manager::{self, ManagedJob, Manager};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
-use crate::evidence::channel::{checks, is_clean};
+use crate::evidence::channel::{Declared, Sides, checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::{choose_base, remove_left};
@@ -132,7 +132,7 @@ fn through_worker(
         }),
         Err(failure) => Err(failure),
     };
-    store_witness(request, &known, writer)?;
+    store_witness(request, declaration, &known, writer)?;
     store_printed(&staged, writer)?;
     for (path, bytes) in manager.diagnostics(&request.run_id, &bundle_root) {
         writer.put(&path, &bytes).map_err(Step::Write)?;
@@ -342,8 +342,20 @@ fn read(folder: &Path, path: &BundlePath) -> Result<Vec<u8>, Step> {
         .map_err(|error| Step::Channel(ChannelFailure::Stage(error)))
 }
 
-fn store_witness(request: &RunRequest, known: &Known, writer: &mut BundleWriter) -> Result<(), Step> {
-    let checks = checks(request.channel, known.worker.as_ref(), known.manager.as_ref(), known.job.as_ref());
+fn store_witness(
+    request: &RunRequest,
+    declaration: &Declaration,
+    known: &Known,
+    writer: &mut BundleWriter,
+) -> Result<(), Step> {
+    let checks = checks(Sides {
+        channel: request.channel,
+        run_id: &request.run_id,
+        declared: Declared::of(declaration).as_ref(),
+        worker: known.worker.as_ref(),
+        manager: known.manager.as_ref(),
+        job: known.job.as_ref(),
+    });
     let witness = ChannelWitness {
         schema_version: CHANNEL_WITNESS_SCHEMA.to_string(),
         run_id: request.run_id.clone(),

@@ -40,8 +40,9 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::RunId;
 use crate::process::tool::{ToolError, ToolOutput};
-use crate::record::channel_witness::ManagerAccount;
+use crate::record::channel_witness::{ManagerAccount, unit_name};
 use crate::record::launchctl::{BootstrapFailure, DomainReason, JobOutcome, Teardown};
+use crate::record::manifest::ChannelKind;
 
 /// How long one call of a program may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -79,7 +80,7 @@ pub const MANAGER_ENVIRONMENT: &[&str] = &[
 /// The label of a run's job. It is new for every run, since launchd does not start the same label twice within ten
 /// seconds.
 pub fn label_of(run_id: &RunId) -> String {
-    format!("sandproof.runtime.{run_id}")
+    unit_name(ChannelKind::LaunchdClean, run_id).expect("the channel has a manager")
 }
 
 /// Where launchd keeps jobs.

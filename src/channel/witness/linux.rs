@@ -1,9 +1,12 @@
 //! Linux facts, from procfs.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use super::{Facts, proc_text};
-use crate::record::channel_witness::NamespaceEntry;
+use crate::record::channel_witness::{NamespaceEntry, PreloadEntry, RootEntry};
 
 /// The namespaces that decide what a process sees (namespaces(7)).
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
@@ -19,6 +22,11 @@ pub(super) fn facts() -> Facts {
         parent_capability_bounding_set: read(format!("/proc/{parent}/status"))
             .and_then(|text| proc_text::status(&text).capability_bounding_set),
         lsm_label: lsm_label(),
+        root_directory: Some(RootEntry {
+            own: root("/proc/self/root/.").ok(),
+            parent: root(&format!("/proc/{parent}/root/.")).ok(),
+        }),
+        preload: Some(preload()),
         namespaces: NAMESPACES
             .iter()
             .map(|name| NamespaceEntry {
@@ -28,6 +36,32 @@ pub(super) fn facts() -> Facts {
             })
             .collect(),
     }
+}
+
+/// A root directory as mount, device and inode. The same folder through another mount is another root.
+fn root(path: &str) -> io::Result<String> {
+    let folder = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(path)?;
+    let metadata = folder.metadata()?;
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", folder.as_raw_fd()))?;
+    let mount = text.lines().find_map(|line| line.strip_prefix("mnt_id:")).map(str::trim);
+    let mount = mount.ok_or(io::ErrorKind::InvalidData)?;
+    let (major, minor) = (libc::major(metadata.dev()), libc::minor(metadata.dev()));
+    Ok(format!("mount {mount}, device {major}:{minor}, inode {}", metadata.ino()))
+}
+
+/// What a loader was told, and what is loaded.
+fn preload() -> PreloadEntry {
+    let named = match fs::read("/etc/ld.so.preload") {
+        Ok(bytes) => Some(proc_text::preloaded(&String::from_utf8_lossy(&bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Vec::new()),
+        Err(_) => None,
+    };
+    let own = fs::read_link("/proc/self/exe").ok();
+    let libraries = own.and_then(|own| {
+        let maps = fs::read("/proc/self/maps").ok()?;
+        Some(proc_text::mapped_code(&String::from_utf8_lossy(&maps), &own.to_string_lossy()))
+    });
+    PreloadEntry { named, libraries }
 }
 
 /// The label of the security module that answers first. A kernel where none keeps labels says EINVAL or has no such

@@ -11,7 +11,7 @@ mod os;
 
 use crate::base::digest::Digest;
 use crate::record::channel_witness::{
-    EnvironmentEntry, NamespaceEntry, RlimitEntry, WORKER_WITNESS_SCHEMA, WorkerWitness,
+    EnvironmentEntry, NamespaceEntry, PreloadEntry, RlimitEntry, RootEntry, WORKER_WITNESS_SCHEMA, WorkerWitness,
 };
 use crate::record::report::OpenFd;
 
@@ -26,6 +26,8 @@ struct Facts {
     status: proc_text::Status,
     parent_capability_bounding_set: Option<String>,
     lsm_label: Option<String>,
+    root_directory: Option<RootEntry>,
+    preload: Option<PreloadEntry>,
     namespaces: Vec<NamespaceEntry>,
 }
 
@@ -81,6 +83,10 @@ pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness
         seccomp: facts.status.seccomp,
         capability_bounding_set: facts.status.capability_bounding_set,
         parent_capability_bounding_set: facts.parent_capability_bounding_set,
+        effective_capabilities: facts.status.effective_capabilities,
+        ambient_capabilities: facts.status.ambient_capabilities,
+        root_directory: facts.root_directory,
+        preload: facts.preload,
         lsm_label: facts.lsm_label,
         landlock_layers: given.landlock_layers,
         seatbelt_confined: given.seatbelt_confined,

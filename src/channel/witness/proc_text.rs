@@ -9,6 +9,10 @@ pub struct Status {
     pub seccomp: Option<u32>,
     /// `CapBnd`
     pub capability_bounding_set: Option<String>,
+    /// `CapEff`
+    pub effective_capabilities: Option<String>,
+    /// `CapAmb`
+    pub ambient_capabilities: Option<String>,
 }
 
 /// Reads `/proc/PID/status` (proc_pid_status(5)).
@@ -25,6 +29,8 @@ pub fn status(text: &str) -> Status {
         },
         seccomp: field("Seccomp").and_then(|text| text.parse().ok()),
         capability_bounding_set: field("CapBnd").map(str::to_owned),
+        effective_capabilities: field("CapEff").map(str::to_owned),
+        ambient_capabilities: field("CapAmb").map(str::to_owned),
     }
 }
 
@@ -47,6 +53,29 @@ pub fn unit_of(control_group: &str) -> Option<String> {
     control_group.rsplit('/').find(is_unit).map(str::to_owned)
 }
 
+/// The libraries that an `/etc/ld.so.preload` names (ld.so(8)): words apart by blanks or colons, up to a `#`.
+pub fn preloaded(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == ':'));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The files from which `/proc/PID/maps` says that code is mapped (proc_pid_maps(5)), each once, but for `executable`.
+pub fn mapped_code(text: &str, executable: &str) -> Vec<String> {
+    let mut files: Vec<String> = text
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.splitn(6, ' ');
+            let permissions = fields.nth(1)?;
+            let path = fields.nth(3)?.trim_start();
+            (permissions.contains('x') && path.starts_with('/') && path != executable).then(|| path.to_owned())
+        })
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +88,20 @@ mod tests {
         assert_eq!(read.seccomp, Some(2));
         assert_eq!(read.capability_bounding_set.as_deref(), Some("000001ffffffffff"));
         assert_eq!(status("NoNewPrivs:\tmaybe\n"), Status::default());
+    }
+
+    #[test]
+    fn what_a_loader_is_told_and_what_it_did() {
+        let text = "# all of it\n/lib/a.so:/lib/b.so c.so\t# d.so\n\n  \n";
+        assert_eq!(preloaded(text), ["/lib/a.so", "/lib/b.so", "c.so"]);
+        assert!(preloaded("\n# nothing\n").is_empty());
+        let maps = "55d0-55d1 r--p 00000000 00:1b 5                          /stage/sandproof\n\
+            55d1-55d2 r-xp 00001000 00:1b 5                          /stage/sandproof\n\
+            7f00-7f01 r-xp 00000000 00:1b 6                          /usr/lib/my libc.so.6\n\
+            7f01-7f02 rw-p 00000000 00:1b 6                          /usr/lib/data.so\n\
+            7f02-7f03 rw-p 00000000 00:00 0 \n\
+            7ffd-7ffe r-xp 00000000 00:00 0                          [vdso]\n";
+        assert_eq!(mapped_code(maps, "/stage/sandproof"), ["/usr/lib/my libc.so.6"]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn landlock() {
     let host = systemd_host!();
     let drop_in = started_by(&confined("landlock-scope", &worker()));
     // A domain also shuts the door to the manager's namespaces: looking there is a form of ptrace(2).
-    expect_caught(host, "landlock", &drop_in, &["namespaces", "landlock_layers"]);
+    expect_caught(host, "landlock", &drop_in, &["namespaces", "root_directory", "landlock_layers"]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_variable_that_nobody_listed() {
 #[test]
 fn other_namespaces() {
     let host = systemd_host!();
-    expect_caught(host, "mounts", "PrivateMounts=yes", &["namespaces"]);
+    expect_caught(host, "mounts", "PrivateMounts=yes", &["namespaces", "root_directory"]);
     expect_caught(host, "network", "PrivateNetwork=yes", &["namespaces"]);
 }
 
@@ -112,4 +112,63 @@ fn a_process_between_the_manager_and_the_worker() {
     let host = systemd_host!();
     let script = r#"/usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ "$PWD/sandproof" __worker "$PWD/job.json"; exit $?"#;
     expect_caught(host, "between", &by_shell(script), &["main_pid", "parent", "parent_pid"]);
+}
+
+#[test]
+fn a_unit_with_another_root_directory() {
+    let host = systemd_host!();
+    // The same files through another mount: everything is where it was, and it is a sandbox all the same.
+    host.must(&["/bin/sh", "-c", "mkdir -p /run/elsewhere && mount --rbind / /run/elsewhere"]);
+    let drop_in = "RootDirectory=/run/elsewhere\nMountAPIVFS=no";
+    expect_caught(&host, "root-directory", drop_in, &["root_directory", "definition"]);
+}
+
+#[test]
+fn a_unit_that_gives_or_takes_what_its_job_does_not() {
+    let host = systemd_host!();
+    expect_caught(&host, "ambient", "AmbientCapabilities=CAP_NET_ADMIN", &["capabilities"]);
+    expect_caught(&host, "umask", "UMask=0077", &["umask"]);
+    expect_caught(&host, "before", "ExecStartPre=/bin/true", &["definition"]);
+    expect_caught(&host, "after", "ExecStopPost=/bin/true", &["definition"]);
+    expect_caught(&host, "path", "Environment=PATH=/elsewhere:/usr/bin:/bin", &["environment"]);
+}
+
+#[test]
+fn a_drop_in_that_changes_nothing_for_the_worker_is_named_and_harms_nothing() {
+    let host = systemd_host!();
+    let dir = folder();
+    let out = dir.path().join("out");
+    host.drop_in("sandproof-harmless.service", "[Service]\nTimeoutStopSec=45\n");
+    let run = output(&mut host.clean_run("plans/quickstart/plan.json", "harmless", &out));
+    expect_code(&run, 0);
+    assert!(stdout(&run).contains("promotable  yes"), "{}", stdout(&run));
+    let bundle = out.join("harmless");
+    assert!(failed_checks(&bundle).is_empty());
+    let witness = json(&bundle.join("channel_witness.json"));
+    let told = witness["checks"].as_array().unwrap().iter().find(|check| check["check"] == "drop_ins").unwrap();
+    assert!(told["found"].as_str().unwrap().contains("/sandproof-harmless.service.d/test.conf"), "{told}");
+}
+
+#[test]
+fn a_library_that_is_loaded_into_every_program() {
+    let host = systemd_host!();
+    // A copy of /etc, which this unit alone sees in its place.
+    let libm = "for f in /lib/*/libm.so.6 /lib64/libm.so.6 /usr/lib/libm.so.6; do test -e $f && echo $f && break; done";
+    let library = host.must(&["/bin/sh", "-c", libm]);
+    let copy = format!("cp -a /etc /run/etc-preloads && echo {} > /run/etc-preloads/ld.so.preload", library.trim());
+    host.must(&["/bin/sh", "-c", &copy]);
+    host.drop_in("sandproof-preloaded.service", "[Service]\nBindReadOnlyPaths=/run/etc-preloads:/etc\n");
+    let dir = folder();
+    let out = dir.path().join("out");
+    expect_code(&output(&mut host.clean_run("plans/quickstart/plan.json", "preloaded", &out)), 0);
+    let bundle = out.join("preloaded");
+    let preload = json(&bundle.join("channel_witness.json"))["worker"]["preload"].clone();
+    assert_eq!(preload["named"], serde_json::json!([library.trim()]));
+    // A static executable loads nothing, so that file is nothing to it.
+    let loads = !preload["libraries"].as_array().unwrap().is_empty();
+    let preloaded = loads.then_some("preload");
+    assert_eq!(
+        failed_checks(&bundle),
+        ["namespaces", "root_directory"].into_iter().chain(preloaded).collect::<Vec<_>>()
+    );
 }

@@ -1,0 +1,237 @@
+//! Whether a channel was clean: every question about the worker's context, and its answer.
+//!
+//! A pure function of what was declared, what the worker said, what the manager said of the same process, and what the job
+//! definition carried. It fails closed: a question without an answer is not clean, and neither is a channel without
+//! questions. SPEC 7.2 has each question as a predicate over these facts.
+
+mod systemd;
+#[cfg(test)]
+mod tests;
+
+use crate::base::ids::RunId;
+use crate::record::channel_witness::{self, JobFacts, ManagerAccount, WitnessCheck, WorkerWitness};
+use crate::record::identity::{Declaration, Stated};
+use crate::record::manifest::ChannelKind;
+use crate::record::run_identity::{ChannelElement, UserElement};
+
+/// What a run declared of its worker before that existed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// How it is started, and what the manager is told.
+    pub channel: ChannelElement,
+    /// Who runs it.
+    pub user: UserElement,
+}
+
+impl Declared {
+    /// Reads it from a declaration; nothing if that is no run's.
+    pub fn of(declaration: &Declaration) -> Option<Self> {
+        let element = |name: &str| declaration.runtime.get(name).cloned();
+        Some(Self {
+            channel: serde_json::from_value(element("channel")?).ok()?,
+            user: serde_json::from_value(element("user")?).ok()?,
+        })
+    }
+
+    fn is_root(&self) -> bool {
+        self.user.uid_class == "root"
+    }
+}
+
+/// What is asked about, and the sides that answer. A side that is missing leaves its questions without an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides<'a> {
+    /// The channel.
+    pub channel: ChannelKind,
+    /// The run.
+    pub run_id: &'a RunId,
+    /// What was declared.
+    pub declared: Option<&'a Declared>,
+    /// What the worker said.
+    pub worker: Option<&'a WorkerWitness>,
+    /// What the manager said.
+    pub manager: Option<&'a ManagerAccount>,
+    /// What the job definition carried.
+    pub job: Option<&'a JobFacts>,
+}
+
+impl<'a> Sides<'a> {
+    fn own<T>(&self, read: impl Fn(&'a WorkerWitness) -> Option<T>) -> Option<T> {
+        self.worker.and_then(read)
+    }
+
+    fn told<T>(&self, read: impl Fn(&'a ManagerAccount) -> Option<T>) -> Option<T> {
+        self.manager.and_then(read)
+    }
+
+    /// A line of the manager's account.
+    fn line(&self, name: &str) -> Option<&'a str> {
+        let (_, value) = self.manager?.raw.iter().find(|(known, _)| known == name)?;
+        Some(value.as_str())
+    }
+}
+
+/// Every question that the channel has to answer. `direct` has one, and its answer is no.
+pub fn checks(sides: Sides<'_>) -> Vec<WitnessCheck> {
+    let Some(unit) = channel_witness::unit_name(sides.channel, sides.run_id) else {
+        let found = "the run was started by its caller, in whatever context that has".to_string();
+        return vec![WitnessCheck { check: "started_by_manager".to_string(), ok: Some(false), found }];
+    };
+    let mut list = Checks(Vec::new());
+    main_pid(&mut list, &sides);
+    list.same("unit", sides.own(|w| w.unit.clone()), Some(unit.clone()));
+    list.same("unit_of_manager", sides.told(|m| Some(m.unit.clone())), Some(unit.clone()));
+    list.same("unit_of_job", sides.job.map(|job| job.unit.clone()), Some(unit.clone()));
+    job(&mut list, &sides);
+    list.same(
+        "nonce",
+        sides.own(|w| w.nonce_sha256.map(|digest| digest.to_string())),
+        sides.job.map(|job| job.nonce_sha256.to_string()),
+    );
+    environment(&mut list, &sides);
+    descriptors(&mut list, sides.worker);
+    user(&mut list, &sides);
+    if sides.channel == ChannelKind::SystemdClean {
+        systemd::checks(&mut list, &sides, &unit);
+    } else {
+        list.same("manager", sides.told(|m| Some(m.manager.clone())), Some("launchd".to_string()));
+        list.same("ended", sides.told(|m| m.exit_code.map(|code| code.to_string())), Some("0".to_string()));
+        list.same("parent", sides.own(|w| Some(w.ppid.to_string())), Some("1".to_string()));
+        // The label is new for every run, so a second start is somebody else's doing.
+        list.same("runs", sides.line("runs").map(str::to_owned), Some("1".to_string()));
+        list.same("seatbelt", sides.own(|w| w.seatbelt_confined.map(|on| on.to_string())), Some("false".to_string()));
+    }
+    list.0
+}
+
+/// Whether the answers make the channel clean.
+pub fn is_clean(checks: &[WitnessCheck]) -> bool {
+    !checks.is_empty() && checks.iter().all(|check| check.ok == Some(true))
+}
+
+struct Checks(Vec<WitnessCheck>);
+
+impl Checks {
+    fn add(&mut self, check: &str, ok: Option<bool>, found: String) {
+        self.0.push(WitnessCheck { check: check.to_string(), ok, found });
+    }
+
+    /// Both sides have to be known, not empty, and equal.
+    fn same(&mut self, check: &str, found: Option<String>, wanted: Option<String>) {
+        let (ok, text) = match (found, wanted) {
+            (Some(found), Some(wanted)) if found.is_empty() || wanted.is_empty() => {
+                (None, format!("found `{found}`, wanted `{wanted}`: an empty text is no answer"))
+            }
+            (Some(found), Some(wanted)) if found == wanted => (Some(true), format!("`{found}`")),
+            (Some(found), Some(wanted)) => (Some(false), format!("found `{found}`, wanted `{wanted}`")),
+            (found, wanted) => (None, format!("found {}, wanted {}", or_unknown(found), or_unknown(wanted))),
+        };
+        self.add(check, ok, text);
+    }
+
+    /// Nothing may be wrong; `None`: it is not known.
+    fn nothing_wrong(&mut self, check: &str, wrong: Option<Vec<String>>, good: impl Into<String>) {
+        match wrong {
+            None => self.add(check, None, "not known".to_string()),
+            Some(wrong) if wrong.is_empty() => self.add(check, Some(true), good.into()),
+            Some(wrong) => self.add(check, Some(false), wrong.join("; ")),
+        }
+    }
+}
+
+fn or_unknown(text: Option<String>) -> String {
+    text.map_or_else(|| "nothing".to_string(), |text| format!("`{text}`"))
+}
+
+/// The process that the manager started. 1 is the first process of its world, which nobody starts.
+fn main_pid(list: &mut Checks, sides: &Sides<'_>) {
+    let told = sides.told(|m| m.main_pid.map(|pid| pid.to_string()));
+    match sides.own(|w| Some(w.pid)) {
+        Some(pid) if pid <= 1 => list.add("main_pid", Some(false), format!("`{pid}` is no worker's process id")),
+        pid => list.same("main_pid", pid.map(|pid| pid.to_string()), told),
+    }
+}
+
+/// The job was defined as it was declared.
+fn job(list: &mut Checks, sides: &Sides<'_>) {
+    let (Some(Stated::Is(declared)), Some(job)) = (sides.declared.map(|declared| &declared.channel.job), sides.job)
+    else {
+        return list.nothing_wrong("job", None, "");
+    };
+    let mut wrong = Vec::new();
+    if !declared.environment.keys().eq(sorted(&job.environment)) {
+        wrong.push("it lists other variables than were declared".to_string());
+    }
+    if declared.manager_environment != job.manager_environment {
+        wrong.push("it leaves other variables to the manager than were declared".to_string());
+    }
+    list.nothing_wrong("job", Some(wrong), "as declared");
+}
+
+fn sorted(names: &[String]) -> Vec<&String> {
+    let mut names: Vec<&String> = names.iter().collect();
+    names.sort_unstable();
+    names
+}
+
+/// What a dynamic loader or a C library reads, and lets code of others into a process. No job lists such a variable.
+fn loads_code(name: &str) -> bool {
+    name.starts_with("LD_") || name.starts_with("DYLD_") || name == "GLIBC_TUNABLES"
+}
+
+/// Only listed variables, and those that the manager adds of its own accord; those whose values were declared have them.
+fn environment(list: &mut Checks, sides: &Sides<'_>) {
+    let (Some(worker), Some(job), Some(declared)) = (sides.worker, sides.job, sides.declared) else {
+        return list.nothing_wrong("environment", None, "");
+    };
+    let listed = |name: &String| job.environment.contains(name) || job.manager_environment.contains(name);
+    let names: Vec<&String> = worker.environment.iter().map(|entry| &entry.name).collect();
+    let strange: Vec<&str> = names.iter().filter(|name| !listed(name)).map(|name| name.as_str()).collect();
+    let missing: Vec<&str> = job.environment.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+    let loaders: Vec<&str> = names.iter().map(|name| name.as_str()).filter(|name| loads_code(name)).collect();
+    let values = declared.channel.job.value().into_iter().flat_map(|job| &job.environment);
+    let other: Vec<&str> = values
+        .filter_map(|(name, value)| Some((name, value.value()?)))
+        .filter(|(name, value)| worker.environment.iter().any(|e| e.name == **name && e.value_sha256 != **value))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let wrong = [
+        ("not listed", strange),
+        ("listed and absent", missing),
+        ("read by a loader", loaders),
+        ("of another value than declared", other),
+    ];
+    let wrong = wrong.into_iter().filter(|(_, names)| !names.is_empty());
+    let wrong = wrong.map(|(what, names)| format!("{what}: [{}]", names.join(", "))).collect();
+    list.nothing_wrong("environment", Some(wrong), format!("{} variables, all listed", names.len()));
+}
+
+/// Nothing open but the three standard descriptors.
+fn descriptors(list: &mut Checks, worker: Option<&WorkerWitness>) {
+    let Some(open) = worker.and_then(|worker| worker.open_fds.as_ref()) else {
+        return list.add("open_fds", None, "not known".to_string());
+    };
+    let inherited: Vec<String> =
+        open.iter().filter(|fd| fd.fd > 2).map(|fd| format!("{} ({})", fd.fd, fd.what)).collect();
+    if inherited.is_empty() {
+        list.add("open_fds", Some(true), format!("{} standard descriptors", open.len()));
+    } else {
+        list.add("open_fds", Some(false), format!("inherited: {}", inherited.join(", ")));
+    }
+}
+
+/// The worker is the declared kind of user, and is it in every respect.
+fn user(list: &mut Checks, sides: &Sides<'_>) {
+    let (Some(worker), Some(declared)) = (sides.worker, sides.declared) else {
+        return list.nothing_wrong("user", None, "");
+    };
+    let [ruid, euid, rgid, egid] = worker.ids;
+    let mut wrong = Vec::new();
+    if (ruid, rgid) != (euid, egid) {
+        wrong.push(format!("real ids {ruid}:{rgid} and effective ids {euid}:{egid} differ"));
+    }
+    if (euid == 0) != declared.is_root() {
+        wrong.push(format!("user id {euid}, and `{}` was declared", declared.user.uid_class));
+    }
+    list.nothing_wrong("user", Some(wrong), format!("`{}`", declared.user.uid_class));
+}

@@ -150,7 +150,7 @@ fn untrusted(text: &str) -> String {
     if let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         return inner.to_owned();
     }
-    let digits = text.len() % 2 == 0 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let digits = text.len().is_multiple_of(2) && !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !digits {
         return text.to_owned();
     }

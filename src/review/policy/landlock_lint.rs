@@ -191,8 +191,8 @@ fn of_rights(policy: &LandlockPolicy, found: &mut Vec<Found>) {
         .filter(|rule| rule.allow.contains(FsRight::Execute))
         .map(|rule| rule.path.as_str())
         .collect();
-    let loader = |path: &&str| on_path(policy, FsRight::Execute, path).decision != WhyDecision::Deny;
-    if fs.contains(FsRight::Execute) && !executes.is_empty() && !LOADERS.iter().any(|path| loader(path)) {
+    let runs = |path: &&str| on_path(policy, FsRight::Execute, path).decision != WhyDecision::Deny;
+    if fs.contains(FsRight::Execute) && !executes.is_empty() && !LOADERS.iter().any(runs) {
         let message = format!(
             "`execute` is granted on {} and on no place of a dynamic loader: a program that is dynamically linked fails with \
              EACCES",

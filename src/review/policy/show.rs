@@ -23,6 +23,11 @@ pub struct Shown {
     pub access: Vec<ShownAccess>,
 }
 
+/// What decides about an operation: the answer that no filter gives, its rule, and the filtered rules that are about it.
+type Decided = (WhyDecision, Option<usize>, Vec<usize>);
+/// What decides about a right: whether it is free, the list that handles it, and the rules that grant it.
+type Restricted = (bool, Option<&'static str>, Vec<String>);
+
 /// Shows a Seatbelt profile.
 pub fn seatbelt(policy: &SbplPolicy) -> Shown {
     let rules = policy.rules();
@@ -35,7 +40,7 @@ pub fn seatbelt(policy: &SbplPolicy) -> Shown {
     });
     let gaps = rules.gaps.iter().map(|gap| ShownGap { at: gap.place.to_string(), text: gap.text.clone() });
     let model = Model::new(rules);
-    let mut alike: BTreeMap<(WhyDecision, Option<usize>, Vec<usize>), BTreeSet<&'static str>> = BTreeMap::new();
+    let mut alike: BTreeMap<Decided, BTreeSet<&'static str>> = BTreeMap::new();
     for leaf in leaves() {
         let (decision, by) = seatbelt_diff::otherwise(&model, leaf);
         let filtered = |(index, rule): (usize, &crate::policy::sbpl::rules::Rule)| {
@@ -85,7 +90,7 @@ pub fn landlock(policy: &LandlockPolicy) -> Shown {
         on: vec![format!("port {}", rule.port)],
         modifiers: Vec::new(),
     });
-    let mut alike: BTreeMap<(bool, Option<&str>, Vec<String>), Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<Restricted, Vec<String>> = BTreeMap::new();
     let mut put = |restricted: bool, by: &'static str, granted: Vec<String>, name: &str| {
         alike.entry((!restricted, restricted.then_some(by), granted)).or_default().push(name.to_owned());
     };

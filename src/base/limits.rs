@@ -10,11 +10,11 @@ pub const MAX_POLICY_BYTES: u64 = 10 * 1024 * 1024;
 pub const MAX_SBPL_NODES: usize = 1_000_000;
 /// Deepest nesting of a Seatbelt profile's text, and of the filters that it makes.
 pub const MAX_SBPL_DEPTH: usize = 128;
-/// Deepest nesting of calls while a Seatbelt profile's program runs.
+/// Deepest nesting of calls while a Seatbelt profile's program runs. What stands last in a procedure is no level.
 pub const MAX_SBPL_CALLS: usize = 300;
 /// Most work that a Seatbelt profile's program may cause: forms evaluated, parts of filters and bytes of text made.
 /// Writing rules out stays below [`SBPL_WORK_PER_BYTE`], which comes on top.
-pub const MAX_SBPL_WORK: u64 = 3_000_000;
+pub const MAX_SBPL_WORK: u64 = 8_000_000;
 /// Further work for each byte of the profile's text.
 pub const SBPL_WORK_PER_BYTE: u64 = 40;
 /// Deepest nesting of a JSON document.

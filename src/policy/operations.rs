@@ -206,6 +206,23 @@ pub const OPERATIONS: [&str; 196] = [
 /// Group names that profile language version 1 also accepts without their star.
 pub const UNSTARRED_GROUPS: [&str; 4] = ["iokit-open", "ipc-posix-sem", "ipc-posix-shm", "process-exec"];
 
+/// Groups that the profile language has beside those of the vocabulary. As of every group, the operations with their stem
+/// are their members.
+pub const FURTHER_GROUPS: [&str; 1] = ["ipc-posix-shm-read*"];
+
+/// Names that profiles of other releases use, and what the operations begin with that each may be about. None: it is an
+/// operation of its own that 14.4.1 does not list.
+pub const OTHER_NAMES: [(&str, &[&str]); 8] = [
+    ("ipc-posix-shm-read-metadata", &[]),
+    ("mach-per-user-lookup", &["mach-lookup"]),
+    ("process-codesigning*", &["process-codesigning", "process-legacy-codesigning"]),
+    ("process-codesigning-status*", &["process-codesigning", "process-legacy-codesigning-status"]),
+    ("process-codesigning-status-get", &["process-codesigning", "process-legacy-codesigning-status"]),
+    ("process-codesigning-status-set", &["process-codesigning", "process-legacy-codesigning-status"]),
+    ("qtn-download", &["qtn-"]),
+    ("qtn-sandbox", &["qtn-"]),
+];
+
 /// Whether `name` is an operation of the vocabulary. Un-starred group names are not.
 pub fn is_operation(name: &str) -> bool {
     OPERATIONS.binary_search(&name).is_ok()
@@ -221,6 +238,39 @@ pub fn canonical(name: &str) -> Option<&'static str> {
         return OPERATIONS.iter().copied().find(|known| known.strip_suffix('*') == Some(name));
     }
     None
+}
+
+/// What a name in a rule means: an operation or a group under the vocabulary's own spelling, a group of the language
+/// alone included. `None` for a name whose meaning is not known for certain.
+pub fn meaning(name: &str) -> Option<&'static str> {
+    canonical(name).or_else(|| FURTHER_GROUPS.into_iter().find(|known| *known == name))
+}
+
+/// The names that decide about `operation`, the nearest first: itself, its groups from narrow to wide, `default`.
+pub fn levels(operation: &'static str) -> Vec<&'static str> {
+    let mut groups: Vec<&'static str> = OPERATIONS
+        .into_iter()
+        .chain(FURTHER_GROUPS)
+        .filter(|group| group.ends_with('*') && *group != operation && covers(group, operation))
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut levels = vec![operation];
+    levels.extend(groups);
+    if operation != "default" {
+        levels.push("default");
+    }
+    levels
+}
+
+/// Whether a name that [`meaning`] does not know may be about `operation`: as its other name, or as a group of it. Names
+/// of one family begin with the same word; one of no known family may be about anything.
+pub fn may_concern(name: &str, operation: &str) -> bool {
+    if let Some((_, begins)) = OTHER_NAMES.iter().find(|(known, _)| *known == name) {
+        return begins.iter().any(|begin| operation.starts_with(begin));
+    }
+    let word = |name: &str| name.split(['-', '*']).next().unwrap_or_default().to_owned();
+    let family = word(name);
+    family == word(operation) || !OPERATIONS.iter().any(|known| word(known) == family)
 }
 
 /// Whether a rule on `rule` decides about `operation`: the same name, `default`, or a group that it belongs to.
@@ -264,6 +314,28 @@ mod tests {
         assert!(!covers("file-read*", "file-write-data"));
         assert!(!covers("mach*", "machx"));
         assert!(!covers("file-read-data", "file-read*"));
+    }
+
+    #[test]
+    fn levels_go_from_narrow_to_wide() {
+        assert_eq!(levels("file-read-data"), ["file-read-data", "file-read*", "file*", "default"]);
+        assert_eq!(
+            levels("ipc-posix-shm-read-data"),
+            ["ipc-posix-shm-read-data", "ipc-posix-shm-read*", "ipc-posix-shm*", "ipc-posix*", "ipc*", "default"]
+        );
+        assert_eq!(levels("process-exec*"), ["process-exec*", "process*", "default"]);
+        assert_eq!(levels("signal"), ["signal", "default"]);
+        assert_eq!(levels("default"), ["default"]);
+    }
+
+    #[test]
+    fn a_name_of_another_release_concerns_its_own_family_alone() {
+        assert!(may_concern("mach-per-user-lookup", "mach-lookup"));
+        assert!(!may_concern("mach-per-user-lookup", "mach-register"));
+        assert!(!may_concern("ipc-posix-shm-read-metadata", "ipc-posix-shm-read-data"));
+        assert!(may_concern("file-frobnicate", "file-read-data"));
+        assert!(!may_concern("file-frobnicate", "process-fork"));
+        assert!(may_concern("frobnicate", "process-fork"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::record::why::{WhyDecision, WhyStep};
 pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Result<Told, Failure> {
     let question = question_of(source, query)?;
     let rules = policy.rules();
-    let Answer { decision, rule, chain, reason, assumes } = evaluate(rules, &question);
+    let Answer { decision, rule, chain, reason, assumes, unasked } = evaluate(rules, &question);
     let rule_at = |index: usize| source.seatbelt_rule(policy, rules.rules[index].place);
     let chain = chain
         .into_iter()
@@ -27,6 +27,9 @@ pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Res
         })
         .collect();
     let mut remarks = remarks(&question.operation);
+    for fact in unasked {
+        remarks.push(format!("the fact `{fact}` changed nothing: no rule that was looked at asks for it"));
+    }
     for doubt in policy.remarks() {
         let remedy = match &doubt.kind {
             RemarkKind::MissingParameter(name) if source.asked.profile.is_none() => {
@@ -81,7 +84,13 @@ pub(super) fn question_of(source: &Source, query: &Query) -> Result<Question, Fa
             .declare(path, NodeKind::Symlink(text.clone()))
             .map_err(|why| bad(format!("--link {path}={text}: {why}"), "write PATH=TEXT with an absolute PATH"))?;
     }
-    question.facts.extend(query.facts.iter().cloned());
+    for (key, value) in &query.facts {
+        // A process may hold several of these.
+        match question.facts.get_mut(key).filter(|_| ["extension", "entitlement"].contains(&key.as_str())) {
+            Some(held) => *held = format!("{held},{value}"),
+            None => drop(question.facts.insert(key.clone(), value.clone())),
+        }
+    }
     Ok(question)
 }
 

@@ -167,6 +167,18 @@ mod tests {
                 "file_write ${root}/.control/target",
                 "file_read ${root}/.control/target",
             ),
+            // Which of two rules comes first was never recorded on 14.4.1, so what depends on it is no control.
+            (
+                "(version 1)(deny file-read* file-write* (subpath (param \"ROOT\")))(allow file-read-data)(allow default)",
+                "none",
+                "file_read ${root}/.control/target",
+            ),
+            // `(deny default)` may leave these alone.
+            (
+                "(version 1)(deny default)(allow file* network* ipc* process-fork sysctl*)(allow signal (target same-sandbox))",
+                "none",
+                "file_read ${root}/.control/target",
+            ),
             ("(version 1)(allow default)", "none", "file_read ${root}/.control/target"),
             (
                 "(version 1)(deny default)(allow file-read* (subpath (string-append (param \"ROOT\") \"/in\")))",

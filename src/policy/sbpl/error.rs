@@ -97,6 +97,31 @@ pub enum Fault {
     /// A NUL character.
     #[error("a NUL character stands here")]
     Nul,
+    /// An invisible sign at the beginning.
+    #[error("an invisible byte order mark (U+FEFF) stands here")]
+    ByteOrderMark,
+    /// A bracket where a parenthesis has to be.
+    #[error("`{found}` is no parenthesis of the profile language")]
+    Bracket {
+        /// The bracket.
+        found: char,
+    },
+    /// A constant that a filter does not know.
+    #[error("`{filter}` has no value `{found}`")]
+    UnknownConstant {
+        /// The filter, or `with`.
+        filter: String,
+        /// As written.
+        found: String,
+        /// Values that are close to it.
+        close: Vec<String>,
+    },
+    /// A regular expression that macOS does not compile.
+    #[error("macOS does not compile the regular expression `{pattern}`: a `^` stands in its middle")]
+    Regex {
+        /// The expression.
+        pattern: String,
+    },
     /// A list without end.
     #[error("this `(` is never closed")]
     Unclosed,
@@ -217,6 +242,11 @@ fn found_first(found: &str) -> String {
 }
 
 impl Fault {
+    /// Whether it says only that this program went no further.
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(self, Self::TooDeep { .. } | Self::TooMuchWork { .. } | Self::TooManyCalls { .. })
+    }
+
     /// What to do about it; empty if the message says it all.
     pub fn remedy(&self) -> String {
         match self {
@@ -224,6 +254,13 @@ impl Fault {
             Self::TooDeep { .. } => "write it flatter".into(),
             Self::TooMuchWork { .. } | Self::TooManyCalls { .. } => "write the rules out instead".into(),
             Self::Nul => "remove it: the system takes a profile as a C string".into(),
+            Self::ByteOrderMark => "save the text without it".into(),
+            Self::Bracket { .. } => "write `(` and `)`".into(),
+            Self::UnknownConstant { close, .. } => {
+                let close: Vec<String> = close.iter().map(|name| format!("`{name}`")).collect();
+                format!("did you mean {}?", close.join(" or "))
+            }
+            Self::Regex { .. } => "put the `^` at the beginning; `(?i)` and the like are not of the dialect".into(),
             Self::Unclosed => "add the missing `)`".into(),
             Self::UnclosedText => "add the missing `\"`".into(),
             Self::StrayClose => "remove it, or add the `(`".into(),

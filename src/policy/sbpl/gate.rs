@@ -40,6 +40,8 @@ pub enum GateKind {
     ReportOnDeny,
     /// An address whose host is neither `*` nor `localhost`.
     NetworkHost(String),
+    /// A name that macOS does not have.
+    UnboundName(String),
 }
 
 impl GateKind {
@@ -50,6 +52,7 @@ impl GateKind {
             Self::OutsideMessageFilter(_) => "outside_message_filter",
             Self::ReportOnDeny => "report_on_deny",
             Self::NetworkHost(_) => "network_host",
+            Self::UnboundName(_) => "unbound_name",
         }
     }
 }
@@ -66,6 +69,9 @@ impl fmt::Display for GateKind {
                 write!(f, "`{operation}` is not applicable outside `apply-message-filter`")
             }
             Self::ReportOnDeny => f.write_str("`(with report)` does not apply to a deny"),
+            Self::UnboundName(name) => {
+                write!(f, "macOS has no `{name}`, and a profile with an unbound name does not compile")
+            }
             Self::NetworkHost(host) => {
                 write!(f, "the host of an address is `*` or `localhost`, not `{}`", super::error::shown(host))
             }
@@ -76,8 +82,11 @@ impl fmt::Display for GateKind {
 /// Everything in `rules` that is known to keep them from being applied, in their order. Without a finding they may
 /// still be refused: gaps are not looked into.
 pub fn scan(rules: &SbplRules) -> Vec<Gate> {
-    let mut gates = Vec::new();
-    for rule in &rules.rules {
+    let mut gates: Vec<Gate> = (rules.unbound.iter())
+        .map(|(place, name)| Gate { place: *place, kind: GateKind::UnboundName(name.clone()) })
+        .collect();
+    // What stands under a condition may never be made.
+    for rule in rules.rules.iter().filter(|rule| rule.conditions.is_empty()) {
         let mut add = |kind| {
             let gate = Gate { place: rule.place, kind };
             if gates.last() != Some(&gate) {

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, Stop, shown};
 use super::rules::Place;
-use super::syntax::{Mark, Radix, RawText};
+use super::syntax::{Escape, Mark, Radix, RawText};
 
 /// A token and where it begins.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) enum TokenKind {
     Text(String),
     Raw(RawText),
     Number { value: i64, radix: Radix },
+    Decimal(String),
     Bool(bool),
 }
 
@@ -27,8 +28,8 @@ pub(super) enum TokenKind {
 pub(super) struct Lexer<'t> {
     rest: std::iter::Peekable<std::str::Chars<'t>>,
     place: Place,
-    /// Escapes of unknown meaning, the first few.
-    pub(super) doubts: Vec<(Place, char)>,
+    /// Escapes whose meaning is not documented, the first few.
+    pub(super) doubts: Vec<Escape>,
 }
 
 impl<'t> Lexer<'t> {
@@ -42,6 +43,8 @@ impl<'t> Lexer<'t> {
         let place = self.place;
         let Some(first) = self.bump() else { return Ok(None) };
         let kind = match first {
+            '\u{feff}' => return Err(Stop::new(place, Fault::ByteOrderMark)),
+            '[' | ']' | '{' | '}' => return Err(Stop::new(place, Fault::Bracket { found: first })),
             '(' => TokenKind::Open,
             ')' => TokenKind::Close,
             '\'' => TokenKind::Mark(Mark::Quote),
@@ -59,6 +62,7 @@ impl<'t> Lexer<'t> {
                 self.word(&mut word)?;
                 match number(&word, Radix::Decimal) {
                     Number::Is(value) => TokenKind::Number { value, radix: Radix::Decimal },
+                    Number::IsNot if is_decimal(&word) => TokenKind::Decimal(word),
                     Number::Overflows => return Err(Stop::new(place, Fault::BadNumber { found: shown(&word) })),
                     Number::IsNot => TokenKind::Symbol(word),
                 }
@@ -80,7 +84,7 @@ impl<'t> Lexer<'t> {
     /// Skips white space and comments.
     fn skip_blank(&mut self) -> Result<(), Stop> {
         while let Some(&c) = self.rest.peek() {
-            if c == ';' {
+            if c == ';' || (c == '#' && self.at_script_mark()) {
                 while let Some(&c) = self.rest.peek()
                     && c != '\n'
                 {
@@ -96,6 +100,13 @@ impl<'t> Lexer<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Whether `#!` follows: TinyScheme skips what stands behind it on the line.
+    fn at_script_mark(&self) -> bool {
+        let mut ahead = self.rest.clone();
+        ahead.next();
+        ahead.next() == Some('!')
     }
 
     /// The rest of a word, up to whatever ends it.
@@ -130,12 +141,24 @@ impl<'t> Lexer<'t> {
                     Some('t') => out.push('\t'),
                     Some('r') => out.push('\r'),
                     Some(other) => {
+                        let mut written = String::from(other);
+                        let code = match other {
+                            'x' => self.digits(16, 2, &mut written).filter(|_| written.len() == 3),
+                            '0'..='7' => self.digits(8, 2, &mut written),
+                            _ => None,
+                        };
+                        let meant = match code.filter(|code| (1..128).contains(code)).and_then(char::from_u32) {
+                            Some(meant) => vec![meant],
+                            // As far as it is known, any other one only loses its backslash.
+                            None => written.chars().collect(),
+                        };
+                        let given = code.is_some() && meant.len() == 1;
+                        out.extend(meant);
                         /// Nobody reads a longer list.
                         const MOST: usize = 20;
                         if self.doubts.len() < MOST {
-                            self.doubts.push((place, other));
+                            self.doubts.push(Escape { place, written, by_code: given });
                         }
-                        out.push(other);
                     }
                 },
                 Some(c) => out.push(c),
@@ -143,11 +166,24 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Up to `most` further digits of an escape, which begins as `written`; the number that its digits are.
+    fn digits(&mut self, radix: u32, most: usize, written: &mut String) -> Option<u32> {
+        for _ in 0..most {
+            let Some(&c) = self.rest.peek().filter(|c| c.is_digit(radix)) else { break };
+            self.bump();
+            written.push(c);
+        }
+        u32::from_str_radix(written.trim_start_matches('x'), radix).ok()
+    }
+
     /// What follows a `#` that stands at `start`.
     fn hash(&mut self, start: Place) -> Result<TokenKind, Stop> {
         if self.rest.peek() == Some(&'"') {
             self.bump();
             return self.raw(start);
+        }
+        if self.rest.peek() == Some(&'(') {
+            return Ok(TokenKind::Mark(Mark::Vector));
         }
         let mut word = String::from('#');
         if self.rest.peek() == Some(&'\\') {
@@ -208,6 +244,15 @@ enum Number {
     Is(i64),
     Overflows,
     IsNot,
+}
+
+/// Whether a word is a number with a point: `10.15`, `-.5`.
+fn is_decimal(word: &str) -> bool {
+    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+    digits.matches('.').count() == 1
+        && digits.len() > 1
+        && digits.len() <= 40
+        && digits.chars().all(|c| c == '.' || c.is_ascii_digit())
 }
 
 /// Reads digits with an optional sign.

@@ -60,6 +60,7 @@ fn parse_stopping(text: &str) -> Result<Program, Stop> {
             TokenKind::Text(text) => Datum::Text(text),
             TokenKind::Raw(text) => Datum::Raw(text),
             TokenKind::Number { value, radix } => Datum::Number { value, radix },
+            TokenKind::Decimal(text) => Datum::Decimal(text),
             TokenKind::Bool(truth) => Datum::Bool(truth),
         };
         add(Node { place, datum }, &mut open, &mut forms);

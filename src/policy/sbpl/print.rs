@@ -58,7 +58,7 @@ fn write_node(out: &mut String, node: &Node, enough: usize) {
             }
             out.push(')');
         }
-        Datum::Symbol(name) => out.push_str(name),
+        Datum::Symbol(name) | Datum::Decimal(name) => out.push_str(name),
         Datum::Text(text) if text.len() > enough => out.push_str(&quote(&text[..text.floor_char_boundary(enough)])),
         Datum::Text(text) => out.push_str(&quote(text)),
         Datum::Raw(text) if text.as_str().len() > enough => {

@@ -23,24 +23,59 @@ impl fmt::Display for Place {
 }
 
 /// A whole profile.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SbplRules {
     /// The language version that the profile declares (1, 2 or 3).
     pub version: u32,
-    /// Its rules; of those that match, the last decides.
+    /// Its rules, in the order of the text.
     pub rules: Vec<Rule>,
     /// What the profile also says and nobody here knows: later rules may override it, earlier ones may be overridden.
     pub gaps: Vec<Gap>,
+    /// Conditions of the program whose value is not known; rules in their branches name them by number.
+    pub conditions: Vec<Condition>,
+    /// Escapes in strings that were read as TinyScheme reads them, the first few: a filter may hold what they gave.
+    pub escapes: Vec<(Place, String)>,
+    /// Names that the program uses and macOS is known not to have.
+    pub unbound: Vec<(Place, String)>,
 }
 
 impl SbplRules {
     /// The rule that decides where no other matches: the last one on `default` that has no filter. Without one, nobody
     /// has verified what the system does.
     pub fn default_rule(&self) -> Option<&Rule> {
-        self.rules.iter().rev().find(|rule| {
+        self.on_default().find(|rule| rule.conditions.is_empty())
+    }
+
+    /// Every rule on `default` without a filter, the last first; some may stand under a condition.
+    pub fn on_default(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().rev().filter(|rule| {
             !rule.in_message_filter && rule.filters.is_empty() && rule.operations.iter().any(|name| name == "default")
         })
     }
+}
+
+/// A condition whose value is not known here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// As written, shortened if long.
+    pub text: String,
+    /// Where it begins.
+    pub place: Place,
+    /// Why it is not known.
+    pub kind: GapKind,
+    /// How many ways there are to go on.
+    pub branches: u32,
+    /// The entitlement that it asks for and nothing else: without it, the program goes the second way.
+    pub entitlement: Option<String>,
+}
+
+/// One of the ways to go on at a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The condition, as a place in [`SbplRules::conditions`].
+    pub condition: u32,
+    /// Which way.
+    pub branch: u32,
 }
 
 /// One `allow` or `deny` form.
@@ -48,7 +83,8 @@ impl SbplRules {
 pub struct Rule {
     /// Which of the two.
     pub action: Decision,
-    /// The operations that it names, as written (`file-read*`, `default`, …). At least one.
+    /// The operations that it names, as written (`file-read*`, `default`, …), names of other releases included. At least
+    /// one.
     pub operations: Vec<String>,
     /// Its filters: any of them has to match. Without any, the rule always matches.
     pub filters: Vec<Filter>,
@@ -56,6 +92,8 @@ pub struct Rule {
     pub modifiers: Vec<String>,
     /// Whether the rule stands inside `apply-message-filter`, where it decides about messages and not about the operation.
     pub in_message_filter: bool,
+    /// The ways that the program has to go for the rule to be there; none: it is there in any case.
+    pub conditions: Vec<Choice>,
     /// Where the form begins.
     pub place: Place,
 }
@@ -123,6 +161,8 @@ pub enum Filter {
     },
     /// `(extension "class")`: whether the process holds an extension is known to the kernel alone.
     Extension(String),
+    /// `(require-entitlement "name")`: whether the process has it is known to the kernel alone.
+    Entitlement(String),
     /// A filter that this program does not know.
     Unknown {
         /// Its name.
@@ -145,8 +185,9 @@ pub enum PathFilter {
     Regex(String),
     /// `path-ancestors`: the folders above this path, up to `/`.
     Ancestors(String),
-    /// `home-subpath`, `home-literal`, …: below a home folder that is not known here. The form, as written.
-    Home(String),
+    /// `home-subpath`, `home-literal`, …: what the filter within says, behind the path of a home folder that is not known
+    /// here.
+    Home(Box<PathFilter>),
 }
 
 /// What a named text has to be.
@@ -183,4 +224,6 @@ pub enum NetworkAddress {
     },
     /// A UNIX socket's path.
     Path(PathFilter),
+    /// Something that this program does not know, as written.
+    Unknown(String),
 }

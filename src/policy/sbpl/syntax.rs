@@ -58,6 +58,8 @@ pub enum Datum {
         /// How it is written.
         radix: Radix,
     },
+    /// A number with a point, as written.
+    Decimal(String),
     /// `#t` or `#f`
     Bool(bool),
     /// A mark and the node that it stands before.
@@ -137,6 +139,8 @@ pub enum Mark {
     Unquote,
     /// `,@`
     Splice,
+    /// `#`, before a list: a vector.
+    Vector,
 }
 
 impl Mark {
@@ -147,6 +151,7 @@ impl Mark {
             Self::Quasi => "`",
             Self::Unquote => ",",
             Self::Splice => ",@",
+            Self::Vector => "#",
         }
     }
 }
@@ -156,13 +161,24 @@ impl Mark {
 pub struct Program {
     /// The forms of the outermost level.
     pub forms: Vec<Node>,
-    /// Escapes in strings whose meaning is not documented: the backslash was dropped. Not a part of what the text says.
+    /// Escapes in strings whose meaning is not documented. Not a part of what the text says.
     pub doubtful_escapes: Doubts,
 }
 
-/// Places with a doubtful escape, at most a few. All such lists are equal.
+/// An escape in a string whose meaning is not documented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escape {
+    /// Where the backslash stands.
+    pub place: Place,
+    /// What stands behind it.
+    pub written: String,
+    /// Whether it was read as the character of that code, as TinyScheme does; else its backslash was dropped.
+    pub by_code: bool,
+}
+
+/// Doubtful escapes, at most a few. All such lists are equal.
 #[derive(Debug, Clone, Default)]
-pub struct Doubts(pub Vec<(Place, char)>);
+pub struct Doubts(pub Vec<Escape>);
 
 impl PartialEq for Doubts {
     fn eq(&self, _: &Self) -> bool {

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::super::error::{Fault, Stop, shown};
+use super::super::model::regex::is_refused;
 use super::super::print::brief;
 use super::super::rules::{Filter, GapKind, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place};
 use super::super::syntax::{Datum, Node};
 use super::names::{self, Compare, FilterKind, PathKind};
+use super::remark::RemarkKind;
 use super::value::{Built, ScopeId, Value};
 use super::{Evaluator, Want};
 use crate::base::limits::MAX_SBPL_DEPTH;
@@ -60,6 +62,9 @@ impl<'t> Evaluator<'t> {
         if kind == FilterKind::Network {
             return self.network(name, values, node);
         }
+        if kind == FilterKind::Opaque {
+            return self.unknown_leaf(name, node);
+        }
         // A parameter without a value is `#f`, which no filter takes: macOS refuses such a profile when it is applied.
         if values.iter().any(|value| matches!(value, Value::Unknown(_) | Value::Bool(false) | Value::Nothing)) {
             return self.unknown_leaf(name, node);
@@ -69,12 +74,35 @@ impl<'t> Evaluator<'t> {
         }
         let mut leaves = Vec::with_capacity(values.len());
         for value in values {
+            if let (FilterKind::Symbol, Value::Symbol(text)) = (kind, &value)
+                && let Some(known) = names::constants(base)
+                && !known.contains(&text.as_ref())
+            {
+                self.unknown_constant(base, text, known, node)?;
+                leaves.push(Filter::Unknown { name: shown(name), text: brief(node) });
+                continue;
+            }
             let leaf = self.leaf(kind, name, base, &value, node)?;
+            self.doubtful_path(&leaf, node);
             let weight = 64 + text_bytes(&leaf);
             self.charge(weight, node.place)?;
             leaves.push(leaf);
         }
         self.alternatives(leaves, node.place)
+    }
+
+    /// Remarks on a path that no resolved one can be compared with.
+    fn doubtful_path(&mut self, leaf: &Filter, node: &Node) {
+        if let Filter::Path(
+            PathFilter::Literal(text)
+            | PathFilter::Subpath(text)
+            | PathFilter::Prefix(text)
+            | PathFilter::Ancestors(text),
+        ) = leaf
+            && !text.starts_with(['/', '$'])
+        {
+            self.remark(node.place, RemarkKind::Path(shown(text)));
+        }
     }
 
     fn leaf(&self, kind: FilterKind, name: &str, base: &str, value: &Value<'t>, node: &Node) -> Result<Filter, Stop> {
@@ -84,11 +112,13 @@ impl<'t> Evaluator<'t> {
             _ => Err(refused()),
         };
         Ok(match kind {
-            FilterKind::Path(PathKind::Home) => {
-                text()?;
-                Filter::Path(PathFilter::Home(brief(node)))
+            FilterKind::Path(path) => {
+                let text = text()?;
+                if matches!(path, PathKind::Regex | PathKind::HomeRegex) {
+                    compiles(&text, node)?;
+                }
+                Filter::Path(path_filter(path, text))
             }
-            FilterKind::Path(path) => Filter::Path(path_filter(path, text()?)),
             FilterKind::Name(compare) => {
                 let text = match value {
                     Value::Symbol(symbol) => symbol.to_string(),
@@ -97,7 +127,10 @@ impl<'t> Evaluator<'t> {
                 let pattern = match compare {
                     Compare::Literal => Pattern::Literal(text),
                     Compare::Prefix => Pattern::Prefix(text),
-                    Compare::Regex => Pattern::Regex(text),
+                    Compare::Regex => {
+                        compiles(&text, node)?;
+                        Pattern::Regex(text)
+                    }
                 };
                 Filter::Name { filter: base.to_owned(), pattern }
             }
@@ -114,7 +147,10 @@ impl<'t> Evaluator<'t> {
                 _ => return Err(refused()),
             },
             FilterKind::Extension => Filter::Extension(text()?),
-            FilterKind::Network | FilterKind::Combination => unreachable!("they are no leaves"),
+            FilterKind::Entitlement => Filter::Entitlement(text()?),
+            FilterKind::Opaque | FilterKind::Network | FilterKind::Combination => {
+                unreachable!("they are no leaves")
+            }
         })
     }
 
@@ -189,7 +225,14 @@ impl<'t> Evaluator<'t> {
         for value in values {
             match value {
                 Value::Text(text) => {
-                    let Some((host, port)) = text.rsplit_once(':') else { return self.unknown_leaf(name, node) };
+                    let Some((host, port)) = text.rsplit_once(':') else {
+                        addresses.push(NetworkAddress::Unknown(brief(node)));
+                        continue;
+                    };
+                    if port != "*" && port.parse::<u16>().is_err() {
+                        let kind = RemarkKind::Constant { filter: name.to_owned(), value: shown(port) };
+                        self.remark(node.place, kind);
+                    }
                     addresses.push(NetworkAddress::Text { host: host.to_owned(), port: port.to_owned() });
                 }
                 Value::Filter(built) => match &built.filter {
@@ -197,13 +240,17 @@ impl<'t> Evaluator<'t> {
                     Filter::Any(parts) => {
                         self.charge(built.weight, node.place)?;
                         for part in parts {
-                            let Filter::Path(path) = part else { return self.unknown_leaf(name, node) };
-                            addresses.push(NetworkAddress::Path(path.clone()));
+                            addresses.push(match part {
+                                Filter::Path(path) => NetworkAddress::Path(path.clone()),
+                                _ => NetworkAddress::Unknown(brief(node)),
+                            });
                         }
                     }
-                    _ => return self.unknown_leaf(name, node),
+                    _ => addresses.push(NetworkAddress::Unknown(brief(node))),
                 },
-                Value::Unknown(_) | Value::Bool(false) | Value::Nothing => return self.unknown_leaf(name, node),
+                Value::Unknown(_) | Value::Bool(false) | Value::Nothing => {
+                    addresses.push(NetworkAddress::Unknown(brief(node)));
+                }
                 other => return Err(argument(name, "an address such as `\"localhost:*\"`", other.kind(), node)),
             }
         }
@@ -229,17 +276,28 @@ fn path_filter(kind: PathKind, text: String) -> PathFilter {
         PathKind::Prefix => PathFilter::Prefix(text),
         PathKind::Regex => PathFilter::Regex(text),
         PathKind::Ancestors => PathFilter::Ancestors(text),
-        PathKind::Home => PathFilter::Home(text),
+        PathKind::HomeLiteral => PathFilter::Home(Box::new(PathFilter::Literal(text))),
+        PathKind::HomeSubpath => PathFilter::Home(Box::new(PathFilter::Subpath(text))),
+        PathKind::HomePrefix => PathFilter::Home(Box::new(PathFilter::Prefix(text))),
+        PathKind::HomeRegex => PathFilter::Home(Box::new(PathFilter::Regex(text))),
     }
+}
+
+/// Refuses a pattern that macOS is known not to compile.
+fn compiles(pattern: &str, node: &Node) -> Result<(), Stop> {
+    if is_refused(pattern) {
+        return Err(Stop::new(node.place, Fault::Regex { pattern: shown(pattern) }));
+    }
+    Ok(())
 }
 
 fn wanted(kind: FilterKind) -> &'static str {
     match kind {
-        FilterKind::Path(_) | FilterKind::Name(_) | FilterKind::Extension => "a string",
+        FilterKind::Path(_) | FilterKind::Name(_) | FilterKind::Extension | FilterKind::Entitlement => "a string",
         FilterKind::Symbol => "a name or a number",
         FilterKind::FileMode => "permission bits such as `#o0004`",
         FilterKind::Network => "a protocol",
-        FilterKind::Combination => "filters",
+        FilterKind::Combination | FilterKind::Opaque => "filters",
     }
 }
 
@@ -250,16 +308,8 @@ fn argument(filter: &str, wanted: &'static str, found: &str, node: &Node) -> Sto
 /// The bytes of text in a filter itself, its parts aside.
 fn text_bytes(filter: &Filter) -> u64 {
     let bytes = |text: &String| text.len() as u64;
-    let of_path = |path: &PathFilter| match path {
-        PathFilter::Literal(text)
-        | PathFilter::Subpath(text)
-        | PathFilter::Prefix(text)
-        | PathFilter::Regex(text)
-        | PathFilter::Ancestors(text)
-        | PathFilter::Home(text) => bytes(text),
-    };
     match filter {
-        Filter::Path(path) => of_path(path),
+        Filter::Path(path) => path_bytes(path),
         Filter::Name { filter, pattern } => {
             let (Pattern::Literal(text) | Pattern::Prefix(text) | Pattern::Regex(text)) = pattern;
             bytes(filter) + bytes(text)
@@ -270,11 +320,23 @@ fn text_bytes(filter: &Filter) -> u64 {
                 + match address {
                     NetworkAddress::Any => 0,
                     NetworkAddress::Text { host, port } => bytes(host) + bytes(port),
-                    NetworkAddress::Path(path) => of_path(path),
+                    NetworkAddress::Path(path) => path_bytes(path),
+                    NetworkAddress::Unknown(text) => bytes(text),
                 }
         }
-        Filter::Extension(class) => bytes(class),
+        Filter::Extension(class) | Filter::Entitlement(class) => bytes(class),
         Filter::Unknown { name, text } => bytes(name) + bytes(text),
         Filter::All(_) | Filter::Any(_) | Filter::Not(_) | Filter::FileMode(_) => 0,
+    }
+}
+
+fn path_bytes(path: &PathFilter) -> u64 {
+    match path {
+        PathFilter::Literal(text)
+        | PathFilter::Subpath(text)
+        | PathFilter::Prefix(text)
+        | PathFilter::Regex(text)
+        | PathFilter::Ancestors(text) => text.len() as u64,
+        PathFilter::Home(below) => 16 + path_bytes(below),
     }
 }

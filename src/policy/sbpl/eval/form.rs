@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
-use super::super::error::{Fault, Stop};
+use super::super::error::{Fault, Stop, shown};
 use super::super::print::brief;
 use super::super::rules::GapKind;
 use super::super::syntax::{Datum, Node};
-use super::value::{Lambda, ScopeId, Value};
-use super::{Evaluator, Want, version_of};
+use super::fork::Way;
+use super::remark::RemarkKind;
+use super::value::{Lambda, ScopeId, Step, Value};
+use super::{Evaluator, Want, names, version_of};
+use crate::base::near::slips;
 
 fn malformed(node: &Node, form: &str, wanted: &'static str) -> Stop {
     Stop::new(node.place, Fault::Malformed { form: form.to_owned(), wanted })
@@ -22,15 +25,32 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         match name {
             "begin" => self.body(parts, scope, want),
             "if" => self.if_form(node, parts, scope, want),
             "when" | "unless" => self.when_form(name, node, parts, scope, want),
             "cond" => self.cond_form(node, parts, scope, want),
-            "and" | "or" => self.and_or(name == "and", node, parts, scope),
+            "case" => self.case_form(node, parts, scope, want),
+            "do" => self.do_form(node, parts, scope, want),
+            "and" | "or" => self.and_or(name == "and", node, parts, scope, want),
             "let" | "let*" | "letrec" => self.let_form(name, node, parts, scope, want),
+            "with-filter" => self.with_filter(node, parts, scope, want).map(Step::Done),
+            _ => self.plain_form(name, node, parts, scope).map(Step::Done),
+        }
+    }
+
+    /// A form without a body of its own.
+    fn plain_form(
+        &mut self,
+        name: &'t str,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+    ) -> Result<Value<'t>, Stop> {
+        match name {
             "define" | "define-once" => self.define(name, node, parts, scope),
+            "define-macro" | "macro" => self.define_macro(name, node, parts, scope),
             "set!" => self.set(node, parts, scope),
             "lambda" => self.lambda_form(node, parts, scope),
             "quote" => match parts {
@@ -38,12 +58,12 @@ impl<'t> Evaluator<'t> {
                 _ => Err(malformed(node, name, "it takes one datum")),
             },
             "with" => {
+                self.modifier(node, parts)?;
                 let parts: Vec<String> = parts.iter().map(brief).collect();
                 let text = parts.join(" ");
                 self.charge(text.len() as u64, node.place)?;
                 Ok(Value::Modifier(Rc::from(text)))
             }
-            "with-filter" => self.with_filter(node, parts, scope, want),
             "apply-message-filter" => {
                 self.message_filter(parts, scope)?;
                 Ok(Value::Nothing)
@@ -69,43 +89,56 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    /// Forms in order; the last one's value.
-    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
-        let Some((last, before)) = body.split_last() else { return Ok(Value::Nothing) };
+    /// Checks the word of a modifier: the list of them is closed.
+    fn modifier(&mut self, node: &'t Node, parts: &'t [Node]) -> Result<(), Stop> {
+        let Some(word) = parts.first().and_then(Node::symbol) else { return Ok(()) };
+        if names::MODIFIERS.contains(&word) || self.foreign.is_some() {
+            return Ok(());
+        }
+        self.unknown_constant("with", word, names::MODIFIERS, node)
+    }
+
+    /// A value that is not among those of a closed list: refused if it is one slip away from one of them.
+    pub(super) fn unknown_constant(
+        &mut self,
+        filter: &str,
+        value: &str,
+        known: &[&'static str],
+        node: &Node,
+    ) -> Result<(), Stop> {
+        self.charge(16 * known.len() as u64, node.place)?;
+        let close: Vec<String> =
+            known.iter().filter(|name| slips(name, value) <= 1).map(|name| (*name).to_owned()).collect();
+        let (filter, value) = (filter.to_owned(), shown(value));
+        if close.is_empty() {
+            self.remark(node.place, RemarkKind::Constant { filter, value });
+            return Ok(());
+        }
+        Err(Stop::new(node.place, Fault::UnknownConstant { filter, found: value, close }))
+    }
+
+    /// Forms in order; the last one is left to do.
+    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, _: Want) -> Result<Step<'t>, Stop> {
+        let Some((last, before)) = body.split_last() else { return Ok(Step::Done(Value::Nothing)) };
         for form in before {
             self.eval(form, scope, Want::Effect)?;
         }
-        self.eval(last, scope, want)
+        Ok(Step::Tail(last, scope))
     }
 
-    /// Nobody knows whether these parts of `node` are evaluated: a gap, if that could matter.
-    fn undecided(
-        &mut self,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: Want,
-        kind: GapKind,
-    ) -> Result<Value<'t>, Stop> {
-        for part in parts {
-            if self.has_effects(part, scope, want == Want::Effect)? {
-                self.gap(node, scope, kind)?;
-                break;
-            }
-        }
-        Ok(Value::Unknown(kind))
-    }
-
-    fn if_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+    fn if_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
         let (condition, branches) = match parts.split_first() {
             Some((condition, branches)) if (1..=2).contains(&branches.len()) => (condition, branches),
             _ => return Err(malformed(node, "if", "write `(if CONDITION THEN ELSE)`")),
         };
         let value = self.eval(condition, scope, Want::Value)?;
         match value.truth() {
-            Some(true) => self.eval(&branches[0], scope, want),
-            Some(false) => branches.get(1).map_or(Ok(Value::Nothing), |branch| self.eval(branch, scope, want)),
-            None => self.undecided(node, branches, scope, want, value.unknown().unwrap_or(GapKind::Form)),
+            Some(true) => Ok(Step::Tail(&branches[0], scope)),
+            Some(false) => Ok(branches.get(1).map_or(Step::Done(Value::Nothing), |branch| Step::Tail(branch, scope))),
+            None => {
+                let ways = vec![Way::Body(&branches[..1]), Way::Body(&branches[1..])];
+                self.fork(node, condition, &value, ways, scope, want).map(Step::Done)
+            }
         }
     }
 
@@ -116,25 +149,31 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         let Some((condition, body)) = parts.split_first() else {
             return Err(malformed(node, name, "it takes a condition and forms"));
         };
         let value = self.eval(condition, scope, Want::Value)?;
         match value.truth() {
             Some(truth) if truth == (name == "when") => self.body(body, scope, want),
-            Some(_) => Ok(Value::Nothing),
-            None => self.undecided(node, body, scope, want, value.unknown().unwrap_or(GapKind::Form)),
+            Some(_) => Ok(Step::Done(Value::Nothing)),
+            None => {
+                let mut ways = vec![Way::Body(body), Way::Body(&[])];
+                if name == "unless" {
+                    ways.reverse();
+                }
+                self.fork(node, condition, &value, ways, scope, want).map(Step::Done)
+            }
         }
     }
 
-    fn cond_form(
+    pub(super) fn cond_form(
         &mut self,
         node: &'t Node,
         clauses: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         for (n, clause) in clauses.iter().enumerate() {
             let Some((condition, body)) = clause.list().and_then(|items| items.split_first()) else {
                 return Err(malformed(clause, "cond", "a clause is `(CONDITION FORM …)`"));
@@ -143,36 +182,140 @@ impl<'t> Evaluator<'t> {
                 return self.body(body, scope, want);
             }
             let value = self.eval(condition, scope, Want::Value)?;
-            match value.truth() {
-                Some(true) if body.is_empty() => return Ok(value),
-                Some(true) if body[0].symbol() == Some("=>") => {
-                    return self.undecided(node, &clauses[n..], scope, want, GapKind::Form);
+            match (value.truth(), body) {
+                (Some(false), _) => {}
+                (Some(true), []) => return Ok(Step::Done(value)),
+                (Some(true), [arrow, receiver]) if arrow.symbol() == Some("=>") => {
+                    let receiver = self.eval(receiver, scope, Want::Value)?;
+                    return self.call(&receiver, vec![value], node, want);
                 }
-                Some(true) => return self.body(body, scope, want),
-                Some(false) => {}
-                None => {
-                    let kind = value.unknown().unwrap_or(GapKind::Form);
-                    return self.undecided(node, &clauses[n..], scope, want, kind);
+                (Some(true), _) => return self.body(body, scope, want),
+                (None, _) => {
+                    let taken = match body {
+                        [arrow, ..] if arrow.symbol() == Some("=>") => Way::Lost,
+                        [] => Way::Value(value.clone()),
+                        _ => Way::Body(body),
+                    };
+                    let ways = vec![taken, Way::Clauses(&clauses[n + 1..])];
+                    return self.fork(node, condition, &value, ways, scope, want).map(Step::Done);
                 }
             }
         }
-        Ok(Value::Nothing)
+        Ok(Step::Done(Value::Nothing))
     }
 
-    fn and_or(&mut self, all: bool, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
-        let mut last = Value::Bool(all);
-        for (n, part) in parts.iter().enumerate() {
-            last = self.eval(part, scope, Want::Value)?;
-            match last.truth() {
-                Some(truth) if truth != all => return Ok(last),
-                Some(_) => {}
-                None => {
-                    let kind = last.unknown().unwrap_or(GapKind::Form);
-                    return self.undecided(node, &parts[n + 1..], scope, Want::Value, kind);
+    /// `(case KEY ((DATUM …) FORM …) … (else FORM …))`
+    fn case_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+        const WANTED: &str = "write `(case KEY ((DATUM …) FORM …) … (else FORM …))`";
+        let Some((key, clauses)) = parts.split_first() else { return Err(malformed(node, "case", WANTED)) };
+        let value = self.eval(key, scope, Want::Value)?;
+        let mut ways = Vec::new();
+        for clause in clauses {
+            let Some((data, body)) = clause.list().and_then(|items| items.split_first()) else {
+                return Err(malformed(clause, "case", WANTED));
+            };
+            if data.symbol() == Some("else") {
+                if value.unknown().is_none() {
+                    return self.body(body, scope, want);
+                }
+                ways.push(Way::Body(body));
+                return self.fork(node, key, &value, ways, scope, want).map(Step::Done);
+            }
+            let Some(data) = data.list() else { return Err(malformed(clause, "case", WANTED)) };
+            if value.unknown().is_some() {
+                ways.push(Way::Body(body));
+                continue;
+            }
+            for datum in data {
+                let datum = self.quoted(datum)?;
+                if self.equal(&datum, &value, node.place)? == Some(true) {
+                    return self.body(body, scope, want);
                 }
             }
         }
-        Ok(last)
+        if value.unknown().is_none() {
+            return Ok(Step::Done(Value::Nothing));
+        }
+        ways.push(Way::Body(&[]));
+        self.fork(node, key, &value, ways, scope, want).map(Step::Done)
+    }
+
+    /// `(do ((NAME FIRST NEXT) …) (END VALUE …) FORM …)`
+    fn do_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+        const WANTED: &str = "write `(do ((NAME FIRST NEXT) …) (END FORM …) FORM …)`";
+        let [variables, end, body @ ..] = parts else { return Err(malformed(node, "do", WANTED)) };
+        let (Some(variables), Some([test, results @ ..])) = (variables.list(), end.list()) else {
+            return Err(malformed(node, "do", WANTED));
+        };
+        let mut inner = self.inner_scope(scope, node.place)?;
+        let mut steps = Vec::new();
+        for variable in variables {
+            let (name, first, next) = match variable.list() {
+                Some([Node { datum: Datum::Symbol(name), .. }, first]) => (name, first, None),
+                Some([Node { datum: Datum::Symbol(name), .. }, first, next]) => (name, first, Some(next)),
+                _ => return Err(malformed(variable, "do", WANTED)),
+            };
+            let value = self.eval(first, scope, Want::Value)?;
+            self.bind(name, value, inner, variable.place)?;
+            steps.push((name.as_str(), next));
+        }
+        loop {
+            self.charge(1, node.place)?;
+            let value = self.eval(test, inner, Want::Value)?;
+            match value.truth() {
+                Some(true) => return self.body(results, inner, want),
+                Some(false) => {}
+                None => {
+                    // How often it goes round is not known.
+                    let kind = value.unknown().unwrap_or(GapKind::Form);
+                    return self.undecided(node, &parts[1..], scope, Want::Effect, kind).map(Step::Done);
+                }
+            }
+            for form in body {
+                self.eval(form, inner, Want::Effect)?;
+            }
+            let mut values = Vec::with_capacity(steps.len());
+            for (name, next) in &steps {
+                values.push(match next {
+                    Some(next) => self.eval(next, inner, Want::Value)?,
+                    None => self.bound(name, inner).cloned().unwrap_or(Value::Nothing),
+                });
+            }
+            if self.captured >= inner.0 {
+                inner = self.inner_scope(scope, node.place)?;
+            }
+            for ((name, _), value) in steps.iter().zip(values) {
+                self.bind(name, value, inner, node.place)?;
+            }
+        }
+    }
+
+    pub(super) fn and_or(
+        &mut self,
+        all: bool,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<Step<'t>, Stop> {
+        let Some((last, before)) = parts.split_last() else { return Ok(Step::Done(Value::Bool(all))) };
+        for (n, part) in before.iter().enumerate() {
+            let value = self.eval(part, scope, Want::Value)?;
+            match value.truth() {
+                Some(truth) if truth != all => return Ok(Step::Done(value)),
+                Some(_) => {}
+                None => {
+                    let rest = Way::Rest(all, &parts[n + 1..]);
+                    let ways = if all {
+                        vec![rest, Way::Value(Value::Bool(false))]
+                    } else {
+                        vec![Way::Value(value.clone()), rest]
+                    };
+                    return self.fork(node, part, &value, ways, scope, want).map(Step::Done);
+                }
+            }
+        }
+        Ok(Step::Tail(last, scope))
     }
 
     fn let_form(
@@ -182,7 +325,7 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         const WANTED: &str = "write `(let ((NAME VALUE) …) FORM …)`";
         let (own_name, parts) = match parts {
             [Node { datum: Datum::Symbol(own), .. }, rest @ ..] if name == "let" => (Some(own.as_str()), rest),
@@ -207,6 +350,7 @@ impl<'t> Evaluator<'t> {
         if let Some(own) = own_name {
             // A named `let` is a procedure that calls itself.
             let name: Rc<str> = Rc::from(own);
+            self.captured = self.captured.max(inner.0);
             let lambda = Value::Lambda(Rc::new(Lambda { name, parameters, rest: None, body, scope: inner }));
             self.bind(own, lambda.clone(), inner, node.place)?;
             return self.call(&lambda, values, node, want);
@@ -261,19 +405,17 @@ impl<'t> Evaluator<'t> {
                 Ok(self.lambda("lambda", parameters, body, scope))
             }
             // One name takes all arguments.
-            Some((Node { datum: Datum::Symbol(rest), .. }, body)) => Ok(Value::Lambda(Rc::new(Lambda {
-                name: Rc::from("lambda"),
-                parameters: Vec::new(),
-                rest: Some(rest),
-                body,
-                scope,
-            }))),
+            Some((Node { datum: Datum::Symbol(rest), .. }, body)) => {
+                self.captured = self.captured.max(scope.0);
+                let name = Rc::from("lambda");
+                Ok(Value::Lambda(Rc::new(Lambda { name, parameters: Vec::new(), rest: Some(rest), body, scope })))
+            }
             _ => Err(malformed(node, "lambda", "write `(lambda (PARAMETER …) FORM …)`")),
         }
     }
 
     /// A procedure; not known, if its parameters are more than names.
-    fn lambda(&mut self, name: &str, parameters: &'t [Node], body: &'t [Node], scope: ScopeId) -> Value<'t> {
+    pub(super) fn lambda(&mut self, name: &str, parameters: &'t [Node], body: &'t [Node], scope: ScopeId) -> Value<'t> {
         let mut names = Vec::with_capacity(parameters.len());
         let mut rest = None;
         let mut all = parameters.iter();
@@ -287,6 +429,7 @@ impl<'t> Evaluator<'t> {
                 None => return Value::Unknown(GapKind::Form),
             }
         }
+        self.captured = self.captured.max(scope.0);
         Value::Lambda(Rc::new(Lambda { name: Rc::from(name), parameters: names, rest, body, scope }))
     }
 
@@ -306,15 +449,21 @@ impl<'t> Evaluator<'t> {
             _ => return Err(malformed(filter, "with-filter", "it takes a filter and forms")),
         };
         self.around.push(built);
-        let value = self.body(body, scope, want);
+        let value = self.whole_body(body, scope, want);
         self.around.pop();
         value
+    }
+
+    /// Forms in order, to the end.
+    pub(super) fn whole_body(&mut self, body: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+        let last = self.body(body, scope, want)?;
+        self.finish(last, want)
     }
 
     /// The rules of an `apply-message-filter` form.
     pub(super) fn message_filter(&mut self, body: &'t [Node], scope: ScopeId) -> Result<(), Stop> {
         let outside = std::mem::replace(&mut self.in_message_filter, true);
-        let value = self.body(body, scope, Want::Effect);
+        let value = self.whole_body(body, scope, Want::Effect);
         self.in_message_filter = outside;
         value.map(drop)
     }

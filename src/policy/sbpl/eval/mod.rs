@@ -1,15 +1,19 @@
 //! Runs the program of a profile: definitions, parameters and conditions go, rules in their order remain.
 //!
 //! A profile may say things that nobody here knows: an import, a procedure of another OS build, a condition on what the
-//! process is entitled to. Such a thing is never dropped and never guessed at. It becomes a [`Gap`] where it may stand
-//! for rules, and [`Filter::Unknown`](super::rules::Filter::Unknown) where it stands for a filter. What the system would refuse as a plain mistake (an
+//! process is entitled to. Such a thing is never dropped and never guessed at. Where a condition is not known, the program
+//! goes both ways, and the rules of each stand under that condition ([`fork`]). Anything else becomes a [`Gap`] where it may
+//! stand for rules, and [`Filter::Unknown`](super::rules::Filter::Unknown) where it stands for a filter. What the system would refuse as a plain mistake (an
 //! operation that does not exist) is refused here.
 //!
 //! The program runs within limits of nesting and of work, so that no text can hold the evaluation up or exhaust memory.
 
 mod filter;
+mod fork;
 mod form;
+mod makro;
 mod names;
+mod number;
 mod procedure;
 mod remark;
 mod rule;
@@ -20,14 +24,14 @@ use std::rc::Rc;
 
 pub use remark::{Remark, RemarkKind};
 
-use self::value::{Built, Items, Scope, ScopeId, Value};
+use self::value::{Built, Items, Made, Scope, ScopeId, Step, Value};
 use super::error::{Fault, SbplError, Stop};
 use super::print::brief;
-use super::rules::{Gap, GapKind, Place, Rule, SbplRules};
+use super::rules::{Choice, Condition, Gap, GapKind, Place, Rule, SbplRules};
 use super::syntax::{Datum, Mark, Node, Program};
 use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_DEPTH, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
 use crate::base::near::close_to;
-use crate::policy::operations::{self, UNSTARRED_GROUPS};
+use crate::policy::operations::{self, OTHER_NAMES, UNSTARRED_GROUPS};
 
 /// What came of a program.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +49,8 @@ pub struct Evaluation {
 /// # Errors
 /// The first mistake that the system would refuse, too, or a limit.
 pub fn evaluate(program: &Program, text: &str, parameters: &BTreeMap<String, String>) -> Result<Evaluation, SbplError> {
-    Evaluator::new(text, parameters).run(program).map_err(|stop| stop.in_text(text))
+    let made = Made::default();
+    Evaluator::new(text, parameters, &made).run(program).map_err(|stop| stop.in_text(text))
 }
 
 /// What a value is wanted for.
@@ -71,6 +76,23 @@ struct Evaluator<'t> {
     around: Vec<Rc<Built>>,
     /// Something before may have defined any name, and what that was.
     foreign: Option<GapKind>,
+    /// Something before may have changed any variable, and what that was.
+    lost: Option<GapKind>,
+    /// Names that macOS does not have.
+    unbound: Vec<(Place, String)>,
+    /// Conditions that are not known, and the ways that are being gone.
+    conditions: Vec<Condition>,
+    choices: Vec<Choice>,
+    /// How often the program went several ways.
+    forks: usize,
+    /// What names were bound to before, while several ways are being gone.
+    journal: Vec<(ScopeId, &'t str, Option<Value<'t>>)>,
+    /// The last scope that a procedure holds on to; those behind it are reused.
+    captured: usize,
+    /// The last form that a macro made.
+    made: &'t Made,
+    /// The text has `set!` in it.
+    sets: bool,
     depth: usize,
     work: u64,
     most_work: u64,
@@ -82,7 +104,7 @@ const MOST_REMARKS: usize = 200;
 const GLOBAL: ScopeId = ScopeId(0);
 
 impl<'t> Evaluator<'t> {
-    fn new(text: &str, parameters: &'t BTreeMap<String, String>) -> Self {
+    fn new(text: &str, parameters: &'t BTreeMap<String, String>, made: &'t Made) -> Self {
         Self {
             parameters,
             most_work: MAX_SBPL_WORK + SBPL_WORK_PER_BYTE * text.len() as u64,
@@ -95,6 +117,15 @@ impl<'t> Evaluator<'t> {
             in_message_filter: false,
             around: Vec::new(),
             foreign: None,
+            lost: None,
+            unbound: Vec::new(),
+            conditions: Vec::new(),
+            choices: Vec::new(),
+            forks: 0,
+            journal: Vec::new(),
+            captured: 0,
+            made,
+            sets: text.contains("set!"),
             depth: 0,
             work: 0,
         }
@@ -102,15 +133,29 @@ impl<'t> Evaluator<'t> {
 
     fn run(mut self, program: &'t Program) -> Result<Evaluation, Stop> {
         self.begin(program)?;
-        for (place, escape) in &program.doubtful_escapes.0 {
-            self.remarks.push(Remark { place: *place, kind: RemarkKind::Escape(*escape) });
+        let mut escapes = Vec::new();
+        for escape in &program.doubtful_escapes.0 {
+            let shown = escape.written.escape_default();
+            if escape.by_code {
+                escapes.push((escape.place, format!("the character of the code `\\{shown}`")));
+            } else {
+                self.remarks.push(Remark { place: escape.place, kind: RemarkKind::Escape(escape.written.clone()) });
+                escapes.push((escape.place, format!("`{shown}`, without its backslash")));
+            }
         }
         for form in &program.forms {
             self.eval(form, GLOBAL, Want::Effect)?;
         }
-        let rules = SbplRules { version: self.version, rules: self.rules, gaps: self.gaps };
+        let rules = SbplRules {
+            version: self.version,
+            rules: self.rules,
+            gaps: self.gaps,
+            conditions: self.conditions,
+            escapes,
+            unbound: self.unbound,
+        };
         // What is not known here may decide about it.
-        if rules.default_rule().is_none() && rules.gaps.is_empty() {
+        if rules.on_default().next().is_none() && rules.gaps.is_empty() {
             let place = program.forms[0].place;
             self.remarks.push(Remark { place, kind: RemarkKind::NoDefault });
         }
@@ -139,26 +184,70 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    /// The value of a node.
+    /// The value of a node. What stands last in it is evaluated in its place, so that a loop needs no depth.
     fn eval(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
-        self.charge(1, node.place)?;
+        let Datum::List(_) = &node.datum else {
+            self.charge(1, node.place)?;
+            return self.atom(node, scope, want);
+        };
+        if self.depth == MAX_SBPL_CALLS {
+            return Err(Stop::new(node.place, Fault::TooManyCalls { most: MAX_SBPL_CALLS }));
+        }
+        self.depth += 1;
+        let floor = self.scopes.len();
+        let (mut node, mut scope) = (node, scope);
+        let value = loop {
+            self.charge(1, node.place)?;
+            let Datum::List(items) = &node.datum else { break self.atom(node, scope, want)? };
+            match self.list(node, items, scope, want)? {
+                Step::Done(value) => break value,
+                Step::Tail(next, inner) => (node, scope) = (next, self.reuse(inner, floor)),
+            }
+        };
+        if self.choices.is_empty() && self.captured < floor {
+            self.scopes.truncate(floor);
+        }
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    /// Moves `scope` down over scopes that were made since there were `floor` of them, and that nobody holds on to.
+    fn reuse(&mut self, scope: ScopeId, floor: usize) -> ScopeId {
+        let above_parent = self.scopes[scope.0].parent.map_or(0, |parent| parent.0 + 1);
+        let first = floor.max(above_parent).max(self.captured + 1);
+        if !self.choices.is_empty() || scope.0 <= first {
+            return scope;
+        }
+        self.scopes.swap(first, scope.0);
+        self.scopes.truncate(first + 1);
+        ScopeId(first)
+    }
+
+    /// The value of what is no list.
+    fn atom(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
         match &node.datum {
             Datum::Text(text) => self.text(text, node.place),
             Datum::Raw(text) => self.text(text.as_str(), node.place),
             Datum::Number { value, .. } => Ok(Value::Number(*value)),
+            Datum::Decimal(text) => Ok(number::decimal(text)),
             Datum::Bool(truth) => Ok(Value::Bool(*truth)),
-            Datum::Symbol(name) => Ok(self.variable(name, node.place, scope)),
-            Datum::Marked(Mark::Quote, inner) => self.quoted(inner),
-            Datum::Marked(..) => Ok(Value::Unknown(GapKind::Form)),
-            Datum::List(items) => {
-                if self.depth == MAX_SBPL_CALLS {
-                    return Err(Stop::new(node.place, Fault::TooManyCalls { most: MAX_SBPL_CALLS }));
+            Datum::Symbol(name) => {
+                let value = self.variable(name, node.place, scope);
+                // A name alone, where a form is meant: nobody knows what it does.
+                if let (Want::Effect, Some(kind)) = (want, value.unknown())
+                    && self.bound(name, scope).is_none()
+                {
+                    self.gap(node, scope, kind)?;
                 }
-                self.depth += 1;
-                let value = self.list(node, items, scope, want);
-                self.depth -= 1;
-                value
+                Ok(value)
             }
+            Datum::Marked(Mark::Quote, inner) => self.quoted(inner),
+            Datum::Marked(Mark::Vector, inner) => match self.quoted(inner)? {
+                Value::List(items) => Ok(Value::Vector(items)),
+                _ => Ok(Value::Unknown(GapKind::Form)),
+            },
+            Datum::Marked(Mark::Quasi, inner) => self.quasi(inner, scope),
+            Datum::Marked(..) | Datum::List(_) => Ok(Value::Unknown(GapKind::Form)),
         }
     }
 
@@ -179,15 +268,33 @@ impl<'t> Evaluator<'t> {
             Datum::Text(text) => self.text(text, node.place)?,
             Datum::Raw(text) => self.text(text.as_str(), node.place)?,
             Datum::Number { value, .. } => Value::Number(*value),
+            Datum::Decimal(text) => number::decimal(text),
             Datum::Bool(truth) => Value::Bool(*truth),
-            Datum::Marked(..) => Value::Unknown(GapKind::Form),
+            Datum::Marked(Mark::Vector, inner) => match self.quoted(inner)? {
+                Value::List(items) => Value::Vector(items),
+                _ => Value::Unknown(GapKind::Form),
+            },
+            Datum::Marked(mark, inner) => {
+                let word = match mark {
+                    Mark::Quote => "quote",
+                    Mark::Quasi => "quasiquote",
+                    Mark::Unquote => "unquote",
+                    Mark::Splice | Mark::Vector => "unquote-splicing",
+                };
+                let inner = self.quoted(inner)?;
+                self.items(vec![Value::Symbol(Rc::from(word)), inner], node.place)?
+            }
         })
     }
 
     /// A list of these values.
     fn items(&mut self, values: Vec<Value<'t>>, place: Place) -> Result<Value<'t>, Stop> {
         self.charge(values.len() as u64, place)?;
-        let inner = values.iter().map(|value| if let Value::List(items) = value { items.depth } else { 0 }).max();
+        let depth_of = |value: &Value<'t>| match value {
+            Value::List(items) | Value::Vector(items) => items.depth,
+            _ => 0,
+        };
+        let inner = values.iter().map(depth_of).max();
         let depth = inner.unwrap_or(0) + 1;
         if depth > MAX_SBPL_DEPTH {
             return Err(Stop::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
@@ -209,7 +316,12 @@ impl<'t> Evaluator<'t> {
 
     fn variable(&mut self, name: &'t str, place: Place, scope: ScopeId) -> Value<'t> {
         if let Some(value) = self.bound(name, scope) {
-            return value.clone();
+            return match (value, self.lost) {
+                (Value::Lambda(_) | Value::Macro(..) | Value::Builtin(_) | Value::Operation(_), _) | (_, None) => {
+                    value.clone()
+                }
+                (_, Some(kind)) => Value::Unknown(kind),
+            };
         }
         if self.is_operation(name) {
             return Value::Operation(Rc::from(name));
@@ -226,6 +338,13 @@ impl<'t> Evaluator<'t> {
     /// A name that nobody here knows.
     fn stranger(&mut self, name: &str, place: Place) -> Value<'t> {
         let name_shown = super::error::shown(name);
+        if self.foreign.is_none() && names::UNBOUND.contains(&name) {
+            if self.choices.is_empty() && self.unbound.len() < MOST_REMARKS {
+                self.unbound.push((place, name_shown.clone()));
+            }
+            self.remark(place, RemarkKind::Unbound(name_shown));
+            return Value::Unknown(GapKind::Form);
+        }
         let told = |remark: &Remark| matches!(&remark.kind, RemarkKind::Stranger { name, .. } if *name == name_shown);
         // Comparing names costs more than anything else here, so it is done once for each of the first few.
         if self.foreign.is_none() && self.remarks.len() < MOST_REMARKS && !self.remarks.iter().any(told) {
@@ -237,21 +356,22 @@ impl<'t> Evaluator<'t> {
 
     /// Whether the name is an operation in this version of the language.
     fn is_operation(&self, name: &str) -> bool {
-        operations::is_operation(name) || (UNSTARRED_GROUPS.contains(&name) && self.version != 2)
+        let starred = !UNSTARRED_GROUPS.contains(&name) || self.version != 2;
+        (operations::meaning(name).is_some() && starred) || OTHER_NAMES.iter().any(|(other, _)| *other == name)
     }
 
-    fn list(&mut self, node: &'t Node, items: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
-        let Some((head, arguments)) = items.split_first() else { return Ok(Value::Nothing) };
+    fn list(&mut self, node: &'t Node, items: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+        let Some((head, arguments)) = items.split_first() else { return Ok(Step::Done(Value::Nothing)) };
         let procedure = match head.symbol() {
             Some(name) if self.bound(name, scope).is_none() => {
                 if names::FORMS.binary_search(&name).is_ok() {
                     return self.form(name, node, arguments, scope, want);
                 }
                 if let "allow" | "deny" = name {
-                    return self.rule_form(name, node, arguments, scope);
+                    return self.rule_form(name, node, arguments, scope).map(Step::Done);
                 }
                 if names::filter(name).is_some() {
-                    return self.filter_form(name, node, arguments, scope);
+                    return self.filter_form(name, node, arguments, scope).map(Step::Done);
                 }
                 match names::builtin(name) {
                     Some(builtin) => Value::Builtin(builtin),
@@ -268,7 +388,19 @@ impl<'t> Evaluator<'t> {
                 }
                 self.call(&procedure, values, node, want)
             }
-            other => self.unknown_call(node, arguments, scope, want, other.unknown().unwrap_or(GapKind::Form)),
+            Value::Macro(makro, whole) => self.expand(&makro, whole, node, arguments, scope),
+            other => {
+                let kind = other.unknown().unwrap_or(GapKind::Form);
+                self.unknown_call(node, arguments, scope, want, kind).map(Step::Done)
+            }
+        }
+    }
+
+    /// The value that a step comes to.
+    fn finish(&mut self, step: Step<'t>, want: Want) -> Result<Value<'t>, Stop> {
+        match step {
+            Step::Done(value) => Ok(value),
+            Step::Tail(node, scope) => self.eval(node, scope, want),
         }
     }
 
@@ -283,6 +415,14 @@ impl<'t> Evaluator<'t> {
     ) -> Result<Value<'t>, Stop> {
         let mut effects = want == Want::Effect;
         for argument in arguments {
+            // What gets a procedure may call it.
+            let called = argument.symbol().and_then(|name| self.bound(name, scope));
+            if matches!(called, Some(Value::Lambda(_))) {
+                effects = true;
+                if self.sets {
+                    self.lost = self.lost.or(Some(kind));
+                }
+            }
             effects = effects || self.has_effects(argument, scope, false)?;
         }
         if effects {
@@ -328,7 +468,7 @@ impl<'t> Evaluator<'t> {
         let Datum::List(items) = &node.datum else { return Ok(false) };
         if let Some(name) = node.head() {
             let own = match self.bound(name, scope) {
-                Some(Value::Lambda(_)) => true,
+                Some(Value::Lambda(_) | Value::Macro(..)) => true,
                 Some(value) => strangers && value.unknown().is_some(),
                 None => match name {
                     "allow"
@@ -338,6 +478,8 @@ impl<'t> Evaluator<'t> {
                     | "with-filter"
                     | "define"
                     | "define-once"
+                    | "define-macro"
+                    | "macro"
                     | "set!"
                     | "error"
                     | "version"
@@ -365,13 +507,16 @@ impl<'t> Evaluator<'t> {
     }
 
     fn bind(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: Place) -> Result<(), Stop> {
-        self.charge(4, place)?;
-        self.scopes[scope.0].names.insert(name, value);
+        self.charge(2, place)?;
+        let before = self.scopes[scope.0].names.insert(name, value);
+        if !self.choices.is_empty() {
+            self.journal.push((scope, name, before));
+        }
         Ok(())
     }
 
     fn inner_scope(&mut self, parent: ScopeId, place: Place) -> Result<ScopeId, Stop> {
-        self.charge(16, place)?;
+        self.charge(8, place)?;
         self.scopes.push(Scope { parent: Some(parent), ..Scope::default() });
         Ok(ScopeId(self.scopes.len() - 1))
     }

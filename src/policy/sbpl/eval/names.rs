@@ -18,6 +18,10 @@ pub(super) enum FilterKind {
     Network,
     /// An extension's class.
     Extension,
+    /// An entitlement's name.
+    Entitlement,
+    /// A filter of the language whose meaning is not known here.
+    Opaque,
     /// `require-all`, `require-any`, `require-not`.
     Combination,
 }
@@ -30,7 +34,10 @@ pub(super) enum PathKind {
     Prefix,
     Regex,
     Ancestors,
-    Home,
+    HomeLiteral,
+    HomeSubpath,
+    HomePrefix,
+    HomeRegex,
 }
 
 /// How a text is compared.
@@ -113,16 +120,68 @@ const SYMBOLS: &[&str] = &[
     "vnode-type",
 ];
 
+/// Filters of the language that depend on what is known to the kernel alone.
+const OPAQUE: &[&str] = &[
+    "mount-relative-literal",
+    "mount-relative-path",
+    "mount-relative-path-literal",
+    "mount-relative-path-prefix",
+    "mount-relative-path-regex",
+    "mount-relative-path-subpath",
+    "mount-relative-prefix",
+    "mount-relative-regex",
+    "mount-relative-subpath",
+];
+
+/// The values of a filter, where the list of them is closed.
+pub(super) fn constants(filter: &str) -> Option<&'static [&'static str]> {
+    match filter {
+        "target" => Some(&["children", "others", "pgrp", "same-sandbox", "self"]),
+        "vnode-type" => {
+            Some(&["BLOCK-DEVICE", "CHARACTER-DEVICE", "DIRECTORY", "FIFO", "REGULAR-FILE", "SOCKET", "SYMLINK", "TTY"])
+        }
+        _ => None,
+    }
+}
+
+/// The words of modifiers.
+pub(super) const MODIFIERS: &[&str] = &[
+    "do-not-audit",
+    "grant",
+    "message",
+    "no-callout",
+    "no-log",
+    "no-profile",
+    "no-report",
+    "no-sandbox",
+    "no-times",
+    "partial-symbolication",
+    "report",
+    "rootless",
+    "send-signal",
+    "telemetry",
+    "telemetry-backtrace",
+    "user-approval",
+];
+
+/// Names that profiles were seen to use and macOS does not have.
+pub(super) const UNBOUND: &[&str] = &["setenv"];
+
 /// The filter of that name, and the name without its variant's ending.
 pub(super) fn filter(name: &str) -> Option<(FilterKind, &str)> {
     let path = |kind| Some((FilterKind::Path(kind), name));
     match name {
         "literal" | "path" | "path-literal" => return path(PathKind::Literal),
         "subpath" => return path(PathKind::Subpath),
-        "prefix" => return path(PathKind::Prefix),
-        "regex" => return path(PathKind::Regex),
+        "prefix" | "path-prefix" => return path(PathKind::Prefix),
+        "regex" | "path-regex" => return path(PathKind::Regex),
         "path-ancestors" => return path(PathKind::Ancestors),
-        "home-literal" | "home-subpath" | "home-prefix" | "home-regex" | "home-path" => return path(PathKind::Home),
+        "home-literal" | "home-path" => return path(PathKind::HomeLiteral),
+        "home-subpath" => return path(PathKind::HomeSubpath),
+        "home-prefix" => return path(PathKind::HomePrefix),
+        "home-regex" => return path(PathKind::HomeRegex),
+        "require-entitlement" => return Some((FilterKind::Entitlement, name)),
+        _ if OPAQUE.contains(&name) => return Some((FilterKind::Opaque, name)),
         "file-mode" => return Some((FilterKind::FileMode, name)),
         "local" | "remote" => return Some((FilterKind::Network, name)),
         "extension" => return Some((FilterKind::Extension, name)),
@@ -146,49 +205,94 @@ pub(super) fn filter(name: &str) -> Option<(FilterKind, &str)> {
 
 /// Procedures that are no filters.
 pub(super) const PROCEDURES: &[&str] = &[
+    "*",
     "+",
     "-",
+    "/",
     "<",
     "<=",
     "=",
     ">",
     ">=",
+    "abs",
     "allow",
     "append",
     "apply",
+    "assoc",
+    "assq",
+    "assv",
+    "boolean?",
+    "caadr",
+    "caar",
+    "cadar",
+    "cadddr",
+    "caddr",
+    "cadr",
     "car",
+    "cdar",
+    "cdddr",
+    "cddr",
     "cdr",
     "cons",
     "defined?",
     "deny",
     "display",
+    "entitlement",
     "eq?",
     "equal?",
     "eqv?",
     "error",
+    "even?",
     "for-each",
     "length",
     "list",
+    "list->vector",
+    "list-ref",
+    "list-tail",
     "list?",
+    "make-vector",
     "map",
+    "max",
+    "member",
+    "memq",
+    "memv",
+    "min",
+    "modulo",
+    "negative?",
     "newline",
     "not",
     "null?",
     "number->string",
     "number?",
+    "odd?",
     "pair?",
     "param",
     "positive?",
     "print",
     "procedure?",
+    "quotient",
+    "regex-quote",
+    "remainder",
     "reverse",
+    "string",
+    "string->number",
     "string->symbol",
     "string-append",
     "string-length",
+    "string<=?",
+    "string<?",
     "string=?",
+    "string>=?",
+    "string>?",
     "string?",
+    "substring",
     "symbol->string",
     "symbol?",
+    "vector",
+    "vector->list",
+    "vector-length",
+    "vector-ref",
+    "vector?",
     "zero?",
 ];
 
@@ -197,18 +301,22 @@ pub(super) const FORMS: &[&str] = &[
     "and",
     "apply-message-filter",
     "begin",
+    "case",
     "cond",
     "debug",
     "define",
+    "define-macro",
     "define-once",
     "disable-callouts",
     "disable-full-symbolication",
+    "do",
     "if",
     "import",
     "lambda",
     "let",
     "let*",
     "letrec",
+    "macro",
     "or",
     "quote",
     "set!",
@@ -235,11 +343,14 @@ pub(super) fn builtin(name: &str) -> Option<&'static str> {
         "path",
         "path-ancestors",
         "path-literal",
+        "path-prefix",
+        "path-regex",
         "prefix",
         "regex",
         "remote",
         "require-all",
         "require-any",
+        "require-entitlement",
         "require-not",
         "subpath",
     ];
@@ -283,6 +394,7 @@ mod tests {
         assert_eq!(filter("sysctl-name"), Some((FilterKind::Name(Compare::Literal), "sysctl-name")));
         assert_eq!(filter("vnode-type"), Some((FilterKind::Symbol, "vnode-type")));
         assert_eq!(filter("vnode-type-regex"), None);
-        assert_eq!(filter("mount-relative-literal"), None);
+        assert_eq!(filter("mount-relative-literal"), Some((FilterKind::Opaque, "mount-relative-literal")));
+        assert_eq!(filter("mount-nonsense"), None);
     }
 }

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::super::error::{Fault, Stop, shown};
+use super::super::model::regex;
 use super::super::rules::{GapKind, Place};
 use super::super::syntax::Node;
+use super::number;
 use super::remark::RemarkKind;
-use super::value::{Lambda, Value};
+use super::value::{Lambda, Step, Value};
 use super::{Evaluator, Want, is_constant, names};
 
 impl<'t> Evaluator<'t> {
@@ -17,11 +19,12 @@ impl<'t> Evaluator<'t> {
         values: Vec<Value<'t>>,
         node: &'t Node,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         match procedure {
             Value::Lambda(lambda) => self.call_lambda(lambda, values, node.place, want),
-            Value::Builtin(name) => self.call_builtin(name, values, node, want),
-            other => Ok(Value::Unknown(other.unknown().unwrap_or(GapKind::Form))),
+            Value::Builtin("apply") => self.apply(values, node, want),
+            Value::Builtin(name) => self.call_builtin(name, values, node).map(Step::Done),
+            other => Ok(Step::Done(Value::Unknown(other.unknown().unwrap_or(GapKind::Form)))),
         }
     }
 
@@ -31,7 +34,7 @@ impl<'t> Evaluator<'t> {
         mut values: Vec<Value<'t>>,
         place: Place,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Step<'t>, Stop> {
         let takes = lambda.parameters.len();
         if values.len() < takes || (values.len() > takes && lambda.rest.is_none()) {
             let more = if lambda.rest.is_some() { " or more" } else { "" };
@@ -51,13 +54,32 @@ impl<'t> Evaluator<'t> {
         self.body(lambda.body, scope, want)
     }
 
-    fn call_builtin(
-        &mut self,
-        name: &'static str,
-        values: Vec<Value<'t>>,
-        node: &'t Node,
-        want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    /// `(apply PROCEDURE ARGUMENT … LIST)`
+    fn apply(&mut self, values: Vec<Value<'t>>, node: &'t Node, want: Want) -> Result<Step<'t>, Stop> {
+        self.charge(values.len() as u64, node.place)?;
+        if let [procedure, arguments @ .., Value::List(last)] = values.as_slice() {
+            let mut all = arguments.to_vec();
+            self.charge(last.values.len() as u64, node.place)?;
+            all.extend(last.values.iter().cloned());
+            return self.call(procedure, all, node, want);
+        }
+        if let [procedure, arguments @ .., Value::Nothing] = values.as_slice() {
+            return self.call(procedure, arguments.to_vec(), node, want);
+        }
+        self.anything(&values, node).map(Step::Done)
+    }
+
+    /// What is done to an unknown list may be anything.
+    fn anything(&mut self, values: &[Value<'t>], node: &'t Node) -> Result<Value<'t>, Stop> {
+        let kind = Self::reason(values).unwrap_or(GapKind::Form);
+        self.gap(node, super::GLOBAL, kind)?;
+        if self.sets {
+            self.lost = self.lost.or(Some(kind));
+        }
+        Ok(Value::Unknown(kind))
+    }
+
+    fn call_builtin(&mut self, name: &'static str, values: Vec<Value<'t>>, node: &'t Node) -> Result<Value<'t>, Stop> {
         self.charge(values.len() as u64, node.place)?;
         if names::filter(name).is_some() {
             return self.filter(name, values, node);
@@ -71,29 +93,30 @@ impl<'t> Evaluator<'t> {
             }
             ("param", [Value::Text(key)]) => self.parameter(key, node.place),
             ("defined?", [Value::Symbol(name) | Value::Text(name)]) => Ok(self.is_defined(name)),
-            ("apply", [procedure, arguments @ .., Value::List(last)]) => {
-                let mut all = arguments.to_vec();
-                self.charge(last.values.len() as u64, node.place)?;
-                all.extend(last.values.iter().cloned());
-                let procedure = procedure.clone();
-                self.call(&procedure, all, node, want)
-            }
             ("map" | "for-each", [procedure, Value::List(items)]) => {
                 let (procedure, items) = (procedure.clone(), Rc::clone(items));
                 let mut results = Vec::new();
                 for item in &items.values {
                     self.charge(2, node.place)?;
                     let want = if name == "map" { Want::Value } else { Want::Effect };
-                    results.push(self.call(&procedure, vec![item.clone()], node, want)?);
+                    let step = self.call(&procedure, vec![item.clone()], node, want)?;
+                    results.push(self.finish(step, want)?);
                 }
                 if name == "map" { self.items(results, node.place) } else { Ok(Value::Nothing) }
             }
-            ("apply" | "map" | "for-each", _) => {
-                // What is done to an unknown list may be anything.
-                let kind = Self::reason(&values).unwrap_or(GapKind::Form);
-                self.gap(node, super::GLOBAL, kind)?;
-                Ok(Value::Unknown(kind))
+            ("map" | "for-each", [procedure, first, second]) => {
+                // Two lists, side by side.
+                let (Value::List(a), Value::List(b)) = (first, second) else { return self.anything(&values, node) };
+                let want = if name == "map" { Want::Value } else { Want::Effect };
+                let mut results = Vec::new();
+                for (a, b) in a.values.iter().zip(&b.values) {
+                    self.charge(3, node.place)?;
+                    let step = self.call(procedure, vec![a.clone(), b.clone()], node, want)?;
+                    results.push(self.finish(step, want)?);
+                }
+                if name == "map" { self.items(results, node.place) } else { Ok(Value::Nothing) }
             }
+            ("map" | "for-each", _) => self.anything(&values, node),
             ("error", _) => {
                 let words: Vec<String> = values
                     .iter()
@@ -106,7 +129,7 @@ impl<'t> Evaluator<'t> {
             }
             ("display" | "print" | "newline", _) => Ok(Value::Nothing),
             _ => match Self::reason(&values) {
-                Some(kind) if name != "list" && name != "cons" => Ok(Value::Unknown(kind)),
+                Some(kind) if !matches!(name, "list" | "cons" | "vector") => Ok(Value::Unknown(kind)),
                 _ => self.pure(name, &values, node.place),
             },
         }
@@ -152,7 +175,7 @@ impl<'t> Evaluator<'t> {
         let truth = |truth| Ok(Value::Bool(truth));
         match (name, values) {
             ("not", [value]) => truth(value.truth() == Some(false)),
-            ("string-append", _) => {
+            ("string-append" | "string", _) => {
                 let mut out = String::new();
                 for value in values {
                     let Value::Text(text) = value else { return Ok(missing(value)) };
@@ -161,8 +184,42 @@ impl<'t> Evaluator<'t> {
                 }
                 Ok(Value::Text(Rc::from(out)))
             }
-            ("string=?", [Value::Text(a), Value::Text(b)]) => truth(a == b),
-            ("string=?", [a, b]) => Ok(missing(if matches!(a, Value::Text(_)) { b } else { a })),
+            ("string=?" | "string<?" | "string>?" | "string<=?" | "string>=?", [Value::Text(a), Value::Text(b)]) => {
+                self.charge(a.len().min(b.len()) as u64, place)?;
+                let order = a.as_bytes().cmp(b.as_bytes());
+                truth(match name {
+                    "string=?" => order.is_eq(),
+                    "string<?" => order.is_lt(),
+                    "string>?" => order.is_gt(),
+                    "string<=?" => order.is_le(),
+                    _ => order.is_ge(),
+                })
+            }
+            ("string=?" | "string<?" | "string>?" | "string<=?" | "string>=?", [a, b]) => {
+                Ok(missing(if matches!(a, Value::Text(_)) { b } else { a }))
+            }
+            ("substring", [Value::Text(text), Value::Number(from), rest @ ..]) => {
+                self.charge(text.len() as u64, place)?;
+                let to = match rest {
+                    [] => i64::try_from(text.len()).ok(),
+                    [Value::Number(to)] => Some(*to),
+                    _ => None,
+                };
+                // Places are those of bytes; within a sign nobody knows what comes of it.
+                let part = to.and_then(|to| text.get(usize::try_from(*from).ok()?..usize::try_from(to).ok()?));
+                Ok(part.map_or(Value::Unknown(GapKind::Form), |part| Value::Text(Rc::from(part))))
+            }
+            ("substring" | "regex-quote" | "string->number", [value, ..]) if !matches!(value, Value::Text(_)) => {
+                Ok(missing(value))
+            }
+            ("regex-quote", [Value::Text(text)]) => {
+                self.charge(2 * text.len() as u64, place)?;
+                Ok(Value::Text(Rc::from(regex::quote(text))))
+            }
+            ("string->number", [Value::Text(text)]) => Ok(number::read(text, 10)),
+            ("string->number", [Value::Text(text), Value::Number(radix @ (2 | 8 | 10 | 16))]) => {
+                Ok(number::read(text, u32::try_from(*radix).unwrap_or(10)))
+            }
             ("equal?" | "eqv?" | "eq?", [a, b]) => {
                 Ok(self.equal(a, b, place)?.map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool))
             }
@@ -186,11 +243,74 @@ impl<'t> Evaluator<'t> {
                 self.charge(items.values.len() as u64, place)?;
                 self.items(items.values.iter().rev().cloned().collect(), place)
             }
-            ("car", [Value::List(items)]) => Ok(items.values.first().cloned().unwrap_or(Value::Unknown(GapKind::Form))),
-            ("cdr", [Value::List(items)]) if !items.values.is_empty() => {
-                self.charge(items.values.len() as u64, place)?;
-                self.items(items.values[1..].to_vec(), place)
+            (
+                "car" | "cdr" | "caar" | "cadr" | "cdar" | "cddr" | "caadr" | "cadar" | "caddr" | "cdddr" | "cadddr",
+                [value],
+            ) => {
+                let mut value = value.clone();
+                for letter in name[1..name.len() - 1].chars().rev() {
+                    let Value::List(items) = &value else { return Ok(missing(&value)) };
+                    value = match (letter, items.values.split_first()) {
+                        ('a', Some((first, _))) => first.clone(),
+                        ('d', Some((_, rest))) => {
+                            self.charge(rest.len() as u64, place)?;
+                            self.items(rest.to_vec(), place)?
+                        }
+                        _ => return Ok(Value::Unknown(GapKind::Form)),
+                    };
+                }
+                Ok(value)
             }
+            ("list-ref", [Value::List(items), Value::Number(n)])
+            | ("vector-ref", [Value::Vector(items), Value::Number(n)]) => {
+                let item = usize::try_from(*n).ok().and_then(|n| items.values.get(n));
+                Ok(item.cloned().unwrap_or(Value::Unknown(GapKind::Form)))
+            }
+            ("list-tail", [Value::List(items), Value::Number(n)]) => {
+                match usize::try_from(*n).ok().and_then(|n| items.values.get(n..)) {
+                    Some(rest) => self.items(rest.to_vec(), place),
+                    None => Ok(Value::Unknown(GapKind::Form)),
+                }
+            }
+            ("member" | "memq" | "memv", [wanted, Value::List(items)]) => {
+                for (n, item) in items.values.iter().enumerate() {
+                    match self.equal(wanted, item, place)? {
+                        Some(true) => return self.items(items.values[n..].to_vec(), place),
+                        Some(false) => {}
+                        None => return Ok(Value::Unknown(GapKind::Form)),
+                    }
+                }
+                truth(false)
+            }
+            ("assoc" | "assq" | "assv", [wanted, Value::List(items)]) => {
+                for item in &items.values {
+                    let Value::List(pair) = item else { return Ok(Value::Unknown(GapKind::Form)) };
+                    let Some(key) = pair.values.first() else { return Ok(Value::Unknown(GapKind::Form)) };
+                    match self.equal(wanted, key, place)? {
+                        Some(true) => return Ok(item.clone()),
+                        Some(false) => {}
+                        None => return Ok(Value::Unknown(GapKind::Form)),
+                    }
+                }
+                truth(false)
+            }
+            ("vector", _) => Ok(match self.items(values.to_vec(), place)? {
+                Value::List(items) => Value::Vector(items),
+                other => other,
+            }),
+            ("make-vector", [Value::Number(n), rest @ ..]) if (0..=10_000).contains(n) => {
+                let filling = rest.first().cloned().unwrap_or(Value::Nothing);
+                self.charge(n.unsigned_abs(), place)?;
+                Ok(match self.items(vec![filling; usize::try_from(*n).unwrap_or(0)], place)? {
+                    Value::List(items) => Value::Vector(items),
+                    other => other,
+                })
+            }
+            ("vector->list", [Value::Vector(items)]) => Ok(Value::List(Rc::clone(items))),
+            ("list->vector", [Value::List(items)]) => Ok(Value::Vector(Rc::clone(items))),
+            ("vector-length", [Value::Vector(items)]) => Ok(count(items.values.len())),
+            ("vector?", [value]) => truth(matches!(value, Value::Vector(_))),
+            ("boolean?", [value]) => truth(matches!(value, Value::Bool(_))),
             ("length", [Value::List(items)]) => Ok(count(items.values.len())),
             ("string-length", [Value::Text(text)]) => {
                 self.charge(text.len() as u64, place)?;
@@ -205,17 +325,17 @@ impl<'t> Evaluator<'t> {
             ("list?", [value]) => truth(matches!(value, Value::List(_) | Value::Nothing)),
             ("string?", [value]) => truth(matches!(value, Value::Text(_))),
             ("symbol?", [value]) => truth(matches!(value, Value::Symbol(_))),
-            ("number?", [value]) => truth(matches!(value, Value::Number(_))),
+            ("number?", [value]) => truth(matches!(value, Value::Number(_) | Value::Real(_))),
             ("procedure?", [value]) => truth(matches!(value, Value::Lambda(_) | Value::Builtin(_))),
-            ("zero?", [Value::Number(a)]) => truth(*a == 0),
-            ("positive?", [Value::Number(a)]) => truth(*a > 0),
-            ("<", [Value::Number(a), Value::Number(b)]) => truth(a < b),
-            ("<=", [Value::Number(a), Value::Number(b)]) => truth(a <= b),
-            ("=", [Value::Number(a), Value::Number(b)]) => truth(a == b),
-            (">", [Value::Number(a), Value::Number(b)]) => truth(a > b),
-            (">=", [Value::Number(a), Value::Number(b)]) => truth(a >= b),
-            ("+", [Value::Number(a), Value::Number(b)]) => Ok(number(a.checked_add(*b))),
-            ("-", [Value::Number(a), Value::Number(b)]) => Ok(number(a.checked_sub(*b))),
+            ("zero?" | "positive?" | "negative?" | "even?" | "odd?", [value]) => {
+                Ok(number::is(name, value).unwrap_or(Value::Unknown(GapKind::Form)))
+            }
+            ("<" | "<=" | "=" | ">" | ">=", _) => {
+                Ok(number::compared(name, values).unwrap_or(Value::Unknown(GapKind::Form)))
+            }
+            ("+" | "-" | "*" | "/" | "abs" | "max" | "min" | "modulo" | "quotient" | "remainder", _) => {
+                Ok(number::computed(name, values).unwrap_or(Value::Unknown(GapKind::Form)))
+            }
             ("number->string", [Value::Number(a)]) => self.text(&a.to_string(), place),
             ("symbol->string", [Value::Symbol(a)]) => self.text(a, place),
             ("string->symbol", [Value::Text(a)]) => Ok(Value::Symbol(Rc::clone(a))),
@@ -224,7 +344,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Whether two values say the same; `None` if nobody knows.
-    fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: Place) -> Result<Option<bool>, Stop> {
+    pub(super) fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: Place) -> Result<Option<bool>, Stop> {
         self.charge(1, place)?;
         Ok(match (a, b) {
             (Value::Unknown(_), _) | (_, Value::Unknown(_)) => None,
@@ -234,10 +354,20 @@ impl<'t> Evaluator<'t> {
             }
             (Value::Symbol(a), Value::Symbol(b)) | (Value::Operation(a), Value::Operation(b)) => Some(a == b),
             (Value::Number(a), Value::Number(b)) => Some(a == b),
+            // Exact and inexact numbers of one value: which of the predicates tell them apart is not asked here.
+            (Value::Number(_) | Value::Real(_), Value::Number(_) | Value::Real(_)) => None,
             (Value::Bool(a), Value::Bool(b)) => Some(a == b),
             (Value::List(a), Value::List(b)) if a.values.is_empty() && b.values.is_empty() => Some(true),
+            (Value::Nothing, Value::Nothing) => Some(true),
+            // An empty list and the value of nothing may be one.
+            (Value::Nothing, Value::List(items)) | (Value::List(items), Value::Nothing) if items.values.is_empty() => {
+                None
+            }
             // Deeper comparisons are not what profiles do.
-            (Value::List(_), Value::List(_)) | (Value::Filter(_), Value::Filter(_)) => None,
+            (Value::List(_), Value::List(_))
+            | (Value::Vector(_), Value::Vector(_))
+            | (Value::Filter(_), Value::Filter(_))
+            | (Value::Macro(..), Value::Macro(..)) => None,
             (Value::Lambda(a), Value::Lambda(b)) => Some(Rc::ptr_eq(a, b)),
             (Value::Builtin(a), Value::Builtin(b)) => Some(a == b),
             _ => Some(false),
@@ -251,9 +381,5 @@ fn missing<'t>(value: &Value<'t>) -> Value<'t> {
 }
 
 fn count<'t>(count: usize) -> Value<'t> {
-    number(i64::try_from(count).ok())
-}
-
-fn number<'t>(number: Option<i64>) -> Value<'t> {
-    number.map_or(Value::Unknown(GapKind::Form), Value::Number)
+    i64::try_from(count).map_or(Value::Unknown(GapKind::Form), Value::Number)
 }

@@ -25,8 +25,21 @@ pub enum RemarkKind {
         /// Known names that are close to it.
         close: Vec<String>,
     },
-    /// A backslash before this character, in a string that is not raw.
-    Escape(char),
+    /// A name that macOS is known not to have.
+    Unbound(String),
+    /// A name that is not among the operations of macOS 14.4.1, in a rule.
+    Operation(String),
+    /// A value that this filter is not known to have.
+    Constant {
+        /// The filter, or `with`.
+        filter: String,
+        /// The value.
+        value: String,
+    },
+    /// A path in a rule that is empty or relative.
+    Path(String),
+    /// A backslash before these characters, in a string that is not raw, where its meaning is not documented.
+    Escape(String),
     /// No unfiltered rule on `default`.
     NoDefault,
 }
@@ -40,8 +53,19 @@ impl fmt::Display for RemarkKind {
             Self::Stranger { name, .. } => {
                 write!(f, "`{name}` is not known here; what depends on it cannot be predicted")
             }
-            Self::Escape(c) => {
-                write!(f, "`\\{}` is no documented escape; the backslash is taken to be dropped", c.escape_default())
+            Self::Unbound(name) => write!(f, "macOS has no `{name}`, and refuses a profile with an unbound name"),
+            Self::Operation(name) => {
+                write!(f, "`{name}` is not among the operations of macOS 14.4.1; what a rule on it covers is not known")
+            }
+            Self::Constant { filter, value } => {
+                write!(f, "`{value}` is no value that `{filter}` is known to have; what it stands for is not known")
+            }
+            Self::Path(text) if text.is_empty() => {
+                f.write_str("a rule has an empty path; what it matches is not known")
+            }
+            Self::Path(text) => write!(f, "a rule has the relative path `{text}`; what it matches is not known"),
+            Self::Escape(text) => {
+                write!(f, "`\\{}` is no documented escape; the backslash is taken to be dropped", text.escape_default())
             }
             Self::NoDefault => f.write_str("no rule decides about `default`, and what happens then was never verified"),
         }
@@ -54,8 +78,12 @@ impl RemarkKind {
         match self {
             Self::MissingParameter(_) => "give it a value in the profile's `parameters`".into(),
             Self::Stranger { close, .. } if close.is_empty() => {
-                "check the name; macOS refuses a profile with an unbound name".into()
+                "check the name: it may be one of another release".into()
             }
+            Self::Unbound(_) => "remove it".into(),
+            Self::Operation(_) => "check the name: it may be one of another release".into(),
+            Self::Constant { .. } => "check the value".into(),
+            Self::Path(_) => "write an absolute path, or check the parameter that it comes from".into(),
             Self::Stranger { close, .. } => {
                 let close: Vec<String> = close.iter().map(|name| format!("`{name}`")).collect();
                 format!("did you mean {}?", close.join(" or "))

@@ -4,10 +4,11 @@ use super::super::error::{Fault, Stop, shown};
 use super::super::print::brief;
 use super::super::rules::{Filter, GapKind, Place, Rule};
 use super::super::syntax::Node;
+use super::remark::RemarkKind;
 use super::value::{ScopeId, Value};
-use super::{Evaluator, Want};
+use super::{Evaluator, MOST_REMARKS, Want};
 use crate::base::near::{close_to, slips};
-use crate::policy::operations::{OPERATIONS, UNSTARRED_GROUPS};
+use crate::policy::operations::{FURTHER_GROUPS, OPERATIONS, OTHER_NAMES, UNSTARRED_GROUPS};
 use crate::record::outcome::Decision;
 
 impl<'t> Evaluator<'t> {
@@ -43,8 +44,9 @@ impl<'t> Evaluator<'t> {
         Ok(Value::Nothing)
     }
 
-    /// The operation of that name. Any other unbound name is a mistake. Only where something unknown may have bound it,
-    /// and an operation stands before it already, it may be a filter.
+    /// The operation of that name. A name that is one slip away from one is a mistake; any other one may be an operation of
+    /// another release. Only where something unknown may have bound it, and an operation stands before it already, it
+    /// may be a filter.
     fn operation(&mut self, name: &'t str, first: bool, node: &'t Node) -> Result<Value<'t>, Stop> {
         if self.is_operation(name) {
             return Ok(Value::Operation(name.into()));
@@ -56,12 +58,23 @@ impl<'t> Evaluator<'t> {
         }
         // Comparing names is dear.
         self.charge(16 * OPERATIONS.len() as u64, node.place)?;
-        let slip = || OPERATIONS.iter().any(|operation| slips(name, operation) <= 2);
-        if !first && self.foreign.is_some() && !slip() {
+        let known = || {
+            let others = OTHER_NAMES.iter().map(|(name, _)| *name);
+            OPERATIONS.into_iter().chain(FURTHER_GROUPS).chain(others)
+        };
+        // After an import, a name that is no operation is a filter more likely than not.
+        let most = if !first && self.foreign.is_some() { 2 } else { 1 };
+        if known().any(|operation| slips(name, operation) <= most) {
+            let close: Vec<String> = close_to(name, known()).into_iter().map(str::to_owned).collect();
+            return Err(Stop::new(node.place, Fault::UnknownOperation { found: shown(name), close }));
+        }
+        if !first && self.foreign.is_some() {
             return self.unknown_filter(node);
         }
-        let close: Vec<String> = close_to(name, OPERATIONS).into_iter().map(str::to_owned).collect();
-        Err(Stop::new(node.place, Fault::UnknownOperation { found: shown(name), close }))
+        if self.remarks.len() < MOST_REMARKS {
+            self.remark(node.place, RemarkKind::Operation(shown(name)));
+        }
+        Ok(Value::Operation(name.into()))
     }
 
     /// An argument that has to be a filter or a modifier. What is not known is an unknown filter.
@@ -136,7 +149,9 @@ impl<'t> Evaluator<'t> {
         }
         self.charge(weight, place)?;
         let in_message_filter = self.in_message_filter;
-        self.rules.push(Rule { action, operations, filters, modifiers, in_message_filter, place });
+        let conditions = self.choices.clone();
+        self.charge(conditions.len() as u64, place)?;
+        self.rules.push(Rule { action, operations, filters, modifiers, in_message_filter, conditions, place });
         Ok(true)
     }
 }

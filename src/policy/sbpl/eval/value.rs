@@ -1,5 +1,6 @@
 //! What a profile's program works with.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,8 +12,10 @@ use super::super::syntax::Node;
 pub(super) enum Value<'t> {
     Bool(bool),
     Text(Rc<str>),
-    /// A number, and how it was written.
+    /// A whole number.
     Number(i64),
+    /// Another number.
+    Real(f64),
     /// A quoted name, or a constant such as `AF_UNIX`.
     Symbol(Rc<str>),
     /// The name of an operation, as written.
@@ -21,7 +24,10 @@ pub(super) enum Value<'t> {
     /// What stands behind `with`, as written.
     Modifier(Rc<str>),
     List(Rc<Items<'t>>),
+    Vector(Rc<Items<'t>>),
     Lambda(Rc<Lambda<'t>>),
+    /// A procedure that makes forms out of forms; `true`: it takes the whole form, `false`: the form's parts.
+    Macro(Rc<Lambda<'t>>, bool),
     /// A procedure of the language, by name.
     Builtin(&'static str),
     /// What a form gives that gives nothing.
@@ -48,18 +54,37 @@ impl Value<'_> {
         }
     }
 
+    /// Whether it is surely the same as another value.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) | (Self::Symbol(a), Self::Symbol(b)) => a == b,
+            (Self::Operation(a), Self::Operation(b)) | (Self::Modifier(a), Self::Modifier(b)) => a == b,
+            (Self::Number(a), Self::Number(b)) => a == b,
+            (Self::Filter(a), Self::Filter(b)) => Rc::ptr_eq(a, b),
+            (Self::List(a), Self::List(b)) | (Self::Vector(a), Self::Vector(b)) => Rc::ptr_eq(a, b),
+            (Self::Lambda(a), Self::Lambda(b)) => Rc::ptr_eq(a, b),
+            (Self::Macro(a, _), Self::Macro(b, _)) => Rc::ptr_eq(a, b),
+            (Self::Builtin(a), Self::Builtin(b)) => a == b,
+            (Self::Nothing, Self::Nothing) => true,
+            _ => false,
+        }
+    }
+
     /// What it is, for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Bool(true) => "`#t`",
             Self::Bool(false) => "`#f`",
             Self::Text(_) => "a string",
-            Self::Number(_) => "a number",
+            Self::Number(_) | Self::Real(_) => "a number",
             Self::Symbol(_) => "a name",
             Self::Operation(_) => "an operation",
             Self::Filter(_) => "a filter",
             Self::Modifier(_) => "a modifier",
             Self::List(_) => "a list",
+            Self::Vector(_) => "a vector",
+            Self::Macro(..) => "a macro",
             Self::Lambda(_) | Self::Builtin(_) => "a procedure",
             Self::Nothing | Self::Unknown(_) => "no value",
         }
@@ -95,8 +120,45 @@ pub(super) struct Lambda<'t> {
 
 /// A scope by number. Scopes live as long as the evaluation: procedures may hold on to any of them, and numbers cannot
 /// form circles that are never freed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ScopeId(pub(super) usize);
+
+/// What is left to do for a value.
+#[derive(Debug)]
+pub(super) enum Step<'t> {
+    /// Nothing.
+    Done(Value<'t>),
+    /// To evaluate this node instead: it stands last, and nothing comes after it.
+    Tail(&'t Node, ScopeId),
+}
+
+/// Forms that macros made. Each stays where it is as long as the evaluation lasts.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    node: Option<Node>,
+    next: OnceCell<Box<Made>>,
+}
+
+impl Made {
+    /// Keeps a node behind this one, the last.
+    pub(super) fn keep(&self, node: Node) -> &Self {
+        self.next.get_or_init(|| Box::new(Self { node: Some(node), next: OnceCell::new() }))
+    }
+
+    pub(super) fn node(&self) -> Option<&Node> {
+        self.node.as_ref()
+    }
+}
+
+impl Drop for Made {
+    /// One after the other, so that no long chain is freed by nested calls.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut one) = next {
+            next = one.next.take();
+        }
+    }
+}
 
 /// Names and their values.
 #[derive(Debug, Default)]

@@ -125,7 +125,12 @@ mod tests {
     /// answer.
     #[test]
     fn the_model_knows_every_driver_of_macos() {
-        let policy = SbplPolicy::new("(version 1)(deny default)(deny iokit*)", Default::default()).unwrap();
+        let policy = SbplPolicy::new(
+            "(version 1)(deny default)(deny iokit* process-info* signal file-ioctl file-map-executable)\
+             (deny mach-lookup (xpc-service-name-prefix \"\"))",
+            Default::default(),
+        )
+        .unwrap();
         let silent = [Driver::ApplyOnly, Driver::FileReadInherited, Driver::FileTruncateInherited];
         for driver in Driver::ALL.iter().copied() {
             let action = Action::new(driver, "/private/etc/hosts");

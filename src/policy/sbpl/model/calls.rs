@@ -252,7 +252,7 @@ impl Plan<'_> {
                     let bits = u32::from_str_radix(value.trim_start_matches("#o"), 8);
                     object.mode = Some(bits.map_err(|_| format!("`{value}` is no octal number"))?);
                 }
-                "iokit-user-client-class" => {}
+                "iokit-user-client-class" | "extension" | "entitlement" | "home" => {}
                 "target" => object.process = Process::read(value).or(object.process),
                 name => drop(object.named.insert(name.to_owned(), Fact::Is(value.clone()))),
             }

@@ -1,18 +1,20 @@
-//! Which rule decides one check: the last that matches, over the operation, its groups and `default`.
+//! Which rule decides one check.
+//!
+//! The rules are asked level by level: those that name the operation, then its groups from narrow to wide, then
+//! `default`. Within a level the last rule with a filter that matches decides; a rule without a filter is what the level
+//! falls back to, wherever it stands; a level without an answer passes on to the next. No decision that was recorded on
+//! 14.4.1 tells this order from a plain "the last rule that matches decides", so an answer that depends on it says so.
 
+use std::collections::{BTreeMap, HashMap};
+
+use super::beyond::{Reached, reached};
 use super::filter::Matcher;
+use super::index::Index;
 use super::object::Object;
 use super::tri::Tri;
-use crate::policy::operations::covers;
-use crate::policy::sbpl::rules::{Gap, GapKind, Rule, SbplRules};
+use crate::policy::operations::{levels, may_concern};
+use crate::policy::sbpl::rules::{Gap, GapKind, SbplRules};
 use crate::record::outcome::Decision;
-
-/// Operations that `(deny default)` does not refuse in a version 1 text, although it covers every other one.
-///
-/// `iokit-open-service`: on 14.4.1 a service was opened under `(deny default)` with a rule for its user client alone,
-/// and was refused (0xe00002e2) once a rule denied `iokit-open-service` itself. The `syscall-*` operations: a process
-/// under `(deny default)` goes on making system calls.
-const PASSES_DENY_DEFAULT: [&str; 4] = ["iokit-open-service", "syscall-mach", "syscall-mig", "syscall-unix"];
 
 /// What became of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,29 @@ pub(super) struct Ruling {
     pub rule: Option<usize>,
     /// Why it decides, or what is missing.
     pub why: String,
+    /// The levels that were asked.
+    pub levels: Vec<Level>,
+}
+
+/// One level of a check: what the rules on one name said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// The name: the operation, a group of it, or `default`.
+    pub name: &'static str,
+    /// The rules with a filter that match or may match, the last first, up to the first that certainly does; as places in
+    /// [`SbplRules::rules`].
+    pub filtered: Vec<(usize, Matches)>,
+    /// The rule without a filter that the level falls back to, if it was asked for one.
+    pub fallback: Option<usize>,
+}
+
+/// How certainly a rule matches that is not certain not to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matches {
+    /// It does.
+    Yes,
+    /// It may.
+    Perhaps,
 }
 
 /// A part of the profile that may decide against what decides otherwise.
@@ -30,108 +55,360 @@ struct Doubt {
     /// What it would decide; `None` if that is not known either.
     action: Option<Decision>,
     why: String,
+    /// Conditions that it depends on.
+    conditions: Vec<u32>,
 }
+
+/// Which way the program went at conditions.
+pub(super) type Ways = BTreeMap<u32, u32>;
+
+/// What rules are asked of: the profile, and what is known beyond its text.
+pub(super) struct Asked<'a> {
+    pub rules: &'a SbplRules,
+    pub index: &'a Index,
+    pub ways: &'a Ways,
+}
+
+/// So many conditions are tried both ways, to see whether the answer depends on them.
+const MOST_CONDITIONS: usize = 6;
 
 /// Decides one check.
-pub(super) fn decide(rules: &SbplRules, operation: &str, object: &Object, matcher: &mut Matcher<'_>) -> Ruling {
-    let mut doubts: Vec<Doubt> = Vec::new();
-    let mut gaps = rules.gaps.iter().rev().peekable();
-    let passes_default = rules.version == 1 && PASSES_DENY_DEFAULT.contains(&operation);
-    let mut named = false;
-    for (index, rule) in rules.rules.iter().enumerate().rev() {
-        while let Some(gap) = gaps.next_if(|gap| gap.before > index) {
-            doubts.push(doubt_of(gap));
-        }
-        let Some(by_default) = coverage(rule, operation) else { continue };
-        named |= !by_default;
-        if by_default && passes_default && rule.action == Decision::Deny {
-            continue;
-        }
-        match matcher.rule(rule, object) {
-            Tri::No => {}
-            Tri::Unknown(why) => {
-                let why = format!("the rule at {}: {why}", rule.place);
-                doubts.push(Doubt { action: Some(rule.action), why });
-            }
-            Tri::Yes => {
-                if by_default && let Some(earlier) = overridden(rules, index, operation, object, matcher) {
-                    matcher.assumes.insert(format!(
-                        "the rule on `default` at {} overrides the rule at {}, which stands before it",
-                        rule.place, earlier.place
-                    ));
-                }
-                let why = format!("the rule at {} is the last that matches", rule.place);
-                return settle(Ruling { decision: Some(rule.action), rule: Some(index), why }, &doubts);
-            }
-        }
-    }
-    doubts.extend(gaps.map(doubt_of));
-    settle(nothing_matches(rules.version, operation, passes_default, named), &doubts)
+pub(super) fn decide(asked: &Asked<'_>, operation: &'static str, object: &Object, matcher: &mut Matcher<'_>) -> Ruling {
+    every_way(asked, operation, object, matcher, MOST_CONDITIONS)
 }
 
-/// Whether a rule is about the operation, and then whether only as one on `default`.
-fn coverage(rule: &Rule, operation: &str) -> Option<bool> {
-    // A rule in a message filter decides about messages.
-    if rule.in_message_filter {
-        return None;
-    }
-    let mut covering = rule.operations.iter().filter(|name| covers(name, operation)).peekable();
-    covering.peek()?;
-    Some(operation != "default" && covering.all(|name| name == "default"))
-}
-
-/// A rule on the operation itself that stands before a rule on `default`, matches too and decides otherwise. (Rules on
-/// `default` usually come first; that a late one overrides follows from "the last wins", and was not recorded.)
-fn overridden<'r>(
-    rules: &'r SbplRules,
-    end: usize,
-    operation: &str,
+/// Decides one check; where conditions keep it open, each way is tried, and all of them have to agree.
+fn every_way(
+    asked: &Asked<'_>,
+    operation: &'static str,
     object: &Object,
     matcher: &mut Matcher<'_>,
-) -> Option<&'r Rule> {
-    rules.rules[..end].iter().rev().find(|rule| {
-        coverage(rule, operation) == Some(false)
-            && rule.action != rules.rules[end].action
-            && matcher.rule(rule, object) != Tri::No
-    })
+    depth: usize,
+) -> Ruling {
+    let mut check = Check { asked, operation, object, matcher, known: HashMap::new() };
+    let (open, condition) = check.ruling();
+    let Some(condition) = condition.filter(|_| open.decision.is_none() && depth > 0) else { return open };
+    let mut agreed: Option<Ruling> = None;
+    for branch in 0..asked.rules.conditions[condition as usize].branches {
+        let mut ways = asked.ways.clone();
+        ways.insert(condition, branch);
+        let asked = Asked { ways: &ways, ..*asked };
+        let ruling = every_way(&asked, operation, object, matcher, depth - 1);
+        match &agreed {
+            _ if ruling.decision.is_none() => return open,
+            Some(known) if known.decision != ruling.decision => return open,
+            Some(_) => {}
+            None => agreed = Some(ruling),
+        }
+    }
+    agreed.map_or(open, |ruling| Ruling { why: format!("{}, or one like it, whatever holds", ruling.why), ..ruling })
 }
 
-fn nothing_matches(version: u32, operation: &str, passes_default: bool, named: bool) -> Ruling {
-    let (decision, why) = match (version, passes_default, named) {
-        (1, true, false) => (
+struct Check<'a, 'm, 'p> {
+    asked: &'a Asked<'a>,
+    operation: &'static str,
+    object: &'a Object,
+    matcher: &'m mut Matcher<'p>,
+    /// Whether rules match, as far as they were asked.
+    known: HashMap<usize, Tri>,
+}
+
+impl Check<'_, '_, '_> {
+    /// The ruling, and a condition that keeps it open.
+    fn ruling(&mut self) -> (Ruling, Option<u32>) {
+        let rules = self.asked.rules;
+        let mut doubts: Vec<Doubt> = Vec::new();
+        let mut asked_levels = Vec::new();
+        let mut named = false;
+        for name in levels(self.operation) {
+            let list = self.asked.index.on(name);
+            named |= !list.is_empty() && name != "default";
+            let decides = self.level(name, list, &mut doubts, &mut asked_levels);
+            let Some(index) = decides else { continue };
+            let decision = rules.rules[index].action;
+            if decision == Decision::Deny {
+                match reached(self.operation, name, self.object) {
+                    Reached::Yes => {}
+                    Reached::NotWhileUnnamed => break,
+                    Reached::Unknown(why) => {
+                        let why = format!(
+                            "whether the rule on `{name}` at {} denies `{}` is not known: {why}",
+                            rules.rules[index].place, self.operation
+                        );
+                        return (Ruling { decision: None, rule: None, why, levels: asked_levels }, None);
+                    }
+                }
+            }
+            let by_position = self.last_match();
+            let mut why = match by_position {
+                LastMatch::Rule(last, _) if last != index => self.precedence(index, name, last),
+                _ => format!("the rule at {} is the last that matches", rules.rules[index].place),
+            };
+            let (ruling, condition) = settle(decision, Some(index), why.clone(), asked_levels, &doubts);
+            if ruling.decision.is_some() {
+                let agrees = match &by_position {
+                    LastMatch::Rule(_, Some(other)) => *other == decision,
+                    LastMatch::Rule(_, None) | LastMatch::Open => false,
+                    LastMatch::Nothing => true,
+                };
+                if !agrees {
+                    if !matches!(by_position, LastMatch::Rule(last, _) if last != index) {
+                        why = format!("the rule at {} comes first whatever stands behind it", rules.rules[index].place);
+                    }
+                    self.matcher.assumes.insert(format!(
+                        "{why} ({}; reported of other releases, not recorded on 14.4.1)",
+                        "a rule on a narrower name before one on a wider, one with a filter before one without"
+                    ));
+                }
+            }
+            return (ruling, condition);
+        }
+        let (decision, why) = nothing_matches(rules.version, self.operation, self.object, named);
+        match decision {
+            Some(decision) => settle(decision, None, why, asked_levels, &doubts),
+            None => {
+                let condition = doubts.iter().find_map(|doubt| doubt.conditions.first().copied());
+                let why = match doubts.first() {
+                    Some(doubt) => format!("{}; besides, {why}", doubt.why),
+                    None => why,
+                };
+                (Ruling { decision: None, rule: None, why, levels: asked_levels }, condition)
+            }
+        }
+    }
+
+    /// Asks one level. What may decide before its answer goes to `doubts`.
+    fn level(
+        &mut self,
+        name: &'static str,
+        list: &[usize],
+        doubts: &mut Vec<Doubt>,
+        asked_levels: &mut Vec<Level>,
+    ) -> Option<usize> {
+        let rules = self.asked.rules;
+        let mut level = Level { name, filtered: Vec::new(), fallback: None };
+        let mut gaps = rules.gaps.iter().rev().peekable();
+        // Names of unknown meaning may belong to this level, too.
+        let strangers: Vec<(usize, usize)> = (self.asked.index.strangers().iter().copied())
+            .filter(|(at, n)| may_concern(&rules.rules[*at].operations[*n], self.operation))
+            .collect();
+        let merged = merged(list, &strangers);
+        let mut decides = None;
+        for (at, stranger) in merged.iter().rev().copied() {
+            let rule = &rules.rules[at];
+            if rule.filters.is_empty() {
+                continue;
+            }
+            while let Some(gap) = gaps.next_if(|gap| gap.before > at) {
+                doubts.push(doubt_of(gap));
+            }
+            match self.matches(at) {
+                Tri::No => {}
+                Tri::Yes if stranger.is_none() => {
+                    level.filtered.push((at, Matches::Yes));
+                    decides = Some(at);
+                    break;
+                }
+                answer => {
+                    level.filtered.push((at, Matches::Perhaps));
+                    doubts.push(self.doubt(at, stranger, answer));
+                }
+            }
+        }
+        if decides.is_none() {
+            doubts.extend(gaps.map(doubt_of));
+            for (at, stranger) in merged.iter().rev().copied() {
+                if !rules.rules[at].filters.is_empty() {
+                    continue;
+                }
+                match self.matches(at) {
+                    Tri::No => {}
+                    Tri::Yes if stranger.is_none() => {
+                        level.fallback = Some(at);
+                        decides = Some(at);
+                        break;
+                    }
+                    answer => doubts.push(self.doubt(at, stranger, answer)),
+                }
+            }
+        }
+        asked_levels.push(level);
+        decides
+    }
+
+    fn doubt(&self, at: usize, stranger: Option<usize>, answer: Tri) -> Doubt {
+        let rule = &self.asked.rules.rules[at];
+        let why = match (stranger, answer) {
+            (_, Tri::Unknown(why)) => format!("the rule at {}: {why}", rule.place),
+            (Some(n), _) => format!(
+                "the rule at {}: what `{}` means, which is not among the operations of 14.4.1, is not known",
+                rule.place, rule.operations[n]
+            ),
+            (None, _) => format!("the rule at {}", rule.place),
+        };
+        let open = |condition: &u32| !self.asked.ways.contains_key(condition);
+        let conditions = rule.conditions.iter().map(|choice| choice.condition).filter(open).collect();
+        Doubt { action: Some(rule.action), why, conditions }
+    }
+
+    /// Whether a rule is there and matches.
+    fn matches(&mut self, at: usize) -> Tri {
+        if let Some(known) = self.known.get(&at) {
+            return known.clone();
+        }
+        let rules = self.asked.rules;
+        let rule = &rules.rules[at];
+        let mut there = Tri::Yes;
+        for choice in &rule.conditions {
+            match self.asked.ways.get(&choice.condition) {
+                Some(branch) if *branch == choice.branch => {}
+                Some(_) => there = Tri::No,
+                None if there == Tri::Yes => {
+                    let condition = &rules.conditions[choice.condition as usize];
+                    let what = match condition.kind {
+                        GapKind::Import => "depends on what an import brings",
+                        GapKind::Parameter => "depends on a parameter that has no value",
+                        GapKind::Form => "is not known here",
+                    };
+                    there = Tri::unknown(format!("whether `{}` at {} holds {what}", condition.text, condition.place));
+                }
+                None => {}
+            }
+        }
+        let answer = match there {
+            Tri::No => Tri::No,
+            there => Tri::all([self.matcher.rule(rule, self.object), there]),
+        };
+        self.known.insert(at, answer.clone());
+        answer
+    }
+
+    /// What the last rule in the text says that matches, whatever it names and whether it has a filter.
+    fn last_match(&mut self) -> LastMatch {
+        let rules = self.asked.rules;
+        let mut all: Vec<(usize, &'static str)> = Vec::new();
+        for name in levels(self.operation) {
+            all.extend(self.asked.index.on(name).iter().map(|at| (*at, name)));
+        }
+        // A rule with several names counts as one on the narrowest.
+        all.sort_by_key(|(at, _)| *at);
+        all.dedup_by_key(|(at, _)| *at);
+        let mut gaps = rules.gaps.iter().rev().peekable();
+        let mut open: Vec<Option<Decision>> = Vec::new();
+        for (at, name) in all.into_iter().rev() {
+            while gaps.next_if(|gap| gap.before > at).is_some() {
+                open.push(None);
+            }
+            let action = rules.rules[at].action;
+            match self.matches(at) {
+                Tri::No => {}
+                Tri::Unknown(_) => open.push(Some(action)),
+                Tri::Yes => {
+                    if action == Decision::Deny && reached(self.operation, name, self.object) != Reached::Yes {
+                        continue;
+                    }
+                    let certain = open.iter().all(|other| *other == Some(action));
+                    return LastMatch::Rule(at, certain.then_some(action));
+                }
+            }
+        }
+        if open.is_empty() && gaps.peek().is_none() { LastMatch::Nothing } else { LastMatch::Open }
+    }
+
+    /// Why the rule at `index`, found on the level `name`, decides although the one at `last` stands later.
+    fn precedence(&self, index: usize, name: &'static str, last: usize) -> String {
+        let rules = self.asked.rules;
+        let (rule, later) = (&rules.rules[index], &rules.rules[last]);
+        let level_of =
+            |at: usize| levels(self.operation).into_iter().position(|name| self.asked.index.on(name).contains(&at));
+        let (mine, other) = (level_of(index), level_of(last));
+        let other_name = other.map_or("", |at| levels(self.operation)[at]);
+        if mine == other {
+            return format!(
+                "the rule at {}, which has a filter, comes before the one at {}, which has none, although that stands later",
+                rule.place, later.place
+            );
+        }
+        if other_name == "default" {
+            return format!(
+                "the rule on `{name}` at {} comes before the one on `default` at {}, although that stands later",
+                rule.place, later.place
+            );
+        }
+        let word = if name == self.operation { "the named rule" } else { "the rule on the narrower group" };
+        format!(
+            "{word} at {} (`{name}`) comes before the group rule at {} (`{other_name}`), although that stands later",
+            rule.place, later.place
+        )
+    }
+}
+
+/// What a plain reading by position comes to.
+#[derive(Debug, Clone, Copy)]
+enum LastMatch {
+    /// This rule is the last that certainly matches; its decision, unless something behind it leaves that open.
+    Rule(usize, Option<Decision>),
+    /// None certainly matches, and some may.
+    Open,
+    /// None matches.
+    Nothing,
+}
+
+/// Rules of a level and rules of a name that may be of it, in the order of the text.
+fn merged(list: &[usize], strangers: &[(usize, usize)]) -> Vec<(usize, Option<usize>)> {
+    let mut all: Vec<(usize, Option<usize>)> = list.iter().map(|at| (*at, None)).collect();
+    if !strangers.is_empty() {
+        all.extend(strangers.iter().map(|(at, n)| (*at, Some(*n))));
+        all.sort();
+        all.dedup_by_key(|(at, _)| *at);
+    }
+    all
+}
+
+fn nothing_matches(version: u32, operation: &str, object: &Object, named: bool) -> (Option<Decision>, String) {
+    let left_alone = reached(operation, "default", object);
+    match (version, left_alone) {
+        (1, Reached::NotWhileUnnamed) if !named => (
             Some(Decision::Allow),
             format!("no rule names `{operation}`, which `(deny default)` does not refuse in a version 1 profile"),
         ),
-        (1, true, true) => (
+        (_, Reached::NotWhileUnnamed) => (
             None,
             format!(
                 "no rule matches, and what decides `{operation}` then, which `(deny default)` does not refuse while \
                  nothing names it, is not known"
             ),
         ),
-        (1, false, _) => (
+        (1, _) => (
             None,
             "no rule matches, and what a version 1 profile without a rule on `default` decides is not known".into(),
+        ),
+        (_, Reached::Unknown(why)) => (
+            None,
+            format!("no rule matches, and whether a version {version} profile refuses it then is not known: {why}"),
         ),
         _ => (
             Some(Decision::Deny),
             format!("no rule matches, and a version {version} profile refuses what it does not name"),
         ),
-    };
-    Ruling { decision, rule: None, why }
+    }
 }
 
-/// The ruling, unless something that comes later in the text could change it.
-fn settle(ruling: Ruling, doubts: &[Doubt]) -> Ruling {
-    let Some(decision) = ruling.decision else {
-        return match doubts.first() {
-            Some(doubt) => Ruling { why: format!("{}; besides, {}", doubt.why, ruling.why), ..ruling },
-            None => ruling,
-        };
-    };
-    match doubts.iter().find(|doubt| doubt.action != Some(decision)) {
-        Some(doubt) => Ruling { decision: None, rule: None, why: doubt.why.clone() },
-        None => ruling,
+/// The ruling, unless something that comes before it could change it.
+fn settle(
+    decision: Decision,
+    rule: Option<usize>,
+    why: String,
+    levels: Vec<Level>,
+    doubts: &[Doubt],
+) -> (Ruling, Option<u32>) {
+    let against = |doubt: &&Doubt| doubt.action != Some(decision);
+    match doubts.iter().find(against) {
+        Some(doubt) => {
+            let condition = doubts.iter().filter(against).find_map(|doubt| doubt.conditions.first().copied());
+            (Ruling { decision: None, rule: None, why: doubt.why.clone(), levels }, condition)
+        }
+        None => (Ruling { decision: Some(decision), rule, why, levels }, None),
     }
 }
 
@@ -141,5 +418,5 @@ fn doubt_of(gap: &Gap) -> Doubt {
         GapKind::Parameter => "it depends on a parameter that has no value",
         GapKind::Form => "this form is not known here",
     };
-    Doubt { action: None, why: format!("`{}` at {}: {what}", gap.text, gap.place) }
+    Doubt { action: None, why: format!("`{}` at {}: {what}", gap.text, gap.place), conditions: Vec::new() }
 }

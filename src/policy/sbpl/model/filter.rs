@@ -1,11 +1,12 @@
 //! Whether a filter matches what a check looks at: yes, no, or not to be known.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::applies::can_apply;
 use super::network;
 use super::object::{Fact, Object, Process, Socket};
 use super::path::{ROOT_TEXT, folded};
-use super::regex::{Compiled, Found};
+use super::regex::{Found, Regexes};
 use super::tri::Tri;
 use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern, Rule};
 
@@ -13,22 +14,53 @@ use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern, Rule};
 const NEVER_ABOVE_ROOT: [&str; 9] =
     ["/Applications", "/Library", "/System", "/bin", "/cores", "/dev", "/private/etc", "/sbin", "/usr"];
 
-/// The regular expressions of a profile, translated once.
-pub(super) type Regexes = HashMap<String, Result<Compiled, String>>;
+/// What is taken for granted about the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presume {
+    /// Nothing.
+    Nothing,
+    /// It holds no sandbox extension.
+    NoExtension,
+}
 
 /// Evaluates filters and gathers what their answers take for granted.
 #[derive(Debug)]
 pub(super) struct Matcher<'m> {
     pub regexes: &'m Regexes,
+    /// The operation that is checked.
+    pub operation: &'static str,
+    /// Facts of the question.
+    pub facts: &'m BTreeMap<String, String>,
+    pub presume: Presume,
     pub assumes: BTreeSet<String>,
+    /// Facts that filters asked for.
+    pub asked: BTreeSet<String>,
+    /// A filter asked whether the process holds an extension, and nobody knows.
+    pub extension_in_doubt: bool,
+    /// A filter was asked at all.
+    pub filtered: bool,
 }
 
-impl Matcher<'_> {
+impl<'m> Matcher<'m> {
+    pub(super) fn new(regexes: &'m Regexes, operation: &'static str, facts: &'m BTreeMap<String, String>) -> Self {
+        Self {
+            regexes,
+            operation,
+            facts,
+            presume: Presume::Nothing,
+            assumes: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            extension_in_doubt: false,
+            filtered: false,
+        }
+    }
+
     /// Whether the rule's filters match. None at all always do; of several, one suffices.
     pub(super) fn rule(&mut self, rule: &Rule, object: &Object) -> Tri {
         if rule.filters.is_empty() {
             return Tri::Yes;
         }
+        self.filtered = true;
         self.any(&rule.filters, object)
     }
 
@@ -47,21 +79,46 @@ impl Matcher<'_> {
             Filter::Not(filter) => self.filter(filter, object).not(),
             Filter::Path(filter) => self.path(filter, object),
             Filter::Name { filter, pattern } => self.named(filter, pattern, object),
-            Filter::Symbol { filter, value } => symbol(filter, value, object, &mut self.assumes),
-            Filter::FileMode(bits) => match object.mode {
-                Some(mode) => (mode & bits == *bits).into(),
-                None => Tri::unknown(format!("the permission bits of `{}` are not known", object.shown)),
-            },
+            Filter::Symbol { filter, value } => self.symbol(filter, value, object),
+            Filter::FileMode(_) if !can_apply("file-mode", self.operation) => Tri::No,
+            Filter::FileMode(bits) => {
+                self.asked.insert("file-mode".into());
+                match object.mode {
+                    Some(mode) => (mode & bits == *bits).into(),
+                    None => Tri::unknown(format!("the permission bits of `{}` are not known", object.shown)),
+                }
+            }
+            Filter::Network { .. } if !can_apply("remote", self.operation) => Tri::No,
             Filter::Network { end, protocol, address } => network::matches(*end, protocol, address, object, self),
-            Filter::Extension(class) => {
-                Tri::unknown(format!("whether the process holds the extension `{class}` is known to the kernel alone"))
+            Filter::Extension(class) => self.extension(class),
+            Filter::Entitlement(name) => {
+                self.asked.insert("entitlement".into());
+                match self.facts.get("entitlement") {
+                    Some(held) => holds(held, name).into(),
+                    None => Tri::unknown(format!("whether the process has the entitlement `{name}` is not known here")),
+                }
             }
             Filter::Unknown { text, .. } => Tri::unknown(format!("what `{text}` matches cannot be worked out here")),
         }
     }
 
+    fn extension(&mut self, class: &str) -> Tri {
+        self.asked.insert("extension".into());
+        match (self.facts.get("extension"), self.presume) {
+            (Some(held), _) => holds(held, class).into(),
+            (None, Presume::NoExtension) => Tri::No,
+            (None, Presume::Nothing) => {
+                self.extension_in_doubt = true;
+                Tri::unknown(format!("whether the process holds the extension `{class}` is known to the kernel alone"))
+            }
+        }
+    }
+
     /// Whether a path filter matches the object's path.
     pub(super) fn path(&mut self, filter: &PathFilter, object: &Object) -> Tri {
+        if !can_apply("path", self.operation) {
+            return Tri::No;
+        }
         let Some(path) = object.path.as_deref() else {
             // An address is no path, so no rule on a path is about it.
             if matches!(object.socket, Some(Socket::Inet { .. })) {
@@ -73,6 +130,18 @@ impl Matcher<'_> {
         let symbolic = path.starts_with(ROOT_TEXT);
         let elsewhere = |rule: &str| symbolic && !rule.starts_with(ROOT_TEXT);
         let unknown_root = || Tri::unknown(format!("where `{ROOT_TEXT}` lies is not known before the run"));
+        if let PathFilter::Literal(rule)
+        | PathFilter::Subpath(rule)
+        | PathFilter::Prefix(rule)
+        | PathFilter::Ancestors(rule) = filter
+            && !rule.starts_with(['/', '$'])
+        {
+            return Tri::unknown(if rule.is_empty() {
+                "what an empty path in a rule matches is not known".to_owned()
+            } else {
+                format!("what the rule's path `{rule}`, which is relative, matches is not known")
+            });
+        }
         match filter {
             PathFilter::Literal(rule) if elsewhere(rule) => Tri::No,
             PathFilter::Literal(rule) => self.same(rule, path),
@@ -82,21 +151,18 @@ impl Matcher<'_> {
                 if never { Tri::No } else { unknown_root() }
             }
             PathFilter::Subpath(rule) => self.subpath(rule, path),
-            PathFilter::Prefix(rule) if rule.is_empty() || rule == "/" => Tri::Yes,
+            PathFilter::Prefix(rule) if rule == "/" => Tri::Yes,
             PathFilter::Prefix(rule) if elsewhere(rule) => {
                 let never = NEVER_ABOVE_ROOT.iter().any(|top| rule.starts_with(&format!("{top}/")));
                 if never { Tri::No } else { unknown_root() }
             }
             PathFilter::Prefix(rule) => prefix(rule, path),
             PathFilter::Regex(_) if symbolic => unknown_root(),
-            PathFilter::Regex(pattern) => match self.regexes.get(pattern) {
-                Some(Ok(compiled)) => match compiled.find(path) {
-                    Found::Match => Tri::Yes,
-                    Found::Nothing => Tri::No,
-                    Found::CaseOnly => spelling(pattern, path),
-                },
-                Some(Err(why)) => Tri::unknown(format!("the regular expression `{pattern}`: {why}")),
-                None => Tri::unknown(format!("the regular expression `{pattern}` was not read")),
+            PathFilter::Regex(pattern) => match self.find(pattern, path) {
+                Ok(Found::Match) => Tri::Yes,
+                Ok(Found::Nothing) => Tri::No,
+                Ok(Found::CaseOnly) => spelling(pattern, path),
+                Err(unknown) => unknown,
             },
             PathFilter::Ancestors(rule) if elsewhere(rule) => Tri::No,
             PathFilter::Ancestors(rule) => {
@@ -105,7 +171,31 @@ impl Matcher<'_> {
                     ends.filter(|above| above.len() < rule.len()).map(|above| self.same(above, path)).collect();
                 Tri::any(answers)
             }
-            PathFilter::Home(text) => Tri::unknown(format!("whose home folder `{text}` means is not known here")),
+            PathFilter::Home(below) => {
+                self.asked.insert("home".into());
+                match self.facts.get("home") {
+                    Some(home) => self.path(&behind(home.trim_end_matches('/'), below), object),
+                    None => {
+                        Tri::unknown("whose home folder a rule means is not known here (`--fact home=PATH` says it)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for a pattern in a text. The error is an answer that cannot be known.
+    fn find(&mut self, pattern: &str, text: &str) -> Result<Found, Tri> {
+        let compiled = self.regexes.get(pattern);
+        match compiled.as_ref() {
+            Ok(compiled) if compiled.is_void() => {
+                self.assumes
+                    .insert(format!("`{pattern}`, which holds `(?:`, matches nothing, as is reported of macOS"));
+                Ok(Found::Nothing)
+            }
+            Ok(compiled) => {
+                compiled.find(text).map_err(|why| Tri::unknown(format!("the regular expression `{pattern}`: {why}")))
+            }
+            Err(why) => Err(Tri::unknown(format!("the regular expression `{pattern}`: {why}"))),
         }
     }
 
@@ -146,10 +236,11 @@ impl Matcher<'_> {
         // `iokit-user-client-class` and `iokit-registry-entry-class` are one filter of a compiled profile: both ask for
         // the class of the object that the check looks at.
         let key = if filter == "iokit-user-client-class" { "iokit-registry-entry-class" } else { filter };
-        // A control socket has a name, one of the Internet has none.
-        if key == "control-name" && matches!(object.socket, Some(Socket::Inet { .. })) {
+        // A control socket has a name, one of the Internet or of UNIX has none.
+        if !can_apply(filter, self.operation) || (key == "control-name" && object.socket.is_some()) {
             return Tri::No;
         }
+        self.asked.insert(filter.to_owned());
         let text = match object.named.get(key) {
             Some(Fact::Is(text)) => text,
             Some(Fact::Absent) => return Tri::No,
@@ -174,33 +265,61 @@ impl Matcher<'_> {
         Tri::unknown(format!("whether `{text}` is compared with a leading slash is not known"))
     }
 
-    fn pattern(&self, pattern: &Pattern, text: &str) -> Tri {
+    fn pattern(&mut self, pattern: &Pattern, text: &str) -> Tri {
         match pattern {
             Pattern::Literal(wanted) => (wanted == text).into(),
             Pattern::Prefix(wanted) => text.starts_with(wanted.as_str()).into(),
-            Pattern::Regex(wanted) => match self.regexes.get(wanted) {
-                Some(Ok(compiled)) => (compiled.find(text) == Found::Match).into(),
-                Some(Err(why)) => Tri::unknown(format!("the regular expression `{wanted}`: {why}")),
-                None => Tri::unknown(format!("the regular expression `{wanted}` was not read")),
+            Pattern::Regex(wanted) => match self.find(wanted, text) {
+                Ok(found) => (found == Found::Match).into(),
+                Err(unknown) => unknown,
             },
+        }
+    }
+
+    /// A condition on a symbol.
+    fn symbol(&mut self, filter: &str, value: &str, object: &Object) -> Tri {
+        if !can_apply(filter, self.operation) {
+            return Tri::No;
+        }
+        self.asked.insert(filter.to_owned());
+        if filter == "target" {
+            return target(value, object);
+        }
+        let known = match filter {
+            "socket-domain" | "socket-type" | "socket-protocol" => {
+                network::socket_fact(filter, object, &mut self.assumes)
+            }
+            _ => None,
+        };
+        match known.or_else(|| object.named.get(filter).cloned()) {
+            Some(Fact::Absent) => Tri::No,
+            Some(Fact::Is(text)) if filter.starts_with("socket-") => network::same_constant(filter, &text, value),
+            // A terminal is a character device.
+            Some(Fact::Is(text)) if filter == "vnode-type" && value == "TTY" && text == "CHARACTER-DEVICE" => {
+                Tri::unknown(format!("whether `{}` counts as a terminal is not known", object.shown))
+            }
+            Some(Fact::Is(text)) => (text == value).into(),
+            None => Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
         }
     }
 }
 
-/// A condition on a symbol.
-fn symbol(filter: &str, value: &str, object: &Object, assumes: &mut BTreeSet<String>) -> Tri {
-    if filter == "target" {
-        return target(value, object);
-    }
-    let known = match filter {
-        "socket-domain" | "socket-type" | "socket-protocol" => network::socket_fact(filter, object, assumes),
-        _ => None,
-    };
-    match known.or_else(|| object.named.get(filter).cloned()) {
-        Some(Fact::Absent) => Tri::No,
-        Some(Fact::Is(text)) if filter.starts_with("socket-") => network::same_constant(filter, &text, value),
-        Some(Fact::Is(text)) => (text == value).into(),
-        None => Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
+/// Whether what is held (names by commas, or `none`) has `wanted` among it.
+pub(super) fn holds(held: &str, wanted: &str) -> bool {
+    held.split(',').any(|one| one.trim() == wanted)
+}
+
+/// A filter on what lies behind a home folder, as one on whole paths.
+fn behind(home: &str, below: &PathFilter) -> PathFilter {
+    let whole =
+        |text: &String| format!("{home}{}{text}", if text.is_empty() || text.starts_with('/') { "" } else { "/" });
+    match below {
+        PathFilter::Literal(text) => PathFilter::Literal(whole(text)),
+        PathFilter::Subpath(text) => PathFilter::Subpath(whole(text)),
+        PathFilter::Prefix(text) => PathFilter::Prefix(whole(text)),
+        PathFilter::Ancestors(text) => PathFilter::Ancestors(whole(text)),
+        PathFilter::Regex(text) => PathFilter::Regex(format!("^{}{text}", super::regex::quote(home))),
+        PathFilter::Home(within) => behind(home, within),
     }
 }
 
@@ -250,35 +369,14 @@ fn skeleton(text: &str) -> String {
     out
 }
 
-/// Every regular expression of a filter.
-pub(super) fn regexes_of<'f>(filter: &'f Filter, into: &mut Vec<&'f str>) {
-    match filter {
-        Filter::All(filters) | Filter::Any(filters) => filters.iter().for_each(|filter| regexes_of(filter, into)),
-        Filter::Not(filter) => regexes_of(filter, into),
-        Filter::Path(PathFilter::Regex(pattern)) | Filter::Name { pattern: Pattern::Regex(pattern), .. } => {
-            into.push(pattern);
-        }
-        Filter::Network {
-            address: crate::policy::sbpl::rules::NetworkAddress::Path(PathFilter::Regex(pattern)),
-            ..
-        } => {
-            into.push(pattern);
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(filter: PathFilter, path: &str) -> Tri {
-        let mut regexes = Regexes::new();
-        if let PathFilter::Regex(pattern) = &filter {
-            regexes.insert(pattern.clone(), Compiled::new(pattern));
-        }
+        let (regexes, facts) = (Regexes::default(), BTreeMap::new());
         let object = Object { shown: path.into(), path: Some(path.into()), ..Object::default() };
-        Matcher { regexes: &regexes, assumes: BTreeSet::new() }.filter(&Filter::Path(filter), &object)
+        Matcher::new(&regexes, "file-read-data", &facts).filter(&Filter::Path(filter), &object)
     }
 
     fn is_unknown(answer: &Tri) -> bool {
@@ -314,7 +412,10 @@ mod tests {
         yes(P::Ancestors("/a/b/c".into()), "/");
         no(P::Ancestors("/a/b/c".into()), "/a/b/c");
         no(P::Ancestors("/a/b/c".into()), "/a/bc");
-        open(P::Home("(home-subpath \"/x\")".into()), "/Users/a/x");
+        open(P::Home(Box::new(P::Subpath("/x".into()))), "/Users/a/x");
+        open(P::Subpath(String::new()), "/a");
+        open(P::Prefix(String::new()), "/a");
+        open(P::Subpath("a".into()), "/a");
     }
 
     #[test]

@@ -23,6 +23,9 @@ struct HostFile {
     /// Places that are there and no symbolic links.
     plain: BTreeSet<String>,
     plain_source: String,
+    /// Character devices that every system has.
+    devices: BTreeSet<String>,
+    devices_source: String,
     /// The class of the user client that opening a service makes.
     user_clients: BTreeMap<String, String>,
     user_clients_source: String,
@@ -64,6 +67,11 @@ impl Host {
         self.file.plain.contains(place)
     }
 
+    /// Whether `place` is a character device on every system.
+    pub(super) fn is_device(&self, place: &str) -> bool {
+        self.file.devices.contains(place)
+    }
+
     /// Whether `place` lies on the Data volume, outside everything that is firmlinked.
     pub(super) fn is_outside_firmlinks(&self, place: &str) -> bool {
         place.strip_prefix(self.file.data_volume.as_str()).is_some_and(|rest| rest.starts_with('/'))
@@ -84,9 +92,11 @@ mod tests {
         let host = Host::get();
         let file = &host.file;
         assert!(file.host.contains("23E224"));
-        for source in [&file.firmlinks_source, &file.links_source, &file.plain_source, &file.user_clients_source] {
+        let sources = [&file.firmlinks_source, &file.links_source, &file.plain_source, &file.devices_source];
+        for source in sources.into_iter().chain([&file.user_clients_source]) {
             assert!(!source.is_empty());
         }
+        assert!(host.is_device("/dev/null") && file.devices.iter().all(|place| file.plain.contains(place)));
         for place in file.links.keys() {
             assert!(!file.plain.contains(place), "{place} is both a link and none");
             assert_eq!(place.matches('/').count(), 1, "a link's own place has to be a resolved one");

@@ -1,9 +1,12 @@
 //! The model oracle: what a Seatbelt profile decides about one operation, worked out from its rules and from what is
 //! known of the system, without a kernel.
 //!
-//! The semantics, each borne out by decisions recorded on macOS 14.4.1:
+//! `docs/sbpl.md` says how certain each of its rules is. The semantics:
 //!
-//! - Of the rules that match, the last in the text decides, whether it names the operation, a group of it, or `default`.
+//! - The rules on the operation's own name are asked first, then those on its groups from narrow to wide, then those on
+//!   `default`. Within one of these levels the last rule with a filter that matches decides; one without a filter is what
+//!   the level falls back to. Where a plain "the last rule that matches" would say something else, the answer says that
+//!   it takes this for granted: no decision recorded on macOS 14.4.1 tells the two apart.
 //! - A rule sees the path that the kernel resolved. A rule that spells an alias matches nothing but the link itself.
 //! - An operation is all checks of its system call. Each symbolic link on the way is one: `file-read-metadata` on the
 //!   link. The first check that is refused is the answer.
@@ -12,27 +15,37 @@
 //! it could change it, and is named then.
 
 mod action;
+mod applies;
+mod beyond;
 mod calls;
 mod decide;
 mod filter;
 mod host;
+mod index;
 mod network;
 mod object;
 mod path;
-mod regex;
+pub(super) mod regex;
+#[cfg(test)]
+mod second;
 #[cfg(test)]
 mod tests;
 mod tri;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gate::{self, GateKind};
 use super::rules::SbplRules;
 use crate::record::outcome::Decision;
-use filter::{Matcher, Regexes};
-use regex::Compiled;
+use decide::{Asked, Ruling, Ways, decide};
+use filter::{Matcher, Presume};
+use index::Index;
+use object::Object;
+use regex::Regexes;
 
 pub use action::question;
 pub use calls::usual_filter;
+pub use decide::{Level, Matches};
 pub use path::{Node, NodeKind, Tree, resolved_spelling};
 
 /// What is asked.
@@ -48,7 +61,8 @@ pub struct Question {
     pub syscall: Option<String>,
     /// The second path of a link, a clone or a rename.
     pub to: Option<String>,
-    /// Further facts about the target, by the name of the filter that asks for them.
+    /// Further facts about the target, by the name of the filter that asks for them; and about the process: `extension`
+    /// and `entitlement` (those that it holds, by commas, or `none`), `home` (its user's home folder).
     pub facts: BTreeMap<String, String>,
     /// What is declared to stand in the file system.
     pub tree: Tree,
@@ -82,6 +96,14 @@ pub struct Answer {
     pub reason: String,
     /// What the answer takes for granted.
     pub assumes: Vec<String>,
+    /// Facts of the question that nothing asked for.
+    pub unasked: Vec<String>,
+}
+
+impl Answer {
+    fn unknown(reason: String, chain: Vec<Step>) -> Self {
+        Self { decision: None, rule: None, chain, reason, assumes: Vec::new(), unasked: Vec::new() }
+    }
 }
 
 /// One check of an operation.
@@ -97,44 +119,72 @@ pub struct Step {
     pub rule: Option<usize>,
     /// Why, in words.
     pub why: String,
+    /// The levels that were asked, the nearest first; empty where the profile cannot be applied.
+    pub levels: Vec<Level>,
 }
 
 /// A profile, ready to be asked.
 #[derive(Debug)]
 pub struct Model<'r> {
     rules: &'r SbplRules,
+    index: Index,
     regexes: Regexes,
+    /// Why macOS refuses to apply the profile.
+    refused: Option<String>,
+    /// What applying it needs.
+    needs: Option<String>,
 }
 
 impl<'r> Model<'r> {
-    /// Prepares a profile: its regular expressions are translated once.
+    /// Prepares a profile.
     pub fn new(rules: &'r SbplRules) -> Self {
-        let mut patterns = Vec::new();
-        rules.rules.iter().flat_map(|rule| &rule.filters).for_each(|one| filter::regexes_of(one, &mut patterns));
-        let regexes = patterns.into_iter().map(|pattern| (pattern.to_owned(), Compiled::new(pattern))).collect();
-        Self { rules, regexes }
+        let (mut refused, mut needs) = (None, None);
+        for gate in gate::scan(rules) {
+            let text = || format!("{} ({})", gate.kind, gate.place);
+            match gate.kind {
+                GateKind::MessageFilterDeny(_) => {
+                    needs.get_or_insert_with(|| {
+                        format!("the process has the entitlement that applying takes: {}", text())
+                    });
+                }
+                _ => drop(refused.get_or_insert_with(text)),
+            }
+        }
+        Self { rules, index: Index::new(rules), regexes: Regexes::default(), refused, needs }
     }
 
     /// Answers one question.
     pub fn ask(&self, question: &Question) -> Answer {
         let checks = match calls::checks(question) {
             Ok(checks) => checks,
-            Err(reason) => {
-                return Answer { decision: None, rule: None, chain: Vec::new(), reason, assumes: Vec::new() };
-            }
+            Err(reason) => return Answer::unknown(reason, Vec::new()),
         };
-        let mut matcher = Matcher { regexes: &self.regexes, assumes: BTreeSet::new() };
+        if let Some(why) = &self.refused {
+            let reason = format!("nothing is decided: macOS is known to refuse this profile when it is applied: {why}");
+            let step = |check: &calls::Check| Step {
+                operation: check.operation,
+                on: check.object.shown.clone(),
+                decision: None,
+                rule: None,
+                why: "the profile cannot be applied".into(),
+                levels: Vec::new(),
+            };
+            return Answer::unknown(reason, checks.list.iter().map(step).collect());
+        }
+        let ways = self.ways(question);
+        let mut noted = Noted::default();
         let chain: Vec<Step> = checks
             .list
             .iter()
             .map(|check| {
-                let ruling = decide::decide(self.rules, check.operation, &check.object, &mut matcher);
+                let ruling = self.rule(check.operation, &check.object, question, &ways, &mut noted);
                 Step {
                     operation: check.operation,
                     on: check.object.shown.clone(),
                     decision: ruling.decision,
                     rule: ruling.rule,
                     why: ruling.why,
+                    levels: ruling.levels,
                 }
             })
             .collect();
@@ -144,7 +194,7 @@ impl<'r> Model<'r> {
             agreement(&question.operation, &chain, &checks.members)
         };
         let mut assumes: Vec<String> = checks.assumes;
-        assumes.extend(matcher.assumes);
+        assumes.extend(noted.assumes);
         if decision.is_none() {
             assumes.clear();
         } else {
@@ -153,20 +203,75 @@ impl<'r> Model<'r> {
         assumes.sort();
         assumes.dedup();
         let rule = decision.and(at).and_then(|at| chain[at].rule);
-        Answer { decision, rule, chain, reason, assumes }
+        noted.asked.extend(ways.keys().map(|_| "entitlement".to_owned()));
+        let unasked = question.facts.keys().filter(|fact| !noted.asked.contains(*fact)).cloned().collect();
+        Answer { decision, rule, chain, reason, assumes, unasked }
+    }
+
+    /// The ways that conditions go of which a fact of the question says so.
+    fn ways(&self, question: &Question) -> Ways {
+        let Some(held) = question.facts.get("entitlement") else { return Ways::new() };
+        let conditions = self.rules.conditions.iter().enumerate();
+        conditions
+            .filter_map(|(n, condition)| {
+                let wanted = condition.entitlement.as_deref()?;
+                Some((n as u32, u32::from(!filter::holds(held, wanted))))
+            })
+            .collect()
+    }
+
+    /// Decides one check: first without taking anything for granted about the process, then, if that keeps it open, as one
+    /// that holds no extension.
+    fn rule(
+        &self,
+        operation: &'static str,
+        object: &Object,
+        question: &Question,
+        ways: &Ways,
+        noted: &mut Noted,
+    ) -> Ruling {
+        let asked = Asked { rules: self.rules, index: &self.index, ways };
+        let mut matcher = Matcher::new(&self.regexes, operation, &question.facts);
+        let mut ruling = decide(&asked, operation, object, &mut matcher);
+        if ruling.decision.is_none() && matcher.extension_in_doubt {
+            let mut second =
+                Matcher { presume: Presume::NoExtension, ..Matcher::new(&self.regexes, operation, &question.facts) };
+            let presuming = decide(&asked, operation, object, &mut second);
+            if presuming.decision.is_some() {
+                second
+                    .assumes
+                    .insert("the process holds no sandbox extension (`--fact extension=CLASS` says otherwise)".into());
+                (ruling, matcher) = (presuming, second);
+            }
+        }
+        if matcher.filtered && !self.rules.escapes.is_empty() && ruling.decision.is_some() {
+            for (place, what) in &self.rules.escapes {
+                noted.assumes.insert(format!("the escape at {place} stands for {what}"));
+            }
+        }
+        noted.assumes.extend(matcher.assumes);
+        noted.asked.extend(matcher.asked);
+        ruling
     }
 
     /// What an answer takes for granted beyond its own checks.
     fn assume_surroundings(&self, question: &Question, decision: Option<Decision>, assumes: &mut Vec<String>) {
+        assumes.extend(self.needs.clone());
         if question.operation == "mach-lookup" && decision == Some(Decision::Allow) {
-            let object = object::Object::default();
-            let mut matcher = Matcher { regexes: &self.regexes, assumes: BTreeSet::new() };
-            let bootstrap = decide::decide(self.rules, "mach-bootstrap", &object, &mut matcher);
+            let bootstrap =
+                self.rule("mach-bootstrap", &Object::default(), question, &self.ways(question), &mut Noted::default());
             if bootstrap.decision != Some(Decision::Allow) {
                 assumes.push("a lookup does not need `mach-bootstrap`, which the profile does not allow".into());
             }
         }
     }
+}
+
+/// What the checks of a question leave behind.
+#[derive(Debug, Default)]
+struct Noted {
+    assumes: BTreeSet<String>,
+    asked: BTreeSet<String>,
 }
 
 /// Answers one question about a profile.

@@ -23,6 +23,9 @@ pub(super) fn matches(
         Socket::Unix => match (protocol, address) {
             ("unix-socket" | "unix", NetworkAddress::Any) => Tri::Yes,
             ("unix-socket" | "unix", NetworkAddress::Path(filter)) => matcher.path(filter, object),
+            ("unix-socket" | "unix", NetworkAddress::Unknown(text)) => {
+                Tri::unknown(format!("what `{text}` matches cannot be worked out here"))
+            }
             ("unix-socket" | "unix", NetworkAddress::Text { .. }) => {
                 Tri::unknown("a UNIX socket has no `HOST:PORT`, and what such a rule means is not known")
             }
@@ -51,6 +54,9 @@ pub(super) fn matches(
             let by_address = match address {
                 NetworkAddress::Any => Tri::Yes,
                 NetworkAddress::Path(_) => Tri::No,
+                NetworkAddress::Unknown(text) => {
+                    Tri::unknown(format!("what `{text}` matches cannot be worked out here"))
+                }
                 NetworkAddress::Text { host: wanted_host, port: wanted_port } => {
                     let is_own = *is_local == (end == NetworkEnd::Local);
                     let (host, port) = if is_own { (host.as_ref(), *port) } else { (None, None) };
@@ -154,14 +160,16 @@ pub(super) fn same_constant(filter: &str, fact: &str, wanted: &str) -> Tri {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::policy::sbpl::model::filter::Regexes;
+    use crate::policy::sbpl::model::regex::Regexes;
     use crate::policy::sbpl::rules::Filter;
 
     fn ask(rule: (NetworkEnd, &str, Option<(&str, &str)>), target: &str, is_local: bool) -> Tri {
         let object = Object { shown: target.into(), socket: Socket::read(target, is_local), ..Object::default() };
-        let regexes = Regexes::new();
-        let mut matcher = Matcher { regexes: &regexes, assumes: BTreeSet::new() };
+        let (regexes, facts) = (Regexes::default(), BTreeMap::new());
+        let mut matcher = Matcher::new(&regexes, "network-outbound", &facts);
         let address = rule
             .2
             .map_or(NetworkAddress::Any, |(host, port)| NetworkAddress::Text { host: host.into(), port: port.into() });
@@ -194,7 +202,7 @@ mod tests {
     #[test]
     fn sockets_have_a_domain_a_type_and_a_protocol() {
         let object = |target: &str| Object { socket: Socket::read(target, false), ..Object::default() };
-        let regexes = Regexes::new();
+        let (regexes, facts) = (Regexes::default(), BTreeMap::new());
         let holds = |filter: &str, value: &str, target: &str| {
             let filter = Filter::Symbol { filter: filter.into(), value: value.into() };
             let rule = crate::policy::sbpl::rules::Rule {
@@ -203,9 +211,10 @@ mod tests {
                 filters: vec![filter],
                 modifiers: vec![],
                 in_message_filter: false,
+                conditions: vec![],
                 place: crate::policy::sbpl::rules::Place { line: 1, column: 1 },
             };
-            Matcher { regexes: &regexes, assumes: BTreeSet::new() }.rule(&rule, &object(target))
+            Matcher::new(&regexes, "network-outbound", &facts).rule(&rule, &object(target))
         };
         assert_eq!(holds("socket-domain", "AF_INET", "127.0.0.1:1"), Tri::Yes);
         assert_eq!(holds("socket-domain", "2", "127.0.0.1:1"), Tri::Yes);

@@ -33,6 +33,8 @@ pub enum NodeKind {
     Folder,
     /// A FIFO.
     Fifo,
+    /// A device that is read and written byte by byte.
+    CharacterDevice,
     /// A symbolic link with this text.
     Symlink(String),
 }
@@ -44,6 +46,7 @@ impl NodeKind {
             Self::File => "REGULAR-FILE",
             Self::Folder => "DIRECTORY",
             Self::Fifo => "FIFO",
+            Self::CharacterDevice => "CHARACTER-DEVICE",
             Self::Symlink(_) => "SYMLINK",
         }
     }
@@ -198,7 +201,8 @@ impl Tree {
             walk.assumes.insert(format!("the kernel names `{place}`, which no firmlink leads to, by that very path"));
         }
         let known_link = host.link(&place).map(|text| NodeKind::Symlink(text.to_owned()));
-        let known = known_link.map(|kind| Node { kind, mode: None });
+        let device = host.is_device(&place).then_some(NodeKind::CharacterDevice);
+        let known = known_link.or(device).map(|kind| Node { kind, mode: None });
         walk.node = self.nodes.get(&place).cloned().or(known);
         walk.place = place;
         Ok(walk)

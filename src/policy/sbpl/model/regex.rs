@@ -3,6 +3,10 @@
 //! The language takes a small dialect: characters, `.`, classes in brackets, groups, `|`, `*`, `+`, `?`, and the anchors
 //! `^` and `$`. A pattern that uses anything else is not guessed at: what it matches counts as unknown.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use regex::{Regex, RegexBuilder};
 
 /// How long a pattern may be. The compiler of the system serialises one filter to at most 65,535 bytes.
@@ -10,11 +14,37 @@ const MAX_PATTERN_BYTES: usize = 16 << 10;
 /// How large the compiled form may become.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
-/// A pattern in two readings, exact and without regard to case.
+/// The regular expressions of a profile, each translated when it is first asked.
+#[derive(Debug, Default)]
+pub(super) struct Regexes {
+    known: RefCell<HashMap<String, Rc<Result<Compiled, String>>>>,
+}
+
+impl Regexes {
+    /// Whether none was asked for yet.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.borrow().is_empty()
+    }
+
+    /// The pattern, ready to be looked for.
+    pub(super) fn get(&self, pattern: &str) -> Rc<Result<Compiled, String>> {
+        if let Some(known) = self.known.borrow().get(pattern) {
+            return Rc::clone(known);
+        }
+        let compiled = Rc::new(Compiled::new(pattern));
+        self.known.borrow_mut().insert(pattern.to_owned(), Rc::clone(&compiled));
+        compiled
+    }
+}
+
+/// A pattern, exact and, once that failed, without regard to case.
 #[derive(Debug)]
-pub(super) struct Compiled {
-    exact: Regex,
-    folded: Regex,
+pub(super) enum Compiled {
+    /// It can match.
+    Pattern { translated: String, exact: Regex, folded: OnceCell<Result<Regex, String>> },
+    /// It matches nothing at all.
+    Void,
 }
 
 /// Whether a pattern matches.
@@ -34,30 +64,122 @@ impl Compiled {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(format!("the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
         }
+        if is_void(pattern) {
+            return Ok(Self::Void);
+        }
         let translated = translate(pattern)?;
-        let build = |ignore_case: bool| {
-            RegexBuilder::new(&translated)
-                .case_insensitive(ignore_case)
-                .dot_matches_new_line(true)
-                .size_limit(MAX_COMPILED_BYTES)
-                .dfa_size_limit(MAX_COMPILED_BYTES)
-                .nest_limit(64)
-                .build()
-                .map_err(|_| "the pattern is not a regular expression of the dialect, or too large".to_owned())
-        };
-        Ok(Self { exact: build(false)?, folded: build(true)? })
+        let exact = build(&translated, false)?;
+        Ok(Self::Pattern { translated, exact, folded: OnceCell::new() })
+    }
+
+    /// Whether it matches nothing, whatever it is looked for in.
+    pub(super) fn is_void(&self) -> bool {
+        matches!(self, Self::Void)
     }
 
     /// Looks for a match anywhere in `text`.
-    pub(super) fn find(&self, text: &str) -> Found {
-        if self.exact.is_match(text) {
-            Found::Match
-        } else if self.folded.is_match(text) {
-            Found::CaseOnly
-        } else {
-            Found::Nothing
+    pub(super) fn find(&self, text: &str) -> Result<Found, String> {
+        let Self::Pattern { translated, exact, folded } = self else { return Ok(Found::Nothing) };
+        if exact.is_match(text) {
+            return Ok(Found::Match);
+        }
+        let folded = folded.get_or_init(|| build(translated, true)).as_ref().map_err(String::clone)?;
+        Ok(if folded.is_match(text) { Found::CaseOnly } else { Found::Nothing })
+    }
+}
+
+fn build(translated: &str, ignore_case: bool) -> Result<Regex, String> {
+    RegexBuilder::new(translated)
+        .case_insensitive(ignore_case)
+        .dot_matches_new_line(true)
+        .size_limit(MAX_COMPILED_BYTES)
+        .dfa_size_limit(MAX_COMPILED_BYTES)
+        .nest_limit(64)
+        .build()
+        .map_err(|_| "the pattern is not a regular expression of the dialect, or too large".to_owned())
+}
+
+/// The text with every sign of the dialect that has a meaning behind a backslash.
+pub(in crate::policy::sbpl) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if matches!(c, '\\' | '^' | '$' | '.' | '|' | '?' | '*' | '+' | '(' | ')' | '[' | ']' | '{' | '}') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Walks over a pattern outside of classes: each sign that is not escaped, with whether something stands before it in its
+/// branch, how deep it stands in groups, and its place.
+fn signs(pattern: &str) -> Vec<(char, bool, usize, usize)> {
+    let mut found = Vec::new();
+    let mut chars = pattern.char_indices().peekable();
+    let (mut begun, mut depth) = (false, 0_usize);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+                begun = true;
+            }
+            '[' => {
+                if chars.peek().is_some_and(|(_, c)| *c == '^') {
+                    chars.next();
+                }
+                let mut first = true;
+                while let Some((_, c)) = chars.next() {
+                    match c {
+                        ']' if !first => break,
+                        '\\' => drop(chars.next()),
+                        _ => {}
+                    }
+                    first = false;
+                }
+                begun = true;
+            }
+            _ => {
+                found.push((c, begun, depth, at));
+                match c {
+                    '(' => {
+                        depth += 1;
+                        begun = false;
+                    }
+                    ')' => {
+                        depth = depth.saturating_sub(1);
+                        begun = true;
+                    }
+                    '|' => begun = false,
+                    '^' => {}
+                    _ => begun = true,
+                }
+            }
         }
     }
+    found
+}
+
+/// Whether macOS is known to refuse the pattern: an anchor at the beginning that is not at the beginning ("unexpected ^
+/// operator in middle of expression").
+pub(in crate::policy::sbpl) fn is_refused(pattern: &str) -> bool {
+    pattern.contains('^') && signs(pattern).into_iter().any(|(c, begun, ..)| c == '^' && begun)
+}
+
+/// Whether the pattern matches nothing: `(?:` is no group of the dialect, and what needs one was seen never to match. One
+/// in an alternative, or one that may be left out, says nothing about the rest.
+fn is_void(pattern: &str) -> bool {
+    if !pattern.contains("(?:") {
+        return false;
+    }
+    let signs = signs(pattern);
+    if signs.iter().any(|(c, _, depth, _)| *c == '|' && *depth == 0) {
+        return false;
+    }
+    signs.iter().enumerate().any(|(n, (c, _, depth, at))| {
+        let opens = *c == '(' && *depth == 0 && pattern[*at..].starts_with("(?:");
+        let end = || signs[n..].iter().find(|(c, _, inner, _)| *c == ')' && *inner == 1).map(|(.., at)| *at);
+        opens && end().is_some_and(|end| !pattern[end + 1..].starts_with(['?', '*', '{']))
+    })
 }
 
 /// The same pattern as the `regex` crate writes it.
@@ -178,7 +300,7 @@ mod tests {
             ("^/Users/a$", "/users/A", Found::CaseOnly),
             ("^com-apple&~#$", "com-apple&~#", Found::Match),
         ] {
-            assert_eq!(Compiled::new(pattern).unwrap().find(text), found, "{pattern} on {text}");
+            assert_eq!(Compiled::new(pattern).unwrap().find(text).unwrap(), found, "{pattern} on {text}");
         }
     }
 
@@ -191,11 +313,30 @@ mod tests {
         assert!(Compiled::new(&"(".repeat(3000)).is_err());
     }
 
+    #[test]
+    fn a_group_that_is_no_group_matches_nothing_and_an_anchor_stands_at_the_beginning() {
+        let void = |pattern: &str| Compiled::new(pattern).is_ok_and(|compiled| compiled.is_void());
+        assert!(void("^/a/(?:b|c)$"));
+        assert!(void("(?:/a)"));
+        assert!(!void("^/a/(?:b)?$"));
+        assert!(!void("^/a|(?:b)"));
+        assert!(!void("^/[(?:]$"));
+        for pattern in ["(?i)^/x", "/a^b", "(a)^", "a|b^", "[a]^"] {
+            assert!(is_refused(pattern), "{pattern}");
+        }
+        for pattern in ["^/x", "^/a|^/b", "(^/a|^/b)", "[^/]", r"/a\^b", "a[x^]", "^^/a"] {
+            assert!(!is_refused(pattern), "{pattern}");
+        }
+        let text = "a.b(c)[d]{e}|f^g$h\\i*j+k?";
+        assert_eq!(Compiled::new(&format!("^{}$", quote(text))).unwrap().find(text).unwrap(), Found::Match);
+    }
+
     proptest! {
         #[test]
         fn no_pattern_panics(pattern in ".{0,40}", text in ".{0,40}") {
+            let _ = is_refused(&pattern);
             if let Ok(compiled) = Compiled::new(&pattern) {
-                compiled.find(&text);
+                let _ = compiled.find(&text);
             }
         }
 
@@ -205,7 +346,7 @@ mod tests {
             let escaped: String = text.chars()
                 .flat_map(|c| c.is_ascii_punctuation().then_some('\\').into_iter().chain([c])).collect();
             let compiled = Compiled::new(&format!("^{escaped}$")).unwrap();
-            prop_assert_eq!(compiled.find(&text), Found::Match);
+            prop_assert_eq!(compiled.find(&text).unwrap(), Found::Match);
         }
     }
 }

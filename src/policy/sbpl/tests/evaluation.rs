@@ -41,7 +41,7 @@ fn every_filter_of_the_language_has_a_meaning() {
         ("(regex #\"^/a\\.b$\")", path(PathFilter::Regex(text("^/a\\.b$")))),
         ("(regex \"^/a\\\\.b$\")", path(PathFilter::Regex(text("^/a\\.b$")))),
         ("(path-ancestors \"/a/b\")", path(PathFilter::Ancestors(text("/a/b")))),
-        ("(home-subpath \"/Library\")", path(PathFilter::Home(text("(home-subpath \"/Library\")")))),
+        ("(home-subpath \"/Library\")", path(PathFilter::Home(Box::new(PathFilter::Subpath(text("/Library")))))),
         ("(global-name \"AA*\")", name("global-name", Pattern::Literal(text("AA*")))),
         ("(global-name-prefix \"x\")", name("global-name", Pattern::Prefix(text("x")))),
         ("(global-name-regex #\"x\")", name("global-name", Pattern::Regex(text("x")))),
@@ -101,6 +101,7 @@ fn what_is_unknown_is_kept() {
     assert_eq!(found[0], literal("/a"));
     assert_eq!(found[1], Filter::Unknown { name: "mystery".into(), text: "(mystery \"x\" (y))".into() });
     assert!(matches!(&found[2], Filter::Unknown { name, .. } if name == "mount-relative-literal"));
+    assert_eq!(read("(version 1)(deny default)(allow file* (mount-relative-path-regex #\"^/a\"))").remarks(), []);
     // A form of the outermost level may stand for rules, and everything behind it knows that it was there.
     let policy = read("(version 1)\n(deny default)\n(grant-everything 'please)\n(allow signal)");
     let gap = &policy.rules().gaps[..];
@@ -145,7 +146,10 @@ fn parameters_decide() {
     assert_eq!(some, (vec!["file-read*".into(), "signal".into()], vec![]));
     // Without a value it is `#f`; a comparison of strings has no answer then, and says so.
     let none = operations(&[]);
-    assert_eq!(none, (vec!["file-read-data".into(), "signal".into()], vec![GapKind::Parameter]));
+    assert_eq!(none, (vec!["file-read-data".into(), "signal".into(), "mach-lookup".into()], vec![]));
+    let bare = given(text, &[]);
+    assert_eq!(bare.rules().rules.last().unwrap().conditions.len(), 1);
+    assert_eq!(bare.rules().conditions[0].kind, GapKind::Parameter);
     let policy = given(text, &[("HOME", "/Users/x")]);
     assert_eq!(policy.rules().rules[1].filters, [subpath("/Users/x/Library")]);
     let missing: Vec<String> = policy
@@ -197,19 +201,48 @@ fn definitions_are_followed() {
 }
 
 #[test]
-fn a_condition_that_nobody_knows_leaves_a_gap() {
+fn a_condition_that_nobody_knows_is_gone_both_ways() {
     let policy = read(
         "(version 1)(deny default)
          (define x \"/a\")
-         (if (entitlement \"com.apple.x\") (begin (define x \"/b\") (allow file*)) (deny signal))
-         (allow file-read* (literal x))",
+         (define y \"/a\")
+         (if (entitlement \"com.apple.x\") (begin (define x \"/b\") (set! y \"/c\") (allow file* (literal x)))
+           (begin (set! y \"/c\") (deny signal) (deny file* (literal x))))
+         (allow file-read* (literal x) (literal y))",
     );
     let rules = policy.rules();
-    assert_eq!(rules.gaps.len(), 1);
-    assert_eq!((rules.gaps[0].before, rules.gaps[0].kind, rules.gaps[0].place.line), (1, GapKind::Form, 3));
-    assert_eq!(rules.rules.len(), 2);
-    // The definition may or may not have happened.
-    assert!(matches!(rules.rules[1].filters[0], Filter::Unknown { .. }));
+    assert!(rules.gaps.is_empty());
+    let made: Vec<(&str, Vec<(u32, u32)>)> = rules
+        .rules
+        .iter()
+        .map(|rule| {
+            let ways = rule.conditions.iter().map(|choice| (choice.condition, choice.branch)).collect();
+            (rule.operations[0].as_str(), ways)
+        })
+        .collect();
+    assert_eq!(
+        made,
+        [
+            ("default", vec![]),
+            ("file*", vec![(0, 0)]),
+            ("signal", vec![(0, 1)]),
+            ("file*", vec![(0, 1)]),
+            ("file-read*", vec![])
+        ]
+    );
+    assert_eq!((rules.rules[1].filters[0].clone(), rules.rules[3].filters[0].clone()), (literal("/b"), literal("/a")));
+    let condition = &rules.conditions[0];
+    assert_eq!((condition.text.as_str(), condition.place.line), ("(entitlement \"com.apple.x\")", 4));
+    assert_eq!(condition.entitlement.as_deref(), Some("com.apple.x"));
+    // The one definition may or may not have happened; the other did, either way.
+    assert!(matches!(rules.rules[4].filters[0], Filter::Unknown { .. }));
+    assert_eq!(rules.rules[4].filters[1], literal("/c"));
+    // Ways that say the same do not depend on the condition.
+    let same = read(
+        "(version 1)(if (x?) (deny default (with no-log)) (deny default))(case (x?) ((1) (allow signal)) (else (allow signal)))",
+    );
+    assert!(same.rules().rules.iter().all(|rule| rule.conditions.is_empty()));
+    assert_eq!((same.rules().rules.len(), same.rules().conditions.len()), (2, 0));
     // Where only a value depends on it, no rule is in doubt but the one that uses it.
     let policy = read(
         "(version 1)(deny default)
@@ -229,15 +262,15 @@ fn defined_knows_the_names_of_the_build() {
         ("(defined? 'x)", "yes"),
         ("(defined? 'file-write-metadata)", "no"),
         ("(not (defined? 'file-write-metadata))", "yes"),
-        ("(defined? 'SYS_map_with_linking_np)", "gap"),
+        ("(defined? 'SYS_map_with_linking_np)", "open"),
         ("(and (defined? 'x) (defined? 'y))", "no"),
         ("(or (defined? 'y) (string=? x \"/x\"))", "yes"),
     ] {
         let policy = read(&format!("(version 1)(deny default)(define x \"/x\")(if {written} (allow signal))"));
-        let found = match (policy.rules().rules.len(), policy.rules().gaps.len()) {
+        let found = match (policy.rules().rules.len(), policy.rules().conditions.len()) {
             (2, 0) => "yes",
             (1, 0) => "no",
-            (1, 1) => "gap",
+            (2, 1) => "open",
             other => panic!("{other:?}"),
         };
         assert_eq!(found, expected, "{written}");
@@ -287,6 +320,109 @@ fn the_default_is_the_last_unfiltered_rule_on_it() {
 #[test]
 fn doubtful_escapes_are_remarked() {
     let policy = read("(version 1)(deny default)(allow file-read* (regex \"^/a\\.b\"))");
-    assert_eq!(policy.remarks()[0].kind, RemarkKind::Escape('.'));
+    assert_eq!(policy.remarks()[0].kind, RemarkKind::Escape(".".into()));
     assert_eq!(policy.rules().rules[1].filters, [Filter::Path(PathFilter::Regex("^/a.b".into()))]);
+}
+
+#[test]
+fn the_procedures_that_profiles_use_are_known() {
+    for (written, expected) in [
+        ("(substring \"/abcdef\" 0 3)", "/ab"),
+        ("(substring \"/a/bc\" 2)", "/bc"),
+        ("(string-append \"/\" (number->string (string->number \"12\")))", "/12"),
+        ("(list-ref (list \"/x\" \"/a\") 1)", "/a"),
+        ("(cadr '(\"/x\" \"/a\"))", "/a"),
+        ("(caddr '(1 2 \"/a\"))", "/a"),
+        ("(car (member \"/a\" '(\"/x\" \"/a\" \"/b\")))", "/a"),
+        ("(cadr (assoc \"k\" '((\"j\" \"/x\") (\"k\" \"/a\"))))", "/a"),
+        ("(cadr (assq 'k '((j \"/x\") (k \"/a\"))))", "/a"),
+        ("(case 2 ((1) \"/x\") ((2 3) \"/a\") (else \"/y\"))", "/a"),
+        ("(case 'b ((a) \"/x\") (else \"/a\"))", "/a"),
+        ("(if (= (+ 1 2 3) (* 2 3) 6) \"/a\" \"/x\")", "/a"),
+        ("(if (< 1 2 3) \"/a\" \"/x\")", "/a"),
+        ("(if (= (- 10 1 2) 7) \"/a\" \"/x\")", "/a"),
+        ("(if (= (- 5) (- 0 5)) \"/a\" \"/x\")", "/a"),
+        ("(if (>= 10.15 10.2) \"/x\" \"/a\")", "/a"),
+        ("(if (> (string->number \"14.04\") 14) \"/a\" \"/x\")", "/a"),
+        ("(if (string->number \"x\") \"/x\" \"/a\")", "/a"),
+        ("(if (string<? \"a\" \"b\") \"/a\" \"/x\")", "/a"),
+        ("(if (= (modulo -7 3) 2) \"/a\" \"/x\")", "/a"),
+        ("(if (= (quotient 7 2) 3) \"/a\" \"/x\")", "/a"),
+        ("(do ((n 0 (+ n 1)) (s \"/\" (string-append s \"a\"))) ((= n 2) s))", "/aa"),
+        ("(vector-ref (vector \"/x\" \"/a\") 1)", "/a"),
+        ("(vector-ref #(\"/x\" \"/a\") 1)", "/a"),
+        ("(apply string-append `(\"/\" ,(string-append \"a\" \"b\") ,@(list \"c\" \"d\")))", "/abcd"),
+        ("(let loop ((n 100000) (s \"/a\")) (if (> n 0) (loop (- n 1) s) s))", "/a"),
+        ("(cond ((member \"/a\" '(\"/a\")) => car) (else \"/x\"))", "/a"),
+        ("(regex-quote \"/a.b+(c)\")", "/a\\.b\\+\\(c\\)"),
+    ] {
+        let policy = read(&format!("(version 1)(deny default)(allow file-read* (literal {written}))"));
+        assert_eq!(policy.rules().rules[1].filters, [literal(expected)], "{written}");
+        assert_eq!(policy.remarks(), [], "{written}");
+    }
+}
+
+#[test]
+fn macros_make_forms() {
+    let found = rules(
+        "(define-macro (let-through operation . filters) `(allow ,operation ,@filters))
+         (let-through file-read* (literal \"/a\") (literal \"/b\"))
+         (macro (twice form) (list 'begin (cadr form) (cadr form)))
+         (twice (deny signal))
+         (define (each l) (if (null? l) '() (cons (car l) (each (cdr l)))))
+         (define-macro (nothing-known x) (unknown-procedure x))",
+    );
+    let operations: Vec<&str> = found.iter().map(|rule| rule.operations[0].as_str()).collect();
+    assert_eq!(operations, ["file-read*", "signal", "signal"]);
+    assert_eq!(found[0].filters, [literal("/a"), literal("/b")]);
+    let open = read("(version 1)(deny default)(define-macro (m) (unknown-procedure))(m)");
+    assert_eq!(open.rules().gaps.len(), 1);
+}
+
+#[test]
+fn loops_need_no_depth_and_procedures_keep_what_they_hold() {
+    let found = rules(
+        "(define (count n) (cond ((= n 0) (allow signal)) (else (count (- n 1)))))
+         (count 50000)
+         (define (adder a) (lambda (b) (string-append a b)))
+         (define f (adder \"/a\"))
+         (let loop ((n 100)) (when (> n 0) (adder \"/x\") (loop (- n 1))))
+         (define all (let loop ((n 3) (made '())) (if (= n 0) made (loop (- n 1) (cons (lambda () n) made)))))
+         (allow file-read* (literal (f \"/b\")) (literal (string-append \"/\" (number->string ((cadr all))))))",
+    );
+    assert_eq!(found[1].filters, [literal("/a/b"), literal("/2")]);
+}
+
+#[test]
+fn values_of_closed_lists_are_checked() {
+    let remarks = |text: &str| read(&format!("(version 1)(deny default){text}")).remarks().to_vec();
+    for text in [
+        "(allow signal (target self others pgrp children same-sandbox))",
+        "(allow file* (vnode-type REGULAR-FILE TTY))",
+        "(deny file* (with no-log) (with message \"x\") (with send-signal SIGKILL))",
+        "(allow network* (remote ip \"*:65535\"))",
+    ] {
+        assert_eq!(remarks(text), [], "{text}");
+    }
+    for text in [
+        "(allow signal (target nobody-at-all))",
+        "(deny file* (with frobnication))",
+        "(allow network* (remote ip \"*:99999\"))",
+    ] {
+        assert!(matches!(remarks(text)[0].kind, RemarkKind::Constant { .. }), "{text}");
+    }
+    assert!(matches!(remarks("(allow file* (subpath \"\"))")[0].kind, RemarkKind::Path(_)));
+    assert!(matches!(remarks("(allow file* (literal \"a/b\"))")[0].kind, RemarkKind::Path(_)));
+}
+
+#[test]
+fn a_name_that_macos_may_have_is_only_said_not_to_be_known() {
+    let policy = read("(version 1)(deny default)(allow file* (some-filter \"x\"))(setenv \"A\" \"b\")\nstray");
+    let told: Vec<String> =
+        policy.remarks().iter().map(|remark| format!("{}; {}", remark.kind, remark.kind.remedy())).collect();
+    assert!(!told[0].contains("unbound"), "{told:?}");
+    assert!(told[1].contains("macOS has no `setenv`"), "{told:?}");
+    assert_eq!(policy.gates().len(), 1);
+    // A name alone is no rule, and nobody knows what comes of it.
+    assert_eq!(policy.rules().gaps.last().unwrap().text, "stray");
 }

@@ -25,9 +25,14 @@ fn size_and_nesting_have_limits() {
 #[test]
 fn programs_end() {
     for (body, message) in [
-        ("(define (f) (f)) (f)".to_owned(), "deeper than"),
-        ("(define (f x) (f (list x x))) (f 1)".to_owned(), "deeper than"),
-        ("(define (f g) (g g)) (f f)".to_owned(), "deeper than"),
+        ("(define (f) (f)) (f)".to_owned(), "steps"),
+        ("(define (f) (not (f))) (f)".to_owned(), "deeper than"),
+        ("(define (f x) (f (list x x))) (f 1)".to_owned(), "nested deeper"),
+        ("(define (f g) (g g)) (f f)".to_owned(), "steps"),
+        ("(do ((n 0 (+ n 1))) (#f) n)".to_owned(), "steps"),
+        ("(define-macro (m) '(m)) (m)".to_owned(), "steps"),
+        ("(define-macro (m . x) `(m ,@x ,@x)) (m 1)".to_owned(), "steps"),
+        ("(define (f) (if (unknown?) (f) (f)) (f)) (f)".to_owned(), "steps"),
         // Doubling, of texts, of filters, of lists and of calls.
         (format!("(define a \"aaaaaaaa\"){}", "(set! a (string-append a a))".repeat(60)), "steps"),
         (format!("(define a (literal \"/x\")){}", "(set! a (require-any a a))".repeat(60)), "steps"),
@@ -57,6 +62,11 @@ fn deep_nesting_that_is_allowed_is_evaluated() {
     let nested = format!("{}(literal \"/x\"){}", "(require-not ".repeat(levels), ")".repeat(levels));
     let policy = read(&profile(&format!("(allow file-read* {nested})")));
     assert_eq!(policy.clone(), policy);
+    // Conditions that are not known, one within the other and one after the other.
+    let ifs = format!("{}(allow signal){}", "(if (unknown?) ".repeat(60), ")".repeat(60));
+    assert!(read(&profile(&ifs)).rules().gaps.len() <= 1);
+    let many = "(if (unknown?) (allow signal) (deny signal))".repeat(5000);
+    assert!(!read(&profile(&many)).rules().gaps.is_empty());
     let begins = format!("{}(allow signal){}", "(begin ".repeat(levels), ")".repeat(levels));
     assert_eq!(read(&profile(&begins)).rules().rules.len(), 2);
 }
@@ -115,6 +125,20 @@ fn program() -> impl Strategy<Value = String> {
         "remote",
         "ip",
         "for-each",
+        "case",
+        "do",
+        "define-macro",
+        "`(a ,x)",
+        ",x",
+        ",@x",
+        "(unknown?)",
+        "(set! x 2)",
+        "(if (unknown?) (set! x f) (allow file*))",
+        "substring",
+        "list-ref",
+        "vector",
+        "+",
+        "10.5",
         "car",
         "cdr",
         "()",

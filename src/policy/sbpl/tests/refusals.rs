@@ -45,10 +45,8 @@ fn texts_that_are_no_profile() {
 fn operations_are_checked() {
     for (name, close) in [
         ("file-read", "`file-read*`"),
-        ("file-write-metadata", ""),
         ("mach-lookpu", "`mach-lookup`"),
         ("FILE-READ*", "`file-read*`"),
-        ("file-read-acl", ""),
         ("sysctl-raed", "`sysctl-read`"),
     ] {
         let message = told(&format!("(version 1)(deny default)(allow {name} (literal \"/x\"))"));
@@ -57,15 +55,44 @@ fn operations_are_checked() {
     }
     // A list of operations is checked to its end, and a rule inside a message filter as well.
     assert!(told("(version 1)(allow file-read* file-wirte*)").contains("file-wirte*"));
-    assert!(told("(version 1)(allow iokit-open* (apply-message-filter (deny iokit-x)))").contains("iokit-x"));
+    assert!(told("(version 1)(allow iokit-open* (apply-message-filter (deny signla)))").contains("signla"));
+    // What is further away may be an operation of another release.
+    for name in ["file-write-metadata", "file-read-acl", "something"] {
+        let policy = read(&format!("(version 1)(deny default)(allow {name} (literal \"/x\"))"));
+        assert_eq!(policy.rules().rules[1].operations, [name]);
+        assert!(policy.remarks()[0].kind.to_string().contains("not among the operations of macOS 14.4.1"));
+    }
+    for name in
+        ["ipc-posix-shm-read*", "mach-per-user-lookup", "process-codesigning-status*", "ipc-posix-shm-read-metadata"]
+    {
+        assert_eq!(read(&format!("(version 1)(deny default)(allow {name})")).remarks(), [], "{name}");
+    }
+    assert!(told("(version 1)(allow ipc-posix-shm-raed*)").contains("`ipc-posix-shm-read*`"));
     // After an import any name may be a filter; an operation that is misspelt is none.
     assert!(told("(version 1)(import \"x.sb\")(allow fiel-read*)").contains("`file-read*`"));
     assert!(told("(version 1)(import \"x.sb\")(allow file-read* fiel-write*)").contains("`file-write*`"));
-    assert!(told("(version 1)(import \"x.sb\")(allow something)").contains("there is no operation `something`"));
     assert_eq!(
         told("(version 1)(allow (literal \"/x\"))"),
         "1:12: this `allow` names no operation; name one, such as `default` or `file-read*`"
     );
+}
+
+#[test]
+fn slips_in_values_signs_of_other_dialects_and_patterns_that_do_not_compile_are_refused() {
+    for (text, message) in [
+        ("(allow signal (target slef))", "`target` has no value `slef`; did you mean `self`?"),
+        ("(allow file* (vnode-type REGULAR_FILE))", "did you mean `REGULAR-FILE`?"),
+        ("(deny file* (with no-logg))", "`with` has no value `no-logg`; did you mean `no-log`?"),
+        ("[allow file*]", "`[` is no parenthesis of the profile language; write `(` and `)`"),
+        ("(deny file* (regex #\"(?i)^/x\"))", "macOS does not compile the regular expression `(?i)^/x`"),
+        ("(deny sysctl* (sysctl-name-regex #\"a^b\"))", "macOS does not compile"),
+    ] {
+        let found = told(&format!("(version 1){text}"));
+        assert!(found.contains(message), "{found}");
+    }
+    assert!(told("\u{feff}(version 1)").contains("byte order mark"));
+    // What stands behind `#!` is no part of the program.
+    assert_eq!(read("#! /usr/bin/sandbox-exec -f\n(version 1)(deny default)").rules().rules.len(), 1);
 }
 
 #[test]

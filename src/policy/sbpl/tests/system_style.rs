@@ -53,7 +53,8 @@ fn a_browser_with_parameters() {
 fn a_builder_with_loops_and_conditions() {
     let policy = given(BUILDER, &[("_ALLOW_NETWORK", "1"), ("_TMP", "/private/tmp/build")]);
     let rules = policy.rules();
-    let kinds: Vec<(GapKind, u32)> = rules.gaps.iter().map(|gap| (gap.kind, gap.place.line)).collect();
+    assert!(rules.gaps.is_empty());
+    let kinds: Vec<(GapKind, u32)> = rules.conditions.iter().map(|one| (one.kind, one.place.line)).collect();
     // Whether the process has an entitlement is known to the kernel alone.
     assert_eq!(kinds, [(GapKind::Form, 34)]);
     let open = |policy: &SbplPolicy| {

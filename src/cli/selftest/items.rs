@@ -352,6 +352,77 @@ pub(in crate::cli) const ITEMS: &[Item] = &[
         "`sandbox_apply` with rc 0",
     ),
     mac("mac-25", "Is this the architecture that the facts are about?", Tool(&["/usr/bin/uname", "-m"]), "arm64"),
+    mac(
+        "mac-26",
+        "Does a rule that names the operation come before one on its group, in whatever order they stand?",
+        Trials(&[
+            trial(
+                "named allow, then group deny",
+                "(version 1)(allow default)(allow file-read-data (literal (string-append (param \"ROOT\") \"/File\")))\
+                 (deny file-read* (subpath (param \"ROOT\")))",
+                D::FileRead,
+                "${root}/File",
+            ),
+            trial(
+                "named deny, then group allow",
+                "(version 1)(allow default)(deny file-read-data (subpath (param \"ROOT\")))\
+                 (allow file-read* (literal (string-append (param \"ROOT\") \"/File\")))",
+                D::FileRead,
+                "${root}/File",
+            ),
+        ]),
+        "named allow, then group deny: allowed; named deny, then group allow: denied, errno 1",
+    ),
+    mac(
+        "mac-27",
+        "Within one operation, does a rule with a filter come before one without, in whatever order they stand?",
+        Trials(&[
+            trial(
+                "filtered deny, then plain allow",
+                "(version 1)(allow default)(deny file-read-data (subpath (param \"ROOT\")))(allow file-read-data)",
+                D::FileRead,
+                "${root}/File",
+            ),
+            trial(
+                "filtered allow, then plain deny",
+                "(version 1)(allow default)(allow file-read-data (subpath (param \"ROOT\")))(deny file-read-data)",
+                D::FileRead,
+                "${root}/File",
+            ),
+        ]),
+        "filtered deny, then plain allow: denied, errno 1; filtered allow, then plain deny: allowed",
+    ),
+    mac(
+        "mac-28",
+        "Is a rule on `default` the last resort, wherever it stands?",
+        Trials(&[
+            trial(
+                "allow, then deny default",
+                "(version 1)(allow file-read* (subpath (param \"ROOT\")))(deny default)",
+                D::FileRead,
+                "${root}/File",
+            ),
+            trial(
+                "deny, then allow default",
+                "(version 1)(deny file-read* (subpath (param \"ROOT\")))(allow default)",
+                D::FileRead,
+                "${root}/File",
+            ),
+        ]),
+        "allow, then deny default: allowed; deny, then allow default: denied, errno 1",
+    ),
+    mac(
+        "mac-29",
+        "What does `(deny default)` leave alone that no rule names? The published policies of browsers deny these by name.",
+        Trials(&[
+            trial("information on itself", "(version 1)(deny default)", D::ProcessInfo, "self"),
+            trial("information on another", "(version 1)(deny default)", D::ProcessInfo, "outside"),
+            trial("mapping a program", "(version 1)(deny default)", D::FileMapExecutable, "/usr/bin/true"),
+            trial("a signal to itself", "(version 1)(deny default)", D::SignalSelf, ""),
+        ]),
+        "information on itself: allowed; information on another: allowed; mapping a program: allowed; a signal to itself: \
+         allowed",
+    ),
     linux("linux-01", "Has this kernel Landlock?", Method::Fact(Fact::Landlock), "present"),
     linux("linux-02", "Is this process unconfined?", Method::Fact(Fact::Layers), "0 layers"),
     linux(

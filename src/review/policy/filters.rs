@@ -32,9 +32,11 @@ pub fn text(filter: &Filter) -> String {
                     format!("({end} {protocol} {})", quote(&format!("{host}:{port}")))
                 }
                 NetworkAddress::Path(path) => format!("({end} {protocol} {})", path_text(path, "path-")),
+                NetworkAddress::Unknown(text) => text.clone(),
             }
         }
         Filter::Extension(class) => format!("(extension {})", quote(class)),
+        Filter::Entitlement(name) => format!("(require-entitlement {})", quote(name)),
         Filter::Unknown { text, .. } => text.clone(),
     }
 }
@@ -46,7 +48,7 @@ fn path_text(path: &PathFilter, prefix: &str) -> String {
         PathFilter::Prefix(path) => format!("({prefix}prefix {})", quote(path)),
         PathFilter::Regex(pattern) => format!("({prefix}regex {})", raw(pattern)),
         PathFilter::Ancestors(path) => format!("(path-ancestors {})", quote(path)),
-        PathFilter::Home(text) => text.clone(),
+        PathFilter::Home(below) => path_text(below, "home-").replacen("(subpath", "(home-subpath", 1),
     }
 }
 
@@ -54,8 +56,11 @@ fn raw(pattern: &str) -> String {
     if pattern.contains('"') { quote(pattern) } else { format!("#\"{pattern}\"") }
 }
 
-/// Whether `a` certainly matches every object that `b` matches.
+/// Whether `a` certainly matches every object that `b` matches, and is there whenever `b` is.
 pub fn rule_covers(a: &Rule, b: &Rule) -> bool {
+    if !a.conditions.iter().all(|choice| b.conditions.contains(choice)) {
+        return false;
+    }
     a.filters.is_empty() || (!b.filters.is_empty() && b.filters.iter().all(|b| a.filters.iter().any(|a| covers(a, b))))
 }
 

@@ -39,6 +39,14 @@ pub fn seatbelt(policy: &SbplPolicy) -> Shown {
         modifiers: rule.modifiers.clone(),
     });
     let gaps = rules.gaps.iter().map(|gap| ShownGap { at: gap.place.to_string(), text: gap.text.clone() });
+    // Rules under a condition may be there or not.
+    let conditional = rules.conditions.iter().enumerate().map(|(n, condition)| {
+        let about = rules.rules.iter().filter(|rule| rule.conditions.iter().any(|one| one.condition as usize == n));
+        let at: Vec<String> = about.map(|rule| rule.place.to_string()).collect();
+        let text = format!("{} (decides whether the rules at {} are there)", condition.text, at.join(", "));
+        ShownGap { at: condition.place.to_string(), text }
+    });
+    let gaps = gaps.chain(conditional);
     let model = Model::new(rules);
     let mut alike: BTreeMap<Decided, BTreeSet<&'static str>> = BTreeMap::new();
     for leaf in leaves() {

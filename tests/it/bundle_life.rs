@@ -224,3 +224,18 @@ fn a_raw_row_that_changed_its_story_is_caught_too() {
     reindex_by_hand(&run.bundle, "rows/scenario.jsonl");
     expect_code(&validate(&run.bundle), 4);
 }
+
+#[test]
+fn a_repair_of_a_sound_bundle_leaves_it_and_its_packets_as_they_are() {
+    let run = finished_run(QUICKSTART, 0);
+    let packet = run.dir.path().join("packet.json");
+    expect_code(&output(sandproof().args(["emit-promotion", "--bundle"]).arg(&run.out).arg("--out").arg(&packet)), 0);
+    let content = || files(&run.out).into_iter().map(|file| fs::read(run.out.join(file)).unwrap()).collect();
+    let before: Vec<Vec<u8>> = content();
+    let repaired = output(sandproof().args(["reindex-bundle", "--repair", "--bundle"]).arg(&run.out));
+    expect_code(&repaired, 0);
+    assert!(stdout(&repaired).contains("nothing to repair, and nothing written"), "{}", stdout(&repaired));
+    assert_eq!(content(), before);
+    let summed = output(sandproof().args(["summarize-ops", "--allow-nonpromotable", "--packet"]).arg(&packet));
+    expect_code(&summed, 0);
+}

@@ -41,6 +41,8 @@ pub(super) fn run(args: &DescribeProbeArgs, ui: &mut Ui) -> Result<Exit, Failure
     sheet.line("target", &probe.target);
     sheet.maybe("to", probe.to.as_deref());
     sheet.maybe("attribute", probe.attribute.as_deref());
+    sheet.maybe("argv", (!probe.argv.is_empty()).then(|| probe.argv.join(" ")).as_deref());
+    sheet.maybe("exit code", probe.exit_code.map(|code| code.to_string()).as_deref());
     sheet.line("expected", probe.expected.as_str());
     sheet.maybe("why", probe.why.as_deref());
     sheet.list("needs", probe.capabilities_required.iter().map(String::as_str));

@@ -6,7 +6,6 @@
 
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
-use crate::record::fixture::PROGRAM_EXIT;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
 use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
 use crate::record::row::ProbeRow;
@@ -185,12 +184,22 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
         }
         Some(operation) => judge_calls(row, operation),
         None => match ending {
-            Ending::Exited { code: PROGRAM_EXIT } if row.action.driver == Driver::Exec => Attempt::Allowed,
+            // The process became the program: had execve(2) returned, it would have said so, or died.
+            Ending::Exited { code } if row.action.driver == Driver::Exec => judge_program(row, *code),
             Ending::Signaled { .. } => {
                 Attempt::undecided(Kind::ProbeCrashed, 0, "a signal ended the process during the operation")
             }
             _ => Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without reporting the operation"),
         },
+    }
+}
+
+/// A program was reached, and ended with `code`.
+fn judge_program(row: &ProbeRow, code: i32) -> Attempt {
+    if row.action.exit_code.is_none_or(|wanted| wanted == code) {
+        Attempt::Allowed
+    } else {
+        Attempt::undecided(FailureKind::ProbeErrno, 0, "the program was reached, and ended with another exit code")
     }
 }
 
@@ -345,9 +354,19 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
             "the call went through, but whoever decides does not answer",
         );
     }
-    if driver == Driver::Exec && !executed_in_a_child(operation) {
-        // execve(2) does not return on success.
-        return Attempt::undecided(Kind::ProbeNoReport, 0, "the report says that a successful execution returned");
+    if driver == Driver::Exec {
+        if !executed_in_a_child(operation) {
+            // execve(2) does not return on success.
+            return Attempt::undecided(Kind::ProbeNoReport, 0, "the report says that a successful execution returned");
+        }
+        let code = operation.details.iter().find(|(name, _)| name == "program_exit_code").map(|(_, code)| *code);
+        return match (code.and_then(|code| i32::try_from(code).ok()), row.action.exit_code) {
+            (Some(code), _) => judge_program(row, code),
+            (None, None) => Attempt::Allowed,
+            (None, Some(_)) => {
+                Attempt::undecided(Kind::ProbeErrno, 0, "the program was reached, and did not end by itself")
+            }
+        };
     }
     if matches!(driver, Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox)
         && operation.details.iter().any(|(name, value)| name == "received" && *value == 0)

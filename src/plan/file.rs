@@ -170,6 +170,12 @@ pub struct ProbeEntry {
     /// The name of an extended attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
+    /// What an executed program is given, its name for itself first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// The exit code with which an executed program has to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// Made under `${root}` after the profile's own fixtures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixtures: Vec<FixtureEntry>,

@@ -24,7 +24,12 @@ pub(super) fn check(
         let path = entry.path.as_str();
         // Where the spelling is the question, a folder of the run's own in a shared one.
         let elsewhere = Elsewhere::read(path).filter(|place| place.folder.starts_with("${"));
-        if let Some(reason) = bad_relative(elsewhere.map_or(path, |place| place.rest)) {
+        let itself = elsewhere.is_some_and(|place| place.rest.is_empty());
+        if itself && (entry.kind != FixtureKind::Dir || entry.mode.is_some() || !entry.xattrs.is_empty()) {
+            let message = format!("`{path}` is the row's own folder in a shared one, and is made as a closed one");
+            notes.error(NoteKind::Fixture, at("kind"), message, "make it a `dir` without mode and attributes");
+        }
+        if let Some(reason) = bad_relative(elsewhere.map_or(path, |place| place.rest)).filter(|_| !itself) {
             notes.error(
                 NoteKind::Fixture,
                 at("path"),

@@ -15,7 +15,7 @@ use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::lint_sbpl;
 use super::near::hint_for;
 use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
-use super::reach::host_program;
+use super::reach::{host_program, missing};
 use super::read::Reader;
 use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
@@ -203,6 +203,16 @@ fn check_profile(
                 format!("{base}/target"),
                 format!("the probe executes {what}"),
                 "read what it does, and give `run` the option `--allow-host-programs`; or make a fixture of kind `program`",
+            );
+        }
+        if let Some(what) =
+            probe.action.as_deref().and_then(|action| missing(action, &probe.fixtures)).filter(|_| landlock)
+        {
+            at.warning(
+                NoteKind::Target,
+                format!("{base}/target"),
+                format!("no fixture makes {what}, so the operation fails with or without the policy"),
+                "add a fixture",
             );
         }
         if landlock {

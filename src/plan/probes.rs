@@ -31,6 +31,8 @@ pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
     Some(Action {
         to: entry.to.clone(),
         name: entry.attribute.clone(),
+        argv: entry.argv.clone(),
+        exit_code: entry.exit_code,
         mounts: entry.mounts.clone(),
         ..Action::new(driver, entry.target.clone())
     })
@@ -39,7 +41,8 @@ pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
 /// Every text that may hold placeholders.
 pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     let texts = [("target", Some(&entry.target)), ("to", entry.to.as_ref()), ("attribute", entry.attribute.as_ref())];
-    for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(
+    let argv = entry.argv.iter().enumerate().map(|(n, text)| (format!("argv/{n}"), text));
+    for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(argv).chain(
         entry
             .mounts
             .iter()
@@ -169,6 +172,17 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
                 "remove it",
             ),
             _ => {}
+        }
+    }
+    let executes = info.name == Driver::Exec.info().name;
+    for (key, given) in [("argv", !entry.argv.is_empty()), ("exit_code", entry.exit_code.is_some())] {
+        if given && !executes {
+            notes.error(
+                NoteKind::Parameter,
+                format!("{base}/{key}"),
+                format!("the driver `{}` executes nothing, so it takes no `{key}`", info.name),
+                "remove it",
+            );
         }
     }
     let takes_payload = info.params.contains(&Param::Payload);

@@ -7,7 +7,7 @@ use super::note::{NoteKind, Notes, pointer_part, shown};
 use super::resolved::{ResolvedPlan, ResolvedProbe};
 use crate::policy::landlock::model::{Landing, Landings};
 use crate::record::action::Action;
-use crate::record::driver::{Driver, Effect, Reach};
+use crate::record::driver::{Driver, Effect, Reach, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind};
 
 /// A probe under a Landlock profile must not change anything of the host through links or mounts of its own.
@@ -37,7 +37,7 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
                 NoteKind::ForeignTarget,
                 pointer(key),
                 format!("no fixture makes the folder that `{}` lies in, so the run does not own it", shown(path)),
-                "add a fixture in it",
+                "add a fixture in it, or the folder itself with kind `dir`",
             );
             return;
         }
@@ -77,6 +77,25 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
             refuse(key, path, landing);
         }
     }
+}
+
+/// What a changing probe needs among the fixtures and will not find, so that it fails whatever the policy says: in words.
+pub(super) fn missing(action: &Action, fixtures: &[FixtureEntry]) -> Option<String> {
+    let info = action.driver.info();
+    if info.effect != Effect::Changes || info.target != TargetKind::Path || action.driver == Driver::MountBind {
+        return None;
+    }
+    let mut landings = Landings::of(fixtures, &action.mounts).ok()?;
+    let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
+    [Some(action.target.as_str()), second].into_iter().flatten().find_map(|path| {
+        action.driver.reach().iter().find_map(|reach| match reach {
+            Reach::Object => (landings.object(path) == Landing::Nothing).then(|| format!("`{}`", shown(path))),
+            Reach::Entry => {
+                let nowhere = landings.entry(path) == Landing::Nothing;
+                nowhere.then(|| format!("the folder that `{}` lies in", shown(path)))
+            }
+        })
+    })
 }
 
 /// What a probe would execute that is not this program's own, in words; `None` if nothing.

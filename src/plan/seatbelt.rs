@@ -38,6 +38,8 @@ pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
     let mut action = Action::new(driver, entry.target.clone());
     action.to = entry.to.clone();
     action.name = entry.attribute.clone();
+    action.argv = entry.argv.clone();
+    action.exit_code = entry.exit_code;
     if own {
         check_params(entry, info, info.darwin_call, base, notes);
     } else if action.name.is_none() && matches!(driver, Driver::XattrGet | Driver::XattrSet) {

@@ -63,7 +63,9 @@ pub(super) fn own_elsewhere(path: &str, landlock: bool) -> Option<String> {
         if aliased { format!("/private{path}") } else { path.to_owned() }
     };
     let place = Elsewhere::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
-    let own = is_own(&format!("{ROOT}/{}", place.rest)) && shared_folders(landlock).contains(&place.parent);
+    let own = !place.rest.is_empty()
+        && is_own(&format!("{ROOT}/{}", place.rest))
+        && shared_folders(landlock).contains(&place.parent);
     own.then_some(resolved)
 }
 

@@ -20,6 +20,8 @@ pub struct Texts {
     to: CString,
     /// The attribute's name.
     name: CString,
+    /// What an executed program is given; empty for other drivers.
+    argv: Vec<CString>,
     /// What the guard needs.
     own: Own,
 }
@@ -37,6 +39,11 @@ impl Texts {
             target: text("target", Some(&action.target))?,
             to: text("to", action.to.as_deref())?,
             name: text("name", action.name.as_deref())?,
+            argv: match action.argv.as_slice() {
+                _ if action.driver != Driver::Exec => Vec::new(),
+                [] => vec![text("argv", Some(&action.target))?],
+                argv => argv.iter().map(|one| text("argv", Some(one))).collect::<Result<_, _>>()?,
+            },
             own: Own::of(action, scope)?,
         })
     }
@@ -117,7 +124,7 @@ pub fn prepare<'a>(
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
 pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
-    let Texts { target, to, name, own: _ } = prepared.texts;
+    let Texts { target, to, name, argv, own: _ } = prepared.texts;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
     let _ended: Option<()> = match action.driver {
         Driver::FileRead => file::read(trace, target),
@@ -154,7 +161,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::XattrSet => metadata::setxattr(trace, target, name),
         Driver::XattrList => metadata::listxattr(trace, target),
         Driver::DeviceIoctl => device::entropy_count(trace, target),
-        Driver::Exec => process::exec(trace, target),
+        Driver::Exec => process::exec(trace, target, argv),
         Driver::ProcessFork => process::fork_and_wait(trace),
         Driver::TcpConnect => net::tcp_connect(trace, &action.target),
         Driver::TcpBind => net::bind(trace, &action.target, libc::SOCK_STREAM),

@@ -1,15 +1,16 @@
 //! Programs, processes and signals.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use super::Trace;
 use super::helper::{Helper, SIGNAL};
 use crate::sys::linux::path::readlink;
 use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
 
-/// Executes a program. On success there is nobody left to note it: the program's exit code is the witness.
-pub fn exec(trace: &mut Trace, target: &CStr) -> Option<()> {
-    trace.operate("execve", execve(target)).map(|_| ())
+/// Executes a program. On success there is nobody left to note it, and the report, which closes on exec, ends without the
+/// operation: that is the witness.
+pub fn exec(trace: &mut Trace, target: &CStr, argv: &[CString]) -> Option<()> {
+    trace.operate("execve", execve(target, argv)).map(|_| ())
 }
 
 /// Makes a child that exits at once, and waits for it.

@@ -22,6 +22,12 @@ pub struct Action {
     /// Which attributes, if the driver takes an attribute list; one of `driver::PAYLOADS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
+    /// What an executed program is given: its name for itself, and its arguments. Empty: the target alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// The exit code with which an executed program has to end. `None`: that it was reached is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
     /// Folders that are bound over others in a private mount namespace before the policy is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<BindMount>,
@@ -52,13 +58,27 @@ pub struct Scope {
 impl Action {
     /// An action without parameters.
     pub fn new(driver: Driver, target: impl Into<String>) -> Self {
-        Self { driver, target: target.into(), to: None, name: None, payload: None, mounts: Vec::new() }
+        Self {
+            driver,
+            target: target.into(),
+            to: None,
+            name: None,
+            payload: None,
+            argv: Vec::new(),
+            exit_code: None,
+            mounts: Vec::new(),
+        }
     }
 
     /// Every text that may hold a placeholder.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let mounts = self.mounts.iter().flat_map(|mount| [mount.from.as_str(), &mount.at]);
-        [Some(self.target.as_str()), self.to.as_deref(), self.name.as_deref()].into_iter().flatten().chain(mounts)
+        let argv = self.argv.iter().map(String::as_str);
+        [Some(self.target.as_str()), self.to.as_deref(), self.name.as_deref()]
+            .into_iter()
+            .flatten()
+            .chain(argv)
+            .chain(mounts)
     }
 
     /// The same action with every text passed through `f`.
@@ -69,6 +89,8 @@ impl Action {
             to: self.to.as_deref().map(&mut f).transpose()?,
             name: self.name.as_deref().map(&mut f).transpose()?,
             payload: self.payload.clone(),
+            argv: self.argv.iter().map(|text| f(text)).collect::<Result<_, E>>()?,
+            exit_code: self.exit_code,
             mounts: self
                 .mounts
                 .iter()

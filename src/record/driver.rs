@@ -334,7 +334,7 @@ drivers! {
     XattrList "xattr_list" { &["file-read-xattr", "file-read*"], "listxattr", Path, &[], Reads, NEVER; macos "listxattr" }
     /// Opens the random device and asks for its entropy count (`RNDGETENTCNT`), which any user may.
     DeviceIoctl "device_ioctl" { &["file-ioctl"], "ioctl", Path, &[], Reads, ACCES }
-    /// Executes the target, which has to be a program made by the `program` fixture.
+    /// Executes the target. That the program was reached decides, and its exit code where the probe has `exit_code`.
     Exec "exec" { &["process-exec*"], "execve", Path, &[], Reads, ACCES; macos "execve" }
     /// Makes a child process and waits for it.
     ProcessFork "process_fork" { &["process-fork"], "clone", None, &[], Reads, NEVER; macos "fork" }

@@ -57,7 +57,7 @@ pub struct Elsewhere<'p> {
     pub parent: &'static str,
     /// The folder in it.
     pub folder: &'p str,
-    /// What is in that.
+    /// What is in that; empty for the folder itself.
     pub rest: &'p str,
 }
 
@@ -65,11 +65,13 @@ impl<'p> Elsewhere<'p> {
     /// Reads an absolute path. `None`: it lies nowhere that a fixture may be.
     pub fn read(path: &'p str) -> Option<Self> {
         ELSEWHERE.into_iter().find_map(|parent| {
-            let (folder, rest) = path.strip_prefix(parent)?.strip_prefix('/')?.split_once('/')?;
+            let below = path.strip_prefix(parent)?.strip_prefix('/')?;
+            let (folder, rest) = below.split_once('/').map_or((below, ""), |(folder, rest)| (folder, rest));
             let declared = folder.strip_prefix("${name.").and_then(|name| name.strip_suffix('}'));
             let name = declared.or_else(|| folder.strip_prefix("sandproof-"))?;
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            (!name.is_empty() && !rest.is_empty() && name.bytes().all(plain)).then_some(Self { parent, folder, rest })
+            let fine = !name.is_empty() && !below.ends_with('/') && name.bytes().all(plain);
+            fine.then_some(Self { parent, folder, rest })
         })
     }
 }

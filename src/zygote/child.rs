@@ -12,7 +12,8 @@ use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 use crate::record::report::{Operation, Prologue};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, no_new_privs, set_process_group,
+    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, kill, no_new_privs,
+    set_process_group,
 };
 
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
@@ -93,7 +94,10 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
         probe::operate(work.action, &mut prepared, &mut trace);
         buffer.clear();
         trace.write(buffer);
-        send(buffer);
+        if !send(buffer) {
+            // An end without an operation would say that this process became another program.
+            let _ = kill(pid, libc::SIGKILL);
+        }
     }
     prepared.finish();
     exit_now(0)
@@ -200,13 +204,14 @@ fn open_descriptors(line: &mut Line<'_>) {
 
 /// Writes what stands in the buffer to the report. A report that cannot be written leaves no trace but its absence, which
 /// the harness sees.
-fn send(buffer: &[u8]) {
+fn send(buffer: &[u8]) -> bool {
     let mut rest = buffer;
     while !rest.is_empty() {
         match path::write(REPORT, rest) {
             Ok(count) => rest = &rest[count as usize..],
             Err(libc::EINTR) => {}
-            Err(_) => return,
+            Err(_) => return false,
         }
     }
+    true
 }

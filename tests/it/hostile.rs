@@ -179,3 +179,123 @@ fn a_row_whose_opening_alone_may_do_something_is_undecided_and_names_the_device(
     }
     expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(trap.dir.path().join("out/r"))), 0);
 }
+
+/// Runs a workspace with one policy and its probes as `id`, and expects `code` and a bundle that verifies.
+#[track_caller]
+fn asked(id: &str, policy: &Value, probes: Vec<Value>, more: &[&str], code: i32) {
+    let dir = tempfile::tempdir().unwrap();
+    Workspace::new(dir.path()).add("q", policy, probes);
+    let out = dir.path().join("out");
+    let mut call = sandproof();
+    call.args(["run", "--run-id", id, "--plan"]).arg(dir.path().join("plans/q/plan.json")).arg("--out").arg(&out);
+    expect_code(&output(call.args(more)), code);
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(&out)), 0);
+}
+
+#[test]
+fn what_may_be_written_below_shared_folders_and_to_files_of_the_host_can_be_asked() {
+    let policy = json!({
+        "schema_version": "sandproof.landlock_policy.v1",
+        "abi": 3,
+        "handled": {"fs": ["write_file", "make_reg", "read_file"]},
+        "path_beneath": [
+            {"path": "/tmp", "allow": ["write_file", "make_reg"]},
+            {"path": "/dev/null", "allow": ["write_file"]},
+        ],
+    });
+    let ask = |name: &str, driver: &str, target: &str, expected: &str| {
+        let operation = if driver == "file_create" { "file-write-create" } else { "file-write-data" };
+        let mut one = probe(&format!("q:{name}"), operation, target, expected);
+        one["driver"] = driver.into();
+        one
+    };
+    let made = |mut one: Value, path: &str, kind: &str| {
+        one["fixtures"] = json!([{"path": path, "kind": kind}]);
+        one
+    };
+    let probes = vec![
+        made(ask("tmp", "file_create", "/tmp/${name.fix}/x", "allow"), "/tmp/${name.fix}", "dir"),
+        made(ask("below", "file_write", "/tmp/${name.fix}/a/f", "allow"), "/tmp/${name.fix}/a/f", "file"),
+        made(ask("var_tmp", "file_create", "/var/tmp/${name.fix}/x", "deny"), "/var/tmp/${name.fix}", "dir"),
+        ask("null", "file_open_write", "/dev/null", "allow"),
+        ask("null_both", "file_read_write", "/dev/null", "deny"),
+        ask("passwd", "file_open_write", "/etc/passwd", "deny"),
+    ];
+    // Who may not write it without a policy gets no answer about the policy.
+    let code = if nix::unistd::geteuid().is_root() { 0 } else { 8 };
+    let before = std::fs::metadata("/etc/passwd").unwrap();
+    let id = format!("shared-{}", std::process::id());
+    asked(&id, &policy, probes, &[], code);
+    let after = std::fs::metadata("/etc/passwd").unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (after.len(), after.modified().unwrap()));
+    for folder in ["/tmp", "/var/tmp"] {
+        let left = std::fs::read_dir(folder).unwrap().flatten().find(|e| e.file_name().to_string_lossy().contains(&id));
+        assert!(left.is_none(), "{left:?}");
+    }
+}
+
+#[test]
+fn folders_of_the_other_system_and_links_to_nowhere_are_told_by_lint() {
+    let lint = |change: &dyn Fn(&mut Value)| {
+        let trap = Trap::new(|probe, _| change(probe));
+        let lint = trap.call("plan-lint", &[]);
+        (lint.status.code(), stdout(&lint) + &stderr(&lint))
+    };
+    let (code, said) = lint(&|probe| {
+        probe["target"] = "/private/tmp/${name.fix}/x".into();
+        fixtures(probe, json!([{"path": "/private/tmp/${name.fix}/x", "kind": "file"}]));
+    });
+    assert!(
+        code == Some(1) && said.contains("the profile is for Linux, where `/private/tmp` is no shared folder"),
+        "{said}"
+    );
+    let (_, said) = lint(&|probe| {
+        probe["driver"] = "file_create".into();
+        probe["operation"] = "file-write-create".into();
+        probe["target"] = "${root}/none/new".into();
+    });
+    assert!(said.contains("no fixture makes the folder that `${root}/none/new` lies in"), "{said}");
+}
+
+#[test]
+fn programs_of_the_host_are_decided_by_whether_they_were_reached() {
+    let program = std::fs::canonicalize("/bin/sh").unwrap();
+    let program = program.to_str().unwrap();
+    let image = std::fs::read(program).unwrap();
+    let dynamic = image.windows(4).any(|window| window == b"/ld-");
+    if !dynamic {
+        crate::skip!("`{program}` needs no loader");
+    }
+    let policy = |paths: &[&str]| {
+        let rule = |path: &&str| json!({"path": path, "allow": ["execute", "read_file"]});
+        json!({
+            "schema_version": "sandproof.landlock_policy.v1",
+            "abi": 1,
+            "handled": {"fs": ["execute", "read_file"]},
+            "path_beneath": paths.iter().map(rule).collect::<Vec<_>>(),
+        })
+    };
+    let ask = |name: &str, expected: &str, exit: Value| {
+        let mut one = probe(&format!("q:{name}"), "process-exec*", program, expected);
+        one["driver"] = "exec".into();
+        one["argv"] = json!(["sh", "-c", "exit 7"]);
+        if !exit.is_null() {
+            one["exit_code"] = exit;
+        }
+        one
+    };
+    let id = |n: u32| format!("host-programs-{n}-{}", std::process::id());
+    let with = &["--allow-host-programs"][..];
+    // The program may be executed, its loader may not: execve(2) itself is refused.
+    let probes = vec![ask("reached", "deny", Value::Null), ask("exits", "deny", json!(7))];
+    asked(&id(1), &policy(&[program]), probes, with, 0);
+    let probes = vec![ask("reached", "allow", Value::Null), ask("exits", "allow", json!(7))];
+    asked(&id(2), &policy(&["/"]), probes, with, 0);
+    // It was reached, and did something else than was asked for.
+    asked(&id(3), &policy(&["/"]), vec![ask("exits", "allow", json!(0))], with, 8);
+    // Without the option nothing of it runs.
+    let dir = tempfile::tempdir().unwrap();
+    Workspace::new(dir.path()).add("q", &policy(&["/"]), vec![ask("reached", "allow", Value::Null)]);
+    let plan = dir.path().join("plans/q/plan.json");
+    expect_code(&output(sandproof().args(["run", "--plan"]).arg(plan)), 3);
+}

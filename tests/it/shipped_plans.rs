@@ -266,3 +266,77 @@ fn quickstart_needs_no_privilege_and_mostly_old_kernels() {
         assert!(probe.entry.capabilities_required.iter().all(|need| need == "loopback_listener"), "{probe:?}");
     }
 }
+
+/// The first plan that people copy has to notice whatever is taken out of its policies: a right that is no longer handled, or
+/// one that is no longer granted.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_first_plan_notices_every_right_that_its_policies_lose() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let profiles = [
+        ("read_only", "read-only.json"),
+        ("workdir", "workdir.json"),
+        ("one_port", "one-port.json"),
+        ("signals", "signals.json"),
+    ];
+    if sandproof::enforce::landlock_abi().is_none_or(|abi| abi < 6) {
+        crate::skip!("this kernel does not know every right of the plan");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    crate::support::copy_folder(&root.join("registries/quickstart"), &dir.path().join("registries/quickstart"));
+    crate::support::copy_folder(&root.join("plans/quickstart"), &dir.path().join("plans/quickstart"));
+    let index = serde_json::json!({"schema_version": "runtime-tools.registry_index.v0.1", "registries": [{
+        "id": "quickstart",
+        "probes": "registries/quickstart/probes.json",
+        "profiles": "registries/quickstart/profiles.json",
+    }]});
+    std::fs::write(dir.path().join("registries/index.json"), index.to_string()).unwrap();
+    let mut tried = 0;
+    for (profile, file) in profiles {
+        let path = format!("registries/quickstart/policies/{file}");
+        let whole: serde_json::Value = serde_json::from_str(&source(&path)).unwrap();
+        let run = |policy: &serde_json::Value| {
+            std::fs::write(dir.path().join(&path), policy.to_string()).unwrap();
+            let out = dir.path().join("out");
+            let mut call = sandproof();
+            call.args(["run", "--only-profile", &format!("quickstart:{profile}"), "--plan"]);
+            let ran = output(call.arg(dir.path().join("plans/quickstart/plan.json")).arg("--out").arg(out));
+            (ran.status.code(), stdout(&ran) + &stderr(&ran))
+        };
+        assert_eq!(run(&whole).0, Some(0), "{profile}");
+        for kind in ["fs", "net", "scope"] {
+            for right in whole["handled"][kind].as_array().into_iter().flatten() {
+                for handled_too in [true, false] {
+                    let mut mutant = whole.clone();
+                    let take = |list: &mut serde_json::Value| list.as_array_mut().unwrap().retain(|one| one != right);
+                    let mut granted = false;
+                    for rules in ["path_beneath", "net_port"] {
+                        for rule in mutant.get_mut(rules).and_then(|list| list.as_array_mut()).into_iter().flatten() {
+                            granted |= rule["allow"].as_array().unwrap().contains(right);
+                            take(&mut rule["allow"]);
+                        }
+                    }
+                    for rules in ["path_beneath", "net_port"] {
+                        if let Some(list) = mutant.get_mut(rules).and_then(|list| list.as_array_mut()) {
+                            list.retain(|rule| !rule["allow"].as_array().unwrap().is_empty());
+                        }
+                    }
+                    if handled_too {
+                        take(&mut mutant["handled"][kind]);
+                    } else if !granted {
+                        continue;
+                    }
+                    let (code, said) = run(&mutant);
+                    // A policy without any right is no policy, and refused as such.
+                    let empty = mutant["handled"][kind].as_array().unwrap().is_empty();
+                    let what = format!("{profile} without {right}, handled_too {handled_too}: {said}");
+                    assert!(code == Some(1) || (empty && code == Some(3)), "{what}");
+                    tried += 1;
+                }
+            }
+        }
+        std::fs::write(dir.path().join(&path), whole.to_string()).unwrap();
+    }
+    assert!(tried >= 14, "{tried}");
+}

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::evidence::decide::{Attempt, attempt};
 use crate::evidence::testing::{ALL_LANES, Bench, plan, refused, tiny_plan};
 use crate::evidence::testing_schemas::check;
 use crate::evidence::{DECISION_RULE, derive_failed};
@@ -394,7 +395,7 @@ fn denials_in_the_baseline_are_the_platforms() {
 }
 
 #[test]
-fn programs_that_ran_are_allowed_by_their_exit_code_alone() {
+fn programs_that_were_reached_are_allowed_unless_another_exit_code_is_asked_for() {
     let spec = ("run", "process-exec*", Driver::Exec, "${root}/program", Decision::Allow);
     let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[spec])]));
     for rows in [&mut bench.baseline, &mut bench.scenario] {
@@ -403,7 +404,15 @@ fn programs_that_ran_are_allowed_by_their_exit_code_alone() {
     }
     assert_eq!(bench.derive().1.total.rows.matched, 1);
     bench.scenario[0].ending = Some(Ending::Exited { code: 0 });
-    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeNoReport], 1);
+    assert_eq!(bench.derive().1.total.rows.matched, 1);
+    bench.scenario[0].ending = Some(Ending::Signaled { signal: 11, core_dumped: false });
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeCrashed], 1);
+    let mut row = bench.baseline[0].clone();
+    row.action.exit_code = Some(0);
+    assert!(matches!(attempt(&row), Attempt::Undecided(cause) if cause.kind == FailureKind::ProbeErrno));
+    row.action.exit_code = Some(42);
+    assert_eq!(attempt(&row), Attempt::Allowed);
+    bench.scenario[0].ending = Some(Ending::Exited { code: 0 });
     // A refused execution is compared with a baseline that left no list of calls.
     bench.scenario[0] = refused(Bench::new(plan(ALL_LANES, &[("p", &[spec])])).scenario[0].clone(), libc::EACCES);
     assert_eq!(bench.derive().1.total.rows.mismatched, 1);

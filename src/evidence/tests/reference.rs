@@ -65,7 +65,10 @@ const TABLE: &[Line] = &[
     (|row| matches!(row.ending, Some(Ending::Lost { .. })), |_| Outcome::Nothing(Kind::WorkerLost)),
     (
         |row| row.prologue.as_ref().is_some_and(|prologue| prologue.setup_failure.is_some()),
-        |_| Outcome::Nothing(Kind::SetupFailed),
+        |row| {
+            let setup = row.prologue.as_ref().unwrap().setup_failure.as_ref().unwrap();
+            Outcome::Nothing(if setup.leads_to.is_some() { Kind::ForeignTarget } else { Kind::SetupFailed })
+        },
     ),
     (|row| !policy(row) && applied(row).is_some(), |_| Outcome::Nothing(Kind::SetupFailed)),
     (
@@ -110,10 +113,13 @@ const TABLE: &[Line] = &[
     (|row| row.prologue.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
     (
         |row| {
-            let ran = row.ending == Some(Ending::Exited { code: PROGRAM_EXIT });
+            let ran = matches!(row.ending, Some(Ending::Exited { .. }));
             row.operation.is_none() && ran && row.action.driver == Driver::Exec
         },
-        |_| Outcome::Allow,
+        |row| {
+            let wanted = row.action.exit_code.map(|code| Ending::Exited { code });
+            if wanted.is_none() || wanted == row.ending { Outcome::Allow } else { Outcome::Nothing(Kind::ProbeErrno) }
+        },
     ),
     (
         |row| row.operation.is_none() && matches!(row.ending, Some(Ending::Signaled { .. })),
@@ -266,8 +272,12 @@ impl Change {
         row.not_run = self.not_run.map(|kind| NotRun { kind, reason: "a reason".into(), errno: 0 });
         if self.prologue {
             let said = row.prologue.as_mut().unwrap();
-            said.setup_failure =
-                self.setup.map(|errno| SetupFailure { step: "mount".into(), errno, missing: None, leads_to: None });
+            said.setup_failure = self.setup.map(|errno| SetupFailure {
+                step: "change".into(),
+                errno,
+                missing: None,
+                leads_to: (errno % 2 == 0).then(|| "/elsewhere".into()),
+            });
             said.self_check_before = self.before.clone();
             if row.lane != Lane::Baseline || self.apply.as_ref().is_some_and(|apply| apply.rc != 0) {
                 said.self_check_after = self.after.clone();

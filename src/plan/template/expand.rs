@@ -165,6 +165,8 @@ impl<'a> Growing<'a> {
             filter_type: None,
             to: text(fields.to),
             attribute: text(fields.attribute),
+            argv: Vec::new(),
+            exit_code: None,
             fixtures: Vec::new(),
             mounts: Vec::new(),
             listener: None,

@@ -30,6 +30,7 @@ pub struct Prepared {
     target: CString,
     to: CString,
     name: CString,
+    argv: Vec<CString>,
     payload: String,
     /// A descriptor that was opened before: of the target, of `/`, or of a listener.
     descriptor: i32,
@@ -71,6 +72,10 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
         target: text("target", Some(&action.target))?,
         to: text("to", action.to.as_deref())?,
         name: text("name", action.name.as_deref())?,
+        argv: match action.argv.as_slice() {
+            [] => vec![text("argv", Some(&action.target))?],
+            argv => argv.iter().map(|one| text("argv", Some(one))).collect::<Result<_, _>>()?,
+        },
         payload: action.payload.clone().unwrap_or_default(),
         descriptor: -1,
         tools: Tools::None,
@@ -188,7 +193,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut Steps) {
         Driver::XattrGet => steps.operate("getxattr", calls::getxattr(target, name, &mut [0; 1024])).map(|_| ()),
         Driver::XattrSet => steps.operate("setxattr", calls::setxattr(target, name, b"1")).map(|_| ()),
         Driver::XattrList => steps.operate("listxattr", calls::listxattr(target, &mut [0; 1024])).map(|_| ()),
-        Driver::Exec => processes::execute(steps, target),
+        Driver::Exec => processes::execute(steps, target, &prepared.argv),
         Driver::ProcessFork => processes::fork_and_wait(steps),
         Driver::SignalSelf => processes::signal_self(steps),
         Driver::SignalOutside => processes::signal_outside(steps, helper),

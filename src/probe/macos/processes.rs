@@ -1,6 +1,6 @@
 //! Programs, processes and signals.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use super::Steps;
 use crate::sys::darwin::calls;
@@ -96,14 +96,14 @@ pub(super) fn fork_and_wait(steps: &mut Steps) -> Option<()> {
 /// Makes a child, which only prepares, and lets it become a program. The child tells the error number of a refusal; the
 /// end of its pipe without one says that it became the program. How that ends is another matter: a program may well abort
 /// before its own first line, because the policy keeps its loader from what it needs.
-pub(super) fn execute(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn execute(steps: &mut Steps, target: &CStr, argv: &[CString]) -> Option<()> {
     let (reading, writing) = match calls::pipe() {
         Ok(ends) => ends,
         Err(errno) => return steps.prepare("pipe", Err(errno)).map(|_| ()),
     };
     let forked = calls::fork();
     if forked == Ok(0) {
-        let errno = calls::execute(target);
+        let errno = calls::execute(target, argv);
         let _ = calls::write(writing, &errno.to_ne_bytes());
         calls::exit_now(127);
     }

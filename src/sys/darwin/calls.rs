@@ -1,6 +1,6 @@
 //! System calls of macOS that probes make, each as the library has it: a value, or an error number.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
@@ -439,9 +439,10 @@ pub fn kill(pid: i32, signal: i32) -> Ret {
     outcome(unsafe { libc::kill(pid, signal) })
 }
 
-/// execve(2) without arguments and environment. Returns only on failure.
-pub fn execute(path: &CStr) -> i32 {
-    let argv = [path.as_ptr(), ptr::null()];
+/// execve(2) with these arguments, the first of which is the program's name for itself, and an empty environment. Returns
+/// only on failure.
+pub fn execute(path: &CStr, argv: &[CString]) -> i32 {
+    let argv: Vec<_> = argv.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect();
     let environment = [ptr::null()];
     // SAFETY: path and lists are NUL-terminated and only read.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };

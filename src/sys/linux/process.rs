@@ -1,6 +1,6 @@
 //! Processes, signals, namespaces and descriptors.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
@@ -301,9 +301,10 @@ pub fn mount(from: &CStr, at: &CStr, flags: u64) -> Ret {
     outcome(unsafe { libc::mount(from.as_ptr(), at.as_ptr(), ptr::null(), flags as libc::c_ulong, ptr::null()) })
 }
 
-/// execve(2) with the path as the only argument and an empty environment. It returns only on failure.
-pub fn execve(path: &CStr) -> Ret {
-    let arguments = [path.as_ptr(), ptr::null()];
+/// execve(2) with these arguments, the first of which is the program's name for itself, and an empty environment. It returns
+/// only on failure.
+pub fn execve(path: &CStr, argv: &[CString]) -> Ret {
+    let arguments: Vec<_> = argv.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect();
     let environment = [ptr::null()];
     // SAFETY: both arrays end with a null pointer and hold NUL-terminated texts, and outlive the call.
     outcome(unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) })

@@ -393,10 +393,31 @@ impl Case<'_> {
 
     fn exec(&mut self) -> Result<Ruling, Unknown> {
         let target = &self.action.target;
+        let rights = [FsRight::Execute, FsRight::ReadFile];
         let place = self.existing(target, FOLLOW)?;
         match self.tree.kind(place.name) {
             // The kernel opens a program for reading, so both rights are needed.
-            Kind::Program => self.require(place, &[FsRight::Execute, FsRight::ReadFile]),
+            Kind::Program => self.require(place, &rights),
+            Kind::File | Kind::Host => {
+                let ruling = self.require(place, &rights)?;
+                if ruling.decision == Decision::Deny {
+                    return Ok(ruling);
+                }
+                if *self.tree.kind(place.name) == Kind::File {
+                    return unknown(format!("whether `{target}` is a program, and what interprets it, is not known"));
+                }
+                // What interprets a program, its loader or the one that a script names, is opened to be executed as well.
+                let set = rights.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
+                match self.rules.check(self.tree, Place { mount: 0, name: SLASH }, set) {
+                    Verdict::Granted(_) => {
+                        self.draft.assumes.push(format!("`{target}` is a program that the user may execute"));
+                        Ok(ruling)
+                    }
+                    _ => unknown(format!(
+                        "`{target}` may be executed, and whether its loader or interpreter may be is only known on the host"
+                    )),
+                }
+            }
             _ => unknown(format!("`{target}` is not a program of the declared fixtures")),
         }
     }

@@ -180,6 +180,10 @@ impl Tree {
 
     fn add_fixture(&mut self, fixture: &FixtureEntry) -> Result<(), String> {
         let (top, path) = match Elsewhere::read(&fixture.path) {
+            Some(place) if place.rest.is_empty() => {
+                self.elsewhere(place);
+                return Ok(());
+            }
             Some(place) => (self.elsewhere(place), place.rest),
             None => (ROOT, fixture.path.as_str()),
         };

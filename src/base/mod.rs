@@ -21,6 +21,7 @@ pub mod near;
 pub mod output;
 pub mod printable;
 pub mod shared_bytes;
+pub mod threads;
 
 /// The version of this program, as in its package manifest.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

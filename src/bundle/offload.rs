@@ -18,10 +18,10 @@ enum Job<W> {
 }
 
 /// The thread. It ends when this and all that was [opened](Self::open) is gone; nothing waits for that, because every
-/// writer is taken back by its [`Out`].
+/// writer is taken back by its [`Out`]. Where there can be no further thread, whoever makes the bytes writes them.
 #[derive(Debug)]
 pub(super) struct Offload<W> {
-    jobs: SyncSender<Job<W>>,
+    jobs: Option<SyncSender<Job<W>>>,
     spent: Arc<Spent>,
     opened: usize,
 }
@@ -51,40 +51,66 @@ impl Spent {
 /// One writer's end of it. Dropped without a [close](Self::close), it takes its writer back and drops it.
 #[derive(Debug)]
 pub(super) struct Out<W> {
-    jobs: SyncSender<Job<W>>,
+    to: To<W>,
     spent: Arc<Spent>,
-    number: usize,
     block: Vec<u8>,
-    closed: bool,
+}
+
+/// Who writes.
+#[derive(Debug)]
+enum To<W> {
+    /// The thread, which knows the writer by this number.
+    Thread(SyncSender<Job<W>>, usize),
+    /// Whoever made the bytes; or the first error.
+    Here(io::Result<W>),
+    /// Nobody any more: the writer was taken back.
+    Closed,
 }
 
 impl<W: Write + Send + 'static> Offload<W> {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// If there can be no further thread.
-    pub(super) fn start() -> io::Result<Self> {
+    /// Starts the thread, if there can be one.
+    pub(super) fn start() -> Self {
         let (jobs, todo) = sync_channel(WAITING_BLOCKS);
         let spent = Arc::<Spent>::default();
         let returned = Arc::clone(&spent);
-        thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo, &returned))?;
-        Ok(Self { jobs, spent, opened: 0 })
+        let started = thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo, &returned));
+        Self { jobs: started.ok().map(|_| jobs), spent, opened: 0 }
     }
 
     /// Hands a writer over. What is written to the result goes to it in order; its errors show at the end.
     pub(super) fn open(&mut self, writer: W) -> io::Result<Out<W>> {
         let number = self.opened;
         self.opened += 1;
-        self.jobs.send(Job::Open(number, writer)).map_err(|_| gone())?;
+        let to = match &self.jobs {
+            Some(jobs) => {
+                jobs.send(Job::Open(number, writer)).map_err(|_| gone())?;
+                To::Thread(jobs.clone(), number)
+            }
+            None => To::Here(Ok(writer)),
+        };
         let spent = Arc::clone(&self.spent);
-        Ok(Out { jobs: self.jobs.clone(), block: spent.take(), spent, number, closed: false })
+        Ok(Out { to, block: spent.take(), spent })
     }
 }
 
-impl<W> Out<W> {
+impl<W: Write> Out<W> {
     fn hand_over(&mut self) -> io::Result<()> {
-        let block = std::mem::replace(&mut self.block, self.spent.take());
-        self.jobs.send(Job::Block(self.number, block)).map_err(|_| gone())
+        match &mut self.to {
+            To::Thread(jobs, number) => {
+                let block = std::mem::replace(&mut self.block, self.spent.take());
+                return jobs.send(Job::Block(*number, block)).map_err(|_| gone());
+            }
+            To::Here(writer) => {
+                if let Ok(open) = writer
+                    && let Err(error) = open.write_all(&self.block)
+                {
+                    *writer = Err(error);
+                }
+                self.block.clear();
+            }
+            To::Closed => {}
+        }
+        Ok(())
     }
 
     /// Waits until everything was written, and gives the writer back.
@@ -95,27 +121,32 @@ impl<W> Out<W> {
         if !self.block.is_empty() {
             self.hand_over()?;
         }
-        self.take_back()
+        self.to.take_back()
     }
+}
 
+impl<W> To<W> {
     fn take_back(&mut self) -> io::Result<W> {
-        self.closed = true;
-        let (done, wait) = sync_channel(1);
-        self.jobs.send(Job::Close(self.number, done)).map_err(|_| gone())?;
-        wait.recv().map_err(|_| gone())?
+        match std::mem::replace(self, Self::Closed) {
+            Self::Thread(jobs, number) => {
+                let (done, wait) = sync_channel(1);
+                jobs.send(Job::Close(number, done)).map_err(|_| gone())?;
+                wait.recv().map_err(|_| gone())?
+            }
+            Self::Here(writer) => writer,
+            Self::Closed => Err(gone()),
+        }
     }
 }
 
 impl<W> Drop for Out<W> {
     fn drop(&mut self) {
-        if !self.closed {
-            // What was written is given up, and so is an error.
-            let _ = self.take_back();
-        }
+        // What was written is given up, and so is an error.
+        let _ = self.to.take_back();
     }
 }
 
-impl<W> Write for Out<W> {
+impl<W: Write> Write for Out<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.block.len() + bytes.len() > BLOCK_BYTES && !self.block.is_empty() {
             self.hand_over()?;
@@ -165,9 +196,17 @@ fn work<W: Write>(todo: &Receiver<Job<W>>, spent: &Spent) {
 mod tests {
     use super::*;
 
+    /// With the thread, and without.
+    fn both<W: Write + Send + 'static>() -> [Offload<W>; 2] {
+        [Offload::start(), Offload { jobs: None, ..Offload::start() }]
+    }
+
     #[test]
     fn what_many_writers_write_arrives_in_order() {
-        let mut offload = Offload::start().unwrap();
+        both().into_iter().for_each(many_writers);
+    }
+
+    fn many_writers(mut offload: Offload<Vec<u8>>) {
         let mut outs: Vec<_> = (0..5).map(|_| offload.open(Vec::new()).unwrap()).collect();
         let mut expected = vec![Vec::new(); 5];
         for n in 0..40_000_usize {
@@ -197,15 +236,16 @@ mod tests {
                 Ok(())
             }
         }
-        let mut offload = Offload::start().unwrap();
-        let mut full = offload.open(Full(BLOCK_BYTES)).unwrap();
-        let mut enough = offload.open(Full(BLOCK_BYTES)).unwrap();
-        for _ in 0..4 {
-            full.write_all(&[0; BLOCK_BYTES]).unwrap();
+        for mut offload in both() {
+            let mut full = offload.open(Full(BLOCK_BYTES)).unwrap();
+            let mut enough = offload.open(Full(BLOCK_BYTES)).unwrap();
+            for _ in 0..4 {
+                full.write_all(&[0; BLOCK_BYTES]).unwrap();
+            }
+            enough.write_all(&[0; 10]).unwrap();
+            assert_eq!(full.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
+            assert_eq!(enough.close().unwrap().0, BLOCK_BYTES - 10);
         }
-        enough.write_all(&[0; 10]).unwrap();
-        assert_eq!(full.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert_eq!(enough.close().unwrap().0, BLOCK_BYTES - 10);
     }
 
     #[test]
@@ -219,7 +259,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut offload = Offload::start().unwrap();
+        let mut offload = Offload::start();
         let count = Arc::new(());
         let mut given_up = offload.open(Counted(count.clone())).unwrap();
         given_up.write_all(&[0; 2 * BLOCK_BYTES]).unwrap();

@@ -317,7 +317,7 @@ impl BundleWriter {
         let sealing = self.begin(path)?;
         let offload = match &mut self.offload {
             Some(started) => started,
-            none => none.insert(Offload::start().at("start a thread that writes to", &self.folder)?),
+            none => none.insert(Offload::start()),
         };
         let out = offload.open(sealing).at("write to", &self.folder)?;
         Ok(ArtifactOut { path: path.clone(), out })

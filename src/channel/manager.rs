@@ -31,6 +31,17 @@ pub struct ManagedJob<'j> {
     pub limit: Duration,
 }
 
+/// Whose the job is that a manager knows by some name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The one that was asked for.
+    Ours,
+    /// Another of the same name.
+    Anothers,
+    /// There is none.
+    Nobodys,
+}
+
 /// A service manager that starts workers, gives account of them, and ends them.
 pub trait Manager {
     /// What a run's job is called: a unit, or a label.
@@ -66,8 +77,14 @@ pub trait Manager {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<ManagerAccount, ChannelError>;
 
-    /// Ends the job, if it still runs, and makes the manager forget it.
-    fn end(&self, unit: &str);
+    /// Whose the job of that name is.
+    ///
+    /// # Errors
+    /// If the manager does not answer.
+    fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError>;
+
+    /// Ends the job, if it still runs, and makes the manager forget it. Another job of that name is left alone.
+    fn end(&self, job: &ManagedJob<'_>);
 
     /// Everything that was asked and said, as files of the bundle, beyond what the account holds. Called while the stage
     /// is there.
@@ -117,8 +134,12 @@ impl Manager for Systemd {
         Self::wait(self, alive, limit, arrived, cancelled)
     }
 
-    fn end(&self, unit: &str) {
-        Self::end(self, unit);
+    fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+        Self::whose(self, job)
+    }
+
+    fn end(&self, job: &ManagedJob<'_>) {
+        Self::end(self, job);
     }
 
     fn diagnostics(&self, _: &RunId, _: &str) -> Vec<(BundlePath, Vec<u8>)> {
@@ -157,8 +178,13 @@ impl Manager for Launchd {
         Self::wait(self, alive, limit, arrived, cancelled)
     }
 
-    fn end(&self, unit: &str) {
-        Self::end(self, unit);
+    fn whose(&self, _: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+        // `start` and `end` tell a job of this label from the one that they wrote by themselves.
+        Ok(Whose::Ours)
+    }
+
+    fn end(&self, job: &ManagedJob<'_>) {
+        Self::end(self, job.unit);
     }
 
     fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {

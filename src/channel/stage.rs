@@ -8,8 +8,9 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -38,6 +39,10 @@ pub const STDERR: &str = "stderr.txt";
 
 /// How the names of stages begin.
 const PREFIX: &str = "sandproof-stage-";
+/// How many random letters and digits follow.
+const RANDOM: usize = 16;
+/// After so long a stage without its lock is not one that was just made.
+const UNLOCKED_LIMIT: Duration = Duration::from_secs(600);
 
 /// A stage. It is removed when this is dropped.
 #[derive(Debug)]
@@ -55,7 +60,7 @@ impl Stage {
     pub fn create(base: &Path) -> Result<Self, FileError> {
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
-            .rand_bytes(16)
+            .rand_bytes(RANDOM)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)
             .at("make a stage in", base)?;
@@ -127,6 +132,30 @@ pub fn remove_abandoned(stage: &Path) {
     if named && stage.parent() == Some(&usual_base()) && is_abandoned(stage) {
         let _ = fs::remove_dir_all(stage);
     }
+}
+
+/// The caller's stages in `base` that nobody uses any more, oldest name first.
+pub fn left(base: &Path) -> Vec<PathBuf> {
+    let own = nix::unistd::geteuid().as_raw();
+    let mut found = Vec::new();
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let random = name.strip_prefix(PREFIX).unwrap_or_default();
+        if random.len() != RANDOM || !random.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            continue;
+        }
+        // Not through links: of the entry itself.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let private = metadata.is_dir() && metadata.uid() == own && metadata.mode() & 0o077 == 0;
+        // Without its lock it is one that is being made, or being removed, or whose maker was killed meanwhile.
+        let is_old = || metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= UNLOCKED_LIMIT));
+        let path = entry.path();
+        if private && is_abandoned(&path) && (path.join(ALIVE).symlink_metadata().is_ok() || is_old()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
 }
 
 struct Both<'f> {
@@ -236,6 +265,31 @@ mod tests {
         assert!(path.exists());
         drop(folder);
         assert!(is_abandoned(&path));
+    }
+
+    #[test]
+    fn only_stages_of_this_user_whose_makers_have_gone_are_left() {
+        let base = tempfile::tempdir().unwrap();
+        let alive = Stage::create(base.path()).unwrap();
+        let Stage { folder, _alive } = Stage::create(base.path()).unwrap();
+        let killed = folder.keep();
+        assert_eq!(left(base.path()), Vec::<PathBuf>::new());
+        drop(_alive);
+        assert_eq!(left(base.path()), [killed.clone()]);
+        // Half removed: the lock is gone already.
+        fs::remove_file(killed.join(ALIVE)).unwrap();
+        assert_eq!(left(base.path()), Vec::<PathBuf>::new());
+        let old = std::time::SystemTime::now() - UNLOCKED_LIMIT - Duration::from_secs(5);
+        File::open(&killed).unwrap().set_modified(old).unwrap();
+        assert_eq!(left(base.path()), [killed.clone()]);
+        fs::set_permissions(&killed, Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(left(base.path()), Vec::<PathBuf>::new(), "stages are closed to others");
+        fs::set_permissions(&killed, Permissions::from_mode(0o700)).unwrap();
+        let other = base.path().join("sandproof-stage-mine");
+        fs::rename(&killed, &other).unwrap();
+        std::os::unix::fs::symlink(&other, &killed).unwrap();
+        assert_eq!(left(base.path()), Vec::<PathBuf>::new(), "neither other names nor links");
+        drop(alive);
     }
 
     #[test]

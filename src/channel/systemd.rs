@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::manager::ManagedJob;
+use super::manager::{ManagedJob, Whose};
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
@@ -221,11 +221,32 @@ impl Systemd {
         }
     }
 
-    /// Ends the unit, if it still runs, and makes the manager forget it.
-    pub fn end(&self, unit: &str) {
+    /// Whose the unit of that job's name is. A unit is this job's if it works in the job's folder, which is a stage with a
+    /// name that nobody else has.
+    ///
+    /// # Errors
+    /// If the manager does not answer.
+    pub fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+        let arguments = ["show", job.unit, "--no-pager", "--property", "LoadState,WorkingDirectory"];
+        let output = self.call(&self.systemctl, arguments.map(str::to_string).to_vec())?;
+        if output.succeeded() { Ok(whose(&output.stdout, job.folder)) } else { Err(ChannelError::Silent { output }) }
+    }
+
+    /// Ends the job's unit, if it still runs, and makes the manager forget it. Another unit of that name is left alone.
+    pub fn end(&self, job: &ManagedJob<'_>) {
+        let started = Instant::now();
+        // A manager that is silent for a moment is asked again.
+        while let Err(ChannelError::Silent { .. }) = self.whose(job)
+            && started.elapsed() < PATIENCE
+        {
+            std::thread::sleep(POLL);
+        }
+        if !matches!(self.whose(job), Ok(Whose::Ours)) {
+            return;
+        }
         // Each is right for one state of the unit and an error in the others.
-        let _ = self.call(&self.systemctl, vec!["stop".to_string(), unit.to_string()]);
-        let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), unit.to_string()]);
+        let _ = self.call(&self.systemctl, vec!["stop".to_string(), job.unit.to_string()]);
+        let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), job.unit.to_string()]);
     }
 
     /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. What asks is
@@ -241,6 +262,16 @@ fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
         .into_iter()
         .find(|path| path.is_file())
         .ok_or_else(|| ChannelUnavailable::new(format!("`{name}` is neither in /usr/bin nor in /bin")))
+}
+
+/// Reads the answer about a unit's folder.
+fn whose(text: &str, folder: &Path) -> Whose {
+    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    match (value("LoadState"), value("WorkingDirectory")) {
+        (None | Some("not-found"), _) => Whose::Nobodys,
+        (_, Some(found)) if Path::new(found) == folder => Whose::Ours,
+        _ => Whose::Anothers,
+    }
 }
 
 /// The arguments of systemd-run for a job.
@@ -331,6 +362,17 @@ mod tests {
         let killed = account_of(Scope::User, "x.service", KILLED);
         assert_eq!((killed.exit_code, killed.signal, killed.result.as_deref()), (None, Some(9), Some("signal")));
         assert!(has_ended(&account_of(Scope::System, "x.service", "")));
+    }
+
+    #[test]
+    fn only_a_unit_that_works_in_the_jobs_own_folder_is_the_jobs() {
+        let whose = |text: &str| whose(text, Path::new("/var/tmp/sandproof-stage-a"));
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-a\n"), Whose::Ours);
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-b\n"), Whose::Anothers);
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=\n"), Whose::Anothers);
+        assert_eq!(whose("LoadState=loaded\n"), Whose::Anothers);
+        assert_eq!(whose("LoadState=not-found\nWorkingDirectory=\n"), Whose::Nobodys);
+        assert_eq!(whose(""), Whose::Nobodys);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod diff_runs;
 mod emit_promotion;
 pub mod exit;
 mod explain;
+mod faults;
 mod findings;
 mod identity;
 mod inventory;
@@ -146,6 +147,7 @@ pub fn main() -> u8 {
     if let Some(code) = as_init::take_over() {
         return code;
     }
+    faults::prepare();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let when = color::When::ahead_of_parsing(&arguments);
     let parsed = command().color(when.into()).try_get_matches_from(arguments);

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
+use super::faults;
 use super::progress::Progress;
 use super::refusal::load_failure;
 use super::run_report;
@@ -18,9 +19,10 @@ use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
+use crate::lane::fixture::usual_places;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, Executable, RunError, RunRequest, Step};
+use crate::run::{self, ChannelFailure, Executable, RunError, RunRequest, Step};
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
@@ -163,14 +165,9 @@ impl RunChoices {
         })
     }
 
-    /// Where fixtures may be made, best first: memory before disk, because every probe makes and removes some.
+    /// Where fixtures may be made, best first.
     fn fixture_candidates(&self) -> Vec<PathBuf> {
-        match &self.fixtures {
-            Some(folder) => vec![folder.clone()],
-            // Not `TMPDIR`: that is another folder for every user and session, and rules name `/private/tmp`.
-            None if cfg!(target_os = "macos") => vec![PathBuf::from("/private/tmp"), PathBuf::from("/private/var/tmp")],
-            None => vec![PathBuf::from("/dev/shm"), std::env::temp_dir(), PathBuf::from("/var/tmp")],
-        }
+        self.fixtures.as_ref().map_or_else(usual_places, |folder| vec![folder.clone()])
     }
 }
 
@@ -244,6 +241,9 @@ pub(super) fn own_executable() -> std::io::Result<PathBuf> {
 }
 
 pub(super) fn run_failure(error: RunError) -> Failure {
+    if let Some(limit) = faults::limit_of(&error) {
+        return Failure::new(Exit::Unavailable, error).hint(limit);
+    }
     match error {
         RunError::Channel { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")
@@ -265,6 +265,9 @@ pub(super) fn run_failure(error: RunError) -> Failure {
         }
         RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
             .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
+        RunError::Failed { source: Step::Channel(ChannelFailure::NameTaken { .. }), .. } => {
+            Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
+        }
         RunError::Start(WriteError::Exists { .. }) => {
             Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }

@@ -78,6 +78,12 @@ fn render(document: &StatusDocument) -> Lines {
         Some(last) => sheet.line("last run", &format!("{}: {}{}", last.run_id, state_of(last), origin_of(last))),
     }
     sheet.maybe("latest", document.output.latest.as_ref().map(RunId::as_str));
+    let left: Vec<String> =
+        document.leftovers.iter().map(|left| format!("{:11}{}", left.kind.as_str(), left.path)).collect();
+    if !left.is_empty() {
+        sheet.list("left behind", left.iter().map(String::as_str));
+        sheet.line("", "by runs that were killed; the next run takes it away");
+    }
     sheet.render()
 }
 

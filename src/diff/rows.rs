@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 
 use serde::{Deserialize, Serialize};
 
 use super::elements::Elements;
 use crate::base::limits::MAX_ROW_BYTES;
+use crate::base::threads::Feed;
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::layout;
 use crate::record::outcome::{Decision, Lane};
@@ -82,7 +83,7 @@ impl Rows {
 }
 
 /// Sends every row of a lane. What was sent may be relied on only if no error follows.
-pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result<Vec<Row>, RowsError>>) {
+pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &Feed<Result<Vec<Row>, RowsError>>) {
     if !has(bundle, lane) {
         return;
     }
@@ -93,7 +94,7 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &SyncSender<Result
         if batch.len() < BATCH_ROWS {
             return true;
         }
-        to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS)))).is_ok()
+        to.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS))))
     });
     let _ = match outcome {
         Ok(()) => to.send(Ok(batch)),

@@ -1,11 +1,11 @@
 //! Which verdicts of two verified bundles differ.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::sync_channel;
 
 use super::DiffError;
 use super::join::{Join, MAX_WAITING, Pair};
 use super::rows::{self, Key, Rows};
+use crate::base::threads;
 use crate::bundle::{Bundle, Verified};
 use crate::record::outcome::Lane;
 use crate::record::run_diff::{FlipKind, LaneDiff, Verdict};
@@ -134,11 +134,8 @@ pub(super) fn join(
     found: impl FnMut(Pair),
 ) -> Result<(), DiffError> {
     std::thread::scope(|scope| {
-        let (to_a, from_a) = sync_channel(BATCHES_AHEAD);
-        let (to_b, from_b) = sync_channel(BATCHES_AHEAD);
-        scope.spawn(move || rows::feed(a, lane, &to_a));
-        scope.spawn(move || rows::feed(b, lane, &to_b));
-        let (mut a, mut b) = (Rows::from(from_a), Rows::from(from_b));
+        let [mut a, mut b] =
+            [a, b].map(|side| Rows::from(threads::feed(scope, BATCHES_AHEAD, move |to| rows::feed(side, lane, &to))));
         let mut join = Join::new(MAX_WAITING, found);
         let spill = |source| DiffError::Spill { source };
         loop {

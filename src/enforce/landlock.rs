@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ffi::CString;
+use std::sync::OnceLock;
 
 use landlock::{
     Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
@@ -15,20 +16,56 @@ use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
 use crate::sys::linux::path::open_handle;
-use crate::sys::linux::process::{Forked, exit_now, fork, set_no_new_privs, wait};
+use crate::sys::linux::process::{Forked, exit_now, fork, has_seccomp_filter, set_no_new_privs, wait};
 
 /// Most domains that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h; one more gives
 /// E2BIG, see landlock_restrict_self(2).
 const MAX_LAYERS: u32 = 16;
 
-/// The Landlock ABI of the running kernel; `None` if it has no Landlock or it is switched off.
+/// The Landlock ABI of the running kernel; `None` if it has no Landlock, it is switched off, or this process may not ask.
 pub fn landlock_abi() -> Option<i32> {
+    if asking_kills() {
+        return None;
+    }
     bare::abi().ok().map(|abi| abi as i32)
+}
+
+/// What a host without an ABI to enforce would need.
+pub fn landlock_needs() -> &'static str {
+    if asking_kills() {
+        return "Landlock without a seccomp filter that kills whoever calls it";
+    }
+    match bare::abi() {
+        Err(libc::EPERM | libc::EACCES) => "Landlock without a seccomp filter that refuses it",
+        _ => "Landlock (Linux 5.13 or newer, switched on)",
+    }
+}
+
+/// Whether a seccomp filter kills a process that asks for Landlock: then nobody would say what ended it. Found out once, by
+/// a child process, and only where there is a filter.
+fn asking_kills() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        if !has_seccomp_filter() {
+            return false;
+        }
+        match fork() {
+            Ok(Forked::Child) => {
+                // Nothing here allocates, so this is sound even if the parent has other threads.
+                let _ = bare::abi();
+                exit_now(0)
+            }
+            Ok(Forked::Parent(pid)) => matches!(wait(pid, 0), Ok(Some((_, status))) if libc::WIFSIGNALED(status)),
+            // Whoever may not have a child can only ask itself.
+            Err(_) => false,
+        }
+    })
 }
 
 /// The Landlock errata that the running kernel reports as fixed, by number, ascending. `None` if it cannot say, as before
 /// Linux 6.15. (The `landlock` crate's `Erratum` knows only those of its own release.)
 pub fn landlock_errata() -> Option<Vec<u32>> {
+    landlock_abi()?;
     let bits = bare::errata().ok()?;
     Some((0..i64::BITS - 1).filter(|bit| bits >> bit & 1 == 1).map(|bit| bit + 1).collect())
 }
@@ -39,7 +76,7 @@ pub fn landlock_errata() -> Option<Vec<u32>> {
 pub fn already_confined_layers() -> Option<u32> {
     /// Says that another error than E2BIG ended the count.
     const UNKNOWN: i32 = 255;
-    bare::abi().ok()?;
+    landlock_abi()?;
     match fork().ok()? {
         Forked::Child => {
             // Nothing here allocates, so this is sound even if the parent has other threads.

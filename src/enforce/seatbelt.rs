@@ -15,6 +15,11 @@ pub fn landlock_abi() -> Option<i32> {
     None
 }
 
+/// What a host without an ABI to enforce would need.
+pub fn landlock_needs() -> &'static str {
+    "Landlock (Linux 5.13 or newer, switched on)"
+}
+
 /// The Landlock errata that are fixed: none to speak of here.
 pub fn landlock_errata() -> Option<Vec<u32>> {
     None

@@ -1,11 +1,11 @@
 //! Rows, read and parsed ahead of their use, each lane on a thread of its own.
 //!
 //! Parsing takes about as long as what is derived from it, and neither needs the other's memory. What is ahead is bounded,
-//! so that a long run stays small.
+//! so that a long run stays small; only where there can be no further thread all of it is parsed first.
 
 use std::io::BufRead;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
 use serde::de::DeserializeOwned;
@@ -14,6 +14,7 @@ use super::RowSource;
 use super::error::DeriveError;
 use super::oracle_model::{self, OtherAnswer};
 use crate::base::limits::MAX_ROW_BYTES;
+use crate::base::threads::{self, Feed};
 use crate::base::{json, json_out};
 use crate::plan::ResolvedPlan;
 use crate::policy::answer::Answerer;
@@ -63,7 +64,7 @@ impl<T> Batches<T> {
 
 /// The other end of a lane.
 struct Filling<T> {
-    filled: SyncSender<Batch<T>>,
+    filled: Feed<Batch<T>>,
     spent: Receiver<Vec<T>>,
 }
 
@@ -76,9 +77,14 @@ impl<T> Filling<T> {
     }
 }
 
-fn batches<T>() -> (Filling<T>, Batches<T>) {
-    let ((filled, taken), (returned, spent)) = (sync_channel(WAITING_BATCHES), channel());
-    (Filling { filled, spent }, Batches { filled: taken, spent: returned })
+/// A lane whose batches `fill` makes.
+fn batches<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    fill: impl FnOnce(&Filling<T>) + Send + 'scope,
+) -> Batches<T> {
+    let (returned, spent) = channel();
+    let filled = threads::feed(scope, WAITING_BATCHES, move |filled| fill(&Filling { filled, spent }));
+    Batches { filled, spent: returned }
 }
 
 /// The rows of the lanes whose probes were executed. Their parsing goes on from here, whether or not they are asked for; it
@@ -114,12 +120,11 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
     plan: &'e ResolvedPlan,
     other: &'e Mutex<Option<OtherAnswer>>,
 ) -> Batches<OracleRow> {
-    let (out, batches) = batches();
-    scope.spawn(move || {
+    batches(scope, move |out| {
         let mut planned = plan.rows();
         let mut answerer = Answerer::default();
         let mut wanted = Vec::with_capacity(1024);
-        hand_over(source, Lane::Oracle, &out, |number, line| {
+        hand_over(source, Lane::Oracle, out, |number, line| {
             let Some((profile, probe)) = planned.next() else { return decode(Lane::Oracle, number, line) };
             let row = oracle_model::ask(&mut answerer, number - 1, profile, probe);
             wanted.clear();
@@ -133,8 +138,7 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
             }
             decode(Lane::Oracle, number, line)
         });
-    });
-    batches
+    })
 }
 
 /// A lane whose every line is parsed.
@@ -143,9 +147,7 @@ fn parsed<'scope, 'e, T: DeserializeOwned + Send + 'static>(
     source: &'e dyn RowSource,
     lane: Lane,
 ) -> Batches<T> {
-    let (out, batches) = batches();
-    scope.spawn(move || hand_over(source, lane, &out, |number, line| decode(lane, number, line)));
-    batches
+    batches(scope, move |out| hand_over(source, lane, out, |number, line| decode(lane, number, line)))
 }
 
 fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T, DeriveError> {
@@ -163,8 +165,14 @@ fn hand_over<T>(
     let mut input = match opened {
         Ok(Some(input)) => input,
         // Whether anybody still listens makes no difference at the end.
-        Ok(None) => return drop(out.filled.send(Batch { rows: Vec::new(), then: Then::Absent })),
-        Err(error) => return drop(out.filled.send(Batch { rows: Vec::new(), then: Then::Failed(error) })),
+        Ok(None) => {
+            out.filled.send(Batch { rows: Vec::new(), then: Then::Absent });
+            return;
+        }
+        Err(error) => {
+            out.filled.send(Batch { rows: Vec::new(), then: Then::Failed(error) });
+            return;
+        }
     };
     let mut line = Vec::with_capacity(4096);
     let mut number = 0;
@@ -188,7 +196,7 @@ fn hand_over<T>(
             }
         };
         let goes_on = matches!(then, Then::More);
-        if out.filled.send(Batch { rows, then }).is_err() || !goes_on {
+        if !out.filled.send(Batch { rows, then }) || !goes_on {
             return;
         }
     }

@@ -234,18 +234,25 @@ fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
         return Some(Undecided::new(kind, apply.errno, "the policy is not in force"));
     }
     // The check after proves confinement only if the same question had the other answer before.
-    if prologue.self_check_before.confined != Some(false) {
-        return Some(Undecided::quiet(
-            Kind::ApplySelfCheckFailed,
-            "the process did not find itself unconfined before the policy was applied",
-        ));
+    let failed = |errno, words| Some(Undecided::new(Kind::ApplySelfCheckFailed, errno, words));
+    let before = &prologue.self_check_before;
+    match before.confined {
+        Some(false) => {}
+        Some(true) => return failed(0, "the process found itself confined before the policy was applied"),
+        None => {
+            return failed(
+                before.errno,
+                "the process could not find out whether it was confined before the policy was applied",
+            );
+        }
     }
-    match &prologue.self_check_after {
-        Some(after) if after.confined == Some(true) => None,
-        _ => Some(Undecided::quiet(
-            Kind::ApplySelfCheckFailed,
-            "the process did not find itself confined after the policy was applied",
-        )),
+    match prologue.self_check_after.as_ref().map(|after| (after.confined, after.errno)) {
+        Some((Some(true), _)) => None,
+        Some((Some(false), _)) => failed(0, "the process did not find itself confined after the policy was applied"),
+        Some((None, errno)) => {
+            failed(errno, "the process could not find out whether it was confined after the policy was applied")
+        }
+        None => failed(0, "the process was not asked whether it was confined after the policy was applied"),
     }
 }
 

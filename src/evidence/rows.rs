@@ -168,7 +168,8 @@ impl LaneReader<ProbeRow> {
             return Err(self.unexpected("control_expects", name(planned.control_expects), name(row.control_expects)));
         }
         if let Some(declared) = planned.action
-            && let Some((field, declared, found)) = template::mismatch(declared, &row.action, &row.root)
+            && let Some((field, declared, found)) =
+                template::mismatch(declared, &row.action, &row.root, row.not_run.is_none())
         {
             return Err(self.unexpected(field, declared, found));
         }

@@ -2,27 +2,31 @@
 //!
 //! A row holds the resolved action; the plan holds it with placeholders. Rows of a bundle are only worth something if
 //! they are rows of its plan, so every declared text must lead to the resolved one: `${root}` to the row's own root,
-//! `${port.NAME}` to a port number, `${name.NAME}` to some name.
+//! `${port.NAME}` to a port number, `${name.NAME}` to some name. A row that was not run may say the declared text itself:
+//! perhaps there was nothing that could stand for a placeholder.
 
 use crate::record::action::Action;
 
-/// The first text of `found` that `declared` cannot lead to, as (field, declared, found).
+/// The first text of `found` that `declared` cannot lead to, as (field, declared, found). `run`: whether the row was run, so
+/// that no placeholder is left in it.
 pub(super) fn mismatch<'a>(
     declared: &'a Action,
     found: &'a Action,
     root: &str,
+    run: bool,
 ) -> Option<(&'static str, &'a str, &'a str)> {
+    let leads_to = |declared: &str, found: &str| leads_to(declared, found, root) || (!run && declared == found);
     if declared.driver != found.driver {
         return Some(("action.driver", declared.driver.info().name, found.driver.info().name));
     }
-    if !leads_to(&declared.target, &found.target, root) {
+    if !leads_to(&declared.target, &found.target) {
         return Some(("action.target", &declared.target, &found.target));
     }
     for (field, one, other) in [("action.to", &declared.to, &found.to), ("action.name", &declared.name, &found.name)] {
         let (one, other) = (one.as_deref(), other.as_deref());
         let fits = match (one, other) {
             (None, None) => true,
-            (Some(one), Some(other)) => leads_to(one, other, root),
+            (Some(one), Some(other)) => leads_to(one, other),
             _ => false,
         };
         if !fits {
@@ -34,7 +38,7 @@ pub(super) fn mismatch<'a>(
             .mounts
             .iter()
             .zip(&found.mounts)
-            .all(|(one, other)| leads_to(&one.from, &other.from, root) && leads_to(&one.at, &other.at, root));
+            .all(|(one, other)| leads_to(&one.from, &other.from) && leads_to(&one.at, &other.at));
     if !mounts_fit {
         return Some(("action.mounts", "the declared bind mounts", "others"));
     }
@@ -67,6 +71,19 @@ pub(super) fn leads_to(declared: &str, found: &str, root: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::driver::Driver;
+
+    #[test]
+    fn only_a_row_that_was_not_run_may_keep_its_placeholders() {
+        let texts = ["127.0.0.1:${port.a}", "sandproof-${name.a}", "${root}/a", "/mnt/${name.b}:${port.c}"];
+        for text in texts {
+            let declared = Action { to: Some(text.into()), ..Action::new(Driver::TcpConnect, text) };
+            assert_eq!(mismatch(&declared, &declared, "/dev/shm/r/0", false), None, "{text}");
+            assert!(mismatch(&declared, &declared, "/dev/shm/r/0", true).is_some(), "{text}");
+            let other = Action { to: Some("/etc/hosts".into()), ..declared.clone() };
+            assert!(mismatch(&declared, &other, "/dev/shm/r/0", false).is_some(), "{text}");
+        }
+    }
 
     #[test]
     fn placeholders_lead_only_to_what_they_can_stand_for() {

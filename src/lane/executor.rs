@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Duration;
+use std::thread;
 
 use super::cancel::Cancel;
-use super::listener::SLOTS;
+use super::ports::SLOTS;
 use super::task::Tasks;
-use super::worker::{Shared, Worker, WorkerError};
-use crate::process::Interrupter;
+use super::worker::{Shared, Spawn, Worker, WorkerError};
+use crate::process::{SpawnError, Zygote};
 
 /// How many rows may be finished or under way beyond the last one handed on.
 const WINDOW: usize = SLOTS as usize;
@@ -22,8 +22,8 @@ const WINDOW: usize = SLOTS as usize;
 /// What held a row is used for another one up to this size; rows have some 1,500 bytes.
 const KEPT_LINE_BYTES: usize = 16 * 1024;
 
-/// How often the wish to stop is looked at while nothing else happens.
-const CANCEL_POLL: Duration = Duration::from_millis(25);
+/// A worker's wish for another zygote, and where it waits for it.
+type Wish = SyncSender<Result<Zygote, SpawnError>>;
 
 /// Takes a row's bytes: one JSON line without its newline.
 pub type Emit<'e> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 'e;
@@ -156,6 +156,10 @@ impl<'e> Progress<'e> {
 
 /// Runs every task and calls `emit` with each row's bytes in order of place.
 ///
+/// Each worker has a thread. Where there can be no more of them, fewer workers work, and without any it is done here.
+/// Zygotes that replace lost ones are started by the calling thread, with which they end, and not by a worker's, which
+/// ends with the lane.
+///
 /// On an error, what was handed on stays handed on: rows 0 to n without a gap.
 ///
 /// # Errors
@@ -168,33 +172,29 @@ pub fn run<'r>(
     emit: &mut Emit<'_>,
 ) -> Result<(), LaneError> {
     let progress = Progress::new(emit);
-    let interrupters =
-        workers.iter().map(Worker::interrupter).collect::<io::Result<Vec<_>>>().map_err(LaneError::Sink)?;
-    let worked = std::thread::scope(|scope| {
-        // Nothing is ever sent: it is closed when the last worker has ended.
-        let (working, ended) = channel::<()>();
-        let handles: Vec<_> = workers
-            .iter_mut()
-            .map(|worker| {
-                let (progress, working) = (&progress, working.clone());
-                scope.spawn(move || {
-                    let outcome = work(worker, shared, tasks, cancel, progress);
-                    if outcome.is_err() {
-                        progress.stop();
-                    }
-                    drop(working);
-                    outcome
-                })
-            })
-            .collect();
-        drop(working);
-        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(CANCEL_POLL) {
-            if cancel.requested().is_some() {
-                // A probe may run for its whole deadline; whoever waits for it is told that it is lost.
-                progress.stop();
-                interrupters.iter().for_each(Interrupter::interrupt);
-                break;
+    // A thread that could not be started would have taken its worker with it.
+    let workers: Vec<Mutex<&mut Worker<'r>>> = workers.iter_mut().map(Mutex::new).collect();
+    let worked = thread::scope(|scope| {
+        let (wanted, wishes) = channel::<Wish>();
+        let mut handles = Vec::with_capacity(workers.len());
+        for worker in &workers {
+            let (progress, wanted) = (&progress, wanted.clone());
+            let started = thread::Builder::new().name("lane-worker".into()).spawn_scoped(scope, move || {
+                work(worker, shared, tasks, cancel, &|| ask_for_zygote(shared, &wanted), progress)
+            });
+            match started {
+                Ok(handle) => handles.push(handle),
+                Err(_) => break,
             }
+        }
+        // It is closed when the last worker has ended.
+        drop(wanted);
+        if let ([], Some(worker)) = (handles.as_slice(), workers.first()) {
+            return work(worker, shared, tasks, cancel, &|| Zygote::spawn(shared.exe), &progress);
+        }
+        for wish in wishes {
+            // A worker that waits for it no longer drops it, which ends it.
+            let _ = wish.send(Zygote::spawn(shared.exe));
         }
         let mut worked = Ok(());
         for handle in handles {
@@ -212,21 +212,43 @@ pub fn run<'r>(
     }
 }
 
-/// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
+/// Asks the thread that runs the lane for a zygote.
+fn ask_for_zygote(shared: &Shared<'_>, wanted: &Sender<Wish>) -> Result<Zygote, SpawnError> {
+    let ending =
+        || SpawnError { executable: shared.exe.to_owned(), source: io::Error::other("the lane is ending already") };
+    let (wish, answer) = sync_channel(1);
+    wanted.send(wish).map_err(|_| ending())?;
+    answer.recv().map_err(|_| ending())?
+}
+
+/// One worker's work; whoever fails stops the others.
 fn work<'r>(
+    worker: &Mutex<&mut Worker<'r>>,
+    shared: &Shared<'r>,
+    tasks: &dyn Tasks,
+    cancel: &Cancel,
+    spawn: &Spawn<'_>,
+    progress: &Progress<'_>,
+) -> Result<(), WorkerError> {
+    let mut worker = worker.lock().expect("no holder of this lock panics");
+    let outcome = work_on(&mut worker, shared, tasks, cancel, spawn, progress);
+    if outcome.is_err() {
+        progress.stop();
+    }
+    outcome
+}
+
+/// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
+fn work_on<'r>(
     worker: &mut Worker<'r>,
     shared: &Shared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
+    spawn: &Spawn<'_>,
     progress: &Progress<'_>,
 ) -> Result<(), WorkerError> {
     let mut line = Vec::new();
     loop {
-        if cancel.requested().is_some() {
-            progress.stop();
-            worker.abandon();
-            return Ok(());
-        }
         let taken = progress.try_take(tasks.len());
         let begun = matches!(taken, Taken::Place(_));
         match taken {
@@ -240,7 +262,11 @@ fn work<'r>(
         }
         // Without a new job, or with enough of them under way, take what is finished.
         if !begun || worker.in_flight() >= Worker::DEPTH {
-            let place = worker.finish(shared, cancel, &mut line)?;
+            let place = worker.finish(shared, spawn, cancel, &mut line)?;
+            // What a probe that nobody waited for would have done is not known, so it gets no row.
+            if cancel.requested().is_some() {
+                progress.stop();
+            }
             if !progress.deliver(place, &mut line) {
                 worker.abandon();
                 return Ok(());

@@ -13,6 +13,7 @@ pub mod executor;
 pub mod fixture;
 pub mod listener;
 mod own;
+pub mod ports;
 mod report;
 pub mod task;
 pub mod worker;

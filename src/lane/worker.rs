@@ -9,15 +9,16 @@ use super::cancel::Cancel;
 use super::capability::HostCapabilities;
 use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
-use super::listener::{Listener, PortPool, SLOTS};
+use super::listener::Listener;
 use super::own;
+use super::ports::{PortPool, SLOTS};
 use super::report::append_row;
 use super::task::Task;
 use crate::base::clock;
 use crate::base::error_text::chain;
 use crate::policy::PolicyValue;
 use crate::probe::check_entry;
-use crate::process::{Interrupter, SpawnError, Zygote};
+use crate::process::{SpawnError, Zygote};
 use crate::record::action::{Action, Scope};
 use crate::record::ending::Ending;
 use crate::record::fixture::{FixtureEntry, ListenerKind, ListenerSpec};
@@ -46,6 +47,9 @@ pub struct Shared<'r> {
     /// Whether probes may execute programs and scripts that are not this program's own.
     pub host_programs: bool,
 }
+
+/// Starts a zygote from a thread that lives as long as the worker that gets it.
+pub type Spawn<'s> = dyn Fn() -> Result<Zygote, SpawnError> + 's;
 
 /// A worker that cannot go on. What a probe does never causes this.
 #[derive(Debug, thiserror::Error)]
@@ -81,22 +85,16 @@ impl<'r> Worker<'r> {
     /// How many jobs a zygote holds at a time: one that runs and one that waits.
     pub const DEPTH: usize = 2;
 
-    /// Starts a worker.
+    /// Starts a worker, which waits for nothing any more once `cancel` asks to stop.
     ///
     /// Call it from the thread that lives as long as the worker: the zygote ends with the thread that started it.
     ///
     /// # Errors
     /// If the zygote cannot be started.
-    pub fn start(exe: &Path) -> Result<Self, WorkerError> {
-        Ok(Self { zygote: Zygote::spawn(exe)?, policies: HashSet::new(), in_flight: VecDeque::new() })
-    }
-
-    /// A handle with which another thread can end what this worker waits for.
-    ///
-    /// # Errors
-    /// If the socket cannot be duplicated.
-    pub fn interrupter(&self) -> io::Result<Interrupter> {
-        self.zygote.interrupter()
+    pub fn start(exe: &Path, cancel: &Cancel) -> Result<Self, WorkerError> {
+        let mut zygote = Zygote::spawn(exe)?;
+        zygote.stop_on(&cancel.cell());
+        Ok(Self { zygote, policies: HashSet::new(), in_flight: VecDeque::new() })
     }
 
     /// How many tasks were begun and not finished.
@@ -127,8 +125,7 @@ impl<'r> Worker<'r> {
         };
         // First, so that also a row that is not run says what it would have done.
         let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
-        started.row.action =
-            texts.action(task.action).map_err(|error| failed("nothing can stand for a placeholder", &error))?;
+        started.row.action = texts.action(task.action).map_err(NoPort::not_run)?;
         started.row.check_request =
             task.asks.and_then(|entry| check::request(entry, task.action.driver, &started.row.action.target));
         if let Some((_, PolicyValue::Sbpl(profile))) = task.policy.as_ref().map(|(key, value)| (key, value.as_ref()))
@@ -153,9 +150,7 @@ impl<'r> Worker<'r> {
                 return Err(NotRun { kind: FailureKind::CapabilityMissing, reason, errno: 0 });
             }
         }
-        let named = texts
-            .fixtures(task.fixtures)
-            .map_err(|error| failed("nothing can stand for a placeholder of a fixture", &error))?;
+        let named = texts.fixtures(task.fixtures).map_err(NoPort::not_run)?;
         if needs_root(task) {
             let entries = named.as_deref().unwrap_or(task.fixtures);
             let fixture = Fixture::make(shared.base, &root_name(task), entries).map_err(|error| NotRun {
@@ -165,10 +160,23 @@ impl<'r> Worker<'r> {
             })?;
             started.fixture = Some(fixture);
         }
-        if let Some(spec) = task.listener {
-            let address =
-                texts.resolve(&spec.address).map_err(|error| failed("no free port for the listener", &error))?;
-            let spec = ListenerSpec { kind: spec.kind, address };
+        let listener = match task.listener {
+            None => None,
+            Some(spec) => {
+                let address = texts.resolve(&spec.address).map_err(NoPort::not_run)?;
+                Some(ListenerSpec { kind: spec.kind, address })
+            }
+        };
+        let policy = match task.policy {
+            None => None,
+            Some((key, value)) => {
+                started.policy = Some(Arc::clone(value));
+                Some(PolicyUse { key, texts: texts.of_policy(value).map_err(NoPort::not_run)? })
+            }
+        };
+        // What kept them free would stand in the way of what binds them now.
+        shared.ports.lend(task.seq);
+        if let Some(spec) = listener {
             if spec.kind == ListenerKind::Unix {
                 let own = started.fixture.as_ref().map(Fixture::folders).unwrap_or_default();
                 check_entry(&spec.address, &own).map_err(|failure| NotRun {
@@ -186,14 +194,6 @@ impl<'r> Worker<'r> {
                 .map_err(|error| failed(&format!("could not listen on `{}`", spec.address), &error))?;
             started.listener = Some(listener);
         }
-        let policy = match task.policy {
-            None => None,
-            Some((key, value)) => {
-                started.policy = Some(Arc::clone(value));
-                let texts = texts.of_policy(value).map_err(|error| failed("no free port for a rule", &error))?;
-                Some(PolicyUse { key, texts })
-            }
-        };
         started.job = Some(Job {
             seq: started.row.seq,
             action: started.row.action.clone(),
@@ -220,29 +220,42 @@ impl<'r> Worker<'r> {
         let _ = self.zygote.send(job);
     }
 
-    /// Waits for the oldest task, gives its place, and appends its row to `line` as JSON. A zygote that was lost is
-    /// replaced, unless somebody wishes to stop.
+    /// Waits for the oldest task, gives its place, and appends its row to `line` as JSON. A zygote that was lost, or
+    /// could not end a probe, is replaced by one that `spawn` starts from a thread that lives as long as this worker;
+    /// unless somebody wishes to stop.
     ///
     /// # Errors
     /// See [`WorkerError`].
     ///
     /// # Panics
     /// If nothing is in flight.
-    pub fn finish(&mut self, shared: &Shared<'_>, cancel: &Cancel, line: &mut Vec<u8>) -> Result<usize, WorkerError> {
+    pub fn finish(
+        &mut self,
+        shared: &Shared<'_>,
+        spawn: &Spawn<'_>,
+        cancel: &Cancel,
+        line: &mut Vec<u8>,
+    ) -> Result<usize, WorkerError> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
         let mut reply = None;
         if started.job.is_some() {
-            match self.zygote.recv() {
-                Ok(answer) => reply = Some(answer),
+            let gone = match self.zygote.recv() {
+                Ok(answer) => {
+                    let gave_up = matches!(answer.ending, Ending::Lost { .. });
+                    reply = Some(answer);
+                    gave_up
+                }
                 Err(lost) => {
                     started.row.ending = Some(Ending::Lost { reason: lost.to_string() });
-                    if cancel.requested().is_none() {
-                        self.replace_zygote(shared)?;
-                    }
+                    true
                 }
+            };
+            if gone && cancel.requested().is_none() {
+                self.replace_zygote(spawn()?, cancel);
             }
         }
         started.row.listener = started.listener.take().map(Listener::finish);
+        shared.ports.take_back(started.row.seq);
         if let Some(fixture) = started.fixture.take() {
             fixture.remove().map_err(WorkerError::Clear)?;
         }
@@ -251,15 +264,15 @@ impl<'r> Worker<'r> {
     }
 
     /// Puts a fresh zygote in the place of one that is gone, and gives it what waits.
-    fn replace_zygote(&mut self, shared: &Shared<'_>) -> Result<(), WorkerError> {
-        self.zygote = Zygote::spawn(shared.exe)?;
+    fn replace_zygote(&mut self, mut zygote: Zygote, cancel: &Cancel) {
+        zygote.stop_on(&cancel.cell());
+        self.zygote = zygote;
         self.policies.clear();
         let waiting = std::mem::take(&mut self.in_flight);
         for started in &waiting {
             self.send(started);
         }
         self.in_flight = waiting;
-        Ok(())
     }
 
     /// Gives up everything under way: ends the zygote and clears the fixture roots, as far as that works.
@@ -325,6 +338,23 @@ fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// A placeholder that no port can stand for.
+#[derive(Debug)]
+struct NoPort {
+    placeholder: String,
+    source: io::Error,
+}
+
+impl NoPort {
+    fn not_run(self) -> NotRun {
+        NotRun {
+            kind: FailureKind::FixtureFailed,
+            reason: format!("no port can be had for `{}`: {}", self.placeholder, self.source),
+            errno: self.source.raw_os_error().unwrap_or(0),
+        }
+    }
+}
+
 /// What placeholders stand for in one task.
 struct Texts<'w, 'r> {
     root: String,
@@ -334,7 +364,7 @@ struct Texts<'w, 'r> {
 
 impl Texts<'_, '_> {
     /// `text` with every placeholder replaced.
-    fn resolve(&mut self, text: &str) -> io::Result<String> {
+    fn resolve(&mut self, text: &str) -> Result<String, NoPort> {
         if !text.contains("${") {
             return Ok(text.to_owned());
         }
@@ -351,13 +381,15 @@ impl Texts<'_, '_> {
     }
 
     /// What one placeholder, with its braces, stands for.
-    fn value(&mut self, placeholder: &str) -> io::Result<String> {
+    fn value(&mut self, placeholder: &str) -> Result<String, NoPort> {
         let name = &placeholder[2..placeholder.len() - 1];
         if name == "root" {
             return Ok(self.root.clone());
         }
         if let Some(port) = name.strip_prefix("port.") {
-            return Ok(self.shared.ports.port_of(self.seq, port)?.to_string());
+            let port = self.shared.ports.port_of(self.seq, port);
+            let refused = |source| NoPort { placeholder: placeholder.to_owned(), source };
+            return port.map(|port| port.to_string()).map_err(refused);
         }
         if let Some(unique) = name.strip_prefix("name.") {
             return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.seq % SLOTS));
@@ -365,21 +397,21 @@ impl Texts<'_, '_> {
         Ok(placeholder.to_owned())
     }
 
-    fn action(&mut self, action: &Action) -> io::Result<Action> {
+    fn action(&mut self, action: &Action) -> Result<Action, NoPort> {
         action.map_texts(|text| self.resolve(text))
     }
 
     /// The fixtures with the names of their folders elsewhere, if they have any.
-    fn fixtures(&mut self, entries: &[FixtureEntry]) -> io::Result<Option<Vec<FixtureEntry>>> {
+    fn fixtures(&mut self, entries: &[FixtureEntry]) -> Result<Option<Vec<FixtureEntry>>, NoPort> {
         if !entries.iter().any(|entry| entry.path.starts_with('/')) {
             return Ok(None);
         }
         let named = entries.iter().map(|entry| Ok(FixtureEntry { path: self.resolve(&entry.path)?, ..entry.clone() }));
-        named.collect::<io::Result<Vec<_>>>().map(Some)
+        named.collect::<Result<Vec<_>, NoPort>>().map(Some)
     }
 
     /// (placeholder, text) for every placeholder of a policy.
-    fn of_policy(&mut self, value: &PolicyValue) -> io::Result<Vec<(String, String)>> {
+    fn of_policy(&mut self, value: &PolicyValue) -> Result<Vec<(String, String)>, NoPort> {
         let mut texts = vec![(ROOT.to_string(), self.root.clone())];
         let others: Vec<&str> = match value {
             PolicyValue::Landlock(policy) => policy.net_port.iter().map(|rule| rule.port.as_str()).collect(),

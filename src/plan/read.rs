@@ -11,6 +11,7 @@ use super::source::Source;
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::shared_bytes::SharedBytes;
+use crate::base::threads;
 use crate::record::sources::InputRole;
 
 /// Reads documents from a source and keeps each one once, in the order of reading.
@@ -91,25 +92,22 @@ impl<'a> Reader<'a> {
         if bytes.len() < LARGE_BYTES {
             return go_on(self, typed(checked(kind, path, &bytes)?, path, "")?);
         }
-        std::thread::scope(|scope| {
-            let checking = scope.spawn(|| match json::is_good_in_pieces(&bytes, long, |value| kind.accepts(value)) {
-                true => Ok(()),
-                false => checked(kind, path, &bytes).map(drop),
-            });
-            let join = || checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            match json::typed::<T>(&bytes) {
-                Ok(document) => {
-                    let made = go_on(self, document);
-                    join()?;
-                    made
-                }
-                // The slower way says why.
-                Err(_) => {
-                    join()?;
-                    go_on(self, typed(checked(kind, path, &bytes)?, path, "")?)
-                }
-            }
-        })
+        let check = || match json::is_good_in_pieces(&bytes, long, |value| kind.accepts(value)) {
+            true => Ok(()),
+            false => checked(kind, path, &bytes).map(drop),
+        };
+        let mut go_on = Some(go_on);
+        let (good, made) = threads::both(check, || {
+            let document = json::typed::<T>(&bytes).ok()?;
+            go_on.take().map(|go_on| go_on(self, document))
+        });
+        good?;
+        match (made, go_on) {
+            (Some(made), _) => made,
+            // The slower way says why.
+            (None, Some(go_on)) => go_on(self, typed(checked(kind, path, &bytes)?, path, "")?),
+            (None, None) => unreachable!("what was taken has made something"),
+        }
     }
 
     /// The bytes of a whole document.

@@ -45,3 +45,5 @@ mod unix;
 pub use guard::check_entry;
 #[cfg(target_os = "linux")]
 pub use linux::{Prepared, Texts, link_of_descriptor, operate, prepare};
+#[cfg(target_os = "linux")]
+pub use process::is_hidden;

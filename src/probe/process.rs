@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use super::Trace;
 use super::helper::{Helper, SIGNAL};
-use crate::sys::linux::path::readlink;
+use crate::sys::linux::path::{readlink, stat};
 use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
 
 /// Executes a program. On success there is nobody left to note it, and the report, which closes on exec, ends without the
@@ -65,8 +65,20 @@ pub fn signal_self(trace: &mut Trace) -> Option<()> {
     sent.map(|_| ())
 }
 
-/// Reads the executable link of another process.
+/// Reads the executable link of another process, which is this one's parent or child.
 pub fn inspect(trace: &mut Trace, pid: i32) -> Option<()> {
     let path = std::ffi::CString::new(format!("/proc/{pid}/exe")).ok()?;
-    trace.operate("readlinkat", readlink(&path, &mut [0; 1024])).map(|_| ())
+    let read = readlink(&path, &mut [0; 1024]);
+    if read.is_err_and(|errno| errno == libc::ENOENT) && !is_hidden(pid) {
+        // It has ended: nobody refused anything.
+        return trace.prepare("readlinkat", read).map(|_| ());
+    }
+    trace.operate("readlinkat", read).map(|_| ())
+}
+
+/// Whether `/proc` hides a process that is there for certain, because it is this one's parent or child: one that has
+/// ended still has its folder until it is waited for.
+pub fn is_hidden(pid: i32) -> bool {
+    let folder = std::ffi::CString::new(format!("/proc/{pid}")).unwrap_or_default();
+    stat(&folder, 0).is_err_and(|errno| errno == libc::ENOENT)
 }

@@ -3,4 +3,4 @@
 pub mod tool;
 mod zygote;
 
-pub use zygote::{Interrupter, Lost, SERVER, SPAWNER, SUBCOMMAND, SpawnError, Zygote};
+pub use zygote::{Lost, SERVER, SPAWNER, SUBCOMMAND, SpawnError, Zygote};

@@ -1,15 +1,25 @@
 //! Running a system tool to its end: bounded in time and output, with a listed environment.
 
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
 /// Most bytes that are kept of each stream.
-const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
+const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 /// How often the end is looked for.
-const POLL: Duration = Duration::from_millis(2);
+const POLL_MS: u16 = 2;
+/// How long after the tool's end its streams may stay open: what it started may hold them, and is not waited for.
+const STREAMS_LIMIT: Duration = Duration::from_millis(500);
+/// How long a tool that was killed may take to end.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a tool did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +76,8 @@ pub enum ToolError {
 
 /// Runs `tool` with these arguments and nothing but this environment, and waits for its end.
 ///
+/// The tool gets a process group of its own. What is left of the group, when the tool or its time has ended, is killed.
+///
 /// # Errors
 /// See [`ToolError`]. A tool that fails is no error.
 pub fn run(
@@ -85,48 +97,113 @@ pub fn run(
         .process_group(0)
         .spawn()
         .map_err(|source| ToolError::Start { tool: tool.to_owned(), source })?;
-    // Both streams are drained meanwhile, so that a tool that says much does not wait for its reader.
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
-    let status = wait(&mut child, limit).map_err(|source| ToolError::Wait { tool: tool.to_owned(), source })?;
-    let Some(status) = status else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(ToolError::Expired { tool: tool.to_owned(), limit_s: limit.as_secs() });
+    let mut streams = (Stream::of(child.stdout.take()), Stream::of(child.stderr.take()));
+    let status = match wait(&mut child, limit, &mut streams.0, &mut streams.1) {
+        Ok(Some(status)) => status,
+        ended => {
+            end(&mut child);
+            return Err(match ended {
+                Err(source) => ToolError::Wait { tool: tool.to_owned(), source },
+                Ok(_) => ToolError::Expired { tool: tool.to_owned(), limit_s: limit.as_secs() },
+            });
+        }
     };
+    if !(streams.0.ended() && streams.1.ended()) {
+        let _ = killpg(group_of(&child), Signal::SIGKILL);
+    }
     let mut argv = vec![tool.to_string_lossy().into_owned()];
     argv.extend_from_slice(arguments);
     Ok(ToolOutput {
         argv,
         code: status.code(),
         signal: status.signal(),
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        stdout: streams.0.text(),
+        stderr: streams.1.text(),
     })
 }
 
-fn drain(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.by_ref().take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes);
-            let _ = io::copy(&mut stream, &mut io::sink());
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// One stream of a tool, read as far as that never waits.
+struct Stream<P> {
+    /// `None` once it has ended.
+    pipe: Option<P>,
+    kept: Vec<u8>,
 }
 
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if started.elapsed() >= limit {
-            return Ok(None);
-        }
-        std::thread::sleep(POLL);
+impl<P: Read + AsFd> Stream<P> {
+    fn of(pipe: Option<P>) -> Self {
+        // One that would make its reader wait is not read at all.
+        let pipe = pipe.filter(|pipe| fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok());
+        Self { pipe, kept: Vec::new() }
     }
+
+    /// Takes what is there. What is too much is read and dropped, so that the tool does not wait for its reader.
+    fn drain(&mut self) {
+        let mut chunk = [0; 8 * 1024];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut chunk) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => {
+                    let room = MAX_OUTPUT_BYTES - self.kept.len();
+                    self.kept.extend_from_slice(&chunk[..count.min(room)]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.pipe.is_none()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
+}
+
+/// Waits for the tool's end and then, a little, for that of its streams. `None`: its time is up.
+fn wait(
+    child: &mut Child,
+    limit: Duration,
+    stdout: &mut Stream<impl Read + AsFd>,
+    stderr: &mut Stream<impl Read + AsFd>,
+) -> io::Result<Option<std::process::ExitStatus>> {
+    let started = Instant::now();
+    let mut ended = None;
+    loop {
+        if ended.is_none() {
+            ended = child.try_wait()?.map(|status| (status, Instant::now()));
+        }
+        stdout.drain();
+        stderr.drain();
+        match ended {
+            Some((status, at)) if (stdout.ended() && stderr.ended()) || at.elapsed() >= STREAMS_LIMIT => {
+                return Ok(Some(status));
+            }
+            None if started.elapsed() >= limit => return Ok(None),
+            _ => {}
+        }
+        let open = stdout.pipe.as_ref().map(AsFd::as_fd).into_iter().chain(stderr.pipe.as_ref().map(AsFd::as_fd));
+        let mut watched: Vec<PollFd<'_>> = open.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)).collect();
+        let _ = poll(&mut watched, PollTimeout::from(POLL_MS));
+    }
+}
+
+/// Ends a tool and what it started, and reaps it unless it hangs in the kernel.
+fn end(child: &mut Child) {
+    let _ = killpg(group_of(child), Signal::SIGKILL);
+    let _ = child.kill();
+    let told = Instant::now();
+    while let Ok(None) = child.try_wait()
+        && told.elapsed() < KILL_LIMIT
+    {
+        std::thread::sleep(Duration::from_millis(POLL_MS.into()));
+    }
+}
+
+fn group_of(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
 }
 
 #[cfg(test)]
@@ -150,6 +227,29 @@ mod tests {
     fn only_the_listed_environment_is_there() {
         let out = run(Path::new("/usr/bin/env"), &[], &[("A".into(), "b".into())], Duration::from_secs(20)).unwrap();
         assert_eq!(out.stdout, "A=b\n");
+    }
+
+    #[test]
+    fn what_a_tool_started_neither_keeps_its_caller_waiting_nor_outlives_it() {
+        for (script, limit_s) in [("exit 0", 20), ("wait", 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            let note = folder.path().join("pid");
+            let started = Instant::now();
+            let script = format!("sleep 30 & echo $! > {}; {script}", note.display());
+            let ran = sh(&script, Duration::from_secs(limit_s));
+            assert_eq!(ran.is_ok(), limit_s == 20, "{ran:?}");
+            assert!(started.elapsed() < Duration::from_secs(10), "{script}: {:?}", started.elapsed());
+            let pid: i32 = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
+            // It is killed at once, and reaped by whoever adopts it, perhaps a little later or never.
+            let is_over = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) => stat.contains(") Z "),
+                Err(_) => nix::sys::signal::kill(Pid::from_raw(pid), None).is_err() || !Path::new("/proc").exists(),
+            };
+            while !is_over() {
+                assert!(started.elapsed() < Duration::from_secs(20), "{script}: process {pid} is still there");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! The harness's side of the zygote: start it, send it jobs, read its replies.
 
-use std::io::{self, BufReader};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::policy::Enforceable;
 use crate::zygote::protocol::{Job, Reply, Sent, read_reply, write_frame};
@@ -16,6 +22,16 @@ pub const SUBCOMMAND: &str = "__zygote";
 pub const SPAWNER: &str = "__spawner";
 /// Which of the two this system's runs use: frameworks and `sandbox_init` of macOS do not survive a fork.
 pub const SERVER: &str = if cfg!(target_os = "macos") { SPAWNER } else { SUBCOMMAND };
+
+/// How often the wish to stop is looked at while the zygote is waited for.
+const STOP_POLL: Duration = Duration::from_millis(25);
+/// How much longer than its job's deadline an answer may take. The zygote ends what overruns a deadline by itself, in a
+/// few seconds at most; one that is silent for longer does not work any more.
+const ANSWER_SPARE: Duration = Duration::from_secs(30);
+/// How long a zygote that was told to end may take.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// The longest pause between two looks at whether it has ended.
+const END_POLL: Duration = Duration::from_millis(5);
 
 /// The zygote could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +63,62 @@ pub struct Lost {
 ///
 /// On Linux the zygote dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so that thread has to live as long
 /// as the zygote is used. Dropping it ends and reaps it.
+///
+/// Nothing here waits for ever: an answer is waited for until its job's deadline and a while after, less if somebody
+/// wishes to stop ([`Self::stop_on`]), and the end of a zygote for some seconds.
 #[derive(Debug)]
 pub struct Zygote {
     child: Child,
-    sending: UnixStream,
-    receiving: BufReader<UnixStream>,
+    sending: Patient,
+    receiving: BufReader<Patient>,
     scratch: Vec<u8>,
+    /// The deadlines of the jobs that were not answered, oldest first.
+    waiting: VecDeque<u64>,
+}
+
+/// The harness's end of the socket, which waits, but not longer than it may.
+#[derive(Debug)]
+struct Patient {
+    /// With timeouts of [`STOP_POLL`] both ways, after which it is looked whether to wait on.
+    stream: UnixStream,
+    stop: Arc<AtomicUsize>,
+    limit: Duration,
+}
+
+impl Patient {
+    fn patiently(&self, mut call: impl FnMut(&UnixStream) -> io::Result<usize>) -> io::Result<usize> {
+        // Nearly every call succeeds at once, and asks no clock.
+        let mut started = None;
+        loop {
+            match call(&self.stream) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                done => return done,
+            }
+            if self.stop.load(Ordering::SeqCst) != 0 {
+                return Err(io::Error::other("the run is stopped"));
+            }
+            if started.get_or_insert_with(Instant::now).elapsed() >= self.limit {
+                let words = format!("it was silent for {} s", self.limit.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(|mut stream| stream.read(buffer))
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.patiently(|mut stream| stream.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Zygote {
@@ -71,26 +137,32 @@ impl Zygote {
     /// The same with that subcommand, [`SUBCOMMAND`] or [`SPAWNER`].
     pub fn spawn_serving(mut command: Command, subcommand: &str) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(STOP_POLL))?;
+        ours.set_write_timeout(Some(STOP_POLL))?;
+        let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| {
+            let words = format!("`/dev/null`, which probes get as their standard streams, cannot be opened: {error}");
+            io::Error::new(error.kind(), words)
+        })?;
         let child = command
             .arg(subcommand)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
+            .stdout(Stdio::from(null))
             .process_group(0)
             .spawn()?;
         // The command still holds its end of the socket; dropping it lets a dead zygote be noticed.
         drop(command);
-        let receiving = BufReader::with_capacity(64 * 1024, ours.try_clone()?);
-        Ok(Self { child, sending: ours, receiving, scratch: Vec::new() })
+        let stop = Arc::<AtomicUsize>::default();
+        let patient = |stream| Patient { stream, stop: Arc::clone(&stop), limit: ANSWER_SPARE };
+        let receiving = BufReader::with_capacity(64 * 1024, patient(ours.try_clone()?));
+        Ok(Self { child, sending: patient(ours), receiving, scratch: Vec::new(), waiting: VecDeque::new() })
     }
 
-    /// A handle with which another thread can end the conversation.
-    ///
-    /// # Errors
-    /// If the socket cannot be duplicated.
-    pub fn interrupter(&self) -> io::Result<Interrupter> {
-        self.sending.try_clone().map(Interrupter)
+    /// Waits no longer once this cell holds another number than zero: the signal that asked to stop.
+    pub fn stop_on(&mut self, cell: &Arc<AtomicUsize>) {
+        self.sending.stop = Arc::clone(cell);
+        self.receiving.get_mut().stop = Arc::clone(cell);
     }
 
     /// The zygote's process id.
@@ -105,28 +177,41 @@ impl Zygote {
 
     /// Sends one job. Its reply comes from [`Self::recv`].
     pub fn send(&mut self, job: &Job) -> Result<(), Lost> {
+        self.waiting.push_back(job.deadline_ms);
         self.write(Sent::Run(job))
     }
 
     fn write(&mut self, request: Sent<'_>) -> Result<(), Lost> {
+        // The zygote reads nothing while a probe runs.
+        self.sending.limit = self.limit();
         write_frame(&mut self.sending, &mut self.scratch, &request).map_err(|error| self.lost(Some(error)))
     }
 
     /// Waits for the reply to the oldest job that was not answered.
     pub fn recv(&mut self) -> Result<Reply, Lost> {
-        match read_reply(&mut self.receiving, &mut self.scratch) {
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) => Err(self.lost(None)),
-            Err(error) => Err(self.lost(Some(error))),
-        }
+        self.receiving.get_mut().limit = self.limit();
+        let reply = match read_reply(&mut self.receiving, &mut self.scratch) {
+            Ok(Some(reply)) => reply,
+            Ok(None) => return Err(self.lost(None)),
+            Err(error) => return Err(self.lost(Some(error))),
+        };
+        self.waiting.pop_front();
+        Ok(reply)
+    }
+
+    /// How long the zygote may be silent now.
+    fn limit(&self) -> Duration {
+        Duration::from_millis(self.waiting.front().copied().unwrap_or(0)).saturating_add(ANSWER_SPARE)
     }
 
     /// Says how the zygote ended. It is ended first, because nothing can be made of a broken conversation.
     fn lost(&mut self, source: Option<io::Error>) -> Lost {
         self.kill();
-        let reason = match self.child.wait() {
-            Err(_) => "its end could not be seen".to_owned(),
-            Ok(status) => match (status.code(), status.signal()) {
+        let ended = self.reap();
+        let reason = match (&source, ended) {
+            (Some(error), _) if error.kind() == io::ErrorKind::TimedOut => error.to_string(),
+            (_, None) => "its end could not be seen".to_owned(),
+            (_, Some(status)) => match (status.code(), status.signal()) {
                 (Some(code), _) => format!("it exited with code {code}"),
                 (None, Some(signal)) => format!("signal {signal} ended it"),
                 (None, None) => "it ended in an unknown way".to_owned(),
@@ -137,26 +222,30 @@ impl Zygote {
 
     /// Ends the zygote at once; a probe that runs ends with it.
     pub fn kill(&mut self) {
-        // An error says that it is gone already.
+        // Errors say that it is gone already. One that cannot be killed, because kill(2) is refused here, ends by itself
+        // when its socket does.
+        let _ = self.sending.stream.shutdown(Shutdown::Both);
         let _ = self.child.kill();
     }
-}
 
-/// Ends a zygote's work from another thread.
-#[derive(Debug)]
-pub struct Interrupter(UnixStream);
-
-impl Interrupter {
-    /// Shuts the socket down: the zygote kills what runs and exits, and whoever waits for a reply learns that it is lost.
-    pub fn interrupt(&self) {
-        // An error says that the socket is closed already.
-        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    /// Waits for the end of a zygote that was told to end, but not for ever: what hangs in the kernel is left to it.
+    fn reap(&mut self) -> Option<ExitStatus> {
+        let started = Instant::now();
+        let mut pause = Duration::from_micros(50);
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if started.elapsed() < END_LIMIT => {}
+                ended => return ended.ok().flatten(),
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(END_POLL);
+        }
     }
 }
 
 impl Drop for Zygote {
     fn drop(&mut self) {
         self.kill();
-        let _ = self.child.wait();
+        let _ = self.reap();
     }
 }

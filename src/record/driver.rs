@@ -129,6 +129,9 @@ const ACCES_XDEV: &[i32] = &[libc::EACCES, libc::EXDEV];
 const PERM: &[i32] = &[libc::EPERM];
 /// ptrace-style access across domains: EPERM, which procfs turns into EACCES for its links.
 const ACCES_PERM: &[i32] = &[libc::EACCES, libc::EPERM];
+/// Also ENOENT: where `/proc` hides what its reader may not inspect (`hidepid=` of proc(5)). The process that is asked about
+/// is there for certain.
+const INSPECT: &[i32] = &[libc::EACCES, libc::EPERM, libc::ENOENT];
 /// What ordinary permissions, mount options and other security modules answer.
 const PLATFORM: &[i32] = &[libc::EACCES, libc::EPERM, libc::EROFS];
 /// No ABI up to 10 refuses these operations (landlock.rst, "Current limitations"). Should a kernel do so after all, it
@@ -363,7 +366,7 @@ drivers! {
     /// Signals the probe process itself.
     SignalSelf "signal_self" { &["signal"], "kill", None, &[], Reads, PERM; macos "kill" }
     /// Reads the executable link of the process outside the domain, which asks for ptrace-style access.
-    ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", None, &[], Reads, ACCES_PERM }
+    ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", None, &[], Reads, INSPECT }
     /// Binds a folder over another, in a mount namespace of the probe's own.
     MountBind "mount_bind" { &["file-mount"], "mount", Path, &[Param::To], Changes, PERM }
     // macOS alone. Each row: operations, call, target, parameters, effect, what answers mean.

@@ -47,6 +47,8 @@ pub struct StatusDocument {
     pub channels: Vec<Availability>,
     /// The output root.
     pub output: OutputStatus,
+    /// What runs that were killed have left, and the next run takes away.
+    pub leftovers: Vec<Leftover>,
 }
 
 /// What is needed and is there.
@@ -136,6 +138,39 @@ pub struct OutputStatus {
     pub last: Option<LastRun>,
     /// Who has the output root; null if nobody has.
     pub locked_by: Option<LockHolder>,
+}
+
+/// Something that a run left because it was killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// What it is.
+    pub kind: LeftKind,
+    /// Where it lies.
+    pub path: String,
+}
+
+/// What a killed run leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftKind {
+    /// A folder of fixtures, often in memory.
+    Fixtures,
+    /// What a worker of a clean channel was given.
+    Stage,
+    /// A file of the output root that never got its name.
+    Temporary,
+}
+
+impl LeftKind {
+    /// As the document spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixtures => "fixtures",
+            Self::Stage => "stage",
+            Self::Temporary => "temporary",
+        }
+    }
 }
 
 /// The last run of an output root.

@@ -9,6 +9,7 @@ use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
 use super::inputs;
 use super::request::RunRequest;
+use super::sweep;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx;
@@ -20,7 +21,7 @@ use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
 use crate::bundle::{self, Bundle, Verified};
-use crate::channel::manager::{self, ManagedJob, Manager};
+use crate::channel::manager::{self, ManagedJob, Manager, Whose};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
@@ -52,12 +53,14 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
 /// # Errors
 /// As `run`.
 pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
+    sweep::clear(&request.fixture_candidates);
     // What this process sees of the host, until the worker has said what it sees.
     let Seen { world_id, declaration, candidates } = look(request, manager)?;
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
     let cancelled = || request.cancel.requested().is_some();
     let lock =
         OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
+    sweep::clear_output(&lock);
     let bundle_root = engine::bundle_root(request);
     let status = engine::first_status(request, &world_id);
     let expected = engine::expected(request, true);
@@ -195,6 +198,9 @@ fn bring(
     let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
     let watched = match manager.start(&job) {
         Ok(_) => watch(request, manager, &unit, staged, &result, known),
+        Err(_) if matches!(manager.whose(&job), Ok(Whose::Anothers)) => {
+            Err(failed(ChannelFailure::NameTaken { unit: unit.clone() }))
+        }
         Err(source) => {
             known.manager = manager.account(&unit).ok();
             let how = known.manager.as_ref().map_or_else(|| "the manager has no account of it".into(), how_it_ended);
@@ -202,7 +208,7 @@ fn bring(
         }
     };
     // Also after a start that failed: a manager that was too slow to answer may have started it.
-    manager.end(&unit);
+    manager.end(&job);
     remove_left_fixtures(staged, &request.run_id);
     watched?;
 

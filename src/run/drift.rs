@@ -9,6 +9,7 @@ use super::executable::digest_of;
 use crate::base::digest::Digest;
 use crate::base::error_text::chain;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::threads;
 use crate::bundle::writer::BundleWriter;
 use crate::identity::{self, Discrepancy};
 use crate::plan::{ResolvedPlan, Source};
@@ -65,15 +66,14 @@ fn find(source: &dyn Source, manifest: &RunManifest, exe: &Path) -> Vec<String> 
         Ok(found) => drift.push(format!("{what}: declared {declared}, found {found}")),
         Err(reason) => drift.push(format!("{what}: cannot be read again: {reason}")),
     };
-    let (executable, inputs) = std::thread::scope(|scope| {
-        let executable = scope.spawn(|| digest_of(exe).map_err(|error| error.to_string()));
-        let digest = |input: &DeclaredInput| {
-            let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
-            read.map(|bytes| bytes.digest()).map_err(|error| error.source.to_string())
-        };
-        let inputs: Vec<_> = manifest.declared_inputs.iter().map(digest).collect();
-        (executable.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), inputs)
-    });
+    let digest = |input: &DeclaredInput| {
+        let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
+        read.map(|bytes| bytes.digest()).map_err(|error| error.source.to_string())
+    };
+    let (executable, inputs) = threads::both(
+        || digest_of(exe).map_err(|error| error.to_string()),
+        || manifest.declared_inputs.iter().map(digest).collect::<Vec<_>>(),
+    );
     compare("the executable".to_string(), manifest.tool.sha256, executable);
     for (input, found) in manifest.declared_inputs.iter().zip(inputs) {
         compare(format!("{} `{}`", input.role.as_str(), input.path), input.sha256, found);

@@ -11,11 +11,13 @@ use super::facts;
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
+use super::sweep;
 use crate::base::clock;
 use crate::base::error_text::chain;
 use crate::base::fsx::{self, IoContext};
 use crate::base::ids::{IdError, WorldId};
 use crate::base::json_out;
+use crate::base::threads;
 use crate::bundle::index::{Expected, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
@@ -28,7 +30,7 @@ use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, choose_base};
-use crate::lane::listener::PortPool;
+use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::plan::{self, Workspace};
@@ -82,6 +84,10 @@ fn check_host_programs(request: &RunRequest) -> Result<(), RunError> {
 
 /// All steps in this process.
 fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
+    // Before anything is made: what was left may fill the memory that fixtures lie in.
+    if !request.dry && request.worker.is_none() {
+        sweep::clear(&request.fixture_candidates);
+    }
     let base = if request.dry {
         None
     } else {
@@ -102,6 +108,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     let cancelled = || request.cancel.requested().is_some();
     let lock =
         OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
+    sweep::clear_output(&lock);
     let bundle_root = match &request.worker {
         Some(worker) => worker.bundle_root.clone(),
         None => bundle_root(request),
@@ -246,7 +253,7 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
     }
     for profile in &request.plan.profiles {
         let enforcer = match profile.policy.value.mode() {
-            PolicyMode::Landlock if enforce::landlock_abi().is_none() => "Landlock (Linux 5.13 or newer, switched on)",
+            PolicyMode::Landlock if enforce::landlock_abi().is_none() => enforce::landlock_needs(),
             PolicyMode::Sbpl | PolicyMode::Blob if !enforce::has_seatbelt() => "Seatbelt (macOS)",
             _ => continue,
         };
@@ -312,7 +319,7 @@ fn execute(
     let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
     let mut workers = (0..request.jobs.max(1))
-        .map(|_| Worker::start(request.exe.path()))
+        .map(|_| Worker::start(request.exe.path(), &request.cancel))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Step::Worker)?;
     if let Some(policy) = &request.plan.preflight {
@@ -339,23 +346,24 @@ fn execute(
         run_lane(&mut workers, &shared, lane, tasks, request, writer, observer)
     };
     let mut oracle = lanes.oracle.then(|| rows_artifact(Lane::Oracle, writer)).transpose()?;
-    let ran = std::thread::scope(|scope| {
+    let mut run_lanes = || {
+        if lanes.baseline {
+            lane(Lane::Baseline, &PlanTasks::new(&request.plan, Lane::Baseline), writer)?;
+        }
+        if lanes.scenario {
+            lane(Lane::Control, &ControlTasks::new(&request.plan), writer)?;
+            lane(Lane::Scenario, &PlanTasks::new(&request.plan, Lane::Scenario), writer)?;
+        }
+        Ok(())
+    };
+    let ran = match &mut oracle {
         // It executes nothing and needs nothing of the other lanes, so it takes no time of its own.
-        let asked = oracle.as_mut().map(|out| scope.spawn(|| ask_oracle(request, out)));
-        let ran = (|| {
-            if lanes.baseline {
-                lane(Lane::Baseline, &PlanTasks::new(&request.plan, Lane::Baseline), writer)?;
-            }
-            if lanes.scenario {
-                lane(Lane::Control, &ControlTasks::new(&request.plan), writer)?;
-                lane(Lane::Scenario, &PlanTasks::new(&request.plan, Lane::Scenario), writer)?;
-            }
-            Ok(())
-        })();
-        let asked =
-            asked.map_or(Ok(()), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        ran.and(asked)
-    });
+        Some(out) => {
+            let (asked, ran) = threads::both(|| ask_oracle(request, out), run_lanes);
+            ran.and(asked)
+        }
+        None => run_lanes(),
+    };
     // Also after an error: the rows up to it are evidence.
     let kept = oracle.map_or(Ok(()), |out| writer.finish_artifact(out).map_err(Step::Write));
     ran.and(kept)

@@ -104,6 +104,12 @@ pub enum ChannelFailure {
         #[source]
         source: Box<ChannelError>,
     },
+    /// The manager has another job of that name, which this run leaves alone.
+    #[error("the service manager has a job `{unit}` already, which is none of this run")]
+    NameTaken {
+        /// The name.
+        unit: String,
+    },
     /// It ended without a sealed result.
     #[error("the worker ended without a result: {how}{}", printed(.stderr))]
     NoResult {

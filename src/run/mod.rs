@@ -17,11 +17,12 @@ mod inputs;
 mod preflight;
 mod request;
 pub mod status;
+mod sweep;
 mod worker;
 
 pub use clean::run_through;
 pub use engine::{RunReport, declare, run};
-pub use error::{RunError, Step};
+pub use error::{ChannelFailure, RunError, Step};
 pub use executable::Executable;
 pub use preflight::self_check;
 pub use request::{Observer, RunRequest, WorkerContext};

@@ -48,6 +48,7 @@ pub(super) fn run(
         failure_stage: None,
     };
     let mut zygote = Zygote::spawn(request.exe.path())?;
+    zygote.stop_on(&request.cancel.cell());
     let job = Job {
         seq: 0,
         action: Action::new(Driver::ApplyOnly, ""),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{host, self_check};
+use super::{host, self_check, sweep};
 use crate::base::ids::{IdError, RunId};
 use crate::base::limits::MAX_INDEX_BYTES;
 use crate::base::{fsx, json};
@@ -62,6 +62,7 @@ pub fn runtime_status(here: &Path, out: Option<&Path>) -> Result<StatusDocument,
         confined: confinement(),
         channels: channels(),
         output,
+        leftovers: sweep::find(&out),
     })
 }
 
@@ -98,7 +99,7 @@ fn enforcers() -> Vec<Availability> {
             (true, format!("ABI {abi}, errata fixed: {}", errata.join(", ")))
         }
         (Some(abi), None) => (true, format!("ABI {abi}, errata not known to this kernel")),
-        (None, _) => (false, "needs Linux 5.13 or newer with Landlock switched on".to_string()),
+        (None, _) => (false, format!("needs {}", enforce::landlock_needs())),
     };
     let of = |name: &str, (available, detail): (bool, String)| Availability { name: name.into(), available, detail };
     // Policies for it are read and checked everywhere.

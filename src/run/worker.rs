@@ -155,7 +155,8 @@ fn read_declaration(stage: &Path, staged: &StagedFile) -> Result<Declaration, Wo
 fn watch_owner(stage: &Path, cancel: &Cancel) -> Arc<AtomicBool> {
     let abandoned = Arc::new(AtomicBool::new(false));
     let (flag, stage, cancel) = (Arc::clone(&abandoned), stage.to_owned(), cancel.clone());
-    std::thread::spawn(move || {
+    // Where there can be no further thread, the manager ends an abandoned worker when its time is up.
+    let _ = std::thread::Builder::new().name("owner".into()).spawn(move || {
         while !stage::is_abandoned(&stage) {
             std::thread::sleep(OWNER_POLL);
         }

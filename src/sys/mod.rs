@@ -4,6 +4,7 @@
 #[cfg(target_os = "macos")]
 pub mod darwin;
 pub mod durability;
+pub mod ending;
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod linux;

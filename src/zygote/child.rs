@@ -69,9 +69,11 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
         }
     };
     // From inside a new user namespace the zygote cannot be inspected, policy or not.
-    let helper_link = (prepared.reference() != work.zygote).then(|| executable_link(prepared.reference()));
+    let reference = prepared.reference();
+    let helper_link = (reference != work.zygote).then(|| executable_link(reference));
     let link = helper_link.as_deref().unwrap_or(work.zygote_link);
-    write_check(&mut line, "self_check_before", &if helper_link.is_some() { self_check(link) } else { before });
+    let before = if helper_link.is_some() { self_check(link) } else { before };
+    write_check(&mut line, "self_check_before", &before);
     if let Some(target) = prepared.target_path(work.action) {
         line.object("target", |line| write_identity(line, target));
     }
@@ -81,7 +83,7 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
         reached = applied.rc == 0;
         line.object("apply", |line| write_apply(line, applied));
         if reached {
-            let after = self_check(link);
+            let after = check_again(link, reference, &before);
             write_check(&mut line, "self_check_after", &after);
             // A policy that was accepted and does not confine is no policy.
             reached = after.confined == Some(true);
@@ -137,6 +139,17 @@ fn self_check(link: &CStr) -> SelfCheck {
         _ => None,
     };
     SelfCheck { confined, errno, no_new_privs: no_new_privs() }
+}
+
+/// The same question after the policy was applied. Where `/proc` hides what its reader may not inspect (`hidepid=` of
+/// proc(5)), the link of a process that was readable a moment ago is not there any more. That process is this one's parent
+/// or child, and cannot have gone without a trace, so it is hidden from a confined process.
+fn check_again(link: &CStr, reference: i32, before: &SelfCheck) -> SelfCheck {
+    let mut after = self_check(link);
+    if after.errno == libc::ENOENT && before.confined == Some(false) && probe::is_hidden(reference) {
+        after.confined = Some(true);
+    }
+    after
 }
 
 // The members of the first line, as a `Prologue` is read.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 
+use super::child;
 use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
-use super::{child, watch};
+use super::watch::{self, Unended};
 use crate::base::clock::{Stopwatch, unix_seconds};
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
@@ -53,12 +54,16 @@ pub enum ServeError {
         /// The key.
         key: u32,
     },
-    /// The harness closed its end while a probe was running.
-    #[error("the control socket was closed while probe {seq} was running")]
-    Abandoned {
-        /// The job.
-        seq: u64,
-    },
+}
+
+/// What came of a job.
+enum Done {
+    /// This.
+    Answered(Reply),
+    /// The probe would not end: this is the last answer.
+    GaveUp(Reply),
+    /// Nobody waits for an answer any more.
+    Abandoned,
 }
 
 /// The control socket as a stream. It owns nothing: the descriptor stays open until the process ends.
@@ -93,7 +98,8 @@ struct Server {
     child_buffer: Vec<u8>,
 }
 
-/// Serves jobs from the control socket on descriptor 0 until it is closed. For a process that does nothing else.
+/// Serves jobs from the control socket on descriptor 0 until it is closed, or a probe does not end. For a process that
+/// does nothing else: it has to end then, because such a probe ends with it.
 pub fn serve() -> Result<(), ServeError> {
     prepare()?;
     let pid = ids().0;
@@ -115,8 +121,15 @@ pub fn serve() -> Result<(), ServeError> {
             }
             Request::Run(job) => {
                 server.count();
-                let reply = server.run(&job)?;
+                let (reply, last) = match server.run(&job)? {
+                    Done::Answered(reply) => (reply, false),
+                    Done::GaveUp(reply) => (reply, true),
+                    Done::Abandoned => return Ok(()),
+                };
                 write_reply(&mut Socket, &mut scratch, &reply).map_err(ServeError::Reply)?;
+                if last {
+                    return Ok(());
+                }
             }
         }
     }
@@ -166,7 +179,7 @@ impl Server {
         }
     }
 
-    fn run(&mut self, job: &Job) -> Result<Reply, ServeError> {
+    fn run(&mut self, job: &Job) -> Result<Done, ServeError> {
         // Before the fork: memory that the parent has touched already costs the child nothing.
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
         let mut work = child::Work {
@@ -190,7 +203,7 @@ impl Server {
         let watch = Stopwatch::start();
         let (reading, writing) = match report_pipe() {
             Ok(ends) => ends,
-            Err(errno) => return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply }),
+            Err(errno) => return Ok(Done::Answered(Reply { ending: Ending::NotStarted { errno }, ..reply })),
         };
         // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
         // end then has to be signalled across. This one only waits for it, so the best place is here.
@@ -208,20 +221,30 @@ impl Server {
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));
-                return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply });
+                return Ok(Done::Answered(Reply { ending: Ending::NotStarted { errno }, ..reply }));
             }
         };
         let _ = close(writing);
         let seen = watch::until_end(pid, reading, SOCKET, job.deadline_ms, watch, &mut self.report);
         let _ = close(reading);
-        let seen = seen.map_err(|watch::Abandoned| ServeError::Abandoned { seq: job.seq })?;
         reply.pid = Some(pid);
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(Unended::Abandoned) => return Ok(Done::Abandoned),
+            Err(Unended::Stuck(refused)) => {
+                let why = refused.map_or_else(String::new, |errno| {
+                    format!(" (which was refused: {})", io::Error::from_raw_os_error(errno))
+                });
+                let reason = format!("it passed its deadline and did not end after SIGKILL{why}");
+                return Ok(Done::GaveUp(Reply { ending: Ending::Lost { reason }, ..reply }));
+            }
+        };
         reply.duration_us = seen.duration_us;
         reply.ending = seen.ending;
         reply.left_descendants = seen.left_descendants;
         reply.report_overflow = seen.overflow;
         reply.report.extend_from_slice(&self.report[..seen.report_length]);
-        Ok(reply)
+        Ok(Done::Answered(reply))
     }
 
     fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, ServeError> {

@@ -28,6 +28,8 @@ use crate::record::ending::{Ending, SentSignal};
 const TICK_MS: u16 = 4;
 /// How long a probe has between SIGTERM and SIGKILL.
 const GRACE_MS: u64 = 100;
+/// How long a probe that was sent SIGKILL may take to end. Then it hangs in the kernel, or this process may not kill.
+const KILL_LIMIT_MS: u64 = 3_000;
 
 /// The server could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +45,14 @@ pub enum SpawnerError {
         /// The key.
         key: u32,
     },
-    /// The harness closed its end while a probe was running.
-    #[error("the control socket was closed while probe {seq} was running")]
-    Abandoned {
-        /// The job.
-        seq: u64,
-    },
+}
+
+/// Why a probe was not watched to its end. This process has to end now.
+enum Unended {
+    /// The harness closed its end while the probe was running.
+    Abandoned,
+    /// It did not end after SIGKILL.
+    Stuck,
 }
 
 /// Serves jobs from the control socket on descriptor 0 until it is closed. `executable` is this program.
@@ -64,8 +68,11 @@ pub fn serve(executable: &Path) -> Result<(), SpawnerError> {
                 server.policies.insert(key, policy);
             }
             Request::Run(job) => {
-                let reply = server.run(&job)?;
+                let Some(reply) = server.run(&job)? else { return Ok(()) };
                 write_reply(&mut server.socket, &mut scratch, &reply).map_err(SpawnerError::Socket)?;
+                if matches!(reply.ending, Ending::Lost { .. }) {
+                    return Ok(());
+                }
             }
         }
     }
@@ -107,7 +114,8 @@ impl Report {
 }
 
 impl Server {
-    fn run(&self, job: &Job) -> Result<Reply, SpawnerError> {
+    /// Does one job. `None`: nobody waits for an answer any more.
+    fn run(&self, job: &Job) -> Result<Option<Reply>, SpawnerError> {
         let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
         let work = Fresh {
             action: job.action.clone(),
@@ -131,13 +139,20 @@ impl Server {
             Ok(child) => child,
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                return Ok(Reply { ending: Ending::NotStarted { errno }, ..reply });
+                return Ok(Some(Reply { ending: Ending::NotStarted { errno }, ..reply }));
             }
         };
         reply.pid = i32::try_from(child.id()).ok();
         let mut report = Report::default();
         let mut sent = Vec::new();
-        let status = self.until_end(&mut child, job, &watch, &mut report, &mut sent)?;
+        let status = match self.until_end(&mut child, job, &watch, &mut report, &mut sent) {
+            Ok(status) => status,
+            Err(Unended::Abandoned) => return Ok(None),
+            Err(Unended::Stuck) => {
+                let reason = "it passed its deadline and did not end after SIGKILL".to_owned();
+                return Ok(Some(Reply { ending: Ending::Lost { reason }, ..reply }));
+            }
+        };
         reply.duration_us = watch.elapsed_us();
         // Whatever is left of its group; that there was something is an answer.
         reply.left_descendants = killpg(group_of(&child), Signal::SIGKILL).is_ok();
@@ -147,7 +162,7 @@ impl Server {
         reply.ending = ending_of(status, job.deadline_ms, sent);
         reply.report_overflow = report.overflow;
         reply.report = report.bytes;
-        Ok(reply)
+        Ok(Some(reply))
     }
 
     /// Starts the probe process and hands it its work.
@@ -183,7 +198,7 @@ impl Server {
         watch: &Stopwatch,
         report: &mut Report,
         sent: &mut Vec<SentSignal>,
-    ) -> Result<Result<ExitStatus, io::Error>, SpawnerError> {
+    ) -> Result<Result<ExitStatus, io::Error>, Unended> {
         let mut pipe = child.stdout.take();
         let mut limit_ms = job.deadline_ms;
         let ended = loop {
@@ -194,8 +209,12 @@ impl Server {
             }
             let now_ms = watch.elapsed_us() / 1000;
             if now_ms >= limit_ms {
-                let signal = if sent.is_empty() { Signal::SIGTERM } else { Signal::SIGKILL };
-                limit_ms = if signal == Signal::SIGTERM { now_ms + GRACE_MS } else { u64::MAX };
+                let (signal, patience_ms) = match sent.len() {
+                    0 => (Signal::SIGTERM, GRACE_MS),
+                    1 => (Signal::SIGKILL, KILL_LIMIT_MS),
+                    _ => return Err(Unended::Stuck),
+                };
+                limit_ms = now_ms + patience_ms;
                 if killpg(group_of(child), signal).is_err() {
                     let _ = child.kill();
                 }
@@ -205,8 +224,8 @@ impl Server {
             if self.wait_a_little(pipe.as_ref(), report.ended) {
                 let _ = killpg(group_of(child), Signal::SIGKILL);
                 let _ = child.kill();
-                let _ = child.wait();
-                return Err(SpawnerError::Abandoned { seq: job.seq });
+                // Not waited for: this process ends now, and whoever adopts the probe reaps it.
+                return Err(Unended::Abandoned);
             }
             if let Some(pipe) = &mut pipe {
                 report.drain(pipe);

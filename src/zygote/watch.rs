@@ -13,9 +13,19 @@ const GRACE_MS: u64 = 100;
 /// How long processes that a dead probe left may take to end by themselves.
 const LINGER_MS: u64 = 20;
 
-/// The harness closed the control socket while the probe was running.
-#[derive(Debug)]
-pub struct Abandoned;
+/// How long a probe that was sent SIGKILL may take to end. Then it hangs in the kernel, or this process may not kill.
+const KILL_LIMIT_MS: u64 = 3_000;
+/// How long that is waited for where nobody waits for the answer.
+const ABANDONED_LIMIT_MS: u64 = 1_000;
+
+/// Why a probe was not watched to its end. It ends with the zygote (`PR_SET_PDEATHSIG`), which has to end now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unended {
+    /// The harness closed the control socket while the probe was running.
+    Abandoned,
+    /// It did not end after SIGKILL; with the error number of the refusal to send that.
+    Stuck(Option<i32>),
+}
 
 /// What the parent saw.
 #[derive(Debug)]
@@ -60,10 +70,24 @@ impl Report<'_> {
 }
 
 /// Signals the probe's group; before the child has made it, makes it.
-fn signal_group(pid: i32, signal: i32) {
+fn signal_group(pid: i32, signal: i32) -> Result<(), i32> {
     if kill(-pid, signal).is_err() {
         let _ = set_process_group(pid, pid);
-        let _ = kill(pid, signal);
+        kill(pid, signal)?;
+    }
+    Ok(())
+}
+
+/// Waits for the end of a probe that was sent SIGKILL, and reaps it. False: it did not end in time.
+fn reap_within(pid: i32, limit_ms: u64) -> bool {
+    let watch = Stopwatch::start();
+    loop {
+        match wait(pid, libc::WNOHANG) {
+            Ok(None) if watch.elapsed_us() / 1000 < limit_ms => {
+                let _ = poll(&mut [], 1);
+            }
+            ended => return !matches!(ended, Ok(None)),
+        }
     }
 }
 
@@ -75,22 +99,28 @@ pub fn until_end(
     deadline_ms: u64,
     watch: Stopwatch,
     buffer: &mut [u8],
-) -> Result<Seen, Abandoned> {
+) -> Result<Seen, Unended> {
     let mut report = Report { pipe, buffer, length: 0, overflow: false, ended: false };
     let mut sent: Vec<SentSignal> = Vec::new();
     let pidfd = pidfd_open(pid).unwrap_or(-1) as i32;
     let mut limit_ms = deadline_ms;
     let mut quiet = true;
+    let mut refused = None;
     loop {
         let now_ms = watch.elapsed_us() / 1000;
         if now_ms >= limit_ms {
-            let signal = match sent.len() {
-                0 => libc::SIGTERM,
-                _ => libc::SIGKILL,
+            let (signal, patience_ms) = match sent.len() {
+                0 => (libc::SIGTERM, GRACE_MS),
+                1 => (libc::SIGKILL, KILL_LIMIT_MS),
+                _ => {
+                    if pidfd >= 0 {
+                        let _ = close(pidfd);
+                    }
+                    return Err(Unended::Stuck(refused));
+                }
             };
-            // After SIGKILL the end is certain, if not its time: a process can hang in the kernel.
-            limit_ms = if signal == libc::SIGTERM { now_ms + GRACE_MS } else { u64::MAX };
-            signal_group(pid, signal);
+            limit_ms = now_ms + patience_ms;
+            refused = signal_group(pid, signal).err();
             sent.push(SentSignal { signal, at_ms: now_ms });
             continue;
         }
@@ -102,10 +132,11 @@ pub fn until_end(
             [Watched::new(pidfd, libc::POLLIN), Watched::new(reading, libc::POLLIN), Watched::new(socket, 0)];
         let _ = poll(&mut watched, wait_ms);
         if watched[2].came & (libc::POLLHUP | libc::POLLERR) != 0 {
-            signal_group(pid, libc::SIGKILL);
-            let _ = wait(pid, 0);
-            reap_descendants(pid, 0);
-            return Err(Abandoned);
+            let _ = signal_group(pid, libc::SIGKILL);
+            if reap_within(pid, ABANDONED_LIMIT_MS) {
+                reap_descendants(pid, 0);
+            }
+            return Err(Unended::Abandoned);
         }
         if watched[0].came == 0 && pidfd >= 0 {
             if !quiet {

@@ -18,6 +18,10 @@ mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 mod layers;
+#[cfg(target_os = "linux")]
+mod left_behind;
+#[cfg(target_os = "linux")]
+mod limits;
 mod plan_commands;
 mod policy_commands;
 #[cfg(target_os = "linux")]

@@ -133,6 +133,12 @@ pub fn no_new_privs() -> bool {
     outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NO_NEW_PRIVS, 0_u64, 0_u64, 0_u64, 0_u64) }) == Ok(1)
 }
 
+/// Whether seccomp filters the system calls of this process; also if a filter hides that. See `PR_GET_SECCOMP` in prctl(2).
+pub fn has_seccomp_filter() -> bool {
+    // SAFETY: the operation takes plain numbers.
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_SECCOMP, 0_u64, 0_u64, 0_u64, 0_u64) }) != Ok(0)
+}
+
 /// The process ids of this process and its parent, from the kernel.
 pub fn ids() -> (i32, i32) {
     // SAFETY: neither call takes memory, neither can fail.

@@ -39,7 +39,11 @@ fn helper() {
     match kind.as_str() {
         "landlock-writes" => landlock_writes(),
         "landlock-scope" => landlock_scope(),
-        "seccomp" => seccomp(),
+        "seccomp" => seccomp(&[(libc::SYS_swapon, REFUSED)]),
+        "seccomp-no-kill" => seccomp(&[(libc::SYS_kill, REFUSED)]),
+        "seccomp-no-bind" => seccomp(&[(libc::SYS_bind, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32)]),
+        "seccomp-kills-landlock" => seccomp(&[(libc::SYS_landlock_create_ruleset, libc::SECCOMP_RET_KILL_PROCESS)]),
+        "seccomp-no-threads" => no_threads(),
         other => panic!("no such kind: {other}"),
     }
     let cwd = std::env::current_dir().unwrap().display().to_string();
@@ -86,18 +90,47 @@ fn landlock_scope() {
         .unwrap();
 }
 
-/// A filter that refuses swapon(2) and nothing else. Root needs no `no_new_privs` for it.
-fn seccomp() {
-    const fn step(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt, jf, k }
+/// The call fails with EPERM.
+const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+
+const fn step(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt, jf, k }
+}
+
+/// A filter that does this with these calls, and nothing with all others.
+fn seccomp(calls: &[(i64, u32)]) {
+    // The call's number is the first word of `struct seccomp_data`.
+    let mut steps = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
+    for (call, action) in calls {
+        steps.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, *call as u32));
+        steps.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, *action));
     }
-    let mut steps = [
-        // The call's number is the first word of `struct seccomp_data`.
+    steps.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
+    install(steps);
+}
+
+/// A filter under which there are processes and no threads.
+fn no_threads() {
+    let again = libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32;
+    let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    install(vec![
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_swapon as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_clone3 as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, missing),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 3, libc::SYS_clone as u32),
+        // The flags are the first argument: the low half of the word at offset 16.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 16),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, libc::CLONE_THREAD as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, again),
         step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
+    ]);
+}
+
+/// Puts a filter in force. Root needs no `no_new_privs` for it; others set it first.
+fn install(mut steps: Vec<libc::sock_filter>) {
+    if !nix::unistd::geteuid().is_root() {
+        nix::sys::prctl::set_no_new_privs().unwrap();
+    }
     let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
     // SAFETY: the program and its steps live until the call has returned; the kernel copies both.
     let rc = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };

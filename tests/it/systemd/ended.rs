@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::host::{Host, expect_shape, folder, json, wait_for};
 use crate::support::{expect_code, output, stderr, stdout, validate};
@@ -205,4 +206,21 @@ fn a_manager_that_is_replaced_while_the_worker_runs_is_the_same_manager() {
     expect_code(&ended, 0);
     expect_code(&validate(&dir.path().join("out")), 0);
     assert!(super::host::failed_checks(&dir.path().join("out/replaced")).is_empty());
+}
+
+#[test]
+fn a_unit_of_the_same_name_that_this_run_did_not_start_is_left_running() {
+    let host = systemd_host!();
+    let dir = folder();
+    let unit = "sandproof-somebody-elses.service";
+    host.must(&["systemd-run", "--unit", unit, "--property=WorkingDirectory=/var/tmp", "sleep", "600"]);
+    let invocation = host.property(unit, "InvocationID");
+    let run = output(&mut host.clean_run("plans/quickstart/plan.json", "somebody-elses", &dir.path().join("out")));
+    expect_code(&run, 2);
+    assert!(stderr(&run).contains(unit) && stderr(&run).contains("--run-id"), "{}", stderr(&run));
+    assert_eq!(host.property(unit, "SubState"), "running");
+    assert_eq!(host.property(unit, "InvocationID"), invocation);
+    let witness = json(&dir.path().join("out/somebody-elses/channel_witness.json"));
+    assert_eq!(witness["manager"], Value::Null, "what the manager says of another's unit is no account of this one");
+    host.must(&["systemctl", "stop", unit]);
 }

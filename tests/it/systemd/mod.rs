@@ -1,7 +1,7 @@
 //! `systemd_clean` against a real systemd, through the real executable.
 
 mod clean;
-mod confine;
+pub mod confine;
 mod confined_worker;
 mod ended;
 mod forged;

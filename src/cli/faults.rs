@@ -34,6 +34,14 @@ fn conclude(panic: &PanicHookInfo<'_>) {
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     let said = words.unwrap_or("no reason is known");
+    // The standard library knows no other way to say it.
+    let no_memory = std::io::Error::from_raw_os_error(libc::ENOMEM).to_string();
+    if said.contains(&no_memory) {
+        let hint = limit_of_errno(Errno::ENOMEM).unwrap_or_default();
+        let _ = writeln!(std::io::stderr(), "error: {said}\n  hint: {hint}");
+        fixture::remove_all_now();
+        ending::exit_at_once(Exit::Unavailable.code());
+    }
     let _ = writeln!(
         std::io::stderr(),
         "error: this program found a fault of its own{place}: {said}\n  hint: please report this line; what was written so far is not committed"
@@ -63,7 +71,7 @@ fn limit_of_errno(errno: Errno) -> Option<String> {
     let soft = |resource| getrlimit(resource).map_or_else(|_| "unknown".to_string(), |(soft, _)| soft.to_string());
     match errno {
         Errno::EMFILE => Some(format!(
-            "the limit on open files (RLIMIT_NOFILE) is {}, and a run needs about 30 and 8 for each of `--jobs`: raise it with `ulimit -n`",
+            "the limit on open files (RLIMIT_NOFILE) is {}, and a run needs about 20 and 5 for each of `--jobs`: raise it with `ulimit -n`, or have fewer jobs",
             soft(Resource::RLIMIT_NOFILE)
         )),
         Errno::EFBIG => Some("the limit on the size of files (RLIMIT_FSIZE) is too low: raise it with `ulimit -f`".to_string()),

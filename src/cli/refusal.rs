@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use super::faults;
 use crate::plan::catalogue::RegistryContent;
 use crate::plan::{LoadError, Workspace};
 use crate::review::ReviewError;
@@ -56,6 +57,9 @@ struct NoWorkspace {
 
 /// The class of a plan or registry that could not be loaded.
 pub(super) fn load_failure(error: LoadError) -> Failure {
+    if let Some(limit) = faults::limit_of(&error) {
+        return Failure::new(Exit::Unavailable, error).hint(limit);
+    }
     let exit = match error {
         LoadError::NothingSelected { .. } => Exit::NothingRan,
         _ => Exit::InputRefused,

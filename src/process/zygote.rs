@@ -44,6 +44,13 @@ pub struct SpawnError {
     pub source: io::Error,
 }
 
+/// Probes have no standard streams.
+#[derive(Debug, thiserror::Error)]
+#[error("could not open `/dev/null`, which probes get as their standard streams")]
+struct NoNullDevice {
+    source: io::Error,
+}
+
 /// The zygote ended, or its socket failed; what it was doing is not known.
 #[derive(Debug, thiserror::Error)]
 #[error("the probe server was lost: {reason}")]
@@ -139,10 +146,8 @@ impl Zygote {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(STOP_POLL))?;
         ours.set_write_timeout(Some(STOP_POLL))?;
-        let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| {
-            let words = format!("`/dev/null`, which probes get as their standard streams, cannot be opened: {error}");
-            io::Error::new(error.kind(), words)
-        })?;
+        let null = File::options().read(true).write(true).open("/dev/null");
+        let null = null.map_err(|source| io::Error::new(source.kind(), NoNullDevice { source }))?;
         let child = command
             .arg(subcommand)
             .env_clear()

@@ -18,13 +18,18 @@ const COMMAND: &str = "SANDPROOF_TEST_COMMAND";
 /// The helper's name as a test.
 const HELPER: &str = "systemd::confine::helper";
 
-/// The words of a command that confines itself with `kind` and then becomes `command`.
+/// The words of a command that confines itself with `kind` and then becomes `command`, in the systemd of the tests.
 pub fn confined(kind: &str, command: &[String]) -> Vec<String> {
+    confined_by(&this_executable(), kind, command)
+}
+
+/// The same where this test executable lies at `helper`.
+pub fn confined_by(helper: &Path, kind: &str, command: &[String]) -> Vec<String> {
     vec![
         "/usr/bin/env".to_string(),
         format!("{KIND}={kind}"),
         format!("{COMMAND}={}", command.join("\n")),
-        this_executable().display().to_string(),
+        helper.display().to_string(),
         "--exact".to_string(),
         HELPER.to_string(),
         "--nocapture".to_string(),

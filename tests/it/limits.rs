@@ -120,7 +120,7 @@ fn a_limit_on_processes_is_named_or_lived_with_and_nothing_is_left() {
     }
     std::fs::create_dir(place.path("out")).unwrap();
     let mut codes = Vec::new();
-    for limit in 1..=8_u32 {
+    for limit in [1, 2, 3, 4, 5, 6, 8, 10, 12, 32] {
         // A user of this test alone: the limit counts all processes of a user.
         let uid = 2_000_000_000 + std::process::id() % 1_000_000;
         for folder in ["out", "fixtures"] {

@@ -22,6 +22,7 @@ macro_rules! carried {
 
 carried! {
     "linux-host",
+    "macos-host",
     "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5",
     "sonoma-14.4.1-23E224-arm64-dyld-a3a840f9",
 }

@@ -62,11 +62,26 @@ pub struct Lost {
     pub source: Option<io::Error>,
 }
 
+/// What each direction of the control socket holds at least: a policy and a report at once. The usual size on Linux is
+/// some 200 KiB, on macOS 8 KiB (`PIPSIZ`, bsd/kern/uipc_usrreq.c of xnu).
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Makes the buffers of a socket larger, where they are smaller. A system that will not lets the exchange stay as it is.
+fn widen(end: &UnixStream) {
+    use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+    if getsockopt(end, sockopt::SndBuf).is_ok_and(|bytes| bytes < BUFFER_BYTES) {
+        let _ = setsockopt(end, sockopt::SndBuf, &BUFFER_BYTES);
+    }
+    if getsockopt(end, sockopt::RcvBuf).is_ok_and(|bytes| bytes < BUFFER_BYTES) {
+        let _ = setsockopt(end, sockopt::RcvBuf, &BUFFER_BYTES);
+    }
+}
+
 /// A running zygote.
 ///
 /// Jobs are answered one by one, in order. The next may be sent before the reply to the last was read, so that the
-/// zygote never waits; no more than two should be on their way, because both directions of the socket hold only some
-/// hundred kilobytes, and a harness that only sends while the zygote only answers would stop both.
+/// zygote never waits; no more than two should be on their way, because both directions of the socket hold only
+/// [`BUFFER_BYTES`], and a harness that only sends while the zygote only answers would stop both.
 ///
 /// On Linux the zygote dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so that thread has to live as long
 /// as the zygote is used. Dropping it ends and reaps it.
@@ -148,6 +163,9 @@ impl Zygote {
         ours.set_write_timeout(Some(STOP_POLL))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let null = null.map_err(|source| io::Error::new(source.kind(), NoNullDevice { source }))?;
+        for end in [&ours, &theirs] {
+            widen(end);
+        }
         let child = command
             .arg(subcommand)
             .env_clear()

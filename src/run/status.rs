@@ -87,8 +87,17 @@ fn known_worlds(workspace: &Workspace, host: &HostFacts) -> Result<Vec<KnownWorl
         let world_id = world::id(&declared, Some(&found.value), host)?;
         known.push(KnownWorld { declared, world_id, matches: check.matches, clean_channels: check.clean_channels });
     }
-    known.sort_by(|a, b| b.matches.cmp(&a.matches).then_with(|| a.declared.cmp(&b.declared)));
+    sort(&mut known);
     Ok(known)
+}
+
+/// Those that match first; among them a world of its own before one that stands for any host of its kind.
+fn sort(known: &mut [KnownWorld]) {
+    let stands_for_any = |world: &KnownWorld| world.world_id != world.declared;
+    known.sort_by(|a, b| {
+        let by_match = b.matches.cmp(&a.matches).then_with(|| stands_for_any(a).cmp(&stands_for_any(b)));
+        by_match.then_with(|| a.declared.cmp(&b.declared))
+    });
 }
 
 fn enforcers() -> Vec<Availability> {
@@ -159,4 +168,28 @@ fn read_run(folder: &Path, locked_by: Option<&LockHolder>) -> Option<LastRun> {
         updated_at_unix: status.updated_at_unix,
         reference: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::WorldId;
+
+    #[test]
+    fn a_world_of_its_own_comes_before_one_for_any_host() {
+        let world = |declared: &str, world_id: &str, matches: bool| KnownWorld {
+            declared: WorldId::new(declared).unwrap(),
+            world_id: WorldId::new(world_id).unwrap(),
+            matches,
+            clean_channels: Vec::new(),
+        };
+        let mut known = [
+            world("linux-host", "linux-6.1-0a1b2c3d", false),
+            world("macos-host", "macos-14.4.1-0a1b2c3d", true),
+            world("sonoma", "sonoma", true),
+        ];
+        sort(&mut known);
+        let order: Vec<&str> = known.iter().map(|world| world.declared.as_str()).collect();
+        assert_eq!(order, ["sonoma", "macos-host", "linux-host"]);
+    }
 }

@@ -104,6 +104,20 @@ fn hosts_that_differ_in_any_fact_of_the_id_differ_in_the_id() {
 }
 
 #[test]
+fn any_mac_has_a_world_of_its_own() {
+    let document = document(include_str!("../../registries/worlds/macos-host.json"));
+    let declared = WorldId::new("macos-host").unwrap();
+    let of = |host: &HostFacts| id(&declared, Some(&document), host).unwrap().to_string();
+    let newer = HostFacts { product_version: Some("15.6.1".into()), product_build: Some("24G90".into()), ..mac() };
+    assert!(of(&newer).starts_with("macos-15.6.1-24G90-arm64-"), "{}", of(&newer));
+    assert_ne!(of(&newer), of(&mac()));
+    let found = check(&declared, Some((&document, Digest::of(b"document"))), &newer);
+    assert!(found.matches);
+    assert_eq!(found.clean_channels, [ChannelKind::LaunchdClean]);
+    assert!(!check(&declared, Some((&document, Digest::of(b"document"))), &host()).matches);
+}
+
+#[test]
 fn a_label_stays_and_no_label_is_the_home_baseline() {
     let label = WorldId::new("my-world").unwrap();
     assert_eq!(id(&label, None, &host()).unwrap(), label);

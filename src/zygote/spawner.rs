@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,7 +15,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::{Pid, getppid};
 
 use super::PROBE_SUBCOMMAND;
 use super::protocol::{Fresh, Job, PolicyUse, Reply, Request, read_frame, write_frame, write_reply};
@@ -58,8 +59,12 @@ enum Unended {
 /// Serves jobs from the control socket on descriptor 0 until it is closed. `executable` is this program.
 pub fn serve(executable: &Path) -> Result<(), SpawnerError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(SpawnerError::Socket)?;
-    let mut server =
-        Server { socket: File::from(socket), executable: executable.to_owned(), policies: BTreeMap::new() };
+    let mut server = Server {
+        socket: File::from(socket),
+        executable: executable.to_owned(),
+        policies: BTreeMap::new(),
+        harness: getppid(),
+    };
     let mut incoming = io::BufReader::new(server.socket.try_clone().map_err(SpawnerError::Socket)?);
     let mut scratch = Vec::new();
     while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(SpawnerError::Socket)? {
@@ -83,6 +88,17 @@ struct Server {
     socket: File,
     executable: PathBuf,
     policies: BTreeMap<u32, Enforceable>,
+    /// Who started this process.
+    harness: Pid,
+}
+
+/// How the harness's end of the socket is watched while a probe runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// For anything: the next request, or the end.
+    Readable,
+    /// A request is waiting, so the socket stays readable and says nothing more; the parent is all there is to look at.
+    Waiting,
 }
 
 /// What came through the pipe.
@@ -201,6 +217,7 @@ impl Server {
     ) -> Result<Result<ExitStatus, io::Error>, Unended> {
         let mut pipe = child.stdout.take();
         let mut limit_ms = job.deadline_ms;
+        let mut harness = Watch::Readable;
         let ended = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break Ok(status),
@@ -221,7 +238,7 @@ impl Server {
                 sent.push(SentSignal { signal: signal as i32, at_ms: now_ms });
                 continue;
             }
-            if self.wait_a_little(pipe.as_ref(), report.ended) {
+            if self.wait_a_little(pipe.as_ref(), report.ended, &mut harness) {
                 let _ = killpg(group_of(child), Signal::SIGKILL);
                 let _ = child.kill();
                 // Not waited for: this process ends now, and whoever adopts the probe reaps it.
@@ -236,13 +253,29 @@ impl Server {
     }
 
     /// Waits until the pipe has something, but not long. Whether the harness is gone.
-    fn wait_a_little(&self, pipe: Option<&impl AsFd>, pipe_ended: bool) -> bool {
-        let mut watched = vec![PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+    ///
+    /// A poll(2) that asks for nothing is told of a hang-up by Linux and not by xnu, which registers only what is asked for
+    /// (`poll_nocancel`, bsd/kern/sys_generic.c). So it is asked whether there is something to read: the end is, too.
+    fn wait_a_little(&self, pipe: Option<&impl AsFd>, pipe_ended: bool, harness: &mut Watch) -> bool {
+        let asked = if *harness == Watch::Readable { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut watched = vec![PollFd::new(self.socket.as_fd(), asked)];
         if let Some(pipe) = pipe.filter(|_| !pipe_ended) {
             watched.push(PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
         }
         let _ = poll(&mut watched, PollTimeout::from(TICK_MS));
-        watched[0].revents().is_some_and(|came| came.intersects(PollFlags::POLLHUP | PollFlags::POLLERR))
+        let came = watched[0].revents().unwrap_or(PollFlags::empty());
+        if came.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) || getppid() != self.harness {
+            return true;
+        }
+        if came.contains(PollFlags::POLLIN) && *harness == Watch::Readable {
+            let peeked = recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+            match peeked {
+                Ok(0) => return true,
+                Ok(_) => *harness = Watch::Waiting,
+                Err(_) => {}
+            }
+        }
+        false
     }
 
     fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, SpawnerError> {

@@ -62,11 +62,14 @@ const TEARDOWN_LIMIT: Duration = definition::EXIT_TIMEOUT.saturating_add(Duratio
 const LOG_SPAN: &str = "2m";
 
 /// Names that launchd adds to a job's environment of its own accord: its default `PATH`, the session's agent socket, the
-/// `XPC_` names, and what a user's domain hands on (launchd.plist(5), launchctl(1) under `setenv`). Whatever somebody has
-/// set there with `launchctl setenv` is not among them, and makes a worker unclean.
+/// `XPC_` names, and what a user's domain hands on (launchd.plist(5), launchctl(1) under `setenv`). Later releases set
+/// `OSLogRateLimit` in every job that is not Apple's own, as `launchctl print` shows in public reports, one of them of
+/// macOS 27 (26A428); whether 14.4.1 does is not known. Whatever somebody has set with `launchctl setenv` is not among
+/// them, and makes a worker unclean.
 pub const MANAGER_ENVIRONMENT: &[&str] = &[
     "HOME",
     "LOGNAME",
+    "OSLogRateLimit",
     "PATH",
     "SHELL",
     "SSH_AUTH_SOCK",

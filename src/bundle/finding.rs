@@ -118,7 +118,7 @@ pub enum Problem {
         found: Digest,
     },
     /// The index gives it another `schema_version` than it has.
-    #[error("its schema version is {found:?}; the index says {indexed:?}")]
+    #[error("it has {}; the index says that it has {}", schema(found.as_deref()), schema(indexed.as_deref()))]
     SchemaMismatch {
         /// What the index says.
         indexed: Option<String>,
@@ -213,6 +213,10 @@ fn newer(found: &str, known: &str) -> &'static str {
         Standing::Newer => ": it is made for a newer sandproof",
         Standing::Older | Standing::Other => "",
     }
+}
+
+fn schema(version: Option<&str>) -> String {
+    version.map_or_else(|| "no schema version".to_owned(), |version| format!("the schema version `{version}`"))
 }
 
 fn describe_state(state: RunState, stage: Option<&str>, error: Option<&str>) -> String {

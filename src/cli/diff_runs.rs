@@ -16,7 +16,7 @@ use crate::diff::{self, DiffError, Opened};
 ///
 /// Each side is a bundle's folder, an output root, a promotion packet, or a declaration. Bundles are verified first; a
 /// packet is verified against its bundle where that is found. Exit 0 if both declare materially the same and no verdict
-/// differs, 1 if not, 4 if a bundle, packet or declaration is invalid.
+/// differs, 1 if not, or if declarations of other systems leave the same items absent, 4 if a bundle, packet or declaration is invalid.
 #[derive(Debug, Args)]
 pub(super) struct DiffRunsArgs {
     /// The first side.
@@ -31,6 +31,10 @@ pub(super) struct DiffRunsArgs {
     /// Answer in Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
+    /// Take what two declarations of other systems both state to be absent for equal. Without it they are the same only if
+    /// everything is stated.
+    #[arg(long)]
+    accept_absent: bool,
     /// Write the answer to this file instead; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -47,7 +51,8 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
     };
-    let report = diff::compare(&a, &b).map_err(failure)?;
+    let compare = if args.accept_absent { diff::compare_accepting_absent } else { diff::compare };
+    let report = compare(&a, &b).map_err(failure)?;
     let bytes = if args.json {
         let mut bytes = json_for_streams(json_out::to_pretty(&report));
         bytes.push(b'\n');
@@ -86,7 +91,7 @@ pub(super) fn failure(error: DiffError) -> Failure {
         | DiffError::Document { .. }
         | DiffError::Inputs { .. }
         | DiffError::Rows(_) => Exit::BundleInvalid,
-        DiffError::Spill { .. } => Exit::Unavailable,
+        DiffError::Spill { .. } => Exit::Fault,
     };
     Failure::new(exit, error)
 }

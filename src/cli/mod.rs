@@ -54,7 +54,7 @@ mod version;
 mod why;
 mod worker;
 
-use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -148,7 +148,7 @@ pub fn main() -> u8 {
         return code;
     }
     faults::prepare();
-    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
     let when = color::When::ahead_of_parsing(&arguments);
     let parsed = command().color(when.into()).try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -174,20 +174,15 @@ fn parsing_ended(error: &clap::Error, when: color::When) -> u8 {
         );
         return exit::conclude_with(Ok(Exit::Done), ui);
     }
-    let mut plain = text.to_string();
-    let mut harmless = true;
-    for argument in std::env::args_os().skip(1) {
-        let argument = argument.to_string_lossy();
-        // Of `--name=value` clap repeats the value alone.
-        for said in [Some(&*argument), argument.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
-            if let Cow::Owned(shown) = printable(said)
-                && shown != said
-            {
-                harmless = false;
-                plain = plain.replace(said, &shown);
-            }
-        }
-    }
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let shown: Vec<OsString> =
+        arguments.iter().map(|one| printable(&one.to_string_lossy()).into_owned().into()).collect();
+    let harmless = shown == arguments;
+    // The same complaint about the arguments as they can be shown. Where there is none then, the fault was in what cannot be.
+    let plain = match command().try_get_matches_from(shown) {
+        Err(said) if !harmless => said.render().to_string(),
+        _ => text.to_string(),
+    };
     if harmless && color::wanted(when, &std::io::stderr()) {
         let _ = std::io::stderr().lock().write_all(text.ansi().to_string().as_bytes());
     } else {

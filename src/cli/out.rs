@@ -1,5 +1,6 @@
 //! `--out FILE`: where the document of a command goes.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -43,6 +44,17 @@ impl Destination {
 /// The class of an output that could not be written: it was named wrongly, or something went wrong on the way.
 pub(super) fn output_failure(error: FileError) -> Failure {
     Failure::new(output_exit(&error.source), error)
+}
+
+/// The class of an error that comes of the operating system at its end.
+pub(super) fn io_exit(error: &(dyn Error + 'static)) -> Exit {
+    let mut current = Some(error);
+    let mut class = Exit::Fault;
+    while let Some(inner) = current {
+        class = inner.downcast_ref::<io::Error>().map_or(class, output_exit);
+        current = inner.source();
+    }
+    class
 }
 
 /// The class of an error of a place that was named for output.

@@ -71,7 +71,7 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
 pub(super) fn review_failure(error: ReviewError) -> Failure {
     let exit = match &error {
         ReviewError::NotPromotable { .. } => Exit::GateRefused,
-        ReviewError::Output(_) => Exit::Unavailable,
+        ReviewError::Output(_) => Exit::Fault,
         ReviewError::NoBundle { .. }
         | ReviewError::ReferencePacket { .. }
         | ReviewError::Refused(_)

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
 use super::faults;
+use super::out::io_exit;
 use super::progress::Progress;
 use super::refusal::load_failure;
 use super::run_report;
@@ -272,7 +273,7 @@ pub(super) fn run_failure(error: RunError) -> Failure {
             Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }
         RunError::Start(_) | RunError::Lock(_) => {
-            Failure::new(Exit::Unavailable, error).hint("choose a writable output root with `--out DIR`")
+            Failure::new(io_exit(&error), error).hint("choose a writable output root with `--out DIR`")
         }
         RunError::Declaration(_) => Failure::new(Exit::InputRefused, error)
             .hint("`sandproof plan-lint --plan FILE` names what in the plan cannot be declared"),

@@ -8,12 +8,13 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, FromInputs, Refused};
+use crate::bundle::{self, Finding, FromInputs, Problem, Refused};
 
 /// Verify a bundle: its files against its index, and its evidence against its own rows.
 ///
 /// Derives every derived artifact again from the bundle's own inputs and rows, and compares. Runs no probe; works on any
-/// machine, wherever the bundle was copied to. Exit 0 if all holds; 4 with one line for each problem if not.
+/// machine, wherever the bundle was copied to. Exit 0 if all holds; 4 with one line for each problem if not, save what only
+/// follows from a run that did not end well, which is counted; --json lists all.
 #[derive(Debug, Args)]
 pub struct ValidateBundle {
     /// The bundle's folder, or an output root whose LATEST leads to it.
@@ -54,9 +55,26 @@ impl ValidateBundle {
     }
 }
 
-/// What is wrong with a bundle, one line each.
+/// What is wrong with a bundle, for people: one line each. Of a run that did not end well that comes first, and what only
+/// follows from it is counted.
 pub(super) fn findings(refused: &Refused) -> Lines {
-    refused.findings.iter().map(ToString::to_string).collect()
+    let is_reason = |finding: &&Finding| matches!(finding.problem, Problem::RunState { .. });
+    let (reasons, rest): (Vec<&Finding>, Vec<&Finding>) = refused.findings.iter().partition(is_reason);
+    let follows = |finding: &&Finding| {
+        matches!(
+            finding.problem,
+            Problem::NotCommitted | Problem::IndexStatus(_) | Problem::DeclaredMissing | Problem::LeftoverTemporary
+        )
+    };
+    let (consequences, others): (Vec<&Finding>, Vec<&Finding>) =
+        if reasons.is_empty() { (Vec::new(), rest) } else { rest.into_iter().partition(follows) };
+    let mut lines: Lines = reasons.iter().chain(&others).map(ToString::to_string).collect();
+    if let [only] = consequences[..] {
+        lines.line(only.to_string());
+    } else if let [first, ..] = consequences[..] {
+        lines.line(format!("and {} more that follow from it, such as {first}", consequences.len()));
+    }
+    lines
 }
 
 /// Prints what is wrong with a bundle, one line each, and gives the exit class.

@@ -1,14 +1,16 @@
 //! Two declarations, item by item, and the rule by which a difference is material.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::names;
 use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::json_out;
-use crate::identity::differences;
+use crate::identity::{absences, differences};
 use crate::record::identity::{Declaration, Part, RUN_KIND};
-use crate::record::run_diff::{Item, PartDiff, Shown};
+use crate::record::run_diff::{Item, PartDiff, Shown, Unstated};
 
 /// Items of a run's declaration that cannot affect a verdict, with everything below them. `SPEC.md` publishes the list;
 /// every other item is material. Of another system's declaration every item is.
@@ -21,6 +23,18 @@ const MAX_SHOWN_BYTES: usize = 1024;
 pub fn is_material(kind: &str, pointer: &str) -> bool {
     let below = |head: &str| pointer.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     kind != RUN_KIND || !IMMATERIAL.into_iter().any(below)
+}
+
+/// What both state to be absent for the same reason. Nothing was compared there: the reason can be that there is no such
+/// value, or that nobody knows it, and two systems that differ in what neither says would be called the same. Of a run
+/// this program states everything itself, and an absent item is an observation like any other.
+pub(super) fn stated_by_neither(a: &Declaration, b: &Declaration) -> Vec<Unstated> {
+    if a.kind == RUN_KIND {
+        return Vec::new();
+    }
+    let of_b: HashSet<(String, String)> = absences(b).into_iter().collect();
+    let both = absences(a).into_iter().filter(|one| of_b.contains(one));
+    both.map(|(pointer, reason)| Unstated { pointer, reason }).collect()
 }
 
 /// The four parts compared.

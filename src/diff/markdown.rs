@@ -29,6 +29,13 @@ fn side(out: &mut String, name: &str, side: &Side) {
 }
 
 fn declarations(out: &mut String, diff: &RunDiff) {
+    let unstated = &diff.declarations.stated_by_neither;
+    if !unstated.is_empty() {
+        out.push_str("\n#### Stated by neither\n\n| item | why |\n|---|---|\n");
+        for one in unstated {
+            out.push_str(&format!("| {} | {} |\n", code(&one.pointer), escape(&one.reason)));
+        }
+    }
     let items: Vec<_> = diff.declarations.parts.iter().flat_map(|part| &part.items).collect();
     if items.is_empty() {
         return;

@@ -24,7 +24,7 @@ use std::io;
 
 pub use attempts::{attempts, render as render_attempts};
 pub use declarations::{IMMATERIAL, is_material};
-pub use report::{MAX_LISTED, compare};
+pub use report::{MAX_LISTED, compare, compare_accepting_absent};
 pub use rows::RowsError;
 pub use side::{Opened, of_bundle, of_declaration, open};
 

@@ -15,14 +15,26 @@ use crate::record::run_diff::{Compared, Declarations, Flip, PartDiff, RUN_DIFF_S
 /// How many rows that differ a report lists. All are counted.
 pub const MAX_LISTED: usize = 10_000;
 
-/// Compares two sides.
+/// Compares two sides. Declarations of other systems that leave the same items absent are equal only as far as they go,
+/// and not the same.
 pub fn compare(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
+    compare_as(a, b, false)
+}
+
+/// Compares two sides, and takes what both state to be absent for equal.
+pub fn compare_accepting_absent(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
+    compare_as(a, b, true)
+}
+
+fn compare_as(a: &Opened, b: &Opened, accept_absent: bool) -> Result<RunDiff, DiffError> {
     if let (Some(kind_a), Some(kind_b)) = (&a.side.kind, &b.side.kind)
         && kind_a != kind_b
     {
         return Err(DiffError::Kinds { a: kind_a.clone(), b: kind_b.clone() });
     }
-    let declarations = compare_declarations(a, b);
+    let mut declarations = compare_declarations(a, b);
+    declarations.absent_accepted = accept_absent;
+    let complete = accept_absent || declarations.stated_by_neither.is_empty();
     let changes = match (&a.declaration, &b.declaration) {
         (Some(a), Some(b)) => Some(changes::gather(a, b, &declarations.parts)),
         _ => None,
@@ -37,7 +49,7 @@ pub fn compare(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
     };
     Ok(RunDiff {
         schema_version: RUN_DIFF_SCHEMA,
-        same: declarations.materially_equal == Some(true) && verdicts_same,
+        same: declarations.materially_equal == Some(true) && complete && verdicts_same,
         a: a.side.clone(),
         b: b.side.clone(),
         declarations,
@@ -48,14 +60,24 @@ pub fn compare(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
 
 fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
     let identical = a.side.identity.zip(b.side.identity).map(|(a, b)| a == b);
+    let nothing = |compared| Declarations {
+        compared,
+        identical,
+        materially_equal: None,
+        parts: Vec::new(),
+        stated_by_neither: Vec::new(),
+        absent_accepted: false,
+    };
     if let (Some(a), Some(b)) = (&a.declaration, &b.declaration) {
         let parts = declarations::compare(a, b);
         // Two formats do not mean the same even where they say the same.
         let equal = a.schema_version == b.schema_version && parts.iter().all(|part| part.materially_equal);
-        return Declarations { compared: Compared::Items, identical, materially_equal: Some(equal), parts };
+        let materially_equal = Some(equal);
+        let stated_by_neither = declarations::stated_by_neither(a, b);
+        return Declarations { materially_equal, parts, stated_by_neither, ..nothing(Compared::Items) };
     }
     let Some((digests_a, digests_b)) = a.parts.zip(b.parts) else {
-        return Declarations { compared: Compared::Not, identical, materially_equal: None, parts: Vec::new() };
+        return nothing(Compared::Not);
     };
     let part = |part: Part| {
         let (a, b) = (digests_a.of(part), digests_b.of(part));
@@ -64,7 +86,7 @@ fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
     // Digests that differ may do so in immaterial items alone.
     let materially_equal = (identical == Some(true)).then_some(true);
     let parts = Part::ALL.into_iter().map(part).collect();
-    Declarations { compared: Compared::Parts, identical, materially_equal, parts }
+    Declarations { materially_equal, parts, ..nothing(Compared::Parts) }
 }
 
 fn compare_verdicts(a: &Opened, b: &Opened, changes: Option<&[Grouped]>) -> Result<Verdicts, DiffError> {

@@ -25,6 +25,13 @@ pub fn render(diff: &RunDiff) -> String {
         out.line(0, &format!("{name:<9} {text}"));
         part.items.iter().for_each(|one| item(&mut out, one));
     }
+    if !diff.declarations.stated_by_neither.is_empty() {
+        out.blank();
+        out.line(0, "stated by neither");
+        for one in &diff.declarations.stated_by_neither {
+            out.line(1, &format!("{}: {}", one.pointer, one.reason));
+        }
+    }
     if !diff.changes.is_empty() {
         out.blank();
         out.line(0, "changes");

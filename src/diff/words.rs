@@ -29,7 +29,12 @@ pub(super) fn headline(diff: &RunDiff) -> String {
 
 /// The declarations in one clause.
 fn declared(declarations: &Declarations, changes: &[Change]) -> String {
+    let neither = declarations.stated_by_neither.len() as u64;
     match (declarations.compared, declarations.materially_equal, declarations.identical) {
+        (_, Some(true), _) if neither > 0 => {
+            let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
+            format!("equal as far as declared; {} stated by neither{accepted}", counted(neither, "item"))
+        }
         (Compared::Not, ..) => "the declarations cannot be compared".to_owned(),
         (_, Some(true), Some(true)) => "both declare the same".to_owned(),
         (_, Some(true), _) => "both declare materially the same".to_owned(),

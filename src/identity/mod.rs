@@ -5,6 +5,7 @@
 //! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, [`external`] seals
 //! what others declare of their systems, and [`carried`] knows whose worlds are whose.
 
+pub mod absent;
 pub mod carried;
 pub mod compare;
 pub mod compose;
@@ -16,6 +17,7 @@ pub mod seal;
 #[cfg(test)]
 mod tests;
 
+pub use absent::absences;
 pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
 pub use compose::{Given, declare};

@@ -18,7 +18,8 @@ pub const RUN_DIFF_SCHEMA: &str = "sandproof.run_diff.v1";
 pub struct RunDiff {
     /// [`RUN_DIFF_SCHEMA`].
     pub schema_version: &'static str,
-    /// Whether both declarations are materially equal and no verdict differs, as far as both were compared.
+    /// Whether both declarations are materially equal, nothing in them is stated by neither side (unless that was
+    /// accepted), and no verdict differs.
     pub same: bool,
     /// The first side.
     pub a: Side,
@@ -85,6 +86,20 @@ pub struct Declarations {
     pub materially_equal: Option<bool>,
     /// The four parts, in their order; empty if there is nothing to compare.
     pub parts: Vec<PartDiff>,
+    /// What both sides state to be absent, for the same reason: as far as that goes nothing was compared. Always empty for
+    /// runs, whose absent items are what this program observed or knows to have no value.
+    pub stated_by_neither: Vec<Unstated>,
+    /// Whether such items were accepted as equal.
+    pub absent_accepted: bool,
+}
+
+/// An item that both sides state to be absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unstated {
+    /// JSON pointer into the declarations.
+    pub pointer: String,
+    /// Why, as both say.
+    pub reason: String,
 }
 
 /// How far declarations could be compared.

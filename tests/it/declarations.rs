@@ -176,3 +176,42 @@ fn a_plan_whose_subject_is_incomplete_is_refused_before_anything_runs() {
     expect_code(&lint, 1);
     assert!(stdout(&lint).contains("`/subject`"), "{}", stdout(&lint));
 }
+
+#[test]
+fn two_systems_are_not_the_same_by_what_neither_states() {
+    let dir = tempfile::tempdir().unwrap();
+    let absent = json!({"absent": "not known to us"});
+    let all = |names: &[&str]| -> Value { names.iter().map(|name| ((*name).to_owned(), absent.clone())).collect() };
+    let mut artifact = all(&["system_instructions", "tools", "retrieval_context", "conversation", "memory_policy"]);
+    artifact["model"] = all(&["name", "version", "weights"]);
+    artifact["parameters"] = all(&["temperature", "top_p", "seed", "max_output_tokens"]);
+    let whole = json!({
+        "schema_version": "sandproof.system_declaration.v1", "kind": "deployment", "artifact": artifact,
+        "runtime": all(&["infrastructure", "scheduler", "rollout"]),
+        "policy": all(&["approval_rules", "escalation", "veto_thresholds"]),
+        "history": all(&["cached_context", "interventions", "earlier_runs"]),
+    });
+    let file = dir.path().join("unknown.json");
+    fs::write(&file, whole.to_string()).unwrap();
+    let diff = |more: &[&str]| output(sandproof().arg("diff-runs").arg(&file).arg(&file).args(more));
+    let doubted = diff(&[]);
+    expect_code(&doubted, 1);
+    let said = stdout(&doubted);
+    assert!(said.starts_with("equal as far as declared; 21 items stated by neither"), "{said}");
+    assert!(said.contains("/artifact/model/weights: not known to us"), "{said}");
+    let report: Value = serde_json::from_slice(&diff(&["--json"]).stdout).unwrap();
+    assert_eq!((&report["same"], &report["declarations"]["materially_equal"]), (&json!(false), &json!(true)));
+    assert_eq!(report["declarations"]["stated_by_neither"].as_array().unwrap().len(), 21);
+    let markdown = diff(&["--markdown"]);
+    assert!(stdout(&markdown).starts_with("### Different: equal as far as declared"), "{}", stdout(&markdown));
+    let accepted = diff(&["--accept-absent", "--json"]);
+    expect_code(&accepted, 0);
+    let report: Value = serde_json::from_slice(&accepted.stdout).unwrap();
+    assert_eq!((&report["same"], &report["declarations"]["absent_accepted"]), (&json!(true), &json!(true)));
+    // What one side states and the other does not is a difference, accepted or not.
+    let mut stated = whole;
+    stated["artifact"]["model"]["name"] = json!("m");
+    let other = dir.path().join("known.json");
+    fs::write(&other, stated.to_string()).unwrap();
+    expect_code(&output(sandproof().args(["diff-runs", "--accept-absent"]).arg(&file).arg(&other)), 1);
+}

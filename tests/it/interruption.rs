@@ -92,7 +92,9 @@ fn an_interrupted_run_leaves_a_readable_bundle_marked_failed() {
         assert_eq!(index["status"], "failed");
         let checked = validate(&bundle);
         expect_code(&checked, 4);
-        assert!(stdout(&checked).contains("failed"), "{}", stdout(&checked));
+        let said = stdout(&checked);
+        assert!(said.lines().next().unwrap().contains("stage `interrupted`"), "the reason comes first: {said}");
+        assert!(said.lines().count() <= 4 && said.contains("more that follow from it"), "{said}");
         assert!(!out.join("LATEST").exists(), "LATEST points at a failed run");
     }
 }

@@ -8,6 +8,7 @@ mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
 mod diff_runs;
+mod foreign_texts;
 #[cfg(target_os = "linux")]
 mod golden;
 #[cfg(target_os = "linux")]

@@ -198,3 +198,54 @@ fn every_published_schema_is_printed() {
         );
     }
 }
+
+#[test]
+fn a_plan_is_named_by_its_folder_too_and_a_slip_in_its_path_is_answered_once() {
+    let folder = quickstart();
+    let ask = |arguments: &[&str]| output(sandproof().current_dir(folder.path()).args(arguments));
+    for command in ["plan-lint", "describe-plan"] {
+        let by_folder = ask(&[command, "--plan", "plans/quickstart"]);
+        expect_code(&by_folder, 0);
+        assert_eq!(stdout(&by_folder), stdout(&ask(&[command, "--plan", "plans/quickstart/plan.json"])));
+    }
+    expect_code(&ask(&["run", "--plan", "plans/quickstart/", "--dry"]), 0);
+    expect_code(&ask(&["identity", "declare", "--plan", "plans/quickstart"]), 0);
+    let inside =
+        output(sandproof().current_dir(folder.path().join("plans/quickstart")).args(["plan-lint", "--plan", "."]));
+    expect_code(&inside, 0);
+    for (plan, meant) in [
+        ("plans/quickstrt", "`plans/quickstart`"),
+        ("plans/quickstrt/plan.json", "`plans/quickstart/plan.json`"),
+        ("plans/quickstart/plan.jsn", "`plans/quickstart/plan.json`"),
+        ("plan/quickstart", "`plans/quickstart`"),
+        ("quickstart", "`plans/quickstart`"),
+        ("registries", "list-plans"),
+        ("nothing-like-it", "list-plans"),
+    ] {
+        let refused = ask(&["run", "--plan", plan]);
+        expect_code(&refused, 3);
+        let said = stderr(&refused);
+        assert!(said.contains(meant) && said.lines().count() == 1, "{plan}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_that_only_contradicts_its_policy_is_not_called_refused_because_it_runs() {
+    let folder = quickstart();
+    spoil(folder.path(), "registries/quickstart/probes.json", |probes| {
+        probes["probes"]["quickstart:read_only:read_inside"]["expected"] = json!("deny");
+    });
+    let ask =
+        |command: &str| output(sandproof().current_dir(folder.path()).args([command, "--plan", "plans/quickstart"]));
+    let lint = ask("plan-lint");
+    expect_code(&lint, 1);
+    assert!(stdout(&lint).contains("plan can be run, but has 1 error"), "{}", stdout(&lint));
+    expect_code(&ask("run"), 1);
+    spoil(folder.path(), "registries/quickstart/probes.json", |probes| {
+        probes["probes"]["quickstart:read_only:read_inside"]["driver"] = json!("no_such_driver");
+    });
+    let lint = ask("plan-lint");
+    expect_code(&lint, 1);
+    assert!(stdout(&lint).contains("plan refused: "), "{}", stdout(&lint));
+    expect_code(&ask("run"), 3);
+}

@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::super::exit::{Exit, Failure, OrFail};
 use super::super::refusal::load_failure;
 use super::super::sheet::Sheet;
 use super::super::ui::Ui;
-use crate::base::canon::pointer_part;
 use crate::base::fsx;
 use crate::base::printable::Lines;
-use crate::identity::external;
+use crate::identity::{absences, external};
 use crate::plan::Workspace;
 use crate::plan::subject::{ResolvedSubject, read_declaration};
 use crate::record::identity::{Declaration, Part};
@@ -43,30 +40,8 @@ fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> Lines {
         .map(|file| format!("{} is `{}`, {} bytes, sha256:{}", file.pointer, file.path, file.size, file.digest))
         .collect();
     sheet.list("files", files.iter().map(String::as_str));
-    let mut absent = Vec::new();
-    for part in Part::ALL {
-        for (name, value) in declaration.part(part) {
-            find_absent(&format!("/{}/{}", part.as_str(), pointer_part(name)), value, &mut absent);
-        }
-    }
+    let absent: Vec<String> =
+        absences(declaration).into_iter().map(|(pointer, reason)| format!("{pointer}: {reason}")).collect();
     sheet.list("absent", absent.iter().map(String::as_str));
     sheet.render()
-}
-
-/// Everything that is stated to be absent, with its reason.
-fn find_absent(at: &str, value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => match members.get("absent").and_then(Value::as_str) {
-            Some(reason) if members.len() == 1 => found.push(format!("{at}: {reason}")),
-            // Within `value` nothing is a reference.
-            _ if members.len() == 1 && members.contains_key("value") => {}
-            _ => {
-                members.iter().for_each(|(name, one)| find_absent(&format!("{at}/{}", pointer_part(name)), one, found))
-            }
-        },
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, one)| find_absent(&format!("{at}/{n}"), one, found));
-        }
-        _ => {}
-    }
 }

@@ -231,7 +231,7 @@ pub const CASES: &[Case] = &[
     case(
         "another schema version in the index",
         |b| b.entry(ROWS, |e| e["schema_version"] = "row.v9".into()),
-        "rows/scenario.jsonl: its schema version is",
+        "rows/scenario.jsonl: it has the schema version",
     ),
     case("the index of another run", |b| b.index(|i| i["run_id"] = "other".into()), "run_manifest.json: its run_id is"),
     case(

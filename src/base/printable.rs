@@ -85,6 +85,11 @@ pub fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// [`path_text`] for `#[serde(serialize_with)]`.
+pub fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path_text(path))
+}
+
 /// What stands in JSON text, on its way to where a person may see it. Such a text is ASCII, and holds no control character
 /// but line feeds and DEL; DEL and the commands of pipelines are escaped, which changes nothing that it says.
 pub fn json_for_streams(json: Vec<u8>) -> Vec<u8> {

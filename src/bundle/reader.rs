@@ -497,6 +497,7 @@ pub(super) fn is_temporary(path: &BundlePath) -> bool {
 #[derive(Debug, Serialize)]
 pub struct UnverifiedBundle {
     /// Where it lies.
+    #[serde(serialize_with = "crate::base::printable::serialize_path")]
     pub bundle_dir: PathBuf,
     /// Always `unverified`.
     pub integrity: &'static str,

@@ -9,7 +9,7 @@ use std::process::Output;
 use sandproof::base::printable::is_hidden;
 use serde_json::{Value, json};
 
-use crate::support::{copy_folder, expect_code, files, output, sandproof, stderr, stdout};
+use crate::support::{copy_folder, expect_code, files, output, root, sandproof, stderr, stdout};
 
 /// What may stand in an id or a target: no control character, but everything else that cannot be seen.
 const UNSEEN: &str = "s\u{202e}\u{2066}\u{200b}\u{200f}\u{feff}\u{2028}\u{61c}\u{ad}\u{e0041}##[error]t";
@@ -309,4 +309,24 @@ fn a_variable_that_is_no_text_is_refused_as_a_run_id() {
     expect_code(&ran, 2);
     assert!(stderr(&ran).contains("SANDBOX_LORE_RUN_ID"), "{}", stderr(&ran));
     assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn no_document_has_a_member_that_fails_for_a_path_that_is_no_text() {
+    let shape = regex::Regex::new(r"#\[derive\([^)]*\bSerialize\b[^)]*\)\](?s:[^{;]*?)\{((?s:.*?))\n\}").unwrap();
+    let member = regex::Regex::new(
+        r"(?m)^((?:\s*#\[.*\]\n)*)\s*(?:pub(?:\([^)]*\))? )?\w+: .*\b(?:Path|PathBuf|OsStr|OsString)\b",
+    )
+    .unwrap();
+    let mut seen = 0;
+    for file in files(&root().join("src")).iter().filter(|file| file.extension() == Some(OsStr::new("rs"))) {
+        let text = fs::read_to_string(root().join("src").join(file)).unwrap();
+        for found in shape.captures_iter(&text) {
+            for one in member.captures_iter(&found[1]) {
+                seen += 1;
+                assert!(one[1].contains("serialize_with"), "{}: {}", file.display(), &one[0]);
+            }
+        }
+    }
+    assert!(seen > 0, "the pattern finds nothing any more");
 }

@@ -25,6 +25,8 @@ pub const MAX_STRING_BYTES: usize = 1024 * 1024;
 pub const MAX_BUNDLE_FILES: usize = 4096;
 /// Largest single file of a bundle, in bytes.
 pub const MAX_BUNDLE_FILE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+/// Largest document of a bundle that is kept in memory, in bytes.
+pub const MAX_BUNDLE_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Largest `artifact_index.json`, in bytes.
 pub const MAX_INDEX_BYTES: u64 = 8 * 1024 * 1024;
 /// Longest line of a rows file, in bytes.

@@ -22,7 +22,9 @@ use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json;
-use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::base::limits::{
+    MAX_BUNDLE_DOCUMENT_BYTES, MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES,
+};
 use crate::base::shared_bytes::SharedBytes;
 use crate::identity;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
@@ -34,8 +36,6 @@ use crate::record::outcome::Lane;
 
 /// Largest content of a `LATEST` file, in bytes.
 const MAX_LATEST_BYTES: u64 = 1024;
-/// Largest document that is kept in memory, in bytes.
-const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The folder of the bundle that `path` names: where its `LATEST` leads if it is an output root, else itself.
 ///
@@ -96,6 +96,7 @@ pub(super) struct Inspection {
     /// The files under `inputs/`.
     pub(super) inputs: BTreeMap<BundlePath, SharedBytes>,
     pub(super) controls: Option<SharedBytes>,
+    pub(super) summary: Option<SharedBytes>,
     pub(super) channel_witness: Option<ChannelWitness>,
     preflight: Option<Value>,
     /// How many rows each lane has, as far as they were read.
@@ -129,6 +130,7 @@ pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
         identity: None,
         inputs: BTreeMap::new(),
         controls: None,
+        summary: None,
         channel_witness: None,
         preflight: None,
         rows: BTreeMap::new(),
@@ -267,7 +269,7 @@ impl Inspection {
                 continue;
             }
             let indexed = entry.as_ref().map_or(found, |entry| entry.file_size);
-            let most = if document { MAX_DOCUMENT_BYTES } else { MAX_BUNDLE_FILE_BYTES };
+            let most = if document { MAX_BUNDLE_DOCUMENT_BYTES } else { MAX_BUNDLE_FILE_BYTES };
             if found > most {
                 self.findings.add(&path, Problem::TooLarge(most));
                 continue;
@@ -337,6 +339,7 @@ impl Inspection {
                     decode(layout::CHANNEL_WITNESS, &bytes, CHANNEL_WITNESS_SCHEMA, &mut self.findings);
             }
             layout::CONTROLS => self.controls = Some(bytes),
+            layout::SUMMARY => self.summary = Some(bytes),
             _ if is_input(&path) => {
                 self.inputs.insert(path, bytes);
             }
@@ -483,6 +486,7 @@ fn is_kept(path: &BundlePath) -> bool {
             | layout::APPLY_PREFLIGHT
             | layout::CHANNEL_WITNESS
             | layout::CONTROLS
+            | layout::SUMMARY
             | layout::INPUT_SOURCES
     )
 }

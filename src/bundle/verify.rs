@@ -78,6 +78,7 @@ pub struct Bundle {
     manifest: RunManifest,
     identity: Option<Declaration>,
     controls: Option<SharedBytes>,
+    summary: Option<SharedBytes>,
     channel_witness: Option<ChannelWitness>,
     row_count: u64,
     derived_count: usize,
@@ -117,6 +118,11 @@ impl Bundle {
     /// The bytes of `controls.json`, if the bundle has one.
     pub fn controls(&self) -> Option<&[u8]> {
         self.controls.as_deref()
+    }
+
+    /// The bytes of `summary.json`, if the bundle has one.
+    pub fn summary(&self) -> Option<&[u8]> {
+        self.summary.as_deref()
     }
 
     /// What witnesses the channel, if the bundle has it.
@@ -211,6 +217,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         manifest,
         identity,
         controls,
+        summary,
         channel_witness,
         rows,
         ..
@@ -225,6 +232,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
             manifest,
             identity,
             controls,
+            summary,
             channel_witness,
             row_count: rows.values().sum(),
             derived_count,

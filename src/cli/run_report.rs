@@ -12,11 +12,11 @@ use super::ui::Ui;
 use crate::base::errno::errno_name;
 use crate::base::fsx;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
-use crate::base::limits::{MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, derivation::FromInputs};
-use crate::evidence::{Counts, Finding, Outcome, ProfileOutcome};
-use crate::promote::gates::{self, GateReport};
+use crate::evidence::{Counts, Finding, ProfileOutcome};
+use crate::promote::gates::{self, Documents, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
 use crate::record::layout;
 use crate::record::manifest::ChannelKind;
@@ -114,29 +114,22 @@ pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Ex
 /// The gate's answer. It is given on a verified bundle only, so the bundle is verified first; what could not be
 /// promoted in any case is judged without that.
 fn judge(report: &RunReport) -> Result<GateReport, Failure> {
-    let witness = report.committed.folder.join(layout::CHANNEL_WITNESS);
-    let witness = fsx::read_regular(&witness, MAX_INDEX_BYTES).ok();
-    let declaration = report.committed.folder.join(layout::RUN_IDENTITY);
-    let declaration = fsx::read_regular(&declaration, MAX_INPUT_DOCUMENT_BYTES).ok();
-    let holds = controls_hold(&report.outcome);
-    let early = gates::evaluate_committed(
-        &report.manifest,
-        &report.committed.index,
-        holds,
-        witness.as_deref(),
-        declaration.as_deref(),
-    );
+    let folder = &report.committed.folder;
+    let read = |name: &str, cap| fsx::read_regular(&folder.join(name), cap).ok();
+    // The very documents that a reader of the bundle judges, so that both come to the same reasons.
+    let documents = Documents {
+        channel_witness: read(layout::CHANNEL_WITNESS, MAX_INDEX_BYTES),
+        run_identity: read(layout::RUN_IDENTITY, MAX_INPUT_DOCUMENT_BYTES),
+        controls: read(layout::CONTROLS, MAX_BUNDLE_DOCUMENT_BYTES),
+        summary: read(layout::SUMMARY, MAX_BUNDLE_DOCUMENT_BYTES),
+    };
+    let early = gates::evaluate_committed(&report.manifest, &report.committed.index, &documents);
     if !early.is_promotable() {
         return Ok(early);
     }
     let verified = bundle::verify(&report.committed.folder, &FromInputs)
         .map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
     Ok(gates::evaluate(&verified))
-}
-
-fn controls_hold(outcome: &Outcome) -> bool {
-    let statuses = outcome.profiles.iter().map(|profile| profile.controls.as_ref().map(|controls| controls.status()));
-    statuses.into_iter().all(|status| status != Some(ControlsStatus::Wrong))
 }
 
 fn exit_of(report: &RunReport) -> Exit {

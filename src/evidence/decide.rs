@@ -11,7 +11,7 @@ use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, Operation,
 use crate::record::row::ProbeRow;
 
 /// Which version of the rule this program applies. A change of any outcome below changes it.
-pub const DECISION_RULE: &str = "sandproof.decision_rule.v1";
+pub const DECISION_RULE: &str = "sandproof.decision_rule.v2";
 
 /// What one row alone shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,13 @@ impl Verdict {
         self.actual().map(|actual| actual == expected)
     }
 
+    /// The contract's `intended_op_witnessed`: nothing for a row that was blocked, and else whether something was decided. A
+    /// call that was issued and decided nothing is not the operation witnessed.
+    pub fn witnessed(self) -> Option<bool> {
+        let blocked = self.stage().is_some_and(FailureStage::is_blocked);
+        (!blocked).then_some(self.actual().is_some())
+    }
+
     /// The contract's `failure_kind`: nothing for an allowed operation.
     pub fn kind(self) -> Option<FailureKind> {
         match self {
@@ -134,7 +141,7 @@ pub enum ControlsSay {
     Wrong,
 }
 
-/// What one row shows by itself.
+/// What one row shows by itself: the numbered rule of SPEC.md, section 2, branch by branch.
 ///
 /// In order: a probe that was not started; a preparing step that failed; a policy that is not in force; a deadline; a
 /// report that is missing or contradicts itself; the calls. An apply failure wins over everything that came after it.
@@ -178,19 +185,26 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
             Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without a report")
         };
     }
-    match &row.operation {
-        Some(_) if row.action.driver == Driver::PolicyQuery => {
+    match (&row.operation, ending) {
+        // The process became the program: had execve(2) returned, it would have said so, or died.
+        (None, Ending::Exited { code }) if row.action.driver == Driver::Exec => judge_program(row, *code),
+        (None, Ending::Signaled { .. }) => {
+            Attempt::undecided(Kind::ProbeCrashed, 0, "a signal ended the process during the operation")
+        }
+        (None, _) => Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without reporting the operation"),
+        (Some(_), Ending::Signaled { .. }) => {
+            Attempt::undecided(Kind::ProbeCrashed, 0, "a signal ended the process after it had reported the operation")
+        }
+        // Whoever has reported ends with code 0; with another one something else happened as well.
+        (Some(_), Ending::Exited { code }) if *code != 0 => Attempt::undecided(
+            Kind::ProbeNoReport,
+            0,
+            "the process reported the operation and then ended with an exit code other than 0",
+        ),
+        (Some(_), _) if row.action.driver == Driver::PolicyQuery => {
             Attempt::undecided(Kind::OracleOnly, 0, "nothing was attempted; the policy was only asked")
         }
-        Some(operation) => judge_calls(row, operation),
-        None => match ending {
-            // The process became the program: had execve(2) returned, it would have said so, or died.
-            Ending::Exited { code } if row.action.driver == Driver::Exec => judge_program(row, *code),
-            Ending::Signaled { .. } => {
-                Attempt::undecided(Kind::ProbeCrashed, 0, "a signal ended the process during the operation")
-            }
-            _ => Attempt::undecided(Kind::ProbeNoReport, 0, "the process ended without reporting the operation"),
-        },
+        (Some(operation), _) => judge_calls(row, operation),
     }
 }
 
@@ -199,7 +213,11 @@ fn judge_program(row: &ProbeRow, code: i32) -> Attempt {
     if row.action.exit_code.is_none_or(|wanted| wanted == code) {
         Attempt::Allowed
     } else {
-        Attempt::undecided(FailureKind::ProbeErrno, 0, "the program was reached, and ended with another exit code")
+        Attempt::undecided(
+            FailureKind::ProbeEffectUnseen,
+            0,
+            "the program was reached, and ended with another exit code",
+        )
     }
 }
 
@@ -219,19 +237,24 @@ fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
     }
     if !policy_lane {
         // A baseline under some policy is no baseline. An unanswered self-check is no sign of one.
+        let after = prologue.self_check_after.as_ref().and_then(|check| check.confined);
         return if prologue.apply.is_some() {
-            Some(Undecided::quiet(Kind::SetupFailed, "a policy was applied in the baseline lane"))
-        } else if prologue.self_check_before.confined == Some(true) {
-            Some(Undecided::quiet(Kind::SetupFailed, "the process was confined already, so it shows no baseline"))
+            Some(Undecided::quiet(Kind::BaselineConfined, "a policy was applied in the baseline lane"))
+        } else if [prologue.self_check_before.confined, after].contains(&Some(true)) {
+            Some(Undecided::quiet(Kind::BaselineConfined, "the process was confined already, so it shows no baseline"))
         } else {
             None
         };
     }
+    let unproved = |note| Some(Undecided::quiet(Kind::ApplySelfCheckFailed, note));
     let Some(apply) = &prologue.apply else {
-        return Some(Undecided::quiet(Kind::LandlockApplyFailed, "the report does not say that a policy was applied"));
+        return unproved("the report does not say that a policy was applied");
     };
     if let Some(kind) = apply_failure(apply) {
         return Some(Undecided::new(kind, apply.errno, "the policy is not in force"));
+    }
+    if Enforcer::of(apply) == Enforcer::Unknown {
+        return unproved("the report names a call that applies no policy known here");
     }
     // The check after proves confinement only if the same question had the other answer before.
     let failed = |errno, words| Some(Undecided::new(Kind::ApplySelfCheckFailed, errno, words));
@@ -258,7 +281,7 @@ fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
 
 /// The kind of an apply failure; `None` if the record says that the policy is in force.
 fn apply_failure(apply: &ApplyRecord) -> Option<FailureKind> {
-    let in_force = apply.rc == 0 && apply.failure.is_none() && apply.unsupported.is_empty();
+    let in_force = apply.rc == 0 && apply.errno == 0 && apply.failure.is_none() && apply.unsupported.is_empty();
     if in_force {
         return None;
     }
@@ -334,7 +357,13 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
             Attempt::undecided(Kind::ProbePrepareFailed, last.errno, "a call that prepares the operation failed")
         }
         (Some(false), CallRole::Operation) => {
-            if is_denial(row, last) {
+            if is_denial(row, last) && Effect::of(row, operation).seen {
+                Attempt::undecided(
+                    Kind::ProbeNoReport,
+                    last.errno,
+                    "the operation was refused, and its effect was seen",
+                )
+            } else if is_denial(row, last) {
                 Attempt::Denied { errno: (last.errno != 0).then_some(last.errno) }
             } else if row.action.driver.info().seatbelt.reached.contains(&last.errno) {
                 // Whoever gives this error stands behind the policy.
@@ -371,23 +400,44 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
             (Some(code), _) => judge_program(row, code),
             (None, None) => Attempt::Allowed,
             (None, Some(_)) => {
-                Attempt::undecided(Kind::ProbeErrno, 0, "the program was reached, and did not end by itself")
+                Attempt::undecided(Kind::ProbeEffectUnseen, 0, "the program was reached, and did not end by itself")
             }
         };
     }
-    if matches!(driver, Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox)
-        && operation.details.iter().any(|(name, value)| name == "received" && *value == 0)
-    {
-        return Attempt::undecided(Kind::ProbeErrno, 0, "the signal was sent but did not arrive");
-    }
-    let reaches_out = matches!(
-        driver,
-        Driver::TcpConnect | Driver::UdpSend | Driver::UnixConnect | Driver::AbstractConnect | Driver::AbstractSend
-    );
-    if reaches_out && row.listener.as_ref().is_some_and(|listener| listener.accept_count == 0) {
-        return Attempt::undecided(Kind::ProbeErrno, 0, "the call went through, but nothing reached the listener");
+    if Effect::of(row, operation).missed {
+        return Attempt::undecided(
+            Kind::ProbeEffectUnseen,
+            0,
+            "the call went through, but what it should have caused was not seen",
+        );
     }
     Attempt::Allowed
+}
+
+/// What somebody else than the probe's own call saw of an operation's effect. Neither is said where nobody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Effect {
+    seen: bool,
+    missed: bool,
+}
+
+impl Effect {
+    fn of(row: &ProbeRow, operation: &Operation) -> Self {
+        let mut effect = Self { seen: false, missed: false };
+        let mut witness = |seen: bool| if seen { effect.seen = true } else { effect.missed = true };
+        match row.action.driver {
+            Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox => {
+                operation.details.iter().filter(|(name, _)| name == "received").for_each(|(_, n)| witness(*n != 0));
+            }
+            Driver::TcpConnect
+            | Driver::UdpSend
+            | Driver::UnixConnect
+            | Driver::AbstractConnect
+            | Driver::AbstractSend => row.listener.iter().for_each(|listener| witness(listener.accept_count > 0)),
+            _ => {}
+        }
+        effect
+    }
 }
 
 /// Whether a child of the probe became the program, and the probe lived on to say so (macOS).
@@ -395,12 +445,26 @@ fn executed_in_a_child(operation: &Operation) -> bool {
     matches!(&operation.calls[..], [fork, _] if fork.role == CallRole::Prepare && fork.syscall == "fork")
 }
 
-/// Whether the operation's own system call was issued and reported: the contract's `intended_op_witnessed` for a row
-/// that was not blocked.
-pub fn witnessed(row: &ProbeRow, attempt: Attempt) -> bool {
-    let reported = |operation: &Operation| operation.calls.iter().any(|call| call.role == CallRole::Operation);
-    // A program that ran is the one operation that leaves no report behind.
-    attempt == Attempt::Allowed || row.operation.as_ref().is_some_and(reported)
+/// Whether the operation's own system call was issued and answered, as far as the row can be believed: the contract's
+/// `reached_primary_op` of a baseline row. It is no decision.
+pub fn reached(attempt: Attempt) -> bool {
+    match attempt {
+        Attempt::Allowed | Attempt::Denied { .. } => true,
+        Attempt::Undecided(cause) => matches!(
+            cause.kind,
+            FailureKind::ProbeErrno | FailureKind::ProbeInconclusive | FailureKind::ProbeEffectUnseen
+        ),
+    }
+}
+
+/// Whether a row without a decision could not have come to one: its driver only asks, or a success of it proves nothing.
+/// Such rows are named in the packet and stand against nothing.
+pub fn by_design(driver: Driver, kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::OracleOnly => driver == Driver::PolicyQuery,
+        FailureKind::ProbeInconclusive => driver.info().seatbelt.silent,
+        _ => false,
+    }
 }
 
 /// The verdict on a scenario row.
@@ -424,8 +488,9 @@ pub fn verdict(
     match shown {
         Attempt::Undecided(cause) => Verdict::Undecided(cause),
         Attempt::Allowed => match baseline {
-            Some((_, Attempt::Denied { errno })) => {
-                undecided(Kind::BaselineContradiction, errno, "allowed under the policy, refused without it")
+            // The error number was the baseline's: this row's own call had none.
+            Some((_, Attempt::Denied { .. })) => {
+                undecided(Kind::BaselineContradiction, None, "allowed under the policy, refused without it")
             }
             _ => Verdict::Allow,
         },

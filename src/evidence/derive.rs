@@ -17,6 +17,7 @@ use super::mismatch::{self, Beside};
 use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
+use super::summary::LeftOpen;
 use super::system::System;
 use super::witness::{self, Shown};
 use super::{ArtifactSink, RowSource, matrix, scan, summary};
@@ -24,7 +25,7 @@ use crate::base::json_out::write_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
 use crate::record::callout::{Callout, CalloutRecord};
-use crate::record::controls::CONTROLS_SCHEMA;
+use crate::record::controls::{CONTROLS_SCHEMA, ControlStatus};
 use crate::record::fixtures_doc::FIXTURES_SCHEMA;
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
@@ -122,7 +123,7 @@ fn derive_rows<S: ArtifactSink>(
         oracle: lane_reader(Lane::Oracle, oracle, lanes.oracle)?,
     };
     let mut writers = Writers::open(&context, lanes, sink)?;
-    let mut tally = Tally { mismatch_counts: BTreeMap::new(), mismatched: Vec::new(), undecided: Vec::new() };
+    let mut tally = Tally::default();
     let mut profiles = Vec::with_capacity(plan.profiles.len());
     let mut total = Counts::default();
     let mut seq = 0;
@@ -142,7 +143,7 @@ fn derive_rows<S: ArtifactSink>(
     } else {
         SummaryStatus::Partial
     };
-    summary::write(&context, status, &total, &tally.mismatch_counts, sink)?;
+    summary::write(&context, status, &total, &tally.mismatch_counts, tally.left_open, sink)?;
     Ok(Outcome {
         status,
         lanes,
@@ -174,7 +175,7 @@ pub fn derive_failed<S: ArtifactSink>(
     whole(sink, layout::MISMATCH_PACKETS, b"")?;
     let mut total = Counts::default();
     total.rows.planned = plan.row_count() as u64;
-    summary::write(&context, SummaryStatus::Failed, &total, &none, sink)
+    summary::write(&context, SummaryStatus::Failed, &total, &none, LeftOpen::default(), sink)
 }
 
 fn lane_reader<T>(lane: Lane, rows: Batches<T>, on: bool) -> Result<Option<LaneReader<T>>, DeriveError> {
@@ -297,10 +298,12 @@ impl<O: Write> Writers<O> {
 }
 
 /// What grows with the mismatches, within bounds.
+#[derive(Default)]
 struct Tally {
     mismatch_counts: BTreeMap<MismatchType, u64>,
     mismatched: Vec<Finding>,
     undecided: Vec<Finding>,
+    left_open: LeftOpen,
 }
 
 fn derive_profile<O: Write>(
@@ -315,6 +318,7 @@ fn derive_profile<O: Write>(
     let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
     let mut counts = Counts::default();
     let mut blocked = 0;
+    let mut refused = false;
     let scan = scan::of(context, &profile.policy);
     if let Some(results) = &mut writers.results {
         results.begin(
@@ -344,7 +348,13 @@ fn derive_profile<O: Write>(
         if let Some((matched, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
             counts.count(matched, verdict.kind());
             blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));
+            refused |= matches!(verdict, Verdict::Deny { .. });
         }
+    }
+    // A control that must be refused and was not is a matter of its own.
+    let underivable = |report: &ControlReport| report.must_deny.status() == ControlStatus::NotDerivable;
+    if report.is_some_and(underivable) && !refused {
+        tally.left_open.without_refusal.add(&profile.id);
     }
     let Some(results) = &mut writers.results else { return Ok((counts, None)) };
     let status = entry_status(&counts, blocked);
@@ -434,13 +444,7 @@ fn derive_row<O: Write>(
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
         *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
         writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
-        let beside = Beside {
-            baseline: match (&baseline, &baseline_document, &baseline_paths) {
-                (Some(baseline), Some(row), Some(paths)) => Some((baseline, row, paths)),
-                _ => None,
-            },
-            oracle: lanes.oracle,
-        };
+        let beside = Beside { baseline: baseline_document.as_ref().zip(baseline_paths.as_ref()), oracle: lanes.oracle };
         let packet = mismatch::packet(context, &judged, &beside);
         writers.packets.put(|out| {
             write_line(out, &packet)?;
@@ -451,6 +455,12 @@ fn derive_row<O: Write>(
         if findings.len() < MAX_FINDINGS {
             findings.push(finding(context.system, &judged, mismatch_type));
         }
+    }
+    if let Verdict::Undecided(cause) = judged.verdict {
+        let by_design = decide::by_design(row.action.driver, cause.kind);
+        let LeftOpen { undecided, by_design: named, .. } = &mut tally.left_open;
+        let list = if by_design { named } else { undecided };
+        list.add(&placed.profile.id, &placed.probe.expectation_id, cause.kind);
     }
     Ok(Some((judged.matched(), judged.verdict)))
 }

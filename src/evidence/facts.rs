@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use super::decide::{Attempt, Undecided};
 use super::system::System;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
-use crate::policy::value::PolicyMode;
 use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
@@ -220,33 +219,22 @@ pub(super) fn hygiene(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> Resou
     }
 }
 
-/// The call that applies a policy of that kind.
-fn api_of(mode: PolicyMode) -> &'static str {
-    match mode {
-        PolicyMode::Landlock => "landlock_restrict_self",
-        PolicyMode::Sbpl => "sandbox_init",
-        PolicyMode::Blob => "sandbox_apply",
-    }
-}
-
-/// How applying the policy went; nothing for a row that was blocked before that, as the contract's guardrail wants.
+/// How applying the policy went, of a process that tried; nothing for a row that was blocked before that, as the
+/// contract's guardrail wants, and nothing where no process was started or none says that it applied anything.
 ///
 /// `rc` says whether the policy is in force. So it is -1 also where the kernel accepted the policy but the process did
 /// not find itself confined: the contract refuses stage `apply` with `rc` 0, and the policy is not shown to be in force.
 pub(super) fn apply_report<'r>(
-    placed: &Placed<'_>,
     row: &'r ProbeRow,
     stage: Option<FailureStage>,
     cause: Option<&Undecided>,
 ) -> Option<ApplyReport<'r>> {
-    if stage == Some(FailureStage::Preflight) {
+    if stage == Some(FailureStage::Preflight) || row.not_run.is_some() {
         return None;
     }
-    let record = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
-    let api = record.map_or_else(|| api_of(placed.profile.policy.value.mode()), |record| record.api.as_str());
-    let failed = stage == Some(FailureStage::Apply);
-    if !failed {
-        record?;
+    let record = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref())?;
+    let api = record.api.as_str();
+    if stage != Some(FailureStage::Apply) {
         return Some(ApplyReport {
             api,
             err_class: ErrClass::Ok,
@@ -257,10 +245,7 @@ pub(super) fn apply_report<'r>(
         });
     }
     let errno = cause.and_then(|cause| cause.errno);
-    let errbuf = record
-        .and_then(|record| record.message.as_deref())
-        .or_else(|| row.not_run.as_ref().map(|not_run| not_run.reason.as_str()))
-        .or(cause.map(|cause| cause.note));
+    let errbuf = record.message.as_deref().or(cause.map(|cause| cause.note));
     let (err_class, err_class_source) = ErrClass::of_failure(api, errno, errbuf);
     Some(ApplyReport { api, err_class, err_class_source, errbuf, errno, rc: -1 })
 }

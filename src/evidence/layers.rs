@@ -3,8 +3,9 @@
 use super::decide::{Attempt, Verdict};
 use super::facts::{self, Baseline};
 use crate::record::events::{Attribution, BaselineStatus, LayerDecision, PlatformPolicy, PolicyLayers, ProcessPolicy};
-use crate::record::outcome::FailureKind;
+use crate::record::outcome::{FailureKind, FailureStage};
 use crate::record::results::RuntimeStatus;
+use crate::record::row::ProbeRow;
 
 /// What a baseline row shows, in the documents' words.
 pub(super) fn baseline_status(attempt: Attempt) -> BaselineStatus {
@@ -15,21 +16,20 @@ pub(super) fn baseline_status(attempt: Attempt) -> BaselineStatus {
     }
 }
 
-/// How a scenario row ended, in the contract's words. A row that succeeded but does not count is `errno` (without a
-/// number), so that nothing undecided passes for a success.
-pub(super) fn runtime_status(verdict: Verdict) -> RuntimeStatus {
+/// How a scenario row ended, in the contract's words. A row that was never started is blocked, at whatever stage. A row
+/// that succeeded but does not count is `errno` (without a number), so that nothing undecided passes for a success.
+pub(super) fn runtime_status(row: &ProbeRow, verdict: Verdict) -> RuntimeStatus {
     match verdict {
         Verdict::Allow => RuntimeStatus::Success,
-        Verdict::Undecided(cause) if cause.kind.stage() == crate::record::outcome::FailureStage::Preflight => {
-            RuntimeStatus::Blocked
-        }
+        Verdict::Undecided(_) if row.not_run.is_some() => RuntimeStatus::Blocked,
+        Verdict::Undecided(cause) if cause.kind.stage() == FailureStage::Preflight => RuntimeStatus::Blocked,
         _ => RuntimeStatus::Errno,
     }
 }
 
 /// Both layers, by the contract's table; with one exception: where the baseline was refused and the scenario allowed,
 /// the table would say that the platform refused an operation that went through. Nothing is said there.
-pub(super) fn policy_layers(verdict: Verdict, baseline: Option<&Baseline<'_>>) -> PolicyLayers {
+pub(super) fn policy_layers(verdict: Verdict, status: RuntimeStatus, baseline: Option<&Baseline<'_>>) -> PolicyLayers {
     let platform_policy = match baseline {
         None => PlatformPolicy {
             decision: LayerDecision::Unknown,
@@ -53,7 +53,7 @@ pub(super) fn policy_layers(verdict: Verdict, baseline: Option<&Baseline<'_>>) -
         decision: verdict.actual().into(),
         failure_kind: verdict.kind(),
         failure_stage: verdict.stage(),
-        status: Some(runtime_status(verdict)),
+        status: Some(status),
     };
     let contradicted = verdict.kind() == Some(FailureKind::BaselineContradiction);
     let (effective_decision, attribution) = match (platform_policy.decision, process_policy.decision) {

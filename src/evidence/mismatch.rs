@@ -5,8 +5,7 @@
 //! oracle that cannot know does not disagree (W-112). Rows are joined by their place in the plan, not by expectation
 //! id alone (W-60).
 
-use super::decide::Attempt;
-use super::facts::{Baseline, Context, Paths};
+use super::facts::{Context, Paths};
 use super::scenario::Judged;
 use super::system::System;
 use crate::record::baseline::BaselineRow;
@@ -21,7 +20,6 @@ use crate::record::outcome::{Decision, FailureStage, Lane};
 use crate::record::row::OracleRow;
 
 use super::facts;
-use super::layers::runtime_status;
 
 /// How a row parts from its expectation; nothing if it does not.
 pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
@@ -37,6 +35,8 @@ pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
             let boundary =
                 facts::is_file_operation(judged.placed.operation()) && has_parent_part(judged.placed.target());
             match (judged.placed.probe.entry.expected, judged.verdict.actual()) {
+                // The contract's last resort. A row of stage `probe` without a decision is not witnessed, so it comes here
+                // from no row.
                 (_, None) => MismatchType::FilterDiff,
                 _ if boundary => MismatchType::CanonicalizationBoundary,
                 (Decision::Allow, Some(_)) => MismatchType::UnexpectedDeny,
@@ -69,7 +69,7 @@ pub(super) fn row<'a>(context: &Context<'a>, judged: &'a Judged<'_>, mismatch_ty
 
 /// The other lanes' part of a packet.
 pub(super) struct Beside<'a> {
-    pub baseline: Option<(&'a Baseline<'a>, &'a BaselineRow<'a>, &'a Paths<'a>)>,
+    pub baseline: Option<(&'a BaselineRow<'a>, &'a Paths<'a>)>,
     pub oracle: Option<&'a OracleRow>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, besid
     };
     let oracle_check = oracle_check(judged, beside);
     MismatchPacket {
-        baseline: beside.baseline.map(|(_, row, _)| row),
+        baseline: beside.baseline.map(|(row, _)| row),
         canonicalization: witness.map(|witness| PacketWitness { witness, witness_source: PATH_WITNESSES }),
         decision_event: DecisionEvent {
             decision: judged.verdict.actual(),
@@ -101,7 +101,7 @@ pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, besid
             probe_name: placed.name(),
             profile_id: placed.profile_id(),
             requested_path: judged.paths.requested.filter(|_| file),
-            runtime_status: runtime_status(judged.verdict),
+            runtime_status: judged.status,
             scenario_id: placed.expectation_id(),
             source: "syscall",
             target: placed.target(),
@@ -174,26 +174,23 @@ pub(super) fn oracle_decision(row: &OracleRow) -> OracleDecision {
 }
 
 fn mismatch_reason(judged: &Judged<'_>, beside: &Beside<'_>) -> MismatchReason {
-    let actual = judged.verdict.actual();
     if judged.witnessed == Some(false) {
         return MismatchReason::OpNotWitnessed;
     }
+    // A row that never came to its operation is put down to nothing that lies behind it.
+    let Some(actual) = judged.verdict.actual() else { return MismatchReason::DecisionUndetermined };
     if facts::is_file_operation(judged.placed.operation()) {
         // A refused operation opens nothing; then the baseline's witness tells where the path leads.
-        let seen = [Some(&judged.paths), beside.baseline.map(|(_, _, paths)| paths)];
+        let seen = [Some(&judged.paths), beside.baseline.map(|(_, paths)| paths)];
         if let Some(paths) = seen.into_iter().flatten().find(|paths| paths.observed.is_some()) {
             if paths.alias_pair {
                 return MismatchReason::CanonicalizationBoundary;
             }
-            if actual.is_some() && paths.observed != paths.requested {
+            if paths.observed != paths.requested {
                 return MismatchReason::PathNormalizationSensitivity;
             }
         }
     }
-    if beside.baseline.is_some_and(|(baseline, _, _)| matches!(baseline.attempt, Attempt::Denied { .. })) {
-        return MismatchReason::AmbientPlatformRestriction;
-    }
-    let Some(actual) = actual else { return MismatchReason::DecisionUndetermined };
     match (oracle_check(judged, beside).map(|check| check.decision), actual) {
         (Some(OracleDecision::Allow), Decision::Deny) | (Some(OracleDecision::Deny), Decision::Allow) => {
             MismatchReason::CapturePipelineDisagreement

@@ -9,6 +9,7 @@ use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounde
 use crate::record::outcome::Lane;
 use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
+    RuntimeStatus,
 };
 use crate::record::row::ProbeRow;
 use crate::record::scan::StaticScan;
@@ -20,6 +21,8 @@ pub(super) struct Judged<'r> {
     pub verdict: Verdict,
     /// The contract's `intended_op_witnessed`.
     pub witnessed: Option<bool>,
+    /// How it ended, in the contract's words.
+    pub status: RuntimeStatus,
     pub layers: PolicyLayers,
     pub paths: Paths<'r>,
     /// Why nothing was decided, in words.
@@ -45,19 +48,17 @@ impl<'r> Judged<'r> {
             Verdict::Undecided(cause) => Some(cause),
             _ => None,
         };
-        let witnessed = match stage {
-            Some(stage) if stage.is_blocked() => None,
-            _ => Some(decide::witnessed(row, attempt)),
-        };
+        let status = layers::runtime_status(row, verdict);
         Self {
             placed,
             row,
             verdict,
-            witnessed,
-            layers: layers::policy_layers(verdict, baseline),
+            witnessed: verdict.witnessed(),
+            status,
+            layers: layers::policy_layers(verdict, status, baseline),
             paths,
             reason: cause.map(|cause| facts::reason(system, row, cause)),
-            report: facts::apply_report(&placed, row, stage, cause),
+            report: facts::apply_report(row, stage, cause),
             tcc: confounders::tcc(system, &placed, row, verdict, baseline),
             service: confounders::service(&placed, row, baseline),
         }
@@ -86,7 +87,7 @@ impl<'r> Judged<'r> {
             runtime_result: RuntimeResult {
                 runtime_result_schema_version: RESULT_SCHEMA_VERSION,
                 tool_marker_schema_version: MARKER_SCHEMA_VERSION,
-                status: layers::runtime_status(self.verdict),
+                status: self.status,
                 errno,
                 failure_stage: self.verdict.stage(),
                 failure_kind: self.verdict.kind(),
@@ -156,7 +157,7 @@ impl<'r> Judged<'r> {
             resource_hygiene: facts::hygiene(row, report),
             run_id: context.run_id,
             runner_info: facts::runner_info(context, row, report),
-            runtime_status: layers::runtime_status(self.verdict),
+            runtime_status: self.status,
             sandbox_check_prepass: confounders::prepass(placed.operation(), row),
             scenario_id: placed.expectation_id(),
             seatbelt_callouts: facts::callouts(row),
@@ -208,7 +209,7 @@ pub(super) fn baseline_row<'a>(
         probe_details: facts::probe_details(row),
         probe_name: placed.name(),
         profile_id: placed.profile_id(),
-        reached_primary_op: decide::witnessed(row, baseline.attempt),
+        reached_primary_op: decide::reached(baseline.attempt),
         status: layers::baseline_status(baseline.attempt),
         stderr: "",
         stdout: "",

@@ -15,7 +15,18 @@ use crate::base::json_out::to_pretty;
 use crate::base::printable::is_hidden;
 use crate::record::layout::{SUMMARY, SUMMARY_TEXT};
 use crate::record::mismatch::MismatchType;
-use crate::record::summary::{SUMMARY_SCHEMA, Summary, SummaryStatus};
+use crate::record::summary::{ProfileList, RowList, SUMMARY_SCHEMA, Summary, SummaryStatus};
+
+/// What the scenario lane left open: rows without a decision, and profiles without a refusal.
+#[derive(Debug, Default)]
+pub(super) struct LeftOpen {
+    /// Those that should have been decided.
+    pub undecided: RowList,
+    /// Those that could not be, by the nature of their driver.
+    pub by_design: RowList,
+    /// Profiles without a control that must be refused, under which no row was refused either.
+    pub without_refusal: ProfileList,
+}
 
 /// Writes both.
 pub(super) fn write<S: ArtifactSink>(
@@ -23,9 +34,10 @@ pub(super) fn write<S: ArtifactSink>(
     status: SummaryStatus,
     total: &Counts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
+    left_open: LeftOpen,
     sink: &mut S,
 ) -> Result<(), DeriveError> {
-    let summary = summary(context, status, total, mismatch_counts);
+    let summary = summary(context, status, total, mismatch_counts, left_open);
     whole(sink, SUMMARY, &to_pretty(&summary))?;
     whole(sink, SUMMARY_TEXT, text(&summary).as_bytes())
 }
@@ -35,6 +47,7 @@ fn summary(
     status: SummaryStatus,
     total: &Counts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
+    left_open: LeftOpen,
 ) -> Summary {
     let (plan, manifest) = (context.plan, context.manifest);
     let lanes = if manifest.dry_run {
@@ -60,6 +73,9 @@ fn summary(
         decision_rule: DECISION_RULE.to_owned(),
         counts: total.rows,
         undecided_kinds: total.undecided_by_kind.clone(),
+        undecided_rows: left_open.undecided,
+        by_design_rows: left_open.by_design,
+        profiles_without_refusal: left_open.without_refusal,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::derived::{self, ControlFacts, SummaryFacts};
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::evidence::channel::{self, Declared, Sides};
 use crate::identity::redefines_carried_world;
@@ -69,6 +70,9 @@ reasons! {
     /// A control showed the wrong thing.
     ControlsFailed = "controls_failed",
         "a control of some profile did not show what it must";
+    /// Nothing could be derived that some policy must refuse, and nothing was refused under it.
+    ControlsNotDerivable = "controls_not_derivable",
+        "under some profile nothing was refused: no operation could be derived that its policy must refuse, and no row was denied, so nothing shows that the policy is in force; `controls.without_refusal` of the packet names it, `controls.json` says why";
     /// The artifacts of the decision stage are not all there.
     DecisionStageArtifactsMissing = "decision_stage_artifacts_missing",
         "results, events or the expected matrix are absent";
@@ -90,6 +94,9 @@ reasons! {
     /// The channel is not a clean one.
     NotCleanChannel = "not_clean_channel",
         "the worker was not started through a channel that counts as clean in this world; use `--channel systemd_clean` (Linux) or `--channel launchd_clean` (macOS)";
+    /// Some row that should have been decided was not.
+    RowsUndecided = "rows_undecided",
+        "some row of the scenario lane did not come to a decision, though its driver could have given one: `rows` of the packet and `summary.json` name it; mend its cause or take it out of the plan";
     /// There is no run status.
     RunStatusMissing = "run_status_missing",
         "there is no run status that can be read";
@@ -145,25 +152,33 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         witness: bundle.channel_witness(),
         declared: bundle.identity().and_then(Declared::of),
         reproducible: true,
-        // Without a scenario lane there are none: that lane's own artifacts are missed then.
-        controls_hold: bundle.controls().is_none_or(controls_hold),
+        controls: derived::controls(bundle.controls()),
+        summary: derived::summary(bundle.summary()),
         missing: false,
     }
     .judge()
 }
 
+/// The bytes of the documents, beside manifest and index, that gates read; those that the bundle has.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// `channel_witness.json`
+    pub channel_witness: Option<Vec<u8>>,
+    /// `run_identity.json`
+    pub run_identity: Option<Vec<u8>>,
+    /// `controls.json`
+    pub controls: Option<Vec<u8>>,
+    /// `summary.json`
+    pub summary: Option<Vec<u8>>,
+}
+
 /// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
-/// reasons means only that verifying is worth while. `witness`: the bytes of its `channel_witness.json`; `declaration`:
-/// those of its `run_identity.json`.
-pub fn evaluate_committed(
-    manifest: &RunManifest,
-    index: &ArtifactIndex,
-    controls_hold: bool,
-    witness: Option<&[u8]>,
-    declaration: Option<&[u8]>,
-) -> GateReport {
-    let declaration: Option<Declaration> = declaration.and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let witness: Option<ChannelWitness> = witness.and_then(|bytes| serde_json::from_slice(bytes).ok());
+/// reasons means only that verifying is worth while.
+pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documents: &Documents) -> GateReport {
+    let declaration: Option<Declaration> =
+        documents.run_identity.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let witness: Option<ChannelWitness> =
+        documents.channel_witness.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     Facts {
         verified: true,
         manifest: Some(manifest),
@@ -173,7 +188,8 @@ pub fn evaluate_committed(
         witness: witness.as_ref(),
         declared: declaration.as_ref().and_then(Declared::of),
         reproducible: true,
-        controls_hold,
+        controls: derived::controls(documents.controls.as_deref()),
+        summary: derived::summary(documents.summary.as_deref()),
         missing: false,
     }
     .judge()
@@ -189,18 +205,12 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
         witness: bundle.channel_witness.as_ref(),
         declared: bundle.run_identity.as_ref().and_then(Declared::of),
         reproducible: bundle.identity_findings().next().is_none(),
-        // What the controls showed is known from verified bytes only; the bundle is refused in any case.
-        controls_hold: true,
+        // What controls and rows showed is known from verified bytes only; the bundle is refused in any case.
+        controls: ControlFacts::default(),
+        summary: Some(SummaryFacts::default()),
         missing: !bundle.missing.is_empty(),
     }
     .judge()
-}
-
-/// No profile has a control that went wrong, and the document can be understood.
-fn controls_hold(document: &[u8]) -> bool {
-    let Ok(document) = serde_json::from_slice::<Value>(document) else { return false };
-    let Some(Value::Array(profiles)) = document.get("profiles") else { return false };
-    profiles.iter().all(|profile| profile.get("status").and_then(Value::as_str).is_some_and(|status| status != "wrong"))
 }
 
 /// What is judged.
@@ -214,7 +224,9 @@ struct Facts<'a> {
     declared: Option<Declared>,
     /// Nothing was found that contradicts the declared identity.
     reproducible: bool,
-    controls_hold: bool,
+    controls: ControlFacts,
+    /// Absent if it cannot be understood.
+    summary: Option<SummaryFacts>,
     missing: bool,
 }
 
@@ -270,7 +282,11 @@ impl Facts<'_> {
         let decision_stage = [layout::RUNTIME_RESULTS, layout::RUNTIME_EVENTS, layout::EXPECTED_MATRIX];
         let whole = decision_stage.into_iter().all(|name| self.has(name));
         add(Reason::DecisionStageArtifactsMissing, !whole);
-        add(Reason::ControlsFailed, !self.controls_hold);
+        add(Reason::ControlsFailed, self.controls.failed);
+        // What cannot be told is not taken for good.
+        let left_open = |of: fn(&SummaryFacts) -> u64| self.summary.as_ref().is_none_or(|summary| of(summary) > 0);
+        add(Reason::ControlsNotDerivable, left_open(|summary| summary.without_refusal.count));
+        add(Reason::RowsUndecided, left_open(|summary| summary.rows.undecided.count));
         if let Some(manifest) = self.manifest {
             add(Reason::DryRun, manifest.dry_run);
             let selection = &manifest.selection;
@@ -340,20 +356,5 @@ mod tests {
         let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         assert!(Reason::ALL.iter().all(|reason| !reason.explain().is_empty()));
-    }
-
-    #[test]
-    fn controls_that_cannot_be_understood_do_not_hold() {
-        assert!(controls_hold(br#"{"profiles": [{"status": "ok"}, {"status": "not_derivable"}]}"#));
-        assert!(controls_hold(br#"{"profiles": []}"#));
-        for bad in [
-            &br#"{"profiles": [{"status": "ok"}, {"status": "wrong"}]}"#[..],
-            b"{}",
-            b"[]",
-            b"",
-            br#"{"profiles": [{}]}"#,
-        ] {
-            assert!(!controls_hold(bad), "{}", String::from_utf8_lossy(bad));
-        }
     }
 }

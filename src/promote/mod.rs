@@ -3,6 +3,7 @@
 //! Nothing here runs a probe or judges a row. [`gates`] is a pure function of a bundle with enumerated reasons;
 //! [`packet`] writes its answer down together with the digests that it relied on.
 
+mod derived;
 pub mod gates;
 pub mod packet;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::derived;
 use super::gates::GateReport;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, folder_of};
@@ -14,7 +15,7 @@ use crate::base::output::Place;
 use crate::bundle::{Bundle, Finding, Problem, UnverifiedBundle, Verified};
 use crate::plan::Workspace;
 use crate::record::layout;
-use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket, Unverified, UnverifiedPacket};
+use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PacketControls, PromotionPacket, Unverified, UnverifiedPacket};
 
 /// A packet could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,7 @@ pub enum PacketError {
 /// Makes the packet of a bundle from what its gates said.
 pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
     let index = bundle.index();
+    let summary = derived::summary(bundle.summary()).unwrap_or_default();
     let mut artifact_digests = BTreeMap::new();
     // A pointer's text, and whether the file exists; an existing file's digest is noted.
     let mut point = |name: &str| match bundle.entry(name) {
@@ -51,7 +53,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
     let baseline_results = optional(layout::BASELINE_RESULTS);
     let oracle_results = optional(layout::ORACLE_RESULTS);
     let mismatch_packets = optional(layout::MISMATCH_PACKETS);
-    let summary = optional(layout::SUMMARY);
+    let summary_path = optional(layout::SUMMARY);
     let path_witnesses = optional(layout::PATH_WITNESSES);
     let fixtures = optional(layout::FIXTURES);
     PromotionPacket {
@@ -69,9 +71,14 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
         baseline_results,
         oracle_results,
         mismatch_packets,
-        summary,
+        summary: summary_path,
         path_witnesses,
         fixtures,
+        rows: summary.rows,
+        controls: PacketControls {
+            without_refusal: summary.without_refusal,
+            ..derived::controls(bundle.controls()).record
+        },
         promotability: report.to_record(),
         artifact_digests,
     }

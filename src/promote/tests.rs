@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::gates::evaluate_committed;
+use super::gates::{Documents, evaluate_committed};
 use super::{Reason, evaluate, evaluate_unverified, packet};
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
@@ -140,9 +140,14 @@ fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'sta
     let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
     let bundle = verify(&committed.folder, &Counting).unwrap();
     let report = evaluate(&bundle);
-    let bytes = fs::read(committed.folder.join(layout::CHANNEL_WITNESS)).unwrap();
-    let declared = fs::read(committed.folder.join(layout::RUN_IDENTITY)).unwrap();
-    let early = evaluate_committed(&manifest, &committed.index, true, Some(&bytes), Some(&declared));
+    let read = |name: &str| fs::read(committed.folder.join(name)).ok();
+    let documents = Documents {
+        channel_witness: read(layout::CHANNEL_WITNESS),
+        run_identity: read(layout::RUN_IDENTITY),
+        controls: read(layout::CONTROLS),
+        summary: read(layout::SUMMARY),
+    };
+    let early = evaluate_committed(&manifest, &committed.index, &documents);
     if report.reasons().iter().all(|reason| *reason != Reason::IdentityDrift) {
         assert_eq!(early, report, "the early answer is the same");
     }
@@ -299,4 +304,58 @@ fn the_packet_is_bound_to_its_bundle() {
         assert!(matches!(refused, Err(packet::PacketError::InsideBundle { .. })), "{inside}");
     }
     verify(&committed.folder, &Counting).unwrap();
+}
+
+/// The reasons of a bundle whose gates read those documents, all else being good.
+fn reasons_with(documents: &Documents) -> Vec<&'static str> {
+    let out = tempfile::tempdir().unwrap();
+    let committed = build(out.path(), RUN);
+    let mut manifest = manifest(RUN);
+    manifest.apply_preflight = preflight(true, json!(false));
+    names(evaluate_committed(&manifest, &committed.index, documents).reasons())
+}
+
+fn summary_with(undecided: u64, by_design: u64, without_refusal: u64) -> Option<Vec<u8>> {
+    let list = |count: u64, kind: &str| json!({"count": count, "kinds": {kind: count}, "rows": [], "left_out": count});
+    let counts = json!({"planned": 9, "matched": 1, "mismatched": 1, "undecided": undecided + by_design});
+    let summary = json!({
+        "counts": counts,
+        "undecided_rows": list(undecided, "probe_errno"), "by_design_rows": list(by_design, "oracle_only"),
+        "profiles_without_refusal": {"count": without_refusal, "profiles": [], "left_out": without_refusal},
+    });
+    Some(summary.to_string().into_bytes())
+}
+
+fn controls_with(deny: &str, allow: &str) -> Option<Vec<u8>> {
+    let status = if [deny, allow].contains(&"wrong") { "wrong" } else { "ok" };
+    let profile = json!({
+        "profile_id": "p", "status": status, "must_deny": {"status": deny}, "must_allow": {"status": allow},
+    });
+    Some(json!({"profiles": [profile]}).to_string().into_bytes())
+}
+
+#[test]
+fn an_undecided_row_stands_against_promotion_unless_its_driver_only_asks() {
+    let with =
+        |summary| reasons_with(&Documents { summary, controls: controls_with("ok", "ok"), ..Documents::default() });
+    assert_eq!(with(summary_with(0, 0, 0)), ["not_clean_channel"]);
+    assert_eq!(with(summary_with(1, 0, 0)), ["not_clean_channel", "rows_undecided"]);
+    assert_eq!(with(summary_with(0, 3, 0)), ["not_clean_channel"]);
+    // What cannot be told is not taken for good.
+    for unknown in [None, Some(b"{}".to_vec()), Some(b"".to_vec())] {
+        assert_eq!(with(unknown), ["controls_not_derivable", "not_clean_channel", "rows_undecided"]);
+    }
+}
+
+#[test]
+fn a_profile_under_which_nothing_was_refused_stands_against_promotion() {
+    let with = |without_refusal, controls| {
+        reasons_with(&Documents { summary: summary_with(0, 0, without_refusal), controls, ..Documents::default() })
+    };
+    assert_eq!(with(0, controls_with("not_derivable", "not_derivable")), ["not_clean_channel"]);
+    assert_eq!(with(1, controls_with("not_derivable", "ok")), ["controls_not_derivable", "not_clean_channel"]);
+    assert_eq!(with(0, controls_with("wrong", "ok")), ["controls_failed", "not_clean_channel"]);
+    assert_eq!(with(0, Some(b"{}".to_vec())), ["controls_failed", "not_clean_channel"]);
+    // Without a scenario lane no control ran, so none went wrong.
+    assert_eq!(with(0, None), ["not_clean_channel"]);
 }

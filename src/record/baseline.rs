@@ -62,7 +62,7 @@ pub struct BaselineRow<'a> {
     pub probe_name: &'a str,
     /// The profile whose scenario row this one is compared with.
     pub profile_id: &'a str,
-    /// Whether the operation's system call was issued and reported.
+    /// Whether the operation's system call was issued and answered, decided or not.
     pub reached_primary_op: bool,
     /// What it shows.
     pub status: BaselineStatus,

@@ -1,6 +1,6 @@
 //! `controls.json`: the controls of each profile and what they showed. Derived; ours.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::outcome::{Decision, FailureKind};
@@ -22,7 +22,7 @@ pub struct ControlsEntry<'a> {
 }
 
 /// Both controls together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlsStatus {
     /// Both showed what they must.
@@ -58,7 +58,7 @@ pub struct ControlEntry<'a> {
 }
 
 /// How one control went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlStatus {
     /// It showed what it must.

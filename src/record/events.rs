@@ -40,7 +40,7 @@ pub struct Event<'a> {
     /// What else may explain a file error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_confounder: Option<FileConfounder>,
-    /// Whether the operation's system call was issued and reported.
+    /// Whether the operation was witnessed: something was decided; absent if the row was blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intended_op_witnessed: Option<bool>,
     /// Whether expectation and observation agree.

@@ -33,7 +33,7 @@ macro_rules! names {
 names! {
     /// How expectation and observation part.
     MismatchType {
-        /// The operation's system call was not seen.
+        /// The probe got as far as the operation, and nothing was decided.
         OpNotWitnessed = "op_not_witnessed",
         /// Nothing ran.
         PreflightBlocked = "preflight_blocked",
@@ -49,7 +49,7 @@ names! {
         UnexpectedDeny = "unexpected_deny",
         /// Let through, though it should not be.
         UnexpectedAllow = "unexpected_allow",
-        /// The rest: the operation was seen, but its result does not count.
+        /// The rest in the reference; no row here is one, because a row that decided nothing is not witnessed.
         FilterDiff = "filter_diff",
     }
 }
@@ -57,21 +57,22 @@ names! {
 names! {
     /// What a mismatch is put down to.
     ///
-    /// `decision_undetermined` is ours: the reference puts rows without a decision down to a too strict expectation.
+    /// `decision_undetermined` is ours: the reference puts blocked rows down to a too strict expectation.
     /// `path_normalization_sensitivity` was declared and never produced there (weakness W-81). `anchor_alias_gap`, the
     /// other such value, is left out.
     MismatchReason {
-        /// The operation's system call was not seen.
+        /// The probe got as far as the operation, and nothing was decided.
         OpNotWitnessed = "op_not_witnessed",
         /// The path was reached under one of the platform's alias spellings.
         CanonicalizationBoundary = "canonicalization_boundary",
         /// The path that was reached is spelled otherwise than the one that was asked for.
         PathNormalizationSensitivity = "path_normalization_sensitivity",
-        /// It is refused without the policy as well.
+        /// It is refused without the policy as well. No row here is one: what is refused anyway decides nothing, and so is
+        /// not witnessed.
         AmbientPlatformRestriction = "ambient_platform_restriction",
         /// The oracle decides otherwise than the kernel did.
         CapturePipelineDisagreement = "capture_pipeline_disagreement",
-        /// Nothing was decided.
+        /// Nothing was decided, because the probe never came to its operation.
         DecisionUndetermined = "decision_undetermined",
         /// Everything fits but the expectation.
         ExpectationTooStrong = "expectation_too_strong",
@@ -173,7 +174,7 @@ pub struct DecisionEvent<'a> {
     pub filter_type: Option<i32>,
     /// Its name.
     pub filter_type_name: Option<&'static str>,
-    /// Whether the operation's system call was issued and reported.
+    /// Whether the operation was witnessed: something was decided; null if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
     /// The path under its canonical spelling.
     pub normalized_path: Option<&'a str>,

@@ -79,9 +79,9 @@ pub struct OpEntry {
     pub probes_including_blocked: u64,
     /// Events that stopped before the operation.
     pub blocked: BlockedCounts,
-    /// Events whose operation was not witnessed.
+    /// Events that say a decision and that the operation was not witnessed: none of this program's.
     pub unobserved: u64,
-    /// Events that reached the operation and still decided nothing. Ours.
+    /// Events that were not blocked and decided nothing. Ours; the reference counts them as unobserved.
     pub undecided: u64,
     /// The first events, at most five.
     pub examples: Vec<OpExample>,

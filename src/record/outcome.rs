@@ -117,6 +117,8 @@ failure_kinds! {
     WorkerLost = "worker_lost" at Preflight,
     /// A function or library that the driver needs is not on this system.
     SymbolUnavailable = "symbol_unavailable" at Preflight,
+    /// The process of the baseline lane was under some policy, so it is no baseline.
+    BaselineConfined = "baseline_confined" at Preflight,
     /// The profile holds what Seatbelt refuses to apply for a process without a private entitlement; found by reading it.
     PreflightApplyGate = "preflight_apply_gate_signature" at Preflight,
     /// This kernel has no Landlock, or it is switched off.
@@ -133,7 +135,8 @@ failure_kinds! {
     SandboxInitFailed = "sandbox_init_failed" at Apply,
     /// Seatbelt refused the compiled profile.
     SandboxApplyFailed = "sandbox_apply_failed" at Apply,
-    /// The policy was accepted, but the process did not find itself confined afterwards.
+    /// Nothing shows that the policy is in force: no record of its application, one by an enforcer that nobody knows, or a
+    /// process that did not find itself unconfined before and confined afterwards.
     ApplySelfCheckFailed = "apply_self_check_failed" at Apply,
     /// The enforcer that the profile needs does not exist on this host.
     EnforcerUnavailable = "enforcer_unavailable" at Apply,
@@ -145,15 +148,18 @@ failure_kinds! {
     ProbeSyscallErrno = "probe_syscall_errno" at Probe,
     /// The operation failed with an error that is no denial (a missing file, a refused connection, …).
     ProbeErrno = "probe_errno" at Probe,
+    /// The operation was issued and went through, but what it should have caused was not seen.
+    ProbeEffectUnseen = "probe_effect_unseen" at Probe,
     /// The operation was issued, but whoever decides does not answer, so its success proves nothing.
     ProbeInconclusive = "probe_inconclusive" at Probe,
     /// Nothing was attempted: the policy was only asked.
     OracleOnly = "oracle_only" at Probe,
     /// The deadline passed.
     ProbeTimeout = "probe_timeout" at Probe,
-    /// The process died by a signal during the operation.
+    /// A signal ended the process during the operation, or after it had reported.
     ProbeCrashed = "probe_crashed" at Probe,
-    /// The process ended without a report, or with one that cannot be read.
+    /// The process left no report that can be believed: none, one that cannot be read, or one that contradicts itself, the
+    /// process's end, or what else was seen.
     ProbeNoReport = "probe_no_report" at Probe,
     /// The operation was refused, but without a policy it is refused as well.
     BaselineDenied = "baseline_denied" at Probe,

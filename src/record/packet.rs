@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::base::digest::Digest;
 use crate::base::ids::{RunId, WorldId};
 use crate::record::identity::PartDigests;
+use crate::record::summary::{ProfileList, RowList};
 
 /// Format of the packet.
 pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
@@ -63,6 +64,10 @@ pub struct PromotionPacket {
     /// Listeners and made targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixtures: Option<String>,
+    /// What became of the rows of the scenario lane. Ours.
+    pub rows: PacketRows,
+    /// Which profiles have controls that show the policy in force. Ours.
+    pub controls: PacketControls,
     /// Whether, and why not.
     pub promotability: Promotability,
     /// The digest of every file that a pointer names, by pointer. Ours.
@@ -105,6 +110,34 @@ pub struct Unverified {
     /// What the files that the pointers name had for digests when the packet was written, by pointer. Nothing says that
     /// these are the files that the run wrote.
     pub digests_as_read: BTreeMap<String, Digest>,
+}
+
+/// What became of the rows of the scenario lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacketRows {
+    /// Rows of the plan.
+    pub planned: u64,
+    /// Rows that came to a decision, as expected or not.
+    pub decided: u64,
+    /// Rows that should have come to one and did not.
+    pub undecided: RowList,
+    /// Rows that could not: their driver by design only asks, or by design learns nothing from a success.
+    pub by_design: RowList,
+}
+
+/// Which profiles have controls that show the policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacketControls {
+    /// Profiles whose controls were judged; 0 without a scenario lane.
+    pub profiles: u64,
+    /// Profiles for which no operation could be derived that the policy must refuse.
+    pub without_must_deny: ProfileList,
+    /// Profiles for which no operation could be derived that the policy must let through.
+    pub without_must_allow: ProfileList,
+    /// Those of the first list under which no row was refused either: nothing shows that their policy refuses anything.
+    pub without_refusal: ProfileList,
 }
 
 /// Whether a bundle may be promoted, and why not.

@@ -131,7 +131,7 @@ pub struct RuntimeResult<'a> {
     pub runner_info: Option<RunnerInfo<'a>>,
     /// What `sandbox_check` answered before the operation; null where it was not asked (Seatbelt only).
     pub seatbelt_callouts: Option<Vec<Callout<'a>>>,
-    /// Whether the operation's system call was issued and reported; null if the row was blocked.
+    /// Whether the operation was witnessed: something was decided; null if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
     /// What it was to be asked; null where it was not to be.
     pub sandbox_check_request: Option<&'a CheckRequest>,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::manifest::ChannelKind;
 use super::outcome::FailureKind;
 use crate::base::digest::Digest;
-use crate::base::ids::{PlanId, ProfileId, RunId, WorldId};
+use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 
 /// Format of the file.
 pub const SUMMARY_SCHEMA: &str = "runtime-tools.summary.v0.1";
@@ -52,6 +52,83 @@ pub struct Summary {
     pub counts: RowCounts,
     /// Undecided rows by kind. Ours.
     pub undecided_kinds: BTreeMap<FailureKind, u64>,
+    /// Those of them that should have been decided: they stand against promotion. Ours.
+    pub undecided_rows: RowList,
+    /// Those whose driver by design only asks, or by design learns nothing from a success. Ours.
+    pub by_design_rows: RowList,
+    /// Profiles under which nothing was refused: no operation could be derived that the policy must refuse, and no row was
+    /// denied. They stand against promotion. Ours.
+    pub profiles_without_refusal: ProfileList,
+}
+
+/// How many rows a [`RowList`] names. It counts all of them.
+pub const MAX_LISTED_ROWS: usize = 1000;
+
+/// Rows without a decision: how many, of which kinds, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowList {
+    /// All of them.
+    pub count: u64,
+    /// All of them by kind.
+    pub kinds: BTreeMap<FailureKind, u64>,
+    /// The first [`MAX_LISTED_ROWS`] of them, in plan order.
+    pub rows: Vec<ListedRow>,
+    /// How many are not listed.
+    pub left_out: u64,
+}
+
+/// How many profiles a [`ProfileList`] names. It counts all of them.
+pub const MAX_LISTED_PROFILES: usize = 200;
+
+/// Profiles: how many, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileList {
+    /// All of them.
+    pub count: u64,
+    /// The first [`MAX_LISTED_PROFILES`] of them, in plan order.
+    pub profiles: Vec<ProfileId>,
+    /// How many are not listed.
+    pub left_out: u64,
+}
+
+impl ProfileList {
+    /// Counts a profile, and names it if there is room.
+    pub fn add(&mut self, profile: &ProfileId) {
+        self.count += 1;
+        if self.profiles.len() < MAX_LISTED_PROFILES {
+            self.profiles.push(profile.clone());
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+/// A row without a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedRow {
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// Which expectation.
+    pub expectation_id: ExpectationId,
+    /// Why nothing was decided.
+    pub failure_kind: FailureKind,
+}
+
+impl RowList {
+    /// Counts a row, and names it if there is room.
+    pub fn add(&mut self, profile_id: &ProfileId, expectation_id: &ExpectationId, failure_kind: FailureKind) {
+        self.count += 1;
+        *self.kinds.entry(failure_kind).or_default() += 1;
+        if self.rows.len() == MAX_LISTED_ROWS {
+            self.left_out += 1;
+            return;
+        }
+        let (profile_id, expectation_id) = (profile_id.clone(), expectation_id.clone());
+        self.rows.push(ListedRow { profile_id, expectation_id, failure_kind });
+    }
 }
 
 /// What became of planned rows. The last three add up to the first if the scenario lane ran.

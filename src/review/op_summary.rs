@@ -172,6 +172,9 @@ impl Tally {
             let stage = event.failure_stage.map_or("unknown", |stage| stage.as_str()).to_owned();
             *op.blocked.by_stage.entry(stage).or_default() += 1;
             *op.blocked.by_kind.entry(event.failure_kind.unwrap_or_else(|| "unknown".into())).or_default() += 1;
+        } else if event.actual.is_none() && event.matched.is_none() {
+            // Such a row is not witnessed either; the reference counts it with those that were decided and not witnessed.
+            op.undecided += 1;
         } else if event.intended_op_witnessed == Some(false) {
             op.unobserved += 1;
         } else {
@@ -284,18 +287,23 @@ mod tests {
             ),
             event("d", "file-read*", json!({"intended_op_witnessed": false, "match": true})),
             event("e", "file-read*", json!({"failure_stage": "probe", "failure_kind": "probe_errno"})),
+            event(
+                "j",
+                "file-read*",
+                json!({"failure_stage": "probe", "failure_kind": "probe_errno", "intended_op_witnessed": false})
+            ),
             event("f", "signal", good.clone()),
             event("g", "file-write*", json!({})),
             event("h", "mach-lookup", good.clone()),
             event("i", "mach-lookup", json!({"failure_stage": "bootstrap"})),
         ]));
         let read = &summary.ops["file-read*"];
-        assert_eq!((read.probes, read.matches, read.mismatches, read.probes_including_blocked), (2, 1, 1, 5));
-        assert_eq!((read.unobserved, read.undecided, read.blocked.total), (1, 1, 1));
+        assert_eq!((read.probes, read.matches, read.mismatches, read.probes_including_blocked), (2, 1, 1, 6));
+        assert_eq!((read.unobserved, read.undecided, read.blocked.total), (1, 2, 1));
         assert_eq!(read.blocked.by_kind["landlock_rule_target"], 1);
         assert_eq!(read.mismatch_details.len(), 1);
         assert_eq!(read.mismatch_details[0].scenario_id, "b");
-        assert_eq!(read.scenarios, ["a", "b", "c", "d", "e"]);
+        assert_eq!(read.scenarios, ["a", "b", "c", "d", "e", "j"]);
         assert_eq!(read.coverage_status, Coverage::Partial);
         assert_eq!(summary.ops["signal"].coverage_status, Coverage::Ok);
         assert_eq!(summary.ops["file-write*"].coverage_status, Coverage::Brittle);

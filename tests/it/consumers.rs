@@ -125,7 +125,83 @@ fn mismatches_and_undecided_rows_are_what_consumers_accept() {
     assert_eq!(said["mismatches"]["unexpected_deny"], 1, "{said}");
     assert_eq!(said["mismatches"]["preflight_blocked"], 1, "{said}");
     assert_eq!(said["mismatches"]["canonicalization_boundary"], 1, "{said}");
-    assert_eq!(said["mismatches"]["filter_diff"], 1, "{said}");
+    assert_eq!(said["mismatches"]["op_not_witnessed"], 1, "{said}");
+    assert_eq!(said["unobserved"], 1, "what was not decided is not observed, for whoever counts: {said}");
+}
+
+#[test]
+fn a_row_that_decided_nothing_stands_against_promotion_and_is_named_in_the_packet() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = mixed(dir.path());
+    let packet: Value = serde_json::from_slice(&fs::read(packet(&out)).unwrap()).unwrap();
+    let rows = &packet["rows"];
+    assert_eq!((&rows["planned"], &rows["decided"], &rows["by_design"]["count"]), (&json!(8), &json!(6), &json!(0)));
+    assert_eq!(rows["undecided"]["kinds"], json!({"capability_missing": 1, "probe_errno": 1}));
+    let named: Vec<&str> = rows["undecided"]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["expectation_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["mixed:missing", "mixed:needs_more"]);
+    let reasons = packet["promotability"]["reasons"].as_array().unwrap();
+    assert!(reasons.contains(&json!("rows_undecided")), "{reasons:?}");
+    let mut strict = sandproof();
+    strict.args(["emit-promotion", "--require-promotable", "--bundle"]).arg(&out);
+    let strict = output(strict.arg("--out").arg(dir.path().join("strict.json")));
+    expect_code(&strict, 5);
+    let said = stdout(&strict) + &stderr(&strict);
+    assert!(said.contains("rows_undecided"), "{said}");
+    let explained = output(sandproof().args(["explain", "rows_undecided"]));
+    expect_code(&explained, 0);
+
+    // What is only counted says the same: no pass, no mismatch.
+    let counted = output(sandproof().args(["summarize-ops", "--json", "--allow-nonpromotable", "--bundle"]).arg(&out));
+    expect_code(&counted, 0);
+    let counted: Value = serde_json::from_slice(&counted.stdout).unwrap();
+    let read = &counted["ops"]["file-read-data"];
+    assert_eq!((&read["undecided"], &read["unobserved"], &read["blocked"]["total"]), (&json!(1), &json!(0), &json!(1)));
+    assert_eq!((&read["probes"], &read["coverage_status"]), (&json!(5), &json!("partial")));
+}
+
+#[test]
+fn one_bundle_has_one_list_of_reasons_whoever_prints_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |name: &str, expected: &str| {
+        let mut probe = probe(&format!("one:{name}"), "file-read-data", "${root}/open/a", expected);
+        probe["driver"] = "file_read".into();
+        probe["fixtures"] = json!([
+            {"path": "open", "kind": "dir"},
+            {"path": "open/a", "kind": "file", "text": "x"},
+        ]);
+        probe
+    };
+    let workspace = Workspace::new(dir.path()).add("one", &read_policy(), vec![read("a", "allow")]);
+    let plan = workspace.plan_path("one");
+    let text = fs::read_to_string(&plan).unwrap();
+    let mut off: Value = serde_json::from_str(&text).unwrap();
+    off["plan_id"] = "off".into();
+    off["lanes"] = json!({"scenario": false});
+    let without_scenario = plan.with_file_name("off.json");
+    fs::write(&without_scenario, off.to_string()).unwrap();
+    for (name, plan, more) in [
+        ("whole", &plan, None),
+        ("dry", &plan, Some("--dry")),
+        ("off", &without_scenario, None),
+        ("selected", &plan, Some("--only-scenario=one:a")),
+    ] {
+        let out = dir.path().join(format!("out-{name}"));
+        let run = output(sandproof().args(["run", "--json", "--plan"]).arg(plan).arg("--out").arg(&out).args(more));
+        let run: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{name}: {}", stderr(&run)));
+        let bundle = run["bundle"].as_str().unwrap();
+        let packet = dir.path().join(format!("{name}.packet.json"));
+        let emitted = output(sandproof().args(["emit-promotion", "--bundle", bundle, "--out"]).arg(&packet));
+        expect_code(&emitted, 0);
+        let packet: Value = serde_json::from_slice(&fs::read(&packet).unwrap()).unwrap();
+        assert_eq!(run["promotability"], packet["promotability"], "{name}");
+        let failed = packet["promotability"]["reasons"].as_array().unwrap().contains(&json!("controls_failed"));
+        assert!(!failed, "{name}: a control that did not run did not go wrong");
+    }
 }
 
 #[test]
@@ -171,6 +247,19 @@ fn the_consumer_does_complain() {
             "is not unexpected_deny",
         ),
         ("mismatch_packets.jsonl", "\"mismatch_reason\": \"", "\"mismatch_reason\": \"x", "reason x"),
+        (
+            "mismatch_packets.jsonl",
+            "\"mismatch_reason\": \"op_not_witnessed\"",
+            "\"mismatch_reason\": \"expectation_too_strong\"",
+            "missing witness",
+        ),
+        (
+            "runtime_results.json",
+            "\"intended_op_witnessed\": false",
+            "\"intended_op_witnessed\": true",
+            "intended_op_witnessed is True, not False",
+        ),
+        ("summary.json", "\"left_out\": 0", "\"left_out\": 1", "not what summary.json says"),
         ("path_witnesses.json", "\"observed_path_source\": \"probe_", "\"observed_path_source\": \"x", "source x"),
         ("oracle_results.json", "\"stage\": \"model\"", "\"stage\": \"pre_syscall\"", "rows of 0 callouts"),
         ("summary.json", "\"scenario_count\": ", "\"scenario_count\": 1", "scenario_count"),

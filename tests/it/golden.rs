@@ -60,7 +60,7 @@ fn they_say_what_they_said() {
     assert_eq!((&summary["status"], &summary["dry_run"]), (&json!("dry"), &json!(true)));
     let summary = read(&bundle("mixed"), "summary.json");
     assert_eq!(summary["counts"], json!({"planned": 10, "matched": 6, "mismatched": 2, "undecided": 2}));
-    let counts = json!({"filter_diff": 1, "preflight_blocked": 1, "unexpected_allow": 1, "unexpected_deny": 1});
+    let counts = json!({"op_not_witnessed": 1, "preflight_blocked": 1, "unexpected_allow": 1, "unexpected_deny": 1});
     assert_eq!(summary["mismatch_counts"], counts);
 }
 

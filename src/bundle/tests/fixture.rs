@@ -61,7 +61,15 @@ impl Counting {
             let mut out = sink.create(name)?;
             let document = json!({
                 "schema_version": "counting.v1", "name": name, "lanes": lanes,
-                "sources": Digest::of(sources).to_string(), "profiles": [{"profile_id": "p", "status": "ok"}],
+                "sources": Digest::of(sources).to_string(),
+                // What gates and packet read of controls and summary.
+                "profiles": [{
+                    "profile_id": "p", "status": "ok", "must_deny": {"status": "ok"}, "must_allow": {"status": "ok"},
+                }],
+                "counts": {"planned": 50, "matched": 50, "mismatched": 0, "undecided": 0},
+                "undecided_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
+                "by_design_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
+                "profiles_without_refusal": {"count": 0, "profiles": [], "left_out": 0},
             });
             json_out::write_pretty(&mut out, 0, &document)?;
             sink.finish(name, out)?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::decide::{Attempt, attempt};
-use crate::evidence::testing::{ALL_LANES, Bench, plan, refused, tiny_plan};
+use crate::evidence::testing::{ALL_LANES, Bench, call, plan, refused, tiny_plan};
 use crate::evidence::testing_schemas::check;
 use crate::evidence::{DECISION_RULE, derive_failed};
 use crate::plan::LaneSet;
@@ -219,7 +219,80 @@ fn every_kind_of_failure_stays_undecided() {
         ("rule", |b| applied(b, Some(Kind::LandlockRuleTarget), 2), Kind::LandlockRuleTarget, Type::ApplyGate),
         ("apply", |b| applied(b, None, 1), Kind::LandlockApplyFailed, Type::ApplyGate),
         ("nonsense kind", |b| applied(b, Some(Kind::ProbeErrno), 1), Kind::LandlockApplyFailed, Type::ApplyGate),
-        ("no apply", |b| row(b).prologue.as_mut().unwrap().apply = None, Kind::LandlockApplyFailed, Type::ApplyGate),
+        ("no apply", |b| row(b).prologue.as_mut().unwrap().apply = None, Kind::ApplySelfCheckFailed, Type::ApplyGate),
+        (
+            "another enforcer",
+            |b| row(b).prologue.as_mut().unwrap().apply.as_mut().unwrap().api = "chroot".into(),
+            Kind::ApplySelfCheckFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "in force with an error",
+            |b| row(b).prologue.as_mut().unwrap().apply.as_mut().unwrap().errno = 1,
+            Kind::LandlockApplyFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "no check after",
+            |b| row(b).prologue.as_mut().unwrap().self_check_after = None,
+            Kind::ApplySelfCheckFailed,
+            Type::ApplyGate,
+        ),
+        (
+            "a signal after the report",
+            |b| row(b).ending = Some(Ending::Signaled { signal: 9, core_dumped: false }),
+            Kind::ProbeCrashed,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "another exit code after the report",
+            |b| row(b).ending = Some(Ending::Exited { code: 1 }),
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "a denial, and a signal after it",
+            |b| {
+                b.scenario[1] = refused(row(b).clone(), libc::EACCES);
+                row(b).ending = Some(Ending::Signaled { signal: 9, core_dumped: false });
+            },
+            Kind::ProbeCrashed,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "the deadline after the report",
+            |b| row(b).ending = Some(Ending::Expired { deadline_ms: 1, sent: vec![], signal: Some(9) }),
+            Kind::ProbeTimeout,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "unreadable beside a whole report",
+            |b| row(b).report_error = Some("a third line".into()),
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "a call after one that failed",
+            |b| {
+                let calls = &mut row(b).operation.as_mut().unwrap().calls;
+                calls.insert(0, call("openat", CallRole::Operation, libc::EACCES));
+            },
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
+        ("no call", |b| row(b).operation.as_mut().unwrap().calls.clear(), Kind::ProbeNoReport, Type::OpNotWitnessed),
+        (
+            "only preparing calls",
+            |b| row(b).operation.as_mut().unwrap().calls[0].role = CallRole::Prepare,
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
+        (
+            "failed without an error number",
+            |b| row(b).operation.as_mut().unwrap().calls[0].ret = -1,
+            Kind::ProbeNoReport,
+            Type::OpNotWitnessed,
+        ),
         (
             "unsupported but in force",
             |b| row(b).prologue.as_mut().unwrap().apply.as_mut().unwrap().unsupported = vec!["truncate".into()],
@@ -296,9 +369,14 @@ fn every_kind_of_failure_stays_undecided() {
             "contradictory return value",
             |b| row(b).operation.as_mut().unwrap().calls[0].errno = libc::EACCES,
             Kind::ProbeNoReport,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
-        ("missing file", |b| b.scenario[1] = refused(row(b).clone(), libc::ENOENT), Kind::ProbeErrno, Type::FilterDiff),
+        (
+            "missing file",
+            |b| b.scenario[1] = refused(row(b).clone(), libc::ENOENT),
+            Kind::ProbeErrno,
+            Type::OpNotWitnessed,
+        ),
         (
             "refused anyway",
             |b| {
@@ -306,7 +384,7 @@ fn every_kind_of_failure_stays_undecided() {
                 b.baseline[1] = refused(b.baseline[1].clone(), libc::EPERM);
             },
             Kind::BaselineDenied,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
         (
             "baseline unknown",
@@ -315,7 +393,7 @@ fn every_kind_of_failure_stays_undecided() {
                 b.baseline[1] = refused(b.baseline[1].clone(), libc::ENOENT);
             },
             Kind::BaselineUndecided,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
         (
             "another target",
@@ -324,7 +402,7 @@ fn every_kind_of_failure_stays_undecided() {
                 b.baseline[1].prologue.as_mut().unwrap().target.as_mut().unwrap().mode = Some(0o100_600);
             },
             Kind::BaselineUndecided,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
         (
             "another call",
@@ -333,13 +411,13 @@ fn every_kind_of_failure_stays_undecided() {
                 b.baseline[1].operation.as_mut().unwrap().calls[0].syscall = "openat2".into();
             },
             Kind::BaselineUndecided,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
         (
             "baseline contradicts",
             |b| b.baseline[1] = refused(b.baseline[1].clone(), libc::EACCES),
             Kind::BaselineContradiction,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
         (
             "no baseline",
@@ -348,7 +426,7 @@ fn every_kind_of_failure_stays_undecided() {
                 b.plan.lanes.baseline = false;
             },
             Kind::BaselineMissing,
-            Type::FilterDiff,
+            Type::OpNotWitnessed,
         ),
     ];
     for (name, change, kind, mismatch_type) in cases {
@@ -367,16 +445,38 @@ fn every_kind_of_failure_stays_undecided() {
         let result = &row["runtime_result"];
         assert_eq!(result["failure_kind"], kind.as_str(), "{name}");
         assert_eq!(result["failure_stage"], kind.stage().as_str(), "{name}");
+        // Nothing that was not tried is reported, and nothing that was not started has ended with an error.
+        let row = &bench.scenario[1];
+        let applied = row.prologue.as_ref().is_some_and(|prologue| prologue.apply.is_some());
         // The contract's guardrails.
         match result["failure_stage"].as_str().unwrap() {
             "preflight" => assert!(result["status"] == "blocked" && result["apply_report"].is_null(), "{name}"),
-            "apply" => assert_eq!(result["apply_report"]["rc"], -1, "{name}"),
+            "apply" if applied => {
+                assert!(result["status"] == "errno" && result["apply_report"]["rc"] == -1, "{name}");
+            }
+            "apply" => {
+                let status = if row.not_run.is_some() { "blocked" } else { "errno" };
+                assert!(result["status"] == status && result["apply_report"].is_null(), "{name}: {result}");
+            }
             _ => assert_eq!(result["status"], "errno", "{name}"),
         }
+        // What decided nothing is witnessed in no document.
+        let witnessed = if kind.stage().is_blocked() { Value::Null } else { Value::Bool(false) };
+        assert_eq!(result["intended_op_witnessed"], witnessed, "{name}");
+        let event = &memory.json(layout::RUNTIME_EVENTS)[1];
+        assert_eq!(event.get("intended_op_witnessed"), Some(&witnessed).filter(|said| !said.is_null()), "{name}");
+        assert!(event.get("actual").is_none() && event.get("match").is_none(), "{name}");
         let packet = memory.text(layout::MISMATCH_PACKETS).lines().next().unwrap();
         let packet: Value = serde_json::from_str(packet).unwrap();
         assert_eq!(packet["expectation_id"], "files:read_secret", "{name}");
-        assert_ne!(packet["mismatch_reason"], "expectation_too_strong", "{name}");
+        let reason = if kind.stage().is_blocked() { "decision_undetermined" } else { "op_not_witnessed" };
+        assert_eq!(packet["mismatch_reason"], reason, "{name}");
+        assert_eq!(packet["decision_event"]["intended_op_witnessed"], witnessed, "{name}");
+        let summary = memory.json(layout::SUMMARY);
+        let listed = summary["undecided_rows"]["rows"].as_array().unwrap();
+        let listed = listed.iter().find(|row| row["expectation_id"] == "files:read_secret").unwrap();
+        assert_eq!(listed["failure_kind"], kind.as_str(), "{name}");
+        assert_eq!(summary["by_design_rows"]["count"], 0, "{name}");
         check(&memory);
     }
 }
@@ -391,7 +491,63 @@ fn denials_in_the_baseline_are_the_platforms() {
     assert_eq!(event["policy_layers"]["effective_decision"], "deny");
     assert_eq!(event["file_confounder"]["classification"], "unix_permissions");
     let packet: Value = serde_json::from_str(memory.text(layout::MISMATCH_PACKETS)).unwrap();
-    assert_eq!(packet["mismatch_reason"], "ambient_platform_restriction");
+    assert_eq!(packet["mismatch_reason"], "op_not_witnessed");
+}
+
+#[test]
+fn a_contradiction_of_the_baseline_has_no_error_number_of_its_own() {
+    let mut bench = good();
+    bench.scenario[1] = Bench::new(tiny_plan()).scenario[1].clone();
+    bench.baseline[1] = refused(bench.baseline[1].clone(), libc::EACCES);
+    let event = &bench.derive().0.json(layout::RUNTIME_EVENTS)[1];
+    assert_eq!(event["failure_kind"], "baseline_contradiction");
+    assert!(event.get("errno").is_none(), "this row's own call had none: {event}");
+}
+
+#[test]
+fn rows_that_could_not_be_decided_are_listed_apart_from_those_that_were_not() {
+    let ask = ("ask", "mach-lookup", Driver::PolicyQuery, "com.example.a", Decision::Deny);
+    let post = ("post", "darwin-notification-post", Driver::DarwinNotificationPost, "com.example.b", Decision::Deny);
+    let read = ("read", "file-read-data", Driver::FileRead, "${root}/x", Decision::Allow);
+    let crashed = ("crashed", "mach-lookup", Driver::PolicyQuery, "com.example.c", Decision::Deny);
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &[ask, post, read, crashed])]));
+    bench.scenario[2] = refused(bench.scenario[2].clone(), libc::ENOENT);
+    bench.scenario[3].ending = Some(Ending::Signaled { signal: 9, core_dumped: false });
+    let (memory, outcome) = bench.derive();
+    check(&memory);
+    let summary = memory.json(layout::SUMMARY);
+    let kinds = |list: &str| summary[list]["kinds"].clone();
+    assert_eq!(kinds("by_design_rows"), serde_json::json!({"probe_inconclusive": 1, "oracle_only": 1}));
+    assert_eq!(kinds("undecided_rows"), serde_json::json!({"probe_errno": 1, "probe_crashed": 1}));
+    // A row that could not be decided is still no pass.
+    assert_eq!(outcome.total.rows.undecided, 4);
+    assert_eq!((outcome.total.rows.matched, outcome.status), (0, SummaryStatus::Partial));
+}
+
+#[test]
+fn only_so_many_undecided_rows_are_listed_and_all_are_counted() {
+    use crate::record::summary::MAX_LISTED_ROWS;
+    let names: Vec<String> = (0..MAX_LISTED_ROWS + 3).map(|n| format!("p{n}")).collect();
+    let specs: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), "file-read-data", Driver::FileRead, "${root}/x", Decision::Deny))
+        .collect();
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &specs)]));
+    for row in &mut bench.scenario {
+        row.operation = None;
+    }
+    let summary = bench.derive().0.json(layout::SUMMARY);
+    let list = &summary["undecided_rows"];
+    assert_eq!((&list["count"], &list["left_out"]), (&Value::from(names.len()), &Value::from(3)));
+    assert_eq!(list["rows"].as_array().unwrap().len(), MAX_LISTED_ROWS);
+    assert_eq!(list["kinds"]["probe_no_report"], names.len());
+}
+
+#[test]
+fn a_refusal_whose_effect_was_seen_is_no_refusal() {
+    let mut bench = good();
+    bench.scenario[2].listener.as_mut().unwrap().accept_count = 1;
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeNoReport], 1);
 }
 
 #[test]
@@ -409,7 +565,7 @@ fn programs_that_were_reached_are_allowed_unless_another_exit_code_is_asked_for(
     assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeCrashed], 1);
     let mut row = bench.baseline[0].clone();
     row.action.exit_code = Some(0);
-    assert!(matches!(attempt(&row), Attempt::Undecided(cause) if cause.kind == FailureKind::ProbeErrno));
+    assert!(matches!(attempt(&row), Attempt::Undecided(cause) if cause.kind == FailureKind::ProbeEffectUnseen));
     row.action.exit_code = Some(42);
     assert_eq!(attempt(&row), Attempt::Allowed);
     bench.scenario[0].ending = Some(Ending::Exited { code: 0 });
@@ -423,7 +579,7 @@ fn a_connection_that_reaches_nobody_is_not_allowed() {
     let mut bench = good();
     bench.scenario[2] = Bench::new(tiny_plan()).scenario[2].clone();
     bench.scenario[2].listener.as_mut().unwrap().accept_count = 0;
-    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeErrno], 1);
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeEffectUnseen], 1);
 }
 
 #[test]
@@ -433,7 +589,7 @@ fn a_signal_that_does_not_arrive_is_not_allowed() {
     bench.scenario[0].operation.as_mut().unwrap().details = vec![("received".into(), 1)];
     assert_eq!(bench.derive().1.total.rows.matched, 1);
     bench.scenario[0].operation.as_mut().unwrap().details = vec![("received".into(), 0)];
-    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeErrno], 1);
+    assert_eq!(bench.derive().1.total.undecided_by_kind[&FailureKind::ProbeEffectUnseen], 1);
 }
 
 #[test]
@@ -494,4 +650,21 @@ fn findings_are_bounded_and_documents_are_not() {
     let listed = memory.json(layout::MISMATCH_SUMMARY);
     assert_eq!(listed["mismatches"].as_array().unwrap().len(), specs.len());
     assert_eq!(memory.text(layout::MISMATCH_PACKETS).lines().count(), specs.len());
+}
+
+#[test]
+fn a_profile_under_which_nothing_was_refused_is_named() {
+    let named = |bench: &Bench| {
+        let (memory, _) = bench.derive();
+        check(&memory);
+        memory.json(layout::SUMMARY)["profiles_without_refusal"]["profiles"].clone()
+    };
+    let mut bench = Bench::new(tiny_plan());
+    assert_eq!(named(&bench), serde_json::json!(["files", "network"]));
+    // A row that was denied shows as much as a control does; a refusal without a verdict does not.
+    bench.scenario[1] = refused(bench.scenario[1].clone(), libc::EACCES);
+    assert_eq!(named(&bench), serde_json::json!(["network"]));
+    bench.baseline[1] = refused(bench.baseline[1].clone(), libc::EACCES);
+    assert_eq!(named(&bench), serde_json::json!(["files", "network"]));
+    assert_eq!(named(&Bench::new(tiny_plan()).with_controls(0).with_controls(1)), serde_json::json!([]));
 }

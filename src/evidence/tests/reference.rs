@@ -51,6 +51,30 @@ fn damaged(row: &ProbeRow) -> bool {
 const REACHES_OUT: [Driver; 5] =
     [Driver::TcpConnect, Driver::UdpSend, Driver::UnixConnect, Driver::AbstractConnect, Driver::AbstractSend];
 
+const SIGNALS: [Driver; 4] =
+    [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox];
+
+/// What those say who saw the effect, or looked for it in vain.
+fn effect(row: &ProbeRow) -> Vec<bool> {
+    if SIGNALS.contains(&row.action.driver) {
+        let said = row.operation.iter().flat_map(|operation| &operation.details);
+        return said.filter(|(name, _)| name == "received").map(|(_, value)| *value != 0).collect();
+    }
+    let asked = REACHES_OUT.contains(&row.action.driver);
+    row.listener.iter().filter(|_| asked).map(|listener| listener.accept_count != 0).collect()
+}
+
+/// Whether the last call failed with what is a denial in its lane.
+fn refused(row: &ProbeRow) -> bool {
+    let info = row.action.driver.info();
+    let denials = match applied(row).map(|apply| apply.api.as_str()) {
+        None => info.platform_denials,
+        Some("landlock_restrict_self") => info.landlock_denials,
+        Some(_) => info.seatbelt.errnos,
+    };
+    denials.contains(&last_errno(row))
+}
+
 const TABLE: &[Line] = &[
     (
         |row| row.not_run.is_some(),
@@ -70,31 +94,43 @@ const TABLE: &[Line] = &[
             Outcome::Nothing(if setup.leads_to.is_some() { Kind::ForeignTarget } else { Kind::SetupFailed })
         },
     ),
-    (|row| !policy(row) && applied(row).is_some(), |_| Outcome::Nothing(Kind::SetupFailed)),
+    (|row| !policy(row) && applied(row).is_some(), |_| Outcome::Nothing(Kind::BaselineConfined)),
     (
         |row| {
-            let before = row.prologue.as_ref().map(|prologue| &prologue.self_check_before);
-            !policy(row) && confined(before) == Some(true)
+            let said = |prologue: &crate::record::report::Prologue| {
+                confined(Some(&prologue.self_check_before)) == Some(true)
+                    || confined(prologue.self_check_after.as_ref()) == Some(true)
+            };
+            !policy(row) && row.prologue.as_ref().is_some_and(said)
         },
-        |_| Outcome::Nothing(Kind::SetupFailed),
+        |_| Outcome::Nothing(Kind::BaselineConfined),
     ),
     (
         |row| policy(row) && row.prologue.is_some() && applied(row).is_none(),
-        |_| Outcome::Nothing(Kind::LandlockApplyFailed),
+        |_| Outcome::Nothing(Kind::ApplySelfCheckFailed),
     ),
     (
         |row| {
-            let not_in_force =
-                |apply: &ApplyRecord| apply.rc != 0 || apply.failure.is_some() || !apply.unsupported.is_empty();
+            let not_in_force = |apply: &ApplyRecord| {
+                (apply.rc, apply.errno) != (0, 0) || apply.failure.is_some() || !apply.unsupported.is_empty()
+            };
             policy(row) && applied(row).is_some_and(not_in_force)
         },
         |row| {
             let apply = applied(row).unwrap();
             let named = apply.failure.filter(|kind| kind.stage() == FailureStage::Apply);
-            let fallback =
-                if apply.unsupported.is_empty() { Kind::LandlockApplyFailed } else { Kind::LandlockRightUnsupported };
+            let by_name = || match apply.api.as_str() {
+                "sandbox_init" => Kind::SandboxInitFailed,
+                "sandbox_apply" => Kind::SandboxApplyFailed,
+                _ => Kind::LandlockApplyFailed,
+            };
+            let fallback = if apply.unsupported.is_empty() { by_name() } else { Kind::LandlockRightUnsupported };
             Outcome::Nothing(named.unwrap_or(fallback))
         },
+    ),
+    (
+        |row| policy(row) && applied(row).is_some_and(|apply| apply.api == "chroot"),
+        |_| Outcome::Nothing(Kind::ApplySelfCheckFailed),
     ),
     (
         |row| {
@@ -118,7 +154,11 @@ const TABLE: &[Line] = &[
         },
         |row| {
             let wanted = row.action.exit_code.map(|code| Ending::Exited { code });
-            if wanted.is_none() || wanted == row.ending { Outcome::Allow } else { Outcome::Nothing(Kind::ProbeErrno) }
+            if wanted.is_none() || wanted == row.ending {
+                Outcome::Allow
+            } else {
+                Outcome::Nothing(Kind::ProbeEffectUnseen)
+            }
         },
     ),
     (
@@ -126,20 +166,16 @@ const TABLE: &[Line] = &[
         |_| Outcome::Nothing(Kind::ProbeCrashed),
     ),
     (|row| row.operation.is_none(), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (|row| matches!(row.ending, Some(Ending::Signaled { .. })), |_| Outcome::Nothing(Kind::ProbeCrashed)),
+    (|row| row.ending != Some(Ending::Exited { code: 0 }), |_| Outcome::Nothing(Kind::ProbeNoReport)),
     (|row| row.action.driver == Driver::PolicyQuery, |_| Outcome::Nothing(Kind::OracleOnly)),
     (damaged, |_| Outcome::Nothing(Kind::ProbeNoReport)),
     (
         |row| last_errno(row) != 0 && row.operation.as_ref().unwrap().calls.last().unwrap().role == CallRole::Prepare,
         |_| Outcome::Nothing(Kind::ProbePrepareFailed),
     ),
-    (
-        |row| {
-            let info = row.action.driver.info();
-            let denials = if policy(row) { info.landlock_denials } else { info.platform_denials };
-            denials.contains(&last_errno(row))
-        },
-        |_| Outcome::Deny,
-    ),
+    (|row| refused(row) && effect(row).contains(&true), |_| Outcome::Nothing(Kind::ProbeNoReport)),
+    (refused, |_| Outcome::Deny),
     (
         |row| {
             let errno = last_errno(row);
@@ -156,21 +192,7 @@ const TABLE: &[Line] = &[
         |_| Outcome::Nothing(Kind::ProbeNoReport),
     ),
     (|row| policy(row) && row.action.driver.info().seatbelt.silent, |_| Outcome::Nothing(Kind::ProbeInconclusive)),
-    (
-        |row| {
-            let lost = row.operation.as_ref().unwrap().details.contains(&("received".into(), 0));
-            lost && [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox]
-                .contains(&row.action.driver)
-        },
-        |_| Outcome::Nothing(Kind::ProbeErrno),
-    ),
-    (
-        |row| {
-            let unheard = row.listener.as_ref().is_some_and(|listener| listener.accept_count == 0);
-            unheard && REACHES_OUT.contains(&row.action.driver)
-        },
-        |_| Outcome::Nothing(Kind::ProbeErrno),
-    ),
+    (|row| effect(row).contains(&false), |_| Outcome::Nothing(Kind::ProbeEffectUnseen)),
     (|_| true, |_| Outcome::Allow),
 ];
 
@@ -222,9 +244,12 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         abi: Some(7),
         unsupported: Vec::new(),
     };
-    let bad = (any::<bool>(), any_errno(), prop::option::of(any_kind()), any::<bool>());
-    let bad = bad.prop_map(|(failed, errno, failure, unsupported)| ApplyRecord {
-        api: "landlock_restrict_self".into(),
+    let names = &["landlock_restrict_self", "sandbox_init", "sandbox_apply", "chroot"][..];
+    let other = fine.clone();
+    let named = prop::sample::select(names).prop_map(move |api| ApplyRecord { api: api.into(), ..other.clone() });
+    let bad = (any::<bool>(), any_errno(), prop::option::of(any_kind()), any::<bool>(), prop::sample::select(names));
+    let bad = bad.prop_map(|(failed, errno, failure, unsupported, api)| ApplyRecord {
+        api: api.into(),
         rc: -i32::from(failed),
         errno,
         failure,
@@ -233,12 +258,13 @@ fn any_apply() -> impl Strategy<Value = Option<ApplyRecord>> {
         abi: None,
         unsupported: if unsupported { vec!["truncate".into()] } else { Vec::new() },
     });
-    prop_oneof![6 => Just(Some(fine)), 1 => bad.prop_map(Some), 1 => Just(None)]
+    prop_oneof![6 => Just(Some(fine)), 1 => named.prop_map(Some), 1 => bad.prop_map(Some), 1 => Just(None)]
 }
 
 fn any_ending() -> impl Strategy<Value = Ending> {
     prop_oneof![
-        6 => prop::sample::select(&[0, 1, PROGRAM_EXIT][..]).prop_map(|code| Ending::Exited { code }),
+        6 => Just(Ending::Exited { code: 0 }),
+        2 => prop::sample::select(&[1, PROGRAM_EXIT][..]).prop_map(|code| Ending::Exited { code }),
         1 => Just(Ending::Signaled { signal: 11, core_dumped: false }),
         1 => Just(Ending::Expired { deadline_ms: 5, sent: Vec::new(), signal: Some(9) }),
         1 => any_errno().prop_map(|errno| Ending::NotStarted { errno }),
@@ -398,6 +424,35 @@ proptest! {
                 prop_assert_eq!(found.matches(Decision::Allow), None);
                 prop_assert_eq!(found.matches(Decision::Deny), None);
                 prop_assert_ne!(cause.kind, Kind::ProbeSyscallErrno);
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_decides_is_whole(row in any_row(prop::sample::select(&[Lane::Baseline, Lane::Control, Lane::Scenario][..]))) {
+        // What every decision needs, said without the rule's order: nothing that is damaged or unproved decides.
+        if attempt(&row).decision().is_some() {
+            prop_assert!(row.not_run.is_none() && row.report_error.is_none());
+            let ran_program = row.action.driver == Driver::Exec && row.operation.is_none();
+            let ended_well = match row.ending {
+                Some(Ending::Exited { code }) => code == 0 || ran_program,
+                _ => false,
+            };
+            prop_assert!(ended_well);
+            let said = row.prologue.as_ref().unwrap();
+            prop_assert!(said.setup_failure.is_none());
+            if policy(&row) {
+                let apply = said.apply.as_ref().unwrap();
+                prop_assert!(apply.rc == 0 && apply.errno == 0 && apply.failure.is_none() && apply.unsupported.is_empty());
+                prop_assert_eq!(said.self_check_before.confined, Some(false));
+                prop_assert_eq!(said.self_check_after.as_ref().unwrap().confined, Some(true));
+            } else {
+                prop_assert!(said.apply.is_none() && said.self_check_before.confined != Some(true));
+            }
+            if !ran_program {
+                let calls = &row.operation.as_ref().unwrap().calls;
+                prop_assert!(calls.iter().any(|call| call.role == CallRole::Operation));
+                prop_assert!(calls.iter().rev().skip(1).all(|call| call.ret >= 0 && call.errno == 0));
             }
         }
     }

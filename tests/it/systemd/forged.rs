@@ -165,7 +165,12 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     let packet = dir.path().join("packet.json");
     let emitted = output(sandproof().args(["emit-promotion", "--bundle"]).arg(&forged).arg("--out").arg(&packet));
     expect_code(&emitted, 4);
-    assert!(!packet.exists());
+    let packet = json(&packet);
+    assert_eq!(packet["promotability"]["promotable_decision_stage"], false);
+    let reasons = packet["promotability"]["reasons"].as_array().unwrap();
+    for reason in ["bundle_integrity_unverified", "bundle_repaired"] {
+        assert!(reasons.iter().any(|found| found == reason), "{reason}: {reasons:?}");
+    }
 
     // Nor does calling a direct run by another name.
     let direct = finished_run("plans/quickstart/plan.json", 0);

@@ -1,6 +1,6 @@
 //! What this host is, what can be done on it, and where the last run stands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{host, self_check, sweep};
 use crate::base::ids::{IdError, RunId};
@@ -140,16 +140,14 @@ fn output_status(out: &Path) -> OutputStatus {
     let latest = fsx::read_regular(&out.join(layout::LATEST), MAX_INDEX_BYTES)
         .ok()
         .and_then(|bytes| RunId::new(String::from_utf8(bytes).ok()?.trim_end_matches('\n')).ok());
-    let mut last: Option<LastRun> = None;
+    let mut last: Option<(LastRun, PathBuf)> = None;
     for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
         let Some(found) = read_run(&entry.path(), locked_by.as_ref()) else { continue };
-        if last.as_ref().is_none_or(|last| found.updated_at_unix > last.updated_at_unix) {
-            last = Some(found);
+        if last.as_ref().is_none_or(|(last, _)| found.updated_at_unix > last.updated_at_unix) {
+            last = Some((found, entry.path()));
         }
     }
-    if let Some(last) = &mut last {
-        last.reference = reference::is_reference(&out.join(last.run_id.as_str()));
-    }
+    let last = last.map(|(last, folder)| LastRun { reference: reference::is_reference(&folder), ..last });
     OutputStatus { root: out.display().to_string(), latest, last, locked_by }
 }
 

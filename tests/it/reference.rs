@@ -336,7 +336,7 @@ fn a_bundle_of_the_reference_is_told_as_such_by_every_command() {
     let out = dir.path().join("suites");
     let bundle = reference_bundle(&out);
     let out_arg = out.to_str().unwrap();
-    let good = fs::read(&bundle.join("artifact_index.json")).unwrap();
+    let good = fs::read(bundle.join("artifact_index.json")).unwrap();
     let packet_out = dir.path().join("made.json");
     let commands: Vec<Vec<&str>> = vec![
         vec!["validate-bundle", "--bundle", out_arg],

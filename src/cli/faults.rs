@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::exit::Exit;
+use crate::base::printable::printable;
 use crate::lane::fixture;
 use crate::sys::ending;
 
@@ -33,7 +34,7 @@ fn conclude(panic: &PanicHookInfo<'_>) {
     let words =
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-    let said = words.unwrap_or("no reason is known");
+    let said = &*printable(words.unwrap_or("no reason is known"));
     // The standard library knows no other way to say it.
     let no_memory = std::io::Error::from_raw_os_error(libc::ENOMEM).to_string();
     if said.contains(&no_memory) {

@@ -170,7 +170,7 @@ pub fn render(report: &Attempts) -> Lines {
         }
         for row in group.rows_in_question.iter().take(super::words::MAX_PRINTED) {
             let aspect = if row.aspect.is_empty() { String::new() } else { format!(" [{}]", row.aspect) };
-            out.line(format!("  {} {}", row.lane.as_str(), format!("{}{aspect}", row.id)));
+            out.line(format!("  {} {}{aspect}", row.lane.as_str(), row.id));
             for (attempt, answer) in group.attempts.iter().zip(&row.answers) {
                 out.line(format!("    {}: {}", &attempt.run_id, verdict(answer.as_ref())));
             }

@@ -85,3 +85,24 @@ fn a_profile_is_described_with_its_rules_and_parameters() {
     let told = stdout(&output(sandproof().current_dir(folder.path()).args(arguments)));
     assert!(told.contains("rules      (allow signal)\nparameters DIR = /private/tmp\n"), "{told}");
 }
+
+#[test]
+fn a_contradiction_that_rests_on_the_order_of_precedence_is_a_warning() {
+    let lint = |text: &str| {
+        let (folder, path) = plan(text, &[]);
+        let probes = folder.path().join("registry/probes.json");
+        // A file that every system has: nothing else about it is taken for granted.
+        let text = fs::read_to_string(&probes).unwrap().replace("/private/tmp/x", "/private/etc/hosts");
+        fs::write(&probes, text.replace("\"oracle\":true}", "\"oracle\":true},\"driver\":\"file_read\"")).unwrap();
+        let output = output(sandproof().current_dir(folder.path()).args(["plan-lint", "--plan"]).arg(&path));
+        (output.status.code(), stdout(&output))
+    };
+    let narrow = "(deny file-read-data (subpath \"/private/etc\"))";
+    let (code, told) =
+        lint(&format!("(version 1)(deny default){narrow}(allow file-read* (literal \"/private/etc/hosts\"))"));
+    assert!(code == Some(0) && told.contains("warning[contradiction]"), "{told}");
+    assert!(told.contains("not recorded on 14.4.1"), "{told}");
+    let (code, told) =
+        lint(&format!("(version 1)(deny default)(allow file-read* (literal \"/private/etc/hosts\")){narrow}"));
+    assert!(code == Some(1) && told.contains("error[contradiction]"), "{told}");
+}

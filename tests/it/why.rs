@@ -113,6 +113,40 @@ fn links_facts_and_parameters_are_taken_from_the_command_line() {
 }
 
 #[test]
+fn an_answer_that_depends_on_the_order_of_precedence_explains_it_and_says_what_it_rests_on() {
+    let text = "(version 1)\n(deny default)\n(deny file-read-data (subpath \"/private/etc\"))\n\
+                (allow file-read* (literal \"/private/etc/hosts\"))\n";
+    let (_folder, path) = in_folder(text);
+    let answer = why(0, &path, &["--operation", "file-read-data", "--target", "/private/etc/hosts"]);
+    assert_eq!((&answer["decision"], &answer["rule"]["line"]), (&json!("deny"), &json!(3)));
+    let told = "the named rule at 3:1 (`file-read-data`) comes before the group rule at 4:1 (`file-read*`), although that \
+                stands later";
+    assert!(answer["reason"].as_str().unwrap().contains(told), "{answer:#}");
+    let assumes = answer["assumes"].as_array().unwrap();
+    assert!(assumes.len() == 1 && assumes[0].as_str().unwrap().contains("not recorded on 14.4.1"), "{answer:#}");
+    let plain = why(0, &path, &["--operation", "file-read-metadata", "--target", "/private/etc/hosts"]);
+    assert_eq!((&plain["decision"], &plain["assumes"]), (&json!("allow"), &json!([])));
+}
+
+#[test]
+fn facts_about_the_process_are_used_and_those_that_nothing_asks_for_are_reported() {
+    let text = "(version 1)\n(deny default)\n(allow file-read* (extension \"a\") (home-subpath \"/Library\"))\n";
+    let (_folder, path) = in_folder(text);
+    let ask = |code, facts: &[&str]| {
+        let mut all = vec!["--operation", "file-read-data", "--target", "/private/etc/hosts"];
+        facts.iter().for_each(|fact| all.extend(["--fact", fact]));
+        why(code, &path, &all)
+    };
+    assert_eq!(ask(0, &["extension=b", "extension=a"])["decision"], "allow");
+    let none = ask(0, &["extension=none", "home=/Users/me", "signal-number=SIGHUP"]);
+    assert_eq!((&none["decision"], &none["assumes"]), (&json!("deny"), &json!([])));
+    assert!(none["remarks"].to_string().contains("the fact `signal-number` changed nothing"), "{none:#}");
+    let bare = ask(0, &["home=/Users/me"]);
+    assert!(bare["assumes"].to_string().contains("holds no sandbox extension"), "{bare:#}");
+    assert_eq!(ask(8, &[])["decision"], "undecidable");
+}
+
+#[test]
 fn landlock_policies_answer_by_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.json");

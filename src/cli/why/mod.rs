@@ -52,7 +52,8 @@ pub(super) struct WhyArgs {
     /// A symbolic link that is there, beside those of an installed system.
     #[arg(long = "link", value_name = "PATH=TEXT", value_parser = pair)]
     links: Vec<(String, String)>,
-    /// A further fact about the target, by filter: `file-mode=0600`, `vnode-type=DIRECTORY`.
+    /// A further fact about the target, by filter: `file-mode=0600`, `vnode-type=DIRECTORY`; or about the process:
+    /// `extension=CLASS`, `entitlement=NAME` (each several times, or `none`), `home=PATH`.
     #[arg(long = "fact", value_name = "FILTER=VALUE", value_parser = pair)]
     facts: Vec<(String, String)>,
     /// Put the questions of a file, one JSON object a line: `operation` or `driver`, `target`, and what is `expected`.

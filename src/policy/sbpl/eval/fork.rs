@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::super::error::Stop;
 use super::super::print::brief;
-use super::super::rules::{Choice, Condition, GapKind, Rule};
+use super::super::rules::{Choice, Condition, Filter, GapKind, Rule};
 use super::super::syntax::{Datum, Node};
 use super::value::{ScopeId, Value};
 use super::{Evaluator, Want};
@@ -85,9 +85,37 @@ impl<'t> Evaluator<'t> {
         if self.rules[rules_start..].iter().all(|rule| rule.conditions.len() <= self.choices.len()) {
             self.conditions.truncate(number);
         }
-        let mut values = gone.into_iter().map(|one| one.value);
-        let first = values.next().unwrap_or(Value::Unknown(kind));
-        Ok(if !refused && values.all(|other| other.is_same(&first)) { first } else { Value::Unknown(kind) })
+        let values: Vec<Value<'t>> = gone.into_iter().map(|one| one.value).collect();
+        if refused {
+            return Ok(Value::Unknown(kind));
+        }
+        match values.split_first() {
+            Some((first, others)) if others.iter().all(|other| other.is_same(first)) => Ok(first.clone()),
+            _ => self.one_of(&values, condition, kind, node),
+        }
+    }
+
+    /// A value that is one of these. Of filters it is known at least that it does not match where none of them does.
+    fn one_of(
+        &mut self,
+        values: &[Value<'t>],
+        condition: &Node,
+        kind: GapKind,
+        node: &'t Node,
+    ) -> Result<Value<'t>, Stop> {
+        let (mut parts, mut weight, mut depth) = (Vec::with_capacity(values.len()), 0, 0);
+        for value in values {
+            let Value::Filter(built) = value else { return Ok(Value::Unknown(kind)) };
+            self.charge(built.weight, node.place)?;
+            weight += built.weight;
+            depth = depth.max(built.depth);
+            parts.push(built.filter.clone());
+        }
+        if parts.is_empty() {
+            return Ok(Value::Unknown(kind));
+        }
+        let open = Filter::Unknown { name: "if".to_owned(), text: brief(condition) };
+        self.built(Filter::All(vec![open, Filter::Any(parts)]), weight + 256, depth + 2, node.place)
     }
 
     /// Goes one way, and takes back what it bound. `None`: the system would refuse a profile that goes it.

@@ -339,10 +339,11 @@ impl<'t> Evaluator<'t> {
     fn stranger(&mut self, name: &str, place: Place) -> Value<'t> {
         let name_shown = super::error::shown(name);
         if self.foreign.is_none() && names::UNBOUND.contains(&name) {
-            if self.choices.is_empty() && self.unbound.len() < MOST_REMARKS {
-                self.unbound.push((place, name_shown.clone()));
+            if !self.choices.is_empty() {
+                self.remark(place, RemarkKind::Unbound(name_shown));
+            } else if self.unbound.len() < MOST_REMARKS {
+                self.unbound.push((place, name_shown));
             }
-            self.remark(place, RemarkKind::Unbound(name_shown));
             return Value::Unknown(GapKind::Form);
         }
         let told = |remark: &Remark| matches!(&remark.kind, RemarkKind::Stranger { name, .. } if *name == name_shown);

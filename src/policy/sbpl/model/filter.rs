@@ -160,7 +160,7 @@ impl<'m> Matcher<'m> {
             PathFilter::Regex(_) if symbolic => unknown_root(),
             PathFilter::Regex(pattern) => match self.find(pattern, path) {
                 Ok(Found::Match) => Tri::Yes,
-                Ok(Found::Nothing) => Tri::No,
+                Ok(Found::Nothing | Found::NoGroup) => Tri::No,
                 Ok(Found::CaseOnly) => spelling(pattern, path),
                 Err(unknown) => unknown,
             },
@@ -187,14 +187,15 @@ impl<'m> Matcher<'m> {
     fn find(&mut self, pattern: &str, text: &str) -> Result<Found, Tri> {
         let compiled = self.regexes.get(pattern);
         match compiled.as_ref() {
-            Ok(compiled) if compiled.is_void() => {
-                self.assumes
-                    .insert(format!("`{pattern}`, which holds `(?:`, matches nothing, as is reported of macOS"));
-                Ok(Found::Nothing)
-            }
-            Ok(compiled) => {
-                compiled.find(text).map_err(|why| Tri::unknown(format!("the regular expression `{pattern}`: {why}")))
-            }
+            Ok(compiled) => match compiled.find(text) {
+                Ok(Found::NoGroup) => {
+                    let what = format!("the group `(?:…)` of `{pattern}` matches nothing, as is reported of macOS");
+                    self.assumes.insert(what);
+                    Ok(Found::Nothing)
+                }
+                Ok(found) => Ok(found),
+                Err(why) => Err(Tri::unknown(format!("the regular expression `{pattern}`: {why}"))),
+            },
             Err(why) => Err(Tri::unknown(format!("the regular expression `{pattern}`: {why}"))),
         }
     }

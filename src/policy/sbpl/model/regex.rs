@@ -38,13 +38,21 @@ impl Regexes {
     }
 }
 
-/// A pattern, exact and, once that failed, without regard to case.
+/// A pattern.
 #[derive(Debug)]
-pub(super) enum Compiled {
-    /// It can match.
-    Pattern { translated: String, exact: Regex, folded: OnceCell<Result<Regex, String>> },
-    /// It matches nothing at all.
-    Void,
+pub(super) struct Compiled {
+    /// As other dialects read it.
+    plain: Reading,
+    /// Where it has groups `(?:…)`: as it is if they match nothing.
+    without_groups: Option<Reading>,
+}
+
+/// One reading of a pattern, exact and, once that failed, without regard to case.
+#[derive(Debug)]
+struct Reading {
+    translated: String,
+    exact: Regex,
+    folded: OnceCell<Result<Regex, String>>,
 }
 
 /// Whether a pattern matches.
@@ -56,6 +64,8 @@ pub(super) enum Found {
     CaseOnly,
     /// It does not.
     Nothing,
+    /// It does not, because a group `(?:…)` matches nothing.
+    NoGroup,
 }
 
 impl Compiled {
@@ -64,26 +74,34 @@ impl Compiled {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(format!("the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
         }
-        if is_void(pattern) {
-            return Ok(Self::Void);
-        }
-        let translated = translate(pattern)?;
-        let exact = build(&translated, false)?;
-        Ok(Self::Pattern { translated, exact, folded: OnceCell::new() })
-    }
-
-    /// Whether it matches nothing, whatever it is looked for in.
-    pub(super) fn is_void(&self) -> bool {
-        matches!(self, Self::Void)
+        let (plain, groups) = translate(pattern, false)?;
+        let without_groups = if groups { Some(Reading::new(translate(pattern, true)?.0)?) } else { None };
+        Ok(Self { plain: Reading::new(plain)?, without_groups })
     }
 
     /// Looks for a match anywhere in `text`.
     pub(super) fn find(&self, text: &str) -> Result<Found, String> {
-        let Self::Pattern { translated, exact, folded } = self else { return Ok(Found::Nothing) };
-        if exact.is_match(text) {
+        let found = self.plain.find(text)?;
+        let Some(without) = self.without_groups.as_ref().filter(|_| found != Found::Nothing) else { return Ok(found) };
+        match without.find(text)? {
+            Found::Nothing => Ok(Found::NoGroup),
+            _ => {
+                Err("what a pattern matches beside its group `(?:…)`, which is not of the dialect, is not known".into())
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn new(translated: String) -> Result<Self, String> {
+        Ok(Self { exact: build(&translated, false)?, translated, folded: OnceCell::new() })
+    }
+
+    fn find(&self, text: &str) -> Result<Found, String> {
+        if self.exact.is_match(text) {
             return Ok(Found::Match);
         }
-        let folded = folded.get_or_init(|| build(translated, true)).as_ref().map_err(String::clone)?;
+        let folded = self.folded.get_or_init(|| build(&self.translated, true)).as_ref().map_err(String::clone)?;
         Ok(if folded.is_match(text) { Found::CaseOnly } else { Found::Nothing })
     }
 }
@@ -111,24 +129,21 @@ pub(in crate::policy::sbpl) fn quote(text: &str) -> String {
     out
 }
 
-/// Walks over a pattern outside of classes: each sign that is not escaped, with whether something stands before it in its
-/// branch, how deep it stands in groups, and its place.
-fn signs(pattern: &str) -> Vec<(char, bool, usize, usize)> {
-    let mut found = Vec::new();
-    let mut chars = pattern.char_indices().peekable();
-    let (mut begun, mut depth) = (false, 0_usize);
-    while let Some((at, c)) = chars.next() {
+/// Whether macOS is known to refuse the pattern: an anchor at the beginning that is not at the beginning ("unexpected ^
+/// operator in middle of expression"). What stands behind `(?` up to a sign that is no letter opens a group, too.
+pub(in crate::policy::sbpl) fn is_refused(pattern: &str) -> bool {
+    let mut chars = pattern.chars().peekable();
+    let mut begun = false;
+    while let Some(c) = chars.next() {
         match c {
             '\\' => {
                 chars.next();
                 begun = true;
             }
             '[' => {
-                if chars.peek().is_some_and(|(_, c)| *c == '^') {
-                    chars.next();
-                }
+                chars.next_if_eq(&'^');
                 let mut first = true;
-                while let Some((_, c)) = chars.next() {
+                while let Some(c) = chars.next() {
                     match c {
                         ']' if !first => break,
                         '\\' => drop(chars.next()),
@@ -138,54 +153,26 @@ fn signs(pattern: &str) -> Vec<(char, bool, usize, usize)> {
                 }
                 begun = true;
             }
-            _ => {
-                found.push((c, begun, depth, at));
-                match c {
-                    '(' => {
-                        depth += 1;
-                        begun = false;
-                    }
-                    ')' => {
-                        depth = depth.saturating_sub(1);
-                        begun = true;
-                    }
-                    '|' => begun = false,
-                    '^' => {}
-                    _ => begun = true,
+            '^' if begun => return true,
+            '^' => {}
+            '(' => {
+                begun = false;
+                if chars.next_if_eq(&'?').is_some() {
+                    chars.next_if(|c| matches!(c, ':' | '=' | '!'));
                 }
             }
+            '|' => begun = false,
+            _ => begun = true,
         }
     }
-    found
+    false
 }
 
-/// Whether macOS is known to refuse the pattern: an anchor at the beginning that is not at the beginning ("unexpected ^
-/// operator in middle of expression").
-pub(in crate::policy::sbpl) fn is_refused(pattern: &str) -> bool {
-    pattern.contains('^') && signs(pattern).into_iter().any(|(c, begun, ..)| c == '^' && begun)
-}
-
-/// Whether the pattern matches nothing: `(?:` is no group of the dialect, and what needs one was seen never to match. One
-/// in an alternative, or one that may be left out, says nothing about the rest.
-fn is_void(pattern: &str) -> bool {
-    if !pattern.contains("(?:") {
-        return false;
-    }
-    let signs = signs(pattern);
-    if signs.iter().any(|(c, _, depth, _)| *c == '|' && *depth == 0) {
-        return false;
-    }
-    signs.iter().enumerate().any(|(n, (c, _, depth, at))| {
-        let opens = *c == '(' && *depth == 0 && pattern[*at..].starts_with("(?:");
-        let end = || signs[n..].iter().find(|(c, _, inner, _)| *c == ')' && *inner == 1).map(|(.., at)| *at);
-        opens && end().is_some_and(|end| !pattern[end + 1..].starts_with(['?', '*', '{']))
-    })
-}
-
-/// The same pattern as the `regex` crate writes it.
-fn translate(pattern: &str) -> Result<String, String> {
+/// The same pattern as the `regex` crate writes it, and whether it has groups `(?:…)`, which match nothing if that is said.
+fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String> {
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut chars = pattern.chars().peekable();
+    let mut groups = false;
     // Whether something stands before that `*`, `+` or `?` can repeat.
     let mut repeatable = false;
     while let Some(c) = chars.next() {
@@ -210,10 +197,16 @@ fn translate(pattern: &str) -> Result<String, String> {
                 repeatable = false;
             }
             '(' => {
-                if chars.peek() == Some(&'?') {
-                    return Err("`(?` is not of the dialect".into());
-                }
                 out.push_str("(?:");
+                if chars.next_if_eq(&'?').is_some() {
+                    if chars.next() != Some(':') {
+                        return Err("`(?` is not of the dialect".into());
+                    }
+                    groups = true;
+                    if void_groups {
+                        out.push_str("[^\\s\\S]");
+                    }
+                }
                 repeatable = false;
             }
             ')' => {
@@ -235,7 +228,7 @@ fn translate(pattern: &str) -> Result<String, String> {
             }
         }
     }
-    Ok(out)
+    Ok((out, groups))
 }
 
 /// A class in brackets, behind its opening one.
@@ -315,16 +308,17 @@ mod tests {
 
     #[test]
     fn a_group_that_is_no_group_matches_nothing_and_an_anchor_stands_at_the_beginning() {
-        let void = |pattern: &str| Compiled::new(pattern).is_ok_and(|compiled| compiled.is_void());
-        assert!(void("^/a/(?:b|c)$"));
-        assert!(void("(?:/a)"));
-        assert!(!void("^/a/(?:b)?$"));
-        assert!(!void("^/a|(?:b)"));
-        assert!(!void("^/[(?:]$"));
+        let found = |pattern: &str, text: &str| Compiled::new(pattern).unwrap().find(text);
+        assert_eq!(found("^/a/(?:b|c)$", "/a/b"), Ok(Found::NoGroup));
+        assert_eq!(found("^/a/(?:b|c)$", "/a/d"), Ok(Found::Nothing));
+        assert_eq!(found("^/a/(?:.*/)?\\.env$", "/a/deep/.env"), Ok(Found::NoGroup));
+        assert!(found("^/a/(?:.*/)?\\.env$", "/a/.env").is_err());
+        assert!(found("^/a|(?:b)", "/a").is_err());
+        assert_eq!(found("^/[(?:]$", "/:"), Ok(Found::Match));
         for pattern in ["(?i)^/x", "/a^b", "(a)^", "a|b^", "[a]^"] {
             assert!(is_refused(pattern), "{pattern}");
         }
-        for pattern in ["^/x", "^/a|^/b", "(^/a|^/b)", "[^/]", r"/a\^b", "a[x^]", "^^/a"] {
+        for pattern in ["^/x", "^/a|^/b", "(^/a|^/b)", "[^/]", r"/a\^b", "a[x^]", "^^/a", "(?:^/x)"] {
             assert!(!is_refused(pattern), "{pattern}");
         }
         let text = "a.b(c)[d]{e}|f^g$h\\i*j+k?";

@@ -327,6 +327,19 @@ fn what_a_condition_decides_stays_open_and_nothing_else_does() {
         ),
         // A rule without a filter stays one without a filter.
         (&format!("{DD}(if (unknown-thing?) (deny network*))(allow network*)"), "network-bind", "127.0.0.1:1", "allow"),
+        // A filter that is one of two does not match where neither does.
+        (
+            &format!("{DD}(allow file-read* (if (unknown-thing?) (subpath \"/b\") (subpath \"/c\")))"),
+            "file-read-data",
+            "/a",
+            "deny",
+        ),
+        (
+            &format!("{DD}(allow file-read* (if (unknown-thing?) (subpath \"/b\") (subpath \"/c\")))"),
+            "file-read-data",
+            "/b",
+            "undecidable",
+        ),
         // What a way binds is not known behind it, not even through a procedure.
         (
             &format!(
@@ -424,6 +437,12 @@ fn expressions_of_another_dialect_match_nothing_or_are_refused() {
     check(&[
         (&format!("{AD}(deny file-write* (regex #\"^/(?:x|y)/db\"))"), "file-write-data", x, "allow"),
         (&format!("{AD}(deny file-write* (regex #\"^/x(?:y)?/db\"))"), "file-write-data", x, "undecidable"),
+        (
+            &format!("{AD}(deny file-read-data (regex #\"^/private/tmp/poc/(?:.*/)?\\.env$\"))"),
+            "file-read-data",
+            "/private/tmp/poc/deep/.env",
+            "allow",
+        ),
     ]);
     let refused =
         SbplPolicy::new(format!("{AD}(deny file-write* (regex #\"(?i)^/x/db\"))"), BTreeMap::new()).unwrap_err();

@@ -110,7 +110,7 @@ pub enum Fault {
     #[error("`{filter}` has no value `{found}`")]
     UnknownConstant {
         /// The filter, or `with`.
-        filter: String,
+        filter: &'static str,
         /// As written.
         found: String,
         /// Values that are close to it.

@@ -75,10 +75,10 @@ impl<'t> Evaluator<'t> {
         let mut leaves = Vec::with_capacity(values.len());
         for value in values {
             if let (FilterKind::Symbol, Value::Symbol(text)) = (kind, &value)
-                && let Some(known) = names::constants(base)
+                && let Some((filter, known)) = names::constants(base)
                 && !known.contains(&text.as_ref())
             {
-                self.unknown_constant(base, text, known, node)?;
+                self.unknown_constant(filter, text, known, node)?;
                 leaves.push(Filter::Unknown { name: shown(name), text: brief(node) });
                 continue;
             }

@@ -101,7 +101,7 @@ impl<'t> Evaluator<'t> {
     /// A value that is not among those of a closed list: refused if it is one slip away from one of them.
     pub(super) fn unknown_constant(
         &mut self,
-        filter: &str,
+        filter: &'static str,
         value: &str,
         known: &[&'static str],
         node: &Node,
@@ -109,9 +109,9 @@ impl<'t> Evaluator<'t> {
         self.charge(16 * known.len() as u64, node.place)?;
         let close: Vec<String> =
             known.iter().filter(|name| slips(name, value) <= 1).map(|name| (*name).to_owned()).collect();
-        let (filter, value) = (filter.to_owned(), shown(value));
+        let value = shown(value);
         if close.is_empty() {
-            self.remark(node.place, RemarkKind::Constant { filter, value });
+            self.remark(node.place, RemarkKind::Constant { filter: filter.to_owned(), value });
             return Ok(());
         }
         Err(Stop::new(node.place, Fault::UnknownConstant { filter, found: value, close }))

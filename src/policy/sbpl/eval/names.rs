@@ -133,7 +133,7 @@ const OPAQUE: &[&str] = &[
     "mount-relative-subpath",
 ];
 
-/// The values of a filter, where the list of them is closed.
+/// The values of a filter, where the list of them is closed, and the filter's own name.
 pub(super) fn constants(filter: &str) -> Option<&'static [&'static str]> {
     match filter {
         "target" => Some(&["children", "others", "pgrp", "same-sandbox", "self"]),

@@ -34,7 +34,7 @@ fn a_rule_on_the_operation_comes_before_one_on_its_group_which_comes_before_one_
     let deny_group = rule("(allow file-read-data (literal \"/private/etc/hosts\"))(deny file-read*)");
     let allow_member = rule("(deny file-read*)(allow file-read-data (literal \"/private/etc/hosts\"))");
     let keys = "(deny file-read-data (subpath \"/private/etc\"))(allow file-read* (literal \"/private/etc/hosts\"))";
-    let late = format!("(version 1)(allow file-read* (subpath \"/private\"))(deny default)");
+    let late = "(version 1)(allow file-read* (subpath \"/private\"))(deny default)";
     check(&[
         (DD, "file-read*", x, "deny"),
         (AD, "file-read*", x, "allow"),
@@ -45,8 +45,8 @@ fn a_rule_on_the_operation_comes_before_one_on_its_group_which_comes_before_one_
         (&rule(keys), "file-read-data", x, "deny"),
         (&rule(keys), "file-read-metadata", x, "allow"),
         // `default` is the last resort wherever it stands.
-        (&late, "file-read-data", x, "allow"),
-        (&late, "file-read-data", "/usr/bin/env", "deny"),
+        (late, "file-read-data", x, "allow"),
+        (late, "file-read-data", "/usr/bin/env", "deny"),
         ("(version 1)(deny file-write-mode)(allow default)", "file-write-mode", "/private/tmp/x", "deny"),
         ("(version 1)(allow process-exec)(allow default)(deny process-exec*)", "process-exec*", "/usr/bin", "deny"),
         ("(version 1)(allow file-read*)", "file-write*", x, "undecidable"),

@@ -134,12 +134,13 @@ const OPAQUE: &[&str] = &[
 ];
 
 /// The values of a filter, where the list of them is closed, and the filter's own name.
-pub(super) fn constants(filter: &str) -> Option<&'static [&'static str]> {
+pub(super) fn constants(filter: &str) -> Option<(&'static str, &'static [&'static str])> {
+    const TARGETS: &[&str] = &["children", "others", "pgrp", "same-sandbox", "self"];
+    const VNODE_TYPES: &[&str] =
+        &["BLOCK-DEVICE", "CHARACTER-DEVICE", "DIRECTORY", "FIFO", "REGULAR-FILE", "SOCKET", "SYMLINK", "TTY"];
     match filter {
-        "target" => Some(&["children", "others", "pgrp", "same-sandbox", "self"]),
-        "vnode-type" => {
-            Some(&["BLOCK-DEVICE", "CHARACTER-DEVICE", "DIRECTORY", "FIFO", "REGULAR-FILE", "SOCKET", "SYMLINK", "TTY"])
-        }
+        "target" => Some(("target", TARGETS)),
+        "vnode-type" => Some(("vnode-type", VNODE_TYPES)),
         _ => None,
     }
 }

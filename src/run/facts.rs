@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::clean;
@@ -197,9 +197,15 @@ fn run_commands(plan: &ResolvedPlan) -> BTreeMap<String, Stated<Digest>> {
 fn add_command(path: &Path, commands: &mut BTreeMap<String, Stated<Digest>>) {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let Some(name) = real.to_str().map(str::to_owned) else { return };
-    commands.entry(name).or_insert_with(|| match File::open(&real).and_then(Digest::of_reader) {
-        Ok((digest, _)) => Stated::Is(digest),
-        Err(error) => Stated::absent(format!("it cannot be read: {}", error.kind())),
+    commands.entry(name).or_insert_with(|| {
+        // A plan names the path, and what is no program may never end, or change by being read.
+        if !fs::metadata(&real).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0) {
+            return Stated::absent("it is no program: no regular file, or not executable");
+        }
+        match File::open(&real).and_then(Digest::of_reader) {
+            Ok((digest, _)) => Stated::Is(digest),
+            Err(error) => Stated::absent(format!("it cannot be read: {}", error.kind())),
+        }
     });
 }
 

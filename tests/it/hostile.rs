@@ -299,3 +299,18 @@ fn programs_of_the_host_are_decided_by_whether_they_were_reached() {
     let plan = dir.path().join("plans/q/plan.json");
     expect_code(&output(sandproof().args(["run", "--plan"]).arg(plan)), 3);
 }
+
+#[test]
+fn a_declaration_reads_no_file_that_is_no_program() {
+    // Opening the first would wait for ever for somebody to write to it.
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let trap = Trap::new(|probe, _| executing(probe, fifo.to_str().unwrap()));
+    let plan = trap.dir.path().join("plans/h/plan.json");
+    let mut call = std::process::Command::new("timeout");
+    call.args(["20", env!("CARGO_BIN_EXE_sandproof"), "identity", "declare", "--json", "--plan"]).arg(plan);
+    let declared = output(&mut call);
+    expect_code(&declared, 0);
+    assert!(stdout(&declared).contains("it is no program"), "{}", stdout(&declared));
+}

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::note::{NoteKind, Notes};
-use super::text::{own_elsewhere, shared_folders, unknown_placeholder};
+use super::text::{shared_folders, unknown_placeholder};
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
 /// Checks `own`, which is made after `before` in the same folder, on Linux (`landlock`) or macOS. `pointer` is the place of
@@ -136,14 +136,6 @@ fn bad_relative(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether one of `fixtures` makes the folder elsewhere that `path` lies in; `None` if `path` lies in no such folder.
-pub(super) fn makes_elsewhere(path: &str, fixtures: &[FixtureEntry], landlock: bool) -> Option<bool> {
-    let path = own_elsewhere(path, landlock)?;
-    let wanted = Elsewhere::read(&path)?;
-    let same = |place: Elsewhere<'_>| (place.parent, place.folder) == (wanted.parent, wanted.folder);
-    Some(fixtures.iter().filter_map(|entry| Elsewhere::read(&entry.path)).any(same))
-}
-
 /// Fixture lists, each kept once: profiles with equal fixtures share theirs, and rows share by profile set and probe.
 #[derive(Default)]
 pub(super) struct FixtureSets {
@@ -167,15 +159,21 @@ impl FixtureSets {
         self.sets.len() - 1
     }
 
-    /// The list of a row: the profile's list `set`, and the fixtures of the probe with that number.
-    pub(super) fn of_row(&mut self, set: usize, probe: u32, own: &[FixtureEntry]) -> RowFixtures {
-        if own.is_empty() {
+    /// The list of a row: the profile's list `set`, the fixtures of the probe with that number, and what it implies.
+    pub(super) fn of_row(
+        &mut self,
+        set: usize,
+        probe: u32,
+        own: &[FixtureEntry],
+        implied: Vec<FixtureEntry>,
+    ) -> RowFixtures {
+        if own.is_empty() && implied.is_empty() {
             return RowFixtures { entries: Arc::clone(&self.sets[set]), fresh: false };
         }
         if let Some(known) = self.rows.get(&(set, probe)) {
             return RowFixtures { entries: Arc::clone(known), fresh: false };
         }
-        let entries: Arc<[FixtureEntry]> = self.sets[set].iter().chain(own).cloned().collect();
+        let entries: Arc<[FixtureEntry]> = self.sets[set].iter().chain(own).cloned().chain(implied).collect();
         self.rows.insert((set, probe), Arc::clone(&entries));
         RowFixtures { entries, fresh: true }
     }

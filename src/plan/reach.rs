@@ -2,13 +2,41 @@
 //! the kernel again, right before its operation.
 
 use super::file::ProbeEntry;
-use super::fixtures;
 use super::note::{NoteKind, Notes, pointer_part, shown};
 use super::resolved::{ResolvedPlan, ResolvedProbe};
+use super::text::own_elsewhere;
 use crate::policy::landlock::model::{Landing, Landings};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, Reach, TargetKind};
-use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind};
+use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind, ListenerKind};
+
+/// The folders of the row's own in shared ones (`/tmp/${name.NAME}`) that a changing probe's paths lie in and no fixture makes:
+/// they are made for it all the same.
+pub(super) fn implied_folders(action: &Action, fixtures: [&[FixtureEntry]; 2]) -> Vec<FixtureEntry> {
+    if action.driver.info().effect != Effect::Changes {
+        return Vec::new();
+    }
+    let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
+    let mut implied: Vec<FixtureEntry> = Vec::new();
+    for path in [Some(action.target.as_str()), second].into_iter().flatten() {
+        let Some(path) = own_elsewhere(path, true) else { continue };
+        let Some(wanted) = Elsewhere::read(&path) else { continue };
+        let same = |entry: &FixtureEntry| {
+            Elsewhere::read(&entry.path).is_some_and(|it| (it.parent, it.folder) == (wanted.parent, wanted.folder))
+        };
+        if !fixtures.into_iter().flatten().chain(&implied).any(same) {
+            implied.push(FixtureEntry {
+                path: format!("{}/{}", wanted.parent, wanted.folder),
+                kind: FixtureKind::Dir,
+                text: None,
+                to: None,
+                mode: None,
+                xattrs: std::collections::BTreeMap::new(),
+            });
+        }
+    }
+    implied
+}
 
 /// A probe under a Landlock profile must not change anything of the host through links or mounts of its own.
 pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntry], notes: &mut Notes<'_>) {
@@ -31,17 +59,6 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
     // What `to` is to a symbolic link is text.
     let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
     let paths = [("target", Some(action.target.as_str())), ("to", second)];
-    for (key, path) in paths {
-        if let Some(path) = path.filter(|path| fixtures::makes_elsewhere(path, fixtures, true) == Some(false)) {
-            notes.error(
-                NoteKind::ForeignTarget,
-                pointer(key),
-                format!("no fixture makes the folder that `{}` lies in, so the run does not own it", shown(path)),
-                "add a fixture in it, or the folder itself with kind `dir`",
-            );
-            return;
-        }
-    }
     if action.mounts.is_empty() && !links {
         // Where nothing leads elsewhere, the path as it is spelled says it all, and was looked at.
         return;

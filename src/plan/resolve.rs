@@ -362,7 +362,11 @@ impl Resolver<'_> {
         for row in &profile.rows {
             let probe = Arc::clone(&self.probes[row.probe as usize]);
             let action = self.action_of(row.probe, landlock);
-            let all = sets.of_row(set, row.probe, &probe.fixtures);
+            let implied = action
+                .as_ref()
+                .filter(|_| landlock)
+                .map(|action| reach::implied_folders(action, [&entry.fixtures, &probe.fixtures]));
+            let all = sets.of_row(set, row.probe, &probe.fixtures, implied.unwrap_or_default());
             if all.fresh {
                 let probe_id = probe.probe_id.as_str();
                 let pointer = format!("/probes/{}/fixtures", pointer_part(probe_id));

@@ -214,7 +214,7 @@ fn what_may_be_written_below_shared_folders_and_to_files_of_the_host_can_be_aske
         one
     };
     let probes = vec![
-        made(ask("tmp", "file_create", "/tmp/${name.fix}/x", "allow"), "/tmp/${name.fix}", "dir"),
+        ask("tmp", "file_create", "/tmp/${name.fix}/x", "allow"),
         made(ask("below", "file_write", "/tmp/${name.fix}/a/f", "allow"), "/tmp/${name.fix}/a/f", "file"),
         made(ask("var_tmp", "file_create", "/var/tmp/${name.fix}/x", "deny"), "/var/tmp/${name.fix}", "dir"),
         ask("null", "file_open_write", "/dev/null", "allow"),

@@ -21,6 +21,7 @@ use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
 use crate::lane::fixture::usual_places;
+use crate::lane::worker::WorkerError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::run::{self, ChannelFailure, Executable, RunError, RunRequest, Step};
@@ -264,6 +265,7 @@ pub(super) fn run_failure(error: RunError) -> Failure {
             let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
             Failure::new(exit, error)
         }
+        RunError::Failed { source: Step::Worker(WorkerError::Spawn(_)), .. } => Failure::new(Exit::Unavailable, error),
         RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
             .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
         RunError::Failed { source: Step::Channel(ChannelFailure::NameTaken { .. }), .. } => {

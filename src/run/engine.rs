@@ -318,10 +318,15 @@ fn execute(
     let capabilities = HostCapabilities::measure(base.path(), manifest.host.landlock_abi);
     let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
-    let mut workers = (0..request.jobs.max(1))
-        .map(|_| Worker::start(request.exe.path(), &request.cancel))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Step::Worker)?;
+    let mut workers = Vec::new();
+    for _ in 0..request.jobs.max(1) {
+        match Worker::start(request.exe.path(), &request.cancel) {
+            Ok(worker) => workers.push(worker),
+            Err(error) if workers.is_empty() => return Err(Step::Worker(error)),
+            // How many there are changes no row. A limit on processes or files leaves fewer.
+            Err(_) => break,
+        }
+    }
     if let Some(policy) = &request.plan.preflight {
         let record = preflight::run(policy, manifest, request, base).map_err(Step::Worker)?;
         let bytes = json_out::to_pretty(&record);

@@ -339,7 +339,7 @@ fn without_dev_null_the_sentence_names_it() {
     let mut words: Vec<String> = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, "sh"].map(str::to_string).to_vec();
     words.extend(place.run(executable(), &plan()));
     let ended = within_a_minute(command(&words).env("PATH", "/usr/bin:/bin"));
-    assert!(matches!(ended.status.code(), Some(7 | 70)), "{:?}", ended.status);
+    expect_code(&ended, 7);
     assert!(stderr(&ended).contains("/dev/null"), "{}", stderr(&ended));
     place.expect_clean("no /dev");
 }

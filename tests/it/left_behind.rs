@@ -76,6 +76,26 @@ fn what_a_killed_run_leaves_is_named_by_status_and_taken_away_by_the_next_run() 
     }
 }
 
+#[test]
+fn folders_that_a_killed_run_made_elsewhere_go_with_its_fixtures() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let plan = hanging_plan(&dir.path().join("workspace"), 60_000);
+    let run_id = format!("killed-{}", std::process::id());
+    let mut child = start(run(&plan, dir.path(), &out).args(["--run-id", &run_id]));
+    let elsewhere = PathBuf::from(format!("/tmp/sandproof-{run_id}-1-elsewhere"));
+    let started = Instant::now();
+    while !elsewhere.join("inner").exists() {
+        assert!(started.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    signal(&child, Signal::SIGKILL);
+    child.wait().unwrap();
+    assert!(elsewhere.exists());
+    expect_code(&output(&mut run(&root().join(PLAN), dir.path(), &out)), 0);
+    assert!(!elsewhere.exists() && fixtures(dir.path()).is_empty());
+}
+
 /// Waits until the lanes have begun, in an output root of its own.
 fn wait_for_new_rows(child: &mut Child, out: &Path) {
     wait_for_rows(out);

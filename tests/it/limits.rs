@@ -223,7 +223,8 @@ fn a_limit_on_memory_never_ends_the_program_by_a_signal() {
     assert_eq!(codes.last(), Some(&Some(0)), "{codes:?}");
 }
 
-/// A plan with reads that work, and between them one of a FIFO that nobody writes to, which lasts until its deadline.
+/// A plan with reads that work, and between them one of a FIFO that nobody writes to, which lasts until its deadline and has
+/// a folder in `/tmp` besides.
 pub fn hanging_plan(dir: &Path, deadline_ms: u64) -> PathBuf {
     let reads = |name: &str, kind: &str| {
         let mut probe = probe(&format!("hang:{name}"), "file-read-data", &format!("${{root}}/open/{name}"), "allow");
@@ -231,11 +232,11 @@ pub fn hanging_plan(dir: &Path, deadline_ms: u64) -> PathBuf {
         probe["fixtures"] = json!([{"path": "open", "kind": "dir"}, {"path": format!("open/{name}"), "kind": kind}]);
         probe
     };
-    let workspace = Workspace::new(dir).add(
-        "hang",
-        &read_policy(),
-        vec![reads("a", "file"), reads("b", "fifo"), reads("c", "file")],
-    );
+    let mut hangs = reads("b", "fifo");
+    let elsewhere = json!({"path": "/tmp/${name.elsewhere}/inner", "kind": "dir"});
+    hangs["fixtures"].as_array_mut().unwrap().push(elsewhere);
+    let workspace =
+        Workspace::new(dir).add("hang", &read_policy(), vec![reads("a", "file"), hangs, reads("c", "file")]);
     let path = workspace.plan_path("hang");
     let mut plan: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     plan["deadline_ms"] = deadline_ms.into();

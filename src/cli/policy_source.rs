@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -14,6 +14,8 @@ use crate::base::limits::MAX_POLICY_BYTES;
 use crate::base::printable::excerpt;
 use crate::plan::asked::{AskedPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
 use crate::policy::PolicyValue;
+use crate::policy::sbpl::SbplPolicy;
+use crate::policy::sbpl::rules::Place;
 use crate::record::why::{WhyPolicy, WhyRule};
 
 use super::why::place::{form_at, shortened};
@@ -27,6 +29,10 @@ pub(super) struct PolicyOptions {
     /// A parameter of the Seatbelt text.
     #[arg(short = 'D', long = "param", value_name = "KEY=VALUE", value_parser = pair)]
     parameters: Vec<(String, String)>,
+    /// A folder with the files that the Seatbelt text imports: a copy of /System/Library/Sandbox/Profiles. Without it, what
+    /// an import brings is not known.
+    #[arg(long, value_name = "DIR")]
+    import_dir: Option<PathBuf>,
     #[command(flatten)]
     root: RootArg,
 }
@@ -84,15 +90,20 @@ impl PolicyOptions {
         self.parameters.iter().cloned().collect()
     }
 
+    /// The folder of imported files.
+    pub(super) fn import_dir(&self) -> Option<&Path> {
+        self.import_dir.as_deref()
+    }
+
     fn look(&self, name: &str) -> Result<AskedPolicy, Failure> {
         let parameters = self.parameters();
         let path = Path::new(name);
         let looks_like_a_file = name.contains('/') || [".sb", ".json"].iter().any(|end| name.ends_with(end));
         if self.registry.is_none() && (name == "-" || path.is_file() || looks_like_a_file) {
             let asked = if name == "-" {
-                policy_in_bytes(named(name), standard_input(MAX_POLICY_BYTES)?, &parameters)
+                policy_in_bytes(named(name), standard_input(MAX_POLICY_BYTES)?, &parameters, self.import_dir())
             } else {
-                policy_in_file(path, &parameters)
+                policy_in_file(path, &parameters, self.import_dir())
             };
             let asked = asked.map_err(load_failure)?;
             if !parameters.is_empty() && !matches!(asked.policy.value.as_ref(), PolicyValue::Sbpl(_)) {
@@ -100,9 +111,9 @@ impl PolicyOptions {
             }
             return Ok(asked);
         }
-        if !parameters.is_empty() {
+        if !parameters.is_empty() || self.import_dir.is_some() {
             let remedy = "name its policy document to give others";
-            return Err(bad("a profile of a registry has its own parameters", remedy));
+            return Err(bad("a profile of a registry has its own parameters and `import_dir`", remedy));
         }
         let registry = match self.registry.as_deref().map(RegistryId::new).transpose() {
             Ok(registry) => registry,
@@ -151,6 +162,12 @@ impl Source {
         WhyPolicy {
             file: self.file.clone(),
             mode: self.asked.policy.value.mode().as_str(),
+            imports: match self.asked.policy.value.as_ref() {
+                PolicyValue::Sbpl(policy) => {
+                    policy.imports().digests().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect()
+                }
+                _ => BTreeMap::new(),
+            },
             profile_id: self.asked.profile.as_ref().map(|found| found.profile.id.to_string()),
             registry_id: self.asked.profile.as_ref().map(|found| found.registry_id.to_string()),
         }
@@ -160,10 +177,11 @@ impl Source {
     pub(super) fn rule(&self, at: &str) -> Option<WhyRule> {
         match self.asked.policy.value.as_ref() {
             PolicyValue::Sbpl(policy) => {
-                let (line, column) = at.split_once(':')?;
-                let place =
-                    crate::policy::sbpl::rules::Place { line: line.parse().ok()?, column: column.parse().ok()? };
-                Some(self.seatbelt_rule(policy, place))
+                // Behind the name of an imported file, if it stands in one.
+                let mut parts = at.rsplitn(3, ':');
+                let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+                let file = parts.next().and_then(|name| policy.imports().name(name));
+                Some(self.seatbelt_rule(policy, Place { file, ..Place::at(line, column) }))
             }
             PolicyValue::Landlock(_) if at.starts_with('/') => Some(self.member(at)),
             _ => None,
@@ -184,13 +202,10 @@ impl Source {
     }
 
     /// Where a rule stands: in the policy document, or among the rules that the profile adds to it.
-    pub(super) fn seatbelt_rule(
-        &self,
-        policy: &crate::policy::sbpl::SbplPolicy,
-        place: crate::policy::sbpl::rules::Place,
-    ) -> WhyRule {
-        let text = form_at(policy.text(), place);
-        let here = WhyRule { file: self.file.clone(), line: place.line, column: place.column, text, pointer: None };
+    pub(super) fn seatbelt_rule(&self, policy: &SbplPolicy, place: Place) -> WhyRule {
+        let text = form_at(policy.text_at(place), place);
+        let file = place.file.map_or_else(|| self.file.clone(), |file| file.as_str().to_owned());
+        let here = WhyRule { file, line: place.line, column: place.column, text, pointer: None };
         let Some(found) = self.asked.profile.as_ref().filter(|_| policy.is_appended(place)) else { return here };
         let id = found.profile.id.as_str().replace('~', "~0").replace('/', "~1");
         let rules = &found.profile.entry.key_specific_rules;

@@ -55,8 +55,13 @@ fn mode_of(path: &Path, bytes: &[u8]) -> PolicyMode {
     if is_text { PolicyMode::Sbpl } else { PolicyMode::Blob }
 }
 
-/// Reads the policy document in the file `path`. A Seatbelt profile gets `parameters`.
-pub fn policy_in_file(path: &Path, parameters: &BTreeMap<String, String>) -> Result<AskedPolicy, LoadError> {
+/// Reads the policy document in the file `path`. A Seatbelt profile gets `parameters`, and its imports are looked for in the
+/// folder `import_dir`.
+pub fn policy_in_file(
+    path: &Path,
+    parameters: &BTreeMap<String, String>,
+    import_dir: Option<&Path>,
+) -> Result<AskedPolicy, LoadError> {
     let unreadable = |source| LoadError::Read {
         what: "policy document",
         file: path.display().to_string(),
@@ -65,7 +70,7 @@ pub fn policy_in_file(path: &Path, parameters: &BTreeMap<String, String>) -> Res
     let full: PathBuf = path.canonicalize().map_err(unreadable)?;
     let workspace = Workspace::at(full.parent().unwrap_or(Path::new("/")));
     let spelled = full.to_string_lossy().into_owned();
-    read_document(&workspace, &spelled, path, parameters)
+    read_document(&workspace, &spelled, path, supplied(parameters, import_dir)?)
 }
 
 /// Reads a policy document that is given by its bytes; messages call it `name`. A Seatbelt profile gets `parameters`.
@@ -73,17 +78,41 @@ pub fn policy_in_bytes(
     name: &str,
     bytes: Vec<u8>,
     parameters: &BTreeMap<String, String>,
+    import_dir: Option<&Path>,
 ) -> Result<AskedPolicy, LoadError> {
-    read_document(&Given { bytes: bytes.into() }, name, Path::new(name), parameters)
+    let source = Given { name, bytes: bytes.into(), files: Workspace::at("/") };
+    read_document(&source, name, Path::new(name), supplied(parameters, import_dir)?)
 }
 
-/// A source that holds one document, whatever it is called.
-struct Given {
+/// What is handed to a policy, with the folder by its real path.
+fn supplied(parameters: &BTreeMap<String, String>, import_dir: Option<&Path>) -> Result<policy::Supplied, LoadError> {
+    let real = |folder: &Path| {
+        let failed = |source: std::io::Error| LoadError::Read {
+            what: "folder of imported files",
+            file: folder.display().to_string(),
+            source: FileError { action: "open", path: folder.to_owned(), source },
+        };
+        let real = folder.canonicalize().map_err(failed)?;
+        if !real.is_dir() {
+            return Err(failed(std::io::Error::from(std::io::ErrorKind::NotADirectory)));
+        }
+        Ok(real.to_string_lossy().into_owned())
+    };
+    Ok(policy::Supplied { parameters: parameters.clone(), import_dir: import_dir.map(real).transpose()? })
+}
+
+/// One document that is in no file, and the files of this host beside it.
+struct Given<'a> {
+    name: &'a str,
     bytes: SharedBytes,
+    files: Workspace,
 }
 
-impl Source for Given {
-    fn read(&self, _role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
+impl Source for Given<'_> {
+    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
+        if path != self.name {
+            return self.files.read(role, path, cap_bytes);
+        }
         if self.bytes.len() as u64 > cap_bytes {
             let source = std::io::Error::other(format!("it is larger than {cap_bytes} bytes"));
             return Err(FileError { action: "read", path: path.into(), source });
@@ -91,8 +120,8 @@ impl Source for Given {
         Ok(self.bytes.clone())
     }
 
-    fn has(&self, _role: InputRole, _path: &str) -> bool {
-        true
+    fn has(&self, role: InputRole, path: &str) -> bool {
+        path == self.name || self.files.has(role, path)
     }
 }
 
@@ -100,7 +129,7 @@ fn read_document(
     source: &dyn Source,
     spelled: &str,
     shown: &Path,
-    parameters: &BTreeMap<String, String>,
+    supplied: policy::Supplied,
 ) -> Result<AskedPolicy, LoadError> {
     let mut reader = Reader::new(source);
     let mut list = Vec::new();
@@ -113,7 +142,7 @@ fn read_document(
     let mode = mode_of(shown, &bytes);
     let mut notes = Notes { list: &mut list, file: "", subject: "" };
     let known = &mut HashMap::new();
-    let policy = policy::read(&mut reader, known, spelled, mode, parameters, "", false, &mut notes);
+    let policy = policy::read(&mut reader, known, spelled, mode, supplied, "", false, &mut notes);
     match policy {
         Some(policy) if !has_errors(&list) => Ok(AskedPolicy { policy, document: bytes, profile: None }),
         _ => Err(refused(list)),

@@ -227,6 +227,10 @@ pub struct ProfileEntry {
     /// What `(param "KEY")` gives in the SBPL text; ours. Placeholders: `${root}`, `${port.NAME}`, `${name.NAME}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// The folder that the SBPL text's imports are looked for in, relative to the root or absolute; ours. Absent: what an
+    /// import brings is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_dir: Option<String>,
     /// Free text; the key has to be there, its value may be null.
     #[serde(deserialize_with = "required")]
     pub notes: Option<String>,

@@ -13,13 +13,22 @@ use super::text::unknown_placeholder;
 use crate::base::json;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::policy::landlock::{LandlockPolicy, PolicyDocument};
-use crate::policy::sbpl::{SbplError, SbplPolicy};
+use crate::policy::sbpl::{self, Imports, SbplError, SbplPolicy};
 use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::sources::InputRole;
 
-/// Policies that were read already, by path, mode and parameters; `None` for one that was refused, so that it is
+/// Policies that were read already, by path, mode and what they were supplied with; `None` for one that was refused, so that it is
 /// refused once.
-pub(super) type Known = HashMap<(String, PolicyMode, BTreeMap<String, String>), Option<ResolvedPolicy>>;
+pub(super) type Known = HashMap<(String, PolicyMode, Supplied), Option<ResolvedPolicy>>;
+
+/// What a Seatbelt text is supplied with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Supplied {
+    /// Values of its parameters.
+    pub(super) parameters: BTreeMap<String, String>,
+    /// The folder that its imports are looked for in.
+    pub(super) import_dir: Option<String>,
+}
 
 /// Reads the policy of a profile whose entry stands at `base` of the document that `notes` is about: its document, with
 /// the profile's own parameters and rules.
@@ -42,17 +51,39 @@ pub(super) fn read_profile(
             notes.error(NoteKind::Placeholder, pointer, message, "known are `${root}`, `${port.NAME}`, `${name.NAME}`");
         }
     }
+    let import_dir = match entry.import_dir.as_deref().map(clean_path).transpose() {
+        Ok(_) if entry.import_dir.is_some() && entry.mode != PolicyMode::Sbpl => {
+            let message = format!("a {} policy imports nothing", entry.mode.as_str());
+            notes.error(NoteKind::Parameter, format!("{base}/import_dir"), message, "remove it");
+            None
+        }
+        Ok(folder) => folder,
+        Err(reason) => {
+            let message = format!("`import_dir` cannot name a folder: {reason}");
+            let remedy = "write it relative to the root, or absolute";
+            notes.error(NoteKind::BadPath, format!("{base}/import_dir"), message, remedy);
+            None
+        }
+    };
     if notes.list.len() > before {
         return None;
     }
     let pointer = format!("{base}/profile_path");
     let spelled = &entry.profile_path;
-    let policy = read(reader, known, spelled, entry.mode, &entry.parameters, &pointer, tolerate_absent, notes)?;
+    let supplied = Supplied { parameters: entry.parameters.clone(), import_dir };
+    let folder = supplied.import_dir.clone();
+    let policy = read(reader, known, spelled, entry.mode, supplied, &pointer, tolerate_absent, notes)?;
     let PolicyValue::Sbpl(profile) = policy.value.as_ref() else { return Some(policy) };
     if entry.key_specific_rules.is_empty() {
         return Some(policy);
     }
-    match profile.with_rules(&entry.key_specific_rules) {
+    let rules = entry.key_specific_rules.join("\n");
+    // A fault of the rules is found below, with its place in them.
+    let imports = match (folder.as_deref(), sbpl::parse(&rules)) {
+        (Some(folder), Ok(program)) => gathered(reader, folder, &program, &format!("{base}/import_dir"), notes)?,
+        _ => Imports::default(),
+    };
+    match profile.with_rules_and(&entry.key_specific_rules, imports) {
         Ok(whole) => Some(ResolvedPolicy { value: Arc::new(PolicyValue::Sbpl(whole)), ..policy }),
         Err(refused) => {
             let pointer = match refused.rule {
@@ -80,7 +111,7 @@ pub(super) fn read(
     known: &mut Known,
     spelled: &str,
     mode: PolicyMode,
-    parameters: &BTreeMap<String, String>,
+    supplied: Supplied,
     pointer: &str,
     tolerate_absent: bool,
     notes: &mut Notes<'_>,
@@ -93,13 +124,13 @@ pub(super) fn read(
             return None;
         }
     };
-    let key = (path, mode, parameters.clone());
+    let key = (path, mode, supplied);
     if let Some(policy) = known.get(&key) {
         return policy.clone();
     }
     let path = key.0.as_str();
     let policy = if reader.source().has(InputRole::Policy, path) {
-        read_present(reader, path, mode, parameters, pointer, notes)
+        read_present(reader, path, mode, &key.2, pointer, notes)
     } else {
         let message = format!("the policy document `{path}` does not exist");
         if tolerate_absent && mode != PolicyMode::Landlock && path.starts_with('/') {
@@ -118,7 +149,7 @@ fn read_present(
     reader: &mut Reader<'_>,
     path: &str,
     mode: PolicyMode,
-    parameters: &BTreeMap<String, String>,
+    supplied: &Supplied,
     pointer: &str,
     notes: &mut Notes<'_>,
 ) -> Option<ResolvedPolicy> {
@@ -147,7 +178,7 @@ fn read_present(
         }
         PolicyMode::Blob => PolicyValue::Blob(bytes.to_vec()),
         PolicyMode::Sbpl => match std::str::from_utf8(&bytes) {
-            Ok(text) => match SbplPolicy::new(text, parameters.clone()) {
+            Ok(text) => match seatbelt(reader, text, supplied, pointer, notes)? {
                 Ok(policy) => PolicyValue::Sbpl(policy),
                 Err(error) => {
                     let mut inside = Notes { list: notes.list, file: path, subject: notes.subject };
@@ -169,6 +200,51 @@ fn read_present(
         }
     };
     Some(ResolvedPolicy { path: path.to_owned(), digest: bytes.digest(), value: Arc::new(value) })
+}
+
+/// Reads a Seatbelt text with the files that it imports. An error is one of the text; `None`: of an imported file, which was
+/// noted.
+fn seatbelt(
+    reader: &mut Reader<'_>,
+    text: &str,
+    supplied: &Supplied,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) -> Option<Result<SbplPolicy, SbplError>> {
+    let Some(folder) = supplied.import_dir.as_deref() else {
+        return Some(SbplPolicy::new(text, supplied.parameters.clone()));
+    };
+    let program = match sbpl::parse(text) {
+        Ok(program) => program,
+        Err(error) => return Some(Err(error)),
+    };
+    let imports = gathered(reader, folder, &program, pointer, notes)?;
+    Some(SbplPolicy::with_imports(text, supplied.parameters.clone(), imports))
+}
+
+/// What a program imports out of `folder`; `None` if that was refused and noted.
+fn gathered(
+    reader: &mut Reader<'_>,
+    folder: &str,
+    program: &sbpl::syntax::Program,
+    pointer: &str,
+    notes: &mut Notes<'_>,
+) -> Option<Imports> {
+    let imports = Imports::gather(program, &mut |name| {
+        let path = format!("{folder}/{name}");
+        if !reader.source().has(InputRole::Policy, &path) {
+            return Ok(None);
+        }
+        let bytes =
+            reader.bytes(InputRole::Policy, &path, MAX_POLICY_BYTES).map_err(|error| error.source.to_string())?;
+        String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| "it is not UTF-8".to_owned())
+    });
+    imports
+        .map_err(|error| {
+            let remedy = "correct the file, or the folder that imports are looked for in";
+            notes.error(NoteKind::PolicyRefused, pointer, error.to_string(), remedy);
+        })
+        .ok()
 }
 
 /// Reads a Landlock policy document.

@@ -450,6 +450,6 @@ impl Resolver<'_> {
         };
         let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
         let (reader, known, pointer) = (&mut self.reader, &mut self.policies, "/apply_preflight_profile");
-        policy::read(reader, known, spelled, mode, &BTreeMap::new(), pointer, self.lint, &mut notes)
+        policy::read(reader, known, spelled, mode, policy::Supplied::default(), pointer, self.lint, &mut notes)
     }
 }

@@ -136,8 +136,6 @@ pub struct PolicyShow {
     pub policy: WhyPolicy,
     /// The parameters that were given.
     pub parameters: BTreeMap<String, String>,
-    /// The imported files that were read, with their SHA-256.
-    pub imports: BTreeMap<String, String>,
     /// Its rules, in the order in which they are stated. A JSON pointer or LINE:COLUMN names each.
     pub rules: Vec<ShownRule>,
     /// What the text also says and is not known here.

@@ -1,5 +1,7 @@
 //! What `why --json` prints: what the model says about one operation, and why.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::policy_review::AccessChange;
@@ -43,6 +45,9 @@ pub struct WhyPolicy {
     pub file: String,
     /// `sbpl` or `landlock`.
     pub mode: &'static str,
+    /// The imported files that were read, with their SHA-256.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<String, String>,
     /// The profile that it belongs to, if a profile was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile_id: Option<String>,

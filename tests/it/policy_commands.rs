@@ -248,3 +248,72 @@ fn a_driver_stands_for_its_operation() {
         expect_code(&output(sandproof().current_dir(folder.path()).args(arguments)), 2);
     }
 }
+
+#[test]
+fn imported_files_are_taken_from_a_folder() {
+    let folder = folder(&[("a.sb", "(version 1)\n(deny default)\n(import \"base.sb\")\n")]);
+    let profiles = folder.path().join("profiles");
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("base.sb"), "(version 1)\n(allow file-read-data (literal \"/private/etc/hosts\"))\n")
+        .unwrap();
+    let why = |code, more: &[&str]| {
+        let mut arguments =
+            vec!["why", "--profile", "a.sb", "--operation", "file-read-data", "--target", "/private/etc/hosts"];
+        arguments.extend(more);
+        answer(folder.path(), "why", code, &arguments)
+    };
+    assert_eq!(why(8, &[])["decision"], "undecidable");
+    let known = why(0, &["--import-dir", "profiles"]);
+    assert_eq!(
+        (&known["decision"], &known["rule"]["file"], &known["rule"]["line"]),
+        (&json!("allow"), &json!("base.sb"), &json!(2))
+    );
+    assert_eq!(known["rule"]["text"], "(allow file-read-data (literal \"/private/etc/hosts\"))");
+    let digest = known["policy"]["imports"]["base.sb"].as_str().unwrap();
+    assert_eq!(digest.len(), 64);
+    let shown = answer(folder.path(), "policy_show", 0, &["policy", "show", "a.sb", "--import-dir", "profiles"]);
+    assert_eq!((&shown["rules"][1]["at"], &shown["gaps"]), (&json!("base.sb:2:1"), &json!([])));
+    let no_folder =
+        output(sandproof().current_dir(folder.path()).args(["policy", "show", "a.sb", "--import-dir", "none"]));
+    expect_code(&no_folder, 3);
+    fs::write(profiles.join("base.sb"), "(version 1)\n(allow file-raed*)\n").unwrap();
+    let refused =
+        output(sandproof().current_dir(folder.path()).args(["policy", "lint", "a.sb", "--import-dir", "profiles"]));
+    expect_code(&refused, 3);
+    assert!(stderr(&refused).contains("base.sb:2:"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_profile_of_a_plan_may_name_the_folder_of_its_imports() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan");
+    let built = output(sandproof().args(["plan-build", "--template", "sonoma-runtime-checks", "--out"]).arg(&plan));
+    assert!(built.status.success(), "{}", stderr(&built));
+    let path = plan.join("registry/profiles.json");
+    let mut profiles: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let (_, profile) = profiles["profiles"].as_object_mut().unwrap().iter_mut().next().unwrap();
+    profile["import_dir"] = json!("imports");
+    let rules = profile["key_specific_rules"].as_array_mut().unwrap();
+    rules.push(json!("(import \"extra.sb\")"));
+    fs::write(&path, serde_json::to_vec_pretty(&profiles).unwrap()).unwrap();
+    fs::create_dir(plan.join("imports")).unwrap();
+    fs::write(plan.join("imports/extra.sb"), "(allow sysctl-read)\n").unwrap();
+    let policy = fs::read_dir(plan.join("registries")).is_ok();
+    assert!(policy, "the plan carries its policies");
+    let out = folder.path().join("out");
+    let run = output(sandproof().args(["run", "--dry", "--plan"]).arg(plan.join("plan.json")).arg("--out").arg(&out));
+    expect_code(&run, 0);
+    // The imported file is an input of the run, copied and digested like every other.
+    let bundle = out.join(
+        fs::read_dir(&out)
+            .unwrap()
+            .find_map(|entry| {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                name.contains('-').then_some(name)
+            })
+            .unwrap(),
+    );
+    let manifest = fs::read_to_string(bundle.join("run_manifest.json")).unwrap();
+    assert!(manifest.contains("imports/extra.sb"), "{manifest}");
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(&bundle)), 0);
+}

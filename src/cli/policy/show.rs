@@ -43,7 +43,6 @@ pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         schema_version: POLICY_SHOW_SCHEMA,
         policy: source.described(),
         parameters,
-        imports: BTreeMap::new(),
         rules: shown.rules,
         gaps: shown.gaps,
         access: shown.access,
@@ -58,6 +57,9 @@ pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 
 fn render(report: &PolicyShow) -> Lines {
     let mut lines = Lines::from_iter([format!("{} ({})", report.policy.file, report.policy.mode)]);
+    for (name, digest) in &report.policy.imports {
+        lines.line(format!("imports {name}  sha256 {digest}"));
+    }
     for (key, value) in &report.parameters {
         lines.line(format!("parameter {key} = {value}"));
     }

@@ -146,7 +146,7 @@ fn put(args: &WhyArgs, source: Option<&Source>, line: Line, number: usize) -> Re
         (None, Some(text)) => {
             let mut parameters = args.policy.parameters();
             parameters.extend(line.params);
-            match policy_in_bytes("<the question's policy>", text.into_bytes(), &parameters) {
+            match policy_in_bytes("<the question's policy>", text.into_bytes(), &parameters, args.policy.import_dir()) {
                 Ok(asked) => own = Source { asked, file: "<the question's policy>".into() },
                 Err(error) => {
                     return Ok(WhyAsked {

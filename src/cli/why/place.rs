@@ -66,13 +66,13 @@ mod tests {
     #[test]
     fn a_form_ends_where_it_closes() {
         let text = "(version 1)\n; (é\n  (allow file-read* ; a )\n     (literal \"/a)\\\"b\")) (deny default)\n";
-        let at = |line, column| form_at(text, Place { line, column });
+        let at = |line, column| form_at(text, Place::at(line, column));
         assert_eq!(at(1, 1), "(version 1)");
         assert_eq!(at(3, 3), "(allow file-read* ; a ) (literal \"/a)\\\"b\"))");
         assert_eq!(at(4, 26), "(deny default)");
         assert_eq!(at(9, 1), "");
         assert_eq!(at(0, 0), "");
-        assert_eq!(form_at("(a", Place { line: 1, column: 1 }), "(a");
-        assert!(form_at(&format!("({})", "x".repeat(1000)), Place { line: 1, column: 1 }).ends_with('…'));
+        assert_eq!(form_at("(a", Place::at(1, 1)), "(a");
+        assert!(form_at(&format!("({})", "x".repeat(1000)), Place::at(1, 1)).ends_with('…'));
     }
 }

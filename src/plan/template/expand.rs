@@ -110,6 +110,7 @@ impl<'a> Growing<'a> {
             key_specific_rules: fields.key_specific_rules,
             notes: fields.notes,
             parameters: fields.parameters,
+            import_dir: None,
             fixtures: fields.fixtures,
         };
         self.order.push(profile_id.clone());

@@ -33,8 +33,9 @@ pub(super) struct Lexer<'t> {
 }
 
 impl<'t> Lexer<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { rest: text.chars().peekable(), place: Place { line: 1, column: 1 }, doubts: Vec::new() }
+    /// Reads a text; `start` is the place of its first character.
+    pub(super) fn new(text: &'t str, start: Place) -> Self {
+        Self { rest: text.chars().peekable(), place: start, doubts: Vec::new() }
     }
 
     /// The next token; `None` at the end.
@@ -74,7 +75,7 @@ impl<'t> Lexer<'t> {
     fn bump(&mut self) -> Option<char> {
         let c = self.rest.next()?;
         if c == '\n' {
-            self.place = Place { line: self.place.line + 1, column: 1 };
+            self.place = Place { line: self.place.line + 1, column: 1, ..self.place };
         } else {
             self.place.column += 1;
         }

@@ -17,6 +17,7 @@ pub mod controls;
 pub mod error;
 pub mod eval;
 pub mod gate;
+pub mod imports;
 pub mod model;
 pub mod parse;
 pub mod policy;
@@ -27,6 +28,7 @@ pub mod syntax;
 mod lex;
 
 pub use error::SbplError;
+pub use imports::{ImportError, Imports};
 pub use parse::parse;
 pub use policy::SbplPolicy;
 pub use print::{print, quote};

@@ -11,7 +11,12 @@ use crate::base::limits::{MAX_POLICY_BYTES, MAX_SBPL_DEPTH, MAX_SBPL_NODES};
 /// # Errors
 /// The first fault of the text.
 pub fn parse(text: &str) -> Result<Program, SbplError> {
-    parse_stopping(text).map_err(|stop| stop.in_text(text))
+    parse_from(text, Place::at(1, 1))
+}
+
+/// The same for a text whose first character stands at `start`.
+pub(super) fn parse_from(text: &str, start: Place) -> Result<Program, SbplError> {
+    parse_stopping(text, start).map_err(|stop| stop.in_text(text))
 }
 
 /// A list or a mark that is not complete yet.
@@ -22,12 +27,11 @@ struct Open {
     items: Vec<Node>,
 }
 
-fn parse_stopping(text: &str) -> Result<Program, Stop> {
-    let start = Place { line: 1, column: 1 };
+fn parse_stopping(text: &str, start: Place) -> Result<Program, Stop> {
     if text.len() as u64 > MAX_POLICY_BYTES {
         return Err(Stop::new(start, Fault::TooLarge { bytes: text.len(), most: MAX_POLICY_BYTES }));
     }
-    let mut lexer = Lexer::new(text);
+    let mut lexer = Lexer::new(text, start);
     let mut open: Vec<Open> = Vec::new();
     let mut forms = Vec::new();
     let mut nodes = 0;

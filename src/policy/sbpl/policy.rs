@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::SbplError;
 use super::eval::{Remark, evaluate};
 use super::gate::{Gate, scan};
+use super::imports::Imports;
 use super::parse::parse;
 use super::rules::{Place, SbplRules};
 use crate::base::digest::Digest;
@@ -15,6 +16,7 @@ use crate::base::digest::Digest;
 pub struct SbplPolicy {
     text: String,
     parameters: BTreeMap<String, String>,
+    imports: Imports,
     rules: SbplRules,
     remarks: Vec<Remark>,
     asked: BTreeSet<String>,
@@ -28,11 +30,24 @@ impl SbplPolicy {
     /// # Errors
     /// The first fault of the text, or of the program in it.
     pub fn new(text: impl Into<String>, parameters: BTreeMap<String, String>) -> Result<Self, SbplError> {
+        Self::with_imports(text, parameters, Imports::default())
+    }
+
+    /// The same for a profile whose imported files are known.
+    ///
+    /// # Errors
+    /// The first fault of the text, of an imported one, or of the program in them.
+    pub fn with_imports(
+        text: impl Into<String>,
+        parameters: BTreeMap<String, String>,
+        imports: Imports,
+    ) -> Result<Self, SbplError> {
         let text = text.into();
-        let evaluation = evaluate(&parse(&text)?, &text, &parameters)?;
+        let evaluation = evaluate(&parse(&text)?, &text, &parameters, &imports)?;
         Ok(Self {
             text,
             parameters,
+            imports,
             rules: evaluation.rules,
             remarks: evaluation.remarks,
             asked: evaluation.asked,
@@ -45,12 +60,20 @@ impl SbplPolicy {
     /// # Errors
     /// The first fault; see [`AppendError`].
     pub fn with_rules<S: AsRef<str>>(&self, rules: &[S]) -> Result<Self, AppendError> {
+        self.with_rules_and(rules, Imports::default())
+    }
+
+    /// The same where the rules import further files.
+    ///
+    /// # Errors
+    /// The first fault; see [`AppendError`].
+    pub fn with_rules_and<S: AsRef<str>>(&self, rules: &[S], more: Imports) -> Result<Self, AppendError> {
         if rules.is_empty() {
             return Ok(self.clone());
         }
         let text = appended(&self.text, rules);
         let first_line = line_after(&self.text);
-        match Self::new(text, self.parameters.clone()) {
+        match Self::with_imports(text, self.parameters.clone(), self.imports.clone().and(more)) {
             Ok(policy) => Ok(Self { appended_from: first_line, ..policy }),
             Err(error) => Err(AppendError::locate(error, first_line, rules)),
         }
@@ -64,6 +87,16 @@ impl SbplPolicy {
     /// The parameters that it is applied with.
     pub fn parameters(&self) -> &BTreeMap<String, String> {
         &self.parameters
+    }
+
+    /// The imported files that were read.
+    pub fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
+    /// The text that `place` is in: the profile's own, or that of an imported file.
+    pub fn text_at(&self, place: Place) -> &str {
+        place.file.map_or(&self.text, |file| self.imports.text(file))
     }
 
     /// Its rules.
@@ -93,7 +126,7 @@ impl SbplPolicy {
 
     /// Whether `place` is in a rule that was appended.
     pub fn is_appended(&self, place: Place) -> bool {
-        self.appended_from != 0 && place.line >= self.appended_from
+        self.appended_from != 0 && place.file.is_none() && place.line >= self.appended_from
     }
 }
 
@@ -112,7 +145,7 @@ impl AppendError {
         let mut line = first_line;
         for (n, rule) in rules.iter().enumerate() {
             let next = line + lines_of(rule.as_ref());
-            if (line..next).contains(&error.place.line) {
+            if error.place.file.is_none() && (line..next).contains(&error.place.line) {
                 error.place.line -= line - 1;
                 return Self { rule: Some(n), error };
             }

@@ -5,20 +5,33 @@
 
 use std::fmt;
 
+use super::imports::ImportName;
 use crate::record::outcome::Decision;
 
-/// Where something stands in the text: line and column, both counted from 1; columns count characters.
+/// Where something stands: line and column, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
+    /// The imported file that it stands in, by the name that the import gives; `None`: the profile's own text.
+    pub file: Option<ImportName>,
     /// The line.
     pub line: u32,
     /// The column.
     pub column: u32,
 }
 
+impl Place {
+    /// A place in the profile's own text.
+    pub const fn at(line: u32, column: u32) -> Self {
+        Self { file: None, line, column }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
+        match self.file {
+            Some(file) => write!(f, "{}:{}:{}", file.as_str(), self.line, self.column),
+            None => write!(f, "{}:{}", self.line, self.column),
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use super::super::error::{Fault, Stop, shown};
 use super::super::print::brief;
 use super::super::rules::GapKind;
-use super::super::syntax::{Datum, Node};
+use super::super::syntax::{Datum, Node, Program};
 use super::fork::Way;
 use super::remark::RemarkKind;
 use super::value::{Lambda, ScopeId, Step, Value};
-use super::{Evaluator, Want, names, version_of};
+use super::{Evaluator, GLOBAL, Want, names, version_of};
 use crate::base::near::slips;
 
 fn malformed(node: &Node, form: &str, wanted: &'static str) -> Stop {
@@ -68,11 +68,7 @@ impl<'t> Evaluator<'t> {
                 self.message_filter(parts, scope)?;
                 Ok(Value::Nothing)
             }
-            "import" => {
-                self.gap(node, scope, GapKind::Import)?;
-                self.foreign = Some(GapKind::Import);
-                Ok(Value::Nothing)
-            }
+            "import" => self.import(node, parts, scope),
             "version" => {
                 let second = version_of(node)?;
                 if second != self.version {
@@ -86,6 +82,41 @@ impl<'t> Evaluator<'t> {
             )),
             // They change what is logged, and no decision.
             _ => Ok(Value::Nothing),
+        }
+    }
+
+    /// Runs an imported file in its place. One that was not handed over is a gap, and may define any name.
+    fn import(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
+        let name = match parts {
+            [one] => match self.eval(one, scope, Want::Value)? {
+                Value::Text(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        };
+        let imports = self.imports;
+        let found = name.and_then(|name| imports.program(&name));
+        let own_version = |program: &'t Program| match program.forms.first() {
+            Some(first) if first.head() == Some("version") => version_of(first).ok(),
+            _ => None,
+        };
+        match found {
+            // A file that is on its way already brings nothing new.
+            Some((name, _)) if self.importing.contains(&name) => Ok(Value::Nothing),
+            // What a file of another version of the language means inside of this one is not known.
+            Some((name, program)) if own_version(program).is_none_or(|version| version == self.version) => {
+                self.importing.push(name);
+                for form in &program.forms {
+                    self.eval(form, GLOBAL, Want::Effect)?;
+                }
+                self.importing.pop();
+                Ok(Value::Nothing)
+            }
+            _ => {
+                self.gap(node, scope, GapKind::Import)?;
+                self.foreign = Some(GapKind::Import);
+                Ok(Value::Nothing)
+            }
         }
     }
 

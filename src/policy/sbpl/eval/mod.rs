@@ -26,6 +26,7 @@ pub use remark::{Remark, RemarkKind};
 
 use self::value::{Built, Items, Made, Scope, ScopeId, Step, Value};
 use super::error::{Fault, SbplError, Stop};
+use super::imports::{ImportName, Imports};
 use super::print::brief;
 use super::rules::{Choice, Condition, Gap, GapKind, Place, Rule, SbplRules};
 use super::syntax::{Datum, Mark, Node, Program};
@@ -44,13 +45,23 @@ pub struct Evaluation {
     pub asked: BTreeSet<String>,
 }
 
-/// Runs `program`, which was read from `text`, with these parameters. One that has no value is `#f`, as in Seatbelt.
+/// Runs `program`, which was read from `text`, with these parameters and imported files. A parameter that has no value is
+/// `#f`, as in Seatbelt; a file that is not among them is a gap.
 ///
 /// # Errors
 /// The first mistake that the system would refuse, too, or a limit.
-pub fn evaluate(program: &Program, text: &str, parameters: &BTreeMap<String, String>) -> Result<Evaluation, SbplError> {
+pub fn evaluate(
+    program: &Program,
+    text: &str,
+    parameters: &BTreeMap<String, String>,
+    imports: &Imports,
+) -> Result<Evaluation, SbplError> {
     let made = Made::default();
-    Evaluator::new(text, parameters, &made).run(program).map_err(|stop| stop.in_text(text))
+    let evaluator = Evaluator::new(text, parameters, imports, &made);
+    evaluator.run(program).map_err(|stop| {
+        let text = stop.place.file.map_or(text, |file| imports.text(file));
+        stop.in_text(text)
+    })
 }
 
 /// What a value is wanted for.
@@ -64,6 +75,9 @@ enum Want {
 
 struct Evaluator<'t> {
     parameters: &'t BTreeMap<String, String>,
+    imports: &'t Imports,
+    /// The imported files that are being run.
+    importing: Vec<ImportName>,
     version: u32,
     scopes: Vec<Scope<'t>>,
     rules: Vec<Rule>,
@@ -104,10 +118,12 @@ const MOST_REMARKS: usize = 200;
 const GLOBAL: ScopeId = ScopeId(0);
 
 impl<'t> Evaluator<'t> {
-    fn new(text: &str, parameters: &'t BTreeMap<String, String>, made: &'t Made) -> Self {
+    fn new(text: &str, parameters: &'t BTreeMap<String, String>, imports: &'t Imports, made: &'t Made) -> Self {
         Self {
             parameters,
-            most_work: MAX_SBPL_WORK + SBPL_WORK_PER_BYTE * text.len() as u64,
+            imports,
+            importing: Vec::new(),
+            most_work: MAX_SBPL_WORK + SBPL_WORK_PER_BYTE * (text.len() + imports.bytes()) as u64,
             version: 0,
             scopes: vec![Scope::default()],
             rules: Vec::new(),
@@ -125,7 +141,7 @@ impl<'t> Evaluator<'t> {
             journal: Vec::new(),
             captured: 0,
             made,
-            sets: text.contains("set!"),
+            sets: text.contains("set!") || imports.mention("set!"),
             depth: 0,
             work: 0,
         }
@@ -165,7 +181,7 @@ impl<'t> Evaluator<'t> {
     /// A profile begins with its version.
     fn begin(&mut self, program: &Program) -> Result<(), Stop> {
         let Some(first) = program.forms.first() else {
-            let place = Place { line: 1, column: 1 };
+            let place = Place::at(1, 1);
             return Err(Stop::new(place, Fault::NoVersion { found: String::new() }));
         };
         if first.head() != Some("version") {

@@ -212,7 +212,7 @@ mod tests {
                 modifiers: vec![],
                 in_message_filter: false,
                 conditions: vec![],
-                place: crate::policy::sbpl::rules::Place { line: 1, column: 1 },
+                place: crate::policy::sbpl::rules::Place::at(1, 1),
             };
             Matcher::new(&regexes, "network-outbound", &facts).rule(&rule, &object(target))
         };

@@ -48,7 +48,7 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 fn place(n: usize) -> Place {
-    Place { line: n as u32 + 1, column: 1 }
+    Place::at(n as u32 + 1, 1)
 }
 
 /// The profile of these items.

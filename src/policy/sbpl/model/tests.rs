@@ -679,7 +679,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             modifiers: Vec::new(),
             in_message_filter: odd == 0,
             conditions: Vec::new(),
-            place: Place { line: 1, column: 1 },
+            place: Place::at(1, 1),
         },
     )
 }
@@ -704,7 +704,7 @@ fn deny_all(operation: &str) -> Rule {
         modifiers: Vec::new(),
         in_message_filter: false,
         conditions: Vec::new(),
-        place: Place { line: 9, column: 1 },
+        place: Place::at(9, 1),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::policy::sbpl::syntax::{Datum, Mark, Node, Program, Radix, RawText};
 use crate::policy::sbpl::{parse, print, quote};
 
 fn node(datum: Datum) -> Node {
-    Node { place: Place { line: 1, column: 1 }, datum }
+    Node { place: Place::at(1, 1), datum }
 }
 
 /// Strings with everything that a quoting could trip over.
@@ -153,7 +153,7 @@ proptest! {
         let text = format!("{before}\n   (x)");
         let program = parse(&text).unwrap();
         let line = text.matches('\n').count() as u32 + 1;
-        prop_assert_eq!(program.forms.last().unwrap().place, Place { line, column: 4 });
+        prop_assert_eq!(program.forms.last().unwrap().place, Place::at(line, 4));
     }
 }
 

@@ -6,11 +6,13 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use super::contradiction::{self, DocumentRule};
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
 use crate::base::json;
 use crate::base::shared_bytes::SharedBytes;
+use crate::evidence::contradiction::Times;
 use crate::evidence::{self, OracleLane, RowsAhead, plan_controls};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
@@ -62,6 +64,16 @@ pub enum DerivationError {
         /// In what.
         discrepancies: Vec<Discrepancy>,
     },
+    /// A document contradicts itself.
+    #[error("`{path}`: {words}")]
+    Contradiction {
+        /// Which.
+        path: &'static str,
+        /// Which rule it breaks.
+        rule: DocumentRule,
+        /// How.
+        words: String,
+    },
     /// A file under `inputs/` that no document is.
     #[error("`{path}` stands under inputs/ and is no input document")]
     Stray {
@@ -76,7 +88,7 @@ impl Recompute for FromInputs {
         given: &Given<'_>,
         rows: &HashedRows,
         sink: &mut DigestSink,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    ) -> Result<Times, Box<dyn Error + Send + Sync>> {
         // The rows are read while the plan is resolved.
         std::thread::scope(|scope| self.recompute_from(given, RowsAhead::start(scope, rows), sink))
     }
@@ -88,7 +100,7 @@ impl FromInputs {
         given: &Given<'_>,
         rows: RowsAhead<'_>,
         sink: &mut DigestSink,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    ) -> Result<Times, Box<dyn Error + Send + Sync>> {
         let inputs = Inputs::read(given.inputs)?;
         let selection = Selection {
             only_profiles: given.manifest.selection.only_profiles.clone(),
@@ -103,16 +115,17 @@ impl FromInputs {
         agree("deadline_ms", given.manifest.deadline_ms.to_string(), plan.deadline_ms.to_string())?;
         let preflight = plan.preflight.is_some() && !given.manifest.dry_run;
         agree("an apply preflight", given.manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
+        contradiction::check(given.manifest, plan.preflight.as_ref().map(|policy| policy.path.as_str()))?;
         check_world(given.manifest, &plan)?;
         check_declared(given.manifest, &plan)?;
         if let Some(declaration) = given.identity {
             check_identity(given.manifest, &plan, declaration)?;
         }
         let controls = plan_controls::of_plan(&plan);
-        evidence::derive_ahead(&plan, given.manifest, &controls, rows, OracleLane::AskedAgain, sink)?;
+        let outcome = evidence::derive_ahead(&plan, given.manifest, &controls, rows, OracleLane::AskedAgain, sink)?;
         // Nobody needs to wait until a large plan is taken apart. Where there can be no further thread, it is done here.
         let _ = std::thread::Builder::new().spawn(move || drop(plan));
-        Ok(())
+        Ok(outcome.times)
     }
 }
 

@@ -167,6 +167,14 @@ pub enum Problem {
     /// The manifest's copy of the preflight record is another one.
     #[error("it differs from the record in the manifest")]
     PreflightDiffers,
+    /// It cannot be true together with the rest of the bundle, or with itself.
+    #[error("it contradicts the rest of the bundle: {words}")]
+    Contradicts {
+        /// Which rule it breaks, by name.
+        rule: &'static str,
+        /// How.
+        words: String,
+    },
     /// The run is not complete.
     #[error("{}", describe_state(*state, failure_stage.as_deref(), error.as_deref()))]
     RunState {
@@ -277,6 +285,7 @@ impl Problem {
             Self::Disagrees { .. } | Self::StatusDisagrees { .. } | Self::PreflightDiffers => "disagrees",
             Self::OtherIdentity { .. } => "other_identity",
             Self::IdentityDiffers { .. } => "identity_differs",
+            Self::Contradicts { rule, .. } => rule,
             Self::RunState { .. } => "run_state",
             Self::IndexStatus(_) => "index_status",
             Self::Reference { .. } => "reference_bundle",

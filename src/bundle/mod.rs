@@ -7,6 +7,7 @@
 
 pub mod artifact;
 mod compare;
+pub mod contradiction;
 pub mod declared;
 pub mod derivation;
 pub mod finding;

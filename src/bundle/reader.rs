@@ -26,6 +26,7 @@ use crate::base::limits::{
     MAX_BUNDLE_DOCUMENT_BYTES, MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES,
 };
 use crate::base::shared_bytes::SharedBytes;
+use crate::evidence::contradiction::Times;
 use crate::identity;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
@@ -101,6 +102,8 @@ pub(super) struct Inspection {
     preflight: Option<Value>,
     /// How many rows each lane has, as far as they were read.
     pub(super) rows: BTreeMap<Lane, u64>,
+    /// When rows were executed, once they were derived from.
+    pub(super) times: Times,
     /// Lanes whose rows are still to be read.
     pub(super) pending: Vec<Lane>,
     /// Derived artifacts that are still to be read.
@@ -134,6 +137,7 @@ pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
         channel_witness: None,
         preflight: None,
         rows: BTreeMap::new(),
+        times: Times::default(),
         pending: Vec::new(),
         pending_derived: Vec::new(),
         block: Vec::new(),

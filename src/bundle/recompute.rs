@@ -14,6 +14,7 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
 use crate::base::shared_bytes::SharedBytes;
+use crate::evidence::contradiction::Times;
 use crate::evidence::{ArtifactSink, RowSource};
 use crate::record::identity::Declaration;
 use crate::record::layout;
@@ -36,13 +37,13 @@ pub struct Given<'a> {
 
 /// The derivation: resolves the plan from the inputs and writes every derived artifact to the sink.
 pub trait Recompute {
-    /// Derives everything. An error says why it cannot be done; the bundle is invalid then.
+    /// Derives everything, and says when rows were executed. An error says why it cannot be done; the bundle is invalid then.
     fn recompute(
         &self,
         given: &Given<'_>,
         rows: &HashedRows,
         sink: &mut DigestSink,
-    ) -> Result<(), Box<dyn Error + Send + Sync>>;
+    ) -> Result<Times, Box<dyn Error + Send + Sync>>;
 }
 
 /// A sink that keeps each artifact's digest and size. It can also compare what comes with the files of a folder, and

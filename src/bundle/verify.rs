@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use super::contradiction::{self, DocumentRule};
 use super::derivation::DerivationError;
 use super::finding::{Finding, Findings, Problem, chain};
 use super::index::clip;
@@ -17,6 +18,8 @@ use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::shared_bytes::SharedBytes;
+use crate::evidence::DeriveError;
+use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
@@ -82,6 +85,7 @@ pub struct Bundle {
     channel_witness: Option<ChannelWitness>,
     row_count: u64,
     derived_count: usize,
+    times: Times,
 }
 
 impl Bundle {
@@ -138,6 +142,11 @@ impl Bundle {
     /// Every indexed file with its entry, by path.
     pub fn entries(&self) -> impl Iterator<Item = (&BundlePath, &ArtifactEntry)> {
         self.entries.iter().map(|(path, entry)| (path, entry))
+    }
+
+    /// When its rows were executed, as they say.
+    pub fn times(&self) -> Times {
+        self.times
     }
 
     /// How many files it holds, the index included.
@@ -220,6 +229,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
         summary,
         channel_witness,
         rows,
+        times,
         ..
     } = inspection;
     match (index, status, manifest) {
@@ -236,6 +246,7 @@ pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>
             channel_witness,
             row_count: rows.values().sum(),
             derived_count,
+            times,
         })),
         _ => Err(Refused { bundle: folder, findings: findings.into_sorted() }),
     }
@@ -264,6 +275,12 @@ pub(super) fn check_state(inspection: &mut Inspection) {
             error: status.error.as_deref().map(clip),
         };
         findings.add(layout::RUN_STATUS, problem);
+    }
+    if let Some(status) = inspection.status.as_ref().filter(|status| status.state == RunState::Complete)
+        && let Some(words) = contradiction::of_complete(status)
+    {
+        let rule = DocumentRule::StatusComplete.code();
+        findings.add(layout::RUN_STATUS, Problem::Contradicts { rule, words: words.into() });
     }
     if let Some((index, _)) = &inspection.index {
         if index.status != IndexStatus::Ok {
@@ -307,7 +324,17 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
     if !inspection.findings.is_empty() {
         return false;
     }
+    inspection.times = outcome.as_ref().copied().unwrap_or_default();
     if let Err(error) = outcome {
+        if let Some(DeriveError::Contradiction { lane, line, rule, words }) = error.downcast_ref() {
+            let problem = Problem::Contradicts { rule: rule.code(), words: clip(&format!("line {line}: {words}")) };
+            inspection.findings.add(layout::rows_of(*lane), problem);
+            return false;
+        }
+        if let Some(DerivationError::Contradiction { path, rule, words }) = error.downcast_ref() {
+            inspection.findings.add(path, Problem::Contradicts { rule: rule.code(), words: clip(words) });
+            return false;
+        }
         if let Some(DerivationError::Identity { discrepancies }) = error.downcast_ref() {
             for one in discrepancies {
                 let problem = Problem::IdentityDiffers { pointer: clip(one.pointer()), words: clip(&one.words()) };

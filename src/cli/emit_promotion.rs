@@ -65,9 +65,11 @@ impl EmitPromotion {
             ui.json(&json!({
                 "wrote": (!refused).then(|| path_text(&self.out)),
                 "promotability": report.to_record(),
+                "trust": validate_bundle::TRUST,
             }));
         } else {
             ui.out(&describe(report.reasons()));
+            ui.line(validate_bundle::TRUST_WORDS);
             if !refused {
                 ui.line(format!("wrote {}", self.out.display()));
             }

@@ -122,6 +122,8 @@ fn judge(report: &RunReport) -> Result<GateReport, Failure> {
         run_identity: read(layout::RUN_IDENTITY, MAX_INPUT_DOCUMENT_BYTES),
         controls: read(layout::CONTROLS, MAX_BUNDLE_DOCUMENT_BYTES),
         summary: read(layout::SUMMARY, MAX_BUNDLE_DOCUMENT_BYTES),
+        run_status: read(layout::RUN_STATUS, MAX_INDEX_BYTES),
+        times: report.outcome.times,
     };
     let early = gates::evaluate_committed(&report.manifest, &report.committed.index, &documents);
     if !early.is_promotable() {

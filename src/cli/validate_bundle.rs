@@ -40,6 +40,7 @@ impl ValidateBundle {
                         "rows": rows,
                         "derived": derived,
                         "repaired": bundle.index().repaired,
+                        "trust": TRUST,
                         "errors": [],
                     }));
                 } else {
@@ -47,6 +48,7 @@ impl ValidateBundle {
                     ui.line(format!(
                         "bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"
                     ));
+                    ui.line(TRUST_WORDS);
                 }
                 Ok(Exit::Done)
             }
@@ -54,6 +56,12 @@ impl ValidateBundle {
         }
     }
 }
+
+/// What a bundle that verifies is, for programs and for people (SPEC 7.3).
+pub(super) const TRUST: &str = "consistent_not_authenticated";
+/// The same in words.
+pub(super) const TRUST_WORDS: &str =
+    "consistent, not authenticated: its parts agree, and who made it, where and when is not shown";
 
 /// What is wrong with a bundle, for people: one line each. Of a run that did not end well that comes first, and what only
 /// follows from it is counted.

@@ -1,12 +1,11 @@
 //! Controls: does the policy, as applied, refuse what it certainly must and let through what it certainly must?
 
 use super::ahead::Batches;
+use super::contradiction::Times;
 use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
-use super::facts::reason;
+use super::facts::{Context, reason};
 use super::rows::{LaneReader, Planned};
-use super::system::System;
-use crate::plan::ResolvedPlan;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
 use crate::record::outcome::{Decision, Lane};
@@ -132,11 +131,12 @@ impl ControlReport {
 
 /// Reads the control lane: two rows a profile at most, so it is kept whole.
 pub(super) fn judge(
-    system: System,
-    plan: &ResolvedPlan,
+    context: &Context<'_>,
     controls: &[ProfileControls],
     rows: Batches<ProbeRow>,
+    times: &mut Times,
 ) -> Result<Vec<ControlReport>, DeriveError> {
+    let (system, plan) = (context.system, context.plan);
     if controls.len() != plan.profiles.len() {
         return Err(DeriveError::Controls { profiles: plan.profiles.len(), given: controls.len() });
     }
@@ -164,6 +164,8 @@ pub(super) fn judge(
                 action: Some(action),
             })?;
             seq += 1;
+            context.check(row, &[])?;
+            times.take(row, context.manifest.deadline_ms);
             let attempt = attempt(row);
             let reason = match attempt {
                 Attempt::Undecided(undecided) => Some(reason(system, row, &undecided)),

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use super::ahead::{self, Batches, RowsAhead};
 use super::artifact::{ArrayDocument, Artifact, EntriesDocument, ListDocument, whole};
+use super::contradiction::{Frame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
@@ -41,12 +42,13 @@ use crate::record::witness::PATH_WITNESSES_SCHEMA;
 /// Who wrote the mismatch summary.
 const GENERATED_BY: &str = "sandproof::evidence";
 
-/// Whether the oracle lane's rows are taken as they are recorded.
+/// Whether rows are taken as they are recorded: the oracle lane's, and what all of them say of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OracleLane {
     /// As they are.
     AsRecorded,
-    /// Each has to be, byte for byte, what the model answers now.
+    /// Each has to be, byte for byte, what the model answers now; and no row of any lane may contradict the rest of the
+    /// bundle (`evidence::contradiction`).
     AskedAgain,
 }
 
@@ -90,7 +92,9 @@ pub fn derive_ahead<S: ArtifactSink>(
             OracleLane::AsRecorded => ahead::oracle_as_recorded(scope, source),
             OracleLane::AskedAgain => ahead::oracle_asked_again(scope, source, plan, &other),
         };
-        derive_rows(plan, manifest, controls, rows, oracle, sink)
+        let mut context = Context::new(plan, manifest);
+        context.frame = (oracle_lane == OracleLane::AskedAgain).then(|| Frame::of(manifest));
+        derive_rows(&context, controls, rows, oracle, sink)
     })?;
     match other.into_inner() {
         Ok(Some(other)) => Err(other.into()),
@@ -99,19 +103,19 @@ pub fn derive_ahead<S: ArtifactSink>(
 }
 
 fn derive_rows<S: ArtifactSink>(
-    plan: &ResolvedPlan,
-    manifest: &RunManifest,
+    context: &Context<'_>,
     controls: &[ProfileControls],
     rows: RowsAhead<'_>,
     oracle: Batches<OracleRow>,
     sink: &mut S,
 ) -> Result<Outcome, DeriveError> {
-    let context = Context::new(plan, manifest);
+    let (plan, manifest) = (context.plan, context.manifest);
+    let mut times = Times::default();
     let lanes = if manifest.dry_run { LaneSet { baseline: false, scenario: false, oracle: false } } else { plan.lanes };
-    matrix::write(&context, sink)?;
+    matrix::write(context, sink)?;
     let reports = if lanes.scenario {
-        let reports = controls::judge(context.system, plan, controls, rows.control)?;
-        write_controls(&context, &reports, sink)?;
+        let reports = controls::judge(context, controls, rows.control, &mut times)?;
+        write_controls(context, &reports, sink)?;
         Some(reports)
     } else {
         LaneReader::expect_none(Lane::Control, rows.control)?;
@@ -122,15 +126,15 @@ fn derive_rows<S: ArtifactSink>(
         scenario: lane_reader(Lane::Scenario, rows.scenario, lanes.scenario)?,
         oracle: lane_reader(Lane::Oracle, oracle, lanes.oracle)?,
     };
-    let mut writers = Writers::open(&context, lanes, sink)?;
-    let mut tally = Tally::default();
+    let mut writers = Writers::open(context, lanes, sink)?;
+    let mut tally = Tally { times, ..Tally::default() };
     let mut profiles = Vec::with_capacity(plan.profiles.len());
     let mut total = Counts::default();
     let mut seq = 0;
     for (n, profile) in plan.profiles.iter().enumerate() {
         let report = reports.as_ref().map(|reports| &reports[n]);
         let (counts, status) =
-            derive_profile(&context, profile, report, &mut seq, &mut readers, &mut writers, &mut tally)?;
+            derive_profile(context, profile, report, &mut seq, &mut readers, &mut writers, &mut tally)?;
         total.add(&counts);
         profiles.push(ProfileOutcome { profile_id: profile.id.clone(), status, counts, controls: report.cloned() });
     }
@@ -143,7 +147,7 @@ fn derive_rows<S: ArtifactSink>(
     } else {
         SummaryStatus::Partial
     };
-    summary::write(&context, status, &total, &tally.mismatch_counts, tally.left_open, sink)?;
+    summary::write(context, status, &total, &tally.mismatch_counts, tally.left_open, sink)?;
     Ok(Outcome {
         status,
         lanes,
@@ -152,6 +156,7 @@ fn derive_rows<S: ArtifactSink>(
         mismatch_counts: tally.mismatch_counts,
         mismatched: tally.mismatched,
         undecided: tally.undecided,
+        times: tally.times,
     })
 }
 
@@ -304,6 +309,7 @@ struct Tally {
     mismatched: Vec<Finding>,
     undecided: Vec<Finding>,
     left_open: LeftOpen,
+    times: Times,
 }
 
 fn derive_profile<O: Write>(
@@ -344,6 +350,13 @@ fn derive_profile<O: Write>(
         let baseline_raw = readers.baseline.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let scenario_raw = readers.scenario.as_mut().map(|reader| reader.probe_row(&planned)).transpose()?;
         let oracle = readers.oracle.as_mut().map(|reader| reader.oracle_row(&planned)).transpose()?;
+        for row in [baseline_raw, scenario_raw].into_iter().flatten() {
+            context.check(row, &probe.fixtures)?;
+            tally.times.take(row, context.manifest.deadline_ms);
+        }
+        if let (Some(baseline), Some(scenario)) = (baseline_raw, scenario_raw) {
+            tally.times.compare(baseline, scenario);
+        }
         let lanes = Lanes { baseline: baseline_raw, baseline_name: &name, scenario: scenario_raw, oracle };
         if let Some((matched, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
             counts.count(matched, verdict.kind());

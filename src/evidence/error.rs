@@ -1,5 +1,6 @@
 //! Why the artifacts cannot be derived.
 
+use super::contradiction::RowRule;
 use super::oracle_model::OtherAnswer;
 use crate::record::layout::rows_of;
 use crate::record::outcome::Lane;
@@ -89,6 +90,18 @@ pub enum DeriveError {
         line: u64,
         /// How.
         message: &'static str,
+    },
+    /// A row says what cannot be if the rest of the bundle is true.
+    #[error("`{}`, line {line}: {words}", rows_of(*lane))]
+    Contradiction {
+        /// The lane.
+        lane: Lane,
+        /// The line.
+        line: u64,
+        /// Which rule it breaks.
+        rule: RowRule,
+        /// How.
+        words: String,
     },
     /// The file ends before every planned row was there.
     #[error("`{}` ends after {} rows; the next one must be {expected}", rows_of(*lane), line - 1)]

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::contradiction::Frame;
 use super::decide::{Attempt, Undecided};
+use super::error::DeriveError;
 use super::system::System;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
 use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::events::NormalizedSource;
+use crate::record::fixture::FixtureEntry;
 use crate::record::layout::RUN_MANIFEST;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::FailureStage;
@@ -35,9 +38,23 @@ pub(super) struct Context<'a> {
     /// The manifest's path, spelled as in the index.
     pub manifest_path: String,
     pub system: System,
+    /// What rows are held to, where they are somebody else's.
+    pub frame: Option<Frame<'a>>,
 }
 
 impl<'a> Context<'a> {
+    /// Holds a row to the rest of its bundle. `fixtures`: what the run made for it.
+    pub(super) fn check(&self, row: &ProbeRow, fixtures: &[FixtureEntry]) -> Result<(), DeriveError> {
+        let Some(frame) = &self.frame else { return Ok(()) };
+        // The rows of a lane stand in its order.
+        frame.check(row, fixtures).map_err(|(rule, words)| DeriveError::Contradiction {
+            lane: row.lane,
+            line: row.seq + 1,
+            rule,
+            words,
+        })
+    }
+
     pub(super) fn new(plan: &'a ResolvedPlan, manifest: &'a RunManifest) -> Self {
         Self {
             plan,
@@ -47,6 +64,7 @@ impl<'a> Context<'a> {
             tool_sha256: manifest.tool.sha256.to_string(),
             manifest_path: format!("{}/{RUN_MANIFEST}", manifest.output_root),
             system: System::of(&manifest.host),
+            frame: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod ahead;
 mod artifact;
 pub mod channel;
 mod confounders;
+pub mod contradiction;
 pub mod controls;
 mod darwin_errno;
 pub mod decide;

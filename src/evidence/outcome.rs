@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::contradiction::Times;
 use super::controls::ControlReport;
 use crate::base::ids::{ExpectationId, ProfileId};
 use crate::plan::LaneSet;
@@ -30,6 +31,8 @@ pub struct Outcome {
     pub mismatched: Vec<Finding>,
     /// The first [`MAX_FINDINGS`] rows without a decision.
     pub undecided: Vec<Finding>,
+    /// When rows were executed.
+    pub times: Times,
 }
 
 /// What became of planned rows.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::derived::{self, ControlFacts, SummaryFacts};
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::evidence::channel::{self, Declared, Sides};
+use crate::evidence::contradiction::{TOLERANCE_S, Times};
 use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
@@ -106,6 +107,9 @@ reasons! {
     /// Nobody knows whether the harness itself was confined.
     SelfCheckUnknown = "self_check_unknown",
         "whether the harness itself was confined could not be found out";
+    /// The bundle's times cannot all be right.
+    TimesDisagree = "times_disagree",
+        "rows, manifest and status name times that cannot all be right: the clock was set or the host stood still while the run went on, or rows are of another time; run again";
     /// The host is not the declared world.
     WorldMismatch = "world_mismatch",
         "the observed host is not the world that the plan declares, or nothing is known of that world: `run_manifest.json` says under `world` which facts differ; an unknown world needs a document in `registries/worlds`";
@@ -151,6 +155,7 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         index: Some(bundle.index()),
         witness: bundle.channel_witness(),
         declared: bundle.identity().and_then(Declared::of),
+        times: bundle.times(),
         reproducible: true,
         controls: derived::controls(bundle.controls()),
         summary: derived::summary(bundle.summary()),
@@ -170,11 +175,17 @@ pub struct Documents {
     pub controls: Option<Vec<u8>>,
     /// `summary.json`
     pub summary: Option<Vec<u8>>,
+    /// `run_status.json`
+    pub run_status: Option<Vec<u8>>,
+    /// When its rows were executed, as they say.
+    pub times: Times,
 }
 
 /// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
 /// reasons means only that verifying is worth while.
 pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documents: &Documents) -> GateReport {
+    let status: Option<RunStatus> =
+        documents.run_status.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     let declaration: Option<Declaration> =
         documents.run_identity.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     let witness: Option<ChannelWitness> =
@@ -182,11 +193,11 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
     Facts {
         verified: true,
         manifest: Some(manifest),
-        // A run that found drift is not complete.
-        status: Some(StatusFacts { state: RunState::Complete, drift: Some(&[]) }),
+        status: status.as_ref().map(StatusFacts::from),
         index: Some(index),
         witness: witness.as_ref(),
         declared: declaration.as_ref().and_then(Declared::of),
+        times: documents.times,
         reproducible: true,
         controls: derived::controls(documents.controls.as_deref()),
         summary: derived::summary(documents.summary.as_deref()),
@@ -204,6 +215,8 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
         index: bundle.artifact_index.as_ref(),
         witness: bundle.channel_witness.as_ref(),
         declared: bundle.run_identity.as_ref().and_then(Declared::of),
+        // What rows say is known from verified bytes only.
+        times: Times::default(),
         reproducible: bundle.identity_findings().next().is_none(),
         // What controls and rows showed is known from verified bytes only; the bundle is refused in any case.
         controls: ControlFacts::default(),
@@ -222,6 +235,8 @@ struct Facts<'a> {
     witness: Option<&'a ChannelWitness>,
     /// What was declared of the worker.
     declared: Option<Declared>,
+    /// When rows were executed.
+    times: Times,
     /// Nothing was found that contradicts the declared identity.
     reproducible: bool,
     controls: ControlFacts,
@@ -235,11 +250,12 @@ struct Facts<'a> {
 struct StatusFacts<'a> {
     state: RunState,
     drift: Option<&'a [String]>,
+    updated_at_unix: f64,
 }
 
 impl<'a> From<&'a RunStatus> for StatusFacts<'a> {
     fn from(status: &'a RunStatus) -> Self {
-        Self { state: status.state, drift: status.drift.as_deref() }
+        Self { state: status.state, drift: status.drift.as_deref(), updated_at_unix: status.updated_at_unix }
     }
 }
 
@@ -295,6 +311,7 @@ impl Facts<'_> {
             add(Reason::WorldMismatch, !manifest.world.matches);
             add(Reason::WorldRedefined, redefines_carried_world(manifest));
         }
+        add(Reason::TimesDisagree, self.times_disagree());
         let drift = self.status.and_then(|status| status.drift);
         add(Reason::IdentityDrift, drift.is_some_and(|drift| !drift.is_empty()));
         let compared = drift.is_some() || self.manifest.is_some_and(|manifest| manifest.dry_run);
@@ -308,6 +325,15 @@ impl Facts<'_> {
             sandbox_check_self: self_check.cloned(),
         };
         GateReport { reasons, inputs }
+    }
+
+    /// Manifest, rows and status, in this order, are not of this order; or a process ran for longer than it could.
+    fn times_disagree(&self) -> bool {
+        let (Some(manifest), Some(status)) = (self.manifest, self.status) else { return false };
+        let start = manifest.started_at_unix_s - TOLERANCE_S;
+        let end = status.updated_at_unix + TOLERANCE_S;
+        let (first, last) = self.times.span.unwrap_or((start, start));
+        !(start <= first && last <= end && start <= end) || self.times.overran || self.times.out_of_order
     }
 
     /// The witness is of this very run and channel, its answers are what its own facts give, and all of them are good.

@@ -92,7 +92,8 @@ fn fill(record: &mut ApplyPreflight, ending: &Ending, prologue: &Prologue) {
     record.stderr = Some(String::new());
     record.apply_marker_pid = Some(prologue.pid);
     record.apply_report = prologue.apply.as_ref().map(PreflightApplyReport::of);
-    let ok = prologue.apply.as_ref().is_some_and(|apply| apply.rc == 0) && confined;
+    // A process that did not end well after it applied the policy has not shown that it can be applied.
+    let ok = prologue.apply.as_ref().is_some_and(|apply| apply.rc == 0) && confined && record.exit_code == Some(0);
     record.apply_ok = Some(ok);
     record.failure_stage = (!ok).then_some(FailureStage::Apply);
 }

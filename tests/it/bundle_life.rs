@@ -15,6 +15,7 @@ fn a_run_commits_a_bundle_that_verifies_and_gives_its_packet() {
     let checked = validate(&run.out);
     expect_code(&checked, 0);
     assert!(stdout(&checked).contains("bundle ok"), "{}", stdout(&checked));
+    assert!(stdout(&checked).contains("consistent, not authenticated"), "{}", stdout(&checked));
 
     let packet = run.dir.path().join("packet.json");
     let emitted = output(sandproof().args(["emit-promotion", "--bundle"]).arg(&run.out).arg("--out").arg(&packet));
@@ -95,6 +96,7 @@ fn a_bundle_has_one_list_of_reasons_whoever_prints_it() {
         expect_code(&emitted, 0);
         let emitted: Value = serde_json::from_slice(&emitted.stdout).unwrap();
         assert_eq!(emitted["promotability"], ran["promotability"], "{what}, emit-promotion");
+        assert_eq!(emitted["trust"], "consistent_not_authenticated");
         let reported = output(sandproof().args(["report", "--format", "markdown", "--bundle"]).arg(&bundle));
         if wanted.contains(&"decision_stage_artifacts_missing") {
             expect_code(&reported, 9);

@@ -13,6 +13,7 @@ use crate::base::digest::Digest;
 use crate::bundle::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::bundle::{Finding, open_unverified, verify};
 use crate::evidence::RowSource;
+use crate::evidence::contradiction::Times;
 use crate::record::layout;
 use crate::record::outcome::Lane;
 
@@ -472,7 +473,7 @@ impl Recompute for Swapping<'_> {
         given: &Given<'_>,
         rows: &HashedRows,
         sink: &mut DigestSink,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Times, Box<dyn std::error::Error + Send + Sync>> {
         flip(&self.0.join(ROWS), 30);
         Counting.recompute(given, rows, sink)
     }
@@ -496,10 +497,10 @@ impl Recompute for Lazy {
         _: &Given<'_>,
         rows: &HashedRows,
         _: &mut DigestSink,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Times, Box<dyn std::error::Error + Send + Sync>> {
         // Opened, but not read to its end.
         drop(rows.open(Lane::Scenario)?);
-        Ok(())
+        Ok(Times::default())
     }
 }
 

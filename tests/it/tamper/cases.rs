@@ -97,7 +97,7 @@ pub const CASES: &[Case] = &[
             let line = b.read(ROWS).lines().position(|line| line.contains("\"ret\":-1,\"errno\":13")).unwrap();
             b.row(ROWS, line, |row| row.replacen("\"ret\":-1,\"errno\":13", "\"ret\":3,\"errno\":0", 1));
         },
-        "runtime_events.normalized.json: it differs from what",
+        "rows/scenario.jsonl: it contradicts the rest of the bundle: line 2: it went through, and ends in `openat`",
     ),
     case(
         "a refused call with another error",

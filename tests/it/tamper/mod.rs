@@ -4,6 +4,7 @@
 //! them: there the index is rewritten, so that sizes and digests agree again.
 
 mod cases;
+mod contradictions;
 mod documents;
 mod folders;
 

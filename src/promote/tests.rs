@@ -313,7 +313,11 @@ fn reasons_with(documents: &Documents) -> Vec<&'static str> {
     let committed = build(out.path(), RUN);
     let mut manifest = manifest(RUN);
     manifest.apply_preflight = preflight(true, json!(false));
-    names(evaluate_committed(&manifest, &committed.index, documents).reasons())
+    let status = fs::read(committed.folder.join(layout::RUN_STATUS)).unwrap();
+    names(
+        evaluate_committed(&manifest, &committed.index, &Documents { run_status: Some(status), ..documents.clone() })
+            .reasons(),
+    )
 }
 
 fn summary_with(undecided: u64, by_design: u64, without_refusal: u64) -> Option<Vec<u8>> {

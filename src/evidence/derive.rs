@@ -139,7 +139,7 @@ fn derive_rows<S: ArtifactSink>(
         profiles.push(ProfileOutcome { profile_id: profile.id.clone(), status, counts, controls: report.cloned() });
     }
     readers.finish()?;
-    writers.finish(&tally.mismatch_counts, lanes, sink)?;
+    writers.finish(&tally.mismatch_counts, sink)?;
     let status = if manifest.dry_run {
         SummaryStatus::Dry
     } else if tally.mismatch_counts.is_empty() {
@@ -234,7 +234,6 @@ struct Writers<O> {
     fixtures: Option<ListDocument<O>>,
     mismatches: ListDocument<O>,
     packets: Artifact<O>,
-    packet_written: bool,
 }
 
 impl<O: Write> Writers<O> {
@@ -274,14 +273,12 @@ impl<O: Write> Writers<O> {
                 "mismatches",
             )?,
             packets: Artifact::create(sink, layout::MISMATCH_PACKETS)?,
-            packet_written: false,
         })
     }
 
     fn finish<S: ArtifactSink<Out = O>>(
-        mut self,
+        self,
         counts: &BTreeMap<MismatchType, u64>,
-        lanes: LaneSet,
         sink: &mut S,
     ) -> Result<(), DeriveError> {
         for document in [self.baseline, self.oracle, self.witnesses, self.fixtures].into_iter().flatten() {
@@ -294,10 +291,6 @@ impl<O: Write> Writers<O> {
             events.finish(sink)?;
         }
         self.mismatches.finish(sink, |object, out| object.member(out, "counts", counts))?;
-        // The contract's form of "nothing to report": a lone newline if the scenario lane ran, no byte otherwise.
-        if lanes.scenario && !self.packet_written {
-            self.packets.put(|out| out.write_all(b"\n"))?;
-        }
         self.packets.finish(sink)
     }
 }
@@ -463,7 +456,6 @@ fn derive_row<O: Write>(
             write_line(out, &packet)?;
             out.write_all(b"\n")
         })?;
-        writers.packet_written = true;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
         if findings.len() < MAX_FINDINGS {
             findings.push(finding(context.system, &judged, mismatch_type));

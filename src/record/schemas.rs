@@ -22,6 +22,7 @@ schemas! {
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
     "identity_report", "what `identity verify --json` prints";
+    "input_sources", "inputs/sources.json";
     "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "link_resolution", "what `links resolve --json` prints";

@@ -8,6 +8,8 @@ mod declarations;
 #[cfg(target_os = "linux")]
 mod derive_command;
 mod diff_runs;
+#[cfg(target_os = "linux")]
+mod documents;
 mod foreign_texts;
 #[cfg(target_os = "linux")]
 mod golden;

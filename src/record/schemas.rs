@@ -78,6 +78,39 @@ schemas! {
 mod tests {
     use super::*;
 
+    /// Every list in a schema that names all kinds of failure names all of them, in their order.
+    #[test]
+    fn schemas_know_every_kind_of_failure() {
+        use crate::record::outcome::FailureKind;
+        fn lists<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a Vec<serde_json::Value>>) {
+            match value {
+                serde_json::Value::Object(members) => {
+                    if let Some(serde_json::Value::Array(list)) = members.get("enum")
+                        && list.contains(&"oracle_only".into())
+                    {
+                        found.push(list);
+                    }
+                    members.values().for_each(|member| lists(member, found));
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| lists(item, found)),
+                _ => {}
+            }
+        }
+        let all: Vec<serde_json::Value> = FailureKind::ALL.iter().map(|kind| kind.as_str().into()).collect();
+        let mut seen = 0;
+        for (name, _, text) in WRITTEN {
+            let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+            let mut found = Vec::new();
+            lists(&schema, &mut found);
+            for list in found {
+                seen += 1;
+                let named: Vec<_> = list.iter().filter(|kind| !kind.is_null()).cloned().collect();
+                assert_eq!(named, all, "{name}");
+            }
+        }
+        assert!(seen > 5, "{seen} lists");
+    }
+
     /// Every list of drivers in a schema is the whole list.
     #[test]
     fn schemas_know_every_driver() {

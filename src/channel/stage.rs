@@ -275,13 +275,13 @@ mod tests {
         let killed = folder.keep();
         assert_eq!(left(base.path()), Vec::<PathBuf>::new());
         drop(_alive);
-        assert_eq!(left(base.path()), [killed.clone()]);
+        assert_eq!(left(base.path()), std::slice::from_ref(&killed));
         // Half removed: the lock is gone already.
         fs::remove_file(killed.join(ALIVE)).unwrap();
         assert_eq!(left(base.path()), Vec::<PathBuf>::new());
         let old = std::time::SystemTime::now() - UNLOCKED_LIMIT - Duration::from_secs(5);
         File::open(&killed).unwrap().set_modified(old).unwrap();
-        assert_eq!(left(base.path()), [killed.clone()]);
+        assert_eq!(left(base.path()), std::slice::from_ref(&killed));
         fs::set_permissions(&killed, Permissions::from_mode(0o755)).unwrap();
         assert_eq!(left(base.path()), Vec::<PathBuf>::new(), "stages are closed to others");
         fs::set_permissions(&killed, Permissions::from_mode(0o700)).unwrap();

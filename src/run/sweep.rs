@@ -91,7 +91,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let link = out.join(format!(".LATEST.{}.tmp", "0d".repeat(16)));
         std::os::unix::fs::symlink(&ours, &link).unwrap();
-        assert_eq!(temporaries(out), [ours.clone()]);
+        assert_eq!(temporaries(out), std::slice::from_ref(&ours));
         let lock = OutputLock::acquire(out, LockMode::Fail, &RunId::fresh(), &|| false).unwrap();
         assert!(find(out).iter().all(|left| left.kind != LeftKind::Temporary), "somebody writes there");
         clear_output(&lock);

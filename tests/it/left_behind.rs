@@ -66,8 +66,8 @@ fn what_a_killed_run_leaves_is_named_by_status_and_taken_away_by_the_next_run() 
         let temporary = out.join(format!(".LATEST.{}.tmp", "5a".repeat(16)));
         fs::write(&temporary, "x").unwrap();
         let status = status(&place, &out);
-        assert_eq!(named(&status, "fixtures", &place), [left.clone()], "{end}: {status}");
-        assert_eq!(named(&status, "temporary", &out), [temporary.clone()], "{end}: {status}");
+        assert_eq!(named(&status, "fixtures", &place), std::slice::from_ref(&left), "{end}: {status}");
+        assert_eq!(named(&status, "temporary", &out), std::slice::from_ref(&temporary), "{end}: {status}");
         let said = output(sandproof().env("TMPDIR", &place).args(["status", "--out"]).arg(&out));
         assert!(stdout(&said).contains(left.to_str().unwrap()), "{}", stdout(&said));
         expect_code(&output(&mut run(&root().join(PLAN), &place, &out)), 0);

@@ -20,6 +20,7 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 /// What the harness asks, as it is read. It is written as a [`Sent`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and one is held at a time")]
 pub enum Request {
     /// Keep this policy under this key, in place of any before. No reply.
     Policy {

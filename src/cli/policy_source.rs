@@ -11,7 +11,7 @@ use super::refusal::{RootArg, load_failure};
 use crate::base::ids::RegistryId;
 use crate::base::json_place;
 use crate::base::limits::MAX_POLICY_BYTES;
-use crate::base::printable::excerpt;
+use crate::base::printable::{excerpt, path_text};
 use crate::plan::asked::{AskedPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
@@ -76,12 +76,12 @@ pub(super) struct Source {
 
 impl PolicyOptions {
     /// Finds the policy `name`: standard input for `-`, a file of that name, else a profile of that id.
-    pub(super) fn find(&self, name: &str) -> Result<Source, Failure> {
+    pub(super) fn find(&self, name: &Path) -> Result<Source, Failure> {
         let asked = self.look(name)?;
         if let PolicyValue::Blob(_) = asked.policy.value.as_ref() {
             return Err(Failure::new(Exit::InputRefused, Compiled { file: asked.policy.path.clone() }));
         }
-        let file = if asked.profile.is_some() { asked.policy.path.clone() } else { named(name).to_owned() };
+        let file = if asked.profile.is_some() { asked.policy.path.clone() } else { named(name) };
         Ok(Source { asked, file })
     }
 
@@ -95,13 +95,13 @@ impl PolicyOptions {
         self.import_dir.as_deref()
     }
 
-    fn look(&self, name: &str) -> Result<AskedPolicy, Failure> {
+    fn look(&self, path: &Path) -> Result<AskedPolicy, Failure> {
         let parameters = self.parameters();
-        let path = Path::new(name);
+        let name = path.to_string_lossy();
         let looks_like_a_file = name.contains('/') || [".sb", ".json"].iter().any(|end| name.ends_with(end));
         if self.registry.is_none() && (name == "-" || path.is_file() || looks_like_a_file) {
             let asked = if name == "-" {
-                policy_in_bytes(named(name), standard_input(MAX_POLICY_BYTES)?, &parameters, self.import_dir())
+                policy_in_bytes(&named(path), standard_input(MAX_POLICY_BYTES)?, &parameters, self.import_dir())
             } else {
                 policy_in_file(path, &parameters, self.import_dir())
             };
@@ -120,16 +120,18 @@ impl PolicyOptions {
             Err(error) => return Err(Failure::new(Exit::Usage, error)),
         };
         let workspace = self.root.workspace().map_err(|failure| {
-            failure
-                .hint(format!("`{}` names no file, so it was taken for the id of a profile of a registry", short(name)))
+            failure.hint(format!(
+                "`{}` names no file, so it was taken for the id of a profile of a registry",
+                short(&name)
+            ))
         })?;
-        policy_of_profile(&workspace, registry.as_ref(), name).map_err(load_failure)
+        policy_of_profile(&workspace, registry.as_ref(), &name).map_err(load_failure)
     }
 }
 
 /// What standard input is called in answers.
-fn named(name: &str) -> &str {
-    if name == "-" { "<stdin>" } else { name }
+fn named(name: &Path) -> String {
+    if name == Path::new("-") { "<stdin>".to_owned() } else { path_text(name) }
 }
 
 /// All of standard input, at most `cap_bytes`.

@@ -16,7 +16,7 @@ use super::resolve::follow;
 use super::resolved::{InputRole, ResolvedPolicy, ResolvedProfile, Selection};
 use super::source::{INDEX_PATH, Source, Workspace};
 use super::{policy, resolve};
-use crate::base::fsx::FileError;
+use crate::base::fsx::{self, FileError};
 use crate::base::ids::{PlanId, ProfileId, RegistryId};
 use crate::base::shared_bytes::SharedBytes;
 use crate::policy::PolicyMode;
@@ -67,10 +67,14 @@ pub fn policy_in_file(
         file: path.display().to_string(),
         source: FileError { action: "find", path: path.to_owned(), source },
     };
+    // Its name need not be text, which the names of documents are.
     let full: PathBuf = path.canonicalize().map_err(unreadable)?;
-    let workspace = Workspace::at(full.parent().unwrap_or(Path::new("/")));
-    let spelled = full.to_string_lossy().into_owned();
-    read_document(&workspace, &spelled, path, supplied(parameters, import_dir)?)
+    let bytes = fsx::read_input(&full, crate::base::limits::MAX_POLICY_BYTES).map_err(|source| LoadError::Read {
+        what: "policy document",
+        file: path.display().to_string(),
+        source,
+    })?;
+    policy_in_bytes(&full.to_string_lossy(), bytes, parameters, import_dir)
 }
 
 /// Reads a policy document that is given by its bytes; messages call it `name`. A Seatbelt profile gets `parameters`.
@@ -96,7 +100,8 @@ fn supplied(parameters: &BTreeMap<String, String>, import_dir: Option<&Path>) ->
         if !real.is_dir() {
             return Err(failed(std::io::Error::from(std::io::ErrorKind::NotADirectory)));
         }
-        Ok(real.to_string_lossy().into_owned())
+        let unspeakable = std::io::Error::other("its path is not UTF-8");
+        real.into_os_string().into_string().map_err(|_| failed(unspeakable))
     };
     Ok(policy::Supplied { parameters: parameters.clone(), import_dir: import_dir.map(real).transpose()? })
 }

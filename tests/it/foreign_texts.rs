@@ -87,6 +87,11 @@ fn no_command_shows_a_foreign_text_raw() {
     spoiled["probes"]["quickstart:read_only:read_inside"]["target"] = json!(format!("${{root}}/{HOSTILE}"));
     spoiled["probes"]["quickstart:read_only:write_inside"]["operation"] = json!(HOSTILE);
     fs::write(&probes, spoiled.to_string()).unwrap();
+    let other = format!("(version 1)\n(deny default)\n(allow file-read-data (literal \"/a{UNSEEN}\"))\n");
+    fs::write(dir.path().join("other.sb"), other).unwrap();
+    fs::write(dir.path().join("questions.jsonl"), json!({"operation": HOSTILE, "target": HOSTILE}).to_string())
+        .unwrap();
+    fs::write(dir.path().join("denials"), format!("Sandbox: {UNSEEN}(7) deny(1) file-read-data /{UNSEEN}\n")).unwrap();
     fs::write(dir.path().join("policy.sb"), format!("(version 1)\n(deny default (with \"{HOSTILE}\n")).unwrap();
 
     let registry = "quickstart";
@@ -164,6 +169,15 @@ fn no_command_shows_a_foreign_text_raw() {
         "--target",
         "/x",
     ]);
+    ask(&["why", "--profile", &at("policy.sb"), "--ask", HOSTILE]);
+    ask(&["why", "--profile", &at("other.sb"), "--ask", &at("questions.jsonl")]);
+    ask(&["why", "--profile", &at("other.sb"), "--log", &at("denials")]);
+    ask(&["policy", "lint", &at("policy.sb")]);
+    ask(&["policy", "lint", &at("other.sb")]);
+    ask(&["policy", "show", &at("other.sb")]);
+    ask(&["policy", "lint", HOSTILE]);
+    ask(&["policy", "show", &at("policy.sb"), "-D", &format!("A={HOSTILE}")]);
+    ask(&["policy", "diff", &at("policy.sb"), &at("other.sb")]);
     ask(&["explain", HOSTILE]);
     ask(&["schema", HOSTILE]);
     ask(&["status", "--out", HOSTILE]);
@@ -229,6 +243,9 @@ fn a_path_that_is_no_text_gets_the_answer_of_any_other() {
         fs::write(home.join("bad/runtime_results.json"), "{}").unwrap();
         copy_folder(&home.join("bad"), &home.join("worse"));
         copy_folder(Path::new("docs/examples/support-agent"), &home.join("agent"));
+        fs::write(home.join("p.sb"), "(version 1)\n(deny default)\n").unwrap();
+        fs::write(home.join("questions.jsonl"), "{\"operation\":\"signal\",\"target\":\"self\"}\n").unwrap();
+        fs::write(home.join("denials"), "Sandbox: x(7) deny(1) signal self\n").unwrap();
         assert!(files(home).len() > 20);
     }
     let mut tried = 0;
@@ -273,6 +290,12 @@ fn a_path_that_is_no_text_gets_the_answer_of_any_other() {
     check(&["diff-runs", "@out", "@bad", "--out", "@diff"]);
     check(&["attempts", "--out", "@out"]);
     check(&["attempts", "@out", "@bad"]);
+    check(&["policy", "lint", "@p.sb"]);
+    check(&["policy", "show", "@p.sb"]);
+    check(&["policy", "diff", "@p.sb", "@none.sb"]);
+    check(&["why", "--profile", "@p.sb", "--operation", "signal", "--target", "self"]);
+    check(&["why", "--profile", "@p.sb", "--ask", "@questions.jsonl"]);
+    check(&["why", "--profile", "@p.sb", "--log", "@denials"]);
     check(&["identity", "verify", "--bundle", "@out"]);
     check(&["identity", "verify", "--bundle", "@out", "--against", "@"]);
     check(&["identity", "show", "--bundle", "@out"]);

@@ -1,5 +1,7 @@
 //! `sandproof policy diff`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use super::super::color;
@@ -21,10 +23,10 @@ use crate::review::policy::{landlock_access, seatbelt_diff};
 pub(super) struct DiffArgs {
     /// The policy before: a document, `-` for standard input, or the id of a profile of a registry.
     #[arg(value_name = "A")]
-    a: String,
+    a: PathBuf,
     /// The policy after.
     #[arg(value_name = "B")]
-    b: String,
+    b: PathBuf,
     #[command(flatten)]
     options: PolicyOptions,
     /// Print the differences as JSON.
@@ -34,7 +36,7 @@ pub(super) struct DiffArgs {
 
 /// Compares.
 pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    if args.a == "-" && args.b == "-" {
+    if args.a == Path::new("-") && args.b == Path::new("-") {
         return Err(bad("standard input cannot be both policies", "name one of them by its file"));
     }
     let (a, b) = (args.options.find(&args.a)?, args.options.find(&args.b)?);

@@ -1,5 +1,7 @@
 //! `sandproof policy lint`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::super::color;
@@ -20,7 +22,7 @@ use crate::review::policy::{Found, landlock_lint, seatbelt_lint};
 pub(super) struct LintArgs {
     /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
     #[arg(value_name = "FILE|ID")]
-    policy: String,
+    policy: PathBuf,
     #[command(flatten)]
     options: PolicyOptions,
     /// Print the findings as JSON.

@@ -1,6 +1,7 @@
 //! `sandproof policy show`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -23,7 +24,7 @@ const MOST_LISTED: usize = 12;
 pub(super) struct ShowArgs {
     /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
     #[arg(value_name = "FILE|ID")]
-    policy: String,
+    policy: PathBuf,
     #[command(flatten)]
     options: PolicyOptions,
     /// Print it as JSON.

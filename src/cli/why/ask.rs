@@ -13,7 +13,7 @@ use super::super::table;
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, answer};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
-use crate::base::printable::Lines;
+use crate::base::printable::{Lines, path_text};
 use crate::base::{fsx, json};
 use crate::plan::asked::policy_in_bytes;
 use crate::record::why::{WHY_ANSWERS_SCHEMA, WhyAnswers, WhyAsked, WhyExpected};
@@ -68,15 +68,15 @@ struct BadLine {
 }
 
 /// Puts every question.
-pub(super) fn run(args: &WhyArgs, file: &str, ui: &mut Ui) -> Result<Exit, Failure> {
-    if file == "-" && args.profile.as_deref() == Some("-") {
+pub(super) fn run(args: &WhyArgs, file: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
+    if file == Path::new("-") && args.profile.as_deref() == Some(file) {
         return Err(bad("standard input cannot be both the policy and the questions", "name one of them by its file"));
     }
     let source = args.profile.as_deref().map(|name| args.policy.find(name)).transpose()?;
-    let bytes = if file == "-" {
+    let bytes = if file == Path::new("-") {
         standard_input(MAX_INPUT_DOCUMENT_BYTES)?
     } else {
-        fsx::read_input(Path::new(file), MAX_INPUT_DOCUMENT_BYTES).or_fail(Exit::InputRefused)?
+        fsx::read_input(file, MAX_INPUT_DOCUMENT_BYTES).or_fail(Exit::InputRefused)?
     };
     let mut answers = Vec::new();
     for (n, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -85,13 +85,13 @@ pub(super) fn run(args: &WhyArgs, file: &str, ui: &mut Ui) -> Result<Exit, Failu
         }
         let refuse = |why: String| {
             let line = n + 1;
-            Failure::new(Exit::InputRefused, BadLine { file: short(file), line, why })
+            Failure::new(Exit::InputRefused, BadLine { file: path_text(file), line, why })
         };
         let line: Line = read(line).map_err(refuse)?;
         answers.push(put(args, source.as_ref(), line, n + 1).map_err(refuse)?);
     }
     if answers.is_empty() {
-        return Err(Failure::new(Exit::NothingRan, NoQuestion { file: short(file) }));
+        return Err(Failure::new(Exit::NothingRan, NoQuestion { file: path_text(file) }));
     }
     let count =
         |wanted: Option<bool>| answers.iter().filter(|one| one.expected.is_some() && one.as_expected == wanted).count();

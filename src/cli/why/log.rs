@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 use super::super::color;
 use super::super::exit::{Exit, Failure};
-use super::super::policy_source::{Source, bad, short};
+use super::super::policy_source::{Source, bad};
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, seatbelt};
-use crate::base::printable::Lines;
+use crate::base::printable::{Lines, path_text};
 use crate::policy::PolicyValue;
 use crate::policy::landlock::LandlockPolicy;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
@@ -63,20 +64,20 @@ struct Logged {
 }
 
 /// Reads the log and explains.
-pub(super) fn run(args: &WhyArgs, name: &str, file: &str, ui: &mut Ui) -> Result<Exit, Failure> {
-    if name == "-" && file == "-" {
+pub(super) fn run(args: &WhyArgs, name: &Path, file: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
+    if name == Path::new("-") && name == file {
         return Err(bad("standard input cannot be both the policy and the log", "name one of them by its file"));
     }
     let source = args.policy.find(name)?;
-    let unreadable = |source| Failure::new(Exit::InputRefused, NoLog { file: short(file), source });
-    let reader: Box<dyn BufRead> = if file == "-" {
+    let unreadable = |source| Failure::new(Exit::InputRefused, NoLog { file: path_text(file), source });
+    let reader: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
         Box::new(BufReader::new(File::open(file).map_err(unreadable)?))
     };
     let (lines, denials) = gather(reader).map_err(unreadable)?;
     if denials.is_empty() {
-        return Err(Failure::new(Exit::NothingRan, NoDenial { file: short(file), lines }));
+        return Err(Failure::new(Exit::NothingRan, NoDenial { file: path_text(file), lines }));
     }
     let about: u64 = denials.values().map(|logged| logged.count).sum();
     let mut explained = Vec::new();

@@ -6,6 +6,8 @@ mod log;
 pub(super) mod place;
 mod seatbelt;
 
+use std::path::{Path, PathBuf};
+
 use clap::{ArgGroup, Args};
 
 use super::exit::{Exit, Failure};
@@ -30,7 +32,7 @@ use crate::record::why::{WHY_SCHEMA, WhyAnswer, WhyDecision, WhyRule, WhyStep};
 pub(super) struct WhyArgs {
     /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
     #[arg(long, value_name = "ID|FILE", required_unless_present = "ask")]
-    profile: Option<String>,
+    profile: Option<PathBuf>,
     /// The operation, under Seatbelt's name, such as `file-read-data`.
     #[arg(long, value_name = "OP", requires = "target")]
     operation: Option<String>,
@@ -58,12 +60,12 @@ pub(super) struct WhyArgs {
     facts: Vec<(String, String)>,
     /// Put the questions of a file, one JSON object a line: `operation` or `driver`, `target`, and what is `expected`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["operation", "driver", "log"])]
-    ask: Option<String>,
+    ask: Option<PathBuf>,
     /// Explain the denials in a log, of the kernel, of the sandbox daemon, or of audit; without FILE or with `-`, standard
     /// input.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-",
         conflicts_with_all = ["operation", "driver"])]
-    log: Option<String>,
+    log: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyOptions,
     /// Print the answer as JSON.
@@ -99,7 +101,7 @@ pub(super) fn run(args: &WhyArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     if let Some(file) = &args.ask {
         return ask::run(args, file, ui);
     }
-    let name = args.profile.as_deref().unwrap_or_default();
+    let name = args.profile.as_deref().unwrap_or(Path::new(""));
     if let Some(file) = &args.log {
         return log::run(args, name, file, ui);
     }

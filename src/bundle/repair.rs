@@ -83,6 +83,7 @@ pub enum Repair {
 #[derive(Debug, Clone, Serialize)]
 pub struct Repaired {
     /// Where the bundle lies.
+    #[serde(serialize_with = "crate::base::printable::serialize_path")]
     pub bundle_dir: PathBuf,
     /// The status in its new index.
     pub index_status: IndexStatus,

@@ -157,6 +157,12 @@ def check_bundle(folder, declaration):
     for name, fact in runtime["host"].items():
         if direct or stated(fact) is not None:
             yield f"/runtime/host/{name}", stated(fact), manifest["host"].get(name)
+    if direct:
+        found = manifest.get("confinement") or {}
+        for name, fact in runtime["confinement"].items():
+            # A dry run makes no fixtures, so their place is not declared.
+            if stated(fact) is not None or not manifest["dry_run"]:
+                yield f"/runtime/confinement/{name}", stated(fact), found.get(name)
     for name in ("dry_run", "deadline_ms", "selection"):
         yield f"/policy/{name}", policy[name], manifest[name]
 

@@ -104,7 +104,8 @@ mod tests {
     fn helper() {
         let (Ok(deed), Ok(place)) = (std::env::var(DEED), std::env::var(PLACE)) else { return };
         prepare();
-        let base = fixture::choose_base(&[PathBuf::from(place)], &RunId::fresh()).unwrap();
+        let base =
+            fixture::choose_base(&[PathBuf::from(place)], &RunId::fresh(), &fixture::RulePlaces::default()).unwrap();
         match deed.as_str() {
             "panic" => panic!("the reason"),
             "panic-elsewhere" => {

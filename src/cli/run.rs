@@ -86,7 +86,8 @@ pub(super) struct RunChoices {
     /// you, in the baseline lane without any policy. Declared with the run.
     #[arg(long)]
     allow_host_programs: bool,
-    /// Make fixtures in this folder. Default: `/dev/shm` if it serves, else the temporary folder.
+    /// Make fixtures in this folder. Default: `/dev/shm` or a temporary folder, whichever serves and is reached by no rule
+    /// of the plan's policies; rows that a rule on that folder may have decided are undecided.
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
 }

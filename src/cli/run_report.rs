@@ -15,7 +15,7 @@ use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, derivation::FromInputs};
-use crate::evidence::{Counts, Finding, ProfileOutcome};
+use crate::evidence::{Finding, Outcome, ProfileOutcome};
 use crate::promote::gates::{self, Documents, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
 use crate::record::layout;
@@ -138,9 +138,13 @@ fn exit_of(report: &RunReport) -> Exit {
     let rows = &report.outcome.total.rows;
     if rows.mismatched > 0 {
         Exit::Mismatch
-    } else if rows.planned == 0 {
+    } else if report.outcome.status == SummaryStatus::Dry {
+        // Nothing was asked for but a look at what would be done, and that was done.
+        if rows.planned == 0 { Exit::NothingRan } else { Exit::Done }
+    } else if rows.planned == 0 || !report.outcome.lanes.scenario {
+        // Without scenario rows nothing was held against an expectation, whatever the other lanes found.
         Exit::NothingRan
-    } else if rows.undecided > 0 && report.outcome.status != SummaryStatus::Dry {
+    } else if rows.undecided > 0 {
         Exit::Undecided
     } else {
         Exit::Done
@@ -195,7 +199,7 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
     out.blank();
     rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), &outcome.undecided, outcome.total.rows.undecided);
-    out.line(verdict(outcome.status, &outcome.total));
+    out.line(verdict(outcome));
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
         out.line("promotable  yes");
@@ -234,11 +238,14 @@ fn shown(path: &Path) -> String {
     below.unwrap_or(path).display().to_string()
 }
 
-fn verdict(status: SummaryStatus, total: &Counts) -> String {
-    let rows = &total.rows;
+fn verdict(outcome: &Outcome) -> String {
+    let rows = &outcome.total.rows;
     let probes = if rows.planned == 1 { "1 probe".to_string() } else { format!("{} probes", rows.planned) };
-    if status == SummaryStatus::Dry {
+    if outcome.status == SummaryStatus::Dry {
         return format!("{probes} planned, nothing executed (dry run).");
+    }
+    if !outcome.lanes.scenario {
+        return format!("{probes} planned, none decided: the scenario lane is off.");
     }
     match (rows.mismatched, rows.undecided) {
         (0, 0) => format!("{probes}, {} as expected.", rows.matched),

@@ -129,6 +129,7 @@ impl Sides<'_> {
             ["runtime", "host", "fixture_fs"] | ["runtime", "fixture_file_system", ..] => {
                 named("fixture_file_system", "the file system of the fixtures", Class::All)
             }
+            ["runtime", "confinement", ..] => named("confinement", "what confines the run from outside", Class::All),
             ["runtime", "enforcer", ..] => named("enforcer", "the enforcer", Class::All),
             ["runtime", "channel", ..] => named("channel", "the channel", Class::All),
             ["runtime", "environment", name, ..] => Self::variable(name),

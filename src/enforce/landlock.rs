@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use landlock::{
@@ -15,7 +17,7 @@ use crate::policy::landlock::{LandlockPolicy, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
-use crate::sys::linux::path::open_handle;
+use crate::sys::linux::path::{self, open_handle};
 use crate::sys::linux::process::{Forked, exit_now, fork, has_seccomp_filter, set_no_new_privs, wait};
 
 /// Most domains that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h; one more gives
@@ -101,6 +103,61 @@ pub fn already_confined_layers() -> Option<u32> {
             MAX_LAYERS.checked_sub(libc::WEXITSTATUS(status) as u32)
         }
     }
+}
+
+/// Whether the Landlock domains around this process refuse to move a file from one folder to another as soon as a further
+/// layer handles any file right. Tried below `folder`, in a throw-away child under a layer that grants everything.
+///
+/// A domain refuses what its layers do not grant of the rights that it handles, and `refer` besides; but one whose layers
+/// handle no file right at all is not asked about files (security/landlock/fs.c, `landlock_get_applicable_subject` and
+/// `LANDLOCK_ACCESS_FS_INITIALLY_DENIED`). So a sandbox of scopes or ports alone refuses such moves only once somebody
+/// else's policy stands inside of it, and neither that policy nor a baseline shows it.
+///
+/// `None` if it cannot be found out.
+pub fn refer_refused_around(folder: &Path) -> Option<bool> {
+    /// Says that another error than EXDEV came of it.
+    const UNKNOWN: i32 = 2;
+    if bare::abi().ok()? < 2 {
+        // Before ABI 2 nothing can grant it, so any layer refuses it, whoever made it.
+        return Some(true);
+    }
+    let granted = AccessFs::MakeBlock | AccessFs::Refer;
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(granted)
+        .and_then(Ruleset::create)
+        .ok()?;
+    let slash = open_handle(c"/").ok()?;
+    let ruleset: Option<OwnedFd> = ruleset.add_rule(PathBeneath::new(slash, granted)).ok()?.into();
+    let ruleset = ruleset?;
+    let scratch = folder.join(".refer-probe");
+    let (from, to) = (scratch.join("a"), scratch.join("b"));
+    let made = std::fs::create_dir_all(&from).and_then(|()| std::fs::create_dir(&to));
+    let answer = made.and_then(|()| std::fs::write(from.join("f"), b"")).ok().and_then(|()| {
+        let text = |path: std::path::PathBuf| CString::new(path.into_os_string().into_encoded_bytes()).ok();
+        let (from, to) = (text(from.join("f"))?, text(to.join("f"))?);
+        match fork().ok()? {
+            Forked::Child => {
+                // Nothing here allocates, so this is sound even if the parent has other threads.
+                let confined = set_no_new_privs().and_then(|_| bare::restrict_self(ruleset.as_raw_fd()));
+                exit_now(match confined.and_then(|_| path::rename(&from, &to, 0)) {
+                    Ok(_) => 0,
+                    Err(libc::EXDEV) => 1,
+                    Err(_) => UNKNOWN,
+                })
+            }
+            Forked::Parent(pid) => {
+                let (_, status) = wait(pid, 0).ok()??;
+                match libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)) {
+                    Some(0) => Some(false),
+                    Some(1) => Some(true),
+                    _ => None,
+                }
+            }
+        }
+    });
+    let _ = std::fs::remove_dir_all(&scratch);
+    answer
 }
 
 /// Why a policy is not in force.

@@ -20,4 +20,6 @@ pub fn has_seatbelt() -> bool {
     cfg!(target_os = "macos")
 }
 
-pub use system::{Ready, already_confined_layers, apply, landlock_abi, landlock_errata, landlock_needs, ready};
+pub use system::{
+    Ready, already_confined_layers, apply, landlock_abi, landlock_errata, landlock_needs, ready, refer_refused_around,
+};

@@ -30,6 +30,12 @@ pub fn already_confined_layers() -> Option<u32> {
     None
 }
 
+/// Whether Landlock domains around this process refuse moves between folders once a policy is in force: not a question
+/// here.
+pub fn refer_refused_around(_folder: &std::path::Path) -> Option<bool> {
+    None
+}
+
 /// A policy whose functions were found and whose texts were made, while nothing is confined.
 #[derive(Debug)]
 pub enum Ready {

@@ -24,6 +24,12 @@ pub fn already_confined_layers() -> Option<u32> {
     None
 }
 
+/// Whether Landlock domains around this process refuse moves between folders once a policy is in force: not a question
+/// here.
+pub fn refer_refused_around(_folder: &std::path::Path) -> Option<bool> {
+    None
+}
+
 /// Stands for a policy that cannot be put in force here.
 #[derive(Debug)]
 pub struct Ready(ApplyRecord);

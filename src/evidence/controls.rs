@@ -6,6 +6,7 @@ use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
 use super::facts::{Context, reason};
 use super::rows::{LaneReader, Planned};
+use super::surroundings;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
 use crate::record::outcome::{Decision, Lane};
@@ -136,7 +137,7 @@ pub(super) fn judge(
     rows: Batches<ProbeRow>,
     times: &mut Times,
 ) -> Result<Vec<ControlReport>, DeriveError> {
-    let (system, plan) = (context.system, context.plan);
+    let plan = context.plan;
     if controls.len() != plan.profiles.len() {
         return Err(DeriveError::Controls { profiles: plan.profiles.len(), given: controls.len() });
     }
@@ -166,9 +167,9 @@ pub(super) fn judge(
             seq += 1;
             context.check(row, &[])?;
             times.take(row, context.manifest.deadline_ms);
-            let attempt = attempt(row);
+            let (attempt, more) = surroundings::settle_control(context.manifest, row, attempt(row));
             let reason = match attempt {
-                Attempt::Undecided(undecided) => Some(reason(system, row, &undecided)),
+                Attempt::Undecided(undecided) => Some(reason(context.system, row, &undecided, more.as_deref())),
                 _ => None,
             };
             Ok::<_, DeriveError>(ControlResult::Shown { action: action.clone(), expected, attempt, reason })

@@ -142,7 +142,7 @@ fn derive_rows<S: ArtifactSink>(
     writers.finish(&tally.mismatch_counts, sink)?;
     let status = if manifest.dry_run {
         SummaryStatus::Dry
-    } else if tally.mismatch_counts.is_empty() {
+    } else if lanes.scenario && tally.mismatch_counts.is_empty() {
         SummaryStatus::Ok
     } else {
         SummaryStatus::Partial
@@ -438,7 +438,7 @@ fn derive_row<O: Write>(
         }
     }
     let Some(row) = lanes.scenario else { return Ok(None) };
-    let judged = Judged::new(context.system, placed, row, baseline.as_ref(), say, facts::paths(context, row));
+    let judged = Judged::new(context, placed, row, baseline.as_ref(), say, facts::paths(context, row));
     let id = placed.expectation_id();
     if let Some(results) = &mut writers.results {
         results.push(&judged.result_row(context))?;

@@ -15,7 +15,7 @@ use crate::record::events::NormalizedSource;
 use crate::record::fixture::FixtureEntry;
 use crate::record::layout::RUN_MANIFEST;
 use crate::record::manifest::RunManifest;
-use crate::record::outcome::FailureStage;
+use crate::record::outcome::{FailureKind, FailureStage};
 use crate::record::report::CallRole;
 use crate::record::results::{
     ApplyReport, Details, ErrClass, ErrClassSource, ListenerDoc, PathSource, Precheck, ProbeDetails, ResourceHygiene,
@@ -339,8 +339,33 @@ pub(super) fn violation_summary(errno: Option<i32>) -> Option<&'static str> {
     (errno == Some(libc::EPERM)).then_some("EPERM")
 }
 
-/// Why a row shows nothing, in words.
-pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided) -> String {
+/// Why a row shows nothing, in words; where that is because its baseline shows nothing, also why that is.
+pub(super) fn reason_beside(
+    system: System,
+    row: &ProbeRow,
+    cause: &Undecided,
+    more: Option<&str>,
+    baseline: &Baseline<'_>,
+) -> String {
+    let mut text = reason(system, row, cause, more);
+    if let (FailureKind::BaselineUndecided, Attempt::Undecided(without)) = (cause.kind, &baseline.attempt) {
+        text.push_str("; without it: ");
+        text.push_str(&reason(system, baseline.row, without, None));
+        let nobody =
+            matches!(without.errno.and_then(|errno| system.errno_name(errno)), Some("ECONNREFUSED" | "ENOENT"));
+        let reaches_out = matches!(
+            baseline.row.action.driver,
+            Driver::TcpConnect | Driver::UnixConnect | Driver::AbstractConnect | Driver::AbstractSend
+        );
+        if nobody && reaches_out && baseline.row.listener.is_none() {
+            text.push_str("; the probe has no `listener`, so nobody answers there: add one");
+        }
+    }
+    text
+}
+
+/// Why a row shows nothing, in words. `more`: what its cause does not say by itself.
+pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided, more: Option<&str>) -> String {
     let mut text = String::with_capacity(96);
     text.push_str(cause.note);
     if let Some(errno) = cause.errno {
@@ -351,7 +376,7 @@ pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided) -> Strin
         .expect("a string takes any text");
     }
     let prologue = row.prologue.as_ref();
-    let more = match (&row.not_run, prologue, &row.ending) {
+    let said = match (&row.not_run, prologue, &row.ending) {
         (Some(not_run), _, _) => Some(not_run.reason.as_str()),
         (_, _, Some(Ending::Lost { reason })) => Some(reason.as_str()),
         (_, Some(prologue), _) if prologue.setup_failure.is_some() => {
@@ -362,7 +387,7 @@ pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided) -> Strin
         }
         _ => row.report_error.as_deref(),
     };
-    if let Some(more) = more.filter(|more| !more.is_empty()) {
+    for more in [said, more].into_iter().flatten().filter(|more| !more.is_empty()) {
         text.push_str(": ");
         text.push_str(more);
     }

@@ -25,6 +25,7 @@ mod rows;
 mod scan;
 mod scenario;
 mod summary;
+mod surroundings;
 mod system;
 mod template;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::facts::{self, Baseline, Context, Paths, Placed};
 use super::system::System;
-use super::{confounders, layers};
+use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
 use crate::record::outcome::Lane;
@@ -34,15 +34,17 @@ pub(super) struct Judged<'r> {
 
 impl<'r> Judged<'r> {
     pub(super) fn new(
-        system: System,
+        context: &Context<'_>,
         placed: Placed<'r>,
         row: &'r ProbeRow,
         baseline: Option<&Baseline<'_>>,
         controls: ControlsSay,
         paths: Paths<'r>,
     ) -> Self {
+        let system = context.system;
         let attempt = decide::attempt(row);
-        let verdict = decide::verdict(row, attempt, baseline.map(|b| (b.row, b.attempt)), controls);
+        let (settled, more) = surroundings::settle(context.manifest, &placed, row, attempt);
+        let verdict = decide::verdict(row, settled, baseline.map(|b| (b.row, b.attempt)), controls);
         let stage = verdict.stage();
         let cause = match &verdict {
             Verdict::Undecided(cause) => Some(cause),
@@ -57,7 +59,10 @@ impl<'r> Judged<'r> {
             status,
             layers: layers::policy_layers(verdict, status, baseline),
             paths,
-            reason: cause.map(|cause| facts::reason(system, row, cause)),
+            reason: cause.map(|cause| match baseline {
+                Some(baseline) => facts::reason_beside(system, row, cause, more.as_deref(), baseline),
+                None => facts::reason(system, row, cause, more.as_deref()),
+            }),
             report: facts::apply_report(row, stage, cause),
             tcc: confounders::tcc(system, &placed, row, verdict, baseline),
             service: confounders::service(&placed, row, baseline),

@@ -153,6 +153,7 @@ pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
         jobs: 1,
         host_programs: false,
         fixture_base: "/dev/shm/sandproof-test".to_owned(),
+        confinement: None,
         started_at_unix_s: 1_700_000_000.0,
     }
 }

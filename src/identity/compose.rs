@@ -17,13 +17,14 @@ use crate::base::limits;
 use crate::evidence::DECISION_RULE;
 use crate::plan::{ResolvedPlan, ResolvedPolicy};
 use crate::policy::{PolicyValue, sbpl};
+use crate::record::confinement::ConfinementFacts;
 use crate::record::fixture::FixtureEntry;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
 use crate::record::manifest::HostFacts;
 use crate::record::run_identity::{
-    ArtifactPart, ExpectationsElement, FixtureHistory, FixturesElement, GATE_RULES, HistoryPart, LanesElement,
-    LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts, RuntimePart, SelectionElement,
-    ToolElement,
+    ArtifactPart, ConfinementElement, ExpectationsElement, FixtureHistory, FixturesElement, GATE_RULES, HistoryPart,
+    LanesElement, LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts, RuntimePart,
+    SelectionElement, ToolElement,
 };
 
 /// What a declaration holds that no plan says: facts of this program and host, and what the caller chose.
@@ -279,6 +280,32 @@ pub fn host_facts(host: &HostFacts) -> BTreeMap<String, Stated<Value>> {
             (name, stated)
         })
         .collect()
+}
+
+/// The element for what confines a run. `dry`: nothing is executed, so no fixture is made.
+pub fn confinement(facts: &ConfinementFacts, os: &str, dry: bool) -> ConfinementElement {
+    fn stated<T>(value: Option<T>, of: &str, os: &str) -> Stated<T> {
+        let why = if of == os { "it could not be found out" } else { "this system has no such fact" };
+        Stated::or_absent(value, why)
+    }
+    const NO_FIXTURES: &str = "a dry run makes no fixtures";
+    ConfinementElement {
+        landlock_layers: stated(facts.landlock_layers, "linux", os),
+        landlock_refuses_refer: match facts.landlock_refuses_refer {
+            None if dry => Stated::absent(NO_FIXTURES),
+            known => stated(known, "linux", os),
+        },
+        seccomp: stated(facts.seccomp, "linux", os),
+        seccomp_filters: stated(facts.seccomp_filters, "linux", os),
+        no_new_privs: stated(facts.no_new_privs, "linux", os),
+        lsm_label: stated(facts.lsm_label.clone(), "linux", os),
+        seatbelt: stated(facts.seatbelt, "macos", os),
+        rules_over_fixtures: if dry {
+            Stated::absent(NO_FIXTURES)
+        } else {
+            Stated::Is(facts.rules_over_fixtures.clone())
+        },
+    }
 }
 
 /// Why a fact of the host has no value.

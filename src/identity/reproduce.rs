@@ -192,6 +192,14 @@ pub fn of_manifest(manifest: &RunManifest, declaration: &Declaration) -> Vec<Dis
     if runtime.fixture_file_system.value() != fs.value() && (direct || runtime.fixture_file_system.value().is_some()) {
         same("/runtime/fixture_file_system", value(&runtime.fixture_file_system), value(&fs));
     }
+    // The worker of a clean channel finds out itself what confines it.
+    if direct {
+        let found = manifest
+            .confinement
+            .as_ref()
+            .map_or(Value::Null, |facts| value(&compose::confinement(facts, &manifest.host.os, manifest.dry_run)));
+        same("/runtime/confinement", value(&runtime.confinement), found);
+    }
     let observed = compose::host_facts(&manifest.host);
     for (name, found) in &observed {
         let declared = runtime.host.get(name);

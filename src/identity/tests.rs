@@ -14,6 +14,7 @@ use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::json_out;
 use crate::plan::{self, ResolvedPlan, Selection, Workspace};
+use crate::record::confinement::ConfinementFacts;
 use crate::record::identity::{Declaration, Part, Stated};
 use crate::record::manifest::{ChannelKind, HostFacts};
 use crate::record::run_identity::{
@@ -62,6 +63,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
             locale: environment::locale(pairs),
             time_zone: Stated::Is("Etc/UTC".into()),
             fixture_file_system: Stated::Is("tmpfs".into()),
+            confinement: Stated::Is(compose::confinement(&ConfinementFacts::default(), "linux", false)),
             jobs,
         },
         dry_run: false,

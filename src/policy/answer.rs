@@ -73,6 +73,21 @@ pub fn answer(policy: &PolicyValue, asked: Asked<'_>) -> ModelAnswer {
     Answerer::default().answer(policy, asked)
 }
 
+/// Whether what the policy decides about a probe is known, and is the same wherever the fixtures lie, also where the rules
+/// `reaching` cover them. Rules are named as in a run's `rules_over_fixtures`.
+pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String]) -> bool {
+    match (policy, asked.action) {
+        (PolicyValue::Landlock(policy), Some(action)) => {
+            let places = reaching.iter().map(|rule| rule.strip_prefix("/path_beneath/")?.parse().ok());
+            // A rule that is none of the policy's says that the record is of another one.
+            let Some(places) = places.collect::<Option<Vec<usize>>>() else { return false };
+            landlock::holds_wherever(policy, action, asked.fixtures, &places)
+        }
+        // The model never takes a host path for known to lie above the fixtures, or not to.
+        _ => answer(policy, asked).decision.is_some(),
+    }
+}
+
 /// Answers one question after the other, sooner than each by itself where successive ones are about one policy.
 #[derive(Debug, Default)]
 pub struct Answerer<'p> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
+use crate::record::confinement::ConfinementFacts;
 use crate::record::sources::InputRole;
 
 /// Format of the manifest.
@@ -86,6 +87,9 @@ pub struct RunManifest {
     pub host_programs: bool,
     /// The folder under which `${root}` folders were made.
     pub fixture_base: String,
+    /// What the process that started probes was confined by before that. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confinement: Option<ConfinementFacts>,
     /// When the run started, in seconds since 1970.
     pub started_at_unix_s: f64,
 }

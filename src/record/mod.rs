@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod build;
 pub mod callout;
 pub mod channel_witness;
+pub mod confinement;
 pub mod controls;
 pub mod driver;
 pub mod ending;

@@ -119,6 +119,8 @@ failure_kinds! {
     SymbolUnavailable = "symbol_unavailable" at Preflight,
     /// The process of the baseline lane was under some policy, so it is no baseline.
     BaselineConfined = "baseline_confined" at Preflight,
+    /// The probe says itself that it is not made for this lane.
+    LaneUnsupported = "lane_unsupported" at Preflight,
     /// The profile holds what Seatbelt refuses to apply for a process without a private entitlement; found by reading it.
     PreflightApplyGate = "preflight_apply_gate_signature" at Preflight,
     /// This kernel has no Landlock, or it is switched off.
@@ -169,6 +171,11 @@ failure_kinds! {
     BaselineMissing = "baseline_missing" at Probe,
     /// Allowed under the policy but refused without it: the host changed in between.
     BaselineContradiction = "baseline_contradiction" at Probe,
+    /// The operation was refused, and something that confined the process before the policy refuses it too, once any
+    /// policy is in force.
+    OuterConfinement = "outer_confinement" at Probe,
+    /// A rule of the policy reaches something of the run's own place, and the answer may be its doing.
+    RuleReachesRun = "rule_reaches_run" at Probe,
     /// A control of this profile went wrong, so nothing observed under it counts.
     ControlFailed = "control_failed" at Probe,
 }

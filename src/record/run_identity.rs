@@ -133,6 +133,8 @@ pub struct RuntimePart {
     pub time_zone: Stated<String>,
     /// The type of the file system that fixtures are made on.
     pub fixture_file_system: Stated<String>,
+    /// What confines the process that starts probes, and which rules reach the place of its fixtures.
+    pub confinement: Stated<ConfinementElement>,
     /// How many workers run probes.
     pub jobs: u32,
 }
@@ -187,6 +189,29 @@ pub struct UserElement {
     pub uid_class: String,
     /// `root` or `user`.
     pub gid_class: String,
+}
+
+/// What confines the process that starts probes before it applies a policy. A run inside a sandbox and one outside of it
+/// are different runs, even where they find the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfinementElement {
+    /// In how many Landlock domains it is.
+    pub landlock_layers: Stated<u32>,
+    /// Whether they refuse to move files between folders once a further layer handles file rights.
+    pub landlock_refuses_refer: Stated<bool>,
+    /// Its seccomp mode: 0 off, 1 strict, 2 filter.
+    pub seccomp: Stated<u32>,
+    /// How many seccomp filters it has.
+    pub seccomp_filters: Stated<u32>,
+    /// Whether it has given up gaining privileges.
+    pub no_new_privs: Stated<bool>,
+    /// The label that a security module gave it; empty if none keeps labels.
+    pub lsm_label: Stated<String>,
+    /// Whether a Seatbelt profile confines it.
+    pub seatbelt: Stated<bool>,
+    /// The rules that cover the folder in which the fixtures are made, by profile; a rule on `/` is not counted.
+    pub rules_over_fixtures: Stated<BTreeMap<ProfileId, Vec<String>>>,
 }
 
 /// A resource limit, as texts: a decimal number or `unlimited`.

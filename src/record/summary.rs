@@ -151,7 +151,7 @@ pub struct RowCounts {
 pub enum SummaryStatus {
     /// Everything as expected.
     Ok,
-    /// Some row is in the mismatch summary.
+    /// Some row is in the mismatch summary, or the scenario lane was off, so that nothing was held against an expectation.
     Partial,
     /// The run failed.
     Failed,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::drift;
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
+use super::facts::Starter;
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;
@@ -28,7 +29,7 @@ use crate::channel::{self, ChannelError};
 use crate::evidence::channel::{Declared, Sides, checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
-use crate::lane::fixture::{choose_base, remove_left};
+use crate::lane::fixture::{RulePlaces, choose_base, remove_left};
 use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::identity::Declaration;
@@ -97,11 +98,11 @@ struct Seen {
 
 fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
     // Made and removed again: the worker makes its own in the same place.
-    let base = choose_base(&request.fixture_candidates, &request.run_id).ok();
+    let base = choose_base(&request.fixture_candidates, &request.run_id, &RulePlaces::of(&request.plan)).ok();
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
     let (world_id, _) = engine::world_of(request, &host).map_err(RunError::World)?;
     let tool = engine::tool_facts(&request.exe)?;
-    let declaration = engine::declare_with(request, &host, base.as_ref(), &tool, Some(manager))?;
+    let declaration = engine::declare_with(request, &host, base.as_ref(), &tool, Starter::Manager(manager))?;
     let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
     let candidates = chosen.into_iter().chain(request.fixture_candidates.iter().cloned()).collect();
     Ok(Seen { world_id, declaration, candidates })

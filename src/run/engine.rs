@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::clean;
+use super::confinement;
 use super::drift;
 use super::error::{RunError, Step};
 use super::executable::Executable;
-use super::facts;
+use super::facts::{self, Starter};
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
@@ -22,14 +23,13 @@ use crate::bundle::index::{Expected, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
-use crate::channel::manager::Manager;
 use crate::enforce;
 use crate::evidence::{self, Outcome, oracle_model, plan_controls};
 use crate::identity;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
 use crate::lane::executor::{self, LaneError};
-use crate::lane::fixture::{FixtureBase, choose_base};
+use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
@@ -88,11 +88,8 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     if !request.dry && request.worker.is_none() {
         sweep::clear(&request.fixture_candidates);
     }
-    let base = if request.dry {
-        None
-    } else {
-        Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?)
-    };
+    let base = if request.dry { None } else { Some(base_for(request)?) };
+    let confinement = confinement::measure(base.as_ref());
     if let (Some(worker), Some(base)) = (&request.worker, &base) {
         clean::note_fixtures(&worker.stage, base.path());
     }
@@ -101,7 +98,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     let tool = tool_facts(&request.exe)?;
     let declaration = match &request.worker {
         Some(worker) => worker.declaration.clone(),
-        None => declare_with(request, &host, base.as_ref(), &tool, None)?,
+        None => declare_with(request, &host, base.as_ref(), &tool, Starter::Myself(&confinement))?,
     };
 
     fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -145,6 +142,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
         jobs: request.jobs,
         host_programs: request.host_programs,
         fixture_base: base.as_ref().map(|base| base.path().to_string_lossy().into_owned()).unwrap_or_default(),
+        confinement: Some(confinement),
         started_at_unix_s: clock::unix_seconds(),
     };
 
@@ -170,13 +168,20 @@ pub fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
     if request.channel == ChannelKind::Direct || request.dry {
         let base = match request.dry {
             true => None,
-            false => Some(choose_base(&request.fixture_candidates, &request.run_id).map_err(RunError::Fixtures)?),
+            false => Some(base_for(request)?),
         };
+        let confinement = confinement::measure(base.as_ref());
         let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
-        declare_with(request, &host, base.as_ref(), &tool_facts(&request.exe)?, None)
+        declare_with(request, &host, base.as_ref(), &tool_facts(&request.exe)?, Starter::Myself(&confinement))
     } else {
         clean::declare(request)
     }
+}
+
+/// A folder for the fixtures that no rule of the plan's policies reaches, if there is one.
+fn base_for(request: &RunRequest) -> Result<FixtureBase, RunError> {
+    choose_base(&request.fixture_candidates, &request.run_id, &RulePlaces::of(&request.plan))
+        .map_err(RunError::Fixtures)
 }
 
 /// Declares a run from what was gathered so far.
@@ -185,9 +190,9 @@ pub(super) fn declare_with(
     host: &HostFacts,
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
-    manager: Option<&dyn Manager>,
+    starter: Starter<'_>,
 ) -> Result<Declaration, RunError> {
-    identity::declare(&request.plan, facts::gather(request, host, base, tool, manager)).map_err(RunError::Declaration)
+    identity::declare(&request.plan, facts::gather(request, host, base, tool, starter)).map_err(RunError::Declaration)
 }
 
 /// Makes a declaration durable. Nothing is executed before this has returned.
@@ -289,7 +294,9 @@ fn produce(
             Some(worker) => drift::check(&worker.inputs, &manifest, request.exe.path(), Vec::new(), writer)?,
             None => {
                 let host = super::host::observe(Some(base.file_system().to_string()));
-                let now = declare_with(request, &host, Some(base), &manifest.tool, None);
+                // What confines a process never loosens, and this one has added nothing.
+                let confinement = manifest.confinement.clone().unwrap_or_default();
+                let now = declare_with(request, &host, Some(base), &manifest.tool, Starter::Myself(&confinement));
                 let elements = drift::of_elements(declaration, now);
                 drift::check(&Workspace::at(&request.root), &manifest, request.exe.path(), elements, writer)?;
             }

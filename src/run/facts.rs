@@ -17,6 +17,7 @@ use crate::identity::{environment, reproduce};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
 use crate::plan::ResolvedPlan;
+use crate::record::confinement::ConfinementFacts;
 use crate::record::identity::Stated;
 use crate::record::manifest::{HostFacts, ToolFacts};
 use crate::record::run_identity::{
@@ -31,15 +32,34 @@ const BY_MANAGER: &str = "the service manager sets it; `channel_witness.json` sa
 /// What a dry run has none of.
 const DRY: &str = "a dry run makes no fixtures";
 
-/// Gathers. `manager`: who starts the worker, if not this process.
+/// Who starts the process that probes are forked from.
+#[derive(Clone, Copy)]
+pub(super) enum Starter<'s> {
+    /// This process, which is confined like this.
+    Myself(&'s ConfinementFacts),
+    /// A service manager. What its worker finds, this process cannot know.
+    Manager(&'s dyn Manager),
+}
+
+impl<'s> Starter<'s> {
+    fn manager(self) -> Option<&'s dyn Manager> {
+        match self {
+            Self::Myself(_) => None,
+            Self::Manager(manager) => Some(manager),
+        }
+    }
+}
+
+/// Gathers.
 pub(super) fn gather(
     request: &RunRequest,
     host: &HostFacts,
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
-    manager: Option<&dyn Manager>,
+    starter: Starter<'_>,
 ) -> Given {
     let plan = &request.plan;
+    let manager = starter.manager();
     let managed = manager.is_some();
     let mut commands = run_commands(plan);
     for program in manager.iter().flat_map(|manager| manager.programs()) {
@@ -58,7 +78,7 @@ pub(super) fn gather(
             target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown").to_owned(),
         },
         commands,
-        runtime: runtime(request, host, base, manager),
+        runtime: runtime(request, host, base, starter),
         dry_run: request.dry,
         host_programs: request.host_programs,
         channel_limit_ms: if managed {
@@ -81,13 +101,9 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn runtime(
-    request: &RunRequest,
-    host: &HostFacts,
-    base: Option<&FixtureBase>,
-    manager: Option<&dyn Manager>,
-) -> RuntimePart {
+fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, starter: Starter<'_>) -> RuntimePart {
     let plan = &request.plan;
+    let manager = starter.manager();
     let (world_id, declared) = match engine::world_of(request, host) {
         Ok((id, check)) => (Stated::Is(id), check.declared),
         Err(error) => (Stated::absent(error.to_string()), crate::world::declared(plan.plan.world_id.as_ref())),
@@ -138,6 +154,12 @@ fn runtime(
             Some(base) => Stated::Is(base.file_system().to_owned()),
             None if request.dry => Stated::absent(DRY),
             None => Stated::absent("this process can make fixtures in no candidate folder; the worker chooses one"),
+        },
+        confinement: match starter {
+            Starter::Myself(facts) => Stated::Is(compose::confinement(facts, &host.os, request.dry)),
+            Starter::Manager(_) => {
+                Stated::absent("the worker finds it out; its manifest and `channel_witness.json` say it")
+            }
         },
         jobs: request.jobs,
     }

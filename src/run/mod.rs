@@ -7,6 +7,7 @@
 //! `clean` brings its sealed result back, adds what the manager says, and commits once.
 
 mod clean;
+mod confinement;
 mod drift;
 mod engine;
 mod error;

@@ -42,6 +42,8 @@ mod status;
 mod streams;
 mod support;
 #[cfg(target_os = "linux")]
+mod surroundings;
+#[cfg(target_os = "linux")]
 mod systemd;
 #[cfg(target_os = "linux")]
 mod tamper;

@@ -147,6 +147,7 @@ pub(crate) fn manifest(run_id: &str) -> RunManifest {
         jobs: 1,
         host_programs: false,
         fixture_base: "/tmp/x".into(),
+        confinement: None,
         started_at_unix_s: 1.5,
     }
 }

@@ -64,9 +64,13 @@ fn preload() -> PreloadEntry {
     PreloadEntry { named, libraries }
 }
 
+pub(super) fn seccomp_filters() -> Option<u32> {
+    fs::read_to_string("/proc/self/status").ok().and_then(|text| proc_text::status(&text).seccomp_filters)
+}
+
 /// The label of the security module that answers first. A kernel where none keeps labels says EINVAL or has no such
 /// file: then the label is empty, which is an answer.
-fn lsm_label() -> Option<String> {
+pub(super) fn lsm_label() -> Option<String> {
     match fs::read("/proc/self/attr/current") {
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\0', '\n']).to_owned()),
         Err(error) => match error.raw_os_error() {

@@ -93,6 +93,16 @@ pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness
     }
 }
 
+/// How many seccomp filters this process has; `None` where the system does not say.
+pub fn seccomp_filters() -> Option<u32> {
+    os::seccomp_filters()
+}
+
+/// The label that a security module gave this process, empty if none keeps labels; `None` where the system does not say.
+pub fn lsm_label() -> Option<String> {
+    os::lsm_label()
+}
+
 /// The file mode creation mask of this process.
 pub fn umask() -> u32 {
     use nix::sys::stat::{Mode, umask};

@@ -5,3 +5,11 @@ use super::Facts;
 pub(super) fn facts() -> Facts {
     Facts::default()
 }
+
+pub(super) fn seccomp_filters() -> Option<u32> {
+    None
+}
+
+pub(super) fn lsm_label() -> Option<String> {
+    None
+}

@@ -7,6 +7,8 @@ pub struct Status {
     pub no_new_privs: Option<bool>,
     /// `Seccomp`
     pub seccomp: Option<u32>,
+    /// `Seccomp_filters`, since Linux 5.9.
+    pub seccomp_filters: Option<u32>,
     /// `CapBnd`
     pub capability_bounding_set: Option<String>,
     /// `CapEff`
@@ -28,6 +30,7 @@ pub fn status(text: &str) -> Status {
             _ => None,
         },
         seccomp: field("Seccomp").and_then(|text| text.parse().ok()),
+        seccomp_filters: field("Seccomp_filters").and_then(|text| text.parse().ok()),
         capability_bounding_set: field("CapBnd").map(str::to_owned),
         effective_capabilities: field("CapEff").map(str::to_owned),
         ambient_capabilities: field("CapAmb").map(str::to_owned),
@@ -85,7 +88,7 @@ mod tests {
         let text = "Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\nCapBnd:\t000001ffffffffff\n";
         let read = status(text);
         assert_eq!(read.no_new_privs, Some(true));
-        assert_eq!(read.seccomp, Some(2));
+        assert_eq!((read.seccomp, read.seccomp_filters), (Some(2), Some(1)));
         assert_eq!(read.capability_bounding_set.as_deref(), Some("000001ffffffffff"));
         assert_eq!(status("NoNewPrivs:\tmaybe\n"), Status::default());
     }

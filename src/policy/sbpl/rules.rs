@@ -91,6 +91,30 @@ pub struct Choice {
     pub branch: u32,
 }
 
+impl SbplRules {
+    /// Every host folder that some rule names with everything below it, but `/`, and where the rule stands.
+    pub fn subpaths(&self) -> impl Iterator<Item = (Place, &str)> {
+        fn add<'f>(filter: &'f Filter, found: &mut Vec<&'f str>) {
+            match filter {
+                Filter::All(list) | Filter::Any(list) => list.iter().for_each(|filter| add(filter, found)),
+                Filter::Not(inner) => add(inner, found),
+                Filter::Path(PathFilter::Subpath(path))
+                | Filter::Network { address: NetworkAddress::Path(PathFilter::Subpath(path)), .. }
+                    if path.starts_with('/') && path.trim_matches('/') != "" && !path.contains("${") =>
+                {
+                    found.push(path);
+                }
+                _ => {}
+            }
+        }
+        self.rules.iter().flat_map(|rule| {
+            let mut found = Vec::new();
+            rule.filters.iter().for_each(|filter| add(filter, &mut found));
+            found.into_iter().map(|path| (rule.place, path))
+        })
+    }
+}
+
 /// One `allow` or `deny` form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {

@@ -23,6 +23,12 @@ pub fn confined(kind: &str, command: &[String]) -> Vec<String> {
     confined_by(&this_executable(), kind, command)
 }
 
+/// The same for a command that is started from here. What the helper prints before it becomes the command stands first on
+/// standard output.
+pub fn confined_here(kind: &str, command: &[String]) -> Vec<String> {
+    confined_by(&std::env::current_exe().expect("a test has an executable"), kind, command)
+}
+
 /// The same where this test executable lies at `helper`.
 pub fn confined_by(helper: &Path, kind: &str, command: &[String]) -> Vec<String> {
     vec![
@@ -44,6 +50,7 @@ fn helper() {
     match kind.as_str() {
         "landlock-writes" => landlock_writes(),
         "landlock-scope" => landlock_scope(),
+        "landlock-scope-alone" => landlock_scope_alone(),
         "seccomp" => seccomp(&[(libc::SYS_swapon, REFUSED)]),
         "seccomp-no-kill" => seccomp(&[(libc::SYS_kill, REFUSED)]),
         "seccomp-no-bind" => seccomp(&[(libc::SYS_bind, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32)]),
@@ -91,6 +98,18 @@ fn landlock_scope() {
         .add_rules(path_beneath_rules(["/"], AccessFs::Refer))
         .unwrap()
         .no_new_privs(false)
+        .restrict_self()
+        .unwrap();
+}
+
+/// A layer that handles no file right, so that it refuses nothing of files until another layer does.
+fn landlock_scope_alone() {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::AbstractUnixSocket)
+        .unwrap()
+        .create()
+        .unwrap()
         .restrict_self()
         .unwrap();
 }

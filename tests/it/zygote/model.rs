@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use sandproof::base::ids::RunId;
-use sandproof::lane::fixture::{Fixture, FixtureBase, choose_base};
+use sandproof::lane::fixture::{Fixture, FixtureBase, RulePlaces, choose_base};
 use sandproof::policy::landlock::{LandlockPolicy, evaluate};
 use sandproof::process::Zygote;
 use sandproof::record::action::Scope;
@@ -39,7 +39,11 @@ struct Bench {
 impl Bench {
     fn new(folder: &Path) -> Self {
         let zygote = Zygote::spawn(Path::new(env!("CARGO_BIN_EXE_sandproof"))).unwrap();
-        Self { zygote, base: choose_base(&[PathBuf::from(folder)], &RunId::fresh()).unwrap(), seq: 0 }
+        Self {
+            zygote,
+            base: choose_base(&[PathBuf::from(folder)], &RunId::fresh(), &RulePlaces::default()).unwrap(),
+            seq: 0,
+        }
     }
 
     fn run(&mut self, case: &Case, policy: Option<&LandlockPolicy>) -> Seen {

@@ -10,6 +10,7 @@
 mod landing;
 mod moving;
 mod needs;
+mod places;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use crate::policy::answer::{ModelAnswer, Need};
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
 pub use landing::{Landing, Landings};
+pub use places::{RulePlace, rule_places};
 pub use rules::NEVER_ABOVE_ROOT;
 
 /// Answers for one policy, question after question. What successive questions share is worked out once: most of an answer
@@ -52,11 +54,11 @@ impl<'p> Answerer<'p> {
             // The same list, not only an equal one: to compare them would cost as much as it saves.
             let ground = match &mut self.ground {
                 Some((known, ground)) if std::ptr::eq(*known, fixtures) => ground,
-                other => &mut other.insert((fixtures, needs::Ground::lay(self.policy, fixtures, &[]))).1,
+                other => &mut other.insert((fixtures, needs::Ground::lay(self.policy, fixtures, &[], &[]))).1,
             };
             ground.decide(self.policy, action, &mut draft)
         } else {
-            needs::Ground::lay(self.policy, fixtures, &action.mounts).decide(self.policy, action, &mut draft)
+            needs::Ground::lay(self.policy, fixtures, &action.mounts, &[]).decide(self.policy, action, &mut draft)
         };
         let (decision, rule, reason) = match ruling {
             Ok(ruling) => (Some(ruling.decision), ruling.rule, ruling.reason),
@@ -69,6 +71,13 @@ impl<'p> Answerer<'p> {
 /// One answer; see [`Answerer::evaluate`].
 pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> ModelAnswer {
     Answerer::new(policy).evaluate(action, fixtures)
+}
+
+/// Whether the answer is known, and the same whether or not the rules `reaching`, by their place in the document, cover the
+/// fixture root.
+pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry], reaching: &[usize]) -> bool {
+    let mut draft = needs::Draft::default();
+    needs::Ground::lay(policy, fixtures, &action.mounts, reaching).decide(policy, action, &mut draft).is_ok()
 }
 
 fn names(rights: RightSet<FsRight>) -> String {

@@ -97,7 +97,14 @@ impl World<'_> {
 
 impl Rules {
     /// Ties every rule to its object. An error says why the kernel would refuse the policy in this tree.
-    pub(super) fn tie(policy: &LandlockPolicy, tree: &mut Tree, assumes: &mut Vec<String>) -> Result<Self, String> {
+    ///
+    /// `reaching`: rules that are known to cover the fixture root on some host, however their paths are spelled.
+    pub(super) fn tie(
+        policy: &LandlockPolicy,
+        tree: &mut Tree,
+        reaching: &[usize],
+        assumes: &mut Vec<String>,
+    ) -> Result<Self, String> {
         // A ruleset that handles any file right also refuses `refer` unless it grants it
         // (`LANDLOCK_ACCESS_FS_INITIALLY_DENIED`, security/landlock/fs.h).
         let handled =
@@ -126,7 +133,7 @@ impl Rules {
                 let never = NEVER_ABOVE_ROOT
                     .iter()
                     .any(|top| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-                if !never {
+                if !never || reaching.contains(&index) {
                     rules.maybe.push(tied);
                 }
                 assume_host(&path, assumes);

@@ -103,6 +103,11 @@ pub(super) enum Lost {
 }
 
 impl Lost {
+    /// Whether a part of the path is none of the declared fixtures.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Missing(path) => format!("`{path}` does not exist in the declared fixtures"),

@@ -1,0 +1,268 @@
+//! What surrounds a run never decides for the policy under test: a sandbox around it, the place of its fixtures, and lanes
+//! that are switched off.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::skip;
+use crate::support::{expect_code, output, sandproof, stdout, validate};
+use crate::systemd::confine::confined_here;
+use crate::workspace::{Workspace, probe, read_policy};
+
+fn report(output: &Output) -> Value {
+    let text = stdout(output);
+    // A helper that confines itself first says so before.
+    let start = text.find('{').unwrap_or_else(|| panic!("no report in {text}"));
+    serde_json::from_str(&text[start..]).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn policy(handled: Value, path_beneath: Value) -> Value {
+    json!({"schema_version": "sandproof.landlock_policy.v1", "abi": 2, "handled": {"fs": handled},
+        "path_beneath": path_beneath})
+}
+
+fn file_probe(id: &str, driver: &str, path: &str, expected: &str) -> Value {
+    let operation = match driver {
+        "file_stat" => "file-read-metadata",
+        "file_write" => "file-write-data",
+        "file_rename" => "file-write*",
+        _ => "file-read-data",
+    };
+    let mut probe = probe(id, operation, &format!("${{root}}/{path}"), expected);
+    probe["driver"] = driver.into();
+    probe["fixtures"] = json!([
+        {"path": "open/file", "kind": "file", "text": "x"},
+        {"path": "shut/file", "kind": "file", "text": "x"},
+    ]);
+    probe
+}
+
+/// A plan with one profile, and how to run it.
+struct Plan {
+    dir: TempDir,
+    path: PathBuf,
+}
+
+impl Plan {
+    fn new(policy: &Value, probes: Vec<Value>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Workspace::new(dir.path()).add("w", policy, probes).plan_path("w");
+        Self { dir, path }
+    }
+
+    fn words(&self, out: &str, more: &[&str]) -> Vec<String> {
+        let out = self.dir.path().join(out);
+        let words = [env!("CARGO_BIN_EXE_sandproof"), "run", "--json", "--plan"].map(str::to_owned).into_iter();
+        let words = words.chain([self.path.display().to_string(), "--out".to_owned(), out.display().to_string()]);
+        words.chain(more.iter().map(|word| (*word).to_owned())).collect()
+    }
+
+    fn run(&self, out: &str, more: &[&str]) -> Output {
+        let words = self.words(out, more);
+        output(sandproof().args(&words[1..]))
+    }
+
+    /// Runs inside a sandbox of that kind.
+    fn run_inside(&self, kind: &str, out: &str) -> Output {
+        let words = confined_here(kind, &self.words(out, &[]));
+        output(Command::new(&words[0]).args(&words[1..]).env_clear())
+    }
+
+    fn bundle(&self, out: &str) -> PathBuf {
+        let out = self.dir.path().join(out);
+        let latest = fs::read_to_string(out.join("LATEST")).unwrap();
+        out.join(latest.trim())
+    }
+
+    /// (actual, failure kind, notes) of the row with that expectation id.
+    fn row(&self, out: &str, id: &str) -> (Value, Value, String) {
+        let results: Value = read(&self.bundle(out).join("runtime_results.json"));
+        let rows = results["w:only"]["probes"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["expectation_id"] == id).unwrap();
+        let notes = row["notes"].as_str().unwrap_or_default().to_owned();
+        (row["actual"].clone(), row["runtime_result"]["failure_kind"].clone(), notes)
+    }
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_without_scenario_rows_decides_nothing_and_does_not_end_as_a_success() {
+    let plan = Plan::new(&read_policy(), vec![file_probe("w:open", "file_read", "open/file", "allow")]);
+    let mut document = read(&plan.path);
+    for (n, lanes) in [
+        json!({"baseline": true, "scenario": false, "oracle": true}),
+        json!({"baseline": false, "scenario": false, "oracle": true}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        document["lanes"] = lanes;
+        fs::write(&plan.path, document.to_string()).unwrap();
+        let out = format!("out{n}");
+        let ended = plan.run(&out, &[]);
+        expect_code(&ended, 9);
+        assert_eq!((&report(&ended)["status"], &report(&ended)["exit_code"]), (&json!("partial"), &json!(9)));
+        assert_eq!(read(&plan.bundle(&out).join("summary.json"))["status"], "partial");
+        expect_code(&validate(&plan.bundle(&out)), 0);
+        let reported = output(sandproof().args(["report", "--format", "tap", "--bundle"]).arg(plan.bundle(&out)));
+        expect_code(&reported, 9);
+    }
+    let told = output(sandproof().args(["run", "--plan"]).arg(&plan.path).arg("--out").arg(plan.dir.path().join("t")));
+    expect_code(&told, 9);
+    let text = stdout(&told);
+    assert!(text.contains("none decided") && !text.contains("as expected"), "{text}");
+    // What a dry run is asked for is done.
+    expect_code(&plan.run("dry", &["--dry"]), 0);
+}
+
+fn rename(id: &str, expected: &str) -> Value {
+    let mut probe = file_probe(id, "file_rename", "open/file", expected);
+    probe["to"] = "${root}/shut/moved".into();
+    probe
+}
+
+#[test]
+fn a_move_that_only_a_layer_around_the_run_refuses_is_no_denial_by_the_policy() {
+    let granting = policy(
+        json!(["refer", "make_reg", "remove_file"]),
+        json!([{"path": "${root}", "allow": ["refer", "make_reg", "remove_file"]}]),
+    );
+    let plan =
+        Plan::new(&granting, vec![rename("w:move", "allow"), file_probe("w:read", "file_read", "open/file", "allow")]);
+    let outside = plan.run("outside", &[]);
+    if outside.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&outside, 0);
+    let inside = plan.run_inside("landlock-scope-alone", "inside");
+    expect_code(&inside, 8);
+    let (actual, kind, notes) = plan.row("inside", "w:move");
+    assert_eq!((actual, kind), (Value::Null, json!("outer_confinement")));
+    assert!(notes.contains("does not grant refer") && notes.contains("EXDEV"), "{notes}");
+    assert_eq!(plan.row("inside", "w:read").0, "allow", "what that layer does not touch is decided");
+    expect_code(&validate(&plan.bundle("inside")), 0);
+
+    // The two runs do not declare the same, and the comparison says in what.
+    let declared = |out: &str| read(&plan.bundle(out).join("run_identity.json"))["runtime"]["confinement"].clone();
+    assert_eq!(declared("outside")["landlock_refuses_refer"], false);
+    assert_eq!(declared("inside")["landlock_refuses_refer"], true);
+    let layers = |out: &str| declared(out)["landlock_layers"].as_u64().unwrap();
+    assert_eq!(layers("inside"), layers("outside") + 1);
+    let compared = output(sandproof().arg("diff-runs").arg(plan.bundle("inside")).arg(plan.bundle("outside")));
+    expect_code(&compared, 1);
+    let text = stdout(&compared);
+    assert!(text.contains("confine") && !text.contains("nondeterminism"), "{text}");
+}
+
+#[test]
+fn inside_a_layer_that_grants_moves_a_refused_move_is_the_policys() {
+    let refusing =
+        policy(json!(["make_reg", "remove_file"]), json!([{"path": "${root}", "allow": ["make_reg", "remove_file"]}]));
+    let plan = Plan::new(&refusing, vec![rename("w:move", "deny")]);
+    if !nix::unistd::geteuid().is_root() {
+        skip!("the helper that grants moves keeps its privileges, which only root may");
+    }
+    let inside = plan.run_inside("landlock-scope", "inside");
+    expect_code(&inside, 0);
+    assert_eq!(plan.row("inside", "w:move").0, "deny");
+    expect_code(&validate(&plan.bundle("inside")), 0);
+}
+
+/// A policy that grants reading in `${root}/open` and in `path`.
+fn reaching(path: &Path) -> Value {
+    policy(
+        json!(["read_file", "write_file"]),
+        json!([{"path": "${root}/open", "allow": ["read_file"]}, {"path": path, "allow": ["read_file"]}]),
+    )
+}
+
+fn reads() -> Vec<Value> {
+    vec![
+        file_probe("w:open", "file_read", "open/file", "allow"),
+        file_probe("w:shut", "file_read", "shut/file", "deny"),
+        file_probe("w:write", "file_write", "shut/file", "deny"),
+        file_probe("w:stat", "file_stat", "shut/file", "allow"),
+    ]
+}
+
+#[test]
+fn a_rule_on_the_place_of_the_fixtures_decides_nothing_about_them() {
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    fs::create_dir(place.path().join("fixtures")).unwrap();
+    std::os::unix::fs::symlink(place.path(), place.path().join("link")).unwrap();
+    for (n, named) in ["", "fixtures", "link", "fixtures/../fixtures"].into_iter().enumerate() {
+        let plan = Plan::new(&reaching(&place.path().join(named)), reads());
+        let forced = place.path().join("fixtures").display().to_string();
+        let out = format!("out{n}");
+        let ended = plan.run(&out, &["--fixtures", &forced]);
+        if ended.status.code() == Some(7) {
+            skip!("this kernel has no Landlock, or /var/tmp does not serve");
+        }
+        expect_code(&ended, 8);
+        let (actual, kind, notes) = plan.row(&out, "w:shut");
+        assert_eq!((actual, kind), (Value::Null, json!("rule_reaches_run")), "{named}");
+        assert!(notes.contains("/path_beneath/1"), "{notes}");
+        // What no such rule can have decided stays decided.
+        assert_eq!(plan.row(&out, "w:open").0, "allow", "{named}");
+        assert_eq!(plan.row(&out, "w:write").0, "deny", "{named}");
+        assert_eq!(plan.row(&out, "w:stat").0, "allow", "{named}");
+        let declared = read(&plan.bundle(&out).join("run_identity.json"));
+        let rules = &declared["runtime"]["confinement"]["rules_over_fixtures"];
+        assert_eq!(rules, &json!({"w:only": ["/path_beneath/1"]}), "{named}");
+        expect_code(&validate(&plan.bundle(&out)), 0);
+    }
+    assert_eq!(fs::read_dir(place.path().join("fixtures")).unwrap().count(), 0);
+}
+
+#[test]
+fn fixtures_are_made_where_no_rule_reaches_them() {
+    let mut policy = reaching(Path::new("/dev/shm"));
+    policy["path_beneath"].as_array_mut().unwrap().push(json!({"path": "/tmp", "allow": ["read_file"]}));
+    let plan = Plan::new(&policy, reads());
+    let ended = plan.run("out", &[]);
+    if ended.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&ended, 0);
+    let manifest = read(&plan.bundle("out").join("run_manifest.json"));
+    let base = manifest["fixture_base"].as_str().unwrap();
+    assert!(!base.starts_with("/dev/shm/") && !base.starts_with("/tmp/"), "{base}");
+    assert_eq!(manifest["confinement"]["rules_over_fixtures"], json!({}));
+
+    // A rule on `/` covers every place there is, and is meant to.
+    let plan = Plan::new(&reaching(Path::new("/")), reads());
+    expect_code(&plan.run("out", &[]), 1);
+    assert_eq!(plan.row("out", "w:shut").0, "allow");
+}
+
+#[test]
+fn a_record_that_leaves_a_reaching_rule_out_does_not_verify() {
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let plan = Plan::new(&reaching(place.path()), reads());
+    let ended = plan.run("out", &["--fixtures", &place.path().display().to_string()]);
+    if ended.status.code() == Some(7) {
+        skip!("this kernel has no Landlock, or /var/tmp does not serve");
+    }
+    let bundle = plan.bundle("out");
+    let whole = fs::read_to_string(bundle.join("run_manifest.json")).unwrap();
+    let start = whole.find(r#""rules_over_fixtures": {"#).unwrap();
+    let end = start + whole[start..].find('}').unwrap();
+    let changed = format!(r#"{}"rules_over_fixtures": {{{}"#, &whole[..start], &whole[end..]);
+    fs::write(bundle.join("run_manifest.json"), &changed).unwrap();
+    let index = fs::read_to_string(bundle.join("artifact_index.json")).unwrap();
+    let digest = |text: &str| sandproof::base::digest::Digest::of(text.as_bytes()).to_string();
+    assert!(index.contains(&digest(&whole)));
+    let (old, new) = (format!("\"size\": {},", whole.len()), format!("\"size\": {},", changed.len()));
+    let index = index.replace(&digest(&whole), &digest(&changed)).replace(&old, &new);
+    fs::write(bundle.join("artifact_index.json"), index).unwrap();
+    let refused = validate(&bundle);
+    expect_code(&refused, 4);
+    assert!(stdout(&refused).contains("/runtime/confinement"), "{}", stdout(&refused));
+}

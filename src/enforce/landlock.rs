@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use landlock::{
-    Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetStatus, Scope,
+    Access, AccessFs, AccessNet, AddRuleError, AddRulesError, BitFlags, CompatError, CompatLevel, Compatible, NetPort,
+    PathBeneath, PathBeneathError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
 use crate::policy::Enforceable;
 use crate::policy::landlock::rights::Right;
-use crate::policy::landlock::{LandlockPolicy, RightSet};
+use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
@@ -176,7 +176,7 @@ impl Refusal {
 
     /// A refusal by the crate or by the kernel behind it. `what` says during which step.
     fn of(what: &str, error: &(dyn Error + 'static)) -> Self {
-        Self::new(FailureKind::LandlockApplyFailed, errno_of(error), format!("{what}: {error}"))
+        Self::new(FailureKind::LandlockApplyFailed, errno_of(error), format!("{what}: {}", words(error)))
     }
 }
 
@@ -190,6 +190,26 @@ fn errno_of(error: &(dyn Error + 'static)) -> i32 {
         current = inner.source();
     }
     libc::EINVAL
+}
+
+/// An error of the crate in words. Its own hold Rust's notation of flags, which says nothing to whoever wrote the policy.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut current = Some(error);
+    while let Some(inner) = current {
+        if let Some(call) = inner.downcast_ref::<std::io::Error>() {
+            return call.to_string();
+        }
+        current = inner.source();
+    }
+    if let Some(RulesetError::AddRules(AddRulesError::Fs(AddRuleError::Compat(CompatError::PathBeneath(
+        PathBeneathError::DirectoryAccess { incompatible, .. },
+    ))))) = error.downcast_ref()
+    {
+        let rights = FsRight::ALL.iter().filter(|right| incompatible.bits() & right.bit() != 0);
+        let rights: Vec<&str> = rights.map(|right| right.name()).collect();
+        return format!("it is no folder, and {} can only be granted on one (EINVAL)", rights.join(", "));
+    }
+    "it holds rights that this build does not know how to grant there (EINVAL)".to_owned()
 }
 
 /// A policy made ready to be put in force: what can be worked out beforehand is, by the process that probes are forked
@@ -215,7 +235,10 @@ struct Table {
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
 pub fn ready(policy: &Enforceable) -> Ready {
     let table = match policy {
-        Enforceable::Landlock { policy } => abi_here().and_then(|abi| Table::of(policy, abi)),
+        Enforceable::Landlock { policy } => abi_here().and_then(|abi| {
+            rules_are_added()?;
+            Table::of(policy, abi)
+        }),
         Enforceable::Sbpl { .. } | Enforceable::Blob { .. } => {
             let message = "Seatbelt is a part of macOS; this is another system".to_owned();
             Err(Refusal::new(FailureKind::EnforcerUnavailable, libc::ENOSYS, message))
@@ -267,6 +290,19 @@ fn abi_here() -> Result<i32, Refusal> {
         };
         Refusal::new(FailureKind::LandlockUnavailable, errno, message)
     })
+}
+
+/// Whether the kernel itself answers when a rule is added: a filter may answer in its place that all went well, and then
+/// what is enforced is not what the policy says.
+fn rules_are_added() -> Result<(), Refusal> {
+    match bare::add_no_rule() {
+        // A filter that refuses does so again when it matters.
+        Err(_) => Ok(()),
+        Ok(_) => {
+            let message = "a rule that is none was accepted, so something else than the kernel answers".to_owned();
+            Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message))
+        }
+    }
 }
 
 /// The rights as the crate's flags. Those that this kernel's ABI or the crate does not have go to `unsupported`.
@@ -322,7 +358,7 @@ impl Table {
 
     fn enforce(&self) -> Result<(), Refusal> {
         let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        let handle = |error: landlock::RulesetError| Refusal::of("the handled rights were refused", &error);
+        let handle = |error: RulesetError| Refusal::of("the handled rights were refused", &error);
         // The crate takes an empty set for a mistake.
         let hard =
             if self.handled_fs.is_empty() { hard } else { hard.handle_access(self.handled_fs).map_err(handle)? };
@@ -347,7 +383,12 @@ impl Table {
         let status =
             ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
         if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
-            let message = format!("the kernel took the ruleset, but not in full: {:?}", status.ruleset);
+            let how = match status.ruleset {
+                RulesetStatus::FullyEnforced => "in full, but without no_new_privs",
+                RulesetStatus::PartiallyEnforced => "in part only",
+                RulesetStatus::NotEnforced => "without enforcing it",
+            };
+            let message = format!("the kernel took the ruleset {how}");
             return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
         }
         Ok(())
@@ -362,7 +403,7 @@ fn unopened(rule: usize, path: &str, errno: i32) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::landlock::{FsRight, NetRight};
+    use crate::policy::landlock::NetRight;
 
     fn empty(abi: i32) -> LandlockPolicy {
         LandlockPolicy {
@@ -392,6 +433,26 @@ mod tests {
         let refusal = Table::of(&empty(8), 7).unwrap_err();
         assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
         assert!(refusal.message.contains("requires Landlock ABI 8, this kernel has 7"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn a_refused_rule_is_told_in_the_names_of_the_policy() {
+        if landlock_abi().is_none() {
+            return;
+        }
+        let policy = LandlockPolicy {
+            handled_fs: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
+            path_beneath: vec![crate::policy::landlock::PathBeneathRule {
+                path: "/dev/null".into(),
+                allow: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
+            }],
+            ..empty(1)
+        };
+        // It stops at the rule, before the calling thread is confined.
+        let refusal = Table::of(&policy, landlock_abi().unwrap()).unwrap().enforce().unwrap_err();
+        assert_eq!((refusal.kind, refusal.errno), (FailureKind::LandlockApplyFailed, libc::EINVAL));
+        assert!(refusal.message.contains("read_dir, make_reg can only be granted on"), "{}", refusal.message);
+        assert!(!refusal.message.contains("BitFlags"), "{}", refusal.message);
     }
 
     #[test]

@@ -23,8 +23,10 @@ use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{Source, Workspace, index_path};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
-use crate::policy::PolicyMode;
+use crate::policy::landlock::model;
+use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::driver::Driver;
+use crate::record::fixture::ListenerKind;
 use crate::record::sources::InputRole;
 
 /// Lints the plan in the file `plan`, within the workspace that it lies in. An error is returned only if there is
@@ -180,6 +182,7 @@ fn check_profile(
     probes_path: &str,
 ) {
     let landlock = profile.entry.mode == PolicyMode::Landlock;
+    check_applies(profile, notes);
     for probe in &profile.probes {
         contradiction::check(profile, probe, probes_path, notes);
         // A probe that several profiles share is looked at once per kind of policy.
@@ -218,6 +221,36 @@ fn check_profile(
         if landlock {
             check_needs(probe, &base, &mut at);
         }
+    }
+}
+
+/// A Landlock policy that the kernel refuses over what some probe finds: none of those probes would decide anything.
+fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Note>) {
+    let PolicyValue::Landlock(policy) = profile.policy.value.as_ref() else { return };
+    let mut looked_at = HashSet::new();
+    for probe in &profile.probes {
+        let mounts = probe.action.as_deref().map_or(&[][..], |action| &action.mounts);
+        if mounts.is_empty() && !looked_at.insert(probe.fixtures.as_ptr()) {
+            continue;
+        }
+        let Some(refusal) = model::refusal(policy, &probe.fixtures, mounts) else { continue };
+        // The socket of a listener stands there before the policy is applied.
+        let listens = probe.entry.listener.as_ref().is_some_and(|listener| listener.kind == ListenerKind::Unix);
+        if refusal.missing && listens {
+            continue;
+        }
+        let remedy = if refusal.missing {
+            "make it a fixture of the profile, or name another path"
+        } else {
+            "grant only what its object can carry (read_file, write_file, execute, truncate, ioctl_dev, resolve_unix on \
+             what is no folder)"
+        };
+        Notes { list: notes, file: &profile.policy.path, subject: profile.id.as_str() }.error(
+            NoteKind::PolicyRefused,
+            refusal.pointer,
+            format!("the policy cannot be applied: {}", refusal.reason),
+            remedy,
+        );
     }
 }
 

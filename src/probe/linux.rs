@@ -262,6 +262,23 @@ fn long_link(path: &CStr) -> Result<LinkText, i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::report::CallRole;
+
+    #[test]
+    fn a_driver_of_another_system_makes_no_call() {
+        for driver in Driver::ALL.iter().filter(|driver| !driver.info().platforms.linux()) {
+            let action = Action::new(*driver, "x");
+            let texts = Texts::of(&action, &Scope::default()).unwrap();
+            let mut prepared = Prepared { texts: &texts, inherited: -1, helper: None, reference: 0 };
+            let mut trace = Trace::new();
+            operate(&action, &mut prepared, &mut trace);
+            let mut line = Vec::new();
+            trace.write(&mut line);
+            let operation: crate::record::report::Operation = serde_json::from_slice(&line).unwrap();
+            let calls: Vec<_> = operation.calls.iter().map(|call| (call.role, call.errno)).collect();
+            assert_eq!(calls, [(CallRole::Prepare, libc::ENOSYS)], "{}", driver.info().name);
+        }
+    }
 
     #[test]
     fn descriptor_links_are_read() {

@@ -259,7 +259,7 @@ fn a_record_that_leaves_a_reaching_rule_out_does_not_verify() {
     let index = fs::read_to_string(bundle.join("artifact_index.json")).unwrap();
     let digest = |text: &str| sandproof::base::digest::Digest::of(text.as_bytes()).to_string();
     assert!(index.contains(&digest(&whole)));
-    let (old, new) = (format!("\"size\": {},", whole.len()), format!("\"size\": {},", changed.len()));
+    let (old, new) = (format!("\"file_size\": {},", whole.len()), format!("\"file_size\": {},", changed.len()));
     let index = index.replace(&digest(&whole), &digest(&changed)).replace(&old, &new);
     fs::write(bundle.join("artifact_index.json"), index).unwrap();
     let refused = validate(&bundle);

@@ -100,6 +100,34 @@ fn an_expectation_that_contradicts_its_policy_is_found_before_anything_runs() {
 }
 
 #[test]
+fn a_policy_that_the_kernel_refuses_is_an_error_of_lint() {
+    for (path, right, told) in [
+        ("${root}/out/a", "read_dir", "`${root}/out/a` is no folder, and read_dir can only be granted on one (EINVAL)"),
+        ("${root}/none", "read_file", "`${root}/none` does not exist in the declared fixtures"),
+        ("/dev/null", "read_dir", "`/dev/null` is no folder"),
+    ] {
+        let mut sample = Sample::new();
+        sample.policy["handled"]["fs"] = json!(["read_file", "read_dir"]);
+        sample.policy["path_beneath"].as_array_mut().unwrap().push(json!({"path": path, "allow": [right]}));
+        let at = sample.policy["path_beneath"].as_array().unwrap().len() - 1;
+        let notes = lint_plan_file(&sample.write()).unwrap();
+        let found: Vec<_> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
+        assert!(!found.is_empty(), "{path}: {notes:?}");
+        for note in found {
+            assert_eq!((note.kind, &*note.pointer), (NoteKind::PolicyRefused, &*format!("/path_beneath/{at}/path")));
+            assert!(note.message.contains(told), "{}", note.message);
+        }
+    }
+    // Where a rule leads that only the process itself can know is no reason to refuse it.
+    let mut sample = Sample::new();
+    sample.policy["path_beneath"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"path": "/proc/self/cwd", "allow": ["read_file"]}));
+    assert!(lint_plan_file(&sample.write()).unwrap().iter().all(|note| note.kind != NoteKind::PolicyRefused));
+}
+
+#[test]
 fn a_system_profile_of_another_host_is_a_warning() {
     let mut sample = Sample::new();
     let entry = &mut sample.profiles["profiles"]["one"];

@@ -38,6 +38,12 @@ pub fn minimal_ruleset() -> Ret {
     })
 }
 
+/// landlock_add_rule(2) without a ruleset and without a rule, which the kernel always refuses.
+pub fn add_no_rule() -> Ret {
+    // SAFETY: the descriptor is none and the attribute is null, so the kernel refuses before it reads memory.
+    outcome(unsafe { libc::syscall(libc::SYS_landlock_add_rule, -1_i32, 1_i32, ptr::null::<u64>(), 0_u32) })
+}
+
 /// landlock_restrict_self(2) with a ruleset's descriptor.
 pub fn restrict_self(ruleset: i32) -> Ret {
     // SAFETY: no memory is involved.

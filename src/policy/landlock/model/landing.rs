@@ -67,7 +67,7 @@ impl Landings {
 
     fn lost(lost: Lost) -> Landing {
         match lost {
-            Lost::Outside(why) => Landing::Outside(why),
+            Lost::Outside(_) | Lost::Inspects { .. } => Landing::Outside(lost.reason()),
             Lost::Missing(_) | Lost::Other(_) => Landing::Nothing,
         }
     }

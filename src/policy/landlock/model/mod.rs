@@ -11,6 +11,7 @@ mod landing;
 mod moving;
 mod needs;
 mod places;
+mod procfs;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,11 @@ mod tree;
 use super::rights::{FsRight, Right, RightSet};
 use super::table::LandlockPolicy;
 pub use crate::policy::answer::{ModelAnswer, Need};
-use crate::record::action::Action;
+use crate::record::action::{Action, BindMount};
 use crate::record::fixture::FixtureEntry;
 pub use landing::{Landing, Landings};
 pub use places::{RulePlace, rule_places};
-pub use rules::NEVER_ABOVE_ROOT;
+pub use rules::{NEVER_ABOVE_ROOT, Refusal};
 
 /// Answers for one policy, question after question. What successive questions share is worked out once: most of an answer
 /// is to lay out the fixtures and to tie the rules to them.
@@ -62,7 +63,8 @@ impl<'p> Answerer<'p> {
         };
         let (decision, rule, reason) = match ruling {
             Ok(ruling) => (Some(ruling.decision), ruling.rule, ruling.reason),
-            Err(needs::Unknown(reason)) => (None, None, reason),
+            Err(needs::Stop::Unknown(reason)) => (None, None, reason),
+            Err(needs::Stop::Settled(ruling)) => (Some(ruling.decision), ruling.rule, ruling.reason),
         };
         ModelAnswer { decision, rule, needs: draft.needs, reason, assumes: draft.assumes }
     }
@@ -78,6 +80,12 @@ pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEnt
 pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry], reaching: &[usize]) -> bool {
     let mut draft = needs::Draft::default();
     needs::Ground::lay(policy, fixtures, &action.mounts, reaching).decide(policy, action, &mut draft).is_ok()
+}
+
+/// Why the kernel certainly refuses `policy` over `fixtures`, whatever the host; `None` if it does not, or that is not
+/// known.
+pub fn refusal(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Option<Refusal> {
+    needs::Ground::lay(policy, fixtures, mounts, &[]).refusal().cloned()
 }
 
 fn names(rights: RightSet<FsRight>) -> String {

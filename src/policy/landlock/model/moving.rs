@@ -1,6 +1,6 @@
 //! Renames, exchanges and hard links.
 
-use super::needs::{Case, NO_FOLLOW, Ruling, Unknown, unknown};
+use super::needs::{Case, NO_FOLLOW, Ruling, Stop, unknown};
 use super::rules::{Move, Verdict};
 use super::tree::{Kind, Name, Place};
 use crate::policy::landlock::rights::{FsRight, RightSet};
@@ -24,7 +24,7 @@ fn make_right(kind: &Kind) -> FsRight {
 }
 
 impl Case<'_> {
-    pub(super) fn refer(&mut self, how: Referring) -> Result<Ruling, Unknown> {
+    pub(super) fn refer(&mut self, how: Referring) -> Result<Ruling, Stop> {
         let to_text = match &self.action.to {
             Some(to) => to,
             None => return unknown("the action names no second path"),
@@ -115,7 +115,7 @@ impl Case<'_> {
         })
     }
 
-    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
         // The side on which the right is missing; `refer` is needed on both.
         let side = match &verdict {
             Verdict::Missing(right) => {

@@ -1,7 +1,8 @@
 //! What each driver's operation needs, and the ruling that follows.
 
 use super::moving::Referring;
-use super::rules::{self, Rules, Verdict};
+use super::procfs::{self, Access, Gate};
+use super::rules::{self, Refusal, Rules, Unlaid, Verdict};
 use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
 use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
@@ -18,12 +19,17 @@ pub(super) struct Draft {
     pub assumes: Vec<String>,
 }
 
-/// Why there is no decision.
+/// Why the rules are not asked.
 #[derive(Debug)]
-pub(super) struct Unknown(pub String);
+pub(super) enum Stop {
+    /// There is no decision.
+    Unknown(String),
+    /// Something else in the kernel decides before they are.
+    Settled(Ruling),
+}
 
-pub(super) fn unknown<T>(reason: impl Into<String>) -> Result<T, Unknown> {
-    Err(Unknown(reason.into()))
+pub(super) fn unknown<T>(reason: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Unknown(reason.into()))
 }
 
 /// A decision with its grounds.
@@ -51,7 +57,7 @@ const HANDLED_SCOPE: &str = "/handled/scope";
 /// What an answer rests on and the operation does not change: the fixtures as a tree, with the policy's rules tied to it.
 #[derive(Debug)]
 pub(super) struct Ground {
-    laid: Result<(Tree, Rules), String>,
+    laid: Result<(Tree, Rules), Unlaid>,
     assumes: Vec<String>,
 }
 
@@ -63,7 +69,7 @@ impl Ground {
         reaching: &[usize],
     ) -> Self {
         let mut assumes = Vec::new();
-        let laid = Tree::build(fixtures, mounts).and_then(|mut tree| {
+        let laid = Tree::build(fixtures, mounts).map_err(Unlaid::Unknown).and_then(|mut tree| {
             let rules = Rules::tie(policy, &mut tree, reaching, &mut assumes)?;
             Ok((tree, rules))
         });
@@ -76,16 +82,30 @@ impl Ground {
         policy: &LandlockPolicy,
         action: &Action,
         draft: &mut Draft,
-    ) -> Result<Ruling, Unknown> {
+    ) -> Result<Ruling, Stop> {
         draft.assumes.clone_from(&self.assumes);
         let (tree, rules) = match &mut self.laid {
             Ok((tree, rules)) => (tree, &*rules),
-            Err(why) => return unknown(why.as_str()),
+            Err(Unlaid::Refused(why)) => {
+                return unknown(format!("the policy cannot be applied: {}: {}", why.pointer, why.reason));
+            }
+            Err(Unlaid::Unknown(why)) => return unknown(why.as_str()),
         };
         let mark = tree.mark();
         let ruling = Case { policy, action, tree, rules, draft }.decide();
         tree.forget_since(mark);
-        ruling
+        match ruling {
+            Err(Stop::Settled(ruling)) => Ok(ruling),
+            other => other,
+        }
+    }
+
+    /// Why the kernel certainly refuses the policy over these fixtures; `None` if it does not, or that is not known.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match &self.laid {
+            Err(Unlaid::Refused(why)) => Some(why),
+            _ => None,
+        }
     }
 }
 
@@ -103,13 +123,50 @@ const FOLLOW: bool = true;
 pub(super) const NO_FOLLOW: bool = false;
 
 impl Case<'_> {
-    fn decide(mut self) -> Result<Ruling, Unknown> {
+    fn decide(mut self) -> Result<Ruling, Stop> {
+        let ruling = self.decide_by_rules()?;
+        // What the rules refuse stays refused, whoever else has a say.
+        if ruling.decision == Decision::Deny { Ok(ruling) } else { self.beside_rules(ruling) }
+    }
+
+    /// What a ruling that the rules let an operation through is worth where another part of the kernel decides as well,
+    /// and decides otherwise for a process in a domain.
+    fn beside_rules(&mut self, ruling: Ruling) -> Result<Ruling, Stop> {
+        let Some(access) = Access::of(self.action.driver) else { return Ok(ruling) };
+        let Some(place) = self.find(&self.action.target, FOLLOW)?.place else { return Ok(ruling) };
+        if *self.tree.kind(place.name) != Kind::Host {
+            return Ok(ruling);
+        }
+        match procfs::gate(&self.tree.path(place.name), access) {
+            None => Ok(ruling),
+            Some(Gate::Open { assumes }) => {
+                self.assume(assumes);
+                Ok(ruling)
+            }
+            Some(Gate::Shut { reason, assumes }) => {
+                self.assume(assumes);
+                Ok(Ruling::deny("", reason))
+            }
+            Some(Gate::Unknown(reason)) => unknown(reason),
+        }
+    }
+
+    fn assume(&mut self, text: String) {
+        if !self.draft.assumes.contains(&text) {
+            self.draft.assumes.push(text);
+        }
+    }
+
+    fn decide_by_rules(&mut self) -> Result<Ruling, Stop> {
         use FsRight as R;
         match self.action.driver {
             Driver::FileRead => self.open(&[R::ReadFile]),
             Driver::FileWrite | Driver::FileOpenWrite => self.open(&[R::WriteFile]),
             Driver::FileReadWrite => self.open(&[R::ReadFile, R::WriteFile]),
-            Driver::FileOpenTruncate => self.open(&[R::WriteFile, R::Truncate]),
+            Driver::FileOpenTruncate => {
+                let place = self.regular(FOLLOW)?;
+                self.regular_if_it_matters(place, &[R::WriteFile], &[R::WriteFile, R::Truncate])
+            }
             Driver::FileReadAt => self.read_at(),
             Driver::DirList => self.list(),
             Driver::Exec => self.exec(),
@@ -124,8 +181,13 @@ impl Case<'_> {
             }
             Driver::DeviceIoctl => {
                 let place = self.existing(&self.action.target, FOLLOW)?;
-                if *self.tree.kind(place.name) != Kind::Host {
+                let path = self.tree.path(place.name);
+                // Only of devices does Landlock ask for the right (security/landlock/fs.c, `hook_file_ioctl_common`).
+                if *self.tree.kind(place.name) != Kind::Host || !path.starts_with("/dev/") {
                     return unknown("the target is no device");
+                }
+                if !rules::KNOWN_DEVICES.contains(&path.as_str()) {
+                    self.assume(format!("`{path}` is a device"));
                 }
                 self.prepare(place, R::ReadFile)?;
                 self.require(place, &[R::IoctlDev])
@@ -223,14 +285,14 @@ impl Case<'_> {
         }
     }
 
-    fn never(&self, why: &str) -> Result<Ruling, Unknown> {
+    fn never(&self, why: &str) -> Result<Ruling, Stop> {
         Ok(Ruling::allow(None, why))
     }
 
     // --- paths -----------------------------------------------------------------------------------------------
 
-    pub(super) fn find(&mut self, text: &str, follow: bool) -> Result<Found, Unknown> {
-        let found = self.tree.resolve(text, follow).map_err(|lost| Unknown(self.fails(&lost)))?;
+    pub(super) fn find(&mut self, text: &str, follow: bool) -> Result<Found, Stop> {
+        let found = self.tree.resolve(text, follow).map_err(|lost| self.stop(&lost, follow))?;
         self.note_names(found.parent.name);
         if let Some(place) = found.place {
             self.note_names(place.name);
@@ -241,8 +303,23 @@ impl Case<'_> {
     fn fails(&self, lost: &Lost) -> String {
         match lost {
             Lost::Missing(_) => format!("{}, so the operation fails without a policy too", lost.reason()),
-            Lost::Outside(text) | Lost::Other(text) => text.clone(),
+            other => other.reason(),
         }
+    }
+
+    /// What it means that a path leads nowhere that is known.
+    fn stop(&mut self, lost: &Lost, follow: bool) -> Stop {
+        let Lost::Inspects { path, last } = lost else { return Stop::Unknown(self.fails(lost)) };
+        // A final link is inspected only by who follows it or reads its text.
+        if *last && !follow && self.action.driver != Driver::FileReadlink {
+            return Stop::Unknown(lost.reason());
+        }
+        self.assume(procfs::assumption(path));
+        let reason = format!(
+            "`{path}` shows another process, and a process in any domain may not inspect one outside it, whatever the \
+             policy grants"
+        );
+        Stop::Settled(Ruling::deny("", reason))
     }
 
     /// Host paths and tight permission bits on the way are taken for granted, and said.
@@ -265,7 +342,7 @@ impl Case<'_> {
         }
     }
 
-    fn existing(&mut self, text: &str, follow: bool) -> Result<Place, Unknown> {
+    fn existing(&mut self, text: &str, follow: bool) -> Result<Place, Stop> {
         let found = self.find(text, follow)?;
         let Some(place) = found.place else {
             return unknown(self.fails(&Lost::Missing(text.into())));
@@ -276,11 +353,21 @@ impl Case<'_> {
         Ok(place)
     }
 
-    fn regular(&mut self, follow: bool) -> Result<Place, Unknown> {
+    fn regular(&mut self, follow: bool) -> Result<Place, Stop> {
         let target = &self.action.target;
         let place = self.existing(target, follow)?;
         match self.tree.kind(place.name) {
-            Kind::File | Kind::Program | Kind::Host => Ok(place),
+            Kind::File | Kind::Program => Ok(place),
+            Kind::Host => {
+                let path = self.tree.path(place.name);
+                if rules::KNOWN_FOLDERS.contains(&path.as_str()) {
+                    return unknown(format!("`{path}` is a folder, so the operation fails without a policy too"));
+                }
+                if !rules::KNOWN_DEVICES.contains(&path.as_str()) {
+                    self.assume(format!("`{path}` is no folder"));
+                }
+                Ok(place)
+            }
             // Opened for both, a FIFO does not wait for its other end.
             Kind::Fifo if self.action.driver == Driver::FileReadWrite => Ok(place),
             Kind::Fifo => unknown(format!("`{target}` is a FIFO, and opening it waits for its other end")),
@@ -289,7 +376,7 @@ impl Case<'_> {
     }
 
     /// A name that is to be made: its folder.
-    pub(super) fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Unknown> {
+    pub(super) fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Stop> {
         let found = self.find(text, NO_FOLLOW)?;
         let host = *self.tree.kind(found.parent.name) == Kind::Host;
         if !found.ordinary || (found.place.is_some() && !host) {
@@ -305,7 +392,7 @@ impl Case<'_> {
     }
 
     /// A name that is to be removed or moved: its folder and itself.
-    pub(super) fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Unknown> {
+    pub(super) fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Stop> {
         let found = self.find(text, NO_FOLLOW)?;
         let Some(place) = found.place else {
             return unknown(self.fails(&Lost::Missing(text.into())));
@@ -335,7 +422,7 @@ impl Case<'_> {
     }
 
     /// Checks rights on objects in order; the first that is missing decides.
-    pub(super) fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Unknown> {
+    pub(super) fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Stop> {
         let mut granted = Vec::new();
         let mut needed = RightSet::EMPTY;
         for (place, wanted) in checks {
@@ -353,13 +440,13 @@ impl Case<'_> {
         Ok(self.granted(needed, &granted))
     }
 
-    fn require(&mut self, place: Place, wanted: &[FsRight]) -> Result<Ruling, Unknown> {
+    fn require(&mut self, place: Place, wanted: &[FsRight]) -> Result<Ruling, Stop> {
         let set = wanted.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
         self.require_all(&[(place, set)])
     }
 
     /// A verdict's grants, or the denial that it is.
-    pub(super) fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Unknown> {
+    pub(super) fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
         let on = self.tree.path(on);
         match verdict {
             Verdict::Granted(by) => Ok(Ok(by)),
@@ -399,8 +486,27 @@ impl Case<'_> {
         Ruling::allow(Some(&format!("/path_beneath/{index}")), format!("granted: {}", by.join(", ")))
     }
 
+    /// The rights of an operation that needs one more on a regular file than on anything else: of what a host path is,
+    /// nothing more is known than that it is no folder.
+    fn regular_if_it_matters(
+        &mut self,
+        place: Place,
+        otherwise: &[FsRight],
+        regular: &[FsRight],
+    ) -> Result<Ruling, Stop> {
+        let ruling = self.require(place, regular)?;
+        if *self.tree.kind(place.name) != Kind::Host || ruling.decision == Decision::Allow {
+            return Ok(ruling);
+        }
+        if self.require(place, otherwise)?.decision == Decision::Deny {
+            return Ok(ruling);
+        }
+        let path = self.tree.path(place.name);
+        unknown(format!("only a regular file is truncated, and what `{path}` is on the host is not known"))
+    }
+
     /// A preparing open under the policy, which is not the operation in question.
-    fn prepare(&mut self, place: Place, right: FsRight) -> Result<(), Unknown> {
+    fn prepare(&mut self, place: Place, right: FsRight) -> Result<(), Stop> {
         self.note_needs(RightSet::EMPTY.with(right), place.name);
         let verdict = self.rules.check(self.tree, place, RightSet::EMPTY.with(right));
         match self.settle(verdict, place.name)? {
@@ -413,26 +519,35 @@ impl Case<'_> {
 
     // --- drivers ---------------------------------------------------------------------------------------------
 
-    fn open(&mut self, wanted: &[FsRight]) -> Result<Ruling, Unknown> {
+    fn open(&mut self, wanted: &[FsRight]) -> Result<Ruling, Stop> {
         let place = self.regular(FOLLOW)?;
         self.require(place, wanted)
     }
 
-    fn read_at(&mut self) -> Result<Ruling, Unknown> {
+    fn read_at(&mut self) -> Result<Ruling, Stop> {
         let place = self.regular(FOLLOW)?;
         self.require(place, &[FsRight::ReadFile])
     }
 
-    fn list(&mut self) -> Result<Ruling, Unknown> {
+    fn list(&mut self) -> Result<Ruling, Stop> {
         let target = &self.action.target;
         let place = self.existing(target, FOLLOW)?;
         match self.tree.kind(place.name) {
-            Kind::Dir | Kind::Host => self.require(place, &[FsRight::ReadDir]),
+            Kind::Host if rules::KNOWN_DEVICES.contains(&self.tree.path(place.name).as_str()) => {
+                unknown(format!("`{target}` is no folder, so the operation fails without a policy too"))
+            }
+            Kind::Dir | Kind::Host => {
+                let path = self.tree.path(place.name);
+                if *self.tree.kind(place.name) == Kind::Host && !rules::KNOWN_FOLDERS.contains(&path.as_str()) {
+                    self.assume(format!("`{path}` is a folder"));
+                }
+                self.require(place, &[FsRight::ReadDir])
+            }
             _ => unknown(format!("`{target}` is no folder, so the operation fails without a policy too")),
         }
     }
 
-    fn exec(&mut self) -> Result<Ruling, Unknown> {
+    fn exec(&mut self) -> Result<Ruling, Stop> {
         let target = &self.action.target;
         let rights = [FsRight::Execute, FsRight::ReadFile];
         let place = self.existing(target, FOLLOW)?;
@@ -463,7 +578,7 @@ impl Case<'_> {
         }
     }
 
-    fn create_file(&mut self) -> Result<Ruling, Unknown> {
+    fn create_file(&mut self) -> Result<Ruling, Stop> {
         let folder = self.fresh(&self.action.target, false)?;
         let make = RightSet::EMPTY.with(FsRight::MakeReg);
         let write = RightSet::EMPTY.with(FsRight::WriteFile);
@@ -471,7 +586,7 @@ impl Case<'_> {
         self.require_all(&[(folder, make), (folder, write)])
     }
 
-    fn make(&mut self, right: FsRight, slash_is_fine: bool) -> Result<Ruling, Unknown> {
+    fn make(&mut self, right: FsRight, slash_is_fine: bool) -> Result<Ruling, Stop> {
         let folder = self.fresh(&self.action.target, slash_is_fine)?;
         self.require(folder, &[right])
     }
@@ -479,7 +594,7 @@ impl Case<'_> {
     /// The device of number 0:0 is a whiteout. Kernels up to the summer of 2026 ask for `make_char` on it; later ones,
     /// long-term ones among them, for `make_reg` (landlock-lsm/linux#63, "landlock: Require LANDLOCK_ACCESS_FS_MAKE_REG
     /// for whiteout creation"). The ABI does not tell which, so only what both say is certain.
-    fn whiteout(&mut self) -> Result<Ruling, Unknown> {
+    fn whiteout(&mut self) -> Result<Ruling, Stop> {
         let folder = self.fresh(&self.action.target, false)?;
         let older = self.require(folder, &[FsRight::MakeChar])?;
         let newer = self.require(folder, &[FsRight::MakeReg])?;
@@ -492,7 +607,7 @@ impl Case<'_> {
         Ok(older)
     }
 
-    fn unlink(&mut self) -> Result<Ruling, Unknown> {
+    fn unlink(&mut self) -> Result<Ruling, Stop> {
         let (folder, place, slash) = self.entry(&self.action.target)?;
         if *self.tree.kind(place.name) == Kind::Dir || slash {
             return unknown("the target is a folder or ends with a slash, so unlinking fails without a policy too");
@@ -500,7 +615,7 @@ impl Case<'_> {
         self.require(folder, &[FsRight::RemoveFile])
     }
 
-    fn rmdir(&mut self) -> Result<Ruling, Unknown> {
+    fn rmdir(&mut self) -> Result<Ruling, Stop> {
         let (folder, place, _) = self.entry(&self.action.target)?;
         if *self.tree.kind(place.name) != Kind::Dir || self.tree.has_children(place.name) {
             return unknown("the target is no empty folder, so removing it fails without a policy too");
@@ -508,7 +623,7 @@ impl Case<'_> {
         self.require(folder, &[FsRight::RemoveDir])
     }
 
-    fn xattr(&mut self) -> Result<Ruling, Unknown> {
+    fn xattr(&mut self) -> Result<Ruling, Stop> {
         let place = self.existing(&self.action.target, FOLLOW)?;
         let name = self.action.name.as_deref().unwrap_or_default();
         match (self.action.driver, self.tree.kind(place.name)) {
@@ -520,7 +635,7 @@ impl Case<'_> {
         }
     }
 
-    fn mount(&mut self) -> Result<Ruling, Unknown> {
+    fn mount(&mut self) -> Result<Ruling, Stop> {
         self.existing(&self.action.target, FOLLOW)?;
         if let Some(to) = self.action.to.clone() {
             self.existing(&to, FOLLOW)?;
@@ -533,7 +648,7 @@ impl Case<'_> {
 
     // --- network and scopes ----------------------------------------------------------------------------------
 
-    fn port(&mut self, right: NetRight) -> Result<Ruling, Unknown> {
+    fn port(&mut self, right: NetRight) -> Result<Ruling, Stop> {
         let Some((_, port)) = self.action.target.rsplit_once(':') else {
             return unknown(format!("`{}` is not HOST:PORT", self.action.target));
         };
@@ -541,7 +656,7 @@ impl Case<'_> {
         self.port_rule(right, &port)
     }
 
-    fn port_rule(&mut self, right: NetRight, port: &str) -> Result<Ruling, Unknown> {
+    fn port_rule(&mut self, right: NetRight, port: &str) -> Result<Ruling, Stop> {
         self.draft.needs.push(Need { right: right.name(), on: format!("port {port}") });
         if !self.policy.handled_net.contains(right) {
             return Ok(Ruling::allow(Some(HANDLED_NET), format!("{} is not handled by the policy", right.name())));
@@ -562,7 +677,7 @@ impl Case<'_> {
         Ok(Ruling::deny(HANDLED_NET, format!("{} is handled, and no rule grants it on port {port}", right.name())))
     }
 
-    fn udp_send(&mut self) -> Result<Ruling, Unknown> {
+    fn udp_send(&mut self) -> Result<Ruling, Stop> {
         let ruling = self.port(NetRight::ConnectSendUdp)?;
         // Sending from a socket that was never bound makes the kernel pick a port; under a policy that handles
         // binding this may be refused as well.
@@ -579,7 +694,7 @@ impl Case<'_> {
         Ok(ruling)
     }
 
-    fn unix_connect(&mut self) -> Result<Ruling, Unknown> {
+    fn unix_connect(&mut self) -> Result<Ruling, Stop> {
         let found = self.find(&self.action.target, FOLLOW)?;
         // The listener makes the node in a folder that is there, so a missing last part is no obstacle.
         let place = match found.place {
@@ -595,7 +710,7 @@ impl Case<'_> {
         Ok(Ruling { reason: format!("the socket's owner is outside the domain; {}", ruling.reason), ..ruling })
     }
 
-    fn scope(&mut self, scope: Scope, who: &str) -> Result<Ruling, Unknown> {
+    fn scope(&mut self, scope: Scope, who: &str) -> Result<Ruling, Stop> {
         let name = scope.name();
         Ok(if self.policy.scoped.contains(scope) {
             Ruling::deny(HANDLED_SCOPE, format!("the policy has the scope {name}, and {who}"))

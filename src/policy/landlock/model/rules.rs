@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::super::rights::{FsRight, RightSet};
 use super::super::table::LandlockPolicy;
-use super::tree::{BETWEEN, Found, Kind, Name, Object, Place, SLASH, Tree};
+use super::tree::{BETWEEN, Found, Kind, Lost, Name, Object, Place, SLASH, Tree};
 
 /// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
 pub const NEVER_ABOVE_ROOT: &[&str] = &[
@@ -29,6 +29,64 @@ pub const NEVER_ABOVE_ROOT: &[&str] = &[
     "/sys",
     "/usr",
 ];
+
+/// Devices that are where they are on any Linux.
+pub(super) const KNOWN_DEVICES: &[&str] =
+    &["/dev/full", "/dev/null", "/dev/ptmx", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"];
+
+/// Folders that are where they are on any Linux (hier(7)), if they are there at all.
+pub(super) const KNOWN_FOLDERS: &[&str] = &[
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/dev/pts",
+    "/dev/shm",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/proc/sys",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/sbin",
+    "/usr/share",
+    "/var",
+    "/var/tmp",
+];
+
+/// Why the kernel certainly refuses a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// JSON pointer of the rule's path.
+    pub pointer: String,
+    /// What is the matter with it.
+    pub reason: String,
+    /// Whether that is that nothing stands there.
+    pub missing: bool,
+}
+
+/// Why rules cannot be tied to a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unlaid {
+    /// The kernel refuses the policy.
+    Refused(Refusal),
+    /// It is not known what the kernel does: what is missing.
+    Unknown(String),
+}
 
 /// The rights that make sense on something that is no folder (`ACCESS_FILE` in security/landlock/fs.c).
 pub(super) fn file_rights() -> RightSet<FsRight> {
@@ -96,7 +154,7 @@ impl World<'_> {
 }
 
 impl Rules {
-    /// Ties every rule to its object. An error says why the kernel would refuse the policy in this tree.
+    /// Ties every rule to its object.
     ///
     /// `reaching`: rules that are known to cover the fixture root on some host, however their paths are spelled.
     pub(super) fn tie(
@@ -104,27 +162,34 @@ impl Rules {
         tree: &mut Tree,
         reaching: &[usize],
         assumes: &mut Vec<String>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unlaid> {
         // A ruleset that handles any file right also refuses `refer` unless it grants it
         // (`LANDLOCK_ACCESS_FS_INITIALLY_DENIED`, security/landlock/fs.h).
         let handled =
             if policy.handled_fs.is_empty() { RightSet::EMPTY } else { policy.handled_fs.with(FsRight::Refer) };
         let mut rules = Self { handled, tied: HashMap::new(), maybe: Vec::new() };
         for (index, rule) in policy.path_beneath.iter().enumerate() {
-            let refuse = |why: String| format!("the policy cannot be applied: /path_beneath/{index}/path: {why}");
+            let pointer = format!("/path_beneath/{index}/path");
+            let refuse =
+                |reason: String, missing: bool| Unlaid::Refused(Refusal { pointer: pointer.clone(), reason, missing });
             let place = match tree.resolve(&rule.path, true) {
                 Ok(Found { place: Some(place), .. }) => place,
-                Ok(_) => return Err(refuse(format!("`{}` does not exist in the declared fixtures", rule.path))),
-                Err(lost) => return Err(refuse(lost.reason())),
+                Ok(_) => return Err(refuse(format!("`{}` does not exist in the declared fixtures", rule.path), true)),
+                Err(lost @ (Lost::Missing(_) | Lost::Other(_))) => {
+                    return Err(refuse(lost.reason(), lost.is_missing()));
+                }
+                Err(lost) => return Err(Unlaid::Unknown(format!("{pointer}: {}", lost.reason()))),
             };
             let kind = tree.kind(place.name);
             let folder_only = rule.allow.minus(file_rights());
-            if !matches!(kind, Kind::Dir | Kind::Host) && !folder_only.is_empty() {
-                return Err(refuse(format!(
+            let device = *kind == Kind::Host && KNOWN_DEVICES.contains(&tree.path(place.name).as_str());
+            if (device || !matches!(kind, Kind::Dir | Kind::Host)) && !folder_only.is_empty() {
+                let reason = format!(
                     "`{}` is no folder, and {} can only be granted on one (EINVAL)",
                     rule.path,
                     folder_only.names().join(", ")
-                )));
+                );
+                return Err(refuse(reason, false));
             }
             let tied = Tied { index, allow: rule.allow };
             rules.tied.entry(tree.object(place.name)).or_default().push(tied);

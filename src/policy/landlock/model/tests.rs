@@ -319,6 +319,74 @@ fn a_policy_that_cannot_be_applied_decides_nothing() {
     assert!(absent.decision.is_none() && absent.reason.contains("/path_beneath/0/path"), "{absent:?}");
 }
 
+#[test]
+fn a_rule_over_proc_opens_no_process_outside_the_domain() {
+    let policy = policy(json!({"handled": {"fs": ["read_file", "read_dir"]},
+        "path_beneath": [{"path": "/proc", "allow": ["read_file", "read_dir"]}]}));
+    let fixtures = tree(&["to-mem -> /proc/1/mem", "to-root -> /proc/1/root/etc"]);
+    for (driver, target, answer) in [
+        ("file_read", "/proc/1/mem", "deny -"),
+        ("file_read", "/proc/4711/io", "deny -"),
+        ("file_read_at", "/proc/1/personality", "deny -"),
+        ("file_read", "${root}/to-mem", "deny -"),
+        ("file_read_inherited", "/proc/1/syscall", "deny -"),
+        ("file_read_inherited", "/proc/1/mem", "allow -"),
+        ("file_read", "/proc/1/environ", "? -"),
+        ("file_read", "/proc/1/maps", "? -"),
+        ("file_read", "/proc/1/fdinfo/0", "? -"),
+        ("file_read", "/proc/1/status", "allow /path_beneath/0"),
+        ("file_read", "/proc/self/environ", "allow /path_beneath/0"),
+        ("file_read", "/proc/meminfo", "allow /path_beneath/0"),
+        // Links are followed, and their texts read, by who may inspect the process.
+        ("file_read", "/proc/1/root/etc/hosts", "deny -"),
+        ("file_stat", "/proc/1/exe", "deny -"),
+        ("file_readlink", "/proc/1/cwd", "deny -"),
+        ("dir_list", "${root}/to-root", "deny -"),
+        ("file_open_path", "/proc/1/root", "deny -"),
+        ("file_open_path", "/proc/1/mem", "allow -"),
+        ("dir_list", "/proc/1/fd", "? -"),
+        ("dir_list", "/proc/1", "allow /path_beneath/0"),
+        ("file_readlink", "/proc/self/exe", "? -"),
+    ] {
+        assert_eq!(ask(&policy, &fixtures, driver, target, None), answer, "{driver} {target}");
+    }
+    let answer = evaluate(&policy, &action("file_read", "/proc/4711/mem", None), &[]);
+    assert!(answer.assumes.iter().any(|text| text.contains("process 4711")), "{answer:?}");
+    // What the rules refuse is refused, whoever else is asked.
+    let narrow = self::policy(json!({"handled": {"fs": ["read_file"]}}));
+    assert_eq!(ask(&narrow, &[], "file_read", "/proc/1/environ", None), "deny /handled/fs");
+}
+
+#[test]
+fn what_a_host_path_is_decides_nothing_unless_it_is_known() {
+    let truncating = policy(json!({"handled": {"fs": ["write_file", "truncate", "ioctl_dev", "read_dir"]},
+        "path_beneath": [{"path": "/dev", "allow": ["write_file"]}]}));
+    for (driver, target, answer) in [
+        // A device is opened with O_TRUNC and not truncated, so the right is not asked for.
+        ("file_open_truncate", "/dev/null", "? -"),
+        ("file_open_truncate", "/etc/hosts", "deny /handled/fs"),
+        ("file_write", "/dev/null", "allow /path_beneath/0"),
+        ("device_ioctl", "/dev/random", "deny /handled/fs"),
+        ("device_ioctl", "/etc/hosts", "? -"),
+        ("dir_list", "/dev/null", "? -"),
+        ("file_write", "/etc", "? -"),
+    ] {
+        assert_eq!(ask(&truncating, &[], driver, target, None), answer, "{driver} {target}");
+    }
+}
+
+#[test]
+fn every_driver_of_this_system_has_an_answer_of_its_own() {
+    let policy = policy(json!({"handled": {"fs": ["read_file"]}}));
+    for driver in Driver::ALL {
+        let mut action = action("file_read", "${root}/a", Some("${root}/b"));
+        action.driver = *driver;
+        let answer = evaluate(&policy, &action, &tree(&["a"]));
+        let foreign = answer.reason == "this driver belongs to another system";
+        assert_eq!(foreign, !driver.info().platforms.linux(), "{}: {}", driver.info().name, answer.reason);
+    }
+}
+
 fn rights() -> impl Strategy<Value = RightSet<FsRight>> {
     proptest::sample::subsequence(FsRight::ALL, 1..=FsRight::ALL.len())
         .prop_map(|list| list.into_iter().fold(RightSet::EMPTY, RightSet::with))

@@ -100,6 +100,13 @@ pub(super) enum Lost {
     Outside(String),
     /// The lookup itself fails.
     Other(String),
+    /// It meets a link that only those may follow or read who may inspect another process.
+    Inspects {
+        /// The link.
+        path: String,
+        /// Whether it is the last part of the path.
+        last: bool,
+    },
 }
 
 impl Lost {
@@ -112,6 +119,9 @@ impl Lost {
         match self {
             Self::Missing(path) => format!("`{path}` does not exist in the declared fixtures"),
             Self::Outside(text) | Self::Other(text) => text.clone(),
+            Self::Inspects { path, .. } => {
+                format!("where `{path}` leads is only known to who may inspect that process")
+            }
         }
     }
 }
@@ -461,7 +471,7 @@ impl Lookup<'_> {
     fn step(&mut self, folder: Place, name: String, follow: bool, slash: bool) -> Result<Found, Lost> {
         let child = match self.tree.children.get(&(folder.name, name.clone())) {
             Some(child) => Some(*child),
-            None if *self.tree.kind(folder.name) == Kind::Host => self.host_child(folder.name, &name)?,
+            None if *self.tree.kind(folder.name) == Kind::Host => self.host_child(folder.name, &name, !follow)?,
             None => None,
         };
         let Some(child) = child else {
@@ -485,13 +495,18 @@ impl Lookup<'_> {
     }
 
     /// A host path, taken as spelled; only what is known to be a link of the kernel's own is followed.
-    fn host_child(&mut self, folder: Name, name: &str) -> Result<Option<Name>, Lost> {
+    /// `last`: it is the last part of the path and not followed.
+    fn host_child(&mut self, folder: Name, name: &str, last: bool) -> Result<Option<Name>, Lost> {
         let above = self.tree.path(folder);
         let process = above
             .strip_prefix("/proc/")
             .is_some_and(|rest| matches!(rest, "self" | "thread-self") || rest.bytes().all(|b| b.is_ascii_digit()));
         if process && name == "root" && (above == "/proc/self" || above == "/proc/thread-self") {
             return Ok(Some(SLASH));
+        }
+        // A number names this process itself only by accident: it is a new one each time.
+        if process && !above.ends_with("self") && matches!(name, "root" | "cwd" | "exe") {
+            return Err(Lost::Inspects { path: format!("{above}/{name}"), last });
         }
         if process && matches!(name, "root" | "cwd" | "exe" | "fd" | "ns" | "map_files" | "task") {
             return Err(Lost::Outside(format!("where `{above}/{name}` leads is only known to the process itself")));

@@ -216,6 +216,8 @@ fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
     let word = |status| match status {
         ControlStatus::Ok => "ok",
         ControlStatus::Wrong => "WRONG",
+        ControlStatus::NotApplied => "not applied",
+        ControlStatus::NotShown => "not shown",
         ControlStatus::NotDerivable => "none",
     };
     let controls = profile.controls.as_ref().map_or_else(

@@ -9,7 +9,7 @@ use super::rows::{LaneReader, Planned};
 use super::surroundings;
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
-use crate::record::outcome::{Decision, Lane};
+use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
 use crate::record::row::ProbeRow;
 
 /// Probe id of the control that must be refused.
@@ -74,6 +74,12 @@ impl ControlResult {
         match self {
             Self::NotDerivable { .. } => ControlStatus::NotDerivable,
             Self::Shown { expected, attempt, .. } if attempt.decision() == Some(*expected) => ControlStatus::Ok,
+            Self::Shown { attempt: Attempt::Undecided(cause), .. } if cause.kind.stage() == FailureStage::Apply => {
+                ControlStatus::NotApplied
+            }
+            Self::Shown { attempt: Attempt::Undecided(cause), .. } if cause.kind == FailureKind::OuterConfinement => {
+                ControlStatus::NotShown
+            }
             Self::Shown { .. } => ControlStatus::Wrong,
         }
     }
@@ -107,17 +113,26 @@ impl ControlResult {
 impl ControlReport {
     /// Both together.
     pub fn status(&self) -> ControlsStatus {
-        use ControlStatus::{NotDerivable, Ok, Wrong};
-        match (self.must_deny.status(), self.must_allow.status()) {
-            (Wrong, _) | (_, Wrong) => ControlsStatus::Wrong,
-            (Ok, Ok) => ControlsStatus::Ok,
-            (NotDerivable, NotDerivable) => ControlsStatus::NotDerivable,
-            (Ok, NotDerivable) | (NotDerivable, Ok) => ControlsStatus::Partial,
+        let both = [self.must_deny.status(), self.must_allow.status()];
+        if both.contains(&ControlStatus::Wrong) {
+            ControlsStatus::Wrong
+        } else if both.contains(&ControlStatus::NotApplied) {
+            ControlsStatus::NotApplied
+        } else {
+            match both.iter().filter(|status| **status == ControlStatus::Ok).count() {
+                2 => ControlsStatus::Ok,
+                1 => ControlsStatus::Partial,
+                _ => ControlsStatus::NotDerivable,
+            }
         }
     }
 
     pub(super) fn say(&self) -> ControlsSay {
-        if self.status() == ControlsStatus::Wrong { ControlsSay::Wrong } else { ControlsSay::NothingWrong }
+        match self.status() {
+            // Rows under a policy that was not applied say so themselves; should one have got through, nothing vouches for it.
+            ControlsStatus::Wrong | ControlsStatus::NotApplied => ControlsSay::Wrong,
+            ControlsStatus::Ok | ControlsStatus::Partial | ControlsStatus::NotDerivable => ControlsSay::NothingWrong,
+        }
     }
 
     pub(super) fn entry<'a>(&'a self, profile_id: &'a str) -> ControlsEntry<'a> {
@@ -163,6 +178,7 @@ pub(super) fn judge(
                 expectation_id: None,
                 control_expects: Some(expected),
                 action: Some(action),
+                entry: None,
             })?;
             seq += 1;
             context.check(row, &[])?;

@@ -4,7 +4,7 @@
 
 use crate::base::ids::ExpectationId;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
-use crate::policy::answer::{self, Answerer, Asked};
+use crate::policy::answer::{self, Answerer, Asked, ModelAnswer};
 use crate::record::layout;
 use crate::record::outcome::Lane;
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow};
@@ -17,15 +17,19 @@ pub fn ask<'p>(
     probe: &'p ResolvedProbe,
 ) -> OracleRow {
     let entry = &probe.entry;
-    let answer = answerer.answer(
-        &profile.policy.value,
-        Asked {
-            action: probe.action.as_deref(),
-            operation: &entry.operation,
-            filter: entry.filter_name.as_deref(),
-            fixtures: &probe.fixtures,
-        },
-    );
+    let answer = if entry.supports(Lane::Oracle) {
+        answerer.answer(
+            &profile.policy.value,
+            Asked {
+                action: probe.action.as_deref(),
+                operation: &entry.operation,
+                filter: entry.filter_name.as_deref(),
+                fixtures: &probe.fixtures,
+            },
+        )
+    } else {
+        ModelAnswer::unknown("`supports_lanes` says that the probe is not made for the oracle lane")
+    };
     OracleRow {
         schema_version: ORACLE_ROW_SCHEMA.into(),
         seq,

@@ -3,9 +3,10 @@
 use super::ahead::{Batches, Then};
 use super::error::DeriveError;
 use super::template;
+use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
 use crate::record::action::Action;
-use crate::record::outcome::{Decision, Lane};
+use crate::record::outcome::{Decision, FailureKind, Lane};
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
 
 /// The rows of one lane, one after the other.
@@ -29,6 +30,8 @@ pub(super) struct Planned<'a> {
     pub control_expects: Option<Decision>,
     /// With placeholders; `None`: not known on this system.
     pub action: Option<&'a Action>,
+    /// The probe as written; `None`: a control.
+    pub entry: Option<&'a ProbeEntry>,
 }
 
 impl<'a> Planned<'a> {
@@ -40,6 +43,7 @@ impl<'a> Planned<'a> {
             expectation_id: Some(probe.expectation_id.as_str()),
             control_expects: None,
             action: probe.action.as_deref(),
+            entry: Some(probe.entry.as_ref()),
         }
     }
 
@@ -181,6 +185,11 @@ impl LaneReader<ProbeRow> {
                     .inconsistent("a probe that was not started stopped at stage `preflight` or `apply`, not later"));
             }
             _ => return Err(self.inconsistent("exactly one of `ending` and `not_run` must be there")),
+        }
+        let supported = planned.entry.is_none_or(|entry| entry.supports(self.lane));
+        let left_out = row.not_run.as_ref().is_some_and(|not_run| not_run.kind == FailureKind::LaneUnsupported);
+        if supported == left_out {
+            return Err(self.inconsistent("a probe runs in exactly the lanes that its `supports_lanes` names"));
         }
         Ok(row)
     }

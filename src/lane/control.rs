@@ -46,6 +46,7 @@ impl Tasks for ControlTasks<'_> {
             action: &control.action,
             fixtures: &control.fixtures,
             listener: control.listener.as_ref(),
+            supported: true,
             capabilities: &[],
             asks: None,
             policy: Some((*index as u32, &profile.policy.value)),

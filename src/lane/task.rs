@@ -31,6 +31,8 @@ pub struct Task<'p> {
     pub fixtures: &'p [FixtureEntry],
     /// What to listen on meanwhile.
     pub listener: Option<&'p ListenerSpec>,
+    /// Whether the probe is made for the lane.
+    pub supported: bool,
     /// What host and user must have.
     pub capabilities: &'p [String],
     /// The probe as written, if a policy query belongs to it.
@@ -99,6 +101,7 @@ impl Tasks for PlanTasks<'_> {
             action: probe.action.as_ref().expect("a run on this system has resolved every action"),
             fixtures: &probe.fixtures,
             listener: probe.entry.listener.as_ref(),
+            supported: probe.entry.supports(self.lane),
             capabilities: &probe.entry.capabilities_required,
             asks: match profile.policy.value.mode() {
                 PolicyMode::Landlock => None,

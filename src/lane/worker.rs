@@ -128,6 +128,13 @@ impl<'r> Worker<'r> {
         started.row.action = texts.action(task.action).map_err(NoPort::not_run)?;
         started.row.check_request =
             task.asks.and_then(|entry| check::request(entry, task.action.driver, &started.row.action.target));
+        if !task.supported {
+            return Err(NotRun {
+                kind: FailureKind::LaneUnsupported,
+                reason: format!("`supports_lanes` says that the probe is not made for the {} lane", task.lane.as_str()),
+                errno: 0,
+            });
+        }
         if let Some((_, PolicyValue::Sbpl(profile))) = task.policy.as_ref().map(|(key, value)| (key, value.as_ref()))
             && let Some(gate) = profile.gates().first()
         {

@@ -10,7 +10,7 @@ use crate::base::ids::{ExpectationId, PlanId, ProbeId, ProfileId, RegistryId, Wo
 use crate::policy::PolicyMode;
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
-use crate::record::outcome::Decision;
+use crate::record::outcome::{Decision, Lane};
 use crate::record::run_identity::Waiver;
 
 pub use crate::record::world::{HOME_WORLD, HOST_WORLD};
@@ -130,7 +130,7 @@ pub struct ProbeEntry {
     pub target: String,
     /// What the author expects.
     pub expected: Decision,
-    /// `baseline`, `scenario`, `oracle`.
+    /// `baseline`, `scenario`, `oracle`: whether the probe is made for the lane. It is not run in one that it is not.
     pub supports_lanes: BTreeMap<String, bool>,
     /// The operations that the probe is expected to exercise; usually its own.
     pub expected_primary_ops: Vec<String>,
@@ -188,6 +188,13 @@ pub struct ProbeEntry {
     /// Why the expectation holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl ProbeEntry {
+    /// Whether the probe is made for a lane. Controls are not its own.
+    pub fn supports(&self, lane: Lane) -> bool {
+        self.supports_lanes.get(lane.as_str()) != Some(&false)
+    }
 }
 
 /// `profiles.json`

@@ -157,7 +157,9 @@ fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
                 Notes { list: notes, file: path, subject: entry.probe_id.as_str() }.warning(
                     NoteKind::Lane,
                     format!("/probes/{}/supports_lanes/{lane}", pointer_part(entry.probe_id.as_str())),
-                    format!("the plan runs the {lane} lane, which this probe is not made for"),
+                    format!(
+                        "the plan runs the {lane} lane, which this probe is not made for, so it decides nothing there"
+                    ),
                     "switch the lane off in the plan, or make the probe support it",
                 );
             }

@@ -42,7 +42,7 @@ impl ModelAnswer {
     }
 
     /// An answer that is none.
-    fn unknown(reason: impl Into<String>) -> Self {
+    pub fn unknown(reason: impl Into<String>) -> Self {
         Self { decision: None, rule: None, needs: Vec::new(), reason: reason.into(), assumes: Vec::new() }
     }
 }

@@ -75,11 +75,13 @@ pub(super) fn controls(document: Option<&[u8]>) -> ControlFacts {
     };
     for profile in part.profiles {
         facts.record.profiles += 1;
-        facts.failed |= profile.status == ControlsStatus::Wrong;
-        if profile.must_deny.status == ControlStatus::NotDerivable {
+        facts.failed |= matches!(profile.status, ControlsStatus::Wrong | ControlsStatus::NotApplied);
+        // One that what confines the run answers vouches for as little as one that cannot be derived.
+        let none = |status| matches!(status, ControlStatus::NotDerivable | ControlStatus::NotShown);
+        if none(profile.must_deny.status) {
             facts.record.without_must_deny.add(&profile.profile_id);
         }
-        if profile.must_allow.status == ControlStatus::NotDerivable {
+        if none(profile.must_allow.status) {
             facts.record.without_must_allow.add(&profile.profile_id);
         }
     }
@@ -103,6 +105,8 @@ mod tests {
         assert!(!failed(&one("partial", "not_derivable", "ok")));
         assert!(!failed(r#"{"profiles": []}"#));
         assert!(failed(&one("wrong", "wrong", "ok")));
+        assert!(failed(&one("not_applied", "not_applied", "not_applied")));
+        assert!(!failed(&one("partial", "not_shown", "ok")));
         for bad in ["{}", "[]", "", r#"{"profiles": [{}]}"#, r#"{"profiles": [{"status": "ok"}]}"#] {
             assert!(failed(bad), "{bad}");
         }

@@ -70,7 +70,7 @@ reasons! {
         "the run names a clean channel, but no witness shows that it was: `channel_witness.json` is absent, a question in it has no good answer, or the answers are not what its own facts give";
     /// A control showed the wrong thing.
     ControlsFailed = "controls_failed",
-        "a control of some profile did not show what it must";
+        "a control of some profile did not show what it must, or the profile's policy could not be applied for it";
     /// Nothing could be derived that some policy must refuse, and nothing was refused under it.
     ControlsNotDerivable = "controls_not_derivable",
         "under some profile nothing was refused: no operation could be derived that its policy must refuse, and no row was denied, so nothing shows that the policy is in force; `controls.without_refusal` of the packet names it, `controls.json` says why";

@@ -27,11 +27,13 @@ pub struct ControlsEntry<'a> {
 pub enum ControlsStatus {
     /// Both showed what they must.
     Ok,
-    /// One showed what it must; the other could not be derived from the policy.
+    /// One showed what it must; the other could not be derived from the policy, or shown here.
     Partial,
     /// One did not show what it must, so nothing observed under the profile counts.
     Wrong,
-    /// Neither could be derived from the policy.
+    /// The policy could not be applied in one of them, so nothing can be observed under the profile.
+    NotApplied,
+    /// Neither could be derived from the policy, or shown here.
     NotDerivable,
 }
 
@@ -65,6 +67,10 @@ pub enum ControlStatus {
     Ok,
     /// It did not.
     Wrong,
+    /// The policy could not be applied, so it shows nothing about what the policy does.
+    NotApplied,
+    /// What confines the run from outside answers as the policy must, so it shows nothing of the policy.
+    NotShown,
     /// The model is certain of no such operation under this policy.
     NotDerivable,
 }

@@ -266,3 +266,105 @@ fn a_record_that_leaves_a_reaching_rule_out_does_not_verify() {
     expect_code(&refused, 4);
     assert!(stdout(&refused).contains("/runtime/confinement"), "{}", stdout(&refused));
 }
+
+#[test]
+fn a_probe_is_not_run_in_a_lane_that_it_is_not_made_for() {
+    let lanes = |id: &str, driver: &str, path: &str, expected: &str, lanes: Value| {
+        let mut probe = file_probe(id, driver, path, expected);
+        probe["supports_lanes"] = lanes;
+        probe
+    };
+    let plan = Plan::new(
+        &read_policy(),
+        vec![
+            lanes(
+                "w:deny",
+                "file_read",
+                "shut/file",
+                "deny",
+                json!({"baseline": false, "scenario": true, "oracle": true}),
+            ),
+            lanes(
+                "w:allow",
+                "file_read",
+                "open/file",
+                "allow",
+                json!({"baseline": false, "scenario": true, "oracle": false}),
+            ),
+            lanes(
+                "w:never",
+                "file_read",
+                "open/file",
+                "allow",
+                json!({"baseline": true, "scenario": false, "oracle": true}),
+            ),
+        ],
+    );
+    let ended = plan.run("out", &[]);
+    if ended.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&ended, 8);
+    let (actual, kind, notes) = plan.row("out", "w:deny");
+    assert_eq!(
+        (actual, kind),
+        (Value::Null, json!("baseline_undecided")),
+        "nothing shows what happens without the policy"
+    );
+    assert!(notes.contains("not made for the baseline lane"), "{notes}");
+    assert_eq!(plan.row("out", "w:allow").0, "allow");
+    assert_eq!(plan.row("out", "w:never").1, "lane_unsupported");
+    let rows = |lane: &str| -> Vec<Value> {
+        let text = fs::read_to_string(plan.bundle("out").join(format!("rows/{lane}.jsonl"))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(rows("oracle").iter().map(|row| row["decision"].is_null()).collect::<Vec<_>>(), [false, true, false]);
+    let started: Vec<bool> = rows("baseline").iter().map(|row| row.get("pid").is_some()).collect();
+    assert_eq!(started, [false, false, true]);
+    expect_code(&validate(&plan.bundle("out")), 0);
+}
+
+#[test]
+fn a_refusal_whose_baseline_shows_nothing_tells_both_errors_and_what_to_add() {
+    let policy =
+        json!({"schema_version": "sandproof.landlock_policy.v1", "abi": 4, "handled": {"net": ["connect_tcp"]}});
+    let mut connect = probe("w:connect", "network-outbound", "127.0.0.1:${port.none}", "deny");
+    connect["driver"] = "tcp_connect".into();
+    let plan = Plan::new(&policy, vec![connect]);
+    let ended = plan.run("out", &[]);
+    if ended.status.code() == Some(7) || plan.row("out", "w:connect").1 == "landlock_right_unsupported" {
+        skip!("this kernel has no Landlock, or an old one");
+    }
+    expect_code(&ended, 8);
+    let (_, kind, notes) = plan.row("out", "w:connect");
+    assert_eq!(kind, "baseline_undecided");
+    assert!(notes.contains("EACCES") && notes.contains("ECONNREFUSED") && notes.contains("`listener`"), "{notes}");
+}
+
+#[test]
+fn a_policy_that_was_not_applied_is_not_a_control_that_went_wrong() {
+    let refused =
+        policy(json!(["read_file", "read_dir"]), json!([{"path": "${root}/open/file", "allow": ["read_dir"]}]));
+    let plan = Plan::new(&refused, vec![file_probe("w:read", "file_read", "open/file", "deny")]);
+    let ended = plan.run("out", &[]);
+    if ended.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&ended, 8);
+    let (_, kind, notes) = plan.row("out", "w:read");
+    assert_eq!(kind, "landlock_apply_failed");
+    assert!(notes.contains("read_dir can only be granted on") && !notes.contains("BitFlags"), "{notes}");
+    // A rule on something that is not there keeps every process from applying the policy, those of the controls too.
+    let absent = policy(json!(["read_file"]), json!([{"path": "/nowhere/at/all", "allow": ["read_file"]}]));
+    let plan = Plan::new(&absent, vec![file_probe("w:read", "file_read", "open/file", "deny")]);
+    let ended = plan.run("out", &[]);
+    expect_code(&ended, 8);
+    let controls = read(&plan.bundle("out").join("controls.json"));
+    assert_eq!(controls["profiles"][0]["status"], "not_applied");
+    assert_eq!(controls["profiles"][0]["must_deny"]["status"], "not_applied");
+    let reasons = report(&ended)["promotability"]["reasons"].clone();
+    assert!(reasons.as_array().unwrap().contains(&"controls_failed".into()), "{reasons}");
+    let told = output(sandproof().args(["run", "--plan"]).arg(&plan.path).arg("--out").arg(plan.dir.path().join("t")));
+    let text = stdout(&told);
+    assert!(text.contains("deny not applied") && !text.contains("WRONG"), "{text}");
+}

@@ -95,7 +95,6 @@ const PLAIN: &[&str] = &[
     "stat",
     "statm",
     "status",
-    "timers",
     "uid_map",
     "wchan",
 ];
@@ -138,9 +137,19 @@ mod tests {
         for file in ["mem", "io", "syscall", "stack", "personality"] {
             assert!(shut(&format!("/proc/1/{file}"), Access::Opens), "{file}");
         }
-        for file in
-            ["environ", "maps", "smaps", "auxv", "pagemap", "fdinfo/0", "timerslack_ns", "ns", "attr/current", "new"]
-        {
+        for file in [
+            "environ",
+            "maps",
+            "smaps",
+            "auxv",
+            "pagemap",
+            "fdinfo/0",
+            "timers",
+            "timerslack_ns",
+            "ns",
+            "attr/current",
+            "new",
+        ] {
             assert!(unknown(&format!("/proc/1/{file}"), Access::Opens), "{file}");
         }
         for file in ["status", "cmdline", "stat", "wchan", "cgroup"] {

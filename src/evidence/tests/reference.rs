@@ -535,7 +535,9 @@ proptest! {
         // What the readers refuse is tested elsewhere.
         for row in bench.baseline.iter_mut().chain(&mut bench.scenario) {
             match &mut row.not_run {
-                Some(not_run) if !not_run.can_be() => not_run.kind = Kind::FixtureFailed,
+                Some(not_run) if !not_run.can_be() || not_run.kind == Kind::LaneUnsupported => {
+                    not_run.kind = Kind::FixtureFailed;
+                }
                 None if row.ending.is_none() => row.ending = Some(Ending::Exited { code: 0 }),
                 _ => {}
             }

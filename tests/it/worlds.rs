@@ -11,6 +11,9 @@ use crate::interruption::wait_for_rows;
 use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 use crate::workspace::{Workspace, probe, read_policy};
 
+/// What is done to a document.
+type Edit = fn(&mut Value);
+
 fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -95,7 +98,7 @@ const DERIVED: [&str; 6] = ["os", "kernel_release", "arch", "landlock_abi", "lan
 fn a_carried_world_that_a_workspace_describes_otherwise_is_told_and_not_promotable() {
     let home = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
     // The same facts and channels in other words: also that is somebody else's document.
-    let cases: [(&str, fn(&mut Value)); 5] = [
+    let cases: [(&str, Edit); 5] = [
         (home, |_| ()),
         ("linux-host", |d| d["derive_id"] = json!(DERIVED)),
         ("Linux-Host", |d| d["derive_id"] = json!(DERIVED)),
@@ -138,7 +141,7 @@ fn a_world_of_ones_own_and_the_carried_document_itself_redefine_nothing() {
     assert!(!report["promotability"]["reasons"].as_array().unwrap().contains(&json!("world_redefined")));
 
     // A name of one's own, an id made of the same facts under such a name, and this host's own id, pinned down.
-    let cases: [(&str, fn(&mut Value)); 3] =
+    let cases: [(&str, Edit); 3] =
         [("our-lab", |_| ()), ("our-hosts", |d| d["derive_id"] = json!(DERIVED)), (here, |_| ())];
     for (id, edit) in cases {
         let dir = tempfile::tempdir().unwrap();

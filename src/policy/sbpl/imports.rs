@@ -15,26 +15,29 @@ const MOST_FILES: usize = 256;
 const SYSTEM_FOLDERS: [&str; 3] =
     ["/System/Library/Sandbox/Profiles/", "/usr/share/sandbox/", "/Library/Sandbox/Profiles/"];
 
-/// The name of an imported file. Names are few, and kept for as long as the process lives, so that a [`Place`] stays small.
+/// The name of an imported file: its number among those that this process came across. They are few, and kept for as long
+/// as it lives, so that a [`Place`] stays small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImportName(&'static str);
+pub struct ImportName(u16);
 
-static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 
 impl ImportName {
-    fn new(name: &str) -> Self {
+    /// `None` where the process came across too many.
+    fn new(name: &str) -> Option<Self> {
         let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = names.get(name) {
-            return Self(known);
+        if let Some(known) = names.iter().position(|known| *known == name) {
+            return u16::try_from(known).ok().map(Self);
         }
-        let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        names.insert(kept);
-        Self(kept)
+        let number = u16::try_from(names.len()).ok()?;
+        names.push(Box::leak(name.to_owned().into_boxed_str()));
+        Some(Self(number))
     }
 
     /// The name.
     pub fn as_str(self) -> &'static str {
-        self.0
+        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        names[usize::from(self.0)]
     }
 }
 
@@ -96,7 +99,7 @@ impl Imports {
                 Ok(None) => continue,
                 Err(why) => return Err(ImportError::Unreadable { name, why }),
             };
-            let kept = ImportName::new(&name);
+            let kept = ImportName::new(&name).ok_or(ImportError::TooMany)?;
             let start = Place { file: Some(kept), ..Place::at(1, 1) };
             let program = parse_from(&text, start).map_err(ImportError::Refused)?;
             wanted.extend(self::named(&program));

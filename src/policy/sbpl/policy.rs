@@ -136,7 +136,7 @@ pub struct AppendError {
     /// The rule that is at fault, by its place in the list. `None`: the profile itself.
     pub rule: Option<usize>,
     /// The fault. Within a rule, its place counts from the rule's own beginning.
-    pub error: SbplError,
+    pub error: Box<SbplError>,
 }
 
 impl AppendError {
@@ -147,11 +147,11 @@ impl AppendError {
             let next = line + lines_of(rule.as_ref());
             if error.place.file.is_none() && (line..next).contains(&error.place.line) {
                 error.place.line -= line - 1;
-                return Self { rule: Some(n), error };
+                return Self { rule: Some(n), error: Box::new(error) };
             }
             line = next;
         }
-        Self { rule: None, error }
+        Self { rule: None, error: Box::new(error) }
     }
 }
 

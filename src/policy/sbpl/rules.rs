@@ -100,7 +100,7 @@ impl SbplRules {
                 Filter::Not(inner) => add(inner, found),
                 Filter::Path(PathFilter::Subpath(path))
                 | Filter::Network { address: NetworkAddress::Path(PathFilter::Subpath(path)), .. }
-                    if path.starts_with('/') && path.trim_matches('/') != "" && !path.contains("${") =>
+                    if path.starts_with('/') && !path.trim_matches('/').is_empty() && !path.contains("${") =>
                 {
                     found.push(path);
                 }

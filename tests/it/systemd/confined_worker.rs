@@ -120,17 +120,17 @@ fn a_unit_with_another_root_directory() {
     // The same files through another mount: everything is where it was, and it is a sandbox all the same.
     host.must(&["/bin/sh", "-c", "mkdir -p /run/elsewhere && mount --rbind / /run/elsewhere"]);
     let drop_in = "RootDirectory=/run/elsewhere\nMountAPIVFS=no";
-    expect_caught(&host, "root-directory", drop_in, &["root_directory", "definition"]);
+    expect_caught(host, "root-directory", drop_in, &["root_directory", "definition"]);
 }
 
 #[test]
 fn a_unit_that_gives_or_takes_what_its_job_does_not() {
     let host = systemd_host!();
-    expect_caught(&host, "ambient", "AmbientCapabilities=CAP_NET_ADMIN", &["capabilities"]);
-    expect_caught(&host, "umask", "UMask=0077", &["umask"]);
-    expect_caught(&host, "before", "ExecStartPre=/bin/true", &["definition"]);
-    expect_caught(&host, "after", "ExecStopPost=/bin/true", &["definition"]);
-    expect_caught(&host, "path", "Environment=PATH=/elsewhere:/usr/bin:/bin", &["environment"]);
+    expect_caught(host, "ambient", "AmbientCapabilities=CAP_NET_ADMIN", &["capabilities"]);
+    expect_caught(host, "umask", "UMask=0077", &["umask"]);
+    expect_caught(host, "before", "ExecStartPre=/bin/true", &["definition"]);
+    expect_caught(host, "after", "ExecStopPost=/bin/true", &["definition"]);
+    expect_caught(host, "path", "Environment=PATH=/elsewhere:/usr/bin:/bin", &["environment"]);
 }
 
 #[test]

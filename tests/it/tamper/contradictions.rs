@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::{MANIFEST, ROWS, STATUS, Sound, Tampered};
 use crate::support::{expect_code, output, sandproof, stderr, stdout};
 
+/// What is done to a copy of a bundle.
+type Edit = fn(&Tampered);
+
 const BASELINE: &str = "rows/baseline.jsonl";
 const CONTROL: &str = "rows/control.jsonl";
 const PREFLIGHT: &str = "apply_preflight.json";
@@ -299,7 +302,7 @@ fn reasons(bundle: &Tampered) -> Vec<String> {
 fn times_that_cannot_all_be_right_bar_promotion_and_no_verification() {
     let sound = Sound::new();
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&str, fn(&Tampered)); 6] = [
+    let cases: [(&str, Edit); 6] = [
         ("a status of 1970", |b| b.document(STATUS, |s| s["updated_at_unix"] = json!(0.0))),
         ("a run that has yet to begin", |b| b.document(MANIFEST, |m| m["started_at_unix_s"] = json!(4.2e9))),
         ("a row of 2100", |b| b.first(ROWS, |row| row["started_at_unix_s"] = json!(4.2e9))),
@@ -325,7 +328,7 @@ fn times_that_cannot_all_be_right_bar_promotion_and_no_verification() {
 fn what_honest_hosts_do_by_accident_is_no_contradiction() {
     let sound = Sound::new();
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&str, fn(&Tampered)); 3] = [
+    let cases: [(&str, Edit); 3] = [
         // Numbers come again, and within a namespace they are small.
         ("one process id for all", |b| {
             for lane in [BASELINE, CONTROL, ROWS] {

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::contradiction::{self, DocumentRule};
+use super::published;
 use super::recompute::{DigestSink, Given, HashedRows, Recompute};
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::FileError;
@@ -64,6 +65,16 @@ pub enum DerivationError {
         /// In what.
         discrepancies: Vec<Discrepancy>,
     },
+    /// A document is not of its published shape.
+    #[error("`{path}`: at `{pointer}`, {reason}")]
+    Shape {
+        /// Which.
+        path: &'static str,
+        /// Where in it.
+        pointer: String,
+        /// What its schema asks.
+        reason: String,
+    },
     /// A document contradicts itself.
     #[error("`{path}`: {words}")]
     Contradiction {
@@ -101,6 +112,7 @@ impl FromInputs {
         rows: RowsAhead<'_>,
         sink: &mut DigestSink,
     ) -> Result<Times, Box<dyn Error + Send + Sync>> {
+        published::check(given)?;
         let inputs = Inputs::read(given.inputs)?;
         let selection = Selection {
             only_profiles: given.manifest.selection.only_profiles.clone(),

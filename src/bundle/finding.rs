@@ -125,6 +125,14 @@ pub enum Problem {
         /// What it has.
         found: Option<String>,
     },
+    /// A document does not satisfy its published schema.
+    #[error("it does not satisfy its published schema: at `{pointer}`, {reason}")]
+    NotPublished {
+        /// Where in it.
+        pointer: String,
+        /// What the schema asks.
+        reason: String,
+    },
     /// The index lists the artifacts in another order than they have.
     #[error("its artifacts are not in their order")]
     OutOfOrder,
@@ -281,6 +289,7 @@ impl Problem {
             Self::SizeMismatch { .. } => "size_mismatch",
             Self::DigestMismatch { .. } => "digest_mismatch",
             Self::SchemaMismatch { .. } => "schema_mismatch",
+            Self::NotPublished { .. } => "schema_not_satisfied",
             Self::OutOfOrder => "out_of_order",
             Self::Disagrees { .. } | Self::StatusDisagrees { .. } | Self::PreflightDiffers => "disagrees",
             Self::OtherIdentity { .. } => "other_identity",

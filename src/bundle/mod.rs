@@ -14,6 +14,7 @@ pub mod finding;
 pub mod index;
 pub mod lock;
 mod offload;
+mod published;
 pub mod reader;
 pub mod recompute;
 pub mod rederive;

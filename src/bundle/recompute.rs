@@ -16,9 +16,10 @@ use crate::base::fsx;
 use crate::base::shared_bytes::SharedBytes;
 use crate::evidence::contradiction::Times;
 use crate::evidence::{ArtifactSink, RowSource};
+use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
 use crate::record::layout;
-use crate::record::manifest::RunManifest;
+use crate::record::manifest::{RunManifest, RunStatus};
 use crate::record::outcome::Lane;
 
 /// How much is read or collected at a time, in bytes.
@@ -29,8 +30,12 @@ const BLOCK_BYTES: usize = 256 * 1024;
 pub struct Given<'a> {
     /// What was run.
     pub manifest: &'a RunManifest,
+    /// How the run stands.
+    pub status: Option<&'a RunStatus>,
     /// What the run declared, if it did.
     pub identity: Option<&'a Declaration>,
+    /// What witnesses the channel, if the bundle has it.
+    pub witness: Option<&'a ChannelWitness>,
     /// The files under `inputs/`, as the very bytes that were digested.
     pub inputs: &'a BTreeMap<BundlePath, SharedBytes>,
 }

@@ -306,7 +306,13 @@ fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize
 pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute, sink: &mut DigestSink) -> bool {
     let Some(manifest) = &inspection.manifest else { return false };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
-    let given = Given { manifest, identity: inspection.identity.as_ref(), inputs: &inspection.inputs };
+    let given = Given {
+        manifest,
+        status: inspection.status.as_ref(),
+        identity: inspection.identity.as_ref(),
+        witness: inspection.channel_witness.as_ref(),
+        inputs: &inspection.inputs,
+    };
     let outcome = recompute.recompute(&given, &rows, sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
@@ -333,6 +339,11 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
         }
         if let Some(DerivationError::Contradiction { path, rule, words }) = error.downcast_ref() {
             inspection.findings.add(path, Problem::Contradicts { rule: rule.code(), words: clip(words) });
+            return false;
+        }
+        if let Some(DerivationError::Shape { path, pointer, reason }) = error.downcast_ref() {
+            let (pointer, reason) = (clip(pointer), clip(reason));
+            inspection.findings.add(path, Problem::NotPublished { pointer, reason });
             return false;
         }
         if let Some(DerivationError::Identity { discrepancies }) = error.downcast_ref() {

@@ -276,6 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let real = dir.path().canonicalize().unwrap().join("real");
         fs::write(&real, b"program").unwrap();
+        fs::set_permissions(&real, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(&real, dir.path().join("link")).unwrap();
         let mut commands = BTreeMap::new();
         add_command(&dir.path().join("link"), &mut commands);

@@ -62,8 +62,13 @@ pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Ve
     let sides = Sides { a, b, items: &items };
     let mut changes: Vec<Grouped> = Vec::new();
     for item in &items {
-        let (id, what, class) =
+        let (mut id, what, class) =
             if a.kind == RUN_KIND { sides.of_run(item) } else { (item.pointer.clone(), None, Class::All) };
+        // An element that was taken out of a list and one that was put in can have the same place, each on its side.
+        let alone = id == item.pointer && item.a.is_none();
+        if alone && changes.iter().any(|known| known.change.id == id) {
+            id.push_str(" in B");
+        }
         if let Some(known) = changes.iter_mut().find(|known| known.change.id == id) {
             known.change.pointers.push(item.pointer.clone());
             if let (Class::Policy(profiles), Class::Policy(more)) = (&mut known.class, class) {

@@ -59,6 +59,7 @@ fn items(a: &Declaration, b: &Declaration, part: Part) -> Vec<Item> {
             b: difference.found.map(shown),
             material: is_material(&a.kind, &difference.pointer),
             pointer: difference.pointer,
+            b_pointer: difference.found_at,
         })
         .collect()
 }
@@ -142,7 +143,13 @@ mod tests {
             let (there, mut back) = (compare(&a, &b), compare(&b, &a));
             for part in &mut back {
                 std::mem::swap(&mut part.a, &mut part.b);
-                part.items.iter_mut().for_each(|item| std::mem::swap(&mut item.a, &mut item.b));
+                for item in &mut part.items {
+                    std::mem::swap(&mut item.a, &mut item.b);
+                    if let Some(there) = &mut item.b_pointer {
+                        std::mem::swap(&mut item.pointer, there);
+                        item.name = names::of(RUN_KIND, &item.pointer);
+                    }
+                }
             }
             prop_assert_eq!(there, back);
         }

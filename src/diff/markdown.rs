@@ -43,8 +43,9 @@ fn declarations(out: &mut String, diff: &RunDiff) {
     out.push_str("\n#### Declared differently\n\n| item | A | B | |\n|---|---|---|---|\n");
     for item in items {
         let mark = if item.material { "" } else { "no bearing on verdicts" };
+        let there = item.b_pointer.as_ref().map(|there| format!(" (in B {})", code(there))).unwrap_or_default();
         out.push_str(&format!(
-            "| {}<br>{} | {} | {} | {mark} |\n",
+            "| {}<br>{}{there} | {} | {} | {mark} |\n",
             escape(&item.name),
             code(&item.pointer),
             code(&words::value(item.a.as_ref())),

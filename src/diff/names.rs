@@ -6,12 +6,7 @@ use crate::record::identity::RUN_KIND;
 pub(super) fn of(kind: &str, pointer: &str) -> String {
     let parts = parts_of(pointer);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if kind == RUN_KIND
-        && let Some(name) = of_run(&parts)
-    {
-        return name;
-    }
-    plain(&parts)
+    if kind == RUN_KIND { of_run(&parts).unwrap_or_else(|| plain(&parts)) } else { of_system(&parts) }
 }
 
 /// The parts of a JSON pointer (RFC 6901).
@@ -48,6 +43,17 @@ fn plain(parts: &[&str]) -> String {
         [part] => format!("the {part} part"),
         [part, rest @ ..] => format!("{part}: {}", rest.iter().map(|one| word(one)).collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// `artifact: tools, `propose_refund``. What the format calls by a name are words; what people call by one stays as it is.
+fn of_system(parts: &[&str]) -> String {
+    let own = match parts {
+        ["artifact", "model" | "parameters", ..] => 3,
+        _ => 2,
+    };
+    let (ours, theirs) = parts.split_at(own.min(parts.len()));
+    let theirs = theirs.iter().map(|name| format!(", `{name}`"));
+    format!("{}{}", plain(ours), theirs.collect::<String>())
 }
 
 fn words(parts: &[&str]) -> String {
@@ -91,6 +97,16 @@ mod tests {
         ] {
             assert_eq!(of(RUN_KIND, pointer), name);
         }
-        assert_eq!(of("ai_run", "/artifact/tool/sha256"), "artifact: tool, digest");
+        for (pointer, name) in [
+            ("/artifact/model/version", "artifact: model, version"),
+            ("/artifact/parameters/max_output_tokens", "artifact: parameters, max output tokens"),
+            ("/artifact/tools/propose_refund", "artifact: tools, `propose_refund`"),
+            ("/artifact/conversation/0/text", "artifact: conversation, `0`, `text`"),
+            ("/runtime/other/OPENBLAS_CORETYPE", "runtime: other, `OPENBLAS_CORETYPE`"),
+            ("/policy/escalation", "policy: escalation"),
+            ("/history", "the history part"),
+        ] {
+            assert_eq!(of("ai_run", pointer), name);
+        }
     }
 }

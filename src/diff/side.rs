@@ -9,8 +9,7 @@ use crate::base::fsx;
 use crate::base::json;
 use crate::bundle::{self, Bundle, FromInputs, Verified};
 use crate::identity;
-use crate::plan::Workspace;
-use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration};
+use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration_file};
 use crate::promote;
 use crate::record::identity::{Declaration, PartDigests};
 use crate::record::layout;
@@ -64,9 +63,7 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
 
 /// Declares what somebody describes of another system, with every file that the description names.
 fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
-    let folder = fsx::folder_of(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let subject = read_declaration(&Workspace::at(folder), &name).map_err(|error| DiffError::Load(Box::new(error)))?;
+    let subject = read_declaration_file(path).map_err(|error| DiffError::Load(Box::new(error)))?;
     let declaration = identity::external::declare(&subject)
         .map_err(|error| DiffError::Document { file: given.clone(), reason: error.to_string() })?;
     Ok(of_declaration(given, declaration))

@@ -62,7 +62,10 @@ fn side(out: &mut Indented, name: &str, side: &Side) {
 fn item(out: &mut Indented, item: &Item) {
     let mark = if item.material { "" } else { " (immaterial)" };
     out.line(5, &format!("{}{mark}: {}", &item.name, words::change_of(item)));
-    out.line(6, &item.pointer);
+    match &item.b_pointer {
+        Some(there) => out.line(6, &format!("{} (in B {there})", item.pointer)),
+        None => out.line(6, &item.pointer),
+    }
 }
 
 fn verdicts(out: &mut Indented, diff: &RunDiff) {

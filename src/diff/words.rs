@@ -49,11 +49,23 @@ pub(super) fn value(shown: Option<&Shown>) -> String {
         None => "absent".to_owned(),
         Some(Shown::Digest(digest)) => format!("a long value with digest {}", short(&digest.to_string())),
         Some(Shown::Value(serde_json::Value::String(text))) if is_digest(text) => short(text),
+        Some(Shown::Value(value)) if referred(value).is_some() => {
+            format!("sha256:{}", short(referred(value).unwrap_or_default()))
+        }
         Some(Shown::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
             format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
         }
         Some(Shown::Value(value)) => printable(&value.to_string()).into_owned(),
     }
+}
+
+/// The digest that another system's declaration gives in place of a content, or as a text.
+fn referred(value: &serde_json::Value) -> Option<&str> {
+    let text = match value {
+        serde_json::Value::Object(members) if members.len() == 1 => members.get("digest")?.as_str()?,
+        other => other.as_str()?,
+    };
+    text.strip_prefix("sha256:").filter(|digits| is_digest(digits))
 }
 
 fn is_digest(text: &str) -> bool {

@@ -6,6 +6,7 @@
 //! what others declare of their systems, and [`carried`] knows whose worlds are whose.
 
 pub mod absent;
+mod align;
 pub mod carried;
 pub mod compare;
 pub mod compose;
@@ -21,5 +22,5 @@ pub use absent::absences;
 pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
 pub use compose::{Given, declare};
-pub use reproduce::{Discrepancy, of_manifest, of_plan, of_self};
+pub use reproduce::{Discrepancy, of_document, of_manifest, of_plan, of_self};
 pub use seal::{Flaw, Parts, check, seal};

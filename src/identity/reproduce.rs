@@ -68,6 +68,7 @@ pub fn of_self(declaration: &Declaration) -> Vec<Discrepancy> {
             Flaw::Digest { declared, computed, .. } | Flaw::Identity { declared, computed } => {
                 Discrepancy::Differs(Difference {
                     pointer,
+                    found_at: None,
                     declared: Some(value(&declared)),
                     found: Some(value(&computed)),
                 })
@@ -144,6 +145,18 @@ pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepanc
         Err(error) => {
             wrong.push(Discrepancy::Malformed { pointer: error.pointer, problem: error.problem.to_string() });
         }
+    }
+    wrong
+}
+
+/// Where the sealed declaration of another system is not what its document gives, sealed just now.
+pub fn of_document(found: &Declaration, declaration: &Declaration) -> Vec<Discrepancy> {
+    let mut wrong = of_self(declaration);
+    differs("/schema_version", &value(&declaration.schema_version), &value(&found.schema_version), &mut wrong);
+    differs("/kind", &value(&declaration.kind), &value(&found.kind), &mut wrong);
+    for part in Part::ALL {
+        let [declared, found] = [declaration, found].map(|one| Value::Object(one.part(part).clone()));
+        differs(&format!("/{}", part.as_str()), &declared, &found, &mut wrong);
     }
     wrong
 }

@@ -12,6 +12,7 @@
 //! by its content alone: moving it, or giving its digest instead, does not change the identity.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -19,9 +20,10 @@ use super::error::LoadError;
 use super::note::{Note, NoteKind, Notes, has_errors, pointer_part, shown};
 use super::read::{Reader, refused};
 use super::schema::{DocumentKind, found};
-use super::source::Source;
-use crate::base::canon;
+use super::source::{Source, Workspace};
+use crate::base::canon::{self, CanonProblem};
 use crate::base::digest::Digest;
+use crate::base::fsx;
 use crate::base::json;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_SUBJECT_BYTES, MAX_SUBJECT_FILE_BYTES, MAX_SUBJECT_FILES};
 use crate::record::identity::Part;
@@ -102,6 +104,15 @@ pub fn read_declaration(source: &dyn Source, path: &str) -> Result<ResolvedSubje
     }
 }
 
+/// The same of the file at `path`.
+///
+/// # Errors
+/// As [`read_declaration`].
+pub fn read_declaration_file(path: &Path) -> Result<ResolvedSubject, LoadError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    read_declaration(&Workspace::at(fsx::folder_of(path)), &name)
+}
+
 /// The same through the reader of a plan, so that the documents become inputs of the run.
 pub(super) fn read(
     reader: &mut Reader<'_>,
@@ -119,6 +130,15 @@ pub(super) fn read(
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut walk =
         Walk { reader, folder, notes: Notes { list: notes, file: path, subject: "" }, files: Vec::new(), bytes: 0 };
+    let is_sealed = value.get("digests").is_some() && value.get("identity").is_some();
+    if is_sealed {
+        walk.notes.error(
+            NoteKind::UnknownKey,
+            "/identity",
+            "this declaration is sealed already",
+            "give the document that it was sealed from; `identity show --bundle FILE` shows a sealed one",
+        );
+    }
     walk.check_stated(&value);
     let mut members = match value.clone() {
         Value::Object(members) => members,
@@ -130,7 +150,10 @@ pub(super) fn read(
     });
     let Walk { files, .. } = walk;
     // What is said already is not said again in the words of the schema.
-    let noted: BTreeSet<String> = notes[before..].iter().map(|note| note.pointer.clone()).collect();
+    let mut noted: BTreeSet<String> = notes[before..].iter().map(|note| note.pointer.clone()).collect();
+    if is_sealed {
+        noted.insert("/digests".to_owned());
+    }
     let mut formal = Vec::new();
     DocumentKind::SystemDeclaration.check(&value, &mut Notes { list: &mut formal, file: path, subject: "" });
     formal.retain(|note: &Note| note.kind != NoteKind::MissingKey && !noted.contains(&note.pointer));
@@ -206,6 +229,7 @@ impl Walk<'_, '_, '_> {
     /// The members of a part or an object, with references followed.
     fn members(&mut self, at: &str, members: Map<String, Value>) -> Map<String, Value> {
         let follow = |(name, value): (String, Value)| {
+            self.check_name(at, &name);
             let value = self.value(&format!("{at}/{}", pointer_part(&name)), value);
             (name, value)
         };
@@ -227,7 +251,7 @@ impl Walk<'_, '_, '_> {
                             NoteKind::BadValue,
                             format!("{at}/absent"),
                             format!("found {}, where the reason is needed", found(reason)),
-                            "say in a text why it is absent",
+                            format!("say in a text why it is absent; {LITERALLY}"),
                         );
                     }
                     Value::Object(members)
@@ -253,7 +277,10 @@ impl Walk<'_, '_, '_> {
     fn check_literal(&mut self, at: &str, value: &Value) {
         match value {
             Value::Object(members) => {
-                members.iter().for_each(|(name, one)| self.check_literal(&format!("{at}/{}", pointer_part(name)), one));
+                for (name, one) in members {
+                    self.check_name(at, name);
+                    self.check_literal(&format!("{at}/{}", pointer_part(name)), one);
+                }
             }
             Value::Array(items) => {
                 items.iter().enumerate().for_each(|(n, one)| self.check_literal(&format!("{at}/{n}"), one));
@@ -262,15 +289,19 @@ impl Walk<'_, '_, '_> {
                 if let Err(error) = canon::canonical(leaf)
                     && !self.notes.list.iter().any(|note| note.pointer == at)
                 {
-                    let remedy = "a decimal number is written as a text, like \"0.7\"";
-                    self.notes.error(
-                        NoteKind::BadValue,
-                        at,
-                        format!("found {}: {}", found(leaf), error.problem),
-                        if leaf.is_number() { remedy } else { "" },
-                    );
+                    let (problem, remedy) = advice(error.problem);
+                    self.notes.error(NoteKind::BadValue, at, format!("found {}, {problem}", found(leaf)), remedy);
                 }
             }
+        }
+    }
+
+    /// Notes a member's name that has no canonical form.
+    fn check_name(&mut self, at: &str, name: &str) {
+        if let Err(error) = canon::canonical(&Value::String(name.to_owned())) {
+            let (problem, remedy) = advice(error.problem);
+            let at = format!("{at}/{}", pointer_part(name));
+            self.notes.error(NoteKind::BadValue, at, format!("this member has a name {problem}"), remedy);
         }
     }
 
@@ -281,7 +312,7 @@ impl Walk<'_, '_, '_> {
                 NoteKind::BadValue,
                 format!("{at}/digest"),
                 format!("found {}, which is no digest", found(digest)),
-                "write `sha256:` and 64 lower-case hexadecimal digits; if it is meant literally, put it into {\"value\": …}",
+                format!("write `sha256:` and 64 lower-case hexadecimal digits; {LITERALLY}"),
             );
         }
     }
@@ -294,7 +325,7 @@ impl Walk<'_, '_, '_> {
                 NoteKind::BadPath,
                 at,
                 format!("found {}, where the path of a file is needed", found(path)),
-                "name a file; if it is meant literally, put it into {\"value\": …}",
+                format!("name a file; {LITERALLY}"),
             );
             return None;
         };
@@ -303,7 +334,7 @@ impl Walk<'_, '_, '_> {
                 NoteKind::BadPath,
                 at,
                 format!("`{}` {reason}", shown(path)),
-                "name a file at or below the declaration's folder by its plain relative path",
+                format!("name a file at or below the declaration's folder by its plain relative path; {LITERALLY}"),
             );
             return None;
         }
@@ -327,11 +358,39 @@ impl Walk<'_, '_, '_> {
                     NoteKind::Unreadable,
                     at,
                     format!("the file `{}` cannot be read: {}", shown(path), error.source),
-                    "correct the path, or state {\"digest\": \"sha256:…\"} or {\"absent\": \"why\"} instead",
+                    format!(
+                        "correct the path, or state {{\"digest\": \"sha256:…\"}} or {{\"absent\": \"why\"}} instead; {LITERALLY}"
+                    ),
                 );
                 None
             }
         }
+    }
+}
+
+/// What to do where an object of one member was taken for a reference and is none, as in the description of a tool whose
+/// only property is called `file`. What the object says must stay as it is.
+const LITERALLY: &str = "if this object is meant as it stands, put the whole item into {\"value\": …}, within which nothing \
+                         is a reference, or keep the item in a file of its own and name it {\"file\": \"…\"}";
+
+/// What is wrong with a value that has no canonical form, and what to do. A value that is handed to somebody as it stands
+/// (a tool, a message) would be another one if it were rewritten; the bytes of a file can be any.
+fn advice(problem: CanonProblem) -> (&'static str, &'static str) {
+    match problem {
+        CanonProblem::Fraction | CanonProblem::TooLarge => (
+            if problem == CanonProblem::Fraction {
+                "which is no whole number"
+            } else {
+                "which is larger than every reader of JSON keeps exactly"
+            },
+            "if it is part of what is handed over as it stands (a tool, a message), keep that in a file of its own and name it \
+             {\"file\": \"…\"}; a setting is written as a text, like \"0.7\"",
+        ),
+        CanonProblem::NotNfc | CanonProblem::NameNotNfc => (
+            "which is not in Unicode normal form C",
+            "keep it as it is in a file of its own and name that {\"file\": \"…\"}: a file counts by its bytes, and another \
+             spelling is another text to who is given it",
+        ),
     }
 }
 

@@ -125,15 +125,19 @@ pub struct PartDiff {
     pub b: Digest,
     /// Whether no material item differs.
     pub materially_equal: bool,
-    /// The items that differ, in the order of their pointers.
+    /// The items that differ, in the order in which they stand.
     pub items: Vec<Item>,
 }
 
 /// One item that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Item {
-    /// JSON pointer into the declaration.
+    /// JSON pointer into the first declaration, or into the second if it stands only there.
     pub pointer: String,
+    /// JSON pointer into the second declaration, if that is another one: elements of a list before it were put in or
+    /// taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub b_pointer: Option<String>,
     /// What it is, for people.
     pub name: String,
     /// What it is on the first side; absent if it is not there.

@@ -93,8 +93,8 @@ fn declarations_of_systems_are_compared_item_by_item() {
     let sealed = one.path().join("sealed.json");
     fs::write(&sealed, declare(&one.path().join("run.json")).to_string()).unwrap();
     // A document and its sealed form are the same declaration.
-    let same = output(sandproof().args(["diff-runs", "--json"]).arg(&sealed).arg(one.path().join("run.json")));
-    expect_code(&same, 0);
+    let same = ["diff-runs", "--json", "--accept-absent"];
+    expect_code(&output(sandproof().args(same).arg(&sealed).arg(one.path().join("run.json"))), 0);
     let differs = output(sandproof().args(["diff-runs", "--json"]).arg(&sealed).arg(two.path().join("run.json")));
     expect_code(&differs, 1);
     let diff = shaped("run_diff", &differs.stdout);
@@ -214,4 +214,158 @@ fn two_systems_are_not_the_same_by_what_neither_states() {
     let other = dir.path().join("known.json");
     fs::write(&other, stated.to_string()).unwrap();
     expect_code(&output(sandproof().args(["diff-runs", "--accept-absent"]).arg(&file).arg(&other)), 1);
+}
+
+/// `identity verify` of a sealed declaration.
+fn verify(sealed: &Path, how: &str, what: &Path) -> std::process::Output {
+    output(sandproof().args(["identity", "verify", "--json", "--bundle"]).arg(sealed).arg(how).arg(what))
+}
+
+#[test]
+fn a_sealed_system_is_verified_against_the_document_that_it_was_sealed_from() {
+    let dir = example();
+    let (run, sealed) = (dir.path().join("run.json"), dir.path().join("sealed.json"));
+    let declaration = declare(&run);
+    fs::write(&sealed, declaration.to_string()).unwrap();
+    for (how, what) in [("--from", run.as_path()), ("--against", dir.path()), ("--against", run.as_path())] {
+        let same = verify(&sealed, how, what);
+        expect_code(&same, 0);
+        let report = shaped("identity_report", &same.stdout);
+        assert_eq!((&report["ok"], &report["identity"]), (&json!(true), &declaration["identity"]));
+        assert_eq!(report["against"], run.to_str().unwrap());
+    }
+    // A changed file is named where it stands, and nothing else is.
+    fs::write(dir.path().join("system.txt"), "Do as you please.").unwrap();
+    for (how, what) in [("--from", run.as_path()), ("--against", dir.path())] {
+        let differs = verify(&sealed, how, what);
+        expect_code(&differs, 1);
+        let report = shaped("identity_report", &differs.stdout);
+        let pointers: Vec<&Value> =
+            report["differences"].as_array().unwrap().iter().map(|one| &one["pointer"]).collect();
+        assert_eq!(pointers, [&json!("/artifact/system_instructions/digest")]);
+    }
+    // The other kind is another system.
+    let kinds = verify(&sealed, "--from", &dir.path().join("deployment.json"));
+    expect_code(&kinds, 1);
+    assert!(stdout(&kinds).contains("\"/kind\""), "{}", stdout(&kinds));
+    // A document that is incomplete gives no identity.
+    edit(&run, |document| drop(document.as_object_mut().unwrap().remove("history")));
+    expect_code(&verify(&sealed, "--from", &run), 3);
+}
+
+#[test]
+fn a_sealed_system_is_never_compared_with_what_a_run_declares() {
+    let dir = example();
+    let (run, sealed) = (dir.path().join("run.json"), dir.path().join("sealed.json"));
+    fs::write(&sealed, declare(&run).to_string()).unwrap();
+    let refused = |output: &std::process::Output, code: i32, says: &str| {
+        expect_code(output, code);
+        assert!(stderr(output).contains(says) && !stderr(output).contains("run_identity"), "{}", stderr(output));
+    };
+    // By itself it says nothing of what it was sealed from.
+    let alone = output(sandproof().args(["identity", "verify", "--bundle"]).arg(&sealed));
+    refused(&alone, 2, "`--from DOC`");
+    // Nor does a folder with no document of its kind, or with several of which none gives it.
+    let empty = tempfile::tempdir().unwrap();
+    refused(&verify(&sealed, "--against", empty.path()), 2, "no document in");
+    refused(&verify(&sealed, "--against", &empty.path().join("none")), 2, "none");
+    for name in ["one.json", "two.json"] {
+        fs::copy(&run, dir.path().join(name)).unwrap();
+        edit(&dir.path().join(name), |document| document["artifact"]["parameters"]["seed"] = name.into());
+    }
+    expect_code(&verify(&sealed, "--against", dir.path()), 0);
+    fs::remove_file(&run).unwrap();
+    refused(&verify(&sealed, "--against", dir.path()), 2, "none of `one.json`, `two.json`");
+    // One that was forged is wrong whatever lies beside it.
+    edit(&sealed, |declaration| declaration["artifact"]["tools"] = json!([]));
+    let forged = verify(&sealed, "--against", dir.path());
+    expect_code(&forged, 1);
+    assert!(stdout(&forged).contains("/digests/artifact"), "{}", stdout(&forged));
+    // Neither an unsealed document nor an unknown format is one.
+    let unsealed = verify(&dir.path().join("one.json"), "--against", dir.path());
+    refused(&unsealed, 4, "`identity declare --from` seals it");
+    edit(&sealed, |declaration| declaration["schema_version"] = json!("sandproof.system_declaration.v9"));
+    refused(&verify(&sealed, "--against", dir.path()), 4, "which this program does not know");
+    // And a sealed one is no document to seal.
+    edit(&sealed, |declaration| declaration["schema_version"] = json!("sandproof.system_declaration.v1"));
+    let twice = output(sandproof().args(["identity", "declare", "--from"]).arg(&sealed));
+    refused(&twice, 3, "sealed already");
+    assert!(!stderr(&twice).contains("remove it"), "{}", stderr(&twice));
+}
+
+#[test]
+fn a_run_has_no_document_that_it_was_sealed_from() {
+    let dir = tempfile::tempdir().unwrap();
+    Workspace::new(dir.path()).many_reads("r", 1);
+    let plan = dir.path().join("plans/r/plan.json");
+    let declared = output(sandproof().args(["identity", "declare", "--json", "--plan"]).arg(&plan));
+    expect_code(&declared, 0);
+    let sealed = dir.path().join("sealed.json");
+    fs::write(&sealed, &declared.stdout).unwrap();
+    expect_code(&verify(&sealed, "--against", dir.path()), 0);
+    let refused = verify(&sealed, "--from", &plan);
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("the declaration of a run"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_system_is_shown_with_what_it_leaves_unsaid() {
+    let dir = example();
+    let sealed = dir.path().join("sealed.json");
+    fs::write(&sealed, declare(&dir.path().join("run.json")).to_string()).unwrap();
+    let shown = output(sandproof().args(["identity", "show", "--bundle"]).arg(&sealed));
+    expect_code(&shown, 0);
+    let said = stdout(&shown);
+    assert!(said.contains("kind      ai_run\n"), "{said}");
+    assert!(said.contains("absent    /artifact/model/weights: the provider publishes no digest"), "{said}");
+    assert!(said.contains("          /runtime/rollout: a single run\n"), "{said}");
+}
+
+#[test]
+fn a_message_put_in_before_others_is_one_change() {
+    let dir = example();
+    let message = |text: &str| json!({"role": "user", "text": text});
+    let six: Vec<Value> = (0..6).map(|n| message(&format!("m{n}"))).collect();
+    let mut seven = six.clone();
+    seven.insert(0, message("new"));
+    let [a, b] = [("a.json", &six), ("b.json", &seven)].map(|(name, messages)| {
+        let path = dir.path().join(name);
+        fs::copy(dir.path().join("run.json"), &path).unwrap();
+        edit(&path, |document| document["artifact"]["conversation"] = json!(messages));
+        path
+    });
+    let diff = |a: &Path, b: &Path| {
+        let output = output(sandproof().args(["diff-runs", "--json"]).arg(a).arg(b));
+        expect_code(&output, 1);
+        shaped("run_diff", &output.stdout)
+    };
+    let items = &diff(&a, &b)["declarations"]["parts"][0]["items"];
+    assert_eq!(items.as_array().unwrap().len(), 1, "{items}");
+    assert_eq!((&items[0]["pointer"], &items[0]["b"]["value"]), (&json!("/artifact/conversation/0"), &message("new")));
+    assert_eq!(items[0]["name"], "artifact: conversation, `0`");
+    // What changes behind it has a place on each side.
+    edit(&b, |document| document["artifact"]["conversation"][4]["text"] = json!("other"));
+    let items = &diff(&a, &b)["declarations"]["parts"][0]["items"];
+    assert_eq!(items[1]["pointer"], "/artifact/conversation/3/text");
+    assert_eq!(items[1]["b_pointer"], "/artifact/conversation/4/text");
+    let people = output(sandproof().arg("diff-runs").arg(&a).arg(&b));
+    assert!(
+        stdout(&people).contains("/artifact/conversation/3/text (in B /artifact/conversation/4/text)"),
+        "{}",
+        stdout(&people)
+    );
+}
+
+#[test]
+fn digests_of_systems_are_shortened_for_people_and_names_stay_as_they_are() {
+    let dir = example();
+    let other = dir.path().join("other.json");
+    fs::copy(dir.path().join("run.json"), &other).unwrap();
+    fs::write(dir.path().join("refund.json"), "{}").unwrap();
+    edit(&other, |document| document["artifact"]["tools"]["propose_refund"] = json!({"file": "refund.json"}));
+    let people = output(sandproof().arg("diff-runs").arg(dir.path().join("run.json")).arg(&other));
+    expect_code(&people, 1);
+    let said = stdout(&people);
+    assert!(said.contains("artifact: tools, `propose_refund`, `digest`: sha256:"), "{said}");
+    assert!(said.contains(" -> sha256:44136fa355b3\u{2026}\n"), "{said}");
 }

@@ -6,18 +6,14 @@ use super::super::exit::{Exit, Failure, OrFail};
 use super::super::refusal::load_failure;
 use super::super::sheet::Sheet;
 use super::super::ui::Ui;
-use crate::base::fsx;
 use crate::base::printable::Lines;
 use crate::identity::{absences, external};
-use crate::plan::Workspace;
-use crate::plan::subject::{ResolvedSubject, read_declaration};
+use crate::plan::subject::{ResolvedSubject, read_declaration_file};
 use crate::record::identity::{Declaration, Part};
 
 /// Declares what the document at `from` describes: reads it with every file that it names, and prints its identity.
 pub(super) fn run(from: &Path, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
-    let folder = fsx::folder_of(from);
-    let name = from.file_name().unwrap_or_default().to_string_lossy();
-    let subject = read_declaration(&Workspace::at(folder), &name).map_err(load_failure)?;
+    let subject = read_declaration_file(from).map_err(load_failure)?;
     let declaration = external::declare(&subject).or_fail(Exit::InputRefused)?;
     if json {
         ui.json(&declaration);

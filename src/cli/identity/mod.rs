@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::refusal::load_failure;
 use super::run::{RunChoices, own_executable, run_failure};
 use super::ui::Ui;
 use crate::base::digest::Digest;
@@ -16,6 +17,7 @@ use crate::base::printable::path_text;
 use crate::bundle::declared::{self, DeclaredError};
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
+use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
 use crate::record::identity::{Declaration, Part};
 use crate::run;
 
@@ -61,18 +63,22 @@ struct Declare {
     json: bool,
 }
 
-/// Compute a run's identity again from its bundle, or from the sources.
+/// Compute an identity again: a run's from its bundle or from the sources, another system's from its document.
 ///
-/// Exit 0 if it is the same; 1 with every difference by JSON pointer if not; 4 if the bundle says too little to compare; 3 if
-/// the plan cannot be resolved from the sources.
+/// Exit 0 if it is the same; 1 with every difference by JSON pointer if not; 4 if the bundle or declaration says too little to
+/// compare; 3 if the plan, or the document of another system, cannot be resolved; 2 if the declaration is of another system
+/// and it is not said which document it was sealed from.
 #[derive(Debug, Args)]
 struct Verify {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
+    /// The bundle's folder, an output root whose LATEST leads to it, or a sealed declaration's own file.
+    #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
-    /// Compare with the plan and its documents in this workspace instead.
-    #[arg(long, value_name = "DIR")]
+    /// Compare with the plan and its documents in this workspace instead; of another system, with its document in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
     against: Option<PathBuf>,
+    /// Compare the sealed declaration of another system with the document that it was sealed from.
+    #[arg(long, value_name = "DOC")]
+    from: Option<PathBuf>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -123,9 +129,10 @@ fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
-    let compared = match &args.against {
-        Some(root) => declared::against_sources(&args.bundle, root),
-        None => declared::against_bundle(&args.bundle),
+    let compared = match (&args.from, &args.against) {
+        (Some(document), _) => declared::against_document(&args.bundle, document),
+        (None, Some(root)) => declared::against_sources(&args.bundle, root),
+        (None, None) => declared::against_bundle(&args.bundle),
     };
     let compared = compared.map_err(failure)?;
     let ok = compared.discrepancies.is_empty();
@@ -136,17 +143,26 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
             ok,
             identity,
             bundle: path_text(&args.bundle),
-            against: args.against.as_deref().map(path_text),
+            against: compared.document.as_deref().or(args.against.as_deref()).map(path_text),
             differences: &compared.discrepancies,
         });
     } else if ok {
-        let what = if args.against.is_some() { "the sources give it" } else { "the bundle gives it" };
+        let what = match (&compared.document, &args.against) {
+            (Some(document), _) => format!("the document `{}` gives it", document.display()),
+            (None, Some(_)) => "the sources give it".to_owned(),
+            (None, None) => "the bundle gives it".to_owned(),
+        };
         ui.line(format!("identity {identity}: {what}"));
     } else {
         for one in &compared.discrepancies {
             ui.line(format!("{}: {}", one.pointer(), one.words()));
         }
-        ui.remark(format!("identity {identity}: {} differences", compared.discrepancies.len()));
+        let count = match compared.discrepancies.len() {
+            1 => "1 difference".to_owned(),
+            n => format!("{n} differences"),
+        };
+        let with = compared.document.as_ref().map(|document| format!(" from the document `{}`", document.display()));
+        ui.remark(format!("identity {identity}: {count}{}", with.unwrap_or_default()));
     }
     Ok(if ok { Exit::Done } else { Exit::Mismatch })
 }
@@ -170,11 +186,24 @@ fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) {
         ui.line(format!("{:<10}{}", part.as_str(), declaration.digests.of(part)));
     }
     ui.line(format!("{:<10}{}", "identity", declaration.identity));
+    // What a run states to be absent is what this program observed; of another system it is what nobody said.
+    if declaration.schema_version == SYSTEM_DECLARATION_SCHEMA {
+        ui.line(format!("{:<10}{}", "kind", declaration.kind));
+        for (n, (pointer, reason)) in identity::absences(declaration).into_iter().enumerate() {
+            ui.line(format!("{:<10}{pointer}: {reason}", if n == 0 { "absent" } else { "" }));
+        }
+    }
 }
 
 fn failure(error: DeclaredError) -> Failure {
     match error {
-        DeclaredError::Sources(_) => Failure::new(Exit::InputRefused, error),
+        DeclaredError::Sources(_) | DeclaredError::Canon(_) => Failure::new(Exit::InputRefused, error),
+        DeclaredError::Document(error) => load_failure(*error),
+        DeclaredError::NeedsDocument { .. }
+        | DeclaredError::NoSuchDocument { .. }
+        | DeclaredError::OfRun { .. }
+        | DeclaredError::Folder(_) => Failure::new(Exit::Usage, error),
+        DeclaredError::NotSealed { .. } | DeclaredError::Format { .. } => Failure::new(Exit::BundleInvalid, error),
         _ => Failure::new(Exit::BundleInvalid, error)
             .hint("`sandproof validate-bundle --bundle DIR` says what is wrong with a bundle"),
     }

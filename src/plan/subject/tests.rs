@@ -149,6 +149,34 @@ fn what_is_wrong_is_said_where_it_stands() {
 }
 
 #[test]
+fn advice_never_changes_what_is_handed_over() {
+    let remedy = |edit: &dyn Fn(&mut Value)| {
+        let notes = read_with(edit).unwrap_err().into_notes();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        format!("{} | {}", notes[0].message, notes[0].remedy)
+    };
+    let own_file = "in a file of its own";
+    let said = remedy(&|d| d["artifact"]["tools"] = json!({"f": {"type": "number", "minimum": 0.5}}));
+    assert!(said.contains(own_file), "{said}");
+    let said = remedy(&|d| d["artifact"]["tools"] = json!({"f": {"value": {"maximum": u64::MAX}}}));
+    assert!(said.contains(own_file), "{said}");
+    for item in [json!([{"text": "cafe\u{301}"}]), json!({"cafe\u{301}": 1}), json!({"value": {"cafe\u{301}": 1}})] {
+        let said = remedy(&|d| d["artifact"]["conversation"] = item.clone());
+        assert!(said.contains(own_file) && !said.contains("normalise"), "{said}");
+    }
+    // What was taken for a reference and is none.
+    for item in [json!({"file": {"type": "string"}}), json!({"file": "report.txt"}), json!({"file": "/etc/passwd"})] {
+        let said = remedy(&|d| d["artifact"]["tools"] = json!({"properties": item}));
+        assert!(said.contains("{\"value\": …}") && said.contains(own_file), "{said}");
+    }
+    let said = remedy(&|d| d["artifact"]["tools"] = json!({"properties": {"absent": {"type": "string"}}}));
+    assert!(said.contains("{\"value\": …}") && said.contains(own_file), "{said}");
+    // The advice works: the same tool, whole, as a value.
+    let tool = json!({"value": {"name": "f", "properties": {"file": {"type": "string"}}}});
+    assert!(read_with(|d| d["artifact"]["tools"] = json!({"f": tool})).is_ok());
+}
+
+#[test]
 fn within_value_nothing_is_a_reference() {
     let literal = json!({"value": {"properties": {"file": "x", "absent": 1}}});
     let subject = read_with(|d| d["artifact"]["tools"] = literal.clone()).unwrap();

@@ -36,7 +36,7 @@ pub(super) struct ReportArgs {
 enum FormatName {
     /// JUnit's XML: a case for each row.
     Junit,
-    /// Test Anything Protocol, version 14.
+    /// Test Anything Protocol, version 13.
     Tap,
     /// SARIF 2.1.0: a result for each row that is not as expected.
     Sarif,

@@ -353,3 +353,39 @@ fn a_report_says_what_the_run_said() {
     expect_code(&empty, 9);
     assert_eq!(stdout(&empty), "");
 }
+
+#[test]
+fn the_harness_of_perl_reads_reports_and_counts_rows_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let built = dir.path().join("plan");
+    expect_code(&output(sandproof().args(["plan-build", "--template", "quickstart", "--out"]).arg(&built)), 0);
+    let report = |name: &str| {
+        let file = dir.path().join(name);
+        let made = output(sandproof().args(["report", "--format", "tap", "--bundle"]).arg(built.join("out")));
+        assert!(made.stdout.starts_with(b"TAP version 13\n"), "{}", stdout(&made));
+        fs::write(&file, &made.stdout).unwrap();
+        (made.status.code(), file)
+    };
+    expect_code(&output(sandproof().args(["run", "--plan"]).arg(&built)), 0);
+    let (code, good) = report("good.tap");
+    assert_eq!(code, Some(0));
+    edit(&built.join("registry/probes.json"), |probes| {
+        probes["probes"]["quickstart:read_only:read_inside"]["expected"] = "deny".into();
+        probes["probes"]["quickstart:read_only:list_inside"]["target"] = "${root}/project/none".into();
+    });
+    expect_code(&output(sandproof().args(["run", "--plan"]).arg(&built)), 1);
+    let (code, bad) = report("bad.tap");
+    assert_eq!(code, Some(1));
+    let prove = |file: &Path| std::process::Command::new("prove").args(["-e", "cat"]).arg(file).output();
+    let Ok(passed) = prove(&good) else {
+        crate::skip!("there is no prove, of Perl's TAP::Harness");
+    };
+    expect_code(&passed, 0);
+    let rows = fs::read_to_string(&good).unwrap().lines().filter(|line| line.starts_with("ok ")).count();
+    let said = stdout(&passed);
+    assert!(said.contains("Result: PASS") && said.contains(&format!("Tests={rows},")), "{said}");
+    let failed = prove(&bad).unwrap();
+    let said = stdout(&failed);
+    assert!(!failed.status.success() && said.contains(&format!("Failed 2/{rows} subtests")), "{said}");
+    assert!(!said.contains("Parse errors"), "{said}");
+}

@@ -14,6 +14,25 @@ pub(super) struct Markdown {
     left_out: u64,
 }
 
+/// An id, a target, a name: as code, in which nothing is markup, no address becomes a link and no name a mention. What would end
+/// the code, or the cell of a table, is escaped instead.
+fn code(text: &str) -> String {
+    let text = printable(text);
+    if text.trim() != text || text.is_empty() || text.contains(['`', '|', '<']) {
+        return plain(&text);
+    }
+    format!("`{text}`")
+}
+
+/// A sentence, in which what stands between backticks is code.
+fn sentence(text: &str) -> String {
+    if text.matches('`').count() % 2 == 1 {
+        return plain(text);
+    }
+    let parts = text.split('`').enumerate();
+    parts.map(|(n, part)| if n % 2 == 1 { code(part) } else { plain(part) }).collect()
+}
+
 /// A text of a document: nothing in it is markup, and it stays on its line.
 fn plain(text: &str) -> String {
     let mut out = String::new();
@@ -35,12 +54,12 @@ impl Render for Markdown {
             (0, 0) => "all as expected".to_owned(),
             (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided"),
         };
-        writeln!(out, "# {}: {verdict}\n", plain(&head.plan_id))?;
+        writeln!(out, "# {}: {verdict}\n", code(&head.plan_id))?;
         writeln!(out, "| profile | rows | matched | mismatched | undecided |\n|---|--:|--:|--:|--:|")?;
         for profile in &head.profiles {
             let counts = &profile.counts;
             let numbers = [counts.rows, counts.matched, counts.mismatched, counts.undecided].map(|n| n.to_string());
-            writeln!(out, "| {} | {} |", plain(&profile.id), numbers.join(" | "))?;
+            writeln!(out, "| {} | {} |", code(&profile.id), numbers.join(" | "))?;
         }
         writeln!(out)
     }
@@ -59,8 +78,8 @@ impl Render for Markdown {
         }
         self.shown += 1;
         let word = if row.verdict == Verdict::Mismatched { "**mismatch**" } else { "**undecided**" };
-        let (operation, target) = (plain(&row.event.operation), plain(row.target()));
-        writeln!(out, "- {word} {}: {operation} on {target}: {}", plain(row.id()), plain(&row.sentence()))
+        let (operation, target) = (code(&row.event.operation), code(row.target()));
+        writeln!(out, "- {word} {}: {operation} on {target}: {}", code(row.id()), sentence(&row.sentence()))
     }
 
     fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -79,16 +98,16 @@ impl Render for Markdown {
         } else {
             writeln!(out, "May not be promoted:\n")?;
             for (name, meaning) in &head.reasons {
-                writeln!(out, "- {}: {}", plain(name), plain(meaning))?;
+                writeln!(out, "- {}: {}", code(name), sentence(meaning))?;
             }
             writeln!(out)?;
         }
         writeln!(
             out,
-            "Run {}, world {}, channel {}, bundle index SHA-256 {}.",
-            plain(&head.run_id),
-            plain(&head.world_id),
-            plain(head.channel),
+            "Run {}, world {}, channel {}, bundle index SHA-256 `{}`.",
+            code(&head.run_id),
+            code(&head.world_id),
+            code(head.channel),
             head.index_sha256
         )
     }

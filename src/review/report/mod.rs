@@ -29,7 +29,7 @@ use crate::record::layout;
 pub enum Format {
     /// JUnit's XML: a suite for each profile, a case for each row.
     Junit,
-    /// Test Anything Protocol, version 14.
+    /// Test Anything Protocol, version 13.
     Tap,
     /// SARIF 2.1.0: a result for each row that is not as expected.
     Sarif,

@@ -1,4 +1,5 @@
-//! Test Anything Protocol, version 14 (testanything.org).
+//! Test Anything Protocol (testanything.org). Nothing past version 13 is used, and that is what it says: TAP::Harness, which is
+//! what `prove` of Perl's distributions reads with, fails every report of version 14.
 
 use std::io::{self, Write};
 
@@ -26,7 +27,10 @@ fn description(text: &str) -> String {
 
 impl Render for Tap {
     fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "TAP version 14\n1..{}", head.total.rows)
+        writeln!(out, "TAP version 13\n1..{}", head.total.rows)?;
+        let promotable = if head.reasons.is_empty() { "promotable" } else { "not promotable" };
+        let facts = format!("run {}, world {}, channel {}, {promotable}", head.run_id, head.world_id, head.channel);
+        writeln!(out, "# {}", description(&facts))
     }
 
     fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {

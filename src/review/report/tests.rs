@@ -60,7 +60,7 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
     assert!(junit.contains(r#"<error type="landlock_rule_target""#), "{junit}");
 
     let tap = render(Format::Tap, &three());
-    assert!(tap.starts_with("TAP version 14\n1..3\n# p\nok 1 - good\nnot ok 2 - bad\n  ---\n"), "{tap}");
+    assert!(tap.starts_with("TAP version 13\n1..3\n# run run, world world, channel direct, not promotable\n# p\nok 1 - good\nnot ok 2 - bad\n  ---\n"), "{tap}");
     assert!(tap.contains("not ok 3 - open\n  ---\n  severity: \"error\"\n"), "{tap}");
 
     let sarif: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &three())).unwrap();
@@ -78,10 +78,10 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
 
     let markdown = render(Format::Markdown, &three());
     assert!(
-        markdown.contains("1 not as expected, 1 undecided") && markdown.contains("| p | 3 | 1 | 1 | 1 |"),
+        markdown.contains("1 not as expected, 1 undecided") && markdown.contains("| `p` | 3 | 1 | 1 | 1 |"),
         "{markdown}"
     );
-    assert!(markdown.contains("**undecided** open") && !markdown.contains("**mismatch** good"), "{markdown}");
+    assert!(markdown.contains("**undecided** `open`") && !markdown.contains("good"), "{markdown}");
 
     let html = render(Format::Html, &three());
     assert_eq!(html.matches("<tr class=").count(), 3, "{html}");
@@ -128,4 +128,26 @@ fn a_long_list_is_cut_short_in_markdown_and_says_so() {
     let text = render(Format::Markdown, &rows);
     assert!(text.contains("… and 50 more"), "{text}");
     assert_eq!(text.matches("**mismatch**").count(), 100);
+}
+
+#[test]
+fn markdown_shows_ids_and_targets_as_code_and_no_backtick_of_a_sentence_is_left() {
+    let shown = |more: serde_json::Value| render(Format::Markdown, &[row(more)]);
+    let text = shown(serde_json::json!({"expectation_id": "a:b_c", "target": "https://example.org/@x*",
+        "notes": "asked as `file_read` by @x", "match": false}));
+    assert!(text.contains("`a:b_c`: `file-read*` on `https://example.org/@x*`: expected deny"), "{text}");
+    assert!(text.contains(": asked as `file_read` by \\@x"), "{text}");
+    // What code cannot hold is escaped: an end of the code, of a cell, or the beginning of a tag.
+    for target in ["a`b", "a|b", "<b>", " a", ""] {
+        let text = shown(serde_json::json!({"expectation_id": "e", "target": target, "match": false}));
+        assert!(
+            text.contains(&format!(
+                "on {}: ",
+                target.replace('`', "\\`").replace('|', "\\|").replace("<b>", "&lt;b\\>")
+            )),
+            "{text}"
+        );
+    }
+    let text = shown(serde_json::json!({"expectation_id": "e", "notes": "one ` only *", "match": false}));
+    assert!(text.contains("one \\` only \\*"), "{text}");
 }

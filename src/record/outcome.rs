@@ -80,11 +80,11 @@ impl FailureStage {
 }
 
 macro_rules! failure_kinds {
-    ($($(#[$doc:meta])* $name:ident = $text:literal at $stage:ident,)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal at $stage:ident,)*) => {
         /// Why a probe did not succeed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum FailureKind {
-            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)*
         }
 
         impl FailureKind {
@@ -94,6 +94,11 @@ macro_rules! failure_kinds {
             /// The kind's name in documents.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
+            }
+
+            /// What it means, in a sentence or two.
+            pub fn explain(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+)),* }.trim_start()
             }
 
             /// The stage at which it arises.

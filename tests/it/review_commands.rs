@@ -389,3 +389,62 @@ fn the_harness_of_perl_reads_reports_and_counts_rows_as_they_are() {
     assert!(!failed.status.success() && said.contains(&format!("Failed 2/{rows} subtests")), "{said}");
     assert!(!said.contains("Parse errors"), "{said}");
 }
+
+#[test]
+fn reports_have_the_times_of_the_rows_and_the_lines_of_the_repository_that_holds_the_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = dir.path().join("sub/plan");
+    fs::create_dir_all(dir.path().join(".git")).unwrap();
+    expect_code(&output(sandproof().args(["plan-build", "--template", "quickstart", "--out"]).arg(&plan)), 0);
+    edit(&plan.join("registry/probes.json"), |probes| {
+        probes["probes"]["quickstart:read_only:read_inside"]["expected"] = "deny".into();
+        probes["probes"]["quickstart:read_only:list_inside"]["target"] = "${root}/project/none".into();
+    });
+    expect_code(&output(sandproof().args(["run", "--plan"]).arg(&plan)), 1);
+    let report = |bundle: &Path, format: &str| {
+        let made = output(sandproof().args(["report", "--format", format, "--bundle"]).arg(bundle));
+        expect_code(&made, 1);
+        made.stdout
+    };
+    // Where the run left its bundle, every place is one of the repository, and its line says what it should.
+    let sarif: Value = serde_json::from_slice(&report(&plan.join("out"), "sarif")).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let line = |location: &Value| {
+        let physical = &location["physicalLocation"];
+        let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("sub/plan/"), "{uri}");
+        let text = fs::read_to_string(dir.path().join(uri)).unwrap();
+        let number = physical["region"]["startLine"].as_u64().unwrap() as usize;
+        (uri.to_owned(), text.lines().nth(number - 1).unwrap().to_owned(), number)
+    };
+    assert_eq!(results.len(), 2);
+    let (uri, text, number) = line(&results[0]["locations"][0]);
+    assert!(uri.ends_with("registries/quickstart/policies/read-only.json") && number > 5, "{uri}:{number}: {text}");
+    let (uri, text, _) = line(&results[0]["relatedLocations"][0]);
+    assert!(uri.ends_with("registry/probes.json") && text.contains("\"expected\": \"deny\""), "{uri}: {text}");
+    let (uri, text, _) = line(&results[1]["locations"][0]);
+    assert!(uri.ends_with("registry/probes.json") && text.contains("\"expected\": \"allow\""), "{uri}: {text}");
+
+    let bundle = plan.join("out").join(fs::read_to_string(plan.join("out/LATEST")).unwrap().trim());
+    let moved = dir.path().join("moved");
+    copy_folder(&bundle, &moved);
+    let sarif: Value = serde_json::from_slice(&report(&moved, "sarif")).unwrap();
+    let at = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(at["uri"], "registries/quickstart/policies/read-only.json", "nothing says where its plan lies");
+
+    // Each case has the time of its raw row.
+    let junit = String::from_utf8(report(&moved, "junit")).unwrap();
+    let rows = fs::read_to_string(bundle.join("rows/scenario.jsonl")).unwrap();
+    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows.iter().any(|row| row["duration_us"].as_u64().unwrap() > 0));
+    for row in &rows {
+        let us = row["duration_us"].as_u64().unwrap();
+        let (profile, id) = (row["profile_id"].as_str().unwrap(), row["expectation_id"].as_str().unwrap());
+        let time = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+        let case = format!(r#"<testcase classname="{profile}" name="{id}" time="{time}""#);
+        assert!(junit.contains(&case), "{case}: {junit}");
+    }
+    let run_id = read(&bundle.join("run_manifest.json"))["run_id"].as_str().unwrap().to_owned();
+    assert!(junit.contains(&format!(r#"<property name="run_id" value="{run_id}"/>"#)), "{junit}");
+    assert!(junit.contains(r#"<property name="promotable" value="false"/>"#), "{junit}");
+}

@@ -1,40 +1,86 @@
-//! JUnit's XML, in the dialect that the tools of pipelines agree on: `testsuites`, `testsuite`, `testcase`, `failure`,
-//! `error`.
+//! JUnit's XML, in the dialect that the tools of pipelines agree on: `testsuites`, `testsuite`, `properties`, `testcase`,
+//! `failure`, `error`.
 
 use std::io::{self, Write};
 
+use chrono::DateTime;
+
 use super::{Head, ProfileHead, Render, Row, Verdict, markup};
 
-pub(super) struct Junit;
+/// The properties of every suite: what a report of test cases has no other place for.
+#[derive(Default)]
+pub(super) struct Junit {
+    properties: Vec<(&'static str, String)>,
+}
+
+/// Seconds, as every reader takes them: no exponent, no separator of thousands.
+fn seconds(duration_us: u64) -> String {
+    format!("{}.{:06}", duration_us / 1_000_000, duration_us % 1_000_000)
+}
+
+/// A date of ISO 8601 without a time zone, which is what Ant's reporters began to write; it is in UTC. `None` for what is no
+/// time of this era.
+fn timestamp(unix_s: f64) -> Option<String> {
+    let whole = DateTime::from_timestamp(unix_s.floor() as i64, 0)?;
+    let text = whole.format("%Y-%m-%dT%H:%M:%S").to_string();
+    (text.len() == "2026-01-01T00:00:00".len()).then_some(text)
+}
 
 impl Render for Junit {
     fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+        self.properties = vec![
+            ("run_id", head.run_id.clone()),
+            ("plan_id", head.plan_id.clone()),
+            ("world_id", head.world_id.clone()),
+            ("channel", head.channel.to_owned()),
+            ("promotable", head.reasons.is_empty().to_string()),
+            ("bundle_index_sha256", head.index_sha256.clone()),
+            ("tool_version", head.tool_version.clone()),
+        ];
         let total = &head.total;
+        let duration_us = head.profiles.iter().fold(0, |sum: u64, profile| sum.saturating_add(profile.duration_us));
         writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
         writeln!(
             out,
-            r#"<testsuites name="{}" tests="{}" failures="{}" errors="{}">"#,
+            r#"<testsuites name="{}" tests="{}" failures="{}" errors="{}" time="{}">"#,
             markup(&head.plan_id),
             total.rows,
             total.mismatched,
-            total.undecided
+            total.undecided,
+            seconds(duration_us)
         )
     }
 
     fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         let counts = &profile.counts;
-        writeln!(
+        write!(
             out,
-            r#"  <testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="0">"#,
+            r#"  <testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="0" time="{}""#,
             markup(&profile.id),
             counts.rows,
             counts.mismatched,
-            counts.undecided
-        )
+            counts.undecided,
+            seconds(profile.duration_us)
+        )?;
+        if let Some(started) = profile.started_at_unix_s.and_then(timestamp) {
+            write!(out, r#" timestamp="{started}""#)?;
+        }
+        writeln!(out, ">\n    <properties>")?;
+        let policy = ("policy", profile.policy.clone());
+        for (name, value) in self.properties.iter().chain([&policy]) {
+            writeln!(out, r#"      <property name="{name}" value="{}"/>"#, markup(value))?;
+        }
+        writeln!(out, "    </properties>")
     }
 
     fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        write!(out, r#"    <testcase classname="{}" name="{}""#, markup(&profile.id), markup(row.id()))?;
+        write!(
+            out,
+            r#"    <testcase classname="{}" name="{}" time="{}""#,
+            markup(&profile.id),
+            markup(row.id()),
+            seconds(row.duration_us)
+        )?;
         let element = match row.verdict {
             Verdict::Matched => return writeln!(out, "/>"),
             Verdict::Mismatched => "failure",
@@ -58,5 +104,22 @@ impl Render for Junit {
 
     fn end(&mut self, _: &Head, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "</testsuites>")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_and_dates_without_a_zone() {
+        assert_eq!(seconds(1_389), "0.001389");
+        assert_eq!(seconds(3_600_000_001), "3600.000001");
+        assert_eq!(timestamp(1_795_982_682.02).as_deref(), Some("2026-11-29T20:04:42"));
+        for never in [f64::NAN, f64::INFINITY, -1e300, 1e300, 1e13] {
+            let text = timestamp(never);
+            assert!(text.as_deref().is_none_or(|text| text.len() == 19), "{never}: {text:?}");
+        }
+        assert_eq!(timestamp(1e300), None);
     }
 }

@@ -3,9 +3,11 @@
 //! Reports are made of verified bundles only. A row that decided nothing is an error in every format, and no row is left
 //! out: what a tool of a pipeline counts as passed is exactly what was decided as expected.
 
+mod beside;
 mod html;
 mod junit;
 mod markdown;
+mod places;
 mod sarif;
 mod tap;
 
@@ -20,9 +22,12 @@ use super::ReviewError;
 use super::events::{self, EventFacts};
 use crate::base::json_out;
 use crate::base::printable::{json_for_streams, printable};
-use crate::bundle::{Bundle, Verified};
+use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::promote;
 use crate::record::layout;
+use crate::record::outcome::Lane;
+use beside::{Beside, OracleFacts, RowFacts, with_lane};
+use places::Places;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +81,13 @@ pub(super) enum Verdict {
 pub(super) struct Row {
     pub(super) verdict: Verdict,
     pub(super) event: EventFacts,
+    /// The probe, which is what the registry files the expectation under.
+    pub(super) probe_id: Option<String>,
+    /// How long its process ran; 0 for one that was not started.
+    pub(super) duration_us: u64,
+    pub(super) started_at_unix_s: Option<f64>,
+    /// What decides in the policy, as the model says.
+    pub(super) rule: Option<String>,
 }
 
 impl Row {
@@ -85,7 +97,22 @@ impl Row {
             Some(false) => Verdict::Mismatched,
             None => Verdict::Undecided,
         };
-        Self { verdict, event }
+        Self { verdict, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None }
+    }
+
+    /// With what the lanes say of it.
+    fn with(self, raw: Option<RowFacts>, asked: Option<OracleFacts>) -> Self {
+        let rule = asked.and_then(|asked| asked.rule);
+        match raw {
+            None => Self { rule, ..self },
+            Some(raw) => Self {
+                probe_id: Some(raw.probe_id),
+                duration_us: raw.duration_us,
+                started_at_unix_s: Some(raw.started_at_unix_s),
+                rule,
+                ..self
+            },
+        }
     }
 
     fn id(&self) -> &str {
@@ -154,6 +181,10 @@ pub(super) struct ProfileHead {
     pub(super) id: String,
     pub(super) policy: String,
     pub(super) counts: Counts,
+    /// Of all its rows together.
+    pub(super) duration_us: u64,
+    /// When the first of them was started.
+    pub(super) started_at_unix_s: Option<f64>,
 }
 
 /// Writes one format, a row at a time.
@@ -183,38 +214,52 @@ struct MatrixEntry {
 pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<Counts, ReviewError> {
     let head = head(bundle)?;
     let mut render: Box<dyn Render> = match format {
-        Format::Junit => Box::new(junit::Junit),
+        Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
-        Format::Sarif => Box::new(sarif::Sarif::default()),
+        Format::Sarif => Box::new(sarif::Sarif::new(Places::of(bundle)?)),
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
     let mut written = Writing { head: &head, render: render.as_mut(), out, place: None, failed: None };
     written.step(|render, head, out| render.begin(head, out));
-    bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
-        events::for_each(reader, &mut |event| written.row(&Row::new(event)))
-    })?;
+    for_each_row(bundle, &mut |row| written.row(&row))?;
     written.finish().map_err(ReviewError::Output)?;
     Ok(head.total)
+}
+
+/// Gives every scenario row to `take`, in plan order.
+fn for_each_row(bundle: &Verified<Bundle>, take: &mut dyn FnMut(Row)) -> Result<(), ArtifactError> {
+    with_lane(bundle, Lane::Scenario, |raw| {
+        with_lane(bundle, Lane::Oracle, |asked| {
+            let (mut raw, mut asked) = (Beside::<RowFacts>::new(raw), Beside::<OracleFacts>::new(asked));
+            bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
+                events::for_each(reader, &mut |event: EventFacts| {
+                    let (raw, asked) = (raw.take(&event), asked.take(&event));
+                    take(Row::new(event).with(raw, asked));
+                })
+            })
+        })
+    })??
 }
 
 fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
     let matrix: Matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
     let mut total = Counts::default();
     let mut profiles: Vec<ProfileHead> = Vec::new();
-    bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
-        events::for_each(reader, &mut |event| {
-            let row = Row::new(event);
-            total.add(row.verdict);
-            let id = &row.event.profile_id;
-            if profiles.last().is_none_or(|last| last.id != *id) {
-                let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
-                profiles.push(ProfileHead { id: id.clone(), policy, counts: Counts::default() });
-            }
-            if let Some(last) = profiles.last_mut() {
-                last.counts.add(row.verdict);
-            }
-        })
+    for_each_row(bundle, &mut |row| {
+        total.add(row.verdict);
+        let id = &row.event.profile_id;
+        if profiles.last().is_none_or(|last| last.id != *id) {
+            let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
+            let (id, counts) = (id.clone(), Counts::default());
+            profiles.push(ProfileHead { id, policy, counts, duration_us: 0, started_at_unix_s: None });
+        }
+        if let Some(last) = profiles.last_mut() {
+            last.counts.add(row.verdict);
+            last.duration_us = last.duration_us.saturating_add(row.duration_us);
+            let first = |one: f64| last.started_at_unix_s.map_or(one, |other| other.min(one));
+            last.started_at_unix_s = row.started_at_unix_s.map(first).or(last.started_at_unix_s);
+        }
     })?;
     let manifest = bundle.manifest();
     let report = promote::evaluate(bundle);

@@ -1,20 +1,30 @@
-//! SARIF 2.1.0 (OASIS): one run, and a result for each row that is not as expected. The location of a result is the policy
-//! of its profile, which is what would have to be changed.
+//! SARIF 2.1.0 (OASIS): one run, and a result for each row that is not as expected. The location of a mismatch is the rule of
+//! the policy that decides, as the model names it; that of an undecided row, and of one that no rule decides, is its
+//! expectation in the registry. The driver has no `informationUri`: there is no such page yet.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::places::{Place, Places};
 use super::{Head, ProfileHead, Render, Row, Verdict, ascii};
+use crate::base::digest::Digest;
+use crate::record::outcome::FailureKind;
 
-#[derive(Default)]
-pub(super) struct Sarif {
-    any: bool,
+/// How many results are written. GitHub refuses a run with more; the number of the rest is said.
+pub(super) const MOST_RESULTS: u64 = 25_000;
+
+/// What relative URIs are relative to, by the name that scanners of repositories use.
+const BASE_ID: &str = "%SRCROOT%";
+
+pub(super) struct Sarif<'a> {
+    places: Places<'a>,
+    written: u64,
     rules: BTreeSet<String>,
 }
 
-/// A path as a relative URI reference (RFC 3986); an absolute path becomes a `file` URI.
+/// A path as a URI reference (RFC 3986); an absolute path becomes a `file` URI.
 fn uri(path: &str) -> String {
     let mut out = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {
@@ -27,22 +37,107 @@ fn uri(path: &str) -> String {
     out
 }
 
-impl Render for Sarif {
+/// What a kind of result means, and what to do about it.
+fn rule(kind: &str) -> Value {
+    let known = FailureKind::ALL.iter().find(|known| known.as_str() == kind);
+    let (short, full, help) = match (kind, known) {
+        ("unexpected_allow", _) => (
+            "The policy allows what was expected to be denied.",
+            "The operation went through under the policy, and the registry expects that it is denied.".to_owned(),
+            "Narrow the rule that grants it or, if it is meant to be allowed, correct the expectation. `sandproof why` \
+             shows what the policy answers and which rule decides.",
+        ),
+        ("unexpected_deny", _) => (
+            "The policy denies what was expected to be allowed.",
+            "The operation was refused under the policy and goes through without it, and the registry expects that it is \
+             allowed."
+                .to_owned(),
+            "Add a rule that grants it or, if it is meant to be denied, correct the expectation. `sandproof why` shows what \
+             the policy answers and what is missing.",
+        ),
+        (_, Some(known)) => (
+            "Nothing was decided.",
+            format!("Nothing was decided, so the row is no pass. {}", known.explain()),
+            "Remove the cause, which the message names, and run again. An undecided row says nothing about the policy, \
+             neither good nor bad.",
+        ),
+        (_, None) => (
+            "Nothing was decided.",
+            "Nothing was decided, so the row is no pass.".to_owned(),
+            "Remove the cause, which the message names, and run again.",
+        ),
+    };
+    let words = kind.split('_').map(|word| {
+        let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+        first.to_uppercase() + rest
+    });
+    json!({
+        "id": kind,
+        "name": words.collect::<String>(),
+        "shortDescription": { "text": short },
+        "fullDescription": { "text": full },
+        "help": { "text": help },
+        "defaultConfiguration": { "level": "error" },
+    })
+}
+
+impl<'a> Sarif<'a> {
+    pub(super) fn new(places: Places<'a>) -> Self {
+        Self { places, written: 0, rules: BTreeSet::new() }
+    }
+
+    fn artifact(&self, path: &str) -> Value {
+        match path.starts_with('/') {
+            true => json!({ "uri": uri(path) }),
+            false => json!({ "uri": uri(&self.places.base.path(path)), "uriBaseId": BASE_ID }),
+        }
+    }
+
+    fn physical(&self, place: &Place) -> Value {
+        let region = json!({ "startLine": place.line, "startColumn": place.column });
+        json!({ "artifactLocation": self.artifact(&place.path), "region": region })
+    }
+}
+
+/// What stays the same from run to run as long as it is the same row. GitHub tells alerts apart by the first; made of lines,
+/// as its own tools make it, it would be one and the same for all rows that one rule decides.
+fn fingerprints(profile: &ProfileHead, row: &Row) -> Value {
+    let digest = Digest::of(format!("{}\0{}", profile.id, row.id()).as_bytes()).to_string();
+    json!({
+        "primaryLocationLineHash": format!("{}:1", &digest[..16]),
+        "expectation/v1": format!("{} {}", profile.id, row.id()),
+    })
+}
+
+impl Render for Sarif<'_> {
     fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+        let results = head.total.mismatched + head.total.undecided;
+        let left_out = results.saturating_sub(MOST_RESULTS);
         let properties = json!({
             "plan_id": head.plan_id, "world_id": head.world_id, "channel": head.channel,
             "bundle_index_sha256": head.index_sha256, "rows": head.total.rows, "matched": head.total.matched,
             "mismatched": head.total.mismatched, "undecided": head.total.undecided,
-            "promotable": head.reasons.is_empty(),
+            "promotable": head.reasons.is_empty(), "results_left_out": left_out,
         });
+        let mut invocation = json!({ "executionSuccessful": true });
+        if left_out > 0 {
+            let text = format!(
+                "{results} rows are not as expected or undecided; the first {MOST_RESULTS} are results here, and {left_out} \
+                 are left out. The bundle has all of them."
+            );
+            invocation["toolExecutionNotifications"] = json!([{ "level": "warning", "message": { "text": text } }]);
+        }
         let id = json!({ "id": format!("{}/{}", head.plan_id, head.run_id) });
+        let bases = json!({ BASE_ID: { "description": { "text": self.places.base.words() } } });
         write!(
             out,
             "{{\n\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n\"version\": \"2.1.0\",\n\"runs\": [{{\n\
-             \"automationDetails\": {},\n\"properties\": {},\n\
-             \"invocations\": [{{\"executionSuccessful\": true}}],\n\"results\": [",
+             \"automationDetails\": {},\n\"properties\": {},\n\"originalUriBaseIds\": {},\n\
+             \"columnKind\": \"unicodeCodePoints\",\n\"invocations\": [{}],\n\"results\": [",
             ascii(&id),
-            ascii(&properties)
+            ascii(&properties),
+            ascii(&bases),
+            ascii(&invocation)
         )
     }
 
@@ -51,30 +146,42 @@ impl Render for Sarif {
     }
 
     fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if row.verdict == Verdict::Matched {
+        if row.verdict == Verdict::Matched || self.written == MOST_RESULTS {
             return Ok(());
         }
-        let rule = row.kind();
-        self.rules.insert(rule.to_owned());
+        let kind = row.kind();
+        self.rules.insert(kind.to_owned());
+        let rule = row.rule.as_deref().filter(|_| row.verdict == Verdict::Mismatched);
+        let rule = rule.and_then(|rule| self.places.rule(&profile.policy, rule));
+        let expectation = row.probe_id.as_deref().and_then(|id| self.places.expectation(id));
+        let physical = match rule.as_ref().or(expectation.as_ref()) {
+            Some(place) => self.physical(place),
+            None => json!({ "artifactLocation": self.artifact(&profile.policy) }),
+        };
         let message = format!("{}: {} on {}: {}", row.id(), row.event.operation, row.target(), row.sentence());
-        let result = json!({
-            "ruleId": rule,
+        let mut result = json!({
+            "ruleId": kind,
             "kind": "fail",
             "level": "error",
             "message": { "text": message },
             "locations": [{
-                "physicalLocation": { "artifactLocation": { "uri": uri(&profile.policy) } },
+                "physicalLocation": physical,
                 "logicalLocations": [{ "fullyQualifiedName": row.id(), "kind": "expectation" }],
             }],
-            "partialFingerprints": { "expectation/v1": format!("{} {}", profile.id, row.id()) },
+            "partialFingerprints": fingerprints(profile, row),
             "properties": {
                 "profile_id": profile.id, "operation": row.event.operation, "target": row.target(),
                 "expected": row.expected(), "actual": row.actual(),
-                "undecided": row.verdict == Verdict::Undecided,
+                "undecided": row.verdict == Verdict::Undecided, "policy": profile.policy,
             },
         });
-        let separator = if self.any { "," } else { "" };
-        self.any = true;
+        if let (Some(_), Some(expectation)) = (&rule, &expectation) {
+            result["relatedLocations"] = json!([{
+                "id": 1, "physicalLocation": self.physical(expectation), "message": { "text": "The expectation." },
+            }]);
+        }
+        let separator = if self.written > 0 { "," } else { "" };
+        self.written += 1;
         write!(out, "{separator}\n{}", ascii(&result))
     }
 
@@ -83,8 +190,8 @@ impl Render for Sarif {
     }
 
     fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
-        let rules: Vec<Value> = self.rules.iter().map(|rule| json!({ "id": rule })).collect();
+        let rules: Vec<Value> = self.rules.iter().map(|kind| rule(kind)).collect();
         let driver = json!({ "driver": { "name": "sandproof", "version": head.tool_version, "rules": rules } });
-        writeln!(out, "\n],\n\"tool\": {driver}\n}}]\n}}")
+        writeln!(out, "\n],\n\"tool\": {}\n}}]\n}}", ascii(&driver))
     }
 }

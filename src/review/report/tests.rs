@@ -1,12 +1,32 @@
 //! Texts of strangers in every format, and what counts as what.
 
 use super::*;
+use crate::record::sources::InputSource;
 
 fn row(more: serde_json::Value) -> Row {
     let mut event =
         serde_json::json!({"scenario_id": "s", "profile_id": "p", "operation": "file-read*", "expected": "deny"});
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     Row::new(serde_json::from_value(event).unwrap())
+}
+
+const POLICY: &str = "{\n  \"handled\": {\"fs\": []},\n  \"path_beneath\": [\n    {\"path\": \"/a\"}\n  ]\n}\n";
+const REGISTRY: &str = "{\"probes\": {\n  \"probe\": {\n    \"expected\": \"deny\"\n  }\n}}\n";
+
+/// Of a plan with one policy and one registry, in the folder `sub dir` of a repository.
+fn documents() -> Places<'static> {
+    let document = |role: &str, path: &str, file: &str| -> InputSource {
+        let sha256 = "0".repeat(64);
+        let document = serde_json::json!({"role": role, "path": path, "file": file, "size": 1, "sha256": sha256});
+        serde_json::from_value(document).unwrap()
+    };
+    let documents = vec![
+        document("policy", "policies/a b.json", "inputs/policies/001-a.json"),
+        document("probes", "registry/probes.json", "inputs/probes.json"),
+    ];
+    let read =
+        |source: &InputSource| Some(if source.path.ends_with("probes.json") { REGISTRY } else { POLICY }.to_owned());
+    Places::new(documents, Box::new(read), places::SourceBase::Repository("sub dir".into()))
 }
 
 /// The report of rows that are all of one profile.
@@ -21,13 +41,19 @@ fn render(format: Format, rows: &[Row]) -> String {
         index_sha256: "0".repeat(64),
         tool_version: "1".into(),
         total: counts,
-        profiles: vec![ProfileHead { id: "p".into(), policy: "policies/a b.json".into(), counts }],
+        profiles: vec![ProfileHead {
+            id: "p".into(),
+            policy: "policies/a b.json".into(),
+            counts,
+            duration_us: 2_500_000,
+            started_at_unix_s: Some(86_400.5),
+        }],
         reasons: vec![("not_clean_channel", "why")],
     };
     let mut render: Box<dyn Render> = match format {
-        Format::Junit => Box::new(junit::Junit),
+        Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
-        Format::Sarif => Box::new(sarif::Sarif::default()),
+        Format::Sarif => Box::new(sarif::Sarif::new(documents())),
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
@@ -55,7 +81,7 @@ fn three() -> [Row; 3] {
 fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
     let junit = render(Format::Junit, &three());
     assert!(junit.contains(r#"tests="3" failures="1" errors="1" skipped="0""#), "{junit}");
-    assert!(junit.contains(r#"<testcase classname="p" name="good"/>"#), "{junit}");
+    assert!(junit.contains(r#"<testcase classname="p" name="good" time="0.000000"/>"#), "{junit}");
     assert!(junit.contains(r#"<failure type="unexpected_allow" message="expected deny, got allow">"#), "{junit}");
     assert!(junit.contains(r#"<error type="landlock_rule_target""#), "{junit}");
 
@@ -71,7 +97,7 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
         .collect();
     assert_eq!(seen, [("unexpected_allow", "error", "fail"), ("landlock_rule_target", "error", "fail")]);
     let location = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
-    assert_eq!(location, "policies/a%20b.json");
+    assert_eq!(location, "sub%20dir/policies/a%20b.json");
     let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 2);
     assert_eq!(sarif["runs"][0]["properties"]["undecided"], 1);
@@ -150,4 +176,111 @@ fn markdown_shows_ids_and_targets_as_code_and_no_backtick_of_a_sentence_is_left(
     }
     let text = shown(serde_json::json!({"expectation_id": "e", "notes": "one ` only *", "match": false}));
     assert!(text.contains("one \\` only \\*"), "{text}");
+}
+
+#[test]
+fn sarif_shows_a_mismatch_at_the_rule_that_decides_and_an_undecided_row_at_its_expectation() {
+    let with = |id: &str, matched: Option<bool>, rule: &str| {
+        let mut one =
+            row(serde_json::json!({"expectation_id": id, "match": matched, "actual": matched.map(|_| "allow")}));
+        one.probe_id = Some("probe".into());
+        one.rule = Some(rule.into());
+        one
+    };
+    let rows = [
+        with("pointer", Some(false), "/path_beneath/0"),
+        with("place", Some(false), "5:2"),
+        with("imported", Some(false), "system.sb:5:2"),
+        with("open", None, "/path_beneath/0"),
+        with("good", Some(true), "/path_beneath/0"),
+    ];
+    let sarif: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows)).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let seen: Vec<(&str, u64, u64)> = results
+        .iter()
+        .map(|one| {
+            let at = &one["locations"][0]["physicalLocation"];
+            assert_eq!(at["artifactLocation"]["uriBaseId"], "%SRCROOT%");
+            let uri = at["artifactLocation"]["uri"].as_str().unwrap();
+            (uri, at["region"]["startLine"].as_u64().unwrap(), at["region"]["startColumn"].as_u64().unwrap())
+        })
+        .collect();
+    let (policy, registry) = ("sub%20dir/policies/a%20b.json", "sub%20dir/registry/probes.json");
+    assert_eq!(seen, [(policy, 4, 5), (policy, 5, 2), (registry, 3, 17), (registry, 3, 17)]);
+    assert_eq!(results[0]["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 3);
+    assert!(results[2].get("relatedLocations").is_none());
+    assert!(sarif["runs"][0]["originalUriBaseIds"]["%SRCROOT%"]["description"]["text"].is_string());
+    // Two rows that one rule decides stay two, and the same row stays the same.
+    let print = |one: &serde_json::Value| one["partialFingerprints"]["primaryLocationLineHash"].to_string();
+    let prints: std::collections::BTreeSet<String> = results.iter().map(print).collect();
+    assert_eq!(prints.len(), results.len());
+    assert!(prints.iter().all(|print| print.len() == 20 && print.ends_with(":1\"")), "{prints:?}");
+    let alone: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows[1..2])).unwrap();
+    assert_eq!(print(&alone["runs"][0]["results"][0]), print(&results[1]));
+}
+
+#[test]
+fn every_rule_of_sarif_says_what_it_means_and_what_to_do() {
+    let kinds = crate::record::outcome::FailureKind::ALL.iter().map(|kind| kind.as_str());
+    let rows: Vec<Row> = kinds
+        .clone()
+        .map(|kind| row(serde_json::json!({"expectation_id": kind, "failure_kind": kind, "failure_stage": "probe"})))
+        .chain(["allow", "deny"].map(|actual| row(serde_json::json!({"actual": actual, "match": false}))))
+        .chain([row(serde_json::json!({"failure_kind": "of_another_program"})), row(serde_json::json!({}))])
+        .collect();
+    let sarif: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows)).unwrap();
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), kinds.count() + 4);
+    let mut meanings = std::collections::BTreeSet::new();
+    for rule in rules {
+        for text in ["shortDescription", "fullDescription", "help"] {
+            let text = rule[text]["text"].as_str().unwrap();
+            assert!(text.ends_with('.') && !text.contains("  "), "{rule}");
+        }
+        meanings.insert(rule["fullDescription"]["text"].as_str().unwrap());
+        let name = rule["name"].as_str().unwrap();
+        assert!(name.chars().all(char::is_alphanumeric) && name.starts_with(char::is_uppercase), "{rule}");
+    }
+    assert_eq!(meanings.len(), rules.len() - 1, "only kinds that are not known share one");
+    let driver = &sarif["runs"][0]["tool"]["driver"];
+    assert!(driver.get("informationUri").is_none(), "no page of that address is known to be ours");
+}
+
+#[test]
+fn sarif_has_no_more_results_than_are_taken_and_says_how_many_it_leaves_out() {
+    let read = |count: u64| -> serde_json::Value {
+        let one = |n| row(serde_json::json!({"expectation_id": format!("e{n}"), "match": false}));
+        let rows: Vec<Row> = (0..count).map(one).collect();
+        serde_json::from_str(&render(Format::Sarif, &rows)).unwrap()
+    };
+    let full = read(sarif::MOST_RESULTS);
+    assert_eq!(full["runs"][0]["results"].as_array().unwrap().len() as u64, sarif::MOST_RESULTS);
+    assert!(full["runs"][0]["invocations"][0].get("toolExecutionNotifications").is_none());
+    let more = read(sarif::MOST_RESULTS + 7);
+    let run = &more["runs"][0];
+    assert_eq!(run["results"].as_array().unwrap().len() as u64, sarif::MOST_RESULTS);
+    let said = (&run["properties"]["mismatched"], &run["properties"]["results_left_out"]);
+    assert_eq!(said, (&25_007.into(), &7.into()));
+    let note = &run["invocations"][0]["toolExecutionNotifications"][0];
+    assert!(note["message"]["text"].as_str().unwrap().contains("7 are left out"), "{note}");
+}
+
+#[test]
+fn junit_has_times_and_what_the_run_was() {
+    let mut rows = three();
+    rows[0].duration_us = 1_389;
+    let text = render(Format::Junit, &rows);
+    assert!(text.contains(r#"name="good" time="0.001389"/>"#), "{text}");
+    assert!(text.contains(r#" time="2.500000" timestamp="1970-01-02T00:00:00">"#), "{text}");
+    for (name, value) in [
+        ("run_id", "run"),
+        ("world_id", "world"),
+        ("channel", "direct"),
+        ("promotable", "false"),
+        ("policy", "policies/a b.json"),
+        ("plan_id", "plan &lt;&amp;&gt;\u{fffd}"),
+    ] {
+        assert!(text.contains(&format!(r#"<property name="{name}" value="{value}"/>"#)), "{name}: {text}");
+    }
+    assert_eq!(text.matches(" time=\"").count(), 3 + 2, "each case, the suite and all of them: {text}");
 }

@@ -1,0 +1,112 @@
+//! Rows of a lane beside the events of a run: both are in plan order, so they are read side by side and nothing is kept.
+
+use std::io::{self, BufRead};
+use std::iter::Fuse;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::de::IoRead;
+use serde_json::{Deserializer, StreamDeserializer};
+
+use super::super::events::EventFacts;
+use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::layout;
+use crate::record::outcome::Lane;
+
+/// What a report takes of a raw row.
+#[derive(Debug, Deserialize)]
+pub(super) struct RowFacts {
+    profile_id: String,
+    expectation_id: String,
+    pub(super) probe_id: String,
+    pub(super) started_at_unix_s: f64,
+    pub(super) duration_us: u64,
+}
+
+/// What a report takes of a row of the oracle lane.
+#[derive(Debug, Deserialize)]
+pub(super) struct OracleFacts {
+    profile_id: String,
+    expectation_id: String,
+    pub(super) rule: Option<String>,
+}
+
+/// A row that can be told to be an event's.
+pub(super) trait Keyed: DeserializeOwned {
+    /// Profile and expectation.
+    fn key(&self) -> (&str, &str);
+}
+
+impl Keyed for RowFacts {
+    fn key(&self) -> (&str, &str) {
+        (&self.profile_id, &self.expectation_id)
+    }
+}
+
+impl Keyed for OracleFacts {
+    fn key(&self) -> (&str, &str) {
+        (&self.profile_id, &self.expectation_id)
+    }
+}
+
+/// The rows of one lane, of which each event takes its own.
+pub(super) struct Beside<'r, T: Keyed> {
+    rows: Fuse<StreamDeserializer<'static, IoRead<&'r mut dyn BufRead>, T>>,
+    next: Option<T>,
+}
+
+impl<'r, T: Keyed> Beside<'r, T> {
+    pub(super) fn new(reader: &'r mut dyn BufRead) -> Self {
+        let mut rows = Deserializer::from_reader(reader).into_iter().fuse();
+        let next = rows.next().and_then(Result::ok);
+        Self { rows, next }
+    }
+
+    /// The row of this event. `None` if the lane has none for it.
+    pub(super) fn take(&mut self, event: &EventFacts) -> Option<T> {
+        let key = (event.profile_id.as_str(), event.expectation_id.as_deref()?);
+        let found = self.next.take_if(|row| row.key() == key)?;
+        self.next = self.rows.next().and_then(Result::ok);
+        Some(found)
+    }
+}
+
+/// Reads the rows of a lane through `read`; a lane that the run did not have is an empty one.
+pub(super) fn with_lane<T>(
+    bundle: &Verified<Bundle>,
+    lane: Lane,
+    read: impl FnOnce(&mut dyn BufRead) -> T,
+) -> Result<T, ArtifactError> {
+    let name = layout::rows_of(lane);
+    if bundle.entry(name).is_none() {
+        return Ok(read(&mut io::empty()));
+    }
+    bundle.read_artifact(name, |reader| Ok::<_, io::Error>(read(reader)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_takes_its_own_row_and_no_other() {
+        let text = ["a", "b", "d"].map(|id| {
+            serde_json::json!({"profile_id": "p", "expectation_id": id, "rule": format!("/{id}"), "more": [1]})
+                .to_string()
+        });
+        let text = text.join("\n");
+        let mut reader = text.as_bytes();
+        let mut beside = Beside::<OracleFacts>::new(&mut reader);
+        let mut rule = |profile: &str, id: &str| {
+            let event =
+                serde_json::json!({"scenario_id": id, "expectation_id": id, "profile_id": profile, "operation": "o"});
+            beside.take(&serde_json::from_value(event).unwrap()).and_then(|row| row.rule)
+        };
+        assert_eq!(rule("p", "a").as_deref(), Some("/a"));
+        assert_eq!(rule("q", "b"), None);
+        assert_eq!(rule("p", "b").as_deref(), Some("/b"));
+        assert_eq!(rule("p", "c"), None);
+        assert_eq!(rule("p", "d").as_deref(), Some("/d"));
+        assert_eq!(rule("p", "d"), None);
+    }
+}

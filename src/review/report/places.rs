@@ -1,0 +1,212 @@
+//! Where in the documents of a run a row comes from: the rule of its policy, and the expectation in its registry.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::base::json_place;
+use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::layout;
+use crate::record::sources::{InputRole, InputSource, InputSources};
+
+/// A place in a document of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The document's path, as the plan refers to it.
+    pub(super) path: String,
+    /// From 1.
+    pub(super) line: u32,
+    /// In characters, from 1.
+    pub(super) column: u32,
+}
+
+/// Gives the text of an input document. `None` for one that is no text.
+type ReadText<'a> = Box<dyn FnMut(&InputSource) -> Option<String> + 'a>;
+
+/// Finds places.
+pub(super) struct Places<'a> {
+    documents: Vec<InputSource>,
+    read: ReadText<'a>,
+    /// Of each probe registry, by probe: where its expectation stands.
+    expectations: Option<Vec<(String, HashMap<String, (u32, u32)>)>>,
+    /// The policy that was looked at last, and the places that were found in it. Rows of a profile stand together.
+    policy: Option<Policy>,
+    /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
+    pub(super) base: SourceBase,
+}
+
+struct Policy {
+    path: String,
+    text: Option<String>,
+    found: HashMap<String, Option<(u32, u32)>>,
+}
+
+/// The part of a probe registry that is looked at; every value is a part of the text.
+#[derive(Deserialize)]
+struct Registry<'t> {
+    #[serde(borrow)]
+    probes: BTreeMap<Cow<'t, str>, &'t RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Probe<'t> {
+    #[serde(borrow)]
+    expected: Option<&'t RawValue>,
+}
+
+impl<'a> Places<'a> {
+    /// Of a bundle, which holds every document that its plan was resolved from.
+    pub(super) fn of(bundle: &'a Verified<Bundle>) -> Result<Self, ArtifactError> {
+        let sources: InputSources =
+            bundle.read_artifact(layout::INPUT_SOURCES, |reader| serde_json::from_reader(reader))?;
+        let base = SourceBase::find(bundle, &sources.documents);
+        let read = Box::new(|source: &InputSource| {
+            let text = bundle.read_artifact(source.file.as_str(), |reader| {
+                let mut text = String::new();
+                reader.read_to_string(&mut text).map(|_| text)
+            });
+            text.ok()
+        });
+        Ok(Self::new(sources.documents, read, base))
+    }
+
+    pub(super) fn new(documents: Vec<InputSource>, read: ReadText<'a>, base: SourceBase) -> Self {
+        Self { documents, read, expectations: None, policy: None, base }
+    }
+
+    /// The place of a rule in the policy document at `path`. The rule is a JSON pointer or `LINE:COLUMN`; one of an imported
+    /// file is nowhere in the document.
+    pub(super) fn rule(&mut self, path: &str, rule: &str) -> Option<Place> {
+        if self.policy.as_ref().is_none_or(|policy| policy.path != path) {
+            let source = self.documents.iter().find(|one| one.role == InputRole::Policy && one.path == path);
+            let text = source.and_then(|source| (self.read)(source));
+            self.policy = Some(Policy { path: path.to_owned(), text, found: HashMap::new() });
+        }
+        let policy = self.policy.as_mut()?;
+        let text = policy.text.as_deref()?;
+        let found = policy.found.entry(rule.to_owned()).or_insert_with(|| place_of_rule(text, rule));
+        found.map(|(line, column)| Place { path: path.to_owned(), line, column })
+    }
+
+    /// The place of a probe's expectation in its registry.
+    pub(super) fn expectation(&mut self, probe_id: &str) -> Option<Place> {
+        let Self { documents, read, expectations, .. } = self;
+        let all = expectations.get_or_insert_with(|| {
+            let registries = documents.iter().filter(|one| one.role == InputRole::Probes);
+            registries
+                .map(|one| (one.path.clone(), read(one).map(|text| expectations_in(&text)).unwrap_or_default()))
+                .collect()
+        });
+        all.iter().find_map(|(path, places)| {
+            places.get(probe_id).map(|(line, column)| Place { path: path.clone(), line: *line, column: *column })
+        })
+    }
+}
+
+fn place_of_rule(text: &str, rule: &str) -> Option<(u32, u32)> {
+    if rule.starts_with('/') {
+        return json_place::find(text, rule).map(|place| (place.line, place.column));
+    }
+    let (line, column) = rule.split_once(':')?;
+    let (line, column) = (line.parse().ok()?, column.parse().ok()?);
+    (line >= 1 && column >= 1).then_some((line, column))
+}
+
+/// By probe: where its `expected` stands, or the probe if it has none.
+fn expectations_in(text: &str) -> HashMap<String, (u32, u32)> {
+    let Ok(registry) = serde_json::from_str::<Registry<'_>>(text) else { return HashMap::new() };
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect();
+    let place = |part: &RawValue| {
+        // Borrowed, so it lies within the text.
+        let at = part.get().as_ptr() as usize - text.as_ptr() as usize;
+        let line = starts.partition_point(|start| *start <= at);
+        let column = text[starts[line - 1]..at].chars().count() + 1;
+        (line as u32, column as u32)
+    };
+    let probes = registry.probes.iter().map(|(id, probe)| {
+        let expected = serde_json::from_str::<Probe<'_>>(probe.get()).ok().and_then(|probe| probe.expected);
+        (id.to_string(), place(expected.unwrap_or(probe)))
+    });
+    probes.collect()
+}
+
+/// What the paths of a report are relative to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SourceBase {
+    /// The top of the repository that holds the plan: a path of the plan has this before it.
+    Repository(PathBuf),
+    /// The plan's own root: the bundle lies elsewhere than where the run left it, or there is no repository.
+    Plan,
+}
+
+impl SourceBase {
+    /// Looks for the repository around the plan of a bundle that lies where its run left it.
+    fn find(bundle: &Bundle, documents: &[InputSource]) -> Self {
+        let found = || {
+            let folder = bundle.folder().canonicalize().ok()?;
+            let written = Path::new(&bundle.manifest().output_root);
+            if written.is_absolute() || !folder.ends_with(written) {
+                return None;
+            }
+            let root = folder.ancestors().nth(written.components().count())?;
+            let plan = documents.iter().find(|one| one.role == InputRole::Plan)?;
+            if !root.join(&plan.path).is_file() {
+                return None;
+            }
+            let top = root.ancestors().find(|at| at.join(".git").exists())?;
+            root.strip_prefix(top).ok().map(Path::to_path_buf)
+        };
+        found().map_or(Self::Plan, Self::Repository)
+    }
+
+    /// What it is, in words.
+    pub(super) fn words(&self) -> &'static str {
+        match self {
+            Self::Repository(_) => "the top of the repository that holds the plan",
+            Self::Plan => "the folder that the paths of the plan are relative to",
+        }
+    }
+
+    /// A relative path of the plan, from here.
+    pub(super) fn path(&self, path: &str) -> String {
+        match self {
+            Self::Repository(prefix) => prefix.join(path).to_string_lossy().into_owned(),
+            Self::Plan => path.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_and_expectations_have_their_lines() {
+        let policy = "{\n  \"handled\": {\"fs\": [\"read_file\"]},\n  \"path_beneath\": [\n    {\"path\": \"/a\"},\n    {\"path\": \"/b\"}\n  ]\n}\n";
+        assert_eq!(place_of_rule(policy, "/path_beneath/1"), Some((5, 5)));
+        assert_eq!(place_of_rule(policy, "/handled/fs"), Some((2, 21)));
+        assert_eq!(place_of_rule(policy, "/path_beneath/2"), None);
+        assert_eq!(place_of_rule("(version 1)", "3:2"), Some((3, 2)));
+        // What an imported file holds is no line of this one.
+        for elsewhere in ["system.sb:3:2", "3", "0:1", "x:y", ""] {
+            assert_eq!(place_of_rule("(version 1)", elsewhere), None, "{elsewhere}");
+        }
+        let registry =
+            "{\"é\": 1, \"probes\": {\n \"a\\u0062\": {\n  \"n\": \"é\", \"expected\": \"deny\"}, \"c\":\n   {}\n}}";
+        let found = expectations_in(registry);
+        assert_eq!(found["ab"], (3, 25));
+        assert_eq!(found["c"], (4, 4));
+        assert!(expectations_in("[").is_empty());
+    }
+
+    #[test]
+    fn a_path_is_seen_from_the_top_of_its_repository() {
+        assert_eq!(SourceBase::Repository("x/y".into()).path("policies/a.json"), "x/y/policies/a.json");
+        assert_eq!(SourceBase::Repository("".into()).path("a.json"), "a.json");
+        assert_eq!(SourceBase::Plan.path("a.json"), "a.json");
+    }
+}

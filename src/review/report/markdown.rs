@@ -40,7 +40,7 @@ fn plain(text: &str) -> String {
         match c {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
-            c if "\\`*_{}[]()#+!|>~@".contains(c) => out.extend(['\\', c]),
+            c if "\\`*_{}[]#+!|>~@".contains(c) => out.extend(['\\', c]),
             c => out.push(c),
         }
     }

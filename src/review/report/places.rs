@@ -139,24 +139,20 @@ fn expectations_in(text: &str) -> HashMap<String, (u32, u32)> {
 pub(super) enum SourceBase {
     /// The top of the repository that holds the plan: a path of the plan has this before it.
     Repository(PathBuf),
-    /// The plan's own root: the bundle lies elsewhere than where the run left it, or there is no repository.
+    /// The plan's own root: the bundle lies where no plan is, or there is no repository.
     Plan,
 }
 
 impl SourceBase {
-    /// Looks for the repository around the plan of a bundle that lies where its run left it.
+    /// Looks for the plan at or above a bundle, and for the repository around it.
     fn find(bundle: &Bundle, documents: &[InputSource]) -> Self {
+        let own = [InputRole::Plan, InputRole::Index, InputRole::Probes, InputRole::Profiles];
+        let own: Vec<&str> =
+            documents.iter().filter(|one| own.contains(&one.role)).map(|one| one.path.as_str()).collect();
         let found = || {
             let folder = bundle.folder().canonicalize().ok()?;
-            let written = Path::new(&bundle.manifest().output_root);
-            if written.is_absolute() || !folder.ends_with(written) {
-                return None;
-            }
-            let root = folder.ancestors().nth(written.components().count())?;
-            let plan = documents.iter().find(|one| one.role == InputRole::Plan)?;
-            if !root.join(&plan.path).is_file() {
-                return None;
-            }
+            let holds = |root: &&Path| !own.is_empty() && own.iter().all(|path| root.join(path).is_file());
+            let root = folder.ancestors().find(holds)?;
             let top = root.ancestors().find(|at| at.join(".git").exists())?;
             root.strip_prefix(top).ok().map(Path::to_path_buf)
         };

@@ -31,8 +31,8 @@ pub(super) struct DiffRunsArgs {
     /// Answer in Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
-    /// Take what two declarations of other systems both state to be absent for equal. Without it they are the same only if
-    /// everything is stated.
+    /// Take what two declarations of other systems both state to be absent for equal, and what a run states where its
+    /// deployment does not. Without it they are the same only if both state everything.
     #[arg(long)]
     accept_absent: bool,
     /// Write the answer to this file instead; `-` is standard output.

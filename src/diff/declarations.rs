@@ -43,21 +43,26 @@ pub(super) fn compare(a: &Declaration, b: &Declaration) -> Vec<PartDiff> {
 }
 
 fn compare_part(a: &Declaration, b: &Declaration, part: Part) -> PartDiff {
+    let [of_a, of_b] = [a, b].map(|one| Value::Object(one.part(part).clone()));
+    compare_values([a, b], part, [&of_a, &of_b])
+}
+
+/// A part of both, of which these values are compared.
+pub(super) fn compare_values([a, b]: [&Declaration; 2], part: Part, values: [&Value; 2]) -> PartDiff {
     let (digest_a, digest_b) = (a.digests.of(part), b.digests.of(part));
-    let items = if digest_a == digest_b { Vec::new() } else { items(a, b, part) };
+    let items = if digest_a == digest_b { Vec::new() } else { items(&a.kind, part, values) };
     let materially_equal = !items.iter().any(|item| item.material);
     PartDiff { part, a: digest_a, b: digest_b, materially_equal, items }
 }
 
-fn items(a: &Declaration, b: &Declaration, part: Part) -> Vec<Item> {
-    let whole = |declaration: &Declaration| Value::Object(declaration.part(part).clone());
-    differences(&format!("/{}", part.as_str()), &whole(a), &whole(b))
+fn items(kind: &str, part: Part, [a, b]: [&Value; 2]) -> Vec<Item> {
+    differences(&format!("/{}", part.as_str()), a, b)
         .into_iter()
         .map(|difference| Item {
-            name: names::of(&a.kind, &difference.pointer),
+            name: names::of(kind, &difference.pointer),
             a: difference.declared.map(shown),
             b: difference.found.map(shown),
-            material: is_material(&a.kind, &difference.pointer),
+            material: is_material(kind, &difference.pointer),
             pointer: difference.pointer,
             b_pointer: difference.found_at,
         })

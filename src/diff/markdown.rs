@@ -29,9 +29,13 @@ fn side(out: &mut String, name: &str, side: &Side) {
 }
 
 fn declarations(out: &mut String, diff: &RunDiff) {
-    let unstated = &diff.declarations.stated_by_neither;
-    if !unstated.is_empty() {
-        out.push_str("\n#### Stated by neither\n\n| item | why |\n|---|---|\n");
+    for (title, unstated) in [
+        ("Stated by the run only", &diff.declarations.stated_by_run_only),
+        ("Stated by neither", &diff.declarations.stated_by_neither),
+    ] {
+        if !unstated.is_empty() {
+            out.push_str(&format!("\n#### {title}\n\n| item | why |\n|---|---|\n"));
+        }
         for one in unstated {
             out.push_str(&format!("| {} | {} |\n", code(&one.pointer), escape(&one.reason)));
         }

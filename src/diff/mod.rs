@@ -9,6 +9,7 @@ mod declarations;
 mod elements;
 mod explain;
 mod join;
+mod kinds;
 pub mod markdown;
 mod names;
 mod report;
@@ -52,7 +53,7 @@ pub enum DiffError {
     /// A declaration of another system is incomplete or wrong.
     #[error(transparent)]
     Load(Box<LoadError>),
-    /// A run and another system, or two kinds of systems.
+    /// A run of this program and another system.
     #[error("a declaration of kind `{a}` cannot be compared with one of kind `{b}`")]
     Kinds {
         /// The first side's kind.

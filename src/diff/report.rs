@@ -6,7 +6,7 @@ use super::changes::{self, Grouped};
 use super::explain::{self, Grounds};
 use super::side::Opened;
 use super::verdicts::{self, Differing};
-use super::{DiffError, declarations, scope};
+use super::{DiffError, declarations, kinds, scope};
 use crate::bundle::{Bundle, Verified};
 use crate::record::identity::Part;
 use crate::record::outcome::Lane;
@@ -28,13 +28,14 @@ pub fn compare_accepting_absent(a: &Opened, b: &Opened) -> Result<RunDiff, DiffE
 
 fn compare_as(a: &Opened, b: &Opened, accept_absent: bool) -> Result<RunDiff, DiffError> {
     if let (Some(kind_a), Some(kind_b)) = (&a.side.kind, &b.side.kind)
-        && kind_a != kind_b
+        && !kinds::comparable(kind_a, kind_b)
     {
         return Err(DiffError::Kinds { a: kind_a.clone(), b: kind_b.clone() });
     }
     let mut declarations = compare_declarations(a, b);
     declarations.absent_accepted = accept_absent;
-    let complete = accept_absent || declarations.stated_by_neither.is_empty();
+    let complete = declarations.stated_by_neither.is_empty() && declarations.stated_by_run_only.is_empty();
+    let complete = accept_absent || complete;
     let changes = match (&a.declaration, &b.declaration) {
         (Some(a), Some(b)) => Some(changes::gather(a, b, &declarations.parts)),
         _ => None,
@@ -66,15 +67,26 @@ fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
         materially_equal: None,
         parts: Vec::new(),
         stated_by_neither: Vec::new(),
+        stated_by_run_only: Vec::new(),
         absent_accepted: false,
     };
     if let (Some(a), Some(b)) = (&a.declaration, &b.declaration) {
-        let parts = declarations::compare(a, b);
+        let (parts, stated_by_neither, stated_by_run_only) = if a.kind == b.kind {
+            (declarations::compare(a, b), declarations::stated_by_neither(a, b), Vec::new())
+        } else {
+            let held = kinds::compare(a, b);
+            (held.parts, held.aside.neither, held.aside.only_run)
+        };
         // Two formats do not mean the same even where they say the same.
         let equal = a.schema_version == b.schema_version && parts.iter().all(|part| part.materially_equal);
         let materially_equal = Some(equal);
-        let stated_by_neither = declarations::stated_by_neither(a, b);
-        return Declarations { materially_equal, parts, stated_by_neither, ..nothing(Compared::Items) };
+        return Declarations {
+            materially_equal,
+            parts,
+            stated_by_neither,
+            stated_by_run_only,
+            ..nothing(Compared::Items)
+        };
     }
     let Some((digests_a, digests_b)) = a.parts.zip(b.parts) else {
         return nothing(Compared::Not);

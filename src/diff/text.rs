@@ -17,6 +17,7 @@ pub fn render(diff: &RunDiff) -> String {
         let name = part.part.as_str();
         let text = match (part.a == part.b, material, immaterial) {
             (true, ..) => "equal".to_owned(),
+            (false, 0, 0) if diff.a.kind != diff.b.kind => "equal in what both state".to_owned(),
             (false, 0, 0) => "different".to_owned(),
             (false, 0, n) => format!("materially equal; {} without bearing on verdicts", words::counted(n, "item")),
             (false, n, 0) => differ(n),
@@ -25,11 +26,15 @@ pub fn render(diff: &RunDiff) -> String {
         out.line(0, &format!("{name:<9} {text}"));
         part.items.iter().for_each(|one| item(&mut out, one));
     }
-    if !diff.declarations.stated_by_neither.is_empty() {
-        out.blank();
-        out.line(0, "stated by neither");
-        for one in &diff.declarations.stated_by_neither {
-            out.line(1, &format!("{}: {}", one.pointer, one.reason));
+    let declarations = &diff.declarations;
+    for (title, items) in [
+        ("stated by the run only", &declarations.stated_by_run_only),
+        ("stated by neither", &declarations.stated_by_neither),
+    ] {
+        if !items.is_empty() {
+            out.blank();
+            out.line(0, title);
+            items.iter().for_each(|one| out.line(1, &format!("{}: {}", one.pointer, one.reason)));
         }
     }
     if !diff.changes.is_empty() {

@@ -30,7 +30,13 @@ pub(super) fn headline(diff: &RunDiff) -> String {
 /// The declarations in one clause.
 fn declared(declarations: &Declarations, changes: &[Change]) -> String {
     let neither = declarations.stated_by_neither.len() as u64;
+    let run_only = declarations.stated_by_run_only.len() as u64;
     match (declarations.compared, declarations.materially_equal, declarations.identical) {
+        (_, Some(true), _) if run_only > 0 => {
+            let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
+            let items = counted(run_only, "item");
+            format!("equal in what both state; {items} stated by the run only, {neither} by neither{accepted}")
+        }
         (_, Some(true), _) if neither > 0 => {
             let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
             format!("equal as far as declared; {} stated by neither{accepted}", counted(neither, "item"))

@@ -89,16 +89,18 @@ pub struct Declarations {
     /// What both sides state to be absent, for the same reason: as far as that goes nothing was compared. Always empty for
     /// runs, whose absent items are what this program observed or knows to have no value.
     pub stated_by_neither: Vec<Unstated>,
+    /// What a run of a system states where its deployment does not, and why that does not. Empty for two of one kind.
+    pub stated_by_run_only: Vec<Unstated>,
     /// Whether such items were accepted as equal.
     pub absent_accepted: bool,
 }
 
-/// An item that both sides state to be absent.
+/// An item that both sides, or the deployment alone, state to be absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unstated {
     /// JSON pointer into the declarations.
     pub pointer: String,
-    /// Why, as both say.
+    /// Why, as both or the deployment say.
     pub reason: String,
 }
 

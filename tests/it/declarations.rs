@@ -100,10 +100,83 @@ fn declarations_of_systems_are_compared_item_by_item() {
     let diff = shaped("run_diff", &differs.stdout);
     assert_eq!(diff["changes"][0]["pointers"], json!(["/artifact/parameters/temperature"]));
     assert_eq!(diff["declarations"]["parts"][0]["items"][0]["b"], json!({"value": "0.9"}));
-    // Different kinds have nothing in common.
-    let kinds = output(sandproof().arg("diff-runs").arg(&sealed).arg(one.path().join("deployment.json")));
-    expect_code(&kinds, 2);
-    assert!(stderr(&kinds).contains("`ai_run`"), "{}", stderr(&kinds));
+}
+
+#[test]
+fn a_run_is_held_against_its_deployment_in_what_both_state() {
+    let dir = example();
+    let (run, deployment) = (dir.path().join("run.json"), dir.path().join("deployment.json"));
+    let diff = |a: &Path, b: &Path, more: &[&str], code: i32| {
+        let output = output(sandproof().args(["diff-runs", "--json"]).args(more).arg(a).arg(b));
+        expect_code(&output, code);
+        shaped("run_diff", &output.stdout)
+    };
+    let pointers = |items: &Value| -> Vec<String> {
+        items.as_array().unwrap().iter().map(|one| one["pointer"].as_str().unwrap().to_owned()).collect()
+    };
+    let differing = |report: &Value| -> Vec<String> {
+        let parts = report["declarations"]["parts"].as_array().unwrap();
+        parts.iter().flat_map(|part| pointers(&part["items"])).collect()
+    };
+    // The shipped pair: the run had an intervention, and has no share of a rollout.
+    let report = diff(&run, &deployment, &["--accept-absent"], 1);
+    let rollout = ["/runtime/rollout/absent", "/runtime/rollout/rest", "/runtime/rollout/share_percent"];
+    assert_eq!(differing(&report), [&rollout[..], &["/history/interventions/0"]].concat());
+    let only = [
+        "/artifact/conversation",
+        "/artifact/retrieval_context/snapshot",
+        "/history/cached_context",
+        "/history/earlier_runs",
+    ];
+    assert_eq!(pointers(&report["declarations"]["stated_by_run_only"]), only);
+    assert_eq!(report["declarations"]["stated_by_neither"].as_array().unwrap().len(), 4);
+
+    // Without these it is a run of what was deployed, as far as both say, whichever comes first.
+    edit(&run, |document| {
+        document["history"]["interventions"] = json!([]);
+        document["runtime"]["rollout"] = json!({"share_percent": 10, "rest": "the version of 2026-08-01"});
+        document["policy"]["other"]["site"] = json!("eu");
+    });
+    for (a, b) in [(&run, &deployment), (&deployment, &run)] {
+        let report = diff(a, b, &[], 1);
+        assert_eq!(differing(&report), [""; 0]);
+        assert_eq!((&report["same"], &report["declarations"]["identical"]), (&json!(false), &json!(false)));
+        let listed = pointers(&report["declarations"]["stated_by_run_only"]);
+        assert_eq!((listed.len(), listed.contains(&"/policy/other/site".to_owned())), (5, true));
+        assert_eq!(diff(a, b, &["--accept-absent"], 0)["same"], true);
+    }
+    let people = output(sandproof().arg("diff-runs").arg(&run).arg(&deployment));
+    let said = stdout(&people);
+    assert!(said.starts_with("equal in what both state; 5 items stated by the run only, 4 by neither;"), "{said}");
+    assert!(said.contains("artifact  equal in what both state\n"), "{said}");
+    assert!(said.contains("/history/earlier_runs: a deployment continues no run"), "{said}");
+    let markdown = output(sandproof().args(["diff-runs", "--markdown"]).arg(&run).arg(&deployment));
+    assert!(stdout(&markdown).contains("#### Stated by the run only"), "{}", stdout(&markdown));
+
+    // A tool that nobody deployed, and a rule that the run does not state, are differences and never accepted.
+    edit(&run, |document| document["artifact"]["tools"]["delete_order"] = json!({"file": "system.txt"}));
+    assert_eq!(differing(&diff(&run, &deployment, &["--accept-absent"], 1)), ["/artifact/tools/delete_order"]);
+    edit(&run, |document| {
+        drop(document["artifact"]["tools"].as_object_mut().unwrap().remove("delete_order"));
+        document["policy"]["approval_rules"] = json!({"absent": "nobody was asked"});
+    });
+    assert_eq!(differing(&diff(&run, &deployment, &["--accept-absent"], 1)), ["/policy/approval_rules"]);
+}
+
+#[test]
+fn a_run_of_this_program_and_another_system_have_nothing_in_common() {
+    let dir = example();
+    Workspace::new(dir.path()).many_reads("r", 1);
+    let plan = dir.path().join("plans/r/plan.json");
+    let declared = output(sandproof().args(["identity", "declare", "--json", "--plan"]).arg(&plan));
+    expect_code(&declared, 0);
+    let sealed = dir.path().join("sealed.json");
+    fs::write(&sealed, &declared.stdout).unwrap();
+    for name in ["run.json", "deployment.json"] {
+        let kinds = output(sandproof().arg("diff-runs").arg(&sealed).arg(dir.path().join(name)));
+        expect_code(&kinds, 2);
+        assert!(stderr(&kinds).contains("`run`"), "{}", stderr(&kinds));
+    }
 }
 
 /// A workspace whose plan names the example as its subject.

@@ -15,7 +15,8 @@ const MAX_CELLS: usize = 4_000_000;
 /// The places of the elements that stand for each other, in order; one of both for what stands alone.
 pub(super) fn pairs(a: &[Value], b: &[Value]) -> Vec<(Option<usize>, Option<usize>)> {
     let (ids_a, ids_b) = ids(a, b);
-    let equal = equal(&ids_a, &ids_b, || Value::from(a).to_string() > Value::from(b).to_string());
+    let text = |list: &[Value]| list.iter().map(Value::to_string).collect::<Vec<_>>();
+    let equal = equal(&ids_a, &ids_b, || text(a) > text(b));
     let mut all = Vec::with_capacity(a.len().max(b.len()));
     let (mut n, mut m) = (0, 0);
     for (next_n, next_m) in equal.into_iter().chain([(a.len(), b.len())]) {

@@ -12,7 +12,7 @@ use super::note::has_errors;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
-use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, index_path};
+use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, holds, index_path};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RegistryId};
 use crate::record::layout;
@@ -59,11 +59,11 @@ pub fn list_plans(workspace: &Workspace) -> Vec<PlanListing> {
         .filter(|entry| entry.path().join("plan.json").is_file())
         .map(|entry| format!("plans/{}/plan.json", entry.file_name().to_string_lossy()))
         .collect();
-    if workspace.root().join(OWN_INDEX_PATH).is_file() && workspace.root().join("plan.json").is_file() {
+    if holds(workspace.root(), OWN_INDEX_PATH) && workspace.root().join("plan.json").is_file() {
         paths.push("plan.json".to_owned());
     }
     let mut unseen = None;
-    if workspace.root().join(REFERENCE_INDEX_PATH).is_file() {
+    if holds(workspace.root(), REFERENCE_INDEX_PATH) {
         let mut left = MOST_ENTRIES;
         plans_below(&workspace.root().join(REFERENCE_PLANS), REFERENCE_PLANS, DEEPEST, &mut left, &mut paths);
         unseen = (left == 0).then(|| PlanListing::Broken {

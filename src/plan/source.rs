@@ -99,13 +99,13 @@ impl Workspace {
         // Links and `..` are resolved here, so that "above" means what the file system means.
         let folder = parent.canonicalize().map_err(read_error)?;
         folder.join(name).metadata().map_err(read_error)?;
-        let own = |path: &str| folder.join(path).is_file().then_some(folder.as_path());
-        let root = own(OWN_INDEX_PATH)
+        let own = |is_there: bool| is_there.then_some(folder.as_path());
+        let root = own(holds(&folder, OWN_INDEX_PATH))
             .or_else(|| {
                 let shared = [INDEX_PATH, REFERENCE_INDEX_PATH];
-                folder.ancestors().find(|above| shared.iter().any(|path| above.join(path).is_file()))
+                folder.ancestors().find(|above| shared.iter().any(|path| holds(above, path)))
             })
-            .or_else(|| own(OWN_PROBES_PATH))
+            .or_else(|| own(folder.join(OWN_PROBES_PATH).is_file()))
             .ok_or_else(|| LoadError::NoRoot { plan: plan.to_owned() })?;
         let full = folder.join(name);
         let path = full.strip_prefix(root).unwrap_or(&full).to_string_lossy().into_owned();
@@ -115,14 +115,14 @@ impl Workspace {
     /// The workspace that `folder` lies in: the nearest folder at or above it that holds an index.
     pub fn around(folder: &Path) -> Option<Self> {
         let folder = folder.canonicalize().ok()?;
-        let root = folder.ancestors().find(|above| INDEX_PATHS.iter().any(|path| above.join(path).is_file()))?;
+        let root = folder.ancestors().find(|above| INDEX_PATHS.iter().any(|path| holds(above, path)))?;
         Some(Self::at(root))
     }
 
     /// The checkout of the reference runtime that `folder` lies in.
     pub fn reference_checkout(folder: &Path) -> Option<PathBuf> {
         let folder = folder.canonicalize().ok()?;
-        folder.ancestors().find(|above| above.join(REFERENCE_INDEX_PATH).is_file()).map(Path::to_owned)
+        folder.ancestors().find(|above| holds(above, REFERENCE_INDEX_PATH)).map(Path::to_owned)
     }
 
     /// What pointers into bundles are relative to, for plans of the workspace at `root`: the top of the checkout that it
@@ -237,6 +237,9 @@ impl Source for Workspace {
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {
+        if role == InputRole::Index {
+            return holds(&self.root, path);
+        }
         self.root.join(path).is_file() || (role == InputRole::World && worlds::carried(path).is_some())
     }
 
@@ -246,6 +249,12 @@ impl Source for Workspace {
         let all: BTreeSet<String> = worlds::carried_ids().map(str::to_owned).chain(named).collect();
         all.into_iter().collect()
     }
+}
+
+/// Whether `folder` has an index at `path`, of whatever kind: what is no regular file is refused where it is read. Were it
+/// passed over, a run would silently take its registries from a folder further up, or from beside the plan.
+pub(super) fn holds(folder: &Path, path: &str) -> bool {
+    folder.join(path).symlink_metadata().is_ok()
 }
 
 /// A path without links and `..`, as far as it exists.

@@ -1,5 +1,6 @@
 //! Plans of strangers, given to the real executable: what is not theirs stays as it is.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -313,4 +314,51 @@ fn a_declaration_reads_no_file_that_is_no_program() {
     let declared = output(&mut call);
     expect_code(&declared, 0);
     assert!(stdout(&declared).contains("it is no program"), "{}", stdout(&declared));
+}
+
+#[test]
+fn an_index_that_is_no_regular_file_is_refused_by_everything_that_looks_for_one() {
+    use std::os::unix::fs::symlink;
+    type Put = fn(&Path);
+    let kinds: [(&str, Put); 5] = [
+        ("a FIFO", |at| nix::unistd::mkfifo(at, nix::sys::stat::Mode::S_IRWXU).unwrap()),
+        ("an endless device", |at| symlink("/dev/zero", at).unwrap()),
+        ("an empty device", |at| symlink("/dev/null", at).unwrap()),
+        ("a folder", |at| fs::create_dir(at).unwrap()),
+        ("a link to nothing", |at| symlink("nowhere", at).unwrap()),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let built = dir.path().join("built");
+    expect_code(&output(sandproof().args(["plan-build", "--template", "quickstart", "--out"]).arg(&built)), 0);
+    let index = built.join("registry/index.json");
+    for (kind, put) in kinds {
+        if index.is_dir() {
+            fs::remove_dir(&index).unwrap();
+        } else {
+            fs::remove_file(&index).unwrap();
+        }
+        put(&index);
+        // Without its index the folder would be read as one that has none, and the registry beside the plan be taken.
+        for (code, words) in [
+            (1, &["plan-lint", "--plan", "plan.json"][..]),
+            (3, &["run", "--plan", "plan.json", "--out", "out"]),
+            (1, &["registry-lint"]),
+            (3, &["list-registries"]),
+            (3, &["list-probes", "--registry", "quickstart"]),
+        ] {
+            let mut call = std::process::Command::new("timeout");
+            call.args(["20", env!("CARGO_BIN_EXE_sandproof")]).args(words).current_dir(&built);
+            let asked = output(&mut call);
+            let said = stdout(&asked) + &stderr(&asked);
+            assert_eq!(asked.status.code(), Some(code), "{kind}, {words:?}: {said}");
+            assert!(said.contains("registry/index.json"), "{kind}, {words:?}: {said}");
+        }
+        assert!(!built.join("out").exists());
+        // What lists plans, and the state of the host, answers without waiting.
+        for words in [&["list-plans"][..], &["status"], &["describe-plan", "--plan", "plan.json"]] {
+            let mut call = std::process::Command::new("timeout");
+            call.args(["20", env!("CARGO_BIN_EXE_sandproof")]).args(words).current_dir(&built);
+            assert_ne!(output(&mut call).status.code(), Some(124), "{kind}, {words:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor
 use serde_json::{Map, Number, Value};
 
 use super::limits::{MAX_JSON_DEPTH, MAX_STRING_BYTES};
+use super::printable::excerpt;
 
 /// Why bytes are not an acceptable JSON document.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,8 @@ pub fn typed<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::Result<T
 
 /// How many members of a long object are looked at together.
 const PIECE: usize = 64;
+/// How much of a key a message shows.
+const SHOWN_KEY_CHARS: usize = 100;
 
 /// Whether a document is acceptable JSON, and `good` in each piece: as a whole, with only some members at a time in the
 /// object that its member `long` is.
@@ -158,7 +161,8 @@ impl<'de> Visitor<'de> for Strict {
             check_length(&key)?;
             // Before the value is read, so that the place in the message is the key's.
             if object.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
+                let key = excerpt(&key, SHOWN_KEY_CHARS);
+                return Err(de::Error::custom(format_args!("the key `{key}` stands twice in one object")));
             }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
@@ -280,7 +284,9 @@ mod tests {
 
     #[test]
     fn the_strict_refusals() {
-        assert!(message(r#"{"a":1,"b":{"c":1,"c":2}}"#).contains("the key \"c\" stands twice"));
+        assert!(message(r#"{"a":1,"b":{"c":1,"c":2}}"#).contains("the key `c` stands twice"));
+        let hostile = message("{\"a\\u001b[2K\\n\": 1, \"a\\u001b[2K\\n\": 2}");
+        assert!(hostile.contains("stands twice") && !hostile.contains(char::is_control), "{hostile}");
         assert!(message("{} {}").contains("trailing characters"));
         assert!(message("{").contains("EOF"));
         assert!(message("NaN").contains("expected value"));

@@ -62,8 +62,8 @@ pub(super) fn take_over() -> Option<u8> {
     say(&format!("sandproof: exit code {code}"));
     unistd::sync();
     // Both return only if the kernel refuses. Then this process ends, and the kernel does what its `panic` option says.
-    let refused = reboot(RebootMode::RB_POWER_OFF);
-    say(&format!("sandproof: the machine could not be powered off: {refused:?}"));
+    let Err(refused) = reboot(RebootMode::RB_POWER_OFF);
+    say(&format!("sandproof: the machine could not be powered off: {}", refused.desc()));
     let _ = reboot(RebootMode::RB_AUTOBOOT);
     Some(super::Exit::Fault.code())
 }

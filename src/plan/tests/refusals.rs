@@ -384,7 +384,7 @@ fn text_that_is_no_acceptable_json_is_refused_with_its_line() {
     let plan = sample.write();
     let good = fs::read_to_string(&plan).unwrap();
     for (bytes, wanted) in [
-        (good.replacen('{', "{\"plan_id\": \"x\",", 1).into_bytes(), "the key \"plan_id\" stands twice in one object"),
+        (good.replacen('{', "{\"plan_id\": \"x\",", 1).into_bytes(), "the key `plan_id` stands twice in one object"),
         (good.as_bytes()[..good.len() - 1].to_vec(), "line"),
         (format!("{good}x").into_bytes(), "trailing characters"),
         (b"\xef\xbb\xbf{}".to_vec(), "expected value"),

@@ -72,7 +72,7 @@ pub const CASES: &[Case] = &[
     case(
         "a key twice in the index",
         |b| b.edit(INDEX, "\"status\": \"ok\"", "\"status\": \"failed\", \"status\": \"ok\""),
-        "artifact_index.json: it cannot be understood: the key \"status\" stands twice",
+        "artifact_index.json: it cannot be understood: the key `status` stands twice",
     ),
     case(
         "deep nesting in the index",

@@ -23,6 +23,8 @@ pub enum RowRule {
     Caller,
     /// It is of the kernel that the manifest names.
     Abi,
+    /// No policy was put on in the baseline.
+    Policy,
     /// A process that restricted itself has given up gaining privileges.
     Privileges,
     /// It had no file open that its operation does not need.
@@ -43,6 +45,7 @@ impl RowRule {
             Self::Process => "row_process",
             Self::Caller => "row_caller",
             Self::Abi => "row_abi",
+            Self::Policy => "row_policy",
             Self::Privileges => "row_privileges",
             Self::Descriptors => "row_descriptors",
             Self::Opened => "row_opened",
@@ -95,6 +98,9 @@ impl<'m> Frame<'m> {
             let class = if self.is_root { "root" } else { "an ordinary user" };
             return wrong(RowRule::Caller, format!("user id {}; the manifest says {class}", prologue.uid));
         }
+        if row.lane == Lane::Baseline && (prologue.apply.is_some() || prologue.self_check_after.is_some()) {
+            return wrong(RowRule::Policy, "a policy was put on, and the baseline has none".to_owned());
+        }
         self.enforcement(prologue)?;
         self.descriptors(row, prologue)?;
         self.operation(row, prologue, fixtures)
@@ -127,6 +133,10 @@ impl<'m> Frame<'m> {
             let path = open.what.starts_with('/');
             if open.fd < 3 { open.what != "/dev/null" } else { path && !inherits && !own(&open.what) }
         });
+        let twice = open.iter().enumerate().find(|(n, one)| open[..*n].iter().any(|before| before.fd == one.fd));
+        if let Some((_, one)) = twice {
+            return Err((RowRule::Descriptors, format!("descriptor {} stands there twice", one.fd)));
+        }
         match foreign {
             Some(open) => Err((RowRule::Descriptors, format!("descriptor {} was open on `{}`", open.fd, open.what))),
             None => Ok(()),

@@ -353,6 +353,7 @@ impl Facts<'_> {
             && witness.checks == answers
             && witness.clean
             && channel::is_clean(&answers)
+            && is_of_one_worker(manifest, witness)
     }
 
     /// It is on record what ran: a declaration, the plan among the declared documents, and the documents themselves in the
@@ -371,6 +372,27 @@ impl Facts<'_> {
             |path: &str| path.strip_prefix(&index.bundle_root).and_then(|rest| rest.strip_prefix('/')) == Some(name);
         index.artifacts.iter().any(|entry| wanted(&entry.path))
     }
+}
+
+/// The manifest and the witness are of one worker, which found out both: the same confinement, as far as both name it, and
+/// (systemd) output into the staged copy that the manifest names. By the copy's own name: what lies above it may be a link.
+pub(super) fn is_of_one_worker(manifest: &RunManifest, witness: &ChannelWitness) -> bool {
+    fn agree<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
+        a.is_none() || b.is_none() || a == b
+    }
+    let Some(worker) = &witness.worker else { return false };
+    let confined_alike = manifest.confinement.as_ref().is_none_or(|own| {
+        agree(own.landlock_layers.as_ref(), worker.landlock_layers.as_ref())
+            && agree(own.seccomp.as_ref(), worker.seccomp.as_ref())
+            && agree(own.no_new_privs.as_ref(), worker.no_new_privs.as_ref())
+            && agree(own.lsm_label.as_ref(), worker.lsm_label.as_ref())
+    });
+    let stage = manifest.stage_root.as_deref().and_then(|root| root.rsplit('/').next());
+    let folder = |file: &str| file.rsplit('/').nth(1).map(str::to_owned);
+    let outputs = worker.open_fds.iter().flatten().filter(|open| matches!(open.fd, 1 | 2));
+    let staged = witness.channel != ChannelKind::SystemdClean
+        || outputs.map(|open| folder(&open.what)).all(|folder| folder.as_deref() == stage);
+    confined_alike && staged
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::gates::{Documents, evaluate_committed};
+use super::gates::{Documents, evaluate_committed, is_of_one_worker};
 use super::{Reason, evaluate, evaluate_unverified, packet};
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
@@ -18,9 +18,11 @@ use crate::bundle::{RunEnd, open_unverified, verify};
 use crate::evidence::channel;
 use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
+use crate::record::confinement::ConfinementFacts;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RunManifest};
 use crate::record::packet::PromotionPacket;
+use crate::record::report::OpenFd;
 
 fn names(reasons: &[Reason]) -> Vec<&'static str> {
     reasons.iter().map(|reason| reason.as_str()).collect()
@@ -161,9 +163,61 @@ fn nothing_speaks_against_a_witnessed_bundle() {
 }
 
 #[test]
+fn a_witness_of_another_worker_than_the_manifest_convinces_nobody() {
+    let facts = || ConfinementFacts {
+        landlock_layers: Some(0),
+        landlock_refuses_refer: Some(false),
+        seccomp: Some(0),
+        seccomp_filters: Some(0),
+        no_new_privs: Some(false),
+        lsm_label: Some(String::new()),
+        seatbelt: None,
+        rules_over_fixtures: Default::default(),
+    };
+    let mut manifest = manifest(RUN);
+    manifest.stage_root = Some("/var/tmp/sandproof-stage-a".into());
+    manifest.confinement = Some(facts());
+    let mut good = witness();
+    let worker = good.worker.as_mut().unwrap();
+    (worker.landlock_layers, worker.seccomp, worker.no_new_privs) = (Some(0), Some(0), Some(false));
+    worker.lsm_label = Some(String::new());
+    // What is above the copy may be a link, so that its path reads otherwise.
+    let output = |fd, what: &str| OpenFd { fd, what: what.into() };
+    let opened = worker.open_fds.as_mut().unwrap();
+    opened.extend([1, 2].map(|fd| output(fd, "/data/tmp/sandproof-stage-a/stdout.txt")));
+    assert!(is_of_one_worker(&manifest, &good));
+    type Spoil = fn(&mut ConfinementFacts);
+    let others: [Spoil; 4] = [
+        |own| own.landlock_layers = Some(1),
+        |own| own.seccomp = Some(2),
+        |own| own.no_new_privs = Some(true),
+        |own| own.lsm_label = Some("docker-default".into()),
+    ];
+    for (n, spoil) in others.into_iter().enumerate() {
+        let mut own = facts();
+        spoil(&mut own);
+        let other = RunManifest { confinement: Some(own), ..manifest.clone() };
+        assert!(!is_of_one_worker(&other, &good), "fact {n}");
+    }
+    for what in ["/var/tmp/sandproof-stage-b/stdout.txt", "/etc/shadow", "socket:[1]"] {
+        let mut other = good.clone();
+        other.worker.as_mut().unwrap().open_fds.as_mut().unwrap()[1] = output(1, what);
+        assert!(!is_of_one_worker(&manifest, &other), "{what}");
+    }
+    let nobody = ChannelWitness { worker: None, ..good };
+    assert!(!is_of_one_worker(&manifest, &nobody));
+}
+
+#[test]
 fn a_witness_convinces_only_as_a_whole() {
     type Spoil = fn(&mut ChannelWitness);
-    let spoilt: [(&str, Spoil); 7] = [
+    let spoilt: [(&str, Spoil); 8] = [
+        ("output that led elsewhere", |w| {
+            let opened = w.worker.as_mut().unwrap().open_fds.as_mut().unwrap();
+            opened.push(OpenFd { fd: 1, what: "/etc/shadow".into() });
+            settle(w);
+            assert!(w.clean, "by itself it would do: {:?}", w.checks);
+        }),
         ("a bad answer", |w| {
             w.worker.as_mut().unwrap().no_new_privs = Some(true);
             settle(w);

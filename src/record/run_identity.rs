@@ -15,7 +15,7 @@ use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, WorldId};
 
 /// The rules by which `promote` judges. Declared with the run, so that a packet under other rules can be told apart.
-pub const GATE_RULES: &str = "sandproof.gate_rules.v1";
+pub const GATE_RULES: &str = "sandproof.gate_rules.v2";
 
 /// What runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

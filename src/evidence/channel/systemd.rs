@@ -78,7 +78,10 @@ fn account(list: &mut Checks, sides: &Sides<'_>) {
             (None, _) => Some(format!("it has no line `{name}`")),
             (Some(line), read) => Some(format!("its line `{name}={line}` was read as {}", super::or_unknown(read))),
         };
-        Some(lines.into_iter().filter_map(differs).collect())
+        let twice =
+            m.raw.iter().enumerate().filter(|(n, (name, _))| m.raw[..*n].iter().any(|(before, _)| before == name));
+        let twice = twice.map(|(_, (name, _))| format!("its line `{name}` stands there twice"));
+        Some(lines.into_iter().filter_map(differs).chain(twice).collect())
     });
     list.nothing_wrong("account", wrong, "its lines say what was read from them");
 }

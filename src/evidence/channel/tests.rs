@@ -297,6 +297,7 @@ fn each_single_fault_of_the_manager_and_of_the_job_is_found_under_its_name() {
             ("account", Some(false), |s| s.line("ExecMainPID", "43")),
             ("account", Some(false), |s| s.line("LoadState", "not-found")),
             ("account", Some(false), |s| s.m().raw.retain(|(name, _)| name != "Result")),
+            ("account", Some(false), |s| s.m().raw.push(("DevicePolicy".into(), "strict".into()))),
             ("filters", Some(false), |s| s.line("IPAddressDeny", "0.0.0.0/0")),
             ("filters", Some(false), |s| s.line("DevicePolicy", "closed")),
             ("filters", None, |s| s.m().raw.retain(|(name, _)| name != "DevicePolicy")),

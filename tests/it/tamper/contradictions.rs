@@ -163,6 +163,36 @@ const CASES: &[Case] = &[
         "row_privileges",
     ),
     (
+        "a policy in the baseline",
+        |b| {
+            b.first(BASELINE, |row| {
+                row["prologue"]["apply"] = json!({"api": "landlock_restrict_self", "rc": 0, "errno": 0});
+            })
+        },
+        BASELINE,
+        "row_policy",
+    ),
+    (
+        "a look at oneself after a policy, in the baseline",
+        |b| {
+            b.first(BASELINE, |row| {
+                row["prologue"]["self_check_after"] = json!({"confined": true, "errno": 13, "no_new_privs": true});
+            })
+        },
+        BASELINE,
+        "row_policy",
+    ),
+    (
+        "one descriptor twice",
+        |b| {
+            b.first(ROWS, |row| {
+                row["prologue"]["open_fds"].as_array_mut().unwrap().push(json!({"fd": 0, "what": "/dev/null"}));
+            })
+        },
+        ROWS,
+        "row_descriptors",
+    ),
+    (
         "a foreign file open",
         |b| {
             b.first(BASELINE, |row| {

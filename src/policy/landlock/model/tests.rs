@@ -320,6 +320,37 @@ fn a_policy_that_cannot_be_applied_decides_nothing() {
 }
 
 #[test]
+fn what_procfs_itself_links_is_judged_where_it_lies() {
+    let on = |path: &str| {
+        policy(json!({"handled": {"fs": ["read_file", "read_dir"]},
+            "path_beneath": [{"path": path, "allow": ["read_file", "read_dir"]}]}))
+    };
+    for (rule, driver, target, answer) in [
+        ("/proc/self", "file_read", "/proc/thread-self/io", "allow /path_beneath/0"),
+        ("/proc/self", "dir_list", "/proc/thread-self", "allow /path_beneath/0"),
+        ("/proc/self", "file_read", "/proc/mounts", "allow /path_beneath/0"),
+        ("/proc/self", "file_read", "/proc/net/tcp", "allow /path_beneath/0"),
+        ("/proc/self", "file_read", "/proc/self/io", "allow /path_beneath/0"),
+        ("/proc/self", "file_read", "/proc/meminfo", "deny /handled/fs"),
+        ("/proc/thread-self", "file_read", "/proc/thread-self/io", "allow /path_beneath/0"),
+        ("/proc/thread-self", "file_read", "/proc/self/io", "deny /handled/fs"),
+        ("/proc/thread-self", "file_read", "/proc/thread-self/root/etc/hosts", "deny /handled/fs"),
+        ("/proc/net", "file_read", "/proc/self/net/tcp", "allow /path_beneath/0"),
+        ("/proc/net", "file_read", "/proc/net/tcp", "allow /path_beneath/0"),
+        ("/proc/self/task", "file_read", "/proc/thread-self/io", "? -"),
+        ("/proc", "file_read", "/proc/thread-self/io", "allow /path_beneath/0"),
+    ] {
+        let policy = on(rule);
+        let mut answerer = Answerer::new(&policy);
+        // What the first question met is forgotten before the second.
+        for n in 0..2 {
+            let said = brief(&answerer.evaluate(&action(driver, target, None), &[]));
+            assert_eq!(said, answer, "{rule}: {target}, question {n}");
+        }
+    }
+}
+
+#[test]
 fn a_rule_over_proc_opens_no_process_outside_the_domain() {
     let policy = policy(json!({"handled": {"fs": ["read_file", "read_dir"]},
         "path_beneath": [{"path": "/proc", "allow": ["read_file", "read_dir"]}]}));

@@ -13,6 +13,9 @@ pub(super) const ROOT_TEXT: &str = "${root}";
 /// As many symbolic links as the kernel follows in one lookup (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
 
+/// The folder of the process's only thread, as a path: what it is called where it lies is not known.
+const THREAD_SELF: &str = "/proc/thread-self";
+
 /// A name in the tree.
 pub(super) type Name = usize;
 /// An object in the tree.
@@ -132,6 +135,8 @@ pub(super) struct Tree {
     names: Vec<NameEntry>,
     objects: Vec<ObjectEntry>,
     children: HashMap<(Name, String), Name>,
+    /// `/proc/thread-self`, once it was met: it is found in another folder than the one above it.
+    thread: Option<Name>,
     mounts: Vec<Mount>,
 }
 
@@ -142,6 +147,7 @@ impl Tree {
             names: Vec::new(),
             objects: Vec::new(),
             children: HashMap::new(),
+            thread: None,
             mounts: vec![Mount { parent: 0, at: SLASH, root: SLASH }],
         };
         for (parent, text, kind) in [(SLASH, "", Kind::Host), (SLASH, "", Kind::Host), (BETWEEN, ROOT_TEXT, Kind::Dir)]
@@ -178,6 +184,7 @@ impl Tree {
         for entry in self.names.drain(mark.names..) {
             self.children.remove(&(entry.parent, entry.text));
         }
+        self.thread = self.thread.filter(|thread| *thread < mark.names);
         self.objects.truncate(mark.objects);
     }
 
@@ -362,6 +369,7 @@ impl Tree {
             SLASH => "/".into(),
             BETWEEN => "the folders above ${root}".into(),
             ROOT => ROOT_TEXT.into(),
+            _ if self.names[name].text == THREAD_SELF => THREAD_SELF.into(),
             _ => {
                 let above = self.parent(name);
                 let head = if above == SLASH { String::new() } else { self.path(above) };
@@ -511,12 +519,39 @@ impl Lookup<'_> {
         if process && matches!(name, "root" | "cwd" | "exe" | "fd" | "ns" | "map_files" | "task") {
             return Err(Lost::Outside(format!("where `{above}/{name}` leads is only known to the process itself")));
         }
-        let object = self.tree.add_object(Kind::Host);
+        if above == "/proc" && name == "thread-self" {
+            return Ok(Some(match self.tree.thread {
+                Some(thread) => thread,
+                None => self.tree.thread_self(folder),
+            }));
+        }
+        let kind = match (above.as_str(), name) {
+            // Links in any procfs (fs/proc/root.c, fs/proc/proc_net.c).
+            ("/proc", "mounts") => Kind::Symlink("self/mounts".into()),
+            ("/proc", "net") => Kind::Symlink("self/net".into()),
+            _ => Kind::Host,
+        };
+        let object = self.tree.add_object(kind);
         Ok(Some(self.tree.add_name(folder, name, object)))
     }
 }
 
 impl Tree {
+    /// `/proc/thread-self`: it leads to `self/task/TID`, so that Landlock's walk goes up over `/proc/self`.
+    fn thread_self(&mut self, proc: Name) -> Name {
+        let process = self.child(proc, "self", Kind::Host);
+        // Not to be found by these names: the numbers below `task` are known to the process alone.
+        let mut below = |parent: Name, text: &str| {
+            let object = self.add_object(Kind::Host);
+            self.names.push(NameEntry { parent, text: text.into(), object });
+            self.names.len() - 1
+        };
+        let task = below(process, "task");
+        let thread = below(task, THREAD_SELF);
+        self.thread = Some(thread);
+        thread
+    }
+
     fn path_of(&self, found: &Found) -> String {
         let head = self.path(found.parent.name);
         if found.last.is_empty() { head } else { format!("{}/{}", head.trim_end_matches('/'), found.last) }

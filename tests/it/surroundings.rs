@@ -368,3 +368,38 @@ fn a_policy_that_was_not_applied_is_not_a_control_that_went_wrong() {
     let text = stdout(&told);
     assert!(text.contains("deny not applied") && !text.contains("WRONG"), "{text}");
 }
+
+#[test]
+fn what_a_filter_around_the_run_answers_is_never_the_policys_doing() {
+    let policy = json!({"schema_version": "sandproof.landlock_policy.v1", "abi": 4,
+        "handled": {"net": ["connect_tcp"], "fs": ["read_file"]},
+        "path_beneath": [{"path": "${root}/open", "allow": ["read_file"]}]});
+    let mut connect = probe("w:connect", "network-outbound", "127.0.0.1:${port.a}", "deny");
+    connect["driver"] = "tcp_connect".into();
+    connect["listener"] = json!({"kind": "tcp", "address": "127.0.0.1:${port.a}"});
+    // The policy's rule needs its folder.
+    connect["fixtures"] = json!([{"path": "open", "kind": "dir"}]);
+    let plan = Plan::new(&policy, vec![connect, file_probe("w:open", "file_read", "open/file", "allow")]);
+    let outside = plan.run("outside", &[]);
+    if outside.status.code() == Some(7) || plan.row("outside", "w:connect").1 == "landlock_right_unsupported" {
+        skip!("this kernel has no Landlock, or an old one");
+    }
+    expect_code(&outside, 0);
+
+    // Both the filter and the policy refuse it with EACCES.
+    expect_code(&plan.run_inside("seccomp-no-connect", "filtered"), 8);
+    let (actual, kind, _) = plan.row("filtered", "w:connect");
+    assert_eq!((actual, kind), (Value::Null, json!("baseline_denied")));
+    assert_eq!(plan.row("filtered", "w:open").0, "allow");
+    let confinement = |out: &str| read(&plan.bundle(out).join("run_identity.json"))["runtime"]["confinement"].clone();
+    let filters = |out: &str| confinement(out)["seccomp_filters"].as_u64().unwrap();
+    assert_eq!(filters("filtered"), filters("outside") + 1);
+
+    // Rules that only seem to be added make a stricter policy than the one under test.
+    expect_code(&plan.run_inside("seccomp-fakes-rules", "faked"), 8);
+    for id in ["w:connect", "w:open"] {
+        let (actual, kind, notes) = plan.row("faked", id);
+        assert_eq!((actual, kind), (Value::Null, json!("landlock_apply_failed")), "{id}");
+        assert!(notes.contains("something else than the kernel answers"), "{notes}");
+    }
+}

@@ -55,6 +55,9 @@ fn helper() {
         "seccomp-no-kill" => seccomp(&[(libc::SYS_kill, REFUSED)]),
         "seccomp-no-bind" => seccomp(&[(libc::SYS_bind, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32)]),
         "seccomp-kills-landlock" => seccomp(&[(libc::SYS_landlock_create_ruleset, libc::SECCOMP_RET_KILL_PROCESS)]),
+        "seccomp-no-connect" => seccomp(&[(libc::SYS_connect, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32)]),
+        // It answers that the rule was added.
+        "seccomp-fakes-rules" => seccomp(&[(libc::SYS_landlock_add_rule, libc::SECCOMP_RET_ERRNO)]),
         "seccomp-no-threads" => no_threads(),
         other => panic!("no such kind: {other}"),
     }

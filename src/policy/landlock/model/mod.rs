@@ -8,6 +8,7 @@
 //! Sources: Documentation/userspace-api/landlock.rst; security/landlock/{fs,net,task}.c of the kernel.
 
 mod landing;
+mod links;
 mod moving;
 mod needs;
 mod places;

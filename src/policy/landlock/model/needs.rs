@@ -1,5 +1,6 @@
 //! What each driver's operation needs, and the ruling that follows.
 
+use super::links;
 use super::moving::Referring;
 use super::procfs::{self, Access, Gate};
 use super::rules::{self, Refusal, Rules, Unlaid, Verdict};
@@ -449,7 +450,11 @@ impl Case<'_> {
     pub(super) fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
         let on = self.tree.path(on);
         match verdict {
-            Verdict::Granted(by) => Ok(Ok(by)),
+            Verdict::Granted(by) => {
+                let doubt =
+                    by.iter().find_map(|(_, n)| links::may_be_uncovered(&on, &self.policy.path_beneath[*n].path));
+                doubt.map_or(Ok(Ok(by)), unknown)
+            }
             Verdict::Missing(FsRight::Refer) if !self.policy.handled_fs.contains(FsRight::Refer) => {
                 Ok(Err(Ruling::deny(
                     HANDLED_FS,
@@ -457,10 +462,16 @@ impl Case<'_> {
                      without handling it",
                 )))
             }
-            Verdict::Missing(right) => Ok(Err(Ruling::deny(
-                HANDLED_FS,
-                format!("{} is handled, and no rule grants it on `{on}` or above", right.name()),
-            ))),
+            Verdict::Missing(right) => {
+                let granting = self.policy.path_beneath.iter().filter(|rule| rule.allow.contains(right));
+                if let Some(doubt) = links::may_be_covered(&on, granting.map(|rule| rule.path.as_str())) {
+                    return unknown(doubt);
+                }
+                Ok(Err(Ruling::deny(
+                    HANDLED_FS,
+                    format!("{} is handled, and no rule grants it on `{on}` or above", right.name()),
+                )))
+            }
             Verdict::Gains(right) => Ok(Err(Ruling::deny(
                 HANDLED_FS,
                 format!("the object would gain {} in its new folder, which is refused with EXDEV", right.name()),

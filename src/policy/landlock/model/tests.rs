@@ -320,6 +320,34 @@ fn a_policy_that_cannot_be_applied_decides_nothing() {
 }
 
 #[test]
+fn what_is_a_link_on_many_hosts_is_not_judged_as_it_is_spelled() {
+    for (rule, target, answer) in [
+        ("/usr", "/bin/sh", "? -"),
+        ("/bin", "/usr/bin/env", "? -"),
+        ("/bin", "/bin/sh", "allow /path_beneath/0"),
+        ("/", "/bin/sh", "allow /path_beneath/0"),
+        ("/usr", "/etc/hosts", "deny /handled/fs"),
+        ("/etc", "/bin/sh", "deny /handled/fs"),
+        ("/etc", "/binary/sh", "deny /handled/fs"),
+        ("/etc", "/etc/mtab", "? -"),
+        ("/etc", "/etc/hosts", "allow /path_beneath/0"),
+        ("/proc", "/etc/mtab", "? -"),
+        ("/usr", "/etc/mtab", "deny /handled/fs"),
+        ("/var", "/var/run/x", "? -"),
+        ("/var/run", "/run/x", "? -"),
+        ("/run", "/var/run/x", "? -"),
+        ("/sys/devices", "/sys/class/net/lo/address", "? -"),
+        ("/sys", "/sys/class/net/lo/address", "allow /path_beneath/0"),
+    ] {
+        let policy = policy(json!({"handled": {"fs": ["read_file"]},
+            "path_beneath": [{"path": rule, "allow": ["read_file"]}]}));
+        assert_eq!(ask(&policy, &[], "file_read", target, None), answer, "{rule}: {target}");
+    }
+    let nothing_granted = policy(json!({"handled": {"fs": ["read_file"]}}));
+    assert_eq!(ask(&nothing_granted, &[], "file_read", "/bin/sh", None), "deny /handled/fs");
+}
+
+#[test]
 fn what_procfs_itself_links_is_judged_where_it_lies() {
     let on = |path: &str| {
         policy(json!({"handled": {"fs": ["read_file", "read_dir"]},

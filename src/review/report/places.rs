@@ -23,6 +23,9 @@ pub(super) struct Place {
     pub(super) column: u32,
 }
 
+/// Line and column, by probe.
+type Lines = HashMap<String, (u32, u32)>;
+
 /// Gives the text of an input document. `None` for one that is no text.
 type ReadText<'a> = Box<dyn FnMut(&InputSource) -> Option<String> + 'a>;
 
@@ -31,7 +34,7 @@ pub(super) struct Places<'a> {
     documents: Vec<InputSource>,
     read: ReadText<'a>,
     /// Of each probe registry, by probe: where its expectation stands.
-    expectations: Option<Vec<(String, HashMap<String, (u32, u32)>)>>,
+    expectations: Option<Vec<(String, Lines)>>,
     /// The policy that was looked at last, and the places that were found in it. Rows of a profile stand together.
     policy: Option<Policy>,
     /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
@@ -116,8 +119,8 @@ fn place_of_rule(text: &str, rule: &str) -> Option<(u32, u32)> {
 }
 
 /// By probe: where its `expected` stands, or the probe if it has none.
-fn expectations_in(text: &str) -> HashMap<String, (u32, u32)> {
-    let Ok(registry) = serde_json::from_str::<Registry<'_>>(text) else { return HashMap::new() };
+fn expectations_in(text: &str) -> Lines {
+    let Ok(registry) = serde_json::from_str::<Registry<'_>>(text) else { return Lines::new() };
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect();
     let place = |part: &RawValue| {

@@ -52,3 +52,30 @@ fn satisfies<T: Serialize>(
         Some(error) => Err(shape(error.instance_path().as_str(), error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_a_schema_asks_beyond_types_is_asked() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/out/sound").join(layout::RUN_IDENTITY);
+        let mut identity: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        satisfies(&IDENTITY, layout::RUN_IDENTITY, Some(&identity)).unwrap();
+        identity["runtime"]["umask"] = json!("0000022");
+        let error = satisfies(&IDENTITY, layout::RUN_IDENTITY, Some(&identity)).unwrap_err();
+        let DerivationError::Shape { pointer, .. } = error else { panic!("{error}") };
+        assert_eq!(pointer, "/runtime/umask");
+    }
+
+    #[test]
+    fn every_schema_compiles() {
+        for schema in [&STATUS, &MANIFEST, &IDENTITY, &WITNESS] {
+            assert!(!schema.is_valid(&json!({})));
+        }
+    }
+}

@@ -105,7 +105,7 @@ fn a_bundle_has_one_list_of_reasons_whoever_prints_it() {
         }
         let reported = stdout(&reported);
         for reason in sandproof::promote::Reason::ALL {
-            let told = reported.replace('\\', "").contains(&format!("- {}: ", reason.as_str()));
+            let told = reported.replace('\\', "").contains(&format!("- `{}`: ", reason.as_str()));
             assert_eq!(told, wanted.contains(&reason.as_str()), "{what}, report, {}:\n{reported}", reason.as_str());
         }
     }

@@ -1,10 +1,6 @@
 //! `why --ask`: a file of questions, each with what it expects.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::super::color;
 use super::super::exit::{Exit, Failure, OrFail};
@@ -12,49 +8,12 @@ use super::super::policy_source::{Source, bad, short, standard_input};
 use super::super::table;
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, answer};
+use crate::base::fsx;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::printable::{Lines, path_text};
-use crate::base::{fsx, json};
 use crate::plan::asked::policy_in_bytes;
 use crate::record::why::{WHY_ANSWERS_SCHEMA, WhyAnswers, WhyAsked, WhyExpected};
-
-/// A line of the file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    #[serde(default)]
-    operation: Option<String>,
-    #[serde(default)]
-    driver: Option<String>,
-    target: String,
-    #[serde(default, alias = "expect")]
-    expected: Option<WhyExpected>,
-    #[serde(default)]
-    filter: Option<String>,
-    #[serde(default)]
-    syscall: Option<String>,
-    #[serde(default)]
-    to: Option<String>,
-    #[serde(default)]
-    links: BTreeMap<String, String>,
-    #[serde(default)]
-    facts: BTreeMap<String, String>,
-    /// The text of a policy, where the command line names none.
-    #[serde(default)]
-    profile: Option<String>,
-    /// Its parameters.
-    #[serde(default)]
-    params: BTreeMap<String, String>,
-    #[serde(default)]
-    id: Option<String>,
-    // Words for whoever reads the file.
-    #[serde(default, rename = "why", alias = "note", alias = "source")]
-    _why: Option<serde_json::Value>,
-    #[serde(default, rename = "kind")]
-    _kind: Option<serde_json::Value>,
-    #[serde(default, rename = "grade")]
-    _grade: Option<serde_json::Value>,
-}
+use crate::review::policy::question::AskLine;
 
 /// A line cannot be read as a question.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +46,7 @@ pub(super) fn run(args: &WhyArgs, file: &Path, ui: &mut Ui) -> Result<Exit, Fail
             let line = n + 1;
             Failure::new(Exit::InputRefused, BadLine { file: path_text(file), line, why })
         };
-        let line: Line = read(line).map_err(refuse)?;
+        let line = AskLine::read(line).map_err(refuse)?;
         answers.push(put(args, source.as_ref(), line, n + 1).map_err(refuse)?);
     }
     if answers.is_empty() {
@@ -125,13 +84,7 @@ struct NoQuestion {
     file: String,
 }
 
-/// A strict JSON object: no key twice, none that is not known.
-fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    let value = json::parse(line).map_err(|error| format!("not acceptable JSON: {error}"))?;
-    serde_json::from_value(value).map_err(|error| error.to_string())
-}
-
-fn put(args: &WhyArgs, source: Option<&Source>, line: Line, number: usize) -> Result<WhyAsked, String> {
+fn put(args: &WhyArgs, source: Option<&Source>, line: AskLine, number: usize) -> Result<WhyAsked, String> {
     let mut query =
         Query::about(line.operation.as_deref(), line.driver.as_deref()).map_err(|failure| failure.told())?;
     query.target = line.target;

@@ -97,7 +97,7 @@ pub fn covers(a: &Filter, b: &Filter) -> bool {
             Filter::Network { end: b_end, protocol: b_protocol, address: b },
         ) => {
             a_end == b_end
-                && (a_protocol == b_protocol || (a_protocol == "ip" && b_protocol != "unix-socket"))
+                && (a_protocol == b_protocol || (a_protocol == "ip" && !b_protocol.starts_with("unix")))
                 && match (a, b) {
                     (NetworkAddress::Any, _) => true,
                     (
@@ -114,7 +114,10 @@ pub fn covers(a: &Filter, b: &Filter) -> bool {
 
 fn path_covers(a: &PathFilter, b: &PathFilter) -> bool {
     match (a, b) {
-        (PathFilter::Subpath(top), PathFilter::Literal(path) | PathFilter::Subpath(path)) => is_below(path, top),
+        // Whether a needless slash is tidied away is not known, so such a rule may match nothing.
+        (PathFilter::Subpath(top), PathFilter::Literal(path) | PathFilter::Subpath(path)) => {
+            (top == "/" || !top.ends_with('/')) && is_below(path, top)
+        }
         (
             PathFilter::Prefix(begin),
             PathFilter::Literal(path) | PathFilter::Subpath(path) | PathFilter::Prefix(path),
@@ -168,6 +171,8 @@ mod tests {
             ("(remote ip \"*:*\")", "(remote tcp \"localhost:80\")", true),
             ("(remote tcp \"*:80\")", "(remote udp \"*:80\")", false),
             ("(local ip)", "(remote ip)", false),
+            ("(remote ip)", "(remote unix-socket)", false),
+            ("(subpath \"/a/\")", "(literal \"/a/b\")", false),
         ] {
             let (wide_filters, narrow_filters) = (filters(wide), filters(narrow));
             // Several filters of one rule are any of them.

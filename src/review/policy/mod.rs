@@ -9,6 +9,7 @@ pub mod filters;
 pub mod landlock_access;
 pub mod landlock_lint;
 pub mod operations;
+pub mod question;
 pub mod seatbelt_diff;
 pub mod seatbelt_lint;
 pub mod show;

@@ -1,8 +1,9 @@
 //! Seatbelt's operations as a tree: what a rule on a name covers, and how a list of them is said shortly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
-use crate::policy::operations::{OPERATIONS, canonical, covers};
+use crate::policy::operations::{FURTHER_GROUPS, OPERATIONS, covers, levels, meaning};
 
 /// Whether something can be asked for this name itself: every operation that is no group, and `process-exec*`, which is
 /// both.
@@ -20,21 +21,18 @@ pub fn leaves_of(name: &str) -> impl Iterator<Item = &'static str> {
     leaves().filter(move |leaf| covers(name, leaf))
 }
 
-/// How far `name`, as a rule spells it, stands from `operation`: 0 for the operation itself, then its groups from the
-/// narrowest on, `default` last. `None` if it does not cover the operation.
+/// The levels of the model, by operation.
+static LEVELS: LazyLock<HashMap<&'static str, Vec<&'static str>>> =
+    LazyLock::new(|| OPERATIONS.into_iter().chain(FURTHER_GROUPS).map(|name| (name, levels(name))).collect());
+
+/// How far `name`, as a rule spells it, stands from `operation` in the order in which the model asks: 0 for the operation
+/// itself, then its groups from the narrowest on, `default` last. `None` if it does not cover the operation, or if what it
+/// means is not known.
 pub fn distance(name: &str, operation: &str) -> Option<usize> {
-    if !covers(name, operation) {
-        return None;
-    }
-    let name = canonical(name).unwrap_or(name);
-    if name == operation {
-        return Some(0);
-    }
-    if name == "default" {
-        return Some(usize::MAX);
-    }
-    // A longer stem is a narrower group, and a stem is never longer than the operation that it covers.
-    Some(1 + operation.len().saturating_sub(name.len().saturating_sub(1)))
+    let name = meaning(name)?;
+    let levels = LEVELS.get(operation)?;
+    let at = levels.iter().position(|level| *level == name)?;
+    Some(if name == "default" && operation != "default" { usize::MAX } else { at })
 }
 
 /// The same operations with a group in the place of its members wherever all of them are there.
@@ -83,5 +81,27 @@ mod tests {
         assert!(at("file*") < at("default"));
         assert_eq!(distance("file-write*", "file-read-data"), None);
         assert_eq!(distance("process-exec", "process-exec*"), Some(0));
+        let at = |name| distance(name, "ipc-posix-shm-read-data").unwrap();
+        assert!(at("ipc-posix-shm-read-data") < at("ipc-posix-shm-read*"));
+        assert!(at("ipc-posix-shm-read*") < at("ipc-posix-shm"));
+        assert_eq!(distance("default", "default"), Some(0));
+    }
+
+    #[test]
+    fn a_name_of_unknown_meaning_stands_nowhere() {
+        for name in ["process-codesigning*", "process-codesigning-status*", "mach-per-user-lookup", "file-frobnicate*"]
+        {
+            assert!(leaves().all(|leaf| distance(name, leaf).is_none()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_rule_stands_as_near_as_the_model_asks_it() {
+        for leaf in leaves() {
+            for (at, level) in levels(leaf).into_iter().enumerate() {
+                let expected = if level == "default" { usize::MAX } else { at };
+                assert_eq!(distance(level, leaf), Some(expected), "{level} of {leaf}");
+            }
+        }
     }
 }

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use super::super::error::{Fault, Stop, shown};
 use super::super::print::brief;
-use super::super::rules::GapKind;
+use super::super::rules::{GapKind, Place};
 use super::super::syntax::{Datum, Node, Program};
 use super::fork::Way;
+use super::procedure::Alike;
 use super::remark::RemarkKind;
 use super::value::{Lambda, ScopeId, Step, Value};
 use super::{Evaluator, GLOBAL, Want, names, version_of};
@@ -239,7 +240,7 @@ impl<'t> Evaluator<'t> {
     fn case_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
         const WANTED: &str = "write `(case KEY ((DATUM …) FORM …) … (else FORM …))`";
         let Some((key, clauses)) = parts.split_first() else { return Err(malformed(node, "case", WANTED)) };
-        let value = self.eval(key, scope, Want::Value)?;
+        let mut value = self.eval(key, scope, Want::Value)?;
         let mut ways = Vec::new();
         for clause in clauses {
             let Some((data, body)) = clause.list().and_then(|items| items.split_first()) else {
@@ -259,8 +260,15 @@ impl<'t> Evaluator<'t> {
             }
             for datum in data {
                 let datum = self.quoted(datum)?;
-                if self.equal(&datum, &value, node.place)? == Some(true) {
-                    return self.body(body, scope, want);
+                match self.alike(Alike::Eqv, &datum, &value, node.place)? {
+                    Some(true) => return self.body(body, scope, want),
+                    Some(false) => {}
+                    _ => {
+                        // From here on nobody knows which clause it is.
+                        value = Value::Unknown(GapKind::Form);
+                        ways.push(Way::Body(body));
+                        break;
+                    }
                 }
             }
         }
@@ -399,6 +407,7 @@ impl<'t> Evaluator<'t> {
             (Datum::Symbol(bound), []) => self.bind(bound, Value::Nothing, scope, node.place)?,
             (Datum::Symbol(bound), [value]) => {
                 let value = self.eval(value, scope, Want::Value)?;
+                let value = if name == "define-once" { self.once(bound, value, scope, node.place)? } else { value };
                 self.bind(bound, value, scope, node.place)?;
             }
             (Datum::List(signature), body) => {
@@ -406,11 +415,25 @@ impl<'t> Evaluator<'t> {
                     return Err(malformed(node, name, WANTED));
                 };
                 let value = self.lambda(bound, parameters, body, scope);
+                let value = if name == "define-once" { self.once(bound, value, scope, node.place)? } else { value };
                 self.bind(bound, value, scope, node.place)?;
             }
             _ => return Err(malformed(node, name, WANTED)),
         }
         Ok(Value::Nothing)
+    }
+
+    /// What a name stands for after `define-once`. Which of two definitions holds is not known.
+    fn once(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: Place) -> Result<Value<'t>, Stop> {
+        let Some(known) = self.bound(name, scope) else { return Ok(value) };
+        let known = known.clone();
+        let is_same = match (&known, &value) {
+            (Value::Lambda(known), Value::Lambda(value)) => {
+                std::ptr::eq(known.body, value.body) && known.scope == value.scope
+            }
+            (known, value) => self.alike(Alike::Equal, known, value, place)? == Some(true),
+        };
+        Ok(if is_same { value } else { Value::Unknown(GapKind::Form) })
     }
 
     fn set(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {

@@ -221,7 +221,7 @@ impl<'t> Evaluator<'t> {
                 Ok(number::read(text, u32::try_from(*radix).unwrap_or(10)))
             }
             ("equal?" | "eqv?" | "eq?", [a, b]) => {
-                Ok(self.equal(a, b, place)?.map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool))
+                Ok(self.alike(Alike::of(name), a, b, place)?.map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool))
             }
             ("list", _) => self.items(values.to_vec(), place),
             ("append", _) => {
@@ -274,7 +274,7 @@ impl<'t> Evaluator<'t> {
             }
             ("member" | "memq" | "memv", [wanted, Value::List(items)]) => {
                 for (n, item) in items.values.iter().enumerate() {
-                    match self.equal(wanted, item, place)? {
+                    match self.alike(Alike::of(name), wanted, item, place)? {
                         Some(true) => return self.items(items.values[n..].to_vec(), place),
                         Some(false) => {}
                         None => return Ok(Value::Unknown(GapKind::Form)),
@@ -286,7 +286,7 @@ impl<'t> Evaluator<'t> {
                 for item in &items.values {
                     let Value::List(pair) = item else { return Ok(Value::Unknown(GapKind::Form)) };
                     let Some(key) = pair.values.first() else { return Ok(Value::Unknown(GapKind::Form)) };
-                    match self.equal(wanted, key, place)? {
+                    match self.alike(Alike::of(name), wanted, key, place)? {
                         Some(true) => return Ok(item.clone()),
                         Some(false) => {}
                         None => return Ok(Value::Unknown(GapKind::Form)),
@@ -312,10 +312,8 @@ impl<'t> Evaluator<'t> {
             ("vector?", [value]) => truth(matches!(value, Value::Vector(_))),
             ("boolean?", [value]) => truth(matches!(value, Value::Bool(_))),
             ("length", [Value::List(items)]) => Ok(count(items.values.len())),
-            ("string-length", [Value::Text(text)]) => {
-                self.charge(text.len() as u64, place)?;
-                Ok(count(text.chars().count()))
-            }
+            // Of bytes, as the places of `substring` are.
+            ("string-length", [Value::Text(text)]) => Ok(count(text.len())),
             ("string-length", [value]) => Ok(missing(value)),
             ("null?", [value]) => truth(match value {
                 Value::List(items) => items.values.is_empty(),
@@ -343,8 +341,27 @@ impl<'t> Evaluator<'t> {
         }
     }
 
+    /// Whether two values are the same as far as `how` asks; `None` if nobody knows.
+    pub(super) fn alike(
+        &mut self,
+        how: Alike,
+        a: &Value<'t>,
+        b: &Value<'t>,
+        place: Place,
+    ) -> Result<Option<bool>, Stop> {
+        let equal = self.equal(a, b, place)?;
+        // Two texts that say the same may be one or two, and which of them a name stands for is not kept here. To `eq?`,
+        // so may numbers.
+        let may_be_two = match a {
+            Value::Text(_) => how != Alike::Equal,
+            Value::Number(_) | Value::Real(_) => how == Alike::Eq,
+            _ => false,
+        };
+        Ok(equal.filter(|equal| !(*equal && may_be_two)))
+    }
+
     /// Whether two values say the same; `None` if nobody knows.
-    pub(super) fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: Place) -> Result<Option<bool>, Stop> {
+    fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: Place) -> Result<Option<bool>, Stop> {
         self.charge(1, place)?;
         Ok(match (a, b) {
             (Value::Unknown(_), _) | (_, Value::Unknown(_)) => None,
@@ -372,6 +389,28 @@ impl<'t> Evaluator<'t> {
             (Value::Builtin(a), Value::Builtin(b)) => Some(a == b),
             _ => Some(false),
         })
+    }
+}
+
+/// What has to be the same for two values to count as the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alike {
+    /// What they say: `equal?`, `member`, `assoc`.
+    Equal,
+    /// The object, or the number: `eqv?`, `memv`, `assv`, `case`.
+    Eqv,
+    /// The object: `eq?`, `memq`, `assq`.
+    Eq,
+}
+
+impl Alike {
+    /// What the procedure `name` asks for.
+    fn of(name: &str) -> Self {
+        match name {
+            "equal?" | "member" | "assoc" => Self::Equal,
+            "eqv?" | "memv" | "assv" => Self::Eqv,
+            _ => Self::Eq,
+        }
     }
 }
 

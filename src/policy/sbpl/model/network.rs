@@ -96,6 +96,11 @@ fn by_host(wanted: &str, host: Option<&Host>) -> Tri {
 fn by_port(wanted: &str, port: Option<u16>) -> Tri {
     match (wanted, wanted.parse::<u16>(), port) {
         ("*", _, _) => Tri::Yes,
+        // Compiled filters have no other sign for any port than a number, and strange spellings may be read as another.
+        (_, Ok(0), _) => Tri::unknown("whether a rule's port 0 is that port or any is not known"),
+        _ if wanted.len() > 1 && !wanted.starts_with(|c: char| ('1'..='9').contains(&c)) => {
+            Tri::unknown(format!("which port `{wanted}` is to the system is not known"))
+        }
         (_, Ok(wanted), Some(port)) => (wanted == port).into(),
         (_, Ok(_), None) => Tri::unknown("the port of that end is not known"),
         (_, Err(_), _) => Tri::unknown(format!("the port `{wanted}` is no number")),
@@ -195,6 +200,9 @@ mod tests {
         open((Local, "ip", Some(("localhost", "*"))), "127.0.0.1:80");
         yes((Local, "ip", Some(("*", "*"))), "127.0.0.1:80");
         open((Remote, "ip", Some(("10.0.0.1", "*"))), "10.0.0.1:80");
+        for port in ["0", "080", "+80", "99999"] {
+            open((Remote, "ip", Some(("*", port))), "10.0.0.1:80");
+        }
         open((Remote, "ip", Some(("localhost", "80"))), "127.0.0.1:${port.a}");
         assert_eq!(ask((Local, "tcp", Some(("localhost", "80"))), "127.0.0.1:80", true), Tri::Yes);
     }

@@ -173,6 +173,9 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut chars = pattern.chars().peekable();
     let mut groups = false;
+    if pattern.is_empty() {
+        return Err("what an empty pattern matches is not known".into());
+    }
     // Whether something stands before that `*`, `+` or `?` can repeat.
     let mut repeatable = false;
     while let Some(c) = chars.next() {
@@ -212,6 +215,9 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
             ')' => {
                 out.push(')');
                 repeatable = true;
+            }
+            '$' if chars.peek().is_some_and(|next| !matches!(next, ')' | '|')) => {
+                return Err("what a `$` that is not at the end stands for is not known".into());
             }
             '|' | '^' | '$' => {
                 out.push(c);
@@ -299,7 +305,9 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_dialect_is_not_guessed_at() {
-        for pattern in [r"\d", "a{2}", "(?i)a", "*a", "a**", "a+?", "[[:alpha:]]", "[a", "(", r"a\", "[z-a]", r"[\w]"] {
+        for pattern in
+            [r"\d", "a{2}", "(?i)a", "*a", "a**", "a+?", "[[:alpha:]]", "[a", "(", r"a\", "[z-a]", r"[\w]", "", "a$b"]
+        {
             assert!(Compiled::new(pattern).is_err(), "{pattern}");
         }
         assert!(Compiled::new(&"(a*)*".repeat(4000)).is_err());

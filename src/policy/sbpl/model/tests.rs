@@ -402,6 +402,50 @@ fn a_filter_on_another_kind_of_target_does_not_match_whatever_it_says() {
 }
 
 #[test]
+fn whether_two_texts_are_one_object_is_not_known() {
+    let allow = "(allow file-read* (subpath \"/a\"))";
+    let with = |condition: &str| format!("{DD}(if {condition} {allow})");
+    let expected = [
+        ("(equal? \"a\" \"a\")", "allow"),
+        ("(eq? \"a\" \"a\")", "undecidable"),
+        ("(eqv? \"a\" \"a\")", "undecidable"),
+        ("(eq? \"a\" \"b\")", "deny"),
+        ("(eq? 'a 'a)", "allow"),
+        ("(eqv? 1 1)", "allow"),
+        ("(eq? 1 1)", "undecidable"),
+        ("(member \"a\" '(\"a\"))", "allow"),
+        ("(memq \"a\" '(\"a\"))", "undecidable"),
+        ("(memv \"a\" '(\"b\"))", "deny"),
+        ("(assoc \"a\" '((\"a\" 1)))", "allow"),
+        ("(assq \"a\" '((\"a\" 1)))", "undecidable"),
+        ("(= (string-length \"\u{e9}\") 2)", "allow"),
+    ];
+    for (condition, wanted) in expected {
+        check(&[(&with(condition), "file-read-data", "/a/x", wanted)]);
+    }
+    let case = |key: &str, datum: &str| format!("{DD}(case {key} (({datum}) {allow}) (else (allow process-fork)))");
+    check(&[
+        (&case("\"x\"", "\"x\""), "file-read-data", "/a/x", "undecidable"),
+        (&case("\"x\"", "\"x\""), "process-fork", "self", "undecidable"),
+        (&case("\"x\"", "\"x\""), "file-read-data", "/b/x", "deny"),
+        (&case("\"x\"", "\"y\""), "process-fork", "self", "allow"),
+        (&case("1.0", "1"), "process-fork", "self", "undecidable"),
+        (&case("2", "2"), "file-read-data", "/a/x", "allow"),
+    ]);
+}
+
+#[test]
+fn which_of_two_definitions_made_once_holds_is_not_known() {
+    let read = "(allow file-read* (subpath x))";
+    check(&[
+        (&format!("{DD}(define-once x \"/a\"){read}"), "file-read-data", "/a/x", "allow"),
+        (&format!("{DD}(define-once x \"/a\")(define-once x \"/a\"){read}"), "file-read-data", "/a/x", "allow"),
+        (&format!("{DD}(define-once x \"/a\")(define-once x \"/b\"){read}"), "file-read-data", "/a/x", "undecidable"),
+        (&format!("{DD}(define x \"/a\")(define-once x \"/b\"){read}"), "file-read-data", "/b/x", "undecidable"),
+    ]);
+}
+
+#[test]
 fn devices_are_known_and_odd_paths_and_ports_are_not() {
     let device = "(require-all (path \"/dev/null\") (vnode-type CHARACTER-DEVICE))";
     check(&[

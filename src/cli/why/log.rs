@@ -14,13 +14,13 @@ use crate::base::printable::{Lines, path_text};
 use crate::policy::PolicyValue;
 use crate::policy::landlock::LandlockPolicy;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
-use crate::policy::operations::canonical;
+use crate::policy::operations::{canonical, covers};
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::model::evaluate;
 use crate::record::outcome::Decision;
 use crate::record::policy_review::AccessChange;
 use crate::record::why::{DenialConclusion, WHY_LOG_SCHEMA, WhyDecision, WhyDenial, WhyLog, WhyRule};
-use crate::review::policy::denial::{Denial, read_line};
+use crate::review::policy::denial::{Denial, read_all};
 use crate::review::policy::landlock_access::{Grant, of_scope, on_path, on_port};
 use crate::review::policy::seatbelt_diff::compare_from;
 use crate::review::policy::suggest::smallest_rule;
@@ -75,11 +75,10 @@ pub(super) fn run(args: &WhyArgs, name: &Path, file: &Path, ui: &mut Ui) -> Resu
     } else {
         Box::new(BufReader::new(File::open(file).map_err(unreadable)?))
     };
-    let (lines, denials) = gather(reader).map_err(unreadable)?;
+    let (lines, about, denials) = gather(reader).map_err(unreadable)?;
     if denials.is_empty() {
         return Err(Failure::new(Exit::NothingRan, NoDenial { file: path_text(file), lines }));
     }
-    let about: u64 = denials.values().map(|logged| logged.count).sum();
     let mut explained = Vec::new();
     for (denial, logged) in denials {
         let opens = explained.len() < MOST_OPENED;
@@ -90,7 +89,7 @@ pub(super) fn run(args: &WhyArgs, name: &Path, file: &Path, ui: &mut Ui) -> Resu
         schema_version: WHY_LOG_SCHEMA,
         policy: source.described(),
         lines,
-        other_lines: lines.saturating_sub(about.min(lines)),
+        other_lines: lines - about,
         denials: explained,
     };
     if args.json {
@@ -106,36 +105,39 @@ pub(super) fn run(args: &WhyArgs, name: &Path, file: &Path, ui: &mut Ui) -> Resu
     })
 }
 
-/// The denials of a log, each once. Nothing but them is kept.
-fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, BTreeMap<Denial, Logged>)> {
+/// How many lines a log has and how many of them are about denials, and these, each once. Nothing but them is kept.
+fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, u64, BTreeMap<Denial, Logged>)> {
     let mut found: BTreeMap<Denial, Logged> = BTreeMap::new();
-    let (mut number, mut bytes) = (0, Vec::new());
+    let (mut number, mut about, mut bytes) = (0, 0, Vec::new());
     let mut last: Option<Denial> = None;
     loop {
         bytes.clear();
         if reader.by_ref().take(LONGEST_LINE_BYTES).read_until(b'\n', &mut bytes)? == 0 {
-            return Ok((number, found));
+            return Ok((number, about, found));
         }
         if bytes.last() != Some(&b'\n') && bytes.len() as u64 == LONGEST_LINE_BYTES {
             reader.skip_until(b'\n')?;
         }
         number += 1;
-        let Some(line) = read_line(&String::from_utf8_lossy(&bytes)) else { continue };
-        if line.repeats && last.as_ref() == Some(&line.denial) {
-            continue;
-        }
-        last = Some(line.denial.clone());
-        if found.len() >= MOST_DENIALS && !found.contains_key(&line.denial) {
-            continue;
-        }
-        let logged =
-            found.entry(line.denial).or_insert_with(|| Logged { line: number, count: 0, processes: Vec::new() });
-        logged.count += line.count;
-        if let Some(process) = line.process
-            && !logged.processes.contains(&process)
-            && logged.processes.len() < MOST_PROCESSES
-        {
-            logged.processes.push(process);
+        let said = read_all(&String::from_utf8_lossy(&bytes));
+        about += u64::from(!said.is_empty());
+        for line in said {
+            if line.repeats && last.as_ref() == Some(&line.denial) {
+                continue;
+            }
+            last = Some(line.denial.clone());
+            if found.len() >= MOST_DENIALS && !found.contains_key(&line.denial) {
+                continue;
+            }
+            let logged =
+                found.entry(line.denial).or_insert_with(|| Logged { line: number, count: 0, processes: Vec::new() });
+            logged.count = logged.count.saturating_add(line.count);
+            if let Some(process) = line.process
+                && !logged.processes.contains(&process)
+                && logged.processes.len() < MOST_PROCESSES
+            {
+                logged.processes.push(process);
+            }
         }
     }
 }
@@ -214,6 +216,7 @@ fn seatbelt_denial(
         denial.reason = format!("`{operation}` is not among the operations of macOS 14.4.1, so nothing is known of it");
         return Ok(denial);
     }
+    let logged_target = target;
     let (target, fact) = asked_target(operation, target);
     let query = Query {
         target,
@@ -226,6 +229,13 @@ fn seatbelt_denial(
     let answer = evaluate(policy.rules(), &question);
     denial.decision = WhyDecision::of(answer.decision);
     denial.conclusion = conclusion(denial.decision);
+    let unsaid = logged_target.is_empty() || logged_target.contains("*:");
+    if unsaid && answer.decision == Some(Decision::Allow) && denied_somewhere(policy, operation) {
+        denial.decision = WhyDecision::Undecidable;
+        denial.conclusion = DenialConclusion::Undecidable;
+        denial.reason = "the line does not say on what, and the policy denies the operation on some things".into();
+        return Ok(denial);
+    }
     denial.rule = answer.rule.map(|index| source.seatbelt_rule(policy, policy.rules().rules[index].place));
     denial.reason = match denial.conclusion {
         DenialConclusion::AgainstTheModel => format!(
@@ -267,6 +277,15 @@ fn seatbelt_denial(
     Ok(denial)
 }
 
+/// Whether a rule denies the operation on some things only.
+fn denied_somewhere(policy: &SbplPolicy, operation: &str) -> bool {
+    policy.rules().rules.iter().any(|rule| {
+        rule.action == Decision::Deny
+            && !rule.filters.is_empty()
+            && rule.operations.iter().any(|name| covers(name, operation))
+    })
+}
+
 /// What a logged target is in a question: processes are logged as `others [name(pid)]`, or by name alone.
 fn asked_target(operation: &str, logged: &str) -> (String, Option<(String, String)>) {
     let on_process = ["signal", "process-info", "mach-task"].iter().any(|begin| operation.starts_with(begin))
@@ -279,7 +298,11 @@ fn asked_target(operation: &str, logged: &str) -> (String, Option<(String, Strin
         };
         return (class.to_owned(), None);
     }
-    // `network-outbound /path`, `host:port`, or `*:port`.
+    // `network-outbound /path`, `host:port`, or `*:port`, with or without the end that it is.
+    let logged = match operation.starts_with("network-") {
+        true => logged.strip_prefix("local:").or_else(|| logged.strip_prefix("remote:")).unwrap_or(logged),
+        false => logged,
+    };
     if operation.starts_with("network-") && logged.starts_with("*:") {
         return (logged.replacen('*', crate::review::policy::witness::NOWHERE, 1), None);
     }

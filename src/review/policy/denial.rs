@@ -42,13 +42,31 @@ pub struct DenialLine {
     pub repeats: bool,
 }
 
+/// What a line says: a JSON array on one line may say much.
+pub fn read_all(line: &str) -> Vec<DenialLine> {
+    let line = line.trim();
+    let Some(inner) = line.strip_prefix('[').map(str::trim_start).filter(|inner| inner.starts_with('{')) else {
+        return read_line(line).into_iter().collect();
+    };
+    match serde_json::from_str::<Vec<serde_json::Value>>(line) {
+        Ok(entries) => entries.iter().filter_map(read_entry).collect(),
+        // The first or the only entry of an array over several lines.
+        Err(_) => read_line(inner).into_iter().collect(),
+    }
+}
+
+/// An entry of log(1)'s JSON.
+fn read_entry(entry: &serde_json::Value) -> Option<DenialLine> {
+    read_message(entry.get("eventMessage").or_else(|| entry.get("message"))?.as_str()?)
+}
+
 /// What a line says, if it is about a denial.
 pub fn read_line(line: &str) -> Option<DenialLine> {
     let line = line.trim();
     if line.starts_with('{') {
-        let value: serde_json::Value = serde_json::from_str(line.trim_end_matches(',')).ok()?;
-        let message = value.get("eventMessage").or_else(|| value.get("message"))?.as_str()?;
-        return read_message(message);
+        // What ends an array that began on another line is no part of the entry.
+        let entry = line.trim_end_matches(|c: char| c == ',' || c == ']' || c.is_whitespace());
+        return read_entry(&serde_json::from_str(entry).ok()?);
     }
     // A member of log(1)'s JSON over several lines.
     if let Some(rest) = line.strip_prefix("\"eventMessage\"") {
@@ -204,6 +222,19 @@ mod tests {
         let more = seen("kernel: 3 duplicate reports for Sandbox: x(7) deny(1) mach-lookup com.example.a");
         assert_eq!((more.0.as_str(), more.4), ("mach-lookup", 3));
         assert!(read_line("Violation:       deny(1) mach-lookup com.example.a").unwrap().repeats);
+    }
+
+    #[test]
+    fn an_array_of_entries_is_read_entry_by_entry() {
+        let entry = |pid: u32| format!(r#"{{"eventMessage":"Sandbox: x({pid}) deny(1) sysctl-read a","processID":0}}"#);
+        let pids = |line: &str| read_all(line).into_iter().filter_map(|line| line.pid).collect::<Vec<_>>();
+        assert_eq!(pids(&format!("[{},{}]", entry(1), entry(2))), [1, 2]);
+        assert_eq!(pids(&format!("[{},", entry(1))), [1]);
+        assert_eq!(pids(&format!("{}]", entry(2))), [2]);
+        assert_eq!(pids(&entry(3)), [3]);
+        assert_eq!(read_all(&format!("[{},", entry(1)))[0].denial, read_all(&entry(1))[0].denial);
+        assert_eq!(pids("[   12.3] audit: Sandbox: x(7) deny(1) sysctl-read a"), [7]);
+        assert_eq!(read_all("[{"), []);
     }
 
     #[test]

@@ -84,7 +84,11 @@ impl<'m> Matcher<'m> {
             Filter::FileMode(bits) => {
                 self.asked.insert("file-mode".into());
                 match object.mode {
-                    Some(mode) => (mode & bits == *bits).into(),
+                    Some(mode) if mode & bits == 0 && *bits != 0 => Tri::No,
+                    Some(mode) if mode & bits == *bits && *bits != 0 => Tri::Yes,
+                    Some(_) => Tri::unknown(format!(
+                        "whether `(file-mode #o{bits:04o})` asks for all of its bits or for any is not known"
+                    )),
                     None => Tri::unknown(format!("the permission bits of `{}` are not known", object.shown)),
                 }
             }

@@ -435,6 +435,16 @@ fn whether_two_texts_are_one_object_is_not_known() {
 }
 
 #[test]
+fn a_file_mode_of_several_bits_is_not_known_where_a_file_has_some_of_them() {
+    for (bits, wanted) in [("#o0004", Some(Decision::Allow)), ("#o0044", Some(Decision::Allow)), ("#o0006", None)] {
+        let mut question = Question::new("file-read-data", "/a");
+        question.facts.insert("file-mode".into(), "0644".into());
+        let answer = evaluate(policy(&format!("{DD}(allow file-read* (file-mode {bits}))")).rules(), &question);
+        assert_eq!(answer.decision, wanted, "{bits}: {answer:#?}");
+    }
+}
+
+#[test]
 fn which_of_two_definitions_made_once_holds_is_not_known() {
     let read = "(allow file-read* (subpath x))";
     check(&[

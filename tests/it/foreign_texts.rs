@@ -1,9 +1,14 @@
 //! Texts and names that somebody else chose: nothing of them steers a terminal, forges a line or ends the program.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+#[cfg(target_os = "linux")]
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
+#[cfg(target_os = "linux")]
 use std::process::Output;
 
 use sandproof::base::printable::is_hidden;

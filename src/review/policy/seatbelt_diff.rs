@@ -11,7 +11,7 @@ use crate::record::policy_review::AccessChange;
 use crate::record::why::WhyDecision;
 
 /// As many rule comparisons as are made before the rest of the witnesses is left out, and that is said.
-const MOST_COMPARISONS: u64 = 400_000_000;
+const MOST_COMPARISONS: u64 = 40_000_000;
 
 /// What a comparison found.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! A policy as it is in force: its rules with everything worked out, and what decides about each operation or right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::operations::{compressed, distance, leaves};
 use super::{filters, landlock_access, seatbelt_diff};
@@ -8,6 +8,7 @@ use crate::policy::landlock::LandlockPolicy;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::model::Model;
+use crate::policy::sbpl::rules::{Gap, SbplRules};
 use crate::record::outcome::Decision;
 use crate::record::policy_review::{ShownAccess, ShownGap, ShownRule};
 use crate::record::why::WhyDecision;
@@ -47,15 +48,28 @@ pub fn seatbelt(policy: &SbplPolicy) -> Shown {
         ShownGap { at: condition.place.to_string(), text }
     });
     let gaps = gaps.chain(conditional);
-    let model = Model::new(rules);
+    // What the rules without filter say: no filter of the others is tried, however many there are.
+    let unfiltered = without_filters(rules);
+    let model = Model::new(&unfiltered.rules);
+    let mut covered: HashMap<&str, Vec<&'static str>> = HashMap::new();
+    let mut filtered: BTreeMap<&'static str, Vec<usize>> = BTreeMap::new();
+    for (index, rule) in rules.rules.iter().enumerate() {
+        if rule.filters.is_empty() || rule.in_message_filter {
+            continue;
+        }
+        let mut about: BTreeSet<&'static str> = BTreeSet::new();
+        for name in &rule.operations {
+            let of_name =
+                covered.entry(name).or_insert_with(|| leaves().filter(|leaf| distance(name, leaf).is_some()).collect());
+            about.extend(of_name.iter());
+        }
+        about.into_iter().for_each(|leaf| filtered.entry(leaf).or_default().push(index));
+    }
     let mut alike: BTreeMap<Decided, BTreeSet<&'static str>> = BTreeMap::new();
     for leaf in leaves() {
         let (decision, by) = seatbelt_diff::otherwise(&model, leaf);
-        let filtered = |(index, rule): (usize, &crate::policy::sbpl::rules::Rule)| {
-            let about = rule.operations.iter().any(|name| distance(name, leaf).is_some());
-            (about && !rule.filters.is_empty() && !rule.in_message_filter).then_some(index)
-        };
-        let filtered: Vec<usize> = rules.rules.iter().enumerate().filter_map(filtered).collect();
+        let by = by.map(|index| unfiltered.places[index]);
+        let filtered = filtered.remove(leaf).unwrap_or_default();
         alike.entry((WhyDecision::of(decision), by, filtered)).or_default().insert(leaf);
     }
     let at = |index: usize| rules.rules[index].place.to_string();
@@ -79,6 +93,31 @@ pub fn seatbelt(policy: &SbplPolicy) -> Shown {
         (one.allowed_by.is_empty() && one.denied_by.is_empty(), one.operations.len(), one.operations.clone())
     });
     Shown { rules: shown.collect(), gaps: gaps.collect(), access }
+}
+
+/// The rules of a profile that have no filter.
+struct Unfiltered {
+    rules: SbplRules,
+    /// Where each of them stands among all.
+    places: Vec<usize>,
+}
+
+fn without_filters(rules: &SbplRules) -> Unfiltered {
+    let kept = || rules.rules.iter().enumerate().filter(|(_, rule)| rule.filters.is_empty());
+    let places: Vec<usize> = kept().map(|(index, _)| index).collect();
+    let gaps = rules.gaps.iter().map(|gap| {
+        let before = places.partition_point(|index| *index < gap.before);
+        Gap { before, ..gap.clone() }
+    });
+    let rules = SbplRules {
+        rules: kept().map(|(_, rule)| rule.clone()).collect(),
+        gaps: gaps.collect(),
+        version: rules.version,
+        conditions: rules.conditions.clone(),
+        escapes: Vec::new(),
+        unbound: rules.unbound.clone(),
+    };
+    Unfiltered { rules, places }
 }
 
 /// Shows a Landlock policy.

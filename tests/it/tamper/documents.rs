@@ -278,7 +278,7 @@ pub const CASES: &[Case] = &[
     case(
         "a key twice in the manifest",
         |b| b.lie(MANIFEST, "{", "{\"dry_run\": true,"),
-        "run_manifest.json: it cannot be understood: the key \"dry_run\" stands twice",
+        "run_manifest.json: it cannot be understood: the key `dry_run` stands twice",
     ),
     case(
         "another deadline in the manifest",

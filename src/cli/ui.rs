@@ -2,7 +2,7 @@
 //!
 //! Printing never ends a command. A verdict is worked out, then said, and the exit code is the verdict's even if nobody was
 //! there to hear it: a reader that went away (`| head`) is no failure, and one that could not be served is one at the very
-//! end, when everything else is done ([`Ui::end`]).
+//! end, when everything else is done (`Ui::end`).
 
 use std::io::{self, IsTerminal, Write};
 

@@ -81,7 +81,7 @@ fn widen(end: &UnixStream) {
 ///
 /// Jobs are answered one by one, in order. The next may be sent before the reply to the last was read, so that the
 /// zygote never waits; no more than two should be on their way, because both directions of the socket hold only
-/// [`BUFFER_BYTES`], and a harness that only sends while the zygote only answers would stop both.
+/// 256 KiB, and a harness that only sends while the zygote only answers would stop both.
 ///
 /// On Linux the zygote dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so that thread has to live as long
 /// as the zygote is used. Dropping it ends and reaps it.

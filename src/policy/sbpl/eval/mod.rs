@@ -2,7 +2,7 @@
 //!
 //! A profile may say things that nobody here knows: an import, a procedure of another OS build, a condition on what the
 //! process is entitled to. Such a thing is never dropped and never guessed at. Where a condition is not known, the program
-//! goes both ways, and the rules of each stand under that condition ([`fork`]). Anything else becomes a [`Gap`] where it may
+//! goes both ways, and the rules of each stand under that condition (`fork.rs`). Anything else becomes a [`Gap`] where it may
 //! stand for rules, and [`Filter::Unknown`](super::rules::Filter::Unknown) where it stands for a filter. What the system would refuse as a plain mistake (an
 //! operation that does not exist) is refused here.
 //!

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::skip;
 use crate::support::{copy_folder, expect_code, output, root, sandproof, stderr, stdout, validate};
 use crate::systemd::confine::confined_by;
 use crate::workspace::{Workspace, probe, read_policy};
+use crate::only_root;
 
 const PLAN: &str = "plans/quickstart/plan.json";
 
@@ -122,9 +122,7 @@ fn expect_all_decided(output: &Output) {
 
 #[test]
 fn a_limit_on_processes_is_named_or_lived_with_and_nothing_is_left() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("only root can become a user whose processes are counted from none");
-    }
+    only_root!("only root can become a user whose processes are counted from none");
     let place = Place::new();
     let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     open(place.dir.path(), 0o755);
@@ -158,9 +156,7 @@ fn a_limit_on_processes_is_named_or_lived_with_and_nothing_is_left() {
 
 #[test]
 fn where_no_thread_can_be_had_a_run_is_done_without_any() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("only root can become a user whose processes are counted from none");
-    }
+    only_root!("only root can become a user whose processes are counted from none");
     // clone3(2) does not exist and clone(2) makes no threads: what is left are processes.
     let place = Place::new();
     let words = confined("seccomp-no-threads", &place.run(executable(), &plan()));
@@ -343,9 +339,7 @@ fn where_no_port_can_be_had_only_what_needs_one_is_undecided_and_the_bundle_veri
 
 #[test]
 fn where_the_kernel_hands_out_every_port_by_itself_network_probes_are_decided() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("only root can make a network of its own");
-    }
+    only_root!("only root can make a network of its own");
     let place = Place::new();
     let range = "/proc/sys/net/ipv4/ip_local_port_range";
     let script = format!("ip link set lo up && echo '1024 65535' > {range} && exec \"$@\"");
@@ -360,9 +354,7 @@ fn where_the_kernel_hands_out_every_port_by_itself_network_probes_are_decided() 
 
 #[test]
 fn without_dev_null_the_sentence_names_it() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("only root can make mounts of its own");
-    }
+    only_root!("only root can make mounts of its own");
     let place = Place::new();
     let script = "mount -t tmpfs none /dev && exec \"$@\"";
     let mut words: Vec<String> = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, "sh"].map(str::to_string).to_vec();
@@ -375,9 +367,7 @@ fn without_dev_null_the_sentence_names_it() {
 
 #[test]
 fn a_proc_that_hides_processes_does_not_hide_that_a_policy_is_in_force() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("only root can make mounts of its own");
-    }
+    only_root!("only root can make mounts of its own");
     let place = Place::new();
     std::fs::set_permissions(place.dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let install = Command::new("install").args(["-m", "755"]).arg(executable()).arg(place.path("sandproof")).status();

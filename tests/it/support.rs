@@ -96,6 +96,18 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Leaves a test that only root can run. The same tests run as root in CI, before they run as an ordinary user, so there it
+/// is no gap.
+#[macro_export]
+macro_rules! only_root {
+    ($reason:expr) => {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("SKIPPED: {}; the tests as root cover it", $reason);
+            return;
+        }
+    };
+}
+
 /// Skips a test loudly where the host lacks something. In CI everything is there, so a skip is a failure.
 #[macro_export]
 macro_rules! skip {

@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::skip;
 use crate::support::{expect_code, output, sandproof, stdout, validate};
 use crate::systemd::confine::confined_here;
 use crate::workspace::{Workspace, probe, read_policy};
+use crate::{only_root, skip};
 
 fn report(output: &Output) -> Value {
     let text = stdout(output);
@@ -166,9 +166,7 @@ fn inside_a_layer_that_grants_moves_a_refused_move_is_the_policys() {
     let refusing =
         policy(json!(["make_reg", "remove_file"]), json!([{"path": "${root}", "allow": ["make_reg", "remove_file"]}]));
     let plan = Plan::new(&refusing, vec![rename("w:move", "deny")]);
-    if !nix::unistd::geteuid().is_root() {
-        skip!("the helper that grants moves keeps its privileges, which only root may");
-    }
+    only_root!("the helper that grants moves keeps its privileges, which only root may");
     let inside = plan.run_inside("landlock-scope", "inside");
     expect_code(&inside, 0);
     assert_eq!(plan.row("inside", "w:move").0, "deny");

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::only_root;
 use crate::support::{copy_folder, expect_code, output, root, sandproof, stderr, stdout, validate};
 use crate::systemd::confine::confined_by;
 use crate::workspace::{Workspace, probe, read_policy};
-use crate::only_root;
 
 const PLAN: &str = "plans/quickstart/plan.json";
 

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::filters;
 use super::operations::{compressed, leaves, leaves_of};
 use super::witness::{self, TargetKind, Witness};
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::model::{Model, Question};
+use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern};
 use crate::record::outcome::Decision;
 use crate::record::policy_review::AccessChange;
 use crate::record::why::WhyDecision;
@@ -47,7 +49,7 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
             }
         }
     }
-    let each = (a.rules().rules.len() + b.rules().rules.len() + 1) as u64;
+    let each = cost(a) + cost(b) + 1;
     let most = usize::try_from(MOST_COMPARISONS / each).unwrap_or(usize::MAX).max(1);
     let complete = asked.len() <= most;
     let (model_a, model_b) = (Model::new(a.rules()), Model::new(b.rules()));
@@ -72,6 +74,25 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
         b_rule: of_b.rule,
     });
     Compared { questions, complete, changes: changes.collect() }
+}
+
+/// What one question costs at most, in rule comparisons. A regular expression is as dear as this many plain filters.
+fn cost(policy: &SbplPolicy) -> u64 {
+    const EXPRESSION: u64 = 20;
+    let mut cost = 0;
+    for rule in &policy.rules().rules {
+        cost += 1;
+        for filter in &rule.filters {
+            filters::parts(filter, false, &mut |part, _| {
+                let dear = matches!(
+                    part,
+                    Filter::Path(PathFilter::Regex(_)) | Filter::Name { pattern: Pattern::Regex(_), .. }
+                );
+                cost += if dear { EXPRESSION } else { 1 };
+            });
+        }
+    }
+    cost
 }
 
 /// The question that a witness is for one operation.

@@ -317,3 +317,17 @@ fn a_profile_of_a_plan_may_name_the_folder_of_its_imports() {
     assert!(manifest.contains("imports/extra.sb"), "{manifest}");
     expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(&bundle)), 0);
 }
+
+#[test]
+fn a_logged_line_that_names_no_target_is_no_evidence() {
+    let policy =
+        "(version 1)\n(deny default)\n(allow network-outbound (remote ip \"*:443\"))\n(allow file-read-data)\n";
+    let log = "kernel: 5 duplicate reports for Sandbox: x(7) deny(1) mach-lookup com.example.a\nSandbox: x(7) deny(1) \
+               file-read-data\nother\n";
+    let folder = folder(&[("a.sb", policy), ("log", log)]);
+    let told = answer(folder.path(), "why_log", 8, &["why", "--profile", "a.sb", "--log", "log"]);
+    assert_eq!((&told["lines"], &told["other_lines"]), (&json!(3), &json!(1)));
+    let denials = told["denials"].as_array().unwrap();
+    assert_eq!((&denials[0]["count"], &denials[0]["conclusion"]), (&json!(5), &json!("denied_by_policy")));
+    assert_eq!(denials[1]["conclusion"], "undecidable");
+}

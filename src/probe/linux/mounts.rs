@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, CString};
 
-use super::Trace;
+use super::failed;
 use super::guard::Guard;
-use super::linux::failed;
+use super::trace::Trace;
 use crate::record::action::Action;
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;

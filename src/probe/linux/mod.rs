@@ -1,11 +1,27 @@
-//! Which driver is which code, and what a probe process holds between its preparation and its operation.
+//! The drivers of Linux: which driver is which code, and what a probe process holds between its preparation and its
+//! operation.
+
+mod device;
+mod file;
+mod guard;
+mod helper;
+mod metadata;
+mod mounts;
+mod names;
+mod net;
+mod process;
+mod trace;
+mod unix;
 
 use std::ffi::{CStr, CString};
 
-use super::guard::{self, Guard, Own};
-use super::helper::Helper;
-use super::trace::LinkText;
-use super::{Trace, device, file, metadata, mounts, names, net, process, unix};
+pub use guard::check_entry;
+use guard::{Guard, Own};
+use helper::Helper;
+pub use process::is_hidden;
+use trace::LinkText;
+pub use trace::Trace;
+
 use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
@@ -54,9 +70,9 @@ impl Texts {
 pub struct Prepared<'a> {
     texts: &'a Texts,
     /// The descriptor of a `*_inherited` driver.
-    pub(super) inherited: i32,
+    inherited: i32,
     /// A process outside the coming domain, if the driver or a new user namespace needs one.
-    pub(super) helper: Option<Helper>,
+    helper: Option<Helper>,
     /// A process outside the coming domain whose executable link is readable without a policy: the zygote, or a
     /// helper in the new user namespace, from which the zygote cannot be inspected in any case.
     reference: i32,
@@ -82,7 +98,7 @@ impl Prepared<'_> {
 }
 
 /// A preparing step that failed.
-pub(super) fn failed(step: &str, errno: i32) -> SetupFailure {
+fn failed(step: &str, errno: i32) -> SetupFailure {
     SetupFailure { step: step.into(), errno, missing: None, leads_to: None }
 }
 

@@ -1,6 +1,6 @@
 //! UNIX sockets, by path and by abstract name.
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::socket::{self, Address};
 
 /// Opens a socket for an address; one that does not fit is noted as a failed preparation.

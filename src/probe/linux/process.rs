@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, CString};
 
-use super::Trace;
 use super::helper::{Helper, SIGNAL};
+use super::trace::Trace;
 use crate::sys::linux::path::{readlink, stat};
 use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
 

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::path;
 
 /// Removes a file, or with `AT_REMOVEDIR` an empty folder.

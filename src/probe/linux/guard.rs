@@ -8,9 +8,9 @@
 
 use std::ffi::{CStr, CString};
 
-use super::linux::{failed, link_of_descriptor};
-use super::program::program_image;
 use super::trace::LinkText;
+use super::{failed, link_of_descriptor};
+use crate::probe::program::program_image;
 use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, Effect, Reach, TargetKind};
 use crate::record::report::SetupFailure;

@@ -97,9 +97,8 @@ impl Trace {
     }
 
     /// Notes what the kernel says an opened descriptor is.
-    #[cfg(target_os = "linux")]
     pub fn opened(&mut self, fd: i32) {
-        let path = super::linux::link_of_descriptor(fd);
+        let path = super::link_of_descriptor(fd);
         if let Ok(found) = crate::sys::linux::path::fstat(fd) {
             self.opened = Some(Opened { path, dev: found.dev, ino: found.ino, mode: found.mode });
         }

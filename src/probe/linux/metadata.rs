@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::path;
 
 /// The time that `utimes` sets: 2001-09-09T01:46:40Z, easily told from a fresh file's.

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::path;
 
 /// Opens for the operation, and notes what was opened.

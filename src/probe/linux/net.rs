@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::socket::{self, Address};
 
 /// Reads `HOST:PORT` and opens a socket of its family. A text that is no endpoint is noted as a failed preparation.

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::path;
 
 /// Opens a random device, which only prepares, and asks for its entropy count.

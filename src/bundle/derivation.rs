@@ -14,7 +14,7 @@ use crate::base::fsx::FileError;
 use crate::base::json;
 use crate::base::shared_bytes::SharedBytes;
 use crate::evidence::contradiction::Times;
-use crate::evidence::{self, OracleLane, RowsAhead, plan_controls};
+use crate::evidence::{self, OracleLane, RowPrefetch, plan_controls};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
 use crate::record::identity::Declaration;
@@ -101,7 +101,7 @@ impl Recompute for FromInputs {
         sink: &mut DigestSink,
     ) -> Result<Times, Box<dyn Error + Send + Sync>> {
         // The rows are read while the plan is resolved.
-        std::thread::scope(|scope| self.recompute_from(given, RowsAhead::start(scope, rows), sink))
+        std::thread::scope(|scope| self.recompute_from(given, RowPrefetch::start(scope, rows), sink))
     }
 }
 
@@ -109,7 +109,7 @@ impl FromInputs {
     fn recompute_from(
         self,
         given: &Given<'_>,
-        rows: RowsAhead<'_>,
+        rows: RowPrefetch<'_>,
         sink: &mut DigestSink,
     ) -> Result<Times, Box<dyn Error + Send + Sync>> {
         published::check(given)?;

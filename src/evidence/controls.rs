@@ -1,10 +1,10 @@
 //! Controls: does the policy, as applied, refuse what it certainly must and let through what it certainly must?
 
-use super::ahead::Batches;
 use super::contradiction::Times;
 use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
 use super::facts::{Context, reason};
+use super::row_prefetch::Batches;
 use super::rows::{LaneReader, Planned};
 use super::surroundings;
 use crate::record::action::Action;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
 
-use super::ahead::{self, Batches, RowsAhead};
 use super::artifact::{ArrayDocument, Artifact, EntriesDocument, ListDocument, whole};
 use super::contradiction::{Frame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
@@ -16,6 +15,7 @@ use super::error::DeriveError;
 use super::facts::{self, Baseline, Context, Placed};
 use super::mismatch::{self, Beside};
 use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
+use super::row_prefetch::{self, Batches, RowPrefetch};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
@@ -67,7 +67,7 @@ pub fn derive<S: ArtifactSink>(
     sink: &mut S,
 ) -> Result<Outcome, DeriveError> {
     std::thread::scope(|scope| {
-        let rows = RowsAhead::start(scope, rows);
+        let rows = RowPrefetch::start(scope, rows);
         derive_ahead(plan, manifest, controls, rows, OracleLane::AsRecorded, sink)
     })
 }
@@ -81,7 +81,7 @@ pub fn derive_ahead<S: ArtifactSink>(
     plan: &ResolvedPlan,
     manifest: &RunManifest,
     controls: &[ProfileControls],
-    rows: RowsAhead<'_>,
+    rows: RowPrefetch<'_>,
     oracle_lane: OracleLane,
     sink: &mut S,
 ) -> Result<Outcome, DeriveError> {
@@ -89,8 +89,8 @@ pub fn derive_ahead<S: ArtifactSink>(
     let source = rows.source;
     let outcome = std::thread::scope(|scope| {
         let oracle = match oracle_lane {
-            OracleLane::AsRecorded => ahead::oracle_as_recorded(scope, source),
-            OracleLane::AskedAgain => ahead::oracle_asked_again(scope, source, plan, &other),
+            OracleLane::AsRecorded => row_prefetch::oracle_as_recorded(scope, source),
+            OracleLane::AskedAgain => row_prefetch::oracle_asked_again(scope, source, plan, &other),
         };
         let mut context = Context::new(plan, manifest);
         context.frame = (oracle_lane == OracleLane::AskedAgain).then(|| Frame::of(manifest));
@@ -105,7 +105,7 @@ pub fn derive_ahead<S: ArtifactSink>(
 fn derive_rows<S: ArtifactSink>(
     context: &Context<'_>,
     controls: &[ProfileControls],
-    rows: RowsAhead<'_>,
+    rows: RowPrefetch<'_>,
     oracle: Batches<OracleRow>,
     sink: &mut S,
 ) -> Result<Outcome, DeriveError> {

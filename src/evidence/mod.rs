@@ -3,7 +3,6 @@
 //! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
-mod ahead;
 mod artifact;
 pub mod channel;
 mod confounders;
@@ -21,6 +20,7 @@ mod mismatch;
 pub mod oracle_model;
 mod outcome;
 pub mod plan_controls;
+mod row_prefetch;
 mod rows;
 mod scan;
 mod scenario;
@@ -38,13 +38,13 @@ mod witness;
 
 use std::io::{self, BufRead, Write};
 
-pub use ahead::RowsAhead;
 pub use controls::{ControlReport, ControlResult, ProfileControls};
 pub use decide::DECISION_RULE;
 pub use derive::{OracleLane, derive, derive_ahead, derive_failed};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
 pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
+pub use row_prefetch::RowPrefetch;
 
 use crate::record::outcome::Lane;
 

@@ -1,7 +1,7 @@
 //! Reading a lane's rows in the plan's order.
 
-use super::ahead::{Batches, Then};
 use super::error::DeriveError;
+use super::row_prefetch::{Batches, Then};
 use super::template;
 use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedProbe, ResolvedProfile};

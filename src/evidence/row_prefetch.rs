@@ -89,14 +89,14 @@ fn batches<'scope, T: Send + 'scope>(
 
 /// The rows of the lanes whose probes were executed. Their parsing goes on from here, whether or not they are asked for; it
 /// ends early where this is dropped.
-pub struct RowsAhead<'s> {
+pub struct RowPrefetch<'s> {
     pub(super) source: &'s dyn RowSource,
     pub(super) baseline: Batches<ProbeRow>,
     pub(super) control: Batches<ProbeRow>,
     pub(super) scenario: Batches<ProbeRow>,
 }
 
-impl<'s> RowsAhead<'s> {
+impl<'s> RowPrefetch<'s> {
     /// Starts to read.
     pub fn start<'scope>(scope: &'scope Scope<'scope, 's>, source: &'s dyn RowSource) -> Self {
         let lane = |lane| parsed(scope, source, lane);
@@ -284,6 +284,6 @@ mod tests {
     #[test]
     fn nobody_has_to_take_everything() {
         let source = lines((0..10 * WAITING_BATCHES * BATCH_ROWS).map(|n| n.to_string()));
-        std::thread::scope(|scope| drop(RowsAhead::start(scope, &source)));
+        std::thread::scope(|scope| drop(RowPrefetch::start(scope, &source)));
     }
 }

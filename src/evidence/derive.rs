@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
 
-use super::artifact::{ArrayDocument, Artifact, EntriesDocument, ListDocument, whole};
+use super::artifact_writer::{ArrayDocument, ArtifactWriter, EntriesDocument, ListDocument, whole};
 use super::contradiction::{Frame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
@@ -233,7 +233,7 @@ struct Writers<O> {
     witnesses: Option<ListDocument<O>>,
     fixtures: Option<ListDocument<O>>,
     mismatches: ListDocument<O>,
-    packets: Artifact<O>,
+    packets: ArtifactWriter<O>,
 }
 
 impl<O: Write> Writers<O> {
@@ -272,7 +272,7 @@ impl<O: Write> Writers<O> {
                 &[("world_id", context.world_id), ("generated_by", GENERATED_BY)],
                 "mismatches",
             )?,
-            packets: Artifact::create(sink, layout::MISMATCH_PACKETS)?,
+            packets: ArtifactWriter::create(sink, layout::MISMATCH_PACKETS)?,
         })
     }
 

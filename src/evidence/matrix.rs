@@ -3,7 +3,7 @@
 use std::io;
 
 use super::ArtifactSink;
-use super::artifact::Artifact;
+use super::artifact_writer::ArtifactWriter;
 use super::error::DeriveError;
 use super::facts::Context;
 use crate::base::json_out::{ArrayOut, ObjectOut};
@@ -49,7 +49,7 @@ fn write_one<S: ArtifactSink>(
     sink: &mut S,
     name: &'static str,
 ) -> Result<(), DeriveError> {
-    let mut artifact = Artifact::create(sink, name)?;
+    let mut artifact = ArtifactWriter::create(sink, name)?;
     let (top, mut profiles) = artifact.put(|out| {
         let mut top = ObjectOut::open(out, 0)?;
         top.member(out, "world_id", world_id)?;

@@ -3,7 +3,7 @@
 //! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
-mod artifact;
+mod artifact_writer;
 pub mod channel;
 mod confounders;
 pub mod contradiction;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::ArtifactSink;
-use super::artifact::whole;
+use super::artifact_writer::whole;
 use super::decide::DECISION_RULE;
 use super::error::DeriveError;
 use super::facts::Context;

@@ -12,13 +12,13 @@ use crate::base::json_out::{ArrayOut, ObjectOut};
 const SPILL_BYTES: usize = 64 * 1024;
 
 /// One artifact that is being written.
-pub(super) struct Artifact<O> {
+pub(super) struct ArtifactWriter<O> {
     name: &'static str,
     out: O,
     buffer: Vec<u8>,
 }
 
-impl<O: Write> Artifact<O> {
+impl<O: Write> ArtifactWriter<O> {
     pub(super) fn create<S: ArtifactSink<Out = O>>(sink: &mut S, name: &'static str) -> Result<Self, DeriveError> {
         let out = sink.create(name).map_err(|source| DeriveError::Write { artifact: name, source })?;
         Ok(Self { name, out, buffer: Vec::with_capacity(SPILL_BYTES + 16 * 1024) })
@@ -52,14 +52,14 @@ impl<O: Write> Artifact<O> {
 
 /// Writes a whole small artifact.
 pub(super) fn whole<S: ArtifactSink>(sink: &mut S, name: &'static str, bytes: &[u8]) -> Result<(), DeriveError> {
-    let mut artifact = Artifact::create(sink, name)?;
+    let mut artifact = ArtifactWriter::create(sink, name)?;
     artifact.put(|out| out.write_all(bytes))?;
     artifact.finish(sink)
 }
 
 /// A document of a few leading members and one long list.
 pub(super) struct ListDocument<O> {
-    artifact: Artifact<O>,
+    artifact: ArtifactWriter<O>,
     object: ObjectOut,
     list: ArrayOut,
 }
@@ -71,7 +71,7 @@ impl<O: Write> ListDocument<O> {
         head: &[(&str, &str)],
         list: &str,
     ) -> Result<Self, DeriveError> {
-        let mut artifact = Artifact::create(sink, name)?;
+        let mut artifact = ArtifactWriter::create(sink, name)?;
         let (object, list) = artifact.put(|out| {
             let mut object = ObjectOut::open(out, 0)?;
             for (key, value) in head {
@@ -107,13 +107,13 @@ impl<O: Write> ListDocument<O> {
 
 /// A document that is one long list.
 pub(super) struct ArrayDocument<O> {
-    artifact: Artifact<O>,
+    artifact: ArtifactWriter<O>,
     list: ArrayOut,
 }
 
 impl<O: Write> ArrayDocument<O> {
     pub(super) fn create<S: ArtifactSink<Out = O>>(sink: &mut S, name: &'static str) -> Result<Self, DeriveError> {
-        let mut artifact = Artifact::create(sink, name)?;
+        let mut artifact = ArtifactWriter::create(sink, name)?;
         let list = artifact.put(|out| ArrayOut::open(out, 0))?;
         Ok(Self { artifact, list })
     }
@@ -132,14 +132,14 @@ impl<O: Write> ArrayDocument<O> {
 
 /// A document of profile id to an entry with one long list, as `runtime_results.json` is.
 pub(super) struct EntriesDocument<O> {
-    artifact: Artifact<O>,
+    artifact: ArtifactWriter<O>,
     object: ObjectOut,
     entry: Option<(ObjectOut, ArrayOut)>,
 }
 
 impl<O: Write> EntriesDocument<O> {
     pub(super) fn create<S: ArtifactSink<Out = O>>(sink: &mut S, name: &'static str) -> Result<Self, DeriveError> {
-        let mut artifact = Artifact::create(sink, name)?;
+        let mut artifact = ArtifactWriter::create(sink, name)?;
         let object = artifact.put(|out| ObjectOut::open(out, 0))?;
         Ok(Self { artifact, object, entry: None })
     }

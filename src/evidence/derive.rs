@@ -21,7 +21,7 @@ use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
 use super::system::System;
 use super::witness::{self, Shown};
-use super::{ArtifactSink, RowSource, matrix, scan, summary};
+use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
 use crate::base::json_out::write_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
@@ -318,7 +318,7 @@ fn derive_profile<O: Write>(
     let mut counts = Counts::default();
     let mut blocked = 0;
     let mut refused = false;
-    let scan = scan::of(context, &profile.policy);
+    let scan = static_preflight::of(context, &profile.policy);
     if let Some(results) = &mut writers.results {
         results.begin(
             profile.id.as_str(),

@@ -2,7 +2,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::facts::{self, Baseline, Placed};
-use super::system::System;
+use super::host_os::HostOs;
 use crate::record::callout::Callout;
 use crate::record::events::{
     ConfounderAttribution, ConfounderClass, FileConfounder, Prepass, PrepassCheck, ServiceConfounder, TccAttribution,
@@ -16,7 +16,7 @@ use crate::record::row::ProbeRow;
 /// The contract reads EACCES as ordinary permissions and EPERM as a sandbox. Landlock answers EACCES, and the baseline
 /// tells the two apart: a counted denial was allowed without the policy, so it is the policy's whatever its number. A
 /// refusal in both lanes is read by its number as in the contract. Everything else is left open.
-pub(super) fn file(system: System, operation: &str, verdict: Verdict) -> Option<FileConfounder> {
+pub(super) fn file(host_os: HostOs, operation: &str, verdict: Verdict) -> Option<FileConfounder> {
     let errno = verdict.errno()?;
     if !facts::is_file_operation(operation) || verdict.stage().is_some_and(|stage| stage.is_blocked()) {
         return None;
@@ -28,7 +28,7 @@ pub(super) fn file(system: System, operation: &str, verdict: Verdict) -> Option<
         (_, libc::EPERM) if refused_anyway => (ConfounderClass::SandboxOrMac, ConfounderAttribution::Mac),
         _ => (ConfounderClass::OtherErrno, ConfounderAttribution::Unknown),
     };
-    Some(FileConfounder { attribution, classification, errno, errno_name: system.errno_name(errno) })
+    Some(FileConfounder { attribution, classification, errno, errno_name: host_os.errno_name(errno) })
 }
 
 /// Operations that TCC guards whatever the policy says.
@@ -45,14 +45,14 @@ fn is_tcc_path(path: &str) -> bool {
 
 /// What privacy protection (TCC) may have to do with it; macOS only.
 pub(super) fn tcc(
-    system: System,
+    host_os: HostOs,
     placed: &Placed<'_>,
     row: &ProbeRow,
     verdict: Verdict,
     baseline: Option<&Baseline<'_>>,
 ) -> Option<TccConfounder> {
     let guarded = TCC_OPERATIONS.contains(&placed.operation()) || is_tcc_path(&row.action.target);
-    if system != System::Macos || !guarded {
+    if host_os != HostOs::Macos || !guarded {
         return None;
     }
     let status = |decision: Option<Decision>, kind: Option<FailureKind>| match (decision, kind) {

@@ -185,7 +185,7 @@ pub(super) fn judge(
             times.take(row, context.manifest.deadline_ms);
             let (attempt, more) = surroundings::settle_control(context.manifest, row, attempt(row));
             let reason = match attempt {
-                Attempt::Undecided(undecided) => Some(reason(context.system, row, &undecided, more.as_deref())),
+                Attempt::Undecided(undecided) => Some(reason(context.host_os, row, &undecided, more.as_deref())),
                 _ => None,
             };
             Ok::<_, DeriveError>(ControlResult::Shown { action: action.clone(), expected, attempt, reason })

@@ -13,13 +13,13 @@ use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
 use super::facts::{self, Baseline, Context, Placed};
+use super::host_os::HostOs;
 use super::mismatch::{self, Beside};
 use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
 use super::row_prefetch::{self, Batches, RowPrefetch};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
-use super::system::System;
 use super::witness::{self, Shown};
 use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
 use crate::base::json_out::write_line;
@@ -422,11 +422,11 @@ fn derive_row<O: Write>(
     let baseline_paths = lanes.baseline.map(|row| facts::paths(context, row));
     let mut baseline_document = None;
     if let (Some(baseline), Some(paths), Some(document)) = (&baseline, &baseline_paths, &mut writers.baseline) {
-        let row = baseline_row(context.system, placed, baseline, paths);
+        let row = baseline_row(context.host_os, placed, baseline, paths);
         document.push(&row)?;
         baseline_document = Some(row);
         let shown = Shown::Baseline(baseline.attempt);
-        witness_and_fixtures(context.system, writers, placed, baseline.row, lanes.baseline_name, shown, paths)?;
+        witness_and_fixtures(context.host_os, writers, placed, baseline.row, lanes.baseline_name, shown, paths)?;
     }
     if let Some(document) = &mut writers.oracle {
         let asked = lanes.scenario.and_then(|row| row.prologue.as_ref()).map_or(&[][..], |said| &said.callouts);
@@ -446,7 +446,7 @@ fn derive_row<O: Write>(
     if let Some(events) = &mut writers.events {
         events.push(&judged.event(context, scan))?;
     }
-    witness_and_fixtures(context.system, writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
+    witness_and_fixtures(context.host_os, writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
         *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
         writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
@@ -458,7 +458,7 @@ fn derive_row<O: Write>(
         })?;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
         if findings.len() < MAX_FINDINGS {
-            findings.push(finding(context.system, &judged, mismatch_type));
+            findings.push(finding(context.host_os, &judged, mismatch_type));
         }
     }
     if let Verdict::Undecided(cause) = judged.verdict {
@@ -471,7 +471,7 @@ fn derive_row<O: Write>(
 }
 
 fn witness_and_fixtures<O: Write>(
-    system: System,
+    host_os: HostOs,
     writers: &mut Writers<O>,
     placed: Placed<'_>,
     row: &ProbeRow,
@@ -480,7 +480,7 @@ fn witness_and_fixtures<O: Write>(
     paths: &facts::Paths<'_>,
 ) -> Result<(), DeriveError> {
     if let Some(document) = &mut writers.witnesses
-        && let Some(witness) = witness::path_witness(system, placed, row, scenario_id, shown, paths)
+        && let Some(witness) = witness::path_witness(host_os, placed, row, scenario_id, shown, paths)
     {
         document.push(&witness)?;
     }
@@ -549,13 +549,13 @@ fn callout_result<'a>(context: &Context<'a>, placed: Placed<'a>, record: &'a Cal
     }
 }
 
-fn finding(system: System, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
+fn finding(host_os: HostOs, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
     let placed = judged.placed;
     let errno = judged.verdict.errno();
     let reason = judged.reason.clone().unwrap_or_else(|| match errno {
         None => "the operation went through".to_owned(),
         Some(errno) => {
-            let name = system.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
+            let name = host_os.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
             format!("the operation was refused with {name}")
         }
     });

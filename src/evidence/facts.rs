@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::contradiction::Frame;
 use super::decide::{Attempt, Undecided};
 use super::error::DeriveError;
-use super::system::System;
+use super::host_os::HostOs;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
 use crate::record::callout::Callout;
 use crate::record::driver::Driver;
@@ -37,7 +37,7 @@ pub(super) struct Context<'a> {
     pub tool_sha256: String,
     /// The manifest's path, spelled as in the index.
     pub manifest_path: String,
-    pub system: System,
+    pub host_os: HostOs,
     /// What rows are held to, where they are somebody else's.
     pub frame: Option<Frame<'a>>,
 }
@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
             run_id: manifest.run_id.as_str(),
             tool_sha256: manifest.tool.sha256.to_string(),
             manifest_path: format!("{}/{RUN_MANIFEST}", manifest.output_root),
-            system: System::of(&manifest.host),
+            host_os: HostOs::of(&manifest.host),
             frame: None,
         }
     }
@@ -134,7 +134,7 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
     let observed_errno = opened.map(|opened| opened.path_errno).filter(|errno| *errno != 0);
     let (normalized, normalized_source) = if let Some(observed) = observed {
         (Some(Cow::Borrowed(observed)), NormalizedSource::ObservedPath)
-    } else if let Some(real) = requested.and_then(|path| without_alias(path, context.system.aliases())) {
+    } else if let Some(real) = requested.and_then(|path| without_alias(path, context.host_os.aliases())) {
         (Some(Cow::Owned(real)), NormalizedSource::AliasMap)
     } else {
         (requested.map(Cow::Borrowed), NormalizedSource::RequestedPath)
@@ -144,7 +144,7 @@ pub(super) fn paths<'r>(context: &Context<'_>, row: &'r ProbeRow) -> Paths<'r> {
     let nofirmlink_source =
         nofirmlink_errno.map(|_| if nofirmlink.is_some() { PathSource::FdPath } else { PathSource::Error });
     let seems_alias = |seen: Option<&str>| match (requested, seen) {
-        (Some(requested), Some(seen)) => alias_pair(requested, seen, context.system.aliases()),
+        (Some(requested), Some(seen)) => alias_pair(requested, seen, context.host_os.aliases()),
         _ => false,
     };
     Paths {
@@ -341,18 +341,18 @@ pub(super) fn violation_summary(errno: Option<i32>) -> Option<&'static str> {
 
 /// Why a row shows nothing, in words; where that is because its baseline shows nothing, also why that is.
 pub(super) fn reason_beside(
-    system: System,
+    host_os: HostOs,
     row: &ProbeRow,
     cause: &Undecided,
     more: Option<&str>,
     baseline: &Baseline<'_>,
 ) -> String {
-    let mut text = reason(system, row, cause, more);
+    let mut text = reason(host_os, row, cause, more);
     if let (FailureKind::BaselineUndecided, Attempt::Undecided(without)) = (cause.kind, &baseline.attempt) {
         text.push_str("; without it: ");
-        text.push_str(&reason(system, baseline.row, without, None));
+        text.push_str(&reason(host_os, baseline.row, without, None));
         let nobody =
-            matches!(without.errno.and_then(|errno| system.errno_name(errno)), Some("ECONNREFUSED" | "ENOENT"));
+            matches!(without.errno.and_then(|errno| host_os.errno_name(errno)), Some("ECONNREFUSED" | "ENOENT"));
         let reaches_out = matches!(
             baseline.row.action.driver,
             Driver::TcpConnect | Driver::UnixConnect | Driver::AbstractConnect | Driver::AbstractSend
@@ -365,11 +365,11 @@ pub(super) fn reason_beside(
 }
 
 /// Why a row shows nothing, in words. `more`: what its cause does not say by itself.
-pub(super) fn reason(system: System, row: &ProbeRow, cause: &Undecided, more: Option<&str>) -> String {
+pub(super) fn reason(host_os: HostOs, row: &ProbeRow, cause: &Undecided, more: Option<&str>) -> String {
     let mut text = String::with_capacity(96);
     text.push_str(cause.note);
     if let Some(errno) = cause.errno {
-        match system.errno_name(errno) {
+        match host_os.errno_name(errno) {
             Some(name) => write!(text, " ({name})"),
             None => write!(text, " (error {errno})"),
         }
@@ -433,12 +433,12 @@ mod tests {
 
     #[test]
     fn aliases_are_whole_components() {
-        let aliases = System::Macos.aliases();
+        let aliases = HostOs::Macos.aliases();
         assert!(alias_pair("/tmp/a", "/private/tmp/a", aliases));
         assert!(alias_pair("/private/tmp/a", "/tmp/a", aliases));
         assert!(!alias_pair("/tmpfoo", "/private/tmpfoo", aliases));
         assert!(!alias_pair("/tmp/a", "/private/tmp/b", aliases));
         assert!(!alias_pair("/tmp/a", "/tmp/a", aliases));
-        assert!(!alias_pair("/tmp/a", "/private/tmp/a", System::Linux.aliases()));
+        assert!(!alias_pair("/tmp/a", "/private/tmp/a", HostOs::Linux.aliases()));
     }
 }

@@ -6,8 +6,8 @@
 //! id alone (W-60).
 
 use super::facts::{Context, Paths};
+use super::host_os::HostOs;
 use super::scenario::Judged;
-use super::system::System;
 use crate::record::baseline::BaselineRow;
 use crate::record::callout::Callout;
 use crate::record::layout::PATH_WITNESSES;
@@ -80,7 +80,7 @@ pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, besid
     let witness = if !file {
         None
     } else {
-        Some(excerpt(context.system, &judged.paths, Lane::Scenario, placed.expectation_id()))
+        Some(excerpt(context.host_os, &judged.paths, Lane::Scenario, placed.expectation_id()))
     };
     let oracle_check = oracle_check(judged, beside);
     MismatchPacket {
@@ -125,7 +125,7 @@ pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, besid
     }
 }
 
-fn excerpt<'a>(system: System, paths: &'a Paths<'_>, lane: Lane, scenario_id: &'a str) -> WitnessExcerpt<'a> {
+fn excerpt<'a>(host_os: HostOs, paths: &'a Paths<'_>, lane: Lane, scenario_id: &'a str) -> WitnessExcerpt<'a> {
     let (normalized_path, normalized_path_source) = paths.witnessed();
     WitnessExcerpt {
         alias_pair: paths.alias_pair,
@@ -134,7 +134,7 @@ fn excerpt<'a>(system: System, paths: &'a Paths<'_>, lane: Lane, scenario_id: &'
         normalized_path,
         normalized_path_source,
         observed_path: paths.observed,
-        observed_path_source: system.witness_source(lane, paths.observed_source),
+        observed_path_source: host_os.witness_source(lane, paths.observed_source),
         requested_path: paths.requested,
         scenario_id,
     }

@@ -13,6 +13,7 @@ pub mod decide;
 mod derive;
 mod error;
 mod facts;
+mod host_os;
 mod layers;
 mod linux_errno;
 mod matrix;
@@ -26,7 +27,6 @@ mod scenario;
 mod static_preflight;
 mod summary;
 mod surroundings;
-mod system;
 mod template;
 #[cfg(test)]
 mod testing;

@@ -2,7 +2,7 @@
 
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::facts::{self, Baseline, Context, Paths, Placed};
-use super::system::System;
+use super::host_os::HostOs;
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
@@ -41,7 +41,7 @@ impl<'r> Judged<'r> {
         controls: ControlsSay,
         paths: Paths<'r>,
     ) -> Self {
-        let system = context.system;
+        let host_os = context.host_os;
         let attempt = decide::attempt(row);
         let (settled, more) = surroundings::settle(context.manifest, &placed, row, attempt);
         let verdict = decide::verdict(row, settled, baseline.map(|b| (b.row, b.attempt)), controls);
@@ -60,11 +60,11 @@ impl<'r> Judged<'r> {
             layers: layers::policy_layers(verdict, status, baseline),
             paths,
             reason: cause.map(|cause| match baseline {
-                Some(baseline) => facts::reason_beside(system, row, cause, more.as_deref(), baseline),
-                None => facts::reason(system, row, cause, more.as_deref()),
+                Some(baseline) => facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
+                None => facts::reason(host_os, row, cause, more.as_deref()),
             }),
             report: facts::apply_report(row, stage, cause),
-            tcc: confounders::tcc(system, &placed, row, verdict, baseline),
+            tcc: confounders::tcc(host_os, &placed, row, verdict, baseline),
             service: confounders::service(&placed, row, baseline),
         }
     }
@@ -139,12 +139,12 @@ impl<'r> Judged<'r> {
             apply_report: self.report,
             command: facts::command(row),
             errno,
-            errno_name: errno.and_then(|errno| context.system.errno_name(errno)),
+            errno_name: errno.and_then(|errno| context.host_os.errno_name(errno)),
             expectation_id: placed.expectation_id(),
             expected: placed.probe.entry.expected,
             failure_kind: self.verdict.kind(),
             failure_stage: self.verdict.stage(),
-            file_confounder: confounders::file(context.system, placed.operation(), self.verdict),
+            file_confounder: confounders::file(context.host_os, placed.operation(), self.verdict),
             intended_op_witnessed: self.witnessed,
             matched: self.matched(),
             normalized_path: self.paths.normalized.as_deref().filter(|_| file),
@@ -177,7 +177,7 @@ impl<'r> Judged<'r> {
 
 /// A row of `baseline_results.json`.
 pub(super) fn baseline_row<'a>(
-    system: System,
+    host_os: HostOs,
     placed: Placed<'a>,
     baseline: &Baseline<'a>,
     paths: &Paths<'a>,
@@ -200,10 +200,10 @@ pub(super) fn baseline_row<'a>(
         observed_path_errno: paths.observed_errno.filter(|_| file),
         observed_path_nofirmlink: paths.nofirmlink.filter(|_| file),
         observed_path_nofirmlink_errno: paths.nofirmlink_errno.filter(|_| file),
-        observed_path_nofirmlink_source: system
+        observed_path_nofirmlink_source: host_os
             .nofirmlink_source(Lane::Baseline, paths.nofirmlink_source)
             .filter(|_| file),
-        observed_path_source: file.then(|| system.witness_source(Lane::Baseline, paths.observed_source)),
+        observed_path_source: file.then(|| host_os.witness_source(Lane::Baseline, paths.observed_source)),
         operation: placed.operation(),
         primary_intent: PrimaryIntent {
             operation: placed.operation(),

@@ -5,7 +5,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::facts::{self, Paths, Placed};
-use super::system::System;
+use super::host_os::HostOs;
 use crate::record::fixtures_doc::{FIXTURE_MARKER_SCHEMA, FixtureId, FixtureMarker};
 use crate::record::outcome::Lane;
 use crate::record::row::ProbeRow;
@@ -20,7 +20,7 @@ pub(super) enum Shown {
 
 /// The witness of one row; nothing for operations that are not on files.
 pub(super) fn path_witness<'a>(
-    system: System,
+    host_os: HostOs,
     placed: Placed<'a>,
     row: &'a ProbeRow,
     scenario_id: &'a str,
@@ -54,10 +54,10 @@ pub(super) fn path_witness<'a>(
         operation: placed.operation(),
         requested_path: paths.requested,
         observed_path: paths.observed,
-        observed_path_source: system.witness_source(lane, paths.observed_source),
+        observed_path_source: host_os.witness_source(lane, paths.observed_source),
         observed_path_errno: paths.observed_errno,
         observed_path_nofirmlink: paths.nofirmlink,
-        observed_path_nofirmlink_source: system.nofirmlink_source(lane, paths.nofirmlink_source),
+        observed_path_nofirmlink_source: host_os.nofirmlink_source(lane, paths.nofirmlink_source),
         observed_path_nofirmlink_errno: paths.nofirmlink_errno,
         normalized_path,
         normalized_path_source,

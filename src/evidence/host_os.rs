@@ -9,12 +9,12 @@ use crate::record::results::PathSource;
 
 /// The system that a run was made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum System {
+pub(super) enum HostOs {
     Linux,
     Macos,
 }
 
-impl System {
+impl HostOs {
     /// The one that a manifest names.
     pub(super) fn of(host: &HostFacts) -> Self {
         if host.os == "macos" { Self::Macos } else { Self::Linux }

@@ -1,8 +1,8 @@
 //! What else than the policy may explain an outcome.
 
 use super::decide::{Attempt, Verdict};
-use super::facts::{self, Baseline, Placed};
 use super::host_os::HostOs;
+use super::row_facts::{self, Baseline, Placed};
 use crate::record::callout::Callout;
 use crate::record::events::{
     ConfounderAttribution, ConfounderClass, FileConfounder, Prepass, PrepassCheck, ServiceConfounder, TccAttribution,
@@ -18,7 +18,7 @@ use crate::record::row::ProbeRow;
 /// refusal in both lanes is read by its number as in the contract. Everything else is left open.
 pub(super) fn file(host_os: HostOs, operation: &str, verdict: Verdict) -> Option<FileConfounder> {
     let errno = verdict.errno()?;
-    if !facts::is_file_operation(operation) || verdict.stage().is_some_and(|stage| stage.is_blocked()) {
+    if !row_facts::is_file_operation(operation) || verdict.stage().is_some_and(|stage| stage.is_blocked()) {
         return None;
     }
     let refused_anyway = verdict.kind() == Some(FailureKind::BaselineDenied);
@@ -85,7 +85,7 @@ pub(super) fn service(
     baseline: Option<&Baseline<'_>>,
 ) -> Option<ServiceConfounder> {
     let absent = |row: &ProbeRow| {
-        facts::probe_details(row).is_some_and(|details| {
+        row_facts::probe_details(row).is_some_and(|details| {
             details.service_present == Some(false) || details.xpc_error == Some("connection_invalid")
         })
     };

@@ -3,7 +3,7 @@
 use super::contradiction::Times;
 use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
-use super::facts::{Context, reason};
+use super::row_facts::{Context, reason};
 use super::row_prefetch::Batches;
 use super::rows::{LaneReader, Planned};
 use super::surroundings;

@@ -12,10 +12,10 @@ use super::contradiction::{Frame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
-use super::facts::{self, Baseline, Context, Placed};
 use super::host_os::HostOs;
 use super::mismatch::{self, Beside};
 use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
+use super::row_facts::{self, Baseline, Context, Placed};
 use super::row_prefetch::{self, Batches, RowPrefetch};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
@@ -419,7 +419,7 @@ fn derive_row<O: Write>(
     tally: &mut Tally,
 ) -> Result<Option<(Option<bool>, Verdict)>, DeriveError> {
     let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name: lanes.baseline_name });
-    let baseline_paths = lanes.baseline.map(|row| facts::paths(context, row));
+    let baseline_paths = lanes.baseline.map(|row| row_facts::paths(context, row));
     let mut baseline_document = None;
     if let (Some(baseline), Some(paths), Some(document)) = (&baseline, &baseline_paths, &mut writers.baseline) {
         let row = baseline_row(context.host_os, placed, baseline, paths);
@@ -438,7 +438,7 @@ fn derive_row<O: Write>(
         }
     }
     let Some(row) = lanes.scenario else { return Ok(None) };
-    let judged = Judged::new(context, placed, row, baseline.as_ref(), say, facts::paths(context, row));
+    let judged = Judged::new(context, placed, row, baseline.as_ref(), say, row_facts::paths(context, row));
     let id = placed.expectation_id();
     if let Some(results) = &mut writers.results {
         results.push(&judged.result_row(context))?;
@@ -477,7 +477,7 @@ fn witness_and_fixtures<O: Write>(
     row: &ProbeRow,
     scenario_id: &str,
     shown: Shown,
-    paths: &facts::Paths<'_>,
+    paths: &row_facts::Paths<'_>,
 ) -> Result<(), DeriveError> {
     if let Some(document) = &mut writers.witnesses
         && let Some(witness) = witness::path_witness(host_os, placed, row, scenario_id, shown, paths)

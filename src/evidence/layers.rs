@@ -1,7 +1,7 @@
 //! Who decided: the platform, the profile, or nobody that can be named.
 
 use super::decide::{Attempt, Verdict};
-use super::facts::{self, Baseline};
+use super::row_facts::{self, Baseline};
 use crate::record::events::{Attribution, BaselineStatus, LayerDecision, PlatformPolicy, PolicyLayers, ProcessPolicy};
 use crate::record::outcome::{FailureKind, FailureStage};
 use crate::record::results::RuntimeStatus;
@@ -44,7 +44,7 @@ pub(super) fn policy_layers(verdict: Verdict, status: RuntimeStatus, baseline: O
                 Attempt::Undecided(cause) => Some(cause.kind),
                 _ => None,
             },
-            exit_code: facts::exit_code(baseline.row),
+            exit_code: row_facts::exit_code(baseline.row),
             source: "baseline",
             status: Some(baseline_status(baseline.attempt)),
         },

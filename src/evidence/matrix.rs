@@ -5,7 +5,7 @@ use std::io;
 use super::ArtifactSink;
 use super::artifact_writer::ArtifactWriter;
 use super::error::DeriveError;
-use super::facts::Context;
+use super::row_facts::Context;
 use crate::base::json_out::{ArrayOut, ObjectOut};
 use crate::plan::ResolvedPlan;
 use crate::record::layout::{EXPECTED_MATRIX, EXPECTED_MATRIX_GENERATED};

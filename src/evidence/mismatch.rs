@@ -5,8 +5,8 @@
 //! oracle that cannot know does not disagree (W-112). Rows are joined by their place in the plan, not by expectation
 //! id alone (W-60).
 
-use super::facts::{Context, Paths};
 use super::host_os::HostOs;
+use super::row_facts::{Context, Paths};
 use super::scenario::Judged;
 use crate::record::baseline::BaselineRow;
 use crate::record::callout::Callout;
@@ -19,7 +19,7 @@ use crate::record::oracle::OracleDecision;
 use crate::record::outcome::{Decision, FailureStage, Lane};
 use crate::record::row::OracleRow;
 
-use super::facts;
+use super::row_facts;
 
 /// How a row parts from its expectation; nothing if it does not.
 pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
@@ -33,7 +33,7 @@ pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
         Some(FailureStage::Bootstrap) => MismatchType::BootstrapFailed,
         _ => {
             let boundary =
-                facts::is_file_operation(judged.placed.operation()) && has_parent_part(judged.placed.target());
+                row_facts::is_file_operation(judged.placed.operation()) && has_parent_part(judged.placed.target());
             match (judged.placed.probe.entry.expected, judged.verdict.actual()) {
                 // The contract's last resort. A row of stage `probe` without a decision is not witnessed, so it comes here
                 // from no row.
@@ -62,7 +62,7 @@ pub(super) fn row<'a>(context: &Context<'a>, judged: &'a Judged<'_>, mismatch_ty
         expected: judged.placed.probe.entry.expected,
         actual: judged.verdict.actual(),
         mismatch_type,
-        violation_summary: facts::violation_summary(judged.verdict.errno()),
+        violation_summary: row_facts::violation_summary(judged.verdict.errno()),
         notes: judged.reason.as_deref().unwrap_or(""),
     }
 }
@@ -76,7 +76,7 @@ pub(super) struct Beside<'a> {
 /// The line of `mismatch_packets.jsonl`.
 pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
     let placed = &judged.placed;
-    let file = facts::is_file_operation(placed.operation());
+    let file = row_facts::is_file_operation(placed.operation());
     let witness = if !file {
         None
     } else {
@@ -179,7 +179,7 @@ fn mismatch_reason(judged: &Judged<'_>, beside: &Beside<'_>) -> MismatchReason {
     }
     // A row that never came to its operation is put down to nothing that lies behind it.
     let Some(actual) = judged.verdict.actual() else { return MismatchReason::DecisionUndetermined };
-    if facts::is_file_operation(judged.placed.operation()) {
+    if row_facts::is_file_operation(judged.placed.operation()) {
         // A refused operation opens nothing; then the baseline's witness tells where the path leads.
         let seen = [Some(&judged.paths), beside.baseline.map(|(_, paths)| paths)];
         if let Some(paths) = seen.into_iter().flatten().find(|paths| paths.observed.is_some()) {

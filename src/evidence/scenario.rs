@@ -1,8 +1,8 @@
 //! One scenario row with everything that follows from it.
 
 use super::decide::{self, Attempt, ControlsSay, Verdict};
-use super::facts::{self, Baseline, Context, Paths, Placed};
 use super::host_os::HostOs;
+use super::row_facts::{self, Baseline, Context, Paths, Placed};
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
@@ -60,10 +60,10 @@ impl<'r> Judged<'r> {
             layers: layers::policy_layers(verdict, status, baseline),
             paths,
             reason: cause.map(|cause| match baseline {
-                Some(baseline) => facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
-                None => facts::reason(host_os, row, cause, more.as_deref()),
+                Some(baseline) => row_facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
+                None => row_facts::reason(host_os, row, cause, more.as_deref()),
             }),
-            report: facts::apply_report(row, stage, cause),
+            report: row_facts::apply_report(row, stage, cause),
             tcc: confounders::tcc(host_os, &placed, row, verdict, baseline),
             service: confounders::service(&placed, row, baseline),
         }
@@ -97,13 +97,13 @@ impl<'r> Judged<'r> {
                 failure_stage: self.verdict.stage(),
                 failure_kind: self.verdict.kind(),
                 apply_report: self.report,
-                runner_info: facts::runner_info(context, row, report),
-                seatbelt_callouts: facts::callouts(row),
+                runner_info: row_facts::runner_info(context, row, report),
+                seatbelt_callouts: row_facts::callouts(row),
                 intended_op_witnessed: self.witnessed,
                 sandbox_check_request: row.check_request.as_ref(),
-                resource_hygiene: facts::hygiene(row, report),
+                resource_hygiene: row_facts::hygiene(row, report),
             },
-            violation_summary: facts::violation_summary(errno),
+            violation_summary: row_facts::violation_summary(errno),
             path_observation: (self.paths.observed_source != PathSource::NotAttempted).then_some(PathObservation {
                 observed_path: self.paths.observed,
                 observed_path_errno: self.paths.observed_errno,
@@ -112,19 +112,19 @@ impl<'r> Judged<'r> {
                 observed_path_nofirmlink_source: self.paths.nofirmlink_source,
                 observed_path_source: self.paths.observed_source,
             }),
-            command: facts::command(row),
-            exit_code: facts::exit_code(row),
+            command: row_facts::command(row),
+            exit_code: row_facts::exit_code(row),
             stdout: "",
             stderr: "",
-            probe_details: facts::probe_details(row),
+            probe_details: row_facts::probe_details(row),
             cmd_started_at_unix_s: ran.then_some(row.started_at_unix_s),
             cmd_finished_at_unix_s: ran.then_some(row.started_at_unix_s + duration),
             cmd_duration_s: ran.then_some(duration),
             cmd_pid: row.pid,
             sandbox_check_request: row.check_request.as_ref(),
-            listener: facts::listener(row),
-            error: facts::error(row),
-            error_kind: facts::error_kind(row),
+            listener: row_facts::listener(row),
+            error: row_facts::error(row),
+            error_kind: row_facts::error_kind(row),
             notes: self.reason.as_deref(),
         }
     }
@@ -133,11 +133,11 @@ impl<'r> Judged<'r> {
         let (row, placed) = (self.row, &self.placed);
         let report = self.report.as_ref();
         let errno = self.verdict.errno();
-        let file = facts::is_file_operation(placed.operation());
+        let file = row_facts::is_file_operation(placed.operation());
         Event {
             actual: self.verdict.actual(),
             apply_report: self.report,
-            command: facts::command(row),
+            command: row_facts::command(row),
             errno,
             errno_name: errno.and_then(|errno| context.host_os.errno_name(errno)),
             expectation_id: placed.expectation_id(),
@@ -155,21 +155,21 @@ impl<'r> Judged<'r> {
             operation: placed.operation(),
             policy_layers: self.layers,
             preflight: scan,
-            probe_details: facts::probe_details(row),
+            probe_details: row_facts::probe_details(row),
             probe_name: placed.name(),
             profile_id: placed.profile_id(),
             requested_path: self.paths.requested.filter(|_| file),
-            resource_hygiene: facts::hygiene(row, report),
+            resource_hygiene: row_facts::hygiene(row, report),
             run_id: context.run_id,
-            runner_info: facts::runner_info(context, row, report),
+            runner_info: row_facts::runner_info(context, row, report),
             runtime_status: self.status,
             sandbox_check_prepass: confounders::prepass(placed.operation(), row),
             scenario_id: placed.expectation_id(),
-            seatbelt_callouts: facts::callouts(row),
+            seatbelt_callouts: row_facts::callouts(row),
             service_confounder: self.service,
             target: placed.target(),
             tcc_confounder: self.tcc,
-            violation_summary: facts::violation_summary(errno),
+            violation_summary: row_facts::violation_summary(errno),
             world_id: context.world_id,
         }
     }
@@ -183,18 +183,18 @@ pub(super) fn baseline_row<'a>(
     paths: &Paths<'a>,
 ) -> BaselineRow<'a> {
     let row = baseline.row;
-    let file = facts::is_file_operation(placed.operation());
+    let file = row_facts::is_file_operation(placed.operation());
     BaselineRow {
-        command: facts::command(row),
+        command: row_facts::command(row),
         decision_path: "baseline",
         errno: baseline.attempt.errno(),
-        error: facts::error(row),
-        exit_code: facts::exit_code(row),
+        error: row_facts::error(row),
+        exit_code: row_facts::exit_code(row),
         failure_kind: match baseline.attempt {
             Attempt::Undecided(cause) => Some(cause.kind),
             _ => None,
         },
-        listener: facts::listener(row),
+        listener: row_facts::listener(row),
         name: baseline.name,
         observed_path: paths.observed.filter(|_| file),
         observed_path_errno: paths.observed_errno.filter(|_| file),
@@ -211,7 +211,7 @@ pub(super) fn baseline_row<'a>(
             profile_id: placed.profile_id(),
             target: placed.target(),
         },
-        probe_details: facts::probe_details(row),
+        probe_details: row_facts::probe_details(row),
         probe_name: placed.name(),
         profile_id: placed.profile_id(),
         reached_primary_op: decide::reached(baseline.attempt),

@@ -2,7 +2,7 @@
 //!
 //! It decides nothing. The rows of a profile that looks so run all the same, and stop at stage `apply` if they are refused.
 
-use super::facts::Context;
+use super::row_facts::Context;
 use crate::plan::ResolvedPolicy;
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::gate::GateKind;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::decide::{Attempt, Undecided};
-use super::facts::Placed;
+use super::row_facts::Placed;
 use crate::policy::PolicyValue;
 use crate::policy::answer::{self, Asked};
 use crate::policy::landlock::{LandlockPolicy, NetRight};

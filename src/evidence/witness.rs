@@ -4,8 +4,8 @@
 //! both rows are at hand at that moment, and every record names its lane, by which readers tell them apart.
 
 use super::decide::{Attempt, Verdict};
-use super::facts::{self, Paths, Placed};
 use super::host_os::HostOs;
+use super::row_facts::{self, Paths, Placed};
 use crate::record::fixtures_doc::{FIXTURE_MARKER_SCHEMA, FixtureId, FixtureMarker};
 use crate::record::outcome::Lane;
 use crate::record::row::ProbeRow;
@@ -27,12 +27,12 @@ pub(super) fn path_witness<'a>(
     shown: Shown,
     paths: &'a Paths<'_>,
 ) -> Option<PathWitness<'a>> {
-    if !facts::is_file_operation(placed.operation()) {
+    if !row_facts::is_file_operation(placed.operation()) {
         return None;
     }
     let (lane, decision, ending) = match shown {
         Shown::Baseline(attempt) => {
-            (Lane::Baseline, attempt.decision(), WitnessEnding::Baseline { exit_code: facts::exit_code(row) })
+            (Lane::Baseline, attempt.decision(), WitnessEnding::Baseline { exit_code: row_facts::exit_code(row) })
         }
         Shown::Scenario(verdict) => (
             Lane::Scenario,
@@ -67,7 +67,7 @@ pub(super) fn path_witness<'a>(
         },
         decision,
         ending,
-        command: facts::command(row),
+        command: row_facts::command(row),
         fd_identity: opened.map(|opened| FdIdentity {
             enabled: true,
             enabled_source: "probe",
@@ -97,7 +97,7 @@ pub(super) fn fixtures<'a>(
         listener: None,
         state: None,
     };
-    let listener = facts::listener(row);
+    let listener = row_facts::listener(row);
     let local = listener.is_some_and(|listener| !matches!(listener.kind, "tcp" | "udp"));
     let heard = (listener.is_some() || placed.operation() == "network-outbound").then(|| FixtureMarker {
         listener,

@@ -4,7 +4,7 @@
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
 mod artifact_writer;
-pub mod channel;
+pub mod channel_checks;
 mod confounders;
 pub mod contradiction;
 pub mod controls;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::derived::{self, ControlFacts, SummaryFacts};
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
-use crate::evidence::channel::{self, Declared, Sides};
+use crate::evidence::channel_checks::{self, Declared, Sides};
 use crate::evidence::contradiction::{TOLERANCE_S, Times};
 use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
@@ -339,7 +339,7 @@ impl Facts<'_> {
     /// The witness is of this very run and channel, its answers are what its own facts give, and all of them are good.
     fn is_witnessed(&self) -> bool {
         let (Some(manifest), Some(witness)) = (self.manifest, self.witness) else { return false };
-        let answers = channel::checks(Sides {
+        let answers = channel_checks::checks(Sides {
             channel: witness.channel,
             run_id: &manifest.run_id,
             declared: self.declared.as_ref(),
@@ -352,7 +352,7 @@ impl Facts<'_> {
             && witness.channel == manifest.channel
             && witness.checks == answers
             && witness.clean
-            && channel::is_clean(&answers)
+            && channel_checks::is_clean(&answers)
             && is_of_one_worker(manifest, witness)
     }
 

@@ -15,7 +15,7 @@ use crate::bundle::tests::fixture::{
     Counting, RUN, build, declaration, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite,
 };
 use crate::bundle::{RunEnd, open_unverified, verify};
-use crate::evidence::channel;
+use crate::evidence::channel_checks;
 use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::confinement::ConfinementFacts;
@@ -117,15 +117,15 @@ fn witness() -> ChannelWitness {
 
 /// Makes the answers those that the facts give.
 fn settle(witness: &mut ChannelWitness) {
-    witness.checks = channel::checks(channel::Sides {
+    witness.checks = channel_checks::checks(channel_checks::Sides {
         channel: witness.channel,
         run_id: &witness.run_id,
-        declared: channel::Declared::of(&declaration()).as_ref(),
+        declared: channel_checks::Declared::of(&declaration()).as_ref(),
         worker: witness.worker.as_ref(),
         manager: witness.manager.as_ref(),
         job: witness.job.as_ref(),
     });
-    witness.clean = channel::is_clean(&witness.checks);
+    witness.clean = channel_checks::is_clean(&witness.checks);
 }
 
 /// The reasons against an otherwise good bundle of the channel `systemd_clean` with that witness and that drift.

@@ -26,7 +26,7 @@ use crate::channel::manager::{self, ManagedJob, Manager, Whose};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
-use crate::evidence::channel::{Declared, Sides, checks, is_clean};
+use crate::evidence::channel_checks::{Declared, Sides, checks, is_clean};
 use crate::evidence::{self, Outcome, plan_controls};
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::{RulePlaces, choose_base, remove_left};

@@ -14,7 +14,7 @@ use crate::base::fsx::FileError;
 use crate::base::json;
 use crate::base::shared_bytes::SharedBytes;
 use crate::evidence::contradiction::Times;
-use crate::evidence::{self, OracleLane, RowPrefetch, plan_controls};
+use crate::evidence::{self, OracleLane, ProfileControls, RowPrefetch};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, ResolvedPlan, Selection, Source};
 use crate::record::identity::Declaration;
@@ -133,7 +133,7 @@ impl FromInputs {
         if let Some(declaration) = given.identity {
             check_identity(given.manifest, &plan, declaration)?;
         }
-        let controls = plan_controls::of_plan(&plan);
+        let controls = ProfileControls::of_plan(&plan);
         let outcome = evidence::derive_ahead(&plan, given.manifest, &controls, rows, OracleLane::AskedAgain, sink)?;
         // Nobody needs to wait until a large plan is taken apart. Where there can be no further thread, it is done here.
         let _ = std::thread::Builder::new().spawn(move || drop(plan));

@@ -7,6 +7,7 @@ use super::row_facts::{Context, reason};
 use super::row_prefetch::Batches;
 use super::rows::{LaneReader, Planned};
 use super::surroundings;
+use crate::plan::{ResolvedPlan, ResolvedProfile};
 use crate::record::action::Action;
 use crate::record::controls::{ControlEntry, ControlStatus, ControlsEntry, ControlsStatus};
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
@@ -30,6 +31,18 @@ pub struct ProfileControls {
 }
 
 impl ProfileControls {
+    /// What the policy of each profile yields, in plan order.
+    pub fn of_plan(plan: &ResolvedPlan) -> Vec<Self> {
+        let of_profile = |profile: &ResolvedProfile| {
+            let controls = crate::policy::controls::derive(&profile.policy.value);
+            Self {
+                must_deny: controls.must_deny.map(|control| control.action).map_err(|why| why.to_string()),
+                must_allow: controls.must_allow.map(|control| control.action).map_err(|why| why.to_string()),
+            }
+        };
+        plan.profiles.iter().map(of_profile).collect()
+    }
+
     /// The controls that there are, in the order of their rows: probe id, expected decision, action.
     pub fn present(&self) -> impl Iterator<Item = (&'static str, Decision, &Action)> {
         let deny = self.must_deny.as_ref().ok().map(|action| (MUST_DENY, Decision::Deny, action));

@@ -19,7 +19,6 @@ mod matrix;
 mod mismatch;
 pub mod oracle_model;
 mod outcome;
-pub mod plan_controls;
 mod row_facts;
 mod row_prefetch;
 mod rows;

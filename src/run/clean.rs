@@ -27,7 +27,7 @@ use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
 use crate::evidence::channel_checks::{Declared, Sides, checks, is_clean};
-use crate::evidence::{self, Outcome, plan_controls};
+use crate::evidence::{self, Outcome, ProfileControls};
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::{RulePlaces, choose_base, remove_left};
 use crate::plan::Workspace;
@@ -148,7 +148,7 @@ fn through_worker(
     let elements = drift::of_elements(declaration, now);
     drift::check(&Workspace::at(&request.root), &manifest, request.exe.path(), elements, writer)?;
     let rows = writer.rows();
-    let controls = plan_controls::of_plan(&request.plan);
+    let controls = ProfileControls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
     Ok((manifest, outcome))
 }

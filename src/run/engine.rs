@@ -24,7 +24,7 @@ use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, Outcome, oracle_model, plan_controls};
+use crate::evidence::{self, Outcome, ProfileControls, oracle_model};
 use crate::identity;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control::ControlTasks;
@@ -305,7 +305,7 @@ fn produce(
         store_manifest(&manifest, writer)?;
     }
     let rows = writer.rows();
-    let controls = plan_controls::of_plan(&request.plan);
+    let controls = ProfileControls::of_plan(&request.plan);
     let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
     Ok((manifest, outcome))
 }

@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::declared_facts::Starter;
 use super::drift;
 use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
-use super::facts::Starter;
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::clean;
 use super::confinement;
+use super::declared_facts::{self, Starter};
 use super::drift;
 use super::error::{RunError, Step};
 use super::executable::Executable;
-use super::facts::{self, Starter};
 use super::inputs;
 use super::preflight;
 use super::request::{Observer, RunRequest};
@@ -192,7 +192,8 @@ pub(super) fn declare_with(
     tool: &ToolFacts,
     starter: Starter<'_>,
 ) -> Result<Declaration, RunError> {
-    identity::declare(&request.plan, facts::gather(request, host, base, tool, starter)).map_err(RunError::Declaration)
+    identity::declare(&request.plan, declared_facts::gather(request, host, base, tool, starter))
+        .map_err(RunError::Declaration)
 }
 
 /// Makes a declaration durable. Nothing is executed before this has returned.

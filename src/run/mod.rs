@@ -8,11 +8,11 @@
 
 mod clean;
 mod confinement;
+mod declared_facts;
 mod drift;
 mod engine;
 mod error;
 mod executable;
-mod facts;
 pub mod host;
 mod inputs;
 mod preflight;

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use super::compare::{Compared, FirstDifference};
 use super::index;
-use super::offload::{Offload, Out};
+use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
@@ -63,7 +63,7 @@ pub struct DigestSink {
     pub(super) equal: BTreeMap<String, Vec<u8>>,
     /// The folder that gets a copy.
     pub(super) copy: Option<PathBuf>,
-    pub(super) offload: Option<Offload<Through>>,
+    pub(super) writer_thread: Option<WriterThread<Through>>,
 }
 
 impl DigestSink {
@@ -78,7 +78,7 @@ impl DigestSink {
 
 /// What an artifact is digested through.
 #[derive(Debug)]
-pub struct DigestOut(Out<Through>);
+pub struct DigestOut(QueuedWriter<Through>);
 
 #[derive(Debug, Default)]
 pub(super) struct Through {
@@ -129,11 +129,11 @@ impl ArtifactSink for DigestSink {
             None => None,
         };
         let through = Through { compared, copy, ..Through::default() };
-        let offload = match &mut self.offload {
+        let thread = match &mut self.writer_thread {
             Some(started) => started,
-            none => none.insert(Offload::start()),
+            none => none.insert(WriterThread::start()),
         };
-        offload.open(through).map(DigestOut)
+        thread.open(through).map(DigestOut)
     }
 
     fn finish(&mut self, name: &str, out: DigestOut) -> io::Result<()> {

@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 
 use super::index::{self, Expected};
 use super::lock::OutputLock;
-use super::offload::{Offload, Out};
+use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
 use crate::base::digest::{Digest, Hasher};
@@ -160,7 +160,7 @@ pub struct BundleWriter {
     taken: BTreeSet<String>,
     finished: BTreeMap<BundlePath, Finished>,
     /// The thread that writes streamed artifacts, once there is one.
-    offload: Option<Offload<Sealing>>,
+    writer_thread: Option<WriterThread<Sealing>>,
 }
 
 #[derive(Debug)]
@@ -176,7 +176,7 @@ struct Finished {
 #[derive(Debug)]
 pub struct ArtifactOut {
     path: BundlePath,
-    out: Out<Sealing>,
+    out: QueuedWriter<Sealing>,
 }
 
 impl Write for ArtifactOut {
@@ -273,7 +273,7 @@ impl BundleWriter {
             folders: BTreeSet::new(),
             taken: BTreeSet::from(RESERVED.map(str::to_owned)),
             finished: BTreeMap::new(),
-            offload: None,
+            writer_thread: None,
         })
     }
 
@@ -315,11 +315,11 @@ impl BundleWriter {
     /// Starts an artifact.
     pub fn stage(&mut self, path: &BundlePath) -> Result<ArtifactOut, WriteError> {
         let sealing = self.begin(path)?;
-        let offload = match &mut self.offload {
+        let thread = match &mut self.writer_thread {
             Some(started) => started,
-            none => none.insert(Offload::start()),
+            none => none.insert(WriterThread::start()),
         };
-        let out = offload.open(sealing).at("write to", &self.folder)?;
+        let out = thread.open(sealing).at("write to", &self.folder)?;
         Ok(ArtifactOut { path: path.clone(), out })
     }
 

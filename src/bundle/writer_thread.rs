@@ -18,9 +18,9 @@ enum Job<W> {
 }
 
 /// The thread. It ends when this and all that was [opened](Self::open) is gone; nothing waits for that, because every
-/// writer is taken back by its [`Out`]. Where there can be no further thread, whoever makes the bytes writes them.
+/// writer is taken back by its [`QueuedWriter`]. Where there can be no further thread, whoever makes the bytes writes them.
 #[derive(Debug)]
-pub(super) struct Offload<W> {
+pub(super) struct WriterThread<W> {
     jobs: Option<SyncSender<Job<W>>>,
     spent: Arc<Spent>,
     opened: usize,
@@ -50,7 +50,7 @@ impl Spent {
 
 /// One writer's end of it. Dropped without a [close](Self::close), it takes its writer back and drops it.
 #[derive(Debug)]
-pub(super) struct Out<W> {
+pub(super) struct QueuedWriter<W> {
     to: To<W>,
     spent: Arc<Spent>,
     block: Vec<u8>,
@@ -67,7 +67,7 @@ enum To<W> {
     Closed,
 }
 
-impl<W: Write + Send + 'static> Offload<W> {
+impl<W: Write + Send + 'static> WriterThread<W> {
     /// Starts the thread, if there can be one.
     pub(super) fn start() -> Self {
         let (jobs, todo) = sync_channel(WAITING_BLOCKS);
@@ -78,7 +78,7 @@ impl<W: Write + Send + 'static> Offload<W> {
     }
 
     /// Hands a writer over. What is written to the result goes to it in order; its errors show at the end.
-    pub(super) fn open(&mut self, writer: W) -> io::Result<Out<W>> {
+    pub(super) fn open(&mut self, writer: W) -> io::Result<QueuedWriter<W>> {
         let number = self.opened;
         self.opened += 1;
         let to = match &self.jobs {
@@ -89,11 +89,11 @@ impl<W: Write + Send + 'static> Offload<W> {
             None => To::Here(Ok(writer)),
         };
         let spent = Arc::clone(&self.spent);
-        Ok(Out { to, block: spent.take(), spent })
+        Ok(QueuedWriter { to, block: spent.take(), spent })
     }
 }
 
-impl<W: Write> Out<W> {
+impl<W: Write> QueuedWriter<W> {
     fn hand_over(&mut self) -> io::Result<()> {
         match &mut self.to {
             To::Thread(jobs, number) => {
@@ -139,14 +139,14 @@ impl<W> To<W> {
     }
 }
 
-impl<W> Drop for Out<W> {
+impl<W> Drop for QueuedWriter<W> {
     fn drop(&mut self) {
         // What was written is given up, and so is an error.
         let _ = self.to.take_back();
     }
 }
 
-impl<W: Write> Write for Out<W> {
+impl<W: Write> Write for QueuedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.block.len() + bytes.len() > BLOCK_BYTES && !self.block.is_empty() {
             self.hand_over()?;
@@ -197,8 +197,8 @@ mod tests {
     use super::*;
 
     /// With the thread, and without.
-    fn both<W: Write + Send + 'static>() -> [Offload<W>; 2] {
-        [Offload::start(), Offload { jobs: None, ..Offload::start() }]
+    fn both<W: Write + Send + 'static>() -> [WriterThread<W>; 2] {
+        [WriterThread::start(), WriterThread { jobs: None, ..WriterThread::start() }]
     }
 
     #[test]
@@ -206,8 +206,8 @@ mod tests {
         both().into_iter().for_each(many_writers);
     }
 
-    fn many_writers(mut offload: Offload<Vec<u8>>) {
-        let mut outs: Vec<_> = (0..5).map(|_| offload.open(Vec::new()).unwrap()).collect();
+    fn many_writers(mut writer_thread: WriterThread<Vec<u8>>) {
+        let mut outs: Vec<_> = (0..5).map(|_| thread.open(Vec::new()).unwrap()).collect();
         let mut expected = vec![Vec::new(); 5];
         for n in 0..40_000_usize {
             let bytes = n.to_le_bytes().repeat(1 + n % 7);
@@ -236,9 +236,9 @@ mod tests {
                 Ok(())
             }
         }
-        for mut offload in both() {
-            let mut full = offload.open(Full(BLOCK_BYTES)).unwrap();
-            let mut enough = offload.open(Full(BLOCK_BYTES)).unwrap();
+        for mut thread in both() {
+            let mut full = thread.open(Full(BLOCK_BYTES)).unwrap();
+            let mut enough = thread.open(Full(BLOCK_BYTES)).unwrap();
             for _ in 0..4 {
                 full.write_all(&[0; BLOCK_BYTES]).unwrap();
             }
@@ -259,13 +259,13 @@ mod tests {
                 Ok(())
             }
         }
-        let mut offload = Offload::start();
+        let mut thread = WriterThread::start();
         let count = Arc::new(());
-        let mut given_up = offload.open(Counted(count.clone())).unwrap();
+        let mut given_up = thread.open(Counted(count.clone())).unwrap();
         given_up.write_all(&[0; 2 * BLOCK_BYTES]).unwrap();
         assert_eq!(Arc::strong_count(&count), 2);
         drop(given_up);
         assert_eq!(Arc::strong_count(&count), 1);
-        offload.open(Counted(count.clone())).unwrap().close().unwrap();
+        thread.open(Counted(count.clone())).unwrap().close().unwrap();
     }
 }

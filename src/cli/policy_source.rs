@@ -12,7 +12,7 @@ use crate::base::ids::RegistryId;
 use crate::base::json_place;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::base::printable::{excerpt, path_text};
-use crate::plan::asked::{AskedPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
+use crate::plan::policy_lookup::{FoundPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::rules::Place;
@@ -69,7 +69,7 @@ struct Compiled {
 #[derive(Debug)]
 pub(super) struct Source {
     /// The policy.
-    pub(super) asked: AskedPolicy,
+    pub(super) asked: FoundPolicy,
     /// Its document, as it was named.
     pub(super) file: String,
 }
@@ -95,7 +95,7 @@ impl PolicyOptions {
         self.import_dir.as_deref()
     }
 
-    fn look(&self, path: &Path) -> Result<AskedPolicy, Failure> {
+    fn look(&self, path: &Path) -> Result<FoundPolicy, Failure> {
         let parameters = self.parameters();
         let name = path.to_string_lossy();
         let looks_like_a_file = name.contains('/') || [".sb", ".json"].iter().any(|end| name.ends_with(end));

@@ -3,7 +3,6 @@
 //! [`mod@file`] holds the documents as written, [`schema`] their JSON Schemas, [`source`] where they come from;
 //! [`resolve`](resolve()) follows every reference and checks what it finds. Only a [`ResolvedPlan`] can be run.
 
-pub mod asked;
 pub mod capability;
 pub mod catalogue;
 pub mod digest;
@@ -11,6 +10,7 @@ pub mod error;
 pub mod file;
 pub mod lint;
 pub mod note;
+pub mod policy_lookup;
 pub mod resolved;
 pub mod schema;
 pub mod source;

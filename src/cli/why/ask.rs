@@ -11,7 +11,7 @@ use super::{Query, WhyArgs, answer};
 use crate::base::fsx;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::printable::{Lines, path_text};
-use crate::plan::asked::policy_in_bytes;
+use crate::plan::policy_lookup::policy_in_bytes;
 use crate::record::why::{WHY_ANSWERS_SCHEMA, WhyAnswers, WhyAsked, WhyExpected};
 use crate::review::policy::question::AskLine;
 

@@ -23,18 +23,18 @@ use crate::policy::PolicyMode;
 
 /// A policy with where it comes from.
 #[derive(Debug, Clone)]
-pub struct AskedPolicy {
+pub struct FoundPolicy {
     /// The policy, with the profile's parameters and rules.
     pub policy: ResolvedPolicy,
     /// The policy document's bytes.
     pub document: SharedBytes,
     /// The profile of a registry that it belongs to.
-    pub profile: Option<AskedProfile>,
+    pub profile: Option<FoundProfile>,
 }
 
 /// The profile of a registry that was asked about.
 #[derive(Debug, Clone)]
-pub struct AskedProfile {
+pub struct FoundProfile {
     /// The registry.
     pub registry_id: RegistryId,
     /// The document that holds the profile.
@@ -61,7 +61,7 @@ pub fn policy_in_file(
     path: &Path,
     parameters: &BTreeMap<String, String>,
     import_dir: Option<&Path>,
-) -> Result<AskedPolicy, LoadError> {
+) -> Result<FoundPolicy, LoadError> {
     let unreadable = |source| LoadError::Read {
         what: "policy document",
         file: path.display().to_string(),
@@ -83,7 +83,7 @@ pub fn policy_in_bytes(
     bytes: Vec<u8>,
     parameters: &BTreeMap<String, String>,
     import_dir: Option<&Path>,
-) -> Result<AskedPolicy, LoadError> {
+) -> Result<FoundPolicy, LoadError> {
     let source = Given { name, bytes: bytes.into(), files: Workspace::at("/") };
     read_document(&source, name, Path::new(name), supplied(parameters, import_dir)?)
 }
@@ -135,7 +135,7 @@ fn read_document(
     spelled: &str,
     shown: &Path,
     supplied: policy::Supplied,
-) -> Result<AskedPolicy, LoadError> {
+) -> Result<FoundPolicy, LoadError> {
     let mut reader = Reader::new(source);
     let mut list = Vec::new();
     let bytes = match reader.bytes(InputRole::Policy, spelled, crate::base::limits::MAX_POLICY_BYTES) {
@@ -149,7 +149,7 @@ fn read_document(
     let known = &mut HashMap::new();
     let policy = policy::read(&mut reader, known, spelled, mode, supplied, "", false, &mut notes);
     match policy {
-        Some(policy) if !has_errors(&list) => Ok(AskedPolicy { policy, document: bytes, profile: None }),
+        Some(policy) if !has_errors(&list) => Ok(FoundPolicy { policy, document: bytes, profile: None }),
         _ => Err(refused(list)),
     }
 }
@@ -159,7 +159,7 @@ pub fn policy_of_profile(
     workspace: &Workspace,
     registry: Option<&RegistryId>,
     id: &str,
-) -> Result<AskedPolicy, LoadError> {
+) -> Result<FoundPolicy, LoadError> {
     let mut known = Vec::new();
     let mut holders = Vec::new();
     let registries = match registry {
@@ -216,9 +216,9 @@ pub fn policy_of_profile(
     let policy = profile.policy.clone();
     let (text, profiles_document) = (document(&policy.path), document(&profiles_path));
     let profile = plan.profiles.remove(0);
-    Ok(AskedPolicy {
+    Ok(FoundPolicy {
         policy,
         document: text,
-        profile: Some(AskedProfile { registry_id, profiles_path, profiles_document, profile }),
+        profile: Some(FoundProfile { registry_id, profiles_path, profiles_document, profile }),
     })
 }

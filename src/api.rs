@@ -82,7 +82,7 @@ pub mod plans {
     pub use crate::plan::file::PlanFile;
     pub use crate::plan::lint::lint_plan_file as lint_plan;
     pub use crate::plan::{
-        LoadError, Note, NoteKind, ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection, Severity,
+        Diagnostic, DiagnosticKind, LoadError, ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection, Severity,
         load as load_plan, resolve as compile_profiles,
     };
 }

@@ -6,7 +6,7 @@ use super::color;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::printable::Lines;
-use crate::plan::{Note, Severity};
+use crate::plan::{Diagnostic, Severity};
 
 /// A lint's answer, as JSON.
 #[derive(Debug, Serialize)]
@@ -14,11 +14,11 @@ struct Answer<'a> {
     ok: bool,
     errors: usize,
     warnings: usize,
-    notes: &'a [Note],
+    notes: &'a [Diagnostic],
 }
 
 /// Prints the findings on `what`. Errors are findings (exit 1); warnings alone are not.
-pub(super) fn report(what: &str, notes: &[Note], json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     let warnings = notes.len() - errors;
     if json {

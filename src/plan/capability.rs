@@ -61,7 +61,7 @@ impl Capability {
                     .filter(|version| *version > 0);
                 match version {
                     Some(version) => Self::LandlockAbi(version),
-                    None => return Err(UnknownCapability { found: super::note::shown(text) }),
+                    None => return Err(UnknownCapability { found: super::diagnostic::shown(text) }),
                 }
             }
         })

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::diagnostic::has_errors;
 use super::error::LoadError;
 use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
 use super::near::hint_for;
-use super::note::has_errors;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
@@ -146,7 +146,7 @@ pub fn require_registry(workspace: &Workspace, id: &RegistryId) -> Result<(), Lo
     let known = index.registries.iter().map(|entry| entry.id.as_str());
     Err(LoadError::UnknownId {
         kind: "registry",
-        id: super::note::shown(id.as_str()),
+        id: super::diagnostic::shown(id.as_str()),
         place: format!("`{}`", index_path(workspace)),
         remedy: hint_for(id.as_str(), known, "see `sandproof list-registries`"),
     })
@@ -168,7 +168,7 @@ impl RegistryContent {
     pub fn read(workspace: &Workspace, id: &str) -> Result<Self, LoadError> {
         let id = RegistryId::new(id).map_err(|error| LoadError::UnknownId {
             kind: "registry",
-            id: super::note::shown(id),
+            id: super::diagnostic::shown(id),
             place: format!("`{}`", index_path(workspace)),
             remedy: error.to_string(),
         })?;
@@ -206,6 +206,11 @@ impl RegistryContent {
     }
 
     fn unknown(&self, kind: &'static str, id: &str, remedy: String) -> LoadError {
-        LoadError::UnknownId { kind, id: super::note::shown(id), place: format!("registry `{}`", self.id), remedy }
+        LoadError::UnknownId {
+            kind,
+            id: super::diagnostic::shown(id),
+            place: format!("registry `{}`", self.id),
+            remedy,
+        }
     }
 }

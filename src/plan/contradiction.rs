@@ -1,12 +1,12 @@
 //! Expectations that contradict their own policy, found before anything runs.
 
-use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part};
 use super::resolved::{ResolvedProbe, ResolvedProfile};
 use crate::policy::answer::{self, Asked};
 
 /// Compares what a probe expects with what the model makes of its policy. An answer that takes something for granted
 /// makes a warning of it: the author may know better what is on the host.
-pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_path: &str, notes: &mut Vec<Note>) {
+pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_path: &str, notes: &mut Vec<Diagnostic>) {
     let asked = Asked {
         action: probe.action.as_deref(),
         operation: &probe.entry.operation,
@@ -34,7 +34,7 @@ pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_pat
     let pointer = format!("/probes/{}/expected", pointer_part(id));
     let remedy = "correct the expectation or the policy; where profiles differ, each needs its own probe".to_owned();
     let before = notes.len();
-    let mut at = Notes { list: notes, file: probes_path, subject: id };
-    at.push(severity, NoteKind::Contradiction, pointer, message, remedy);
+    let mut at = Diagnostics { list: notes, file: probes_path, subject: id };
+    at.push(severity, DiagnosticKind::Contradiction, pointer, message, remedy);
     at.runs_anyway(before);
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::note::{Note, NoteKind, Severity};
+use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
 use crate::base::fsx::FileError;
 use crate::base::json::JsonError;
 
@@ -45,7 +45,7 @@ pub enum LoadError {
     #[error("{}", render(.notes))]
     Refused {
         /// Every finding, sorted; at least one is an error.
-        notes: Vec<Note>,
+        notes: Vec<Diagnostic>,
     },
     /// The plan lies under no root.
     #[error(
@@ -88,9 +88,9 @@ pub enum LoadError {
 
 impl LoadError {
     /// The findings, for a lint that goes on where a run stops.
-    pub fn into_notes(self) -> Vec<Note> {
+    pub fn into_notes(self) -> Vec<Diagnostic> {
         let note = |kind, file: &str, message: String, remedy: &str| {
-            vec![Note {
+            vec![Diagnostic {
                 severity: Severity::Error,
                 file: file.to_owned(),
                 pointer: String::new(),
@@ -104,23 +104,26 @@ impl LoadError {
         match self {
             Self::Refused { notes } => notes,
             Self::Read { ref file, ref source, what } => note(
-                NoteKind::Unreadable,
+                DiagnosticKind::Unreadable,
                 file,
                 format!("the {what} cannot be read: {}", source.source),
                 "create it, or correct the path that names it",
             ),
-            Self::Json { ref file, ref source, what } => {
-                note(NoteKind::Json, file, format!("the {what} is not acceptable JSON: {source}"), "correct the text")
-            }
+            Self::Json { ref file, ref source, what } => note(
+                DiagnosticKind::Json,
+                file,
+                format!("the {what} is not acceptable JSON: {source}"),
+                "correct the text",
+            ),
             Self::NoRoot { ref plan } => {
                 let file = plan.display().to_string();
-                note(NoteKind::Registry, &file, self.to_string(), "move it under a workspace")
+                note(DiagnosticKind::Registry, &file, self.to_string(), "move it under a workspace")
             }
             Self::NoPlan { ref plan, problem, ref remedy } => {
-                note(NoteKind::Unreadable, plan, format!("the plan cannot be read: {problem}"), remedy)
+                note(DiagnosticKind::Unreadable, plan, format!("the plan cannot be read: {problem}"), remedy)
             }
             Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
-                note(NoteKind::Dangling, "", self.to_string(), "")
+                note(DiagnosticKind::Dangling, "", self.to_string(), "")
             }
         }
     }
@@ -129,8 +132,8 @@ impl LoadError {
 /// How many findings a message spells out.
 const SPELLED_OUT: usize = 20;
 
-fn render(notes: &[Note]) -> String {
-    let errors: Vec<&Note> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
+fn render(notes: &[Diagnostic]) -> String {
+    let errors: Vec<&Diagnostic> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
     if let [only] = errors[..] {
         return only.to_string();
     }

@@ -7,10 +7,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::diagnostic::{pointer_part, shown};
 use super::error::LoadError;
 use super::file::{PlanFile, ProbeEntry, ProfileEntry};
 use super::near::close_to;
-use super::note::{pointer_part, shown};
 use super::resolved::Selection;
 use crate::base::ids::{ExpectationId, ProfileId};
 

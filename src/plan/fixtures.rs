@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::note::{NoteKind, Notes};
+use super::diagnostic::{DiagnosticKind, Diagnostics};
 use super::text::{shared_folders, unknown_placeholder};
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
@@ -14,7 +14,7 @@ pub(super) fn check(
     own: &[FixtureEntry],
     landlock: bool,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) {
     let shared = shared_folders(landlock);
     let shared_words = format!("`{0}/${{name.NAME}}/` or `{1}/${{name.NAME}}/`", shared[0], shared[1]);
@@ -27,11 +27,11 @@ pub(super) fn check(
         let itself = elsewhere.is_some_and(|place| place.rest.is_empty());
         if itself && (entry.kind != FixtureKind::Dir || entry.mode.is_some() || !entry.xattrs.is_empty()) {
             let message = format!("`{path}` is the row's own folder in a shared one, and is made as a closed one");
-            notes.error(NoteKind::Fixture, at("kind"), message, "make it a `dir` without mode and attributes");
+            notes.error(DiagnosticKind::Fixture, at("kind"), message, "make it a `dir` without mode and attributes");
         }
         if let Some(reason) = bad_relative(elsewhere.map_or(path, |place| place.rest)).filter(|_| !itself) {
             notes.error(
-                NoteKind::Fixture,
+                DiagnosticKind::Fixture,
                 at("path"),
                 format!("the fixture path `{path}` {reason}"),
                 format!("write a plain path relative to `${{root}}`, or one below {shared_words}"),
@@ -40,7 +40,7 @@ pub(super) fn check(
         if let Some(place) = elsewhere.filter(|place| !shared.contains(&place.parent)) {
             let system = if landlock { "Linux" } else { "macOS" };
             notes.error(
-                NoteKind::Fixture,
+                DiagnosticKind::Fixture,
                 at("path"),
                 format!(
                     "the profile is for {system}, where `{}` is no shared folder to make `{path}` in",
@@ -51,11 +51,11 @@ pub(super) fn check(
         }
         if elsewhere.is_some() && entry.kind == FixtureKind::Hardlink {
             let message = format!("the hard link `{path}` lies outside of `${{root}}`");
-            notes.error(NoteKind::Fixture, at("kind"), message, "make it below `${root}`");
+            notes.error(DiagnosticKind::Fixture, at("kind"), message, "make it below `${root}`");
         }
         match entry.kind {
             FixtureKind::Symlink | FixtureKind::Hardlink if entry.to.is_none() => notes.error(
-                NoteKind::Fixture,
+                DiagnosticKind::Fixture,
                 format!("{pointer}/{n}"),
                 format!("the link `{path}` says nothing about where it leads"),
                 "add `to`",
@@ -64,7 +64,7 @@ pub(super) fn check(
                 let to = entry.to.as_deref().unwrap_or_default();
                 if !made.contains(to) {
                     notes.error(
-                        NoteKind::Fixture,
+                        DiagnosticKind::Fixture,
                         at("to"),
                         format!("the hard link `{path}` leads to `{to}`, which no fixture before it makes"),
                         "name the path of an earlier fixture",
@@ -74,7 +74,7 @@ pub(super) fn check(
             FixtureKind::Symlink => {
                 if let Some(unknown) = unknown_placeholder(entry.to.as_deref().unwrap_or_default()) {
                     notes.error(
-                        NoteKind::Placeholder,
+                        DiagnosticKind::Placeholder,
                         at("to"),
                         format!("the placeholder `{unknown}` does not exist"),
                         "a symbolic link's text knows `${root}`",
@@ -82,7 +82,7 @@ pub(super) fn check(
                 }
             }
             _ if entry.to.is_some() => notes.error(
-                NoteKind::Fixture,
+                DiagnosticKind::Fixture,
                 at("to"),
                 format!("`{path}` is no link, so `to` says nothing"),
                 "remove it, or make the kind `symlink` or `hardlink`",
@@ -90,24 +90,34 @@ pub(super) fn check(
             _ => {}
         }
         if entry.text.is_some() && entry.kind != FixtureKind::File {
-            notes.error(NoteKind::Fixture, at("text"), format!("`{path}` is no file, so it has no text"), "remove it");
+            notes.error(
+                DiagnosticKind::Fixture,
+                at("text"),
+                format!("`{path}` is no file, so it has no text"),
+                "remove it",
+            );
         }
         if let Some(mode) = &entry.mode {
             let octal = (3..=5).contains(&mode.len()) && mode.bytes().all(|b| (b'0'..=b'7').contains(&b));
             if !octal || u32::from_str_radix(mode, 8).is_ok_and(|bits| bits > 0o7777) {
                 notes.error(
-                    NoteKind::Fixture,
+                    DiagnosticKind::Fixture,
                     at("mode"),
-                    format!("`{}` are no permission bits", super::note::shown(mode)),
+                    format!("`{}` are no permission bits", super::diagnostic::shown(mode)),
                     "write octal digits, such as `0640`",
                 );
             } else if matches!(entry.kind, FixtureKind::Symlink | FixtureKind::Hardlink) {
-                notes.error(NoteKind::Fixture, at("mode"), "a link has no permission bits of its own", "remove it");
+                notes.error(
+                    DiagnosticKind::Fixture,
+                    at("mode"),
+                    "a link has no permission bits of its own",
+                    "remove it",
+                );
             }
         }
         if !made.insert(path) {
             notes.error(
-                NoteKind::Duplicate,
+                DiagnosticKind::Duplicate,
                 at("path"),
                 format!("the fixture `{path}` is made twice"),
                 "remove one; a probe has its profile's fixtures already",

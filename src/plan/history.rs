@@ -5,18 +5,18 @@ use std::collections::HashSet;
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use super::diagnostic::{DiagnosticKind, Diagnostics, shown};
 use super::expectation::{ExpectationIds, PlannedProfile};
 use super::file::PlanFile;
 use super::near::close_to;
-use super::note::{NoteKind, Notes, shown};
 use crate::base::canon;
 use crate::base::ids::ExpectationId;
 
 /// What can be said without the registry.
-pub(super) fn check(plan: &PlanFile, notes: &mut Notes<'_>) {
+pub(super) fn check(plan: &PlanFile, notes: &mut Diagnostics<'_>) {
     if let Err(error) = canon::canonical(&Value::Object(plan.controls.clone())) {
         notes.error(
-            NoteKind::BadValue,
+            DiagnosticKind::BadValue,
             format!("/controls{}", error.pointer),
             format!("the run cannot declare it: {}", error.problem),
             "declarations hold whole numbers, and texts in Unicode normal form C",
@@ -27,7 +27,7 @@ pub(super) fn check(plan: &PlanFile, notes: &mut Notes<'_>) {
     for (n, identity) in history.depends_on.iter().enumerate() {
         if !seen.insert(identity) {
             let message = format!("the identity `{identity}` is listed twice");
-            notes.error(NoteKind::Duplicate, format!("/history/depends_on/{n}"), message, "remove one");
+            notes.error(DiagnosticKind::Duplicate, format!("/history/depends_on/{n}"), message, "remove one");
         }
     }
     let mut seen = HashSet::new();
@@ -35,28 +35,33 @@ pub(super) fn check(plan: &PlanFile, notes: &mut Notes<'_>) {
         let at = |member: &str| format!("/history/waivers/{n}/{member}");
         if !seen.insert(&waiver.expectation_id) {
             let message = format!("the expectation `{}` is waived twice", waiver.expectation_id);
-            notes.error(NoteKind::Duplicate, at("expectation_id"), message, "remove one");
+            notes.error(DiagnosticKind::Duplicate, at("expectation_id"), message, "remove one");
         }
         for (member, text) in [("reason", &waiver.reason), ("approved_by", &waiver.approved_by)] {
             if text.trim().is_empty() {
                 let remedy = "say why, and who approved it";
-                notes.error(NoteKind::Empty, at(member), format!("a waiver needs its `{member}`"), remedy);
+                notes.error(DiagnosticKind::Empty, at(member), format!("a waiver needs its `{member}`"), remedy);
             } else if !canon::is_normal(text) {
                 let message = "the text is not in Unicode normal form C";
-                notes.error(NoteKind::BadValue, at(member), message, "normalise it");
+                notes.error(DiagnosticKind::BadValue, at(member), message, "normalise it");
             }
         }
         if let Some(day) = &waiver.expires
             && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err()
         {
             let message = format!("`{}` is no day of the calendar", shown(day));
-            notes.error(NoteKind::BadValue, at("expires"), message, "write YYYY-MM-DD");
+            notes.error(DiagnosticKind::BadValue, at("expires"), message, "write YYYY-MM-DD");
         }
     }
 }
 
 /// Every waiver has to be about a row of the plan, selected or not.
-pub(super) fn check_waivers(plan: &PlanFile, profiles: &[PlannedProfile], ids: &ExpectationIds, notes: &mut Notes<'_>) {
+pub(super) fn check_waivers(
+    plan: &PlanFile,
+    profiles: &[PlannedProfile],
+    ids: &ExpectationIds,
+    notes: &mut Diagnostics<'_>,
+) {
     let waivers = plan.history.iter().flat_map(|history| &history.waivers);
     let missing: HashSet<&ExpectationId> = waivers.clone().map(|waiver| &waiver.expectation_id).collect();
     if missing.is_empty() {
@@ -72,7 +77,7 @@ pub(super) fn check_waivers(plan: &PlanFile, profiles: &[PlannedProfile], ids: &
                 None => "`sandproof describe-plan` tells which there are".to_owned(),
             };
             let message = format!("the plan has no expectation `{}` to waive", shown(id));
-            notes.error(NoteKind::Dangling, format!("/history/waivers/{n}/expectation_id"), message, remedy);
+            notes.error(DiagnosticKind::Dangling, format!("/history/waivers/{n}/expectation_id"), message, remedy);
         }
     }
 }

@@ -9,12 +9,12 @@ use std::path::Path;
 use serde_json::Map;
 
 use super::contradiction;
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part, tidy};
 use super::error::LoadError;
 use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::lint_sbpl;
 use super::near::hint_for;
-use super::note::{Note, NoteKind, Notes, Severity, pointer_part, tidy};
 use super::reach::{host_program, missing};
 use super::read::Reader;
 use super::registry::{entry_paths, find_registry, read_registry};
@@ -31,13 +31,13 @@ use crate::record::sources::InputRole;
 
 /// Lints the plan in the file `plan`, within the workspace that it lies in. An error is returned only if there is
 /// nothing to lint: no such file, or no workspace around it.
-pub fn lint_plan_file(plan: &Path) -> Result<Vec<Note>, LoadError> {
+pub fn lint_plan_file(plan: &Path) -> Result<Vec<Diagnostic>, LoadError> {
     let (workspace, path) = Workspace::of_plan(plan)?;
     Ok(lint_plan(&workspace, &path))
 }
 
 /// Lints the plan at `plan_path` of `source`. The findings are sorted, errors first.
-pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Note> {
+pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Diagnostic> {
     let resolution = match resolve_noting(source, plan_path, &Selection::default(), true) {
         Ok(resolution) => resolution,
         Err(error) => return error.into_notes(),
@@ -53,7 +53,7 @@ pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Note> {
 }
 
 /// Lints the registry `only`, or every registry of the workspace's index.
-pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<Note> {
+pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<Diagnostic> {
     let mut notes = Vec::new();
     let path = index_path(workspace);
     let index: IndexFile = match Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, path) {
@@ -62,10 +62,10 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
     };
     let mut seen = BTreeSet::new();
     for (n, entry) in index.registries.iter().enumerate() {
-        let mut at = Notes { list: &mut notes, file: path, subject: entry.id.as_str() };
+        let mut at = Diagnostics { list: &mut notes, file: path, subject: entry.id.as_str() };
         if !seen.insert(&entry.id) {
             let message = format!("the registry `{}` stands in the index twice", entry.id);
-            at.error(NoteKind::Registry, format!("/registries/{n}/id"), message, "remove one");
+            at.error(DiagnosticKind::Registry, format!("/registries/{n}/id"), message, "remove one");
         }
         entry_paths(entry, n, &mut at);
     }
@@ -74,8 +74,8 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
             let known = seen.iter().map(|known| known.as_str());
             let remedy = hint_for(id.as_str(), known, "see `sandproof list-registries`");
             let message = format!("there is no registry `{id}` in `{path}`");
-            let mut at = Notes { list: &mut notes, file: path, subject: id.as_str() };
-            at.error(NoteKind::Registry, "/registries", message, remedy);
+            let mut at = Diagnostics { list: &mut notes, file: path, subject: id.as_str() };
+            at.error(DiagnosticKind::Registry, "/registries", message, remedy);
         }
         Some(id) => lint_registry(workspace, id, &mut notes),
         None => seen.into_iter().for_each(|id| lint_registry(workspace, id, &mut notes)),
@@ -85,7 +85,7 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
 }
 
 /// One registry: as if a plan ran every profile of it.
-fn lint_registry(workspace: &Workspace, id: &RegistryId, notes: &mut Vec<Note>) {
+fn lint_registry(workspace: &Workspace, id: &RegistryId, notes: &mut Vec<Diagnostic>) {
     match resolve_registry(workspace, id, notes) {
         Ok(Some(plan)) => check_profiles(&plan, notes),
         Ok(None) => {}
@@ -96,7 +96,7 @@ fn lint_registry(workspace: &Workspace, id: &RegistryId, notes: &mut Vec<Note>) 
 fn resolve_registry(
     workspace: &Workspace,
     id: &RegistryId,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<ResolvedPlan>, LoadError> {
     let mut reader = Reader::new(workspace);
     let Some(paths) = find_registry(&mut reader, id, (index_path(workspace), "/registries"), notes)? else {
@@ -129,13 +129,18 @@ fn path_of(plan: &ResolvedPlan, role: InputRole) -> &str {
 }
 
 /// Lanes that a probe names and nobody knows.
-fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &mut Vec<Note>) {
+fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &mut Vec<Diagnostic>) {
     for (id, probe) in probes {
         for lane in probe.supports_lanes.keys().filter(|lane| !LANES.contains(&lane.as_str())) {
             let pointer = format!("/probes/{}/supports_lanes/{}", pointer_part(id.as_str()), pointer_part(lane));
-            let message = format!("`{}` is no lane", super::note::shown(lane));
+            let message = format!("`{}` is no lane", super::diagnostic::shown(lane));
             let remedy = hint_for(lane, LANES, "use baseline, scenario, oracle");
-            Notes { list: notes, file: path, subject: id.as_str() }.warning(NoteKind::Lane, pointer, message, remedy);
+            Diagnostics { list: notes, file: path, subject: id.as_str() }.warning(
+                DiagnosticKind::Lane,
+                pointer,
+                message,
+                remedy,
+            );
         }
     }
 }
@@ -143,7 +148,7 @@ fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &
 const LANES: [&str; 3] = ["baseline", "scenario", "oracle"];
 
 /// Lanes that the plan runs and a probe is not made for.
-fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Diagnostic>) {
     let path = path_of(plan, InputRole::Probes);
     let on = [plan.lanes.baseline, plan.lanes.scenario, plan.lanes.oracle];
     let mut seen = BTreeSet::new();
@@ -154,8 +159,8 @@ fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
         }
         for (lane, on) in LANES.into_iter().zip(on) {
             if on && entry.supports_lanes.get(lane) == Some(&false) {
-                Notes { list: notes, file: path, subject: entry.probe_id.as_str() }.warning(
-                    NoteKind::Lane,
+                Diagnostics { list: notes, file: path, subject: entry.probe_id.as_str() }.warning(
+                    DiagnosticKind::Lane,
                     format!("/probes/{}/supports_lanes/{lane}", pointer_part(entry.probe_id.as_str())),
                     format!(
                         "the plan runs the {lane} lane, which this probe is not made for, so it decides nothing there"
@@ -168,7 +173,7 @@ fn check_lanes(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
 }
 
 /// What resolution has no reason to refuse.
-fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Diagnostic>) {
     let (profiles_path, probes_path) = (path_of(plan, InputRole::Profiles), path_of(plan, InputRole::Probes));
     let mut seen = HashSet::new();
     for profile in &plan.profiles {
@@ -180,7 +185,7 @@ fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
 fn check_profile(
     profile: &ResolvedProfile,
     seen: &mut HashSet<(*const ProbeEntry, bool)>,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
     probes_path: &str,
 ) {
     let landlock = profile.entry.mode == PolicyMode::Landlock;
@@ -193,10 +198,10 @@ fn check_profile(
         }
         let entry = &probe.entry;
         let base = format!("/probes/{}", pointer_part(entry.probe_id.as_str()));
-        let mut at = Notes { list: notes, file: probes_path, subject: entry.probe_id.as_str() };
+        let mut at = Diagnostics { list: notes, file: probes_path, subject: entry.probe_id.as_str() };
         if !entry.expected_primary_ops.contains(&entry.operation) {
             at.warning(
-                NoteKind::ExpectedOps,
+                DiagnosticKind::ExpectedOps,
                 format!("{base}/expected_primary_ops"),
                 format!("`{}` is not among the operations that the probe is expected to exercise", entry.operation),
                 "add it",
@@ -204,7 +209,7 @@ fn check_profile(
         }
         if let Some(what) = host_program(probe) {
             at.warning(
-                NoteKind::HostProgram,
+                DiagnosticKind::HostProgram,
                 format!("{base}/target"),
                 format!("the probe executes {what}"),
                 "read what it does, and give `run` the option `--allow-host-programs`; or make a fixture of kind `program`",
@@ -214,7 +219,7 @@ fn check_profile(
             probe.action.as_deref().and_then(|action| missing(action, &probe.fixtures)).filter(|_| landlock)
         {
             at.warning(
-                NoteKind::Target,
+                DiagnosticKind::Target,
                 format!("{base}/target"),
                 format!("no fixture makes {what}, so the operation fails with or without the policy"),
                 "add a fixture",
@@ -227,7 +232,7 @@ fn check_profile(
 }
 
 /// A Landlock policy that the kernel refuses over what some probe finds: none of those probes would decide anything.
-fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Note>) {
+fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Diagnostic>) {
     let PolicyValue::Landlock(policy) = profile.policy.value.as_ref() else { return };
     let mut looked_at = HashSet::new();
     for probe in &profile.probes {
@@ -247,8 +252,8 @@ fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Note>) {
             "grant only what its object can carry (read_file, write_file, execute, truncate, ioctl_dev, resolve_unix on \
              what is no folder)"
         };
-        Notes { list: notes, file: &profile.policy.path, subject: profile.id.as_str() }.error(
-            NoteKind::PolicyRefused,
+        Diagnostics { list: notes, file: &profile.policy.path, subject: profile.id.as_str() }.error(
+            DiagnosticKind::PolicyRefused,
             refusal.pointer,
             format!("the policy cannot be applied: {}", refusal.reason),
             remedy,
@@ -257,7 +262,7 @@ fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Note>) {
 }
 
 /// Capabilities that a Landlock probe needs and does not name.
-fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Notes<'_>) {
+fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Diagnostics<'_>) {
     let Some(action) = &probe.action else { return };
     let entry = &probe.entry;
     let mut needed = Vec::new();
@@ -274,7 +279,7 @@ fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Notes<'_>) {
         let named = entry.capabilities_required.iter().any(|text| text == capability || text == "root");
         if !named {
             at.warning(
-                NoteKind::Capability,
+                DiagnosticKind::Capability,
                 format!("{base}/capabilities_required"),
                 format!("the probe {why}, and does not say that it needs that"),
                 format!("add `{capability}`"),
@@ -284,16 +289,16 @@ fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Notes<'_>) {
 }
 
 /// Documents of the reference count on a probe's own expectation id; here it names one row.
-fn check_shared_ids(plan: &ResolvedPlan, notes: &mut Vec<Note>) {
+fn check_shared_ids(plan: &ResolvedPlan, notes: &mut Vec<Diagnostic>) {
     let path = path_of(plan, InputRole::Probes);
     let mut seen = BTreeSet::new();
     for (profile, probe) in plan.rows() {
         let base = base_id(&probe.entry);
         let shared = probe.expectation_id.as_str() != base;
         if shared && profile.entry.mode != PolicyMode::Landlock && seen.insert(base) {
-            Notes { list: notes, file: path, subject: probe.entry.probe_id.as_str() }.push(
+            Diagnostics { list: notes, file: path, subject: probe.entry.probe_id.as_str() }.push(
                 Severity::Warning,
-                NoteKind::ExpectationId,
+                DiagnosticKind::ExpectationId,
                 format!("/probes/{}", pointer_part(probe.entry.probe_id.as_str())),
                 format!("several profiles of the plan share the expectation id `{base}`"),
                 format!("refer to its rows as `PROFILE::ID`, such as `{}`", probe.expectation_id),

@@ -1,7 +1,7 @@
 //! Lint of Seatbelt profiles: what their texts say that may not be meant.
 
-use super::note::Note;
-use super::note::{NoteKind, Notes, pointer_part};
+use super::diagnostic::Diagnostic;
+use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part};
 use super::resolved::ResolvedProfile;
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
@@ -10,33 +10,33 @@ use crate::record::driver::Driver;
 use crate::record::outcome::Decision;
 
 /// Checks a profile, if it is one of Seatbelt's.
-pub(super) fn check(profile: &ResolvedProfile, notes: &mut Vec<Note>, profiles_path: &str, probes_path: &str) {
+pub(super) fn check(profile: &ResolvedProfile, notes: &mut Vec<Diagnostic>, profiles_path: &str, probes_path: &str) {
     let PolicyValue::Sbpl(policy) = profile.policy.value.as_ref() else { return };
     check_text(profile, policy, notes, profiles_path);
     check_lookups(profile, policy, notes, profiles_path, probes_path);
 }
 
 /// Doubts, gates, and parameters that nobody asks for.
-fn check_text(profile: &ResolvedProfile, policy: &SbplPolicy, notes: &mut Vec<Note>, profiles_path: &str) {
+fn check_text(profile: &ResolvedProfile, policy: &SbplPolicy, notes: &mut Vec<Diagnostic>, profiles_path: &str) {
     let base = format!("/profiles/{}", pointer_part(profile.id.as_str()));
-    let mut warn = |place: Place, kind: NoteKind, message: String, remedy: String| {
+    let mut warn = |place: Place, kind: DiagnosticKind, message: String, remedy: String| {
         let (file, pointer) = if policy.is_appended(place) {
             (profiles_path, format!("{base}/key_specific_rules"))
         } else {
             (profile.policy.path.as_str(), place.to_string())
         };
-        Notes { list: notes, file, subject: profile.id.as_str() }.warning(kind, pointer, message, remedy);
+        Diagnostics { list: notes, file, subject: profile.id.as_str() }.warning(kind, pointer, message, remedy);
     };
     for remark in policy.remarks() {
-        warn(remark.place, NoteKind::PolicyDoubt, remark.kind.to_string(), remark.kind.remedy());
+        warn(remark.place, DiagnosticKind::PolicyDoubt, remark.kind.to_string(), remark.kind.remedy());
     }
     for gate in policy.gates() {
         let remedy = "remove it, unless that the policy cannot be applied is the question";
-        warn(gate.place, NoteKind::ApplyGate, gate.kind.to_string(), remedy.to_owned());
+        warn(gate.place, DiagnosticKind::ApplyGate, gate.kind.to_string(), remedy.to_owned());
     }
     for key in policy.unused_parameters() {
-        Notes { list: notes, file: profiles_path, subject: profile.id.as_str() }.warning(
-            NoteKind::Parameter,
+        Diagnostics { list: notes, file: profiles_path, subject: profile.id.as_str() }.warning(
+            DiagnosticKind::Parameter,
             format!("{base}/parameters/{}", pointer_part(key)),
             format!("`{}` never asks for this parameter", profile.policy.path),
             "remove it, or correct the key",
@@ -49,7 +49,7 @@ fn check_text(profile: &ResolvedProfile, policy: &SbplPolicy, notes: &mut Vec<No
 fn check_lookups(
     profile: &ResolvedProfile,
     policy: &SbplPolicy,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
     profiles_path: &str,
     probes_path: &str,
 ) {
@@ -60,9 +60,9 @@ fn check_lookups(
         let own = probe.entry.driver.as_deref().and_then(Driver::by_name).is_some();
         if !own && probe.entry.driver.as_deref() != Some("sandbox_mach_probe") {
             let before = notes.len();
-            let mut at = Notes { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() };
+            let mut at = Diagnostics { list: notes, file: probes_path, subject: probe.entry.probe_id.as_str() };
             at.error(
-                NoteKind::Driver,
+                DiagnosticKind::Driver,
                 format!("/probes/{}/driver", pointer_part(probe.entry.probe_id.as_str())),
                 format!("a `mach-lookup` under the deny-default profile `{}` needs its own driver", profile.id),
                 format!("use `mach_lookup`, or leave the probe out of the profile in `{profiles_path}`"),

@@ -5,11 +5,11 @@
 
 pub mod capability;
 pub mod catalogue;
+pub mod diagnostic;
 pub mod digest;
 pub mod error;
 pub mod file;
 pub mod lint;
-pub mod note;
 pub mod policy_lookup;
 pub mod resolved;
 pub mod schema;
@@ -36,8 +36,8 @@ mod worlds;
 use crate::base::near;
 pub use crate::base::near::{close_to, hint_for};
 pub use capability::Capability;
+pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use error::LoadError;
-pub use note::{Note, NoteKind, Severity};
 pub use reach::{host_program, host_programs};
 pub use resolve::{load, resolve};
 pub use resolved::{

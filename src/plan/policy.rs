@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::file::ProfileEntry;
-use super::note::{NoteKind, Notes, pointer_part, shown};
 use super::read::{Reader, typed};
 use super::resolved::ResolvedPolicy;
 use super::schema::DocumentKind;
@@ -38,30 +38,35 @@ pub(super) fn read_profile(
     entry: &ProfileEntry,
     base: &str,
     tolerate_absent: bool,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Option<ResolvedPolicy> {
     let before = notes.list.len();
     for (key, text) in &entry.parameters {
         let pointer = format!("{base}/parameters/{}", pointer_part(key));
         if entry.mode != PolicyMode::Sbpl {
             let message = format!("a {} policy takes no parameters", entry.mode.as_str());
-            notes.error(NoteKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
+            notes.error(DiagnosticKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
         } else if let Some(unknown) = unknown_placeholder(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
-            notes.error(NoteKind::Placeholder, pointer, message, "known are `${root}`, `${port.NAME}`, `${name.NAME}`");
+            notes.error(
+                DiagnosticKind::Placeholder,
+                pointer,
+                message,
+                "known are `${root}`, `${port.NAME}`, `${name.NAME}`",
+            );
         }
     }
     let import_dir = match entry.import_dir.as_deref().map(clean_path).transpose() {
         Ok(_) if entry.import_dir.is_some() && entry.mode != PolicyMode::Sbpl => {
             let message = format!("a {} policy imports nothing", entry.mode.as_str());
-            notes.error(NoteKind::Parameter, format!("{base}/import_dir"), message, "remove it");
+            notes.error(DiagnosticKind::Parameter, format!("{base}/import_dir"), message, "remove it");
             None
         }
         Ok(folder) => folder,
         Err(reason) => {
             let message = format!("`import_dir` cannot name a folder: {reason}");
             let remedy = "write it relative to the root, or absolute";
-            notes.error(NoteKind::BadPath, format!("{base}/import_dir"), message, remedy);
+            notes.error(DiagnosticKind::BadPath, format!("{base}/import_dir"), message, remedy);
             None
         }
     };
@@ -91,7 +96,7 @@ pub(super) fn read_profile(
                 None => format!("{base}/key_specific_rules"),
             };
             let message = format!("at {} of the rule, {}", refused.error.place, told(&refused.error));
-            notes.error(NoteKind::PolicyRefused, pointer, message, refused.error.fault.remedy());
+            notes.error(DiagnosticKind::PolicyRefused, pointer, message, refused.error.fault.remedy());
             None
         }
     }
@@ -114,13 +119,13 @@ pub(super) fn read(
     supplied: Supplied,
     pointer: &str,
     tolerate_absent: bool,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Option<ResolvedPolicy> {
     let path = match clean_path(spelled) {
         Ok(path) => path,
         Err(reason) => {
             let message = format!("`{}` cannot name a policy document: {reason}", shown(spelled));
-            notes.error(NoteKind::BadPath, pointer, message, "write it relative to the root, or absolute");
+            notes.error(DiagnosticKind::BadPath, pointer, message, "write it relative to the root, or absolute");
             return None;
         }
     };
@@ -135,9 +140,9 @@ pub(super) fn read(
         let message = format!("the policy document `{path}` does not exist");
         if tolerate_absent && mode != PolicyMode::Landlock && path.starts_with('/') {
             let remedy = "check it on a host that has this system profile";
-            notes.warning(NoteKind::PolicyMissing, pointer, message, remedy);
+            notes.warning(DiagnosticKind::PolicyMissing, pointer, message, remedy);
         } else {
-            notes.error(NoteKind::PolicyMissing, pointer, message, "create it, or correct the path");
+            notes.error(DiagnosticKind::PolicyMissing, pointer, message, "create it, or correct the path");
         }
         None
     };
@@ -151,14 +156,14 @@ fn read_present(
     mode: PolicyMode,
     supplied: &Supplied,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Option<ResolvedPolicy> {
     let bytes = match reader.bytes(InputRole::Policy, path, MAX_POLICY_BYTES) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("the policy document `{path}` cannot be read: {}", error.source);
             notes.error(
-                NoteKind::Unreadable,
+                DiagnosticKind::Unreadable,
                 pointer,
                 message,
                 "make it a readable regular file within the size limit",
@@ -169,7 +174,7 @@ fn read_present(
     let value = match mode {
         PolicyMode::Blob if bytes.is_empty() => {
             notes.error(
-                NoteKind::PolicyRefused,
+                DiagnosticKind::PolicyRefused,
                 pointer,
                 format!("the compiled policy `{path}` is empty"),
                 "compile it",
@@ -181,21 +186,21 @@ fn read_present(
             Ok(text) => match seatbelt(reader, text, supplied, pointer, notes)? {
                 Ok(policy) => PolicyValue::Sbpl(policy),
                 Err(error) => {
-                    let mut inside = Notes { list: notes.list, file: path, subject: notes.subject };
+                    let mut inside = Diagnostics { list: notes.list, file: path, subject: notes.subject };
                     let place = error.place.to_string();
-                    inside.error(NoteKind::PolicyRefused, place, told(&error), error.fault.remedy());
+                    inside.error(DiagnosticKind::PolicyRefused, place, told(&error), error.fault.remedy());
                     return None;
                 }
             },
             Err(_) => {
                 let message = format!("the policy text `{path}` is not UTF-8");
                 let remedy = "correct it, or make the profile's mode `blob` if it is compiled";
-                notes.error(NoteKind::PolicyRefused, pointer, message, remedy);
+                notes.error(DiagnosticKind::PolicyRefused, pointer, message, remedy);
                 return None;
             }
         },
         PolicyMode::Landlock => {
-            let mut inside = Notes { list: notes.list, file: path, subject: notes.subject };
+            let mut inside = Diagnostics { list: notes.list, file: path, subject: notes.subject };
             PolicyValue::Landlock(landlock(&bytes, path, &mut inside)?)
         }
     };
@@ -209,7 +214,7 @@ fn seatbelt(
     text: &str,
     supplied: &Supplied,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Option<Result<SbplPolicy, SbplError>> {
     let Some(folder) = supplied.import_dir.as_deref() else {
         return Some(SbplPolicy::new(text, supplied.parameters.clone()));
@@ -228,7 +233,7 @@ fn gathered(
     folder: &str,
     program: &sbpl::syntax::Program,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Option<Imports> {
     let imports = Imports::gather(program, &mut |name| {
         let path = format!("{folder}/{name}");
@@ -242,17 +247,17 @@ fn gathered(
     imports
         .map_err(|error| {
             let remedy = "correct the file, or the folder that imports are looked for in";
-            notes.error(NoteKind::PolicyRefused, pointer, error.to_string(), remedy);
+            notes.error(DiagnosticKind::PolicyRefused, pointer, error.to_string(), remedy);
         })
         .ok()
 }
 
 /// Reads a Landlock policy document.
-fn landlock(bytes: &[u8], path: &str, notes: &mut Notes<'_>) -> Option<LandlockPolicy> {
+fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<LandlockPolicy> {
     let value = match json::parse(bytes) {
         Ok(value) => value,
         Err(error) => {
-            notes.error(NoteKind::Json, "", format!("not acceptable JSON: {error}"), "correct the text");
+            notes.error(DiagnosticKind::Json, "", format!("not acceptable JSON: {error}"), "correct the text");
             return None;
         }
     };
@@ -276,7 +281,12 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Notes<'_>) -> Option<LandlockP
     for (pointer, text) in texts {
         if let Some(unknown) = unknown_placeholder(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
-            notes.error(NoteKind::Placeholder, pointer, message, "known are `${root}`, `${port.NAME}`, `${name.NAME}`");
+            notes.error(
+                DiagnosticKind::Placeholder,
+                pointer,
+                message,
+                "known are `${root}`, `${port.NAME}`, `${name.NAME}`",
+            );
         }
     }
     match LandlockPolicy::compile(&document) {
@@ -284,7 +294,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Notes<'_>) -> Option<LandlockP
         Ok(_) => None,
         Err(errors) => {
             for error in errors {
-                notes.error(NoteKind::PolicyRefused, error.pointer, error.message, "");
+                notes.error(DiagnosticKind::PolicyRefused, error.pointer, error.message, "");
             }
             None
         }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Map;
 
 use super::catalogue::list_registries;
+use super::diagnostic::{Diagnostics, has_errors, shown};
 use super::error::LoadError;
 use super::file::{PLAN_SCHEMA, PlanFile};
 use super::near::hint_for;
-use super::note::{Notes, has_errors, shown};
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::resolve::follow;
@@ -145,7 +145,7 @@ fn read_document(
         }
     };
     let mode = mode_of(shown, &bytes);
-    let mut notes = Notes { list: &mut list, file: "", subject: "" };
+    let mut notes = Diagnostics { list: &mut list, file: "", subject: "" };
     let known = &mut HashMap::new();
     let policy = policy::read(&mut reader, known, spelled, mode, supplied, "", false, &mut notes);
     match policy {

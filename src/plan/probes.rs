@@ -1,8 +1,8 @@
 //! Checks of one probe, and what it does as an [`Action`].
 
 use super::capability::Capability;
+use super::diagnostic::{DiagnosticKind, Diagnostics, Severity, shown};
 use super::file::ProbeEntry;
-use super::note::{NoteKind, Notes, Severity, shown};
 use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere, unknown_placeholder};
 use crate::base::printable::is_hidden;
 use crate::policy::operations::{OPERATIONS, is_operation};
@@ -14,7 +14,7 @@ use crate::record::fixture::ListenerKind;
 const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME}`, with NAME of a-z, 0-9 and `_`";
 
 /// Checks a probe that runs under a Landlock profile, and gives what it does. `base` is the probe's place.
-pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Action> {
+pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
     check_operation(entry, is_operation, base, notes);
     check_capabilities(entry, Severity::Error, base, notes);
     let driver = find_driver(entry, base, notes)?;
@@ -39,7 +39,7 @@ pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
 }
 
 /// Every text that may hold placeholders.
-pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
     let texts = [("target", Some(&entry.target)), ("to", entry.to.as_ref()), ("attribute", entry.attribute.as_ref())];
     let argv = entry.argv.iter().enumerate().map(|(n, text)| (format!("argv/{n}"), text));
     for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(argv).chain(
@@ -52,29 +52,29 @@ pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>)
     ) {
         if let Some(unknown) = unknown_placeholder(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
-            notes.error(NoteKind::Placeholder, format!("{base}/{key}"), message, PLACEHOLDERS);
+            notes.error(DiagnosticKind::Placeholder, format!("{base}/{key}"), message, PLACEHOLDERS);
         }
         if text.contains('\0') {
             let remedy = "remove it; an abstract name is written without its leading NUL";
-            notes.error(NoteKind::Target, format!("{base}/{key}"), "the text holds a NUL", remedy);
+            notes.error(DiagnosticKind::Target, format!("{base}/{key}"), "the text holds a NUL", remedy);
         } else if let Some(c) = text.chars().find(|c| c.is_control()) {
             // As in an id: whoever reads a report could be told another result than there is.
             let message = format!("the text holds a control character (U+{:04X})", u32::from(c));
-            notes.error(NoteKind::Target, format!("{base}/{key}"), message, "remove it");
+            notes.error(DiagnosticKind::Target, format!("{base}/{key}"), message, "remove it");
         } else if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
             let message = format!("the text holds a character that cannot be seen (U+{:04X})", u32::from(c));
             let remedy = "remove it, unless it is meant; in every report U+FFFD stands for it";
-            notes.warning(NoteKind::Target, format!("{base}/{key}"), message, remedy);
+            notes.warning(DiagnosticKind::Target, format!("{base}/{key}"), message, remedy);
         }
     }
 }
 
 /// `known` says which spellings count.
-pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base: &str, notes: &mut Diagnostics<'_>) {
     if !known(&entry.operation) {
         let remedy = notes.hint(&entry.operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`");
         notes.error(
-            NoteKind::Operation,
+            DiagnosticKind::Operation,
             format!("{base}/operation"),
             format!("`{}` is no operation of the vocabulary", shown(&entry.operation)),
             remedy,
@@ -84,7 +84,7 @@ pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base:
         if !known(operation) {
             let remedy = notes.hint(operation, OPERATIONS, "use one of Seatbelt's names");
             notes.error(
-                NoteKind::ExpectedOps,
+                DiagnosticKind::ExpectedOps,
                 format!("{base}/expected_primary_ops/{n}"),
                 format!("`{}` is no operation of the vocabulary", shown(operation)),
                 remedy,
@@ -94,18 +94,18 @@ pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base:
 }
 
 /// `severity` of a need that nobody knows: the reference's documents hold free texts.
-pub(super) fn check_capabilities(entry: &ProbeEntry, severity: Severity, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_capabilities(entry: &ProbeEntry, severity: Severity, base: &str, notes: &mut Diagnostics<'_>) {
     for (n, text) in entry.capabilities_required.iter().enumerate() {
         if let Err(error) = Capability::parse(text) {
             let known = format!("known are {}", Capability::NAMES.join(", "));
             let remedy = notes.hint(text, Capability::NAMES, &known);
             let pointer = format!("{base}/capabilities_required/{n}");
-            notes.push(severity, NoteKind::Capability, pointer, error.to_string(), remedy);
+            notes.push(severity, DiagnosticKind::Capability, pointer, error.to_string(), remedy);
         }
     }
 }
 
-fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Driver> {
+fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Driver> {
     let Some(name) = entry.driver.as_deref() else {
         let fitting: Vec<&str> = Driver::ALL
             .iter()
@@ -118,14 +118,14 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
         } else {
             format!("add `driver`; for this operation: {}", fitting.join(", "))
         };
-        notes.error(NoteKind::Driver, base, "a probe under a Landlock profile needs a driver", remedy);
+        notes.error(DiagnosticKind::Driver, base, "a probe under a Landlock profile needs a driver", remedy);
         return None;
     };
     let Some(driver) = Driver::by_name(name) else {
         let remedy =
             notes.hint(name, Driver::ALL.iter().map(|driver| driver.info().name), "see SPEC.md for the drivers");
         notes.error(
-            NoteKind::Driver,
+            DiagnosticKind::Driver,
             format!("{base}/driver"),
             format!("there is no driver `{}` on this system", shown(name)),
             remedy,
@@ -135,7 +135,7 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
     let info = driver.info();
     if !info.platforms.linux() {
         notes.error(
-            NoteKind::Driver,
+            DiagnosticKind::Driver,
             format!("{base}/driver"),
             format!("the driver `{name}` belongs to macOS, and the profile to Linux"),
             "use one of Linux",
@@ -144,7 +144,7 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
     }
     if is_operation(&entry.operation) && !info.operations.contains(&entry.operation.as_str()) {
         notes.error(
-            NoteKind::Driver,
+            DiagnosticKind::Driver,
             format!("{base}/driver"),
             format!("the driver `{name}` does not perform `{}`", entry.operation),
             format!("it stands for {}", info.operations.join(", ")),
@@ -154,19 +154,19 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<
 }
 
 /// `call` is the system call that the driver makes on the profile's system.
-pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, base: &str, notes: &mut Diagnostics<'_>) {
     for (param, key, given) in
         [(Param::To, "to", entry.to.is_some()), (Param::Name, "attribute", entry.attribute.is_some())]
     {
         match (info.params.contains(&param), given) {
             (true, false) => notes.error(
-                NoteKind::Parameter,
+                DiagnosticKind::Parameter,
                 base,
                 format!("the driver `{}` needs `{key}`", info.name),
                 format!("add `{key}`"),
             ),
             (false, true) => notes.error(
-                NoteKind::Parameter,
+                DiagnosticKind::Parameter,
                 format!("{base}/{key}"),
                 format!("the driver `{}` takes no `{key}`", info.name),
                 "remove it",
@@ -178,7 +178,7 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
     for (key, given) in [("argv", !entry.argv.is_empty()), ("exit_code", entry.exit_code.is_some())] {
         if given && !executes {
             notes.error(
-                NoteKind::Parameter,
+                DiagnosticKind::Parameter,
                 format!("{base}/{key}"),
                 format!("the driver `{}` executes nothing, so it takes no `{key}`", info.name),
                 "remove it",
@@ -193,7 +193,7 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
         };
         if given.as_deref().is_some_and(ignored) {
             notes.warning(
-                NoteKind::Parameter,
+                DiagnosticKind::Parameter,
                 format!("{base}/{key}"),
                 format!("the driver `{}` pays no heed to `{key}`; its system call is `{call}`", info.name),
                 "remove it",
@@ -202,10 +202,10 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
     }
 }
 
-fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Notes<'_>) {
+fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Diagnostics<'_>) {
     let target = entry.target.as_str();
-    let refuse = |notes: &mut Notes<'_>, key: &str, message: String, remedy: &str| {
-        notes.error(NoteKind::Target, format!("{base}/{key}"), message, remedy);
+    let refuse = |notes: &mut Diagnostics<'_>, key: &str, message: String, remedy: &str| {
+        notes.error(DiagnosticKind::Target, format!("{base}/{key}"), message, remedy);
     };
     match info.target {
         TargetKind::Path if !is_absolute(target) => {
@@ -239,7 +239,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
             && own_elsewhere(path, true).is_none()
         {
             notes.error(
-                NoteKind::ForeignTarget,
+                DiagnosticKind::ForeignTarget,
                 format!("{base}/{key}"),
                 format!("the driver `{}` changes `{}`, which is not the run's own", info.name, shown(path)),
                 "start it with `${root}/`, or with `/tmp/${name.NAME}/` and let a fixture make it, and do not climb out",
@@ -248,22 +248,27 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut No
     }
 }
 
-fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
+fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
     for (n, mount) in entry.mounts.iter().enumerate() {
         if !is_absolute(&mount.from) {
             let message = format!("`{}` is a relative path", shown(&mount.from));
             let remedy = "start it with `${root}` or `/`";
-            notes.error(NoteKind::Target, format!("{base}/mounts/{n}/from"), message, remedy);
+            notes.error(DiagnosticKind::Target, format!("{base}/mounts/{n}/from"), message, remedy);
         }
         if !is_own(&mount.at) {
             let message = format!("`{}` is not the run's own", shown(&mount.at));
-            notes.error(NoteKind::ForeignTarget, format!("{base}/mounts/{n}/at"), message, "start it with `${root}/`");
+            notes.error(
+                DiagnosticKind::ForeignTarget,
+                format!("{base}/mounts/{n}/at"),
+                message,
+                "start it with `${root}/`",
+            );
         }
     }
     let mounts = !entry.mounts.is_empty() || entry.driver.as_deref() == Some(Driver::MountBind.info().name);
     if mounts && !entry.capabilities_required.iter().any(|text| text == "mount_namespace") {
         notes.warning(
-            NoteKind::Capability,
+            DiagnosticKind::Capability,
             format!("{base}/capabilities_required"),
             "the probe mounts something, and does not say that it needs a mount namespace",
             "add `mount_namespace`",
@@ -271,7 +276,7 @@ fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) {
     }
 }
 
-pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Notes<'_>) {
+pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diagnostics<'_>) {
     let wanted = match driver {
         Driver::TcpConnect => Some(ListenerKind::Tcp),
         Driver::UdpSend => Some(ListenerKind::Udp),
@@ -282,7 +287,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
     };
     match (wanted, &entry.listener) {
         (Some(_), None) if driver != Driver::UdpSend => notes.warning(
-            NoteKind::Listener,
+            DiagnosticKind::Listener,
             base,
             format!(
                 "nothing listens for `{}`, so a connection that is let through fails all the same",
@@ -291,13 +296,13 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
             "add `listener`",
         ),
         (Some(kind), Some(listener)) if listener.kind != kind => notes.warning(
-            NoteKind::Listener,
+            DiagnosticKind::Listener,
             format!("{base}/listener/kind"),
             format!("the driver `{}` cannot reach a listener of this kind", driver.info().name),
             format!("use {}", listener_name(kind)),
         ),
         (None, Some(_)) => notes.warning(
-            NoteKind::Listener,
+            DiagnosticKind::Listener,
             format!("{base}/listener"),
             format!("the driver `{}` connects to nothing, so nothing needs to listen", driver.info().name),
             "remove it, unless the address has to be taken",
@@ -312,7 +317,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
         };
         if !fits {
             notes.error(
-                NoteKind::Listener,
+                DiagnosticKind::Listener,
                 format!("{base}/listener/address"),
                 format!("`{}` is no address for {}", shown(&listener.address), listener_name(listener.kind)),
                 "write `127.0.0.1:${port.NAME}`, a path under `${root}`, or an abstract name",

@@ -1,8 +1,8 @@
 //! What probes would reach beyond what the run makes, as far as fixtures and mounts tell beforehand. The probe process asks
 //! the kernel again, right before its operation.
 
+use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::file::ProbeEntry;
-use super::note::{NoteKind, Notes, pointer_part, shown};
 use super::resolved::{ResolvedPlan, ResolvedProbe};
 use super::text::own_elsewhere;
 use crate::policy::landlock::model::{Landing, Landings};
@@ -39,7 +39,7 @@ pub(super) fn implied_folders(action: &Action, fixtures: [&[FixtureEntry]; 2]) -
 }
 
 /// A probe under a Landlock profile must not change anything of the host through links or mounts of its own.
-pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntry], notes: &mut Notes<'_>) {
+pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntry], notes: &mut Diagnostics<'_>) {
     let pointer = |key: &str| format!("/probes/{}/{key}", pointer_part(entry.probe_id.as_str()));
     let links = fixtures.iter().any(|entry| matches!(entry.kind, FixtureKind::Symlink | FixtureKind::Hardlink));
     if let Some(listener) = entry.listener.as_ref().filter(|listener| links && listener.kind == ListenerKind::Unix)
@@ -47,7 +47,7 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
         && let Landing::Outside(place) = landings.entry(&listener.address)
     {
         notes.error(
-            NoteKind::ForeignTarget,
+            DiagnosticKind::ForeignTarget,
             pointer("listener/address"),
             format!("the listener's socket would be made out of the run's own folder: {}", shown(&place)),
             "let its links lead to other fixtures",
@@ -66,7 +66,7 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
     let mut refuse = |key: &str, path: &str, landing: Landing| {
         let Landing::Outside(place) = landing else { return };
         notes.error(
-            NoteKind::ForeignTarget,
+            DiagnosticKind::ForeignTarget,
             pointer(key),
             format!(
                 "the driver `{}` changes its target, and `{}` leads out of the run's own folder: {}",

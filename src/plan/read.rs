@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 use super::error::LoadError;
-use super::note::{Note, NoteKind, Notes};
 use super::resolved::InputDocument;
 use super::schema::DocumentKind;
 use super::source::Source;
@@ -126,7 +126,7 @@ fn checked(kind: DocumentKind, path: &str, bytes: &[u8]) -> Result<Value, LoadEr
     let value =
         json::parse(bytes).map_err(|source| LoadError::Json { what: kind.what(), file: path.to_owned(), source })?;
     let mut notes = Vec::new();
-    if !kind.check(&value, &mut Notes { list: &mut notes, file: path, subject: "" }) {
+    if !kind.check(&value, &mut Diagnostics { list: &mut notes, file: path, subject: "" }) {
         return Err(refused(notes));
     }
     Ok(value)
@@ -137,8 +137,8 @@ fn checked(kind: DocumentKind, path: &str, bytes: &[u8]) -> Result<Value, LoadEr
 pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str, pointer: &str) -> Result<T, LoadError> {
     serde_json::from_value(value).map_err(|error| {
         let mut notes = Vec::new();
-        Notes { list: &mut notes, file: path, subject: "" }.error(
-            NoteKind::BadValue,
+        Diagnostics { list: &mut notes, file: path, subject: "" }.error(
+            DiagnosticKind::BadValue,
             pointer,
             // The texts within are shortened where they arise; this only bounds a message of serde's own.
             error.to_string().chars().take(400).collect::<String>(),
@@ -149,7 +149,7 @@ pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str, pointer: &str
 }
 
 /// The error of these findings.
-pub(super) fn refused(mut notes: Vec<Note>) -> LoadError {
-    super::note::tidy(&mut notes);
+pub(super) fn refused(mut notes: Vec<Diagnostic>) -> LoadError {
+    super::diagnostic::tidy(&mut notes);
     LoadError::Refused { notes }
 }

@@ -1,9 +1,9 @@
 //! Finds a registry and reads its two documents.
 
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, pointer_part};
 use super::error::LoadError;
 use super::file::{IndexEntry, IndexFile, ProbesFile, ProfilesFile};
 use super::near::hint_for;
-use super::note::{Note, NoteKind, Notes, pointer_part};
 use super::read::Reader;
 use super::schema::DocumentKind;
 use super::source::{OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path, index_path};
@@ -24,7 +24,7 @@ pub(super) fn find_registry(
     reader: &mut Reader<'_>,
     id: &RegistryId,
     asked_by: (&str, &str),
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<(String, String)>, LoadError> {
     let (file, pointer) = asked_by;
     let index_path = index_path(reader.source());
@@ -41,18 +41,18 @@ pub(super) fn find_registry(
             return Ok(beside);
         }
         let known = index.registries.iter().map(|entry| entry.id.as_str());
-        Notes { list: notes, file, subject: id.as_str() }.error(
-            NoteKind::Registry,
+        Diagnostics { list: notes, file, subject: id.as_str() }.error(
+            DiagnosticKind::Registry,
             pointer,
             format!("there is no registry `{id}` in `{index_path}`"),
             hint_for(id.as_str(), known, "add it to the index, or correct the id"),
         );
         return Ok(None);
     };
-    let mut notes = Notes { list: notes, file: index_path, subject: id.as_str() };
+    let mut notes = Diagnostics { list: notes, file: index_path, subject: id.as_str() };
     if matching.next().is_some() {
         let message = format!("the registry `{id}` stands in the index twice");
-        notes.error(NoteKind::Registry, "/registries", message, "remove one");
+        notes.error(DiagnosticKind::Registry, "/registries", message, "remove one");
     }
     let place = index.registries.iter().position(|other| std::ptr::eq(other, entry)).unwrap_or_default();
     Ok(entry_paths(entry, place, &mut notes))
@@ -66,13 +66,13 @@ fn beside(reader: &Reader<'_>, file: &str) -> Option<(String, String)> {
 }
 
 /// The clean paths of an index entry's two documents.
-pub(super) fn entry_paths(entry: &IndexEntry, place: usize, notes: &mut Notes<'_>) -> Option<(String, String)> {
+pub(super) fn entry_paths(entry: &IndexEntry, place: usize, notes: &mut Diagnostics<'_>) -> Option<(String, String)> {
     let mut clean = |key: &str, text: &str| match clean_path(text) {
         Ok(path) => Some(path),
         Err(reason) => {
-            let message = format!("`{}` cannot name a document: {reason}", super::note::shown(text));
+            let message = format!("`{}` cannot name a document: {reason}", super::diagnostic::shown(text));
             let remedy = "write it relative to the root";
-            notes.error(NoteKind::BadPath, format!("/registries/{place}/{key}"), message, remedy);
+            notes.error(DiagnosticKind::BadPath, format!("/registries/{place}/{key}"), message, remedy);
             None
         }
     };
@@ -85,7 +85,7 @@ pub(super) fn read_registry(
     reader: &mut Reader<'_>,
     id: &RegistryId,
     paths: (String, String),
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> Result<Registry, LoadError> {
     read_registry_for(reader, id, paths, notes, |_, registry, _| Ok(registry))
 }
@@ -95,8 +95,8 @@ pub(super) fn read_registry_for<M>(
     reader: &mut Reader<'_>,
     id: &RegistryId,
     (probes_path, profiles_path): (String, String),
-    notes: &mut Vec<Note>,
-    go_on: impl FnOnce(&mut Reader<'_>, Registry, &mut Vec<Note>) -> Result<M, LoadError>,
+    notes: &mut Vec<Diagnostic>,
+    go_on: impl FnOnce(&mut Reader<'_>, Registry, &mut Vec<Diagnostic>) -> Result<M, LoadError>,
 ) -> Result<M, LoadError> {
     let path = probes_path.clone();
     reader.typed_for(DocumentKind::ProbeRegistry, InputRole::Probes, &path, "probes", |reader, probes: ProbesFile| {
@@ -108,12 +108,12 @@ pub(super) fn read_registry_for<M>(
     })
 }
 
-fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Note>) {
+fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Diagnostic>) {
     let Registry { probes_path, profiles_path, probes, profiles } = registry;
     for (file, found) in [(probes_path, &probes.registry_id), (profiles_path, &profiles.registry_id)] {
         if found != id {
-            Notes { list: notes, file, subject: id.as_str() }.error(
-                NoteKind::IdMismatch,
+            Diagnostics { list: notes, file, subject: id.as_str() }.error(
+                DiagnosticKind::IdMismatch,
                 "/registry_id",
                 format!("the document says that it is registry `{found}`, and is used as `{id}`"),
                 "correct the id, or the index",
@@ -123,18 +123,18 @@ fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Note>) {
     for (key, entry) in probes.probes.iter().filter(|(key, entry)| **key != entry.probe_id) {
         let message = format!("the probe says that it is `{}`, and stands under `{key}`", entry.probe_id);
         let pointer = format!("/probes/{}/probe_id", pointer_part(key.as_str()));
-        let mut notes = Notes { list: notes, file: probes_path, subject: key.as_str() };
-        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+        let mut notes = Diagnostics { list: notes, file: probes_path, subject: key.as_str() };
+        notes.error(DiagnosticKind::IdMismatch, pointer, message, "make them equal");
     }
     for (key, entry) in profiles.profiles.iter().filter(|(key, entry)| **key != entry.profile_id) {
         let message = format!("the profile says that it is `{}`, and stands under `{key}`", entry.profile_id);
         let pointer = format!("/profiles/{}/profile_id", pointer_part(key.as_str()));
-        let mut notes = Notes { list: notes, file: profiles_path, subject: key.as_str() };
-        notes.error(NoteKind::IdMismatch, pointer, message, "make them equal");
+        let mut notes = Diagnostics { list: notes, file: profiles_path, subject: key.as_str() };
+        notes.error(DiagnosticKind::IdMismatch, pointer, message, "make them equal");
     }
     if probes.world_id != profiles.world_id {
-        Notes { list: notes, file: profiles_path, subject: id.as_str() }.warning(
-            NoteKind::WorldMismatch,
+        Diagnostics { list: notes, file: profiles_path, subject: id.as_str() }.warning(
+            DiagnosticKind::WorldMismatch,
             "/world_id",
             format!("the profiles are written for world `{}`, the probes for `{}`", profiles.world_id, probes.world_id),
             "make them agree",

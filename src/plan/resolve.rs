@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part};
 use super::error::LoadError;
 use super::expectation::{ExpectationIds, PlannedProfile, PlannedRow, base_id};
 use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
 use super::fixtures::{self, FixtureSets};
 use super::history;
-use super::note::{Note, NoteKind, Notes, Severity, pointer_part};
 use super::policy;
 use super::probes::landlock_action;
 use super::reach;
@@ -39,7 +39,7 @@ pub fn load(plan: &Path, selection: &Selection) -> Result<(ResolvedPlan, PathBuf
 pub fn resolve(source: &dyn Source, plan_path: &str, selection: &Selection) -> Result<ResolvedPlan, LoadError> {
     let Resolution { plan, notes } = resolve_noting(source, plan_path, selection, false)?;
     match plan {
-        Some(plan) if !super::note::has_errors(&notes) => Ok(plan),
+        Some(plan) if !super::diagnostic::has_errors(&notes) => Ok(plan),
         _ => Err(refused(notes)),
     }
 }
@@ -49,7 +49,7 @@ pub(super) struct Resolution {
     /// The plan, as far as it could be resolved: what has an error may be missing from it.
     pub(super) plan: Option<ResolvedPlan>,
     /// What was found on the way.
-    pub(super) notes: Vec<Note>,
+    pub(super) notes: Vec<Diagnostic>,
 }
 
 /// Resolves, and notes everything on the way. `lint`: a system profile that is not on this host is a warning.
@@ -68,17 +68,17 @@ pub(super) fn resolve_noting(
         return Ok(Resolution { plan: None, notes });
     };
     let registry_id = plan.registry_id.clone();
-    let go_on = |reader: &mut Reader<'_>, registry: Registry, notes: &mut Vec<Note>| {
+    let go_on = |reader: &mut Reader<'_>, registry: Registry, notes: &mut Vec<Diagnostic>| {
         let world = plan.world_id.as_ref().map_or(HOME_WORLD, WorldId::as_str);
         if world != registry.probes.world_id.as_str() {
-            Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
-                NoteKind::WorldMismatch,
+            Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
+                DiagnosticKind::WorldMismatch,
                 if plan.world_id.is_some() { "/world_id" } else { "" },
                 format!("the plan's world is `{world}`, its registry is written for `{}`", registry.probes.world_id),
                 "declare the registry's world, or check its expectations against the other one",
             );
         }
-        let mut on_plan = Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
+        let mut on_plan = Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
         let world = worlds::read(reader, plan.world_id.as_ref(), &mut on_plan)?;
         let subject = read_subject(reader, &plan, plan_path, notes)?;
         let source = reader.source();
@@ -98,14 +98,14 @@ fn read_subject(
     reader: &mut Reader<'_>,
     plan: &PlanFile,
     plan_path: &str,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<ResolvedSubject>, LoadError> {
     let Some(spelled) = plan.subject.as_deref() else { return Ok(None) };
     match clean_path(spelled) {
         Ok(path) => subject::read(reader, &path, notes),
         Err(reason) => {
-            let mut notes = Notes { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
-            notes.error(NoteKind::BadPath, "/subject", reason.to_string(), "name a file relative to the root");
+            let mut notes = Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
+            notes.error(DiagnosticKind::BadPath, "/subject", reason.to_string(), "name a file relative to the root");
             Ok(None)
         }
     }
@@ -119,7 +119,7 @@ pub(super) fn follow(
     registry: Registry,
     selection: &Selection,
     lint: bool,
-    notes: Vec<Note>,
+    notes: Vec<Diagnostic>,
 ) -> Result<Resolution, LoadError> {
     let mut probes = Vec::with_capacity(registry.probes.probes.len());
     let mut numbers = HashMap::with_capacity(probes.capacity());
@@ -164,27 +164,27 @@ pub(super) fn follow(
 }
 
 /// What the plan says without its registry.
-fn check_plan(plan: &PlanFile, path: &str, notes: &mut Vec<Note>) {
-    let mut notes = Notes { list: notes, file: path, subject: plan.plan_id.as_str() };
+fn check_plan(plan: &PlanFile, path: &str, notes: &mut Vec<Diagnostic>) {
+    let mut notes = Diagnostics { list: notes, file: path, subject: plan.plan_id.as_str() };
     if plan.profiles.is_empty() {
-        notes.error(NoteKind::Empty, "/profiles", "the plan lists no profile", "add a profile id");
+        notes.error(DiagnosticKind::Empty, "/profiles", "the plan lists no profile", "add a profile id");
     }
     let mut seen = HashSet::new();
     for (n, profile) in plan.profiles.iter().enumerate() {
         if !seen.insert(profile) {
             let message = format!("the profile `{profile}` is listed twice");
-            notes.error(NoteKind::Duplicate, format!("/profiles/{n}"), message, "remove one");
+            notes.error(DiagnosticKind::Duplicate, format!("/profiles/{n}"), message, "remove one");
         }
     }
     match plan.deadline_ms {
         Some(0) => notes.error(
-            NoteKind::Deadline,
+            DiagnosticKind::Deadline,
             "/deadline_ms",
             "no probe can end within 0 milliseconds",
             "give it some time, or remove the key for 10 seconds",
         ),
         Some(ms) if ms > 24 * 3600 * 1000 => notes.error(
-            NoteKind::Deadline,
+            DiagnosticKind::Deadline,
             "/deadline_ms",
             format!("a deadline of {ms} milliseconds is more than a day"),
             "write milliseconds",
@@ -194,10 +194,10 @@ fn check_plan(plan: &PlanFile, path: &str, notes: &mut Vec<Note>) {
     history::check(plan, &mut notes);
     let off = |name: &str| plan.lanes.get(name) == Some(&serde_json::Value::Bool(false));
     if off("baseline") && off("scenario") && off("oracle") {
-        notes.error(NoteKind::Lane, "/lanes", "every lane is off", "switch one on");
+        notes.error(DiagnosticKind::Lane, "/lanes", "every lane is off", "switch one on");
     } else if off("baseline") && !off("scenario") {
         notes.warning(
-            NoteKind::Lane,
+            DiagnosticKind::Lane,
             "/lanes/baseline",
             "without the baseline lane, no denial can be attributed to a policy",
             "switch it on",
@@ -219,7 +219,7 @@ struct Resolver<'a> {
     probes: Vec<Arc<ProbeEntry>>,
     numbers: HashMap<ProbeId, u32>,
     reader: Reader<'a>,
-    notes: Vec<Note>,
+    notes: Vec<Diagnostic>,
     policies: policy::Known,
     /// The actions of probes, as far as they were asked for: under Landlock, and under Seatbelt.
     actions: [Vec<Option<Option<Arc<Action>>>>; 2],
@@ -239,10 +239,12 @@ impl Resolver<'_> {
         let mut clashes = Vec::new();
         let ids = ExpectationIds::of(&planned, &self.probes, &mut clashes);
         for clash in clashes {
-            let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: clash.profile.as_str() };
-            notes.error(NoteKind::ExpectationId, clash.pointer, clash.message, clash.remedy);
+            let mut notes =
+                Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: clash.profile.as_str() };
+            notes.error(DiagnosticKind::ExpectationId, clash.pointer, clash.message, clash.remedy);
         }
-        let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
+        let mut notes =
+            Diagnostics { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
         history::check_waivers(self.plan, &planned, &ids, &mut notes);
         ids.check_selection(self.plan, self.selection, &planned)?;
         let wanted_profiles: HashSet<&str> = self.selection.only_profiles.iter().map(String::as_str).collect();
@@ -258,14 +260,14 @@ impl Resolver<'_> {
                 continue;
             }
             let base = format!("/profiles/{}", pointer_part(id.as_str()));
-            let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+            let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
             let (reader, known) = (&mut self.reader, &mut self.policies);
             let policy = policy::read_profile(reader, known, &profile.entry, &base, self.lint, &mut notes);
             if let Some(policy) = policy {
                 resolved.push(ResolvedProfile { id: profile.id, entry: profile.entry, policy, probes });
             }
         }
-        if resolved.is_empty() && !super::note::has_errors(&self.notes) && !self.lint {
+        if resolved.is_empty() && !super::diagnostic::has_errors(&self.notes) && !self.lint {
             return Err(LoadError::NothingSelected { plan_id: self.plan.plan_id.to_string() });
         }
         Ok(resolved)
@@ -282,11 +284,11 @@ impl Resolver<'_> {
             match entries.remove_entry(id) {
                 Some(entry) => named.push(entry),
                 None => {
-                    let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: id.as_str() };
+                    let mut notes = Diagnostics { list: &mut self.notes, file: self.plan_path, subject: id.as_str() };
                     let known = entries.keys().chain(named.iter().map(|(known, _)| known)).map(ProfileId::as_str);
                     let remedy = notes.hint(id.as_str(), known, "add it, or correct the id");
                     let message = format!("there is no profile `{id}` in `{}`", self.profiles_path);
-                    notes.error(NoteKind::Dangling, format!("/profiles/{n}"), message, remedy);
+                    notes.error(DiagnosticKind::Dangling, format!("/profiles/{n}"), message, remedy);
                 }
             }
         }
@@ -295,8 +297,8 @@ impl Resolver<'_> {
         if rows > MAX_ROWS {
             // Before anything is done for each of them.
             let subject = self.plan.plan_id.as_str();
-            Notes { list: &mut self.notes, file: self.plan_path, subject }.error(
-                NoteKind::TooManyRows,
+            Diagnostics { list: &mut self.notes, file: self.plan_path, subject }.error(
+                DiagnosticKind::TooManyRows,
                 "/profiles",
                 format!("the plan has {rows} rows in each lane, {MAX_ROWS} are the most"),
                 "split it",
@@ -309,10 +311,10 @@ impl Resolver<'_> {
     /// Follows a profile's references.
     fn plan_profile(&mut self, id: ProfileId, entry: ProfileEntry) -> PlannedProfile {
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
-        let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+        let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
         if entry.probe_refs.is_empty() {
             let message = "the profile lists no probe";
-            notes.error(NoteKind::Empty, format!("{base}/probe_refs"), message, "add a probe id");
+            notes.error(DiagnosticKind::Empty, format!("{base}/probe_refs"), message, "add a probe id");
         }
         let mut seen = vec![false; self.probes.len()];
         let mut rows = Vec::with_capacity(entry.probe_refs.len());
@@ -321,12 +323,12 @@ impl Resolver<'_> {
                 let known = self.probes.iter().map(|probe| probe.probe_id.as_str());
                 let remedy = notes.hint(reference.as_str(), known, "add it, or correct the id");
                 let message = format!("there is no probe `{reference}` in `{}`", self.probes_path);
-                notes.error(NoteKind::Dangling, format!("{base}/probe_refs/{n}"), message, remedy);
+                notes.error(DiagnosticKind::Dangling, format!("{base}/probe_refs/{n}"), message, remedy);
                 continue;
             };
             if std::mem::replace(&mut seen[number as usize], true) {
                 let message = format!("the probe `{reference}` is listed twice");
-                notes.error(NoteKind::Duplicate, format!("{base}/probe_refs/{n}"), message, "remove one");
+                notes.error(DiagnosticKind::Duplicate, format!("{base}/probe_refs/{n}"), message, "remove one");
                 continue;
             }
             rows.push(PlannedRow { probe: number, place: n as u32 });
@@ -344,12 +346,12 @@ impl Resolver<'_> {
         let (id, entry) = (&profile.id, &profile.entry);
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
         let landlock = entry.mode == PolicyMode::Landlock;
-        let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+        let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
         fixtures::check(&[], &entry.fixtures, landlock, &format!("{base}/fixtures"), &mut notes);
         if landlock && !entry.key_specific_rules.is_empty() {
             let message = "a Landlock profile has no rules beside its policy document";
             notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 format!("{base}/key_specific_rules"),
                 message,
                 "move them into the document",
@@ -370,12 +372,12 @@ impl Resolver<'_> {
             if all.fresh {
                 let probe_id = probe.probe_id.as_str();
                 let pointer = format!("/probes/{}/fixtures", pointer_part(probe_id));
-                let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
+                let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
                 fixtures::check(&entry.fixtures, &probe.fixtures, landlock, &pointer, &mut notes);
             }
             if let Some(action) = action.as_ref().filter(|_| landlock) {
                 let probe_id = probe.probe_id.as_str();
-                let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
+                let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
                 reach::check(&probe, action, &all.entries, &mut notes);
             }
             let full = ids.full(id, &probe, row.probe);
@@ -387,9 +389,10 @@ impl Resolver<'_> {
                     rows.push(ResolvedProbe { entry: probe, expectation_id, action, fixtures: all.entries });
                 }
                 Err(error) => {
-                    let mut notes = Notes { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+                    let mut notes =
+                        Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
                     let pointer = format!("{base}/probe_refs/{}", row.place);
-                    notes.error(NoteKind::ExpectationId, pointer, error.to_string(), "shorten the ids");
+                    notes.error(DiagnosticKind::ExpectationId, pointer, error.to_string(), "shorten the ids");
                 }
             }
         }
@@ -411,12 +414,12 @@ impl Resolver<'_> {
             }
             let landlock = profile.entry.mode == PolicyMode::Landlock;
             let severity = if landlock { Severity::Error } else { Severity::Warning };
-            let message = format!("two probes of the profile have the name `{}`", super::note::shown(name));
+            let message = format!("two probes of the profile have the name `{}`", super::diagnostic::shown(name));
             let pointer = format!("{base}/probe_refs/{}", row.place);
             let subject = profile.id.as_str();
-            Notes { list: &mut self.notes, file: &self.profiles_path, subject }.push(
+            Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject }.push(
                 severity,
-                NoteKind::ProbeName,
+                DiagnosticKind::ProbeName,
                 pointer,
                 message,
                 "rename one".into(),
@@ -432,7 +435,7 @@ impl Resolver<'_> {
         }
         let probe = &self.probes[number as usize];
         let id = probe.probe_id.as_str();
-        let mut notes = Notes { list: &mut self.notes, file: &self.probes_path, subject: id };
+        let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: id };
         let resolve = if landlock { landlock_action } else { seatbelt_action };
         let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
         *known = Some(action.clone());
@@ -448,7 +451,8 @@ impl Resolver<'_> {
             None if spelled.ends_with(".bin") => PolicyMode::Blob,
             None => PolicyMode::Sbpl,
         };
-        let mut notes = Notes { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
+        let mut notes =
+            Diagnostics { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
         let (reader, known, pointer) = (&mut self.reader, &mut self.policies, "/apply_preflight_profile");
         policy::read(reader, known, spelled, mode, policy::Supplied::default(), pointer, self.lint, &mut notes)
     }

@@ -6,7 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use super::note::{NoteKind, Notes, pointer_part, shown};
+use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use crate::base::format::{self, Standing};
 
 /// An input document that has a schema.
@@ -98,7 +98,7 @@ impl DocumentKind {
     }
 
     /// Adds a note for everything in `value` that the schema does not allow; whether it allows all of it.
-    pub(super) fn check(self, value: &Value, notes: &mut Notes<'_>) -> bool {
+    pub(super) fn check(self, value: &Value, notes: &mut Diagnostics<'_>) -> bool {
         let compiled = self.compiled();
         // The quick answer first: nearly every document is right, and the list of errors costs several times as much.
         if compiled.validator.is_valid(value) {
@@ -108,7 +108,7 @@ impl DocumentKind {
         // What else the document lacks follows from that.
         let version = &value["schema_version"];
         let message = format!("found {}, where the format `{wanted}` is needed", found(version));
-        notes.error(NoteKind::Format, "/schema_version", message, self.remedy(value, wanted));
+        notes.error(DiagnosticKind::Format, "/schema_version", message, self.remedy(value, wanted));
         false
     }
 
@@ -133,13 +133,18 @@ impl DocumentKind {
     }
 
     /// Adds a note for everything that the schema does not allow. At least something is.
-    fn explain_all(self, value: &Value, notes: &mut Notes<'_>) -> bool {
+    fn explain_all(self, value: &Value, notes: &mut Diagnostics<'_>) -> bool {
         /// A document that is wrong everywhere is not spelled out to its end.
         const MOST_NOTES: usize = 500;
         let compiled = self.compiled();
         for (n, error) in compiled.validator.iter_errors(value).enumerate() {
             if n == MOST_NOTES {
-                notes.error(NoteKind::TooMany, "", format!("more than {MOST_NOTES} findings"), "correct these first");
+                notes.error(
+                    DiagnosticKind::TooMany,
+                    "",
+                    format!("more than {MOST_NOTES} findings"),
+                    "correct these first",
+                );
                 break;
             }
             self.explain(&error, &compiled.value, notes);
@@ -147,7 +152,7 @@ impl DocumentKind {
         false
     }
 
-    fn explain(self, error: &ValidationError<'_>, schema: &Value, notes: &mut Notes<'_>) {
+    fn explain(self, error: &ValidationError<'_>, schema: &Value, notes: &mut Diagnostics<'_>) {
         let at = error.instance_path().as_str();
         let instance = error.instance().as_ref();
         match error.kind() {
@@ -163,7 +168,7 @@ impl DocumentKind {
                     let pointer = format!("{at}/{}", pointer_part(key));
                     if self == Self::Plan && at.is_empty() && key == "schema_versions" {
                         notes.error(
-                            NoteKind::UnknownKey,
+                            DiagnosticKind::UnknownKey,
                             pointer,
                             "a plan cannot choose the formats of artifacts (`schema_versions`)",
                             "remove the key",
@@ -171,7 +176,7 @@ impl DocumentKind {
                         continue;
                     }
                     notes.error(
-                        NoteKind::UnknownKey,
+                        DiagnosticKind::UnknownKey,
                         pointer,
                         format!("the key `{}` is unknown here", shown(key)),
                         notes.hint(key, known.iter().copied(), &format!("remove it; known are {}", known.join(", "))),
@@ -180,7 +185,12 @@ impl DocumentKind {
             }
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default();
-                notes.error(NoteKind::MissingKey, at, format!("the key `{key}` is missing"), format!("add `{key}`"));
+                notes.error(
+                    DiagnosticKind::MissingKey,
+                    at,
+                    format!("the key `{key}` is missing"),
+                    format!("add `{key}`"),
+                );
             }
             ValidationErrorKind::Type { kind } => {
                 let wanted = match kind {
@@ -188,7 +198,7 @@ impl DocumentKind {
                     TypeKind::Multiple(set) => set.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or "),
                 };
                 notes.error(
-                    NoteKind::WrongType,
+                    DiagnosticKind::WrongType,
                     at,
                     format!("found {}, where the type is {wanted}", found(instance)),
                     format!("write a value of type {wanted}"),
@@ -197,7 +207,7 @@ impl DocumentKind {
             ValidationErrorKind::Constant { expected_value } => {
                 let wanted = expected_value.as_str().unwrap_or_default();
                 notes.error(
-                    NoteKind::Format,
+                    DiagnosticKind::Format,
                     at,
                     format!("found {}, where the format `{wanted}` is needed", found(instance)),
                     format!("write `{wanted}`, if the document has that format"),
@@ -208,7 +218,7 @@ impl DocumentKind {
                     options.as_array().map(|all| all.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
                 let otherwise = format!("use one of {}", known.join(", "));
                 notes.error(
-                    NoteKind::BadValue,
+                    DiagnosticKind::BadValue,
                     at,
                     format!("found {}, which is none of the known words", found(instance)),
                     notes.hint(instance.as_str().unwrap_or_default(), known, &otherwise),
@@ -218,14 +228,14 @@ impl DocumentKind {
             | ValidationErrorKind::MinLength { .. }
             | ValidationErrorKind::MaxLength { .. }
             | ValidationErrorKind::PropertyNames { .. } => notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 at,
                 format!("{} cannot be an id here", found(instance)),
                 "use 1 to 512 bytes without control characters",
             ),
             _ => {
                 let message = format!("{}: {}", found(instance), error.masked_with("it"));
-                notes.error(NoteKind::BadValue, at, message, "correct the value");
+                notes.error(DiagnosticKind::BadValue, at, message, "correct the value");
             }
         }
     }

@@ -3,8 +3,8 @@
 //! Documents of the reference name drivers of its own, or none; here each stands for exactly one of ours. What nothing
 //! here performs becomes a policy query: it is asked about and never counted as attempted.
 
+use super::diagnostic::{DiagnosticKind, Diagnostics, Severity, shown};
 use super::file::ProbeEntry;
-use super::note::{NoteKind, Notes, Severity, shown};
 use super::probes::{check_capabilities, check_listener, check_operation, check_params, check_texts};
 use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere};
 use crate::policy::operations::canonical;
@@ -28,7 +28,7 @@ const REFERENCE_DRIVERS: [&str; 9] = [
 ];
 
 /// Checks a probe that runs under a Seatbelt profile, and gives what it does. `base` is the probe's place.
-pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Action> {
+pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
     let before = notes.list.len();
     check_operation(entry, |name| canonical(name).is_some(), base, notes);
     check_capabilities(entry, Severity::Warning, base, notes);
@@ -53,21 +53,21 @@ pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Notes<
     check_listener(entry, driver, base, notes);
     if !entry.mounts.is_empty() {
         let message = "macOS has no mount namespaces, so a probe cannot have mounts of its own";
-        notes.error(NoteKind::Parameter, format!("{base}/mounts"), message, "remove them");
+        notes.error(DiagnosticKind::Parameter, format!("{base}/mounts"), message, "remove them");
     }
     let refused = notes.list[before..].iter().any(|note| note.severity == Severity::Error);
     (!refused).then_some(action)
 }
 
 /// The driver of ours that the entry names.
-fn own_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<Driver> {
+fn own_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Driver> {
     let name = entry.driver.as_deref().unwrap_or_default();
     let here = || Driver::ALL.iter().map(|driver| driver.info()).filter(|info| info.platforms.macos());
     let pointer = format!("{base}/driver");
     let Some(driver) = Driver::by_name(name) else {
         let known = here().map(|info| info.name).chain(REFERENCE_DRIVERS);
         let remedy = notes.hint(name, known, "see SPEC.md for the drivers");
-        notes.error(NoteKind::Driver, pointer, format!("there is no driver `{}`", shown(name)), remedy);
+        notes.error(DiagnosticKind::Driver, pointer, format!("there is no driver `{}`", shown(name)), remedy);
         return None;
     };
     let operation = canonical(&entry.operation).unwrap_or(&entry.operation);
@@ -79,12 +79,12 @@ fn own_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<D
             if fitting.is_empty() { "policy_query".into() } else { fitting.join(", ") }
         );
         let message = format!("the driver `{name}` belongs to Linux, and the profile to macOS");
-        notes.error(NoteKind::Driver, pointer, message, remedy);
+        notes.error(DiagnosticKind::Driver, pointer, message, remedy);
         return None;
     }
     if canonical(&entry.operation).is_some() && !driver.performs(operation) {
         notes.error(
-            NoteKind::Driver,
+            DiagnosticKind::Driver,
             pointer,
             format!("the driver `{name}` does not perform `{}`", entry.operation),
             format!("it stands for {}", driver.info().operations.join(", ")),
@@ -94,7 +94,7 @@ fn own_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<D
 }
 
 /// Our driver for a probe that names one of the reference's, or none.
-fn reference_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Driver {
+fn reference_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Driver {
     let operation = canonical(&entry.operation).unwrap_or(&entry.operation);
     let local = entry.filter_name.as_deref() == Some("local-name");
     match entry.driver.as_deref() {
@@ -136,7 +136,7 @@ fn reference_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Dr
     attempted.unwrap_or_else(|| {
         if canonical(&entry.operation).is_some() {
             notes.warning(
-                NoteKind::Driver,
+                DiagnosticKind::Driver,
                 base,
                 format!("nothing here performs `{operation}` on such a target, so the policy is only asked"),
                 "name a driver, or expect no more than an oracle's answer",
@@ -147,7 +147,7 @@ fn reference_driver(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Dr
 }
 
 /// The driver that makes one call of the reference's metadata program.
-fn metadata_driver(entry: &ProbeEntry, operation: &str, base: &str, notes: &mut Notes<'_>) -> Driver {
+fn metadata_driver(entry: &ProbeEntry, operation: &str, base: &str, notes: &mut Diagnostics<'_>) -> Driver {
     let reads = operation == "file-read-metadata";
     match entry.syscall.as_deref() {
         None if reads => Driver::FileLstat,
@@ -168,7 +168,7 @@ fn metadata_driver(entry: &ProbeEntry, operation: &str, base: &str, notes: &mut 
         Some("lutimes") => Driver::FileLutimes,
         Some(other) => {
             notes.error(
-                NoteKind::Parameter,
+                DiagnosticKind::Parameter,
                 format!("{base}/syscall"),
                 format!("the metadata driver makes no call `{}`", shown(other)),
                 "use lstat, stat, fstat, getattrlist, setattrlist, chmod, fchmod, chown, lchown, fchown, fchownat, \
@@ -179,17 +179,17 @@ fn metadata_driver(entry: &ProbeEntry, operation: &str, base: &str, notes: &mut 
     }
 }
 
-fn payload(entry: &ProbeEntry, base: &str, notes: &mut Notes<'_>) -> Option<String> {
+fn payload(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<String> {
     let Some(text) = &entry.attr_payload else { return Some(PAYLOADS[0].to_owned()) };
     if !PAYLOADS.contains(&text.as_str()) {
         let remedy = notes.hint(text, PAYLOADS, &format!("use {}", PAYLOADS.join(", ")));
         let message = format!("`{}` is no attribute list", shown(text));
-        notes.error(NoteKind::Parameter, format!("{base}/attr_payload"), message, remedy);
+        notes.error(DiagnosticKind::Parameter, format!("{base}/attr_payload"), message, remedy);
     }
     Some(text.clone())
 }
 
-fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Notes<'_>) {
+fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diagnostics<'_>) {
     let (info, target) = (driver.info(), entry.target.as_str());
     let pointer = format!("{base}/target");
     let known_process = |text: &str| {
@@ -210,7 +210,7 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Note
                     continue;
                 }
                 notes.warning(
-                    NoteKind::ForeignTarget,
+                    DiagnosticKind::ForeignTarget,
                     format!("{base}/{key}"),
                     format!("the driver `{}` changes `{}`, which is not the run's own", info.name, shown(path)),
                     "start it with `${root}/`, or with `/private/tmp/${name.NAME}/` and let a fixture make it",
@@ -219,14 +219,14 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Note
             return;
         }
     };
-    notes.error(NoteKind::Target, pointer, format!("`{}` {message}", shown(target)), remedy);
+    notes.error(DiagnosticKind::Target, pointer, format!("`{}` {message}", shown(target)), remedy);
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::note::Note;
+    use super::super::diagnostic::Diagnostic;
     use super::*;
     use crate::policy::operations::is_operation;
 
@@ -243,9 +243,9 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn resolve(entry: &ProbeEntry) -> (Option<Action>, Vec<Note>) {
+    fn resolve(entry: &ProbeEntry) -> (Option<Action>, Vec<Diagnostic>) {
         let mut list = Vec::new();
-        let mut notes = Notes { list: &mut list, file: "f", subject: "p" };
+        let mut notes = Diagnostics { list: &mut list, file: "f", subject: "p" };
         let action = seatbelt_action(entry, "/probes/p", &mut notes);
         (action, list)
     }
@@ -344,7 +344,7 @@ mod tests {
     fn a_change_of_what_the_run_did_not_make_is_pointed_out() {
         let (action, notes) = resolve(&entry("file-write*", None, "/etc/hosts", json!({})));
         assert!(action.is_some());
-        assert!(notes.iter().any(|note| note.kind == NoteKind::ForeignTarget), "{notes:?}");
+        assert!(notes.iter().any(|note| note.kind == DiagnosticKind::ForeignTarget), "{notes:?}");
         let (_, notes) = resolve(&entry("file-write*", None, "${root}/a", json!({})));
         assert_eq!(notes.len(), 0, "{notes:?}");
     }

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors, pointer_part, shown};
 use super::error::LoadError;
-use super::note::{Note, NoteKind, Notes, has_errors, pointer_part, shown};
 use super::read::{Reader, refused};
 use super::schema::{DocumentKind, found};
 use super::source::{Source, Workspace};
@@ -117,7 +117,7 @@ pub fn read_declaration_file(path: &Path) -> Result<ResolvedSubject, LoadError> 
 pub(super) fn read(
     reader: &mut Reader<'_>,
     path: &str,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<ResolvedSubject>, LoadError> {
     let what = DocumentKind::SystemDeclaration.what();
     let bytes = reader.bytes(InputRole::Subject, path, MAX_INPUT_DOCUMENT_BYTES).map_err(|source| LoadError::Read {
@@ -128,12 +128,17 @@ pub(super) fn read(
     let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
     let before = notes.len();
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut walk =
-        Walk { reader, folder, notes: Notes { list: notes, file: path, subject: "" }, files: Vec::new(), bytes: 0 };
+    let mut walk = Walk {
+        reader,
+        folder,
+        notes: Diagnostics { list: notes, file: path, subject: "" },
+        files: Vec::new(),
+        bytes: 0,
+    };
     let is_sealed = value.get("digests").is_some() && value.get("identity").is_some();
     if is_sealed {
         walk.notes.error(
-            NoteKind::UnknownKey,
+            DiagnosticKind::UnknownKey,
             "/identity",
             "this declaration is sealed already",
             "give the document that it was sealed from; `identity show --bundle FILE` shows a sealed one",
@@ -155,8 +160,8 @@ pub(super) fn read(
         noted.insert("/digests".to_owned());
     }
     let mut formal = Vec::new();
-    DocumentKind::SystemDeclaration.check(&value, &mut Notes { list: &mut formal, file: path, subject: "" });
-    formal.retain(|note: &Note| note.kind != NoteKind::MissingKey && !noted.contains(&note.pointer));
+    DocumentKind::SystemDeclaration.check(&value, &mut Diagnostics { list: &mut formal, file: path, subject: "" });
+    formal.retain(|note: &Diagnostic| note.kind != DiagnosticKind::MissingKey && !noted.contains(&note.pointer));
     notes.append(&mut formal);
     if has_errors(&notes[before..]) {
         return Ok(None);
@@ -169,7 +174,7 @@ pub(super) fn read(
 struct Walk<'r, 's, 'n> {
     reader: &'r mut Reader<'s>,
     folder: &'r str,
-    notes: Notes<'n>,
+    notes: Diagnostics<'n>,
     files: Vec<SubjectFile>,
     /// How many bytes the files have together.
     bytes: u64,
@@ -196,7 +201,7 @@ fn reference(members: &Map<String, Value>) -> Option<Reference<'_>> {
 }
 
 impl Walk<'_, '_, '_> {
-    /// Notes everything that has to be stated and is not.
+    /// Reports everything that has to be stated and is not.
     fn check_stated(&mut self, declaration: &Value) {
         for pointer in STATED {
             match declaration.pointer(pointer) {
@@ -206,7 +211,7 @@ impl Walk<'_, '_, '_> {
                         "/kind" => format!("write `{AI_RUN}` or `{DEPLOYMENT}`"),
                         _ => "state it, or write {\"absent\": \"why\"}".to_owned(),
                     };
-                    self.notes.error(NoteKind::MissingKey, pointer, "this is not stated", remedy);
+                    self.notes.error(DiagnosticKind::MissingKey, pointer, "this is not stated", remedy);
                 }
                 Some(value) if DECIMALS.contains(&pointer) => self.check_decimal(pointer, value),
                 Some(_) => {}
@@ -218,7 +223,7 @@ impl Walk<'_, '_, '_> {
         let absent = value.as_object().and_then(reference).is_some_and(|one| matches!(one, Reference::Absent(_)));
         if !absent && !value.as_str().is_some_and(is_decimal) {
             self.notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 pointer,
                 format!("found {}, where a decimal number as a text is needed", found(value)),
                 "write it like \"0.7\" or \"1\": no exponent, no zeros that could be left out",
@@ -248,7 +253,7 @@ impl Walk<'_, '_, '_> {
                 Some(Reference::Absent(reason)) => {
                     if reason.as_str().is_none_or(|reason| reason.trim().is_empty()) {
                         self.notes.error(
-                            NoteKind::BadValue,
+                            DiagnosticKind::BadValue,
                             format!("{at}/absent"),
                             format!("found {}, where the reason is needed", found(reason)),
                             format!("say in a text why it is absent; {LITERALLY}"),
@@ -273,7 +278,7 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// Notes everything in a value that has no canonical form.
+    /// Reports everything in a value that has no canonical form.
     fn check_literal(&mut self, at: &str, value: &Value) {
         match value {
             Value::Object(members) => {
@@ -290,18 +295,18 @@ impl Walk<'_, '_, '_> {
                     && !self.notes.list.iter().any(|note| note.pointer == at)
                 {
                     let (problem, remedy) = advice(error.problem);
-                    self.notes.error(NoteKind::BadValue, at, format!("found {}, {problem}", found(leaf)), remedy);
+                    self.notes.error(DiagnosticKind::BadValue, at, format!("found {}, {problem}", found(leaf)), remedy);
                 }
             }
         }
     }
 
-    /// Notes a member's name that has no canonical form.
+    /// Reports a member's name that has no canonical form.
     fn check_name(&mut self, at: &str, name: &str) {
         if let Err(error) = canon::canonical(&Value::String(name.to_owned())) {
             let (problem, remedy) = advice(error.problem);
             let at = format!("{at}/{}", pointer_part(name));
-            self.notes.error(NoteKind::BadValue, at, format!("this member has a name {problem}"), remedy);
+            self.notes.error(DiagnosticKind::BadValue, at, format!("this member has a name {problem}"), remedy);
         }
     }
 
@@ -309,7 +314,7 @@ impl Walk<'_, '_, '_> {
         let digits = digest.as_str().and_then(|text| text.strip_prefix("sha256:"));
         if digits.is_none_or(|digits| digits.parse::<Digest>().is_err()) {
             self.notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 format!("{at}/digest"),
                 format!("found {}, which is no digest", found(digest)),
                 format!("write `sha256:` and 64 lower-case hexadecimal digits; {LITERALLY}"),
@@ -322,7 +327,7 @@ impl Walk<'_, '_, '_> {
         let at = format!("{at}/file");
         let Some(path) = path.as_str() else {
             self.notes.error(
-                NoteKind::BadPath,
+                DiagnosticKind::BadPath,
                 at,
                 format!("found {}, where the path of a file is needed", found(path)),
                 format!("name a file; {LITERALLY}"),
@@ -331,7 +336,7 @@ impl Walk<'_, '_, '_> {
         };
         if let Err(reason) = plain(path) {
             self.notes.error(
-                NoteKind::BadPath,
+                DiagnosticKind::BadPath,
                 at,
                 format!("`{}` {reason}", shown(path)),
                 format!("name a file at or below the declaration's folder by its plain relative path; {LITERALLY}"),
@@ -340,7 +345,7 @@ impl Walk<'_, '_, '_> {
         }
         if self.files.len() == MAX_SUBJECT_FILES {
             let message = format!("the declaration names more than {MAX_SUBJECT_FILES} files");
-            self.notes.error(NoteKind::TooMany, at, message, "give the digest of what is large or many");
+            self.notes.error(DiagnosticKind::TooMany, at, message, "give the digest of what is large or many");
             return None;
         }
         let left = MAX_SUBJECT_BYTES - self.bytes;
@@ -355,7 +360,7 @@ impl Walk<'_, '_, '_> {
             }
             Err(error) => {
                 self.notes.error(
-                    NoteKind::Unreadable,
+                    DiagnosticKind::Unreadable,
                     at,
                     format!("the file `{}` cannot be read: {}", shown(path), error.source),
                     format!(

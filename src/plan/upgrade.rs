@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
 use super::file::{PROBES_SCHEMA, PROFILES_SCHEMA};
-use super::note::{Note, NoteKind, Notes, has_errors};
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
@@ -151,7 +151,7 @@ fn fill_profile(profile: &mut Map<String, Value>) {
 }
 
 /// One document in the new format; `None`, with notes, if it cannot be had.
-fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<Note>) -> Option<Vec<u8>> {
+fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<Diagnostic>) -> Option<Vec<u8>> {
     let what = form.kind.what();
     let parsed = reader
         .bytes(form.role, path, MAX_INPUT_DOCUMENT_BYTES)
@@ -178,8 +178,8 @@ fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<No
                     Standing::Newer => format::remedy(version, form.new),
                     _ => format!("write `{}` or `{}`, if the document has that format", form.old, form.new),
                 };
-                Notes { list: notes, file: path, subject: "" }.error(
-                    NoteKind::Format,
+                Diagnostics { list: notes, file: path, subject: "" }.error(
+                    DiagnosticKind::Format,
                     "/schema_version",
                     message,
                     remedy,
@@ -194,7 +194,7 @@ fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<No
             (form.fill)(entry);
         }
     }
-    if !form.kind.check(&value, &mut Notes { list: notes, file: path, subject: "" }) {
+    if !form.kind.check(&value, &mut Diagnostics { list: notes, file: path, subject: "" }) {
         return None;
     }
     let mut bytes = json_out::to_pretty(&value);

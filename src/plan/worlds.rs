@@ -1,8 +1,8 @@
 //! The document of the world that a plan declares: from the workspace, or one of those that this program carries.
 
+use super::diagnostic::{DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
 use super::near::hint_for;
-use super::note::{NoteKind, Notes, has_errors};
 use super::read::{Reader, refused};
 use super::resolved::ResolvedWorld;
 use super::schema::DocumentKind;
@@ -84,7 +84,7 @@ pub(super) fn path_of(id: &str) -> Option<String> {
 pub(super) fn read(
     reader: &mut Reader<'_>,
     declared: Option<&WorldId>,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Result<Option<ResolvedWorld>, LoadError> {
     let id = declared.map_or(HOME_WORLD, WorldId::as_str);
     let source = reader.source();
@@ -92,11 +92,11 @@ pub(super) fn read(
         let known = source.worlds();
         let otherwise = format!("describe it in `{WORLDS_FOLDER}/`, or declare one of {}", known.join(", "));
         notes.warning(
-            NoteKind::WorldUnknown,
+            DiagnosticKind::WorldUnknown,
             "/world_id",
             format!(
                 "nothing is known of the world `{}`, so no run of the plan can be promoted",
-                super::note::shown(id)
+                super::diagnostic::shown(id)
             ),
             hint_for(id, known.iter().map(String::as_str), &otherwise),
         );
@@ -104,8 +104,8 @@ pub(super) fn read(
     };
     let value: WorldFile = reader.typed(DocumentKind::World, InputRole::World, &path)?;
     if value.world_id.as_str() != id {
-        Notes { list: notes.list, file: &path, subject: id }.error(
-            NoteKind::IdMismatch,
+        Diagnostics { list: notes.list, file: &path, subject: id }.error(
+            DiagnosticKind::IdMismatch,
             "/world_id",
             format!("the document says that it is world `{}`, and is named after `{id}`", value.world_id),
             "make the name of the file and the id agree",
@@ -114,8 +114,8 @@ pub(super) fn read(
     let bytes = reader.bytes(InputRole::World, &path, crate::base::limits::MAX_INPUT_DOCUMENT_BYTES);
     let bytes = bytes.map_err(|source| LoadError::Read { what: "world", file: path.clone(), source })?;
     if let Some(how) = redefines(id, &value, &bytes) {
-        Notes { list: notes.list, file: &path, subject: id }.warning(
-            NoteKind::WorldRedefined,
+        Diagnostics { list: notes.list, file: &path, subject: id }.warning(
+            DiagnosticKind::WorldRedefined,
             "/world_id",
             format!("{how}, so a run of the plan may not be promoted (`world_redefined`)"),
             "give the world an id of its own, or take the document away",
@@ -130,7 +130,7 @@ pub fn known(workspace: &Workspace) -> Result<Vec<ResolvedWorld>, LoadError> {
     for id in workspace.worlds() {
         let mut notes = Vec::new();
         let Ok(id) = WorldId::new(id) else { continue };
-        let mut on_folder = Notes { list: &mut notes, file: WORLDS_FOLDER, subject: id.as_str() };
+        let mut on_folder = Diagnostics { list: &mut notes, file: WORLDS_FOLDER, subject: id.as_str() };
         known.extend(read(&mut Reader::new(workspace), Some(&id), &mut on_folder)?);
         if has_errors(&notes) {
             return Err(refused(notes));

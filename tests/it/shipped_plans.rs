@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use sandproof::plan::{Note, NoteKind, ResolvedPlan, Selection, Severity, Workspace};
+use sandproof::plan::{Diagnostic, DiagnosticKind, ResolvedPlan, Selection, Severity, Workspace};
 use sandproof::policy::PolicyValue;
 use sandproof::policy::answer::{Asked, answer};
 use sandproof::policy::landlock::rights::Right;
@@ -66,7 +66,7 @@ fn every_plan_of_the_folder_is_tested_and_lints_without_a_finding() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     assert_eq!(found, LINUX.into_iter().chain(SONOMA).map(String::from).collect());
-    let is_gate = |note: &Note| note.kind == NoteKind::ApplyGate && note.severity == Severity::Warning;
+    let is_gate = |note: &Diagnostic| note.kind == DiagnosticKind::ApplyGate && note.severity == Severity::Warning;
     for name in LINUX.into_iter().chain(SONOMA) {
         let notes = sandproof::plan::lint::lint_plan_file(&plan_path(name)).unwrap();
         if name == "sonoma-lifecycle-lockdown" {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use crate::base::ids::{PlanId, RegistryId, WorldId};
 use crate::record::world::HOME_WORLD;
 
@@ -101,14 +101,14 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads it from a document that satisfies the schema.
-    pub(super) fn of(value: &Value, file: &str, requested: Option<&str>, notes: &mut Notes<'_>) -> Option<Self> {
+    pub(super) fn of(value: &Value, file: &str, requested: Option<&str>, notes: &mut Diagnostics<'_>) -> Option<Self> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let own = text("template_id");
         if let (Some(own), Some(requested)) = (&own, requested)
             && own != requested
         {
             notes.error(
-                NoteKind::IdMismatch,
+                DiagnosticKind::IdMismatch,
                 "/template_id",
                 format!("the template says that it is `{}`, and was asked for as `{requested}`", shown(own)),
                 "make them agree",
@@ -117,7 +117,7 @@ impl Head {
         let template_id = own.or_else(|| requested.map(str::to_owned)).unwrap_or_else(|| id_of_file(file));
         let Some(builder) = Builder::of(value, &template_id) else {
             notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 "",
                 format!("no builder is for the template `{}`", shown(&template_id)),
                 "spell out `plan`, `probes` and `profiles`, or say `builder`: vfs, metadata or linux",
@@ -148,12 +148,12 @@ impl Head {
 }
 
 /// An id, or a finding.
-pub(super) fn id<T, E: fmt::Display>(made: Result<T, E>, pointer: &str, notes: &mut Notes<'_>) -> Option<T> {
+pub(super) fn id<T, E: fmt::Display>(made: Result<T, E>, pointer: &str, notes: &mut Diagnostics<'_>) -> Option<T> {
     match made {
         Ok(id) => Some(id),
         Err(error) => {
             notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 pointer,
                 error.to_string(),
                 "use 1 to 512 bytes without control characters",
@@ -170,22 +170,22 @@ fn id_of_file(file: &str) -> String {
 }
 
 /// Refuses the keys of `value` that are not `known`.
-pub(super) fn check_keys(value: &Value, pointer: &str, known: &[&str], notes: &mut Notes<'_>) {
+pub(super) fn check_keys(value: &Value, pointer: &str, known: &[&str], notes: &mut Diagnostics<'_>) {
     for key in value.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str())) {
         let remedy = notes.hint(key, known.iter().copied(), &format!("remove it; known are {}", known.join(", ")));
         let message = format!("the key `{}` is unknown here", shown(key));
-        notes.error(NoteKind::UnknownKey, format!("{pointer}/{}", pointer_part(key)), message, remedy);
+        notes.error(DiagnosticKind::UnknownKey, format!("{pointer}/{}", pointer_part(key)), message, remedy);
     }
 }
 
 /// A builder's own part of a template. The order of an object's members matters to it, so it is read from the text.
-pub(super) fn body<T: DeserializeOwned>(text: &str, notes: &mut Notes<'_>) -> Option<T> {
+pub(super) fn body<T: DeserializeOwned>(text: &str, notes: &mut Diagnostics<'_>) -> Option<T> {
     match serde_json::from_str(text) {
         Ok(body) => Some(body),
         Err(error) => {
             let message = error.to_string().chars().take(400).collect::<String>();
             notes.error(
-                NoteKind::BadValue,
+                DiagnosticKind::BadValue,
                 "",
                 message,
                 "correct the value; `sandproof schema plan_template` has the shape",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::super::file::{
     PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry, ProfilesFile,
 };
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
 use super::document::{Head, Ordered, id};
 use crate::base::ids::{ProbeId, ProfileId};
 use crate::base::json_out;
@@ -97,7 +97,12 @@ impl<'a> Growing<'a> {
     }
 
     /// Adds a profile, to be filled with probes.
-    pub(super) fn profile(&mut self, name: &str, fields: ProfileFields, notes: &mut Notes<'_>) -> Option<ProfileId> {
+    pub(super) fn profile(
+        &mut self,
+        name: &str,
+        fields: ProfileFields,
+        notes: &mut Diagnostics<'_>,
+    ) -> Option<ProfileId> {
         let pointer = format!("/profiles/{}", pointer_part(name));
         let profile_id = id(ProfileId::new(name), &pointer, notes)?;
         let entry = ProfileEntry {
@@ -129,14 +134,14 @@ impl<'a> Growing<'a> {
         profile: &ProfileId,
         fields: ProbeFields<'_>,
         expected: Decision,
-        notes: &mut Notes<'_>,
+        notes: &mut Diagnostics<'_>,
     ) {
         let pointer = format!("/profiles/{}", pointer_part(profile.as_str()));
         let Some(probe_id) = id(ProbeId::new(format!("{profile}:{}", fields.name)), &pointer, notes) else { return };
         if let Some(known) = self.probes.get(&probe_id) {
             if known.expected != expected {
                 notes.error(
-                    NoteKind::Duplicate,
+                    DiagnosticKind::Duplicate,
                     pointer,
                     format!("the probe `{}` is expected to be both allowed and denied", shown(probe_id.as_str())),
                     "list its path once, or make the lists agree",
@@ -223,7 +228,7 @@ impl<'a> Growing<'a> {
 pub(super) fn in_order<'t, T>(
     profiles: &'t Ordered<T>,
     order: Option<&[String]>,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Vec<(&'t str, &'t T)> {
     let Some(order) = order else { return profiles.0.iter().map(|(name, entry)| (name.as_str(), entry)).collect() };
     let mut listed = Vec::new();
@@ -234,12 +239,12 @@ pub(super) fn in_order<'t, T>(
             }
             Some(_) => {
                 let message = format!("the profile `{}` is listed twice", shown(name));
-                notes.error(NoteKind::Duplicate, format!("/profile_order/{n}"), message, "remove one");
+                notes.error(DiagnosticKind::Duplicate, format!("/profile_order/{n}"), message, "remove one");
             }
             None => {
                 let remedy = notes.hint(name, profiles.keys(), "add it, or correct the id");
                 let message = format!("there is no profile `{}`", shown(name));
-                notes.error(NoteKind::Dangling, format!("/profile_order/{n}"), message, remedy);
+                notes.error(DiagnosticKind::Dangling, format!("/profile_order/{n}"), message, remedy);
             }
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
+use super::super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, shown};
 use super::super::error::LoadError;
 use super::super::file::{INDEX_SCHEMA, IndexEntry, IndexFile};
 use super::super::lint::lint_plan;
-use super::super::note::{Note, NoteKind, Notes, shown};
 use super::super::resolve::resolve;
 use super::super::resolved::{ResolvedPlan, Selection};
 use super::super::source::{OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, Source, clean_path};
@@ -38,7 +38,7 @@ pub(super) fn assemble(
     expanded: Expanded,
     find: &FindPolicy<'_>,
     file: &str,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<Diagnostic>,
 ) -> FileSet {
     let Expanded { plan, probes, profiles, mut policies, description } = expanded;
     let index = IndexFile {
@@ -61,13 +61,13 @@ pub(super) fn assemble(
         (OWN_PROBES_PATH.to_owned(), probes.bytes),
         (OWN_PROFILES_PATH.to_owned(), profiles.bytes),
     ]);
-    let mut at = Notes { list: notes, file, subject: &built.template_id };
+    let mut at = Diagnostics { list: notes, file, subject: &built.template_id };
     for spelled in named {
         let path = match clean_path(&spelled) {
             Ok(path) => path,
             Err(reason) => {
                 let message = format!("`{}` cannot name a policy document: {reason}", shown(&spelled));
-                at.error(NoteKind::BadPath, "", message, "write it relative to the plan folder, or absolute");
+                at.error(DiagnosticKind::BadPath, "", message, "write it relative to the plan folder, or absolute");
                 continue;
             }
         };
@@ -80,7 +80,12 @@ pub(super) fn assemble(
         }
         if reserved(&path) {
             let message = format!("the policy `{}` would take the place of another file of the folder", shown(&path));
-            at.error(NoteKind::BadPath, "", message, "put policies into a folder of their own, such as `policies/`");
+            at.error(
+                DiagnosticKind::BadPath,
+                "",
+                message,
+                "put policies into a folder of their own, such as `policies/`",
+            );
             continue;
         }
         if files.contains_key(&path) || built.missing_policies.contains(&path) {
@@ -93,11 +98,11 @@ pub(super) fn assemble(
     }
     for path in policies.keys().filter(|path| !files.contains_key(*path)) {
         let message = format!("the carried policy `{}` is used by no profile", shown(path));
-        at.error(NoteKind::Dangling, "/policies", message, "remove it, or name it in a profile");
+        at.error(DiagnosticKind::Dangling, "/policies", message, "remove it, or name it in a profile");
     }
     for path in files.keys().filter(|path| is_below_a_file(path, &files)) {
         let message = format!("`{}` would be both a file and a folder", shown(path));
-        at.error(NoteKind::BadPath, "", message, "rename one of the policies");
+        at.error(DiagnosticKind::BadPath, "", message, "rename one of the policies");
     }
     built.files = files
         .iter()
@@ -132,7 +137,7 @@ impl FileSet {
     }
 
     /// What a lint says of the plan, as it will stand in its folder.
-    pub fn lint(&self) -> Vec<Note> {
+    pub fn lint(&self) -> Vec<Diagnostic> {
         lint_plan(self, PLAN_FILE)
     }
 

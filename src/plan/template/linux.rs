@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{Head, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried, document_bytes};
@@ -53,7 +53,7 @@ struct Profile {
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'_>) -> Option<Expanded> {
+pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
     for (part, known) in [("operations", OPERATION_KEYS), ("profiles", PROFILE_KEYS)] {
         for (name, entry) in value.get(part).and_then(Value::as_object).into_iter().flatten() {
             check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
@@ -104,7 +104,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
                 let pointer = format!("{pointer}/allowed/{}/{n}", pointer_part(verb));
                 let remedy = notes.hint(case, body.paths.keys(), "remove it, or ask for it");
                 let message = format!("`{}` does not ask for the path case `{}`", shown(verb), shown(case));
-                notes.error(NoteKind::Dangling, pointer, message, remedy);
+                notes.error(DiagnosticKind::Dangling, pointer, message, remedy);
             }
             for (case, target) in body.paths.0.iter().filter(|(case, _)| asked(case)) {
                 let expected = if allowed.contains(case) { Decision::Allow } else { Decision::Deny };
@@ -128,7 +128,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
 
 impl Operation {
     /// Seatbelt's name of the operation: as written, else the usual one of the driver.
-    fn name(&self, verb: &str, notes: &mut Notes<'_>) -> Option<String> {
+    fn name(&self, verb: &str, notes: &mut Diagnostics<'_>) -> Option<String> {
         if let Some(name) = &self.operation {
             return Some(name.clone());
         }
@@ -139,7 +139,7 @@ impl Operation {
                 let remedy = notes.hint(&self.driver, known, "see SPEC.md for the drivers");
                 let pointer = format!("/operations/{}/driver", pointer_part(verb));
                 let message = format!("there is no driver `{}`", shown(&self.driver));
-                notes.error(NoteKind::Driver, pointer, message, remedy);
+                notes.error(DiagnosticKind::Driver, pointer, message, remedy);
                 None
             }
         }
@@ -157,17 +157,17 @@ fn why(verb: &str, case: &str, expected: Decision) -> String {
     }
 }
 
-/// Notes the names that `known` does not have.
+/// Reports the names that `known` does not have.
 fn known_names<'n, T>(
     names: impl Iterator<Item = &'n String>,
     known: &Ordered<T>,
     what: &str,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) {
     for name in names.filter(|name| known.get(name).is_none()) {
         let remedy = notes.hint(name, known.keys(), "define it, or correct the name");
-        notes.error(NoteKind::Dangling, pointer, format!("there is no {what} `{}`", shown(name)), remedy);
+        notes.error(DiagnosticKind::Dangling, pointer, format!("there is no {what} `{}`", shown(name)), remedy);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{Head, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried};
@@ -64,7 +64,7 @@ fn is_in(set: &str, path: &str, alias: bool) -> bool {
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'_>) -> Option<Expanded> {
+pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
     for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         check_keys(profile, &format!("/profiles/{}", pointer_part(name)), PROFILE_KEYS, notes);
     }
@@ -77,7 +77,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
                 check_keys(calls, &format!("/ops/{key}"), known, notes);
             } else {
                 notes.error(
-                    NoteKind::MissingKey,
+                    DiagnosticKind::MissingKey,
                     "/ops",
                     format!("the key `{key}` is missing"),
                     format!("add `{key}`"),
@@ -99,7 +99,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
         for (n, set) in profile.allowed_sets.iter().enumerate().filter(|(_, set)| !SETS.contains(&set.as_str())) {
             let remedy = notes.hint(set, SETS, &format!("known are {}", SETS.join(", ")));
             let pointer = format!("/profiles/{}/allowed_sets/{n}", pointer_part(name));
-            notes.error(NoteKind::BadValue, pointer, format!("there is no path set `{}`", shown(set)), remedy);
+            notes.error(DiagnosticKind::BadValue, pointer, format!("there is no path set `{}`", shown(set)), remedy);
         }
         let fields = ProfileFields {
             path: profile.sbpl.clone(),

@@ -27,8 +27,8 @@ pub use shipped::{Listing, by_id, list, policy as carried_policy};
 
 use serde_json::Value;
 
+use super::diagnostic::{Diagnostics, has_errors};
 use super::error::LoadError;
-use super::note::{Notes, has_errors};
 use super::read::refused;
 use super::schema::DocumentKind;
 use crate::base::digest::Digest;
@@ -65,10 +65,10 @@ impl Template {
         let json_error = |source| LoadError::Json { what: "template", file: file.to_owned(), source };
         let value = json::parse(bytes).map_err(json_error)?;
         let mut notes = Vec::new();
-        if !DocumentKind::PlanTemplate.check(&value, &mut Notes { list: &mut notes, file, subject: "" }) {
+        if !DocumentKind::PlanTemplate.check(&value, &mut Diagnostics { list: &mut notes, file, subject: "" }) {
             return Err(refused(notes));
         }
-        let head = Head::of(&value, file, requested, &mut Notes { list: &mut notes, file, subject: "" });
+        let head = Head::of(&value, file, requested, &mut Diagnostics { list: &mut notes, file, subject: "" });
         let Some(head) = head.filter(|_| !has_errors(&notes)) else { return Err(refused(notes)) };
         let text = String::from_utf8_lossy(bytes).into_owned();
         Ok(Self { head, file: file.to_owned(), digest: Digest::of(bytes), content: Content::Document { value, text } })
@@ -97,14 +97,14 @@ impl Template {
     /// Builds it. `find` gives the policies that the template names and does not carry.
     pub fn build(&self, find: &FindPolicy<'_>) -> Result<FileSet, LoadError> {
         let mut notes = Vec::new();
-        let expanded = self.expand(&mut Notes { list: &mut notes, file: &self.file, subject: self.id() })?;
+        let expanded = self.expand(&mut Diagnostics { list: &mut notes, file: &self.file, subject: self.id() })?;
         let Some(expanded) = expanded.filter(|_| !has_errors(&notes)) else { return Err(refused(notes)) };
         let head = BuiltFrom::head(self.id(), self.builder().as_str(), self.digest);
         let built = files::assemble(head, expanded, find, &self.file, &mut notes);
         if has_errors(&notes) { Err(refused(notes)) } else { Ok(built) }
     }
 
-    fn expand(&self, notes: &mut Notes<'_>) -> Result<Option<Expanded>, LoadError> {
+    fn expand(&self, notes: &mut Diagnostics<'_>) -> Result<Option<Expanded>, LoadError> {
         let (value, text) = match &self.content {
             Content::Shipped(plan) => return plan.expand().map(Some),
             Content::Document { value, text } => (value, text),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::super::source::clean_path;
 use super::document::Ordered;
 use crate::base::json_out;
@@ -53,20 +53,20 @@ pub(super) fn document_bytes(value: &serde_json::Map<String, Value>) -> Vec<u8> 
 }
 
 /// The carried policies by their clean paths.
-pub(super) fn carried(policies: &Ordered<PolicyContent>, notes: &mut Notes<'_>) -> Vec<(String, Vec<u8>)> {
+pub(super) fn carried(policies: &Ordered<PolicyContent>, notes: &mut Diagnostics<'_>) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for (path, content) in &policies.0 {
         let pointer = || format!("/policies/{}", pointer_part(path));
         match clean_path(path) {
             Ok(clean) if !clean.starts_with('/') => found.push((clean, content.bytes())),
             Ok(_) => notes.error(
-                NoteKind::BadPath,
+                DiagnosticKind::BadPath,
                 pointer(),
                 format!("the carried policy `{}` has an absolute path", shown(path)),
                 "write it relative to the plan folder",
             ),
             Err(reason) => notes.error(
-                NoteKind::BadPath,
+                DiagnosticKind::BadPath,
                 pointer(),
                 format!("`{}` cannot name a policy document: {reason}", shown(path)),
                 "write it relative to the plan folder",

@@ -135,7 +135,7 @@ pub fn list() -> Vec<Listing> {
 pub fn by_id(id: &str) -> Result<Template, LoadError> {
     ALL.iter().find(|template| template.id() == id).cloned().ok_or_else(|| LoadError::UnknownId {
         kind: "template",
-        id: super::super::note::shown(id),
+        id: super::super::diagnostic::shown(id),
         place: "this program".to_owned(),
         remedy: hint_for(id, ALL.iter().map(Template::id), "see `sandproof list-templates`, or name a file"),
     })

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::super::diagnostic::{DiagnosticKind, Diagnostics};
 use super::super::error::LoadError;
 use super::super::file::{PlanFile, ProbesFile, ProfilesFile};
-use super::super::note::{NoteKind, Notes};
 use super::super::read::typed;
 use super::super::schema::DocumentKind;
 use super::document::{Head, body};
@@ -29,11 +29,11 @@ pub(super) fn expand(
     head: &Head,
     value: &Value,
     text: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Result<Option<Expanded>, LoadError> {
     for key in ["fixtures", "parameters"].into_iter().filter(|key| value.get(*key).is_some()) {
         let message = format!("a template that spells out its registries has no {key} beside them");
-        notes.error(NoteKind::UnknownKey, format!("/{key}"), message, "move them into the profiles");
+        notes.error(DiagnosticKind::UnknownKey, format!("/{key}"), message, "move them into the profiles");
     }
     let plan: Option<PlanFile> = part(DocumentKind::Plan, value, "plan", notes)?;
     let probes: Option<ProbesFile> = part(DocumentKind::ProbeRegistry, value, "probes", notes)?;
@@ -44,7 +44,7 @@ pub(super) fn expand(
     {
         if *found != head.registry_id {
             notes.error(
-                NoteKind::IdMismatch,
+                DiagnosticKind::IdMismatch,
                 format!("/{key}/registry_id"),
                 format!("`{found}` is another registry than the template's `{}`", head.registry_id),
                 "make them agree",
@@ -67,18 +67,18 @@ fn part<T: DeserializeOwned>(
     kind: DocumentKind,
     value: &Value,
     key: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) -> Result<Option<T>, LoadError> {
     let Some(inner) = value.get(key).filter(|inner| inner.is_object()) else {
         let message = format!("the template does not spell out `{key}`");
-        notes.error(NoteKind::MissingKey, "", message, format!("add `{key}`, or say `builder`"));
+        notes.error(DiagnosticKind::MissingKey, "", message, format!("add `{key}`, or say `builder`"));
         return Ok(None);
     };
     let before = notes.list.len();
     if !kind.check(inner, notes) {
         for note in &mut notes.list[before..] {
             note.pointer.insert_str(0, &format!("/{key}"));
-            if note.kind == NoteKind::Format {
+            if note.kind == DiagnosticKind::Format {
                 note.remedy = "a template spells out documents of the format that is read; write that one".into();
             }
         }

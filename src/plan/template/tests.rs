@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::vfs::{PathPolicy, Role, pair_decisions};
 use super::*;
-use crate::plan::NoteKind;
+use crate::plan::DiagnosticKind;
 use crate::plan::file::{PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, ProbesFile, ProfilesFile};
 use crate::record::outcome::Decision::{self, Allow, Deny};
 
@@ -386,7 +386,7 @@ fn every_carried_template_builds_and_lints_without_a_finding() {
         let mut notes = set.lint();
         if listing.template_id == "sonoma-lifecycle-lockdown" {
             // That its gated profiles cannot be applied is what this plan is about.
-            notes.retain(|note| note.kind != NoteKind::ApplyGate);
+            notes.retain(|note| note.kind != DiagnosticKind::ApplyGate);
         }
         assert!(notes.is_empty(), "{}: {notes:#?}", listing.template_id);
         let plan = set.resolve().unwrap();

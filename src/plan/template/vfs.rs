@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::note::{NoteKind, Notes, pointer_part, shown};
+use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{Head, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried};
@@ -154,7 +154,7 @@ pub(super) fn pair_decisions(policy: PathPolicy, role: Role, alternate: &str) ->
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'_>) -> Option<Expanded> {
+pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
     for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         let pointer = format!("/profiles/{}", pointer_part(name));
         check_keys(profile, &pointer, PROFILE_KEYS, notes);
@@ -185,7 +185,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Notes<'
         let manual = profile.probe_generation.as_deref() == Some("manual");
         if manual && profile.manual_probes.is_empty() {
             let message = "the profile's probes are all written by hand, and there are none";
-            notes.error(NoteKind::Empty, format!("{pointer}/manual_probes"), message, "add some");
+            notes.error(DiagnosticKind::Empty, format!("{pointer}/manual_probes"), message, "add some");
         }
         if manual {
             by_hand(&mut growing, &id, &profile.manual_probes, &pointer, notes);
@@ -211,11 +211,17 @@ fn told(profile: &Profile) -> Option<String> {
     })
 }
 
-fn by_hand(growing: &mut Growing<'_>, id: &ProfileId, probes: &[ManualProbe], pointer: &str, notes: &mut Notes<'_>) {
+fn by_hand(
+    growing: &mut Growing<'_>,
+    id: &ProfileId,
+    probes: &[ManualProbe],
+    pointer: &str,
+    notes: &mut Diagnostics<'_>,
+) {
     for (n, probe) in probes.iter().enumerate() {
         if [&probe.name, &probe.operation, &probe.target].into_iter().any(String::is_empty) {
             let message = "a probe written by hand needs a name, an operation and a target";
-            notes.error(NoteKind::Empty, format!("{pointer}/manual_probes/{n}"), message, "fill them in");
+            notes.error(DiagnosticKind::Empty, format!("{pointer}/manual_probes/{n}"), message, "fill them in");
             continue;
         }
         let fields = ProbeFields {
@@ -236,19 +242,24 @@ fn by_paths(
     profile: &Profile,
     sets: &Ordered<PathSet>,
     pointer: &str,
-    notes: &mut Notes<'_>,
+    notes: &mut Diagnostics<'_>,
 ) {
     let policy = profile.policy.unwrap_or(PathPolicy::Literal);
     let mut wanted: Vec<(String, Decision)> = Vec::new();
     if let (PathPolicy::Literal, None) = (policy, &profile.path_pairs) {
-        let paths = |list: &Option<PathList>, key: &str, notes: &mut Notes<'_>| match list {
+        let paths = |list: &Option<PathList>, key: &str, notes: &mut Diagnostics<'_>| match list {
             None => Vec::new(),
             Some(PathList::Paths(paths)) => paths.clone(),
             Some(PathList::Name(name)) => match sets.get(name) {
                 Some(PathSet::Paths(paths)) => paths.clone(),
                 Some(PathSet::Pairs(_)) => {
                     let message = format!("the path set `{}` holds pairs", shown(name));
-                    notes.error(NoteKind::BadValue, format!("{pointer}/{key}"), message, "name a set of single paths");
+                    notes.error(
+                        DiagnosticKind::BadValue,
+                        format!("{pointer}/{key}"),
+                        message,
+                        "name a set of single paths",
+                    );
                     Vec::new()
                 }
                 None => vec![name.clone()],
@@ -267,7 +278,7 @@ fn by_paths(
                 _ => {
                     let remedy = notes.hint(name, sets.keys(), "define it in `path_sets`, or write the pairs");
                     let message = format!("there is no set of path pairs `{}`", shown(name));
-                    notes.error(NoteKind::Dangling, format!("{pointer}/path_pairs"), message, remedy);
+                    notes.error(DiagnosticKind::Dangling, format!("{pointer}/path_pairs"), message, remedy);
                     return;
                 }
             },
@@ -275,7 +286,7 @@ fn by_paths(
         };
         let Some(role) = profile.role else {
             let message = format!("the policy `{}` needs a role", policy.as_str());
-            notes.error(NoteKind::MissingKey, pointer, message, "add `role`: first_only, second_only or both");
+            notes.error(DiagnosticKind::MissingKey, pointer, message, "add `role`: first_only, second_only or both");
             return;
         };
         for (primary, alternate) in pairs {
@@ -285,7 +296,7 @@ fn by_paths(
     }
     if wanted.is_empty() || profile.ops.is_empty() {
         let message = "the profile asks for nothing";
-        notes.error(NoteKind::Empty, pointer, message, "add `ops`, and `request_paths` or `path_pairs`");
+        notes.error(DiagnosticKind::Empty, pointer, message, "add `ops`, and `request_paths` or `path_pairs`");
     }
     // A pair's two paths belong together under each operation; so does a single path under all of them.
     let pairs = profile.path_pairs.is_some();

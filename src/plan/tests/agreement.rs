@@ -63,7 +63,9 @@ fn places(value: &Value, at: &str, out: &mut Vec<String>) {
     out.push(at.to_owned());
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, member)| places(member, &format!("{at}/{}", note::pointer_part(key)), out));
+            members
+                .iter()
+                .for_each(|(key, member)| places(member, &format!("{at}/{}", diagnostic::pointer_part(key)), out));
         }
         Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{at}/{n}"), out)),
         _ => {}

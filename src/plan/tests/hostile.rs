@@ -95,7 +95,7 @@ proptest! {
             match value {
                 Value::Object(members) => members
                     .iter()
-                    .for_each(|(key, member)| places(member, format!("{at}/{}", note::pointer_part(key)), out)),
+                    .for_each(|(key, member)| places(member, format!("{at}/{}", diagnostic::pointer_part(key)), out)),
                 Value::Array(items) => {
                     items.iter().enumerate().for_each(|(n, item)| places(item, format!("{at}/{n}"), out));
                 }

@@ -4,9 +4,9 @@ use super::super::lint::{lint_plan_file, lint_registries};
 use super::*;
 use crate::base::ids::RegistryId;
 
-fn warnings(sample: &Sample) -> Vec<Note> {
+fn warnings(sample: &Sample) -> Vec<Diagnostic> {
     let notes = lint_plan_file(&sample.write()).unwrap();
-    assert!(!note::has_errors(&notes), "{notes:?}");
+    assert!(!diagnostic::has_errors(&notes), "{notes:?}");
     notes
 }
 
@@ -19,23 +19,28 @@ fn a_sound_plan_has_no_findings() {
 
 #[test]
 fn doubts_are_warnings() {
-    type Case = (&'static str, fn(&mut Sample), NoteKind, &'static str);
+    type Case = (&'static str, fn(&mut Sample), DiagnosticKind, &'static str);
     let cases: &[Case] = &[
-        ("no baseline", |s| s.plan["lanes"]["baseline"] = json!(false), NoteKind::Lane, "/lanes/baseline"),
-        ("worlds", |s| s.plan["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
-        ("world by default", |s| drop(s.plan.as_object_mut().unwrap().remove("world_id")), NoteKind::WorldMismatch, ""),
-        ("an unknown world", |s| s.plan["world_id"] = json!("linux-hosts"), NoteKind::WorldUnknown, "/world_id"),
-        ("registry worlds", |s| s.profiles["world_id"] = json!("w"), NoteKind::WorldMismatch, "/world_id"),
+        ("no baseline", |s| s.plan["lanes"]["baseline"] = json!(false), DiagnosticKind::Lane, "/lanes/baseline"),
+        ("worlds", |s| s.plan["world_id"] = json!("w"), DiagnosticKind::WorldMismatch, "/world_id"),
+        (
+            "world by default",
+            |s| drop(s.plan.as_object_mut().unwrap().remove("world_id")),
+            DiagnosticKind::WorldMismatch,
+            "",
+        ),
+        ("an unknown world", |s| s.plan["world_id"] = json!("linux-hosts"), DiagnosticKind::WorldUnknown, "/world_id"),
+        ("registry worlds", |s| s.profiles["world_id"] = json!("w"), DiagnosticKind::WorldMismatch, "/world_id"),
         (
             "lane not supported",
             |s| s.probes["probes"]["read_in"]["supports_lanes"]["oracle"] = json!(false),
-            NoteKind::Lane,
+            DiagnosticKind::Lane,
             "/probes/read_in/supports_lanes/oracle",
         ),
         (
             "operation not expected",
             |s| s.probes["probes"]["read_in"]["expected_primary_ops"] = json!(["file-read*"]),
-            NoteKind::ExpectedOps,
+            DiagnosticKind::ExpectedOps,
             "/probes/read_in/expected_primary_ops",
         ),
         (
@@ -44,7 +49,7 @@ fn doubts_are_warnings() {
                 s.probes["probes"]["read_out"] =
                     probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "allow");
             },
-            NoteKind::Listener,
+            DiagnosticKind::Listener,
             "/probes/read_out",
         ),
         (
@@ -54,7 +59,7 @@ fn doubts_are_warnings() {
                 *entry = probe("read_out", "tcp_connect", "network-outbound", "127.0.0.1:${port.a}", "allow");
                 entry["listener"] = json!({"kind": "udp", "address": "127.0.0.1:${port.a}"});
             },
-            NoteKind::Listener,
+            DiagnosticKind::Listener,
             "/probes/read_out/listener/kind",
         ),
         (
@@ -64,13 +69,13 @@ fn doubts_are_warnings() {
                 *entry = probe("read_out", "xattr_get", "file-read-xattr", "${root}/out/a", "allow");
                 entry["attribute"] = json!("user.a");
             },
-            NoteKind::Capability,
+            DiagnosticKind::Capability,
             "/probes/read_out/capabilities_required",
         ),
         (
             "a system call that the driver does not make",
             |s| s.probes["probes"]["read_out"]["syscall"] = json!("open"),
-            NoteKind::Parameter,
+            DiagnosticKind::Parameter,
             "/probes/read_out/syscall",
         ),
     ];
@@ -87,16 +92,16 @@ fn doubts_are_warnings() {
 fn an_expectation_that_contradicts_its_policy_is_found_before_anything_runs() {
     let mut sample = Sample::new();
     sample.probes["probes"]["read_out"]["expected"] = json!("allow");
-    let told = |sample: &Sample| -> Vec<(Severity, NoteKind, String)> {
+    let told = |sample: &Sample| -> Vec<(Severity, DiagnosticKind, String)> {
         let notes = lint_plan_file(&sample.write()).unwrap();
         notes.into_iter().map(|note| (note.severity, note.kind, note.pointer)).collect()
     };
     let pointer = "/probes/read_out/expected".to_owned();
-    assert_eq!(told(&sample), [(Severity::Error, NoteKind::Contradiction, pointer.clone())]);
+    assert_eq!(told(&sample), [(Severity::Error, DiagnosticKind::Contradiction, pointer.clone())]);
     assert_eq!(lint_registries(&Workspace::at(sample.root()), None).len(), 1);
     // What the host has at that place is taken for granted, so the author may be right.
     sample.probes["probes"]["read_out"] = probe("read_out", "file_read", "file-read-data", "/etc/hostname", "allow");
-    assert_eq!(told(&sample), [(Severity::Warning, NoteKind::Contradiction, pointer)]);
+    assert_eq!(told(&sample), [(Severity::Warning, DiagnosticKind::Contradiction, pointer)]);
 }
 
 #[test]
@@ -114,7 +119,10 @@ fn a_policy_that_the_kernel_refuses_is_an_error_of_lint() {
         let found: Vec<_> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
         assert!(!found.is_empty(), "{path}: {notes:?}");
         for note in found {
-            assert_eq!((note.kind, &*note.pointer), (NoteKind::PolicyRefused, &*format!("/path_beneath/{at}/path")));
+            assert_eq!(
+                (note.kind, &*note.pointer),
+                (DiagnosticKind::PolicyRefused, &*format!("/path_beneath/{at}/path"))
+            );
             assert!(note.message.contains(told), "{}", note.message);
         }
     }
@@ -124,7 +132,7 @@ fn a_policy_that_the_kernel_refuses_is_an_error_of_lint() {
         .as_array_mut()
         .unwrap()
         .push(json!({"path": "/proc/self/cwd", "allow": ["read_file"]}));
-    assert!(lint_plan_file(&sample.write()).unwrap().iter().all(|note| note.kind != NoteKind::PolicyRefused));
+    assert!(lint_plan_file(&sample.write()).unwrap().iter().all(|note| note.kind != DiagnosticKind::PolicyRefused));
 }
 
 #[test]
@@ -134,10 +142,13 @@ fn a_system_profile_of_another_host_is_a_warning() {
     entry["mode"] = json!("sbpl");
     entry["profile_path"] = json!("/System/Library/Sandbox/Profiles/none.sb");
     let notes = warnings(&sample);
-    assert_eq!(notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [NoteKind::PolicyMissing]);
+    assert_eq!(notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [DiagnosticKind::PolicyMissing]);
     entry_path(&mut sample, "sb/none.sb");
     let notes = lint_plan_file(&sample.write()).unwrap();
-    assert!(notes.iter().any(|n| n.kind == NoteKind::PolicyMissing && n.severity == Severity::Error), "{notes:?}");
+    assert!(
+        notes.iter().any(|n| n.kind == DiagnosticKind::PolicyMissing && n.severity == Severity::Error),
+        "{notes:?}"
+    );
 }
 
 fn entry_path(sample: &mut Sample, path: &str) {
@@ -157,9 +168,9 @@ fn seatbelt_rules_of_the_reference_hold() {
     }
     sample.put("sb/d.sb", b"(version 1)\n(deny default)\n");
     let notes = lint_plan_file(&sample.write()).unwrap();
-    let found: Vec<(Severity, NoteKind)> = notes.iter().map(|note| (note.severity, note.kind)).collect();
-    let driver = (Severity::Error, NoteKind::Driver);
-    assert_eq!(found, [driver, driver, (Severity::Warning, NoteKind::ExpectationId)], "{notes:?}");
+    let found: Vec<(Severity, DiagnosticKind)> = notes.iter().map(|note| (note.severity, note.kind)).collect();
+    let driver = (Severity::Error, DiagnosticKind::Driver);
+    assert_eq!(found, [driver, driver, (Severity::Warning, DiagnosticKind::ExpectationId)], "{notes:?}");
     sample.probes["probes"]["look"]["driver"] = json!("sandbox_mach_probe");
     assert_eq!(warnings(&sample).len(), 1);
 }
@@ -176,17 +187,17 @@ fn registries_are_linted_whole_or_one_at_a_time() {
     sample.write();
     let workspace = Workspace::at(sample.root());
     let id = |text: &str| RegistryId::new(text).unwrap();
-    let kinds = |only: Option<&RegistryId>| -> Vec<NoteKind> {
+    let kinds = |only: Option<&RegistryId>| -> Vec<DiagnosticKind> {
         lint_registries(&workspace, only).into_iter().map(|note| note.kind).collect()
     };
-    assert_eq!(kinds(Some(&id("r"))), [NoteKind::Dangling]);
-    assert_eq!(kinds(Some(&id("s"))), [NoteKind::Unreadable]);
-    assert_eq!(kinds(Some(&id("t"))), [NoteKind::Registry]);
+    assert_eq!(kinds(Some(&id("r"))), [DiagnosticKind::Dangling]);
+    assert_eq!(kinds(Some(&id("s"))), [DiagnosticKind::Unreadable]);
+    assert_eq!(kinds(Some(&id("t"))), [DiagnosticKind::Registry]);
     let mut all = kinds(None);
     all.sort();
-    assert_eq!(all, [NoteKind::Unreadable, NoteKind::Dangling]);
+    assert_eq!(all, [DiagnosticKind::Unreadable, DiagnosticKind::Dangling]);
     sample.put("registries/s/probes.json", b"[]");
-    assert_eq!(kinds(Some(&id("s"))), [NoteKind::WrongType]);
+    assert_eq!(kinds(Some(&id("s"))), [DiagnosticKind::WrongType]);
     sample.put("registries/index.json", b"3");
-    assert_eq!(kinds(None), [NoteKind::WrongType]);
+    assert_eq!(kinds(None), [DiagnosticKind::WrongType]);
 }

@@ -347,7 +347,7 @@ fn every_bad_document_is_refused_with_file_place_and_remedy() {
         }
         // Lint says the same.
         let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json")).unwrap();
-        assert!(note::has_errors(&notes), "{name}: lint finds no error: {notes:?}");
+        assert!(diagnostic::has_errors(&notes), "{name}: lint finds no error: {notes:?}");
     }
 }
 
@@ -358,8 +358,8 @@ fn all_faults_of_a_document_are_told_at_once() {
     set(&mut sample.plan, "/lanes/oracle", json!(0));
     drop_key(&mut sample.plan, "", "registry_id");
     let LoadError::Refused { notes } = sample.load().unwrap_err() else { panic!("refused otherwise") };
-    let kinds: Vec<NoteKind> = notes.iter().map(|note| note.kind).collect();
-    assert_eq!(kinds, [NoteKind::MissingKey, NoteKind::WrongType, NoteKind::UnknownKey]);
+    let kinds: Vec<DiagnosticKind> = notes.iter().map(|note| note.kind).collect();
+    assert_eq!(kinds, [DiagnosticKind::MissingKey, DiagnosticKind::WrongType, DiagnosticKind::UnknownKey]);
 
     let mut sample = Sample::new();
     set(&mut sample.probes, "/probes/read_in/driver", json!("x"));
@@ -375,7 +375,7 @@ fn a_document_that_is_wrong_everywhere_is_not_spelled_out_to_its_end() {
     sample.plan["profiles"] = json!(vec![1; 10_000]);
     let LoadError::Refused { notes } = sample.load().unwrap_err() else { panic!("refused otherwise") };
     assert_eq!(notes.len(), 501);
-    assert!(notes.iter().any(|note| note.kind == NoteKind::TooMany));
+    assert!(notes.iter().any(|note| note.kind == DiagnosticKind::TooMany));
 }
 
 #[test]

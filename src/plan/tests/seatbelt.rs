@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{Sample, told};
 use crate::plan::lint::lint_plan_file;
-use crate::plan::{NoteKind, ResolvedPlan, Severity};
+use crate::plan::{DiagnosticKind, ResolvedPlan, Severity};
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
 
@@ -43,7 +43,7 @@ fn text_rules_and_parameters_make_one_policy() {
     assert_eq!(lint(&sample), []);
 }
 
-fn lint(sample: &Sample) -> Vec<(Severity, NoteKind, String, String)> {
+fn lint(sample: &Sample) -> Vec<(Severity, DiagnosticKind, String, String)> {
     let notes = lint_plan_file(&sample.write()).unwrap();
     notes.into_iter().map(|note| (note.severity, note.kind, note.file, note.pointer)).collect()
 }
@@ -54,7 +54,7 @@ fn a_bad_text_is_refused_with_its_place() {
     let text = told(&bad.load().unwrap_err());
     assert!(text.contains("`sb/one.sb` at `3:9`: there is no operation `file-raed*`, in `(allow file-raed*"), "{text}");
     assert!(text.contains("did you mean `file-read*`?"), "{text}");
-    let place = (Severity::Error, NoteKind::PolicyRefused, "sb/one.sb".to_owned(), "3:9".to_owned());
+    let place = (Severity::Error, DiagnosticKind::PolicyRefused, "sb/one.sb".to_owned(), "3:9".to_owned());
     assert_eq!(lint(&bad), [place]);
     let mut bad = sample(BASE);
     entry(&mut bad, "parameters", json!({"ROOT": "/x"}));
@@ -93,10 +93,10 @@ fn doubts_and_gates_are_warnings_where_they_stand() {
     let warning = |kind, file: &str, pointer: &str| (Severity::Warning, kind, file.to_owned(), pointer.to_owned());
     let profiles = "registries/r/profiles.json";
     let mut expected = vec![
-        warning(NoteKind::PolicyDoubt, profiles, "/profiles/one/key_specific_rules"),
-        warning(NoteKind::Parameter, profiles, "/profiles/one/parameters/Y"),
-        warning(NoteKind::ApplyGate, "sb/one.sb", "3:42"),
-        warning(NoteKind::PolicyDoubt, "sb/one.sb", "4:1"),
+        warning(DiagnosticKind::PolicyDoubt, profiles, "/profiles/one/key_specific_rules"),
+        warning(DiagnosticKind::Parameter, profiles, "/profiles/one/parameters/Y"),
+        warning(DiagnosticKind::ApplyGate, "sb/one.sb", "3:42"),
+        warning(DiagnosticKind::PolicyDoubt, "sb/one.sb", "4:1"),
     ];
     let mut found = lint(&sample);
     expected.sort();
@@ -119,7 +119,7 @@ fn the_default_is_read_from_the_rules_and_not_from_the_text() {
         entry(&mut sample, "probe_refs", json!(["look"]));
         sample.probes["probes"]["look"] =
             super::probe("look", "mach_probe", "mach-lookup", "com.apple.cfprefsd.agent", "deny");
-        let found = lint(&sample).iter().any(|(_, kind, ..)| *kind == NoteKind::Driver);
+        let found = lint(&sample).iter().any(|(_, kind, ..)| *kind == DiagnosticKind::Driver);
         assert_eq!(found, needs_driver, "{text}");
     }
 }

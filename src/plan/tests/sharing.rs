@@ -34,5 +34,5 @@ fn a_plan_with_too_many_rows_is_refused() {
     let references = vec!["read_in"; crate::base::limits::MAX_ROWS];
     sample.profiles["profiles"]["one"]["probe_refs"] = json!(references);
     let LoadError::Refused { notes } = sample.load().unwrap_err() else { panic!("refused otherwise") };
-    assert!(notes.iter().any(|note| note.kind == NoteKind::TooManyRows), "no note about rows");
+    assert!(notes.iter().any(|note| note.kind == DiagnosticKind::TooManyRows), "no note about rows");
 }

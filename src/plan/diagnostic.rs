@@ -10,7 +10,7 @@ use crate::base::printable::excerpt;
 /// One finding: where, about what, what was found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Note {
+pub struct Diagnostic {
     /// Whether the document can be used nevertheless.
     pub severity: Severity,
     /// The document, as it is referred to.
@@ -20,7 +20,7 @@ pub struct Note {
     /// The id of the plan, profile, probe or registry that is concerned; empty if there is none.
     pub subject: String,
     /// Which rule.
-    pub kind: NoteKind,
+    pub kind: DiagnosticKind,
     /// What was found.
     pub message: String,
     /// What to do about it.
@@ -34,7 +34,7 @@ pub struct Note {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The document is wrong: it cannot be run, or its expectations cannot all be met ([`Note::runs_anyway`]).
+    /// The document is wrong: it cannot be run, or its expectations cannot all be met ([`Diagnostic::runs_anyway`]).
     Error,
     /// It can be run; the result may say less than its author thinks.
     Warning,
@@ -50,13 +50,13 @@ impl Severity {
     }
 }
 
-macro_rules! note_kinds {
+macro_rules! diagnostic_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The rules, by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum NoteKind { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
+        pub enum DiagnosticKind { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
 
-        impl NoteKind {
+        impl DiagnosticKind {
             /// Every rule.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
@@ -68,7 +68,7 @@ macro_rules! note_kinds {
     };
 }
 
-note_kinds! {
+diagnostic_kinds! {
     /// The document cannot be read.
     Unreadable = "unreadable",
     /// The document is no acceptable JSON.
@@ -147,7 +147,7 @@ note_kinds! {
     TooManyRows = "too_many_rows",
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = format!("`{}`", self.file);
         if !self.pointer.is_empty() {
@@ -163,13 +163,13 @@ impl fmt::Display for Note {
 }
 
 /// Sorts notes and drops repetitions.
-pub fn tidy(notes: &mut Vec<Note>) {
+pub fn tidy(notes: &mut Vec<Diagnostic>) {
     notes.sort();
     notes.dedup();
 }
 
 /// Whether one of them is an error.
-pub fn has_errors(notes: &[Note]) -> bool {
+pub fn has_errors(notes: &[Diagnostic]) -> bool {
     notes.iter().any(|note| note.severity == Severity::Error)
 }
 
@@ -180,17 +180,17 @@ pub fn pointer_part(text: &str) -> String {
 
 /// Collects notes on one document.
 #[derive(Debug)]
-pub(super) struct Notes<'a> {
-    pub(super) list: &'a mut Vec<Note>,
+pub(super) struct Diagnostics<'a> {
+    pub(super) list: &'a mut Vec<Diagnostic>,
     pub(super) file: &'a str,
     pub(super) subject: &'a str,
 }
 
-impl Notes<'_> {
+impl Diagnostics<'_> {
     /// Adds an error.
     pub(super) fn error(
         &mut self,
-        kind: NoteKind,
+        kind: DiagnosticKind,
         pointer: impl Into<String>,
         message: impl Into<String>,
         remedy: impl Into<String>,
@@ -201,7 +201,7 @@ impl Notes<'_> {
     /// Adds a warning.
     pub(super) fn warning(
         &mut self,
-        kind: NoteKind,
+        kind: DiagnosticKind,
         pointer: impl Into<String>,
         message: impl Into<String>,
         remedy: impl Into<String>,
@@ -219,7 +219,7 @@ impl Notes<'_> {
     pub(super) fn push(
         &mut self,
         severity: Severity,
-        kind: NoteKind,
+        kind: DiagnosticKind,
         pointer: String,
         message: String,
         remedy: String,
@@ -236,7 +236,7 @@ impl Notes<'_> {
             Some((end, _)) => format!("{}…", &message[..end]),
             None => message,
         };
-        self.list.push(Note {
+        self.list.push(Diagnostic {
             severity,
             file: self.file.to_owned(),
             pointer,
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn names_agree_with_the_wire() {
-        for kind in NoteKind::ALL {
+        for kind in DiagnosticKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         for severity in [Severity::Error, Severity::Warning] {
@@ -275,12 +275,12 @@ mod tests {
 
     #[test]
     fn errors_sort_first_and_repetitions_go() {
-        let note = |severity, pointer: &str| Note {
+        let note = |severity, pointer: &str| Diagnostic {
             severity,
             file: "f".into(),
             pointer: pointer.into(),
             subject: String::new(),
-            kind: NoteKind::Lane,
+            kind: DiagnosticKind::Lane,
             message: "m".into(),
             remedy: "r".into(),
             runs_anyway: false,

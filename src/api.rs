@@ -315,22 +315,22 @@ pub mod report {
 /// Comparing runs, packets and declarations.
 ///
 /// ```
-/// use sandproof::api::comparison::{compare, compare_accepting_absent, open, text};
+/// use sandproof::api::comparison::{compare, compare_accepting_absent, open, render_text};
 /// # let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
 ///
 /// // The declaration says of five items that they are absent; as far as those go, nothing is compared.
 /// let file = root.join("docs/examples/support-agent/run.json");
 /// let report = compare(&open(&file)?, &open(&file)?)?;
 /// assert!(!report.same);
-/// println!("{}", text::render(&report));
+/// println!("{}", render_text::render(&report));
 ///
 /// let report = compare_accepting_absent(&open(&file)?, &open(&file)?)?;
 /// assert!(report.same);
 /// # Ok::<(), sandproof::api::comparison::DiffError>(())
 /// ```
 pub mod comparison {
-    pub use crate::diff::{DiffError, Opened, attempts, compare, compare_accepting_absent, markdown, open};
-    pub use crate::diff::{render_attempts, text};
+    pub use crate::diff::{DiffError, Opened, attempts, compare, compare_accepting_absent, open};
+    pub use crate::diff::{render_attempts, render_markdown, render_text};
     pub use crate::record::attempts::Attempts;
     pub use crate::record::run_diff::RunDiff;
 }

@@ -58,9 +58,9 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         bytes.push(b'\n');
         bytes
     } else if args.markdown {
-        diff::markdown::render(&report).into_bytes()
+        diff::render_markdown::render(&report).into_bytes()
     } else {
-        diff::text::render(&report).into_bytes()
+        diff::render_text::render(&report).into_bytes()
     };
     match (destination, &args.out) {
         (Some(destination), Some(out)) => {

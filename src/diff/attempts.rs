@@ -153,7 +153,7 @@ fn answers(
 
 /// The report for people.
 pub fn render(report: &Attempts) -> Lines {
-    use super::words::{counted, verdict};
+    use super::phrases::{counted, verdict};
     let mut out = Lines::default();
     for group in &report.groups {
         let identity = group.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
@@ -168,14 +168,14 @@ pub fn render(report: &Attempts) -> Lines {
         for attempt in &group.attempts {
             out.line(format!("  {}  {}", &attempt.run_id, &attempt.path));
         }
-        for row in group.rows_in_question.iter().take(super::words::MAX_PRINTED) {
+        for row in group.rows_in_question.iter().take(super::phrases::MAX_PRINTED) {
             let aspect = if row.aspect.is_empty() { String::new() } else { format!(" [{}]", row.aspect) };
             out.line(format!("  {} {}{aspect}", row.lane.as_str(), row.id));
             for (attempt, answer) in group.attempts.iter().zip(&row.answers) {
                 out.line(format!("    {}: {}", &attempt.run_id, verdict(answer.as_ref())));
             }
         }
-        let printed = group.rows_in_question.len().min(super::words::MAX_PRINTED) as u64;
+        let printed = group.rows_in_question.len().min(super::phrases::MAX_PRINTED) as u64;
         if group.disagreements > printed {
             out.line(format!("  and {}", counted(group.disagreements - printed, "more row")));
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::changes::{Class, Grouped};
-use super::scope::RowFacts;
+use super::row_provenance::RowFacts;
 use super::verdicts::Differing;
 use crate::record::identity::Declaration;
 use crate::record::outcome::Lane;

@@ -6,7 +6,7 @@ use super::changes::{self, Grouped};
 use super::explain::{self, Grounds};
 use super::side::Opened;
 use super::verdicts::{self, Differing};
-use super::{DiffError, declarations, kinds, scope};
+use super::{DiffError, declarations, kinds, row_provenance};
 use crate::bundle::{Bundle, Verified};
 use crate::record::identity::Part;
 use crate::record::outcome::Lane;
@@ -144,12 +144,12 @@ fn facts(
     b: &Verified<Bundle>,
     changes: &[Grouped],
     rows: &[Differing],
-) -> Result<[HashMap<String, scope::RowFacts>; 2], DiffError> {
+) -> Result<[HashMap<String, row_provenance::RowFacts>; 2], DiffError> {
     let wanted: BTreeSet<&str> = rows.iter().filter(|row| row.lane != Lane::Control).map(|row| &*row.key.id).collect();
     if wanted.is_empty() || !changes.iter().any(|change| change.class == changes::Class::Registry) {
         return Ok([HashMap::new(), HashMap::new()]);
     }
-    Ok([scope::facts(a, &wanted)?, scope::facts(b, &wanted)?])
+    Ok([row_provenance::facts(a, &wanted)?, row_provenance::facts(b, &wanted)?])
 }
 
 fn flip(row: Differing, grounds: Option<&Grounds<'_>>) -> Flip {

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::changes::{Class, gather};
 use super::explain::Grounds;
+use super::row_provenance::RowFacts;
 use super::rows::Key;
-use super::scope::RowFacts;
 use super::verdicts::Differing;
-use super::{declarations, markdown, of_declaration, text};
+use super::{declarations, of_declaration, render_markdown, render_text};
 use crate::base::digest::Digest;
 use crate::identity::{Parts, seal};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
@@ -264,6 +264,6 @@ fn report() -> RunDiff {
 
 #[test]
 fn people_are_shown_this() {
-    insta::assert_snapshot!("text", text::render(&report()));
-    insta::assert_snapshot!("markdown", markdown::render(&report()));
+    insta::assert_snapshot!("text", render_text::render(&report()));
+    insta::assert_snapshot!("markdown", render_markdown::render(&report()));
 }

@@ -1,13 +1,13 @@
 //! A comparison for people, as plain text.
 
-use super::words::{self, MAX_PRINTED};
+use super::phrases::{self, MAX_PRINTED};
 use crate::base::printable::Lines;
 use crate::record::run_diff::{Item, RunDiff, Side};
 
 /// The comparison as plain text.
 pub fn render(diff: &RunDiff) -> String {
     let mut out = Indented::default();
-    out.line(0, &words::headline(diff));
+    out.line(0, &phrases::headline(diff));
     out.blank();
     side(&mut out, "A", &diff.a);
     side(&mut out, "B", &diff.b);
@@ -19,7 +19,7 @@ pub fn render(diff: &RunDiff) -> String {
             (true, ..) => "equal".to_owned(),
             (false, 0, 0) if diff.a.kind != diff.b.kind => "equal in what both state".to_owned(),
             (false, 0, 0) => "different".to_owned(),
-            (false, 0, n) => format!("materially equal; {} without bearing on verdicts", words::counted(n, "item")),
+            (false, 0, n) => format!("materially equal; {} without bearing on verdicts", phrases::counted(n, "item")),
             (false, n, 0) => differ(n),
             (false, n, m) => format!("{}, and {m} without bearing on verdicts", differ(n)),
         };
@@ -41,7 +41,7 @@ pub fn render(diff: &RunDiff) -> String {
         out.blank();
         out.line(0, "changes");
         for change in &diff.changes {
-            out.line(1, &format!("{} ({})", &change.what, words::counted(change.pointers.len() as u64, "item")));
+            out.line(1, &format!("{} ({})", &change.what, phrases::counted(change.pointers.len() as u64, "item")));
         }
     }
     verdicts(&mut out, diff);
@@ -56,7 +56,7 @@ fn side(out: &mut Indented, name: &str, side: &Side) {
     let identity = side.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
     out.line(0, &format!("{name}         {} `{}`", side.source.as_str(), &side.given));
     if let Some(run_id) = &side.run_id {
-        out.line(5, &format!("run {}", words::printable(run_id)));
+        out.line(5, &format!("run {}", phrases::printable(run_id)));
     }
     out.line(5, &identity);
     for what in &side.not_verified {
@@ -66,7 +66,7 @@ fn side(out: &mut Indented, name: &str, side: &Side) {
 
 fn item(out: &mut Indented, item: &Item) {
     let mark = if item.material { "" } else { " (immaterial)" };
-    out.line(5, &format!("{}{mark}: {}", &item.name, words::change_of(item)));
+    out.line(5, &format!("{}{mark}: {}", &item.name, phrases::change_of(item)));
     match &item.b_pointer {
         Some(there) => out.line(6, &format!("{} (in B {there})", item.pointer)),
         None => out.line(6, &item.pointer),
@@ -79,21 +79,21 @@ fn verdicts(out: &mut Indented, diff: &RunDiff) {
     }
     out.blank();
     for lane in &diff.verdicts.lanes {
-        out.line(0, &format!("{:<9} {}", lane.lane.as_str(), words::lane(lane)));
+        out.line(0, &format!("{:<9} {}", lane.lane.as_str(), phrases::lane(lane)));
     }
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         out.blank();
-        out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), words::row(flip)));
-        out.line(1, &format!("A: {}", words::verdict(flip.a.as_ref())));
-        out.line(1, &format!("B: {}", words::verdict(flip.b.as_ref())));
-        out.line(1, &words::explanation(flip, &diff.changes));
+        out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), phrases::row(flip)));
+        out.line(1, &format!("A: {}", phrases::verdict(flip.a.as_ref())));
+        out.line(1, &format!("B: {}", phrases::verdict(flip.b.as_ref())));
+        out.line(1, &phrases::explanation(flip, &diff.changes));
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
     if diff.verdicts.differing > printed {
         out.blank();
         out.line(
             0,
-            &format!("and {}; --json lists them", words::counted(diff.verdicts.differing - printed, "more row")),
+            &format!("and {}; --json lists them", phrases::counted(diff.verdicts.differing - printed, "more row")),
         );
     }
 }

@@ -1,13 +1,13 @@
 //! A comparison for a pull request, as Markdown.
 
-use super::words::{self, MAX_PRINTED};
+use super::phrases::{self, MAX_PRINTED};
 use crate::record::run_diff::{Explained, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
 pub fn render(diff: &RunDiff) -> String {
     let mut out = String::new();
     let mark = if diff.same { "Same" } else { "Different" };
-    out.push_str(&format!("### {mark}: {}\n\n", escape(&words::headline(diff))));
+    out.push_str(&format!("### {mark}: {}\n\n", escape(&phrases::headline(diff))));
     out.push_str("| | what | run | identity |\n|---|---|---|---|\n");
     side(&mut out, "A", &diff.a);
     side(&mut out, "B", &diff.b);
@@ -52,8 +52,8 @@ fn declarations(out: &mut String, diff: &RunDiff) {
             "| {}<br>{}{there} | {} | {} | {mark} |\n",
             escape(&item.name),
             code(&item.pointer),
-            code(&words::value(item.a.as_ref())),
-            code(&words::value(item.b.as_ref())),
+            code(&phrases::value(item.a.as_ref())),
+            code(&phrases::value(item.b.as_ref())),
         ));
     }
 }
@@ -64,27 +64,27 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
     }
     out.push_str("\n#### Verdicts\n\n| lane | |\n|---|---|\n");
     for lane in &diff.verdicts.lanes {
-        out.push_str(&format!("| {} | {} |\n", lane.lane.as_str(), escape(&words::lane(lane))));
+        out.push_str(&format!("| {} | {} |\n", lane.lane.as_str(), escape(&phrases::lane(lane))));
     }
     if diff.verdicts.flips.is_empty() {
         return;
     }
     out.push_str("\n| lane | row | A | B | what could explain it |\n|---|---|---|---|---|\n");
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
-        let explanation = escape(&words::explanation(flip, &diff.changes));
+        let explanation = escape(&phrases::explanation(flip, &diff.changes));
         let strong = matches!(flip.explanation.finding, Explained::NoneReaches | Explained::NothingDeclared);
         let explanation = if strong { format!("**{explanation}**") } else { explanation };
         out.push_str(&format!(
             "| {} | {} | {} | {} | {explanation} |\n",
             flip.lane.as_str(),
-            code(&words::row(flip)),
-            escape(&words::verdict(flip.a.as_ref())),
-            escape(&words::verdict(flip.b.as_ref())),
+            code(&phrases::row(flip)),
+            escape(&phrases::verdict(flip.a.as_ref())),
+            escape(&phrases::verdict(flip.b.as_ref())),
         ));
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
     if diff.verdicts.differing > printed {
-        let more = words::counted(diff.verdicts.differing - printed, "more row");
+        let more = phrases::counted(diff.verdicts.differing - printed, "more row");
         out.push_str(&format!("\nand {more}\n"));
     }
 }
@@ -92,7 +92,7 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
 /// Text that Markdown shows as it is, in a table too. Code spans that our own sentences have stay code.
 fn escape(text: &str) -> String {
     let mut out = String::new();
-    for (n, span) in words::printable(text).split('`').enumerate() {
+    for (n, span) in phrases::printable(text).split('`').enumerate() {
         if n % 2 == 1 {
             out.push_str(&code(span));
             continue;
@@ -109,7 +109,7 @@ fn escape(text: &str) -> String {
 
 /// Text as code, in a table too: a fence longer than any run of backticks within.
 fn code(text: &str) -> String {
-    let text = words::printable(text).replace('|', "\\|");
+    let text = phrases::printable(text).replace('|', "\\|");
     let mut longest = 0;
     let mut run = 0;
     for c in text.chars() {

@@ -206,7 +206,7 @@ mod tests {
         both().into_iter().for_each(many_writers);
     }
 
-    fn many_writers(mut writer_thread: WriterThread<Vec<u8>>) {
+    fn many_writers(mut thread: WriterThread<Vec<u8>>) {
         let mut outs: Vec<_> = (0..5).map(|_| thread.open(Vec::new()).unwrap()).collect();
         let mut expected = vec![Vec::new(); 5];
         for n in 0..40_000_usize {

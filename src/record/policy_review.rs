@@ -184,6 +184,15 @@ pub struct ShownAccess {
     pub denied_by: Vec<String>,
 }
 
+/// A rule of one policy alone of which no target showed whether it makes a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnwitnessedRule {
+    /// Whose it is: `a` or `b`.
+    pub side: &'static str,
+    /// Where it begins, as `LINE:COLUMN`.
+    pub rule: String,
+}
+
 /// How the access of two policies differs.
 #[derive(Debug, Serialize)]
 pub struct PolicyDiff {
@@ -197,8 +206,11 @@ pub struct PolicyDiff {
     pub same: bool,
     /// How many questions both were asked.
     pub questions: usize,
-    /// Whether every witness that the rules suggest was asked; false where there were too many.
+    /// Whether the targets stand for everything that the rules match; false where there were too many, and where there is
+    /// an entry in [`Self::unwitnessed`].
     pub complete: bool,
+    /// Rules that one policy alone has and that no target showed to differ. Empty for Landlock.
+    pub unwitnessed: Vec<UnwitnessedRule>,
     /// What `b` allows and `a` denies.
     pub widened: Vec<AccessChange>,
     /// What `b` denies and `a` allows.

@@ -10,7 +10,7 @@ use super::super::policy_source::{PolicyOptions, bad};
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::policy::PolicyValue;
-use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff};
+use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff, UnwitnessedRule};
 use crate::record::why::WhyDecision;
 use crate::review::policy::{landlock_access, seatbelt_diff};
 
@@ -18,7 +18,7 @@ use crate::review::policy::{landlock_access, seatbelt_diff};
 ///
 /// Each difference is shown by a target that witnesses it. Targets are made from the rules of both: what a filter names, what
 /// lies below and beside it. Exit codes: 0 if no answer differs, 1 if one does, 8 if only answers differ that cannot be
-/// known, 3 if a policy cannot be read.
+/// known or if the targets cannot stand for all that a rule matches (two regular expressions), 3 if a policy cannot be read.
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
     /// The policy before: a document, `-` for standard input, or the id of a profile of a registry.
@@ -40,9 +40,13 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         return Err(bad("standard input cannot be both policies", "name one of them by its file"));
     }
     let (a, b) = (args.options.find(&args.a)?, args.options.find(&args.b)?);
+    let mut unwitnessed = Vec::new();
     let (questions, complete, changes) = match (a.asked.policy.value.as_ref(), b.asked.policy.value.as_ref()) {
         (PolicyValue::Sbpl(a), PolicyValue::Sbpl(b)) => {
             let compared = seatbelt_diff::compare(a, b);
+            for (side, places) in ["a", "b"].into_iter().zip(compared.unwitnessed) {
+                unwitnessed.extend(places.into_iter().map(|rule| UnwitnessedRule { side, rule }));
+            }
             (compared.questions, compared.complete, compared.changes)
         }
         (PolicyValue::Landlock(a), PolicyValue::Landlock(b)) => {
@@ -64,6 +68,7 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         same: changes.is_empty(),
         questions,
         complete,
+        unwitnessed,
         widened: of(WhyDecision::Deny, WhyDecision::Allow),
         narrowed: of(WhyDecision::Allow, WhyDecision::Deny),
         undecidable: changes
@@ -112,11 +117,24 @@ fn render(report: &PolicyDiff) -> Lines {
             ));
         }
     }
-    if report.same {
-        lines.line("no answer differs");
+    if !report.unwitnessed.is_empty() {
+        let title = "cannot be known: rules of one side alone that no target showed to differ";
+        lines.marked(&color::on_stdout(color::DOUBTFUL, title), "");
+        for UnwitnessedRule { side, rule } in &report.unwitnessed {
+            let file = if *side == "a" { &report.a.file } else { &report.b.file };
+            lines.line(format!("  the rule at {rule} of {file}"));
+        }
     }
-    let rest =
-        if report.complete { "" } else { "; there are more targets that the rules suggest, which were left out" };
+    match (report.same, report.complete) {
+        (true, true) => lines.line("no answer differs"),
+        (true, false) => lines.line("no answer differs of those that were compared"),
+        (false, _) => {}
+    }
+    let rest = if report.complete || !report.unwitnessed.is_empty() {
+        ""
+    } else {
+        "; there are more targets that the rules suggest, which were left out"
+    };
     lines.line(format!("{} questions put to both{rest}", report.questions));
     lines
 }

@@ -7,7 +7,7 @@ use super::operations::{compressed, leaves, leaves_of};
 use super::witness::{self, TargetKind, Witness};
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::model::{Model, Question};
-use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern};
+use crate::policy::sbpl::rules::{Filter, NetworkAddress, PathFilter, Pattern, Rule, SbplRules};
 use crate::record::outcome::Decision;
 use crate::record::policy_review::AccessChange;
 use crate::record::why::WhyDecision;
@@ -22,6 +22,10 @@ pub struct Compared {
     pub questions: usize,
     /// Whether no witness was left out.
     pub complete: bool,
+    /// Rules that only one profile has and whose difference no target showed, although there may be one: those for which no
+    /// target was found, and those with a regular expression, which no list of targets exhausts. Of the first profile,
+    /// and of the second.
+    pub unwitnessed: [BTreeSet<String>; 2],
     /// The answers that differ.
     pub changes: Vec<AccessChange>,
 }
@@ -38,21 +42,44 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
     for leaf in leaves() {
         asked.extend(witness::of_nobody(leaf).into_iter().map(|witness| (witness, leaf)));
     }
-    let sources = if first == 0 { vec![a, b] } else { vec![b] };
-    for policy in sources {
+    let (model_a, model_b) = (Model::new(a.rules()), Model::new(b.rules()));
+    let mut unwitnessed = [BTreeSet::new(), BTreeSet::new()];
+    let expressions = [expressions(a.rules()), expressions(b.rules())];
+    for (side, (policy, other, model)) in [(a, b, &model_a), (b, a, &model_b)].into_iter().enumerate() {
+        if first > 0 && side == 0 {
+            continue;
+        }
+        let rules = &policy.rules().rules;
+        // What is left of these in the end was shown by no target.
+        let mut open = unlike(rules, &other.rules().rules, first);
         for (index, witnesses) in witness::of_rules(policy.rules()).into_iter().filter(|(index, _)| *index >= first) {
             let operations: BTreeSet<&'static str> =
-                policy.rules().rules[index].operations.iter().flat_map(|name| leaves_of(name)).collect();
+                rules[index].operations.iter().flat_map(|name| leaves_of(name)).collect();
+            let is_easy = |index: usize| {
+                expressions.iter().all(|those| those.is_disjoint(&operations)) && !is_hard(&rules[index])
+            };
             for witness in witnesses {
-                let fits = operations.iter().copied().filter(|leaf| is_target_of(&witness, leaf));
-                asked.extend(fits.map(|leaf| (witness.clone(), leaf)));
+                let fits: Vec<&'static str> =
+                    operations.iter().copied().filter(|leaf| is_target_of(&witness, leaf)).collect();
+                let shows = |leaf: &&'static str| model.certainly_matches(index, &question(&witness, leaf));
+                if open.contains(&index) && is_easy(index) && fits.iter().any(shows) {
+                    open.remove(&index);
+                }
+                asked.extend(fits.into_iter().map(|leaf| (witness.clone(), leaf)));
             }
         }
+        open.retain(|index| {
+            let rule = &rules[*index];
+            let meets = |those: &BTreeSet<&'static str>| {
+                rule.operations.iter().flat_map(|name| leaves_of(name)).any(|leaf| those.contains(leaf))
+            };
+            !rule.in_message_filter && (!rule.filters.is_empty() || expressions.iter().any(meets))
+        });
+        unwitnessed[side].extend(open.into_iter().map(|index| rules[index].place.to_string()));
     }
     let each = cost(a) + cost(b) + 1;
     let most = usize::try_from(MOST_COMPARISONS / each).unwrap_or(usize::MAX).max(1);
-    let complete = asked.len() <= most;
-    let (model_a, model_b) = (Model::new(a.rules()), Model::new(b.rules()));
+    let all_asked = asked.len() <= most;
     let mut grouped: BTreeMap<(Witness, Answered, Answered), BTreeSet<&'static str>> = BTreeMap::new();
     let mut questions = 0;
     for (witness, leaf) in asked.into_iter().take(most) {
@@ -64,6 +91,11 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
             grouped.entry((witness, of_a, of_b)).or_default().insert(leaf);
         }
     }
+    for (_, of_a, of_b) in grouped.keys() {
+        for (side, place) in [&of_a.rule, &of_b.rule].into_iter().enumerate() {
+            place.as_ref().map(|place| unwitnessed[side].remove(place));
+        }
+    }
     let changes = grouped.into_iter().map(|((witness, of_a, of_b), operations)| AccessChange {
         operations: compressed(&operations),
         target: witness.target,
@@ -73,7 +105,63 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
         b: of_b.decision,
         b_rule: of_b.rule,
     });
-    Compared { questions, complete, changes: changes.collect() }
+    Compared {
+        questions,
+        complete: all_asked && unwitnessed.iter().all(BTreeSet::is_empty),
+        unwitnessed,
+        changes: changes.collect(),
+    }
+}
+
+/// The rules from `first` on that the other profile has not got, or has elsewhere among those that both have. A change of
+/// places alone only counts for rules whose matches no list of targets exhausts: of two others that overlap, the
+/// narrower one's own targets lie in both.
+fn unlike(rules: &[Rule], others: &[Rule], first: usize) -> BTreeSet<usize> {
+    let theirs: Vec<Option<String>> = others.iter().map(told_apart).collect();
+    let ours: Vec<Option<String>> = rules.iter().map(told_apart).collect();
+    let (their_texts, our_texts): (BTreeSet<_>, BTreeSet<_>) =
+        (theirs.iter().flatten().collect(), ours.iter().flatten().collect());
+    let common = |list: &'_ [Option<String>]| -> Vec<String> {
+        list.iter().flatten().filter(|text| their_texts.contains(text) && our_texts.contains(text)).cloned().collect()
+    };
+    let moved = common(&ours) != common(&theirs);
+    let is_alone = |at: &usize| ours[*at].as_ref().is_none_or(|text| !their_texts.contains(text));
+    (first..rules.len()).filter(|at| is_alone(at) || (moved && is_hard(&rules[*at]))).collect()
+}
+
+/// A rule as a text that a rule of another profile has only if it says the same; `None` if it depends on a condition.
+fn told_apart(rule: &Rule) -> Option<String> {
+    rule.conditions.is_empty().then(|| {
+        let filters: Vec<String> = rule.filters.iter().map(filters::text).collect();
+        format!("{:?} {:?} {filters:?} {}", rule.action, rule.operations, rule.in_message_filter)
+    })
+}
+
+/// The operations that rules cover whose matches no list of targets exhausts.
+fn expressions(rules: &SbplRules) -> BTreeSet<&'static str> {
+    let hard = rules.rules.iter().filter(|rule| is_hard(rule));
+    let names: BTreeSet<&String> = hard.flat_map(|rule| &rule.operations).collect();
+    names.into_iter().flat_map(|name| leaves_of(name)).collect()
+}
+
+/// Whether targets made from a rule cannot stand for all that it matches.
+fn is_hard(rule: &Rule) -> bool {
+    let mut hard = false;
+    for filter in &rule.filters {
+        filters::parts(filter, false, &mut |part, _| {
+            hard |= match part {
+                Filter::Path(path) | Filter::Network { address: NetworkAddress::Path(path), .. } => {
+                    matches!(path, PathFilter::Regex(_) | PathFilter::Home(_))
+                }
+                Filter::Name { pattern, .. } => matches!(pattern, Pattern::Regex(_)),
+                Filter::Network { address, .. } => matches!(address, NetworkAddress::Unknown(_)),
+                Filter::Unknown { .. } => true,
+                Filter::All(_) | Filter::Any(_) | Filter::Not(_) | Filter::Symbol { .. } => false,
+                Filter::FileMode(_) | Filter::Extension(_) | Filter::Entitlement(_) => false,
+            };
+        });
+    }
+    hard
 }
 
 /// What one question costs at most, in rule comparisons. A regular expression is as dear as this many plain filters.
@@ -144,12 +232,22 @@ mod tests {
     fn changes(a: &str, b: &str) -> Vec<String> {
         let read = |text: &str| SbplPolicy::new(format!("(version 1)\n{text}\n"), BTreeMap::new()).unwrap();
         let compared = compare(&read(a), &read(b));
-        assert!(compared.complete);
+        assert_eq!(compared.complete, compared.unwitnessed.iter().all(BTreeSet::is_empty));
+        let mut lines: Vec<String> = Vec::new();
+        for (side, places) in ["a", "b"].iter().zip(&compared.unwitnessed) {
+            lines.extend(places.iter().map(|place| format!("unwitnessed {side} {place}")));
+        }
         let line = |change: AccessChange| {
             let operations = change.operations.join(" ");
             format!("{operations} on {}: {} -> {}", change.target, change.a.as_str(), change.b.as_str())
         };
-        compared.changes.into_iter().map(line).collect()
+        lines.extend(compared.changes.into_iter().map(line));
+        lines
+    }
+
+    /// What differs of the operation alone, without what could not be compared.
+    fn differ(a: &str, b: &str) -> bool {
+        changes(a, b).iter().any(|line| line.contains(" -> "))
     }
 
     #[test]
@@ -178,5 +276,67 @@ mod tests {
         let a = "(deny default)\n(allow network-outbound (remote ip \"localhost:80\"))";
         let b = "(deny default)\n(allow network-outbound (remote ip \"*:80\"))";
         assert_eq!(changes(a, b), ["network-outbound on 192.0.2.1:80: deny -> allow"]);
+    }
+
+    #[test]
+    fn an_expression_that_ends_in_a_slash_is_shown_by_what_lies_below() {
+        let nothing = "(deny default)";
+        for pattern in ["^/private/var/folders/[^/]+/[^/]+/[C,T]/", "^/x/(a|b)/", "/[.]git/", "/$", "^/dev/tty[a-z]+/"]
+        {
+            let allowed = format!("(deny default)\n(allow file-write-data (regex #\"{pattern}\"))");
+            assert!(differ(&allowed, nothing), "{pattern}");
+            assert!(differ(nothing, &allowed), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn small_changes_of_an_expression_are_shown_or_called_open() {
+        let rule = |pattern: &str| format!("(deny default)\n(allow file-read-data (regex #\"{pattern}\"))");
+        for (one, other) in [
+            ("^/a/foo", "^/a/foo$"),
+            ("/foo$", "^/foo$"),
+            ("^/a/[^/]+$", "^/a/[^/]$"),
+            ("^/a/[a-z]$", "^/a/[a-z0-9]$"),
+            ("^/a/b.*$", "^/a/b.+$"),
+            ("^/a/(b|c)$", "^/a/(b|c|d)$"),
+            ("^/a/b{2,3}$", "^/a/b{2}$"),
+        ] {
+            assert!(differ(&rule(one), &rule(other)), "{one} {other}");
+        }
+        // No sample lies in the difference of these: that is said.
+        assert!(!changes(&rule("^/a/[a-y]{3}$"), &rule("^/a/[a-y]{3}$|^/q{9}z$")).is_empty());
+        assert!(changes(&rule("^/a/k?$"), &rule("^/a/k?$")).is_empty());
+        let far = changes(&rule("^/a/x{40}y$"), &rule("^/a/x{16}x{24}y$"));
+        assert_eq!(far, ["unwitnessed a 3:1", "unwitnessed b 3:1"]);
+    }
+
+    #[test]
+    fn what_a_folder_and_an_expression_match_together_is_shown() {
+        let nothing = "(deny default)";
+        let both = "(deny default)\n(allow file-read-data (require-all (subpath \"/a\") (regex #\"[.]txt$\")))";
+        assert!(differ(both, nothing));
+        let but = "(deny default)\n(allow file-read-data (require-all (subpath \"/a\") (require-not (regex #\"/[.]git(/|$)\"))))";
+        assert!(differ(but, "(deny default)\n(allow file-read-data (subpath \"/a\"))"));
+    }
+
+    #[test]
+    fn a_rule_that_only_acts_where_an_expression_matches_is_never_called_equal() {
+        let texts = "(deny default)\n(allow file-read-data (regex #\"[.]txt$\"))";
+        let without = format!("{texts}\n(deny file-read-data (subpath \"/a\"))");
+        assert!(!changes(texts, &without).is_empty());
+        let swapped =
+            "(deny default)\n(deny file-read-data (subpath \"/a\"))\n(allow file-read-data (regex #\"[.]txt$\"))";
+        assert!(!changes(&without, swapped).is_empty());
+        // An operation that the expression has no part in stays certain.
+        let apart = format!("{texts}\n(deny mach-lookup (global-name \"com.example.a\"))");
+        assert!(changes(texts, &apart).is_empty());
+    }
+
+    #[test]
+    fn what_is_held_and_home_folders_are_witnesses_too() {
+        let nothing = "(deny default)";
+        assert!(differ("(deny default)\n(allow file-read-data (extension \"com.example.a\"))", nothing));
+        assert!(differ("(deny default)\n(allow mach-lookup (require-entitlement \"com.example.a\"))", nothing));
+        assert!(differ("(deny default)\n(allow file-read-data (home-subpath \"/x\"))", nothing));
     }
 }

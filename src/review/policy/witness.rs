@@ -6,14 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::filters;
+use crate::policy::sbpl::model::behind;
 use crate::policy::sbpl::rules::{Filter, NetworkAddress, NetworkEnd, PathFilter, Pattern, SbplRules};
 
 /// A name that nothing is called.
 pub const NOBODY: &str = "sandproof-witness";
 /// An address that is nobody's (RFC 5737).
 pub const NOWHERE: &str = "192.0.2.1";
+/// A home folder that is nobody's, for filters on what lies behind one.
+const NOBODYS_HOME: &str = "/Users/sandproof-witness";
 /// Samples of one regular expression.
-const MOST_SAMPLES: usize = 4;
+const MOST_SAMPLES: usize = 8;
+/// Paths that one rule's folders and expressions make together.
+const MOST_JOINED: usize = 64;
 /// Bytes of a sample.
 const LONGEST_SAMPLE: usize = 512;
 
@@ -83,6 +88,7 @@ pub fn of_rules(rules: &SbplRules) -> Vec<(usize, BTreeSet<Witness>)> {
         for filter in &rule.filters {
             filters::parts(filter, false, &mut |part, _| suggested(part, &mut targets, &mut facts));
         }
+        targets.extend(joined(&rule.filters).into_iter().map(|path| (path, None)));
         let mut found: BTreeSet<Witness> = BTreeSet::new();
         for (target, filter) in targets {
             if !facts.is_empty() {
@@ -105,6 +111,11 @@ fn suggested(part: &Filter, targets: &mut BTreeSet<(String, Option<String>)>, fa
     let mut path = |text: String| {
         targets.insert((text, None));
     };
+    if let Filter::Path(PathFilter::Home(below)) = part {
+        facts.insert("home".into(), NOBODYS_HOME.into());
+        paths_of(&behind(NOBODYS_HOME, below)).into_iter().for_each(&mut path);
+        return;
+    }
     match part {
         Filter::Path(filter) | Filter::Network { address: NetworkAddress::Path(filter), .. } => {
             paths_of(filter).into_iter().for_each(&mut path);
@@ -130,8 +141,46 @@ fn suggested(part: &Filter, targets: &mut BTreeSet<(String, Option<String>)>, fa
         }
         Filter::Symbol { filter, value } => drop(facts.insert(filter.clone(), value.clone())),
         Filter::FileMode(bits) => drop(facts.insert("file-mode".into(), format!("{bits:o}"))),
-        _ => {}
+        Filter::Extension(class) => held("extension", class, facts),
+        Filter::Entitlement(name) => held("entitlement", name, facts),
+        Filter::Network { address: NetworkAddress::Unknown(_), .. } | Filter::Unknown { .. } => {}
+        // Not leaves: `filters::parts` looks into them.
+        Filter::All(_) | Filter::Any(_) | Filter::Not(_) => {}
     }
+}
+
+/// Adds to the things of one kind that the process holds, a list by commas.
+fn held(kind: &str, name: &str, facts: &mut BTreeMap<String, String>) {
+    facts.entry(kind.to_owned()).and_modify(|all| all.extend([",", name])).or_insert_with(|| name.to_owned());
+}
+
+/// Paths in the folders that a rule's filters name, which its regular expressions may match too: what `require-all` of both
+/// matches is seldom a sample of either.
+fn joined(rule: &[Filter]) -> BTreeSet<String> {
+    let (mut folders, mut ends) = (BTreeSet::new(), BTreeSet::new());
+    for filter in rule {
+        filters::parts(filter, false, &mut |part, _| {
+            let home;
+            let path = match part {
+                Filter::Path(PathFilter::Home(below)) => {
+                    home = behind(NOBODYS_HOME, below);
+                    &home
+                }
+                Filter::Path(path) | Filter::Network { address: NetworkAddress::Path(path), .. } => path,
+                _ => return,
+            };
+            match path {
+                PathFilter::Subpath(top) | PathFilter::Prefix(top) => {
+                    folders.insert(top.trim_end_matches('/').to_owned());
+                }
+                PathFilter::Regex(pattern) => ends.extend(path_samples(pattern)),
+                PathFilter::Literal(_) | PathFilter::Ancestors(_) | PathFilter::Home(_) => {}
+            }
+        });
+    }
+    let pairs =
+        folders.iter().flat_map(|top| ends.iter().map(move |end| format!("{top}/{}", end.trim_start_matches('/'))));
+    pairs.filter(|path| path.len() <= LONGEST_SAMPLE).take(MOST_JOINED).collect()
 }
 
 fn paths_of(filter: &PathFilter) -> Vec<String> {
@@ -141,7 +190,7 @@ fn paths_of(filter: &PathFilter) -> Vec<String> {
         PathFilter::Literal(path) => vec![path.clone(), below(path)],
         PathFilter::Subpath(path) => vec![path.clone(), below(path), beside(path)],
         PathFilter::Prefix(path) => vec![format!("{path}{NOBODY}")],
-        PathFilter::Regex(pattern) => samples(pattern),
+        PathFilter::Regex(pattern) => path_samples(pattern),
         PathFilter::Ancestors(path) => path
             .match_indices('/')
             .map(|(end, _)| path[..end.max(1)].to_owned())
@@ -150,6 +199,23 @@ fn paths_of(filter: &PathFilter) -> Vec<String> {
         PathFilter::Home(_) => Vec::new(),
     };
     found.into_iter().filter(|path| path.starts_with('/') || path.starts_with("${root}")).collect()
+}
+
+/// Paths that a regular expression is likely to match, and paths right beside them: longer at either end, which tells an
+/// expression with an anchor from one without. No path but `/` ends in a slash, whatever the expression asks for.
+fn path_samples(pattern: &str) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for sample in samples(pattern) {
+        let tidy = sample.trim_end_matches('/');
+        if tidy.len() == sample.len() {
+            found.extend([sample.clone(), format!("{sample}-{NOBODY}")]);
+        } else if tidy.is_empty() {
+            found.insert("/".to_owned());
+        }
+        found.insert(format!("{tidy}/{NOBODY}"));
+        found.insert(format!("/{NOBODY}/{}", if tidy.is_empty() { NOBODY } else { tidy.trim_start_matches('/') }));
+    }
+    found.into_iter().collect()
 }
 
 /// Texts that a regular expression is likely to match. Whether they do, the model says.
@@ -173,43 +239,57 @@ fn grow(hir: &Hir, texts: &mut Vec<String>) {
             texts.iter_mut().filter(|grown| grown.len() <= LONGEST_SAMPLE).for_each(|grown| grown.push_str(&text));
         }
         HirKind::Class(class) => {
-            let c = member(class);
-            texts.iter_mut().filter(|grown| grown.len() <= LONGEST_SAMPLE).for_each(|grown| grown.extend(c));
+            let members = members(class);
+            let before = std::mem::take(texts);
+            for c in members {
+                texts.extend(
+                    before.iter().filter(|grown| grown.len() <= LONGEST_SAMPLE).map(|grown| format!("{grown}{c}")),
+                );
+            }
         }
         HirKind::Repetition(repetition) => {
-            let without = (repetition.min == 0).then(|| texts.clone());
-            for _ in 0..repetition.min.clamp(1, 16) {
+            let least = repetition.min.clamp(0, 16);
+            for _ in 0..least {
                 grow(&repetition.sub, texts);
             }
-            texts.extend(without.into_iter().flatten());
+            if repetition.max.is_none_or(|most| most > least) {
+                let mut longer = texts.clone();
+                grow(&repetition.sub, &mut longer);
+                // Both lengths have to survive the limit.
+                let half = MOST_SAMPLES / 2;
+                texts.truncate(half.max(MOST_SAMPLES.saturating_sub(longer.len())));
+                texts.extend(longer);
+            }
         }
         HirKind::Capture(capture) => grow(&capture.sub, texts),
         HirKind::Concat(parts) => parts.iter().for_each(|part| grow(part, texts)),
         HirKind::Alternation(ways) => {
             let before = std::mem::take(texts);
+            let each = (MOST_SAMPLES / ways.len().clamp(1, MOST_SAMPLES)).max(1);
             for way in ways.iter().take(MOST_SAMPLES) {
                 let mut grown = before.clone();
                 grow(way, &mut grown);
-                texts.extend(grown);
+                texts.extend(grown.into_iter().take(each));
             }
         }
     }
     texts.truncate(MOST_SAMPLES);
 }
 
-/// A character of a class, a letter or digit where there is one.
-fn member(class: &Class) -> Option<char> {
+/// Characters of a class: a letter or digit where there is one, the last of its last range and the first of its first, in
+/// which another class seldom ends and begins.
+fn members(class: &Class) -> Vec<char> {
     let usual = ['a', 'A', '0', '-', '_', '.', '/'];
-    match class {
-        Class::Unicode(class) => {
-            let has = |c: char| class.iter().any(|range| (range.start()..=range.end()).contains(&c));
-            usual.into_iter().find(|c| has(*c)).or_else(|| class.iter().next().map(|range| range.start()))
-        }
-        Class::Bytes(class) => {
-            let has = |c: char| class.iter().any(|range| (range.start()..=range.end()).contains(&(c as u8)));
-            usual.into_iter().find(|c| has(*c)).or_else(|| class.iter().next().map(|range| range.start() as char))
-        }
-    }
+    let ranges: Vec<(char, char)> = match class {
+        Class::Unicode(class) => class.iter().map(|range| (range.start(), range.end())).collect(),
+        Class::Bytes(class) => class.iter().map(|range| (range.start() as char, range.end() as char)).collect(),
+    };
+    let has = |c: char| ranges.iter().any(|(start, end)| (*start..=*end).contains(&c));
+    let first = ranges.first().map(|(start, _)| *start);
+    let last = ranges.iter().rev().map(|(_, end)| *end).find(char::is_ascii_graphic);
+    let mut members: Vec<char> = usual.into_iter().find(|c| has(*c)).into_iter().chain(last).chain(first).collect();
+    members.dedup();
+    members
 }
 
 #[cfg(test)]

@@ -315,7 +315,7 @@ pub(super) fn holds(held: &str, wanted: &str) -> bool {
 }
 
 /// A filter on what lies behind a home folder, as one on whole paths.
-fn behind(home: &str, below: &PathFilter) -> PathFilter {
+pub fn behind(home: &str, below: &PathFilter) -> PathFilter {
     let whole =
         |text: &String| format!("{home}{}{text}", if text.is_empty() || text.starts_with('/') { "" } else { "/" });
     match below {

@@ -36,16 +36,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gate::{self, GateKind};
 use super::rules::SbplRules;
+use crate::policy::operations::covers;
 use crate::record::outcome::Decision;
 use decide::{Asked, Ruling, Ways, decide};
 use filter::{Matcher, Presume};
 use index::Index;
 use object::Object;
 use regex::Regexes;
+use tri::Tri;
 
 pub use action::question;
 pub use calls::usual_filter;
 pub use decide::{Level, Matches};
+pub use filter::behind;
 pub use path::{Node, NodeKind, Tree, resolved_spelling};
 
 /// What is asked.
@@ -206,6 +209,18 @@ impl<'r> Model<'r> {
         noted.asked.extend(ways.keys().map(|_| "entitlement".to_owned()));
         let unasked = question.facts.keys().filter(|fact| !noted.asked.contains(*fact)).cloned().collect();
         Answer { decision, rule, chain, reason, assumes, unasked }
+    }
+
+    /// Whether the filters of a rule, by its place in [`SbplRules::rules`], certainly match one of the checks that a question
+    /// leads to, among the operations that the rule covers.
+    pub fn certainly_matches(&self, rule: usize, question: &Question) -> bool {
+        let Ok(checks) = calls::checks(question) else { return false };
+        let rule = &self.rules.rules[rule];
+        let matches = |check: &calls::Check| {
+            Matcher::new(&self.regexes, check.operation, &question.facts).rule(rule, &check.object) == Tri::Yes
+        };
+        let is_covered = |operation: &str| rule.operations.iter().any(|name| covers(name, operation));
+        checks.list.iter().any(|check| is_covered(check.operation) && matches(check))
     }
 
     /// The ways that conditions go of which a fact of the question says so.

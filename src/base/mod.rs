@@ -12,14 +12,14 @@ pub mod format;
 pub mod fsx;
 pub mod ids;
 pub mod json;
-pub mod json_fast;
-pub mod json_line;
 pub mod json_out;
 pub mod json_place;
+mod json_serializer;
 pub mod limits;
 pub mod near;
 pub mod output;
 pub mod printable;
+pub mod report_line;
 pub mod shared_bytes;
 pub mod threads;
 

@@ -72,7 +72,7 @@ fn items(kind: &str, part: Part, [a, b]: [&Value; 2]) -> Vec<Item> {
 fn shown(value: Value) -> Shown {
     let mut text = Vec::new();
     // Both only go to memory, and a declaration that was read has a canonical form.
-    let short = json_out::write_compact(&mut text, &value).is_ok() && text.len() <= MAX_SHOWN_BYTES;
+    let short = json_out::append_compact(&mut text, &value).is_ok() && text.len() <= MAX_SHOWN_BYTES;
     if short { Shown::Value(value) } else { Shown::Digest(canon::digest(&value).unwrap_or_else(|_| Digest::of(&text))) }
 }
 

@@ -73,12 +73,12 @@ impl<O: Write> ListDocument<O> {
     ) -> Result<Self, DeriveError> {
         let mut artifact = ArtifactWriter::create(sink, name)?;
         let (object, list) = artifact.put(|out| {
-            let mut object = ObjectOut::open(out, 0)?;
+            let mut object = ObjectOut::open(out, 0);
             for (key, value) in head {
                 object.member(out, key, value)?;
             }
-            object.key(out, list)?;
-            let list = ArrayOut::open(out, object.value_level())?;
+            object.key(out, list);
+            let list = ArrayOut::open(out, object.value_level());
             Ok((object, list))
         })?;
         Ok(Self { artifact, object, list })
@@ -86,7 +86,7 @@ impl<O: Write> ListDocument<O> {
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let list = &mut self.list;
-        self.artifact.put(|out| list.append(out, element))
+        self.artifact.put(|out| list.push(out, element))
     }
 
     /// Closes the list, lets `tail` add members, and closes the document.
@@ -97,9 +97,10 @@ impl<O: Write> ListDocument<O> {
     ) -> Result<(), DeriveError> {
         let Self { mut artifact, mut object, list } = self;
         artifact.put(|out| {
-            list.close(out)?;
+            list.close(out);
             tail(&mut object, out)?;
-            object.close(out)
+            object.close(out);
+            Ok(())
         })?;
         artifact.finish(sink)
     }
@@ -114,18 +115,18 @@ pub(super) struct ArrayDocument<O> {
 impl<O: Write> ArrayDocument<O> {
     pub(super) fn create<S: ArtifactSink<Out = O>>(sink: &mut S, name: &'static str) -> Result<Self, DeriveError> {
         let mut artifact = ArtifactWriter::create(sink, name)?;
-        let list = artifact.put(|out| ArrayOut::open(out, 0))?;
+        let list = artifact.put(|out| Ok(ArrayOut::open(out, 0)))?;
         Ok(Self { artifact, list })
     }
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let list = &mut self.list;
-        self.artifact.put(|out| list.append(out, element))
+        self.artifact.put(|out| list.push(out, element))
     }
 
     pub(super) fn finish<S: ArtifactSink<Out = O>>(self, sink: &mut S) -> Result<(), DeriveError> {
         let Self { mut artifact, list } = self;
-        artifact.put(|out| list.close(out))?;
+        artifact.put(|out| Ok(list.close(out)))?;
         artifact.finish(sink)
     }
 }
@@ -140,7 +141,7 @@ pub(super) struct EntriesDocument<O> {
 impl<O: Write> EntriesDocument<O> {
     pub(super) fn create<S: ArtifactSink<Out = O>>(sink: &mut S, name: &'static str) -> Result<Self, DeriveError> {
         let mut artifact = ArtifactWriter::create(sink, name)?;
-        let object = artifact.put(|out| ObjectOut::open(out, 0))?;
+        let object = artifact.put(|out| Ok(ObjectOut::open(out, 0)))?;
         Ok(Self { artifact, object, entry: None })
     }
 
@@ -153,11 +154,11 @@ impl<O: Write> EntriesDocument<O> {
     ) -> Result<(), DeriveError> {
         let object = &mut self.object;
         let entry = self.artifact.put(|out| {
-            object.key(out, key)?;
-            let mut entry = ObjectOut::open(out, object.value_level())?;
+            object.key(out, key);
+            let mut entry = ObjectOut::open(out, object.value_level());
             head(&mut entry, out)?;
-            entry.key(out, list)?;
-            let list = ArrayOut::open(out, entry.value_level())?;
+            entry.key(out, list);
+            let list = ArrayOut::open(out, entry.value_level());
             Ok((entry, list))
         })?;
         self.entry = Some(entry);
@@ -166,7 +167,7 @@ impl<O: Write> EntriesDocument<O> {
 
     pub(super) fn push<T: Serialize>(&mut self, element: &T) -> Result<(), DeriveError> {
         let (_, list) = self.entry.as_mut().expect("an entry was begun before its rows");
-        self.artifact.put(|out| list.append(out, element))
+        self.artifact.put(|out| list.push(out, element))
     }
 
     /// Ends the entry; `tail` writes the members after the list.
@@ -176,15 +177,16 @@ impl<O: Write> EntriesDocument<O> {
     ) -> Result<(), DeriveError> {
         let (mut entry, list) = self.entry.take().expect("an entry was begun before it ends");
         self.artifact.put(|out| {
-            list.close(out)?;
+            list.close(out);
             tail(&mut entry, out)?;
-            entry.close(out)
+            entry.close(out);
+            Ok(())
         })
     }
 
     pub(super) fn finish<S: ArtifactSink<Out = O>>(self, sink: &mut S) -> Result<(), DeriveError> {
         let Self { mut artifact, object, .. } = self;
-        artifact.put(|out| object.close(out))?;
+        artifact.put(|out| Ok(object.close(out)))?;
         artifact.finish(sink)
     }
 }

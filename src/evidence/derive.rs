@@ -22,7 +22,7 @@ use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
 use super::witness::{self, Shown};
 use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
-use crate::base::json_out::write_line;
+use crate::base::json_out::append_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
 use crate::record::callout::{Callout, CalloutRecord};
@@ -453,7 +453,7 @@ fn derive_row<O: Write>(
         let beside = Beside { baseline: baseline_document.as_ref().zip(baseline_paths.as_ref()), oracle: lanes.oracle };
         let packet = mismatch::packet(context, &judged, &beside);
         writers.packets.put(|out| {
-            write_line(out, &packet)?;
+            append_line(out, &packet)?;
             out.write_all(b"\n")
         })?;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };

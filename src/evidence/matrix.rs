@@ -51,22 +51,22 @@ fn write_one<S: ArtifactSink>(
 ) -> Result<(), DeriveError> {
     let mut artifact = ArtifactWriter::create(sink, name)?;
     let (top, mut profiles) = artifact.put(|out| {
-        let mut top = ObjectOut::open(out, 0)?;
+        let mut top = ObjectOut::open(out, 0);
         top.member(out, "world_id", world_id)?;
-        top.key(out, "profiles")?;
-        let profiles = ObjectOut::open(out, top.value_level())?;
+        top.key(out, "profiles");
+        let profiles = ObjectOut::open(out, top.value_level());
         Ok((top, profiles))
     })?;
     for profile in &plan.profiles {
         let (entry, mut list) = artifact.put(|out| {
-            profiles.key(out, profile.id.as_str())?;
-            let mut entry = ObjectOut::open(out, profiles.value_level())?;
+            profiles.key(out, profile.id.as_str());
+            let mut entry = ObjectOut::open(out, profiles.value_level());
             entry.member(out, "blob", &profile.policy.path)?;
             entry.member(out, "mode", profile.entry.mode.as_str())?;
             entry.member(out, "family", &profile.entry.family)?;
             entry.member(out, "semantic_group", &profile.entry.semantic_group)?;
-            entry.key(out, "probes")?;
-            let list = ArrayOut::open(out, entry.value_level())?;
+            entry.key(out, "probes");
+            let list = ArrayOut::open(out, entry.value_level());
             Ok((entry, list))
         })?;
         for probe in &profile.probes {
@@ -85,16 +85,18 @@ fn write_one<S: ArtifactSink>(
                 filter_name: filled(declared.filter_name.as_deref()),
                 filter_type: declared.filter_type,
             };
-            artifact.put(|out| list.append(out, &row))?;
+            artifact.put(|out| list.push(out, &row))?;
         }
         artifact.put(|out| {
-            list.close(out)?;
-            entry.close(out)
+            list.close(out);
+            entry.close(out);
+            Ok(())
         })?;
     }
     artifact.put(|out| {
-        profiles.close(out)?;
-        top.close(out)
+        profiles.close(out);
+        top.close(out);
+        Ok(())
     })?;
     artifact.finish(sink)
 }

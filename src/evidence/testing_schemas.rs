@@ -83,7 +83,7 @@ pub(super) fn check(memory: &Memory) {
 fn sorted(name: &str, value: &Value, text: &str) {
     let mut again = Vec::new();
     if name == layout::MISMATCH_PACKETS {
-        crate::base::json_out::write_line(&mut again, value).unwrap();
+        crate::base::json_out::append_line(&mut again, value).unwrap();
     } else {
         again = crate::base::json_out::to_pretty(value);
     }

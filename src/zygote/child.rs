@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::serve::NULL;
-use crate::base::json_line::Line;
+use crate::base::report_line::ReportLine;
 use crate::enforce;
 use crate::probe::{self, REPORT, Texts, Trace};
 use crate::record::action::{Action, Scope};
@@ -42,7 +42,7 @@ pub struct Work<'a> {
 /// Everything a probe process does. `buffer` is memory for its report.
 pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
     let Ok(pid) = isolate(report, work.zygote) else { exit_now(UNFIT) };
-    let mut line = Line::begin(buffer);
+    let mut line = ReportLine::begin(buffer);
     line.signed("pid", pid.into());
     line.unsigned("uid", effective_ids().0.into());
     let before = self_check(work.zygote_link);
@@ -154,7 +154,7 @@ fn check_again(link: &CStr, reference: i32, before: &SelfCheck) -> SelfCheck {
 
 // The members of the first line, as a `Prologue` is read.
 
-fn write_check(line: &mut Line<'_>, name: &'static str, check: &SelfCheck) {
+fn write_check(line: &mut ReportLine<'_>, name: &'static str, check: &SelfCheck) {
     line.object(name, |line| {
         line.truth("confined", check.confined);
         line.signed("errno", check.errno.into());
@@ -162,7 +162,7 @@ fn write_check(line: &mut Line<'_>, name: &'static str, check: &SelfCheck) {
     });
 }
 
-fn write_apply(line: &mut Line<'_>, record: &ApplyRecord) {
+fn write_apply(line: &mut ReportLine<'_>, record: &ApplyRecord) {
     line.text("api", &record.api);
     line.signed("rc", record.rc.into());
     line.signed("errno", record.errno.into());
@@ -180,7 +180,7 @@ fn write_apply(line: &mut Line<'_>, record: &ApplyRecord) {
     }
 }
 
-fn write_identity(line: &mut Line<'_>, target: &CStr) {
+fn write_identity(line: &mut ReportLine<'_>, target: &CStr) {
     match path::stat(target, libc::AT_SYMLINK_NOFOLLOW) {
         Ok(found) => {
             line.signed("errno", 0);
@@ -198,7 +198,7 @@ fn write_identity(line: &mut Line<'_>, target: &CStr) {
 /// After `close_range` nothing above the report is open, and a preparation opens fewer than twelve more, at the lowest
 /// free numbers. The null device and the report pipe are recognised by what they are: `/proc/self/fd`, which says the
 /// same, costs a sixth of a whole probe when it is listed.
-fn open_descriptors(line: &mut Line<'_>) {
+fn open_descriptors(line: &mut ReportLine<'_>) {
     const NULL_DEVICE: (u32, u32) = (1, 3);
     let in_use = (0..16).filter(|fd| *fd <= REPORT || is_open(*fd));
     let open = in_use.filter_map(|fd| path::fstat(fd).ok().map(|stat| (fd, stat)));

@@ -72,7 +72,7 @@ impl Counting {
                 "by_design_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
                 "profiles_without_refusal": {"count": 0, "profiles": [], "left_out": 0},
             });
-            json_out::write_pretty(&mut out, 0, &document)?;
+            out.write_all(&json_out::to_pretty(&document))?;
             sink.finish(name, out)?;
         }
         Ok(())

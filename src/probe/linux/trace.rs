@@ -1,6 +1,6 @@
 //! What a driver did, call by call.
 
-use crate::base::json_line::Line;
+use crate::base::report_line::ReportLine;
 use crate::record::report::{Call, CallRole, OpenedFile, Operation};
 use crate::sys::Ret;
 
@@ -131,7 +131,7 @@ impl Trace {
 
     /// Writes the record as one line of the report, with its line break: what [`Self::finish`] gives, as JSON.
     pub fn write(&self, line: &mut Vec<u8>) {
-        let mut line = Line::begin(line);
+        let mut line = ReportLine::begin(line);
         line.list("calls", self.calls.iter().flatten(), |item, call| {
             item.text("syscall", call.syscall);
             item.text("role", call.role.as_str());

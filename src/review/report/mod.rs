@@ -332,7 +332,7 @@ fn changed() -> io::Error {
 fn ascii(value: &serde_json::Value) -> String {
     let mut text = Vec::new();
     // Memory takes all of it, and a value has no member that cannot be written.
-    json_out::write_compact(&mut text, value).expect("a value can be written to memory");
+    json_out::append_compact(&mut text, value).expect("a value can be written to memory");
     String::from_utf8(json_for_streams(text)).expect("JSON is text")
 }
 

@@ -6,12 +6,12 @@
 
 /// An object that is being written. Names are constants that need no escape.
 #[derive(Debug)]
-pub struct Line<'o> {
+pub struct ReportLine<'o> {
     out: &'o mut Vec<u8>,
     empty: bool,
 }
 
-impl<'o> Line<'o> {
+impl<'o> ReportLine<'o> {
     /// Opens the object behind what `out` holds.
     pub fn begin(out: &'o mut Vec<u8>) -> Self {
         out.push(b'{');
@@ -84,7 +84,7 @@ impl<'o> Line<'o> {
     }
 
     /// An object.
-    pub fn object(&mut self, name: &'static str, write: impl FnOnce(&mut Line<'_>)) {
+    pub fn object(&mut self, name: &'static str, write: impl FnOnce(&mut ReportLine<'_>)) {
         self.name(name);
         append_object(self.out, write);
     }
@@ -94,7 +94,7 @@ impl<'o> Line<'o> {
         &mut self,
         name: &'static str,
         items: impl IntoIterator<Item = T>,
-        mut write: impl FnMut(&mut Line<'_>, T),
+        mut write: impl FnMut(&mut ReportLine<'_>, T),
     ) {
         self.name(name);
         append_list(self.out, items, |out, item| append_object(out, |line| write(line, item)));
@@ -119,9 +119,9 @@ impl<'o> Line<'o> {
     }
 }
 
-fn append_object(out: &mut Vec<u8>, write: impl FnOnce(&mut Line<'_>)) {
+fn append_object(out: &mut Vec<u8>, write: impl FnOnce(&mut ReportLine<'_>)) {
     out.push(b'{');
-    write(&mut Line { out, empty: true });
+    write(&mut ReportLine { out, empty: true });
     out.push(b'}');
 }
 
@@ -188,9 +188,9 @@ mod tests {
 
     use super::*;
 
-    fn read(write: impl FnOnce(&mut Line<'_>)) -> Value {
+    fn read(write: impl FnOnce(&mut ReportLine<'_>)) -> Value {
         let mut out = Vec::new();
-        let mut line = Line::begin(&mut out);
+        let mut line = ReportLine::begin(&mut out);
         write(&mut line);
         line.end();
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);

@@ -1,8 +1,8 @@
-//! The indented and the compact form of [`json_out`](super::json_out), written straight into memory.
+//! The one writer of JSON: a serde serializer that appends to memory, in one of three layouts, in ASCII alone.
 //!
 //! Most of what a run writes is made of a few fixed shapes, row after row. Two things make them cheap here: the names
 //! of a shape's fields are known to need no escape, and a text that needs none (nearly all) is copied in one piece.
-//! The bytes are the same as those of `json_out::write_pretty` and `write_compact`; a property test holds them together.
+//! But for the ASCII the bytes are those of `serde_json`; a property test holds the two together.
 
 use serde::Serialize;
 use serde::ser::{
@@ -11,20 +11,21 @@ use serde::ser::{
 };
 use serde_json::Error;
 
-/// Appends `value` indented, starting at `level` (0 for a whole document).
-pub fn append_pretty<T: ?Sized + Serialize>(out: &mut Vec<u8>, level: usize, value: &T) -> Result<(), Error> {
-    value.serialize(Fast { out, layout: Indented { level } })
-}
-
-/// Appends `value` without a space.
-pub fn append_compact<T: ?Sized + Serialize>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    value.serialize(Fast { out, layout: Compact })
+/// Appends `value` in a layout.
+///
+/// # Errors
+/// If `value` refuses to be written, or has a map with keys that are no texts.
+pub(super) fn append<T: ?Sized + Serialize>(out: &mut Vec<u8>, layout: impl Layout, value: &T) -> Result<(), Error> {
+    value.serialize(Writer { out, layout })
 }
 
 /// What stands between the parts of a value.
-trait Layout: Copy {
+pub(super) trait Layout: Copy {
+    /// Between two elements, before the line break of a layout that has lines.
+    const COMMA: &'static [u8] = b",";
+
     /// Between a key and its value.
-    const COLON: &'static [u8];
+    const COLON: &'static [u8] = b": ";
 
     /// That of what is inside a list or an object.
     fn inside(self) -> Self;
@@ -33,14 +34,14 @@ trait Layout: Copy {
     fn begin_line(self, out: &mut Vec<u8>);
 }
 
+/// A line for each element, indented by two spaces for each level.
 #[derive(Debug, Clone, Copy)]
-struct Indented {
-    level: usize,
+pub(super) struct Indented {
+    /// The depth of the value itself; 0 for a whole document.
+    pub(super) level: usize,
 }
 
 impl Layout for Indented {
-    const COLON: &'static [u8] = b": ";
-
     fn inside(self) -> Self {
         Self { level: self.level + 1 }
     }
@@ -50,8 +51,23 @@ impl Layout for Indented {
     }
 }
 
+/// One line, a space after each comma and colon, as the packets of the contract have it.
 #[derive(Debug, Clone, Copy)]
-struct Compact;
+pub(super) struct Line;
+
+impl Layout for Line {
+    const COMMA: &'static [u8] = b", ";
+
+    fn inside(self) -> Self {
+        self
+    }
+
+    fn begin_line(self, _: &mut Vec<u8>) {}
+}
+
+/// No space anywhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compact;
 
 impl Layout for Compact {
     const COLON: &'static [u8] = b":";
@@ -64,7 +80,7 @@ impl Layout for Compact {
 }
 
 /// A line break and the indentation of `level`.
-fn break_line(out: &mut Vec<u8>, level: usize) {
+pub(super) fn break_line(out: &mut Vec<u8>, level: usize) {
     const BREAK: &[u8; 32] = b"\n                               ";
     let end = out.len() + 1 + 2 * level;
     // Always the same number of bytes, which is cheaper than the right number; then to measure.
@@ -98,12 +114,36 @@ fn is_plain_text(text: &[u8]) -> bool {
     }
 }
 
-fn append_text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+/// Appends a text, with everything past ASCII escaped as UTF-16 code units.
+pub(super) fn append_text(out: &mut Vec<u8>, text: &str) {
     if is_plain_text(text.as_bytes()) {
         append_plain(out, text);
-        return Ok(());
+        return;
     }
-    super::json_out::write_compact(out, text).map_err(Error::io)
+    out.push(b'"');
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\u{8}' => out.extend_from_slice(b"\\b"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\u{c}' => out.extend_from_slice(b"\\f"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            ' '..='\u{7f}' => out.push(c as u8),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.extend_from_slice(b"\\u");
+                    out.extend([12, 8, 4, 0].map(|shift| hex(*unit >> shift & 15)));
+                }
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+fn hex(digit: u16) -> u8 {
+    b"0123456789abcdef"[usize::from(digit)]
 }
 
 /// Appends a text that needs no escape.
@@ -114,12 +154,12 @@ fn append_plain(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-struct Fast<'o, L> {
+struct Writer<'o, L> {
     out: &'o mut Vec<u8>,
     layout: L,
 }
 
-impl<'o, L: Layout> Fast<'o, L> {
+impl<'o, L: Layout> Writer<'o, L> {
     fn open(self, bracket: u8) -> Compound<'o, L> {
         self.out.push(bracket);
         Compound { out: self.out, around: self.layout, empty: true, variant: None }
@@ -130,7 +170,7 @@ impl<'o, L: Layout> Fast<'o, L> {
         let layout = self.layout;
         self.out.push(b'{');
         layout.inside().begin_line(self.out);
-        append_text(self.out, variant)?;
+        append_text(self.out, variant);
         self.out.extend_from_slice(L::COLON);
         self.out.push(bracket);
         Ok(Compound { out: self.out, around: layout.inside(), empty: true, variant: Some(layout) })
@@ -155,14 +195,14 @@ struct Compound<'o, L> {
 impl<L: Layout> Compound<'_, L> {
     fn next(&mut self) {
         if !self.empty {
-            self.out.push(b',');
+            self.out.extend_from_slice(L::COMMA);
         }
         self.empty = false;
         self.around.inside().begin_line(self.out);
     }
 
-    fn inside(&mut self) -> Fast<'_, L> {
-        Fast { out: self.out, layout: self.around.inside() }
+    fn inside(&mut self) -> Writer<'_, L> {
+        Writer { out: self.out, layout: self.around.inside() }
     }
 
     fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Error> {
@@ -199,7 +239,7 @@ macro_rules! numbers {
     };
 }
 
-impl<'o, L: Layout> Serializer for Fast<'o, L> {
+impl<'o, L: Layout> Serializer for Writer<'o, L> {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = Compound<'o, L>;
@@ -222,11 +262,13 @@ impl<'o, L: Layout> Serializer for Fast<'o, L> {
     }
 
     fn serialize_char(self, value: char) -> Result<(), Error> {
-        append_text(self.out, value.encode_utf8(&mut [0; 4]))
+        append_text(self.out, value.encode_utf8(&mut [0; 4]));
+        Ok(())
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Error> {
-        append_text(self.out, value)
+        append_text(self.out, value);
+        Ok(())
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
@@ -255,7 +297,8 @@ impl<'o, L: Layout> Serializer for Fast<'o, L> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        append_text(self.out, variant)
+        append_text(self.out, variant);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _: &'static str, value: &T) -> Result<(), Error> {
@@ -315,7 +358,8 @@ impl<'o, L: Layout> Serializer for Fast<'o, L> {
     }
 
     fn collect_str<T: ?Sized + std::fmt::Display>(self, value: &T) -> Result<(), Error> {
-        append_text(self.out, &value.to_string())
+        append_text(self.out, &value.to_string());
+        Ok(())
     }
 }
 
@@ -390,20 +434,60 @@ impl<L: Layout> SerializeMap for Compound<'_, L> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::io;
 
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::json_out::{write_compact, write_pretty};
+    use serde_json::ser::Formatter;
+
     use super::*;
 
-    fn both<T: Serialize>(level: usize, value: &T) -> (String, String) {
-        let (mut fast, mut plain) = (Vec::new(), Vec::new());
-        append_pretty(&mut fast, level, value).unwrap();
-        append_compact(&mut fast, value).unwrap();
-        write_pretty(&mut plain, level, value).unwrap();
-        write_compact(&mut plain, value).unwrap();
-        (String::from_utf8(fast).unwrap(), String::from_utf8(plain).unwrap())
+    /// What the contract's lines look like, in the words of `serde_json`.
+    struct Spaced;
+
+    impl Formatter for Spaced {
+        fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+            writer.write_all(if first { b"" } else { b", " })
+        }
+
+        fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+            writer.write_all(if first { b"" } else { b", " })
+        }
+
+        fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+            writer.write_all(b": ")
+        }
+    }
+
+    /// JSON of `serde_json` as it is here: what is past ASCII stands in texts alone, and is escaped.
+    fn in_ascii(text: &str) -> String {
+        let mut out = String::new();
+        for c in text.chars() {
+            match c.is_ascii() {
+                true => out.push(c),
+                false => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            }
+        }
+        out
+    }
+
+    /// The three layouts of a value: as written here, and by `serde_json`.
+    fn both<T: Serialize>(level: usize, value: &T) -> [[String; 3]; 2] {
+        let mut here = [const { Vec::new() }; 3];
+        append(&mut here[0], Indented { level }, value).unwrap();
+        append(&mut here[1], Line, value).unwrap();
+        append(&mut here[2], Compact, value).unwrap();
+        let mut spaced = Vec::new();
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut spaced, Spaced)).unwrap();
+        // A line break is never inside a text, where it is escaped.
+        let deeper = format!("\n{}", "  ".repeat(level));
+        let there = [
+            serde_json::to_string_pretty(value).unwrap().replace('\n', &deeper),
+            String::from_utf8(spaced).unwrap(),
+            serde_json::to_string(value).unwrap(),
+        ];
+        [here.map(|bytes| String::from_utf8(bytes).unwrap()), there.map(|text| in_ascii(&text))]
     }
 
     #[derive(Serialize)]
@@ -416,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_shape_has_the_same_form() {
+    fn every_kind_of_shape_has_the_form_of_serde_json() {
         let shapes = vec![
             Shape::Unit,
             Shape::New(7),
@@ -424,12 +508,12 @@ mod tests {
             Shape::Struct { a: Some(0.1), b: vec![Shape::Empty {}, Shape::Struct { a: None, b: Vec::new() }] },
         ];
         for level in [0, 3, 17] {
-            let (fast, plain) = both(level, &(&shapes, 'x', u128::MAX, i64::MIN, 1e300, f64::NAN, ()));
-            assert_eq!(fast, plain);
+            let [here, there] = both(level, &(&shapes, 'x', u128::MAX, i64::MIN, 1e300, f64::NAN, ()));
+            assert_eq!(here, there);
         }
         let map: BTreeMap<&str, Option<()>> = BTreeMap::from([("", None), ("\u{1f}", Some(()))]);
-        let (fast, plain) = both(1, &map);
-        assert_eq!(fast, plain);
+        let [here, there] = both(1, &map);
+        assert_eq!(here, there);
     }
 
     #[test]
@@ -447,8 +531,8 @@ mod tests {
 
     #[test]
     fn keys_that_are_no_texts_are_refused() {
-        assert!(append_pretty(&mut Vec::new(), 0, &BTreeMap::from([(1, 2)])).is_err());
-        assert!(append_compact(&mut Vec::new(), &BTreeMap::from([(1, 2)])).is_err());
+        assert!(append(&mut Vec::new(), Indented { level: 0 }, &BTreeMap::from([(1, 2)])).is_err());
+        assert!(append(&mut Vec::new(), Compact, &BTreeMap::from([(1, 2)])).is_err());
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
@@ -471,9 +555,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_has_the_same_form(value in any_value(), level in 0_usize..20) {
-            let (fast, plain) = both(level, &value);
-            prop_assert_eq!(fast, plain);
+        fn any_value_has_the_form_of_serde_json(value in any_value(), level in 0_usize..20) {
+            let [here, there] = both(level, &value);
+            prop_assert_eq!(here, there);
         }
     }
 }

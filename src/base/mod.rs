@@ -16,11 +16,12 @@ pub mod json_out;
 pub mod json_place;
 mod json_serializer;
 pub mod limits;
-pub mod near;
+
 pub mod output;
 pub mod printable;
 pub mod report_line;
 pub mod shared_bytes;
+pub mod suggest;
 pub mod threads;
 
 /// The version of this program, as in its package manifest.

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
 use crate::base::printable::excerpt;
-use crate::plan::hint_for;
+use crate::base::suggest::hint_for;
 use crate::promote::Reason;
 
 /// Explain a reason why a bundle may not be promoted, or all of them.

@@ -5,7 +5,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
-use crate::plan::hint_for;
+use crate::base::suggest::hint_for;
 use crate::plan::schema::DocumentKind;
 use crate::record::schemas::WRITTEN;
 

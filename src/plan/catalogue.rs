@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::diagnostic::has_errors;
 use super::error::LoadError;
 use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
-use super::near::hint_for;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
 use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, holds, index_path};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RegistryId};
+use crate::base::suggest::hint_for;
 use crate::record::layout;
 use crate::record::sources::InputRole;
 

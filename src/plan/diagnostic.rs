@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::near::hint_for;
 use crate::base::printable::excerpt;
+use crate::base::suggest::hint_for;
 
 /// One finding: where, about what, what was found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

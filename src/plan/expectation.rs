@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::diagnostic::{pointer_part, shown};
 use super::error::LoadError;
 use super::file::{PlanFile, ProbeEntry, ProfileEntry};
-use super::near::close_to;
 use super::resolved::Selection;
 use crate::base::ids::{ExpectationId, ProfileId};
+use crate::base::suggest::close_to;
 
 /// A profile of the plan whose references were followed.
 pub(super) struct PlannedProfile {

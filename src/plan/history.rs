@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::diagnostic::{DiagnosticKind, Diagnostics, shown};
 use super::expectation::{ExpectationIds, PlannedProfile};
 use super::file::PlanFile;
-use super::near::close_to;
 use crate::base::canon;
 use crate::base::ids::ExpectationId;
+use crate::base::suggest::close_to;
 
 /// What can be said without the registry.
 pub(super) fn check(plan: &PlanFile, notes: &mut Diagnostics<'_>) {

@@ -33,8 +33,6 @@ mod seatbelt;
 mod text;
 mod worlds;
 
-use crate::base::near;
-pub use crate::base::near::{close_to, hint_for};
 pub use capability::Capability;
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use error::LoadError;

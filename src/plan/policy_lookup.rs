@@ -9,7 +9,6 @@ use super::catalogue::list_registries;
 use super::diagnostic::{Diagnostics, has_errors, shown};
 use super::error::LoadError;
 use super::file::{PLAN_SCHEMA, PlanFile};
-use super::near::hint_for;
 use super::read::{Reader, refused};
 use super::registry::{find_registry, read_registry};
 use super::resolve::follow;
@@ -19,6 +18,7 @@ use super::{policy, resolve};
 use crate::base::fsx::{self, FileError};
 use crate::base::ids::{PlanId, ProfileId, RegistryId};
 use crate::base::shared_bytes::SharedBytes;
+use crate::base::suggest::hint_for;
 use crate::policy::PolicyMode;
 
 /// A policy with where it comes from.

@@ -12,9 +12,9 @@ use super::worlds;
 use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
-use crate::base::near::close_to;
 use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
+use crate::base::suggest::close_to;
 use crate::record::layout;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
 

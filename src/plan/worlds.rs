@@ -2,12 +2,12 @@
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
-use super::near::hint_for;
 use super::read::{Reader, refused};
 use super::resolved::ResolvedWorld;
 use super::schema::DocumentKind;
 use super::source::{Source, Workspace};
 use crate::base::ids::WorldId;
+use crate::base::suggest::hint_for;
 use crate::record::layout::WORLDS_FOLDER;
 use crate::record::sources::InputRole;
 use crate::record::world::{HOME_WORLD, WorldFile};

@@ -15,8 +15,8 @@ use crate::base::fsx::{self, FileError};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::output::Place;
 use crate::base::printable::excerpt;
+use crate::base::suggest::hint_for;
 use crate::base::{json, json_out};
-use crate::plan::hint_for;
 use crate::policy::operations::is_operation;
 use crate::record::layout;
 use crate::record::links::{

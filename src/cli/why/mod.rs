@@ -15,7 +15,7 @@ use super::policy_source::{PolicyOptions, Source, bad, pair, short};
 use super::sheet::Sheet;
 use super::ui::Ui;
 use crate::base::printable::Lines;
-use crate::plan::hint_for;
+use crate::base::suggest::hint_for;
 use crate::policy::PolicyValue;
 use crate::policy::operations::{OPERATIONS, canonical};
 use crate::record::driver::Driver;

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::super::error::LoadError;
 use super::super::file::{IndexFile, PlanFile};
-use super::super::near::hint_for;
 use super::document::{Builder, Head};
 use super::expand::{Document, Expanded};
 use super::{Content, Template};
 use crate::base::digest::Digest;
 use crate::base::json;
+use crate::base::suggest::hint_for;
 use crate::record::world::HOME_WORLD;
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));

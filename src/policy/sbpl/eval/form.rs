@@ -11,7 +11,7 @@ use super::procedure::Alike;
 use super::remark::RemarkKind;
 use super::value::{Lambda, ScopeId, Step, Value};
 use super::{Evaluator, GLOBAL, Want, names, version_of};
-use crate::base::near::slips;
+use crate::base::suggest::slips;
 
 fn malformed(node: &Node, form: &str, wanted: &'static str) -> Stop {
     Stop::new(node.place, Fault::Malformed { form: form.to_owned(), wanted })

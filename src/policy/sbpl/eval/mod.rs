@@ -31,7 +31,7 @@ use super::print::brief;
 use super::rules::{Choice, Condition, Gap, GapKind, Place, Rule, SbplRules};
 use super::syntax::{Datum, Mark, Node, Program};
 use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_DEPTH, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
-use crate::base::near::close_to;
+use crate::base::suggest::close_to;
 use crate::policy::operations::{self, OTHER_NAMES, UNSTARRED_GROUPS};
 
 /// What came of a program.

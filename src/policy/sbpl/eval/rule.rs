@@ -7,7 +7,7 @@ use super::super::syntax::Node;
 use super::remark::RemarkKind;
 use super::value::{ScopeId, Value};
 use super::{Evaluator, MOST_REMARKS, Want};
-use crate::base::near::{close_to, slips};
+use crate::base::suggest::{close_to, slips};
 use crate::policy::operations::{FURTHER_GROUPS, OPERATIONS, OTHER_NAMES, UNSTARRED_GROUPS};
 use crate::record::outcome::Decision;
 

@@ -13,8 +13,8 @@ pub mod fsx;
 pub mod ids;
 pub mod json;
 pub mod json_out;
-pub mod json_place;
 mod json_serializer;
+pub mod json_span;
 pub mod limits;
 
 pub mod output;

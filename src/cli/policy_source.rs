@@ -9,7 +9,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::refusal::{RootArg, load_failure};
 use crate::base::ids::RegistryId;
-use crate::base::json_place;
+use crate::base::json_span;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::base::printable::{excerpt, path_text};
 use crate::plan::policy_lookup::{FoundPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
@@ -193,7 +193,7 @@ impl Source {
     /// A member of a Landlock document.
     pub(super) fn member(&self, pointer: &str) -> WhyRule {
         let text = std::str::from_utf8(&self.asked.document).unwrap_or("");
-        let place = json_place::find(text, pointer);
+        let place = json_span::find(text, pointer);
         WhyRule {
             file: self.file.clone(),
             line: place.map_or(0, |place| place.line),
@@ -224,8 +224,7 @@ impl Source {
             Some(n) => format!("/profiles/{id}/key_specific_rules/{n}"),
             None => format!("/profiles/{id}/key_specific_rules"),
         };
-        let place =
-            std::str::from_utf8(&found.profiles_document).ok().and_then(|text| json_place::find(text, &pointer));
+        let place = std::str::from_utf8(&found.profiles_document).ok().and_then(|text| json_span::find(text, &pointer));
         WhyRule {
             file: found.profiles_path.clone(),
             line: place.map_or(0, |place| place.line),

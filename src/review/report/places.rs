@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::base::json_place;
+use crate::base::json_span;
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::layout;
 use crate::record::sources::{InputRole, InputSource, InputSources};
@@ -111,7 +111,7 @@ impl<'a> Places<'a> {
 
 fn place_of_rule(text: &str, rule: &str) -> Option<(u32, u32)> {
     if rule.starts_with('/') {
-        return json_place::find(text, rule).map(|place| (place.line, place.column));
+        return json_span::find(text, rule).map(|place| (place.line, place.column));
     }
     let (line, column) = rule.split_once(':')?;
     let (line, column) = (line.parse().ok()?, column.parse().ok()?);

@@ -4,7 +4,7 @@ use super::json;
 
 /// A member's place in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonPlace {
+pub struct JsonSpan {
     /// Where the value begins, in bytes.
     pub start: usize,
     /// Where it ends.
@@ -17,7 +17,7 @@ pub struct JsonPlace {
 
 /// Finds what the JSON pointer `pointer` (RFC 6901) names in `text`. `None` for a text that is not acceptable JSON, and
 /// for a pointer that names nothing.
-pub fn find(text: &str, pointer: &str) -> Option<JsonPlace> {
+pub fn find(text: &str, pointer: &str) -> Option<JsonSpan> {
     // Once the text is known to be well formed, the scan below can rely on it.
     json::parse(text.as_bytes()).ok()?;
     let mut scan = Scan { text, at: 0 };
@@ -30,7 +30,7 @@ pub fn find(text: &str, pointer: &str) -> Option<JsonPlace> {
     let before = &text[..start];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-    Some(JsonPlace { start, end: scan.at, line: line as u32, column: column as u32 })
+    Some(JsonSpan { start, end: scan.at, line: line as u32, column: column as u32 })
 }
 
 struct Scan<'t> {

@@ -7,7 +7,7 @@ pub mod canon;
 pub mod clock;
 pub mod digest;
 pub mod errno;
-pub mod error_text;
+pub mod error_chain;
 pub mod format;
 pub mod fsx;
 pub mod ids;

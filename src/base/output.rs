@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path) -> Result<(), String> {
-        let chain = |error: FileError| crate::base::error_text::chain(&error);
+        let chain = |error: FileError| crate::base::error_chain::error_chain(&error);
         Place::of(path).map_err(chain)?.write(b"text").map_err(chain)
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::finding::Finding;
 use super::reader::{self, open_unverified};
 use crate::base::canon::CanonError;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
@@ -184,11 +184,11 @@ pub fn against_bundle(path: &Path) -> Result<Compared, DeclaredError> {
                 if compare_documents(&inputs, &parts, &mut found) {
                     match plan::resolve(&inputs, inputs.plan_path(), &selection) {
                         Ok(plan) => found.extend(identity::of_plan(&plan, &declaration)),
-                        Err(error) => found.push(malformed("/artifact/documents", chain(&error))),
+                        Err(error) => found.push(malformed("/artifact/documents", error_chain(&error))),
                     }
                 }
             }
-            Err(error) => found.push(malformed("/artifact/documents", chain(&error))),
+            Err(error) => found.push(malformed("/artifact/documents", error_chain(&error))),
         }
         found.extend(identity::of_manifest(manifest, &declaration));
     }
@@ -293,7 +293,7 @@ fn compare_documents(source: &dyn Source, parts: &RunParts, found: &mut Vec<Disc
                     declared: Some(Value::String(declared.to_string())),
                     found: Some(Value::String(bytes.digest().to_string())),
                 })),
-                Err(error) => found.push(malformed(&pointer, chain(&error))),
+                Err(error) => found.push(malformed(&pointer, error_chain(&error))),
             }
         }
     }

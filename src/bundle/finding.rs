@@ -368,5 +368,5 @@ impl Findings {
 
 /// An error with all its causes, on one line of bounded length.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    super::index::clip_to(&crate::base::error_text::chain(error), 1000)
+    super::index::clip_to(&crate::base::error_chain::error_chain(error), 1000)
 }

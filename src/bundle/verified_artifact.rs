@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::verify::Bundle;
 use crate::base::digest::{Digest, Hasher};
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::record::index::ArtifactEntry;
 
@@ -67,7 +67,7 @@ impl Bundle {
         if !is_as_indexed(entry, found) {
             return Err(ArtifactError::Changed { name: name.to_owned() });
         }
-        answer.map_err(|error| ArtifactError::Unusable { name: name.to_owned(), reason: chain(&error) })
+        answer.map_err(|error| ArtifactError::Unusable { name: name.to_owned(), reason: error_chain(&error) })
     }
 }
 

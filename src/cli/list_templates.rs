@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::table;
 use super::ui::Ui;
-use crate::base::error_text;
+use crate::base::error_chain::error_chain;
 use crate::plan::template;
 
 /// List the plan templates that this program carries.
@@ -24,7 +24,7 @@ pub(super) struct ListTemplatesArgs {
 pub(super) fn run(args: &ListTemplatesArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let checkout = template::around(Path::new("."));
     for error in &checkout.refused {
-        ui.remark(error_text::chain(error));
+        ui.remark(error_chain(error));
     }
     let templates = checkout.with_carried();
     if args.json {

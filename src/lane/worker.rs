@@ -15,7 +15,7 @@ use super::ports::{PortPool, SLOTS};
 use super::report::append_row;
 use super::task::Task;
 use crate::base::clock;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::policy::PolicyValue;
 use crate::probe::check_entry;
 use crate::process::{SpawnError, Zygote};
@@ -163,7 +163,7 @@ impl<'r> Worker<'r> {
             let fixture = Fixture::make(shared.base, &root_name(task), entries).map_err(|error| NotRun {
                 kind: FailureKind::FixtureFailed,
                 errno: error.errno(),
-                reason: chain(&error),
+                reason: error_chain(&error),
             })?;
             started.fixture = Some(fixture);
         }

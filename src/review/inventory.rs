@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::base::VERSION;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::ids::WorldId;
 use crate::plan::catalogue::{PlanListing, RegistryContent, list_plans, list_registries};
@@ -95,7 +95,7 @@ fn registries(workspace: &Workspace) -> Result<Vec<Component>, LoadError> {
         let mut paths = vec![entry.probes, entry.profiles];
         let id = entry.id.as_str();
         match RegistryContent::read(workspace, id) {
-            Err(error) => part(Category::Registry, id, paths, chain(&error), ComponentStatus::Broken),
+            Err(error) => part(Category::Registry, id, paths, error_chain(&error), ComponentStatus::Broken),
             Ok(content) => {
                 let policies: BTreeSet<String> =
                     content.profiles.iter().map(|profile| profile.profile_path.clone()).collect();

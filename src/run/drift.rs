@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::{RunError, Step};
 use super::executable::digest_of;
 use crate::base::digest::Digest;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::threads;
 use crate::bundle::writer::BundleWriter;
@@ -42,7 +42,7 @@ pub(super) fn of_elements(sealed: &Declaration, now: Result<Declaration, RunErro
             })
             .map(|difference| line(&Discrepancy::Differs(difference)))
             .collect(),
-        Err(error) => vec![format!("the run cannot be declared any more: {}", chain(&error))],
+        Err(error) => vec![format!("the run cannot be declared any more: {}", error_chain(&error))],
     }
 }
 

@@ -14,7 +14,7 @@ use super::preflight;
 use super::request::{Observer, RunRequest};
 use super::sweep;
 use crate::base::clock;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx::{self, IoContext};
 use crate::base::ids::{IdError, WorldId};
 use crate::base::json_out;
@@ -433,7 +433,7 @@ pub(super) fn give_up(writer: BundleWriter, bundle: PathBuf, step: Step) -> RunE
     };
     let (error, stage) = match interrupted {
         Some(signal) => (format!("interrupted by signal {signal}"), "interrupted"),
-        None => (chain(&step), step.stage()),
+        None => (error_chain(&step), step.stage()),
     };
     let sealed = writer.commit(RunEnd::Failed { error, stage: stage.to_string() });
     match (interrupted, sealed) {

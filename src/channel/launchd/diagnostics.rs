@@ -8,6 +8,7 @@ use super::tools::Tool;
 use super::{Domain, exit_status};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json_out;
@@ -81,23 +82,11 @@ impl Ran {
                 error: None,
             },
             Err(error) => {
-                let error = Some(chain(error));
+                let error = Some(error_chain(error));
                 Self { step, argv, rc: None, stdout: String::new(), stderr: String::new(), error }
             }
         }
     }
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 impl Book {

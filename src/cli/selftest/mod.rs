@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure, OrFail};
 use super::out::{Destination, output_exit, output_failure};
 use super::run::own_executable;
 use super::ui::Ui;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::base::json_out;
 use crate::base::printable::Lines;
 use crate::channel;
@@ -194,7 +194,7 @@ fn done(item: &Item) -> String {
 fn observe_tool(argv: &[&str]) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("no program")?;
     let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-    let ended = tool::run(Path::new(program), &arguments, &[], TOOL_LIMIT).map_err(|error| chain(&error))?;
+    let ended = tool::run(Path::new(program), &arguments, &[], TOOL_LIMIT).map_err(|error| error_chain(&error))?;
     let how = match (ended.code, ended.signal) {
         (Some(code), _) => format!("exit {code}"),
         (None, Some(signal)) => format!("signal {signal}"),

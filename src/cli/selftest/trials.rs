@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::items::Trial;
-use crate::base::error_text::chain;
+use crate::base::error_chain::error_chain;
 use crate::policy::Enforceable;
 use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
 use crate::process::Zygote;
@@ -43,7 +43,7 @@ impl Bench {
         let folder = folder.map_err(|error| format!("no folder could be made in {base}: {error}"))?;
         let root = folder.path().canonicalize().map_err(|error| error.to_string())?;
         std::fs::write(root.join("File"), "text").map_err(|error| format!("no file could be made: {error}"))?;
-        let server = Zygote::spawn(exe).map_err(|error| chain(&error))?;
+        let server = Zygote::spawn(exe).map_err(|error| error_chain(&error))?;
         Ok(Self { server, folder, root: root.to_string_lossy().into_owned() })
     }
 
@@ -65,7 +65,7 @@ impl Bench {
         let policy = match trial.policy {
             None => None,
             Some(text) => {
-                self.server.load_policy(1, policy(text, &self.root)?).map_err(|error| chain(&error))?;
+                self.server.load_policy(1, policy(text, &self.root)?).map_err(|error| error_chain(&error))?;
                 Some(PolicyUse { key: 1, texts: Vec::new() })
             }
         };
@@ -81,7 +81,7 @@ impl Bench {
         // The folder is this process's own. On macOS the only programs to execute are the system's.
         let scope = Scope { own: vec![self.root.clone()], host_programs: cfg!(target_os = "macos") };
         let job = Job { seq: 1, action, scope, policy, check, deadline_ms: DEADLINE_MS };
-        let reply = self.server.send(&job).and_then(|()| self.server.recv()).map_err(|error| chain(&error))?;
+        let reply = self.server.send(&job).and_then(|()| self.server.recv()).map_err(|error| error_chain(&error))?;
         Ok(tell(trial.driver, &reply))
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// An error and its causes, in one line.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -23,10 +23,10 @@ mod tests {
     fn every_cause_is_there_once() {
         let missing = std::path::Path::new("/nonexistent/file");
         assert_eq!(
-            chain(&read_input(missing, 1).unwrap_err()),
+            error_chain(&read_input(missing, 1).unwrap_err()),
             "could not open `/nonexistent/file`: No such file or directory (os error 2)"
         );
         let plain: Result<(), _> = Err(std::io::Error::other("why")).at("do", missing);
-        assert_eq!(chain(&plain.unwrap_err()), "could not do `/nonexistent/file`: why");
+        assert_eq!(error_chain(&plain.unwrap_err()), "could not do `/nonexistent/file`: why");
     }
 }

@@ -13,7 +13,7 @@ macro_rules! schema {
         LazyLock::new(|| {
             let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/", $name, ".schema.json"));
             let schema: Value = crate::base::json::parse(text.as_bytes()).unwrap();
-            assert_eq!(schema["$id"], concat!("https://sandproof.dev/schemas/", $name, ".schema.json"));
+            assert_eq!(schema["$id"], concat!("urn:sandproof:schema:", $name));
             jsonschema::validator_for(&schema).unwrap()
         })
     };

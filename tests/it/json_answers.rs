@@ -1,33 +1,28 @@
 //! Every command's `--json` answer satisfies its published schema, and standard output holds nothing else.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
-use jsonschema::Registry;
+use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::support::{expect_code, finished_run, output, root, sandproof, stderr, stdout};
+use crate::schemas::published;
+use crate::support::{expect_code, finished_run, output, sandproof, stderr, stdout};
 
 /// Commands whose output is a file format of its own, so that there is no `--json`.
 const WITHOUT_JSON: [&str; 3] = ["completions", "man", "report"];
 
-/// All published schemas; they refer to each other.
-pub struct Schemas(Registry<'static>);
+/// All published schemas, by name.
+pub struct Schemas(BTreeMap<String, Validator>);
 
 impl Schemas {
     pub fn load() -> Self {
-        let mut registry = Registry::new();
-        for entry in fs::read_dir(root().join("schemas")).unwrap() {
-            let schema: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
-            registry = registry.add(schema["$id"].as_str().unwrap(), schema.clone()).unwrap();
-        }
-        Self(registry.prepare().unwrap())
+        Self(published().map(|(name, schema)| (name, jsonschema::draft202012::new(&schema).unwrap())).collect())
     }
 
     fn errors(&self, name: &str, value: &Value) -> Vec<String> {
-        let schema = serde_json::json!({ "$ref": format!("https://sandproof.dev/schemas/{name}.schema.json") });
-        let validator = jsonschema::options().with_registry(&self.0).build(&schema).unwrap();
+        let validator = self.0.get(name).unwrap_or_else(|| panic!("no schema `{name}` is published"));
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
@@ -228,17 +223,5 @@ fn refusals_leave_standard_output_alone() {
         assert!([2, 3].contains(&refused.status.code().unwrap()), "{arguments:?}");
         assert_eq!(stdout(&refused), "", "{arguments:?}");
         assert!(!stderr(&refused).is_empty(), "{arguments:?}");
-    }
-}
-
-#[test]
-fn every_schema_is_sound_and_refers_to_published_ones() {
-    let schemas = Schemas::load();
-    for entry in fs::read_dir(root().join("schemas")).unwrap() {
-        let path = entry.unwrap().path();
-        let schema: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        // Building follows every reference.
-        jsonschema::options().with_registry(&schemas.0).build(&schema).unwrap();
     }
 }

@@ -33,6 +33,7 @@ mod reference;
 mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod schemas;
 mod seatbelt_texts;
 #[cfg(target_os = "linux")]
 mod selftest;

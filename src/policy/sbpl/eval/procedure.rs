@@ -369,6 +369,8 @@ impl<'t> Evaluator<'t> {
                 self.charge(a.len().min(b.len()) as u64, place)?;
                 Some(a == b)
             }
+            // Some readers of Scheme fold the case of names; whether this one does is not known.
+            (Value::Symbol(a), Value::Symbol(b)) if a != b && a.eq_ignore_ascii_case(b) => None,
             (Value::Symbol(a), Value::Symbol(b)) | (Value::Operation(a), Value::Operation(b)) => Some(a == b),
             (Value::Number(a), Value::Number(b)) => Some(a == b),
             // Exact and inexact numbers of one value: which of the predicates tell them apart is not asked here.

@@ -387,9 +387,14 @@ fn nothing_matches(version: u32, operation: &str, object: &Object, named: bool) 
             None,
             format!("no rule matches, and whether a version {version} profile refuses it then is not known: {why}"),
         ),
+        (2, _) => {
+            (Some(Decision::Deny), "no rule matches, and a version 2 profile refuses what it does not name".into())
+        }
         _ => (
-            Some(Decision::Deny),
-            format!("no rule matches, and a version {version} profile refuses what it does not name"),
+            None,
+            format!(
+                "no rule matches, and what a version {version} profile without a rule on `default` decides is not known"
+            ),
         ),
     }
 }

@@ -41,6 +41,8 @@ impl Regexes {
 /// A pattern.
 #[derive(Debug)]
 pub(super) struct Compiled {
+    /// Whether a class has a backslash, of which it is not known whether it is a member itself.
+    backslash_in_class: bool,
     /// As other dialects read it.
     plain: Reading,
     /// Where it has groups `(?:…)`: as it is if they match nothing.
@@ -74,13 +76,16 @@ impl Compiled {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(format!("the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
         }
-        let (plain, groups) = translate(pattern, false)?;
-        let without_groups = if groups { Some(Reading::new(translate(pattern, true)?.0)?) } else { None };
-        Ok(Self { plain: Reading::new(plain)?, without_groups })
+        let plain = translate(pattern, false)?;
+        let without_groups = if plain.groups { Some(Reading::new(translate(pattern, true)?.text)?) } else { None };
+        Ok(Self { backslash_in_class: plain.backslash_in_class, plain: Reading::new(plain.text)?, without_groups })
     }
 
     /// Looks for a match anywhere in `text`.
     pub(super) fn find(&self, text: &str) -> Result<Found, String> {
+        if self.backslash_in_class && text.contains('\\') {
+            return Err("whether a backslash in brackets stands for itself is not known".into());
+        }
         let found = self.plain.find(text)?;
         let Some(without) = self.without_groups.as_ref().filter(|_| found != Found::Nothing) else { return Ok(found) };
         match without.find(text)? {
@@ -168,11 +173,22 @@ pub(in crate::policy::sbpl) fn is_refused(pattern: &str) -> bool {
     false
 }
 
-/// The same pattern as the `regex` crate writes it, and whether it has groups `(?:…)`, which match nothing if that is said.
-fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String> {
+/// A pattern as the `regex` crate writes it.
+struct Translated {
+    text: String,
+    /// Whether it has groups `(?:…)`.
+    groups: bool,
+    /// See [`Compiled::backslash_in_class`].
+    backslash_in_class: bool,
+}
+
+/// The same pattern as the `regex` crate writes it. Groups `(?:…)` match nothing if that is said.
+fn translate(pattern: &str, void_groups: bool) -> Result<Translated, String> {
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut chars = pattern.chars().peekable();
-    let mut groups = false;
+    let (mut groups, mut backslash_in_class) = (false, false);
+    // How many groups are open.
+    let mut depth = 0_usize;
     if pattern.is_empty() {
         return Err("what an empty pattern matches is not known".into());
     }
@@ -189,7 +205,7 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
                 repeatable = true;
             }
             '[' => {
-                bracket(&mut chars, &mut out)?;
+                backslash_in_class |= bracket(&mut chars, &mut out)?;
                 repeatable = true;
             }
             '*' | '+' | '?' => {
@@ -200,6 +216,7 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
                 repeatable = false;
             }
             '(' => {
+                depth += 1;
                 out.push_str("(?:");
                 if chars.next_if_eq(&'?').is_some() {
                     if chars.next() != Some(':') {
@@ -213,12 +230,14 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
                 repeatable = false;
             }
             ')' => {
+                depth = depth.saturating_sub(1);
                 out.push(')');
                 repeatable = true;
             }
             '$' if chars.peek().is_some_and(|next| !matches!(next, ')' | '|')) => {
                 return Err("what a `$` that is not at the end stands for is not known".into());
             }
+            '^' if depth > 0 => return Err("whether an anchor may stand in a group is not known".into()),
             '|' | '^' | '$' => {
                 out.push(c);
                 repeatable = false;
@@ -234,11 +253,12 @@ fn translate(pattern: &str, void_groups: bool) -> Result<(String, bool), String>
             }
         }
     }
-    Ok((out, groups))
+    Ok(Translated { text: out, groups, backslash_in_class })
 }
 
-/// A class in brackets, behind its opening one.
-fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Result<(), String> {
+/// A class in brackets, behind its opening one. Returns whether it has a backslash: POSIX takes one in brackets for itself,
+/// other dialects for a sign before the next character.
+fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Result<bool, String> {
     let open = || Err("a bracket is not closed".to_owned());
     out.push('[');
     if chars.peek() == Some(&'^') {
@@ -246,21 +266,24 @@ fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut Strin
         out.push('^');
     }
     let mut first = true;
+    let mut backslash = false;
     loop {
         let Some(c) = chars.next() else { return open() };
         match c {
             ']' if !first => {
                 out.push(']');
-                return Ok(());
+                return Ok(backslash);
             }
             '[' if matches!(chars.peek(), Some(':' | '.' | '=')) => {
                 return Err("named classes are not known to be of the dialect".into());
             }
             '\\' => {
                 let Some(next) = chars.next() else { return open() };
-                if next.is_alphanumeric() {
-                    return Err(format!("what `\\{next}` means is not known"));
+                // Where both readings have the same members but for the backslash, only that one is open.
+                if next.is_alphanumeric() || matches!(next, ']' | '-') || chars.peek() == Some(&'-') {
+                    return Err(format!("what `\\{next}` means in brackets is not known"));
                 }
+                backslash = true;
                 push_literal(out, next);
             }
             // A range's sign, unless it stands at an end of the class.
@@ -294,6 +317,8 @@ mod tests {
             ("^/[^/]+$", "/one/two", Found::Nothing),
             ("^/[a-c-]*$", "/a-c", Found::Match),
             ("^/[]x]$", "/]", Found::Match),
+            (r"^/[\.x]$", "/.", Found::Match),
+            (r"^/[^\.]+$", "/a.b", Found::Nothing),
             ("^/[[&]$", "/&", Found::Match),
             ("^/(one|two)?$", "/two", Found::Match),
             ("^/Users/a$", "/users/A", Found::CaseOnly),
@@ -305,11 +330,30 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_dialect_is_not_guessed_at() {
-        for pattern in
-            [r"\d", "a{2}", "(?i)a", "*a", "a**", "a+?", "[[:alpha:]]", "[a", "(", r"a\", "[z-a]", r"[\w]", "", "a$b"]
-        {
+        for pattern in [
+            r"\d",
+            "a{2}",
+            "(?i)a",
+            "*a",
+            "a**",
+            "a+?",
+            "[[:alpha:]]",
+            "[a",
+            "(",
+            r"a\",
+            "[z-a]",
+            r"[\w]",
+            "",
+            "a$b",
+            r"[\]x]",
+            r"[\-z]",
+            r"[\.-z]",
+            "(^/a|^/b)",
+        ] {
             assert!(Compiled::new(pattern).is_err(), "{pattern}");
         }
+        let class = Compiled::new(r"^/[\.x]+$").unwrap();
+        assert!(class.find(r"/\").is_err() && class.find(r"/a\b").is_err());
         assert!(Compiled::new(&"(a*)*".repeat(4000)).is_err());
         assert!(Compiled::new(&"(".repeat(3000)).is_err());
     }

@@ -51,6 +51,9 @@ fn a_rule_on_the_operation_comes_before_one_on_its_group_which_comes_before_one_
         ("(version 1)(allow process-exec)(allow default)(deny process-exec*)", "process-exec*", "/usr/bin", "deny"),
         ("(version 1)(allow file-read*)", "file-write*", x, "undecidable"),
         ("(version 2)(allow file-read*)", "file-write*", x, "deny"),
+        ("(version 3)(allow file-read*)", "file-write*", x, "undecidable"),
+        ("(version 1)(deny default)(if (eq? 'A 'a) (allow file-write*))", "file-write*", x, "undecidable"),
+        ("(version 1)(deny default)(if (eq? 'A 'b) (allow file-write*))", "file-write*", x, "deny"),
     ]);
     let answer = ask(&allow_member, "file-read*", x);
     assert_eq!(answer.rule, Some(2));

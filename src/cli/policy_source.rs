@@ -106,7 +106,7 @@ impl PolicyOptions {
                 policy_in_file(path, &parameters, self.import_dir())
             };
             let asked = asked.map_err(load_failure)?;
-            if !parameters.is_empty() && !matches!(asked.policy.value.as_ref(), PolicyValue::Sbpl(_)) {
+            if !parameters.is_empty() && !asked.policy.value.mode().info().takes_supplements {
                 return Err(bad("only a Seatbelt text takes parameters", "leave out --param"));
             }
             return Ok(asked);
@@ -164,12 +164,7 @@ impl Source {
         WhyPolicy {
             file: self.file.clone(),
             mode: self.asked.policy.value.mode().as_str(),
-            imports: match self.asked.policy.value.as_ref() {
-                PolicyValue::Sbpl(policy) => {
-                    policy.imports().digests().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect()
-                }
-                _ => BTreeMap::new(),
-            },
+            imports: self.asked.policy.value.imports(),
             profile_id: self.asked.profile.as_ref().map(|found| found.profile.id.to_string()),
             registry_id: self.asked.profile.as_ref().map(|found| found.registry_id.to_string()),
         }
@@ -185,8 +180,8 @@ impl Source {
                 let file = parts.next().and_then(|name| policy.imports().name(name));
                 Some(self.seatbelt_rule(policy, Place { file, ..Place::at(line, column) }))
             }
-            PolicyValue::Landlock(_) if at.starts_with('/') => Some(self.member(at)),
-            _ => None,
+            PolicyValue::Landlock(_) => at.starts_with('/').then(|| self.member(at)),
+            PolicyValue::Blob(_) => None,
         }
     }
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::VERSION;
+use crate::policy::Enforcer;
+use crate::record::driver::Platform;
 
 /// Format of `version --json`. 1: first release.
 const VERSION_SCHEMA: &str = "sandproof.version.v1";
@@ -46,11 +48,11 @@ impl Version {
             target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown"),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             static_executable: cfg!(target_feature = "crt-static"),
-            enforcers: match std::env::consts::OS {
-                "linux" => vec!["landlock"],
-                "macos" => vec!["seatbelt"],
-                _ => Vec::new(),
-            },
+            enforcers: Enforcer::ALL
+                .into_iter()
+                .filter(|enforcer| Some(enforcer.platform()) == Platform::here())
+                .map(|enforcer| enforcer.info().name)
+                .collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use landlock::{
     PathBeneath, PathBeneathError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-use crate::policy::Enforceable;
+use crate::policy::PolicyMode;
 use crate::policy::landlock::rights::Right;
 use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
 use crate::record::outcome::FailureKind;
@@ -32,14 +32,28 @@ pub fn landlock_abi() -> Option<i32> {
     bare::abi().ok().map(|abi| abi as i32)
 }
 
-/// What a host without an ABI to enforce would need.
-pub fn landlock_needs() -> &'static str {
+/// What this host would have to have; `None` if it has it.
+pub(super) fn needs() -> Option<&'static str> {
     if asking_kills() {
-        return "Landlock without a seccomp filter that kills whoever calls it";
+        return Some("Landlock without a seccomp filter that kills whoever calls it");
     }
     match bare::abi() {
-        Err(libc::EPERM | libc::EACCES) => "Landlock without a seccomp filter that refuses it",
-        _ => "Landlock (Linux 5.13 or newer, switched on)",
+        Ok(_) => None,
+        Err(libc::EPERM | libc::EACCES) => Some("Landlock without a seccomp filter that refuses it"),
+        Err(_) => Some("Landlock (Linux 5.13 or newer, switched on)"),
+    }
+}
+
+/// Whether it can be used, and what there is to say of it.
+pub(super) fn availability() -> (bool, String) {
+    match (landlock_abi(), landlock_errata()) {
+        (Some(abi), Some(errata)) if errata.is_empty() => (true, format!("ABI {abi}, no erratum fixed")),
+        (Some(abi), Some(errata)) => {
+            let errata: Vec<String> = errata.iter().map(u32::to_string).collect();
+            (true, format!("ABI {abi}, errata fixed: {}", errata.join(", ")))
+        }
+        (Some(abi), None) => (true, format!("ABI {abi}, errata not known to this kernel")),
+        (None, _) => (false, format!("needs {}", needs().unwrap_or("Landlock"))),
     }
 }
 
@@ -233,32 +247,16 @@ struct Table {
 }
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub fn ready(policy: &Enforceable) -> Ready {
-    let table = match policy {
-        Enforceable::Landlock { policy } => abi_here().and_then(|abi| {
-            rules_are_added()?;
-            Table::of(policy, abi)
-        }),
-        Enforceable::Sbpl { .. } | Enforceable::Blob { .. } => {
-            let message = "Seatbelt is a part of macOS; this is another system".to_owned();
-            Err(Refusal::new(FailureKind::EnforcerUnavailable, libc::ENOSYS, message))
-        }
-    };
-    let record = ApplyRecord {
-        api: "landlock_restrict_self".into(),
-        rc: 0,
-        errno: 0,
-        failure: None,
-        class: None,
-        message: None,
-        abi: None,
-        unsupported: Vec::new(),
-    };
-    Ready { table, record }
+pub(super) fn ready(policy: &LandlockPolicy) -> Option<Ready> {
+    let table = abi_here().and_then(|abi| {
+        rules_are_added()?;
+        Table::of(policy, abi)
+    });
+    Some(Ready { table, record: ApplyRecord::in_force(PolicyMode::Landlock.api()) })
 }
 
 /// Confines the calling process, and says how that went.
-pub fn apply(policy: &mut Ready) -> &ApplyRecord {
+pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
     let Ready { table, record } = policy;
     // Asked again, by the very process that is confined.
     let abi = abi_here();

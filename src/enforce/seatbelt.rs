@@ -1,116 +1,96 @@
 //! Seatbelt: profile texts through `sandbox_init_with_parameters`, compiled profiles through libsandbox. In process, once,
 //! for good.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 
 use super::apply_class::{classify, kind};
-use crate::policy::Enforceable;
+use crate::policy::PolicyMode;
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::darwin::seatbelt::{Applier, Checker, Initializer, Refused};
 use crate::sys::darwin::symbols::Missing;
 
-/// The Landlock ABI of the running kernel: none here.
-pub fn landlock_abi() -> Option<i32> {
-    None
-}
-
-/// What a host without an ABI to enforce would need.
-pub fn landlock_needs() -> &'static str {
-    "Landlock (Linux 5.13 or newer, switched on)"
-}
-
-/// The Landlock errata that are fixed: none to speak of here.
-pub fn landlock_errata() -> Option<Vec<u32>> {
-    None
-}
-
-/// In how many Landlock domains this process already is: not a question here.
-pub fn already_confined_layers() -> Option<u32> {
-    None
-}
-
-/// Whether Landlock domains around this process refuse moves between folders once a policy is in force: not a question
-/// here.
-pub fn refer_refused_around(_folder: &std::path::Path) -> Option<bool> {
-    None
-}
-
-/// A policy whose functions were found and whose texts were made, while nothing is confined.
+/// A profile whose functions were found and whose texts were made, while nothing is confined.
 #[derive(Debug)]
-pub enum Ready {
-    /// A profile text.
+pub struct Ready {
+    profile: Profile,
+    /// What [`apply`] says of it.
+    record: ApplyRecord,
+}
+
+#[derive(Debug)]
+enum Profile {
+    /// A profile text with its parameters.
     Text(Initializer, CString, Vec<CString>),
     /// A compiled profile.
     Compiled(Applier, Vec<u8>),
-    /// What stands against it.
-    Refused(Box<ApplyRecord>),
+    /// Something stands against it, which the record says.
+    Refused,
 }
 
-/// The call as the reference runtime's documents name it; the function is `sandbox_init_with_parameters`.
-const INIT: &str = "sandbox_init";
-const APPLY: &str = "sandbox_apply";
-
-fn record(api: &str) -> ApplyRecord {
-    ApplyRecord {
-        api: api.into(),
-        rc: 0,
-        errno: 0,
-        failure: None,
-        class: None,
-        message: None,
-        abi: None,
-        unsupported: Vec::new(),
-    }
-}
-
-fn refused(api: &str, failure: FailureKind, message: String) -> Ready {
-    let record = ApplyRecord { rc: -1, failure: Some(failure), message: Some(message), ..record(api) };
-    Ready::Refused(Box::new(record))
-}
-
-/// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub fn ready(policy: &Enforceable) -> Ready {
-    let absent = |api: &str, Missing(what): Missing| {
-        refused(api, FailureKind::EnforcerUnavailable, format!("this system has no {what}"))
-    };
-    match policy {
-        Enforceable::Landlock { .. } => refused(
-            "landlock_restrict_self",
-            FailureKind::EnforcerUnavailable,
-            "Landlock is a part of Linux; this is another system".to_owned(),
-        ),
-        Enforceable::Sbpl { text, parameters } => {
-            let pairs = parameters.iter().flat_map(|(key, value)| [key, value]).map(|text| CString::new(text.as_str()));
-            match (Initializer::resolve(), CString::new(text.as_str()), pairs.collect::<Result<Vec<_>, _>>()) {
-                (Err(missing), ..) => absent(INIT, missing),
-                (Ok(initializer), Ok(text), Ok(pairs)) => Ready::Text(initializer, text, pairs),
-                _ => refused(INIT, FailureKind::SandboxInitFailed, "the profile holds a NUL".to_owned()),
-            }
-        }
-        Enforceable::Blob { bytes } => match Applier::resolve() {
-            Err(missing) => absent(APPLY, missing),
-            Ok(applier) => Ready::Compiled(applier, bytes.clone()),
+fn made(mode: PolicyMode, profile: Result<Profile, (FailureKind, String)>) -> Option<Ready> {
+    let record = ApplyRecord::in_force(mode.api());
+    Some(match profile {
+        Ok(profile) => Ready { profile, record },
+        Err((failure, message)) => Ready {
+            profile: Profile::Refused,
+            record: ApplyRecord { rc: -1, failure: Some(failure), message: Some(message), ..record },
         },
-    }
+    })
+}
+
+fn absent(Missing(what): Missing) -> (FailureKind, String) {
+    (FailureKind::EnforcerUnavailable, format!("this system has no {what}"))
+}
+
+/// Makes a profile text ready whose placeholders are resolved. What stands against it is said by [`apply`].
+pub(super) fn text(text: &str, parameters: &BTreeMap<String, String>) -> Option<Ready> {
+    let pairs = parameters.iter().flat_map(|(key, value)| [key, value]).map(|text| CString::new(text.as_str()));
+    let profile = match (Initializer::resolve(), CString::new(text), pairs.collect::<Result<Vec<_>, _>>()) {
+        (Err(missing), ..) => Err(absent(missing)),
+        (Ok(initializer), Ok(text), Ok(pairs)) => Ok(Profile::Text(initializer, text, pairs)),
+        (Ok(_), ..) => Err((FailureKind::SandboxInitFailed, "the profile holds a NUL".to_owned())),
+    };
+    made(PolicyMode::Sbpl, profile)
+}
+
+/// Makes a compiled profile ready. What stands against it is said by [`apply`].
+pub(super) fn compiled(bytes: &[u8]) -> Option<Ready> {
+    let applier = Applier::resolve().map_err(absent);
+    made(PolicyMode::Blob, applier.map(|applier| Profile::Compiled(applier, bytes.to_vec())))
 }
 
 /// Confines this process, and says how that went.
-pub fn apply(policy: &Ready) -> ApplyRecord {
+pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
     let before = Checker::resolve().ok().and_then(|checker| checker.confined().0);
-    let (api, outcome) = match policy {
-        Ready::Refused(record) => return ApplyRecord::clone(record),
-        Ready::Text(initializer, text, parameters) => (INIT, initializer.apply(text, parameters)),
-        Ready::Compiled(applier, bytes) => (APPLY, applier.apply(bytes)),
+    let Ready { profile, record } = policy;
+    let (outcome, is_compiled) = match profile {
+        Profile::Refused => return record,
+        Profile::Text(initializer, text, parameters) => (initializer.apply(text, parameters), false),
+        Profile::Compiled(applier, bytes) => (applier.apply(bytes), true),
     };
-    let Err(Refused { errno, text }) = outcome else { return record(api) };
-    let class = classify(errno, text.as_deref(), before);
-    ApplyRecord {
-        rc: -1,
-        errno,
-        failure: Some(kind(class, api == APPLY)),
-        class: Some(class),
-        message: text,
-        ..record(api)
+    if let Err(Refused { errno, text }) = outcome {
+        let class = classify(errno, text.as_deref(), before);
+        record.rc = -1;
+        record.errno = errno;
+        record.failure = Some(kind(class, is_compiled));
+        record.class = Some(class);
+        record.message = text;
+    }
+    record
+}
+
+/// What this host would have to have: nothing more.
+pub(super) fn needs() -> Option<&'static str> {
+    None
+}
+
+/// Whether it can be used, and what there is to say of it.
+pub(super) fn availability() -> (bool, String) {
+    if crate::sys::seatbelt_confined().is_some() {
+        (true, "applied in process; `selftest` says what is not certain of it".to_owned())
+    } else {
+        (false, "`sandbox_check` is not there, or gives no answer".to_owned())
     }
 }

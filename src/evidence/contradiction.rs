@@ -6,6 +6,7 @@
 
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
+use crate::record::enforcer::{Enforcer, PolicyMode};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::Lane;
@@ -112,7 +113,8 @@ impl<'m> Frame<'m> {
             let of_host = self.landlock_abi.map_or_else(|| "none".to_owned(), |abi| abi.to_string());
             return Err((RowRule::Abi, format!("Landlock ABI {abi}; the manifest says {of_host}")));
         }
-        let restricted = apply.api == "landlock_restrict_self" && apply.rc == 0;
+        let landlock = PolicyMode::by_api(&apply.api).map(PolicyMode::enforcer) == Some(Enforcer::Landlock);
+        let restricted = landlock && apply.rc == 0;
         if restricted && prologue.self_check_after.as_ref().is_some_and(|after| !after.no_new_privs) {
             let words = "the process restricted itself and could still gain privileges";
             return Err((RowRule::Privileges, words.to_owned()));

@@ -4,8 +4,9 @@
 //! with an error that its driver names as a denial, and without the policy the identical call on the identical target
 //! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
 
-use crate::record::driver::Driver;
+use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
+use crate::record::enforcer::PolicyMode;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
 use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
 use crate::record::row::ProbeRow;
@@ -253,7 +254,7 @@ fn prologue_fault(prologue: &Prologue, policy_lane: bool) -> Option<Undecided> {
     if let Some(kind) = apply_failure(apply) {
         return Some(Undecided::new(kind, apply.errno, "the policy is not in force"));
     }
-    if Enforcer::of(apply) == Enforcer::Unknown {
+    if PolicyMode::by_api(&apply.api).is_none() {
         return unproved("the report names a call that applies no policy known here");
     }
     // The check after proves confinement only if the same question had the other answer before.
@@ -288,32 +289,10 @@ fn apply_failure(apply: &ApplyRecord) -> Option<FailureKind> {
     match apply.failure {
         Some(kind) if kind.stage() == FailureStage::Apply => Some(kind),
         _ if !apply.unsupported.is_empty() => Some(FailureKind::LandlockRightUnsupported),
-        _ => Some(match Enforcer::of(apply) {
-            Enforcer::SeatbeltText => FailureKind::SandboxInitFailed,
-            Enforcer::SeatbeltBlob => FailureKind::SandboxApplyFailed,
-            Enforcer::Landlock | Enforcer::Unknown => FailureKind::LandlockApplyFailed,
-        }),
-    }
-}
-
-/// What applied a policy, as its record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Enforcer {
-    Landlock,
-    SeatbeltText,
-    SeatbeltBlob,
-    /// Not one whose denials are known.
-    Unknown,
-}
-
-impl Enforcer {
-    fn of(apply: &ApplyRecord) -> Self {
-        match apply.api.as_str() {
-            "landlock_restrict_self" => Self::Landlock,
-            "sandbox_init" | "sandbox_init_with_parameters" => Self::SeatbeltText,
-            "sandbox_apply" => Self::SeatbeltBlob,
-            _ => Self::Unknown,
-        }
+        // A call that applies no policy known here has no kind of its own.
+        _ => Some(
+            PolicyMode::by_api(&apply.api).map_or(FailureKind::LandlockApplyFailed, |mode| mode.info().apply_failure),
+        ),
     }
 }
 
@@ -322,12 +301,13 @@ impl Enforcer {
 fn is_denial(row: &ProbeRow, call: &Call) -> bool {
     let info = row.action.driver.info();
     let apply = row.prologue.as_ref().and_then(|prologue| prologue.apply.as_ref());
-    let (errnos, codes) = match apply.map(Enforcer::of) {
-        None => (info.platform_denials, info.seatbelt.codes),
-        Some(Enforcer::Landlock) => (info.landlock_denials, &[][..]),
-        Some(Enforcer::SeatbeltText | Enforcer::SeatbeltBlob) => (info.seatbelt.errnos, info.seatbelt.codes),
-        Some(Enforcer::Unknown) => (&[][..], &[][..]),
+    let by = match apply.map(|apply| PolicyMode::by_api(&apply.api)) {
+        None => None,
+        Some(Some(mode)) => Some(mode.enforcer()),
+        // Nobody knows what a refusal by something unknown looks like.
+        Some(None) => return false,
     };
+    let Denials { errnos, codes } = info.denials(by);
     call.code.map_or_else(|| errnos.contains(&call.errno), |code| codes.contains(&code))
 }
 

@@ -10,6 +10,7 @@ use crate::policy::answer::{self, Asked};
 use crate::policy::landlock::{LandlockPolicy, NetRight};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
+use crate::record::enforcer::Enforcer;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::row::ProbeRow;
@@ -60,23 +61,26 @@ fn refused_around(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> Opt
 fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, shown: Attempt) -> Vec<String> {
     let policy = placed.profile.policy.value.as_ref();
     let Some(declared) = placed.probe.action.as_deref() else { return Vec::new() };
-    let decided_by_more = match (shown, policy) {
+    let decided_by_more = match (shown, policy.enforcer()) {
         (Attempt::Undecided(_), _) => false,
         (Attempt::Allowed, _) => true,
         // A rule more refuses nothing, save that something that moves may gain by it.
-        (Attempt::Denied { .. }, PolicyValue::Landlock(_)) => {
+        (Attempt::Denied { .. }, Enforcer::Landlock) => {
             matches!(declared.driver, Driver::FileRename | Driver::FileExchange | Driver::FileLink)
         }
-        (Attempt::Denied { .. }, _) => true,
+        // A later rule may deny what an earlier one allows.
+        (Attempt::Denied { .. }, Enforcer::Seatbelt) => true,
     };
     if row.lane == Lane::Baseline || !decided_by_more {
         return Vec::new();
     }
-    if let PolicyValue::Landlock(policy) = policy {
-        let ports = coinciding_ports(policy, declared, &row.action);
-        if !ports.is_empty() {
-            return ports;
-        }
+    let ports = match policy {
+        PolicyValue::Landlock(policy) => coinciding_ports(policy, declared, &row.action),
+        // Their port filters hold parameters, whose values the run picks.
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => Vec::new(),
+    };
+    if !ports.is_empty() {
+        return ports;
     }
     let reaching = reaching(manifest, placed, row);
     let entry = &placed.probe.entry;
@@ -97,7 +101,10 @@ fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, s
 fn reaching<'m>(manifest: &'m RunManifest, placed: &Placed<'_>, row: &ProbeRow) -> Cow<'m, [String]> {
     let known = manifest.confinement.as_ref().and_then(|facts| facts.rules_over_fixtures.get(&placed.profile.id));
     let known = known.map_or(&[][..], Vec::as_slice);
-    let PolicyValue::Landlock(policy) = placed.profile.policy.value.as_ref() else { return known.into() };
+    let policy = match placed.profile.policy.value.as_ref() {
+        PolicyValue::Landlock(policy) => policy,
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => return known.into(),
+    };
     let covers = |path: &str| {
         let path = path.trim_end_matches('/');
         !path.is_empty() && row.root.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -16,7 +16,7 @@ use crate::base::ids::ProfileId;
 use crate::base::limits;
 use crate::evidence::DECISION_RULE;
 use crate::plan::{ResolvedPlan, ResolvedPolicy};
-use crate::policy::{PolicyValue, sbpl};
+use crate::policy::PolicyValue;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::fixture::FixtureEntry;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
@@ -160,7 +160,7 @@ impl Values {
         let value_sha256 = match self.0.get(&key) {
             Some(known) => *known,
             None => {
-                let digest = value_digest(&policy.value)?;
+                let digest = policy.value.digest()?;
                 self.0.insert(key, digest);
                 digest
             }
@@ -171,23 +171,6 @@ impl Values {
             sha256: policy.digest,
             value_sha256,
         })
-    }
-}
-
-/// The digest of what is enforced, whatever the document's layout: for Landlock the canonical form of the rule table; for a
-/// Seatbelt text that of `{"parameters": …, "program": …}`, the program printed one form a line without comments, the
-/// profile's own rules at its end; for a compiled profile its bytes.
-fn value_digest(value: &PolicyValue) -> Result<Digest, CanonError> {
-    match value {
-        PolicyValue::Landlock(table) => {
-            canon::digest_data(&serde_json::to_value(table).expect("a rule table is made of JSON values"))
-        }
-        PolicyValue::Sbpl(profile) => {
-            // It was read before, so it can be read again.
-            let program = sbpl::parse(profile.text()).map_or_else(|_| profile.text().to_owned(), |it| sbpl::print(&it));
-            canon::digest_data(&json!({"parameters": profile.parameters(), "program": program}))
-        }
-        PolicyValue::Blob(bytes) => Ok(Digest::of(bytes)),
     }
 }
 

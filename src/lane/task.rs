@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
 use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
-use crate::policy::{PolicyMode, PolicyValue};
+use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{Decision, Lane};
@@ -103,16 +103,9 @@ impl Tasks for PlanTasks<'_> {
             listener: probe.entry.listener.as_ref(),
             supported: probe.entry.supports(self.lane),
             capabilities: &probe.entry.capabilities_required,
-            asks: match profile.policy.value.mode() {
-                PolicyMode::Landlock => None,
-                PolicyMode::Sbpl | PolicyMode::Blob => {
-                    Some(probe.entry.as_ref()).filter(|_| self.lane != Lane::Baseline)
-                }
-            },
-            policy: match self.lane {
-                Lane::Baseline => None,
-                _ => Some((index as u32, &profile.policy.value)),
-            },
+            asks: Some(probe.entry.as_ref())
+                .filter(|_| self.lane != Lane::Baseline && profile.policy.value.enforcer().info().query.is_some()),
+            policy: (self.lane != Lane::Baseline).then_some((index as u32, &profile.policy.value)),
         }
     }
 }

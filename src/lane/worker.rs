@@ -135,13 +135,11 @@ impl<'r> Worker<'r> {
                 errno: 0,
             });
         }
-        if let Some((_, PolicyValue::Sbpl(profile))) = task.policy.as_ref().map(|(key, value)| (key, value.as_ref()))
-            && let Some(gate) = profile.gates().first()
-        {
+        if let Some(gate) = task.policy.and_then(|(_, value)| value.apply_gate()) {
             // Seatbelt would take it for what any failed application is; the text says it beforehand.
             return Err(NotRun {
                 kind: FailureKind::PreflightApplyGate,
-                reason: format!("the profile cannot be applied: {} at {}", gate.kind, gate.place),
+                reason: format!("the profile cannot be applied: {gate}"),
                 errno: 0,
             });
         }
@@ -297,11 +295,7 @@ fn needs_root(task: &Task<'_>) -> bool {
     !task.fixtures.is_empty()
         || task.action.texts().any(names_root)
         || task.listener.is_some_and(|spec| names_root(&spec.address))
-        || match task.policy.map(|(_, value)| value.as_ref()) {
-            None => false,
-            Some(PolicyValue::Landlock(policy)) => policy.path_beneath.iter().any(|rule| names_root(&rule.path)),
-            Some(PolicyValue::Sbpl(_) | PolicyValue::Blob(_)) => true,
-        }
+        || task.policy.is_some_and(|(_, value)| value.may_name_root())
 }
 
 /// The name of a task's fixture root. The lanes that are compared use the same one, one after the other.
@@ -420,12 +414,7 @@ impl Texts<'_, '_> {
     /// (placeholder, text) for every placeholder of a policy.
     fn of_policy(&mut self, value: &PolicyValue) -> Result<Vec<(String, String)>, NoPort> {
         let mut texts = vec![(ROOT.to_string(), self.root.clone())];
-        let others: Vec<&str> = match value {
-            PolicyValue::Landlock(policy) => policy.net_port.iter().map(|rule| rule.port.as_str()).collect(),
-            PolicyValue::Sbpl(profile) => profile.parameters().values().map(String::as_str).collect(),
-            PolicyValue::Blob(_) => Vec::new(),
-        };
-        for placeholder in others.into_iter().flat_map(placeholders) {
+        for placeholder in value.texts().into_iter().flat_map(placeholders) {
             if !texts.iter().any(|(known, _)| known == placeholder) {
                 let text = self.value(placeholder)?;
                 texts.push((placeholder.to_owned(), text));

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics};
 use super::text::{shared_folders, unknown_placeholder};
+use crate::record::driver::Platform;
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
-/// Checks `own`, which is made after `before` in the same folder, on Linux (`landlock`) or macOS. `pointer` is the place of
+/// Checks `own`, which is made after `before` in the same folder, on that system. `pointer` is the place of
 /// the list `own`.
 pub(super) fn check(
     before: &[FixtureEntry],
     own: &[FixtureEntry],
-    landlock: bool,
+    platform: Platform,
     pointer: &str,
     notes: &mut Diagnostics<'_>,
 ) {
-    let shared = shared_folders(landlock);
+    let shared = shared_folders(platform);
     let shared_words = format!("`{0}/${{name.NAME}}/` or `{1}/${{name.NAME}}/`", shared[0], shared[1]);
     let mut made: HashSet<&str> = before.iter().map(|entry| entry.path.as_str()).collect();
     for (n, entry) in own.iter().enumerate() {
@@ -38,7 +39,7 @@ pub(super) fn check(
             );
         }
         if let Some(place) = elsewhere.filter(|place| !shared.contains(&place.parent)) {
-            let system = if landlock { "Linux" } else { "macOS" };
+            let system = platform.title();
             notes.error(
                 DiagnosticKind::Fixture,
                 at("path"),

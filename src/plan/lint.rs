@@ -23,9 +23,9 @@ use super::schema::DocumentKind;
 use super::source::{Source, Workspace, index_path};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::base::suggest::hint_for;
+use crate::policy::PolicyValue;
 use crate::policy::landlock::model;
-use crate::policy::{PolicyMode, PolicyValue};
-use crate::record::driver::Driver;
+use crate::record::driver::{Driver, Platform};
 use crate::record::fixture::ListenerKind;
 use crate::record::sources::InputRole;
 
@@ -184,16 +184,17 @@ fn check_profiles(plan: &ResolvedPlan, notes: &mut Vec<Diagnostic>) {
 
 fn check_profile(
     profile: &ResolvedProfile,
-    seen: &mut HashSet<(*const ProbeEntry, bool)>,
+    seen: &mut HashSet<(*const ProbeEntry, Platform)>,
     notes: &mut Vec<Diagnostic>,
     probes_path: &str,
 ) {
-    let landlock = profile.entry.mode == PolicyMode::Landlock;
+    let platform = profile.entry.mode.enforcer().platform();
+    let linux = platform == Platform::Linux;
     check_applies(profile, notes);
     for probe in &profile.probes {
         contradiction::check(profile, probe, probes_path, notes);
-        // A probe that several profiles share is looked at once per kind of policy.
-        if !seen.insert((std::sync::Arc::as_ptr(&probe.entry), landlock)) {
+        // A probe that several profiles share is looked at once per system.
+        if !seen.insert((std::sync::Arc::as_ptr(&probe.entry), platform)) {
             continue;
         }
         let entry = &probe.entry;
@@ -216,7 +217,7 @@ fn check_profile(
             );
         }
         if let Some(what) =
-            probe.action.as_deref().and_then(|action| missing(action, &probe.fixtures)).filter(|_| landlock)
+            probe.action.as_deref().and_then(|action| missing(action, &probe.fixtures)).filter(|_| linux)
         {
             at.warning(
                 DiagnosticKind::Target,
@@ -225,7 +226,7 @@ fn check_profile(
                 "add a fixture",
             );
         }
-        if landlock {
+        if linux {
             check_needs(probe, &base, &mut at);
         }
     }
@@ -261,7 +262,7 @@ fn check_applies(profile: &ResolvedProfile, notes: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Capabilities that a Landlock probe needs and does not name.
+/// Capabilities that a probe of Linux needs and does not name.
 fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Diagnostics<'_>) {
     let Some(action) = &probe.action else { return };
     let entry = &probe.entry;
@@ -295,7 +296,7 @@ fn check_shared_ids(plan: &ResolvedPlan, notes: &mut Vec<Diagnostic>) {
     for (profile, probe) in plan.rows() {
         let base = base_id(&probe.entry);
         let shared = probe.expectation_id.as_str() != base;
-        if shared && profile.entry.mode != PolicyMode::Landlock && seen.insert(base) {
+        if shared && profile.entry.mode.enforcer().info().in_reference_registries && seen.insert(base) {
             Diagnostics { list: notes, file: path, subject: probe.entry.probe_id.as_str() }.push(
                 Severity::Warning,
                 DiagnosticKind::ExpectationId,

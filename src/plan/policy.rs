@@ -15,6 +15,7 @@ use crate::base::limits::MAX_POLICY_BYTES;
 use crate::policy::landlock::{LandlockPolicy, PolicyDocument};
 use crate::policy::sbpl::{self, Imports, SbplError, SbplPolicy};
 use crate::policy::{PolicyMode, PolicyValue};
+use crate::record::driver::Platform;
 use crate::record::sources::InputRole;
 
 /// Policies that were read already, by path, mode and what they were supplied with; `None` for one that was refused, so that it is
@@ -43,7 +44,7 @@ pub(super) fn read_profile(
     let before = notes.list.len();
     for (key, text) in &entry.parameters {
         let pointer = format!("{base}/parameters/{}", pointer_part(key));
-        if entry.mode != PolicyMode::Sbpl {
+        if !entry.mode.info().takes_supplements {
             let message = format!("a {} policy takes no parameters", entry.mode.as_str());
             notes.error(DiagnosticKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
         } else if let Some(unknown) = unknown_placeholder(text) {
@@ -57,7 +58,7 @@ pub(super) fn read_profile(
         }
     }
     let import_dir = match entry.import_dir.as_deref().map(clean_path).transpose() {
-        Ok(_) if entry.import_dir.is_some() && entry.mode != PolicyMode::Sbpl => {
+        Ok(_) if entry.import_dir.is_some() && !entry.mode.info().takes_supplements => {
             let message = format!("a {} policy imports nothing", entry.mode.as_str());
             notes.error(DiagnosticKind::Parameter, format!("{base}/import_dir"), message, "remove it");
             None
@@ -138,7 +139,7 @@ pub(super) fn read(
         read_present(reader, path, mode, &key.2, pointer, notes)
     } else {
         let message = format!("the policy document `{path}` does not exist");
-        if tolerate_absent && mode != PolicyMode::Landlock && path.starts_with('/') {
+        if tolerate_absent && mode.enforcer().platform() == Platform::Macos && path.starts_with('/') {
             let remedy = "check it on a host that has this system profile";
             notes.warning(DiagnosticKind::PolicyMissing, pointer, message, remedy);
         } else {

@@ -7,14 +7,14 @@ use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere, unknown_place
 use crate::base::printable::is_hidden;
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
-use crate::record::driver::{Driver, DriverInfo, Effect, Param, TargetKind};
+use crate::record::driver::{Driver, DriverInfo, Effect, Param, Platform, TargetKind};
 use crate::record::fixture::ListenerKind;
 
 /// What is known about the placeholders, for messages.
 const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME}`, with NAME of a-z, 0-9 and `_`";
 
-/// Checks a probe that runs under a Landlock profile, and gives what it does. `base` is the probe's place.
-pub(super) fn landlock_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
+/// Checks a probe that runs under a profile for Linux, and gives what it does. `base` is the probe's place.
+pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
     check_operation(entry, is_operation, base, notes);
     check_capabilities(entry, Severity::Error, base, notes);
     let driver = find_driver(entry, base, notes)?;
@@ -236,7 +236,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
         if let Some(path) = path
             && (is_absolute(path) || key == "to")
             && !is_own(path)
-            && own_elsewhere(path, true).is_none()
+            && own_elsewhere(path, Platform::Linux).is_none()
         {
             notes.error(
                 DiagnosticKind::ForeignTarget,

@@ -7,7 +7,7 @@ use super::resolved::{ResolvedPlan, ResolvedProbe};
 use super::text::own_elsewhere;
 use crate::policy::landlock::model::{Landing, Landings};
 use crate::record::action::Action;
-use crate::record::driver::{Driver, Effect, Reach, TargetKind};
+use crate::record::driver::{Driver, Effect, Platform, Reach, TargetKind};
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind, ListenerKind};
 
 /// The folders of the row's own in shared ones (`/tmp/${name.NAME}`) that a changing probe's paths lie in and no fixture makes:
@@ -19,7 +19,7 @@ pub(super) fn implied_folders(action: &Action, fixtures: [&[FixtureEntry]; 2]) -
     let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
     let mut implied: Vec<FixtureEntry> = Vec::new();
     for path in [Some(action.target.as_str()), second].into_iter().flatten() {
-        let Some(path) = own_elsewhere(path, true) else { continue };
+        let Some(path) = own_elsewhere(path, Platform::Linux) else { continue };
         let Some(wanted) = Elsewhere::read(&path) else { continue };
         let same = |entry: &FixtureEntry| {
             Elsewhere::read(&entry.path).is_some_and(|it| (it.parent, it.folder) == (wanted.parent, wanted.folder))

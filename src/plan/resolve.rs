@@ -11,7 +11,7 @@ use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, Profile
 use super::fixtures::{self, FixtureSets};
 use super::history;
 use super::policy;
-use super::probes::landlock_action;
+use super::probes::linux_action;
 use super::reach;
 use super::read::{Reader, refused};
 use super::registry::{Registry, find_registry, read_registry_for};
@@ -25,6 +25,7 @@ use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
 use crate::base::limits::MAX_ROWS;
 use crate::policy::PolicyMode;
 use crate::record::action::Action;
+use crate::record::driver::Platform;
 use crate::record::sources::InputRole;
 
 /// Loads the plan in the file `plan`, from the workspace that it lies in. The second value is the workspace's root.
@@ -221,8 +222,8 @@ struct Resolver<'a> {
     reader: Reader<'a>,
     notes: Vec<Diagnostic>,
     policies: policy::Known,
-    /// The actions of probes, as far as they were asked for: under Landlock, and under Seatbelt.
-    actions: [Vec<Option<Option<Arc<Action>>>>; 2],
+    /// The actions of probes, as far as they were asked for, by system.
+    actions: [Vec<Option<Option<Arc<Action>>>>; Platform::ALL.len()],
     /// How the profile that has the preflight's document as its policy reads it, if there is one.
     preflight_mode: Option<PolicyMode>,
 }
@@ -345,11 +346,12 @@ impl Resolver<'_> {
     ) -> Vec<ResolvedProbe> {
         let (id, entry) = (&profile.id, &profile.entry);
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
-        let landlock = entry.mode == PolicyMode::Landlock;
+        let mode = entry.mode.info();
+        let platform = mode.enforcer.platform();
         let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
-        fixtures::check(&[], &entry.fixtures, landlock, &format!("{base}/fixtures"), &mut notes);
-        if landlock && !entry.key_specific_rules.is_empty() {
-            let message = "a Landlock profile has no rules beside its policy document";
+        fixtures::check(&[], &entry.fixtures, platform, &format!("{base}/fixtures"), &mut notes);
+        if !mode.takes_supplements && !entry.key_specific_rules.is_empty() {
+            let message = format!("a {} profile has no rules beside its policy document", mode.name);
             notes.error(
                 DiagnosticKind::BadValue,
                 format!("{base}/key_specific_rules"),
@@ -363,19 +365,19 @@ impl Resolver<'_> {
         let mut rows = Vec::with_capacity(if everything { profile.rows.len() } else { 0 });
         for row in &profile.rows {
             let probe = Arc::clone(&self.probes[row.probe as usize]);
-            let action = self.action_of(row.probe, landlock);
+            let action = self.action_of(row.probe, platform);
             let implied = action
                 .as_ref()
-                .filter(|_| landlock)
+                .filter(|_| platform == Platform::Linux)
                 .map(|action| reach::implied_folders(action, [&entry.fixtures, &probe.fixtures]));
             let all = sets.of_row(set, row.probe, &probe.fixtures, implied.unwrap_or_default());
             if all.fresh {
                 let probe_id = probe.probe_id.as_str();
                 let pointer = format!("/probes/{}/fixtures", pointer_part(probe_id));
                 let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
-                fixtures::check(&entry.fixtures, &probe.fixtures, landlock, &pointer, &mut notes);
+                fixtures::check(&entry.fixtures, &probe.fixtures, platform, &pointer, &mut notes);
             }
-            if let Some(action) = action.as_ref().filter(|_| landlock) {
+            if let Some(action) = action.as_ref().filter(|_| platform == Platform::Linux) {
                 let probe_id = probe.probe_id.as_str();
                 let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
                 reach::check(&probe, action, &all.entries, &mut notes);
@@ -412,8 +414,8 @@ impl Resolver<'_> {
             if names.insert(name) {
                 continue;
             }
-            let landlock = profile.entry.mode == PolicyMode::Landlock;
-            let severity = if landlock { Severity::Error } else { Severity::Warning };
+            let shared = profile.entry.mode.enforcer().info().in_reference_registries;
+            let severity = if shared { Severity::Warning } else { Severity::Error };
             let message = format!("two probes of the profile have the name `{}`", super::diagnostic::shown(name));
             let pointer = format!("{base}/probe_refs/{}", row.place);
             let subject = profile.id.as_str();
@@ -427,16 +429,19 @@ impl Resolver<'_> {
         }
     }
 
-    /// The probe's action under Landlock or Seatbelt; it is checked once however many profiles run it.
-    fn action_of(&mut self, number: u32, landlock: bool) -> Option<Arc<Action>> {
-        let known = &mut self.actions[usize::from(!landlock)][number as usize];
+    /// The probe's action on a system; it is checked once however many profiles run it.
+    fn action_of(&mut self, number: u32, platform: Platform) -> Option<Arc<Action>> {
+        let known = &mut self.actions[platform as usize][number as usize];
         if let Some(known) = known {
             return known.clone();
         }
         let probe = &self.probes[number as usize];
         let id = probe.probe_id.as_str();
         let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: id };
-        let resolve = if landlock { landlock_action } else { seatbelt_action };
+        let resolve = match platform {
+            Platform::Linux => linux_action,
+            Platform::Macos => seatbelt_action,
+        };
         let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
         *known = Some(action.clone());
         action
@@ -445,12 +450,7 @@ impl Resolver<'_> {
     /// The policy of the apply preflight. Its mode is that of a profile with the same path, or follows from its name.
     fn preflight(&mut self) -> Option<ResolvedPolicy> {
         let spelled = self.plan.apply_preflight_profile.as_deref()?;
-        let mode = match self.preflight_mode {
-            Some(mode) => mode,
-            None if spelled.ends_with(".json") => PolicyMode::Landlock,
-            None if spelled.ends_with(".bin") => PolicyMode::Blob,
-            None => PolicyMode::Sbpl,
-        };
+        let mode = self.preflight_mode.unwrap_or_else(|| PolicyMode::by_file_name(spelled));
         let mut notes =
             Diagnostics { list: &mut self.notes, file: self.plan_path, subject: self.plan.plan_id.as_str() };
         let (reader, known, pointer) = (&mut self.reader, &mut self.policies, "/apply_preflight_profile");

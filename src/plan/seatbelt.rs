@@ -9,7 +9,7 @@ use super::probes::{check_capabilities, check_listener, check_operation, check_p
 use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere};
 use crate::policy::operations::canonical;
 use crate::record::action::Action;
-use crate::record::driver::{Driver, Effect, PAYLOADS, Param, TargetKind};
+use crate::record::driver::{Driver, Effect, PAYLOADS, Param, Platform, TargetKind};
 
 /// The extended attribute that the reference's probes work on; its documents do not name it.
 pub const REFERENCE_XATTR: &str = "user.sandbox_lore";
@@ -204,7 +204,7 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diag
         TargetKind::Process if !known_process(target) => ("is no process", "write `self`, `outside` or a process id"),
         _ => {
             for (key, path) in [("target", Some(target)), ("to", entry.to.as_deref())] {
-                let foreign = |path: &&str| !is_own(path) && own_elsewhere(path, false).is_none();
+                let foreign = |path: &&str| !is_own(path) && own_elsewhere(path, Platform::Macos).is_none();
                 let Some(path) = path.filter(|_| info.effect == Effect::Changes).filter(foreign) else { continue };
                 if driver == Driver::SymlinkCreate && key == "to" {
                     continue;

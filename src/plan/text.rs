@@ -1,5 +1,6 @@
 //! Placeholders, and the questions about paths that they raise.
 
+use crate::record::driver::Platform;
 use crate::record::fixture::{ELSEWHERE, Elsewhere};
 
 /// The run's own folder for one probe.
@@ -43,9 +44,12 @@ pub(super) fn is_own(path: &str) -> bool {
 }
 
 /// The shared folders of a system in which a fixture may have a folder of the run's own.
-pub(super) fn shared_folders(landlock: bool) -> &'static [&'static str] {
+pub(super) fn shared_folders(platform: Platform) -> &'static [&'static str] {
     let (linux, macos) = ELSEWHERE.split_at(2);
-    if landlock { linux } else { macos }
+    match platform {
+        Platform::Linux => linux,
+        Platform::Macos => macos,
+    }
 }
 
 /// A path below a folder of the run's own in a shared one, as its resolved spelling. `None` for any other path, and for one
@@ -53,19 +57,20 @@ pub(super) fn shared_folders(landlock: bool) -> &'static [&'static str] {
 ///
 /// On macOS it may be spelled in several ways: `/tmp` and `/var` are links into `/private`, and the Data volume shows the
 /// same folders once more (hier(7), firmlinks).
-pub(super) fn own_elsewhere(path: &str, landlock: bool) -> Option<String> {
-    let resolved = if landlock {
-        path.to_owned()
-    } else {
-        let path =
-            path.strip_prefix("/System/Volumes/Data").filter(|rest| rest.starts_with("/private/")).unwrap_or(path);
-        let aliased = ["/tmp/", "/var/tmp/"].iter().any(|alias| path.starts_with(alias));
-        if aliased { format!("/private{path}") } else { path.to_owned() }
+pub(super) fn own_elsewhere(path: &str, platform: Platform) -> Option<String> {
+    let resolved = match platform {
+        Platform::Linux => path.to_owned(),
+        Platform::Macos => {
+            let path =
+                path.strip_prefix("/System/Volumes/Data").filter(|rest| rest.starts_with("/private/")).unwrap_or(path);
+            let aliased = ["/tmp/", "/var/tmp/"].iter().any(|alias| path.starts_with(alias));
+            if aliased { format!("/private{path}") } else { path.to_owned() }
+        }
     };
     let place = Elsewhere::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
     let own = !place.rest.is_empty()
         && is_own(&format!("{ROOT}/{}", place.rest))
-        && shared_folders(landlock).contains(&place.parent);
+        && shared_folders(platform).contains(&place.parent);
     own.then_some(resolved)
 }
 
@@ -135,13 +140,13 @@ mod tests {
             ("/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
             ("/System/Volumes/Data/private/var/tmp/${name.fix}/x", "/private/var/tmp/${name.fix}/x"),
         ] {
-            assert_eq!(own_elsewhere(good, false).as_deref(), Some(resolved));
+            assert_eq!(own_elsewhere(good, Platform::Macos).as_deref(), Some(resolved));
         }
         for good in ["/tmp/${name.fix}/x", "/var/tmp/${name.fix}/a/../x"] {
-            assert_eq!(own_elsewhere(good, true).as_deref(), Some(good));
+            assert_eq!(own_elsewhere(good, Platform::Linux).as_deref(), Some(good));
         }
         for bad in ["/private/tmp/${name.fix}/x", "/tmp/${name.fix}/../x", "/tmp/x", "/tmp/sandproof-1/x"] {
-            assert_eq!(own_elsewhere(bad, true), None, "{bad}");
+            assert_eq!(own_elsewhere(bad, Platform::Linux), None, "{bad}");
         }
         for bad in [
             "/private/tmp/x",
@@ -153,7 +158,7 @@ mod tests {
             "/private/tmp/a-${name.fix}/x",
             "${root}/x",
         ] {
-            assert_eq!(own_elsewhere(bad, false), None, "{bad}");
+            assert_eq!(own_elsewhere(bad, Platform::Macos), None, "{bad}");
         }
     }
 

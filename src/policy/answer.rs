@@ -62,10 +62,7 @@ pub struct Asked<'a> {
 
 /// Who answers for a policy, by name; the oracle lane records it.
 pub fn source_of(policy: &PolicyValue) -> &'static str {
-    match policy {
-        PolicyValue::Landlock(_) => "landlock_model",
-        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => "seatbelt_model",
-    }
+    policy.enforcer().info().model
 }
 
 /// Works out what `policy` decides about a probe.
@@ -76,15 +73,16 @@ pub fn answer(policy: &PolicyValue, asked: Asked<'_>) -> ModelAnswer {
 /// Whether what the policy decides about a probe is known, and is the same wherever the fixtures lie, also where the rules
 /// `reaching` cover them. Rules are named as in a run's `rules_over_fixtures`.
 pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String]) -> bool {
-    match (policy, asked.action) {
-        (PolicyValue::Landlock(policy), Some(action)) => {
+    let Some(action) = asked.action else { return false };
+    match policy {
+        PolicyValue::Landlock(policy) => {
             let places = reaching.iter().map(|rule| rule.strip_prefix("/path_beneath/")?.parse().ok());
             // A rule that is none of the policy's says that the record is of another one.
             let Some(places) = places.collect::<Option<Vec<usize>>>() else { return false };
             landlock::holds_wherever(policy, action, asked.fixtures, &places)
         }
         // The model never takes a host path for known to lie above the fixtures, or not to.
-        _ => answer(policy, asked).decision.is_some(),
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => answer(policy, asked).decision.is_some(),
     }
 }
 

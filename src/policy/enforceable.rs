@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::PolicyValue;
 use super::landlock::LandlockPolicy;
+use super::{PolicyMode, PolicyValue};
 
 /// What a process needs to put a policy in force on itself. Its texts may hold placeholders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,13 +32,7 @@ pub enum Enforceable {
 
 impl From<&PolicyValue> for Enforceable {
     fn from(value: &PolicyValue) -> Self {
-        match value {
-            PolicyValue::Landlock(policy) => Self::Landlock { policy: policy.clone() },
-            PolicyValue::Sbpl(policy) => {
-                Self::Sbpl { text: policy.text().to_owned(), parameters: policy.parameters().clone() }
-            }
-            PolicyValue::Blob(bytes) => Self::Blob { bytes: bytes.clone() },
-        }
+        value.enforceable()
     }
 }
 
@@ -49,6 +43,15 @@ impl From<&LandlockPolicy> for Enforceable {
 }
 
 impl Enforceable {
+    /// The mode of the policy.
+    pub fn mode(&self) -> PolicyMode {
+        match self {
+            Self::Landlock { .. } => PolicyMode::Landlock,
+            Self::Sbpl { .. } => PolicyMode::Sbpl,
+            Self::Blob { .. } => PolicyMode::Blob,
+        }
+    }
+
     /// The same policy with every text that may hold placeholders passed through `f`: the paths and ports of a rule
     /// table, the parameters of a profile. The profile's own text holds none, since it has parameters.
     pub fn map_texts<E>(&self, mut f: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {

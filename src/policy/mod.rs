@@ -11,4 +11,6 @@ pub mod value;
 
 pub use answer::{Asked, ModelAnswer, Need};
 pub use enforceable::Enforceable;
-pub use value::{PolicyMode, PolicyValue};
+pub use value::PolicyValue;
+
+pub use crate::record::enforcer::{Enforcer, PolicyMode};

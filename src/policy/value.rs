@@ -1,32 +1,18 @@
 //! A policy of any kind, read and checked.
+//!
+//! What the rest of the program asks of a policy whatever its kind is a method here, so that a new kind is a new arm here
+//! and not in every caller.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+use serde_json::json;
+
+use super::enforceable::Enforceable;
 use super::landlock::LandlockPolicy;
-use super::sbpl::SbplPolicy;
-
-/// How a profile's policy document is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyMode {
-    /// Seatbelt profile language text.
-    Sbpl,
-    /// A compiled Seatbelt profile.
-    Blob,
-    /// A Landlock rule table, as JSON.
-    Landlock,
-}
-
-impl PolicyMode {
-    /// The mode's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sbpl => "sbpl",
-            Self::Blob => "blob",
-            Self::Landlock => "landlock",
-        }
-    }
-}
+use super::sbpl::{self, SbplPolicy};
+use crate::base::canon::{self, CanonError};
+use crate::base::digest::Digest;
+use crate::record::enforcer::{Enforcer, PolicyMode};
 
 /// A policy document's meaning.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +32,87 @@ impl PolicyValue {
             Self::Sbpl(_) => PolicyMode::Sbpl,
             Self::Blob(_) => PolicyMode::Blob,
             Self::Landlock(_) => PolicyMode::Landlock,
+        }
+    }
+
+    /// What enforces it.
+    pub fn enforcer(&self) -> Enforcer {
+        self.mode().enforcer()
+    }
+
+    /// The policy as it goes to the process that puts it in force on itself.
+    pub fn enforceable(&self) -> Enforceable {
+        match self {
+            Self::Landlock(policy) => Enforceable::Landlock { policy: policy.clone() },
+            Self::Sbpl(policy) => {
+                Enforceable::Sbpl { text: policy.text().to_owned(), parameters: policy.parameters().clone() }
+            }
+            Self::Blob(bytes) => Enforceable::Blob { bytes: bytes.clone() },
+        }
+    }
+
+    /// The texts that may hold placeholders.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Landlock(policy) => policy.texts().collect(),
+            Self::Sbpl(profile) => profile.parameters().values().map(String::as_str).collect(),
+            Self::Blob(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the policy may name the fixture root of a probe, so that the folder has to be there.
+    pub fn may_name_root(&self) -> bool {
+        match self {
+            Self::Landlock(policy) => policy.texts().any(|text| text.contains("${root}")),
+            // A filter may be anything.
+            Self::Sbpl(_) | Self::Blob(_) => true,
+        }
+    }
+
+    /// The parameters that it was given, by name.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Sbpl(policy) => policy.parameters().clone(),
+            Self::Blob(_) | Self::Landlock(_) => BTreeMap::new(),
+        }
+    }
+
+    /// Digests of what the document imports, by name.
+    pub fn imports(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Sbpl(policy) => {
+                policy.imports().digests().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect()
+            }
+            Self::Blob(_) | Self::Landlock(_) => BTreeMap::new(),
+        }
+    }
+
+    /// What in the policy certainly keeps a process without private entitlements from applying it, and where.
+    pub fn apply_gate(&self) -> Option<String> {
+        match self {
+            Self::Sbpl(profile) => profile.gates().first().map(|gate| format!("{} at {}", gate.kind, gate.place)),
+            Self::Blob(_) | Self::Landlock(_) => None,
+        }
+    }
+
+    /// The digest of what is enforced, whatever the document's layout: for Landlock the canonical form of the rule table; for
+    /// a Seatbelt text that of `{"parameters": …, "program": …}`, the program printed one form a line without comments, the
+    /// profile's own rules at its end; for a compiled profile its bytes.
+    ///
+    /// # Errors
+    /// If the value has no canonical form.
+    pub fn digest(&self) -> Result<Digest, CanonError> {
+        match self {
+            Self::Landlock(table) => {
+                canon::digest_data(&serde_json::to_value(table).expect("a rule table is made of JSON values"))
+            }
+            Self::Sbpl(profile) => {
+                // It was read before, so it can be read again.
+                let printed = sbpl::parse(profile.text()).map(|program| sbpl::print(&program));
+                let program = printed.unwrap_or_else(|_| profile.text().to_owned());
+                canon::digest_data(&json!({"parameters": profile.parameters(), "program": program}))
+            }
+            Self::Blob(bytes) => Ok(Digest::of(bytes)),
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::enforcer::Enforcer;
+
 /// What a driver's target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TargetKind {
@@ -58,6 +60,42 @@ pub enum Param {
 /// The attribute lists that `file_getattrlist` and `file_setattrlist` know.
 pub const PAYLOADS: [&str; 4] = ["cmn", "cmn-name", "cmn-times", "file-size"];
 
+/// A system that this program runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Platform {
+    /// Linux.
+    Linux,
+    /// macOS.
+    Macos,
+}
+
+impl Platform {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Linux, Self::Macos];
+
+    /// The name in sentences.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Linux => "Linux",
+            Self::Macos => "macOS",
+        }
+    }
+
+    /// The one that this program was built for; `None` for a system where it runs nothing.
+    pub fn here() -> Option<Self> {
+        Self::of_os(std::env::consts::OS)
+    }
+
+    /// The one that host facts name.
+    pub fn of_os(os: &str) -> Option<Self> {
+        match os {
+            "linux" => Some(Self::Linux),
+            "macos" => Some(Self::Macos),
+            _ => None,
+        }
+    }
+}
+
 /// On which systems a driver exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Platforms {
@@ -70,6 +108,14 @@ pub enum Platforms {
 }
 
 impl Platforms {
+    /// Whether the driver exists on that one.
+    pub fn has(self, platform: Platform) -> bool {
+        match platform {
+            Platform::Linux => self.linux(),
+            Platform::Macos => self.macos(),
+        }
+    }
+
     /// Whether the driver exists on Linux.
     pub fn linux(self) -> bool {
         self != Self::Macos
@@ -92,6 +138,15 @@ pub struct SeatbeltAnswers {
     pub reached: &'static [i32],
     /// Whether a success says nothing about the policy, because whoever decides does not answer.
     pub silent: bool,
+}
+
+/// The answers of one operation that mean "refused" by one enforcer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denials {
+    /// Error numbers.
+    pub errnos: &'static [i32],
+    /// Codes of a call's own space; see [`SeatbeltAnswers::codes`].
+    pub codes: &'static [i32],
 }
 
 /// What is known about a driver.
@@ -119,6 +174,17 @@ pub struct DriverInfo {
     pub seatbelt: SeatbeltAnswers,
     /// Error numbers that mean "refused by the platform" in the baseline lane.
     pub platform_denials: &'static [i32],
+}
+
+impl DriverInfo {
+    /// What means "refused" by an enforcer; without one, by the platform itself, as in the baseline lane.
+    pub fn denials(&self, by: Option<Enforcer>) -> Denials {
+        match by {
+            None => Denials { errnos: self.platform_denials, codes: self.seatbelt.codes },
+            Some(Enforcer::Landlock) => Denials { errnos: self.landlock_denials, codes: &[] },
+            Some(Enforcer::Seatbelt) => Denials { errnos: self.seatbelt.errnos, codes: self.seatbelt.codes },
+        }
+    }
 }
 
 const ACCES: &[i32] = &[libc::EACCES];

@@ -13,6 +13,7 @@ pub mod confinement;
 pub mod controls;
 pub mod driver;
 pub mod ending;
+pub mod enforcer;
 pub mod events;
 pub mod fixture;
 pub mod fixtures_doc;

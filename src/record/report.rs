@@ -167,6 +167,22 @@ pub struct ApplyRecord {
     pub unsupported: Vec<String>,
 }
 
+impl ApplyRecord {
+    /// The record of an application by that call that went well.
+    pub fn in_force(api: &str) -> Self {
+        Self {
+            api: api.into(),
+            rc: 0,
+            errno: 0,
+            failure: None,
+            class: None,
+            message: None,
+            abi: None,
+            unsupported: Vec::new(),
+        }
+    }
+}
+
 /// What a failed application of a Seatbelt profile means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::callout::{Callout, CheckRequest};
 use super::driver::Driver;
+use super::enforcer::PolicyMode;
 use super::outcome::{Decision, FailureKind, FailureStage};
 
 /// Format of a profile entry.
@@ -192,7 +193,7 @@ impl ErrClass {
     /// The class of a failed apply, and what it was read from: what `sandbox_init` says of a process that is sandboxed
     /// already, else the error number if there is one, else that there is a text.
     pub fn of_failure(api: &str, errno: Option<i32>, text: Option<&str>) -> (Self, ErrClassSource) {
-        if api.starts_with("sandbox_init") && text.is_some_and(says_already_sandboxed) {
+        if PolicyMode::by_api(api) == Some(PolicyMode::Sbpl) && text.is_some_and(says_already_sandboxed) {
             return (Self::AlreadySandboxed, ErrClassSource::ErrbufRegex);
         }
         match errno {

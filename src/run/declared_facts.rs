@@ -17,7 +17,9 @@ use crate::identity::{environment, reproduce};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
 use crate::plan::ResolvedPlan;
+use crate::policy::Enforcer;
 use crate::record::confinement::ConfinementFacts;
+use crate::record::driver::Platform;
 use crate::record::identity::Stated;
 use crate::record::manifest::{HostFacts, ToolFacts};
 use crate::record::run_identity::{
@@ -167,10 +169,14 @@ fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, s
 
 /// What puts policies in force on a host.
 fn enforcer(host: &HostFacts) -> Stated<String> {
-    if host.os == "macos" {
-        Stated::Is("seatbelt".to_owned())
-    } else {
-        Stated::or_absent(host.landlock_abi.map(|_| "landlock".to_owned()), "this kernel has no Landlock, or it is off")
+    // A system that is not known is taken for a Linux without Landlock, as in the rest of the bundle.
+    let enforcer = Enforcer::of_system(Platform::of_os(&host.os).unwrap_or(Platform::Linux));
+    let name = enforcer.info().name.to_owned();
+    match enforcer {
+        Enforcer::Seatbelt => Stated::Is(name),
+        Enforcer::Landlock => {
+            Stated::or_absent(host.landlock_abi.map(|_| name), "this kernel has no Landlock, or it is off")
+        }
     }
 }
 

@@ -34,7 +34,6 @@ use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{Shared, Worker};
 use crate::plan::{self, Workspace};
-use crate::policy::PolicyMode;
 use crate::policy::answer::Answerer;
 use crate::record::identity::Declaration;
 use crate::record::layout;
@@ -258,11 +257,7 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
         return Ok(());
     }
     for profile in &request.plan.profiles {
-        let enforcer = match profile.policy.value.mode() {
-            PolicyMode::Landlock if enforce::landlock_abi().is_none() => enforce::landlock_needs(),
-            PolicyMode::Sbpl | PolicyMode::Blob if !enforce::has_seatbelt() => "Seatbelt (macOS)",
-            _ => continue,
-        };
+        let Some(enforcer) = enforce::needs(profile.policy.value.enforcer()) else { continue };
         return Err(RunError::Enforcer { profile: profile.id.to_string(), enforcer });
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::channel;
 use crate::channel::witness::proc_text;
 use crate::enforce;
 use crate::plan::{self, LoadError, Workspace};
+use crate::policy::Enforcer;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, HostFacts, RunState, RunStatus};
 use crate::record::status_doc::{
@@ -101,23 +102,11 @@ fn sort(known: &mut [KnownWorld]) {
 }
 
 fn enforcers() -> Vec<Availability> {
-    let landlock = match (enforce::landlock_abi(), enforce::landlock_errata()) {
-        (Some(abi), Some(errata)) if errata.is_empty() => (true, format!("ABI {abi}, no erratum fixed")),
-        (Some(abi), Some(errata)) => {
-            let errata: Vec<String> = errata.iter().map(u32::to_string).collect();
-            (true, format!("ABI {abi}, errata fixed: {}", errata.join(", ")))
-        }
-        (Some(abi), None) => (true, format!("ABI {abi}, errata not known to this kernel")),
-        (None, _) => (false, format!("needs {}", enforce::landlock_needs())),
+    let of = |enforcer: Enforcer| {
+        let (available, detail) = enforce::availability(enforcer);
+        Availability { name: enforcer.info().name.into(), available, detail }
     };
-    let of = |name: &str, (available, detail): (bool, String)| Availability { name: name.into(), available, detail };
-    // Policies for it are read and checked everywhere.
-    let seatbelt = match (enforce::has_seatbelt(), sys::seatbelt_confined()) {
-        (true, Some(_)) => (true, "applied in process; `selftest` says what is not certain of it".to_string()),
-        (true, None) => (false, "`sandbox_check` is not there, or gives no answer".to_string()),
-        (false, _) => (false, "a part of macOS".to_string()),
-    };
-    vec![of("landlock", landlock), of("seatbelt", seatbelt)]
+    Enforcer::ALL.into_iter().map(of).collect()
 }
 
 fn channels() -> Vec<Availability> {

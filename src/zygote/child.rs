@@ -7,6 +7,7 @@ use crate::base::report_line::ReportLine;
 use crate::enforce;
 use crate::probe::{self, REPORT, Texts, Trace};
 use crate::record::action::{Action, Scope};
+use crate::record::enforcer::SelfCheckKind;
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 #[cfg(doc)]
 use crate::record::report::{Operation, Prologue};
@@ -79,11 +80,18 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
     }
     let mut reached = true;
     if let Some(policy) = &mut work.policy {
+        let kind = policy.enforcer().map(|enforcer| enforcer.info().self_check);
         let applied = enforce::apply(policy);
         reached = applied.rc == 0;
         line.object("apply", |line| write_apply(line, applied));
         if reached {
-            let after = check_again(link, reference, &before);
+            let after = match kind {
+                Some(SelfCheckKind::InspectOutside) => check_again(link, reference, &before),
+                // Nothing of this system answers, so nothing shows that the policy is in force.
+                Some(SelfCheckKind::SandboxCheck) | None => {
+                    SelfCheck { confined: None, errno: libc::ENOSYS, no_new_privs: no_new_privs() }
+                }
+            };
             write_check(&mut line, "self_check_after", &after);
             // A policy that was accepted and does not confine is no policy.
             reached = after.confined == Some(true);

@@ -74,10 +74,8 @@ impl System for Probe<'_> {
     }
 
     fn apply(&mut self, policy: &Enforceable) -> ApplyRecord {
-        match &self.policy {
-            Some(ready) => enforce::apply(ready),
-            None => enforce::apply(&enforce::ready(policy)),
-        }
+        let ready = self.policy.get_or_insert_with(|| enforce::ready(policy));
+        enforce::apply(ready).clone()
     }
 
     fn ask(&mut self, request: &CheckRequest) -> Vec<CalloutRecord> {

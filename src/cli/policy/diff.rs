@@ -9,10 +9,9 @@ use super::super::exit::{Exit, Failure};
 use super::super::policy_source::{PolicyOptions, bad};
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
-use crate::policy::PolicyValue;
 use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff, UnwitnessedRule};
 use crate::record::why::WhyDecision;
-use crate::review::policy::{landlock_access, seatbelt_diff};
+use crate::review::policy::{Compared, compare};
 
 /// Compare what two policies let through: not their text, but the answers of the model.
 ///
@@ -40,24 +39,15 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         return Err(bad("standard input cannot be both policies", "name one of them by its file"));
     }
     let (a, b) = (args.options.find(&args.a)?, args.options.find(&args.b)?);
-    let mut unwitnessed = Vec::new();
-    let (questions, complete, changes) = match (a.asked.policy.value.as_ref(), b.asked.policy.value.as_ref()) {
-        (PolicyValue::Sbpl(a), PolicyValue::Sbpl(b)) => {
-            let compared = seatbelt_diff::compare(a, b);
-            for (side, places) in ["a", "b"].into_iter().zip(compared.unwitnessed) {
-                unwitnessed.extend(places.into_iter().map(|rule| UnwitnessedRule { side, rule }));
-            }
-            (compared.questions, compared.complete, compared.changes)
-        }
-        (PolicyValue::Landlock(a), PolicyValue::Landlock(b)) => {
-            let (questions, changes) = landlock_access::compare(a, b);
-            (questions, true, changes)
-        }
-        _ => {
-            let remedy = "compare two Seatbelt texts, or two Landlock documents";
-            return Err(bad("the two policies are for different sandboxes", remedy));
-        }
+    let compared = compare(&a.asked.policy.value, &b.asked.policy.value);
+    let Some(Compared { questions, complete, changes, unwitnessed: places }) = compared else {
+        let remedy = "compare two Seatbelt texts, or two Landlock documents";
+        return Err(bad("the two policies are for different sandboxes", remedy));
     };
+    let mut unwitnessed = Vec::new();
+    for (side, places) in ["a", "b"].into_iter().zip(places) {
+        unwitnessed.extend(places.into_iter().map(|rule| UnwitnessedRule { side, rule }));
+    }
     let of = |from, to| -> Vec<AccessChange> {
         changes.iter().filter(|change| change.a == from && change.b == to).cloned().collect()
     };

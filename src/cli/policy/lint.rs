@@ -9,10 +9,9 @@ use super::super::exit::{Exit, Failure};
 use super::super::policy_source::PolicyOptions;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
-use crate::policy::PolicyValue;
 use crate::record::policy_review::{POLICY_LINT_SCHEMA, PolicyFinding, PolicyLint, Weight};
 use crate::review::policy::landlock_lint::Seen;
-use crate::review::policy::{Found, landlock_lint, seatbelt_lint};
+use crate::review::policy::lint;
 
 /// Look for what in a policy does not do what it seems to say.
 ///
@@ -33,12 +32,7 @@ pub(super) struct LintArgs {
 /// Lints.
 pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = args.options.find(&args.policy)?;
-    let found: Vec<Found> = match source.asked.policy.value.as_ref() {
-        PolicyValue::Sbpl(policy) => seatbelt_lint::lint(policy),
-        PolicyValue::Landlock(policy) => landlock_lint::lint(policy, &look),
-        PolicyValue::Blob(_) => Vec::new(),
-    };
-    let mut findings: Vec<PolicyFinding> = found
+    let mut findings: Vec<PolicyFinding> = lint(&source.asked.policy.value, &look)
         .into_iter()
         .map(|found| PolicyFinding {
             severity: found.weight,

@@ -1,6 +1,5 @@
 //! `sandproof policy show`
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +9,6 @@ use super::super::policy_source::PolicyOptions;
 use super::super::table;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
-use crate::policy::PolicyValue;
 use crate::record::policy_review::{POLICY_SHOW_SCHEMA, PolicyShow};
 use crate::review::policy::show;
 
@@ -35,15 +33,11 @@ pub(super) struct ShowArgs {
 /// Shows.
 pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = args.options.find(&args.policy)?;
-    let (shown, parameters) = match source.asked.policy.value.as_ref() {
-        PolicyValue::Sbpl(policy) => (show::seatbelt(policy), policy.parameters().clone()),
-        PolicyValue::Landlock(policy) => (show::landlock(policy), BTreeMap::new()),
-        PolicyValue::Blob(_) => Default::default(),
-    };
+    let shown = show(&source.asked.policy.value);
     let report = PolicyShow {
         schema_version: POLICY_SHOW_SCHEMA,
         policy: source.described(),
-        parameters,
+        parameters: source.asked.policy.value.parameters(),
         rules: shown.rules,
         gaps: shown.gaps,
         access: shown.access,

@@ -10,8 +10,9 @@ use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
 use crate::process::Zygote;
 use crate::record::action::{Action, Scope};
 use crate::record::callout::{CheckRequest, filter_name};
-use crate::record::driver::{Driver, TargetKind};
+use crate::record::driver::{Denials, Driver, Platform, TargetKind};
 use crate::record::ending::Ending;
+use crate::record::enforcer::Enforcer;
 use crate::record::report::{Call, CallRole, Operation, Prologue};
 use crate::zygote::protocol::{Job, PolicyUse, Reply};
 
@@ -139,13 +140,11 @@ fn tell(driver: Driver, reply: &Reply) -> String {
             format!("not reached: {syscall}, errno {errno}")
         }
         Some(Call { code: Some(code), .. }) if *code != 0 => {
-            let word = if driver.info().seatbelt.codes.contains(code) { "denied" } else { "failed" };
+            let word = if denials(driver).codes.contains(code) { "denied" } else { "failed" };
             format!("{word}, code {code}")
         }
         Some(Call { errno, .. }) if *errno != 0 => {
-            let info = driver.info();
-            let denials = if cfg!(target_os = "macos") { info.seatbelt.errnos } else { info.landlock_denials };
-            let word = if denials.contains(errno) { "denied" } else { "failed" };
+            let word = if denials(driver).errnos.contains(errno) { "denied" } else { "failed" };
             format!("{word}, errno {errno}")
         }
         Some(_) => {
@@ -153,6 +152,11 @@ fn tell(driver: Driver, reply: &Reply) -> String {
             signal.map_or_else(|| "allowed".to_owned(), |(name, signal)| format!("allowed, {name} {signal}"))
         }
     }
+}
+
+/// What means that this system's own enforcer refused.
+fn denials(driver: Driver) -> Denials {
+    driver.info().denials(Platform::here().map(Enforcer::of_system))
 }
 
 fn ended(ending: &Ending) -> String {

@@ -157,13 +157,13 @@ fn explain(
             .iter()
             .map(|blocker| landlock_denial(source, policy, blocker, (path.as_deref(), port.as_deref()), &logged))
             .collect()),
-        (denial, _) => {
-            let (operation, target, whose) = match denial {
-                Denial::Seatbelt { operation, target } => (operation.clone(), target.clone(), "Seatbelt"),
-                Denial::Landlock { blockers, path, .. } => {
-                    (blockers.join(","), path.clone().unwrap_or_default(), "Landlock")
-                }
+        (Denial::Seatbelt { .. } | Denial::Landlock { .. }, policy) => {
+            debug_assert_ne!(denial.enforcer(), policy.enforcer());
+            let (operation, target) = match denial {
+                Denial::Seatbelt { operation, target } => (operation.clone(), target.clone()),
+                Denial::Landlock { blockers, path, .. } => (blockers.join(","), path.clone().unwrap_or_default()),
             };
+            let whose = denial.enforcer().info().title;
             Ok(vec![WhyDenial {
                 line: logged.line,
                 count: logged.count,

@@ -124,6 +124,12 @@ impl LandlockPolicy {
         })
     }
 
+    /// The texts that may hold placeholders: the paths and ports of the rules.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let paths = self.path_beneath.iter().map(|rule| rule.path.as_str());
+        paths.chain(self.net_port.iter().map(|rule| rule.port.as_str()))
+    }
+
     /// The same policy with every path and port passed through `f`.
     pub fn map_texts<E>(&self, mut f: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
         let mut out = self.clone();

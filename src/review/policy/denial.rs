@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::policy::Enforcer;
+
 /// Something that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denial {
@@ -25,6 +27,16 @@ pub enum Denial {
         /// The port, where it has one.
         port: Option<String>,
     },
+}
+
+impl Denial {
+    /// What refused.
+    pub fn enforcer(&self) -> Enforcer {
+        match self {
+            Self::Seatbelt { .. } => Enforcer::Seatbelt,
+            Self::Landlock { .. } => Enforcer::Landlock,
+        }
+    }
 }
 
 /// A line that says so.

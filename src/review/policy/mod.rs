@@ -16,7 +16,12 @@ pub mod show;
 pub mod suggest;
 pub mod witness;
 
+use crate::policy::PolicyValue;
 use crate::record::policy_review::{PolicyFindingKind, Weight};
+pub use seatbelt_diff::Compared;
+
+use landlock_lint::Seen;
+use show::Shown;
 
 /// A finding, before its rule is looked up in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,5 +47,35 @@ impl Found {
         remedy: impl Into<String>,
     ) -> Self {
         Self { weight, kind, at: at.into(), message: message.into(), remedy: remedy.into() }
+    }
+}
+
+/// What a policy comes to.
+pub fn show(policy: &PolicyValue) -> Shown {
+    match policy {
+        PolicyValue::Sbpl(policy) => show::seatbelt(policy),
+        PolicyValue::Landlock(policy) => show::landlock(policy),
+        PolicyValue::Blob(_) => Shown::default(),
+    }
+}
+
+/// What in a policy does not do what it seems to say. `look` says what stands at a path of this host.
+pub fn lint(policy: &PolicyValue, look: &dyn Fn(&str) -> Seen) -> Vec<Found> {
+    match policy {
+        PolicyValue::Sbpl(policy) => seatbelt_lint::lint(policy),
+        PolicyValue::Landlock(policy) => landlock_lint::lint(policy, look),
+        PolicyValue::Blob(_) => Vec::new(),
+    }
+}
+
+/// Compares two policies; `None` if they are for different enforcers, or cannot be evaluated.
+pub fn compare(a: &PolicyValue, b: &PolicyValue) -> Option<Compared> {
+    match (a, b) {
+        (PolicyValue::Sbpl(a), PolicyValue::Sbpl(b)) => Some(seatbelt_diff::compare(a, b)),
+        (PolicyValue::Landlock(a), PolicyValue::Landlock(b)) => {
+            let (questions, changes) = landlock_access::compare(a, b);
+            Some(Compared { questions, complete: true, changes, unwitnessed: Default::default() })
+        }
+        (PolicyValue::Sbpl(_) | PolicyValue::Landlock(_) | PolicyValue::Blob(_), _) => None,
     }
 }

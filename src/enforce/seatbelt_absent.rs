@@ -1,0 +1,34 @@
+//! Systems without Seatbelt.
+
+use std::collections::BTreeMap;
+
+use crate::record::report::ApplyRecord;
+
+/// No profile is ever ready here.
+#[derive(Debug)]
+pub enum Ready {}
+
+/// Makes no profile ready.
+pub(super) fn text(_text: &str, _parameters: &BTreeMap<String, String>) -> Option<Ready> {
+    None
+}
+
+/// Makes no profile ready.
+pub(super) fn compiled(_bytes: &[u8]) -> Option<Ready> {
+    None
+}
+
+/// Is never called.
+pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
+    match *policy {}
+}
+
+/// What this host would have to have.
+pub(super) fn needs() -> Option<&'static str> {
+    Some("Seatbelt (macOS)")
+}
+
+/// That it is not available. Policies for it are read and checked all the same.
+pub(super) fn availability() -> (bool, String) {
+    (false, "a part of macOS".to_owned())
+}

@@ -7,7 +7,7 @@ use super::decide::{Attempt, Undecided};
 use super::row_facts::Placed;
 use crate::policy::PolicyValue;
 use crate::policy::answer::{self, Asked};
-use crate::policy::landlock::{LandlockPolicy, NetRight};
+use crate::policy::landlock::{LandlockPolicy, model};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::enforcer::Enforcer;
@@ -117,13 +117,7 @@ fn reaching<'m>(manifest: &'m RunManifest, placed: &Placed<'_>, row: &ProbeRow) 
 
 /// The rules on a port number that happens to be the one that the run picked for the target.
 fn coinciding_ports(policy: &LandlockPolicy, declared: &Action, found: &Action) -> Vec<String> {
-    let right = match declared.driver {
-        Driver::TcpConnect => NetRight::ConnectTcp,
-        Driver::TcpBind => NetRight::BindTcp,
-        Driver::UdpBind => NetRight::BindUdp,
-        Driver::UdpSend => NetRight::ConnectSendUdp,
-        _ => return Vec::new(),
-    };
+    let Some(right) = model::port_right(declared.driver) else { return Vec::new() };
     let picked = declared.target.rsplit_once(':').is_some_and(|(_, port)| port.contains("${port."));
     let port = found.target.rsplit_once(':').map(|(_, port)| port);
     let meets = |(n, rule): (usize, &crate::policy::landlock::NetPortRule)| {

@@ -351,12 +351,15 @@ impl Resolver<'_> {
         let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
         fixtures::check(&[], &entry.fixtures, platform, &format!("{base}/fixtures"), &mut notes);
         if !mode.takes_supplements && !entry.key_specific_rules.is_empty() {
-            let message = format!("a {} profile has no rules beside its policy document", mode.name);
-            notes.error(
+            // The reference's registries have such, and nothing has ever enforced them.
+            let severity =
+                if mode.enforcer.info().in_reference_registries { Severity::Warning } else { Severity::Error };
+            notes.push(
+                severity,
                 DiagnosticKind::BadValue,
                 format!("{base}/key_specific_rules"),
-                message,
-                "move them into the document",
+                format!("a {} profile has no rules beside its policy document, so nothing enforces these", mode.name),
+                "move them into the document".to_owned(),
             );
         }
         self.check_names(profile, &base);

@@ -116,3 +116,35 @@ impl PolicyValue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_a_policy_that_placeholders_are_replaced_in_is_listed() {
+        let document = serde_json::json!({"schema_version": "sandproof.landlock_policy.v1", "abi": 4,
+            "handled": {"fs": ["read_file"], "net": ["bind_tcp"]},
+            "path_beneath": [{"path": "/tmp/${name.own}", "allow": ["read_file"]}],
+            "net_port": [{"port": "${port.own}", "allow": ["bind_tcp"]}]});
+        let table = LandlockPolicy::compile(&serde_json::from_value(document).unwrap()).unwrap();
+        let profile = SbplPolicy::new("(version 1)", [("A".to_owned(), "${name.a}".to_owned())].into()).unwrap();
+        for (value, listed, root) in [
+            (PolicyValue::Landlock(table), vec!["/tmp/${name.own}", "${port.own}"], false),
+            (PolicyValue::Sbpl(profile), vec!["${name.a}"], true),
+            (PolicyValue::Blob(vec![1]), vec![], true),
+        ] {
+            assert_eq!(value.texts(), listed);
+            assert_eq!(value.may_name_root(), root);
+            let mut replaced = Vec::new();
+            let sent = value.enforceable();
+            sent.map_texts(|text| {
+                replaced.push(text.to_owned());
+                Ok::<_, ()>(String::new())
+            })
+            .unwrap();
+            assert_eq!(replaced, listed);
+            assert_eq!(sent.mode(), value.mode());
+        }
+    }
+}

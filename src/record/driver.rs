@@ -285,9 +285,7 @@ macro_rules! drivers {
                 }
             }
 
-            /// What of its path, or of both its paths, a changing driver changes.
-            ///
-            /// Whatever is not known to act on the object is taken to act on the entry, and on the object as well.
+            /// What of its path, or of both its paths, a driver changes.
             pub fn reach(self) -> &'static [Reach] {
                 match self {
                     Self::FileWrite
@@ -319,7 +317,64 @@ macro_rules! drivers {
                     | Self::CharDeviceCreate
                     | Self::BlockDeviceCreate
                     | Self::UnixBind => &[Reach::Entry],
-                    _ => &[Reach::Object, Reach::Entry],
+                    // Which of the two is not known, or nothing is changed at all; whoever asks all the same guards both.
+                    Self::FileSetattrlist
+                    | Self::FileLchown
+                    | Self::FileLutimes
+                    | Self::FileClone
+                    | Self::FileRead
+                    | Self::FileReadWrite
+                    | Self::FileOpenWrite
+                    | Self::FileOpenPath
+                    | Self::FileReadInherited
+                    | Self::FileReadAt
+                    | Self::DirList
+                    | Self::FileStat
+                    | Self::FileAccess
+                    | Self::FileReadlink
+                    | Self::XattrGet
+                    | Self::XattrList
+                    | Self::DeviceIoctl
+                    | Self::Exec
+                    | Self::ProcessFork
+                    | Self::TcpConnect
+                    | Self::TcpBind
+                    | Self::TcpListenUnbound
+                    | Self::UdpBind
+                    | Self::UdpSend
+                    | Self::UnixConnect
+                    | Self::AbstractConnect
+                    | Self::AbstractSend
+                    | Self::SignalOutside
+                    | Self::SignalInside
+                    | Self::SignalSelf
+                    | Self::ProcessInspectOutside
+                    | Self::FileLstat
+                    | Self::FileFstat
+                    | Self::FileGetattrlist
+                    | Self::FileReadRootrel
+                    | Self::FileSearch
+                    | Self::FileMapExecutable
+                    | Self::FileIoctl
+                    | Self::MachLookup
+                    | Self::MachLookupLocal
+                    | Self::MachRegister
+                    | Self::XpcLookup
+                    | Self::IokitOpenService
+                    | Self::IokitOpenUserClient
+                    | Self::SysctlRead
+                    | Self::DarwinNotificationPost
+                    | Self::DistributedNotificationPost
+                    | Self::ProcessInfo
+                    | Self::SignalSameSandbox
+                    | Self::TcpAccept
+                    | Self::PosixShm
+                    | Self::PosixSem
+                    | Self::PseudoTty
+                    | Self::SystemSocket
+                    | Self::PreferenceRead
+                    | Self::PolicyQuery
+                    | Self::ApplyOnly => &[Reach::Object, Reach::Entry],
                 }
             }
 

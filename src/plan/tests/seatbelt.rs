@@ -84,6 +84,20 @@ fn parameters_are_checked() {
 }
 
 #[test]
+fn rules_beside_a_compiled_profile_are_a_warning_since_nothing_enforces_them() {
+    let mut doubtful = sample("compiled");
+    entry(&mut doubtful, "mode", json!("blob"));
+    let rules = |sample: &Sample| {
+        lint(sample).into_iter().filter(|found| found.3.ends_with("/key_specific_rules")).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&doubtful), []);
+    entry(&mut doubtful, "key_specific_rules", json!(["(deny default)"]));
+    assert!(doubtful.load().is_ok());
+    let place = ("registries/r/profiles.json".to_owned(), "/profiles/one/key_specific_rules".to_owned());
+    assert_eq!(rules(&doubtful), [(Severity::Warning, DiagnosticKind::BadValue, place.0, place.1)]);
+}
+
+#[test]
 fn doubts_and_gates_are_warnings_where_they_stand() {
     let mut sample = sample(
         "(version 1)\n(allow default)\n(allow iokit-open* (apply-message-filter (deny mach-message-send)))\n(param \"X\")\n",

@@ -18,10 +18,11 @@ mod rules;
 mod tests;
 mod tree;
 
-use super::rights::{FsRight, Right, RightSet};
+use super::rights::{FsRight, NetRight, Right, RightSet};
 use super::table::LandlockPolicy;
 pub use crate::policy::answer::{ModelAnswer, Need};
 use crate::record::action::{Action, BindMount};
+use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
 pub use landing::{Landing, Landings};
 pub use places::{RulePlace, rule_places};
@@ -87,6 +88,17 @@ pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[Fixt
 /// known.
 pub fn refusal(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Option<Refusal> {
     needs::Ground::lay(policy, fixtures, mounts, &[]).refusal().cloned()
+}
+
+/// The right on a port that a driver's operation needs, if it needs one.
+pub fn port_right(driver: Driver) -> Option<NetRight> {
+    match driver {
+        Driver::TcpConnect => Some(NetRight::ConnectTcp),
+        Driver::TcpBind => Some(NetRight::BindTcp),
+        Driver::UdpBind => Some(NetRight::BindUdp),
+        Driver::UdpSend => Some(NetRight::ConnectSendUdp),
+        _ => None,
+    }
 }
 
 fn names(rights: RightSet<FsRight>) -> String {

@@ -435,6 +435,17 @@ fn what_a_host_path_is_decides_nothing_unless_it_is_known() {
 }
 
 #[test]
+fn the_right_on_a_port_that_a_driver_needs_is_the_one_that_the_model_looks_up() {
+    let policy =
+        policy(json!({"handled": {"net": NetRight::ALL.iter().map(|right| right.name()).collect::<Vec<_>>()}}));
+    for driver in Driver::ALL.iter().filter(|driver| driver.info().platforms.linux()) {
+        let action = Action::new(*driver, "127.0.0.1:80");
+        let looked_up = evaluate(&policy, &action, &[]).needs.into_iter().find(|need| need.on == "port 80");
+        assert_eq!(port_right(*driver).map(Right::name), looked_up.map(|need| need.right), "{driver:?}");
+    }
+}
+
+#[test]
 fn every_driver_of_this_system_has_an_answer_of_its_own() {
     let policy = policy(json!({"handled": {"fs": ["read_file"]}}));
     for driver in Driver::ALL {

@@ -1,5 +1,6 @@
 //! The harness's side of the zygote: start it, send it jobs, read its replies.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::policy::Enforceable;
-use crate::zygote::protocol::{Job, Reply, Sent, read_reply, write_frame};
+use crate::zygote::protocol::{Job, Reply, Request, read_reply, write_frame};
 
 /// The hidden subcommand that serves jobs.
 pub const SUBCOMMAND: &str = "__zygote";
@@ -195,19 +196,19 @@ impl Zygote {
 
     /// Sends a policy for later jobs to name.
     pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), Lost> {
-        self.write(Sent::Policy { key, policy: &policy.into() })
+        self.write(&Request::Policy { key, policy: Cow::Owned(policy.into()) })
     }
 
     /// Sends one job. Its reply comes from [`Self::recv`].
     pub fn send(&mut self, job: &Job) -> Result<(), Lost> {
         self.waiting.push_back(job.deadline_ms);
-        self.write(Sent::Run(job))
+        self.write(&Request::Run(Cow::Borrowed(job)))
     }
 
-    fn write(&mut self, request: Sent<'_>) -> Result<(), Lost> {
+    fn write(&mut self, request: &Request<'_>) -> Result<(), Lost> {
         // The zygote reads nothing while a probe runs.
         self.sending.limit = self.limit();
-        write_frame(&mut self.sending, &mut self.scratch, &request).map_err(|error| self.lost(Some(error)))
+        write_frame(&mut self.sending, &mut self.scratch, request).map_err(|error| self.lost(Some(error)))
     }
 
     /// Waits for the reply to the oldest job that was not answered.

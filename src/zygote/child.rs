@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString};
 
-use super::serve::NULL;
 use crate::base::report_line::ReportLine;
 use crate::enforce;
 use crate::probe::{self, REPORT, Texts, Trace};
@@ -16,6 +15,9 @@ use crate::sys::linux::process::{
     close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, kill, no_new_privs,
     set_process_group,
 };
+
+/// `/dev/null`, which probe processes get as their standard streams.
+pub const NULL: i32 = 1;
 
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
 const UNFIT: i32 = 71;

@@ -3,17 +3,17 @@
 
 use std::io;
 
-use super::child::{self, Work};
-use super::protocol::Fresh;
-use super::serve::NULL;
+use super::child::{self, NULL, Work};
+use super::protocol::Job;
 use crate::base::errno::io_error;
 use crate::enforce;
+use crate::policy::Enforceable;
 use crate::probe::Texts;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{duplicate, forbid_core_dumps, ids, reset_signals, set_umask};
 
-/// Does the work and ends the process. The report pipe is descriptor 1, and becomes a private one.
-pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
+/// Does the job and ends the process. The report pipe is descriptor 1, and becomes a private one.
+pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     // Above the number that the report gets in the end.
     const ASIDE: i32 = 9;
     duplicate(1, ASIDE, true).map_err(io_error)?;
@@ -24,11 +24,11 @@ pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
     reset_signals();
     let parent = ids().1;
     let link = child::executable_link(parent);
-    let policy = work.policy.as_ref().map(enforce::ready);
+    let policy = job.policy.as_ref().map(enforce::ready);
     let mut all = Work {
-        action: &work.action,
-        scope: &work.scope,
-        texts: Texts::of(&work.action, &work.scope),
+        action: &job.action,
+        scope: &job.scope,
+        texts: Texts::of(&job.action, &job.scope),
         policy,
         zygote: parent,
         zygote_link: &link,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::protocol::Fresh;
+use super::protocol::Job;
 use super::stages::{self, System};
 use crate::base::errno::io_error;
 use crate::enforce;
@@ -18,8 +18,8 @@ use crate::sys::darwin::{ask, open_fds};
 /// How long after its deadline a process ends itself whose server is gone, in seconds.
 const SPARE_S: u64 = 2;
 
-/// Does the work and ends the process. The report pipe is descriptor 1, and becomes a private one.
-pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
+/// Does the job and ends the process. The report pipe is descriptor 1, and becomes a private one.
+pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     calls::duplicate(1, REPORT).map_err(io_error)?;
     let null = calls::open(c"/dev/null", libc::O_RDWR, 0).map_err(io_error)? as i32;
     for standard in 0..3 {
@@ -28,16 +28,16 @@ pub fn run(work: &Fresh) -> io::Result<std::convert::Infallible> {
     // Nothing else is closed. The spawner hands on its three standard descriptors alone, everything else of it is
     // close-on-exec; and to close one that the system guards would end the process (`fd_guard_ast`,
     // bsd/kern/kern_guarded.c of xnu). What is open all the same is listed in the report.
-    let seconds = (work.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));
+    let seconds = (job.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));
     calls::settle(u32::try_from(seconds).unwrap_or(u32::MAX));
     let mut probe = Probe {
-        action: &work.action,
-        scope: &work.scope,
+        action: &job.action,
+        scope: &job.scope,
         checker: Checker::resolve().ok(),
-        policy: work.policy.as_ref().map(enforce::ready),
+        policy: job.policy.as_ref().map(enforce::ready),
         prepared: None,
     };
-    stages::run(&mut probe, work.policy.as_ref(), work.check.as_ref());
+    stages::run(&mut probe, job.policy.as_ref(), job.check.as_ref());
     calls::exit_now(0)
 }
 

@@ -2,12 +2,14 @@
 //! many bytes. What the harness says is JSON. A reply, of which there is one for each probe, has a head of fixed form
 //! instead; behind it come the probe's report, as it was written.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::base::clock::unix_seconds;
 use crate::base::{json, json_out};
 use crate::policy::Enforceable;
 use crate::record::action::{Action, Scope};
@@ -17,41 +19,27 @@ use crate::record::ending::Ending;
 /// Largest frame, in bytes.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
-/// What the harness asks, as it is read. It is written as a [`Sent`].
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// What the harness asks. It is written from what the harness holds, and read as values of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and one is held at a time")]
-pub enum Request {
+pub enum Request<'a> {
     /// Keep this policy under this key, in place of any before. No reply.
     Policy {
         /// The key that jobs name.
         key: u32,
         /// The policy, with placeholders.
-        policy: Enforceable,
+        policy: Cow<'a, Enforceable>,
     },
-    /// Fork one child and do this. One [`Reply`].
-    Run(Job),
+    /// Start one probe process and do this. One [`Reply`].
+    Run(Cow<'a, Job>),
 }
 
-/// What the harness asks, as it is written.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sent<'a> {
-    /// See [`Request::Policy`].
-    Policy {
-        /// The key that jobs name.
-        key: u32,
-        /// The policy, with placeholders.
-        policy: &'a Enforceable,
-    },
-    /// See [`Request::Run`].
-    Run(&'a Job),
-}
-
-/// One probe execution.
+/// One probe execution. `P` is how it has its policy: by the key of one that was sent before, or, for a process that is
+/// started afresh and nothing was sent to, as the policy itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Job {
+pub struct Job<P = PolicyUse> {
     /// Echoed in the reply.
     pub seq: u64,
     /// The operation, resolved.
@@ -59,31 +47,31 @@ pub struct Job {
     /// What it may change and execute.
     pub scope: Scope,
     /// The policy to apply; `None` in the baseline lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<PolicyUse>,
-    /// What to ask the policy before the operation (macOS).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<P>,
+    /// What to ask the policy before the operation (macOS); `None` if nothing is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckRequest>,
-    /// How long the child may run, in milliseconds.
+    /// How long the probe may run, in milliseconds. Its server ends it; should the server be gone, a process that was
+    /// started afresh ends itself.
     pub deadline_ms: u64,
 }
 
-/// What a process that was started afresh is told: one [`Job`] with its policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fresh {
-    /// The operation, resolved.
-    pub action: Action,
-    /// What it may change and execute.
-    pub scope: Scope,
-    /// The policy to apply, resolved; `None` in the baseline lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Enforceable>,
-    /// What to ask the policy before the operation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub check: Option<CheckRequest>,
-    /// How long the process may run, in milliseconds. Its server ends it; should the server be gone, it ends itself.
-    pub deadline_ms: u64,
+impl<P> Job<P> {
+    /// The same job with what `policy` makes of its policy.
+    ///
+    /// # Errors
+    /// That of `policy`.
+    pub fn try_map_policy<Q, E>(self, policy: impl FnOnce(P) -> Result<Q, E>) -> Result<Job<Q>, E> {
+        Ok(Job {
+            policy: self.policy.map(policy).transpose()?,
+            seq: self.seq,
+            action: self.action,
+            scope: self.scope,
+            check: self.check,
+            deadline_ms: self.deadline_ms,
+        })
+    }
 }
 
 /// Which policy, and what its placeholders stand for.
@@ -145,6 +133,20 @@ mod flag {
 }
 
 impl Reply {
+    /// The reply to the job `seq`, whose process is about to be started and was not yet.
+    pub fn to(seq: u64) -> Self {
+        Self {
+            seq,
+            pid: None,
+            started_at_unix_s: unix_seconds(),
+            duration_us: 0,
+            ending: Ending::NotStarted { errno: 0 },
+            report: Vec::new(),
+            report_overflow: false,
+            left_descendants: false,
+        }
+    }
+
     /// The report, if it is whole and text.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.report).ok().filter(|_| !self.report_overflow)
@@ -372,12 +374,17 @@ mod tests {
             deadline_ms: 5,
         };
         let policy = Enforceable::Sbpl { text: "(version 1)".into(), parameters: Default::default() };
-        let read = |sent: Sent<'_>| {
-            let (mut wire, mut scratch) = (Vec::new(), Vec::new());
-            write_frame(&mut wire, &mut scratch, &sent).unwrap();
-            read_frame::<Request>(&mut &wire[..], &mut scratch).unwrap().unwrap()
-        };
-        assert_eq!(read(Sent::Run(&job)), Request::Run(job.clone()));
-        assert_eq!(read(Sent::Policy { key: 2, policy: &policy }), Request::Policy { key: 2, policy: policy.clone() });
+        let (mut wire, mut scratch) = (Vec::new(), Vec::new());
+        for request in [Request::Run(Cow::Borrowed(&job)), Request::Policy { key: 2, policy: Cow::Borrowed(&policy) }] {
+            wire.clear();
+            write_frame(&mut wire, &mut scratch, &request).unwrap();
+            assert_eq!(read_frame::<Request<'_>>(&mut &wire[..], &mut scratch).unwrap(), Some(request));
+        }
+        // One without a policy has no member for it.
+        let job = Job { policy: None, ..job };
+        wire.clear();
+        write_frame(&mut wire, &mut scratch, &job).unwrap();
+        assert_eq!(read_frame::<Job<Enforceable>>(&mut &wire[..], &mut scratch).unwrap().unwrap().policy, None);
+        assert_eq!(read_frame::<Job>(&mut &wire[..], &mut scratch).unwrap(), Some(job));
     }
 }

@@ -4,7 +4,6 @@
 //! standard input, and its report goes to the pipe on its standard output until it has moved that to a descriptor of its
 //! own. Nothing here is of one system: it runs on Linux too, where tests use it with the real drivers.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
@@ -18,12 +17,15 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::{Pid, getppid};
 
-use super::PROBE_SUBCOMMAND;
-use super::protocol::{Fresh, Job, PolicyUse, Reply, Request, read_frame, write_frame, write_reply};
-use crate::base::clock::{Stopwatch, unix_seconds};
+use super::protocol::{Job, Reply, write_frame};
+use super::server::{self, ServeError, Starter};
+use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::policy::Enforceable;
 use crate::record::ending::{Ending, SentSignal};
+
+/// The hidden subcommand of a probe process that was started afresh.
+pub const PROBE_SUBCOMMAND: &str = "__fresh";
 
 /// How often the end of a probe is looked for while its pipe is quiet.
 const TICK_MS: u16 = 4;
@@ -31,22 +33,6 @@ const TICK_MS: u16 = 4;
 const GRACE_MS: u64 = 100;
 /// How long a probe that was sent SIGKILL may take to end. Then it hangs in the kernel, or this process may not kill.
 const KILL_LIMIT_MS: u64 = 3_000;
-
-/// The server could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum SpawnerError {
-    /// The control socket failed.
-    #[error("the control socket of the probe server failed")]
-    Socket(#[source] io::Error),
-    /// A job names a policy that was never sent.
-    #[error("job {seq} names the policy {key}, which was not sent")]
-    UnknownPolicy {
-        /// The job.
-        seq: u64,
-        /// The key.
-        key: u32,
-    },
-}
 
 /// Why a probe was not watched to its end. This process has to end now.
 enum Unended {
@@ -56,38 +42,22 @@ enum Unended {
     Stuck,
 }
 
-/// Serves jobs from the control socket on descriptor 0 until it is closed. `executable` is this program.
-pub fn serve(executable: &Path) -> Result<(), SpawnerError> {
-    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(SpawnerError::Socket)?;
-    let mut server = Server {
-        socket: File::from(socket),
-        executable: executable.to_owned(),
-        policies: BTreeMap::new(),
-        harness: getppid(),
-    };
-    let mut incoming = io::BufReader::new(server.socket.try_clone().map_err(SpawnerError::Socket)?);
-    let mut scratch = Vec::new();
-    while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(SpawnerError::Socket)? {
-        match request {
-            Request::Policy { key, policy } => {
-                server.policies.insert(key, policy);
-            }
-            Request::Run(job) => {
-                let Some(reply) = server.run(&job)? else { return Ok(()) };
-                write_reply(&mut server.socket, &mut scratch, &reply).map_err(SpawnerError::Socket)?;
-                if matches!(reply.ending, Ending::Lost { .. }) {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    Ok(())
+/// Serves jobs from the control socket on descriptor 0. `executable` is this program.
+///
+/// # Errors
+/// What the server's loop says.
+pub fn serve(executable: &Path) -> Result<(), ServeError> {
+    let socket = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let prepare = |source| ServeError::Prepare { step: "take its control socket", source };
+    let mut spawner =
+        Spawner { socket: socket().map_err(prepare)?, executable: executable.to_owned(), harness: getppid() };
+    server::serve(socket().map_err(prepare)?, socket().map_err(prepare)?, &mut spawner)
 }
 
-struct Server {
+struct Spawner {
+    /// The control socket, to see whether the harness is there.
     socket: File,
     executable: PathBuf,
-    policies: BTreeMap<u32, Enforceable>,
     /// Who started this process.
     harness: Pid,
 }
@@ -129,44 +99,26 @@ impl Report {
     }
 }
 
-impl Server {
-    /// Does one job. `None`: nobody waits for an answer any more.
-    fn run(&self, job: &Job) -> Result<Option<Reply>, SpawnerError> {
-        let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
-        let work = Fresh {
-            action: job.action.clone(),
-            scope: job.scope.clone(),
-            policy,
-            check: job.check.clone(),
-            deadline_ms: job.deadline_ms,
-        };
-        let mut reply = Reply {
-            seq: job.seq,
-            pid: None,
-            started_at_unix_s: unix_seconds(),
-            duration_us: 0,
-            ending: Ending::NotStarted { errno: 0 },
-            report: Vec::new(),
-            report_overflow: false,
-            left_descendants: false,
-        };
+impl Starter for Spawner {
+    fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
+        let mut reply = Reply::to(job.seq);
         let watch = Stopwatch::start();
-        let mut child = match self.start(&work) {
+        let mut child = match self.start(job) {
             Ok(child) => child,
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                return Ok(Some(Reply { ending: Ending::NotStarted { errno }, ..reply }));
+                return Some(Reply { ending: Ending::NotStarted { errno }, ..reply });
             }
         };
         reply.pid = i32::try_from(child.id()).ok();
         let mut report = Report::default();
         let mut sent = Vec::new();
-        let status = match self.until_end(&mut child, job, &watch, &mut report, &mut sent) {
+        let status = match self.until_end(&mut child, job.deadline_ms, &watch, &mut report, &mut sent) {
             Ok(status) => status,
-            Err(Unended::Abandoned) => return Ok(None),
+            Err(Unended::Abandoned) => return None,
             Err(Unended::Stuck) => {
                 let reason = "it passed its deadline and did not end after SIGKILL".to_owned();
-                return Ok(Some(Reply { ending: Ending::Lost { reason }, ..reply }));
+                return Some(Reply { ending: Ending::Lost { reason }, ..reply });
             }
         };
         reply.duration_us = watch.elapsed_us();
@@ -178,11 +130,13 @@ impl Server {
         reply.ending = ending_of(status, job.deadline_ms, sent);
         reply.report_overflow = report.overflow;
         reply.report = report.bytes;
-        Ok(Some(reply))
+        Some(reply)
     }
+}
 
-    /// Starts the probe process and hands it its work.
-    fn start(&self, work: &Fresh) -> io::Result<Child> {
+impl Spawner {
+    /// Starts the probe process and hands it its job.
+    fn start(&self, job: &Job<Enforceable>) -> io::Result<Child> {
         let mut child = Command::new(&self.executable)
             .arg(PROBE_SUBCOMMAND)
             .env_clear()
@@ -192,11 +146,11 @@ impl Server {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let handed = child.stdin.take().map_or(Ok(()), |mut pipe| write_frame(&mut pipe, &mut Vec::new(), work));
+        let handed = child.stdin.take().map_or(Ok(()), |mut pipe| write_frame(&mut pipe, &mut Vec::new(), job));
         let quiet = child.stdout.as_ref().map_or(Ok(()), |pipe| {
             fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(|_| ()).map_err(io::Error::from)
         });
-        // A process that died before it read its work is seen by its end; one that cannot be read from is no use.
+        // A process that died before it read its job is seen by its end; one that cannot be read from is no use.
         if let Err(error) = quiet {
             let _ = child.kill();
             let _ = child.wait();
@@ -210,13 +164,13 @@ impl Server {
     fn until_end(
         &self,
         child: &mut Child,
-        job: &Job,
+        deadline_ms: u64,
         watch: &Stopwatch,
         report: &mut Report,
         sent: &mut Vec<SentSignal>,
     ) -> Result<Result<ExitStatus, io::Error>, Unended> {
         let mut pipe = child.stdout.take();
-        let mut limit_ms = job.deadline_ms;
+        let mut limit_ms = deadline_ms;
         let mut harness = Watch::Readable;
         let ended = loop {
             match child.try_wait() {
@@ -276,11 +230,6 @@ impl Server {
             }
         }
         false
-    }
-
-    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, SpawnerError> {
-        let policy = self.policies.get(&used.key).ok_or(SpawnerError::UnknownPolicy { seq, key: used.key })?;
-        Ok(used.resolve(policy))
     }
 }
 

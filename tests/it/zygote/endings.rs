@@ -217,7 +217,7 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         check: None,
         deadline_ms: 60_000,
     };
-    let request = sandproof::zygote::protocol::Sent::Run(&job);
+    let request = sandproof::zygote::protocol::Request::Run(std::borrow::Cow::Borrowed(&job));
     sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     started_child(zygote.id());
     drop(ours);

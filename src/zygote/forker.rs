@@ -1,13 +1,13 @@
-//! The zygote's loop: one request after another, one child at a time.
+//! The zygote: a server whose probes are its forks.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 
-use super::child;
-use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
+use super::child::{self, NULL};
+use super::protocol::{Job, Reply};
+use super::server::{self, ServeError, Starter};
 use super::watch::{self, Unended};
-use crate::base::clock::{Stopwatch, unix_seconds};
+use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
 use crate::policy::Enforceable;
@@ -22,49 +22,9 @@ use crate::sys::linux::process::{
 
 /// The control socket.
 const SOCKET: i32 = 0;
-/// `/dev/null`, which the children get as their standard streams.
-pub(super) const NULL: i32 = 1;
 
 /// The job at which the text moves to huge pages. That takes a few milliseconds, and saves a third of each probe after it.
 const HUGE_TEXT_AT: u64 = 40;
-
-/// The zygote could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// A step of its own preparation failed.
-    #[error("the probe server could not {step}")]
-    Prepare {
-        /// The step.
-        step: &'static str,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// A frame could not be read, or makes no sense.
-    #[error("the probe server could not read a request from descriptor 0, which has to be its control socket")]
-    Request(#[source] io::Error),
-    /// An answer could not be written.
-    #[error("the probe server could not write a reply")]
-    Reply(#[source] io::Error),
-    /// A job names a policy that was never sent.
-    #[error("job {seq} names the policy {key}, which was not sent")]
-    UnknownPolicy {
-        /// The job.
-        seq: u64,
-        /// The key.
-        key: u32,
-    },
-}
-
-/// What came of a job.
-enum Done {
-    /// This.
-    Answered(Reply),
-    /// The probe would not end: this is the last answer.
-    GaveUp(Reply),
-    /// Nobody waits for an answer any more.
-    Abandoned,
-}
 
 /// The control socket as a stream. It owns nothing: the descriptor stays open until the process ends.
 struct Socket;
@@ -85,55 +45,34 @@ impl io::Write for Socket {
     }
 }
 
-/// What the zygote holds: the policies, and memory that is used again for each child.
-struct Server {
+/// What the zygote holds, and memory that is used again for each child.
+struct Forker {
     pid: i32,
     /// How many jobs there were.
     jobs: u64,
     /// The processors that it may run on.
     cpus: Option<Cpus>,
     link: CString,
-    policies: BTreeMap<u32, Enforceable>,
     report: Box<[u8]>,
     child_buffer: Vec<u8>,
 }
 
-/// Serves jobs from the control socket on descriptor 0 until it is closed, or a probe does not end. For a process that
-/// does nothing else: it has to end then, because such a probe ends with it.
+/// Serves jobs from the control socket on descriptor 0. For a process that does nothing else.
+///
+/// # Errors
+/// If this process cannot be made fit for it, and what the server's loop says.
 pub fn serve() -> Result<(), ServeError> {
     prepare()?;
     let pid = ids().0;
-    let mut server = Server {
+    let mut forker = Forker {
         pid,
         jobs: 0,
         cpus: Cpus::allowed(),
         link: child::executable_link(pid),
-        policies: BTreeMap::new(),
         report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
         child_buffer: Vec::with_capacity(8 * 1024),
     };
-    let mut incoming = io::BufReader::with_capacity(64 * 1024, Socket);
-    let mut scratch = Vec::new();
-    while let Some(request) = read_frame(&mut incoming, &mut scratch).map_err(ServeError::Request)? {
-        match request {
-            Request::Policy { key, policy } => {
-                server.policies.insert(key, policy);
-            }
-            Request::Run(job) => {
-                server.count();
-                let (reply, last) = match server.run(&job)? {
-                    Done::Answered(reply) => (reply, false),
-                    Done::GaveUp(reply) => (reply, true),
-                    Done::Abandoned => return Ok(()),
-                };
-                write_reply(&mut Socket, &mut scratch, &reply).map_err(ServeError::Reply)?;
-                if last {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    Ok(())
+    server::serve(Socket, Socket, &mut forker)
 }
 
 /// Makes this process fit to be forked from.
@@ -169,7 +108,7 @@ fn prepare() -> Result<(), ServeError> {
     Ok(())
 }
 
-impl Server {
+impl Forker {
     /// Counts a job, and makes forks cheap once it is clear that there will be many.
     fn count(&mut self) {
         self.jobs += 1;
@@ -178,32 +117,25 @@ impl Server {
             let _ = huge_text::move_text();
         }
     }
+}
 
-    fn run(&mut self, job: &Job) -> Result<Done, ServeError> {
+impl Starter for Forker {
+    fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
+        self.count();
         // Before the fork: memory that the parent has touched already costs the child nothing.
-        let policy = job.policy.as_ref().map(|used| self.resolve(job.seq, used)).transpose()?;
         let mut work = child::Work {
             action: &job.action,
             scope: &job.scope,
             texts: Texts::of(&job.action, &job.scope),
-            policy: policy.as_ref().map(enforce::ready),
+            policy: job.policy.as_ref().map(enforce::ready),
             zygote: self.pid,
             zygote_link: &self.link,
         };
-        let mut reply = Reply {
-            seq: job.seq,
-            pid: None,
-            started_at_unix_s: unix_seconds(),
-            duration_us: 0,
-            ending: Ending::NotStarted { errno: 0 },
-            report: Vec::new(),
-            report_overflow: false,
-            left_descendants: false,
-        };
+        let mut reply = Reply::to(job.seq);
         let watch = Stopwatch::start();
         let (reading, writing) = match report_pipe() {
             Ok(ends) => ends,
-            Err(errno) => return Ok(Done::Answered(Reply { ending: Ending::NotStarted { errno }, ..reply })),
+            Err(errno) => return Some(Reply { ending: Ending::NotStarted { errno }, ..reply }),
         };
         // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
         // end then has to be signalled across. This one only waits for it, so the best place is here.
@@ -221,7 +153,7 @@ impl Server {
             Ok(Forked::Parent(pid)) => pid,
             Err(errno) => {
                 let _ = (close(reading), close(writing));
-                return Ok(Done::Answered(Reply { ending: Ending::NotStarted { errno }, ..reply }));
+                return Some(Reply { ending: Ending::NotStarted { errno }, ..reply });
             }
         };
         let _ = close(writing);
@@ -230,13 +162,13 @@ impl Server {
         reply.pid = Some(pid);
         let seen = match seen {
             Ok(seen) => seen,
-            Err(Unended::Abandoned) => return Ok(Done::Abandoned),
+            Err(Unended::Abandoned) => return None,
             Err(Unended::Stuck(refused)) => {
                 let why = refused.map_or_else(String::new, |errno| {
                     format!(" (which was refused: {})", io::Error::from_raw_os_error(errno))
                 });
                 let reason = format!("it passed its deadline and did not end after SIGKILL{why}");
-                return Ok(Done::GaveUp(Reply { ending: Ending::Lost { reason }, ..reply }));
+                return Some(Reply { ending: Ending::Lost { reason }, ..reply });
             }
         };
         reply.duration_us = seen.duration_us;
@@ -244,11 +176,6 @@ impl Server {
         reply.left_descendants = seen.left_descendants;
         reply.report_overflow = seen.overflow;
         reply.report.extend_from_slice(&self.report[..seen.report_length]);
-        Ok(Done::Answered(reply))
-    }
-
-    fn resolve(&self, seq: u64, used: &PolicyUse) -> Result<Enforceable, ServeError> {
-        let policy = self.policies.get(&used.key).ok_or(ServeError::UnknownPolicy { seq, key: used.key })?;
-        Ok(used.resolve(policy))
+        Some(reply)
     }
 }

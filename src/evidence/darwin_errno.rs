@@ -1,4 +1,5 @@
-//! Names of macOS error numbers, the same on every host. Source: `bsd/sys/errno.h` of xnu.
+//! Names of macOS error numbers, the same on every host. Source: `bsd/sys/errno.h` of xnu. The last one is of releases
+//! after macOS 14.
 
 /// The name of a macOS error number; `None` for 0 and unknown numbers.
 pub(super) fn darwin_errno_name(number: i32) -> Option<&'static str> {
@@ -25,6 +26,7 @@ const NAMES: &[&str] = &[
     "EIDRM",
     "ENOMSG", "EILSEQ", "ENOATTR", "EBADMSG", "EMULTIHOP", "ENODATA", "ENOLINK", "ENOSR", "ENOSTR", "EPROTO",
     "ETIME", "EOPNOTSUPP", "ENOPOLICY", "ENOTRECOVERABLE", "EOWNERDEAD", "EQFULL",
+    "ENOTCAPABLE",
 ];
 
 #[cfg(test)]
@@ -47,11 +49,12 @@ mod tests {
             (93, "ENOATTR"),
             (102, "EOPNOTSUPP"),
             (106, "EQFULL"),
+            (107, "ENOTCAPABLE"),
         ] {
             assert_eq!(darwin_errno_name(number), Some(name));
         }
         assert_eq!(darwin_errno_name(0), None);
-        assert_eq!(darwin_errno_name(107), None);
+        assert_eq!(darwin_errno_name(108), None);
         assert_eq!(darwin_errno_name(-1), None);
     }
 }

@@ -208,8 +208,8 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut Steps) {
         Driver::UnixConnect => net::unix_connect(steps, &action.target),
         Driver::UnixBind => net::unix_bind(steps, &action.target),
         Driver::SystemSocket => {
-            // `SYSPROTO_CONTROL` of sys/sys_domain.h.
-            steps.operate("socket", calls::socket(libc::PF_SYSTEM, libc::SOCK_DGRAM, 2)).map(|_| ())
+            let made = calls::socket(libc::PF_SYSTEM, libc::SOCK_DGRAM, libc::SYSPROTO_CONTROL);
+            steps.operate("socket", made).map(|_| ())
         }
         Driver::SysctlRead => steps.operate("sysctlbyname", calls::sysctl(target)).map(|_| ()),
         Driver::PosixShm => services::shared_memory(steps, target),

@@ -176,11 +176,13 @@ pub fn identity(path: &CStr) -> TargetIdentity {
     }
 }
 
+/// `MAXPATHLEN` of sys/param.h: the kernel writes no longer path, NUL included.
+const MAX_PATH_BYTES: usize = 1024;
+
 /// The path that the kernel knows an open file by: `F_GETPATH` or `F_GETPATH_NOFIRMLINK` of fcntl(2).
 pub fn path_of(fd: i32, firmlinks: bool) -> Result<String, i32> {
     let command = if firmlinks { libc::F_GETPATH } else { libc::F_GETPATH_NOFIRMLINK };
-    // MAXPATHLEN of sys/param.h; the kernel writes no more, NUL included.
-    let mut buffer = [0_u8; 1024];
+    let mut buffer = [0_u8; MAX_PATH_BYTES];
     // SAFETY: the buffer is as large as the kernel takes for granted.
     outcome(unsafe { libc::fcntl(fd, command, buffer.as_mut_ptr()) })?;
     let end = buffer.iter().position(|byte| *byte == 0).unwrap_or(buffer.len());
@@ -292,7 +294,7 @@ pub fn setattrlist(path: &CStr, payload: &str, seconds: i64) -> Ret {
     })
 }
 
-/// `struct fssearchblock` of sys/attr.h.
+/// `struct fssearchblock` of sys/attr.h, which packs it to four bytes; nothing of it moves by that.
 #[repr(C)]
 struct SearchBlock {
     wanted: *mut libc::attrlist,
@@ -322,6 +324,10 @@ unsafe extern "C" {
 pub fn search(volume: &CStr, name: &CStr) -> Ret {
     /// `SRCHFS_START`, `SRCHFS_MATCHDIRS` and `SRCHFS_MATCHFILES` of sys/attr.h.
     const OPTIONS: u32 = 0x1 | 0x4 | 0x8;
+    /// How the name is encoded: UTF-8, as searchfs(2) has it in its example.
+    const ENCODING: u32 = 0x0800_0103;
+    /// The size of `struct searchstate` of sys/attr.h.
+    const STATE_BYTES: usize = 556;
     let mut wanted = attributes("cmn-name", false);
     let bytes = name.to_bytes_with_nul();
     // A length, then where the name is (from here on) and how long, then the name.
@@ -333,8 +339,7 @@ pub fn search(volume: &CStr, name: &CStr) -> Ret {
     first.extend_from_slice(bytes);
     let mut second = first.clone();
     let (mut found, mut matches) = ([0_u8; 4096], 0);
-    // `struct searchstate` has 556 bytes.
-    let mut state = [0_u64; 128];
+    let mut state = [0_u64; STATE_BYTES.div_ceil(size_of::<u64>())];
     let mut block = SearchBlock {
         wanted: &raw mut wanted,
         buffer: found.as_mut_ptr().cast(),
@@ -347,9 +352,9 @@ pub fn search(volume: &CStr, name: &CStr) -> Ret {
         second_size: second.len(),
         search: attributes("cmn-name", false),
     };
-    // SAFETY: every buffer lives during the call and is as large as is said; the state is larger than the kernel's.
+    // SAFETY: every buffer lives during the call and is as large as is said, the state as large as the kernel's.
     outcome(unsafe {
-        searchfs(volume.as_ptr(), &raw mut block, &raw mut matches, 0x0800_0103, OPTIONS, state.as_mut_ptr().cast())
+        searchfs(volume.as_ptr(), &raw mut block, &raw mut matches, ENCODING, OPTIONS, state.as_mut_ptr().cast())
     })
 }
 
@@ -399,10 +404,14 @@ pub fn sysctl(name: &CStr) -> Ret {
 
 /// proc_pidinfo `PROC_PIDTBSDINFO` (sys/proc_info.h): how many bytes it gave. Zero is its way to fail.
 pub fn process_facts(pid: i32) -> Ret {
+    /// `PROC_PIDTBSDINFO`.
+    const FACTS: c_int = 3;
+    /// The size of `struct proc_bsdinfo`.
+    const FACTS_BYTES: c_int = 136;
     let mut buffer = [0_u64; 64];
     nix::errno::Errno::clear();
-    // SAFETY: the kernel writes at most 136 bytes, the size of `struct proc_bsdinfo`; the buffer is larger.
-    match unsafe { libc::proc_pidinfo(pid, 3, 0, buffer.as_mut_ptr().cast(), 136) } {
+    // SAFETY: the kernel writes at most the size of that structure; the buffer is larger.
+    match unsafe { libc::proc_pidinfo(pid, FACTS, 0, buffer.as_mut_ptr().cast(), FACTS_BYTES) } {
         count if count > 0 => Ok(i64::from(count)),
         _ => Err(nix::errno::Errno::last_raw()),
     }

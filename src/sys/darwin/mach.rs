@@ -8,14 +8,14 @@ use super::symbols::{LOADED, Missing};
 type Port = u32;
 type LookUp = unsafe extern "C" fn(Port, *const c_char, *mut Port) -> c_int;
 type Register = unsafe extern "C" fn(Port, *const c_char, Port) -> c_int;
-type Allocate = unsafe extern "C" fn(Port, c_int, *mut Port) -> c_int;
-type InsertRight = unsafe extern "C" fn(Port, Port, Port, c_int) -> c_int;
+type Allocate = unsafe extern "C" fn(Port, u32, *mut Port) -> c_int;
+type InsertRight = unsafe extern "C" fn(Port, Port, Port, u32) -> c_int;
 type NotifyPost = unsafe extern "C" fn(*const c_char) -> u32;
 
 /// `MACH_PORT_RIGHT_RECEIVE` of mach/port.h.
-const RECEIVE: c_int = 1;
+const RECEIVE: u32 = 1;
 /// `MACH_MSG_TYPE_MAKE_SEND` of mach/message.h.
-const MAKE_SEND: c_int = 20;
+const MAKE_SEND: u32 = 20;
 
 /// The functions of the bootstrap server, with the process's own bootstrap port: asking the kernel for the port would be
 /// an operation of its own (`mach-task-special-port-get`).

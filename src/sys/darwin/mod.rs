@@ -91,17 +91,26 @@ pub fn open_fds() -> Option<Vec<OpenFd>> {
     Some(found)
 }
 
-/// What a descriptor is: a file's path, or the kernel's word for its kind (`PROX_FDTYPE_…`).
+/// What a descriptor is: a file's path, or the kernel's word for its kind.
 fn what_is(info: FdInfo) -> String {
+    /// `PROX_FDTYPE_VNODE` of the same header, and so on.
+    const VNODE: u32 = 1;
+    const SOCKET: u32 = 2;
+    const SHARED_MEMORY: u32 = 3;
+    const SEMAPHORE: u32 = 4;
+    const KQUEUE: u32 = 5;
+    const PIPE: u32 = 6;
+    const FSEVENTS: u32 = 7;
+    const NETWORK_POLICY: u32 = 9;
     match info.kind {
-        1 => calls::path_of(info.fd, true).ok().unwrap_or_else(|| "vnode".to_string()),
-        2 => "socket".to_string(),
-        3 => "posix shared memory".to_string(),
-        4 => "posix semaphore".to_string(),
-        5 => "kqueue".to_string(),
-        6 => "pipe".to_string(),
-        7 => "fsevents".to_string(),
-        9 => "network policy".to_string(),
+        VNODE => calls::path_of(info.fd, true).ok().unwrap_or_else(|| "vnode".to_string()),
+        SOCKET => "socket".to_string(),
+        SHARED_MEMORY => "posix shared memory".to_string(),
+        SEMAPHORE => "posix semaphore".to_string(),
+        KQUEUE => "kqueue".to_string(),
+        PIPE => "pipe".to_string(),
+        FSEVENTS => "fsevents".to_string(),
+        NETWORK_POLICY => "network policy".to_string(),
         kind => format!("kind {kind}"),
     }
 }

@@ -158,7 +158,7 @@ impl<'m> Frame<'m> {
         if let (Some(target), Some(opened)) = (&prologue.target, &operation.opened)
             && self.keeps_inodes
             && straight
-            && !is_same_file(target, opened)
+            && is_another_file(target, opened, self.is_linux)
         {
             let words = "the file that it opened is not the one that it aimed at, and both are of the run's own making";
             return Err((RowRule::Opened, words.to_owned()));
@@ -214,10 +214,14 @@ fn is_straight(path: &str, fixtures: &[FixtureEntry]) -> bool {
     plain && !fixtures.iter().any(|entry| entry.kind == FixtureKind::Symlink && through(&entry.path))
 }
 
-/// Whether what was opened is the regular file that was looked at. Links and what was not there are no question.
-fn is_same_file(target: &TargetIdentity, opened: &OpenedFile) -> bool {
+/// Whether what was opened is known to be another file than the regular one that was looked at. Links and what was not there
+/// are no question.
+fn is_another_file(target: &TargetIdentity, opened: &OpenedFile, is_linux: bool) -> bool {
     let regular = target.errno == 0 && target.mode.is_some_and(|mode| mode & S_IFMT == S_IFREG);
-    !regular || (target.dev, target.ino) == (Some(opened.dev), Some(opened.ino))
+    // macOS asks the policy about fstat(2) too (`mac_vnode_check_stat`), and it may refuse that on a file that it lets be
+    // opened: then nothing is known of the descriptor.
+    let untold = !is_linux && opened.ino == 0;
+    regular && !untold && (target.dev, target.ino) != (Some(opened.dev), Some(opened.ino))
 }
 
 /// The call with which the operation of a driver ends, if it went through and that is always the same one.
@@ -256,5 +260,29 @@ impl Times {
 
     pub(super) fn compare(&mut self, baseline: &ProbeRow, scenario: &ProbeRow) {
         self.out_of_order |= scenario.started_at_unix_s + TOLERANCE_S < baseline.started_at_unix_s;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_the_policy_of_macos_lets_nobody_look_at_is_not_another_file() {
+        let target =
+            TargetIdentity { errno: 0, dev: Some(7), ino: Some(11), mode: Some(S_IFREG | 0o644), uid: Some(501) };
+        let opened = |dev, ino| OpenedFile {
+            path: Some("/private/tmp/r/a".into()),
+            path_errno: 0,
+            nofirmlink: None,
+            nofirmlink_errno: Some(0),
+            dev,
+            ino,
+            mode: 0,
+        };
+        assert!(!is_another_file(&target, &opened(7, 11), false));
+        assert!(is_another_file(&target, &opened(7, 12), false));
+        assert!(!is_another_file(&target, &opened(0, 0), false), "fstat was refused");
+        assert!(is_another_file(&target, &opened(0, 0), true), "no policy of Linux refuses fstat");
     }
 }

@@ -234,10 +234,10 @@ pub struct OpenedFile {
     /// Error number of that question; 0 if it was answered. Absent if it was not put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofirmlink_errno: Option<i32>,
-    /// Device number.
+    /// Device number; 0 where the policy refused fstat(2) on the descriptor (macOS).
     pub dev: u64,
-    /// Inode number.
+    /// Inode number; 0 where the policy refused fstat(2) on the descriptor (macOS). No file has that number.
     pub ino: u64,
-    /// File type and permission bits.
+    /// File type and permission bits; 0 where the policy refused fstat(2) on the descriptor (macOS).
     pub mode: u32,
 }

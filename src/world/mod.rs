@@ -108,6 +108,12 @@ pub const FACTS: [&str; 12] = [
     "lsms",
 ];
 
+/// The build number that the double of Darwin's user space in `tests/darwin` gives itself. No release has one that begins
+/// with a 0, so no Mac has it.
+pub const DOUBLE_BUILD: &str = "0D0000";
+/// The only world that the double can be. Its document lies with the tests; no Mac can be it.
+pub const DOUBLE_WORLD: &str = "darwin-double";
+
 /// The world that a plan declares; the home baseline if it declares none.
 pub fn declared(plan: Option<&WorldId>) -> WorldId {
     plan.cloned().unwrap_or_else(|| WorldId::new(HOME_WORLD).expect("the home baseline has an id"))
@@ -147,8 +153,11 @@ pub fn check(declared: &WorldId, document: Option<(&WorldFile, Digest)>, host: &
     WorldCheck {
         declared: declared.clone(),
         document_sha256: Some(digest),
-        // A document without rules describes every host, which is to say none.
-        matches: !facts.is_empty() && facts.iter().all(|fact| fact.ok),
+        // A document without rules describes every host, which is to say none. What the double emulates is a test and
+        // never evidence about a Mac, whatever a document says.
+        matches: !facts.is_empty()
+            && facts.iter().all(|fact| fact.ok)
+            && (declared.as_str() == DOUBLE_WORLD) == (host.product_build.as_deref() == Some(DOUBLE_BUILD)),
         facts,
         clean_channels: document.clean_channels.clone(),
     }

@@ -163,3 +163,23 @@ fn this_host_is_observed() {
     assert!(facts.kernel_release.is_some() && facts.arch.is_some());
     assert_eq!(linux().schema_version, WORLD_SCHEMA);
 }
+
+#[test]
+fn the_emulated_mac_of_the_tests_is_no_world_but_its_own_and_no_mac_is_that_world() {
+    let emulated = HostFacts { product_build: Some(DOUBLE_BUILD.to_string()), ..mac() };
+    let matches = |id: &str, document: &WorldFile, host: &HostFacts| {
+        check(&WorldId::new(id).unwrap(), Some((document, Digest::of(b"d"))), host).matches
+    };
+    let any_mac = document(include_str!("../../registries/worlds/macos-host.json"));
+    assert!(matches("macos-host", &any_mac, &mac()));
+    assert!(!matches("macos-host", &any_mac, &emulated), "a world of any Mac is none of the double");
+    // A document that was changed to describe the double does not make the home baseline of it.
+    let mut home = sonoma();
+    home.match_facts.insert("product_build".to_string(), DOUBLE_BUILD.to_string());
+    assert!(!matches(home.world_id.as_str(), &home, &emulated));
+    let mut own = any_mac.clone();
+    own.world_id = WorldId::new(DOUBLE_WORLD).unwrap();
+    own.derive_id.clear();
+    assert!(matches(DOUBLE_WORLD, &own, &emulated));
+    assert!(!matches(DOUBLE_WORLD, &own, &mac()), "a Mac is not the double");
+}

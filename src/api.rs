@@ -213,17 +213,17 @@ pub mod runs {
 pub mod bundles {
     use std::path::Path;
 
-    pub use crate::bundle::rederive::{RederiveError, Rederived, rederive};
     pub use crate::bundle::repair::{Repair, RepairError, Repaired, repair as reindex_bundle};
+    pub use crate::bundle::replay_diff::{ReplayDiff, ReplayDiffError, replay_diff};
     pub use crate::bundle::verify::check_strictly as compare_with_index;
     pub use crate::bundle::{
-        ArtifactError, Bundle, Finding, FromInputs, Problem, Refused, UnverifiedBundle, Verified,
+        ArtifactError, Bundle, Finding, Problem, Refused, UnverifiedBundle, Verified,
         open_unverified as open_bundle_unverified,
     };
 
     /// Verifies the bundle that `path` leads to: its folder, or an output root with a `LATEST`.
     pub fn load_bundle(path: &Path) -> Result<Verified<Bundle>, Refused> {
-        crate::bundle::verify(path, &FromInputs)
+        crate::bundle::verify(path)
     }
 
     /// Everything that is wrong with the bundle that `path` leads to; empty if it verifies.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use sandproof::base::bundle_path::BundlePath;
 use sandproof::base::digest::Digest;
 use sandproof::base::ids::{PlanId, RunId, WorldId};
-use sandproof::bundle::index::Expected;
+use sandproof::bundle::index::ExpectedArtifacts;
 use sandproof::bundle::{BundleWriter, LockMode, OutputLock, RunEnd};
 use sandproof::record::manifest::{ChannelKind, RUN_STATUS_SCHEMA, RunState, RunStatus};
 use serde_json::Value;
@@ -188,7 +188,7 @@ fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
     let paths: Vec<BundlePath> = (0..count)
         .map(|n| BundlePath::new(format!("inputs/artifact-{n:04}.json")))
         .collect::<std::result::Result<_, _>>()?;
-    let expected = Expected {
+    let expected = ExpectedArtifacts {
         baseline: false,
         scenario: false,
         oracle: false,

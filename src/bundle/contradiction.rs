@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use super::derivation::DerivationError;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, RunManifest, RunStatus};
 use crate::record::preflight::{ApplyPreflight, PreflightStatus};
@@ -36,9 +35,21 @@ impl DocumentRule {
     }
 }
 
+/// A document contradicts itself.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}`: {words}")]
+pub(crate) struct DocumentContradiction {
+    /// The document's name in the bundle.
+    pub path: &'static str,
+    /// Which rule it breaks.
+    pub rule: DocumentRule,
+    /// How.
+    pub words: String,
+}
+
 /// Holds a manifest, and the preflight record in it, to themselves. `preflight`: the policy that the plan names for it.
-pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(), DerivationError> {
-    let wrong = |path, rule, words: String| Err(DerivationError::Contradiction { path, rule, words });
+pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(), DocumentContradiction> {
+    let wrong = |path, rule, words: String| Err(DocumentContradiction { path, rule, words });
     let managed = manifest.channel != ChannelKind::Direct && !manifest.dry_run;
     let roots = [manifest.stage_root.is_some(), manifest.staged_output_root.is_some()];
     let context = manifest.stage_root.as_deref().unwrap_or(".");

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use super::index::clip;
 use crate::base::digest::Digest;
 use crate::base::format::{self, Standing};
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::identity::Discrepancy;
 use crate::record::index::IndexStatus;
 use crate::record::layout;
 use crate::record::manifest::RunState;
@@ -364,6 +366,11 @@ impl Findings {
         self.0.dedup();
         self.0
     }
+}
+
+/// A discrepancy of the run's declaration.
+pub(super) fn identity_differs(discrepancy: &Discrepancy) -> Problem {
+    Problem::IdentityDiffers { pointer: clip(discrepancy.pointer()), words: clip(&discrepancy.words()) }
 }
 
 /// An error with all its causes, on one line of bounded length.

@@ -1,34 +1,15 @@
-//! What the index says, and in which order; shared by writer, reader and repair.
+//! What the index says; shared by writer, reader and repair.
 
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::printable::is_hidden;
-use crate::record::layout;
-use crate::record::outcome::Lane;
+use crate::record::layout::{self, ARTIFACTS, When, index_order};
 
 /// How much of a file is looked at for its `schema_version`, in bytes.
 pub const SCHEMA_HEAD_BYTES: usize = 64 * 1024;
 
-/// The core artifacts in the order in which the index lists them. Everything else follows, sorted by path.
-pub const CORE_ORDER: [&str; 14] = [
-    layout::RUN_STATUS,
-    layout::RUN_MANIFEST,
-    layout::MISMATCH_SUMMARY,
-    layout::MISMATCH_PACKETS,
-    layout::SUMMARY,
-    layout::SUMMARY_TEXT,
-    layout::EXPECTED_MATRIX_GENERATED,
-    layout::EXPECTED_MATRIX,
-    layout::RUNTIME_RESULTS,
-    layout::RUNTIME_EVENTS,
-    layout::APPLY_PREFLIGHT,
-    layout::BASELINE_RESULTS,
-    layout::PATH_WITNESSES,
-    layout::FIXTURES,
-];
-
 /// What decides which files a bundle must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expected {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpectedArtifacts {
     /// Baseline lane on (never in a dry run).
     pub baseline: bool,
     /// Scenario lane on (never in a dry run).
@@ -43,41 +24,34 @@ pub struct Expected {
     pub identity: bool,
 }
 
-impl Expected {
+impl ExpectedArtifacts {
     /// The files that a bundle must have beside its index, in index order.
     pub fn paths(self) -> Vec<BundlePath> {
-        let core = CORE_ORDER.into_iter().filter(|name| match *name {
-            layout::RUNTIME_RESULTS | layout::RUNTIME_EVENTS => self.scenario,
-            layout::APPLY_PREFLIGHT => self.preflight,
-            layout::BASELINE_RESULTS => self.baseline,
-            layout::PATH_WITNESSES | layout::FIXTURES => self.scenario || self.baseline,
-            _ => true,
-        });
-        let ours = [
-            (layout::ORACLE_RESULTS, self.oracle),
-            (layout::CHANNEL_WITNESS, self.channel_witness),
-            (layout::CONTROLS, self.scenario),
-            (layout::RUN_IDENTITY, self.identity),
-            (layout::INPUT_SOURCES, true),
-            (layout::rows_of(Lane::Baseline), self.baseline),
-            (layout::rows_of(Lane::Control), self.scenario),
-            (layout::rows_of(Lane::Oracle), self.oracle),
-            (layout::rows_of(Lane::Scenario), self.scenario),
-        ];
-        core.chain(ours.into_iter().filter(|(_, on)| *on).map(|(name, _)| name)).map(path_of).collect()
+        let must =
+            ARTIFACTS.iter().filter(|artifact| artifact.name != layout::ARTIFACT_INDEX && self.has(artifact.when));
+        let mut paths: Vec<BundlePath> = must.map(|artifact| path_of(artifact.name)).collect();
+        paths.sort_by(|a, b| index_order(a.as_str()).cmp(&index_order(b.as_str())));
+        paths
+    }
+
+    fn has(self, when: When) -> bool {
+        match when {
+            When::Always => true,
+            When::Baseline => self.baseline,
+            When::Scenario => self.scenario,
+            When::Probes => self.scenario || self.baseline,
+            When::Oracle => self.oracle,
+            When::Preflight => self.preflight,
+            When::Managed => self.channel_witness,
+            When::Declared => self.identity,
+            When::Optional => false,
+        }
     }
 }
 
 /// A name of `record::layout` as a path.
 pub fn path_of(name: &'static str) -> BundlePath {
     BundlePath::new(name).expect("the layout's names are valid bundle paths")
-}
-
-/// Where a path stands in the index: core artifacts by their place, then the rest by name.
-pub fn order_key(path: &BundlePath) -> (usize, &BundlePath) {
-    let core = CORE_ORDER.iter().chain([&layout::ORACLE_RESULTS]);
-    let place = core.into_iter().position(|name| *name == path.as_str());
-    (place.unwrap_or(usize::MAX), path)
 }
 
 /// Why an indexed path is not one of this bundle.
@@ -231,30 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn the_contract_orders_the_core_first() {
-        let all = Expected {
-            baseline: true,
-            scenario: true,
-            oracle: true,
-            preflight: true,
-            channel_witness: false,
-            identity: false,
-        }
-        .paths();
-        let mut sorted = all.clone();
-        sorted.sort_by(|a, b| order_key(a).cmp(&order_key(b)));
-        assert_eq!(all, sorted);
-        assert_eq!(all[0].as_str(), layout::RUN_STATUS);
-        assert_eq!(all[14].as_str(), layout::ORACLE_RESULTS);
-        let none = Expected {
-            baseline: false,
-            scenario: false,
-            oracle: false,
-            preflight: false,
-            channel_witness: false,
-            identity: false,
-        }
-        .paths();
+    fn what_a_bundle_must_have_follows_from_its_lanes() {
+        let none = ExpectedArtifacts::default().paths();
         assert_eq!(none.len(), 9);
+        assert_eq!(none[0].as_str(), layout::RUN_STATUS);
+        let lanes = ExpectedArtifacts { baseline: true, scenario: true, oracle: true, ..ExpectedArtifacts::default() };
+        assert_eq!(lanes.paths().len(), 20);
+        let all = ExpectedArtifacts { preflight: true, channel_witness: true, identity: true, ..lanes }.paths();
+        assert_eq!(all.len(), 23);
+        assert_eq!(all[14].as_str(), layout::ORACLE_RESULTS);
     }
 }

@@ -5,21 +5,22 @@
 //! to a [`Verified`] one, [`reader`] shows what lies there whatever it is worth. They share `record::layout` for names,
 //! `record::index` for shapes and [`index`] for order and spelling, so neither can drift alone.
 
-mod compare;
 pub mod contradiction;
-pub mod declared;
-pub mod derivation;
+mod file_comparison;
 pub mod finding;
 pub mod index;
 pub mod lock;
+mod observed;
 mod published;
 pub mod reader;
-pub mod recompute;
-pub mod rederive;
 pub mod reference;
 pub mod repair;
+mod replay;
+pub mod replay_diff;
+mod replay_sink;
 pub mod verified_artifact;
 pub mod verify;
+pub mod verify_identity;
 mod walk;
 pub mod writer;
 mod writer_thread;
@@ -27,11 +28,10 @@ mod writer_thread;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use derivation::FromInputs;
 pub use finding::{Finding, Problem};
 pub use lock::{LockError, LockMode, OutputLock};
 pub use reader::{UnverifiedBundle, open_unverified};
-pub use recompute::Recompute;
+pub use replay_diff::replay_diff;
 pub use verified_artifact::ArtifactError;
 pub use verify::{Bundle, Refused, Verified, verify};
 pub use writer::{BundleWriter, Committed, RunEnd};

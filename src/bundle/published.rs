@@ -9,12 +9,13 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde::Serialize;
 
-use super::derivation::DerivationError;
-use super::recompute::Given;
+use crate::record::channel_witness::ChannelWitness;
+use crate::record::identity::Declaration;
 use crate::record::layout;
+use crate::record::manifest::{RunManifest, RunStatus};
 use crate::record::schemas::WRITTEN;
 
-/// A published schema, taken apart on first use.
+/// A published schema, compiled on first use.
 type Published = LazyLock<Validator>;
 
 static STATUS: Published = LazyLock::new(|| published("run_status"));
@@ -28,24 +29,37 @@ fn published(name: &str) -> Validator {
     jsonschema::draft202012::new(&schema).expect("a published schema compiles")
 }
 
+/// A document is not of its published shape.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}`: at `{pointer}`, {reason}")]
+pub(crate) struct ShapeError {
+    /// The document's name in the bundle.
+    pub path: &'static str,
+    /// JSON pointer of the place in it.
+    pub pointer: String,
+    /// What its schema asks there.
+    pub reason: String,
+}
+
 /// Checks the documents that say what was run.
 ///
 /// # Errors
 /// The first that does not satisfy its schema.
-pub(super) fn check(given: &Given<'_>) -> Result<(), DerivationError> {
-    satisfies(&STATUS, layout::RUN_STATUS, given.status)?;
-    satisfies(&MANIFEST, layout::RUN_MANIFEST, Some(given.manifest))?;
-    satisfies(&IDENTITY, layout::RUN_IDENTITY, given.identity)?;
-    satisfies(&WITNESS, layout::CHANNEL_WITNESS, given.witness)
+pub(super) fn check(
+    status: Option<&RunStatus>,
+    manifest: &RunManifest,
+    identity: Option<&Declaration>,
+    witness: Option<&ChannelWitness>,
+) -> Result<(), ShapeError> {
+    satisfies(&STATUS, layout::RUN_STATUS, status)?;
+    satisfies(&MANIFEST, layout::RUN_MANIFEST, Some(manifest))?;
+    satisfies(&IDENTITY, layout::RUN_IDENTITY, identity)?;
+    satisfies(&WITNESS, layout::CHANNEL_WITNESS, witness)
 }
 
-fn satisfies<T: Serialize>(
-    schema: &Validator,
-    path: &'static str,
-    document: Option<&T>,
-) -> Result<(), DerivationError> {
+fn satisfies<T: Serialize>(schema: &Validator, path: &'static str, document: Option<&T>) -> Result<(), ShapeError> {
     let Some(document) = document else { return Ok(()) };
-    let shape = |pointer: &str, reason: String| DerivationError::Shape { path, pointer: pointer.to_owned(), reason };
+    let shape = |pointer: &str, reason: String| ShapeError { path, pointer: pointer.to_owned(), reason };
     let value = serde_json::to_value(document).map_err(|error| shape("", error.to_string()))?;
     match schema.iter_errors(&value).next() {
         None => Ok(()),
@@ -68,8 +82,7 @@ mod tests {
         satisfies(&IDENTITY, layout::RUN_IDENTITY, Some(&identity)).unwrap();
         identity["runtime"]["umask"] = json!("0000022");
         let error = satisfies(&IDENTITY, layout::RUN_IDENTITY, Some(&identity)).unwrap_err();
-        let DerivationError::Shape { pointer, .. } = error else { panic!("{error}") };
-        assert_eq!(pointer, "/runtime/umask");
+        assert_eq!(error.pointer, "/runtime/umask");
     }
 
     #[test]

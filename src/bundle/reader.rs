@@ -11,11 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::finding::{Finding, Findings, Problem};
+use super::finding::{Finding, Findings, Problem, identity_differs};
 use super::index::{self, clip};
-use super::recompute::{Observed, observe};
+use super::observed::{Observed, observe};
 use super::reference;
-use super::verify::is_derived;
 use super::walk;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -230,7 +229,7 @@ impl Inspection {
             }
             order.push(path);
         }
-        if !order.is_sorted_by(|a, b| index::order_key(a) < index::order_key(b)) {
+        if !order.is_sorted_by(|a, b| layout::index_order(a.as_str()) < layout::index_order(b.as_str())) {
             self.findings.add(layout::ARTIFACT_INDEX, Problem::OutOfOrder);
         }
         let mut folded: BTreeMap<String, &BundlePath> = BTreeMap::new();
@@ -268,7 +267,7 @@ impl Inspection {
         for (path, found) in paths {
             let entry = self.entries.get(&path).cloned();
             let document = is_kept(&path);
-            let input = is_input(&path);
+            let input = layout::is_input(path.as_str());
             if entry.is_none() && !document {
                 continue;
             }
@@ -283,12 +282,12 @@ impl Inspection {
                 continue;
             }
             if reading != Reading::Now
-                && let Some(lane) = lane_of(&path)
+                && let Some(lane) = layout::lane_of(path.as_str())
             {
                 self.pending.push(lane);
                 continue;
             }
-            if reading == Reading::EvidenceLater && !document && is_derived(&path) {
+            if reading == Reading::EvidenceLater && !document && layout::is_derived(path.as_str()) {
                 self.pending_derived.push(path);
                 continue;
             }
@@ -344,7 +343,7 @@ impl Inspection {
             }
             layout::CONTROLS => self.controls = Some(bytes),
             layout::SUMMARY => self.summary = Some(bytes),
-            _ if is_input(&path) => {
+            _ if layout::is_input(path.as_str()) => {
                 self.inputs.insert(path, bytes);
             }
             _ => {}
@@ -470,16 +469,6 @@ pub(super) fn same_bytes(
     true
 }
 
-pub(super) fn lane_of(path: &BundlePath) -> Option<Lane> {
-    let lanes = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
-    lanes.into_iter().find(|lane| layout::rows_of(*lane) == path.as_str())
-}
-
-/// Whether a file is an input of the run; the derivation needs its content.
-pub(super) fn is_input(path: &BundlePath) -> bool {
-    path.as_str().starts_with("inputs/")
-}
-
 /// Whether a document is needed beyond its digest.
 fn is_kept(path: &BundlePath) -> bool {
     matches!(
@@ -549,9 +538,8 @@ pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, Finding> {
 impl Inspection {
     pub(super) fn into_unverified(mut self) -> UnverifiedBundle {
         if let Some(declaration) = &self.identity {
-            for one in identity::of_self(declaration) {
-                let problem = Problem::IdentityDiffers { pointer: clip(one.pointer()), words: clip(&one.words()) };
-                self.findings.add(layout::RUN_IDENTITY, problem);
+            for one in identity::verify_against_itself(declaration) {
+                self.findings.add(layout::RUN_IDENTITY, identity_differs(&one));
             }
         }
         let findings = self.findings.into_sorted();

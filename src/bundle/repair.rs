@@ -23,8 +23,8 @@ use serde::Serialize;
 use super::finding::{Finding, Findings, Problem, chain};
 use super::index;
 use super::lock::{LockError, LockMode, OutputLock};
+use super::observed::{Observed, observe};
 use super::reader::{self, Inspection, Reading};
-use super::recompute::{Observed, observe};
 use super::verify::Refused;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -283,7 +283,7 @@ fn new_index(
     status: IndexStatus,
 ) -> ArtifactIndex {
     let mut files: Vec<(BundlePath, Observed)> = observed.into_iter().collect();
-    files.sort_by(|(a, _), (b, _)| index::order_key(a).cmp(&index::order_key(b)));
+    files.sort_by(|(a, _), (b, _)| layout::index_order(a.as_str()).cmp(&layout::index_order(b.as_str())));
     let artifacts = files.into_iter().map(|(path, seen)| ArtifactEntry {
         path: format!("{}/{path}", names.bundle_root),
         file_size: seen.size,

@@ -94,15 +94,14 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::bundle::tests::fixture::{Counting, RUN, build};
-    use crate::bundle::verify;
+    use crate::bundle::tests::fixture::{RUN, build, verify};
     use crate::record::layout;
 
     #[test]
     fn only_the_verified_bytes_are_given() {
         let out = tempfile::tempdir().unwrap();
         let folder = build(out.path(), RUN).folder;
-        let bundle = verify(&folder, &Counting).unwrap();
+        let bundle = verify(&folder).unwrap();
         let read = |name: &str| {
             bundle.read_artifact(name, |reader| {
                 let mut text = String::new();

@@ -9,12 +9,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use super::contradiction::{self, DocumentRule};
-use super::derivation::DerivationError;
-use super::finding::{Finding, Findings, Problem, chain};
+use super::contradiction::{self, DocumentContradiction, DocumentRule};
+use super::finding::{Finding, Findings, Problem, chain, identity_differs};
 use super::index::clip;
+use super::observed::HashedRows;
+use super::published::ShapeError;
 use super::reader::{self, Inspection, Reading, compare};
-use super::recompute::{DigestSink, Given, HashedRows, Recompute};
+use super::replay::{ReplayError, ReplayInputs, replay};
+use super::replay_sink::{ReplaySink, Replayed};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::shared_bytes::SharedBytes;
@@ -23,7 +25,7 @@ use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
-use crate::record::layout;
+use crate::record::layout::{self, Origin};
 use crate::record::manifest::{RunManifest, RunState, RunStatus};
 
 /// Something that passed every check. Only this module makes it.
@@ -31,10 +33,10 @@ use crate::record::manifest::{RunManifest, RunState, RunStatus};
 /// It is the only way in for everything that relies on a bundle: packet, summary, links, diff, report.
 ///
 /// ```no_run
-/// use sandproof::bundle::{FromInputs, verify};
+/// use sandproof::bundle::verify;
 /// use sandproof::promote;
 ///
-/// let bundle = verify("out".as_ref(), &FromInputs)?;
+/// let bundle = verify("out".as_ref())?;
 /// let packet = promote::packet::make(&bundle, &promote::evaluate(&bundle));
 /// # let _ = packet;
 /// # Ok::<(), sandproof::bundle::Refused>(())
@@ -188,31 +190,26 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Artifacts that are derived. What else a bundle holds is raw, or written by those who start and end a run.
-const DERIVED: [&str; 12] = [
-    layout::BASELINE_RESULTS,
-    layout::PATH_WITNESSES,
-    layout::FIXTURES,
-    layout::EXPECTED_MATRIX_GENERATED,
-    layout::EXPECTED_MATRIX,
-    layout::RUNTIME_RESULTS,
-    layout::RUNTIME_EVENTS,
-    layout::MISMATCH_SUMMARY,
-    layout::MISMATCH_PACKETS,
-    layout::ORACLE_RESULTS,
-    layout::SUMMARY,
-    layout::SUMMARY_TEXT,
-];
+/// How a run is replayed: [`replay()`], but for tests.
+pub(crate) type Replay<'r> = &'r dyn Fn(&ReplayInputs<'_>, &HashedRows, &mut ReplaySink) -> Result<Times, ReplayError>;
 
 /// Verifies the bundle that `path` leads to.
-pub fn verify(path: &Path, recompute: &dyn Recompute) -> Result<Verified<Bundle>, Refused> {
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn verify(path: &Path) -> Result<Verified<Bundle>, Refused> {
+    verify_by(path, &replay)
+}
+
+/// The same by a replay of one's own.
+pub(crate) fn verify_by(path: &Path, replay: Replay<'_>) -> Result<Verified<Bundle>, Refused> {
     let folder =
         reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
     let mut inspection = reader::inspect(folder, Reading::EvidenceLater);
     check_state(&mut inspection);
     inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
-        derive_again(&mut inspection, recompute)
+        compare_with_replay(&mut inspection, replay)
     } else {
         inspection.read_pending(|_| None);
         0
@@ -292,28 +289,24 @@ pub(super) fn check_state(inspection: &mut Inspection) {
     }
 }
 
-/// Derives the evidence again and compares; gives the number of artifacts that agree.
-fn derive_again(inspection: &mut Inspection, recompute: &dyn Recompute) -> usize {
-    let mut sink = DigestSink { compare: Some(inspection.folder.clone()), ..DigestSink::default() };
-    if !derive_into(inspection, recompute, &mut sink) {
-        return 0;
-    }
-    compare_artifacts(inspection, &sink)
+/// Replays the run and compares; returns the number of artifacts that agree.
+fn compare_with_replay(inspection: &mut Inspection, replay: Replay<'_>) -> usize {
+    let mut sink = ReplaySink::new(Some(inspection.folder.clone()), None);
+    if replay_into(inspection, replay, &mut sink) { compare_artifacts(inspection, &sink) } else { 0 }
 }
 
-/// Derives the evidence again from the very rows that the index names. False: that cannot be done, and the findings say
-/// why.
-pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute, sink: &mut DigestSink) -> bool {
+/// Replays the run from the very rows that the index names. False: that cannot be done, and the findings say why.
+pub(super) fn replay_into(inspection: &mut Inspection, replay: Replay<'_>, sink: &mut ReplaySink) -> bool {
     let Some(manifest) = &inspection.manifest else { return false };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
-    let given = Given {
+    let inputs = ReplayInputs {
         manifest,
         status: inspection.status.as_ref(),
         identity: inspection.identity.as_ref(),
         witness: inspection.channel_witness.as_ref(),
-        inputs: &inspection.inputs,
+        files: &inspection.inputs,
     };
-    let outcome = recompute.recompute(&given, &rows, sink);
+    let outcome = replay(&inputs, &rows, sink);
 
     // First what was read: if the rows are not the indexed ones, nothing that follows from them says anything.
     let mut findings = Findings::default();
@@ -330,76 +323,52 @@ pub(super) fn derive_into(inspection: &mut Inspection, recompute: &dyn Recompute
     if !inspection.findings.is_empty() {
         return false;
     }
-    inspection.times = outcome.as_ref().copied().unwrap_or_default();
-    if let Err(error) = outcome {
-        if let Some(DeriveError::Contradiction { lane, line, rule, words }) = error.downcast_ref() {
-            let problem = Problem::Contradicts { rule: rule.code(), words: clip(&format!("line {line}: {words}")) };
-            inspection.findings.add(layout::rows_of(*lane), problem);
-            return false;
-        }
-        if let Some(DerivationError::Contradiction { path, rule, words }) = error.downcast_ref() {
-            inspection.findings.add(path, Problem::Contradicts { rule: rule.code(), words: clip(words) });
-            return false;
-        }
-        if let Some(DerivationError::Shape { path, pointer, reason }) = error.downcast_ref() {
-            let (pointer, reason) = (clip(pointer), clip(reason));
-            inspection.findings.add(path, Problem::NotPublished { pointer, reason });
-            return false;
-        }
-        if let Some(DerivationError::Identity { discrepancies }) = error.downcast_ref() {
-            for one in discrepancies {
-                let problem = Problem::IdentityDiffers { pointer: clip(one.pointer()), words: clip(&one.words()) };
-                inspection.findings.add(layout::RUN_IDENTITY, problem);
-            }
-            return false;
-        }
-        inspection.findings.add(".", Problem::NotDerivable(chain(error.as_ref())));
-        return false;
+    match outcome {
+        Ok(times) => inspection.times = times,
+        Err(error) => add_failure(error, &mut inspection.findings),
     }
-    true
+    inspection.findings.is_empty()
 }
 
-/// What was derived against what the index says; gives the number of artifacts that agree.
-fn compare_artifacts(inspection: &mut Inspection, sink: &DigestSink) -> usize {
+/// What is wrong with a bundle whose run cannot be replayed.
+fn add_failure(error: ReplayError, findings: &mut Findings) {
+    match error {
+        ReplayError::Derive(DeriveError::Contradiction { lane, line, rule, words }) => {
+            let words = clip(&format!("line {line}: {words}"));
+            findings.add(layout::rows_of(lane), Problem::Contradicts { rule: rule.code(), words });
+        }
+        ReplayError::Contradiction(DocumentContradiction { path, rule, words }) => {
+            findings.add(path, Problem::Contradicts { rule: rule.code(), words: clip(&words) });
+        }
+        ReplayError::Shape(ShapeError { path, pointer, reason }) => {
+            findings.add(path, Problem::NotPublished { pointer: clip(&pointer), reason: clip(&reason) });
+        }
+        ReplayError::Identity(discrepancies) => {
+            for one in &discrepancies {
+                findings.add(layout::RUN_IDENTITY, identity_differs(one));
+            }
+        }
+        other => findings.add(".", Problem::NotDerivable(chain(&other))),
+    }
+}
+
+/// What was derived against what the index says; returns the number of artifacts that agree.
+fn compare_artifacts(inspection: &mut Inspection, sink: &ReplaySink) -> usize {
     let mut agreeing = 0;
-    for (name, (digest, size)) in &sink.artifacts {
+    for (name, Replayed { observed, .. }) in &sink.artifacts {
         let entry = inspection.entries.iter().find(|(path, _)| path.as_str() == name);
         match entry {
             None => inspection.findings.add(name, Problem::DerivedMissing),
-            Some((_, entry)) if entry.sha256 == *digest && entry.file_size == *size => agreeing += 1,
+            Some((_, entry)) if (entry.sha256, entry.file_size) == (observed.digest, observed.size) => agreeing += 1,
             Some(_) => inspection.findings.add(name, Problem::NotDerived),
         }
     }
     for path in inspection.entries.keys().filter(|path| !sink.artifacts.contains_key(path.as_str())) {
-        if !is_raw(path) {
-            let problem = if is_derived(path) { Problem::DerivedExtra } else { Problem::UnknownArtifact };
-            inspection.findings.add(path, problem);
+        match layout::artifact(path.as_str()).map(|artifact| artifact.origin) {
+            Some(Origin::Derived) => inspection.findings.add(path, Problem::DerivedExtra),
+            Some(_) => {}
+            None => inspection.findings.add(path, Problem::UnknownArtifact),
         }
     }
     agreeing
-}
-
-/// Whether an artifact is one that is derived.
-pub(super) fn is_derived(path: &BundlePath) -> bool {
-    DERIVED.contains(&path.as_str()) || path.as_str() == layout::CONTROLS
-}
-
-/// Whether an artifact is written, not derived.
-fn is_raw(path: &BundlePath) -> bool {
-    let written = [
-        layout::RUN_IDENTITY,
-        layout::RUN_STATUS,
-        layout::RUN_MANIFEST,
-        layout::APPLY_PREFLIGHT,
-        layout::REPAIR_LOG,
-        layout::CHANNEL_WITNESS,
-        layout::WORKER_WITNESS,
-    ];
-    written.contains(&path.as_str())
-        || path
-            .as_str()
-            .split_once('/')
-            .is_some_and(|(folder, _)| matches!(folder, layout::CHANNEL_FOLDER | layout::LAUNCHCTL_FOLDER))
-        || reader::lane_of(path).is_some()
-        || reader::is_input(path)
 }

@@ -38,19 +38,20 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use super::index::{self, Expected};
+use super::index::{self, ExpectedArtifacts};
 use super::lock::OutputLock;
+use super::observed::{Observed, Observer};
 use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
-use crate::base::digest::{Digest, Hasher};
+use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, IoContext, Pending, Staged};
 use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILES;
 use crate::evidence::{ArtifactSink, RowSource};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex, IndexStatus};
-use crate::record::layout;
+use crate::record::layout::{self, Origin};
 use crate::record::manifest::{RunState, RunStatus};
 use crate::record::outcome::Lane;
 use crate::sys::durability;
@@ -59,8 +60,12 @@ use crate::sys::durability;
 const BLOCK_BYTES: usize = 64 * 1024;
 /// After how many bytes of an artifact the kernel is asked to write them to the disk.
 const WRITEBACK_BYTES: u64 = 1 << 20;
-/// What the writer and the repair write themselves.
-const RESERVED: [&str; 3] = [layout::RUN_STATUS, layout::ARTIFACT_INDEX, layout::REPAIR_LOG];
+
+/// The names that the writer and the repair keep for themselves.
+fn reserved() -> impl Iterator<Item = &'static str> {
+    let own = |artifact: &&layout::Artifact| matches!(artifact.origin, Origin::Commit | Origin::Repair);
+    layout::ARTIFACTS.iter().filter(own).map(|artifact| artifact.name)
+}
 
 /// A bundle could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +159,7 @@ pub struct BundleWriter {
     whole_sync: bool,
     bundle_root: String,
     status: RunStatus,
-    expected: Expected,
+    expected: ExpectedArtifacts,
     folders: BTreeSet<PathBuf>,
     /// Every name in use, in lower case: two files that differ in case alone are one file on some file systems.
     taken: BTreeSet<String>,
@@ -167,9 +172,7 @@ pub struct BundleWriter {
 struct Finished {
     /// `None`: it has its final name already.
     file: Option<Pending>,
-    size: u64,
-    digest: Digest,
-    schema_version: Option<String>,
+    observed: Observed,
 }
 
 /// An artifact being written, by a thread that digests it and hands it to the kernel.
@@ -193,8 +196,7 @@ impl Write for ArtifactOut {
 #[derive(Debug)]
 struct Sealing {
     staged: Staged,
-    head: Vec<u8>,
-    hasher: Hasher,
+    observer: Observer,
     /// Whether the kernel is asked early to write to the disk, which pays only before a sync of everything.
     early: bool,
     /// Up to which byte it was asked.
@@ -203,21 +205,20 @@ struct Sealing {
 
 impl Sealing {
     fn new(staged: Staged, early: bool) -> Self {
-        Self { staged, head: Vec::new(), hasher: Hasher::default(), early, begun: 0 }
+        Self { staged, observer: Observer::default(), early, begun: 0 }
     }
 
     fn start_writeback(&mut self) {
         durability::start_writeback(self.staged.file(), self.begun);
-        self.begun = self.hasher.length_bytes();
+        self.begun = self.observer.length_bytes();
     }
 }
 
 impl Write for Sealing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        index::take_head(&mut self.head, bytes);
-        self.hasher.update(bytes);
+        self.observer.take(bytes);
         self.staged.write_all(bytes)?;
-        if self.early && self.hasher.length_bytes() - self.begun >= WRITEBACK_BYTES {
+        if self.early && self.observer.length_bytes() - self.begun >= WRITEBACK_BYTES {
             self.start_writeback();
         }
         Ok(bytes.len())
@@ -238,7 +239,7 @@ impl BundleWriter {
         lock: &OutputLock,
         bundle_root: &str,
         mut status: RunStatus,
-        expected: Expected,
+        expected: ExpectedArtifacts,
     ) -> Result<Self, WriteError> {
         let run_id = status.run_id.as_str();
         if bundle_root.rsplit('/').next() != Some(run_id) {
@@ -271,7 +272,7 @@ impl BundleWriter {
             status,
             expected,
             folders: BTreeSet::new(),
-            taken: BTreeSet::from(RESERVED.map(str::to_owned)),
+            taken: reserved().map(str::to_owned).collect(),
             finished: BTreeMap::new(),
             writer_thread: None,
         })
@@ -292,13 +293,10 @@ impl BundleWriter {
         fsx::write_durably(&path.under(&self.folder), bytes)?;
         fsx::sync_dir(&self.out_root)?;
         self.status.identity = Some(identity);
-        let finished = Finished {
-            file: None,
-            size: bytes.len() as u64,
-            digest: Digest::of(bytes),
-            schema_version: index::schema_version_of(&path, bytes),
-        };
-        self.finished.insert(path, finished);
+        let mut observer = Observer::default();
+        observer.take(bytes);
+        let observed = observer.finish(&path, 0);
+        self.finished.insert(path, Finished { file: None, observed });
         Ok(())
     }
 
@@ -315,17 +313,14 @@ impl BundleWriter {
     /// Starts an artifact.
     pub fn stage(&mut self, path: &BundlePath) -> Result<ArtifactOut, WriteError> {
         let sealing = self.begin(path)?;
-        let thread = match &mut self.writer_thread {
-            Some(started) => started,
-            none => none.insert(WriterThread::start()),
-        };
-        let out = thread.open(sealing).at("write to", &self.folder)?;
+        let out =
+            self.writer_thread.get_or_insert_with(WriterThread::start).open(sealing).at("write to", &self.folder)?;
         Ok(ArtifactOut { path: path.clone(), out })
     }
 
     fn begin(&mut self, path: &BundlePath) -> Result<Sealing, WriteError> {
         // Those taken so far include the writer's own, of which only the status is a file in the index.
-        if self.taken.len() - RESERVED.len() + 1 >= MAX_BUNDLE_FILES {
+        if self.taken.len() - reserved().count() + 1 >= MAX_BUNDLE_FILES {
             return Err(WriteError::TooMany { path: path.clone() });
         }
         if !self.taken.insert(path.as_str().to_ascii_lowercase()) {
@@ -357,17 +352,15 @@ impl BundleWriter {
         } else {
             sealing.staged.sync()?;
         }
-        let Sealing { staged, head, hasher, .. } = sealing;
-        let (digest, size) = hasher.finish();
-        let schema_version = index::schema_version_of(&path, &head);
-        let finished = Finished { file: Some(staged.close()?), size, digest, schema_version };
-        self.finished.insert(path, finished);
+        let observed = sealing.observer.finish(&path, 0);
+        let file = Some(sealing.staged.close()?);
+        self.finished.insert(path, Finished { file, observed });
         Ok(())
     }
 
     /// The digest of a finished artifact.
     pub fn digest_of(&self, path: &BundlePath) -> Option<Digest> {
-        self.finished.get(path).map(|finished| finished.digest)
+        self.finished.get(path).map(|finished| finished.observed.digest)
     }
 
     /// Writes a whole artifact.
@@ -479,15 +472,15 @@ impl BundleWriter {
 
     fn index(&self, end: &RunEnd) -> ArtifactIndex {
         let mut paths: Vec<&BundlePath> = self.finished.keys().collect();
-        paths.sort_by(|a, b| index::order_key(a).cmp(&index::order_key(b)));
+        paths.sort_by(|a, b| layout::index_order(a.as_str()).cmp(&layout::index_order(b.as_str())));
         let spelled = |path: &BundlePath| format!("{}/{path}", self.bundle_root);
         let artifacts = paths.into_iter().map(|path| {
-            let finished = &self.finished[path];
+            let observed = &self.finished[path].observed;
             ArtifactEntry {
                 path: spelled(path),
-                file_size: finished.size,
-                sha256: finished.digest,
-                schema_version: finished.schema_version.clone(),
+                file_size: observed.size,
+                sha256: observed.digest,
+                schema_version: observed.schema_version.clone(),
                 identity: self.status.identity,
             }
         });
@@ -519,15 +512,7 @@ pub fn write_files(
     status: RunStatus,
     files: &[(BundlePath, &[u8])],
 ) -> Result<Committed, WriteError> {
-    let none = Expected {
-        baseline: false,
-        scenario: false,
-        oracle: false,
-        preflight: false,
-        channel_witness: false,
-        identity: false,
-    };
-    let mut writer = BundleWriter::create(lock, bundle_root, status, none)?;
+    let mut writer = BundleWriter::create(lock, bundle_root, status, ExpectedArtifacts::default())?;
     for (path, bytes) in files {
         writer.put(path, bytes)?;
     }

@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::FromInputs;
-use crate::bundle::rederive::{Difference, RederiveError, Rederived, rederive};
+use crate::bundle::replay_diff;
+use crate::bundle::replay_diff::{ArtifactDifference, ReplayDiff, ReplayDiffError};
 
 /// Derive a bundle's evidence once more from its own inputs and raw rows.
 ///
@@ -35,11 +35,11 @@ pub struct Derive {
 
 impl Derive {
     pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let derived = match rederive(&self.bundle, self.check, self.out.as_deref(), &FromInputs) {
+        let derived = match replay_diff(&self.bundle, self.check, self.out.as_deref()) {
             Ok(derived) => derived,
-            Err(RederiveError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
+            Err(ReplayDiffError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
             Err(error) => {
-                let usage = matches!(error, RederiveError::Occupied(_) | RederiveError::Inside(_));
+                let usage = matches!(error, ReplayDiffError::Occupied(_) | ReplayDiffError::Inside(_));
                 return Err(Failure::new(if usage { Exit::Usage } else { Exit::Fault }, error));
             }
         };
@@ -51,14 +51,14 @@ impl Derive {
         Ok(if derived.differences.is_empty() { Exit::Done } else { Exit::Mismatch })
     }
 
-    fn document(&self, derived: &Rederived) -> serde_json::Value {
+    fn document(&self, derived: &ReplayDiff) -> serde_json::Value {
         let artifacts = derived.artifacts.iter().map(
             |artifact| json!({ "name": artifact.name, "file_size": artifact.file_size, "sha256": artifact.sha256 }),
         );
         let differences = derived
             .differences
             .iter()
-            .map(|Difference { name, kind }| json!({ "name": name, "kind": kind.code(), "message": kind.to_string() }));
+            .map(|ArtifactDifference { name, kind }| json!({ "name": name, "kind": kind.code(), "message": kind.to_string() }));
         json!({
             "bundle_dir": path_text(&derived.folder),
             "run_id": derived.run_id,
@@ -70,11 +70,11 @@ impl Derive {
         })
     }
 
-    fn text(&self, derived: &Rederived) -> Lines {
+    fn text(&self, derived: &ReplayDiff) -> Lines {
         let mut lines = Lines::default();
         let count = derived.artifacts.len();
         if self.check {
-            for Difference { name, kind } in &derived.differences {
+            for ArtifactDifference { name, kind } in &derived.differences {
                 lines.line(format!("{name}: {kind}"));
             }
             match derived.differences.len() {

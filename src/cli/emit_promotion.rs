@@ -10,7 +10,7 @@ use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, FromInputs, Refused};
+use crate::bundle::{self, Refused};
 use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
 use crate::promote::{self, Reason};
@@ -43,7 +43,7 @@ impl EmitPromotion {
             return Err(Failure::new(Exit::Usage, "the packet and the answer cannot both go to standard output")
                 .hint("leave out --json: the packet is JSON, and holds what the answer says"));
         }
-        let bundle = match bundle::verify(&self.bundle, &FromInputs) {
+        let bundle = match bundle::verify(&self.bundle) {
             Ok(bundle) => bundle,
             Err(refused) => return self.unverified(&refused, to_stdout, ui),
         };

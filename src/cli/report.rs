@@ -10,7 +10,7 @@ use super::out::{Destination, output_failure};
 use super::refusal::review_failure;
 use super::ui::Ui;
 use super::validate_bundle;
-use crate::bundle::{self, ArtifactError, Bundle, FromInputs, Verified};
+use crate::bundle::{self, ArtifactError, Bundle, Verified};
 use crate::review::ReviewError;
 use crate::review::report::{self, Counts, Format};
 
@@ -69,7 +69,7 @@ struct NothingRan {
 pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let to_stdout = matches!(destination, Some(Destination::Stdout));
-    let bundle = match bundle::verify(&args.bundle, &FromInputs) {
+    let bundle = match bundle::verify(&args.bundle) {
         Ok(bundle) => bundle,
         Err(refused) => return validate_bundle::report(&refused, false, ui),
     };

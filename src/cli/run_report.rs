@@ -14,7 +14,7 @@ use crate::base::fsx;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, derivation::FromInputs};
+use crate::bundle;
 use crate::evidence::{Finding, Outcome, ProfileOutcome};
 use crate::promote::gates::{self, Documents, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
@@ -129,8 +129,8 @@ fn judge(report: &RunReport) -> Result<GateReport, Failure> {
     if !early.is_promotable() {
         return Ok(early);
     }
-    let verified = bundle::verify(&report.committed.folder, &FromInputs)
-        .map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
+    let verified =
+        bundle::verify(&report.committed.folder).map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
     Ok(gates::evaluate(&verified))
 }
 

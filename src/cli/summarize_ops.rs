@@ -11,7 +11,7 @@ use super::table;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::Lines;
-use crate::bundle::{self, FromInputs};
+use crate::bundle::{self};
 use crate::record::op_summary::OpSummary;
 use crate::review::{OpenedPacket, ReviewError, Vocabulary, op_summary};
 
@@ -83,7 +83,7 @@ fn summarise(args: &SummarizeOpsArgs, vocabulary: &Vocabulary, ui: &mut Ui) -> R
         return op_summary::from_packet(&packet, vocabulary, promotable_only);
     }
     let folder = args.bundle.as_deref().unwrap_or(std::path::Path::new("."));
-    match bundle::verify(folder, &FromInputs) {
+    match bundle::verify(folder) {
         Ok(bundle) => op_summary::from_bundle(&bundle, vocabulary, promotable_only),
         Err(refused) if args.allow_unverified => {
             let problems = refused.findings.len();

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, Finding, FromInputs, Problem, Refused};
+use crate::bundle::{self, Finding, Problem, Refused};
 
 /// Verify a bundle: its files against its index, and its evidence against its own rows.
 ///
@@ -27,7 +27,7 @@ pub struct ValidateBundle {
 
 impl ValidateBundle {
     pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        match bundle::verify(&self.bundle, &FromInputs) {
+        match bundle::verify(&self.bundle) {
             Ok(bundle) => {
                 let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
                 if self.json {

@@ -8,7 +8,7 @@ use super::rows::{self, Key};
 use super::verdicts::{self, LANES};
 use crate::base::digest::Digest;
 use crate::base::printable::Lines;
-use crate::bundle::{self, Bundle, FromInputs, Problem, Refused, Verified};
+use crate::bundle::{self, Bundle, Problem, Refused, Verified};
 use crate::record::attempts::{ATTEMPTS_SCHEMA, Attempt, Attempts, Group, LeftOut, RowInQuestion};
 use crate::record::outcome::Lane;
 use crate::record::run_diff::Verdict;
@@ -23,7 +23,7 @@ pub fn attempts(paths: &[impl AsRef<Path>]) -> Result<Attempts, DiffError> {
     let mut seen = BTreeSet::new();
     for path in paths {
         let given = path.as_ref().display().to_string();
-        match bundle::verify(path.as_ref(), &FromInputs) {
+        match bundle::verify(path.as_ref()) {
             // An output root leads to one of its own bundles.
             Ok(bundle) if !seen.insert(bundle.folder().canonicalize().ok()) => {}
             Ok(bundle) => {

@@ -37,9 +37,7 @@ pub(super) fn facts(
         })
         .map_err(|error| fail(error.into()))?;
     let inputs = BundleInputs::from_list(bundle.folder(), &list).map_err(|error| fail(error.into()))?;
-    let narrowed = &bundle.manifest().selection;
-    let selection =
-        Selection { only_profiles: narrowed.only_profiles.clone(), only_scenarios: narrowed.only_scenarios.clone() };
+    let selection = Selection::from(&bundle.manifest().selection);
     let plan = plan::resolve(&inputs, inputs.plan_path(), &selection).map_err(|error| fail(error.into()))?;
     let rows = plan.rows().filter(|(_, probe)| wanted.contains(probe.expectation_id.as_str()));
     Ok(rows.map(|(profile, probe)| (probe.expectation_id.to_string(), facts_of(profile, probe))).collect())

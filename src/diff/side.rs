@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::DiffError;
 use crate::base::fsx;
 use crate::base::json;
-use crate::bundle::{self, Bundle, FromInputs, Verified};
+use crate::bundle::{self, Bundle, Verified};
 use crate::identity;
 use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration_file};
 use crate::promote;
@@ -99,7 +99,7 @@ pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Opened {
 }
 
 fn open_bundle(path: &Path, given: String) -> Result<Opened, DiffError> {
-    let bundle = bundle::verify(path, &FromInputs).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
+    let bundle = bundle::verify(path).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
     Ok(of_bundle(given, bundle))
 }
 
@@ -128,7 +128,7 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<O
         };
         return Ok(Opened { side, declaration: None, parts: packet.identity_parts, bundle: None });
     };
-    let found = bundle::verify(&folder, &FromInputs).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
+    let found = bundle::verify(&folder).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
     if found.index_sha256() != packet.index_sha256 {
         return Err(refuse(format!(
             "it is of the bundle with the index {}; the one in `{}` has {}",

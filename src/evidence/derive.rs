@@ -42,16 +42,6 @@ use crate::record::witness::PATH_WITNESSES_SCHEMA;
 /// Who wrote the mismatch summary.
 const GENERATED_BY: &str = "sandproof::evidence";
 
-/// Whether rows are taken as they are recorded: the oracle lane's, and what all of them say of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OracleLane {
-    /// As they are.
-    AsRecorded,
-    /// Each has to be, byte for byte, what the model answers now; and no row of any lane may contradict the rest of the
-    /// bundle (`evidence::contradiction`).
-    AskedAgain,
-}
-
 /// Derives every artifact that the lanes call for.
 ///
 /// `controls` has one entry for each profile of the plan, in its order. It is used only if the scenario lane is on.
@@ -68,32 +58,28 @@ pub fn derive<S: ArtifactSink>(
 ) -> Result<Outcome, DeriveError> {
     std::thread::scope(|scope| {
         let rows = RowPrefetch::start(scope, rows);
-        derive_ahead(plan, manifest, controls, rows, OracleLane::AsRecorded, sink)
+        let oracle = row_prefetch::oracle_as_recorded(scope, rows.source);
+        derive_rows(&Context::new(plan, manifest), controls, rows, oracle, sink)
     })
 }
 
-/// The same from rows whose reading began earlier.
+/// The same for a replay, from rows whose reading began earlier. Each oracle row has to be, byte for byte, what the model
+/// answers now; and no row of any lane may contradict the rest of the bundle (`evidence::contradiction`).
 ///
 /// # Errors
 ///
-/// As [`derive()`]; and, if it is asked again and all else is well, an oracle row that is not what the model answers.
-pub fn derive_ahead<S: ArtifactSink>(
+/// As [`derive()`]; a row that contradicts the rest; and, if all else is well, an oracle row that the model does not answer.
+pub fn replay<S: ArtifactSink>(
     plan: &ResolvedPlan,
     manifest: &RunManifest,
     controls: &[ProfileControls],
     rows: RowPrefetch<'_>,
-    oracle_lane: OracleLane,
     sink: &mut S,
 ) -> Result<Outcome, DeriveError> {
     let other = Mutex::new(None);
-    let source = rows.source;
     let outcome = std::thread::scope(|scope| {
-        let oracle = match oracle_lane {
-            OracleLane::AsRecorded => row_prefetch::oracle_as_recorded(scope, source),
-            OracleLane::AskedAgain => row_prefetch::oracle_asked_again(scope, source, plan, &other),
-        };
-        let mut context = Context::new(plan, manifest);
-        context.frame = (oracle_lane == OracleLane::AskedAgain).then(|| Frame::of(manifest));
+        let oracle = row_prefetch::oracle_asked_again(scope, rows.source, plan, &other);
+        let context = Context { frame: Some(Frame::of(manifest)), ..Context::new(plan, manifest) };
         derive_rows(&context, controls, rows, oracle, sink)
     })?;
     match other.into_inner() {

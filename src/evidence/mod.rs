@@ -1,6 +1,6 @@
 //! Evidence: everything that follows from the inputs and the raw rows, by pure functions.
 //!
-//! The same code writes the derived artifacts of a run and recomputes them when a bundle is verified: only the
+//! The same code writes the derived artifacts of a run and replays them when a bundle is verified: only the
 //! [`ArtifactSink`] differs. Rows are read as streams and joined in lockstep, so memory does not grow with the run.
 
 mod artifact_writer;
@@ -39,7 +39,7 @@ use std::io::{self, BufRead, Write};
 
 pub use controls::{ControlReport, ControlResult, ProfileControls};
 pub use decide::DECISION_RULE;
-pub use derive::{OracleLane, derive, derive_ahead, derive_failed};
+pub use derive::{derive, derive_failed, replay};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
 pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};

@@ -29,7 +29,7 @@ use crate::record::run_identity::{
 
 /// What a declaration holds that no plan says: facts of this program and host, and what the caller chose.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Given {
+pub struct DeclaredFacts {
     /// This program.
     pub tool: ToolElement,
     /// Programs beside this one.
@@ -54,7 +54,7 @@ pub struct Given {
 ///
 /// # Errors
 /// What of it has no canonical form, by JSON pointer into the declaration.
-pub fn declare(plan: &ResolvedPlan, given: Given) -> Result<Declaration, CanonError> {
+pub fn declare(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<Declaration, CanonError> {
     let parts = parts(plan, given)?;
     seal(
         RUN_IDENTITY_SCHEMA,
@@ -80,7 +80,7 @@ pub(super) fn object(part: &impl Serialize) -> Map<String, Value> {
 ///
 /// # Errors
 /// As [`declare`].
-pub fn parts(plan: &ResolvedPlan, given: Given) -> Result<RunParts, CanonError> {
+pub fn parts(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<RunParts, CanonError> {
     let artifact = artifact(plan, given.tool, given.commands)?;
     let policy = PolicyPart {
         lanes: LanesElement { baseline: plan.lanes.baseline, scenario: plan.lanes.scenario, oracle: plan.lanes.oracle },

@@ -1,7 +1,7 @@
 //! The identity of a declaration: four parts, a digest of each, and one over them.
 //!
 //! Everything here is pure: facts are handed in, and the same facts give the same identity on any machine. [`mod@seal`]
-//! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`reproduce`] asks
+//! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`verify`] asks
 //! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, [`external`] seals
 //! what others declare of their systems, and [`carried`] knows whose worlds are whose.
 
@@ -12,8 +12,8 @@ pub mod compare;
 pub mod compose;
 pub mod environment;
 pub mod external;
-pub mod reproduce;
 pub mod seal;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,8 @@ mod tests;
 pub use absent::absences;
 pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
-pub use compose::{Given, declare};
-pub use reproduce::{Discrepancy, of_document, of_manifest, of_plan, of_self};
+pub use compose::{DeclaredFacts, declare};
 pub use seal::{Flaw, Parts, check, seal};
+pub use verify::{
+    Discrepancy, verify_against_document, verify_against_itself, verify_against_manifest, verify_against_plan,
+};

@@ -7,9 +7,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::compose::{self, Given};
+use super::compose::{self, DeclaredFacts};
 use super::seal::{Parts, check, seal};
-use super::{declare, environment, of_plan, reproduce};
+use super::{declare, environment, verify, verify_against_plan};
 use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::json_out;
@@ -26,7 +26,7 @@ fn quickstart() -> ResolvedPlan {
     plan::resolve(&Workspace::at(root), "plans/quickstart/plan.json", &Selection::default()).unwrap()
 }
 
-fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
+fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> DeclaredFacts {
     let host = HostFacts {
         os: "linux".into(),
         kernel_release: Some("6.1".into()),
@@ -35,7 +35,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
         ..HostFacts::default()
     };
     let limit = LimitElement { soft: "1024".into(), hard: "unlimited".into() };
-    Given {
+    DeclaredFacts {
         tool: ToolElement {
             name: "sandproof".into(),
             version: "1".into(),
@@ -48,7 +48,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Given {
             world: WorldElement {
                 declared: crate::world::declared(plan.plan.world_id.as_ref()),
                 world_id: Stated::absent("not asked"),
-                document_sha256: reproduce::world_document(plan),
+                document_sha256: verify::world_document(plan),
             },
             host: compose::host_facts(&host),
             enforcer: EnforcerElement {
@@ -182,11 +182,11 @@ fn a_plan_gives_its_declaration_and_no_other_plan_does() {
     let plan = quickstart();
     let declaration = sealed();
     assert_eq!(check(&declaration), []);
-    assert_eq!(of_plan(&plan, &declaration), []);
+    assert_eq!(verify_against_plan(&plan, &declaration), []);
     let narrowed = Selection { only_profiles: vec!["quickstart:signals".into()], ..Selection::default() };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let other = plan::resolve(&Workspace::at(root), "plans/quickstart/plan.json", &narrowed).unwrap();
-    let found = of_plan(&other, &declaration);
+    let found = verify_against_plan(&other, &declaration);
     let pointers: Vec<&str> = found.iter().map(super::Discrepancy::pointer).collect();
     assert!(pointers.contains(&"/artifact/profiles/quickstart:workdir"), "{pointers:?}");
     assert!(pointers.contains(&"/policy/selection/only_profiles/0"), "{pointers:?}");
@@ -198,7 +198,7 @@ fn parts_are_read_back_as_they_were_declared() {
     let given = given(&plan, &[], 1);
     let parts = compose::parts(&plan, given.clone()).unwrap();
     let declaration = declare(&plan, given).unwrap();
-    assert_eq!(reproduce::read(&declaration).unwrap(), parts);
+    assert_eq!(verify::parts_of(&declaration).unwrap(), parts);
     let bytes = json_out::to_pretty(&declaration);
     let again: Declaration = serde_json::from_value(json::parse(&bytes).unwrap()).unwrap();
     assert_eq!(again, declaration);

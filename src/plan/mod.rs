@@ -18,6 +18,7 @@ pub mod subject;
 pub mod template;
 pub mod upgrade;
 
+mod bundle_inputs;
 mod contradiction;
 mod expectation;
 mod fixtures;
@@ -33,6 +34,7 @@ mod seatbelt;
 mod text;
 mod worlds;
 
+pub use bundle_inputs::{BundleInputs, BundleInputsError};
 pub use capability::Capability;
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use error::LoadError;
@@ -42,7 +44,7 @@ pub use resolved::{
     InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, ResolvedWorld,
     Selection,
 };
-pub use source::{BundleInputs, Source, Workspace};
+pub use source::{Source, Workspace};
 pub use subject::{ResolvedSubject, SubjectFile};
 pub use worlds::{carried_worlds, has_derived_form, known as known_worlds};
 

@@ -84,7 +84,7 @@ pub fn policy_in_bytes(
     parameters: &BTreeMap<String, String>,
     import_dir: Option<&Path>,
 ) -> Result<FoundPolicy, LoadError> {
-    let source = Given { name, bytes: bytes.into(), files: Workspace::at("/") };
+    let source = OneDocument { name, bytes: bytes.into(), files: Workspace::at("/") };
     read_document(&source, name, Path::new(name), supplied(parameters, import_dir)?)
 }
 
@@ -107,13 +107,13 @@ fn supplied(parameters: &BTreeMap<String, String>, import_dir: Option<&Path>) ->
 }
 
 /// One document that is in no file, and the files of this host beside it.
-struct Given<'a> {
+struct OneDocument<'a> {
     name: &'a str,
     bytes: SharedBytes,
     files: Workspace,
 }
 
-impl Source for Given<'_> {
+impl Source for OneDocument<'_> {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         if path != self.name {
             return self.files.read(role, path, cap_bytes);

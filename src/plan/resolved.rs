@@ -12,6 +12,7 @@ use crate::base::shared_bytes::SharedBytes;
 use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
+use crate::record::manifest::SelectionRecord;
 use crate::record::world::WorldFile;
 
 /// What a run works from. It leaves execution no choices.
@@ -69,6 +70,12 @@ pub struct Selection {
     pub only_profiles: Vec<String>,
     /// Expectation ids.
     pub only_scenarios: Vec<String>,
+}
+
+impl From<&SelectionRecord> for Selection {
+    fn from(record: &SelectionRecord) -> Self {
+        Self { only_profiles: record.only_profiles.clone(), only_scenarios: record.only_scenarios.clone() }
+    }
 }
 
 /// A document as it was read.

@@ -3,20 +3,18 @@
 //! Resolution knows documents only by role and by the path that other documents use for them, so the very same code
 //! resolves a plan in its workspace and in a bundle that somebody else made.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::LoadError;
 use super::worlds;
 use crate::base::fsx::{self, FileError, folder_of};
-use crate::base::json;
-use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
 use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
 use crate::base::suggest::close_to;
 use crate::record::layout;
-use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
+use crate::record::sources::InputRole;
 
 /// The registry index, relative to the root.
 pub const INDEX_PATH: &str = "registries/index.json";
@@ -276,94 +274,6 @@ fn checkout_top(folder: &Path) -> Option<&Path> {
         .find(has(".git"))
         .or_else(|| above().filter(has("AGENTS.md")).last())
         .or_else(|| above().find(has(REFERENCE_INDEX_PATH)))
-}
-
-/// The input documents that a bundle holds, as its `inputs/sources.json` lists them.
-#[derive(Debug, Clone)]
-pub struct BundleInputs {
-    bundle: PathBuf,
-    plan: String,
-    documents: HashMap<(InputRole, String), InputSource>,
-}
-
-/// Why the input documents of a bundle cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BundleInputsError {
-    /// The list cannot be read.
-    #[error("the bundle's list of input documents cannot be read")]
-    Read(#[from] FileError),
-    /// The list is no acceptable JSON.
-    #[error("`{}` is not acceptable JSON", layout::INPUT_SOURCES)]
-    Json(#[from] json::JsonError),
-    /// The list has another shape.
-    #[error("`{}` does not have the shape `{INPUT_SOURCES_SCHEMA}`", layout::INPUT_SOURCES)]
-    Shape(#[from] serde_json::Error),
-    /// The list contradicts itself.
-    #[error("`{}`: {reason}", layout::INPUT_SOURCES)]
-    Inconsistent {
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl BundleInputs {
-    /// Reads the list of the bundle in the folder `bundle`. The documents themselves are read, and compared with their
-    /// digests, when they are asked for.
-    pub fn open(bundle: &Path) -> Result<Self, BundleInputsError> {
-        let bytes = fsx::read_regular(&bundle.join(layout::INPUT_SOURCES), MAX_INDEX_BYTES)?;
-        Self::from_list(bundle, &bytes)
-    }
-
-    /// The same from a list that was read, and verified, already.
-    pub fn from_list(bundle: &Path, list: &[u8]) -> Result<Self, BundleInputsError> {
-        let refuse = |reason: String| Err(BundleInputsError::Inconsistent { reason });
-        let sources: InputSources = serde_json::from_value(json::parse(list)?)?;
-        if sources.schema_version != INPUT_SOURCES_SCHEMA {
-            return refuse(format!("the format is not `{INPUT_SOURCES_SCHEMA}`"));
-        }
-        if sources.documents.len() > MAX_BUNDLE_FILES {
-            return refuse(format!("more than {MAX_BUNDLE_FILES} documents are listed"));
-        }
-        let mut documents = HashMap::new();
-        let mut plan = None;
-        for entry in sources.documents {
-            if entry.role == InputRole::Plan && plan.replace(entry.path.clone()).is_some() {
-                return refuse("two plans are listed".into());
-            }
-            if let Some(twice) = documents.insert((entry.role, entry.path.clone()), entry) {
-                return refuse(format!("the {} `{}` is listed twice", twice.role.as_str(), twice.path));
-            }
-        }
-        let Some(plan) = plan else { return refuse("no plan is listed".into()) };
-        Ok(Self { bundle: bundle.to_owned(), plan, documents })
-    }
-
-    /// The path by which the plan is referred to.
-    pub fn plan_path(&self) -> &str {
-        &self.plan
-    }
-}
-
-impl Source for BundleInputs {
-    fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
-        let refuse = |reason: &str| FileError {
-            action: "read",
-            path: PathBuf::from(path),
-            source: io::Error::new(io::ErrorKind::InvalidData, reason.to_owned()),
-        };
-        let Some(entry) = self.documents.get(&(role, path.to_owned())) else {
-            return Err(refuse("the bundle does not list it among its input documents"));
-        };
-        let bytes = SharedBytes::from(fsx::read_regular(&entry.file.under(&self.bundle), cap_bytes)?);
-        if bytes.len() as u64 != entry.size || bytes.digest() != entry.sha256 {
-            return Err(refuse("the bundle's copy differs from its listed size or digest"));
-        }
-        Ok(bytes)
-    }
-
-    fn has(&self, role: InputRole, path: &str) -> bool {
-        self.documents.contains_key(&(role, path.to_owned()))
-    }
 }
 
 /// Why a text cannot be a document's path.

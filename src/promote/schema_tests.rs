@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Reason, evaluate, packet};
 use crate::bundle::repair::repair;
-use crate::bundle::tests::fixture::{Counting, RUN, build};
-use crate::bundle::verify;
+use crate::bundle::tests::fixture::{RUN, build, verify};
 use crate::record::layout;
 
 fn schema(name: &str) -> (jsonschema::Validator, Value) {
@@ -35,7 +34,7 @@ fn index_log_and_packet_have_their_published_shape() {
         assert!(!validator.is_valid(&document), "{name} with an unknown member");
     };
     check("artifact_index", read(layout::ARTIFACT_INDEX));
-    let bundle = verify(&folder, &Counting).unwrap();
+    let bundle = verify(&folder).unwrap();
     let made = serde_json::to_value(packet::make(&bundle, &evaluate(&bundle))).unwrap();
     check("promotion_packet", made);
     fs::write(folder.join("summary.md"), "x").unwrap();

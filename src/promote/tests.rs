@@ -12,9 +12,9 @@ use crate::base::ids::RunId;
 use crate::base::json_out;
 use crate::bundle::repair::repair;
 use crate::bundle::tests::fixture::{
-    Counting, RUN, build, declaration, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite,
+    RUN, build, declaration, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite, verify,
 };
-use crate::bundle::{RunEnd, open_unverified, verify};
+use crate::bundle::{RunEnd, open_unverified};
 use crate::evidence::channel_checks;
 use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
@@ -35,7 +35,7 @@ fn reasons(edit: impl FnOnce(&mut RunManifest)) -> Vec<&'static str> {
     let mut manifest = manifest(RUN);
     edit(&mut manifest);
     let committed = derived(raw_as(&lock, &manifest)).commit(RunEnd::Complete { dry: false }).unwrap();
-    let bundle = verify(&committed.folder, &Counting).unwrap();
+    let bundle = verify(&committed.folder).unwrap();
     names(evaluate(&bundle).reasons())
 }
 
@@ -141,7 +141,7 @@ fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'sta
         writer.note_drift(drift);
     }
     let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
-    let bundle = verify(&committed.folder, &Counting).unwrap();
+    let bundle = verify(&committed.folder).unwrap();
     let report = evaluate(&bundle);
     let read = |name: &str| fs::read(committed.folder.join(name)).ok();
     let documents = Documents {
@@ -254,7 +254,7 @@ fn a_witness_convinces_only_as_a_whole() {
     let foreign = ChannelWitness { run_id: RunId::new("other").unwrap(), ..witness() };
     writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(&foreign)).unwrap();
     let folder = writer.commit(RunEnd::Complete { dry: false }).unwrap().folder;
-    let refused = verify(&folder, &Counting).unwrap_err();
+    let refused = verify(&folder).unwrap_err();
     assert!(refused.to_string().contains(layout::CHANNEL_WITNESS), "{refused}");
 }
 
@@ -269,7 +269,7 @@ fn drift_speaks_against_a_bundle_and_so_does_not_having_looked() {
             edit(&mut status);
             String::from_utf8(json_out::to_pretty(&status)).unwrap()
         });
-        let bundle = verify(&folder, &Counting).unwrap();
+        let bundle = verify(&folder).unwrap();
         names(evaluate(&bundle).reasons())
     };
     assert!(!with_drift(|_| ()).contains(&"identity_missing"));
@@ -282,7 +282,7 @@ fn a_repaired_bundle_and_one_without_its_mark_are_not_promotable() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
     let has = |folder: &Path| {
-        let bundle = verify(folder, &Counting).unwrap();
+        let bundle = verify(folder).unwrap();
         evaluate(&bundle).reasons().contains(&Reason::BundleRepaired)
     };
     assert!(!has(&folder));
@@ -337,7 +337,7 @@ fn what_does_not_verify_is_never_promotable() {
 fn the_packet_is_bound_to_its_bundle() {
     let out = tempfile::tempdir().unwrap();
     let committed = build(out.path(), RUN);
-    let bundle = verify(&committed.folder, &Counting).unwrap();
+    let bundle = verify(&committed.folder).unwrap();
     let report = evaluate(&bundle);
     let made = packet::make(&bundle, &report);
     assert_eq!(made.index_sha256, Digest::of(&fs::read(committed.folder.join(layout::ARTIFACT_INDEX)).unwrap()));
@@ -358,7 +358,7 @@ fn the_packet_is_bound_to_its_bundle() {
         let refused = packet::write(&made, &bundle, &committed.folder.join(inside));
         assert!(matches!(refused, Err(packet::PacketError::InsideBundle { .. })), "{inside}");
     }
-    verify(&committed.folder, &Counting).unwrap();
+    verify(&committed.folder).unwrap();
 }
 
 /// The reasons of a bundle whose gates read those documents, all else being good.

@@ -1,4 +1,5 @@
-//! The names of the files of a bundle. Writer and reader share them.
+//! The files of a bundle: their names, and one table of what they are. Whoever writes, derives, reads, orders or expects an
+//! artifact asks the table.
 
 use super::outcome::Lane;
 
@@ -42,10 +43,12 @@ pub const ARTIFACT_INDEX: &str = "artifact_index.json";
 pub const CHANNEL_WITNESS: &str = "channel_witness.json";
 /// The worker's own part of it, in the worker's own bundle.
 pub const WORKER_WITNESS: &str = "worker_witness.json";
-/// What the worker printed, and what else the channel left: files in this folder.
-pub const CHANNEL_FOLDER: &str = "channel";
-/// What launchctl was asked and said: files in this folder.
-pub const LAUNCHCTL_FOLDER: &str = "launchctl";
+/// The folder of what the worker printed, and what else the channel left, with its `/`.
+pub const CHANNEL_FOLDER: &str = "channel/";
+/// The folder of what launchctl was asked and said, with its `/`.
+pub const LAUNCHCTL_FOLDER: &str = "launchctl/";
+/// What the run knows of launchd, as a whole.
+pub const LAUNCHCTL_DIAGNOSTICS: &str = "launchctl/launchctl_diagnostics.json";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
 /// Which input document lies where. Ours.
@@ -59,12 +62,197 @@ pub const LATEST: &str = "LATEST";
 /// The lock file at the output root.
 pub const LOCK: &str = ".runtime.lock";
 
+/// The folder of the input documents, with its `/`.
+pub const INPUTS_FOLDER: &str = "inputs/";
+
 /// The raw rows of a lane.
-pub fn rows_of(lane: Lane) -> &'static str {
+pub const fn rows_of(lane: Lane) -> &'static str {
     match lane {
         Lane::Baseline => "rows/baseline.jsonl",
         Lane::Control => "rows/control.jsonl",
         Lane::Scenario => "rows/scenario.jsonl",
         Lane::Oracle => "rows/oracle.jsonl",
+    }
+}
+
+/// Who makes an artifact, and from what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The bundle's writer itself, when a run begins and when it is committed.
+    Commit,
+    /// A repair.
+    Repair,
+    /// The run, of what it was given, declared and witnessed.
+    Raw,
+    /// The run, of the probes of a lane: one line each.
+    Rows(Lane),
+    /// The derivation, from inputs and rows: a replay gives the same bytes.
+    Derived,
+}
+
+/// When a run that ended well must have an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// In every bundle, a dry run's included.
+    Always,
+    /// With the baseline lane.
+    Baseline,
+    /// With the scenario lane.
+    Scenario,
+    /// With the baseline or the scenario lane.
+    Probes,
+    /// With the oracle lane.
+    Oracle,
+    /// If the plan names a preflight policy, and the run is not dry.
+    Preflight,
+    /// If a manager started the worker, and the run is not dry.
+    Managed,
+    /// If the run was declared.
+    Declared,
+    /// Never: it may be there.
+    Optional,
+}
+
+/// What is known of a file of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its path in the bundle; if it ends in `/`, every file of that folder which has no entry of its own.
+    pub name: &'static str,
+    /// Who makes it.
+    pub origin: Origin,
+    /// When it must be there.
+    pub when: When,
+    /// The published schema of the document, or of each line of rows; absent for what has none.
+    pub schema: Option<&'static str>,
+}
+
+/// How many entries of [`ARTIFACTS`] the contract puts first in the index, in their order here. All other files follow,
+/// sorted by path.
+const IN_CONTRACT_ORDER: usize = 15;
+
+/// Every artifact that a bundle can hold.
+pub const ARTIFACTS: [Artifact; 30] = {
+    use Origin::{Commit, Derived, Raw, Repair, Rows};
+    const fn of(name: &'static str, origin: Origin, when: When, schema: &'static str) -> Artifact {
+        Artifact { name, origin, when, schema: Some(schema) }
+    }
+    const fn plain(name: &'static str, origin: Origin, when: When) -> Artifact {
+        Artifact { name, origin, when, schema: None }
+    }
+    [
+        of(RUN_STATUS, Commit, When::Always, "run_status"),
+        of(RUN_MANIFEST, Raw, When::Always, "run_manifest"),
+        of(MISMATCH_SUMMARY, Derived, When::Always, "mismatch_summary"),
+        of(MISMATCH_PACKETS, Derived, When::Always, "mismatch_packet"),
+        of(SUMMARY, Derived, When::Always, "summary"),
+        plain(SUMMARY_TEXT, Derived, When::Always),
+        of(EXPECTED_MATRIX_GENERATED, Derived, When::Always, "expected_matrix"),
+        of(EXPECTED_MATRIX, Derived, When::Always, "expected_matrix"),
+        of(RUNTIME_RESULTS, Derived, When::Scenario, "runtime_results"),
+        of(RUNTIME_EVENTS, Derived, When::Scenario, "runtime_events"),
+        of(APPLY_PREFLIGHT, Raw, When::Preflight, "apply_preflight"),
+        of(BASELINE_RESULTS, Derived, When::Baseline, "baseline_results"),
+        of(PATH_WITNESSES, Derived, When::Probes, "path_witnesses"),
+        of(FIXTURES, Derived, When::Probes, "fixtures"),
+        of(ORACLE_RESULTS, Derived, When::Oracle, "oracle_results"),
+        // From here on, the index sorts by path.
+        of(ARTIFACT_INDEX, Commit, When::Always, "artifact_index"),
+        plain(CHANNEL_FOLDER, Raw, When::Optional),
+        of(CHANNEL_WITNESS, Raw, When::Managed, "channel_witness"),
+        of(CONTROLS, Derived, When::Scenario, "controls"),
+        plain(INPUTS_FOLDER, Raw, When::Optional),
+        of(INPUT_SOURCES, Raw, When::Always, "input_sources"),
+        plain(LAUNCHCTL_FOLDER, Raw, When::Optional),
+        of(LAUNCHCTL_DIAGNOSTICS, Raw, When::Optional, "launchctl_diagnostics"),
+        of(REPAIR_LOG, Repair, When::Optional, "repair_log"),
+        of(rows_of(Lane::Baseline), Rows(Lane::Baseline), When::Baseline, "probe_row"),
+        of(rows_of(Lane::Control), Rows(Lane::Control), When::Scenario, "probe_row"),
+        of(rows_of(Lane::Oracle), Rows(Lane::Oracle), When::Oracle, "oracle_row"),
+        of(rows_of(Lane::Scenario), Rows(Lane::Scenario), When::Scenario, "probe_row"),
+        of(RUN_IDENTITY, Raw, When::Declared, "run_identity"),
+        plain(WORKER_WITNESS, Raw, When::Optional),
+    ]
+};
+
+/// What is known of the file at `path` in a bundle; nothing of a file that no bundle holds.
+pub fn artifact(path: &str) -> Option<&'static Artifact> {
+    let in_folder = |artifact: &&Artifact| artifact.name.ends_with('/') && path.starts_with(artifact.name);
+    ARTIFACTS.iter().find(|artifact| artifact.name == path).or_else(|| ARTIFACTS.iter().find(in_folder))
+}
+
+/// Whether the file at `path` is one that a replay gives.
+pub fn is_derived(path: &str) -> bool {
+    artifact(path).is_some_and(|artifact| artifact.origin == Origin::Derived)
+}
+
+/// Whether the file at `path` is an input document of the run, or their list.
+pub fn is_input(path: &str) -> bool {
+    path.starts_with(INPUTS_FOLDER)
+}
+
+/// The lane whose rows the file at `path` holds.
+pub fn lane_of(path: &str) -> Option<Lane> {
+    match artifact(path)?.origin {
+        Origin::Rows(lane) => Some(lane),
+        _ => None,
+    }
+}
+
+/// Sorts a file among the others as the index does: first what the contract puts first, then by path.
+pub fn index_order(path: &str) -> (usize, &str) {
+    let place = ARTIFACTS[..IN_CONTRACT_ORDER].iter().position(|artifact| artifact.name == path);
+    (place.unwrap_or(IN_CONTRACT_ORDER), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::schemas::WRITTEN;
+
+    #[test]
+    fn every_artifact_stands_in_the_table_once_and_its_schema_is_published() {
+        for (n, artifact) in ARTIFACTS.iter().enumerate() {
+            assert!(ARTIFACTS[..n].iter().all(|other| other.name != artifact.name), "{} twice", artifact.name);
+            assert_eq!(self::artifact(artifact.name), Some(artifact));
+            if let Some(schema) = artifact.schema {
+                let published = WRITTEN.iter().find(|(name, ..)| *name == schema);
+                let (_, describes, _) = published.unwrap_or_else(|| panic!("no schema `{schema}`"));
+                let file = artifact.name.trim_start_matches("rows/").replace(".generated", "");
+                assert!(describes.contains(&file), "{schema}: {describes}");
+            }
+        }
+        let rest = ARTIFACTS[IN_CONTRACT_ORDER..].iter().map(|artifact| artifact.name);
+        assert!(rest.is_sorted(), "the rest is sorted by path");
+    }
+
+    #[test]
+    fn every_published_schema_of_a_file_of_a_bundle_is_the_schema_of_an_artifact() {
+        // Documents that lie beside bundles, not in them.
+        let beside = ["built_from", "op_runtime_summary", "promotion_packet", "runtime_links", "worker_job"];
+        for (name, describes, _) in WRITTEN {
+            let file = describes.split(' ').any(|word| word.contains(".json"));
+            let known = ARTIFACTS.iter().any(|artifact| artifact.schema == Some(name));
+            assert_eq!(known, file && !beside.contains(name), "{name}: {describes}");
+        }
+    }
+
+    #[test]
+    fn paths_are_known_by_their_name_or_by_their_folder() {
+        assert_eq!(artifact("inputs/policies/p.json").map(|known| known.name), Some(INPUTS_FOLDER));
+        assert_eq!(artifact(INPUT_SOURCES).map(|known| known.when), Some(When::Always));
+        let named = format!("{LAUNCHCTL_FOLDER}{}", crate::record::launchctl::LAUNCHCTL_DIAGNOSTICS);
+        assert_eq!(named, LAUNCHCTL_DIAGNOSTICS);
+        for unknown in ["verdict.json", "inputs", "rows/other.jsonl", "x/channel/log", "SUMMARY.md", ""] {
+            assert_eq!(artifact(unknown), None, "{unknown:?}");
+        }
+        assert_eq!(lane_of("rows/oracle.jsonl"), Some(Lane::Oracle));
+        assert!(is_derived(CONTROLS) && !is_derived(RUN_MANIFEST) && !is_derived("verdict.json"));
+    }
+
+    #[test]
+    fn the_index_puts_first_what_the_contract_puts_first() {
+        let mut paths = ["rows/oracle.jsonl", CONTROLS, ORACLE_RESULTS, FIXTURES, "a.txt", RUN_STATUS];
+        paths.sort_by(|a, b| index_order(a).cmp(&index_order(b)));
+        assert_eq!(paths, [RUN_STATUS, FIXTURES, ORACLE_RESULTS, "a.txt", CONTROLS, "rows/oracle.jsonl"]);
     }
 }

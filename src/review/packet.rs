@@ -14,7 +14,7 @@ use crate::base::format::{self, Standing};
 use crate::base::limits::MAX_INDEX_BYTES;
 use crate::base::printable::excerpt;
 use crate::base::{fsx, json};
-use crate::bundle::{self, Bundle, FromInputs, Verified};
+use crate::bundle::{self, Bundle, Verified};
 use crate::plan::Workspace;
 use crate::promote::{self, GateReport};
 use crate::record::layout;
@@ -62,7 +62,7 @@ impl OpenedPacket {
         let packet: PromotionPacket =
             serde_json::from_value(value.clone()).map_err(|error| shape(shown(&error.to_string())))?;
         let folder = find_bundle(file, root, &packet)?;
-        let bundle = bundle::verify(&folder, &FromInputs).map_err(ReviewError::Refused)?;
+        let bundle = bundle::verify(&folder).map_err(ReviewError::Refused)?;
         let report = promote::evaluate(&bundle);
         let due = serde_json::to_value(promote::packet::make(&bundle, &report)).unwrap_or_default();
         let fields = differences(&value, &due);

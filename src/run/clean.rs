@@ -17,7 +17,6 @@ use crate::base::fsx;
 use crate::base::ids::{RunId, WorldId};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
-use crate::bundle::derivation::FromInputs;
 use crate::bundle::index::path_of;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, RunEnd};
@@ -222,7 +221,7 @@ fn bring(
             stderr: tail(&place(stage::STDERR)),
         }));
     }
-    bundle::verify(&result, &FromInputs).map_err(|refused| failed(ChannelFailure::Result(refused)))
+    bundle::verify(&result).map_err(|refused| failed(ChannelFailure::Result(refused)))
 }
 
 /// Says in the stage where a worker's fixtures are. Should that fail, nothing but clearing up after a killed worker does.
@@ -381,7 +380,7 @@ fn store_printed(staged: &Stage, writer: &mut BundleWriter) -> Result<(), Step> 
     for name in [stage::STDOUT, stage::STDERR] {
         let Ok(bytes) = fsx::read_regular(&staged.path().join(name), MAX_PRINTED_BYTES) else { continue };
         if !bytes.is_empty() {
-            let path = BundlePath::new(format!("{}/{name}", layout::CHANNEL_FOLDER)).expect("fixed names are valid");
+            let path = BundlePath::new(format!("{}{name}", layout::CHANNEL_FOLDER)).expect("fixed names are valid");
             writer.put(&path, &bytes).map_err(Step::Write)?;
         }
     }

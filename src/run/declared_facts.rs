@@ -12,8 +12,8 @@ use crate::base::digest::Digest;
 use crate::bundle::lock::LockMode;
 use crate::channel::manager::Manager;
 use crate::channel::witness::{self, NONCE_VARIABLE};
-use crate::identity::compose::{self, Given};
-use crate::identity::{environment, reproduce};
+use crate::identity::compose::{self, DeclaredFacts};
+use crate::identity::{environment, verify};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
 use crate::plan::ResolvedPlan;
@@ -59,7 +59,7 @@ pub(super) fn gather(
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
     starter: Starter<'_>,
-) -> Given {
+) -> DeclaredFacts {
     let plan = &request.plan;
     let manager = starter.manager();
     let managed = manager.is_some();
@@ -67,7 +67,7 @@ pub(super) fn gather(
     for program in manager.iter().flat_map(|manager| manager.programs()) {
         add_command(&program, &mut commands);
     }
-    Given {
+    DeclaredFacts {
         tool: ToolElement {
             name: tool.name.clone(),
             version: tool.version.clone(),
@@ -117,7 +117,7 @@ fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, s
     };
     let class = |is_root: bool| if is_root { "root" } else { "user" }.to_owned();
     RuntimePart {
-        world: WorldElement { declared, world_id, document_sha256: reproduce::world_document(plan) },
+        world: WorldElement { declared, world_id, document_sha256: verify::world_document(plan) },
         host: compose::host_facts(host),
         enforcer: EnforcerElement {
             name: enforcer(host),

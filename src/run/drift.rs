@@ -48,9 +48,9 @@ pub(super) fn of_elements(sealed: &Declaration, now: Result<Declaration, RunErro
 
 /// Whether a worker of a clean channel finds what its parent declared. Asked before anything is executed.
 pub(super) fn check_worker(plan: &ResolvedPlan, manifest: &RunManifest, declaration: &Declaration) -> Result<(), Step> {
-    let mut found = identity::of_self(declaration);
-    found.extend(identity::of_plan(plan, declaration));
-    found.extend(identity::of_manifest(manifest, declaration));
+    let mut found = identity::verify_against_itself(declaration);
+    found.extend(identity::verify_against_plan(plan, declaration));
+    found.extend(identity::verify_against_manifest(manifest, declaration));
     if found.is_empty() { Ok(()) } else { Err(Step::Drift { drift: found.iter().map(line).collect() }) }
 }
 

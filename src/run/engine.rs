@@ -19,7 +19,7 @@ use crate::base::fsx::{self, IoContext};
 use crate::base::ids::{IdError, WorldId};
 use crate::base::json_out;
 use crate::base::threads;
-use crate::bundle::index::{Expected, path_of};
+use crate::bundle::index::{ExpectedArtifacts, path_of};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{ArtifactOut, BundleWriter, Committed, RunEnd};
 use crate::channel;
@@ -234,10 +234,10 @@ pub(super) fn first_status(request: &RunRequest, world_id: &WorldId) -> RunStatu
 }
 
 /// Which files the bundle has to have.
-pub(super) fn expected(request: &RunRequest, channel_witness: bool) -> Expected {
+pub(super) fn expected(request: &RunRequest, channel_witness: bool) -> ExpectedArtifacts {
     let on = |lane: bool| lane && !request.dry;
     let lanes = request.plan.lanes;
-    Expected {
+    ExpectedArtifacts {
         baseline: on(lanes.baseline),
         scenario: on(lanes.scenario),
         oracle: on(lanes.oracle),

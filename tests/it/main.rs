@@ -1,5 +1,6 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
+mod artifact_table;
 mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]

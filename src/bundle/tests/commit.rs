@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::Write;
 
-use super::fixture::{Counting, RUN, build, copy_tree, derived, lock, path, raw, status};
+use super::fixture::{RUN, build, copy_tree, derived, lock, path, raw, status, verify};
 use crate::base::digest::Digest;
-use crate::bundle::index::{self, Expected};
+use crate::bundle::index::{self, ExpectedArtifacts};
 use crate::bundle::writer::{BundleWriter, RunEnd, WriteError};
-use crate::bundle::{Problem, open_unverified, verify};
+use crate::bundle::{Problem, open_unverified};
 use crate::record::index::IndexStatus;
 use crate::record::layout;
 use crate::record::manifest::RunState;
@@ -18,17 +18,17 @@ fn a_complete_bundle_verifies_where_it_lies_and_elsewhere() {
     let committed = build(out.path(), RUN);
     assert!(committed.latest);
     assert_eq!(fs::read_to_string(out.path().join(layout::LATEST)).unwrap(), format!("{RUN}\n"));
-    let bundle = verify(&committed.folder, &Counting).unwrap();
+    let bundle = verify(&committed.folder).unwrap();
     assert_eq!(bundle.derived_count(), 13);
     assert_eq!(bundle.index_sha256(), committed.index_sha256);
     assert_eq!(bundle.status().state, RunState::Complete);
     // By its output root, copied, renamed and moved.
-    assert_eq!(verify(out.path(), &Counting).unwrap().folder(), committed.folder);
+    assert_eq!(verify(out.path()).unwrap().folder(), committed.folder);
     let elsewhere = tempfile::tempdir().unwrap();
     let copy = copy_tree(&committed.folder, &elsewhere.path().join("another name"));
-    verify(&copy, &Counting).unwrap();
+    verify(&copy).unwrap();
     fs::rename(&committed.folder, elsewhere.path().join("moved")).unwrap();
-    verify(&elsewhere.path().join("moved"), &Counting).unwrap();
+    verify(&elsewhere.path().join("moved")).unwrap();
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_crash_after_any_step_leaves_nothing_that_validates_too_early() {
     for (number, step) in steps.iter().enumerate() {
         let root = snapshots.path().join(number.to_string());
         let bundle = root.join(RUN);
-        match verify(&bundle, &Counting) {
+        match verify(&bundle) {
             Ok(_) => {
                 assert!(number >= committed_at, "verified after step {step}");
                 for name in steps[1..committed_at].iter().filter(|step| step.contains('.')) {
@@ -135,11 +135,11 @@ fn a_crash_after_any_step_leaves_nothing_that_validates_too_early() {
         }
         // `LATEST` leads to a bundle that verifies, or is not there.
         if root.join(layout::LATEST).exists() {
-            verify(&root, &Counting).unwrap();
+            verify(&root).unwrap();
         }
         // The next run is not disturbed.
         build(&root, "run-2");
-        verify(&root, &Counting).unwrap();
+        verify(&root).unwrap();
     }
 }
 
@@ -156,7 +156,7 @@ fn a_failed_run_keeps_what_is_there_and_says_so() {
     assert!(!committed.latest);
     assert_eq!(fs::read_to_string(out.path().join(layout::LATEST)).unwrap(), format!("{RUN}\n"));
     assert!(committed.folder.join("rows/scenario.jsonl").exists());
-    let refused = verify(&committed.folder, &Counting).unwrap_err();
+    let refused = verify(&committed.folder).unwrap_err();
     let text = refused.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(
         text.contains("run_status.json: the run failed (state `failed`, stage `lane`): the worker was lost"),
@@ -186,14 +186,7 @@ fn a_bundle_is_never_overwritten_and_names_are_taken_once() {
     for name in ["rows/baseline.jsonl", "ROWS/Baseline.jsonl", "run_status.json", "artifact_index.json"] {
         assert!(matches!(writer.stage(&path(name)), Err(WriteError::Twice { .. })), "{name}");
     }
-    let expected = Expected {
-        baseline: false,
-        scenario: false,
-        oracle: false,
-        preflight: false,
-        channel_witness: false,
-        identity: false,
-    };
+    let expected = ExpectedArtifacts::default();
     let again = BundleWriter::create(&lock, "out/run-1", status(RUN), expected);
     assert!(matches!(again, Err(WriteError::Exists { .. })));
     let elsewhere = BundleWriter::create(&lock, "out/run-9", status("run-3"), expected);
@@ -211,5 +204,5 @@ fn an_artifact_that_was_given_up_leaves_no_trace() {
     drop(given_up);
     let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
     assert!(!committed.folder.join("inputs/deep").exists());
-    verify(&committed.folder, &Counting).unwrap();
+    verify(&committed.folder).unwrap();
 }

@@ -1,7 +1,6 @@
-//! Small whole bundles with a derivation of their own.
+//! Small whole bundles with a derivation, and a replay, of their own.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,15 +11,19 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
 use crate::base::json_out;
-use crate::bundle::index::{self, Expected};
-use crate::bundle::recompute::{DigestSink, Given, HashedRows, Recompute};
+use crate::bundle::index::{self, ExpectedArtifacts};
+use crate::bundle::observed::HashedRows;
+use crate::bundle::replay::{ReplayError, ReplayInputs};
+use crate::bundle::replay_sink::ReplaySink;
+use crate::bundle::verify::verify_by;
 use crate::bundle::writer::{BundleWriter, Committed, RunEnd};
-use crate::bundle::{LockMode, OutputLock};
+use crate::bundle::{Bundle, LockMode, OutputLock, Refused, Verified};
 use crate::evidence::contradiction::Times;
-use crate::evidence::{ArtifactSink, RowSource};
+use crate::evidence::{ArtifactSink, DeriveError, RowSource};
 use crate::identity::{Parts, seal};
+use crate::plan::BundleInputsError;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
-use crate::record::layout;
+use crate::record::layout::{self, ARTIFACTS, Artifact, Origin};
 use crate::record::manifest::{
     ChannelKind, DeclaredInput, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
     SelectionRecord, ToolFacts, WorldCheck,
@@ -30,66 +33,50 @@ use crate::record::sources::InputRole;
 
 pub(crate) const RUN: &str = "run-1";
 const LANES: [Lane; 4] = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
-const DERIVED: [&str; 13] = [
-    layout::BASELINE_RESULTS,
-    layout::PATH_WITNESSES,
-    layout::FIXTURES,
-    layout::EXPECTED_MATRIX_GENERATED,
-    layout::EXPECTED_MATRIX,
-    layout::RUNTIME_RESULTS,
-    layout::RUNTIME_EVENTS,
-    layout::MISMATCH_SUMMARY,
-    layout::MISMATCH_PACKETS,
-    layout::ORACLE_RESULTS,
-    layout::CONTROLS,
-    layout::SUMMARY,
-    layout::SUMMARY_TEXT,
-];
-
-/// A derivation that says of each lane how many rows it has and what their digest is.
-pub(crate) struct Counting;
-
-impl Counting {
-    fn derive<S: ArtifactSink>(rows: &dyn RowSource, sources: &[u8], sink: &mut S) -> io::Result<()> {
-        let mut lanes = BTreeMap::new();
-        for lane in LANES {
-            let Some(mut reader) = rows.open(lane)? else { continue };
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes)?;
-            lanes.insert(lane.as_str(), Digest::of(&bytes).to_string());
-        }
-        for name in DERIVED {
-            let mut out = sink.create(name)?;
-            let document = json!({
-                "schema_version": "counting.v1", "name": name, "lanes": lanes,
-                "sources": Digest::of(sources).to_string(),
-                // What gates and packet read of controls and summary.
-                "profiles": [{
-                    "profile_id": "p", "status": "ok", "must_deny": {"status": "ok"}, "must_allow": {"status": "ok"},
-                }],
-                "counts": {"planned": 50, "matched": 50, "mismatched": 0, "undecided": 0},
-                "undecided_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
-                "by_design_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
-                "profiles_without_refusal": {"count": 0, "profiles": [], "left_out": 0},
-            });
-            out.write_all(&json_out::to_pretty(&document))?;
-            sink.finish(name, out)?;
-        }
-        Ok(())
+/// Derives documents that say of each lane what the digest of its rows is.
+fn derive<S: ArtifactSink>(rows: &dyn RowSource, sources: &[u8], sink: &mut S) -> io::Result<()> {
+    let mut lanes = BTreeMap::new();
+    for lane in LANES {
+        let Some(mut reader) = rows.open(lane)? else { continue };
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes)?;
+        lanes.insert(lane.as_str(), Digest::of(&bytes).to_string());
     }
+    for Artifact { name, .. } in ARTIFACTS.iter().filter(|artifact| artifact.origin == Origin::Derived) {
+        let mut out = sink.create(name)?;
+        let document = json!({
+            "schema_version": "counting.v1", "name": name, "lanes": lanes,
+            "sources": Digest::of(sources).to_string(),
+            // What gates and packet read of controls and summary.
+            "profiles": [{
+                "profile_id": "p", "status": "ok", "must_deny": {"status": "ok"}, "must_allow": {"status": "ok"},
+            }],
+            "counts": {"planned": 50, "matched": 50, "mismatched": 0, "undecided": 0},
+            "undecided_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
+            "by_design_rows": {"count": 0, "kinds": {}, "rows": [], "left_out": 0},
+            "profiles_without_refusal": {"count": 0, "profiles": [], "left_out": 0},
+        });
+        out.write_all(&json_out::to_pretty(&document))?;
+        sink.finish(name, out)?;
+    }
+    Ok(())
 }
 
-impl Recompute for Counting {
-    fn recompute(
-        &self,
-        given: &Given<'_>,
-        rows: &HashedRows,
-        sink: &mut DigestSink,
-    ) -> Result<Times, Box<dyn Error + Send + Sync>> {
-        let sources = given.inputs.get(&index::path_of(layout::INPUT_SOURCES)).ok_or("no sources")?;
-        Self::derive(rows, sources, sink)?;
-        Ok(Times::default())
-    }
+/// A replay of such a bundle.
+pub(super) fn replay_digests(
+    inputs: &ReplayInputs<'_>,
+    rows: &HashedRows,
+    sink: &mut ReplaySink,
+) -> Result<Times, ReplayError> {
+    let absent = || BundleInputsError::List { reason: "it is absent".into() };
+    let sources = inputs.files.get(&index::path_of(layout::INPUT_SOURCES)).ok_or_else(absent)?;
+    derive(rows, sources, sink).map_err(|source| DeriveError::Write { artifact: layout::SUMMARY, source })?;
+    Ok(Times::default())
+}
+
+/// Verifies a bundle of this module, whose evidence no real run gives.
+pub(crate) fn verify(path: &Path) -> Result<Verified<Bundle>, Refused> {
+    verify_by(path, &replay_digests)
 }
 
 pub(crate) fn status(run_id: &str) -> RunStatus {
@@ -175,7 +162,7 @@ pub(crate) fn lock(root: &Path, run_id: &str) -> OutputLock {
     OutputLock::acquire(root, LockMode::Fail, &RunId::new(run_id).unwrap(), &|| false).unwrap()
 }
 
-pub(crate) const EXPECTED: Expected = Expected {
+pub(crate) const EXPECTED: ExpectedArtifacts = ExpectedArtifacts {
     baseline: true,
     scenario: true,
     oracle: true,
@@ -216,7 +203,7 @@ pub(crate) fn raw_as(lock: &OutputLock, manifest: &RunManifest) -> BundleWriter 
 
 pub(crate) fn derived(mut writer: BundleWriter) -> BundleWriter {
     let rows = writer.rows();
-    Counting::derive(&rows, br#"{"schema_version": "sources.v1"}"#, &mut writer).unwrap();
+    derive(&rows, br#"{"schema_version": "sources.v1"}"#, &mut writer).unwrap();
     writer
 }
 

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::fixture::{Counting, RUN, build, lock, raw};
+use super::fixture::{RUN, build, lock, raw, verify};
 use crate::bundle::repair::{Repair, RepairError, Repaired, repair};
 use crate::bundle::verify::check_strictly;
-use crate::bundle::{LockError, RunEnd, verify};
+use crate::bundle::{LockError, RunEnd};
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
 use crate::record::repair::RepairLog;
@@ -52,7 +52,7 @@ fn an_edited_bundle_does_not_become_a_good_one() {
     // The index fits now, and says that it is not to be relied on.
     let found = check_strictly(&folder).unwrap_err().findings;
     assert_eq!(found.iter().map(|f| f.problem.code()).collect::<Vec<_>>(), ["index_status"]);
-    verify(&folder, &Counting).unwrap_err();
+    verify(&folder).unwrap_err();
     // A second repair appends, and does not forget.
     fs::remove_file(folder.join("summary.md")).unwrap();
     let again = repaired(&folder);
@@ -91,7 +91,7 @@ fn without_an_index_it_is_partial_at_best() {
     fs::remove_file(folder.join(layout::ARTIFACT_INDEX)).unwrap();
     assert_eq!(repaired(&folder).index_status, IndexStatus::Partial);
     assert_eq!(index(&folder).bundle_root, "out/run-1");
-    verify(&folder, &Counting).unwrap_err();
+    verify(&folder).unwrap_err();
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn nothing_is_written_where_the_index_fits() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
     unchanged(&folder, IndexStatus::Ok);
-    verify(&folder, &Counting).unwrap();
+    verify(&folder).unwrap();
     // Repaired once, it is what it is.
     fs::write(folder.join("summary.md"), "all is well\n").unwrap();
     repaired(&folder);

@@ -8,10 +8,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::fixture::{Counting, RUN, build, edit_entry, edit_index, path, rewrite};
+use super::fixture::{RUN, build, edit_entry, edit_index, path, replay_digests, rewrite, verify};
 use crate::base::digest::Digest;
-use crate::bundle::recompute::{DigestSink, Given, HashedRows, Recompute};
-use crate::bundle::{Finding, open_unverified, verify};
+use crate::bundle::observed::HashedRows;
+use crate::bundle::replay::ReplayInputs;
+use crate::bundle::replay_sink::ReplaySink;
+use crate::bundle::verify::verify_by;
+use crate::bundle::{Finding, open_unverified};
 use crate::evidence::RowSource;
 use crate::evidence::contradiction::Times;
 use crate::record::layout;
@@ -366,7 +369,7 @@ fn edit_text_bytes(at: &Path) {
 }
 
 fn findings(folder: &Path) -> Vec<Finding> {
-    verify(folder, &Counting).map_or_else(|refused| refused.findings, |_| Vec::new())
+    verify(folder).map_or_else(|refused| refused.findings, |_| Vec::new())
 }
 
 #[test]
@@ -399,7 +402,7 @@ fn one_flipped_byte_in_any_file_is_found() {
             flip(&at, offset);
         }
     }
-    verify(folder, &Counting).unwrap();
+    verify(folder).unwrap();
 }
 
 #[test]
@@ -408,13 +411,13 @@ fn a_flipped_bit_anywhere_in_the_index_is_found_or_means_nothing() {
     let folder = build(out.path(), RUN).folder;
     let at = folder.join(INDEX);
     let original = fs::read(&at).unwrap();
-    let verified = verify(&folder, &Counting).unwrap();
+    let verified = verify(&folder).unwrap();
     // A prime step meets every kind of place; each offset would take half a minute.
     for offset in (0..original.len()).step_by(13) {
         let mut bytes = original.clone();
         bytes[offset] ^= 1;
         fs::write(&at, &bytes).unwrap();
-        if let Ok(bundle) = verify(&folder, &Counting) {
+        if let Ok(bundle) = verify(&folder) {
             // White space became other white space: the same index, under another digest.
             assert_eq!(bundle.index(), verified.index(), "offset {offset}");
             assert_ne!(bundle.index_sha256(), verified.index_sha256());
@@ -464,54 +467,33 @@ fn pointers_cannot_leave_the_output_root() {
     assert!(findings(empty.path()).iter().any(|f| f.problem.code() == "not_committed"));
 }
 
-/// Changes the rows after they were looked at, and before they are read.
-struct Swapping<'a>(&'a Path);
-
-impl Recompute for Swapping<'_> {
-    fn recompute(
-        &self,
-        given: &Given<'_>,
-        rows: &HashedRows,
-        sink: &mut DigestSink,
-    ) -> Result<Times, Box<dyn std::error::Error + Send + Sync>> {
-        flip(&self.0.join(ROWS), 30);
-        Counting.recompute(given, rows, sink)
-    }
-}
-
 #[test]
 fn what_is_derived_from_is_what_was_digested() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
-    let refused = verify(&folder, &Swapping(&folder)).unwrap_err();
+    // The rows change after they were looked at, and before they are read.
+    let swapping = |inputs: &ReplayInputs<'_>, rows: &HashedRows, sink: &mut ReplaySink| {
+        flip(&folder.join(ROWS), 30);
+        replay_digests(inputs, rows, sink)
+    };
+    let refused = verify_by(&folder, &swapping).unwrap_err();
     let shown: Vec<_> = refused.findings.iter().map(|f| (f.path.as_str(), f.problem.code())).collect();
     assert_eq!(shown, [(ROWS, "digest_mismatch")]);
 }
 
-/// Looks at nothing and says that all is well.
-struct Lazy;
-
-impl Recompute for Lazy {
-    fn recompute(
-        &self,
-        _: &Given<'_>,
-        rows: &HashedRows,
-        _: &mut DigestSink,
-    ) -> Result<Times, Box<dyn std::error::Error + Send + Sync>> {
-        // Opened, but not read to its end.
-        drop(rows.open(Lane::Scenario)?);
-        Ok(Times::default())
-    }
-}
-
 #[test]
-fn rows_that_no_derivation_read_are_digested_all_the_same() {
+fn rows_that_no_replay_read_are_digested_all_the_same() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
-    let found = verify(&folder, &Lazy).unwrap_err().findings;
+    // A replay that looks at nothing and says that all is well: rows are opened, but not read to their end.
+    let lazy = |_: &ReplayInputs<'_>, rows: &HashedRows, _: &mut ReplaySink| {
+        drop(rows.open(Lane::Scenario));
+        Ok(Times::default())
+    };
+    let found = verify_by(&folder, &lazy).unwrap_err().findings;
     assert!(found.iter().all(|f| f.problem.code() == "derived_extra") && found.len() == 13, "{found:?}");
     flip(&folder.join(ROWS), 10);
-    let found = verify(&folder, &Lazy).unwrap_err().findings;
+    let found = verify_by(&folder, &lazy).unwrap_err().findings;
     assert_eq!(found.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), [ROWS]);
     assert_eq!(path(ROWS).as_str(), ROWS);
 }

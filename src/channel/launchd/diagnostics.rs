@@ -180,11 +180,11 @@ struct Files<'b> {
 
 impl Files<'_> {
     fn path_of(&self, what: &str) -> String {
-        format!("{}/{}/{}.{what}", self.bundle_root, layout::LAUNCHCTL_FOLDER, self.label)
+        format!("{}/{}{}.{what}", self.bundle_root, layout::LAUNCHCTL_FOLDER, self.label)
     }
 
     fn put(&mut self, name: String, bytes: Vec<u8>) {
-        let path = format!("{}/{name}", layout::LAUNCHCTL_FOLDER);
+        let path = format!("{}{name}", layout::LAUNCHCTL_FOLDER);
         // A label that could not be a file's name was refused, and then nothing but the two fixed names remains.
         if let Ok(path) = BundlePath::new(path) {
             self.list.push((path, bytes));

@@ -14,7 +14,7 @@ use super::ui::Ui;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::printable::path_text;
-use crate::bundle::declared::{self, DeclaredError};
+use crate::bundle::verify_identity::{self, VerifyIdentityError};
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
 use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
@@ -130,9 +130,9 @@ fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
 
 fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
     let compared = match (&args.from, &args.against) {
-        (Some(document), _) => declared::against_document(&args.bundle, document),
-        (None, Some(root)) => declared::against_sources(&args.bundle, root),
-        (None, None) => declared::against_bundle(&args.bundle),
+        (Some(document), _) => verify_identity::against_document(&args.bundle, document),
+        (None, Some(root)) => verify_identity::against_sources(&args.bundle, root),
+        (None, None) => verify_identity::against_bundle(&args.bundle),
     };
     let compared = compared.map_err(failure)?;
     let ok = compared.discrepancies.is_empty();
@@ -168,9 +168,9 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn show(args: &Show, ui: &mut Ui) -> Result<Exit, Failure> {
-    let declaration = declared::read(&args.bundle).map_err(failure)?;
+    let declaration = verify_identity::read(&args.bundle).map_err(failure)?;
     print(&declaration, args.json, ui);
-    let flaws = identity::of_self(&declaration);
+    let flaws = identity::verify_against_itself(&declaration);
     for flaw in &flaws {
         ui.remark(format!("{}: {}", flaw.pointer(), flaw.words()));
     }
@@ -195,15 +195,17 @@ fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) {
     }
 }
 
-fn failure(error: DeclaredError) -> Failure {
+fn failure(error: VerifyIdentityError) -> Failure {
     match error {
-        DeclaredError::Sources(_) | DeclaredError::Canon(_) => Failure::new(Exit::InputRefused, error),
-        DeclaredError::Document(error) => load_failure(*error),
-        DeclaredError::NeedsDocument { .. }
-        | DeclaredError::NoSuchDocument { .. }
-        | DeclaredError::OfRun { .. }
-        | DeclaredError::Folder(_) => Failure::new(Exit::Usage, error),
-        DeclaredError::NotSealed { .. } | DeclaredError::Format { .. } => Failure::new(Exit::BundleInvalid, error),
+        VerifyIdentityError::Sources(_) | VerifyIdentityError::Canon(_) => Failure::new(Exit::InputRefused, error),
+        VerifyIdentityError::Document(error) => load_failure(*error),
+        VerifyIdentityError::NeedsDocument { .. }
+        | VerifyIdentityError::NoSuchDocument { .. }
+        | VerifyIdentityError::OfRun { .. }
+        | VerifyIdentityError::Folder(_) => Failure::new(Exit::Usage, error),
+        VerifyIdentityError::NotSealed { .. } | VerifyIdentityError::Format { .. } => {
+            Failure::new(Exit::BundleInvalid, error)
+        }
         _ => Failure::new(Exit::BundleInvalid, error)
             .hint("`sandproof validate-bundle --bundle DIR` says what is wrong with a bundle"),
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::recompute::count_lines;
+use super::observed::count_lines;
 use crate::base::fsx;
 
 /// Where a file first is not what was derived.
@@ -20,14 +20,14 @@ pub struct FirstDifference {
 
 /// A file that is being compared.
 #[derive(Debug)]
-pub(super) struct Compared {
+pub(super) struct FileComparison {
     file: File,
     at: u64,
     first: Option<FirstDifference>,
     block: Vec<u8>,
 }
 
-impl Compared {
+impl FileComparison {
     /// Opens the file; `None` if there is none.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         match fsx::open_regular(path) {
@@ -108,7 +108,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, file).unwrap();
-        let mut compared = Compared::open(&path).unwrap().unwrap();
+        let mut compared = FileComparison::open(&path).unwrap().unwrap();
         for part in derived {
             compared.take(part.as_bytes()).unwrap();
         }
@@ -128,6 +128,6 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_no_error() {
-        assert!(Compared::open(Path::new("/nonexistent/f")).unwrap().is_none());
+        assert!(FileComparison::open(Path::new("/nonexistent/f")).unwrap().is_none());
     }
 }

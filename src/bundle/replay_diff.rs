@@ -1,4 +1,4 @@
-//! Deriving a bundle's evidence once more, to look at: every difference is told, and where it begins.
+//! A bundle against its replay, to look at: every difference is told, and where it begins.
 //!
 //! Verification refuses a bundle whose derived artifacts are not what its inputs and rows give. This says what they
 //! should be. It demands of a bundle everything that verification demands, but for the derived artifacts themselves:
@@ -7,19 +7,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compare::FirstDifference;
+use super::file_comparison::FirstDifference;
 use super::finding::{Finding, Findings, Problem};
 use super::reader::{self, Reading};
-use super::recompute::{DigestSink, Recompute};
-use super::verify::{Refused, check_state, derive_into, is_derived};
+use super::replay::replay;
+use super::replay_sink::{FileState, ReplaySink, Replayed};
+use super::verify::{Refused, check_state, replay_into};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::RunId;
+use crate::record::layout::is_derived;
 
 /// What a bundle's inputs and rows give, against what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rederived {
+pub struct ReplayDiff {
     /// The bundle.
     pub folder: PathBuf,
     /// Its run.
@@ -27,7 +29,7 @@ pub struct Rederived {
     /// Every artifact that is derived, by name.
     pub artifacts: Vec<DerivedArtifact>,
     /// Everything in which the bundle is not what was derived, by name. Empty if nothing was to be compared.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<ArtifactDifference>,
 }
 
 /// One derived artifact.
@@ -43,16 +45,16 @@ pub struct DerivedArtifact {
 
 /// One way in which a bundle is not what was derived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct ArtifactDifference {
     /// The artifact.
     pub name: String,
     /// How.
-    pub kind: DifferenceKind,
+    pub kind: ArtifactDifferenceKind,
 }
 
 /// How an artifact is not what was derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DifferenceKind {
+pub enum ArtifactDifferenceKind {
     /// Its bytes are others.
     #[error("{}", describe(.0))]
     Content(FirstDifference),
@@ -67,7 +69,7 @@ pub enum DifferenceKind {
     Index(String),
 }
 
-impl DifferenceKind {
+impl ArtifactDifferenceKind {
     /// Its name, for programs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -87,7 +89,7 @@ fn describe(first: &FirstDifference) -> String {
 
 /// The evidence was not derived.
 #[derive(Debug, thiserror::Error)]
-pub enum RederiveError {
+pub enum ReplayDiffError {
     /// Something else than derived artifacts is wrong with the bundle.
     #[error("the evidence cannot be derived")]
     Refused(#[source] Refused),
@@ -102,15 +104,13 @@ pub enum RederiveError {
     File(#[from] FileError),
 }
 
-/// Derives everything that follows from a bundle's inputs and rows. With `check`, compares it with what the bundle
-/// holds; with `out`, writes it to that folder, which must be new.
-pub fn rederive(
-    path: &Path,
-    check: bool,
-    out: Option<&Path>,
-    recompute: &dyn Recompute,
-) -> Result<Rederived, RederiveError> {
-    let refused = |bundle: PathBuf, findings| RederiveError::Refused(Refused { bundle, findings });
+/// Replays the run of a bundle. With `check`, compares what is derived with what the bundle holds; with `out`, writes it to
+/// that folder, which must be new.
+///
+/// # Errors
+/// If something else than derived artifacts is wrong with the bundle, or `out` cannot be used.
+pub fn replay_diff(path: &Path, check: bool, out: Option<&Path>) -> Result<ReplayDiff, ReplayDiffError> {
+    let refused = |bundle: PathBuf, findings| ReplayDiffError::Refused(Refused { bundle, findings });
     let folder = reader::resolve(path).map_err(|finding| refused(path.to_owned(), vec![finding]))?;
     let mut inspection = reader::inspect(folder, Reading::RowsLater);
     check_state(&mut inspection);
@@ -123,12 +123,8 @@ pub fn rederive(
     if let Some(out) = out {
         prepare(out, &inspection.folder)?;
     }
-    let mut sink = DigestSink {
-        compare: check.then(|| inspection.folder.clone()),
-        copy: out.map(Path::to_owned),
-        ..DigestSink::default()
-    };
-    let done = derive_into(&mut inspection, recompute, &mut sink);
+    let mut sink = ReplaySink::new(check.then(|| inspection.folder.clone()), out.map(Path::to_owned));
+    let done = replay_into(&mut inspection, &replay, &mut sink);
     let Some((index, _)) = inspection.index.filter(|_| done) else {
         if let Some(out) = out {
             clear(out)?;
@@ -138,10 +134,16 @@ pub fn rederive(
     let present = |name: &str| inspection.files.keys().any(|path| path.as_str() == name);
     let differences = if check { differences(&sink, inspection.files.keys(), present, theirs) } else { Vec::new() };
     let artifacts = sink.artifacts.into_iter();
-    Ok(Rederived {
+    Ok(ReplayDiff {
         folder: inspection.folder,
         run_id: index.run_id,
-        artifacts: artifacts.map(|(name, (sha256, file_size))| DerivedArtifact { name, file_size, sha256 }).collect(),
+        artifacts: artifacts
+            .map(|(name, Replayed { observed, .. })| DerivedArtifact {
+                name,
+                file_size: observed.size,
+                sha256: observed.digest,
+            })
+            .collect(),
         differences,
     })
 }
@@ -157,30 +159,30 @@ fn is_about_derived(finding: &Finding) -> bool {
             | Problem::Unlisted
             | Problem::HardLinked(_)
     );
-    fine && BundlePath::new(finding.path.as_str()).is_ok_and(|path| is_derived(&path))
+    fine && is_derived(&finding.path)
 }
 
 fn differences<'a>(
-    sink: &DigestSink,
+    sink: &ReplaySink,
     files: impl Iterator<Item = &'a BundlePath>,
     present: impl Fn(&str) -> bool,
     theirs: Findings,
-) -> Vec<Difference> {
+) -> Vec<ArtifactDifference> {
     let mut all = Vec::new();
-    for name in sink.artifacts.keys() {
-        if let Some(first) = sink.differ.get(name) {
-            all.push(Difference { name: name.clone(), kind: DifferenceKind::Content(*first) });
+    for (name, replayed) in &sink.artifacts {
+        if let FileState::Differs(first) = replayed.file {
+            all.push(ArtifactDifference { name: name.clone(), kind: ArtifactDifferenceKind::Content(first) });
         } else if !present(name) {
-            all.push(Difference { name: name.clone(), kind: DifferenceKind::Absent });
+            all.push(ArtifactDifference { name: name.clone(), kind: ArtifactDifferenceKind::Absent });
         }
     }
-    for path in files.filter(|path| is_derived(path) && !sink.artifacts.contains_key(path.as_str())) {
-        all.push(Difference { name: path.to_string(), kind: DifferenceKind::Extra });
+    for path in files.filter(|path| is_derived(path.as_str()) && !sink.artifacts.contains_key(path.as_str())) {
+        all.push(ArtifactDifference { name: path.to_string(), kind: ArtifactDifferenceKind::Extra });
     }
     for finding in theirs.into_sorted() {
         if !all.iter().any(|difference| difference.name == finding.path) {
-            let kind = DifferenceKind::Index(finding.problem.to_string());
-            all.push(Difference { name: finding.path, kind });
+            let kind = ArtifactDifferenceKind::Index(finding.problem.to_string());
+            all.push(ArtifactDifference { name: finding.path, kind });
         }
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -188,24 +190,24 @@ fn differences<'a>(
 }
 
 /// Makes the folder for the artifacts.
-fn prepare(out: &Path, bundle: &Path) -> Result<(), RederiveError> {
+fn prepare(out: &Path, bundle: &Path) -> Result<(), ReplayDiffError> {
     // What is there of it already, before anything is made.
     let there = out.ancestors().find(|part| part.exists()).unwrap_or(Path::new("."));
     let real = fs::canonicalize(if there.as_os_str().is_empty() { Path::new(".") } else { there });
     let real = real.at("find the folder", there)?;
     let inside = fs::canonicalize(bundle).at("find the folder", bundle)?;
     if real.starts_with(&inside) {
-        return Err(RederiveError::Inside(out.to_owned()));
+        return Err(ReplayDiffError::Inside(out.to_owned()));
     }
     fsx::create_dir_all(out)?;
     if fs::read_dir(out).at("list", out)?.next().is_some() {
-        return Err(RederiveError::Occupied(out.to_owned()));
+        return Err(ReplayDiffError::Occupied(out.to_owned()));
     }
     Ok(())
 }
 
 /// Takes away what was written to a folder that was empty before.
-fn clear(out: &Path) -> Result<(), RederiveError> {
+fn clear(out: &Path) -> Result<(), ReplayDiffError> {
     for entry in fs::read_dir(out).at("list", out)? {
         let path = entry.at("list", out)?.path();
         fs::remove_file(&path).at("remove", &path)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Compared, DeclaredError};
+use super::outcome::{IdentityComparison, VerifyIdentityError};
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
@@ -14,40 +14,46 @@ use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration_file};
 use crate::record::identity::Declaration;
 
 /// Compares with one document.
-pub(super) fn against_document(declaration: Declaration, document: &Path) -> Result<Compared, DeclaredError> {
+pub(super) fn against_document(
+    declaration: Declaration,
+    document: &Path,
+) -> Result<IdentityComparison, VerifyIdentityError> {
     let found = sealed_from(document)?;
-    let discrepancies = identity::of_document(&found, &declaration);
-    Ok(Compared { declaration, discrepancies, document: Some(document.to_owned()) })
+    let discrepancies = identity::verify_against_document(&found, &declaration);
+    Ok(IdentityComparison { declaration, discrepancies, document: Some(document.to_owned()) })
 }
 
 /// Compares with the document in `folder` that gives this declaration; if there is none, with the only one that describes
 /// a system of its kind. `folder` may be the document itself.
-pub(super) fn against_folder(declaration: Declaration, folder: &Path) -> Result<Compared, DeclaredError> {
+pub(super) fn against_folder(
+    declaration: Declaration,
+    folder: &Path,
+) -> Result<IdentityComparison, VerifyIdentityError> {
     if folder.is_file() {
         return against_document(declaration, folder);
     }
-    let documents = documents(folder, &declaration.kind).map_err(DeclaredError::Folder)?;
+    let documents = documents(folder, &declaration.kind).map_err(VerifyIdentityError::Folder)?;
     if let [only] = documents.as_slice() {
         return against_document(declaration, only);
     }
     for document in &documents {
         // What is incomplete gives no identity, so it is not the one.
         if sealed_from(document).is_ok_and(|found| found == declaration) {
-            return Ok(Compared { declaration, discrepancies: Vec::new(), document: Some(document.clone()) });
+            return Ok(IdentityComparison { declaration, discrepancies: Vec::new(), document: Some(document.clone()) });
         }
     }
     // A declaration that is not what its own parts give is wrong whatever it was sealed from.
-    let discrepancies = identity::of_self(&declaration);
+    let discrepancies = identity::verify_against_itself(&declaration);
     if !discrepancies.is_empty() {
-        return Ok(Compared { declaration, discrepancies, document: None });
+        return Ok(IdentityComparison { declaration, discrepancies, document: None });
     }
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let found = documents.iter().map(name).collect();
-    Err(DeclaredError::NoSuchDocument { folder: folder.to_owned(), kind: declaration.kind, found })
+    Err(VerifyIdentityError::NoSuchDocument { folder: folder.to_owned(), kind: declaration.kind, found })
 }
 
-fn sealed_from(document: &Path) -> Result<Declaration, DeclaredError> {
-    let subject = read_declaration_file(document).map_err(|error| DeclaredError::Document(Box::new(error)))?;
+fn sealed_from(document: &Path) -> Result<Declaration, VerifyIdentityError> {
+    let subject = read_declaration_file(document).map_err(|error| VerifyIdentityError::Document(Box::new(error)))?;
     Ok(identity::external::declare(&subject)?)
 }
 

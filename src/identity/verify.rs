@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::compare::{Difference, differences};
-use super::compose::{self, Given, LISTED_PATHS, object};
+use super::compose::{self, DeclaredFacts, LISTED_PATHS, object};
 use super::seal::{self, Flaw};
 use crate::plan::ResolvedPlan;
 use crate::record::identity::{Declaration, Part, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
@@ -60,7 +60,7 @@ fn value(of: &impl Serialize) -> Value {
 }
 
 /// What a declaration says of itself that its own parts do not give.
-pub fn of_self(declaration: &Declaration) -> Vec<Discrepancy> {
+pub fn verify_against_itself(declaration: &Declaration) -> Vec<Discrepancy> {
     let flaw = |flaw: Flaw| {
         let pointer = flaw.pointer();
         match flaw {
@@ -82,7 +82,7 @@ pub fn of_self(declaration: &Declaration) -> Vec<Discrepancy> {
 ///
 /// # Errors
 /// What of it does not have the shape of a run's declaration.
-pub fn read(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>> {
+pub fn parts_of(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>> {
     let mut wrong = Vec::new();
     differs("/schema_version", &value(&declaration.schema_version), &value(&RUN_IDENTITY_SCHEMA), &mut wrong);
     differs("/kind", &value(&declaration.kind), &value(&RUN_KIND), &mut wrong);
@@ -112,8 +112,8 @@ pub fn read(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>> {
 }
 
 /// Where a declaration is not what `plan` gives. Facts that no plan says are taken from the declaration itself.
-pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepancy> {
-    let parts = match read(declaration) {
+pub fn verify_against_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepancy> {
+    let parts = match parts_of(declaration) {
         Ok(parts) => parts,
         Err(wrong) => return wrong,
     };
@@ -121,7 +121,7 @@ pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepanc
     let mut runtime = parts.runtime.clone();
     runtime.world.declared = crate::world::declared(plan.plan.world_id.as_ref());
     runtime.world.document_sha256 = world_document(plan);
-    let given = Given {
+    let given = DeclaredFacts {
         tool: parts.artifact.tool,
         commands: parts.artifact.commands,
         runtime,
@@ -150,8 +150,8 @@ pub fn of_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepanc
 }
 
 /// Where the sealed declaration of another system is not what its document gives, sealed just now.
-pub fn of_document(found: &Declaration, declaration: &Declaration) -> Vec<Discrepancy> {
-    let mut wrong = of_self(declaration);
+pub fn verify_against_document(found: &Declaration, declaration: &Declaration) -> Vec<Discrepancy> {
+    let mut wrong = verify_against_itself(declaration);
     differs("/schema_version", &value(&declaration.schema_version), &value(&found.schema_version), &mut wrong);
     differs("/kind", &value(&declaration.kind), &value(&found.kind), &mut wrong);
     for part in Part::ALL {
@@ -180,8 +180,8 @@ fn expected_paths(plan: &ResolvedPlan, declared: &PreExisting) -> PreExisting {
 }
 
 /// Where a declaration is not what the manifest says of program, host and settings.
-pub fn of_manifest(manifest: &RunManifest, declaration: &Declaration) -> Vec<Discrepancy> {
-    let parts = match read(declaration) {
+pub fn verify_against_manifest(manifest: &RunManifest, declaration: &Declaration) -> Vec<Discrepancy> {
+    let parts = match parts_of(declaration) {
         Ok(parts) => parts,
         Err(wrong) => return wrong,
     };

@@ -1,0 +1,201 @@
+//! Replaying a run: the plan resolved once more from the bundle's own inputs, and the evidence derived once more from its
+//! own rows.
+//!
+//! [`super::verify()`] refuses a bundle that is not what its replay gives; [`super::replay_diff()`] says in what it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::contradiction::{self, DocumentContradiction};
+use super::observed::HashedRows;
+use super::published::{self, ShapeError};
+use super::replay_sink::ReplaySink;
+use crate::base::bundle_path::BundlePath;
+use crate::base::ids::IdError;
+use crate::base::shared_bytes::SharedBytes;
+use crate::evidence::contradiction::Times;
+use crate::evidence::{self, DeriveError, ProfileControls, RowPrefetch};
+use crate::identity::{self, Discrepancy};
+use crate::plan::{self, BundleInputs, BundleInputsError, LoadError, ResolvedPlan, Selection};
+use crate::record::channel_witness::ChannelWitness;
+use crate::record::identity::Declaration;
+use crate::record::layout;
+use crate::record::manifest::{RunManifest, RunStatus};
+use crate::world;
+
+/// What a run is replayed from beside its rows.
+#[derive(Debug)]
+pub(crate) struct ReplayInputs<'a> {
+    /// What was run.
+    pub manifest: &'a RunManifest,
+    /// How the run stands.
+    pub status: Option<&'a RunStatus>,
+    /// What the run declared, if it did.
+    pub identity: Option<&'a Declaration>,
+    /// What witnesses the channel, if the bundle has it.
+    pub witness: Option<&'a ChannelWitness>,
+    /// The files under `inputs/`, as the very bytes that were digested.
+    pub files: &'a BTreeMap<BundlePath, SharedBytes>,
+}
+
+/// Why a run cannot be replayed; its bundle is invalid then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// The input documents cannot be used.
+    #[error(transparent)]
+    Inputs(#[from] BundleInputsError),
+    /// The plan cannot be resolved.
+    #[error(transparent)]
+    Plan(#[from] LoadError),
+    /// The manifest and the inputs disagree.
+    #[error("the manifest says {what} `{manifest}`, the bundle's own inputs give `{inputs}`")]
+    Disagree {
+        /// What they disagree in.
+        what: &'static str,
+        /// What the manifest says.
+        manifest: String,
+        /// What follows from the inputs.
+        inputs: String,
+    },
+    /// The host's facts give no world id.
+    #[error(transparent)]
+    WorldId(#[from] IdError),
+    /// The manifest's account of the world is not what follows from the bundle.
+    #[error("the manifest's check of its world is not what the world's document and the host's facts give")]
+    World,
+    /// The manifest declares other documents than the plan was resolved from.
+    #[error("the manifest {what} the {role} `{path}`, which the bundle's own inputs give otherwise")]
+    Declared {
+        /// Whether it does.
+        what: &'static str,
+        /// What the document is for.
+        role: &'static str,
+        /// The document.
+        path: String,
+    },
+    /// The run's declaration is not what the bundle gives.
+    #[error("`{}` is not what the bundle's own documents give", layout::RUN_IDENTITY)]
+    Identity(Vec<Discrepancy>),
+    /// A document is not of its published shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A document contradicts itself.
+    #[error(transparent)]
+    Contradiction(#[from] DocumentContradiction),
+    /// The evidence cannot be derived from the rows.
+    #[error(transparent)]
+    Derive(#[from] DeriveError),
+}
+
+/// Resolves the plan from the inputs, holds the run's documents to it, and writes every derived artifact to the sink. Says
+/// when rows were executed.
+///
+/// # Errors
+/// Why it cannot be done; the sink may hold some artifacts then.
+pub(crate) fn replay(
+    inputs: &ReplayInputs<'_>,
+    rows: &HashedRows,
+    sink: &mut ReplaySink,
+) -> Result<Times, ReplayError> {
+    // The rows are read while the plan is resolved.
+    std::thread::scope(|scope| replay_ahead(inputs, RowPrefetch::start(scope, rows), sink))
+}
+
+fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut ReplaySink) -> Result<Times, ReplayError> {
+    let manifest = inputs.manifest;
+    published::check(inputs.status, manifest, inputs.identity, inputs.witness)?;
+    let documents = BundleInputs::held(inputs.files)?;
+    let plan = plan::resolve(&documents, documents.plan_path(), &Selection::from(&manifest.selection))?;
+    let agree = |what, manifest: String, inputs: String| {
+        if manifest == inputs { Ok(()) } else { Err(ReplayError::Disagree { what, manifest, inputs }) }
+    };
+    agree("plan id", manifest.plan_id.to_string(), plan.plan.plan_id.to_string())?;
+    agree("plan digest", manifest.plan_digest.to_string(), plan.plan_digest.to_string())?;
+    agree("deadline_ms", manifest.deadline_ms.to_string(), plan.deadline_ms.to_string())?;
+    let preflight = plan.preflight.is_some() && !manifest.dry_run;
+    agree("an apply preflight", manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
+    contradiction::check(manifest, plan.preflight.as_ref().map(|policy| policy.path.as_str()))?;
+    check_world(manifest, &plan)?;
+    check_declared(manifest, &plan)?;
+    if let Some(declaration) = inputs.identity {
+        let mut found = identity::verify_against_itself(declaration);
+        found.extend(identity::verify_against_plan(&plan, declaration));
+        found.extend(identity::verify_against_manifest(manifest, declaration));
+        if !found.is_empty() {
+            return Err(ReplayError::Identity(found));
+        }
+    }
+    let outcome = evidence::replay(&plan, manifest, &ProfileControls::of_plan(&plan), rows, sink)?;
+    // Nobody needs to wait until a large plan is freed. Where there can be no further thread, it is done here.
+    let _ = std::thread::Builder::new().spawn(move || drop(plan));
+    Ok(outcome.times)
+}
+
+/// The manifest's world and its check are what the bundle's own world document and host facts give.
+fn check_world(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), ReplayError> {
+    let declared = world::declared(plan.plan.world_id.as_ref());
+    let document = plan.world.as_ref();
+    let id = world::id(&declared, document.map(|world| &world.value), &manifest.host)?;
+    if id != manifest.world_id {
+        let (manifest, inputs) = (manifest.world_id.to_string(), id.to_string());
+        return Err(ReplayError::Disagree { what: "world", manifest, inputs });
+    }
+    let check = world::check(&declared, document.map(|world| (&world.value, world.digest)), &manifest.host);
+    if check == manifest.world { Ok(()) } else { Err(ReplayError::World) }
+}
+
+/// The manifest declares the documents that the plan needs, with the digests that the bundle's copies have.
+fn check_declared(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), ReplayError> {
+    let declared = manifest.declared_inputs.iter().map(|input| (input.role, input.path.as_str(), input.sha256));
+    let read = plan.documents.iter().map(|document| (document.role, document.path.as_str(), document.bytes.digest()));
+    let (declared, read): (BTreeSet<_>, BTreeSet<_>) = (declared.collect(), read.collect());
+    match declared.symmetric_difference(&read).next() {
+        Some((role, path, _)) => {
+            let listed = declared.iter().any(|one| (one.0, one.1) == (*role, *path));
+            let what = if listed { "declares" } else { "does not declare" };
+            Err(ReplayError::Declared { what, role: role.as_str(), path: (*path).to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Digest;
+    use crate::bundle::tests::fixture;
+    use crate::plan::Workspace;
+    use crate::record::manifest::DeclaredInput;
+
+    #[test]
+    fn the_manifest_declares_exactly_the_documents_that_the_plan_was_resolved_from() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let plan = plan::resolve(&Workspace::at(root), "plans/quickstart/plan.json", &Selection::default()).unwrap();
+        let mut manifest = fixture::manifest(fixture::RUN);
+        manifest.declared_inputs = plan
+            .documents
+            .iter()
+            .map(|document| DeclaredInput {
+                role: document.role,
+                path: document.path.clone(),
+                sha256: document.bytes.digest(),
+            })
+            .collect();
+        check_declared(&manifest, &plan).unwrap();
+        let refused = |edit: &dyn Fn(&mut RunManifest)| {
+            let mut manifest = manifest.clone();
+            edit(&mut manifest);
+            check_declared(&manifest, &plan).unwrap_err().to_string()
+        };
+        for n in 0..manifest.declared_inputs.len() {
+            let path = &manifest.declared_inputs[n].path;
+            let left_out = refused(&|m| drop(m.declared_inputs.remove(n)));
+            assert!(left_out.contains("does not declare") && left_out.contains(path), "{left_out}");
+            let other = refused(&|m| m.declared_inputs[n].sha256 = Digest::of(b"other"));
+            assert!(other.contains("the manifest declares") && other.contains(path), "{other}");
+        }
+        let more = refused(&|m| {
+            m.declared_inputs.push(DeclaredInput { path: "more.json".into(), ..m.declared_inputs[0].clone() })
+        });
+        assert!(more.contains("more.json"), "{more}");
+    }
+}

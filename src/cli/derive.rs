@@ -18,7 +18,7 @@ use crate::bundle::replay_diff::{ArtifactDifference, ReplayDiff, ReplayDiffError
 /// every difference; with --out, writes them to a new folder. The bundle is never changed. Exit 0 if all is as derived, 1
 /// with differences, 4 if something else is wrong with the bundle.
 #[derive(Debug, Args)]
-pub struct Derive {
+pub(super) struct DeriveArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
@@ -33,24 +33,25 @@ pub struct Derive {
     json: bool,
 }
 
-impl Derive {
-    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let derived = match replay_diff(&self.bundle, self.check, self.out.as_deref()) {
-            Ok(derived) => derived,
-            Err(ReplayDiffError::Refused(refused)) => return validate_bundle::report(&refused, self.json, ui),
-            Err(error) => {
-                let usage = matches!(error, ReplayDiffError::Occupied(_) | ReplayDiffError::Inside(_));
-                return Err(Failure::new(if usage { Exit::Usage } else { Exit::Fault }, error));
-            }
-        };
-        if self.json {
-            ui.json(&self.document(&derived));
-        } else {
-            ui.out(&self.text(&derived));
+/// Derives, and compares or writes.
+pub(super) fn run(args: &DeriveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let derived = match replay_diff(&args.bundle, args.check, args.out.as_deref()) {
+        Ok(derived) => derived,
+        Err(ReplayDiffError::Refused(refused)) => return validate_bundle::report(&refused, args.json, ui),
+        Err(error) => {
+            let usage = matches!(error, ReplayDiffError::Occupied(_) | ReplayDiffError::Inside(_));
+            return Err(Failure::new(if usage { Exit::Usage } else { Exit::Fault }, error));
         }
-        Ok(if derived.differences.is_empty() { Exit::Done } else { Exit::Mismatch })
+    };
+    if args.json {
+        ui.json(&args.document(&derived));
+    } else {
+        ui.out(&args.text(&derived));
     }
+    Ok(if derived.differences.is_empty() { Exit::Done } else { Exit::Mismatch })
+}
 
+impl DeriveArgs {
     fn document(&self, derived: &ReplayDiff) -> serde_json::Value {
         let artifacts = derived.artifacts.iter().map(
             |artifact| json!({ "name": artifact.name, "file_size": artifact.file_size, "sha256": artifact.sha256 }),

@@ -21,7 +21,7 @@ use crate::promote::{self, Reason};
 /// written for one that has a reason against it (exit 5). Of a bundle that does not verify (exit 4), the packet says that it
 /// does not, and nothing else in it is to be relied on; nothing is written if no run id can be read.
 #[derive(Debug, Args)]
-pub struct EmitPromotion {
+pub(super) struct EmitPromotionArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
@@ -36,47 +36,48 @@ pub struct EmitPromotion {
     json: bool,
 }
 
-impl EmitPromotion {
-    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let to_stdout = matches!(Destination::of(&self.out)?, Destination::Stdout);
-        if to_stdout && self.json {
-            return Err(Failure::new(Exit::Usage, "the packet and the answer cannot both go to standard output")
-                .hint("leave out --json: the packet is JSON, and holds what the answer says"));
-        }
-        let bundle = match bundle::verify(&self.bundle) {
-            Ok(bundle) => bundle,
-            Err(refused) => return self.unverified(&refused, to_stdout, ui),
-        };
-        let report = promote::evaluate(&bundle);
-        let refused = self.require_promotable && !report.is_promotable();
-        if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
-            ui.remark(remark);
-        }
-        if !refused {
-            let packet = promote::packet::make(&bundle, &report);
-            if to_stdout {
-                ui.bytes(&promote::packet::to_bytes(&packet));
-                ui.remarks(&describe(report.reasons()));
-                return Ok(Exit::Done);
-            }
-            promote::packet::write(&packet, &bundle, &self.out).map_err(unwritten)?;
-        }
-        if self.json {
-            ui.json(&json!({
-                "wrote": (!refused).then(|| path_text(&self.out)),
-                "promotability": report.to_record(),
-                "trust": validate_bundle::TRUST,
-            }));
-        } else {
-            ui.out(&describe(report.reasons()));
-            ui.line(validate_bundle::TRUST_WORDS);
-            if !refused {
-                ui.line(format!("wrote {}", self.out.display()));
-            }
-        }
-        Ok(if refused { Exit::GateRefused } else { Exit::Done })
+/// Verifies a bundle and writes its packet.
+pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let to_stdout = matches!(Destination::of(&args.out)?, Destination::Stdout);
+    if to_stdout && args.json {
+        return Err(Failure::new(Exit::Usage, "the packet and the answer cannot both go to standard output")
+            .hint("leave out --json: the packet is JSON, and holds what the answer says"));
     }
+    let bundle = match bundle::verify(&args.bundle) {
+        Ok(bundle) => bundle,
+        Err(refused) => return args.unverified(&refused, to_stdout, ui),
+    };
+    let report = promote::evaluate(&bundle);
+    let refused = args.require_promotable && !report.is_promotable();
+    if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
+        ui.remark(remark);
+    }
+    if !refused {
+        let packet = promote::packet::make(&bundle, &report);
+        if to_stdout {
+            ui.bytes(&promote::packet::to_bytes(&packet));
+            ui.remarks(&describe(report.reasons()));
+            return Ok(Exit::Done);
+        }
+        promote::packet::write(&packet, &bundle, &args.out).map_err(unwritten)?;
+    }
+    if args.json {
+        ui.json(&json!({
+            "wrote": (!refused).then(|| path_text(&args.out)),
+            "promotability": report.to_record(),
+            "trust": validate_bundle::TRUST,
+        }));
+    } else {
+        ui.out(&describe(report.reasons()));
+        ui.line(validate_bundle::TRUST_WORDS);
+        if !refused {
+            ui.line(format!("wrote {}", args.out.display()));
+        }
+    }
+    Ok(if refused { Exit::GateRefused } else { Exit::Done })
+}
 
+impl EmitPromotionArgs {
     /// The packet of a bundle that does not verify, where there is enough to say so.
     fn unverified(&self, refused: &Refused, to_stdout: bool, ui: &mut Ui) -> Result<Exit, Failure> {
         let looked_at = if self.require_promotable { None } else { bundle::open_unverified(&self.bundle).ok() };

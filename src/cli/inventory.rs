@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::refusal::{RootArg, load_failure};
+use super::failures::load_failure;
 use super::table;
 use super::ui::Ui;
+use super::workspace_args::RootArg;
 use crate::record::inventory::ComponentStatus;
 use crate::review::inventory;
 

@@ -6,9 +6,9 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::failures::review_failure;
+use super::key_values::KeyValues;
 use super::out::Destination;
-use super::refusal::review_failure;
-use super::sheet::Sheet;
 use super::table;
 use super::ui::Ui;
 use super::validate_bundle;
@@ -131,7 +131,7 @@ fn build(args: &BuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         ui.json(&links);
         return Ok(Exit::Done);
     }
-    let mut sheet = Sheet::default();
+    let mut sheet = KeyValues::default();
     sheet.line("world", links.meta.world_id.as_str());
     sheet.list("packets", links.packets.keys().map(String::as_str));
     sheet.line("profiles", &links.profiles.len().to_string());
@@ -217,7 +217,7 @@ fn resolve(args: &ResolveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         ui.json(&Resolved { expectation, profile, packets });
         return Ok(Exit::Done);
     }
-    let mut sheet = Sheet::default();
+    let mut sheet = KeyValues::default();
     if let Some(one) = expectation {
         sheet.line("id", &one.expectation_id);
         sheet.line("operation", &one.operation);

@@ -1,6 +1,9 @@
 //! The command line: arguments in, results on standard output, remarks on standard error, an exit code.
 //!
-//! One subcommand, one file.
+//! One command, one file; commands that are one piece over several documents (`list-…`, `describe-…`, `…-lint`) share one.
+//! The arguments of the command `x` are a `XArgs`, and `x::run(&XArgs, &mut Ui)` does it: results and remarks go through
+//! the [`Ui`], what went well ends in an [`Exit`], what did not in a [`Failure`]. `failures` says which exit an error of
+//! the library gets.
 
 #[cfg(target_os = "linux")]
 mod as_init;
@@ -9,33 +12,26 @@ mod color;
 mod completions;
 mod confinement;
 mod derive;
-mod describe_plan;
-mod describe_probe;
-mod describe_profile;
+mod describe;
 mod diff_runs;
 mod emit_promotion;
 pub mod exit;
 mod explain;
+mod failures;
 mod faults;
-mod findings;
 mod identity;
 mod inventory;
+mod key_values;
 mod links;
-mod list_plans;
-mod list_probes;
-mod list_profiles;
-mod list_registries;
-mod list_templates;
+mod lint;
+mod list;
 mod man;
 mod out;
 mod plan_build;
 mod plan_folder;
-mod plan_lint;
 mod policy;
 mod policy_source;
 mod progress;
-mod refusal;
-mod registry_lint;
 mod registry_upgrade;
 mod reindex_bundle;
 mod report;
@@ -43,7 +39,6 @@ mod run;
 mod run_report;
 mod schema;
 mod selftest;
-mod sheet;
 mod signals;
 mod status;
 mod summarize_ops;
@@ -53,6 +48,7 @@ mod validate_bundle;
 mod version;
 mod why;
 mod worker;
+mod workspace_args;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -79,12 +75,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
-    ValidateBundle(validate_bundle::ValidateBundle),
-    EmitPromotion(emit_promotion::EmitPromotion),
-    ReindexBundle(reindex_bundle::ReindexBundle),
+    ValidateBundle(validate_bundle::ValidateBundleArgs),
+    EmitPromotion(emit_promotion::EmitPromotionArgs),
+    ReindexBundle(reindex_bundle::ReindexBundleArgs),
     Attempts(attempts::AttemptsArgs),
     DiffRuns(diff_runs::DiffRunsArgs),
-    Derive(derive::Derive),
+    Derive(derive::DeriveArgs),
     Report(report::ReportArgs),
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
@@ -96,17 +92,29 @@ enum Command {
     Selftest(selftest::SelftestArgs),
     Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
-    PlanLint(plan_lint::PlanLintArgs),
-    RegistryLint(registry_lint::RegistryLintArgs),
+    /// Check a plan with everything that it refers to; nothing is executed.
+    PlanLint(lint::PlanLintArgs),
+    /// Check registries with the policies that they name.
+    RegistryLint(lint::RegistryLintArgs),
     RegistryUpgrade(registry_upgrade::RegistryUpgradeArgs),
-    ListPlans(list_plans::ListPlansArgs),
-    ListRegistries(list_registries::ListRegistriesArgs),
-    ListTemplates(list_templates::ListTemplatesArgs),
-    ListProbes(list_probes::ListProbesArgs),
-    ListProfiles(list_profiles::ListProfilesArgs),
-    DescribePlan(describe_plan::DescribePlanArgs),
-    DescribeProbe(describe_probe::DescribeProbeArgs),
-    DescribeProfile(describe_profile::DescribeProfileArgs),
+    /// List the plans of a workspace.
+    ListPlans(list::WorkspaceListArgs),
+    /// List the registries of a workspace.
+    ListRegistries(list::WorkspaceListArgs),
+    /// List the plan templates that this program carries.
+    ///
+    /// Within a checkout of the reference runtime, its templates are listed too; of two with one id, the checkout's is used.
+    ListTemplates(list::ListArgs),
+    /// List the probes of a registry.
+    ListProbes(list::RegistryListArgs),
+    /// List the profiles of a registry.
+    ListProfiles(list::RegistryListArgs),
+    /// Show a plan with its digest.
+    DescribePlan(describe::DescribePlanArgs),
+    /// Show one probe of a registry.
+    DescribeProbe(describe::DescribeProbeArgs),
+    /// Show one profile of a registry.
+    DescribeProfile(describe::DescribeProfileArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Completions(completions::CompletionsArgs),
@@ -193,17 +201,17 @@ fn parsing_ended(error: &clap::Error, when: color::When) -> u8 {
 
 fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => args.run(ui),
-        Command::ValidateBundle(command) => command.run(ui),
-        Command::EmitPromotion(command) => command.run(ui),
-        Command::ReindexBundle(command) => command.run(ui),
+        Command::Run(args) => run::run(&args, ui),
+        Command::ValidateBundle(args) => validate_bundle::run(&args, ui),
+        Command::EmitPromotion(args) => emit_promotion::run(&args, ui),
+        Command::ReindexBundle(args) => reindex_bundle::run(&args, ui),
         Command::Attempts(args) => attempts::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
-        Command::Derive(command) => command.run(ui),
+        Command::Derive(args) => derive::run(&args, ui),
         Command::Report(args) => report::run(&args, ui),
         Command::SummarizeOps(args) => summarize_ops::run(&args, ui),
         Command::Links(args) => links::run(&args, ui),
-        Command::Identity(args) => identity::run(args, ui),
+        Command::Identity(args) => identity::run(&args, ui),
         Command::Why(args) => why::run(&args, ui),
         Command::Policy(args) => policy::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
@@ -211,22 +219,22 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Selftest(args) => selftest::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
-        Command::PlanLint(args) => plan_lint::run(&args, ui),
-        Command::RegistryLint(args) => registry_lint::run(&args, ui),
+        Command::PlanLint(args) => lint::plan(&args, ui),
+        Command::RegistryLint(args) => lint::registry(&args, ui),
         Command::RegistryUpgrade(args) => registry_upgrade::run(&args, ui),
-        Command::ListPlans(args) => list_plans::run(&args, ui),
-        Command::ListRegistries(args) => list_registries::run(&args, ui),
-        Command::ListTemplates(args) => list_templates::run(&args, ui),
-        Command::ListProbes(args) => list_probes::run(&args, ui),
-        Command::ListProfiles(args) => list_profiles::run(&args, ui),
-        Command::DescribePlan(args) => describe_plan::run(&args, ui),
-        Command::DescribeProbe(args) => describe_probe::run(&args, ui),
-        Command::DescribeProfile(args) => describe_profile::run(&args, ui),
+        Command::ListPlans(args) => list::plans(&args, ui),
+        Command::ListRegistries(args) => list::registries(&args, ui),
+        Command::ListTemplates(args) => list::templates(&args, ui),
+        Command::ListProbes(args) => list::probes(&args, ui),
+        Command::ListProfiles(args) => list::profiles(&args, ui),
+        Command::DescribePlan(args) => describe::plan(&args, ui),
+        Command::DescribeProbe(args) => describe::probe(&args, ui),
+        Command::DescribeProfile(args) => describe::profile(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Version(args) => version::run(&args, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
-        Command::Worker(args) => args.run(),
+        Command::Worker(args) => worker::run(&args),
         Command::Spawner => {
             let running = run::own_executable().or_fail(Exit::Fault)?;
             crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)

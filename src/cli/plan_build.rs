@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::load_failure;
 use super::plan_folder::{self, FolderError};
-use super::refusal::load_failure;
 use super::ui::Ui;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::refusal::{RootArg, load_failure};
+use super::failures::load_failure;
+use super::workspace_args::RootArg;
 use crate::base::ids::RegistryId;
 use crate::base::json_span;
 use crate::base::limits::MAX_POLICY_BYTES;
@@ -18,7 +19,7 @@ use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::rules::Place;
 use crate::record::why::{WhyPolicy, WhyRule};
 
-use super::why::place::{form_at, shortened};
+use super::why::rule_excerpt::{form_at, shortened};
 
 /// How a policy is found and what it is given.
 #[derive(Debug, Args)]

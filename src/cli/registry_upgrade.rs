@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::load_failure;
 use super::out::output_failure;
-use super::refusal::{RootArg, load_failure};
 use super::ui::Ui;
+use super::workspace_args::RootArg;
 use crate::base::ids::RegistryId;
 use crate::base::printable::path_text;
 use crate::plan::upgrade::{UpgradeError, upgrade_registry};

@@ -18,7 +18,7 @@ use crate::bundle::{LockError, verify};
 /// what is left.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("mode").required(true).args(["strict", "repair"]))]
-pub struct ReindexBundle {
+pub(super) struct ReindexBundleArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
@@ -33,12 +33,13 @@ pub struct ReindexBundle {
     json: bool,
 }
 
-impl ReindexBundle {
-    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        if self.strict { self.check(ui) } else { self.repair(ui) }
-    }
+/// Compares a bundle with its index, or repairs that.
+pub(super) fn run(args: &ReindexBundleArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if args.strict { args.check(ui) } else { args.repair(ui) }
+}
 
-    fn check(self, ui: &mut Ui) -> Result<Exit, Failure> {
+impl ReindexBundleArgs {
+    fn check(&self, ui: &mut Ui) -> Result<Exit, Failure> {
         let folder = match verify::check_strictly(&self.bundle) {
             Ok(folder) => folder,
             Err(refused) => return validate_bundle::report(&refused, self.json, ui),
@@ -51,7 +52,7 @@ impl ReindexBundle {
         Ok(Exit::Done)
     }
 
-    fn repair(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn repair(&self, ui: &mut Ui) -> Result<Exit, Failure> {
         let repaired = match repair::repair(&self.bundle) {
             Ok(Repair::Done(repaired)) => repaired,
             Ok(Repair::Unchanged { bundle_dir, index_status }) => {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::review_failure;
 use super::out::{Destination, output_failure};
-use super::refusal::review_failure;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::bundle::{self, ArtifactError, Bundle, Verified};

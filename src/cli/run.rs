@@ -9,10 +9,10 @@ use clap::{Args, ValueEnum};
 
 use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::load_failure;
 use super::faults;
 use super::out::io_exit;
 use super::progress::Progress;
-use super::refusal::load_failure;
 use super::run_report;
 use super::signals;
 use super::ui::Ui;
@@ -35,7 +35,7 @@ const FIRST_PLAN: &str =
 
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// The plan to run, or the folder that its `plan.json` lies in. Default: the first one to try that ships for this system, if it is in this folder:
     /// `plans/quickstart/plan.json` on Linux, `plans/sonoma-runtime-checks/plan.json` on macOS.
     #[arg(long, value_name = "FILE|DIR")]
@@ -174,29 +174,29 @@ impl RunChoices {
     }
 }
 
-impl RunArgs {
-    /// Runs.
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let cancel = signals::install().or_fail(Exit::Fault)?;
-        let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
-        let request = self.choices.request(self.plan(ui)?, self.out.clone(), self.run_id()?, exe, cancel)?;
-        if !request.dry {
-            let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-            let command: Vec<OsString> = std::env::args_os().collect();
-            if let Some(remark) = confinement::remark(&run::status::confinement(), request.channel, &folder, &command) {
-                ui.remark(remark);
-            }
+/// Runs a plan.
+pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let cancel = signals::install().or_fail(Exit::Fault)?;
+    let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
+    let request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
+    if !request.dry {
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let command: Vec<OsString> = std::env::args_os().collect();
+        if let Some(remark) = confinement::remark(&run::status::confinement(), request.channel, &folder, &command) {
+            ui.remark(remark);
         }
-        let mut progress = Progress::new(ui.draws_progress());
-        let outcome = run::run(&request, &mut progress);
-        progress.finish();
-        let report = outcome.map_err(run_failure)?;
-        let concluded = run_report::conclude(&report, self.json, ui);
-        // The process ends here; to take a large plan apart before would only keep its user waiting.
-        std::mem::forget(request);
-        concluded
     }
+    let mut progress = Progress::new(ui.draws_progress());
+    let outcome = run::run(&request, &mut progress);
+    progress.finish();
+    let report = outcome.map_err(run_failure)?;
+    let concluded = run_report::conclude(&report, args.json, ui);
+    // The process ends here; to take a large plan apart before would only keep its user waiting.
+    std::mem::forget(request);
+    concluded
+}
 
+impl RunArgs {
     /// The plan that was named, or the first one to try; then says which.
     fn plan(&self, ui: &mut Ui) -> Result<&Path, Failure> {
         if let Some(plan) = &self.plan {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::{Exit, Failure, OrFail};
-use super::sheet::Sheet;
+use super::key_values::KeyValues;
 use super::ui::Ui;
 use crate::base::ids::RunId;
 use crate::base::printable::Lines;
@@ -28,7 +28,7 @@ pub(super) struct StatusArgs {
 pub(super) fn run(args: &StatusArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let here = std::env::current_dir().or_fail(Exit::Fault)?;
     let document = runtime_status(&here, args.out.as_deref()).map_err(|error| match error {
-        StatusError::Load(error) => super::refusal::load_failure(error),
+        StatusError::Load(error) => super::failures::load_failure(error),
         StatusError::World(_) => Failure::new(Exit::Fault, error),
     })?;
     if args.json {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &StatusArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn render(document: &StatusDocument) -> Lines {
-    let mut sheet = Sheet::default();
+    let mut sheet = KeyValues::default();
     let host = &document.host;
     let or_unknown = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
     let product = match (&host.product_version, &host.product_build) {

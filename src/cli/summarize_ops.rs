@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use super::exit::{Exit, Failure};
+use super::failures::review_failure;
 use super::out::Destination;
-use super::refusal::review_failure;
 use super::table;
 use super::ui::Ui;
 use super::validate_bundle;

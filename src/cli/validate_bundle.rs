@@ -16,7 +16,7 @@ use crate::bundle::{self, Finding, Problem, Refused};
 /// machine, wherever the bundle was copied to. Exit 0 if all holds; 4 with one line for each problem if not, save what only
 /// follows from a run that did not end well, which is counted; --json lists all.
 #[derive(Debug, Args)]
-pub struct ValidateBundle {
+pub(super) struct ValidateBundleArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
@@ -25,35 +25,32 @@ pub struct ValidateBundle {
     json: bool,
 }
 
-impl ValidateBundle {
-    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        match bundle::verify(&self.bundle) {
-            Ok(bundle) => {
-                let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
-                if self.json {
-                    ui.json(&json!({
-                        "ok": true,
-                        "bundle_dir": path_text(bundle.folder()),
-                        "run_id": bundle.index().run_id,
-                        "index_sha256": bundle.index_sha256(),
-                        "files": files,
-                        "rows": rows,
-                        "derived": derived,
-                        "repaired": bundle.index().repaired,
-                        "trust": TRUST,
-                        "errors": [],
-                    }));
-                } else {
-                    let mark = if bundle.index().repaired { " (its index was rewritten by a repair)" } else { "" };
-                    ui.line(format!(
-                        "bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"
-                    ));
-                    ui.line(TRUST_WORDS);
-                }
-                Ok(Exit::Done)
+/// Verifies a bundle.
+pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    match bundle::verify(&args.bundle) {
+        Ok(bundle) => {
+            let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
+            if args.json {
+                ui.json(&json!({
+                    "ok": true,
+                    "bundle_dir": path_text(bundle.folder()),
+                    "run_id": bundle.index().run_id,
+                    "index_sha256": bundle.index_sha256(),
+                    "files": files,
+                    "rows": rows,
+                    "derived": derived,
+                    "repaired": bundle.index().repaired,
+                    "trust": TRUST,
+                    "errors": [],
+                }));
+            } else {
+                let mark = if bundle.index().repaired { " (its index was rewritten by a repair)" } else { "" };
+                ui.line(format!("bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"));
+                ui.line(TRUST_WORDS);
             }
-            Err(refused) => report(&refused, self.json, ui),
+            Ok(Exit::Done)
         }
+        Err(refused) => report(&refused, args.json, ui),
     }
 }
 

@@ -14,28 +14,26 @@ use crate::sys;
 
 /// Does one job and exits. Started by a service manager, not by people.
 #[derive(Debug, Args)]
-pub struct WorkerArgs {
+pub(super) struct WorkerArgs {
     /// The job.
     job: PathBuf,
 }
 
-impl WorkerArgs {
-    /// Works.
-    pub fn run(self) -> Result<Exit, Failure> {
-        // First of all, before anything is opened: what this process was given.
-        let open_fds = open_fds();
-        let environment = super::run::environment();
-        let given = Given {
-            open_fds,
-            landlock_layers: enforce::already_confined_layers(),
-            seatbelt_confined: sys::seatbelt_confined(),
-        };
-        let witness = witness::collect(given, &environment);
-        let cancel = signals::install().or_fail(Exit::Fault)?;
-        let running = super::run::own_executable().or_fail(Exit::Fault)?;
-        run::work(&self.job, &running, witness, cancel).or_fail(Exit::Fault)?;
-        Ok(Exit::Done)
-    }
+/// Does the job.
+pub(super) fn run(args: &WorkerArgs) -> Result<Exit, Failure> {
+    // First of all, before anything is opened: what this process was given.
+    let open_fds = open_fds();
+    let environment = super::run::environment();
+    let given = Given {
+        open_fds,
+        landlock_layers: enforce::already_confined_layers(),
+        seatbelt_confined: sys::seatbelt_confined(),
+    };
+    let witness = witness::collect(given, &environment);
+    let cancel = signals::install().or_fail(Exit::Fault)?;
+    let running = super::run::own_executable().or_fail(Exit::Fault)?;
+    run::work(&args.job, &running, witness, cancel).or_fail(Exit::Fault)?;
+    Ok(Exit::Done)
 }
 
 /// The open descriptors. `None` if they cannot be listed.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::exit::{Exit, Failure, OrFail};
-use super::super::refusal::load_failure;
-use super::super::sheet::Sheet;
+use super::super::failures::load_failure;
+use super::super::key_values::KeyValues;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::identity::{absences, external};
@@ -24,7 +24,7 @@ pub(super) fn run(from: &Path, json: bool, ui: &mut Ui) -> Result<Exit, Failure>
 }
 
 fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> Lines {
-    let mut sheet = Sheet::default();
+    let mut sheet = KeyValues::default();
     sheet.line("kind", &declaration.kind);
     sheet.line("identity", &declaration.identity.to_string());
     for part in Part::ALL {

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure, OrFail};
-use super::refusal::load_failure;
+use super::failures::load_failure;
 use super::run::{RunChoices, own_executable, run_failure};
 use super::ui::Ui;
 use crate::base::digest::Digest;
@@ -107,15 +107,15 @@ struct Report<'r> {
 }
 
 /// Does what was asked.
-pub(super) fn run(args: IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    match args.command {
+pub(super) fn run(args: &IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    match &args.command {
         IdentityCommand::Declare(args) => declare(args, ui),
-        IdentityCommand::Verify(args) => verify(&args, ui),
-        IdentityCommand::Show(args) => show(&args, ui),
+        IdentityCommand::Verify(args) => verify(args, ui),
+        IdentityCommand::Show(args) => show(args, ui),
     }
 }
 
-fn declare(args: Declare, ui: &mut Ui) -> Result<Exit, Failure> {
+fn declare(args: &Declare, ui: &mut Ui) -> Result<Exit, Failure> {
     let plan = match (&args.plan, &args.from) {
         (_, Some(from)) => return declare_from::run(from, args.json, ui),
         (Some(plan), None) => plan,

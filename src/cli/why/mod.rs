@@ -3,7 +3,7 @@
 mod ask;
 mod landlock;
 mod log;
-pub(super) mod place;
+pub(super) mod rule_excerpt;
 mod seatbelt;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 
 use super::exit::{Exit, Failure};
+use super::key_values::KeyValues;
 use super::policy_source::{PolicyOptions, Source, bad, pair, short};
-use super::sheet::Sheet;
 use super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::base::suggest::hint_for;
@@ -176,7 +176,7 @@ fn answer(source: &Source, query: &Query) -> Result<Told, Failure> {
 /// The answer for people.
 fn render(answer: &WhyAnswer) -> Lines {
     let place = |rule: &WhyRule| format!("{}:{}:{}", rule.file, rule.line, rule.column);
-    let mut sheet = Sheet::default();
+    let mut sheet = KeyValues::default();
     sheet.line("decision", answer.decision.as_str());
     sheet.maybe("rule", answer.rule.as_ref().map(|rule| format!("{}  {}", place(rule), rule.text)).as_deref());
     sheet.line("why", &answer.reason);

@@ -1,4 +1,4 @@
-//! One thing described for people: a name and a value per line.
+//! One thing described for people: its names and values, a line each.
 
 use crate::base::printable::Lines;
 
@@ -7,11 +7,11 @@ const NAME_WIDTH: usize = 11;
 
 /// Lines of a description, in the making.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(super) struct KeyValues {
     lines: Lines,
 }
 
-impl Sheet {
+impl KeyValues {
     /// Adds a line.
     pub(super) fn line(&mut self, name: &str, value: &str) {
         self.lines.line(format!("{name:NAME_WIDTH$}{value}").trim_end());
@@ -43,11 +43,11 @@ mod tests {
 
     #[test]
     fn lists_are_aligned_under_their_name() {
-        let mut sheet = Sheet::default();
-        sheet.line("plan", "p\u{7}");
-        sheet.maybe("notes", None);
-        sheet.list("profiles", ["a", "b"].into_iter());
-        sheet.list("needs", [].into_iter());
-        assert_eq!(sheet.render().as_str(), "plan       p\u{fffd}\nprofiles   a\n           b\n");
+        let mut lines = KeyValues::default();
+        lines.line("plan", "p\u{7}");
+        lines.maybe("notes", None);
+        lines.list("profiles", ["a", "b"].into_iter());
+        lines.list("needs", [].into_iter());
+        assert_eq!(lines.render().as_str(), "plan       p\u{fffd}\nprofiles   a\n           b\n");
     }
 }

@@ -1,12 +1,60 @@
-//! How lint commands answer.
+//! `sandproof plan-lint` and `registry-lint`
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde::Serialize;
 
 use super::color;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, OrFail};
+use super::failures::load_failure;
 use super::ui::Ui;
+use super::workspace_args::RootArg;
+use crate::base::ids::RegistryId;
 use crate::base::printable::Lines;
+use crate::plan::catalogue::require_registry;
+use crate::plan::lint::{lint_plan_file, lint_registries};
 use crate::plan::{Diagnostic, Severity};
+
+/// Which plan.
+#[derive(Debug, Args)]
+pub(super) struct PlanLintArgs {
+    /// The plan, or the folder that its `plan.json` lies in.
+    #[arg(long, value_name = "FILE|DIR")]
+    plan: PathBuf,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which registries.
+#[derive(Debug, Args)]
+pub(super) struct RegistryLintArgs {
+    /// This registry only. Default: every registry in the index.
+    #[arg(long, value_name = "ID")]
+    registry: Option<String>,
+    #[command(flatten)]
+    root: RootArg,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks a plan.
+pub(super) fn plan(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let notes = lint_plan_file(&args.plan).map_err(load_failure)?;
+    report("plan", &notes, args.json, ui)
+}
+
+/// Checks one registry, or all.
+pub(super) fn registry(args: &RegistryLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let workspace = args.root.workspace()?;
+    let only = args.registry.as_deref().map(RegistryId::new).transpose().or_fail(Exit::InputRefused)?;
+    if let Some(id) = &only {
+        require_registry(&workspace, id).map_err(load_failure)?;
+    }
+    report("registry", &lint_registries(&workspace, only.as_ref()), args.json, ui)
+}
 
 /// A lint's answer, as JSON.
 #[derive(Debug, Serialize)]
@@ -18,7 +66,7 @@ struct Answer<'a> {
 }
 
 /// Prints the findings on `what`. Errors are findings (exit 1); warnings alone are not.
-pub(super) fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     let warnings = notes.len() - errors;
     if json {

@@ -129,7 +129,7 @@ impl<'m> Frame<'m> {
         if !self.is_linux {
             return Ok(());
         }
-        let inherits = row.action.driver.info().name.ends_with("_inherited");
+        let inherits = row.action.driver.holds_before();
         let own = |what: &str| what.strip_prefix(row.root.as_str()).is_some_and(|rest| rest.starts_with('/'));
         let foreign = open.iter().find(|open| {
             let path = open.what.starts_with('/');

@@ -8,7 +8,7 @@ use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
-use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
+use crate::record::report::{ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
 use crate::record::row::ProbeRow;
 
 /// Which version of the rule this program applies. A change of any outcome below changes it.
@@ -405,6 +405,7 @@ impl Effect {
     fn of(row: &ProbeRow, operation: &Operation) -> Self {
         let mut effect = Self { seen: false, missed: false };
         let mut witness = |seen: bool| if seen { effect.seen = true } else { effect.missed = true };
+        operation.details.iter().filter(|(name, _)| name == CONFIRMED).for_each(|(_, n)| witness(*n != 0));
         match row.action.driver {
             Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox => {
                 operation.details.iter().filter(|(name, _)| name == "received").for_each(|(_, n)| witness(*n != 0));
@@ -413,7 +414,12 @@ impl Effect {
             | Driver::UdpSend
             | Driver::UnixConnect
             | Driver::AbstractConnect
-            | Driver::AbstractSend => row.listener.iter().for_each(|listener| witness(listener.accept_count > 0)),
+            | Driver::AbstractSend
+            | Driver::UnixSend
+            | Driver::MptcpConnect
+            | Driver::TcpFastOpen
+            | Driver::UdpConnect
+            | Driver::IoUringConnect => row.listener.iter().for_each(|listener| witness(listener.accept_count > 0)),
             _ => {}
         }
         effect

@@ -225,7 +225,7 @@ pub(super) fn runner_info<'a>(
 }
 
 pub(super) fn hygiene(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> ResourceHygiene {
-    let inherits = matches!(row.action.driver, Driver::FileReadInherited | Driver::FileTruncateInherited);
+    let inherits = row.action.driver.holds_before();
     ResourceHygiene {
         apply_model: APPLY_MODEL,
         apply_timing: APPLY_TIMING,
@@ -355,7 +355,14 @@ pub(super) fn reason_beside(
             matches!(without.errno.and_then(|errno| host_os.errno_name(errno)), Some("ECONNREFUSED" | "ENOENT"));
         let reaches_out = matches!(
             baseline.row.action.driver,
-            Driver::TcpConnect | Driver::UnixConnect | Driver::AbstractConnect | Driver::AbstractSend
+            Driver::TcpConnect
+                | Driver::UnixConnect
+                | Driver::AbstractConnect
+                | Driver::AbstractSend
+                | Driver::UnixSend
+                | Driver::MptcpConnect
+                | Driver::TcpFastOpen
+                | Driver::IoUringConnect
         );
         if nobody && reaches_out && baseline.row.listener.is_none() {
             text.push_str("; the probe has no `listener`, so nobody answers there: add one");

@@ -23,6 +23,8 @@ enum Socket {
     Stream(UnixListener),
     /// With the node that binding made.
     Node(UnixListener, Node),
+    /// The same for datagrams.
+    DatagramNode(UnixDatagram, Node),
     Datagram(UnixDatagram),
 }
 
@@ -35,6 +37,13 @@ struct Node {
 impl Node {
     fn at(path: &str) -> io::Result<Self> {
         std::fs::symlink_metadata(path).map(|found| Self { dev: found.dev(), ino: found.ino() })
+    }
+
+    /// Removes the node that binding made, and only that: a probe may have put something else there.
+    fn remove(&self, path: &str) {
+        if Self::at(path).is_ok_and(|found| found == *self) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -57,6 +66,11 @@ impl Listener {
                 let socket = UnixListener::bind(address)?;
                 socket.set_nonblocking(true)?;
                 Socket::Node(socket, Node::at(address)?)
+            }
+            ListenerKind::UnixDgram => {
+                let socket = UnixDatagram::bind(address)?;
+                socket.set_nonblocking(true)?;
+                Socket::DatagramNode(socket, Node::at(address)?)
             }
             ListenerKind::Abstract => {
                 let socket = UnixListener::bind_addr(&abstract_address(address)?)?;
@@ -81,11 +95,13 @@ impl Listener {
             Socket::Stream(socket) => count(|| socket.accept().map(|_| ())),
             Socket::Node(socket, node) => {
                 let accepted = count(|| socket.accept().map(|_| ()));
-                // Only the node that binding made; a probe may have put something else there.
-                if Node::at(&self.address).is_ok_and(|found| found == *node) {
-                    let _ = std::fs::remove_file(&self.address);
-                }
+                node.remove(&self.address);
                 accepted
+            }
+            Socket::DatagramNode(socket, node) => {
+                let received = count(|| socket.recv(&mut byte).map(|_| ()));
+                node.remove(&self.address);
+                received
             }
             Socket::Datagram(socket) => count(|| socket.recv(&mut byte).map(|_| ())),
         };
@@ -93,6 +109,7 @@ impl Listener {
             ListenerKind::Tcp => "tcp",
             ListenerKind::Udp => "udp",
             ListenerKind::Unix => "unix",
+            ListenerKind::UnixDgram => "unix_dgram",
             ListenerKind::Abstract => "abstract",
             ListenerKind::AbstractDgram => "abstract_dgram",
         };
@@ -176,6 +193,11 @@ mod tests {
         assert!(!path.exists());
         let listener = Listener::open(&spec(ListenerKind::Unix, address)).unwrap();
         std::fs::remove_file(&path).unwrap();
+        let datagrams = Listener::open(&spec(ListenerKind::UnixDgram, address)).unwrap();
+        UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
+        let record = datagrams.finish();
+        assert_eq!((record.kind.as_str(), record.accept_count), ("unix_dgram", 1));
+        assert!(!path.exists());
         std::fs::write(&path, b"another").unwrap();
         assert_eq!(listener.finish().accept_count, 0);
         assert_eq!(std::fs::read(&path).unwrap(), b"another");

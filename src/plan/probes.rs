@@ -265,12 +265,13 @@ fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
             );
         }
     }
-    let mounts = !entry.mounts.is_empty() || entry.driver.as_deref() == Some(Driver::MountBind.info().name);
+    let driver = entry.driver.as_deref().and_then(Driver::by_name);
+    let mounts = !entry.mounts.is_empty() || driver.is_some_and(Driver::mounts);
     if mounts && !entry.capabilities_required.iter().any(|text| text == "mount_namespace") {
         notes.warning(
             DiagnosticKind::Capability,
             format!("{base}/capabilities_required"),
-            "the probe mounts something, and does not say that it needs a mount namespace",
+            "the probe needs a mount namespace of its own, and does not say so",
             "add `mount_namespace`",
         );
     }
@@ -278,15 +279,18 @@ fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
 
 pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diagnostics<'_>) {
     let wanted = match driver {
-        Driver::TcpConnect => Some(ListenerKind::Tcp),
-        Driver::UdpSend => Some(ListenerKind::Udp),
+        Driver::TcpConnect | Driver::MptcpConnect | Driver::TcpFastOpen | Driver::IoUringConnect => {
+            Some(ListenerKind::Tcp)
+        }
+        Driver::UdpSend | Driver::UdpConnect => Some(ListenerKind::Udp),
+        Driver::UnixSend => Some(ListenerKind::UnixDgram),
         Driver::UnixConnect => Some(ListenerKind::Unix),
         Driver::AbstractConnect => Some(ListenerKind::Abstract),
         Driver::AbstractSend => Some(ListenerKind::AbstractDgram),
         _ => None,
     };
     match (wanted, &entry.listener) {
-        (Some(_), None) if driver != Driver::UdpSend => notes.warning(
+        (Some(_), None) if !matches!(driver, Driver::UdpSend | Driver::UdpConnect) => notes.warning(
             DiagnosticKind::Listener,
             base,
             format!(
@@ -312,7 +316,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
     if let Some(listener) = &entry.listener {
         let fits = match listener.kind {
             ListenerKind::Tcp | ListenerKind::Udp => is_endpoint(&listener.address),
-            ListenerKind::Unix => is_own(&listener.address),
+            ListenerKind::Unix | ListenerKind::UnixDgram => is_own(&listener.address),
             ListenerKind::Abstract | ListenerKind::AbstractDgram => !listener.address.is_empty(),
         };
         if !fits {
@@ -331,6 +335,7 @@ fn listener_name(kind: ListenerKind) -> &'static str {
         ListenerKind::Tcp => "`tcp`",
         ListenerKind::Udp => "`udp`",
         ListenerKind::Unix => "`unix`",
+        ListenerKind::UnixDgram => "`unix_dgram`",
         ListenerKind::Abstract => "`abstract`",
         ListenerKind::AbstractDgram => "`abstract_dgram`",
     }

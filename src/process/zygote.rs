@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::policy::Enforceable;
+use crate::record::report::ENVIRONMENT_ROOM;
 use crate::zygote::protocol::{Job, Reply, Request, read_reply, write_frame};
 
 /// The hidden subcommand that serves jobs.
@@ -170,6 +171,7 @@ impl Zygote {
         let child = command
             .arg(subcommand)
             .env_clear()
+            .envs(cfg!(target_os = "linux").then_some(ENVIRONMENT_ROOM))
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(null))

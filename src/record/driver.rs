@@ -303,7 +303,11 @@ macro_rules! drivers {
                     | Self::FileFchownat
                     | Self::FileFutimes
                     | Self::FileWriteAt
-                    | Self::FileWriteRootrel => &[Reach::Object],
+                    | Self::FileWriteRootrel
+                    | Self::FileLock
+                    | Self::MountTmpfs
+                    | Self::PivotRoot
+                    | Self::FileWriteReopened => &[Reach::Object],
                     Self::FileCreate
                     | Self::FileUnlink
                     | Self::FileRename
@@ -316,6 +320,7 @@ macro_rules! drivers {
                     | Self::SocketNodeCreate
                     | Self::CharDeviceCreate
                     | Self::BlockDeviceCreate
+                    | Self::ExecWritten
                     | Self::UnixBind => &[Reach::Entry],
                     // Which of the two is not known, or nothing is changed at all; whoever asks all the same guards both.
                     Self::FileSetattrlist
@@ -374,8 +379,70 @@ macro_rules! drivers {
                     | Self::SystemSocket
                     | Self::PreferenceRead
                     | Self::PolicyQuery
+                    | Self::FileStatfs
+                    | Self::Chdir
+                    | Self::InotifyWatch
+                    | Self::FileReadReopened
+                    | Self::FileReadAtInherited
+                    | Self::FileReadOlderThread
+                    | Self::UnixSend
+                    | Self::MptcpConnect
+                    | Self::MptcpBind
+                    | Self::TcpFastOpen
+                    | Self::UdpConnect
+                    | Self::RawSocket
+                    | Self::PacketSocket
+                    | Self::NetlinkSocket
+                    | Self::VsockSocket
+                    | Self::EnvironmentRead
+                    | Self::DescriptorRead
+                    | Self::SysvShm
+                    | Self::SysvSem
+                    | Self::SysvMsg
+                    | Self::PosixMq
+                    | Self::KeyRead
+                    | Self::KeyAdd
+                    | Self::TtyIoctl
+                    | Self::TtyInject
+                    | Self::ExecMemfd
+                    | Self::PtraceOutside
+                    | Self::PidfdGetfdOutside
+                    | Self::ProcessVmReadvOutside
+                    | Self::ProcessEnvironOutside
+                    | Self::ProcessMapsOutside
+                    | Self::ProcessMemOutside
+                    | Self::ProcessRootOutside
+                    | Self::ProcessPriorityOutside
+                    | Self::UserNamespace
+                    | Self::UserNamespaceMap
+                    | Self::Chroot
+                    | Self::BpfMap
+                    | Self::PerfEvent
+                    | Self::Userfaultfd
+                    | Self::IoUring
+                    | Self::IoUringRead
+                    | Self::IoUringConnect
                     | Self::ApplyOnly => &[Reach::Object, Reach::Entry],
                 }
+            }
+
+            /// Whether its process holds, when the policy is applied, a descriptor of what its operation is about.
+            pub fn holds_before(self) -> bool {
+                matches!(
+                    self,
+                    Self::FileReadInherited
+                        | Self::FileTruncateInherited
+                        | Self::FileReadAtInherited
+                        | Self::FileReadReopened
+                        | Self::FileWriteReopened
+                        | Self::TtyIoctl
+                        | Self::TtyInject
+                )
+            }
+
+            /// Whether it works in a mount namespace of its own.
+            pub fn mounts(self) -> bool {
+                matches!(self, Self::MountBind | Self::MountTmpfs | Self::Chroot | Self::PivotRoot)
             }
 
             /// Whether it may stand for that operation. A policy query may for any.
@@ -490,7 +557,108 @@ drivers! {
     ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", None, &[], Reads, INSPECT }
     /// Binds a folder over another, in a mount namespace of the probe's own.
     MountBind "mount_bind" { &["file-mount"], "mount", Path, &[Param::To], Changes, PERM }
-    // macOS alone. Each row: operations, call, target, parameters, effect, what answers mean.
+    /// Asks for the facts of the file system that the target lies on.
+    FileStatfs "file_statfs" { &["file-read-metadata", "file-read*"], "statfs", Path, &[], Reads, NEVER }
+    /// Makes the target, a folder, the process's working folder.
+    Chdir "chdir" { &["file-read-metadata"], "chdir", Path, &[], Reads, NEVER }
+    /// Watches the target with inotify(7), and ends the watch.
+    InotifyWatch "inotify_watch" { &["file-read-metadata"], "inotify_add_watch", Path, &[], Reads, NEVER }
+    /// Opens for reading under the policy, which only prepares, and takes the exclusive lock of flock(2).
+    FileLock "file_lock" { &["file-lock"], "flock", Path, &[], Changes, NEVER }
+    /// Opens a bare handle (`O_PATH`), from before the policy was applied, again for reading, through `/proc/self/fd`.
+    FileReadReopened "file_read_reopened" { &["file-read-data"], "openat", Path, &[], Reads, ACCES }
+    /// Opens a descriptor for reading, from before the policy was applied, again for writing, through `/proc/self/fd`, and
+    /// writes one byte at the end.
+    FileWriteReopened "file_write_reopened" { &["file-write-data", "file-write*"], "openat", Path, &[], Changes, ACCES }
+    /// Opens the target for reading relative to its folder, which was opened before the policy was applied.
+    FileReadAtInherited "file_read_at_inherited" { &["file-read-data"], "openat", Path, &[], Reads, ACCES }
+    /// Lets a thread that was started before the policy was applied open the target for reading and read one byte.
+    FileReadOlderThread "file_read_older_thread" { &["file-read-data"], "openat", Path, &[], Reads, ACCES }
+    /// Sends a datagram to a UNIX socket by its path.
+    UnixSend "unix_send" { &["network-outbound"], "sendto", Path, &[], Reads, ACCES }
+    /// Connects a socket of multipath TCP.
+    MptcpConnect "mptcp_connect" { &["network-outbound"], "connect", Endpoint, &[], Reads, ACCES }
+    /// Binds a socket of multipath TCP.
+    MptcpBind "mptcp_bind" { &["network-bind"], "bind", Endpoint, &[], Reads, ACCES }
+    /// Connects a TCP socket by sending on it (`MSG_FASTOPEN`), without connect(2).
+    TcpFastOpen "tcp_fast_open" { &["network-outbound"], "sendto", Endpoint, &[], Reads, ACCES }
+    /// Connects a UDP socket and sends one byte.
+    UdpConnect "udp_connect" { &["network-outbound"], "connect", Endpoint, &[], Reads, ACCES }
+    /// Makes a raw socket of IPv4 (ICMP).
+    RawSocket "raw_socket" { &["system-socket"], "socket", None, &[], Reads, NEVER }
+    /// Makes a packet socket, which could see whole frames; it is bound to nothing.
+    PacketSocket "packet_socket" { &["system-socket"], "socket", None, &[], Reads, NEVER }
+    /// Makes a netlink socket for routing.
+    NetlinkSocket "netlink_socket" { &["system-socket"], "socket", None, &[], Reads, NEVER }
+    /// Makes a socket towards a hypervisor or virtual machine (`AF_VSOCK`).
+    VsockSocket "vsock_socket" { &["system-socket"], "socket", None, &[], Reads, NEVER }
+    /// Looks for the variable that the target names in the environment of its process.
+    EnvironmentRead "environment_read" { &["process-info-pidinfo"], "getenv", Name, &[], Reads, NEVER }
+    /// Reads from a descriptor, no file's, that was open before the policy was applied.
+    DescriptorRead "descriptor_read" { &["file-read-data"], "read", None, &[], Reads, NEVER }
+    /// Attaches System V shared memory that was made before the policy was applied, and reads it.
+    SysvShm "sysv_shm" { &["ipc-sysv-shm"], "shmat", None, &[], Reads, NEVER }
+    /// Makes a System V semaphore, and removes it.
+    SysvSem "sysv_sem" { &["ipc-sysv-sem"], "semget", None, &[], Reads, NEVER }
+    /// Makes a System V message queue, and removes it.
+    SysvMsg "sysv_msg" { &["ipc-sysv-msg"], "msgget", None, &[], Reads, NEVER }
+    /// Makes a POSIX message queue, and removes it.
+    PosixMq "posix_mq" { &["ipc-posix*"], "mq_open", None, &[], Reads, ACCES }
+    /// Reads a key of its process's session keyring that was added before the policy was applied.
+    KeyRead "key_read" { &["syscall-unix"], "keyctl", None, &[], Reads, NEVER }
+    /// Adds a key to a keyring of its process's own.
+    KeyAdd "key_add" { &["syscall-unix"], "add_key", None, &[], Reads, NEVER }
+    /// Changes the window size of a terminal that was open before the policy was applied (`TIOCSWINSZ`).
+    TtyIoctl "tty_ioctl" { &["file-ioctl"], "ioctl", None, &[], Reads, NEVER }
+    /// Types into its process's controlling terminal, which was open before the policy was applied (`TIOCSTI`).
+    TtyInject "tty_inject" { &["file-ioctl"], "ioctl", None, &[], Reads, NEVER }
+    /// Executes this program's own small one from memory without a path (memfd_create(2)), in a child.
+    ExecMemfd "exec_memfd" { &["process-exec*"], "execveat", None, &[], Reads, NEVER }
+    /// Writes this program's own small one to a new file under the policy, which only prepares, and executes it, in a child.
+    ExecWritten "exec_written" { &["process-exec*"], "execve", Path, &[], Changes, ACCES }
+    /// Attaches to a process outside the domain as a debugger, and reads its memory.
+    PtraceOutside "ptrace_outside" { &["process-info*"], "ptrace", None, &[], Reads, PERM }
+    /// Takes a descriptor of a process outside the domain, and reads from it.
+    PidfdGetfdOutside "pidfd_getfd_outside" { &["process-info*"], "pidfd_getfd", None, &[], Reads, PERM }
+    /// Reads the memory of a process outside the domain.
+    ProcessVmReadvOutside "process_vm_readv_outside" {
+        &["process-info*"], "process_vm_readv", None, &[], Reads, PERM
+    }
+    /// Reads `/proc/PID/environ` of a process outside the domain.
+    ProcessEnvironOutside "process_environ_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    /// Reads `/proc/PID/maps` of a process outside the domain.
+    ProcessMapsOutside "process_maps_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    /// Reads `/proc/PID/mem` of a process outside the domain.
+    ProcessMemOutside "process_mem_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    /// Goes through `/proc/PID/root` of a process outside the domain.
+    ProcessRootOutside "process_root_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    /// Lowers the priority of a process outside the domain.
+    ProcessPriorityOutside "process_priority_outside" {
+        &["process-info-setcontrol"], "setpriority", None, &[], Reads, NEVER
+    }
+    /// Enters a new user namespace.
+    UserNamespace "user_namespace" { &["system-privilege"], "unshare", None, &[], Reads, NEVER }
+    /// Enters a new user namespace, which only prepares, and becomes root in it by writing `/proc/self/uid_map`.
+    UserNamespaceMap "user_namespace_map" { &["system-privilege"], "openat", None, &[], Reads, ACCES }
+    /// Mounts a small tmpfs on the target, in a mount namespace of the probe's own.
+    MountTmpfs "mount_tmpfs" { &["file-mount"], "mount", Path, &[], Changes, PERM }
+    /// Makes the target, a folder, the root of the probe process.
+    Chroot "chroot" { &["file-chroot"], "chroot", Path, &[], Reads, NEVER }
+    /// Makes the target, a folder, the root of a mount namespace of the probe's own.
+    PivotRoot "pivot_root" { &["file-mount"], "pivot_root", Path, &[], Changes, PERM }
+    /// Makes a map of bpf(2), and lets it keep a number.
+    BpfMap "bpf_map" { &["syscall-unix"], "bpf", None, &[], Reads, NEVER }
+    /// Counts how long its process runs.
+    PerfEvent "perf_event" { &["syscall-unix"], "perf_event_open", None, &[], Reads, NEVER }
+    /// Makes a descriptor for page faults of its process.
+    Userfaultfd "userfaultfd" { &["syscall-unix"], "userfaultfd", None, &[], Reads, NEVER }
+    /// Makes an io_uring, and lets it complete a request that does nothing.
+    IoUring "io_uring" { &["syscall-unix"], "io_uring_setup", None, &[], Reads, NEVER }
+    /// Opens for reading through an io_uring, which only prepares, and reads one byte.
+    IoUringRead "io_uring_read" { &["file-read-data"], "io_uring_enter", Path, &[], Reads, ACCES }
+    /// Connects a TCP socket through an io_uring, which only prepares.
+    IoUringConnect "io_uring_connect" { &["network-outbound"], "io_uring_enter", Endpoint, &[], Reads, ACCES }
+    // macOS alone, but for what says otherwise. Each row: operations, call, target, parameters, effect, what answers mean.
     /// Asks for a file's metadata without following a final link.
     FileLstat "file_lstat" { macos: &["file-read-metadata", "file-read*"], "lstat", Path, &[], Reads, SB_PERM }
     /// Opens for reading under the policy, which only prepares, and asks for the descriptor's metadata.
@@ -507,7 +675,7 @@ drivers! {
     /// Opens for reading under the policy, which only prepares, and changes the permission bits.
     FileFchmod "file_fchmod" { macos: &["file-write-mode", "file-write*"], "fchmod", Path, &[], Changes, SB_PERM }
     /// Gives the file to its own user and group, following links.
-    FileChown "file_chown" { macos: &["file-write-owner", "file-write*"], "chown", Path, &[], Changes, SB_PERM }
+    FileChown "file_chown" { &["file-write-owner", "file-write*"], "fchownat", Path, &[], Changes, NEVER; macos "chown" }
     /// The same without following a final link.
     FileLchown "file_lchown" { macos: &["file-write-owner", "file-write*"], "lchown", Path, &[], Changes, SB_PERM }
     /// The same through a descriptor opened for reading under the policy, which only prepares.
@@ -575,7 +743,7 @@ drivers! {
     /// Makes a semaphore of a name that nobody has, and removes it.
     PosixSem "posix_sem" { macos: &["ipc-posix-sem-create", "ipc-posix-sem*"], "sem_open", Name, &[], Reads, SB_PERM }
     /// Makes a pseudo terminal.
-    PseudoTty "pseudo_tty" { macos: &["pseudo-tty"], "grantpt", None, &[], Reads, SB_PERM }
+    PseudoTty "pseudo_tty" { &["pseudo-tty"], "openat", None, &[], Reads, ACCES; macos "grantpt" }
     /// Makes a kernel control socket (`AF_SYSTEM`).
     SystemSocket "system_socket" { macos: &["system-socket"], "socket", None, &[], Reads, SB_PERM }
     /// Reads the preference `name` of the domain. A value decides; without one nothing is known.
@@ -603,5 +771,33 @@ mod tests {
             assert_eq!(info.darwin_call.is_empty(), !info.platforms.macos(), "{}", info.name);
         }
         assert_eq!(Driver::by_name("cat"), None);
+    }
+
+    /// SPEC.md, section 2.2, against the table here: every driver, its call, whether it changes, and what refuses it.
+    #[test]
+    fn the_published_table_says_what_the_drivers_are() {
+        let spec = include_str!("../../SPEC.md");
+        let (_, table) = spec.split_once("<!-- drivers -->\n").unwrap();
+        let (table, _) = table.split_once("<!-- /drivers -->").unwrap();
+        let mut rows = table.lines().skip(2);
+        for info in Driver::ALL.iter().map(|driver| driver.info()).filter(|info| info.platforms.linux()) {
+            let row = rows.next().unwrap_or_else(|| panic!("`{}` is missing", info.name));
+            let cells: Vec<&str> = row.split(" | ").map(str::trim).collect();
+            let [name, what, call, _, effect, denials] = cells[..] else { panic!("six cells: {row}") };
+            assert_eq!(name, format!("| `{}`", info.name));
+            assert!(what.ends_with('.'), "{row}");
+            assert_eq!(call, format!("`{}`", info.syscall));
+            let changes = match info.effect {
+                Effect::Reads => "",
+                Effect::OpensForWriting => "opens",
+                Effect::Changes => "changes",
+            };
+            assert_eq!(effect, changes, "{row}");
+            let names: Vec<_> =
+                info.landlock_denials.iter().filter_map(|n| crate::base::errno::errno_name(*n)).collect();
+            let denials = denials.trim_end_matches(['|', ' ']).trim_matches(['(', ')']);
+            assert_eq!(denials, names.join(", "), "{row}");
+        }
+        assert_eq!(rows.next(), None);
     }
 }

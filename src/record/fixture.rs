@@ -99,6 +99,8 @@ pub enum ListenerKind {
     Udp,
     /// A UNIX stream listener on a path.
     Unix,
+    /// A UNIX datagram receiver on a path.
+    UnixDgram,
     /// A UNIX stream listener on an abstract name.
     Abstract,
     /// A UNIX datagram receiver on an abstract name.

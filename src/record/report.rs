@@ -130,6 +130,14 @@ pub struct SetupFailure {
     pub leads_to: Option<String>,
 }
 
+/// The detail in which a driver says whether what its call should have caused is really there (1: the lock is held, the
+/// namespace is another one, the byte came back) or not (0). Absent where the driver looks for nothing of the kind.
+pub const CONFIRMED: &str = "confirmed";
+
+/// A variable in the environment of the process that probes are forked from, and its value: room that a process outside the
+/// domain writes over with what only it knows, so that its environment can be told from every other (Linux).
+pub const ENVIRONMENT_ROOM: (&str, &str) = ("SANDPROOF_ROOM", "--------------------------");
+
 /// The steps at which a probe process stops itself before it reaches something that the run did not make, each with what
 /// that says.
 pub const GUARD_STEPS: [(&str, &str); 5] = [

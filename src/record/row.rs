@@ -96,7 +96,7 @@ impl NotRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerRecord {
-    /// `tcp`, `udp`, `unix`, `abstract` or `abstract_dgram`.
+    /// `tcp`, `udp`, `unix`, `unix_dgram`, `abstract` or `abstract_dgram`.
     pub kind: String,
     /// Where it listened.
     pub address: String,

@@ -48,20 +48,30 @@ fn damaged(row: &ProbeRow) -> bool {
     calls.is_empty() || contradictory || failed_before_the_end
 }
 
-const REACHES_OUT: [Driver; 5] =
-    [Driver::TcpConnect, Driver::UdpSend, Driver::UnixConnect, Driver::AbstractConnect, Driver::AbstractSend];
+const REACHES_OUT: [Driver; 10] = [
+    Driver::TcpConnect,
+    Driver::UdpSend,
+    Driver::UnixConnect,
+    Driver::AbstractConnect,
+    Driver::AbstractSend,
+    Driver::UnixSend,
+    Driver::MptcpConnect,
+    Driver::TcpFastOpen,
+    Driver::UdpConnect,
+    Driver::IoUringConnect,
+];
 
 const SIGNALS: [Driver; 4] =
     [Driver::SignalOutside, Driver::SignalInside, Driver::SignalSelf, Driver::SignalSameSandbox];
 
 /// What those say who saw the effect, or looked for it in vain.
 fn effect(row: &ProbeRow) -> Vec<bool> {
-    if SIGNALS.contains(&row.action.driver) {
-        let said = row.operation.iter().flat_map(|operation| &operation.details);
-        return said.filter(|(name, _)| name == "received").map(|(_, value)| *value != 0).collect();
-    }
+    let signals = SIGNALS.contains(&row.action.driver);
+    let said = row.operation.iter().flat_map(|operation| &operation.details);
+    let words = said.filter(|(name, _)| name == "confirmed" || (signals && name == "received"));
     let asked = REACHES_OUT.contains(&row.action.driver);
-    row.listener.iter().filter(|_| asked).map(|listener| listener.accept_count != 0).collect()
+    let heard = row.listener.iter().filter(|_| asked).map(|listener| listener.accept_count != 0);
+    words.map(|(_, value)| *value != 0).chain(heard).collect()
 }
 
 /// Whether the last call failed with what is a denial in its lane.
@@ -288,6 +298,7 @@ struct Change {
     calls: Vec<(bool, i32, bool)>,
     report_error: bool,
     received: Option<i64>,
+    confirmed: Option<i64>,
     heard: Option<u64>,
     mode: u32,
 }
@@ -326,7 +337,8 @@ impl Change {
                 made
             };
             said.calls = self.calls.iter().map(made).collect();
-            said.details = self.received.iter().map(|value| ("received".into(), *value)).collect();
+            let named = [("received", self.received), ("confirmed", self.confirmed)];
+            said.details = named.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect();
         } else {
             row.operation = None;
         }
@@ -352,15 +364,15 @@ prop_compose! {
         rest in any_report(),
         mode in prop::sample::select(&[0o100_644_u32, 0o100_600][..]),
     ) -> Change {
-        let (operation, calls, report_error, received, heard) = rest;
+        let (operation, calls, report_error, (received, confirmed), heard) = rest;
         Change {
             ending, not_run, neither, prologue, setup, before, after, apply, operation, calls, report_error, received,
-            heard, mode,
+            confirmed, heard, mode,
         }
     }
 }
 
-type Report = (bool, Vec<(bool, i32, bool)>, bool, Option<i64>, Option<u64>);
+type Report = (bool, Vec<(bool, i32, bool)>, bool, (Option<i64>, Option<i64>), Option<u64>);
 
 fn any_report() -> impl Strategy<Value = Report> {
     // Half of the calls succeed, so that long lists get to their end.
@@ -370,7 +382,7 @@ fn any_report() -> impl Strategy<Value = Report> {
         prop::bool::weighted(0.85),
         prop::collection::vec(call, 0..4),
         prop::bool::weighted(0.05),
-        prop::option::of(0_i64..2),
+        (prop::option::of(0_i64..2), prop::option::weighted(0.3, 0_i64..2)),
         prop::option::of(0_u64..2),
     )
 }

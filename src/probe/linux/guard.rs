@@ -294,7 +294,15 @@ fn acts_when_opened(found: &Stat, link: &[u8]) -> bool {
 pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> {
     let opens = matches!(
         driver,
-        Driver::FileRead | Driver::FileReadAt | Driver::FileReadInherited | Driver::DeviceIoctl | Driver::DirList
+        Driver::FileRead
+            | Driver::FileReadAt
+            | Driver::FileReadInherited
+            | Driver::DeviceIoctl
+            | Driver::DirList
+            | Driver::FileReadReopened
+            | Driver::FileReadAtInherited
+            | Driver::FileReadOlderThread
+            | Driver::IoUringRead
     );
     if !opens || !path::stat(target, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFCHR) {
         return Ok(());

@@ -1,5 +1,6 @@
 //! A second process beside the probe: the receiver of a signal, or the one that self-checks ask about.
 
+use crate::sys::Ret;
 use crate::sys::linux::path::close;
 use crate::sys::linux::process::{
     Forked, Watched, block_signal, close_range, die_with_parent, exit_now, fork, pipe, poll, signal_fd, wait,
@@ -49,17 +50,22 @@ impl Helper {
     }
 }
 
+/// Closes every descriptor but these two, which are above 0. Above all the report descriptor goes: the parent of the probe
+/// waits for its end.
+pub(super) fn keep_only(two: [i32; 2]) -> Ret {
+    let (low, high) = (two[0].min(two[1]), two[0].max(two[1]));
+    close_range(0, (low - 1) as u32)?;
+    if high > low + 1 {
+        close_range((low + 1) as u32, (high - 1) as u32)?;
+    }
+    close_range((high + 1) as u32, u32::MAX)
+}
+
 /// The body of the helper: 0 if the signal came, 1 if not, 2 if it could not wait.
 fn wait_for_signal(pipe: i32) -> i32 {
     let Ok(signals) = signal_fd(SIGNAL) else { return 2 };
     let signals = signals as i32;
-    let (low, high) = (pipe.min(signals), pipe.max(signals));
-    // Above all the report descriptor: the parent of the probe waits for its end.
-    let closed = die_with_parent()
-        .and_then(|_| close_range(0, (low - 1) as u32))
-        .and_then(|_| if high > low + 1 { close_range((low + 1) as u32, (high - 1) as u32) } else { Ok(0) })
-        .and_then(|_| close_range((high + 1) as u32, u32::MAX));
-    if closed.is_err() {
+    if die_with_parent().and_then(|_| keep_only([pipe, signals])).is_err() {
         return 2;
     }
     let mut watched = [Watched::new(signals, libc::POLLIN), Watched::new(pipe, libc::POLLIN)];

@@ -2,22 +2,37 @@
 //! operation.
 
 mod device;
+mod exec;
 mod file;
+mod foreign_process;
 mod guard;
+mod handed_down;
+mod held;
 mod helper;
+mod ipc;
+mod keys;
+mod made;
 mod metadata;
 mod mounts;
 mod names;
+mod namespaces;
 mod net;
+mod objects;
 mod process;
+mod sockets;
+mod surface;
 mod trace;
+mod tty;
 mod unix;
 
 use std::ffi::{CStr, CString};
 
+use foreign_process::Victim;
 pub use guard::check_entry;
 use guard::{Guard, Own};
+use held::OlderThread;
 use helper::Helper;
+pub use made::Made;
 pub use process::is_hidden;
 use trace::LinkText;
 pub use trace::Trace;
@@ -69,13 +84,22 @@ impl Texts {
 #[derive(Debug)]
 pub struct Prepared<'a> {
     texts: &'a Texts,
-    /// The descriptor of a `*_inherited` driver.
-    inherited: i32,
+    /// What the operation is about, where that had to be made.
+    made: Made,
+    /// A process outside the coming domain that is acted upon, if the driver needs one.
+    victim: Option<Victim>,
     /// A process outside the coming domain, if the driver or a new user namespace needs one.
     helper: Option<Helper>,
     /// A process outside the coming domain whose executable link is readable without a policy: the zygote, or a
     /// helper in the new user namespace, from which the zygote cannot be inspected in any case.
     reference: i32,
+}
+
+impl<'a> Prepared<'a> {
+    /// For an operation whose objects somebody else has made, in a process that `reference` may be asked about.
+    pub fn given(texts: &'a Texts, made: Made, reference: i32) -> Self {
+        Self { texts, made, victim: None, helper: None, reference }
+    }
 }
 
 impl Prepared<'_> {
@@ -94,6 +118,9 @@ impl Prepared<'_> {
         if let Some(helper) = self.helper.take() {
             helper.end();
         }
+        if let Some(victim) = self.victim.take() {
+            victim.end();
+        }
     }
 }
 
@@ -110,22 +137,48 @@ pub fn prepare<'a>(
     scope: &Scope,
     zygote: i32,
 ) -> Result<Prepared<'a>, SetupFailure> {
-    let mut prepared = Prepared { texts, inherited: -1, helper: None, reference: zygote };
-    let new_user_namespace = if action.mounts.is_empty() && action.driver != Driver::MountBind {
-        false
-    } else {
-        mounts::private_namespace()?
-    };
+    let mut prepared = Prepared::given(texts, Made::default(), zygote);
+    let private = !action.mounts.is_empty() || action.driver.mounts();
+    let new_user_namespace = if private { mounts::private_namespace()? } else { false };
     let mut guard = Guard::of(action, &texts.own, scope)?;
     mounts::make(action, guard.as_mut())?;
     match &guard {
         Some(guard) => guard.check(action, &texts.target, &texts.to)?,
         None => guard::check_reading(action.driver, &texts.target)?,
     }
+    let made = &mut prepared.made;
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| failed("open", errno));
     match action.driver {
-        Driver::FileReadInherited => prepared.inherited = inherit(libc::O_RDONLY)? as i32,
-        Driver::FileTruncateInherited => prepared.inherited = inherit(libc::O_WRONLY)? as i32,
+        Driver::FileReadInherited | Driver::FileWriteReopened => {
+            made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
+        }
+        Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
+        Driver::FileReadReopened => made.fd = inherit(libc::O_PATH)? as i32,
+        Driver::FileReadAtInherited => {
+            let (folder, _) = held::split(&texts.target)?;
+            let opened = path::open(&folder, libc::O_RDONLY | libc::O_DIRECTORY, 0);
+            made.fd = opened.map_err(|errno| failed("open", errno))? as i32;
+        }
+        Driver::FileReadOlderThread => made.older = Some(OlderThread::start()?),
+        Driver::EnvironmentRead => {
+            handed_down::make_variable(made, &action.target).map_err(|errno| failed("variable", errno))?;
+        }
+        Driver::DescriptorRead => handed_down::make_descriptor(made).map_err(|errno| failed("pipe", errno))?,
+        Driver::SysvShm => ipc::make_segment(made).map_err(|errno| failed("shared_memory", errno))?,
+        Driver::PtraceOutside
+        | Driver::PidfdGetfdOutside
+        | Driver::ProcessVmReadvOutside
+        | Driver::ProcessEnvironOutside
+        | Driver::ProcessMapsOutside
+        | Driver::ProcessMemOutside
+        | Driver::ProcessRootOutside
+        | Driver::ProcessPriorityOutside => {
+            prepared.victim = Some(Victim::start(made).map_err(|errno| failed("victim", errno))?);
+        }
+        Driver::PivotRoot => namespaces::make_mount(&texts.target).map_err(|errno| failed("mount_bind", errno))?,
+        Driver::KeyRead => keys::make(made).map_err(|errno| failed("key", errno))?,
+        Driver::TtyIoctl => tty::make(made).map_err(|errno| failed("terminal", errno))?,
+        Driver::TtyInject => tty::make_controlling(made).map_err(|errno| failed("terminal", errno))?,
         _ => {}
     }
     if new_user_namespace || action.driver == Driver::SignalOutside {
@@ -141,6 +194,7 @@ pub fn prepare<'a>(
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
 pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
     let Texts { target, to, name, argv, own: _ } = prepared.texts;
+    let made = &prepared.made;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
     let _ended: Option<()> = match action.driver {
         Driver::FileRead => file::read(trace, target),
@@ -149,12 +203,12 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::FileReadWrite => file::open(trace, target, libc::O_RDWR | libc::O_NONBLOCK, 0),
         Driver::FileOpenWrite => file::open(trace, target, libc::O_WRONLY | libc::O_NONBLOCK, 0),
         Driver::FileOpenPath => file::open(trace, target, libc::O_PATH, 0),
-        Driver::FileReadInherited => file::read_from(trace, prepared.inherited),
+        Driver::FileReadInherited => file::read_from(trace, made.fd),
         Driver::FileReadAt => file::read_at(trace, target),
         Driver::FileCreate => file::open(trace, target, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o644),
         Driver::FileTruncate => file::truncate(trace, target),
         Driver::FileOpenTruncate => file::open(trace, target, libc::O_WRONLY | libc::O_TRUNC, 0),
-        Driver::FileTruncateInherited => file::truncate_descriptor(trace, prepared.inherited),
+        Driver::FileTruncateInherited => file::truncate_descriptor(trace, made.fd),
         Driver::FileTruncateFd => file::open_and_truncate(trace, target),
         Driver::DirList => file::list(trace, target),
         Driver::FileUnlink => names::unlink(trace, target, 0),
@@ -193,6 +247,56 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::SignalSelf => process::signal_self(trace),
         Driver::ProcessInspectOutside => process::inspect(trace, prepared.reference),
         Driver::MountBind => mounts::bind(trace, target, to),
+        Driver::UserNamespace => namespaces::new_user(trace),
+        Driver::UserNamespaceMap => namespaces::map_user(trace),
+        Driver::MountTmpfs => namespaces::tmpfs(trace, target),
+        Driver::Chroot => namespaces::chroot(trace, target),
+        Driver::PivotRoot => namespaces::pivot(trace, target),
+        Driver::BpfMap => surface::bpf(trace),
+        Driver::PerfEvent => surface::perf(trace),
+        Driver::Userfaultfd => surface::userfaultfd(trace),
+        Driver::IoUring => surface::uring(trace),
+        Driver::IoUringRead => surface::uring_read(trace, target),
+        Driver::IoUringConnect => surface::uring_connect(trace, &action.target),
+        Driver::ExecMemfd => exec::from_memory(trace),
+        Driver::ExecWritten => exec::written(trace, target),
+        Driver::PtraceOutside => foreign_process::debug(trace, made),
+        Driver::PidfdGetfdOutside => foreign_process::take_descriptor(trace, made),
+        Driver::ProcessVmReadvOutside => foreign_process::read_memory(trace, made),
+        Driver::ProcessEnvironOutside => foreign_process::environment(trace, made),
+        Driver::ProcessMapsOutside => foreign_process::maps(trace, made),
+        Driver::ProcessMemOutside => foreign_process::memory_file(trace, made),
+        Driver::ProcessRootOutside => foreign_process::root(trace, made),
+        Driver::ProcessPriorityOutside => foreign_process::lower_priority(trace, made),
+        Driver::EnvironmentRead => handed_down::variable(trace, made, &action.target),
+        Driver::DescriptorRead => handed_down::descriptor(trace, made),
+        Driver::SysvShm => ipc::attach(trace, made),
+        Driver::SysvSem => ipc::semaphore(trace),
+        Driver::SysvMsg => ipc::queue(trace),
+        Driver::PosixMq => ipc::posix_queue(trace),
+        Driver::KeyRead => keys::read(trace, made),
+        Driver::KeyAdd => keys::add(trace),
+        Driver::PseudoTty => tty::pair(trace),
+        Driver::TtyIoctl => tty::resize(trace, made),
+        Driver::TtyInject => tty::inject(trace, made),
+        Driver::UnixSend => unix::send_path(trace, &action.target),
+        Driver::MptcpConnect => sockets::mptcp_connect(trace, &action.target),
+        Driver::MptcpBind => sockets::mptcp_bind(trace, &action.target),
+        Driver::TcpFastOpen => sockets::fast_open(trace, &action.target),
+        Driver::UdpConnect => sockets::udp_connect(trace, &action.target),
+        Driver::RawSocket => sockets::make(trace, libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP),
+        Driver::PacketSocket => sockets::make(trace, libc::AF_PACKET, libc::SOCK_DGRAM, 0),
+        Driver::NetlinkSocket => sockets::make(trace, libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+        Driver::VsockSocket => sockets::make(trace, libc::AF_VSOCK, libc::SOCK_STREAM, 0),
+        Driver::FileStatfs => objects::statfs(trace, target),
+        Driver::Chdir => objects::enter(trace, target),
+        Driver::InotifyWatch => objects::watch(trace, target),
+        Driver::FileLock => objects::lock(trace, target),
+        Driver::FileChown => objects::chown(trace, target),
+        Driver::FileReadReopened => held::read_again(trace, made.fd),
+        Driver::FileWriteReopened => held::write_again(trace, made.fd),
+        Driver::FileReadAtInherited => held::read_beneath(trace, made.fd, target),
+        Driver::FileReadOlderThread => held::read_by_older_thread(trace, made.older.as_ref(), target),
         Driver::ApplyOnly => Some(()),
         // Drivers of macOS alone, named so that the compiler asks for the calls of a new one. Plans that use them here are
         // refused; should one arrive, it says nothing.
@@ -201,7 +305,6 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         | Driver::FileGetattrlist
         | Driver::FileSetattrlist
         | Driver::FileFchmod
-        | Driver::FileChown
         | Driver::FileLchown
         | Driver::FileFchown
         | Driver::FileFchownat
@@ -228,7 +331,6 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         | Driver::TcpAccept
         | Driver::PosixShm
         | Driver::PosixSem
-        | Driver::PseudoTty
         | Driver::SystemSocket
         | Driver::PreferenceRead
         | Driver::PolicyQuery) => {
@@ -285,7 +387,7 @@ mod tests {
         for driver in Driver::ALL.iter().filter(|driver| !driver.info().platforms.linux()) {
             let action = Action::new(*driver, "x");
             let texts = Texts::of(&action, &Scope::default()).unwrap();
-            let mut prepared = Prepared { texts: &texts, inherited: -1, helper: None, reference: 0 };
+            let mut prepared = Prepared::given(&texts, Made::default(), 0);
             let mut trace = Trace::new();
             operate(&action, &mut prepared, &mut trace);
             let mut line = Vec::new();

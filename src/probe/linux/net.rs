@@ -7,12 +7,17 @@ use crate::sys::linux::socket::{self, Address};
 
 /// Reads `HOST:PORT` and opens a socket of its family. A text that is no endpoint is noted as a failed preparation.
 fn open(trace: &mut Trace, target: &str, kind: i32) -> Option<(i32, Address)> {
+    open_of(trace, target, kind, 0)
+}
+
+/// The same for a protocol other than the usual one of that kind.
+pub(super) fn open_of(trace: &mut Trace, target: &str, kind: i32, protocol: i32) -> Option<(i32, Address)> {
     let Ok(endpoint) = target.parse::<SocketAddr>() else {
         trace.prepare("endpoint", Err(libc::EINVAL));
         return None;
     };
     let family = if endpoint.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let fd = trace.prepare("socket", socket::socket(family, kind))? as i32;
+    let fd = trace.prepare("socket", socket::socket_of(family, kind, protocol))? as i32;
     Some((fd, Address::endpoint(endpoint)))
 }
 

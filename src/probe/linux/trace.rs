@@ -62,7 +62,7 @@ impl LinkText {
 }
 
 /// More calls than any driver makes.
-const MAX_CALLS: usize = 8;
+const MAX_CALLS: usize = 12;
 /// More facts than any driver notes.
 const MAX_DETAILS: usize = 4;
 
@@ -94,6 +94,13 @@ impl Trace {
     /// Notes a fact that is no return value.
     pub fn detail(&mut self, name: &'static str, value: i64) {
         keep(&mut self.details, (name, value));
+    }
+
+    /// Notes whether what the operation should have caused is really there. A call that says that it succeeded is not
+    /// believed without (a filter can answer for the kernel).
+    pub fn confirm(&mut self, there: bool) -> Option<()> {
+        self.detail(crate::record::report::CONFIRMED, i64::from(there));
+        Some(())
     }
 
     /// Notes what the kernel says an opened descriptor is.

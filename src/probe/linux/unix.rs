@@ -39,3 +39,9 @@ pub fn send_abstract(trace: &mut Trace, name: &str) -> Option<()> {
     let (fd, address) = open(trace, Address::abstract_name(name), libc::SOCK_DGRAM)?;
     trace.operate("sendto", socket::sendto(fd, b"x", &address)).map(|_| ())
 }
+
+/// Sends one byte as a datagram to a path.
+pub fn send_path(trace: &mut Trace, target: &str) -> Option<()> {
+    let (fd, address) = open(trace, Address::path(target), libc::SOCK_DGRAM)?;
+    trace.operate("sendto", socket::sendto(fd, b"x", &address)).map(|_| ())
+}

@@ -3,7 +3,12 @@
 //! Nothing here retries or interprets: a probe's evidence is the bare return value.
 
 pub mod huge_text;
+pub mod ipc;
+pub mod keys;
 pub mod landlock;
+pub mod memory;
 pub mod path;
 pub mod process;
 pub mod socket;
+pub mod surface;
+pub mod tty;

@@ -109,6 +109,12 @@ pub struct Stat {
     pub mode: u32,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size in bytes.
+    pub size: i64,
+    /// When anything of the inode changed last: seconds since 1970, and nanoseconds.
+    pub changed: (i64, i64),
     /// For a device node: which device, as (major, minor).
     pub device: (u32, u32),
 }
@@ -119,7 +125,16 @@ fn stat_with(call: impl FnOnce(*mut libc::stat) -> libc::c_int) -> Result<Stat, 
     // SAFETY: the call succeeded, so the kernel wrote the structure.
     let found = unsafe { found.assume_init() };
     let device = (libc::major(found.st_rdev), libc::minor(found.st_rdev));
-    Ok(Stat { dev: found.st_dev, ino: found.st_ino, mode: found.st_mode, uid: found.st_uid, device })
+    Ok(Stat {
+        dev: found.st_dev,
+        ino: found.st_ino,
+        mode: found.st_mode,
+        uid: found.st_uid,
+        gid: found.st_gid,
+        size: found.st_size,
+        changed: (found.st_ctime, found.st_ctime_nsec),
+        device,
+    })
 }
 
 /// newfstatat(2); `flags` decides about a final link.
@@ -179,6 +194,48 @@ pub fn readlink(path: &CStr, buffer: &mut [u8]) -> Ret {
 pub fn chmod(path: &CStr, mode: u32) -> Ret {
     // SAFETY: `path` is NUL-terminated and only read during the call.
     outcome(unsafe { libc::fchmodat(CWD, path.as_ptr(), mode, 0) })
+}
+
+/// fchownat(2), following links.
+pub fn chown(path: &CStr, uid: u32, gid: u32) -> Ret {
+    // SAFETY: `path` is NUL-terminated and only read during the call.
+    outcome(unsafe { libc::fchownat(CWD, path.as_ptr(), uid, gid, 0) })
+}
+
+/// statfs(2): the type of the file system and the size of its blocks, on success. `None`: the call said that it succeeded
+/// and told nothing.
+pub fn statfs(path: &CStr) -> Result<Option<(i64, i64)>, i32> {
+    let mut found = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: `path` is NUL-terminated; the kernel writes one `struct statfs` to the place that is given.
+    outcome(unsafe { libc::statfs(path.as_ptr(), found.as_mut_ptr()) })?;
+    // SAFETY: every member is a number, for which all bit patterns are values, and the memory was zeroed before.
+    let found = unsafe { found.assume_init() };
+    // No file system has blocks of no size.
+    Ok((found.f_bsize > 0).then_some((found.f_type, found.f_bsize)))
+}
+
+/// flock(2).
+pub fn flock(fd: i32, operation: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::flock(fd, operation) })
+}
+
+/// inotify_init1(2), with `IN_CLOEXEC` and `IN_NONBLOCK`.
+pub fn inotify() -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })
+}
+
+/// inotify_add_watch(2): the number of the watch.
+pub fn inotify_watch(fd: i32, path: &CStr, events: u32) -> Ret {
+    // SAFETY: `path` is NUL-terminated and only read during the call.
+    outcome(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), events) })
+}
+
+/// inotify_rm_watch(2).
+pub fn inotify_unwatch(fd: i32, watch: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::inotify_rm_watch(fd, watch) })
 }
 
 /// utimensat(2): both times to `seconds` after 1970, following links.

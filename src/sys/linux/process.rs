@@ -170,6 +170,105 @@ pub fn chdir(path: &CStr) -> Ret {
     outcome(unsafe { libc::chdir(path.as_ptr()) })
 }
 
+/// The time that the kernel stamps on files: seconds since 1970, and nanoseconds. See `CLOCK_REALTIME_COARSE` in
+/// clock_gettime(2).
+pub fn file_time() -> Result<(i64, i64), i32> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `struct timespec` to the place that is given.
+    outcome(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) })?;
+    Ok((time.tv_sec, time.tv_nsec))
+}
+
+/// nanosleep(2) for some milliseconds, less if a signal comes.
+pub fn pause_ms(ms: i64) {
+    let time = libc::timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
+    // SAFETY: the kernel reads one `struct timespec`; the place for the rest may be null.
+    let _ = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
+}
+
+/// Puts a variable into the environment of this process. The caller has to be single-threaded, as probe processes are; a
+/// name that cannot be one is refused with `EINVAL`.
+pub fn set_environment(name: &str, value: &str) -> Result<(), i32> {
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return Err(libc::EINVAL);
+    }
+    // SAFETY: no other thread reads or writes the environment meanwhile, because there is none.
+    unsafe { std::env::set_var(name, value) };
+    Ok(())
+}
+
+/// Writes over the value of a variable where it stands in memory, which is where `/proc/PID/environ` shows it. `ENOENT`: this
+/// process was started without it; `ERANGE`: the text has another length. The caller has to be single-threaded.
+pub fn overwrite_environment(name: &str, text: &[u8]) -> Result<(), i32> {
+    let name = CString::new(name).map_err(|_| libc::EINVAL)?;
+    // SAFETY: `name` is NUL-terminated, and no other thread changes the environment meanwhile, because there is none.
+    let place = unsafe { libc::getenv(name.as_ptr()) };
+    if place.is_null() {
+        return Err(libc::ENOENT);
+    }
+    // SAFETY: the value is NUL-terminated.
+    let found = unsafe { CStr::from_ptr(place) }.to_bytes().len();
+    if found != text.len() {
+        return Err(libc::ERANGE);
+    }
+    for (n, byte) in text.iter().enumerate() {
+        // SAFETY: the place has as many bytes before its end, and belongs to this process, which may write to it.
+        unsafe { place.add(n).write(*byte as libc::c_char) };
+    }
+    Ok(())
+}
+
+/// getpriority(2) of a process: its nice value. (The system call itself gives 20 less that value.)
+pub fn nice(pid: i32) -> Result<i32, i32> {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, pid) }).map(|found| 20 - found as i32)
+}
+
+/// setpriority(2) of a process.
+pub fn set_nice(pid: i32, nice: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, pid, nice) })
+}
+
+/// pidfd_getfd(2).
+pub fn pidfd_getfd(pidfd: i32, fd: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd, fd, 0_u32) })
+}
+
+/// memfd_create(2) of a file that may be executed. `MFD_EXEC` is asked for where the kernel knows it (Linux 6.3).
+pub fn memfd(name: &CStr) -> Ret {
+    const MFD_EXEC: u32 = 0x10;
+    let make = |flags: u32| {
+        // SAFETY: `name` is NUL-terminated and only read during the call.
+        outcome(unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), flags | libc::MFD_CLOEXEC) })
+    };
+    match make(MFD_EXEC) {
+        Err(libc::EINVAL) => make(0),
+        other => other,
+    }
+}
+
+/// chroot(2).
+pub fn chroot(path: &CStr) -> Ret {
+    // SAFETY: `path` is NUL-terminated and only read during the call.
+    outcome(unsafe { libc::chroot(path.as_ptr()) })
+}
+
+/// pivot_root(2).
+pub fn pivot_root(new: &CStr, old: &CStr) -> Ret {
+    // SAFETY: both paths are NUL-terminated and only read during the call.
+    outcome(unsafe { libc::syscall(libc::SYS_pivot_root, new.as_ptr(), old.as_ptr()) })
+}
+
+/// mount(2) of a small tmpfs.
+pub fn mount_tmpfs(at: &CStr) -> Ret {
+    let (kind, options) = (c"tmpfs".as_ptr(), c"size=64k,nr_inodes=8".as_ptr());
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    // SAFETY: all texts are NUL-terminated and only read during the call.
+    outcome(unsafe { libc::mount(kind, at.as_ptr(), kind, flags, options.cast()) })
+}
+
 /// dup3(2) with `O_CLOEXEC`, or dup2(2) without. `from` and `to` differ.
 pub fn duplicate(from: i32, to: i32, cloexec: bool) -> Ret {
     // SAFETY: no memory is involved; callers own both numbers.
@@ -305,6 +404,15 @@ pub fn mount(from: &CStr, at: &CStr, flags: u64) -> Ret {
     // SAFETY: both paths are NUL-terminated and only read during the call; type and data may be null for binds and
     // changes of propagation.
     outcome(unsafe { libc::mount(from.as_ptr(), at.as_ptr(), ptr::null(), flags as libc::c_ulong, ptr::null()) })
+}
+
+/// execveat(2) with these arguments and an empty environment. It returns only on failure.
+pub fn execveat(dir: i32, path: &CStr, argv: &[CString], flags: i32) -> Ret {
+    let arguments: Vec<_> = argv.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect();
+    let environment = [ptr::null::<libc::c_char>()];
+    let (path, argv, envp) = (path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+    // SAFETY: both arrays end with a null pointer and hold NUL-terminated texts, and outlive the call.
+    outcome(unsafe { libc::syscall(libc::SYS_execveat, dir, path, argv, envp, flags) })
 }
 
 /// execve(2) with these arguments, the first of which is the program's name for itself, and an empty environment. It returns

@@ -78,6 +78,11 @@ impl Address {
         Self::unix(&bytes, false)
     }
 
+    /// Where it lies, and how many bytes it has, for a request that outlives the call which makes it. It has to stay there.
+    pub fn raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
+        (self.as_ptr(), self.length)
+    }
+
     fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.storage).cast()
     }
@@ -87,6 +92,33 @@ impl Address {
 pub fn socket(family: i32, kind: i32) -> Ret {
     // SAFETY: no memory is involved.
     outcome(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) })
+}
+
+/// [`socket`] with a protocol.
+pub fn socket_of(family: i32, kind: i32, protocol: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })
+}
+
+/// getsockopt(2) of a number, at the level of sockets.
+pub fn option(fd: i32, name: i32) -> Result<i32, i32> {
+    let mut value: libc::c_int = -1;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, one `int`, to the place that is given, and the length.
+    outcome(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) })?;
+    Ok(value)
+}
+
+/// The port that an IPv4 or IPv6 socket is bound to; see getsockname(2).
+pub fn local_port(fd: i32) -> Result<u16, i32> {
+    // SAFETY: all zeros are an address of no family.
+    let mut storage: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to the place that is given, and the length.
+    outcome(unsafe { libc::getsockname(fd, (&raw mut storage).cast(), &raw mut length) })?;
+    // The port stands at the same place in both kinds of address.
+    const { assert!(offset_of!(libc::sockaddr_in, sin_port) == offset_of!(libc::sockaddr_in6, sin6_port)) };
+    Ok(u16::from_be(storage.sin6_port))
 }
 
 /// setsockopt(2) `SO_REUSEADDR`: a port in `TIME_WAIT` may be bound again.
@@ -122,12 +154,22 @@ pub fn listen(fd: i32) -> Ret {
     outcome(unsafe { libc::listen(fd, 1) })
 }
 
+/// send(2) on a connected socket; a closed peer gives `EPIPE`, no signal.
+pub fn send(fd: i32, bytes: &[u8]) -> Ret {
+    // SAFETY: the kernel reads `bytes.len()` bytes.
+    outcome(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) } as i64)
+}
+
 /// sendto(2); a closed peer gives `EPIPE`, no signal.
 pub fn sendto(fd: i32, bytes: &[u8], address: &Address) -> Ret {
+    sendto_with(fd, bytes, address, 0)
+}
+
+/// [`sendto`] with further flags.
+pub fn sendto_with(fd: i32, bytes: &[u8], address: &Address, flags: i32) -> Ret {
+    let flags = flags | libc::MSG_NOSIGNAL;
     // SAFETY: the kernel reads `bytes.len()` bytes and `length` bytes of the address, all of which are initialised.
-    let sent = unsafe {
-        libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL, address.as_ptr(), address.length)
-    };
+    let sent = unsafe { libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), flags, address.as_ptr(), address.length) };
     outcome(sent as i64)
 }
 

@@ -15,6 +15,8 @@ use super::host::this_executable;
 const KIND: &str = "SANDPROOF_TEST_CONFINE";
 /// What the helper becomes: the words of a command, one a line. `{cwd}` stands for the working folder.
 const COMMAND: &str = "SANDPROOF_TEST_COMMAND";
+/// What stands before the numbers of [`answering`].
+const ANSWERS: &str = "seccomp-answers:";
 /// The helper's name as a test.
 const HELPER: &str = "systemd::confine::helper";
 
@@ -27,6 +29,57 @@ pub fn confined(kind: &str, command: &[String]) -> Vec<String> {
 /// standard output.
 pub fn confined_here(kind: &str, command: &[String]) -> Vec<String> {
     confined_by(&std::env::current_exe().expect("a test has an executable"), kind, command)
+}
+
+/// A system call, of any arguments or only where an argument (by its place) has that value in its lower half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    pub number: i64,
+    pub only: Option<(u32, u32)>,
+}
+
+impl Call {
+    pub const fn any(number: i64) -> Self {
+        Self { number, only: None }
+    }
+
+    pub const fn with(number: i64, place: u32, value: u32) -> Self {
+        Self { number, only: Some((place, value)) }
+    }
+
+    fn read(word: &str) -> Option<Self> {
+        let mut numbers = word.split('/').map(|number| number.parse::<i64>().ok());
+        let number = numbers.next()??;
+        let only = numbers.next().zip(numbers.next()).and_then(|(place, value)| Some((place? as u32, value? as u32)));
+        Some(Self { number, only })
+    }
+}
+
+/// The kind of a filter that answers these system calls with that error number; 0 says that they succeeded.
+pub fn answering(errno: i32, calls: &[Call]) -> String {
+    let word = |call: &Call| match call.only {
+        Some((place, value)) => format!("{}/{place}/{value}", call.number),
+        None => call.number.to_string(),
+    };
+    format!("{ANSWERS}{errno}:{}", calls.iter().map(word).collect::<Vec<_>>().join(":"))
+}
+
+/// A filter that answers these calls for the kernel, and leaves it all others.
+fn answer(calls: &[Call], action: u32) {
+    let mut steps = Vec::new();
+    for call in calls {
+        // The call's number is the first word of `struct seccomp_data`; its arguments begin at offset 16.
+        steps.push(step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0));
+        let rest = if call.only.is_some() { 3 } else { 1 };
+        steps.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, rest, call.number as u32));
+        if let Some((place, value)) = call.only {
+            steps.push(step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 16 + 8 * place));
+            steps.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, value));
+        }
+        steps.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, action));
+    }
+    steps.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
+    install(steps);
 }
 
 /// The same where this test executable lies at `helper`.
@@ -59,6 +112,12 @@ fn helper() {
         // It answers that the rule was added.
         "seccomp-fakes-rules" => seccomp(&[(libc::SYS_landlock_add_rule, libc::SECCOMP_RET_ERRNO)]),
         "seccomp-no-threads" => no_threads(),
+        answers if answers.starts_with(ANSWERS) => {
+            let mut words = answers[ANSWERS.len()..].split(':');
+            let errno: u32 = words.next().unwrap().parse().unwrap();
+            let calls: Vec<_> = words.map(|word| Call::read(word).unwrap()).collect();
+            answer(&calls, libc::SECCOMP_RET_ERRNO | errno);
+        }
         other => panic!("no such kind: {other}"),
     }
     let cwd = std::env::current_dir().unwrap().display().to_string();

@@ -17,7 +17,7 @@ use super::harness::{
 
 /// What the policy makes of an operation that works without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Under {
+pub(super) enum Under {
     Denied(i32),
     Allowed,
 }
@@ -27,7 +27,7 @@ use Under::{Allowed, Denied};
 const ACCES: Under = Denied(libc::EACCES);
 
 /// Runs the same action without and then with the policy, making the fixture anew before each.
-fn check(
+pub(super) fn check(
     bench: &mut Bench,
     make: impl Fn(&Bench) -> Action,
     policy: &LandlockPolicy,
@@ -41,6 +41,7 @@ fn check(
     let todo = fresh(bench);
     let baseline = bench.run(&todo, None);
     assert!(baseline.allowed(), "{todo:?} without a policy: {baseline:#?}");
+    assert_ne!(baseline.detail("confirmed"), Some(0), "{todo:?} without a policy: {baseline:#?}");
     assert_eq!(baseline.prologue().apply, None);
     let todo = fresh(bench);
     let scenario = bench.run(&todo, Some(policy));
@@ -48,7 +49,11 @@ fn check(
     assert_eq!(applied.rc, 0, "{todo:?}: {applied:?}");
     assert_eq!(scenario.prologue().self_check_after.as_ref().unwrap().confined, Some(true));
     match under {
-        Allowed => assert!(scenario.allowed(), "{todo:?} under {policy:?}: {scenario:#?}"),
+        Allowed => {
+            assert!(scenario.allowed(), "{todo:?} under {policy:?}: {scenario:#?}");
+            let confirmed = scenario.detail("confirmed");
+            assert_eq!(confirmed, baseline.detail("confirmed"), "{todo:?} under {policy:?}: {scenario:#?}");
+        }
         Denied(errno) => {
             assert_eq!(scenario.last(), (CallRole::Operation, errno), "{todo:?} under {policy:?}: {scenario:#?}");
             assert!(
@@ -61,7 +66,7 @@ fn check(
 }
 
 /// For every user: the policy denies, and with a rule on the fixture root it allows.
-fn decided_by(right: FsRight, extra: &[FsRight], make: impl Fn(&Bench) -> Action) {
+pub(super) fn decided_by(right: FsRight, extra: &[FsRight], make: impl Fn(&Bench) -> Action) {
     for user in User::all() {
         let mut bench = Bench::new(user);
         let mut rights = vec![right];
@@ -85,7 +90,7 @@ fn whiteouts() {
 }
 
 /// For every user: a policy that handles every file right does not touch the operation.
-fn never_decided(make: impl Fn(&Bench) -> Action) {
+pub(super) fn never_decided(make: impl Fn(&Bench) -> Action) {
     for user in User::all() {
         let mut bench = Bench::new(user);
         check(&mut bench, &make, &everything(), Allowed);
@@ -93,7 +98,7 @@ fn never_decided(make: impl Fn(&Bench) -> Action) {
 }
 
 /// A policy that handles all that ABI 6 knows, and grants nothing.
-fn everything() -> LandlockPolicy {
+pub(super) fn everything() -> LandlockPolicy {
     use sandproof::policy::landlock::RightSet;
     LandlockPolicy {
         abi: 6,

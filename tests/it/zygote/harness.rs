@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope};
-use sandproof::process::Zygote;
+use sandproof::process::{SUBCOMMAND, Zygote};
 use sandproof::record::action::{Action, Scope as Reach};
 use sandproof::record::driver::Driver;
 use sandproof::record::ending::Ending;
 use sandproof::record::report::{CallRole, Operation, Prologue};
 use sandproof::zygote::protocol::{Job, PolicyUse, Reply};
+
+use crate::systemd::confine::{Call, answering, confined_here};
 
 /// Who runs the probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +65,28 @@ impl Bench {
                 Zygote::spawn_command(command).unwrap()
             }
         };
-        let root = folder.path().join("root");
-        std::fs::create_dir(&root).unwrap();
-        let scope = Reach { own: vec![root.to_str().unwrap().to_owned()], host_programs: true };
-        let bench = Self { zygote, root, scope, _folder: folder, next: 0 };
+        let bench = Self::over(zygote, folder);
         if user == User::Nobody {
             bench.give(&bench.root);
         }
         bench
+    }
+
+    /// A zygote below a filter that answers these system calls with that error number; 0 says that they succeeded.
+    pub fn answered(errno: i32, calls: &[Call]) -> Self {
+        let folder = tempfile::Builder::new().prefix("sandproof-it-").tempdir_in("/tmp").unwrap();
+        let zygote = [env!("CARGO_BIN_EXE_sandproof").to_owned(), SUBCOMMAND.to_owned()];
+        let words = confined_here(&answering(errno, calls), &zygote);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        Self::over(Zygote::spawn_command(command).unwrap(), folder)
+    }
+
+    fn over(zygote: Zygote, folder: tempfile::TempDir) -> Self {
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let scope = Reach { own: vec![root.to_str().unwrap().to_owned()], host_programs: true };
+        Self { zygote, root, scope, _folder: folder, next: 0 }
     }
 
     fn give(&self, path: &Path) {

@@ -9,3 +9,4 @@ mod model;
 mod model_cases;
 mod prologue;
 mod spawner;
+mod surface;

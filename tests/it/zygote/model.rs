@@ -16,7 +16,7 @@ use sandproof::record::report::{CallRole, Operation, Prologue};
 use sandproof::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::is_root;
-use super::model_cases::{Case, case, case_with_mounts};
+use super::model_cases::{Case, OTHER_FILE_DRIVERS, case, case_of, case_with_mounts};
 
 /// What the kernel made of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +139,16 @@ fn model_and_kernel_agree() {
     let folder = tempfile::tempdir().unwrap();
     let (allowed, denied) = compare(300, case(), folder.path());
     assert!(allowed > 80 && denied > 40, "too few cases were decided: {allowed} allowed, {denied} denied");
+}
+
+#[test]
+fn model_and_kernel_agree_about_other_ways_to_files() {
+    if !able() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (allowed, denied) = compare(300, case_of(OTHER_FILE_DRIVERS), folder.path());
+    assert!(allowed > 80 && denied > 12, "too few cases were decided: {allowed} allowed, {denied} denied");
 }
 
 #[test]

@@ -39,6 +39,21 @@ pub const FILE_DRIVERS: &[Driver] = &[
     Driver::Exec,
 ];
 
+/// Further drivers of files, which reach them in other ways or do something else with them.
+pub const OTHER_FILE_DRIVERS: &[Driver] = &[
+    Driver::FileReadReopened,
+    Driver::FileWriteReopened,
+    Driver::FileReadAtInherited,
+    Driver::FileReadOlderThread,
+    Driver::FileLock,
+    Driver::FileChown,
+    Driver::FileStatfs,
+    Driver::Chdir,
+    Driver::InotifyWatch,
+    Driver::ExecWritten,
+    Driver::IoUringRead,
+];
+
 /// One case: everything that the model and a kernel are asked about.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -52,14 +67,23 @@ pub struct Case {
 
 /// Cases without bind mounts, which need no privilege.
 pub fn case() -> impl Strategy<Value = Case> {
-    (policy(), fixtures(), action(Vec::new())).prop_map(|(policy, fixtures, action)| Case { policy, fixtures, action })
+    case_of(FILE_DRIVERS)
+}
+
+/// The same for some drivers.
+pub fn case_of(drivers: &'static [Driver]) -> impl Strategy<Value = Case> {
+    (policy(), fixtures(), action(drivers, Vec::new())).prop_map(|(policy, fixtures, action)| Case {
+        policy,
+        fixtures,
+        action,
+    })
 }
 
 /// Cases with up to two bind mounts, which need `CAP_SYS_ADMIN`.
 pub fn case_with_mounts() -> impl Strategy<Value = Case> {
     let folder = || select(vec!["${root}/a", "${root}/b", "${root}/a/d", "${root}/b/d", "${root}"]);
     let mount = (folder(), folder()).prop_map(|(from, at)| BindMount { from: from.into(), at: at.into() });
-    (policy(), fixtures(), proptest::collection::vec(mount, 1..=2).prop_flat_map(action))
+    (policy(), fixtures(), proptest::collection::vec(mount, 1..=2).prop_flat_map(|mounts| action(FILE_DRIVERS, mounts)))
         .prop_map(|(policy, fixtures, action)| Case { policy, fixtures, action })
 }
 
@@ -192,11 +216,12 @@ const FRESH: &[&str] =
 const LINKS: &[&str] = &["l0", "l1", "a/l", "b/l", "l0/l"];
 
 /// An operation with paths that mostly suit it.
-fn action(mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
-    select(FILE_DRIVERS).prop_flat_map(move |driver| {
+fn action(drivers: &'static [Driver], mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
+    select(drivers).prop_flat_map(move |driver| {
         let mounts = mounts.clone();
         let target = match driver {
             Driver::FileCreate
+            | Driver::ExecWritten
             | Driver::SymlinkCreate
             | Driver::DirCreate
             | Driver::FifoCreate
@@ -205,7 +230,7 @@ fn action(mounts: Vec<BindMount>) -> impl Strategy<Value = Action> {
             Driver::FileUnlink | Driver::FileRename | Driver::FileExchange | Driver::FileLink => ENTRIES,
             Driver::FileStat | Driver::FileOpenPath => ENTRIES,
             Driver::DirRemove => EMPTY,
-            Driver::DirList => FOLDERS,
+            Driver::DirList | Driver::Chdir => FOLDERS,
             Driver::Exec => PROGRAMS,
             Driver::FileReadlink => LINKS,
             _ => FILES,

@@ -93,10 +93,12 @@ pub fn refusal(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[Bin
 /// The right on a port that a driver's operation needs, if it needs one.
 pub fn port_right(driver: Driver) -> Option<NetRight> {
     match driver {
-        Driver::TcpConnect => Some(NetRight::ConnectTcp),
-        Driver::TcpBind => Some(NetRight::BindTcp),
+        Driver::TcpConnect | Driver::MptcpConnect | Driver::TcpFastOpen | Driver::IoUringConnect => {
+            Some(NetRight::ConnectTcp)
+        }
+        Driver::TcpBind | Driver::MptcpBind => Some(NetRight::BindTcp),
         Driver::UdpBind => Some(NetRight::BindUdp),
-        Driver::UdpSend => Some(NetRight::ConnectSendUdp),
+        Driver::UdpSend | Driver::UdpConnect => Some(NetRight::ConnectSendUdp),
         _ => None,
     }
 }

@@ -213,7 +213,65 @@ impl Case<'_> {
                 self.regular(FOLLOW)?;
                 self.never("the descriptor was opened before the policy was applied and keeps what it had")
             }
-            Driver::FileOpenPath | Driver::FileStat | Driver::FileAccess | Driver::FileChmod | Driver::FileUtimes => {
+            Driver::FileReadReopened | Driver::FileReadAtInherited | Driver::IoUringRead => self.open(&[R::ReadFile]),
+            Driver::FileWriteReopened => self.open(&[R::WriteFile]),
+            Driver::FileReadOlderThread => {
+                self.regular(FOLLOW)?;
+                self.never("a policy binds the thread that applies it and those that it starts later, not older ones")
+            }
+            Driver::FileLock => self.lock(),
+            Driver::UserNamespace => self.never("Landlock does not restrict namespaces"),
+            Driver::UserNamespaceMap => {
+                let place = self.existing("/proc/self/uid_map", FOLLOW)?;
+                self.require(place, &[R::WriteFile])
+            }
+            Driver::MountTmpfs | Driver::PivotRoot => self.mount(),
+            Driver::Chroot => self.chdir(),
+            Driver::BpfMap | Driver::PerfEvent | Driver::Userfaultfd | Driver::IoUring => {
+                self.never("Landlock has no right for this part of the kernel")
+            }
+            Driver::IoUringConnect => self.port(NetRight::ConnectTcp),
+            Driver::ExecMemfd => self.never("Landlock asks for no right on what has no path"),
+            Driver::ExecWritten => {
+                let folder = self.fresh(&self.action.target, false)?;
+                self.prepare(folder, R::MakeReg)?;
+                self.prepare(folder, R::WriteFile)?;
+                self.require(folder, &[R::Execute, R::ReadFile])
+            }
+            Driver::PtraceOutside
+            | Driver::PidfdGetfdOutside
+            | Driver::ProcessVmReadvOutside
+            | Driver::ProcessMemOutside
+            | Driver::ProcessRootOutside => Ok(Ruling::deny(
+                "",
+                "a process in any domain may not inspect one outside it, whatever the policy handles",
+            )),
+            Driver::ProcessEnvironOutside | Driver::ProcessMapsOutside => unknown(
+                "no process in a domain may inspect one outside it, but newer kernels spare those with CAP_PERFMON here",
+            ),
+            Driver::ProcessPriorityOutside => self.never("Landlock does not restrict priorities"),
+            Driver::EnvironmentRead | Driver::DescriptorRead | Driver::TtyIoctl | Driver::TtyInject => {
+                self.never("the process had it before the policy was applied and keeps it")
+            }
+            Driver::SysvShm | Driver::SysvSem | Driver::SysvMsg => self.never("Landlock has no right for System V IPC"),
+            Driver::KeyRead | Driver::KeyAdd => self.never("Landlock has no right for keys"),
+            Driver::PosixMq => self.anywhere(
+                &[R::ReadFile, R::WriteFile],
+                "a queue is opened as a file of a file system that no rule can name",
+            ),
+            Driver::PseudoTty => self.anywhere(
+                &[R::ReadFile, R::WriteFile, R::IoctlDev],
+                "both ends of a terminal are opened and controlled as devices, and where they lie is the host's own",
+            ),
+            Driver::Chdir => self.chdir(),
+            Driver::FileOpenPath
+            | Driver::FileStat
+            | Driver::FileAccess
+            | Driver::FileChmod
+            | Driver::FileUtimes
+            | Driver::FileChown
+            | Driver::FileStatfs
+            | Driver::InotifyWatch => {
                 self.existing(&self.action.target, FOLLOW)?;
                 self.never("Landlock has no right for this operation")
             }
@@ -232,8 +290,24 @@ impl Case<'_> {
                 self.never("the kernel picks the port itself, and Landlock's bind hook is not asked")
             }
             Driver::UdpBind => self.port(NetRight::BindUdp),
-            Driver::UdpSend => self.udp_send(),
-            Driver::UnixConnect => self.unix_connect(),
+            Driver::UdpSend | Driver::UdpConnect => self.udp_send(),
+            Driver::UnixConnect | Driver::UnixSend => self.unix_connect(),
+            Driver::MptcpConnect => self.not_every_kernel(
+                NetRight::ConnectTcp,
+                "kernels before 6.14 ask for the right for a socket of multipath TCP as well, later ones do not",
+            ),
+            Driver::MptcpBind => self.not_every_kernel(
+                NetRight::BindTcp,
+                "kernels before 6.14 ask for the right for a socket of multipath TCP as well, later ones do not",
+            ),
+            Driver::TcpFastOpen => self.not_every_kernel(
+                NetRight::ConnectTcp,
+                "the right is asked for by connect(2), and whether a connection that is made by sending asks for it is \
+                 not the same in all kernels",
+            ),
+            Driver::RawSocket | Driver::PacketSocket | Driver::NetlinkSocket | Driver::VsockSocket => {
+                self.never("Landlock does not restrict the making of sockets")
+            }
             Driver::AbstractConnect | Driver::AbstractSend => {
                 self.scope(Scope::AbstractUnixSocket, "the harness, which owns the socket, is outside the domain")
             }
@@ -252,7 +326,6 @@ impl Case<'_> {
             | Driver::FileGetattrlist
             | Driver::FileSetattrlist
             | Driver::FileFchmod
-            | Driver::FileChown
             | Driver::FileLchown
             | Driver::FileFchown
             | Driver::FileFchownat
@@ -279,7 +352,6 @@ impl Case<'_> {
             | Driver::TcpAccept
             | Driver::PosixShm
             | Driver::PosixSem
-            | Driver::PseudoTty
             | Driver::SystemSocket
             | Driver::PreferenceRead
             | Driver::PolicyQuery => unknown("this driver belongs to another system"),
@@ -311,6 +383,10 @@ impl Case<'_> {
     /// What it means that a path leads nowhere that is known.
     fn stop(&mut self, lost: &Lost, follow: bool) -> Stop {
         let Lost::Inspects { path, last } = lost else { return Stop::Unknown(self.fails(lost)) };
+        // That path was walked before there was a policy, or is walked by a thread that has none.
+        if self.action.driver.holds_before() || self.action.driver == Driver::FileReadOlderThread {
+            return Stop::Unknown(lost.reason());
+        }
         // A final link is inspected only by who follows it or reads its text.
         if *last && !follow && self.action.driver != Driver::FileReadlink {
             return Stop::Unknown(lost.reason());
@@ -558,6 +634,43 @@ impl Case<'_> {
         }
     }
 
+    /// A folder can be locked as well, and is opened for that as for listing it.
+    fn lock(&mut self) -> Result<Ruling, Stop> {
+        let place = self.existing(&self.action.target, FOLLOW)?;
+        if *self.tree.kind(place.name) == Kind::Dir {
+            self.prepare(place, FsRight::ReadDir)?;
+        } else {
+            let place = self.regular(FOLLOW)?;
+            self.prepare(place, FsRight::ReadFile)?;
+        }
+        self.never("Landlock has no right for locks")
+    }
+
+    fn chdir(&mut self) -> Result<Ruling, Stop> {
+        let target = &self.action.target;
+        let place = self.existing(target, FOLLOW)?;
+        match self.tree.kind(place.name) {
+            Kind::Dir => {}
+            Kind::Host => {
+                let path = self.tree.path(place.name);
+                if !rules::KNOWN_FOLDERS.contains(&path.as_str()) {
+                    self.assume(format!("`{path}` is a folder"));
+                }
+            }
+            _ => return unknown(format!("`{target}` is no folder, so the operation fails without a policy too")),
+        }
+        self.never("Landlock has no right for this operation")
+    }
+
+    /// Rights on something whose place among the rules is not known: allowed if they are granted everywhere.
+    fn anywhere(&mut self, wanted: &[FsRight], why: &str) -> Result<Ruling, Stop> {
+        let set = wanted.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
+        if self.rules.handled(set) == RightSet::EMPTY {
+            return Ok(self.granted(set, &[]));
+        }
+        unknown(why)
+    }
+
     fn exec(&mut self) -> Result<Ruling, Stop> {
         let target = &self.action.target;
         let rights = [FsRight::Execute, FsRight::ReadFile];
@@ -686,6 +799,12 @@ impl Case<'_> {
         }
         self.draft.assumes.append(&mut doubtful);
         Ok(Ruling::deny(HANDLED_NET, format!("{} is handled, and no rule grants it on port {port}", right.name())))
+    }
+
+    /// A port right that some kernels ask for and others do not: only what is allowed in either case is certain.
+    fn not_every_kernel(&mut self, right: NetRight, why: &str) -> Result<Ruling, Stop> {
+        let ruling = self.port(right)?;
+        if ruling.decision == Decision::Deny { unknown(why) } else { Ok(ruling) }
     }
 
     fn udp_send(&mut self) -> Result<Ruling, Stop> {

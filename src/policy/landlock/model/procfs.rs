@@ -7,7 +7,7 @@
 //! Sources: fs/proc/base.c (`tgid_base_stuff`, `tid_base_stuff` and the functions in them), fs/proc/task_mmu.c,
 //! fs/proc/fd.c; kernel/fork.c (`mm_access`).
 
-use crate::record::driver::Driver;
+use crate::record::driver::{Driver, TargetKind};
 
 /// How a driver meets a file of procfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,14 @@ impl Access {
     pub(super) fn of(driver: Driver) -> Option<Self> {
         match driver {
             Driver::FileReadInherited | Driver::FileTruncateInherited => Some(Self::Reads),
-            // A bare handle asks the file nothing.
-            Driver::FileOpenPath => None,
-            Driver::FileTruncateFd | Driver::DeviceIoctl => Some(Self::Opens),
+            // A bare handle asks the file nothing, and a thread from before is in no domain.
+            Driver::FileOpenPath | Driver::FileReadOlderThread => None,
+            Driver::FileTruncateFd | Driver::DeviceIoctl | Driver::FileLock | Driver::IoUringRead => Some(Self::Opens),
             // So that a new driver that opens is not forgotten.
-            other => (other.info().syscall == "openat").then_some(Self::Opens),
+            other => {
+                let info = other.info();
+                (info.target == TargetKind::Path && info.syscall == "openat").then_some(Self::Opens)
+            }
         }
     }
 }

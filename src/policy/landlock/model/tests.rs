@@ -221,6 +221,32 @@ fn what_landlock_never_restricts() {
         ("signal_self", ""),
         ("signal_inside", ""),
         ("tcp_listen_unbound", ""),
+        ("file_chown", "${root}/f"),
+        ("file_statfs", "${root}/f"),
+        ("inotify_watch", "${root}/l"),
+        ("chdir", "${root}"),
+        ("chroot", "${root}"),
+        ("file_read_older_thread", "${root}/f"),
+        ("exec_memfd", ""),
+        ("environment_read", "PATH"),
+        ("descriptor_read", ""),
+        ("sysv_shm", ""),
+        ("sysv_sem", ""),
+        ("sysv_msg", ""),
+        ("key_read", ""),
+        ("key_add", ""),
+        ("tty_ioctl", ""),
+        ("tty_inject", ""),
+        ("raw_socket", ""),
+        ("packet_socket", ""),
+        ("netlink_socket", ""),
+        ("vsock_socket", ""),
+        ("process_priority_outside", ""),
+        ("user_namespace", ""),
+        ("bpf_map", ""),
+        ("perf_event", ""),
+        ("userfaultfd", ""),
+        ("io_uring", ""),
     ] {
         assert_eq!(ask(&deny, &fixtures, driver, target, None), "allow -", "{driver}");
     }
@@ -229,6 +255,68 @@ fn what_landlock_never_restricts() {
     assert_eq!(ask(&deny, &fixtures, "signal_outside", "", None), "deny /handled/scope");
     assert_eq!(ask(&deny, &fixtures, "abstract_connect", "x", None), "deny /handled/scope");
     assert_eq!(ask(&deny, &fixtures, "apply_only", "", None), "? -");
+}
+
+#[test]
+fn what_kernels_differ_in_or_the_host_decides_is_not_known() {
+    let deny = policy(
+        json!({"handled": {"fs": ["read_file", "write_file", "ioctl_dev"], "net": ["bind_tcp", "connect_tcp"]}}),
+    );
+    let granted = policy(json!({"handled": {"net": ["bind_tcp", "connect_tcp"]},
+        "net_port": [{"port": "${port.a}", "allow": ["bind_tcp", "connect_tcp"]}]}));
+    for driver in ["mptcp_connect", "mptcp_bind", "tcp_fast_open"] {
+        assert_eq!(ask(&deny, &[], driver, "127.0.0.1:${port.a}", None), "? -", "{driver}");
+        assert_eq!(ask(&granted, &[], driver, "127.0.0.1:${port.a}", None), "allow /net_port/0", "{driver}");
+        assert_eq!(ask(&granted, &[], driver, "127.0.0.1:${port.b}", None), "? -", "{driver}");
+    }
+    // A connection through io_uring is asked about by every kernel that knows the right.
+    assert_eq!(ask(&granted, &[], "io_uring_connect", "127.0.0.1:${port.b}", None), "deny /handled/net");
+    for driver in ["pseudo_tty", "posix_mq"] {
+        assert_eq!(ask(&deny, &[], driver, "", None), "? -", "{driver}");
+        assert_eq!(ask(&granted, &[], driver, "", None), "allow /handled/fs", "{driver}");
+    }
+    for driver in ["process_environ_outside", "process_maps_outside"] {
+        assert_eq!(ask(&granted, &[], driver, "", None), "? -", "{driver}");
+    }
+    for driver in [
+        "ptrace_outside",
+        "pidfd_getfd_outside",
+        "process_vm_readv_outside",
+        "process_mem_outside",
+        "process_root_outside",
+    ] {
+        assert_eq!(ask(&granted, &[], driver, "", None), "deny -", "{driver}");
+    }
+}
+
+#[test]
+fn other_ways_to_a_file_need_what_the_straight_one_needs() {
+    let fixtures = tree(&["in/f", "out/f"]);
+    let reading = policy(json!({"handled": {"fs": ["read_file", "write_file", "execute", "make_reg"]},
+        "path_beneath": [{"path": "${root}/in", "allow": ["read_file", "write_file", "execute", "make_reg"]}]}));
+    for driver in ["file_read_reopened", "file_write_reopened", "file_read_at_inherited", "io_uring_read", "file_lock"]
+    {
+        let outside = if driver == "file_lock" { "? -" } else { "deny /handled/fs" };
+        let inside = if driver == "file_lock" { "allow -" } else { "allow /path_beneath/0" };
+        assert_eq!(ask(&reading, &fixtures, driver, "${root}/in/f", None), inside, "{driver}");
+        assert_eq!(ask(&reading, &fixtures, driver, "${root}/out/f", None), outside, "{driver}");
+    }
+    assert_eq!(ask(&reading, &fixtures, "exec_written", "${root}/in/new", None), "allow /path_beneath/0");
+    // Making the file is refused, so that it comes to no execution.
+    assert_eq!(ask(&reading, &fixtures, "exec_written", "${root}/out/new", None), "? -");
+    assert_eq!(ask(&reading, &fixtures, "exec_written", "${root}/in/f", None), "? -");
+    let no_execute = policy(json!({"handled": {"fs": ["execute"]}}));
+    assert_eq!(ask(&no_execute, &fixtures, "exec_written", "${root}/in/new", None), "deny /handled/fs");
+    assert_eq!(ask(&no_execute, &fixtures, "user_namespace_map", "", None), "allow /handled/fs");
+    assert_eq!(ask(&reading, &fixtures, "user_namespace_map", "", None), "deny /handled/fs");
+    for driver in ["mount_tmpfs", "pivot_root"] {
+        assert_eq!(ask(&reading, &fixtures, driver, "${root}/in", None), "deny /handled/fs", "{driver}");
+    }
+    // What was opened or looked up before, or by a thread without a policy, went through `/proc/1` all the same.
+    for driver in ["file_read_inherited", "file_read_reopened", "file_read_at_inherited", "file_read_older_thread"] {
+        assert_eq!(ask(&reading, &[], driver, "/proc/1/root/etc/hosts", None), "? -", "{driver}");
+    }
+    assert_eq!(ask(&reading, &[], "file_read", "/proc/1/root/etc/hosts", None), "deny -");
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! System V IPC and POSIX message queues. What the host has of them is never touched: objects are made for the probe, under
+//! keys and names that nobody has, and are gone when it ends.
+
+use std::ffi::CString;
+
+use super::Trace;
+use super::made::Made;
+use crate::sys::linux::ipc::{self, Attached, Kind};
+use crate::sys::linux::memory::random;
+
+/// A key that nobody has; `IPC_PRIVATE` is 0.
+fn fresh_key() -> Result<i32, i32> {
+    Ok(((random()? >> 33) as i32).max(1))
+}
+
+/// What cannot be told apart from other people's and removed again is not made: to ask about nothing, and to remove it, has
+/// to fail for that very reason.
+fn can_be_removed(kind: Kind) -> Result<(), i32> {
+    for refused in [ipc::key_of(kind, -1).map(|_| ()), ipc::remove(kind, -1).map(|_| ())] {
+        match refused {
+            Err(libc::EINVAL) => {}
+            other => return Err(other.err().unwrap_or(libc::EIO)),
+        }
+    }
+    Ok(())
+}
+
+/// Makes shared memory that holds the token. It is removed at once, and stays for as long as it is attached here; others may
+/// still attach it by its number (shmctl(2), `IPC_RMID`).
+pub fn make_segment(made: &mut Made) -> Result<(), i32> {
+    can_be_removed(Kind::Memory)?;
+    let (token, key) = (made.draw()?, fresh_key()?);
+    let id = ipc::create(Kind::Memory, key)? as i32;
+    // A filter that answers for the kernel could have given the number of somebody else's.
+    if ipc::key_of(Kind::Memory, id) != Ok(key) {
+        return Err(libc::EIDRM);
+    }
+    let segment = Attached::to(id, false);
+    ipc::remove(Kind::Memory, id)?;
+    let segment = segment?;
+    segment.put(token);
+    (made.id, made.segment) = (id, Some(segment));
+    Ok(())
+}
+
+/// Attaches shared memory that somebody made, and reads what it holds.
+pub fn attach(trace: &mut Trace, made: &Made) -> Option<()> {
+    let attached = Attached::to(made.id, true);
+    trace.operate("shmat", attached.as_ref().map(|_| 0).map_err(|errno| *errno))?;
+    made.compare(trace, attached.ok()?.number())
+}
+
+/// Makes a semaphore, and lets it keep a number.
+pub fn semaphore(trace: &mut Trace) -> Option<()> {
+    if let Err(errno) = can_be_removed(Kind::Semaphores) {
+        return trace.prepare("semctl", Err(errno)).map(|_| ());
+    }
+    let (key, value) = (fresh_key().ok()?, (random().ok()? & 0x7fff) as i32);
+    let id = trace.operate("semget", ipc::create(Kind::Semaphores, key))? as i32;
+    if ipc::key_of(Kind::Semaphores, id) != Ok(key) {
+        return trace.confirm(false);
+    }
+    let set = ipc::semaphore(id, libc::SETVAL, value);
+    let found = ipc::semaphore(id, libc::GETVAL, 0);
+    let _ = ipc::remove(Kind::Semaphores, id);
+    trace.confirm(set.is_ok() && found == Ok(i64::from(value)))
+}
+
+/// Makes a queue, and lets it carry a message.
+pub fn queue(trace: &mut Trace) -> Option<()> {
+    if let Err(errno) = can_be_removed(Kind::Queue) {
+        return trace.prepare("msgctl", Err(errno)).map(|_| ());
+    }
+    let (key, text) = (fresh_key().ok()?, random().ok()?.to_ne_bytes());
+    let id = trace.operate("msgget", ipc::create(Kind::Queue, key))? as i32;
+    if ipc::key_of(Kind::Queue, id) != Ok(key) {
+        return trace.confirm(false);
+    }
+    let sent = ipc::send(id, text);
+    let found = ipc::receive(id);
+    let _ = ipc::remove(Kind::Queue, id);
+    trace.confirm(sent.is_ok() && found == Ok(Some(text)))
+}
+
+/// Makes a POSIX message queue, removes its name, and lets it carry a message.
+pub fn posix_queue(trace: &mut Trace) -> Option<()> {
+    let name = CString::new(format!("sandproof-{:016x}", random().ok()?)).ok()?;
+    match ipc::remove_posix_queue(&name) {
+        Err(libc::ENOENT) => {}
+        other => return trace.prepare("mq_unlink", Err(other.err().unwrap_or(libc::EIO))).map(|_| ()),
+    }
+    let text = random().ok()?.to_ne_bytes();
+    let fd = trace.operate("mq_open", ipc::new_posix_queue(&name))? as i32;
+    let _ = ipc::remove_posix_queue(&name);
+    trace.confirm(ipc::send_posix(fd, text).is_ok() && ipc::receive_posix(fd) == Ok(Some(text)))
+}

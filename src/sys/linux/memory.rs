@@ -1,0 +1,118 @@
+//! Memory of this process and of others, and random numbers.
+
+use std::ptr;
+
+use crate::sys::{Ret, outcome};
+
+/// Eight random bytes; see getrandom(2).
+pub fn random() -> Result<u64, i32> {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: the kernel writes at most eight bytes to the array.
+    outcome(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as i64)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// Memory that was mapped, and is unmapped when this is dropped.
+#[derive(Debug)]
+pub struct Mapped {
+    at: *mut u8,
+    length: usize,
+}
+
+impl Mapped {
+    /// A page of memory of this process alone, with that number at its beginning.
+    pub fn page(number: u64) -> Result<Self, i32> {
+        let page = Self::map(4096, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
+        page.put(0, &number.to_ne_bytes());
+        Ok(page)
+    }
+
+    /// Memory that is shared with what a descriptor stands for, from that offset on.
+    pub fn shared(fd: i32, length: usize, offset: i64) -> Result<Self, i32> {
+        Self::map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, offset)
+    }
+
+    fn map(length: usize, access: i32, flags: i32, fd: i32, offset: i64) -> Result<Self, i32> {
+        // SAFETY: the kernel picks a place where nothing is mapped.
+        let at = unsafe { libc::mmap(ptr::null_mut(), length, access, flags, fd, offset) };
+        if at == libc::MAP_FAILED { Err(nix::errno::Errno::last_raw()) } else { Ok(Self { at: at.cast(), length }) }
+    }
+
+    /// Where it lies.
+    pub fn address(&self) -> u64 {
+        self.at as u64
+    }
+
+    /// The bytes from `offset` on; zeros for what lies outside. Others may write to the memory at any time.
+    pub fn get<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        for (n, byte) in bytes.iter_mut().enumerate().filter(|(n, _)| offset + n < self.length) {
+            // SAFETY: the place lies within the mapping, which lives as long as `self`. The read is volatile, because
+            // the kernel may write there.
+            *byte = unsafe { self.at.add(offset + n).read_volatile() };
+        }
+        bytes
+    }
+
+    /// Writes bytes from `offset` on; what does not fit is left out.
+    pub fn put(&self, offset: usize, bytes: &[u8]) {
+        for (n, byte) in bytes.iter().enumerate().filter(|(n, _)| offset + n < self.length) {
+            // SAFETY: as in `get`; there are no references to the memory, only copies are given out.
+            unsafe { self.at.add(offset + n).write_volatile(*byte) };
+        }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: the memory was mapped by this value, and nobody has a reference to it.
+        unsafe { libc::munmap(self.at.cast(), self.length) };
+    }
+}
+
+/// pread(2).
+pub fn pread(fd: i32, buffer: &mut [u8], offset: u64) -> Ret {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes to the buffer.
+    outcome(unsafe { libc::pread(fd, buffer.as_mut_ptr().cast(), buffer.len(), offset as libc::off_t) } as i64)
+}
+
+/// process_vm_readv(2) of eight bytes: how many were read, and what.
+pub fn process_vm_readv(pid: i32, address: u64) -> Result<(i64, u64), i32> {
+    let mut bytes = [0_u8; 8];
+    let here = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let there = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+    // SAFETY: the kernel writes at most eight bytes to the array; the other address is one of the other process.
+    let count = outcome(unsafe { libc::process_vm_readv(pid, &raw const here, 1, &raw const there, 1, 0) } as i64)?;
+    Ok((count, u64::from_ne_bytes(bytes)))
+}
+
+/// ptrace(2) with a request that takes no memory of this process.
+pub fn ptrace(request: u32, pid: i32) -> Ret {
+    // SAFETY: callers pass requests such as `PTRACE_ATTACH` and `PTRACE_DETACH`, which take numbers only.
+    outcome(unsafe { libc::syscall(libc::SYS_ptrace, u64::from(request), pid, 0_u64, 0_u64) })
+}
+
+/// `PTRACE_PEEKDATA` of ptrace(2): the word at that address of the other process.
+pub fn ptrace_peek(pid: i32, address: u64) -> Result<u64, i32> {
+    let mut word = 0_u64;
+    let request = u64::from(libc::PTRACE_PEEKDATA);
+    // SAFETY: the system call itself writes the word to the place that is given ("C library/kernel differences").
+    outcome(unsafe { libc::syscall(libc::SYS_ptrace, request, pid, address, &raw mut word) })?;
+    Ok(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_keeps_what_is_put_into_it_and_nothing_else() {
+        let page = Mapped::page(7).unwrap();
+        assert_eq!(u64::from_ne_bytes(page.get(0)), 7);
+        page.put(4090, b"0123456789");
+        assert_eq!(&page.get::<8>(4090), b"012345\0\0");
+        let (count, word) = process_vm_readv(std::process::id() as i32, page.address()).unwrap();
+        assert_eq!((count, word), (8, 7));
+        assert_ne!(random().unwrap(), random().unwrap());
+    }
+}

@@ -1,0 +1,55 @@
+//! Terminals.
+
+use crate::sys::{Ret, outcome};
+
+/// ioctl(2) `TIOCSPTLCK` with 0: the other end may be opened. See unlockpt(3).
+pub fn unlock(master: i32) -> Ret {
+    let off: libc::c_int = 0;
+    // SAFETY: the kernel reads one `int`.
+    outcome(unsafe { libc::ioctl(master, libc::TIOCSPTLCK, &raw const off) })
+}
+
+/// ioctl(2) `TIOCGPTPEER`: a descriptor of the other end, without a path.
+pub fn peer(master: i32) -> Ret {
+    // SAFETY: the request takes a plain number.
+    outcome(unsafe { libc::ioctl(master, libc::TIOCGPTPEER, libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) })
+}
+
+/// ioctl(2) `TIOCSWINSZ`: rows and columns.
+pub fn set_size(fd: i32, rows: u16, columns: u16) -> Ret {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel reads one `struct winsize`.
+    outcome(unsafe { libc::ioctl(fd, libc::TIOCSWINSZ, &raw const size) })
+}
+
+/// ioctl(2) `TIOCGWINSZ`: rows and columns.
+pub fn size(fd: i32) -> Result<(u16, u16), i32> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel writes one `struct winsize`.
+    outcome(unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) })?;
+    Ok((size.ws_row, size.ws_col))
+}
+
+/// ioctl(2) `TIOCSCTTY`: the terminal becomes that of this session.
+pub fn control(fd: i32) -> Ret {
+    // SAFETY: the request takes a plain number.
+    outcome(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) })
+}
+
+/// ioctl(2) `TIOCSTI`: one byte as if it had been typed.
+pub fn inject(fd: i32, byte: u8) -> Ret {
+    // SAFETY: the kernel reads one byte.
+    outcome(unsafe { libc::ioctl(fd, libc::TIOCSTI, &raw const byte) })
+}
+
+/// setsid(2).
+pub fn new_session() -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::setsid() })
+}
+
+/// getpgid(2).
+pub fn group_of(pid: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::getpgid(pid) })
+}

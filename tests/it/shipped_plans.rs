@@ -17,7 +17,7 @@ use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 /// The newest Landlock ABI whose rights the plans cover.
 const COVERED_ABI: i32 = 7;
 /// Plans for Linux.
-const LINUX: [&str; 4] = ["quickstart", "linux-files", "linux-network", "linux-scopes"];
+const LINUX: [&str; 5] = ["quickstart", "linux-files", "linux-network", "linux-scopes", "linux-surface"];
 /// Plans for macOS Sonoma 14.4.1: the families of the baseline, and every operation that can be attempted.
 const SONOMA: [&str; 11] = [
     "sonoma-anchor-filter-map",

@@ -137,7 +137,8 @@ pub mod templates {
 /// use std::path::Path;
 /// use std::time::Duration;
 /// use sandproof::api::plans::{Selection, load_plan};
-/// use sandproof::api::runs::{Cancel, ChannelKind, LockMode, Observer, RunId, RunRequest, run_plan};
+/// use sandproof::api::runs::{Cancel, ChannelKind, LockMode, Observer, RunId, run_plan};
+/// use sandproof::api::runs::{DeclaredRun, RunControl, RunPlaces, RunRequest};
 ///
 /// /// Progress is of no interest here.
 /// struct Silent;
@@ -149,22 +150,25 @@ pub mod templates {
 /// let (plan, root) = load_plan(Path::new("plans/quickstart/plan.json"), &Selection::default())?;
 /// let report = run_plan(
 ///     &RunRequest {
-///         plan,
-///         out: root.join("out"),
-///         root,
-///         channel: ChannelKind::Direct,
-///         lock_mode: LockMode::Wait(Duration::from_secs(30)),
-///         dry: false,
-///         environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
-///         jobs: 2,
-///         host_programs: false,
-///         run_id: RunId::fresh(),
-///         fixture_candidates: vec!["/dev/shm".into(), std::env::temp_dir()],
-///         // Probes are forked from this program's own executable, also when a library asks for them.
-///         exe: "/usr/local/bin/sandproof".into(),
-///         cancel: Cancel::default(),
-///         worker: None,
-///         channel_limit: Duration::from_secs(3600),
+///         places: RunPlaces {
+///             out: root.join("out"),
+///             root,
+///             fixture_candidates: vec!["/dev/shm".into(), std::env::temp_dir()],
+///             // Probes are forked from this program's own executable, also when a library asks for them.
+///             exe: "/usr/local/bin/sandproof".into(),
+///         },
+///         declared: DeclaredRun {
+///             plan,
+///             run_id: RunId::fresh(),
+///             channel: ChannelKind::Direct,
+///             channel_limit: Duration::from_secs(3600),
+///             lock_mode: LockMode::Wait(Duration::from_secs(30)),
+///             dry: false,
+///             jobs: 2,
+///             host_programs: false,
+///             environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
+///         },
+///         control: RunControl { cancel: Cancel::default(), worker: None },
 ///     },
 ///     &mut Silent,
 /// )?;
@@ -185,8 +189,9 @@ pub mod runs {
     pub use crate::lane::cancel::Cancel;
     pub use crate::record::manifest::ChannelKind;
     pub use crate::record::status_doc::StatusDocument;
+    pub use crate::run::run as run_plan;
     pub use crate::run::status::{StatusError, runtime_status};
-    pub use crate::run::{Executable, Observer, RunError, RunReport, RunRequest, run as run_plan};
+    pub use crate::run::{DeclaredRun, Executable, Observer, RunControl, RunError, RunPlaces, RunReport, RunRequest};
 }
 
 /// Bundles: reading is verifying.

@@ -5,11 +5,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use super::index;
+use super::finding::{Findings, Problem};
+use super::index::{self, clip};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx;
 use crate::evidence::RowSource;
+use crate::record::index::ArtifactEntry;
 use crate::record::layout;
 use crate::record::outcome::Lane;
 
@@ -85,6 +87,39 @@ pub(super) fn count_lines(bytes: &[u8]) -> u64 {
     // In pieces whose count fits a byte, so that many bytes are compared and added at a time.
     let in_piece = |piece: &[u8]| piece.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'\n'));
     bytes.chunks(255).map(|piece| u64::from(in_piece(piece))).sum()
+}
+
+/// Whether a file is what the index says; adds what is not.
+pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Observed, findings: &mut Findings) -> bool {
+    if !same_bytes(path, entry.file_size, entry.sha256, observed, findings) {
+        return false;
+    }
+    if observed.schema_version != entry.schema_version {
+        let clipped = |text: &Option<String>| text.as_deref().map(clip);
+        let (indexed, found) = (clipped(&entry.schema_version), clipped(&observed.schema_version));
+        findings.add(path, Problem::SchemaMismatch { indexed, found });
+        return false;
+    }
+    true
+}
+
+/// Whether a file has the size and the digest that an index gives it.
+pub(super) fn same_bytes(
+    path: &BundlePath,
+    size: u64,
+    sha256: Digest,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> bool {
+    if observed.size != size {
+        findings.add(path, Problem::SizeMismatch { indexed: size, found: observed.size });
+        return false;
+    }
+    if observed.digest != sha256 {
+        findings.add(path, Problem::DigestMismatch { indexed: sha256, found: observed.digest });
+        return false;
+    }
+    true
 }
 
 /// The rows of a bundle, digested as they are read: what is derived from and what is digested are the same bytes.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::finding::{Finding, Findings, Problem, identity_differs};
 use super::index::{self, clip};
-use super::observed::{Observed, observe};
+use super::observed::{Observed, compare, observe};
 use super::reference;
 use super::walk;
 use crate::base::bundle_path::BundlePath;
@@ -434,39 +434,6 @@ impl Inspection {
             same("plan_digest", &manifest.plan_digest.to_string(), &status.plan_digest.to_string());
         }
     }
-}
-
-/// Whether a file is what the index says; adds what is not.
-pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Observed, findings: &mut Findings) -> bool {
-    if !same_bytes(path, entry.file_size, entry.sha256, observed, findings) {
-        return false;
-    }
-    if observed.schema_version != entry.schema_version {
-        let clipped = |text: &Option<String>| text.as_deref().map(clip);
-        let (indexed, found) = (clipped(&entry.schema_version), clipped(&observed.schema_version));
-        findings.add(path, Problem::SchemaMismatch { indexed, found });
-        return false;
-    }
-    true
-}
-
-/// Whether a file has the size and the digest that an index gives it.
-pub(super) fn same_bytes(
-    path: &BundlePath,
-    size: u64,
-    sha256: Digest,
-    observed: &Observed,
-    findings: &mut Findings,
-) -> bool {
-    if observed.size != size {
-        findings.add(path, Problem::SizeMismatch { indexed: size, found: observed.size });
-        return false;
-    }
-    if observed.digest != sha256 {
-        findings.add(path, Problem::DigestMismatch { indexed: sha256, found: observed.digest });
-        return false;
-    }
-    true
 }
 
 /// Whether a document is needed beyond its digest.

@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use super::finding::{Finding, Findings, Problem};
 use super::index::clip;
-use super::observed::observe;
-use super::reader::same_bytes;
+use super::observed::{observe, same_bytes};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::limits::{MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES};

@@ -24,7 +24,7 @@ use crate::lane::fixture::usual_places;
 use crate::lane::worker::WorkerError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, ChannelFailure, Executable, RunError, RunRequest, Step};
+use crate::run::{self, ChannelFailure, DeclaredRun, Executable, RunControl, RunError, RunPlaces, RunRequest, Step};
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
@@ -147,24 +147,27 @@ impl RunChoices {
             std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(256)
         });
         Ok(RunRequest {
-            out: out.unwrap_or_else(|| root.join("out")),
-            root,
-            plan,
-            channel: self.channel.into(),
-            lock_mode: match self.lock_mode {
-                Lock::Fail => LockMode::Fail,
-                Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
+            declared: DeclaredRun {
+                plan,
+                run_id,
+                channel: self.channel.into(),
+                channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
+                lock_mode: match self.lock_mode {
+                    Lock::Fail => LockMode::Fail,
+                    Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
+                },
+                dry: self.dry,
+                jobs,
+                host_programs: self.allow_host_programs,
+                environment: environment(),
             },
-            dry: self.dry,
-            environment: environment(),
-            jobs,
-            run_id,
-            fixture_candidates: self.fixture_candidates(),
-            host_programs: self.allow_host_programs,
-            exe,
-            cancel,
-            worker: None,
-            channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
+            places: RunPlaces {
+                out: out.unwrap_or_else(|| root.join("out")),
+                root,
+                fixture_candidates: self.fixture_candidates(),
+                exe,
+            },
+            control: RunControl { cancel, worker: None },
         })
     }
 
@@ -179,10 +182,10 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
     let request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
-    if !request.dry {
+    if !request.declared.dry {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let command: Vec<OsString> = std::env::args_os().collect();
-        if let Some(remark) = confinement::remark(&run::status::confinement(), request.channel, &folder, &command) {
+        if let Some(remark) = confinement::remark(&run::status::confinement(), request.declared.channel, &folder, &command) {
             ui.remark(remark);
         }
     }

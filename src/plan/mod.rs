@@ -19,6 +19,7 @@ pub mod template;
 pub mod upgrade;
 
 mod bundle_inputs;
+mod carried_worlds;
 mod contradiction;
 mod expectation;
 mod fixtures;
@@ -36,6 +37,7 @@ mod worlds;
 
 pub use bundle_inputs::{BundleInputs, BundleInputsError};
 pub use capability::Capability;
+pub use carried_worlds::carried_worlds;
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use error::LoadError;
 pub use reach::{host_program, host_programs};
@@ -46,7 +48,7 @@ pub use resolved::{
 };
 pub use source::{Source, Workspace};
 pub use subject::{ResolvedSubject, SubjectFile};
-pub use worlds::{carried_worlds, has_derived_form, known as known_worlds};
+pub use worlds::{has_derived_form, known as known_worlds};
 
 #[cfg(test)]
 mod tests;

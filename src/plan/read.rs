@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 use super::error::LoadError;
-use super::resolved::InputDocument;
 use super::schema::DocumentKind;
 use super::source::Source;
 use crate::base::json;
@@ -13,6 +12,17 @@ use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::shared_bytes::SharedBytes;
 use crate::base::threads;
 use crate::record::sources::InputRole;
+
+/// A document as it was read.
+#[derive(Debug, Clone)]
+pub struct InputDocument {
+    /// What it is for.
+    pub role: InputRole,
+    /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: SharedBytes,
+}
 
 /// Reads documents from a source and keeps each one once, in the order of reading.
 pub(super) struct Reader<'a> {

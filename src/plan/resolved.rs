@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+pub use super::read::InputDocument;
 pub use crate::record::sources::InputRole;
 
 use super::file::{PlanFile, ProbeEntry, ProfileEntry};
 use super::subject::ResolvedSubject;
 use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, ProfileId};
-use crate::base::shared_bytes::SharedBytes;
 use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
@@ -76,17 +76,6 @@ impl From<&SelectionRecord> for Selection {
     fn from(record: &SelectionRecord) -> Self {
         Self { only_profiles: record.only_profiles.clone(), only_scenarios: record.only_scenarios.clone() }
     }
-}
-
-/// A document as it was read.
-#[derive(Debug, Clone)]
-pub struct InputDocument {
-    /// What it is for.
-    pub role: InputRole,
-    /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
-    pub path: String,
-    /// Its bytes.
-    pub bytes: SharedBytes,
 }
 
 /// A policy document and its meaning.

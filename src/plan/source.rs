@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::carried_worlds;
 use super::error::LoadError;
-use super::worlds;
 use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
@@ -216,7 +216,7 @@ impl Source for Workspace {
         let file = self.root.join(path);
         // A workspace that describes a world itself is believed before this program.
         if role == InputRole::World
-            && let Some(text) = worlds::carried(path)
+            && let Some(text) = carried_worlds::carried(path)
             && !file.exists()
         {
             return Ok(text.as_bytes().to_vec().into());
@@ -238,13 +238,13 @@ impl Source for Workspace {
         if role == InputRole::Index {
             return holds(&self.root, path);
         }
-        self.root.join(path).is_file() || (role == InputRole::World && worlds::carried(path).is_some())
+        self.root.join(path).is_file() || (role == InputRole::World && carried_worlds::carried(path).is_some())
     }
 
     fn worlds(&self) -> Vec<String> {
         let own = std::fs::read_dir(self.root.join(layout::WORLDS_FOLDER)).into_iter().flatten().flatten();
         let named = own.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
-        let all: BTreeSet<String> = worlds::carried_ids().map(str::to_owned).chain(named).collect();
+        let all: BTreeSet<String> = carried_worlds::carried_ids().map(str::to_owned).chain(named).collect();
         all.into_iter().collect()
     }
 }

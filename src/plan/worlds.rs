@@ -1,5 +1,6 @@
 //! The document of the world that a plan declares: from the workspace, or one of those that this program carries.
 
+use super::carried_worlds::carried_worlds;
 use super::diagnostic::{DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
 use super::read::{Reader, refused};
@@ -11,31 +12,6 @@ use crate::base::suggest::hint_for;
 use crate::record::layout::WORLDS_FOLDER;
 use crate::record::sources::InputRole;
 use crate::record::world::{HOME_WORLD, WorldFile};
-
-macro_rules! carried {
-    ($($id:literal,)*) => {
-        /// The worlds that every workspace knows, as (id, document), by id.
-        const CARRIED: &[(&str, &str)] =
-            &[$(($id, include_str!(concat!("../../registries/worlds/", $id, ".json")))),*];
-    };
-}
-
-carried! {
-    "linux-host",
-    "macos-host",
-    "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5",
-    "sonoma-14.4.1-23E224-arm64-dyld-a3a840f9",
-}
-
-/// The ids of the worlds that every workspace knows, sorted.
-pub(super) fn carried_ids() -> impl Iterator<Item = &'static str> {
-    CARRIED.iter().map(|(id, _)| *id)
-}
-
-/// The worlds that this program carries, by id: id and document.
-pub fn carried_worlds() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CARRIED.iter().copied()
-}
 
 /// Whether an id has the form of those that `document` derives from a host's facts.
 pub fn has_derived_form(document: &WorldFile, id: &str) -> bool {
@@ -50,8 +26,8 @@ pub fn has_derived_form(document: &WorldFile, id: &str) -> bool {
 /// In what a workspace's own document of the world `id` says what this program says otherwise; nothing if in nothing.
 /// The gates ask the same of the finished run (`world_redefined`).
 fn redefines(id: &str, document: &WorldFile, bytes: &[u8]) -> Option<String> {
-    CARRIED.iter().find_map(|(carried, text)| {
-        if *carried == id {
+    carried_worlds().find_map(|(carried, text)| {
+        if carried == id {
             return (text.as_bytes() != bytes)
                 .then(|| format!("the document differs from the one that sandproof carries for the world `{id}`"));
         }
@@ -63,12 +39,6 @@ fn redefines(id: &str, document: &WorldFile, bytes: &[u8]) -> Option<String> {
             format!("the id `{id}` has the form of those that the carried world `{carried}` derives from a host")
         })
     })
-}
-
-/// The carried document that a workspace would have at `path`.
-pub(super) fn carried(path: &str) -> Option<&'static str> {
-    let name = path.strip_prefix(WORLDS_FOLDER)?.strip_prefix('/')?.strip_suffix(".json")?;
-    CARRIED.iter().find(|(id, _)| *id == name).map(|(_, text)| *text)
 }
 
 /// Where the document of a world lies, relative to the root; `None` for an id that cannot be a file's name.
@@ -141,18 +111,19 @@ pub fn known(workspace: &Workspace) -> Result<Vec<ResolvedWorld>, LoadError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::carried_worlds::{carried, carried_ids};
     use super::*;
     use crate::base::json;
 
     #[test]
     fn the_carried_worlds_are_what_they_say() {
         assert!(carried_ids().is_sorted());
-        for (id, text) in CARRIED {
+        for (id, text) in carried_worlds() {
             let value = json::parse(text.as_bytes()).unwrap();
             assert!(DocumentKind::World.accepts(&value), "{id}");
             let file: WorldFile = serde_json::from_value(value).unwrap();
-            assert_eq!(file.world_id.as_str(), *id);
-            assert_eq!(carried(&path_of(id).unwrap()), Some(*text));
+            assert_eq!(file.world_id.as_str(), id);
+            assert_eq!(carried(&path_of(id).unwrap()), Some(text));
         }
         assert!(carried_ids().any(|id| id == HOME_WORLD));
     }

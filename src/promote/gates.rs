@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::derived::{self, ControlFacts, SummaryFacts};
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
-use crate::evidence::channel_checks::{self, Declared, Sides};
+use crate::evidence::channel_checks::{self, DeclaredWorker, Sides};
 use crate::evidence::contradiction::{TOLERANCE_S, Times};
 use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
@@ -154,7 +154,7 @@ pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
         status: Some(bundle.status().into()),
         index: Some(bundle.index()),
         witness: bundle.channel_witness(),
-        declared: bundle.identity().and_then(Declared::of),
+        declared: bundle.identity().and_then(DeclaredWorker::of),
         times: bundle.times(),
         reproducible: true,
         controls: derived::controls(bundle.controls()),
@@ -196,7 +196,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
         status: status.as_ref().map(StatusFacts::from),
         index: Some(index),
         witness: witness.as_ref(),
-        declared: declaration.as_ref().and_then(Declared::of),
+        declared: declaration.as_ref().and_then(DeclaredWorker::of),
         times: documents.times,
         reproducible: true,
         controls: derived::controls(documents.controls.as_deref()),
@@ -214,7 +214,7 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
         status: bundle.run_status.as_ref().map(StatusFacts::from),
         index: bundle.artifact_index.as_ref(),
         witness: bundle.channel_witness.as_ref(),
-        declared: bundle.run_identity.as_ref().and_then(Declared::of),
+        declared: bundle.run_identity.as_ref().and_then(DeclaredWorker::of),
         // What rows say is known from verified bytes only.
         times: Times::default(),
         reproducible: bundle.identity_findings().next().is_none(),
@@ -234,7 +234,7 @@ struct Facts<'a> {
     index: Option<&'a ArtifactIndex>,
     witness: Option<&'a ChannelWitness>,
     /// What was declared of the worker.
-    declared: Option<Declared>,
+    declared: Option<DeclaredWorker>,
     /// When rows were executed.
     times: Times,
     /// Nothing was found that contradicts the declared identity.

@@ -120,7 +120,7 @@ fn settle(witness: &mut ChannelWitness) {
     witness.checks = channel_checks::checks(channel_checks::Sides {
         channel: witness.channel,
         run_id: &witness.run_id,
-        declared: channel_checks::Declared::of(&declaration()).as_ref(),
+        declared: channel_checks::DeclaredWorker::of(&declaration()).as_ref(),
         worker: witness.worker.as_ref(),
         manager: witness.manager.as_ref(),
         job: witness.job.as_ref(),

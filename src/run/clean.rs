@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::declared_facts::Starter;
+use super::declared_facts::{self, Starter, WORKER_ENVIRONMENT};
 use super::drift;
-use super::engine::{self, RunReport};
 use super::error::{ChannelFailure, RunError, Step};
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;
+use super::transaction::{self, Begun, RunReport, transact};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx;
@@ -18,33 +18,30 @@ use crate::base::ids::{RunId, WorldId};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
 use crate::bundle::index::path_of;
-use crate::bundle::lock::OutputLock;
-use crate::bundle::writer::{BundleWriter, RunEnd};
+use crate::bundle::writer::BundleWriter;
 use crate::bundle::{self, Bundle, Verified};
 use crate::channel::manager::{self, ManagedJob, Manager, Whose};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
-use crate::evidence::channel_checks::{Declared, Sides, checks, is_clean};
+use crate::evidence::channel_checks::{DeclaredWorker, Sides, checks, is_clean};
 use crate::evidence::{self, Outcome, ProfileControls};
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::{RulePlaces, choose_base, remove_left};
 use crate::plan::Workspace;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness, JobFacts, ManagerAccount, WorkerWitness};
 use crate::record::identity::Declaration;
-use crate::record::layout;
+use crate::record::layout::{self, Origin};
 use crate::record::manifest::RunManifest;
 use crate::record::worker_job::{WORKER_JOB_SCHEMA, WorkerJob};
 
 /// How much of what a worker printed is kept, in bytes.
 const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
-/// The environment that a worker's job lists beside its nonce.
-pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
-    let manager = manager::of_channel(request.channel)
-        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    let manager = manager::of_channel(request.declared.channel)
+        .map_err(|reason| RunError::Channel { channel: request.declared.channel, reason: reason.to_string() })?;
     run_through(request, manager.as_ref())
 }
 
@@ -53,37 +50,18 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
 /// # Errors
 /// As `run`.
 pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
-    sweep::clear(&request.fixture_candidates);
+    sweep::clear(&request.places.fixture_candidates);
     // What this process sees of the host, until the worker has said what it sees.
     let Seen { world_id, declaration, candidates } = look(request, manager)?;
-    fsx::create_dir_all(&request.out).map_err(|source| RunError::Lock(source.into()))?;
-    let cancelled = || request.cancel.requested().is_some();
-    let lock =
-        OutputLock::acquire(&request.out, request.lock_mode, &request.run_id, &cancelled).map_err(RunError::Lock)?;
-    sweep::clear_output(&lock);
-    let bundle_root = engine::bundle_root(request);
-    let status = engine::first_status(request, &world_id);
-    let expected = engine::expected(request, true);
-    let mut writer = BundleWriter::create(&lock, &bundle_root, status, expected).map_err(RunError::Start)?;
-    let folder = writer.folder().to_owned();
-
-    let result = engine::seal(&declaration, &mut writer)
-        .and_then(|()| through_worker(request, manager, &declaration, candidates, bundle_root, &mut writer));
-    match result {
-        Ok((manifest, outcome)) => {
-            let committed = writer
-                .commit(RunEnd::Complete { dry: false })
-                .map_err(|error| RunError::Failed { bundle: folder, source: Step::Write(error) })?;
-            Ok(RunReport { committed, manifest, outcome })
-        }
-        Err(step) => Err(engine::give_up(writer, folder, step)),
-    }
+    let bundle_root = transaction::bundle_root(request);
+    let begun = Begun { world_id, declaration: &declaration, bundle_root: &bundle_root, managed: true };
+    transact(request, begun, |writer| through_worker(request, manager, &declaration, candidates, &bundle_root, writer))
 }
 
 /// Declares a run through the host's own manager.
 pub(super) fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
-    let manager = manager::of_channel(request.channel)
-        .map_err(|reason| RunError::Channel { channel: request.channel, reason: reason.to_string() })?;
+    let manager = manager::of_channel(request.declared.channel)
+        .map_err(|reason| RunError::Channel { channel: request.declared.channel, reason: reason.to_string() })?;
     Ok(look(request, manager.as_ref())?.declaration)
 }
 
@@ -97,13 +75,18 @@ struct Seen {
 
 fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
     // Made and removed again: the worker makes its own in the same place.
-    let base = choose_base(&request.fixture_candidates, &request.run_id, &RulePlaces::of(&request.plan)).ok();
+    let base = choose_base(
+        &request.places.fixture_candidates,
+        &request.declared.run_id,
+        &RulePlaces::of(&request.declared.plan),
+    )
+    .ok();
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
-    let (world_id, _) = engine::world_of(request, &host).map_err(RunError::World)?;
-    let tool = engine::tool_facts(&request.exe)?;
-    let declaration = engine::declare_with(request, &host, base.as_ref(), &tool, Starter::Manager(manager))?;
+    let (world_id, _) = request.declared.world_on(&host).map_err(RunError::World)?;
+    let tool = declared_facts::tool_facts(&request.places.exe)?;
+    let declaration = declared_facts::declare(request, &host, base.as_ref(), &tool, Starter::Manager(manager))?;
     let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
-    let candidates = chosen.into_iter().chain(request.fixture_candidates.iter().cloned()).collect();
+    let candidates = chosen.into_iter().chain(request.places.fixture_candidates.iter().cloned()).collect();
     Ok(Seen { world_id, declaration, candidates })
 }
 
@@ -120,12 +103,12 @@ fn through_worker(
     manager: &dyn Manager,
     declaration: &Declaration,
     candidates: Vec<PathBuf>,
-    bundle_root: String,
+    bundle_root: &str,
     writer: &mut BundleWriter,
 ) -> Result<(RunManifest, Outcome), Step> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
     let mut known = Known::default();
-    let order = Order { bundle_root: bundle_root.clone(), declaration, candidates };
+    let order = Order { bundle_root: bundle_root.to_owned(), declaration, candidates };
     let brought = bring(request, manager, order, &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
@@ -137,7 +120,7 @@ fn through_worker(
     };
     store_witness(request, declaration, &known, writer)?;
     store_printed(&staged, writer)?;
-    for (path, bytes) in manager.diagnostics(&request.run_id, &bundle_root) {
+    for (path, bytes) in manager.diagnostics(&request.declared.run_id, bundle_root) {
         writer.put(&path, &bytes).map_err(Step::Write)?;
     }
     let bundle = brought?;
@@ -145,10 +128,11 @@ fn through_worker(
     writer.adopt_world(&manifest.world_id);
     let now = look(request, manager).map(|seen| seen.declaration);
     let elements = drift::of_elements(declaration, now);
-    drift::check(&Workspace::at(&request.root), &manifest, request.exe.path(), elements, writer)?;
+    drift::check(&Workspace::at(&request.places.root), &manifest, request.places.exe.path(), elements, writer)?;
     let rows = writer.rows();
-    let controls = ProfileControls::of_plan(&request.plan);
-    let outcome = evidence::derive(&request.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
+    let controls = ProfileControls::of_plan(&request.declared.plan);
+    let outcome =
+        evidence::derive(&request.declared.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
     Ok((manifest, outcome))
 }
 
@@ -169,10 +153,10 @@ fn bring(
 ) -> Result<Verified<Bundle>, Step> {
     let failed = |failure| Step::Channel(failure);
     prepare(request, order, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
-    let unit = manager.name_of(&request.run_id);
+    let unit = manager.name_of(&request.declared.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut environment: Vec<(String, String)> =
-        ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
+        WORKER_ENVIRONMENT.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
     environment.push((NONCE_VARIABLE.to_string(), nonce.clone()));
     known.job = Some(JobFacts {
         unit: unit.clone(),
@@ -193,9 +177,9 @@ fn bring(
         folder: staged.path(),
         stdout: &place(stage::STDOUT),
         stderr: &place(stage::STDERR),
-        limit: request.channel_limit,
+        limit: request.declared.channel_limit,
     };
-    let result = staged.path().join(stage::OUT).join(request.run_id.as_str());
+    let result = staged.path().join(stage::OUT).join(request.declared.run_id.as_str());
     let watched = match manager.start(&job) {
         Ok(_) => watch(request, manager, &unit, staged, &result, known),
         Err(_) if matches!(manager.whose(&job), Ok(Whose::Anothers)) => {
@@ -209,7 +193,7 @@ fn bring(
     };
     // Also after a start that failed: a manager that was too slow to answer may have started it.
     manager.end(&job);
-    remove_left_fixtures(staged, &request.run_id);
+    remove_left_fixtures(staged, &request.declared.run_id);
     watched?;
 
     let ended = known.manager.as_ref();
@@ -249,9 +233,9 @@ fn watch(
     let alive = manager.account(unit).map_err(failed)?;
     known.manager = Some(alive.clone());
     staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
-    let cancelled = || request.cancel.requested().is_some();
+    let cancelled = || request.control.cancel.requested().is_some();
     let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
-    match manager.wait(&alive, request.channel_limit, &sealed, &cancelled) {
+    match manager.wait(&alive, request.declared.channel_limit, &sealed, &cancelled) {
         Ok(account) => {
             known.manager = Some(account);
             Ok(())
@@ -261,7 +245,7 @@ fn watch(
             Err(failed(ChannelError::Expired { limit_s, account }))
         }
         Err(ChannelError::Cancelled) => {
-            let signal = request.cancel.requested().unwrap_or_default();
+            let signal = request.control.cancel.requested().unwrap_or_default();
             Err(Step::Lane(LaneError::Cancelled { signal }))
         }
         Err(error) => Err(failed(error)),
@@ -270,7 +254,7 @@ fn watch(
 
 /// Puts exactly the declared inputs, the executable and the job into the stage.
 fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(), fsx::FileError> {
-    let (placed, sources) = inputs::placed(&request.plan);
+    let (placed, sources) = inputs::placed(&request.declared.plan);
     let mut files = Vec::with_capacity(placed.len() + 1);
     for (path, document) in placed {
         files.push(staged.put(&path, &document.bytes)?);
@@ -278,16 +262,16 @@ fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(),
     files.push(staged.put(&path_of(layout::INPUT_SOURCES), &json_out::to_pretty(&sources))?);
     let job = WorkerJob {
         schema_version: WORKER_JOB_SCHEMA.to_string(),
-        run_id: request.run_id.clone(),
-        channel: request.channel,
+        run_id: request.declared.run_id.clone(),
+        channel: request.declared.channel,
         bundle_root: order.bundle_root,
         identity: staged.put(&path_of(layout::RUN_IDENTITY), &json_out::to_pretty(order.declaration))?,
-        executable: staged.put_executable(request.exe.path())?,
+        executable: staged.put_executable(request.places.exe.path())?,
         inputs: files,
-        only_profiles: request.plan.selection.only_profiles.clone(),
-        only_scenarios: request.plan.selection.only_scenarios.clone(),
-        jobs: request.jobs,
-        host_programs: request.host_programs,
+        only_profiles: request.declared.plan.selection.only_profiles.clone(),
+        only_scenarios: request.declared.plan.selection.only_scenarios.clone(),
+        jobs: request.declared.jobs,
+        host_programs: request.declared.host_programs,
         // The worker has another working folder.
         fixture_candidates: order
             .candidates
@@ -311,10 +295,8 @@ fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<Worker
             }
             continue;
         }
-        let raw = matches!(path.as_str(), layout::RUN_MANIFEST | layout::APPLY_PREFLIGHT | layout::WORKER_WITNESS)
-            || path.as_str().starts_with("rows/")
-            || path.as_str().starts_with("inputs/");
-        if !raw {
+        let origin = layout::artifact(path.as_str()).map(|artifact| artifact.origin);
+        if !matches!(origin, Some(Origin::Raw | Origin::Rows(_))) {
             continue;
         }
         let changed = || Step::Channel(ChannelFailure::Changed { path: path.to_string() });
@@ -355,17 +337,17 @@ fn store_witness(
     writer: &mut BundleWriter,
 ) -> Result<(), Step> {
     let checks = checks(Sides {
-        channel: request.channel,
-        run_id: &request.run_id,
-        declared: Declared::of(declaration).as_ref(),
+        channel: request.declared.channel,
+        run_id: &request.declared.run_id,
+        declared: DeclaredWorker::of(declaration).as_ref(),
         worker: known.worker.as_ref(),
         manager: known.manager.as_ref(),
         job: known.job.as_ref(),
     });
     let witness = ChannelWitness {
         schema_version: CHANNEL_WITNESS_SCHEMA.to_string(),
-        run_id: request.run_id.clone(),
-        channel: request.channel,
+        run_id: request.declared.run_id.clone(),
+        channel: request.declared.channel,
         worker: known.worker.clone(),
         manager: known.manager.clone(),
         job: known.job.clone(),

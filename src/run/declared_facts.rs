@@ -5,28 +5,31 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use super::clean;
-use super::engine;
+use super::error::RunError;
+use super::executable::Executable;
 use super::request::RunRequest;
 use crate::base::digest::Digest;
+use crate::base::fsx::IoContext;
 use crate::bundle::lock::LockMode;
 use crate::channel::manager::Manager;
 use crate::channel::witness::{self, NONCE_VARIABLE};
 use crate::identity::compose::{self, DeclaredFacts};
-use crate::identity::{environment, verify};
+use crate::identity::{self, environment, verify};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
 use crate::plan::ResolvedPlan;
 use crate::policy::Enforcer;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::driver::Platform;
-use crate::record::identity::Stated;
+use crate::record::identity::{Declaration, Stated};
 use crate::record::manifest::{HostFacts, ToolFacts};
 use crate::record::run_identity::{
     ChannelElement, EnforcerElement, JobElement, LimitElement, LockElement, PreExisting, RuntimePart, ToolElement,
     UserElement, WorldElement,
 };
 
+/// The environment that a worker's job lists beside its nonce.
+pub(super) const WORKER_ENVIRONMENT: [(&str, &str); 1] = [("PATH", "/usr/bin:/bin")];
 /// Where the time zone is, unless a variable says otherwise (localtime(5)).
 const LOCAL_TIME: &str = "/etc/localtime";
 /// What the worker's process finds only where the manager puts it.
@@ -52,15 +55,32 @@ impl<'s> Starter<'s> {
     }
 }
 
+/// Declares a run from what was gathered so far.
+pub(super) fn declare(
+    request: &RunRequest,
+    host: &HostFacts,
+    base: Option<&FixtureBase>,
+    tool: &ToolFacts,
+    starter: Starter<'_>,
+) -> Result<Declaration, RunError> {
+    identity::declare(&request.declared.plan, gather(request, host, base, tool, starter)).map_err(RunError::Declaration)
+}
+
+/// What is to be said of this executable.
+pub(super) fn tool_facts(exe: &Executable) -> Result<ToolFacts, RunError> {
+    let sha256 = exe.digest().at("read", exe.path()).map_err(RunError::Executable)?;
+    Ok(ToolFacts { name: "sandproof".to_string(), version: crate::base::VERSION.to_string(), sha256 })
+}
+
 /// Gathers.
-pub(super) fn gather(
+fn gather(
     request: &RunRequest,
     host: &HostFacts,
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
     starter: Starter<'_>,
 ) -> DeclaredFacts {
-    let plan = &request.plan;
+    let plan = &request.declared.plan;
     let manager = starter.manager();
     let managed = manager.is_some();
     let mut commands = run_commands(plan);
@@ -81,14 +101,14 @@ pub(super) fn gather(
         },
         commands,
         runtime: runtime(request, host, base, starter),
-        dry_run: request.dry,
-        host_programs: request.host_programs,
+        dry_run: request.declared.dry,
+        host_programs: request.declared.host_programs,
         channel_limit_ms: if managed {
-            Stated::Is(millis(request.channel_limit))
+            Stated::Is(millis(request.declared.channel_limit))
         } else {
             Stated::absent("no service manager starts the worker")
         },
-        lock: match request.lock_mode {
+        lock: match request.declared.lock_mode {
             LockMode::Fail => {
                 LockElement { mode: "fail".to_owned(), limit_ms: Stated::absent("this mode does not wait") }
             }
@@ -104,9 +124,9 @@ fn millis(duration: std::time::Duration) -> u64 {
 }
 
 fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, starter: Starter<'_>) -> RuntimePart {
-    let plan = &request.plan;
+    let plan = &request.declared.plan;
     let manager = starter.manager();
-    let (world_id, declared) = match engine::world_of(request, host) {
+    let (world_id, declared) = match request.declared.world_on(host) {
         Ok((id, check)) => (Stated::Is(id), check.declared),
         Err(error) => (Stated::absent(error.to_string()), crate::world::declared(plan.plan.world_id.as_ref())),
     };
@@ -128,14 +148,14 @@ fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, s
             },
         },
         channel: ChannelElement {
-            kind: request.channel,
+            kind: request.declared.channel,
             job: match manager {
                 Some(manager) => Stated::Is(job(manager)),
                 None => Stated::absent("no service manager starts the worker"),
             },
         },
         environment: match manager {
-            None => environment::declared(&request.environment),
+            None => environment::declared(&request.declared.environment),
             Some(_) => {
                 let listed = environment::LISTED.iter();
                 listed.map(|name| ((*name).to_owned(), Stated::absent("the job does not list it"))).collect()
@@ -149,21 +169,21 @@ fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, s
         umask: own(Some(format!("{:04o}", witness::umask())), ""),
         locale: match manager {
             Some(_) => Stated::absent(BY_MANAGER),
-            None => environment::locale(&request.environment),
+            None => environment::locale(&request.declared.environment),
         },
-        time_zone: time_zone(manager.is_none().then_some(&request.environment)),
+        time_zone: time_zone(manager.is_none().then_some(&request.declared.environment)),
         fixture_file_system: match base {
             Some(base) => Stated::Is(base.file_system().to_owned()),
-            None if request.dry => Stated::absent(DRY),
+            None if request.declared.dry => Stated::absent(DRY),
             None => Stated::absent("this process can make fixtures in no candidate folder; the worker chooses one"),
         },
         confinement: match starter {
-            Starter::Myself(facts) => Stated::Is(compose::confinement(facts, &host.os, request.dry)),
+            Starter::Myself(facts) => Stated::Is(compose::confinement(facts, &host.os, request.declared.dry)),
             Starter::Manager(_) => {
                 Stated::absent("the worker finds it out; its manifest and `channel_witness.json` say it")
             }
         },
-        jobs: request.jobs,
+        jobs: request.declared.jobs,
     }
 }
 
@@ -182,7 +202,7 @@ fn enforcer(host: &HostFacts) -> Stated<String> {
 
 /// What a manager is told of a worker, but for the nonce.
 fn job(manager: &dyn Manager) -> JobElement {
-    let listed = clean::ENVIRONMENT.iter();
+    let listed = WORKER_ENVIRONMENT.iter();
     let mut environment: BTreeMap<_, _> =
         listed.map(|(name, value)| ((*name).to_owned(), Stated::Is(Digest::of(value.as_bytes())))).collect();
     environment.insert(NONCE_VARIABLE.to_owned(), Stated::absent("a fresh value for each attempt"));

@@ -19,12 +19,14 @@ mod preflight;
 mod request;
 pub mod status;
 mod sweep;
+mod transaction;
 mod worker;
 
 pub use clean::run_through;
-pub use engine::{RunReport, declare, run};
+pub use engine::{declare, run};
 pub use error::{ChannelFailure, RunError, Step};
 pub use executable::Executable;
 pub use preflight::self_check;
-pub use request::{Observer, RunRequest, WorkerContext};
+pub use request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest, WorkerContext};
+pub use transaction::RunReport;
 pub use worker::{WorkerError, work};

@@ -47,8 +47,8 @@ pub(super) fn run(
         apply_ok: None,
         failure_stage: None,
     };
-    let mut zygote = Zygote::spawn(request.exe.path())?;
-    zygote.stop_on(&request.cancel.cell());
+    let mut zygote = Zygote::spawn(request.places.exe.path())?;
+    zygote.stop_on(&request.control.cancel.cell());
     let job = Job {
         seq: 0,
         action: Action::new(Driver::ApplyOnly, ""),
@@ -58,7 +58,7 @@ pub(super) fn run(
             texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],
         }),
         check: None,
-        deadline_ms: request.plan.deadline_ms,
+        deadline_ms: request.declared.plan.deadline_ms,
     };
     let reply =
         zygote.load_policy(KEY, policy.value.as_ref()).and_then(|()| zygote.send(&job)).and_then(|()| zygote.recv());

@@ -4,48 +4,116 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::executable::Executable;
-use crate::base::ids::RunId;
+use crate::base::clock;
+use crate::base::ids::{IdError, RunId, WorldId};
+use crate::bundle::index::ExpectedArtifacts;
 use crate::bundle::lock::LockMode;
 use crate::lane::cancel::Cancel;
 use crate::plan::{BundleInputs, ResolvedPlan};
 use crate::record::channel_witness::WorkerWitness;
 use crate::record::identity::Declaration;
-use crate::record::manifest::ChannelKind;
+use crate::record::manifest::{ChannelKind, HostFacts, RUN_STATUS_SCHEMA, RunState, RunStatus, WorldCheck};
 use crate::record::outcome::Lane;
+use crate::world;
 
 /// Everything that a run depends on, as values: the run itself reads no environment.
 #[derive(Debug)]
 pub struct RunRequest {
+    /// What is run, and how: the run declares it before anything is executed.
+    pub declared: DeclaredRun,
+    /// Where it is run.
+    pub places: RunPlaces,
+    /// How it is controlled while it goes on.
+    pub control: RunControl,
+}
+
+/// What a run is asked to do, and declares.
+#[derive(Debug)]
+pub struct DeclaredRun {
     /// What to run.
     pub plan: ResolvedPlan,
-    /// The folder that relative paths in documents are relative to.
-    pub root: PathBuf,
-    /// The output root.
-    pub out: PathBuf,
+    /// The attempt's id.
+    pub run_id: RunId,
     /// How the worker is started.
     pub channel: ChannelKind,
+    /// How long a worker that a manager starts may take.
+    pub channel_limit: Duration,
     /// What to do when another run has the output root.
     pub lock_mode: LockMode,
     /// Whether to do everything but execute.
     pub dry: bool,
-    /// The environment of this process.
-    pub environment: Vec<(String, Vec<u8>)>,
     /// How many workers run probes; at least 1.
     pub jobs: u32,
-    /// The attempt's id.
-    pub run_id: RunId,
-    /// Folders in which fixtures may be made, best first.
-    pub fixture_candidates: Vec<PathBuf>,
     /// Whether probes may execute programs and scripts that are not this program's own.
     pub host_programs: bool,
+    /// The environment of this process, names and values as they are.
+    pub environment: Vec<(String, Vec<u8>)>,
+}
+
+/// The folders and the file that a run works with.
+#[derive(Debug)]
+pub struct RunPlaces {
+    /// The folder that relative paths in documents are relative to.
+    pub root: PathBuf,
+    /// The output root.
+    pub out: PathBuf,
+    /// Folders in which fixtures may be made, best first.
+    pub fixture_candidates: Vec<PathBuf>,
     /// This executable's file, which probe processes are forked from.
     pub exe: Executable,
-    /// The wish to stop.
+}
+
+/// Who can end a run, and whom it works for.
+#[derive(Debug)]
+pub struct RunControl {
+    /// The cancellation, which every wait looks at.
     pub cancel: Cancel,
     /// If this process is itself a worker that a manager has started: what it was told and what it found.
     pub worker: Option<WorkerContext>,
-    /// How long a worker that a manager starts may take.
-    pub channel_limit: Duration,
+}
+
+impl DeclaredRun {
+    /// The world that the run belongs to, and how the host compares with the declared one.
+    pub(super) fn world_on(&self, host: &HostFacts) -> Result<(WorldId, WorldCheck), IdError> {
+        let declared = world::declared(self.plan.plan.world_id.as_ref());
+        let document = self.plan.world.as_ref();
+        let id = world::id(&declared, document.map(|world| &world.value), host)?;
+        Ok((id, world::check(&declared, document.map(|world| (&world.value, world.digest)), host)))
+    }
+
+    /// The status that says that the run has begun.
+    pub(super) fn first_status(&self, world_id: &WorldId) -> RunStatus {
+        RunStatus {
+            schema_version: RUN_STATUS_SCHEMA.to_string(),
+            run_id: self.run_id.clone(),
+            identity: None,
+            world_id: world_id.clone(),
+            channel: self.channel,
+            plan_id: self.plan.plan.plan_id.clone(),
+            plan_digest: self.plan.plan_digest,
+            state: RunState::InProgress,
+            writer_pid: std::process::id(),
+            updated_at_unix: clock::unix_seconds(),
+            error: None,
+            failure_stage: None,
+            drift: None,
+            launchctl_diagnostics: None,
+        }
+    }
+
+    /// Which files the bundle has to have. `managed`: this process starts a worker through a manager.
+    pub(super) fn expected(&self, managed: bool) -> ExpectedArtifacts {
+        let on = |lane: bool| lane && !self.dry;
+        let lanes = self.plan.lanes;
+        ExpectedArtifacts {
+            baseline: on(lanes.baseline),
+            scenario: on(lanes.scenario),
+            oracle: on(lanes.oracle),
+            preflight: on(self.plan.preflight.is_some()),
+            channel_witness: on(managed),
+            identity: true,
+        }
+    }
 }
 
 /// What a worker knows beside the request.

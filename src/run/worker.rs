@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::engine;
 use super::error::RunError;
-use super::request::{Observer, RunRequest, WorkerContext};
+use super::request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest, WorkerContext};
 use crate::base::clock::Stopwatch;
 use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
@@ -114,27 +114,33 @@ fn under_watch(
     wait_to_be_let_go(stage)?;
     let abandoned = watch_owner(stage, &cancel);
     let request = RunRequest {
-        plan,
-        root: stage.to_owned(),
-        out: stage.join(stage::OUT),
-        channel: job.channel,
-        lock_mode: LockMode::Fail,
-        dry: false,
-        jobs: job.jobs,
-        run_id: job.run_id,
-        host_programs: job.host_programs,
-        fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
-        exe: stage.join(stage::EXECUTABLE).into(),
-        environment: Vec::new(),
-        cancel,
-        worker: Some(WorkerContext {
-            bundle_root: job.bundle_root,
-            stage: stage.to_owned(),
-            declaration,
-            inputs,
-            witness,
-        }),
-        channel_limit: Duration::ZERO,
+        declared: DeclaredRun {
+            plan,
+            run_id: job.run_id,
+            channel: job.channel,
+            channel_limit: Duration::ZERO,
+            lock_mode: LockMode::Fail,
+            dry: false,
+            jobs: job.jobs,
+            host_programs: job.host_programs,
+            environment: Vec::new(),
+        },
+        places: RunPlaces {
+            root: stage.to_owned(),
+            out: stage.join(stage::OUT),
+            fixture_candidates: job.fixture_candidates.into_iter().map(PathBuf::from).collect(),
+            exe: stage.join(stage::EXECUTABLE).into(),
+        },
+        control: RunControl {
+            cancel,
+            worker: Some(WorkerContext {
+                bundle_root: job.bundle_root,
+                stage: stage.to_owned(),
+                declaration,
+                inputs,
+                witness,
+            }),
+        },
     };
     let ran = engine::run(&request, &mut Silent);
     if abandoned.load(Ordering::SeqCst) {

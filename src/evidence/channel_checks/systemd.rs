@@ -1,6 +1,6 @@
 //! What is asked of a worker that systemd started.
 
-use super::{Checks, Sides};
+use super::sides::{Checks, DeclaredWorker, Sides, or_unknown};
 use crate::record::channel_witness::WorkerWitness;
 
 /// The questions, in their order.
@@ -76,7 +76,7 @@ fn account(list: &mut Checks, sides: &Sides<'_>) {
         let differs = |(name, read): (&str, Option<String>)| match (sides.line(name), read) {
             (Some(line), Some(read)) if line == read => None,
             (None, _) => Some(format!("it has no line `{name}`")),
-            (Some(line), read) => Some(format!("its line `{name}={line}` was read as {}", super::or_unknown(read))),
+            (Some(line), read) => Some(format!("its line `{name}={line}` was read as {}", or_unknown(read))),
         };
         let twice =
             m.raw.iter().enumerate().filter(|(n, (name, _))| m.raw[..*n].iter().any(|(before, _)| before == name));
@@ -106,7 +106,7 @@ fn is_empty_set(set: &str) -> Option<bool> {
 fn bounding_set(list: &mut Checks, sides: &Sides<'_>) {
     let own = sides.own(|w| w.capability_bounding_set.clone());
     let none = own.as_deref().and_then(is_empty_set) == Some(true);
-    if none && sides.declared.is_some_and(super::Declared::is_root) {
+    if none && sides.declared.is_some_and(DeclaredWorker::is_root) {
         return list.add("capability_bounding_set", Some(false), "root was declared, and it is empty".to_string());
     }
     list.same("capability_bounding_set", own, sides.own(|w| w.parent_capability_bounding_set.clone()));

@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::base::digest::Digest;
+use crate::base::ids::RunId;
 use crate::record::channel_witness::{
     EnvironmentEntry, NamespaceEntry, PreloadEntry, RootEntry, WORKER_WITNESS_SCHEMA,
 };
+use crate::record::channel_witness::{JobFacts, ManagerAccount};
 use crate::record::report::OpenFd;
 use crate::record::run_identity::JobElement;
+use crate::record::run_identity::{ChannelElement, UserElement};
 
 const UNIT: &str = "sandproof-x.service";
 const LABEL: &str = "sandproof.runtime.x";
@@ -15,7 +18,7 @@ const LABEL: &str = "sandproof.runtime.x";
 #[derive(Clone)]
 struct Story {
     channel: ChannelKind,
-    declared: Option<Declared>,
+    declared: Option<DeclaredWorker>,
     worker: Option<WorkerWitness>,
     manager: Option<ManagerAccount>,
     job: Option<JobFacts>,
@@ -34,7 +37,7 @@ impl Story {
         self.job.as_mut().unwrap()
     }
 
-    fn d(&mut self) -> &mut Declared {
+    fn d(&mut self) -> &mut DeclaredWorker {
         self.declared.as_mut().unwrap()
     }
 
@@ -159,7 +162,7 @@ fn systemd() -> Story {
         ("PATH".to_owned(), Stated::Is(Digest::of(b"/usr/bin:/bin"))),
         ("NONCE".to_owned(), Stated::absent("a fresh value for each attempt")),
     ];
-    let declared = Declared {
+    let declared = DeclaredWorker {
         channel: ChannelElement {
             kind: ChannelKind::SystemdClean,
             job: Stated::Is(JobElement { environment: environment.into(), manager_environment: own }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
+use super::super::carried_worlds;
 use super::super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, shown};
 use super::super::error::LoadError;
 use super::super::file::{INDEX_SCHEMA, IndexEntry, IndexFile};
@@ -11,7 +12,6 @@ use super::super::lint::lint_plan;
 use super::super::resolve::resolve;
 use super::super::resolved::{ResolvedPlan, Selection};
 use super::super::source::{OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, Source, clean_path};
-use super::super::worlds;
 use super::FindPolicy;
 use super::expand::{Document, Expanded};
 use crate::base::digest::Digest;
@@ -151,16 +151,16 @@ impl Source for FileSet {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |kind| FileError { action: "read", path: PathBuf::from(path), source: io::Error::from(kind) };
         let carried =
-            || worlds::carried(path).filter(|_| role == InputRole::World).map(|text| text.as_bytes().to_vec());
+            || carried_worlds::carried(path).filter(|_| role == InputRole::World).map(|text| text.as_bytes().to_vec());
         let content = self.files.get(path).cloned().or_else(carried).ok_or_else(|| refuse(io::ErrorKind::NotFound))?;
         if content.len() as u64 > cap_bytes { Err(refuse(io::ErrorKind::FileTooLarge)) } else { Ok(content.into()) }
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {
-        self.files.contains_key(path) || (role == InputRole::World && worlds::carried(path).is_some())
+        self.files.contains_key(path) || (role == InputRole::World && carried_worlds::carried(path).is_some())
     }
 
     fn worlds(&self) -> Vec<String> {
-        worlds::carried_ids().map(str::to_owned).collect()
+        carried_worlds::carried_ids().map(str::to_owned).collect()
     }
 }

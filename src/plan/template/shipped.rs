@@ -3,15 +3,13 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::super::error::LoadError;
 use super::super::file::{IndexFile, PlanFile};
 use super::document::{Builder, Head};
-use super::expand::{Document, Expanded};
-use super::{Content, Template};
+use super::parsed::{Content, Template};
+use super::shipped_plan::{ShippedPlan, carried};
 use crate::base::digest::Digest;
-use crate::base::json;
 use crate::base::suggest::hint_for;
 use crate::record::world::HOME_WORLD;
 
@@ -30,16 +28,6 @@ pub struct Listing {
     pub builder: Builder,
 }
 
-/// A plan with its registry, as it ships.
-#[derive(Debug)]
-pub(super) struct ShippedPlan {
-    path: &'static str,
-    bytes: &'static [u8],
-    probes: &'static [u8],
-    profiles: &'static [u8],
-    description: Option<String>,
-}
-
 /// Everything that is carried, by id.
 static ALL: LazyLock<Vec<Template>> = LazyLock::new(|| {
     let documents = TEMPLATES.iter().map(|(path, bytes)| {
@@ -53,12 +41,6 @@ static ALL: LazyLock<Vec<Template>> = LazyLock::new(|| {
     all.sort_by(|a, b| a.id().cmp(b.id()));
     all
 });
-
-/// A carried document in its typed shape. That it has it is tested.
-fn carried<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> T {
-    let value = json::parse(bytes).unwrap_or_else(|error| panic!("the carried document `{path}`: {error}"));
-    serde_json::from_value(value).unwrap_or_else(|error| panic!("the carried document `{path}`: {error}"))
-}
 
 /// The content of a carried file.
 fn file(path: &str) -> Option<&'static [u8]> {
@@ -100,18 +82,6 @@ fn shipped_plan(name: &str, path: &'static str, bytes: &'static [u8]) -> Templat
     // Carried for as long as the program runs.
     let content = Content::Shipped(Box::leak(Box::new(shipped)));
     Template { head, file: path.to_owned(), digest: Digest::of(bytes), content }
-}
-
-impl ShippedPlan {
-    pub(super) fn expand(&self) -> Result<Expanded, LoadError> {
-        Ok(Expanded {
-            plan: Document { value: carried(self.path, self.bytes), bytes: self.bytes.to_vec() },
-            probes: Document { value: carried(self.path, self.probes), bytes: self.probes.to_vec() },
-            profiles: Document { value: carried(self.path, self.profiles), bytes: self.profiles.to_vec() },
-            policies: Default::default(),
-            description: self.description.clone(),
-        })
-    }
 }
 
 impl Listing {

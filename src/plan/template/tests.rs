@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::vfs::{PathPolicy, Role, pair_decisions};
 use super::*;
 use crate::plan::DiagnosticKind;
+use crate::plan::LoadError;
 use crate::plan::file::{PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, ProbesFile, ProfilesFile};
 use crate::record::outcome::Decision::{self, Allow, Deny};
 

@@ -19,7 +19,7 @@ use sandproof::lane::cancel::Cancel;
 use sandproof::plan::{self, Selection};
 use sandproof::process::tool::{ToolError, ToolOutput};
 use sandproof::record::manifest::ChannelKind;
-use sandproof::run::{RunError, RunReport, RunRequest, run_through};
+use sandproof::run::{DeclaredRun, RunControl, RunError, RunPlaces, RunReport, RunRequest, run_through};
 
 use crate::support::{expect_code, output, root, sandproof, stdout, validate};
 
@@ -39,21 +39,24 @@ impl Flow {
         let selection = Selection { only_profiles: Vec::new(), only_scenarios: Vec::new() };
         let (plan, workspace) = plan::load(&root().join("plans/quickstart/plan.json"), &selection).unwrap();
         let request = RunRequest {
-            plan,
-            root: workspace,
-            out: dir.path().join("out"),
-            channel: ChannelKind::LaunchdClean,
-            lock_mode: LockMode::Fail,
-            dry: false,
-            environment: Vec::new(),
-            jobs: 1,
-            host_programs: false,
-            run_id: RunId::new(RUN).unwrap(),
-            fixture_candidates: vec![dir.path().to_owned()],
-            exe: env!("CARGO_BIN_EXE_sandproof").into(),
-            cancel: Cancel::default(),
-            worker: None,
-            channel_limit: limit,
+            declared: DeclaredRun {
+                plan,
+                run_id: RunId::new(RUN).unwrap(),
+                channel: ChannelKind::LaunchdClean,
+                channel_limit: limit,
+                lock_mode: LockMode::Fail,
+                dry: false,
+                jobs: 1,
+                host_programs: false,
+                environment: Vec::new(),
+            },
+            places: RunPlaces {
+                root: workspace,
+                out: dir.path().join("out"),
+                fixture_candidates: vec![dir.path().to_owned()],
+                exe: env!("CARGO_BIN_EXE_sandproof").into(),
+            },
+            control: RunControl { cancel: Cancel::default(), worker: None },
         };
         let outcome = run_through(&request, &Launchd::with_tools(Box::new(double.clone()), 501));
         Self { dir, double, outcome }

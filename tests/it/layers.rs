@@ -1,5 +1,6 @@
 //! Keeps the layer table of `src/lib.rs` true, by reading what the sources import.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,163 @@ fn no_import_can_close_a_circle() {
     for (name, _) in MAY_IMPORT {
         assert!(!reaches(name, name), "`{name}` could import itself through others");
     }
+}
+
+/// Circles that are still to be taken apart; never add one.
+const CIRCLES_LEFT: &[&str] = &[];
+
+/// Within a room too, imports go one way.
+///
+/// A file stands for its module. What only tests see does not count. A `pub use` of a child's item only shows it under a
+/// shorter name: the module that does so imports nothing by it, and whoever uses the short name imports the file that has
+/// the item. Everything else counts between any two files of a room, a module and its own children included: what
+/// both need stands in a file of its own.
+#[test]
+fn no_file_imports_itself_through_others_of_its_room() {
+    let found = circles(&sources(&root().join("src")));
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, CIRCLES_LEFT, "files that import each other in a circle");
+}
+
+#[test]
+fn circles_are_found() {
+    let found = |files: &[(&str, &str)]| {
+        let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+        circles(&files)
+    };
+    let two = |a: &str, b: &str| found(&[("base/mod.rs", "mod a; mod b;"), ("base/a.rs", a), ("base/b.rs", b)]);
+    assert_eq!(two("use super::b::X;", "use crate::base::a::Y;"), ["base/a, base/b"]);
+    assert_eq!(two("fn f() { super::b::g() }", "use super::{a::Y, c};"), ["base/a, base/b"]);
+    assert_eq!(two("use super::b::X;", "//! [`super::a`]\nfn f() {}"), [""; 0]);
+    assert_eq!(two("use super::b::X;", "#[cfg(test)]\nmod tests { use super::super::a::Y; }"), [""; 0]);
+    // A module and its child, one of which needs the other.
+    let child = |module: &str, child: &str| found(&[("base/mod.rs", module), ("base/a.rs", child)]);
+    assert_eq!(child("mod a; pub use a::X;", "use super::Y;"), [""; 0]);
+    assert_eq!(child("mod a; use a::X;", "use super::Y;"), ["base, base/a"]);
+    assert_eq!(child("mod a; fn f() { a::g() }", "use super::Y;"), ["base, base/a"]);
+    assert_eq!(child("mod a; use self::a::X;", "fn f() {}"), [""; 0]);
+    assert_eq!(child("#[cfg(test)] pub(crate) mod a; fn f() { a::g() }", "use super::Y;"), [""; 0]);
+    // Through the short name that a module gives to what another file has.
+    let short = [("base/mod.rs", "pub use b::X;"), ("base/a.rs", "use super::X;"), ("base/b.rs", "use super::a;")];
+    assert_eq!(found(&short), ["base/a, base/b"]);
+    assert_eq!(found(&[("base/a.rs", "use crate::plan::b;"), ("plan/b.rs", "use crate::base::a;")]), [""; 0]);
+}
+
+/// Every set of files that import each other, as their modules' names.
+fn circles(sources: &[(PathBuf, String)]) -> Vec<String> {
+    let parts = |path: &Path| -> Vec<String> {
+        let path = path.with_extension("");
+        let path = if path.ends_with("mod") { path.parent().unwrap_or(&path) } else { &path };
+        path.iter().map(|part| part.to_string_lossy().into_owned()).collect()
+    };
+    let mut files: BTreeMap<Vec<String>, Vec<Token<'_>>> =
+        sources.iter().map(|(path, text)| (parts(path), without_tests(&tokens(text)))).collect();
+    let only_tests: Vec<Vec<String>> =
+        files.iter().flat_map(|(module, tokens)| test_files(tokens).map(move |name| below(module, name))).collect();
+    files.retain(|module, _| !only_tests.iter().any(|tests| module.starts_with(tests)));
+
+    let mut shown: BTreeMap<&[String], BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    let mut uses: Vec<(&[String], Vec<String>)> = Vec::new();
+    for (module, tokens) in &files {
+        for (path, is_shown) in used(module, tokens, &files) {
+            match path.last().filter(|_| is_shown) {
+                Some(name) => _ = shown.entry(module).or_default().insert(name.clone(), path),
+                None => uses.push((module, path)),
+            }
+        }
+    }
+    let file_of = |path: &[String]| -> Option<Vec<String>> {
+        let mut path = path.to_vec();
+        // A name that is shown may be shown by a further module; more often than this would be a circle of its own.
+        for _ in 0..8 {
+            let length = (1..=path.len()).rev().find(|length| files.contains_key(&path[..*length]))?;
+            let through = path.get(length).and_then(|name| shown.get(&path[..length])?.get(name));
+            match through.filter(|through| **through != path) {
+                Some(through) => path = through.iter().chain(&path[length + 1..]).cloned().collect(),
+                None => return Some(path[..length].to_vec()),
+            }
+        }
+        None
+    };
+    let mut imports: BTreeMap<&[String], BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (module, path) in &uses {
+        if let Some(file) = file_of(path).filter(|file| file != module && file[0] == module[0]) {
+            imports.entry(module).or_default().insert(file);
+        }
+    }
+    let reached = |from: &[String]| -> BTreeSet<&[String]> {
+        let mut found = BTreeSet::new();
+        let mut next = vec![from];
+        while let Some(module) = next.pop() {
+            for file in imports.get(module).into_iter().flatten() {
+                if found.insert(&file[..]) {
+                    next.push(file);
+                }
+            }
+        }
+        found
+    };
+    let reached: BTreeMap<&[String], BTreeSet<&[String]>> =
+        files.keys().map(|module| (&module[..], reached(module))).collect();
+    let circle = |module: &[String]| {
+        let both_ways = reached[module].iter().filter(|file| reached[*file].contains(module));
+        both_ways.map(|file| file.join("/")).collect::<Vec<_>>().join(", ")
+    };
+    let all: BTreeSet<String> = files.keys().map(|module| circle(module)).filter(|circle| !circle.is_empty()).collect();
+    all.into_iter().collect()
+}
+
+fn below(module: &[String], name: &str) -> Vec<String> {
+    module.iter().cloned().chain([name.to_owned()]).collect()
+}
+
+/// The modules in files of their own that only tests see: `#[cfg(test)] mod NAME;`.
+fn test_files<'a>(tokens: &[Token<'a>]) -> impl Iterator<Item = &'a str> {
+    let texts: Vec<&'a str> = tokens.iter().map(|token| token.text).collect();
+    (0..texts.len()).filter_map(move |at| {
+        let ["mod", name, ";"] = *texts.get(at..at + 3)? else { return None };
+        let mut end = at;
+        if texts[..end].ends_with(&[")"]) {
+            end = texts[..end].iter().rposition(|text| *text == "(")?;
+        }
+        end -= usize::from(texts[..end].ends_with(&["pub"]));
+        let start = texts[..end].iter().rposition(|text| *text == "#").filter(|_| texts[..end].ends_with(&["]"]))?;
+        let condition = &texts[start..end];
+        (condition.contains(&"cfg") && condition.contains(&"test") && !condition.contains(&"not")).then_some(name)
+    })
+}
+
+/// Every path that a module's file names, from the crate's root, and whether a `pub use` only shows it.
+fn used(
+    module: &[String],
+    tokens: &[Token<'_>],
+    files: &BTreeMap<Vec<String>, Vec<Token<'_>>>,
+) -> Vec<(Vec<String>, bool)> {
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        if at > 0 && tokens[at - 1].text == ":" || !is_path_separator(tokens, at + 1) {
+            continue;
+        }
+        let (base, rest) = match tokens[at].text {
+            "crate" => (&module[..0], at + 3),
+            "self" => (module, at + 3),
+            "super" => {
+                let mut climbs = 1;
+                while tokens.get(at + 3 * climbs).is_some_and(|token| token.text == "super") {
+                    climbs += 1;
+                }
+                (&module[..module.len().saturating_sub(climbs)], at + 3 * climbs)
+            }
+            child if files.contains_key(&below(module, child)) => (module, at),
+            _ => continue,
+        };
+        let word = |back: usize| at.checked_sub(back).map(|at| tokens[at].text);
+        let is_shown = word(1) == Some("use") && matches!(word(2), Some("pub" | ")"));
+        for path in paths(tokens, rest) {
+            found.push((base.iter().cloned().chain(path).collect(), is_shown));
+        }
+    }
+    found
 }
 
 #[test]

@@ -185,7 +185,9 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     if !request.declared.dry {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let command: Vec<OsString> = std::env::args_os().collect();
-        if let Some(remark) = confinement::remark(&run::status::confinement(), request.declared.channel, &folder, &command) {
+        if let Some(remark) =
+            confinement::remark(&run::status::confinement(), request.declared.channel, &folder, &command)
+        {
             ui.remark(remark);
         }
     }

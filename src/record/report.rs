@@ -130,6 +130,13 @@ pub struct SetupFailure {
     pub leads_to: Option<String>,
 }
 
+impl SetupFailure {
+    /// A system call of the preparation that failed.
+    pub fn at(step: &str, errno: i32) -> Self {
+        Self { step: step.into(), errno, missing: None, leads_to: None }
+    }
+}
+
 /// The detail in which a driver says whether what its call should have caused is really there (1: the lock is held, the
 /// namespace is another one, the byte came back) or not (0). Absent where the driver looks for nothing of the kind.
 pub const CONFIRMED: &str = "confirmed";

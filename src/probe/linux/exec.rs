@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::probe::program_image;
 use crate::record::fixture::PROGRAM_EXIT;
 use crate::sys::Ret;

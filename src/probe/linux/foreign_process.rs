@@ -3,11 +3,11 @@
 
 use std::ffi::CString;
 
-use super::Trace;
 use super::helper::keep_only;
 use super::made::Made;
 use super::objects::is_same;
 use super::process::is_hidden;
+use super::trace::Trace;
 use crate::record::report::ENVIRONMENT_ROOM;
 use crate::sys::Ret;
 use crate::sys::linux::memory::{Mapped, pread, process_vm_readv, ptrace, ptrace_peek};

@@ -8,8 +8,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::trace::LinkText;
-use super::{failed, link_of_descriptor};
+use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::probe::program::program_image;
 use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, Effect, Reach, TargetKind};
@@ -34,7 +33,7 @@ impl Own {
         if !is_guarded(action.driver, scope) {
             return Ok(Self::default());
         }
-        let text = |text: &str| CString::new(text).map_err(|_| failed("target", libc::EINVAL));
+        let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("target", libc::EINVAL));
         let entry = action.driver.reach().contains(&Reach::Entry);
         let parent = |path: Option<&str>| text(path.filter(|_| entry).map(parent_of).unwrap_or_default());
         Ok(Self {
@@ -94,10 +93,12 @@ impl<'a> Guard<'a> {
     fn over(own: &'a Own) -> Result<Self, SetupFailure> {
         let lie_on = own.folders.iter().map(|folder| {
             match path::open(folder, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
-                Ok(fd) => closing(fd as i32, path::mount_id).map(Some).map_err(|errno| failed("mount_of", errno)),
+                Ok(fd) => {
+                    closing(fd as i32, path::mount_id).map(Some).map_err(|errno| SetupFailure::at("mount_of", errno))
+                }
                 // Nothing was made in it, so nothing in it can be changed.
                 Err(libc::ENOENT) => Ok(None),
-                Err(errno) => Err(failed("own_folder", errno)),
+                Err(errno) => Err(SetupFailure::at("own_folder", errno)),
             }
         });
         Ok(Self { own, lie_on: lie_on.collect::<Result<_, _>>()?, mounts: Vec::new() })
@@ -121,8 +122,8 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// If the kernel does not tell which it is.
     pub fn after_mount(&mut self, at: &CStr) -> Result<(), SetupFailure> {
-        let fd = path::open(at, libc::O_PATH, 0).map_err(|errno| failed("mount_bind", errno))?;
-        let mount = closing(fd as i32, path::mount_id).map_err(|errno| failed("mount_of", errno))?;
+        let fd = path::open(at, libc::O_PATH, 0).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
+        let mount = closing(fd as i32, path::mount_id).map_err(|errno| SetupFailure::at("mount_of", errno))?;
         self.mounts.push(mount);
         Ok(())
     }
@@ -173,8 +174,8 @@ impl<'a> Guard<'a> {
 
     /// Whether what is open lies in one of the run's own folders, or on a mount of what does.
     fn within(&self, step: &str, fd: i32) -> Result<(), SetupFailure> {
-        let mount = path::mount_id(fd).map_err(|errno| failed("mount_of", errno))?;
-        let link = link_of_descriptor(fd).map_err(|errno| failed("where_it_leads", errno))?;
+        let mount = path::mount_id(fd).map_err(|errno| SetupFailure::at("mount_of", errno))?;
+        let link = link_of_descriptor(fd).map_err(|errno| SetupFailure::at("where_it_leads", errno))?;
         let below = |folder: &CString| {
             let rest = link.as_bytes().strip_prefix(folder.as_bytes());
             rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
@@ -195,7 +196,7 @@ impl<'a> Guard<'a> {
     fn opening(&self, target: &CStr) -> Result<(), SetupFailure> {
         let Some(fd) = reached(target, 0)? else { return Ok(()) };
         closing(fd, |fd| {
-            let found = path::fstat(fd).map_err(|errno| failed("stat", errno))?;
+            let found = path::fstat(fd).map_err(|errno| SetupFailure::at("stat", errno))?;
             match found.mode & libc::S_IFMT {
                 libc::S_IFIFO => self.within("open_device", fd),
                 libc::S_IFCHR if may_be_written_open(found.device) => Ok(()),
@@ -223,7 +224,7 @@ impl<'a> Guard<'a> {
                 // It lies in the run's own folder. Files with an `x` mode are never made there without the option, so this
                 // is a program that its mode hides, or no program.
                 Err(libc::EACCES) => Ok(()),
-                Err(errno) => Err(failed("read_program", errno)),
+                Err(errno) => Err(SetupFailure::at("read_program", errno)),
             }
         })
     }
@@ -234,7 +235,7 @@ fn reached(path: &CStr, flags: i32) -> Result<Option<i32>, SetupFailure> {
     match path::open(path, libc::O_PATH | flags, 0) {
         Ok(fd) => Ok(Some(fd as i32)),
         Err(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENAMETOOLONG) => Ok(None),
-        Err(errno) => Err(failed("resolve", errno)),
+        Err(errno) => Err(SetupFailure::at("resolve", errno)),
     }
 }
 
@@ -250,7 +251,7 @@ fn foreign(step: &str, link: &LinkText) -> SetupFailure {
 }
 
 fn leads(step: &str, fd: i32) -> SetupFailure {
-    link_of_descriptor(fd).map_or_else(|errno| failed("where_it_leads", errno), |link| foreign(step, &link))
+    link_of_descriptor(fd).map_or_else(|errno| SetupFailure::at("where_it_leads", errno), |link| foreign(step, &link))
 }
 
 /// Character devices that nothing happens to when they are opened for writing and closed again, by their numbers
@@ -309,8 +310,8 @@ pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> 
     }
     let Some(fd) = reached(target, 0)? else { return Ok(()) };
     closing(fd, |fd| {
-        let found = path::fstat(fd).map_err(|errno| failed("stat", errno))?;
-        let link = link_of_descriptor(fd).map_err(|errno| failed("where_it_leads", errno))?;
+        let found = path::fstat(fd).map_err(|errno| SetupFailure::at("stat", errno))?;
+        let link = link_of_descriptor(fd).map_err(|errno| SetupFailure::at("where_it_leads", errno))?;
         if acts_when_opened(&found, link.as_bytes()) { Err(foreign("open_device", &link)) } else { Ok(()) }
     })
 }
@@ -320,7 +321,7 @@ pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> 
 /// # Errors
 /// If it would not.
 pub fn check_entry(path: &str, folders: &[String]) -> Result<(), SetupFailure> {
-    let text = |text: &str| CString::new(text).map_err(|_| failed("target", libc::EINVAL));
+    let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("target", libc::EINVAL));
     let own = Own {
         folders: folders.iter().map(|folder| text(folder)).collect::<Result<_, _>>()?,
         parents: [text(parent_of(path))?, CString::default()],

@@ -1,7 +1,7 @@
 //! What a process has from the one that started it: its environment and its open descriptors.
 
-use super::Trace;
 use super::made::Made;
+use super::trace::Trace;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{pipe, set_environment};
 

@@ -4,8 +4,9 @@ use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use super::descriptor_link::descriptor_path;
 use super::objects::is_same;
-use super::{Trace, descriptor_path, failed};
+use super::trace::Trace;
 use crate::record::report::SetupFailure;
 use crate::sys::Ret;
 use crate::sys::linux::path;
@@ -43,7 +44,7 @@ pub(super) fn split(target: &CStr) -> Result<(CString, CString), SetupFailure> {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (&b"."[..], bytes),
     };
-    let text = |bytes| CString::new(bytes).map_err(|_| failed("target", libc::EINVAL));
+    let text = |bytes| CString::new(bytes).map_err(|_| SetupFailure::at("target", libc::EINVAL));
     Ok((text(folder)?, text(name)?))
 }
 
@@ -82,7 +83,7 @@ impl OlderThread {
             }
         };
         let started = std::thread::Builder::new().stack_size(64 * 1024).spawn(body);
-        started.map_err(|error| failed("thread", error.raw_os_error().unwrap_or(libc::EAGAIN)))?;
+        started.map_err(|error| SetupFailure::at("thread", error.raw_os_error().unwrap_or(libc::EAGAIN)))?;
         Ok(Self { ask, told })
     }
 

@@ -3,8 +3,8 @@
 
 use std::ffi::CString;
 
-use super::Trace;
 use super::made::Made;
+use super::trace::Trace;
 use crate::sys::linux::ipc::{self, Attached, Kind};
 use crate::sys::linux::memory::random;
 

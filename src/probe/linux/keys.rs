@@ -1,7 +1,7 @@
 //! Keys of the kernel. Only keyrings of the probe's own are changed.
 
-use super::Trace;
 use super::made::Made;
+use super::trace::Trace;
 use crate::sys::linux::keys;
 use crate::sys::linux::memory::random;
 

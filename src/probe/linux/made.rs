@@ -1,7 +1,7 @@
 //! What an operation is about that has to be there before it.
 
-use super::Trace;
 use super::held::OlderThread;
+use super::trace::Trace;
 use crate::sys::linux::ipc::Attached;
 use crate::sys::linux::memory::random;
 

@@ -1,6 +1,7 @@
 //! The drivers of Linux: which driver is which code, and what a probe process holds between its preparation and its
 //! operation.
 
+mod descriptor_link;
 mod device;
 mod exec;
 mod file;
@@ -27,6 +28,7 @@ mod unix;
 
 use std::ffi::{CStr, CString};
 
+pub use descriptor_link::link_of_descriptor;
 use foreign_process::Victim;
 pub use guard::check_entry;
 use guard::{Guard, Own};
@@ -34,7 +36,6 @@ use held::OlderThread;
 use helper::Helper;
 pub use made::Made;
 pub use process::is_hidden;
-use trace::LinkText;
 pub use trace::Trace;
 
 use crate::record::action::{Action, Scope};
@@ -64,7 +65,7 @@ impl Texts {
     /// If one of them holds a NUL.
     pub fn of(action: &Action, scope: &Scope) -> Result<Self, SetupFailure> {
         let text = |step: &str, text: Option<&str>| {
-            CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL))
+            CString::new(text.unwrap_or_default()).map_err(|_| SetupFailure::at(step, libc::EINVAL))
         };
         Ok(Self {
             target: text("target", Some(&action.target))?,
@@ -124,11 +125,6 @@ impl Prepared<'_> {
     }
 }
 
-/// A preparing step that failed.
-fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.into(), errno, missing: None, leads_to: None }
-}
-
 /// Does what has to happen before the policy is applied, and makes sure that the operation stays within `scope`. `zygote`
 /// is the parent process.
 pub fn prepare<'a>(
@@ -147,7 +143,7 @@ pub fn prepare<'a>(
         None => guard::check_reading(action.driver, &texts.target)?,
     }
     let made = &mut prepared.made;
-    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| failed("open", errno));
+    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
     match action.driver {
         Driver::FileReadInherited | Driver::FileWriteReopened => {
             made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
@@ -157,14 +153,16 @@ pub fn prepare<'a>(
         Driver::FileReadAtInherited => {
             let (folder, _) = held::split(&texts.target)?;
             let opened = path::open(&folder, libc::O_RDONLY | libc::O_DIRECTORY, 0);
-            made.fd = opened.map_err(|errno| failed("open", errno))? as i32;
+            made.fd = opened.map_err(|errno| SetupFailure::at("open", errno))? as i32;
         }
         Driver::FileReadOlderThread => made.older = Some(OlderThread::start()?),
         Driver::EnvironmentRead => {
-            handed_down::make_variable(made, &action.target).map_err(|errno| failed("variable", errno))?;
+            handed_down::make_variable(made, &action.target).map_err(|errno| SetupFailure::at("variable", errno))?;
         }
-        Driver::DescriptorRead => handed_down::make_descriptor(made).map_err(|errno| failed("pipe", errno))?,
-        Driver::SysvShm => ipc::make_segment(made).map_err(|errno| failed("shared_memory", errno))?,
+        Driver::DescriptorRead => {
+            handed_down::make_descriptor(made).map_err(|errno| SetupFailure::at("pipe", errno))?
+        }
+        Driver::SysvShm => ipc::make_segment(made).map_err(|errno| SetupFailure::at("shared_memory", errno))?,
         Driver::PtraceOutside
         | Driver::PidfdGetfdOutside
         | Driver::ProcessVmReadvOutside
@@ -173,16 +171,18 @@ pub fn prepare<'a>(
         | Driver::ProcessMemOutside
         | Driver::ProcessRootOutside
         | Driver::ProcessPriorityOutside => {
-            prepared.victim = Some(Victim::start(made).map_err(|errno| failed("victim", errno))?);
+            prepared.victim = Some(Victim::start(made).map_err(|errno| SetupFailure::at("victim", errno))?);
         }
-        Driver::PivotRoot => namespaces::make_mount(&texts.target).map_err(|errno| failed("mount_bind", errno))?,
-        Driver::KeyRead => keys::make(made).map_err(|errno| failed("key", errno))?,
-        Driver::TtyIoctl => tty::make(made).map_err(|errno| failed("terminal", errno))?,
-        Driver::TtyInject => tty::make_controlling(made).map_err(|errno| failed("terminal", errno))?,
+        Driver::PivotRoot => {
+            namespaces::make_mount(&texts.target).map_err(|errno| SetupFailure::at("mount_bind", errno))?
+        }
+        Driver::KeyRead => keys::make(made).map_err(|errno| SetupFailure::at("key", errno))?,
+        Driver::TtyIoctl => tty::make(made).map_err(|errno| SetupFailure::at("terminal", errno))?,
+        Driver::TtyInject => tty::make_controlling(made).map_err(|errno| SetupFailure::at("terminal", errno))?,
         _ => {}
     }
     if new_user_namespace || action.driver == Driver::SignalOutside {
-        let helper = Helper::start().map_err(|errno| failed("helper", errno))?;
+        let helper = Helper::start().map_err(|errno| SetupFailure::at("helper", errno))?;
         if new_user_namespace {
             prepared.reference = helper.pid();
         }
@@ -340,43 +340,6 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
     };
 }
 
-/// A text like `/proc/self/fd/7`, without allocation and without the formatting machinery.
-fn descriptor_path(fd: i32, buffer: &mut [u8; 32]) -> &CStr {
-    const FOLDER: &[u8] = b"/proc/self/fd/";
-    // Ten digits are the most, so the array ends with NULs.
-    let mut number = fd.unsigned_abs();
-    let mut digits = [0; 10];
-    let mut count = 0;
-    while count == 0 || number > 0 {
-        digits[count] = b'0' + (number % 10) as u8;
-        number /= 10;
-        count += 1;
-    }
-    buffer[..FOLDER.len()].copy_from_slice(FOLDER);
-    for (place, digit) in buffer[FOLDER.len()..].iter_mut().zip(digits[..count].iter().rev()) {
-        *place = *digit;
-    }
-    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
-}
-
-/// What `/proc/self/fd/N` says that a descriptor is.
-pub fn link_of_descriptor(fd: i32) -> Result<LinkText, i32> {
-    let mut place = [0; 32];
-    let path = descriptor_path(fd, &mut place);
-    let mut link = [0; LinkText::SHORT];
-    let length = path::readlink(path, &mut link)? as usize;
-    if length < link.len() { Ok(LinkText::Short(link, length)) } else { long_link(path) }
-}
-
-#[cold]
-#[inline(never)]
-fn long_link(path: &CStr) -> Result<LinkText, i32> {
-    let mut long = vec![0; libc::PATH_MAX as usize];
-    let length = path::readlink(path, &mut long)? as usize;
-    long.truncate(length);
-    Ok(LinkText::Long(long))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,17 +358,6 @@ mod tests {
             let operation: crate::record::report::Operation = serde_json::from_slice(&line).unwrap();
             let calls: Vec<_> = operation.calls.iter().map(|call| (call.role, call.errno)).collect();
             assert_eq!(calls, [(CallRole::Prepare, libc::ENOSYS)], "{}", driver.info().name);
-        }
-    }
-
-    #[test]
-    fn descriptor_links_are_read() {
-        let file = tempfile::tempfile().unwrap();
-        let link = link_of_descriptor(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap().to_text();
-        assert!(link.starts_with('/'), "{link}");
-        assert_eq!(link_of_descriptor(i32::MAX).unwrap_err(), libc::ENOENT);
-        for fd in [0, 7, 10, 1009, i32::MAX] {
-            assert_eq!(descriptor_path(fd, &mut [0; 32]).to_str().unwrap(), format!("/proc/self/fd/{fd}"));
         }
     }
 }

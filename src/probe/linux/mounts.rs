@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString};
 
-use super::failed;
 use super::guard::Guard;
 use super::trace::Trace;
 use crate::record::action::Action;
@@ -24,27 +23,29 @@ pub fn private_namespace() -> Result<bool, SetupFailure> {
     let new_user_namespace = match unshare(libc::CLONE_NEWNS) {
         Ok(_) => false,
         Err(libc::EPERM) => {
-            unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).map_err(|errno| failed("unshare", errno))?;
+            unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).map_err(|errno| SetupFailure::at("unshare", errno))?;
             // Without this the group map is refused (user_namespaces(7), "deny").
-            write_all(c"/proc/self/setgroups", "deny").map_err(|errno| failed("setgroups", errno))?;
-            write_all(c"/proc/self/uid_map", &format!("{uid} {uid} 1")).map_err(|errno| failed("uid_map", errno))?;
-            write_all(c"/proc/self/gid_map", &format!("{gid} {gid} 1")).map_err(|errno| failed("gid_map", errno))?;
+            write_all(c"/proc/self/setgroups", "deny").map_err(|errno| SetupFailure::at("setgroups", errno))?;
+            write_all(c"/proc/self/uid_map", &format!("{uid} {uid} 1"))
+                .map_err(|errno| SetupFailure::at("uid_map", errno))?;
+            write_all(c"/proc/self/gid_map", &format!("{gid} {gid} 1"))
+                .map_err(|errno| SetupFailure::at("gid_map", errno))?;
             true
         }
-        Err(errno) => return Err(failed("unshare", errno)),
+        Err(errno) => return Err(SetupFailure::at("unshare", errno)),
     };
     // Nothing that is mounted here may show up on the host.
-    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| failed("mount_private", errno))?;
+    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| SetupFailure::at("mount_private", errno))?;
     Ok(new_user_namespace)
 }
 
 /// Binds the action's folders, in a namespace that was made for that. `guard` learns which of them are the run's own.
 pub fn make(action: &Action, mut guard: Option<&mut Guard<'_>>) -> Result<(), SetupFailure> {
     for one in &action.mounts {
-        let text = |text: &str| CString::new(text).map_err(|_| failed("mount_bind", libc::EINVAL));
+        let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("mount_bind", libc::EINVAL));
         let (from, at) = (text(&one.from)?, text(&one.at)?);
         let own = guard.as_deref_mut().map_or(Ok(false), |guard| guard.before_mount(action.driver, &from, &at))?;
-        mount(&from, &at, libc::MS_BIND).map_err(|errno| failed("mount_bind", errno))?;
+        mount(&from, &at, libc::MS_BIND).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
         if let Some(guard) = guard.as_deref_mut().filter(|_| own) {
             guard.after_mount(&at)?;
         }

@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
 use super::objects::is_same;
+use super::trace::Trace;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
     chdir, chroot as change_root, effective_ids, mount, mount_tmpfs, pivot_root, unshare,

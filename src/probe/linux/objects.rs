@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
+use super::trace::Trace;
 use crate::sys::linux::path::{self, Stat};
 use crate::sys::linux::process::{chdir, effective_ids, file_time, pause_ms};
 

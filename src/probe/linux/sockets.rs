@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::Trace;
 use super::net::open_of;
+use super::trace::Trace;
 use crate::sys::linux::socket;
 
 /// `IPPROTO_MPTCP` of <linux/in.h>.

@@ -3,9 +3,9 @@
 
 use std::ffi::CStr;
 
-use super::Trace;
 use super::net::open_of;
 use super::objects::is_same;
+use super::trace::Trace;
 use crate::sys::linux::memory::random;
 use crate::sys::linux::path;
 use crate::sys::linux::surface::{

@@ -1,5 +1,6 @@
 //! What a driver did, call by call.
 
+use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::base::report_line::ReportLine;
 use crate::record::report::{Call, CallRole, OpenedFile, Operation};
 use crate::sys::Ret;
@@ -31,34 +32,6 @@ struct Opened {
     dev: u64,
     ino: u64,
     mode: u32,
-}
-
-/// A path as the kernel gives it: bytes, nearly always few.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not to be allocated")]
-pub enum LinkText {
-    /// Up to as many bytes as fit, and how many there are.
-    Short([u8; Self::SHORT], usize),
-    /// Any number of them.
-    Long(Vec<u8>),
-}
-
-impl LinkText {
-    /// Enough for nearly every path, and little enough to touch no further page of the stack.
-    pub const SHORT: usize = 256;
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Short(bytes, length) => bytes.get(..*length).unwrap_or(bytes),
-            Self::Long(bytes) => bytes,
-        }
-    }
-
-    /// The text. Bytes that are none are replaced.
-    pub fn to_text(&self) -> String {
-        String::from_utf8_lossy(self.as_bytes()).into_owned()
-    }
 }
 
 /// More calls than any driver makes.
@@ -105,7 +78,7 @@ impl Trace {
 
     /// Notes what the kernel says an opened descriptor is.
     pub fn opened(&mut self, fd: i32) {
-        let path = super::link_of_descriptor(fd);
+        let path = link_of_descriptor(fd);
         if let Ok(found) = crate::sys::linux::path::fstat(fd) {
             self.opened = Some(Opened { path, dev: found.dev, ino: found.ino, mode: found.mode });
         }

@@ -1,7 +1,7 @@
 //! Terminals. Only pseudo terminals of the probe's own are touched.
 
-use super::Trace;
 use super::made::Made;
+use super::trace::Trace;
 use crate::sys::linux::memory::random;
 use crate::sys::linux::process::{Watched, ids, poll, set_process_group};
 use crate::sys::linux::{path, tty};

@@ -5,7 +5,6 @@ use std::fs::FileType;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::failed;
 use crate::probe::program::program_image;
 use crate::record::action::{Action, Scope};
 use crate::record::driver::{Driver, Effect, Reach, TargetKind};
@@ -90,7 +89,7 @@ fn reached(path: &str) -> Result<Option<PathBuf>, SetupFailure> {
         Ok(real) => Ok(Some(real)),
         Err(error) => match error.raw_os_error().unwrap_or(0) {
             libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENAMETOOLONG => Ok(None),
-            errno => Err(failed("resolve", errno)),
+            errno => Err(SetupFailure::at("resolve", errno)),
         },
     }
 }

@@ -52,10 +52,6 @@ enum Tools {
     CoreFoundation(CoreFoundation),
 }
 
-fn failed(step: &str, errno: i32) -> SetupFailure {
-    SetupFailure { step: step.into(), errno, missing: None, leads_to: None }
-}
-
 fn missing(Missing(what): Missing) -> SetupFailure {
     SetupFailure { step: "resolve".into(), errno: 0, missing: Some(what), leads_to: None }
 }
@@ -66,8 +62,9 @@ fn missing(Missing(what): Missing) -> SetupFailure {
 /// The step that failed.
 pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure> {
     guard::check(action, scope)?;
-    let text =
-        |step: &str, text: Option<&str>| CString::new(text.unwrap_or_default()).map_err(|_| failed(step, libc::EINVAL));
+    let text = |step: &str, text: Option<&str>| {
+        CString::new(text.unwrap_or_default()).map_err(|_| SetupFailure::at(step, libc::EINVAL))
+    };
     let mut prepared = Prepared {
         target: text("target", Some(&action.target))?,
         to: text("to", action.to.as_deref())?,
@@ -82,7 +79,9 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
         helper: None,
     };
     let open = |path: &CStr, flags| {
-        calls::open(path, flags | libc::O_NOCTTY, 0).map(|fd| fd as i32).map_err(|errno| failed("open", errno))
+        calls::open(path, flags | libc::O_NOCTTY, 0)
+            .map(|fd| fd as i32)
+            .map_err(|errno| SetupFailure::at("open", errno))
     };
     match action.driver {
         Driver::FileReadInherited | Driver::FileMapExecutable | Driver::FileIoctl => {
@@ -93,21 +92,23 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
             prepared.descriptor = open(c"/", libc::O_RDONLY | libc::O_DIRECTORY)?;
         }
         Driver::TcpAccept => {
-            prepared.descriptor = net::connected_listener(&action.target).map_err(|errno| failed("listener", errno))?;
+            prepared.descriptor =
+                net::connected_listener(&action.target).map_err(|errno| SetupFailure::at("listener", errno))?;
         }
         Driver::MachLookup | Driver::MachLookupLocal => {
             prepared.tools = Tools::Bootstrap(Bootstrap::resolve().map_err(missing)?);
         }
         Driver::MachRegister => {
             let bootstrap = Bootstrap::resolve().map_err(missing)?;
-            let port = fresh_port().map_err(missing)?.map_err(|code| failed("mach_port_allocate", code))?;
+            let port = fresh_port().map_err(missing)?.map_err(|code| SetupFailure::at("mach_port_allocate", code))?;
             prepared.tools = Tools::Register(bootstrap, port);
         }
         Driver::XpcLookup => prepared.tools = Tools::Xpc(Xpc::resolve().map_err(missing)?),
         Driver::IokitOpenService | Driver::IokitOpenUserClient => {
             let io_kit = IoKit::resolve().map_err(missing)?;
             // A class that is not there is no answer to anything.
-            let service = io_kit.service(&prepared.target).ok_or_else(|| failed("find the service", libc::ENOENT))?;
+            let service =
+                io_kit.service(&prepared.target).ok_or_else(|| SetupFailure::at("find the service", libc::ENOENT))?;
             prepared.tools = Tools::Service(io_kit, service);
         }
         Driver::DarwinNotificationPost => {
@@ -120,7 +121,7 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
     }
     let outside = action.driver == Driver::ProcessInfo && action.target == "outside";
     if outside || action.driver == Driver::SignalOutside {
-        prepared.helper = Some(processes::Helper::start().map_err(|errno| failed("helper", errno))?);
+        prepared.helper = Some(processes::Helper::start().map_err(|errno| SetupFailure::at("helper", errno))?);
     }
     Ok(prepared)
 }

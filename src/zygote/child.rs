@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use crate::base::report_line::ReportLine;
 use crate::enforce;
-use crate::probe::{self, REPORT, Texts, Trace};
+use crate::probe::{self, REPORT, SyscallTexts, Trace};
 use crate::record::action::{Action, Scope};
 use crate::record::enforcer::SelfCheckKind;
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
@@ -33,7 +33,7 @@ pub struct Work<'a> {
     /// What it may change and execute.
     pub scope: &'a Scope,
     /// Its texts, or why there are none.
-    pub texts: Result<Texts, SetupFailure>,
+    pub texts: Result<SyscallTexts, SetupFailure>,
     /// The policy; `None` in the baseline lane.
     pub policy: Option<enforce::Ready>,
     /// The zygote.

@@ -126,7 +126,7 @@ impl Starter for Forker {
         let mut work = child::Work {
             action: &job.action,
             scope: &job.scope,
-            texts: Texts::of(&job.action, &job.scope),
+            texts: SyscallTexts::of(&job.action, &job.scope),
             policy: job.policy.as_ref().map(enforce::ready),
             zygote: self.pid,
             zygote_link: &self.link,

@@ -28,7 +28,7 @@ pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     let mut all = Work {
         action: &job.action,
         scope: &job.scope,
-        texts: Texts::of(&job.action, &job.scope),
+        texts: SyscallTexts::of(&job.action, &job.scope),
         policy,
         zygote: parent,
         zygote_link: &link,

@@ -17,14 +17,14 @@ use crate::sys::linux::path::{self, Stat};
 
 /// What a guard needs as the kernel takes it, made before the fork.
 #[derive(Debug, Default)]
-pub struct Own {
+pub struct GuardPaths {
     /// The run's own folders.
     folders: Vec<CString>,
     /// The folders in which the target and the second path have their entries; empty where no entry is changed.
     parents: [CString; 2],
 }
 
-impl Own {
+impl GuardPaths {
     /// What guards `action` within `scope`.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ fn parent_of(path: &str) -> &str {
 /// Guards one operation.
 #[derive(Debug)]
 pub struct Guard<'a> {
-    own: &'a Own,
+    own: &'a GuardPaths,
     /// The mount that each of the run's own folders lies on; `None` for a folder that is not there.
     lie_on: Vec<Option<u64>>,
     /// The probe's own mounts of what is the run's own.
@@ -86,11 +86,11 @@ impl<'a> Guard<'a> {
     ///
     /// # Errors
     /// If the kernel does not tell where the folders lie.
-    pub fn of(action: &Action, own: &'a Own, scope: &Scope) -> Result<Option<Self>, SetupFailure> {
+    pub fn of(action: &Action, own: &'a GuardPaths, scope: &Scope) -> Result<Option<Self>, SetupFailure> {
         if is_guarded(action.driver, scope) { Self::over(own).map(Some) } else { Ok(None) }
     }
 
-    fn over(own: &'a Own) -> Result<Self, SetupFailure> {
+    fn over(own: &'a GuardPaths) -> Result<Self, SetupFailure> {
         let lie_on = own.folders.iter().map(|folder| {
             match path::open(folder, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
                 Ok(fd) => {
@@ -322,7 +322,7 @@ pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> 
 /// If it would not.
 pub fn check_entry(path: &str, folders: &[String]) -> Result<(), SetupFailure> {
     let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("target", libc::EINVAL));
-    let own = Own {
+    let own = GuardPaths {
         folders: folders.iter().map(|folder| text(folder)).collect::<Result<_, _>>()?,
         parents: [text(parent_of(path))?, CString::default()],
     };
@@ -341,7 +341,7 @@ mod tests {
     fn stopped(driver: Driver, own: &Path, target: &str, to: Option<&str>) -> Option<String> {
         let scope = Scope { own: vec![own.to_str().unwrap().to_owned()], host_programs: false };
         let action = Action { to: to.map(str::to_owned), ..Action::new(driver, target) };
-        let known = Own::of(&action, &scope).unwrap();
+        let known = GuardPaths::of(&action, &scope).unwrap();
         let guard = Guard::of(&action, &known, &scope).unwrap()?;
         let text = |text: &str| CString::new(text).unwrap();
         let checked = guard.check(&action, &text(target), &text(to.unwrap_or_default()));
@@ -492,6 +492,6 @@ mod tests {
         assert!(at("link").unwrap().starts_with('/') && stopped(Driver::Exec, &own, "/bin/true", None).is_some());
         let scope = Scope { own: Vec::new(), host_programs: true };
         let action = Action::new(Driver::Exec, "/bin/true");
-        assert!(Guard::of(&action, &Own::of(&action, &scope).unwrap(), &scope).unwrap().is_none());
+        assert!(Guard::of(&action, &GuardPaths::of(&action, &scope).unwrap(), &scope).unwrap().is_none());
     }
 }

@@ -31,7 +31,7 @@ use std::ffi::{CStr, CString};
 pub use descriptor_link::link_of_descriptor;
 use foreign_process::Victim;
 pub use guard::check_entry;
-use guard::{Guard, Own};
+use guard::{Guard, GuardPaths};
 use held::OlderThread;
 use helper::Helper;
 pub use made::Made;
@@ -45,7 +45,7 @@ use crate::sys::linux::path;
 
 /// An action's texts as system calls take them. They are made by the process that probes are forked from.
 #[derive(Debug)]
-pub struct Texts {
+pub struct SyscallTexts {
     /// The target as a path; empty if the driver has none.
     target: CString,
     /// The second text.
@@ -55,10 +55,10 @@ pub struct Texts {
     /// What an executed program is given; empty for other drivers.
     argv: Vec<CString>,
     /// What the guard needs.
-    own: Own,
+    own: GuardPaths,
 }
 
-impl Texts {
+impl SyscallTexts {
     /// The texts of `action`, which has to stay within `scope`.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Texts {
                 [] => vec![text("argv", Some(&action.target))?],
                 argv => argv.iter().map(|one| text("argv", Some(one))).collect::<Result<_, _>>()?,
             },
-            own: Own::of(action, scope)?,
+            own: GuardPaths::of(action, scope)?,
         })
     }
 }
@@ -84,7 +84,7 @@ impl Texts {
 /// What was made ready before the policy was applied.
 #[derive(Debug)]
 pub struct Prepared<'a> {
-    texts: &'a Texts,
+    texts: &'a SyscallTexts,
     /// What the operation is about, where that had to be made.
     made: Made,
     /// A process outside the coming domain that is acted upon, if the driver needs one.
@@ -98,7 +98,7 @@ pub struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     /// For an operation whose objects somebody else has made, in a process that `reference` may be asked about.
-    pub fn given(texts: &'a Texts, made: Made, reference: i32) -> Self {
+    pub fn given(texts: &'a SyscallTexts, made: Made, reference: i32) -> Self {
         Self { texts, made, victim: None, helper: None, reference }
     }
 }
@@ -129,7 +129,7 @@ impl Prepared<'_> {
 /// is the parent process.
 pub fn prepare<'a>(
     action: &Action,
-    texts: &'a Texts,
+    texts: &'a SyscallTexts,
     scope: &Scope,
     zygote: i32,
 ) -> Result<Prepared<'a>, SetupFailure> {
@@ -193,7 +193,7 @@ pub fn prepare<'a>(
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
 pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
-    let Texts { target, to, name, argv, own: _ } = prepared.texts;
+    let SyscallTexts { target, to, name, argv, own: _ } = prepared.texts;
     let made = &prepared.made;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
     let _ended: Option<()> = match action.driver {
@@ -349,7 +349,7 @@ mod tests {
     fn a_driver_of_another_system_makes_no_call() {
         for driver in Driver::ALL.iter().filter(|driver| !driver.info().platforms.linux()) {
             let action = Action::new(*driver, "x");
-            let texts = Texts::of(&action, &Scope::default()).unwrap();
+            let texts = SyscallTexts::of(&action, &Scope::default()).unwrap();
             let mut prepared = Prepared::given(&texts, Made::default(), 0);
             let mut trace = Trace::new();
             operate(&action, &mut prepared, &mut trace);

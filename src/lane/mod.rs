@@ -8,12 +8,12 @@
 pub mod cancel;
 pub mod capability;
 mod check;
-pub mod control;
+pub mod control_tasks;
 pub mod executor;
 pub mod fixture;
 pub mod listener;
-mod own;
 pub mod ports;
 mod report;
 pub mod task;
 pub mod worker;
+mod write_guard;

@@ -10,10 +10,10 @@ use super::capability::HostCapabilities;
 use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::Listener;
-use super::own;
 use super::ports::{PortPool, SLOTS};
 use super::report::append_row;
 use super::task::Task;
+use super::write_guard;
 use crate::base::clock;
 use crate::base::error_chain::error_chain;
 use crate::policy::PolicyValue;
@@ -67,12 +67,12 @@ pub enum WorkerError {
 pub struct Worker<'r> {
     zygote: Zygote,
     policies: HashSet<u32>,
-    in_flight: VecDeque<Started<'r>>,
+    in_flight: VecDeque<InFlight<'r>>,
 }
 
 /// A job that the zygote has, or a task that needed none.
 #[derive(Debug)]
-struct Started<'r> {
+struct InFlight<'r> {
     place: usize,
     row: ProbeRow,
     fixture: Option<Fixture<'r>>,
@@ -107,8 +107,14 @@ impl<'r> Worker<'r> {
     /// # Errors
     /// See [`WorkerError`].
     pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), WorkerError> {
-        let mut started =
-            Started { place, row: new_row(&task, shared.base), fixture: None, listener: None, job: None, policy: None };
+        let mut started = InFlight {
+            place,
+            row: new_row(&task, shared.base),
+            fixture: None,
+            listener: None,
+            job: None,
+            policy: None,
+        };
         match self.prepare(shared, &task, &mut started) {
             Ok(()) => self.send(&started),
             Err(not_run) => started.row.not_run = Some(not_run),
@@ -117,14 +123,14 @@ impl<'r> Worker<'r> {
         Ok(())
     }
 
-    fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut Started<'r>) -> Result<(), NotRun> {
+    fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut InFlight<'r>) -> Result<(), NotRun> {
         let failed = |what: &str, error: &io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
             errno: error.raw_os_error().unwrap_or(0),
         };
         // First, so that also a row that is not run says what it would have done.
-        let mut texts = Texts { root: started.row.root.clone(), seq: task.seq, shared };
+        let mut texts = Placeholders { root: started.row.root.clone(), seq: task.seq, shared };
         started.row.action = texts.action(task.action).map_err(NoPort::not_run)?;
         started.row.check_request =
             task.asks.and_then(|entry| check::request(entry, task.action.driver, &started.row.action.target));
@@ -143,7 +149,7 @@ impl<'r> Worker<'r> {
                 errno: 0,
             });
         }
-        if let Some(path) = own::foreign_change(&started.row.action, &started.row.root, shared.unique) {
+        if let Some(path) = write_guard::foreign_change(&started.row.action, &started.row.root, shared.unique) {
             return Err(NotRun {
                 kind: FailureKind::ForeignTarget,
                 reason: format!("`{path}` would be changed, and the run did not make it"),
@@ -215,7 +221,7 @@ impl<'r> Worker<'r> {
 
     /// Hands the job over, and before it the policy if this zygote has not got it. A zygote that is gone shows when
     /// its reply is awaited.
-    fn send(&mut self, started: &Started<'_>) {
+    fn send(&mut self, started: &InFlight<'_>) {
         let Some(job) = &started.job else { return };
         if let (Some(policy_use), Some(value)) = (&job.policy, started.policy.as_deref())
             && self.policies.insert(policy_use.key)
@@ -357,13 +363,13 @@ impl NoPort {
 }
 
 /// What placeholders stand for in one task.
-struct Texts<'w, 'r> {
+struct Placeholders<'w, 'r> {
     root: String,
     seq: u64,
     shared: &'w Shared<'r>,
 }
 
-impl Texts<'_, '_> {
+impl Placeholders<'_, '_> {
     /// `text` with every placeholder replaced.
     fn resolve(&mut self, text: &str) -> Result<String, NoPort> {
         if !text.contains("${") {

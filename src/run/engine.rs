@@ -21,7 +21,7 @@ use crate::channel;
 use crate::enforce;
 use crate::evidence::{self, Outcome, ProfileControls, oracle_model};
 use crate::lane::capability::HostCapabilities;
-use crate::lane::control::ControlTasks;
+use crate::lane::control_tasks::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;

@@ -73,13 +73,13 @@ enum Watch {
 
 /// What came through the pipe.
 #[derive(Default)]
-struct Report {
+struct ReportBuffer {
     bytes: Vec<u8>,
     overflow: bool,
     ended: bool,
 }
 
-impl Report {
+impl ReportBuffer {
     /// Takes what the pipe holds; never waits, because the pipe does not.
     fn drain(&mut self, pipe: &mut impl Read) {
         let mut chunk = [0; 4096];
@@ -111,7 +111,7 @@ impl Starter for Spawner {
             }
         };
         reply.pid = i32::try_from(child.id()).ok();
-        let mut report = Report::default();
+        let mut report = ReportBuffer::default();
         let mut sent = Vec::new();
         let status = match self.until_end(&mut child, job.deadline_ms, &watch, &mut report, &mut sent) {
             Ok(status) => status,
@@ -166,7 +166,7 @@ impl Spawner {
         child: &mut Child,
         deadline_ms: u64,
         watch: &Stopwatch,
-        report: &mut Report,
+        report: &mut ReportBuffer,
         sent: &mut Vec<SentSignal>,
     ) -> Result<Result<ExitStatus, io::Error>, Unended> {
         let mut pipe = child.stdout.take();

@@ -29,7 +29,7 @@ pub enum Unended {
 
 /// What the parent saw.
 #[derive(Debug)]
-pub struct Seen {
+pub struct ProbeEnd {
     /// From fork to the reported end.
     pub duration_us: u64,
     /// How it ended.
@@ -42,7 +42,7 @@ pub struct Seen {
     pub left_descendants: bool,
 }
 
-struct Report<'a> {
+struct ReportBuffer<'a> {
     pipe: i32,
     buffer: &'a mut [u8],
     length: usize,
@@ -50,7 +50,7 @@ struct Report<'a> {
     ended: bool,
 }
 
-impl Report<'_> {
+impl ReportBuffer<'_> {
     /// Takes what the pipe holds; never waits, because the pipe does not.
     fn drain(&mut self) {
         let mut beyond = [0; 512];
@@ -99,8 +99,8 @@ pub fn until_end(
     deadline_ms: u64,
     watch: Stopwatch,
     buffer: &mut [u8],
-) -> Result<Seen, Unended> {
-    let mut report = Report { pipe, buffer, length: 0, overflow: false, ended: false };
+) -> Result<ProbeEnd, Unended> {
+    let mut report = ReportBuffer { pipe, buffer, length: 0, overflow: false, ended: false };
     let mut sent: Vec<SentSignal> = Vec::new();
     let pidfd = pidfd_open(pid).unwrap_or(-1) as i32;
     let mut limit_ms = deadline_ms;
@@ -159,15 +159,15 @@ pub fn until_end(
                 let left_descendants = reap_descendants(pid, LINGER_MS);
                 report.drain();
                 let ending = ending_of(status, deadline_ms, sent);
-                let Report { length, overflow, .. } = report;
-                return Ok(Seen { duration_us, ending, report_length: length, overflow, left_descendants });
+                let ReportBuffer { length, overflow, .. } = report;
+                return Ok(ProbeEnd { duration_us, ending, report_length: length, overflow, left_descendants });
             }
             // Nobody else waits for this child, so it is there until it is waited for here.
             Err(errno) => {
                 let ending = Ending::Lost { reason: format!("waiting for the probe failed with error {errno}") };
-                let Report { length, overflow, .. } = report;
+                let ReportBuffer { length, overflow, .. } = report;
                 let duration_us = watch.elapsed_us();
-                return Ok(Seen { duration_us, ending, report_length: length, overflow, left_descendants: false });
+                return Ok(ProbeEnd { duration_us, ending, report_length: length, overflow, left_descendants: false });
             }
         }
     }
@@ -227,7 +227,7 @@ mod tests {
         let (reading, writing) = report_pipe().unwrap();
         path::write(writing, bytes).unwrap();
         let mut buffer = vec![0; room];
-        let mut report = Report { pipe: reading, buffer: &mut buffer, length: 0, overflow: false, ended: false };
+        let mut report = ReportBuffer { pipe: reading, buffer: &mut buffer, length: 0, overflow: false, ended: false };
         // An open pipe without more bytes is no end.
         report.drain();
         assert!(!report.ended);

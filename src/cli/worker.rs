@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::signals;
-use crate::channel::witness::{self, Given};
+use crate::channel::witness::{self, InheritedState};
 use crate::enforce;
 use crate::record::report::OpenFd;
 use crate::run;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &WorkerArgs) -> Result<Exit, Failure> {
     // First of all, before anything is opened: what this process was given.
     let open_fds = open_fds();
     let environment = super::run::environment();
-    let given = Given {
+    let given = InheritedState {
         open_fds,
         landlock_layers: enforce::already_confined_layers(),
         seatbelt_confined: sys::seatbelt_confined(),

@@ -25,21 +25,21 @@ const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
 
 /// What is known of a job and of the questions about it.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct JobRecord {
     label: String,
     stage: PathBuf,
     plist: Option<PathBuf>,
     plist_bytes: Option<Vec<u8>>,
     stdout: PathBuf,
     stderr: PathBuf,
-    commands: Vec<Ran>,
-    log_show: Option<Ran>,
+    commands: Vec<ToolRun>,
+    log_show: Option<ToolRun>,
     pub(super) failure: Option<BootstrapFailure>,
     pub(super) outcome: JobOutcome,
     pub(super) teardown: Teardown,
 }
 
-impl Default for Book {
+impl Default for JobRecord {
     fn default() -> Self {
         Self {
             label: String::new(),
@@ -59,7 +59,7 @@ impl Default for Book {
 
 /// A program that was run.
 #[derive(Debug)]
-struct Ran {
+struct ToolRun {
     step: String,
     argv: Vec<String>,
     rc: Option<i32>,
@@ -68,7 +68,7 @@ struct Ran {
     error: Option<String>,
 }
 
-impl Ran {
+impl ToolRun {
     fn new(step: String, tool: Tool, arguments: &[String], answer: &Result<ToolOutput, ToolError>) -> Self {
         let mut argv = vec![tool.path().display().to_string()];
         argv.extend_from_slice(arguments);
@@ -89,7 +89,7 @@ impl Ran {
     }
 }
 
-impl Book {
+impl JobRecord {
     pub(super) fn label(&mut self, label: &str) {
         self.label = label.to_string();
     }
@@ -110,17 +110,17 @@ impl Book {
     pub(super) fn ran(&mut self, step: &str, tool: Tool, arguments: &[String], answer: &Result<ToolOutput, ToolError>) {
         let earlier = self.commands.iter().filter(|ran| ran.step.split('#').next() == Some(step)).count();
         let step = if earlier == 0 { step.to_string() } else { format!("{step}#{}", earlier + 1) };
-        self.commands.push(Ran::new(step, tool, arguments, answer));
+        self.commands.push(ToolRun::new(step, tool, arguments, answer));
     }
 
     /// Keeps a look at the job, in place of the last one of its kind: there may be thousands.
     pub(super) fn looked(&mut self, step: &str, arguments: &[String], answer: &Result<ToolOutput, ToolError>) {
         self.commands.retain(|ran| ran.step != step);
-        self.commands.push(Ran::new(step.to_string(), Tool::Launchctl, arguments, answer));
+        self.commands.push(ToolRun::new(step.to_string(), Tool::Launchctl, arguments, answer));
     }
 
     pub(super) fn logged(&mut self, arguments: &[String], answer: &Result<ToolOutput, ToolError>) {
-        self.log_show = Some(Ran::new("launchd_logshow".to_string(), Tool::Log, arguments, answer));
+        self.log_show = Some(ToolRun::new("launchd_logshow".to_string(), Tool::Log, arguments, answer));
     }
 
     /// Whether a loaded job is the one that was defined here. A job whose definition launchd does not name is, if one was
@@ -197,7 +197,7 @@ impl Files<'_> {
         self.path_of(what)
     }
 
-    fn command(&mut self, ran: &Ran) -> LaunchctlCommand {
+    fn command(&mut self, ran: &ToolRun) -> LaunchctlCommand {
         let step = ran.step.replace('#', "_");
         let stdout_path = self.keep(&format!("{step}.stdout.txt"), ran.stdout.clone().into_bytes());
         let stderr_path = self.keep(&format!("{step}.stderr.txt"), ran.stderr.clone().into_bytes());

@@ -100,16 +100,16 @@ pub struct Launchd {
     tools: Box<dyn Tools>,
     uid: u32,
     domain: OnceCell<Domain>,
-    book: RefCell<Book>,
+    book: RefCell<JobRecord>,
 }
 
 /// One look at a job.
 struct Look {
     output: ToolOutput,
-    seen: Seen,
+    seen: JobState,
 }
 
-enum Seen {
+enum JobState {
     /// launchd knows it.
     Loaded(Printed),
     /// launchd does not know it.
@@ -187,7 +187,7 @@ impl Launchd {
             return answer.map_err(ChannelError::Tool);
         }
         evidence.bootstrap = answer.as_ref().ok().and_then(exit_status);
-        evidence.label_known = matches!(self.look(job.unit), Ok(Look { seen: Seen::Loaded(_), .. }));
+        evidence.label_known = matches!(self.look(job.unit), Ok(Look { seen: JobState::Loaded(_), .. }));
         // A refusal can leave the job behind, and so can a launchctl that had to be killed.
         if self.remove(job.unit) {
             self.until_gone(job.unit);
@@ -249,9 +249,9 @@ impl Launchd {
                 arrived_at = Some(now);
             }
             let ended = match &look.seen {
-                Seen::Loaded(printed) => printed.phase() == Phase::Ended,
-                Seen::Gone => true,
-                Seen::Silent => false,
+                JobState::Loaded(printed) => printed.phase() == Phase::Ended,
+                JobState::Gone => true,
+                JobState::Silent => false,
             };
             if ended {
                 outcome(if arrived_at.is_some() { JobOutcome::Ended } else { JobOutcome::Crashed });
@@ -277,7 +277,7 @@ impl Launchd {
     /// definition is not the one that [`Self::start`] wrote is left alone.
     pub fn end(&self, unit: &str) -> bool {
         let gone = match self.look(unit) {
-            Ok(Look { seen: Seen::Gone, .. }) => true,
+            Ok(Look { seen: JobState::Gone, .. }) => true,
             _ => self.remove(unit) && self.until_gone(unit),
         };
         self.book.borrow_mut().teardown = if gone { Teardown::Gone } else { Teardown::StillKnown };
@@ -331,16 +331,16 @@ impl Launchd {
         let arguments = vec!["print".to_string(), self.target(unit)];
         let answer = self.tools.run(Tool::Launchctl, &arguments, CALL_LIMIT);
         let seen = match answer.as_ref().map(|output| output.code) {
-            Ok(Some(0)) => Seen::Loaded(print::parse(&answer.as_ref().expect("it is an answer").stdout)),
+            Ok(Some(0)) => JobState::Loaded(print::parse(&answer.as_ref().expect("it is an answer").stdout)),
             // Without the domain the job is gone as well.
-            Ok(Some(failure::NO_SUCH_SERVICE | failure::NO_SUCH_DOMAIN)) => Seen::Gone,
-            _ => Seen::Silent,
+            Ok(Some(failure::NO_SUCH_SERVICE | failure::NO_SUCH_DOMAIN)) => JobState::Gone,
+            _ => JobState::Silent,
         };
         let step = match &seen {
-            Seen::Loaded(printed) if printed.phase() == Phase::Running => "launchctl_print.job_running",
-            Seen::Loaded(_) => "launchctl_print.job",
-            Seen::Gone => "launchctl_print.job_gone",
-            Seen::Silent => "launchctl_print.job_silent",
+            JobState::Loaded(printed) if printed.phase() == Phase::Running => "launchctl_print.job_running",
+            JobState::Loaded(_) => "launchctl_print.job",
+            JobState::Gone => "launchctl_print.job_gone",
+            JobState::Silent => "launchctl_print.job_silent",
         };
         self.book.borrow_mut().looked(step, &arguments, &answer);
         Ok(Look { output: answer?, seen })
@@ -350,15 +350,15 @@ impl Launchd {
     fn told(&self, unit: &str, look: &Look) -> Option<ManagerAccount> {
         let domain = &self.domain(unit).target;
         match &look.seen {
-            Seen::Loaded(printed) => Some(account_of(domain, unit, printed)),
-            Seen::Gone => Some(account_of_gone(domain, unit, &look.output)),
-            Seen::Silent => None,
+            JobState::Loaded(printed) => Some(account_of(domain, unit, printed)),
+            JobState::Gone => Some(account_of_gone(domain, unit, &look.output)),
+            JobState::Silent => None,
         }
     }
 
     /// Boots the job out, if it is known and is the one that was defined here. Says whether it was asked to go.
     fn remove(&self, unit: &str) -> bool {
-        let Ok(Look { seen: Seen::Loaded(printed), .. }) = self.look(unit) else { return false };
+        let Ok(Look { seen: JobState::Loaded(printed), .. }) = self.look(unit) else { return false };
         if !self.book.borrow().is_own(printed.path.as_deref()) {
             return false;
         }
@@ -369,19 +369,19 @@ impl Launchd {
 
     /// Waits until launchd does not know the job. Booting out returns before that.
     fn until_gone(&self, unit: &str) -> bool {
-        self.until(unit, TEARDOWN_LIMIT, |seen| matches!(seen, Seen::Gone))
+        self.until(unit, TEARDOWN_LIMIT, |seen| matches!(seen, JobState::Gone))
     }
 
     /// Waits until the job has, or had, a process. Bootstrapping returns before that.
     fn until_spawned(&self, unit: &str) {
         self.until(unit, SPAWN_LIMIT, |seen| match seen {
-            Seen::Loaded(printed) => printed.pid.is_some() || printed.phase() == Phase::Ended,
-            Seen::Gone => true,
-            Seen::Silent => false,
+            JobState::Loaded(printed) => printed.pid.is_some() || printed.phase() == Phase::Ended,
+            JobState::Gone => true,
+            JobState::Silent => false,
         });
     }
 
-    fn until(&self, unit: &str, limit: Duration, reached: impl Fn(&Seen) -> bool) -> bool {
+    fn until(&self, unit: &str, limit: Duration, reached: impl Fn(&JobState) -> bool) -> bool {
         let started = self.tools.now();
         let mut poll = POLL_MIN;
         loop {

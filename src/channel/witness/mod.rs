@@ -33,7 +33,7 @@ struct Facts {
 
 /// What has to be found out by others, before anything else happens in the worker.
 #[derive(Debug, Default)]
-pub struct Given {
+pub struct InheritedState {
     /// The descriptors that were open when the process started.
     pub open_fds: Option<Vec<OpenFd>>,
     /// How many Landlock domains it is in.
@@ -43,7 +43,7 @@ pub struct Given {
 }
 
 /// Collects what this process can say of itself. `environment` is the process's own, as (name, value) pairs.
-pub fn collect(given: Given, environment: &[(String, Vec<u8>)]) -> WorkerWitness {
+pub fn collect(given: InheritedState, environment: &[(String, Vec<u8>)]) -> WorkerWitness {
     let value = |wanted: &str| {
         let (_, value) = environment.iter().find(|(name, _)| name == wanted)?;
         Some(value.as_slice())

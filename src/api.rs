@@ -314,7 +314,7 @@ pub mod links {
 /// ```
 pub mod report {
     pub use crate::review::ReviewError;
-    pub use crate::review::report::{Counts, Format, write};
+    pub use crate::review::report::{Format, RowCounts, write};
 }
 
 /// Comparing runs, packets and declarations.

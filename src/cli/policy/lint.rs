@@ -10,7 +10,7 @@ use super::super::policy_source::PolicyOptions;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::record::policy_review::{POLICY_LINT_SCHEMA, PolicyFinding, PolicyLint, Weight};
-use crate::review::policy::landlock_lint::Seen;
+use crate::review::policy::landlock_lint::PathState;
 use crate::review::policy::lint;
 
 /// Look for what in a policy does not do what it seems to say.

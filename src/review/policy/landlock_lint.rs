@@ -12,7 +12,7 @@ use crate::record::why::WhyDecision;
 
 /// What stands at a rule's path on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum PathState {
     /// A folder.
     Folder,
     /// Something else.
@@ -45,23 +45,23 @@ const LOADERS: [&str; 4] =
     ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1", "/usr/lib"];
 
 /// Looks through a policy. `look` says what stands at a path of this host.
-pub fn lint(policy: &LandlockPolicy, look: &dyn Fn(&str) -> Seen) -> Vec<Found> {
+pub fn lint(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState) -> Vec<UnplacedFinding> {
     let mut found = Vec::new();
     of_rules(policy, look, &mut found);
     of_rights(policy, &mut found);
     found
 }
 
-fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> Seen, found: &mut Vec<Found>) {
+fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &mut Vec<UnplacedFinding>) {
     for (index, rule) in policy.path_beneath.iter().enumerate() {
         let at = format!("/path_beneath/{index}");
         let mut put = |weight, kind, message: String, remedy: &str| {
-            found.push(Found::new(weight, kind, at.clone(), message, remedy));
+            found.push(UnplacedFinding::new(weight, kind, at.clone(), message, remedy));
         };
         let path = &rule.path;
         let folder_only = rule.allow.intersection(RightSet::of(&FOLDER_RIGHTS));
-        match if path.starts_with('/') { look(path) } else { Seen::Unknown } {
-            Seen::NoFolder if !folder_only.is_empty() => {
+        match if path.starts_with('/') { look(path) } else { PathState::Unknown } {
+            PathState::NoFolder if !folder_only.is_empty() => {
                 let message = format!(
                     "`{path}` is no folder on this host, and {} can only be granted on one: landlock_add_rule(2) answers \
                      EINVAL and the policy is not applied",
@@ -69,11 +69,11 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> Seen, found: &mut Ve
                 );
                 put(Weight::Error, Kind::WouldNotApply, message, "grant these on the folder that holds it");
             }
-            Seen::Nothing => {
+            PathState::Nothing => {
                 let message = format!("`{path}` does not exist on this host, where the policy could not be applied");
                 put(Weight::Warning, Kind::RuleTarget, message, "make it, or take the rule away");
             }
-            Seen::Elsewhere(real) => {
+            PathState::Elsewhere(real) => {
                 let message = format!("`{path}` leads to `{real}` on this host; the rule is tied to what is there");
                 put(Weight::Remark, Kind::RuleTarget, message, "");
             }
@@ -102,12 +102,12 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> Seen, found: &mut Ve
         if let Some(by) = by {
             let message = format!("all that this rule grants is granted by /net_port/{by} already");
             let at = format!("/net_port/{index}");
-            found.push(Found::new(Weight::Remark, Kind::Redundant, at, message, "take one of them away"));
+            found.push(UnplacedFinding::new(Weight::Remark, Kind::Redundant, at, message, "take one of them away"));
         }
     }
 }
 
-fn of_rights(policy: &LandlockPolicy, found: &mut Vec<Found>) {
+fn of_rights(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
     let fs = policy.handled_fs;
     let everywhere = policy
         .path_beneath
@@ -118,11 +118,17 @@ fn of_rights(policy: &LandlockPolicy, found: &mut Vec<Found>) {
     let void = fs.intersection(everywhere).minus(RightSet::of(&[FsRight::Refer]));
     if !void.is_empty() {
         let message = format!("{} handled and granted on `/`: nothing is refused by it", listed(void.names()));
-        found.push(Found::new(Weight::Warning, Kind::RefusesNothing, "/handled/fs", message, "leave it out of both"));
+        found.push(UnplacedFinding::new(
+            Weight::Warning,
+            Kind::RefusesNothing,
+            "/handled/fs",
+            message,
+            "leave it out of both",
+        ));
     }
     let mut not_handled = |at: &str, names: Vec<&'static str>, what: &str, remedy: String| {
         let message = format!("{} not handled: {what}", listed(names));
-        found.push(Found::new(Weight::Warning, Kind::NotHandled, at, message, remedy));
+        found.push(UnplacedFinding::new(Weight::Warning, Kind::NotHandled, at, message, remedy));
     };
     if fs.contains(FsRight::WriteFile) && !fs.contains(FsRight::Truncate) {
         let remedy = abi_remedy("truncate", 3, policy.abi);
@@ -163,7 +169,7 @@ fn of_rights(policy: &LandlockPolicy, found: &mut Vec<Found>) {
         not_handled("/handled/scope", scopes.names(), what, "handle what the program does not need".into());
     }
     let mut incomplete = |at: String, message: String, remedy: &str| {
-        found.push(Found::new(Weight::Warning, Kind::Incomplete, at, message, remedy));
+        found.push(UnplacedFinding::new(Weight::Warning, Kind::Incomplete, at, message, remedy));
     };
     for (index, rule) in policy.path_beneath.iter().enumerate() {
         let at = format!("/path_beneath/{index}");
@@ -225,7 +231,7 @@ mod tests {
     use super::*;
     use crate::policy::landlock::PolicyDocument;
 
-    fn kinds(text: &str, seen: Seen) -> Vec<(&'static str, String)> {
+    fn kinds(text: &str, seen: PathState) -> Vec<(&'static str, String)> {
         let text = format!(r#"{{"schema_version":"sandproof.landlock_policy.v1",{text}}}"#);
         let document: PolicyDocument = serde_json::from_str(&text).unwrap();
         let policy = LandlockPolicy::compile(&document).unwrap();
@@ -240,26 +246,35 @@ mod tests {
     #[test]
     fn what_could_not_be_applied_here_is_named() {
         let text = r#""abi":1,"handled":{"fs":["read_file","read_dir"]},"path_beneath":[{"path":"/etc/hosts","allow":["read_file","read_dir"]}]"#;
-        assert_eq!(kinds(text, Seen::NoFolder), [at("would_not_apply", "/path_beneath/0")]);
-        assert_eq!(kinds(text, Seen::Nothing), [at("rule_target", "/path_beneath/0")]);
-        assert_eq!(kinds(text, Seen::Folder), []);
+        assert_eq!(kinds(text, PathState::NoFolder), [at("would_not_apply", "/path_beneath/0")]);
+        assert_eq!(kinds(text, PathState::Nothing), [at("rule_target", "/path_beneath/0")]);
+        assert_eq!(kinds(text, PathState::Folder), []);
     }
 
     #[test]
     fn doubled_rules_are_named_once() {
         let text = r#""abi":1,"handled":{"fs":["read_file"]},"path_beneath":[{"path":"/a","allow":["read_file"]},
             {"path":"/a/b","allow":["read_file"]},{"path":"/a","allow":["read_file"]}]"#;
-        assert_eq!(kinds(text, Seen::Folder), [at("redundant", "/path_beneath/1"), at("redundant", "/path_beneath/2")]);
+        assert_eq!(
+            kinds(text, PathState::Folder),
+            [at("redundant", "/path_beneath/1"), at("redundant", "/path_beneath/2")]
+        );
     }
 
     #[test]
     fn rights_that_go_together_are_named() {
         let text = r#""abi":2,"handled":{"fs":["write_file"]}"#;
-        assert_eq!(kinds(text, Seen::Folder), [at("not_handled", "/handled/fs"), at("not_handled", "/handled/fs")]);
+        assert_eq!(
+            kinds(text, PathState::Folder),
+            [at("not_handled", "/handled/fs"), at("not_handled", "/handled/fs")]
+        );
         let text = r#""abi":4,"handled":{"net":["connect_tcp"]}"#;
-        assert_eq!(kinds(text, Seen::Folder), [at("not_handled", "/handled/net"), at("not_handled", "/handled/net")]);
+        assert_eq!(
+            kinds(text, PathState::Folder),
+            [at("not_handled", "/handled/net"), at("not_handled", "/handled/net")]
+        );
         let text = r#""abi":1,"handled":{"fs":["read_file"]},"path_beneath":[{"path":"/","allow":["read_file"]}]"#;
-        assert_eq!(kinds(text, Seen::Folder), [at("refuses_nothing", "/handled/fs")]);
+        assert_eq!(kinds(text, PathState::Folder), [at("refuses_nothing", "/handled/fs")]);
     }
 
     #[test]
@@ -269,7 +284,7 @@ mod tests {
                 r#""abi":1,"handled":{{"fs":["execute"]}},"path_beneath":[{{"path":"{path}","allow":["execute"]}}]"#
             )
         };
-        assert_eq!(kinds(&with("/usr/bin/true"), Seen::NoFolder), [at("incomplete", "/handled/fs")]);
-        assert_eq!(kinds(&with("/usr"), Seen::Folder), []);
+        assert_eq!(kinds(&with("/usr/bin/true"), PathState::NoFolder), [at("incomplete", "/handled/fs")]);
+        assert_eq!(kinds(&with("/usr"), PathState::Folder), []);
     }
 }

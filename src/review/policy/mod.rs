@@ -18,14 +18,14 @@ pub mod witness;
 
 use crate::policy::PolicyValue;
 use crate::record::policy_review::{PolicyFindingKind, Weight};
-pub use seatbelt_diff::Compared;
+pub use seatbelt_diff::PolicyComparison;
 
-use landlock_lint::Seen;
-use show::Shown;
+use landlock_lint::PathState;
+use show::PolicyOverview;
 
 /// A finding, before its rule is looked up in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct UnplacedFinding {
     /// How much it weighs.
     pub weight: Weight,
     /// What it is about.
@@ -38,7 +38,7 @@ pub struct Found {
     pub remedy: String,
 }
 
-impl Found {
+impl UnplacedFinding {
     fn new(
         weight: Weight,
         kind: PolicyFindingKind,
@@ -51,16 +51,16 @@ impl Found {
 }
 
 /// What a policy comes to.
-pub fn show(policy: &PolicyValue) -> Shown {
+pub fn show(policy: &PolicyValue) -> PolicyOverview {
     match policy {
         PolicyValue::Sbpl(policy) => show::seatbelt(policy),
         PolicyValue::Landlock(policy) => show::landlock(policy),
-        PolicyValue::Blob(_) => Shown::default(),
+        PolicyValue::Blob(_) => PolicyOverview::default(),
     }
 }
 
 /// What in a policy does not do what it seems to say. `look` says what stands at a path of this host.
-pub fn lint(policy: &PolicyValue, look: &dyn Fn(&str) -> Seen) -> Vec<Found> {
+pub fn lint(policy: &PolicyValue, look: &dyn Fn(&str) -> PathState) -> Vec<UnplacedFinding> {
     match policy {
         PolicyValue::Sbpl(policy) => seatbelt_lint::lint(policy),
         PolicyValue::Landlock(policy) => landlock_lint::lint(policy, look),
@@ -69,12 +69,12 @@ pub fn lint(policy: &PolicyValue, look: &dyn Fn(&str) -> Seen) -> Vec<Found> {
 }
 
 /// Compares two policies; `None` if they are for different enforcers, or cannot be evaluated.
-pub fn compare(a: &PolicyValue, b: &PolicyValue) -> Option<Compared> {
+pub fn compare(a: &PolicyValue, b: &PolicyValue) -> Option<PolicyComparison> {
     match (a, b) {
         (PolicyValue::Sbpl(a), PolicyValue::Sbpl(b)) => Some(seatbelt_diff::compare(a, b)),
         (PolicyValue::Landlock(a), PolicyValue::Landlock(b)) => {
             let (questions, changes) = landlock_access::compare(a, b);
-            Some(Compared { questions, complete: true, changes, unwitnessed: Default::default() })
+            Some(PolicyComparison { questions, complete: true, changes, unwitnessed: Default::default() })
         }
         (PolicyValue::Sbpl(_) | PolicyValue::Landlock(_) | PolicyValue::Blob(_), _) => None,
     }

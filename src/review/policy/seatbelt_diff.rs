@@ -17,7 +17,7 @@ const MOST_COMPARISONS: u64 = 40_000_000;
 
 /// What a comparison found.
 #[derive(Debug, Default)]
-pub struct Compared {
+pub struct PolicyComparison {
     /// How many questions both were asked.
     pub questions: usize,
     /// Whether no witness was left out.
@@ -31,13 +31,13 @@ pub struct Compared {
 }
 
 /// Compares two profiles.
-pub fn compare(a: &SbplPolicy, b: &SbplPolicy) -> Compared {
+pub fn compare(a: &SbplPolicy, b: &SbplPolicy) -> PolicyComparison {
     compare_from(a, b, 0)
 }
 
 /// Compares a profile with the same one to which rules were added, by what those of `b` from `first` on suggest. (`first`
 /// 0: all of both.)
-pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
+pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> PolicyComparison {
     let mut asked: BTreeSet<(Witness, &'static str)> = BTreeSet::new();
     for leaf in leaves() {
         asked.extend(witness::of_nobody(leaf).into_iter().map(|witness| (witness, leaf)));
@@ -105,7 +105,7 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> Compared {
         b: of_b.decision,
         b_rule: of_b.rule,
     });
-    Compared {
+    PolicyComparison {
         questions,
         complete: all_asked && unwitnessed.iter().all(BTreeSet::is_empty),
         unwitnessed,

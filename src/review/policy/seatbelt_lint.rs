@@ -18,7 +18,7 @@ use crate::record::policy_review::{PolicyFindingKind as Kind, Weight};
 const MOST_COMPARED: usize = 3_000;
 
 /// Looks through a profile.
-pub fn lint(policy: &SbplPolicy) -> Vec<Found> {
+pub fn lint(policy: &SbplPolicy) -> Vec<UnplacedFinding> {
     let mut found = Vec::new();
     of_text(policy, &mut found);
     let rules = &policy.rules().rules;
@@ -29,18 +29,18 @@ pub fn lint(policy: &SbplPolicy) -> Vec<Found> {
         of_precedence(rules, &mut found);
     } else {
         let message = format!("the profile has {} rules; they were not compared with each other", rules.len());
-        found.push(Found::new(Weight::Remark, Kind::Doubtful, "", message, ""));
+        found.push(UnplacedFinding::new(Weight::Remark, Kind::Doubtful, "", message, ""));
     }
     of_sockets(policy, &mut found);
     found
 }
 
 /// What reading the text brought up.
-fn of_text(policy: &SbplPolicy, found: &mut Vec<Found>) {
+fn of_text(policy: &SbplPolicy, found: &mut Vec<UnplacedFinding>) {
     for gate in policy.gates() {
         let message = format!("the system refuses to apply this profile: {}", gate.kind);
         let remedy = "take it away, or write what the system takes";
-        found.push(Found::new(Weight::Error, Kind::WouldNotApply, gate.place.to_string(), message, remedy));
+        found.push(UnplacedFinding::new(Weight::Error, Kind::WouldNotApply, gate.place.to_string(), message, remedy));
     }
     for remark in policy.remarks() {
         let at = remark.place.to_string();
@@ -48,24 +48,30 @@ fn of_text(policy: &SbplPolicy, found: &mut Vec<Found>) {
             RemarkKind::MissingParameter(name) => (Kind::Parameter, format!("give it one with -D {name}=VALUE")),
             kind => (Kind::Doubtful, kind.remedy()),
         };
-        found.push(Found::new(Weight::Warning, kind, at, remark.kind.to_string(), remedy));
+        found.push(UnplacedFinding::new(Weight::Warning, kind, at, remark.kind.to_string(), remedy));
     }
     for name in policy.unused_parameters() {
         let message = format!("the parameter `{name}` is given, and the profile does not ask for it");
-        found.push(Found::new(Weight::Warning, Kind::Parameter, "", message, "leave it out, or correct its name"));
+        found.push(UnplacedFinding::new(
+            Weight::Warning,
+            Kind::Parameter,
+            "",
+            message,
+            "leave it out, or correct its name",
+        ));
     }
     for gap in &policy.rules().gaps {
         let message =
             format!("what `{}` stands for is not known here, so answers that it could change stay open", gap.text);
-        found.push(Found::new(Weight::Remark, Kind::Doubtful, gap.place.to_string(), message, ""));
+        found.push(UnplacedFinding::new(Weight::Remark, Kind::Doubtful, gap.place.to_string(), message, ""));
     }
 }
 
 /// Filters that no object matches, or not the ones that are meant.
-fn of_filters(rule: &Rule, found: &mut Vec<Found>) {
+fn of_filters(rule: &Rule, found: &mut Vec<UnplacedFinding>) {
     let at = rule.place.to_string();
     let mut put = |weight, kind, message: String, remedy: String| {
-        found.push(Found::new(weight, kind, at.clone(), message, remedy));
+        found.push(UnplacedFinding::new(weight, kind, at.clone(), message, remedy));
     };
     for filter in &rule.filters {
         filters::parts(filter, false, &mut |part, _| {
@@ -166,7 +172,7 @@ fn rank(rules: &[Rule], index: usize, operation: &str) -> Option<Rank> {
 }
 
 /// Rules that another one always comes before, and orders that read otherwise than they work.
-fn of_precedence(rules: &[Rule], found: &mut Vec<Found>) {
+fn of_precedence(rules: &[Rule], found: &mut Vec<UnplacedFinding>) {
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.in_message_filter) {
         match beaten(rules, index) {
             Beaten::Always { by, alike } => {
@@ -179,7 +185,13 @@ fn of_precedence(rules: &[Rule], found: &mut Vec<Found>) {
                 let message = format!(
                     "this rule never decides: whatever it matches, the rule at {names} matches too, comes first, {how}"
                 );
-                found.push(Found::new(weight, kind, rule.place.to_string(), message, "take one of the two away"));
+                found.push(UnplacedFinding::new(
+                    weight,
+                    kind,
+                    rule.place.to_string(),
+                    message,
+                    "take one of the two away",
+                ));
                 continue;
             }
             Beaten::Sometimes => {}
@@ -225,7 +237,7 @@ fn beaten(rules: &[Rule], index: usize) -> Beaten {
 }
 
 /// An earlier rule that comes before this one although this one stands later and overlaps with it.
-fn of_order(rules: &[Rule], index: usize, found: &mut Vec<Found>) {
+fn of_order(rules: &[Rule], index: usize, found: &mut Vec<UnplacedFinding>) {
     let rule = &rules[index];
     let against = rules[..index].iter().enumerate().filter(|(_, earlier)| {
         earlier.action != rule.action && !earlier.in_message_filter && filters::rules_overlap(earlier, rule)
@@ -260,7 +272,7 @@ fn of_order(rules: &[Rule], index: usize, found: &mut Vec<Found>) {
             (Kind::FallbackOnly, message)
         };
         let remedy = format!("name `{operation}` here too, with a filter, if this is to win");
-        found.push(Found::new(weight, kind, at, message, remedy));
+        found.push(UnplacedFinding::new(weight, kind, at, message, remedy));
         return;
     }
 }
@@ -273,7 +285,7 @@ fn said(action: Decision) -> &'static str {
 }
 
 /// Sockets that are denied as files and can be connected to all the same.
-fn of_sockets(policy: &SbplPolicy, found: &mut Vec<Found>) {
+fn of_sockets(policy: &SbplPolicy, found: &mut Vec<UnplacedFinding>) {
     let rules = &policy.rules().rules;
     let model = Model::new(policy.rules());
     for rule in rules.iter().filter(|rule| rule.action == Decision::Deny && !rule.in_message_filter) {
@@ -296,7 +308,7 @@ fn of_sockets(policy: &SbplPolicy, found: &mut Vec<Found>) {
                      file operation is checked for it"
                 );
                 let remedy = format!("add `(deny network-outbound (literal \"{path}\"))`");
-                found.push(Found::new(
+                found.push(UnplacedFinding::new(
                     Weight::Warning,
                     Kind::SocketByFileRules,
                     rule.place.to_string(),

@@ -15,7 +15,7 @@ use crate::record::why::WhyDecision;
 
 /// What is shown of a policy.
 #[derive(Debug, Default)]
-pub struct Shown {
+pub struct PolicyOverview {
     /// Its rules.
     pub rules: Vec<ShownRule>,
     /// What is not known of it.
@@ -30,7 +30,7 @@ type Decided = (WhyDecision, Option<usize>, Vec<usize>);
 type Restricted = (bool, Option<&'static str>, Vec<String>);
 
 /// Shows a Seatbelt profile.
-pub fn seatbelt(policy: &SbplPolicy) -> Shown {
+pub fn seatbelt(policy: &SbplPolicy) -> PolicyOverview {
     let rules = policy.rules();
     let shown = rules.rules.iter().map(|rule| ShownRule {
         at: rule.place.to_string(),
@@ -92,7 +92,7 @@ pub fn seatbelt(policy: &SbplPolicy) -> Shown {
     access.sort_by_key(|one| {
         (one.allowed_by.is_empty() && one.denied_by.is_empty(), one.operations.len(), one.operations.clone())
     });
-    Shown { rules: shown.collect(), gaps: gaps.collect(), access }
+    PolicyOverview { rules: shown.collect(), gaps: gaps.collect(), access }
 }
 
 /// The rules of a profile that have no filter.
@@ -121,7 +121,7 @@ fn without_filters(rules: &SbplRules) -> Unfiltered {
 }
 
 /// Shows a Landlock policy.
-pub fn landlock(policy: &LandlockPolicy) -> Shown {
+pub fn landlock(policy: &LandlockPolicy) -> PolicyOverview {
     let allow = WhyDecision::Allow;
     let of_paths = policy.path_beneath.iter().enumerate().map(|(n, rule)| ShownRule {
         at: format!("/path_beneath/{n}"),
@@ -161,7 +161,7 @@ pub fn landlock(policy: &LandlockPolicy) -> Shown {
         allowed_by,
         denied_by: Vec::new(),
     });
-    Shown { rules: of_paths.chain(of_ports).collect(), gaps: Vec::new(), access: access.collect() }
+    PolicyOverview { rules: of_paths.chain(of_ports).collect(), gaps: Vec::new(), access: access.collect() }
 }
 
 fn owned(names: Vec<&'static str>) -> Vec<String> {

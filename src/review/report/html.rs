@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Head, ProfileHead, Render, Row, Verdict, markup};
+use super::{Agreement, Head, ProfileHead, Render, Row, markup};
 
 pub(super) struct Html;
 
@@ -56,10 +56,10 @@ impl Render for Html {
     }
 
     fn row(&mut self, row: &Row, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        let class = match row.verdict {
-            Verdict::Matched => "matched",
-            Verdict::Mismatched => "mismatched",
-            Verdict::Undecided => "undecided",
+        let class = match row.agreement {
+            Agreement::Matched => "matched",
+            Agreement::Mismatched => "mismatched",
+            Agreement::Undecided => "undecided",
         };
         writeln!(
             out,

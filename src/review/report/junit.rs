@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use chrono::DateTime;
 
-use super::{Head, ProfileHead, Render, Row, Verdict, markup};
+use super::{Agreement, Head, ProfileHead, Render, Row, markup};
 
 /// The properties of every suite: what a report of test cases has no other place for.
 #[derive(Default)]
@@ -81,10 +81,10 @@ impl Render for Junit {
             markup(row.id()),
             seconds(row.duration_us)
         )?;
-        let element = match row.verdict {
-            Verdict::Matched => return writeln!(out, "/>"),
-            Verdict::Mismatched => "failure",
-            Verdict::Undecided => "error",
+        let element = match row.agreement {
+            Agreement::Matched => return writeln!(out, "/>"),
+            Agreement::Mismatched => "failure",
+            Agreement::Undecided => "error",
         };
         writeln!(out, ">")?;
         writeln!(

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Head, ProfileHead, Render, Row, Verdict};
+use super::{Agreement, Head, ProfileHead, Render, Row};
 use crate::base::printable::printable;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
@@ -50,11 +50,11 @@ fn plain(text: &str) -> String {
 impl Render for Markdown {
     fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
         let total = &head.total;
-        let verdict = match (total.mismatched, total.undecided) {
+        let agreement = match (total.mismatched, total.undecided) {
             (0, 0) => "all as expected".to_owned(),
             (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided"),
         };
-        writeln!(out, "# {}: {verdict}\n", code(&head.plan_id))?;
+        writeln!(out, "# {}: {agreement}\n", code(&head.plan_id))?;
         writeln!(out, "| profile | rows | matched | mismatched | undecided |\n|---|--:|--:|--:|--:|")?;
         for profile in &head.profiles {
             let counts = &profile.counts;
@@ -69,7 +69,7 @@ impl Render for Markdown {
     }
 
     fn row(&mut self, row: &Row, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if row.verdict == Verdict::Matched {
+        if row.agreement == Agreement::Matched {
             return Ok(());
         }
         if self.shown == SHOWN {
@@ -77,7 +77,7 @@ impl Render for Markdown {
             return Ok(());
         }
         self.shown += 1;
-        let word = if row.verdict == Verdict::Mismatched { "**mismatch**" } else { "**undecided**" };
+        let word = if row.agreement == Agreement::Mismatched { "**mismatch**" } else { "**undecided**" };
         let (operation, target) = (code(&row.event.operation), code(row.target()));
         writeln!(out, "- {word} {}: {operation} on {target}: {}", code(row.id()), sentence(&row.sentence()))
     }

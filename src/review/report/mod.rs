@@ -3,9 +3,9 @@
 //! Reports are made of verified bundles only. A row that decided nothing is an error in every format, and no row is left
 //! out: what a tool of a pipeline counts as passed is exactly what was decided as expected.
 
-mod beside;
 mod html;
 mod junit;
+mod lane_rows;
 mod markdown;
 mod places;
 mod sarif;
@@ -26,7 +26,7 @@ use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::promote;
 use crate::record::layout;
 use crate::record::outcome::Lane;
-use beside::{Beside, OracleFacts, RowFacts, with_lane};
+use lane_rows::{LaneRows, OracleFacts, RowFacts, with_lane};
 use places::Places;
 
 /// The formats.
@@ -46,7 +46,7 @@ pub enum Format {
 
 /// What became of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RowCounts {
     /// All of them.
     pub rows: u64,
     /// As expected.
@@ -57,20 +57,20 @@ pub struct Counts {
     pub undecided: u64,
 }
 
-impl Counts {
-    fn add(&mut self, verdict: Verdict) {
+impl RowCounts {
+    fn add(&mut self, agreement: Agreement) {
         self.rows += 1;
-        *match verdict {
-            Verdict::Matched => &mut self.matched,
-            Verdict::Mismatched => &mut self.mismatched,
-            Verdict::Undecided => &mut self.undecided,
+        *match agreement {
+            Agreement::Matched => &mut self.matched,
+            Agreement::Mismatched => &mut self.mismatched,
+            Agreement::Undecided => &mut self.undecided,
         } += 1;
     }
 }
 
 /// What became of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Agreement {
     Matched,
     Mismatched,
     Undecided,
@@ -79,7 +79,7 @@ pub(super) enum Verdict {
 /// One row, as reports show it.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) verdict: Verdict,
+    pub(super) agreement: Agreement,
     pub(super) event: EventFacts,
     /// The probe, which is what the registry files the expectation under.
     pub(super) probe_id: Option<String>,
@@ -92,12 +92,12 @@ pub(super) struct Row {
 
 impl Row {
     fn new(event: EventFacts) -> Self {
-        let verdict = match event.matched {
-            Some(true) => Verdict::Matched,
-            Some(false) => Verdict::Mismatched,
-            None => Verdict::Undecided,
+        let agreement = match event.matched {
+            Some(true) => Agreement::Matched,
+            Some(false) => Agreement::Mismatched,
+            None => Agreement::Undecided,
         };
-        Self { verdict, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None }
+        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None }
     }
 
     /// With what the lanes say of it.
@@ -133,20 +133,20 @@ impl Row {
 
     /// Why it stands as it does: the kind of failure, or what happened instead.
     fn kind(&self) -> &str {
-        match self.verdict {
-            Verdict::Matched => "as_expected",
-            Verdict::Mismatched => match self.event.actual {
+        match self.agreement {
+            Agreement::Matched => "as_expected",
+            Agreement::Mismatched => match self.event.actual {
                 Some(crate::record::outcome::Decision::Allow) => "unexpected_allow",
                 _ => "unexpected_deny",
             },
-            Verdict::Undecided => self.event.failure_kind.as_deref().unwrap_or("undecided"),
+            Agreement::Undecided => self.event.failure_kind.as_deref().unwrap_or("undecided"),
         }
     }
 
     /// The row in one sentence.
     fn sentence(&self) -> String {
         let mut text = format!("expected {}, got {}", self.expected(), self.actual());
-        if self.verdict == Verdict::Undecided {
+        if self.agreement == Agreement::Undecided {
             text.push_str(&format!(" ({})", self.kind()));
         }
         if let Some(name) = &self.event.errno_name {
@@ -168,7 +168,7 @@ pub(super) struct Head {
     pub(super) channel: &'static str,
     pub(super) index_sha256: String,
     pub(super) tool_version: String,
-    pub(super) total: Counts,
+    pub(super) total: RowCounts,
     /// In plan order.
     pub(super) profiles: Vec<ProfileHead>,
     /// Names and meanings of the reasons against promotion.
@@ -180,7 +180,7 @@ pub(super) struct Head {
 pub(super) struct ProfileHead {
     pub(super) id: String,
     pub(super) policy: String,
-    pub(super) counts: Counts,
+    pub(super) counts: RowCounts,
     /// Of all its rows together.
     pub(super) duration_us: u64,
     /// When the first of them was started.
@@ -211,7 +211,7 @@ struct MatrixEntry {
 ///
 /// The events are read twice, for the counts and for the rows; an error means that what was written is not to be used.
 /// A bundle of a run that executed nothing has no events, which is an error ([`crate::bundle::ArtifactError::Absent`]).
-pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<Counts, ReviewError> {
+pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<RowCounts, ReviewError> {
     let head = head(bundle)?;
     let mut render: Box<dyn Render> = match format {
         Format::Junit => Box::new(junit::Junit::default()),
@@ -231,7 +231,7 @@ pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> 
 fn for_each_row(bundle: &Verified<Bundle>, take: &mut dyn FnMut(Row)) -> Result<(), ArtifactError> {
     with_lane(bundle, Lane::Scenario, |raw| {
         with_lane(bundle, Lane::Oracle, |asked| {
-            let (mut raw, mut asked) = (Beside::<RowFacts>::new(raw), Beside::<OracleFacts>::new(asked));
+            let (mut raw, mut asked) = (LaneRows::<RowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
             bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
                 events::for_each(reader, &mut |event: EventFacts| {
                     let (raw, asked) = (raw.take(&event), asked.take(&event));
@@ -244,18 +244,18 @@ fn for_each_row(bundle: &Verified<Bundle>, take: &mut dyn FnMut(Row)) -> Result<
 
 fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
     let matrix: Matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
-    let mut total = Counts::default();
+    let mut total = RowCounts::default();
     let mut profiles: Vec<ProfileHead> = Vec::new();
     for_each_row(bundle, &mut |row| {
-        total.add(row.verdict);
+        total.add(row.agreement);
         let id = &row.event.profile_id;
         if profiles.last().is_none_or(|last| last.id != *id) {
             let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
-            let (id, counts) = (id.clone(), Counts::default());
+            let (id, counts) = (id.clone(), RowCounts::default());
             profiles.push(ProfileHead { id, policy, counts, duration_us: 0, started_at_unix_s: None });
         }
         if let Some(last) = profiles.last_mut() {
-            last.counts.add(row.verdict);
+            last.counts.add(row.agreement);
             last.duration_us = last.duration_us.saturating_add(row.duration_us);
             let first = |one: f64| last.started_at_unix_s.map_or(one, |other| other.min(one));
             last.started_at_unix_s = row.started_at_unix_s.map(first).or(last.started_at_unix_s);

@@ -14,7 +14,7 @@ use crate::record::sources::{InputRole, InputSource, InputSources};
 
 /// A place in a document of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SourcePlace {
     /// The document's path, as the plan refers to it.
     pub(super) path: String,
     /// From 1.
@@ -82,7 +82,7 @@ impl<'a> Places<'a> {
 
     /// The place of a rule in the policy document at `path`. The rule is a JSON pointer or `LINE:COLUMN`; one of an imported
     /// file is nowhere in the document.
-    pub(super) fn rule(&mut self, path: &str, rule: &str) -> Option<Place> {
+    pub(super) fn rule(&mut self, path: &str, rule: &str) -> Option<SourcePlace> {
         if self.policy.as_ref().is_none_or(|policy| policy.path != path) {
             let source = self.documents.iter().find(|one| one.role == InputRole::Policy && one.path == path);
             let text = source.and_then(|source| (self.read)(source));
@@ -91,11 +91,11 @@ impl<'a> Places<'a> {
         let policy = self.policy.as_mut()?;
         let text = policy.text.as_deref()?;
         let found = policy.found.entry(rule.to_owned()).or_insert_with(|| place_of_rule(text, rule));
-        found.map(|(line, column)| Place { path: path.to_owned(), line, column })
+        found.map(|(line, column)| SourcePlace { path: path.to_owned(), line, column })
     }
 
     /// The place of a probe's expectation in its registry.
-    pub(super) fn expectation(&mut self, probe_id: &str) -> Option<Place> {
+    pub(super) fn expectation(&mut self, probe_id: &str) -> Option<SourcePlace> {
         let Self { documents, read, expectations, .. } = self;
         let all = expectations.get_or_insert_with(|| {
             let registries = documents.iter().filter(|one| one.role == InputRole::Probes);
@@ -104,7 +104,7 @@ impl<'a> Places<'a> {
                 .collect()
         });
         all.iter().find_map(|(path, places)| {
-            places.get(probe_id).map(|(line, column)| Place { path: path.clone(), line: *line, column: *column })
+            places.get(probe_id).map(|(line, column)| SourcePlace { path: path.clone(), line: *line, column: *column })
         })
     }
 }

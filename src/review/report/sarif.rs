@@ -7,8 +7,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::places::{Place, Places};
-use super::{Head, ProfileHead, Render, Row, Verdict, ascii};
+use super::places::{Places, SourcePlace};
+use super::{Agreement, Head, ProfileHead, Render, Row, ascii};
 use crate::base::digest::Digest;
 use crate::record::outcome::FailureKind;
 
@@ -93,7 +93,7 @@ impl<'a> Sarif<'a> {
         }
     }
 
-    fn physical(&self, place: &Place) -> Value {
+    fn physical(&self, place: &SourcePlace) -> Value {
         let region = json!({ "startLine": place.line, "startColumn": place.column });
         json!({ "artifactLocation": self.artifact(&place.path), "region": region })
     }
@@ -146,12 +146,12 @@ impl Render for Sarif<'_> {
     }
 
     fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if row.verdict == Verdict::Matched || self.written == MOST_RESULTS {
+        if row.agreement == Agreement::Matched || self.written == MOST_RESULTS {
             return Ok(());
         }
         let kind = row.kind();
         self.rules.insert(kind.to_owned());
-        let rule = row.rule.as_deref().filter(|_| row.verdict == Verdict::Mismatched);
+        let rule = row.rule.as_deref().filter(|_| row.agreement == Agreement::Mismatched);
         let rule = rule.and_then(|rule| self.places.rule(&profile.policy, rule));
         let expectation = row.probe_id.as_deref().and_then(|id| self.places.expectation(id));
         let physical = match rule.as_ref().or(expectation.as_ref()) {
@@ -172,7 +172,7 @@ impl Render for Sarif<'_> {
             "properties": {
                 "profile_id": profile.id, "operation": row.event.operation, "target": row.target(),
                 "expected": row.expected(), "actual": row.actual(),
-                "undecided": row.verdict == Verdict::Undecided, "policy": profile.policy,
+                "undecided": row.agreement == Agreement::Undecided, "policy": profile.policy,
             },
         });
         if let (Some(_), Some(expectation)) = (&rule, &expectation) {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Head, ProfileHead, Render, Row, Verdict, ascii};
+use super::{Agreement, Head, ProfileHead, Render, Row, ascii};
 use crate::base::printable::printable;
 
 #[derive(Default)]
@@ -39,13 +39,13 @@ impl Render for Tap {
 
     fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         self.number += 1;
-        let word = if row.verdict == Verdict::Matched { "ok" } else { "not ok" };
+        let word = if row.agreement == Agreement::Matched { "ok" } else { "not ok" };
         writeln!(out, "{word} {} - {}", self.number, description(row.id()))?;
-        if row.verdict == Verdict::Matched {
+        if row.agreement == Agreement::Matched {
             return Ok(());
         }
         // A text of JSON is a text of YAML.
-        let severity = if row.verdict == Verdict::Mismatched { "fail" } else { "error" };
+        let severity = if row.agreement == Agreement::Mismatched { "fail" } else { "error" };
         let facts = [
             ("severity", json!(severity)),
             ("kind", json!(row.kind())),

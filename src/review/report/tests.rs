@@ -31,8 +31,8 @@ fn documents() -> Places<'static> {
 
 /// The report of rows that are all of one profile.
 fn render(format: Format, rows: &[Row]) -> String {
-    let mut counts = Counts::default();
-    rows.iter().for_each(|row| counts.add(row.verdict));
+    let mut counts = RowCounts::default();
+    rows.iter().for_each(|row| counts.add(row.agreement));
     let head = Head {
         run_id: "run".into(),
         world_id: "world".into(),

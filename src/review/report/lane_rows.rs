@@ -50,12 +50,12 @@ impl Keyed for OracleFacts {
 }
 
 /// The rows of one lane, of which each event takes its own.
-pub(super) struct Beside<'r, T: Keyed> {
+pub(super) struct LaneRows<'r, T: Keyed> {
     rows: Fuse<StreamDeserializer<'static, IoRead<&'r mut dyn BufRead>, T>>,
     next: Option<T>,
 }
 
-impl<'r, T: Keyed> Beside<'r, T> {
+impl<'r, T: Keyed> LaneRows<'r, T> {
     pub(super) fn new(reader: &'r mut dyn BufRead) -> Self {
         let mut rows = Deserializer::from_reader(reader).into_iter().fuse();
         let next = rows.next().and_then(Result::ok);
@@ -96,7 +96,7 @@ mod tests {
         });
         let text = text.join("\n");
         let mut reader = text.as_bytes();
-        let mut beside = Beside::<OracleFacts>::new(&mut reader);
+        let mut beside = LaneRows::<OracleFacts>::new(&mut reader);
         let mut rule = |profile: &str, id: &str| {
             let event =
                 serde_json::json!({"scenario_id": id, "expectation_id": id, "profile_id": profile, "operation": "o"});

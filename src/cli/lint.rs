@@ -58,7 +58,7 @@ pub(super) fn registry(args: &RegistryLintArgs, ui: &mut Ui) -> Result<Exit, Fai
 
 /// A lint's answer, as JSON.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct LintAnswer<'a> {
     ok: bool,
     errors: usize,
     warnings: usize,
@@ -70,7 +70,7 @@ fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<E
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     let warnings = notes.len() - errors;
     if json {
-        ui.json(&Answer { ok: errors == 0, errors, warnings, notes });
+        ui.json(&LintAnswer { ok: errors == 0, errors, warnings, notes });
     } else {
         let mut lines = Lines::default();
         for note in notes {

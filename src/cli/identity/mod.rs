@@ -97,7 +97,7 @@ struct Show {
 
 /// `identity verify --json`
 #[derive(Debug, Serialize)]
-struct Report<'r> {
+struct IdentityReport<'r> {
     schema_version: &'static str,
     ok: bool,
     identity: Digest,
@@ -138,7 +138,7 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
     let ok = compared.discrepancies.is_empty();
     let identity = compared.declaration.identity;
     if args.json {
-        ui.json(&Report {
+        ui.json(&IdentityReport {
             schema_version: IDENTITY_REPORT_SCHEMA,
             ok,
             identity,

@@ -2,7 +2,7 @@
 
 use super::super::exit::Failure;
 use super::super::policy_source::{Source, bad};
-use super::{Query, Told};
+use super::{PolicyAnswer, Query};
 use crate::plan::ResolvedProbe;
 use crate::policy::landlock::{LandlockPolicy, evaluate};
 use crate::policy::operations::canonical;
@@ -11,7 +11,7 @@ use crate::record::driver::Driver;
 use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
-pub(super) fn answer(source: &Source, query: &Query, policy: &LandlockPolicy) -> Result<Told, Failure> {
+pub(super) fn answer(source: &Source, query: &Query, policy: &LandlockPolicy) -> Result<PolicyAnswer, Failure> {
     for (given, option) in [
         (query.filter.is_some(), "--filter"),
         (query.syscall.is_some(), "--syscall"),
@@ -51,7 +51,7 @@ pub(super) fn answer(source: &Source, query: &Query, policy: &LandlockPolicy) ->
     let rule = answer.rule.map(|pointer| source.member(&pointer));
     let step =
         |operation: &str, on: String| WhyStep { operation: operation.to_owned(), on, decision: None, rule: None };
-    Ok(Told {
+    Ok(PolicyAnswer {
         decision: WhyDecision::of(answer.decision),
         rule,
         chain: answer.needs.into_iter().map(|need| step(need.right, need.on)).collect(),

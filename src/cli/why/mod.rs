@@ -87,7 +87,7 @@ struct Query {
 }
 
 /// What a kind of policy answers.
-struct Told {
+struct PolicyAnswer {
     decision: WhyDecision,
     rule: Option<WhyRule>,
     chain: Vec<WhyStep>,
@@ -164,7 +164,7 @@ impl Query {
 }
 
 /// Puts a question to a policy.
-fn answer(source: &Source, query: &Query) -> Result<Told, Failure> {
+fn answer(source: &Source, query: &Query) -> Result<PolicyAnswer, Failure> {
     match source.asked.policy.value.as_ref() {
         PolicyValue::Sbpl(policy) => seatbelt::answer(source, query, policy),
         PolicyValue::Landlock(policy) => landlock::answer(source, query, policy),

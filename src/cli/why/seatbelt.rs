@@ -2,7 +2,7 @@
 
 use super::super::exit::Failure;
 use super::super::policy_source::{Source, bad};
-use super::{Query, Told};
+use super::{PolicyAnswer, Query};
 use crate::plan::ResolvedProbe;
 use crate::policy::operations::canonical;
 use crate::policy::sbpl::SbplPolicy;
@@ -12,7 +12,7 @@ use crate::record::action::Action;
 use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
-pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Result<Told, Failure> {
+pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Result<PolicyAnswer, Failure> {
     let question = question_of(source, query)?;
     let rules = policy.rules();
     let Answer { decision, rule, chain, reason, assumes, unasked } = evaluate(rules, &question);
@@ -42,7 +42,7 @@ pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Res
     for gate in policy.gates() {
         remarks.push(format!("the system refuses to apply this profile ({}): {}", gate.place, gate.kind));
     }
-    Ok(Told { decision: WhyDecision::of(decision), rule: rule.map(rule_at), chain, reason, assumes, remarks })
+    Ok(PolicyAnswer { decision: WhyDecision::of(decision), rule: rule.map(rule_at), chain, reason, assumes, remarks })
 }
 
 /// The question in the model's terms.

@@ -22,7 +22,7 @@ const READER_LIMIT: Duration = Duration::from_secs(2);
 
 /// A place that was named for a document, with every link followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct OutputPlace {
     /// As it was named.
     named: PathBuf,
     kind: Kind,
@@ -40,7 +40,7 @@ enum Kind {
     Descriptor(u32),
 }
 
-impl Place {
+impl OutputPlace {
     /// Looks at what `named` is. A folder, a socket and a block device are no place for a document.
     pub fn of(named: &Path) -> Result<Self, FileError> {
         Ok(Self { named: named.to_owned(), kind: kind_of(named).at("write to", named)? })
@@ -85,7 +85,7 @@ impl Place {
 /// A document being written. Dropping it without [`Output::finish`] leaves a file as it was.
 #[derive(Debug)]
 pub struct Output {
-    place: Place,
+    place: OutputPlace,
     into: Into,
 }
 
@@ -243,7 +243,7 @@ mod tests {
 
     fn write(path: &Path) -> Result<(), String> {
         let chain = |error: FileError| crate::base::error_chain::error_chain(&error);
-        Place::of(path).map_err(chain)?.write(b"text").map_err(chain)
+        OutputPlace::of(path).map_err(chain)?.write(b"text").map_err(chain)
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
             ("/dev/stderr", 2),
             ("/dev/fd/63", 63),
         ] {
-            assert_eq!(Place::of(Path::new(path)).unwrap().kind, Kind::Descriptor(number), "{path}");
+            assert_eq!(OutputPlace::of(Path::new(path)).unwrap().kind, Kind::Descriptor(number), "{path}");
         }
         // A descriptor of a file may be one that this process reads from.
         let file = tempfile::tempfile().unwrap();

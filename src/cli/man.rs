@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure, OrFail};
 use super::out::output_failure;
 use super::ui::Ui;
 use crate::base::fsx;
-use crate::base::output::Place;
+use crate::base::output::OutputPlace;
 
 /// Print the manual page, or write a page for each command.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) fn run(args: &ManArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     fsx::create_dir_all(out).map_err(output_failure)?;
     for (name, page) in pages().or_fail(Exit::Fault)? {
         let file: &Path = &out.join(format!("{name}.1"));
-        Place::of(file).and_then(|place| place.write(&page)).map_err(output_failure)?;
+        OutputPlace::of(file).and_then(|place| place.write(&page)).map_err(output_failure)?;
         ui.line(format!("wrote {}", file.display()));
     }
     Ok(Exit::Done)

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::fsx::FileError;
-use crate::base::output::Place;
+use crate::base::output::OutputPlace;
 
 /// Where a document goes.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Destination {
     /// Standard output, which then holds the document and nothing else.
     Stdout,
     /// Somewhere else.
-    Place(Place),
+    Place(OutputPlace),
 }
 
 impl Destination {
@@ -24,7 +24,7 @@ impl Destination {
         if out.as_os_str() == "-" {
             return Ok(Self::Stdout);
         }
-        let place = Place::of(out).map_err(output_failure)?;
+        let place = OutputPlace::of(out).map_err(output_failure)?;
         Ok(if place.is_stdout() { Self::Stdout } else { Self::Place(place) })
     }
 

@@ -11,7 +11,7 @@ use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
-use crate::base::output::Place;
+use crate::base::output::OutputPlace;
 use crate::bundle::{Bundle, Finding, Problem, UnverifiedBundle, Verified};
 use crate::plan::Workspace;
 use crate::record::layout;
@@ -148,7 +148,7 @@ pub fn to_bytes(packet: &impl Serialize) -> Vec<u8> {
 }
 
 fn write_document(packet: &impl Serialize, bundle: &Path, out: &Path) -> Result<(), PacketError> {
-    let place = Place::of(out)?;
+    let place = OutputPlace::of(out)?;
     let real = |path: &Path| {
         std::fs::canonicalize(path).map_err(|source| FileError {
             action: "find the folder",

@@ -13,7 +13,7 @@ use super::{OpenedPacket, ReviewError, Vocabulary};
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
-use crate::base::output::Place;
+use crate::base::output::OutputPlace;
 use crate::base::printable::excerpt;
 use crate::base::suggest::hint_for;
 use crate::base::{json, json_out};
@@ -381,7 +381,7 @@ fn tidy<T: Ord>(list: &mut Vec<T>) {
 
 /// Writes links, as a whole and durably, with a newline at the end.
 pub fn write(links: &RuntimeLinks, file: &Path) -> Result<(), FileError> {
-    Place::of(file)?.write(&to_bytes(links))
+    OutputPlace::of(file)?.write(&to_bytes(links))
 }
 
 /// The document as it is written.

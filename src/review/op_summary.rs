@@ -15,7 +15,7 @@ use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
-use crate::base::output::Place;
+use crate::base::output::OutputPlace;
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::promote;
 use crate::record::layout;
@@ -95,7 +95,7 @@ pub fn from_unverified(bundle: &UnverifiedBundle, vocabulary: &Vocabulary) -> Re
 
 /// Writes a summary, as a whole and durably: sorted keys, a newline at the end.
 pub fn write(summary: &OpSummary, file: &Path) -> Result<(), FileError> {
-    Place::of(file)?.write(&to_bytes(summary))
+    OutputPlace::of(file)?.write(&to_bytes(summary))
 }
 
 /// The document as it is written.

@@ -11,7 +11,7 @@ use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::enforce;
 use crate::policy::Enforceable;
-use crate::probe::Texts;
+use crate::probe::SyscallTexts;
 use crate::record::ending::Ending;
 use crate::sys::linux::huge_text;
 use crate::sys::linux::path::{self, close};

@@ -8,7 +8,7 @@ use super::protocol::Job;
 use crate::base::errno::io_error;
 use crate::enforce;
 use crate::policy::Enforceable;
-use crate::probe::Texts;
+use crate::probe::SyscallTexts;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{duplicate, forbid_core_dumps, ids, reset_signals, set_umask};
 

@@ -29,7 +29,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use definition::DefinitionError;
-use diagnostics::Book;
+use diagnostics::JobRecord;
 use failure::Evidence;
 use print::{LastExit, Phase, Printed};
 use tools::{HostTools, Tool, Tools};

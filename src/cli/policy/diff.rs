@@ -11,7 +11,7 @@ use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::record::policy_review::{AccessChange, POLICY_DIFF_SCHEMA, PolicyDiff, UnwitnessedRule};
 use crate::record::why::WhyDecision;
-use crate::review::policy::{Compared, compare};
+use crate::review::policy::{PolicyComparison, compare};
 
 /// Compare what two policies let through: not their text, but the answers of the model.
 ///
@@ -40,7 +40,7 @@ pub(super) fn run(args: &DiffArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     let (a, b) = (args.options.find(&args.a)?, args.options.find(&args.b)?);
     let compared = compare(&a.asked.policy.value, &b.asked.policy.value);
-    let Some(Compared { questions, complete, changes, unwitnessed: places }) = compared else {
+    let Some(PolicyComparison { questions, complete, changes, unwitnessed: places }) = compared else {
         let remedy = "compare two Seatbelt texts, or two Landlock documents";
         return Err(bad("the two policies are for different sandboxes", remedy));
     };

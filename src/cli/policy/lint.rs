@@ -85,17 +85,17 @@ pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 /// What stands at a path of this host, where it is one that enforces such policies.
-fn look(path: &str) -> Seen {
+fn look(path: &str) -> PathState {
     if !cfg!(target_os = "linux") {
-        return Seen::Unknown;
+        return PathState::Unknown;
     }
     match std::fs::canonicalize(path) {
         Ok(real) if real.as_os_str() != path.trim_end_matches('/') && path != "/" => {
-            Seen::Elsewhere(real.display().to_string())
+            PathState::Elsewhere(real.display().to_string())
         }
-        Ok(real) if real.is_dir() => Seen::Folder,
-        Ok(_) => Seen::NoFolder,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Nothing,
-        Err(_) => Seen::Unknown,
+        Ok(real) if real.is_dir() => PathState::Folder,
+        Ok(_) => PathState::NoFolder,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => PathState::Nothing,
+        Err(_) => PathState::Unknown,
     }
 }

@@ -247,7 +247,7 @@ fn closing<T>(fd: i32, f: impl FnOnce(i32) -> T) -> T {
 }
 
 fn foreign(step: &str, link: &LinkText) -> SetupFailure {
-    SetupFailure { leads_to: Some(link.to_text()), ..failed(step, 0) }
+    SetupFailure { leads_to: Some(link.to_text()), ..SetupFailure::at(step, 0) }
 }
 
 fn leads(step: &str, fd: i32) -> SetupFailure {

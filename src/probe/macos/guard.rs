@@ -95,5 +95,5 @@ fn reached(path: &str) -> Result<Option<PathBuf>, SetupFailure> {
 }
 
 fn leads(step: &str, real: &Path) -> SetupFailure {
-    SetupFailure { leads_to: Some(real.display().to_string()), ..failed(step, 0) }
+    SetupFailure { leads_to: Some(real.display().to_string()), ..SetupFailure::at(step, 0) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Facts about rights: Documentation/userspace-api/landlock.rst and security/landlock/fs.c of the kernel.
 
-use super::Found;
+use super::UnplacedFinding;
 use super::filters::is_below;
 use super::landlock_access::{on_path, restricts};
 use crate::policy::landlock::LandlockPolicy;

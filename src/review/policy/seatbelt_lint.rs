@@ -3,7 +3,7 @@
 //! A finding claims only what is certain of the text: that one rule comes before another in the order of precedence, and
 //! matches whatever the other matches. Filters that cannot be compared are left alone.
 
-use super::Found;
+use super::UnplacedFinding;
 use super::filters::{self, is_below};
 use super::operations::{distance, leaves_of};
 use crate::policy::operations::canonical;

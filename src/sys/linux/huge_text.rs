@@ -8,6 +8,9 @@
 //! the same, byte for byte. It is done only if the kernel really gave huge pages for all of it: with small ones each fork
 //! would copy thousands of entries. Where that cannot be had (no transparent huge pages, a policy that forbids executable
 //! memory), everything stays as it was.
+//!
+//! So the first probes of a zygote run on file mappings and the later ones on anonymous memory with the same bytes, and no
+//! document says which: no driver asks about the mappings of its own program.
 
 use std::fs;
 use std::io;
@@ -34,6 +37,12 @@ struct Region {
 }
 
 impl Region {
+    /// The address space that the blocks take besides the mapping.
+    fn around(&self) -> [Range<usize>; 2] {
+        let Range { start, end } = self.mapping.range;
+        [self.blocks.start..start, end..self.blocks.end]
+    }
+
     /// What of the mapping the blocks hold.
     fn copied(&self) -> Range<usize> {
         self.mapping.range.start.max(self.blocks.start)..self.mapping.range.end.min(self.blocks.end)
@@ -88,9 +97,59 @@ fn is_all_huge(smaps: &str, address: usize) -> bool {
     kilobytes.is_some_and(|kilobytes| kilobytes << 10 == mapping.range.len())
 }
 
+/// Address space that was free, and that is held so that nothing else comes to lie in it.
+#[derive(Debug)]
+struct Reserved(Vec<Range<usize>>);
+
+impl Reserved {
+    /// What a region takes besides its mapping.
+    ///
+    /// # Errors
+    /// If something lies there. The list of mappings is from a moment ago, and to read it took memory.
+    fn around(region: &Region) -> io::Result<Self> {
+        let mut reserved = Self(Vec::new());
+        for range in region.around().into_iter().filter(|range| !range.is_empty()) {
+            // SAFETY: MAP_FIXED_NOREPLACE touches nothing that exists: the call fails where something does.
+            let found = unsafe {
+                libc::mmap(
+                    range.start as *mut libc::c_void,
+                    range.len(),
+                    libc::PROT_NONE,
+                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE,
+                    -1,
+                    0,
+                )
+            };
+            if found == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            // Kernels before 4.17 do not know the flag, take the address for a wish, and may have chosen another.
+            if found as usize != range.start {
+                unmap(found as usize..found as usize + range.len());
+                return Err(io::Error::from_raw_os_error(libc::EEXIST));
+            }
+            reserved.0.push(range);
+        }
+        Ok(reserved)
+    }
+
+    /// Something else was put in its place.
+    fn replaced(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(unmap);
+    }
+}
+
 /// A copy of a region, in memory of its own.
 struct Copied {
     region: Region,
+    /// What the copy is to take besides the region's mapping.
+    reserved: Reserved,
     at: usize,
 }
 
@@ -121,20 +180,23 @@ pub fn move_text() -> io::Result<usize> {
         copies.iter().for_each(Copied::unmap);
         return Err(error);
     }
-    for (n, copy) in copies.iter().enumerate() {
-        if let Err(error) = put_in_place(copy) {
+    for n in 0..copies.len() {
+        if let Err(error) = put_in_place(&copies[n]) {
             copies[n..].iter().for_each(Copied::unmap);
             return Err(error);
         }
+        copies[n].reserved.replaced();
     }
     Ok(copies.iter().map(|copy| copy.region.blocks.len()).sum())
 }
 
 /// Copies a region to memory that the kernel was asked to back with huge pages, and that may be used as the region is.
 fn copy(region: Region) -> io::Result<Copied> {
+    // First, so that the copy itself does not come to lie there.
+    let reserved = Reserved::around(&region)?;
     let length = region.blocks.len();
     // SAFETY: new memory at a place that the kernel chooses touches nothing that exists.
-    let reserved = unsafe {
+    let room = unsafe {
         libc::mmap(
             ptr::null_mut(),
             length + HUGE,
@@ -144,10 +206,10 @@ fn copy(region: Region) -> io::Result<Copied> {
             0,
         )
     };
-    if reserved == libc::MAP_FAILED {
+    if room == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    let start = reserved as usize;
+    let start = room as usize;
     let at = start.next_multiple_of(HUGE);
     unmap(start..at);
     unmap(at + length..start + length + HUGE);
@@ -167,14 +229,14 @@ fn copy(region: Region) -> io::Result<Copied> {
         unmap(at..at + length);
         return Err(error);
     }
-    Ok(Copied { region, at })
+    Ok(Copied { region, reserved, at })
 }
 
 /// Replaces a region by its copy.
 fn put_in_place(copy: &Copied) -> io::Result<()> {
     let length = copy.region.blocks.len();
-    // SAFETY: what is replaced is a part of one mapping of this program's file, and of address space in which nothing is
-    // mapped. The copy holds the same bytes with the same permissions, and takes the place in one step: there is no instant
+    // SAFETY: what is replaced is a part of one mapping of this program's file, and address space that was reserved for it.
+    // The copy holds the same bytes with the same permissions, and takes the place in one step: there is no instant
     // at which this thread, the only one, could find anything else there.
     let moved = unsafe {
         libc::mremap(
@@ -198,6 +260,32 @@ fn unmap(range: Range<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_space_is_reserved_only_where_nothing_lies() {
+        // Far from where the kernel puts anything by itself.
+        const AT: usize = 0x2000_0000_0000;
+        let file = (String::new(), String::new());
+        let range = AT + HUGE / 2..AT + HUGE;
+        let region = Region { mapping: Mapping { range, permissions: "r-xp".into(), file }, blocks: AT..AT + 2 * HUGE };
+        assert_eq!(region.around(), [AT..AT + HUGE / 2, AT + HUGE..AT + 2 * HUGE]);
+        let first = Reserved::around(&region).unwrap();
+        assert_eq!(first.0, region.around());
+        // Taken now, and what the second try had taken before it came to that is free again.
+        let error = Reserved::around(&region).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EEXIST));
+        let before = Region { blocks: AT - HUGE..AT + 2 * HUGE, ..region.clone() };
+        assert!(Reserved::around(&before).is_err(), "only a part is free");
+        drop(first);
+        drop(Reserved::around(&before).unwrap());
+        // What lies there outlives the attempt.
+        let mut kept = Reserved::around(&Region { blocks: AT + HUGE / 2..AT + 2 * HUGE, ..region.clone() }).unwrap();
+        assert!(Reserved::around(&region).is_err());
+        drop(Reserved::around(&Region { blocks: AT..AT + HUGE, ..region.clone() }).unwrap());
+        kept.replaced();
+        assert!(Reserved::around(&region).is_err(), "it was given over, not given up");
+        unmap(AT + HUGE..AT + 2 * HUGE);
+    }
 
     const OWN: &str = "fe:00 77 /usr/bin/sandproof";
 

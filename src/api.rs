@@ -18,6 +18,7 @@
 //! | [`report`] | a run in the formats of other tools | `report` |
 //! | [`comparison`] | what changed between runs, runs that disagree | `diff-runs`, `attempts` |
 //! | [`inventory`] | what a workspace holds | `inventory` |
+//! | [`ids`] | the names and digests that all of these use | |
 
 /// Channels: how the worker, the process that runs probes, is started.
 ///
@@ -33,6 +34,20 @@
 pub mod channels {
     pub use crate::channel::{ChannelUnavailable, check};
     pub use crate::record::manifest::ChannelKind;
+}
+
+/// Names and digests: each is checked where it is made, and written in documents as a text.
+///
+/// ```
+/// use sandproof::api::ids::{Digest, RunId};
+///
+/// assert!(RunId::new("../elsewhere").is_err());
+/// assert_eq!(Digest::of(b"").to_string().len(), 64);
+/// ```
+pub mod ids {
+    pub use crate::base::bundle_path::{BundlePath, BundlePathError};
+    pub use crate::base::digest::{Digest, ParseDigestError};
+    pub use crate::base::ids::{ExpectationId, IdError, PlanId, ProbeId, ProfileId, RegistryId, RunId, WorldId};
 }
 
 /// Plans: what to run.
@@ -82,9 +97,10 @@ pub mod plans {
     pub use crate::plan::file::PlanFile;
     pub use crate::plan::lint::lint_plan_file as lint_plan;
     pub use crate::plan::{
-        Diagnostic, DiagnosticKind, LoadError, ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection, Severity,
-        load as load_plan, resolve as compile_profiles,
+        Diagnostic, DiagnosticKind, LaneSet, LoadError, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile,
+        Selection, Severity, load as load_plan, resolve as compile_profiles,
     };
+    pub use crate::policy::PolicyMode;
 }
 
 /// Registries: probes and profiles as data.
@@ -143,7 +159,7 @@ pub mod templates {
 /// /// Progress is of no interest here.
 /// struct Silent;
 /// impl Observer for Silent {
-///     fn lane(&mut self, _: sandproof::record::outcome::Lane, _: usize) {}
+///     fn lane(&mut self, _: sandproof::api::runs::Lane, _: usize) {}
 ///     fn row(&mut self) {}
 /// }
 ///
@@ -186,8 +202,10 @@ pub mod templates {
 pub mod runs {
     pub use crate::base::ids::RunId;
     pub use crate::bundle::LockMode;
+    pub use crate::evidence::{Outcome, ProfileOutcome};
     pub use crate::lane::cancel::Cancel;
     pub use crate::record::manifest::ChannelKind;
+    pub use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
     pub use crate::record::status_doc::StatusDocument;
     pub use crate::run::run as run_plan;
     pub use crate::run::status::{StatusError, runtime_status};
@@ -296,7 +314,7 @@ pub mod op_summary {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub mod links {
-    pub use crate::record::links::{LinkedExpectation, LinkedPacket, LinkedProfile, RuntimeLinks};
+    pub use crate::record::links::{LINK_KEYS, LinkedExpectation, LinkedPacket, LinkedProfile, RuntimeLinks};
     pub use crate::review::links::{NamedDocument, build, load, write};
     pub use crate::review::{ReviewError, Vocabulary};
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(sandproof::cli::main())
+    ExitCode::from(sandproof::main())
 }

@@ -6,12 +6,12 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use sandproof::evidence::{self, ArtifactSink, ProfileControls, RowSource};
-use sandproof::plan::{self, LaneSet, Selection};
-use sandproof::record::layout;
-use sandproof::record::manifest::RunManifest;
-use sandproof::record::outcome::Lane;
-use sandproof::record::row::ProbeRow;
+use sandproof::test_support::evidence::{self, ArtifactSink, ProfileControls, RowSource};
+use sandproof::test_support::plan::{self, LaneSet, Selection};
+use sandproof::test_support::record::layout;
+use sandproof::test_support::record::manifest::RunManifest;
+use sandproof::test_support::record::outcome::Lane;
+use sandproof::test_support::record::row::ProbeRow;
 
 use super::Result;
 use super::stats::{Better, Item};

@@ -7,12 +7,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use sandproof::base::bundle_path::BundlePath;
-use sandproof::base::digest::Digest;
-use sandproof::base::ids::{PlanId, RunId, WorldId};
-use sandproof::bundle::index::ExpectedArtifacts;
-use sandproof::bundle::{BundleWriter, LockMode, OutputLock, RunEnd};
-use sandproof::record::manifest::{ChannelKind, RUN_STATUS_SCHEMA, RunState, RunStatus};
+use sandproof::test_support::base::bundle_path::BundlePath;
+use sandproof::test_support::base::digest::Digest;
+use sandproof::test_support::base::ids::{PlanId, RunId, WorldId};
+use sandproof::test_support::bundle::index::ExpectedArtifacts;
+use sandproof::test_support::bundle::{BundleWriter, LockMode, OutputLock, RunEnd};
+use sandproof::test_support::record::manifest::{ChannelKind, RUN_STATUS_SCHEMA, RunState, RunStatus};
 use serde_json::Value;
 
 use super::Result;

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sandproof::plan::file::{HOST_WORLD, INDEX_SCHEMA, PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA};
-use sandproof::policy::landlock::document::LANDLOCK_POLICY_SCHEMA;
+use sandproof::test_support::plan::file::{INDEX_SCHEMA, PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA};
 use serde_json::{Map, Value, json};
 
 use super::Result;
@@ -33,7 +32,7 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
     // None of them holds the fixture roots, which lie under /dev/shm.
     let rules = ["/proc", "/sys", "/run", "/var", granted].map(rule);
     let policy = json!({
-        "schema_version": LANDLOCK_POLICY_SCHEMA,
+        "schema_version": "sandproof.landlock_policy.v1",
         "description": "Five rules; everything that ABI 1 can handle.",
         "abi": 1,
         "handled": {"fs": [
@@ -85,7 +84,7 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
             (id.clone(), profile)
         })
         .collect();
-    let registry = |schema: &str, key: &str, entries: &Map<String, Value>| json!({"schema_version": schema, "registry_id": "bench", "world_id": HOST_WORLD, key: entries});
+    let registry = |schema: &str, key: &str, entries: &Map<String, Value>| json!({"schema_version": schema, "registry_id": "bench", "world_id": "linux-host", key: entries});
     write(folder, "registries/bench/policies/five_rules.json", &policy)?;
     write(folder, "registries/bench/probes.json", &registry(PROBES_SCHEMA, "probes", &probes))?;
     write(folder, "registries/bench/profiles.json", &registry(PROFILES_SCHEMA, "profiles", &profiles))?;
@@ -96,7 +95,7 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
         "schema_version": PLAN_SCHEMA,
         "plan_id": "bench",
         "registry_id": "bench",
-        "world_id": HOST_WORLD,
+        "world_id": "linux-host",
         "profiles": names,
         "lanes": {"baseline": true, "scenario": true, "oracle": true},
     });

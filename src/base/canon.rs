@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use unicode_normalization::is_nfc;
 
 use super::digest::Digest;
-use super::json::{self, JsonError};
 
 /// The largest number, and its negative the smallest: beyond it not every whole number is a double.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -50,17 +49,6 @@ impl fmt::Display for Pointer<'_> {
     }
 }
 
-/// Why a text has no canonical form.
-#[derive(Debug, thiserror::Error)]
-pub enum CanonTextError {
-    /// It is no acceptable JSON: members that stand twice, lone surrogates, and what else [`json::parse`] refuses.
-    #[error(transparent)]
-    Json(#[from] JsonError),
-    /// It holds what has no canonical form.
-    #[error(transparent)]
-    Canon(#[from] CanonError),
-}
-
 /// The canonical bytes of `value`.
 ///
 /// # Errors
@@ -86,14 +74,6 @@ pub fn digest(value: &Value) -> Result<Digest, CanonError> {
 pub fn digest_data(value: &Value) -> Result<Digest, CanonError> {
     check(value, false, &mut String::new())?;
     Ok(Digest::of(&write(value)))
-}
-
-/// The canonical bytes of the JSON text `bytes`.
-///
-/// # Errors
-/// See [`CanonTextError`].
-pub fn canonical_of_text(bytes: &[u8]) -> Result<Vec<u8>, CanonTextError> {
-    Ok(canonical(&json::parse(bytes)?)?)
 }
 
 fn write(value: &Value) -> Vec<u8> {
@@ -150,8 +130,13 @@ pub fn pointer_part(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::json;
     use proptest::prelude::*;
     use serde_json::json;
+
+    fn canonical_of_text(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+        Ok(canonical(&json::parse(bytes)?)?)
+    }
 
     fn refused(text: &str) -> String {
         canonical_of_text(text.as_bytes()).unwrap_err().to_string()

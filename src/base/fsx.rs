@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file operation that failed, and where.
@@ -112,11 +112,6 @@ fn read_capped(file: File, cap_bytes: u64) -> io::Result<Vec<u8>> {
         return Err(too_large());
     }
     Ok(bytes)
-}
-
-/// Makes a folder that only this user can enter. It must not exist.
-pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
-    fs::DirBuilder::new().mode(0o700).create(path).at("create the folder", path)
 }
 
 /// Makes a folder and those above it, as far as they are missing.

@@ -69,16 +69,6 @@ fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> serde_json::
     deserializer.end().map(|()| value)
 }
 
-/// A JSON value read strictly; stands in a typed shape where any JSON may stand.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StrictValue(pub Value);
-
-impl<'de> Deserialize<'de> for StrictValue {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Strict { depth: 0 }.deserialize(deserializer).map(Self)
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,

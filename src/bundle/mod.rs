@@ -29,9 +29,8 @@ mod writer_thread;
 pub(crate) mod tests;
 
 pub use finding::{Finding, Problem};
-pub use lock::{LockError, LockMode, OutputLock};
+pub use lock::{LockError, LockMode};
 pub use reader::{UnverifiedBundle, open_unverified};
 pub use replay_diff::replay_diff;
 pub use verified_artifact::ArtifactError;
 pub use verify::{Bundle, Refused, Verified, verify};
-pub use writer::{BundleWriter, Committed, RunEnd};

@@ -33,19 +33,18 @@ use crate::record::manifest::{RunManifest, RunState, RunStatus};
 /// It is the only way in for everything that relies on a bundle: packet, summary, links, diff, report.
 ///
 /// ```no_run
-/// use sandproof::bundle::verify;
-/// use sandproof::promote;
+/// use sandproof::api::{bundles::load_bundle, promotion};
 ///
-/// let bundle = verify("out".as_ref())?;
-/// let packet = promote::packet::make(&bundle, &promote::evaluate(&bundle));
+/// let bundle = load_bundle("out".as_ref())?;
+/// let packet = promotion::make_packet(&bundle, &promotion::evaluate(&bundle));
 /// # let _ = packet;
-/// # Ok::<(), sandproof::bundle::Refused>(())
+/// # Ok::<(), sandproof::api::bundles::Refused>(())
 /// ```
 ///
 /// What was only looked at does not become one:
 ///
 /// ```compile_fail,E0423
-/// use sandproof::bundle::{UnverifiedBundle, Verified};
+/// use sandproof::api::bundles::{UnverifiedBundle, Verified};
 ///
 /// fn believe(bundle: UnverifiedBundle) -> Verified<UnverifiedBundle> {
 ///     Verified(bundle)
@@ -55,11 +54,10 @@ use crate::record::manifest::{RunManifest, RunState, RunStatus};
 /// nor does anything that relies on a bundle take it:
 ///
 /// ```compile_fail,E0308
-/// use sandproof::bundle::open_unverified;
-/// use sandproof::promote;
+/// use sandproof::api::{bundles::open_bundle_unverified, promotion};
 ///
-/// let seen = open_unverified("out".as_ref()).unwrap();
-/// promote::evaluate(&seen);
+/// let seen = open_bundle_unverified("out".as_ref()).unwrap();
+/// promotion::evaluate(&seen);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verified<T>(T);

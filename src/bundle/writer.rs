@@ -504,21 +504,6 @@ impl BundleWriter {
     }
 }
 
-/// Writes and commits a bundle of exactly these files, beside its status and index; `LATEST` moves only if they happen
-/// to be all that is expected of a run without lanes. For tools that pack, and for measuring the commit by itself.
-pub fn write_files(
-    lock: &OutputLock,
-    bundle_root: &str,
-    status: RunStatus,
-    files: &[(BundlePath, &[u8])],
-) -> Result<Committed, WriteError> {
-    let mut writer = BundleWriter::create(lock, bundle_root, status, ExpectedArtifacts::default())?;
-    for (path, bytes) in files {
-        writer.put(path, bytes)?;
-    }
-    writer.commit(RunEnd::Complete { dry: false })
-}
-
 impl ArtifactSink for BundleWriter {
     type Out = ArtifactOut;
 

@@ -126,11 +126,6 @@ impl Systemd {
         Ok(found)
     }
 
-    /// Which manager this is.
-    pub fn scope(&self) -> Scope {
-        self.scope
-    }
-
     /// systemd-run(1) and systemctl(1).
     pub fn programs(&self) -> Vec<PathBuf> {
         vec![self.systemd_run.clone(), self.systemctl.clone()]

@@ -42,6 +42,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every one, by number.
+    #[cfg(any(test, feature = "test-support"))]
     pub const ALL: [Self; 13] = [
         Self::Done,
         Self::Mismatch,

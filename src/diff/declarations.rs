@@ -82,7 +82,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::identity::{Parts, seal};
+    use crate::identity::seal::{Parts, seal};
 
     fn object(value: Value) -> Map<String, Value> {
         match value {

@@ -24,10 +24,9 @@ use std::error::Error;
 use std::io;
 
 pub use attempts::{attempts, render as render_attempts};
-pub use declarations::{IMMATERIAL, is_material};
-pub use report::{MAX_LISTED, compare, compare_accepting_absent};
+pub use report::{compare, compare_accepting_absent};
 pub use rows::RowsError;
-pub use side::{Opened, of_bundle, of_declaration, open};
+pub use side::{Opened, open};
 
 use crate::base::fsx::FileError;
 use crate::bundle::Refused;

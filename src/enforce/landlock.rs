@@ -401,7 +401,7 @@ fn unopened(rule: usize, path: &str, errno: i32) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::landlock::NetRight;
+    use crate::policy::landlock::rights::NetRight;
 
     fn empty(abi: i32) -> LandlockPolicy {
         LandlockPolicy {
@@ -440,7 +440,7 @@ mod tests {
         }
         let policy = LandlockPolicy {
             handled_fs: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
-            path_beneath: vec![crate::policy::landlock::PathBeneathRule {
+            path_beneath: vec![crate::policy::landlock::table::PathBeneathRule {
                 path: "/dev/null".into(),
                 allow: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
             }],

@@ -15,6 +15,7 @@ mod seatbelt;
 #[path = "seatbelt_absent.rs"]
 mod seatbelt;
 
+#[cfg(any(test, target_os = "macos"))]
 pub mod apply_class;
 
 use crate::policy::{Enforceable, Enforcer, PolicyMode};

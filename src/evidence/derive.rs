@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
 
-use super::artifact_writer::{ArrayDocument, ArtifactWriter, EntriesDocument, ListDocument, whole};
+use super::artifact_writer::{ArrayDocument, ArtifactWriter, EntriesDocument, ListDocument};
 use super::contradiction::{Frame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
@@ -144,29 +144,6 @@ fn derive_rows<S: ArtifactSink>(
         undecided: tally.undecided,
         times: tally.times,
     })
-}
-
-/// Writes what a failed run still has to say: the matrices, empty mismatch documents that name the error, and a
-/// summary of status `failed`.
-pub fn derive_failed<S: ArtifactSink>(
-    plan: &ResolvedPlan,
-    manifest: &RunManifest,
-    error: &str,
-    sink: &mut S,
-) -> Result<(), DeriveError> {
-    let context = Context::new(plan, manifest);
-    matrix::write(&context, sink)?;
-    let head = [("world_id", context.world_id), ("generated_by", GENERATED_BY)];
-    let summary = ListDocument::create(sink, layout::MISMATCH_SUMMARY, &head, "mismatches")?;
-    let none = BTreeMap::<MismatchType, u64>::new();
-    summary.finish(sink, |object, out| {
-        object.member(out, "counts", &none)?;
-        object.member(out, "error", error)
-    })?;
-    whole(sink, layout::MISMATCH_PACKETS, b"")?;
-    let mut total = Counts::default();
-    total.rows.planned = plan.row_count() as u64;
-    summary::write(&context, SummaryStatus::Failed, &total, &none, LeftOpen::default(), sink)
 }
 
 fn lane_reader<T>(lane: Lane, rows: Batches<T>, on: bool) -> Result<Option<LaneReader<T>>, DeriveError> {

@@ -37,12 +37,12 @@ mod witness;
 
 use std::io::{self, BufRead, Write};
 
-pub use controls::{ControlReport, ControlResult, ProfileControls};
+pub use controls::ProfileControls;
 pub use decide::DECISION_RULE;
-pub use derive::{derive, derive_failed, replay};
+pub use derive::{derive, replay};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
-pub use outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
+pub use outcome::{Finding, Outcome, ProfileOutcome};
 pub use row_prefetch::RowPrefetch;
 
 use crate::record::outcome::Lane;

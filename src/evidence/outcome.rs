@@ -27,9 +27,9 @@ pub struct Outcome {
     pub profiles: Vec<ProfileOutcome>,
     /// Rows of the mismatch summary, by type.
     pub mismatch_counts: BTreeMap<MismatchType, u64>,
-    /// The first [`MAX_FINDINGS`] rows whose observation is not the expected one.
+    /// The first two hundred rows whose observation is not the expected one.
     pub mismatched: Vec<Finding>,
-    /// The first [`MAX_FINDINGS`] rows without a decision.
+    /// The first two hundred rows without a decision.
     pub undecided: Vec<Finding>,
     /// When rows were executed.
     pub times: Times,

@@ -21,8 +21,8 @@ mod tests;
 pub use absent::absences;
 pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
-pub use compose::{DeclaredFacts, declare};
-pub use seal::{Flaw, Parts, check, seal};
+pub use compose::declare;
+pub use seal::check;
 pub use verify::{
     Discrepancy, verify_against_document, verify_against_itself, verify_against_manifest, verify_against_plan,
 };

@@ -46,11 +46,6 @@ pub trait Tasks: Sync {
     /// How many.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The task at `place`, which is less than [`Tasks::len`].
     fn get(&self, place: usize) -> Task<'_>;
 }

@@ -13,7 +13,7 @@ use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{Decision, Lane};
 use crate::record::run_identity::Waiver;
 
-pub use crate::record::world::{HOME_WORLD, HOST_WORLD};
+pub use crate::record::world::HOME_WORLD;
 
 /// Format of a plan.
 pub const PLAN_SCHEMA: &str = "runtime-tools.plan.v0.1";
@@ -28,13 +28,13 @@ pub const PROFILES_SCHEMA: &str = "runtime-tools.profile_registry.v0.2";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
-    /// [`PLAN_SCHEMA`].
+    /// Always `runtime-tools.plan.v0.1`.
     pub schema_version: String,
     /// The plan's id.
     pub plan_id: PlanId,
     /// The registry that holds its profiles and probes.
     pub registry_id: RegistryId,
-    /// The declared world. Absent: the home baseline. [`HOST_WORLD`]: derived from the host when the run starts.
+    /// The declared world. Absent: the home baseline. `linux-host`: derived from the host when the run starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub world_id: Option<WorldId>,
     /// Profile ids, in run order.
@@ -81,7 +81,7 @@ pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexFile {
-    /// [`INDEX_SCHEMA`].
+    /// Always `runtime-tools.registry_index.v0.1`.
     pub schema_version: String,
     /// The registries; ids are unique.
     pub registries: Vec<IndexEntry>,
@@ -106,7 +106,7 @@ pub struct IndexEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbesFile {
-    /// [`PROBES_SCHEMA`].
+    /// Always `runtime-tools.probe_registry.v0.2`.
     pub schema_version: String,
     /// The registry's id.
     pub registry_id: RegistryId,
@@ -201,7 +201,7 @@ impl ProbeEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfilesFile {
-    /// [`PROFILES_SCHEMA`].
+    /// Always `runtime-tools.profile_registry.v0.2`.
     pub schema_version: String,
     /// The registry's id.
     pub registry_id: RegistryId,

@@ -36,18 +36,13 @@ mod text;
 mod worlds;
 
 pub use bundle_inputs::{BundleInputs, BundleInputsError};
-pub use capability::Capability;
 pub use carried_worlds::carried_worlds;
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use error::LoadError;
-pub use reach::{host_program, host_programs};
+pub use reach::host_programs;
 pub use resolve::{load, resolve};
-pub use resolved::{
-    InputDocument, InputRole, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, ResolvedWorld,
-    Selection,
-};
+pub use resolved::{InputDocument, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 pub use source::{Source, Workspace};
-pub use subject::{ResolvedSubject, SubjectFile};
 pub use worlds::{has_derived_form, known as known_worlds};
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl From<&SelectionRecord> for Selection {
 /// A policy document and its meaning.
 #[derive(Debug, Clone)]
 pub struct ResolvedPolicy {
-    /// Its path, as in [`InputDocument::path`].
+    /// Its path, as in `InputDocument::path`.
     pub path: String,
     /// Digest of the document.
     pub digest: Digest,

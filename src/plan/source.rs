@@ -35,7 +35,7 @@ const MOST_NEIGHBOURS: usize = 10_000;
 /// Where an index may lie, in the order of looking.
 const INDEX_PATHS: [&str; 3] = [INDEX_PATH, OWN_INDEX_PATH, REFERENCE_INDEX_PATH];
 
-/// The path of the source's index; [`INDEX_PATH`] if there is none, so that messages name the usual one.
+/// The path of the source's index; `registries/index.json` if there is none, so that messages name the usual one.
 pub(super) fn index_path(source: &dyn Source) -> &'static str {
     INDEX_PATHS.into_iter().find(|path| source.has(InputRole::Index, path)).unwrap_or(INDEX_PATH)
 }
@@ -82,9 +82,9 @@ impl Workspace {
 
     /// The workspace of a plan, and the plan's path within it.
     ///
-    /// The root is the plan's own folder if it holds [`OWN_INDEX_PATH`]; else the nearest folder above the plan that
-    /// holds [`INDEX_PATH`] or [`REFERENCE_INDEX_PATH`]; failing that, the plan's own folder if it holds
-    /// [`OWN_PROBES_PATH`].
+    /// The root is the plan's own folder if it holds `registry/index.json`; else the nearest folder above the plan that
+    /// holds `registries/index.json` or `book/api/runtime/plans/registry/index.json`; failing that, the plan's own folder
+    /// if it holds `registry/probes.json`.
     pub fn of_plan(plan: &Path) -> Result<(Self, String), LoadError> {
         let plan = &file_of_plan(plan)?;
         let read_error = |source: io::Error| LoadError::Read {

@@ -9,7 +9,6 @@ pub mod operations;
 pub mod sbpl;
 pub mod value;
 
-pub use answer::{Asked, ModelAnswer, Need};
 pub use enforceable::Enforceable;
 pub use value::PolicyValue;
 

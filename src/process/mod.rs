@@ -1,6 +1,6 @@
 //! Starting and ending processes.
 
 pub mod tool;
-mod zygote;
+pub mod zygote;
 
-pub use zygote::{Lost, SERVER, SPAWNER, SUBCOMMAND, SpawnError, Zygote};
+pub use zygote::{SERVER, SUBCOMMAND, SpawnError, Zygote};

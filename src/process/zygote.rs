@@ -192,6 +192,7 @@ impl Zygote {
     }
 
     /// The zygote's process id.
+    #[cfg(any(test, feature = "test-support"))]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

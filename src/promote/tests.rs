@@ -10,11 +10,12 @@ use super::{Reason, evaluate, evaluate_unverified, packet};
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::json_out;
+use crate::bundle::open_unverified;
 use crate::bundle::repair::repair;
 use crate::bundle::tests::fixture::{
     RUN, build, declaration, derived, edit_index, lock, manifest, path, raw, raw_as, rewrite, verify,
 };
-use crate::bundle::{RunEnd, open_unverified};
+use crate::bundle::writer::RunEnd;
 use crate::evidence::channel_checks;
 use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};

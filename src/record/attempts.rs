@@ -12,7 +12,7 @@ pub const ATTEMPTS_SCHEMA: &str = "sandproof.attempts.v1";
 /// What `attempts --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attempts {
-    /// [`ATTEMPTS_SCHEMA`].
+    /// Always `sandproof.attempts.v1`.
     pub schema_version: &'static str,
     /// Whether no two attempts of one declaration disagree.
     pub agree: bool,

@@ -229,10 +229,13 @@ const SB_NONE: SeatbeltAnswers = SeatbeltAnswers { errnos: &[], codes: &[], reac
 /// The code of `XPC_ERROR_CONNECTION_INVALID` in a report; XPC's errors are objects without numbers.
 pub const XPC_INVALID: i32 = 1;
 /// The code of `XPC_ERROR_CONNECTION_INTERRUPTED` in a report.
+#[cfg(target_os = "macos")]
 pub const XPC_INTERRUPTED: i32 = 2;
 /// The code of `XPC_ERROR_TERMINATION_IMMINENT` in a report.
+#[cfg(target_os = "macos")]
 pub const XPC_TERMINATION: i32 = 3;
 /// The code of any other XPC error in a report.
+#[cfg(target_os = "macos")]
 pub const XPC_OTHER: i32 = 4;
 
 /// One row of the table.

@@ -10,7 +10,7 @@ pub const INVENTORY_SCHEMA: &str = "hardened-runtime.other-runtime-inventory.v0.
 /// `inventory --json`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inventory {
-    /// [`INVENTORY_SCHEMA`].
+    /// Always `hardened-runtime.other-runtime-inventory.v0.1`.
     pub schema_version: String,
     /// The world that plans are for which name none.
     pub world_id: WorldId,

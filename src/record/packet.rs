@@ -21,7 +21,7 @@ pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromotionPacket {
-    /// [`PROMOTION_PACKET_SCHEMA`].
+    /// Always `runtime-tools.promotion_packet.v0.2`.
     pub schema_version: String,
     /// The attempt. Ours.
     pub run_id: RunId,
@@ -81,7 +81,7 @@ pub struct PromotionPacket {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnverifiedPacket {
-    /// [`PROMOTION_PACKET_SCHEMA`].
+    /// Always `runtime-tools.promotion_packet.v0.2`.
     pub schema_version: String,
     /// The attempt, by the bundle's own account. Ours.
     pub run_id: RunId,

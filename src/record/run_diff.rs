@@ -16,7 +16,7 @@ pub const RUN_DIFF_SCHEMA: &str = "sandproof.run_diff.v1";
 /// What `diff-runs --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunDiff {
-    /// [`RUN_DIFF_SCHEMA`].
+    /// Always `sandproof.run_diff.v1`.
     pub schema_version: &'static str,
     /// Whether both declarations are materially equal, nothing in them is stated by neither side (unless that was
     /// accepted), and no verdict differs.

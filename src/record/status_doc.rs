@@ -13,7 +13,7 @@ pub const STATUS_SCHEMA: &str = "runtime-tools.status.v0.1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusDocument {
-    /// [`STATUS_SCHEMA`].
+    /// Always `runtime-tools.status.v0.1`.
     pub schema_version: String,
     /// The id of the first known world that this host is; null if it is none of them.
     pub world_id: Option<WorldId>,

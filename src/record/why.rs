@@ -255,14 +255,3 @@ pub enum DenialConclusion {
     /// The model cannot know.
     Undecidable,
 }
-
-impl DenialConclusion {
-    /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DeniedByPolicy => "denied_by_policy",
-            Self::AgainstTheModel => "against_the_model",
-            Self::Undecidable => "undecidable",
-        }
-    }
-}

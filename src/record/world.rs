@@ -7,19 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::manifest::ChannelKind;
 use crate::base::ids::WorldId;
 
-/// Format of a world document. 1: first release.
-pub const WORLD_SCHEMA: &str = "sandproof.world.v1";
-
 /// The world of a plan that declares none (the home baseline).
 pub const HOME_WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
-/// The declared world that stands for "whatever Linux host this is"; its id is derived from observed facts.
-pub const HOST_WORLD: &str = "linux-host";
 
 /// `registries/worlds/*.json`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldFile {
-    /// [`WORLD_SCHEMA`].
+    /// Always `sandproof.world.v1`.
     pub schema_version: String,
     /// The id that plans declare. An opaque label, unless `derive_id` says how a real one is made from facts.
     pub world_id: WorldId,

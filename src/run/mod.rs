@@ -6,7 +6,7 @@
 //! Through a clean channel the same steps happen in a worker that the service manager has started, on a staged copy;
 //! `clean` brings its sealed result back, adds what the manager says, and commits once.
 
-mod clean;
+pub mod clean;
 mod confinement;
 mod declared_facts;
 mod drift;
@@ -22,11 +22,10 @@ mod sweep;
 mod transaction;
 mod worker;
 
-pub use clean::run_through;
 pub use engine::{declare, run};
 pub use error::{ChannelFailure, RunError, Step};
 pub use executable::Executable;
 pub use preflight::self_check;
-pub use request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest, WorkerContext};
+pub use request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest};
 pub use transaction::RunReport;
-pub use worker::{WorkerError, work};
+pub use worker::work;

@@ -92,22 +92,6 @@ pub fn fact(host: &HostFacts, name: &str) -> Option<String> {
     }
 }
 
-/// The names of [`fact`]; the schema of a world's document lists the same.
-pub const FACTS: [&str; 12] = [
-    "os",
-    "kernel_release",
-    "kernel_version",
-    "arch",
-    "product_version",
-    "product_build",
-    "shared_cache_uuid",
-    "sip_config",
-    "virtual_machine",
-    "landlock_abi",
-    "landlock_errata",
-    "lsms",
-];
-
 /// The build number that the double of Darwin's user space in `tests/darwin` gives itself. No release has one that begins
 /// with a 0, so no Mac has it.
 pub const DOUBLE_BUILD: &str = "0D0000";

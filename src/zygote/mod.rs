@@ -23,12 +23,12 @@ mod fresh;
 mod fresh;
 mod server;
 pub mod spawner;
+#[cfg(any(test, target_os = "macos"))]
 pub mod stages;
 #[cfg(target_os = "linux")]
 mod watch;
 
 pub use forker::serve;
-pub use server::ServeError;
 
 /// The whole life of a process that [`spawner`] starts: reads its job from standard input, does it, and ends.
 ///

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use sandproof::record::layout::{ARTIFACTS, When, artifact};
+use sandproof::test_support::record::layout::{ARTIFACTS, When, artifact};
 use serde_json::Value;
 
 use crate::support::{files, finished_run, root};

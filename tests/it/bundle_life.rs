@@ -104,7 +104,7 @@ fn a_bundle_has_one_list_of_reasons_whoever_prints_it() {
             continue;
         }
         let reported = stdout(&reported);
-        for reason in sandproof::promote::Reason::ALL {
+        for reason in sandproof::test_support::promote::Reason::ALL {
             let told = reported.replace('\\', "").contains(&format!("- `{}`: ", reason.as_str()));
             assert_eq!(told, wanted.contains(&reason.as_str()), "{what}, report, {}:\n{reported}", reason.as_str());
         }
@@ -181,7 +181,7 @@ fn an_added_file_a_link_and_a_missing_file_are_found() {
 
 /// Gives an edited file the entry in the index that an honest one would have.
 fn reindex_by_hand(bundle: &std::path::Path, name: &str) {
-    use sandproof::base::digest::Digest;
+    use sandproof::test_support::base::digest::Digest;
     let path = bundle.join("artifact_index.json");
     let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let bytes = fs::read(bundle.join(name)).unwrap();

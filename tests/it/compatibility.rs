@@ -13,7 +13,7 @@ fn the_page_names_every_schema_every_command_and_every_weakness() {
     for (name, _) in published() {
         assert!(page.contains(&format!("`{name}`")), "the schema `{name}` is not on the page");
     }
-    for command in sandproof::cli::visible().get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for command in sandproof::test_support::cli::visible().get_subcommands().filter(|sub| sub.get_name() != "help") {
         let name = command.get_name();
         let row = page.lines().any(|line| line.starts_with("| `") && line.contains(&format!("`{name}`")));
         assert!(row, "the command `{name}` has no row on the page");

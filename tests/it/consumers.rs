@@ -31,7 +31,8 @@ fn consume(packet: &Path, base: &Path) -> Output {
 /// The reader of a packet.
 fn reader(packet: &Path) -> Command {
     let vocabulary = packet.with_extension("vocabulary");
-    fs::write(&vocabulary, serde_json::to_vec(&sandproof::policy::operations::OPERATIONS[..]).unwrap()).unwrap();
+    fs::write(&vocabulary, serde_json::to_vec(&sandproof::test_support::policy::operations::OPERATIONS[..]).unwrap())
+        .unwrap();
     let mut command = Command::new("python3");
     command.arg(root().join("scripts/read-as-consumer")).arg(packet).arg("--vocabulary").arg(&vocabulary);
     command

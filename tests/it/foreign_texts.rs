@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 use std::process::Output;
 
-use sandproof::base::printable::is_hidden;
+use sandproof::test_support::base::printable::is_hidden;
 use serde_json::{Value, json};
 
 use crate::support::{copy_folder, expect_code, files, output, root, sandproof, stderr, stdout};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sandproof::base::digest::Digest;
+use sandproof::test_support::base::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::consumers::{accepted, python};

@@ -6,10 +6,10 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use sandproof::base::digest::Digest;
-use sandproof::base::json_out;
-use sandproof::identity::{Parts, seal};
-use sandproof::record::identity::Declaration;
+use sandproof::test_support::base::digest::Digest;
+use sandproof::test_support::base::json_out;
+use sandproof::test_support::identity::{Parts, seal};
+use sandproof::test_support::record::identity::Declaration;
 
 use crate::skip;
 use crate::support::{

@@ -160,7 +160,7 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
     let schemas = Schemas::load();
     let cases = cases(&run.out, run.dir.path());
     let mut found = Vec::new();
-    leaves(&sandproof::cli::visible(), "", &mut found);
+    leaves(&sandproof::test_support::cli::visible(), "", &mut found);
     for case in &cases {
         let what = format!("{} {}", case.command, case.arguments.join(" "));
         let asked = |json: bool| {

@@ -319,7 +319,7 @@ fn reference_bundle(out: &Path) -> PathBuf {
         let bytes = serde_json::to_vec_pretty(document).unwrap();
         put(&folder.join(name), std::str::from_utf8(&bytes).unwrap());
         entries.push(json!({"path": format!("{indexed}/{name}"), "file_size": bytes.len(),
-            "sha256": sandproof::base::digest::Digest::of(&bytes).to_string(),
+            "sha256": sandproof::test_support::base::digest::Digest::of(&bytes).to_string(),
             "schema_version": document.get("schema_version")}));
     }
     let index = json!({"schema_version": "runtime-tools.artifact_index.v0.1", "run_id": RUN, "world_id": WORLD,

@@ -187,12 +187,12 @@ fn links_join_two_runs_of_one_plan() {
         assert_eq!(profile["op_ids"], json!({}), "{id}: no vocabulary was named");
         assert_eq!(profile["profile_source"]["exists"], true, "{id}");
         let policy = crate::support::root().join(profile["profile_path"].as_str().unwrap());
-        let digest = sandproof::base::digest::Digest::of(&fs::read(policy).unwrap()).to_string();
+        let digest = sandproof::test_support::base::digest::Digest::of(&fs::read(policy).unwrap()).to_string();
         assert_eq!(profile["profile_source"]["sha256"], digest.as_str(), "{id}");
     }
     assert!(unsorted, "some profile has its probes in another order than that of their names");
     let vocabulary = run.dir.path().join("vocabulary.json");
-    let names: Vec<&str> = sandproof::policy::operations::OPERATIONS.to_vec();
+    let names: Vec<&str> = sandproof::test_support::policy::operations::OPERATIONS.to_vec();
     let ops: Vec<Value> = names.iter().enumerate().map(|(id, name)| json!({"name": name, "id": id})).collect();
     fs::write(&vocabulary, json!({"ops": ops}).to_string()).unwrap();
     let numbered = output(

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use sandproof::plan::{Diagnostic, DiagnosticKind, ResolvedPlan, Selection, Severity, Workspace};
-use sandproof::policy::PolicyValue;
-use sandproof::policy::answer::{Asked, answer};
-use sandproof::policy::landlock::rights::Right;
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight, Scope, derive_controls, evaluate};
-use sandproof::record::driver::{Driver, Effect, TargetKind};
-use sandproof::record::outcome::Decision;
+use sandproof::test_support::plan::{Diagnostic, DiagnosticKind, ResolvedPlan, Selection, Severity, Workspace};
+use sandproof::test_support::policy::PolicyValue;
+use sandproof::test_support::policy::answer::{Asked, answer};
+use sandproof::test_support::policy::landlock::rights::Right;
+use sandproof::test_support::policy::landlock::rights::Scope;
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight, derive_controls, evaluate};
+use sandproof::test_support::record::driver::{Driver, Effect, TargetKind};
+use sandproof::test_support::record::outcome::Decision;
 
 #[cfg(target_os = "linux")]
 use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
@@ -38,7 +39,10 @@ fn plan_path(name: &str) -> PathBuf {
 }
 
 fn load(names: &[&str]) -> Vec<ResolvedPlan> {
-    names.iter().map(|name| sandproof::plan::load(&plan_path(name), &Selection::default()).unwrap().0).collect()
+    names
+        .iter()
+        .map(|name| sandproof::test_support::plan::load(&plan_path(name), &Selection::default()).unwrap().0)
+        .collect()
 }
 
 fn plans() -> Vec<ResolvedPlan> {
@@ -68,7 +72,7 @@ fn every_plan_of_the_folder_is_tested_and_lints_without_a_finding() {
     assert_eq!(found, LINUX.into_iter().chain(SONOMA).map(String::from).collect());
     let is_gate = |note: &Diagnostic| note.kind == DiagnosticKind::ApplyGate && note.severity == Severity::Warning;
     for name in LINUX.into_iter().chain(SONOMA) {
-        let notes = sandproof::plan::lint::lint_plan_file(&plan_path(name)).unwrap();
+        let notes = sandproof::test_support::plan::lint::lint_plan_file(&plan_path(name)).unwrap();
         if name == "sonoma-lifecycle-lockdown" {
             // That its gated profiles cannot be applied is what this plan is about.
             assert!(notes.len() == 2 && notes.iter().all(is_gate), "{notes:#?}");
@@ -77,7 +81,7 @@ fn every_plan_of_the_folder_is_tested_and_lints_without_a_finding() {
         }
     }
     let workspace = Workspace::at(env!("CARGO_MANIFEST_DIR"));
-    let notes = sandproof::plan::lint::lint_registries(&workspace, None);
+    let notes = sandproof::test_support::plan::lint::lint_registries(&workspace, None);
     assert!(notes.len() == 2 && notes.iter().all(is_gate), "{notes:#?}");
 }
 
@@ -149,7 +153,7 @@ fn plans_of_the_baseline_name_a_preflight_that_allows_everything_and_change_only
         let preflight = plan.preflight.as_ref().unwrap();
         let PolicyValue::Sbpl(policy) = preflight.value.as_ref() else { panic!("{}", preflight.path) };
         assert!(policy.text().ends_with("(version 1)\n(allow default)\n"), "{}", preflight.path);
-        assert_eq!(plan.plan.world_id.as_ref().unwrap().as_str(), sandproof::plan::file::HOME_WORLD);
+        assert_eq!(plan.plan.world_id.as_ref().unwrap().as_str(), sandproof::test_support::plan::file::HOME_WORLD);
         assert!(plan.world.is_some());
         for (_, probe) in plan.rows() {
             let action = probe.action.as_ref().unwrap();
@@ -259,7 +263,7 @@ fn every_policy_has_both_controls() {
 
 #[test]
 fn quickstart_needs_no_privilege_and_mostly_old_kernels() {
-    let plan = sandproof::plan::load(&plan_path("quickstart"), &Selection::default()).unwrap().0;
+    let plan = sandproof::test_support::plan::load(&plan_path("quickstart"), &Selection::default()).unwrap().0;
     let old = plan.profiles.iter().filter(|profile| policy(&profile.policy.value).abi <= 2).count();
     assert!(plan.profiles.len() - old <= 2, "{old} of {} profiles run on ABI 2", plan.profiles.len());
     for (_, probe) in plan.rows() {
@@ -280,7 +284,7 @@ fn the_first_plan_notices_every_right_that_its_policies_lose() {
         ("one_port", "one-port.json"),
         ("signals", "signals.json"),
     ];
-    if sandproof::enforce::landlock_abi().is_none_or(|abi| abi < 6) {
+    if sandproof::test_support::enforce::landlock_abi().is_none_or(|abi| abi < 6) {
         crate::skip!("this kernel does not know every right of the plan");
     }
     let dir = tempfile::tempdir().unwrap();

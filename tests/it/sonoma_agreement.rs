@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use sandproof::policy::sbpl::SbplPolicy;
-use sandproof::policy::sbpl::model::{Answer, NodeKind, Question, evaluate};
-use sandproof::policy::sbpl::rules::{Filter, Rule};
-use sandproof::record::outcome::Decision;
+use sandproof::test_support::policy::sbpl::SbplPolicy;
+use sandproof::test_support::policy::sbpl::model::{Answer, NodeKind, Question, evaluate};
+use sandproof::test_support::policy::sbpl::rules::{Filter, Rule};
+use sandproof::test_support::record::outcome::Decision;
 use serde::Deserialize;
 
 use crate::support::root;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sandproof::cli::Exit;
-use sandproof::promote::Reason;
-use sandproof::record::outcome::FailureKind;
+use sandproof::test_support::cli::Exit;
+use sandproof::test_support::promote::Reason;
+use sandproof::test_support::record::outcome::FailureKind;
 use serde_json::{Value, json};
 
 use crate::interruption::wait_for_rows;

@@ -255,7 +255,7 @@ fn a_record_that_leaves_a_reaching_rule_out_does_not_verify() {
     let changed = format!(r#"{}"rules_over_fixtures": {{{}"#, &whole[..start], &whole[end..]);
     fs::write(bundle.join("run_manifest.json"), &changed).unwrap();
     let index = fs::read_to_string(bundle.join("artifact_index.json")).unwrap();
-    let digest = |text: &str| sandproof::base::digest::Digest::of(text.as_bytes()).to_string();
+    let digest = |text: &str| sandproof::test_support::base::digest::Digest::of(text.as_bytes()).to_string();
     assert!(index.contains(&digest(&whole)));
     let (old, new) = (format!("\"file_size\": {},", whole.len()), format!("\"file_size\": {},", changed.len()));
     let index = index.replace(&digest(&whole), &digest(&changed)).replace(&old, &new);

@@ -56,7 +56,10 @@ fn a_built_folder_is_complete_and_does_not_depend_on_where_it_is() {
     assert_eq!(there, named.into_iter().chain(["built_from.json".to_owned()]).collect());
     for file in printed["files"].as_array().unwrap() {
         let bytes = fs::read(folder.join(file["path"].as_str().unwrap())).unwrap();
-        assert_eq!(sandproof::base::digest::Digest::of(&bytes).to_string(), file["sha256"].as_str().unwrap());
+        assert_eq!(
+            sandproof::test_support::base::digest::Digest::of(&bytes).to_string(),
+            file["sha256"].as_str().unwrap()
+        );
     }
     assert_eq!(files(&dir.path().join("made")).len(), there.len(), "nothing beside the folder");
 

@@ -99,7 +99,7 @@ fn each_way_of_not_verifying_has_a_packet_that_names_it() {
         }
         // The pointers lead to the files, whose digests are those of what was read.
         for (pointer, digest) in said["unverified"]["digests_as_read"].as_object().unwrap() {
-            let read = sandproof::base::digest::Digest::of(&fs::read(pointer).unwrap()).to_string();
+            let read = sandproof::test_support::base::digest::Digest::of(&fs::read(pointer).unwrap()).to_string();
             assert_eq!(*digest, read, "{name}: {pointer}");
         }
         assert_eq!(Path::new(said["run_manifest"].as_str().unwrap()), bundle.join("run_manifest.json"), "{name}");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use sandproof::identity::{Parts, seal};
-use sandproof::record::identity::Declaration;
+use sandproof::test_support::identity::{Parts, seal};
+use sandproof::test_support::record::identity::Declaration;
 use serde_json::{Value, json};
 
 use crate::support::{copy_folder, expect_code, output, root, sandproof, stdout};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use sandproof::base::digest::Digest;
+use sandproof::test_support::base::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::interruption::wait_for_rows;

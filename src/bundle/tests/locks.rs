@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::base::ids::RunId;
 use crate::bundle::lock::holder as lock_holder;
-use crate::bundle::{LockError, LockMode, OutputLock};
+use crate::bundle::lock::{LockError, LockMode, OutputLock};
 use crate::record::layout;
 
 const ROOT_VARIABLE: &str = "SANDPROOF_TEST_LOCK_ROOT";

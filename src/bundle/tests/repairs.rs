@@ -3,9 +3,10 @@
 use std::fs;
 
 use super::fixture::{RUN, build, lock, raw, verify};
+use crate::bundle::LockError;
 use crate::bundle::repair::{Repair, RepairError, Repaired, repair};
 use crate::bundle::verify::check_strictly;
-use crate::bundle::{LockError, RunEnd};
+use crate::bundle::writer::RunEnd;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
 use crate::record::repair::RepairLog;

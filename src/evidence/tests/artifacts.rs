@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use crate::evidence::DECISION_RULE;
 use crate::evidence::decide::{Attempt, attempt};
+use crate::evidence::outcome::MAX_FINDINGS;
 use crate::evidence::testing::{ALL_LANES, Bench, call, plan, refused, tiny_plan};
 use crate::evidence::testing_schemas::check;
-use crate::evidence::{DECISION_RULE, derive_failed};
 use crate::plan::LaneSet;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
@@ -99,18 +100,6 @@ fn documents_are_there_exactly_when_their_lane_is() {
     assert_eq!(memory.0[layout::MISMATCH_PACKETS], b"");
     assert_eq!(outcome.status, SummaryStatus::Dry);
     assert_eq!(memory.json(layout::SUMMARY)["lanes"]["scenario"], false);
-}
-
-#[test]
-fn a_failed_run_says_so() {
-    let bench = Bench::new(tiny_plan());
-    let mut memory = crate::evidence::testing::Memory::default();
-    derive_failed(&bench.plan, &bench.manifest, "interrupted by SIGINT", &mut memory).unwrap();
-    assert_eq!(memory.json(layout::SUMMARY)["status"], "failed");
-    let summary = memory.json(layout::MISMATCH_SUMMARY);
-    assert_eq!(summary["error"], "interrupted by SIGINT");
-    assert_eq!(summary["mismatches"], Value::Array(Vec::new()));
-    assert_eq!(memory.0[layout::MISMATCH_PACKETS], b"");
 }
 
 #[test]
@@ -639,13 +628,13 @@ fn what_a_mismatch_is_put_down_to() {
 
 #[test]
 fn findings_are_bounded_and_documents_are_not() {
-    let names: Vec<String> = (0..crate::evidence::MAX_FINDINGS + 50).map(|n| format!("p{n}")).collect();
+    let names: Vec<String> = (0..MAX_FINDINGS + 50).map(|n| format!("p{n}")).collect();
     let specs: Vec<_> = names
         .iter()
         .map(|name| (name.as_str(), "file-read-data", Driver::FileRead, "${root}/x", Decision::Deny))
         .collect();
     let (memory, outcome) = Bench::new(plan(ALL_LANES, &[("p", &specs)])).derive();
-    assert_eq!(outcome.mismatched.len(), crate::evidence::MAX_FINDINGS);
+    assert_eq!(outcome.mismatched.len(), MAX_FINDINGS);
     assert_eq!(outcome.total.rows.mismatched, specs.len() as u64);
     let listed = memory.json(layout::MISMATCH_SUMMARY);
     assert_eq!(listed["mismatches"].as_array().unwrap().len(), specs.len());

@@ -126,7 +126,7 @@ fn is_below_a_file(path: &str, files: &BTreeMap<String, Vec<u8>>) -> bool {
 }
 
 impl FileSet {
-    /// Its files in the order of their paths, [`BUILT_FROM_FILE`] aside.
+    /// Its files in the order of their paths, `built_from.json` aside.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(path, content)| (path.as_str(), content.as_slice()))
     }

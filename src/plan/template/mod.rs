@@ -21,7 +21,7 @@ mod vfs;
 #[cfg(test)]
 mod tests;
 
-pub use checkout::{CheckoutTemplates, around};
+pub use checkout::around;
 pub use document::Builder;
 pub use files::{BUILT_FROM_FILE, FileSet, PLAN_FILE};
 pub use parsed::{TEMPLATE_SCHEMA, Template};

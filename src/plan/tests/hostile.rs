@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::fsx::FileError;
 use crate::base::shared_bytes::SharedBytes;
+use crate::record::sources::InputRole;
 
 /// Documents in memory.
 struct Memory(HashMap<String, Vec<u8>>);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::record::sources::InputRole;
 
 mod agreement;
 mod hostile;

@@ -260,8 +260,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::policy::landlock::PolicyDocument;
     use crate::policy::landlock::rights::{Right, RightSet};
-    use crate::policy::landlock::{PathBeneathRule, PolicyDocument};
+    use crate::policy::landlock::table::PathBeneathRule;
 
     fn brief(value: Value) -> [String; 2] {
         let mut value = value;

@@ -4,14 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::rights::{FsRight, NetRight, RightSet, Scope};
 
-/// Format of a Landlock policy document. 1: first release.
-pub const LANDLOCK_POLICY_SCHEMA: &str = "sandproof.landlock_policy.v1";
-
 /// A Landlock policy document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
-    /// [`LANDLOCK_POLICY_SCHEMA`].
+    /// Always `sandproof.landlock_policy.v1`.
     pub schema_version: String,
     /// What the policy is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,6 @@ pub mod table;
 
 pub use controls::derive_controls;
 pub use document::PolicyDocument;
-pub use model::{ModelAnswer, NEVER_ABOVE_ROOT, evaluate};
-pub use rights::{FsRight, NetRight, RightSet, Scope};
-pub use table::{LandlockPolicy, NetPortRule, PathBeneathRule};
+pub use model::{NEVER_ABOVE_ROOT, evaluate};
+pub use rights::{FsRight, RightSet};
+pub use table::{LandlockPolicy, NetPortRule};

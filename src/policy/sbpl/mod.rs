@@ -28,7 +28,7 @@ pub mod syntax;
 mod lex;
 
 pub use error::SbplError;
-pub use imports::{ImportError, Imports};
+pub use imports::Imports;
 pub use parse::parse;
 pub use policy::SbplPolicy;
 pub use print::{print, quote};

@@ -2,7 +2,9 @@
 
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::base::report_line::ReportLine;
-use crate::record::report::{Call, CallRole, OpenedFile, Operation};
+use crate::record::report::CallRole;
+#[cfg(test)]
+use crate::record::report::{Call, OpenedFile, Operation};
 use crate::sys::Ret;
 
 /// Collects the calls of one operation. A driver stops at the first call that failed.
@@ -84,8 +86,9 @@ impl Trace {
         }
     }
 
-    /// The record.
-    pub fn finish(self) -> Operation {
+    /// The record that [`Self::write`] writes.
+    #[cfg(test)]
+    fn finish(self) -> Operation {
         let call = |noted: Noted| Call {
             syscall: noted.syscall.into(),
             role: noted.role,
@@ -109,7 +112,7 @@ impl Trace {
         }
     }
 
-    /// Writes the record as one line of the report, with its line break: what [`Self::finish`] gives, as JSON.
+    /// Writes the record as one line of the report, with its line break: an `Operation` as JSON.
     pub fn write(&self, line: &mut Vec<u8>) {
         let mut line = ReportLine::begin(line);
         line.list("calls", self.calls.iter().flatten(), |item, call| {

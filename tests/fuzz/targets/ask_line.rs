@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::review::policy::question::AskLine;
+use sandproof::test_support::review::policy::question::AskLine;
 
 fuzz_target!(|data: &[u8]| {
     match AskLine::read(data) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::review::policy::denial::{Denial, DenialLine, read_line};
+use sandproof::test_support::review::policy::denial::{Denial, DenialLine, read_line};
 
 fn check(line: &DenialLine) {
     match &line.denial {

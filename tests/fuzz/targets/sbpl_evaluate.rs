@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::policy::sbpl::SbplPolicy;
-use sandproof::policy::sbpl::rules::{Filter, SbplRules};
+use sandproof::test_support::policy::sbpl::SbplPolicy;
+use sandproof::test_support::policy::sbpl::rules::{Filter, SbplRules};
 
 /// What stands before the first NUL is the profile, what follows a rule that is appended to it.
 fn split(text: &str) -> (&str, Option<&str>) {

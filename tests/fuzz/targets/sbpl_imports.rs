@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::policy::sbpl::imports::Imports;
-use sandproof::policy::sbpl::model::{Question, evaluate};
-use sandproof::policy::sbpl::{SbplPolicy, parse};
+use sandproof::test_support::policy::sbpl::imports::Imports;
+use sandproof::test_support::policy::sbpl::model::{Question, evaluate};
+use sandproof::test_support::policy::sbpl::{SbplPolicy, parse};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };

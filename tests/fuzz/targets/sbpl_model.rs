@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::policy::operations::OPERATIONS;
-use sandproof::policy::sbpl::SbplPolicy;
-use sandproof::policy::sbpl::model::{Model, NodeKind, Question};
-use sandproof::record::outcome::Decision;
+use sandproof::test_support::policy::operations::OPERATIONS;
+use sandproof::test_support::policy::sbpl::SbplPolicy;
+use sandproof::test_support::policy::sbpl::model::{Model, NodeKind, Question};
+use sandproof::test_support::record::outcome::Decision;
 
 /// System calls by name, and none.
 const CALLS: [&str; 8] = ["", "open", "openat", "openat_rootrel", "lstat", "fstat", "rename", "creat"];

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sandproof::policy::sbpl::{parse, print, quote};
+use sandproof::test_support::policy::sbpl::{parse, print, quote};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -12,14 +12,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use double::{Double, End, Program};
-use sandproof::base::ids::RunId;
-use sandproof::bundle::lock::LockMode;
-use sandproof::channel::launchd::{Launchd, tools};
-use sandproof::lane::cancel::Cancel;
-use sandproof::plan::{self, Selection};
-use sandproof::process::tool::{ToolError, ToolOutput};
-use sandproof::record::manifest::ChannelKind;
-use sandproof::run::{DeclaredRun, RunControl, RunError, RunPlaces, RunReport, RunRequest, run_through};
+use sandproof::test_support::base::ids::RunId;
+use sandproof::test_support::bundle::lock::LockMode;
+use sandproof::test_support::channel::launchd::{Launchd, tools};
+use sandproof::test_support::lane::cancel::Cancel;
+use sandproof::test_support::plan::{self, Selection};
+use sandproof::test_support::process::tool::{ToolError, ToolOutput};
+use sandproof::test_support::record::manifest::ChannelKind;
+use sandproof::test_support::run::{DeclaredRun, RunControl, RunError, RunPlaces, RunReport, RunRequest, run_through};
 
 use crate::support::{expect_code, output, root, sandproof, stdout, validate};
 

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use sandproof::base::digest::Digest;
+use sandproof::test_support::base::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::support::{FinishedRun, copy_folder, finished_run, output, sandproof, stderr, stdout};

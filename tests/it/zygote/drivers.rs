@@ -4,12 +4,13 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight, Scope};
-use sandproof::record::action::Action;
-use sandproof::record::driver::Driver;
-use sandproof::record::ending::Ending;
-use sandproof::record::fixture::PROGRAM_EXIT;
-use sandproof::record::report::CallRole;
+use sandproof::test_support::policy::landlock::rights::Scope;
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::record::action::Action;
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::record::fixture::PROGRAM_EXIT;
+use sandproof::test_support::record::report::CallRole;
 
 use super::harness::{
     Answer, Bench, User, action, action_to, beneath, handles_fs, handles_net, is_root, on_port, scoped,
@@ -99,7 +100,7 @@ pub(super) fn never_decided(make: impl Fn(&Bench) -> Action) {
 
 /// A policy that handles all that ABI 6 knows, and grants nothing.
 pub(super) fn everything() -> LandlockPolicy {
-    use sandproof::policy::landlock::RightSet;
+    use sandproof::test_support::policy::landlock::RightSet;
     LandlockPolicy {
         abi: 6,
         handled_fs: RightSet::of_abi(6),
@@ -211,7 +212,7 @@ fn what_no_right_covers_stays_possible() {
 fn set_user_attribute(path: &str) {
     use std::os::fd::AsFd;
     let file = std::fs::File::open(path).unwrap();
-    sandproof::sys::files::set_xattr(file.as_fd(), c"user.t", b"value").unwrap();
+    sandproof::test_support::sys::files::set_xattr(file.as_fd(), c"user.t", b"value").unwrap();
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn programs() {
         let mut bench = Bench::new(user);
         // A program that exits with another code would be no witness.
         let program = bench.file("program");
-        std::fs::write(&program, sandproof::probe::program_image().unwrap()).unwrap();
+        std::fs::write(&program, sandproof::test_support::probe::program_image().unwrap()).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).unwrap();
         let todo = action(Driver::Exec, &program);

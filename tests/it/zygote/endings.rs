@@ -6,10 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sandproof::process::{SUBCOMMAND, Zygote};
-use sandproof::record::driver::Driver;
-use sandproof::record::ending::Ending;
-use sandproof::zygote::protocol::{Job, PolicyUse};
+use sandproof::test_support::process::{SUBCOMMAND, Zygote};
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::{Bench, User, action};
 
@@ -217,8 +217,8 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         check: None,
         deadline_ms: 60_000,
     };
-    let request = sandproof::zygote::protocol::Request::Run(std::borrow::Cow::Borrowed(&job));
-    sandproof::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
+    let request = sandproof::test_support::zygote::protocol::Request::Run(std::borrow::Cow::Borrowed(&job));
+    sandproof::test_support::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     started_child(zygote.id());
     drop(ours);
     // Without a word: its standard error is the user's, who gets one from the harness.
@@ -249,7 +249,7 @@ fn frames_that_make_no_sense_end_the_zygote_with_a_message() {
         .send(&Job {
             seq: 1,
             action: action(Driver::ApplyOnly, ""),
-            scope: sandproof::record::action::Scope::default(),
+            scope: sandproof::test_support::record::action::Scope::default(),
             policy,
             check: None,
             deadline_ms: 1000,

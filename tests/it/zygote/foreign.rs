@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use sandproof::record::action::{Action, BindMount, Scope};
-use sandproof::record::driver::{Driver, Effect, TargetKind};
-use sandproof::record::ending::Ending;
-use sandproof::record::fixture::PROGRAM_EXIT;
+use sandproof::test_support::record::action::{Action, BindMount, Scope};
+use sandproof::test_support::record::driver::{Driver, Effect, TargetKind};
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::record::fixture::PROGRAM_EXIT;
 
 use super::harness::{Bench, User, action};
 
@@ -47,7 +47,7 @@ fn changing(target: &str, to: &str) -> impl Iterator<Item = Action> {
     };
     let (target, to) = (target.to_owned(), to.to_owned());
     Driver::ALL.iter().copied().filter(changes).map(move |driver| Action {
-        to: driver.info().params.contains(&sandproof::record::driver::Param::To).then(|| to.clone()),
+        to: driver.info().params.contains(&sandproof::test_support::record::driver::Param::To).then(|| to.clone()),
         name: (driver == Driver::XattrSet).then(|| "user.sandproof".to_owned()),
         ..Action::new(driver, &target)
     })
@@ -81,7 +81,11 @@ fn no_driver_changes_what_links_lead_to_outside() {
                     // The text of a symbolic link is only text; and what does not exist cannot be changed.
                     let only_text = todo.driver == Driver::SymlinkCreate && todo.target == own;
                     let nothing = name == "new"
-                        && todo.driver.reach().iter().all(|reach| *reach == sandproof::record::driver::Reach::Object);
+                        && todo
+                            .driver
+                            .reach()
+                            .iter()
+                            .all(|reach| *reach == sandproof::test_support::record::driver::Reach::Object);
                     if only_text || nothing || (todo.target == own && todo.to.is_none()) {
                         continue;
                     }
@@ -181,7 +185,7 @@ fn a_probe_process_executes_nothing_but_the_own_program_unless_it_may() {
         std::fs::write(&script, format!("#!/bin/sh\necho > {}\nexit 42\n", mark.display())).unwrap();
         let (program, foreign) = (bench.file("program"), victim.join("keep"));
         for path in [Path::new(&program), &foreign] {
-            std::fs::write(path, sandproof::probe::program_image().unwrap()).unwrap();
+            std::fs::write(path, sandproof::test_support::probe::program_image().unwrap()).unwrap();
         }
         for path in [Path::new(&program), Path::new(&script)] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope};
-use sandproof::process::{SUBCOMMAND, Zygote};
-use sandproof::record::action::{Action, Scope as Reach};
-use sandproof::record::driver::Driver;
-use sandproof::record::ending::Ending;
-use sandproof::record::report::{CallRole, Operation, Prologue};
-use sandproof::zygote::protocol::{Job, PolicyUse, Reply};
+use sandproof::test_support::policy::landlock::{
+    FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope,
+};
+use sandproof::test_support::process::{SUBCOMMAND, Zygote};
+use sandproof::test_support::record::action::{Action, Scope as Reach};
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::zygote::protocol::{Job, PolicyUse, Reply};
 
 use crate::systemd::confine::{Call, answering, confined_here};
 

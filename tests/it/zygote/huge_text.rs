@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use sandproof::policy::landlock::FsRight;
-use sandproof::record::driver::Driver;
+use sandproof::test_support::policy::landlock::FsRight;
+use sandproof::test_support::record::driver::Driver;
 
 use super::harness::{Bench, User, action, handles_fs};
 use crate::skip;

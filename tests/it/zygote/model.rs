@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use sandproof::base::ids::RunId;
-use sandproof::lane::fixture::{Fixture, FixtureBase, RulePlaces, choose_base};
-use sandproof::policy::landlock::{LandlockPolicy, evaluate};
-use sandproof::process::Zygote;
-use sandproof::record::action::Scope;
-use sandproof::record::driver::Driver;
-use sandproof::record::ending::Ending;
-use sandproof::record::outcome::Decision;
-use sandproof::record::report::{CallRole, Operation, Prologue};
-use sandproof::zygote::protocol::{Job, PolicyUse};
+use sandproof::test_support::base::ids::RunId;
+use sandproof::test_support::lane::fixture::{Fixture, FixtureBase, RulePlaces, choose_base};
+use sandproof::test_support::policy::landlock::{LandlockPolicy, evaluate};
+use sandproof::test_support::process::Zygote;
+use sandproof::test_support::record::action::Scope;
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::record::outcome::Decision;
+use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::is_root;
 use super::model_cases::{Case, OTHER_FILE_DRIVERS, case, case_of, case_with_mounts};
@@ -73,7 +73,7 @@ impl Bench {
         }
         let Some(operation) = lines.next().map(|line| serde_json::from_str::<Operation>(line).unwrap()) else {
             let ran = driver == Driver::Exec
-                && reply.ending == (Ending::Exited { code: sandproof::record::fixture::PROGRAM_EXIT });
+                && reply.ending == (Ending::Exited { code: sandproof::test_support::record::fixture::PROGRAM_EXIT });
             return if ran { Seen::Done } else { Seen::NotReached };
         };
         match operation.calls.last() {
@@ -128,7 +128,7 @@ fn compare(cases: u32, strategy: impl Strategy<Value = Case>, folder: &Path) -> 
 
 /// Whether this kernel knows every right that the cases use (Landlock ABI 7).
 fn able() -> bool {
-    sandproof::enforce::landlock_abi().is_some_and(|abi| abi >= 7)
+    sandproof::test_support::enforce::landlock_abi().is_some_and(|abi| abi >= 7)
 }
 
 #[test]

@@ -4,11 +4,12 @@
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sandproof::policy::landlock::rights::Right;
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, PathBeneathRule, RightSet};
-use sandproof::record::action::{Action, BindMount};
-use sandproof::record::driver::Driver;
-use sandproof::record::fixture::{FixtureEntry, FixtureKind};
+use sandproof::test_support::policy::landlock::rights::Right;
+use sandproof::test_support::policy::landlock::table::PathBeneathRule;
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, RightSet};
+use sandproof::test_support::record::action::{Action, BindMount};
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::fixture::{FixtureEntry, FixtureKind};
 
 /// The drivers whose operations stay inside the fixture root.
 pub const FILE_DRIVERS: &[Driver] = &[

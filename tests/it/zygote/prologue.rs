@@ -1,10 +1,10 @@
 //! What a probe process says about itself before its operation.
 
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight};
-use sandproof::record::action::{Action, BindMount};
-use sandproof::record::driver::Driver;
-use sandproof::record::outcome::FailureKind;
-use sandproof::record::report::CallRole;
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::record::action::{Action, BindMount};
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::outcome::FailureKind;
+use sandproof::test_support::record::report::CallRole;
 
 use super::harness::{Bench, User, action, beneath, handles_fs, handles_net, on_port};
 

@@ -4,15 +4,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use sandproof::policy::landlock::FsRight;
-use sandproof::process::{SPAWNER, Zygote};
-use sandproof::record::action::Scope;
-use sandproof::record::callout::CheckRequest;
-use sandproof::record::driver::Driver;
-use sandproof::record::ending::Ending;
-use sandproof::record::outcome::FailureKind;
-use sandproof::record::report::{CallRole, Operation, Prologue};
-use sandproof::zygote::protocol::{Job, PolicyUse, Reply};
+use sandproof::test_support::policy::landlock::FsRight;
+use sandproof::test_support::process::{SPAWNER, Zygote};
+use sandproof::test_support::record::action::Scope;
+use sandproof::test_support::record::callout::CheckRequest;
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::ending::Ending;
+use sandproof::test_support::record::outcome::FailureKind;
+use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::zygote::protocol::{Job, PolicyUse, Reply};
 
 use super::harness::{action, beneath, handles_fs};
 
@@ -103,8 +103,9 @@ fn a_fresh_process_shows_what_a_forked_one_does() {
 fn a_policy_of_another_system_is_not_applied_and_nothing_is_done_under_it() {
     let mut bench = Spawner::new();
     let file = bench.file("f");
-    let profile = sandproof::policy::sbpl::SbplPolicy::new("(version 1)\n(allow default)\n", Default::default());
-    let profile = sandproof::policy::PolicyValue::Sbpl(profile.unwrap());
+    let profile =
+        sandproof::test_support::policy::sbpl::SbplPolicy::new("(version 1)\n(allow default)\n", Default::default());
+    let profile = sandproof::test_support::policy::PolicyValue::Sbpl(profile.unwrap());
     bench.server.load_policy(1, &profile).unwrap();
     let (prologue, operation) = taken_apart(&bench.ask(Driver::FileRead, &file, Some(1), 10_000));
     let applied = prologue.apply.unwrap();

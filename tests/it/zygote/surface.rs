@@ -4,10 +4,10 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
-use sandproof::policy::landlock::{FsRight, LandlockPolicy, NetRight};
-use sandproof::record::action::Action;
-use sandproof::record::driver::Driver;
-use sandproof::record::report::CallRole;
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::record::action::Action;
+use sandproof::test_support::record::driver::Driver;
+use sandproof::test_support::record::report::CallRole;
 
 use super::drivers::Under::{Allowed, Denied};
 use super::drivers::{check, decided_by, everything, never_decided};

@@ -557,7 +557,7 @@ proptest! {
         let driver = ["file_read", "file_write", "file_create", "file_unlink", "dir_list", "file_truncate"][n];
         let target = if driver == "file_create" { "${root}/a/new" } else if driver == "dir_list" { "${root}/a" } else { "${root}/a/f" };
         let fixtures = tree(&["a/f"]);
-        let rule = |path: &str, allow: RightSet<FsRight>| crate::policy::landlock::PathBeneathRule {
+        let rule = |path: &str, allow: RightSet<FsRight>| crate::policy::landlock::table::PathBeneathRule {
             path: path.into(), allow: allow.intersection(handled) };
         let mut policy = LandlockPolicy { abi: 10, handled_fs: handled, handled_net: RightSet::EMPTY,
             scoped: RightSet::EMPTY, path_beneath: vec![rule("${root}", first)], net_port: Vec::new() };

@@ -47,9 +47,9 @@ use tri::Tri;
 
 pub use action::question;
 pub use calls::usual_filter;
-pub use decide::{Level, Matches};
+pub use decide::Level;
 pub use filter::behind;
-pub use path::{Node, NodeKind, Tree, resolved_spelling};
+pub use path::{NodeKind, Tree, resolved_spelling};
 
 /// What is asked.
 #[derive(Debug, Clone)]

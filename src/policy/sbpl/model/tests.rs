@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::SbplPolicy;
 use super::super::rules::{Filter, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place, Rule, SbplRules};
+use super::decide::Matches;
 use super::*;
 use crate::policy::operations::{OPERATIONS, UNSTARRED_GROUPS};
 

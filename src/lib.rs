@@ -23,7 +23,8 @@
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `review` | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
 //! | 7 | [`api`] | everything but `cli`: the library in one place |
-//! | 7 | `cli` | everything; nobody imports `cli` |
+//! | 7 | `cli` | everything; nobody imports `cli` but `test_support` |
+//! | 8 | `test_support` | everything: what the tests use beyond `api`, behind a feature |
 //!
 //! Only [`api`] is public; what the other modules hold is private to the crate.
 //! `tests/it/layers.rs` keeps the table true. `unsafe` is denied everywhere but in `sys`.

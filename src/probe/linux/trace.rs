@@ -88,7 +88,7 @@ impl Trace {
 
     /// The record that [`Self::write`] writes.
     #[cfg(test)]
-    fn finish(self) -> Operation {
+    pub fn finish(self) -> Operation {
         let call = |noted: Noted| Call {
             syscall: noted.syscall.into(),
             role: noted.role,

@@ -1,5 +1,6 @@
 //! Strict JSON reading: duplicate keys, deep nesting, over-long strings and trailing bytes are refused.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -28,6 +29,10 @@ impl JsonError {
         Self { message, line: error.line(), column: error.column() }
     }
 }
+
+/// A text that is read where it stands, unless it has escapes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Parses one JSON document, strictly.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {

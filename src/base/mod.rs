@@ -12,6 +12,7 @@ pub mod format;
 pub mod fsx;
 pub mod ids;
 pub mod json;
+pub mod json_array;
 pub mod json_out;
 mod json_serializer;
 pub mod json_span;

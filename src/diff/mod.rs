@@ -6,7 +6,6 @@
 mod attempts;
 mod changes;
 mod declarations;
-mod elements;
 mod explain;
 mod join;
 mod kinds;

@@ -6,13 +6,18 @@ use std::sync::mpsc::Receiver;
 
 use serde::{Deserialize, Serialize};
 
-use super::elements::Elements;
+use crate::base::json::Text;
+use crate::base::json_array::ArrayReader;
 use crate::base::limits::MAX_ROW_BYTES;
 use crate::base::threads::Feed;
 use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::baseline::BaselineView;
+use crate::record::controls::{ControlView, ControlsView};
+use crate::record::events::EventView;
 use crate::record::layout;
+use crate::record::oracle::OracleView;
 use crate::record::outcome::{Decision, Lane};
-use crate::record::run_diff::{Answer, Verdict};
+use crate::record::run_diff::Verdict;
 
 /// How many rows are handed over at a time.
 const BATCH_ROWS: usize = 256;
@@ -147,7 +152,7 @@ fn elements(
     member: Option<&str>,
     mut each: impl FnMut(&[u8]) -> io::Result<bool>,
 ) -> io::Result<()> {
-    let mut elements = Elements::open(input, member)?;
+    let mut elements = ArrayReader::open(input, member)?;
     while let Some(bytes) = elements.next()? {
         if !each(bytes)? {
             break;
@@ -181,93 +186,56 @@ fn join(words: [Option<&str>; 2]) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
+fn shown<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+    text.as_ref().map(|text| &*text.0)
+}
+
 /// By number: the name depends on the system, and a bundle is read on any.
 fn errno_text(errno: Option<i32>) -> Option<String> {
     errno.filter(|errno| *errno != 0).map(|errno| format!("errno {errno}"))
 }
 
 fn baseline(bytes: &[u8], id: Box<str>) -> io::Result<Row> {
-    #[derive(Deserialize)]
-    struct Result<'a> {
-        status: Answer,
-        #[serde(borrow)]
-        profile_id: Cow<'a, str>,
-        failure_kind: Option<String>,
-        errno: Option<i32>,
-    }
-    let row: Result<'_> = serde_json::from_slice(bytes)?;
-    let because = join([row.failure_kind.as_deref(), errno_text(row.errno).as_deref()]);
-    let verdict = Verdict { profile_id: row.profile_id.into(), expected: None, actual: row.status, because };
+    let row: BaselineView<Text<'_>> = serde_json::from_slice(bytes)?;
+    let because = join([shown(&row.failure_kind), errno_text(row.errno).as_deref()]);
+    let verdict = Verdict { profile_id: row.profile_id.0.into(), expected: None, actual: row.status.into(), because };
     Ok(Row { key: Key { id, aspect: "".into() }, verdict })
 }
 
 fn scenario(bytes: &[u8]) -> io::Result<Row> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow)]
-        expectation_id: Cow<'a, str>,
-        #[serde(borrow)]
-        profile_id: Cow<'a, str>,
-        expected: Decision,
-        actual: Option<Decision>,
-        failure_kind: Option<String>,
-        errno_name: Option<String>,
-    }
-    let row: Event<'_> = serde_json::from_slice(bytes)?;
-    let because = join([row.failure_kind.as_deref(), row.errno_name.as_deref()]);
+    let row: EventView<Text<'_>> = serde_json::from_slice(bytes)?;
+    let because = join([shown(&row.failure_kind), shown(&row.errno_name)]);
+    let id =
+        row.expectation_id.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an event has no expectation"))?;
     let verdict =
-        Verdict { profile_id: row.profile_id.into(), expected: Some(row.expected), actual: row.actual.into(), because };
-    Ok(Row { key: Key { id: row.expectation_id.into(), aspect: "".into() }, verdict })
+        Verdict { profile_id: row.profile_id.0.into(), expected: row.expected, actual: row.actual.into(), because };
+    Ok(Row { key: Key { id: id.0.into(), aspect: "".into() }, verdict })
 }
 
 fn oracle(bytes: &[u8]) -> io::Result<Row> {
-    #[derive(Deserialize)]
-    struct Asked<'a> {
-        #[serde(borrow)]
-        expectation_id: Cow<'a, str>,
-        #[serde(borrow)]
-        profile_id: Cow<'a, str>,
-        decision: Answer,
-        #[serde(borrow)]
-        api: Cow<'a, str>,
-        reason: Option<String>,
-    }
-    let row: Asked<'_> = serde_json::from_slice(bytes)?;
+    let row: OracleView<Text<'_>> = serde_json::from_slice(bytes)?;
     let verdict = Verdict {
-        profile_id: row.profile_id.into(),
+        profile_id: row.profile_id.0.into(),
         expected: None,
-        actual: row.decision,
-        because: row.reason.filter(|reason| !reason.is_empty()).map(Into::into),
+        actual: row.decision.into(),
+        because: row.reason.filter(|reason| !reason.0.is_empty()).map(|reason| reason.0.into()),
     };
-    Ok(Row { key: Key { id: row.expectation_id.into(), aspect: row.api.into() }, verdict })
+    Ok(Row { key: Key { id: row.expectation_id.0.into(), aspect: row.api.0.into() }, verdict })
 }
 
 /// The two controls of a profile.
 fn controls(bytes: &[u8]) -> io::Result<[Row; 2]> {
-    #[derive(Deserialize)]
-    struct Control {
-        actual: Option<Decision>,
-        failure_kind: Option<String>,
-        errno: Option<i32>,
-        reason: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Profile<'a> {
-        #[serde(borrow)]
-        profile_id: Cow<'a, str>,
-        must_deny: Control,
-        must_allow: Control,
-    }
-    let profile: Profile<'_> = serde_json::from_slice(bytes)?;
-    let row = |aspect: &str, expected, control: Control| {
-        let why = control.reason.as_deref().or(control.failure_kind.as_deref());
+    let ControlsView { profile_id: Text(profile_id), must_deny, must_allow } =
+        serde_json::from_slice::<ControlsView<Text<'_>>>(bytes)?;
+    let row = |aspect: &str, expected, control: ControlView<Text<'_>>| {
+        let why = shown(&control.reason).or(shown(&control.failure_kind));
         let verdict = Verdict {
-            profile_id: profile.profile_id.as_ref().into(),
+            profile_id: profile_id.as_ref().into(),
             expected: Some(expected),
             actual: control.actual.into(),
             because: join([why, errno_text(control.errno).as_deref()]),
         };
-        Row { key: Key { id: profile.profile_id.as_ref().into(), aspect: aspect.into() }, verdict }
+        Row { key: Key { id: profile_id.as_ref().into(), aspect: aspect.into() }, verdict }
     };
-    Ok([row("must_deny", Decision::Deny, profile.must_deny), row("must_allow", Decision::Allow, profile.must_allow)])
+    Ok([row("must_deny", Decision::Deny, must_deny), row("must_allow", Decision::Allow, must_allow)])
 }

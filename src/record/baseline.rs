@@ -1,6 +1,6 @@
 //! `baseline_results.json`: every planned probe without a policy. Derived.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::events::BaselineStatus;
 use super::outcome::FailureKind;
@@ -72,6 +72,19 @@ pub struct BaselineRow<'a> {
     pub stdout: &'static str,
     /// The target as declared.
     pub target: &'a str,
+}
+
+/// What is read of a baseline row. `T` is a kind of text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BaselineView<T> {
+    /// What it shows.
+    pub status: BaselineStatus,
+    /// The profile's id.
+    pub profile_id: T,
+    /// Why nothing was decided; absent if something was.
+    pub failure_kind: Option<T>,
+    /// The error number that was seen; absent or 0 if none was.
+    pub errno: Option<i32>,
 }
 
 /// What a baseline row was meant to try. Keys in alphabetical order.

@@ -74,3 +74,27 @@ pub enum ControlStatus {
     /// The model is certain of no such operation under this policy.
     NotDerivable,
 }
+
+/// What is read of the controls of one profile. `T` is a kind of text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ControlsView<T> {
+    /// The profile's id.
+    pub profile_id: T,
+    /// The control that must be refused.
+    pub must_deny: ControlView<T>,
+    /// The control that must be let through.
+    pub must_allow: ControlView<T>,
+}
+
+/// What is read of one control.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ControlView<T> {
+    /// What it showed; absent if nothing.
+    pub actual: Option<Decision>,
+    /// Why it showed nothing.
+    pub failure_kind: Option<T>,
+    /// The error number that was seen; absent or 0 if none was.
+    pub errno: Option<i32>,
+    /// Why none could be derived, or why it showed nothing.
+    pub reason: Option<T>,
+}

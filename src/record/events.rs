@@ -3,7 +3,7 @@
 //! Readers build a fixed record from each event, so no key may be added; keys are sorted and nulls left out, which is
 //! why fields stand in alphabetical order here.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::callout::{Callout, CalloutDecision};
 use super::outcome::{Decision, FailureKind, FailureStage};
@@ -110,6 +110,46 @@ pub struct Event<'a> {
     pub world_id: &'a str,
 }
 
+/// What is read of an event, of this program or another one that writes such events: kinds are texts, and most may be
+/// absent. `T` is a kind of text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EventView<T> {
+    /// As in [`Event`], and the fields below.
+    pub scenario_id: T,
+    /// Absent in events of the reference's first programs.
+    pub expectation_id: Option<T>,
+    /// The profile's id.
+    pub profile_id: T,
+    /// The sandbox operation's name.
+    pub operation: T,
+    /// The target as declared.
+    pub target: Option<T>,
+    /// What the author expects; absent if nothing was said.
+    pub expected: Option<Decision>,
+    /// What the policy did; absent if nothing was decided.
+    pub actual: Option<Decision>,
+    /// Whether the two agree; absent if nothing was decided.
+    #[serde(rename = "match")]
+    pub matched: Option<bool>,
+    /// Where it stopped; absent for an allowed operation.
+    pub failure_stage: Option<FailureStage>,
+    /// Why it did not succeed: one of [`FailureKind`]'s words, or another program's own.
+    pub failure_kind: Option<T>,
+    /// The name of the error number that was seen.
+    pub errno_name: Option<T>,
+    /// Why nothing was decided.
+    pub notes: Option<T>,
+    /// Whether the operation was witnessed; absent if the row was blocked.
+    pub intended_op_witnessed: Option<bool>,
+}
+
+impl<T> EventView<T> {
+    /// Whether it stopped before the operation.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.failure_stage, Some(FailureStage::Preflight | FailureStage::Apply | FailureStage::Bootstrap))
+    }
+}
+
 /// Where a normalised path comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -203,7 +243,7 @@ pub enum Attribution {
 
 /// What a baseline row shows. The contract has the first two; anything else counted as `deny` there (its weaknesses
 /// W-68 and W-71), and is said to be what it is here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineStatus {
     /// The operation went through.
@@ -379,5 +419,103 @@ impl<'a> From<Callout<'a>> for PrepassCheck<'a> {
             token_mach_kr: callout.token_mach_kr,
             token_status: callout.token_status,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json::Text;
+    use crate::base::json_out;
+
+    #[test]
+    fn a_view_reads_every_field_that_an_event_is_written_with() {
+        let nothing = LayerDecision::Unknown;
+        let event = Event {
+            actual: Some(Decision::Deny),
+            apply_report: None,
+            command: &[],
+            errno: Some(13),
+            errno_name: Some("EACCES"),
+            expectation_id: "e",
+            expected: Decision::Allow,
+            failure_kind: Some(FailureKind::FixtureFailed),
+            failure_stage: Some(FailureStage::Probe),
+            file_confounder: None,
+            intended_op_witnessed: Some(true),
+            matched: Some(false),
+            normalized_path: None,
+            normalized_path_source: None,
+            notes: Some("n\u{e9}\n"),
+            observed_path: None,
+            observed_path_source: None,
+            operation: "file-read*",
+            policy_layers: PolicyLayers {
+                attribution: Attribution::Unknown,
+                effective_decision: nothing,
+                platform_policy: PlatformPolicy {
+                    decision: nothing,
+                    error: None,
+                    exit_code: None,
+                    source: "baseline",
+                    status: None,
+                },
+                process_policy: ProcessPolicy {
+                    decision: nothing,
+                    failure_kind: None,
+                    failure_stage: None,
+                    status: None,
+                },
+            },
+            preflight: None,
+            probe_details: None,
+            probe_name: "p",
+            profile_id: "f",
+            requested_path: None,
+            resource_hygiene: ResourceHygiene {
+                apply_model: "self_apply",
+                apply_timing: "pre_syscall",
+                close_fds: true,
+                pass_fds: &[],
+                preexisting_sandbox_suspected: false,
+                preopen_detected: false,
+                preopen_hints: &[],
+            },
+            run_id: "r",
+            runner_info: None,
+            runtime_status: RuntimeStatus::Errno,
+            sandbox_check_prepass: None,
+            scenario_id: "s",
+            seatbelt_callouts: None,
+            service_confounder: None,
+            target: "/t",
+            tcc_confounder: None,
+            violation_summary: None,
+            world_id: "w",
+        };
+        let bytes = json_out::to_pretty(&event);
+        let found: EventView<String> = serde_json::from_slice(&bytes).unwrap();
+        let text = |text: &str| text.to_owned();
+        let expected = EventView {
+            scenario_id: text("s"),
+            expectation_id: Some(text("e")),
+            profile_id: text("f"),
+            operation: text("file-read*"),
+            target: Some(text("/t")),
+            expected: Some(Decision::Allow),
+            actual: Some(Decision::Deny),
+            matched: Some(false),
+            failure_stage: Some(FailureStage::Probe),
+            failure_kind: Some(text("fixture_failed")),
+            errno_name: Some(text("EACCES")),
+            notes: Some(text("n\u{e9}\n")),
+            intended_op_witnessed: Some(true),
+        };
+        assert_eq!(found, expected);
+        // Read in place, but for the text with escapes.
+        let found: EventView<Text<'_>> = serde_json::from_slice(&bytes).unwrap();
+        let borrowed = |text: &Text<'_>| matches!(text.0, std::borrow::Cow::Borrowed(_));
+        assert!(borrowed(&found.scenario_id) && found.expectation_id.as_ref().is_some_and(borrowed));
+        assert_eq!(found.notes.as_ref().map(|text| &*text.0), Some("n\u{e9}\n"));
     }
 }

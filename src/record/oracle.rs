@@ -1,6 +1,6 @@
 //! `oracle_results.json`: decisions that were asked for, not witnessed. Derived.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::callout::CalloutDecision;
 
@@ -8,7 +8,7 @@ use super::callout::CalloutDecision;
 pub const ORACLE_RESULTS_SCHEMA: &str = "runtime-tools.oracle_results.v0.1";
 
 /// The oracle's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OracleDecision {
     /// It would be let through.
@@ -92,4 +92,19 @@ pub struct OracleResult<'a> {
     pub assumes: &'a [String],
     /// What is missing for an answer; null if there is one.
     pub error: Option<&'a str>,
+}
+
+/// What is read of an answer. `T` is a kind of text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OracleView<T> {
+    /// The expectation's id.
+    pub expectation_id: T,
+    /// The profile's id.
+    pub profile_id: T,
+    /// The answer.
+    pub decision: OracleDecision,
+    /// Who was asked.
+    pub api: T,
+    /// Why, in words; may be empty.
+    pub reason: Option<T>,
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::events::BaselineStatus;
 use super::identity::Part;
+use super::oracle::OracleDecision;
 use super::outcome::{Decision, Lane};
 use crate::base::digest::Digest;
 
@@ -344,6 +346,26 @@ impl From<Option<Decision>> for Answer {
             Some(Decision::Allow) => Self::Allow,
             Some(Decision::Deny) => Self::Deny,
             None => Self::Undecided,
+        }
+    }
+}
+
+impl From<BaselineStatus> for Answer {
+    fn from(status: BaselineStatus) -> Self {
+        match status {
+            BaselineStatus::Allow => Self::Allow,
+            BaselineStatus::Deny => Self::Deny,
+            BaselineStatus::Undecided => Self::Undecided,
+        }
+    }
+}
+
+impl From<OracleDecision> for Answer {
+    fn from(decision: OracleDecision) -> Self {
+        match decision {
+            OracleDecision::Allow => Self::Allow,
+            OracleDecision::Deny => Self::Deny,
+            OracleDecision::Error => Self::Error,
         }
     }
 }

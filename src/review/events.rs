@@ -1,45 +1,21 @@
 //! Reading normalised events one at a time, whatever their number.
 
-use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, de};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::record::outcome::{Decision, FailureStage};
-
-/// What a review looks at in an event.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct EventFacts {
-    pub(super) scenario_id: String,
-    pub(super) expectation_id: Option<String>,
-    pub(super) profile_id: String,
-    pub(super) operation: String,
-    pub(super) target: Option<String>,
-    pub(super) expected: Option<Decision>,
-    pub(super) actual: Option<Decision>,
-    #[serde(rename = "match")]
-    pub(super) matched: Option<bool>,
-    pub(super) failure_stage: Option<FailureStage>,
-    pub(super) failure_kind: Option<String>,
-    pub(super) errno_name: Option<String>,
-    pub(super) notes: Option<String>,
-    pub(super) intended_op_witnessed: Option<bool>,
-}
-
-impl EventFacts {
-    /// Whether it stopped before the operation.
-    pub(super) fn is_blocked(&self) -> bool {
-        matches!(self.failure_stage, Some(FailureStage::Preflight | FailureStage::Apply | FailureStage::Bootstrap))
-    }
-}
+use crate::base::json_array::ArrayReader;
+use crate::base::limits::MAX_ROWS;
+use crate::record::events::EventView;
+use crate::record::outcome::Decision;
 
 /// An event that nothing vouches for, which another program may have written.
 #[derive(Debug, Deserialize)]
 pub(super) struct ForeignEvent {
     #[serde(flatten)]
-    facts: EventFacts,
+    facts: EventView<String>,
     pub(super) world_id: Option<String>,
     errno: Option<i64>,
     probe_details: Option<Value>,
@@ -48,14 +24,14 @@ pub(super) struct ForeignEvent {
 impl ForeignEvent {
     /// The event, with a decision only if a call decided. The reference counts as a denial whatever went wrong: a program
     /// that died, timed out or ended with an exit code, which then stands in the place of an error number.
-    pub(super) fn judged(self) -> EventFacts {
+    pub(super) fn judged(self) -> EventView<String> {
         let decided = match self.facts.actual {
             Some(Decision::Deny) => self.is_refusal(),
             Some(Decision::Allow) | None => true,
         };
         match decided {
             true => self.facts,
-            false => EventFacts { actual: None, matched: None, ..self.facts },
+            false => EventView { actual: None, matched: None, ..self.facts },
         }
     }
 
@@ -78,45 +54,21 @@ impl ForeignEvent {
 }
 
 /// Gives every event of the array in `reader` to `take`, in order.
-pub(super) fn for_each<T: DeserializeOwned>(
-    reader: &mut dyn BufRead,
-    take: &mut dyn FnMut(T),
-) -> Result<(), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_reader(reader);
-    Each(take).deserialize(&mut deserializer)?;
-    deserializer.end()
-}
-
-struct Each<'a, T>(&'a mut dyn FnMut(T));
-
-impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Each<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for Each<'_, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of events")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
-        /// A bundle has no more; a file that nothing vouches for may.
-        const MOST: usize = crate::base::limits::MAX_ROWS;
-        let mut count = 0;
-        while let Some(event) = events.next_element()? {
-            count += 1;
-            if count > MOST {
-                return Err(de::Error::custom(format_args!("there are more than {MOST} events")));
-            }
-            (self.0)(event);
+///
+/// # Errors
+/// If it is no array of events. A bundle has no more than [`MAX_ROWS`]; a file that nothing vouches for may.
+pub(super) fn for_each<T: DeserializeOwned>(reader: &mut dyn BufRead, take: &mut dyn FnMut(T)) -> io::Result<()> {
+    let refused = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let mut events = ArrayReader::open(reader, None)?;
+    let mut count = 0;
+    while let Some(event) = events.next()? {
+        count += 1;
+        if count > MAX_ROWS {
+            return Err(refused(format!("there are more than {MAX_ROWS} events")));
         }
-        Ok(())
+        take(serde_json::from_slice(event).map_err(|error| refused(format!("event {count}: {error}")))?);
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::events::{self, EventFacts};
+use super::events;
 use super::{OpenedPacket, ReviewError, Vocabulary};
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
@@ -18,6 +18,7 @@ use crate::base::printable::excerpt;
 use crate::base::suggest::hint_for;
 use crate::base::{json, json_out};
 use crate::policy::operations::is_operation;
+use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::links::{
     LINK_KEYS, LinkedExpectation, LinkedPacket, LinkedProfile, LinksMeta, ObservationCounts, ProfileSource,
@@ -299,7 +300,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    fn observe(&mut self, path: &str, event: EventFacts) {
+    fn observe(&mut self, path: &str, event: EventView<String>) {
         if !self.profiles.contains_key(&event.profile_id) {
             self.refuse(format!("`{path}` has an event of `{}`, which its matrix lacks", event.profile_id));
             return;

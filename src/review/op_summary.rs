@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
 
-use super::events::{self, EventFacts, ForeignEvent};
+use super::events::{self, ForeignEvent};
 use super::packet::require_promotable;
 use super::{OpenedPacket, ReviewError, Vocabulary};
 use crate::base::digest::Digest;
@@ -18,6 +18,7 @@ use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::output::OutputPlace;
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::promote;
+use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::op_summary::{
     BlockedCounts, Coverage, Integrity, MAPPING_SCHEMA, OpEntry, OpExample, OpMismatch, OpSummary, OpSummaryMeta,
@@ -154,7 +155,7 @@ struct OpTally {
 }
 
 impl Tally {
-    fn add(&mut self, event: EventFacts) {
+    fn add(&mut self, event: EventView<String>) {
         let is_blocked = event.is_blocked();
         let op = self.ops.entry(event.operation).or_default();
         op.all += 1;
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn what_is_no_list_of_events_is_refused() {
         for bad in ["{}", "[", "[1]", "[{}]", "[] []", r#"[{"scenario_id":"a","profile_id":"p","operation":7}]"#] {
-            assert!(events::for_each(&mut bad.as_bytes(), &mut |_: EventFacts| {}).is_err(), "{bad}");
+            assert!(events::for_each(&mut bad.as_bytes(), &mut |_: EventView<String>| {}).is_err(), "{bad}");
         }
     }
 }

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::de::IoRead;
 use serde_json::{Deserializer, StreamDeserializer};
 
-use super::super::events::EventFacts;
 use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::outcome::Lane;
 
@@ -63,7 +63,7 @@ impl<'r, T: Keyed> LaneRows<'r, T> {
     }
 
     /// The row of this event. `None` if the lane has none for it.
-    pub(super) fn take(&mut self, event: &EventFacts) -> Option<T> {
+    pub(super) fn take(&mut self, event: &EventView<String>) -> Option<T> {
         let key = (event.profile_id.as_str(), event.expectation_id.as_deref()?);
         let found = self.next.take_if(|row| row.key() == key)?;
         self.next = self.rows.next().and_then(Result::ok);

@@ -19,11 +19,12 @@ use std::io::{self, Write};
 use serde::Deserialize;
 
 use super::ReviewError;
-use super::events::{self, EventFacts};
+use super::events;
 use crate::base::json_out;
 use crate::base::printable::{json_for_streams, printable};
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::promote;
+use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::outcome::Lane;
 use lane_rows::{LaneRows, OracleFacts, RowFacts, with_lane};
@@ -80,7 +81,7 @@ pub(super) enum Agreement {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) agreement: Agreement,
-    pub(super) event: EventFacts,
+    pub(super) event: EventView<String>,
     /// The probe, which is what the registry files the expectation under.
     pub(super) probe_id: Option<String>,
     /// How long its process ran; 0 for one that was not started.
@@ -91,7 +92,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(event: EventFacts) -> Self {
+    fn new(event: EventView<String>) -> Self {
         let agreement = match event.matched {
             Some(true) => Agreement::Matched,
             Some(false) => Agreement::Mismatched,
@@ -233,7 +234,7 @@ fn for_each_row(bundle: &Verified<Bundle>, take: &mut dyn FnMut(Row)) -> Result<
         with_lane(bundle, Lane::Oracle, |asked| {
             let (mut raw, mut asked) = (LaneRows::<RowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
             bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
-                events::for_each(reader, &mut |event: EventFacts| {
+                events::for_each(reader, &mut |event: EventView<String>| {
                     let (raw, asked) = (raw.take(&event), asked.take(&event));
                     take(Row::new(event).with(raw, asked));
                 })

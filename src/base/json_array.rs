@@ -4,15 +4,19 @@
 
 use std::io::{self, BufRead};
 
-use crate::base::limits::{MAX_JSON_DEPTH, MAX_ROW_BYTES};
+use super::limits::{MAX_JSON_DEPTH, MAX_ROW_BYTES};
 
 /// Longest element, in bytes: a derived row repeats what its raw row says, and indents it.
-const MAX_ELEMENT_BYTES: usize = 4 * MAX_ROW_BYTES;
+pub const MAX_ELEMENT_BYTES: usize = 4 * MAX_ROW_BYTES;
 
 /// Reads the elements of one array.
 #[derive(Debug)]
-pub(super) struct Elements<R> {
+pub struct ArrayReader<R> {
     input: R,
+    /// Whether the array is the whole document, behind which nothing may follow.
+    whole: bool,
+    /// Whether an element was read.
+    begun: bool,
     /// Whether the array's end was seen.
     done: bool,
     element: Vec<u8>,
@@ -22,11 +26,14 @@ fn malformed(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message.to_owned())
 }
 
-impl<R: BufRead> Elements<R> {
+impl<R: BufRead> ArrayReader<R> {
     /// The elements of the array that the document is, or of the array that stands under `member` of the object that
     /// it is. A document without that member has no elements.
-    pub(super) fn open(input: R, member: Option<&str>) -> io::Result<Self> {
-        let mut elements = Self { input, done: false, element: Vec::new() };
+    ///
+    /// # Errors
+    /// If the document cannot be read as far as the array's begin.
+    pub fn open(input: R, member: Option<&str>) -> io::Result<Self> {
+        let mut elements = Self { input, whole: member.is_none(), begun: false, done: false, element: Vec::new() };
         if let Some(member) = member {
             elements.expect(b'{')?;
             if !elements.find(member)? {
@@ -38,21 +45,26 @@ impl<R: BufRead> Elements<R> {
         Ok(elements)
     }
 
-    /// The next element's bytes.
-    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    /// The next element's bytes, which may still be no JSON inside their brackets.
+    ///
+    /// # Errors
+    /// If what is there is no array, or an element is too long or nested too deep.
+    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         if self.done {
             return Ok(None);
         }
-        let mut first = self.peek_past_space()?;
-        if first == b',' {
-            self.input.consume(1);
-            first = self.peek_past_space()?;
-        }
-        if first == b']' {
+        if self.peek_past_space()? == b']' {
             self.input.consume(1);
             self.done = true;
-            return Ok(None);
+            return if self.whole { self.expect_end() } else { Ok(None) };
         }
+        if self.begun {
+            self.expect(b',')?;
+            if matches!(self.peek_past_space()?, b',' | b']') {
+                return Err(malformed("an element was expected"));
+            }
+        }
+        self.begun = true;
         self.read_value(true)?;
         Ok(Some(&self.element))
     }
@@ -75,6 +87,21 @@ impl<R: BufRead> Elements<R> {
                 }
                 _ => return Err(malformed("a key was expected")),
             }
+        }
+    }
+
+    /// Nothing but space may follow.
+    fn expect_end(&mut self) -> io::Result<Option<&[u8]>> {
+        loop {
+            let block = self.input.fill_buf()?;
+            if block.is_empty() {
+                return Ok(None);
+            }
+            if !block.iter().all(u8::is_ascii_whitespace) {
+                return Err(malformed("something follows the array"));
+            }
+            let all = block.len();
+            self.input.consume(all);
         }
     }
 
@@ -189,11 +216,11 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::json_out;
     use super::*;
-    use crate::base::json_out;
 
     fn all(text: &[u8], member: Option<&str>, block: usize) -> io::Result<Vec<Value>> {
-        let mut elements = Elements::open(BufReader::with_capacity(block, text), member)?;
+        let mut elements = ArrayReader::open(BufReader::with_capacity(block, text), member)?;
         let mut found = Vec::new();
         while let Some(bytes) = elements.next()? {
             found.push(serde_json::from_slice(bytes).map_err(io::Error::from)?);
@@ -244,6 +271,12 @@ mod tests {
             ("{\"rows\": 1}", Some("rows")),
             ("{1: 2}", Some("rows")),
             ("[]", Some("rows")),
+            ("[1 2]", None),
+            ("[,1]", None),
+            ("[1,]", None),
+            ("[1,,2]", None),
+            ("[] []", None),
+            ("[1] x", None),
         ] {
             assert!(all(text.as_bytes(), member, 7).is_err(), "{text}");
         }

@@ -227,8 +227,14 @@ fn is_another_file(target: &TargetIdentity, opened: &OpenedFile, is_linux: bool)
 /// The call with which the operation of a driver ends, if it went through and that is always the same one.
 fn ends_in(driver: Driver) -> Option<&'static str> {
     match driver {
-        Driver::FileRead | Driver::FileReadAt | Driver::FileReadInherited => Some("read"),
-        Driver::FileWrite => Some("write"),
+        Driver::FileRead
+        | Driver::FileReadAt
+        | Driver::FileReadInherited
+        | Driver::FileReadReopened
+        | Driver::FileReadAtInherited
+        | Driver::FileReadOlderThread
+        | Driver::IoUringRead => Some("read"),
+        Driver::FileWrite | Driver::FileWriteReopened => Some("write"),
         _ => None,
     }
 }

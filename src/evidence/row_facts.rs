@@ -225,7 +225,11 @@ pub(super) fn runner_info<'a>(
 }
 
 pub(super) fn hygiene(row: &ProbeRow, report: Option<&ApplyReport<'_>>) -> ResourceHygiene {
-    let inherits = row.action.driver.holds_before();
+    let inherits = {
+        let driver = row.action.driver;
+        // Bundles of macOS have never counted the file that is mapped among the descriptors that were open before.
+        driver.holds_before() && driver != Driver::FileMapExecutable
+    };
     ResourceHygiene {
         apply_model: APPLY_MODEL,
         apply_timing: APPLY_TIMING,

@@ -225,6 +225,17 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
         TargetKind::AbstractName if target.is_empty() => {
             refuse(notes, "target", "the abstract name is empty".into(), "write a name, such as `${name.outside}`");
         }
+        TargetKind::Name
+            if info.name == Driver::EnvironmentRead.info().name
+                && (target.is_empty() || target.contains(['=', '$'])) =>
+        {
+            refuse(
+                notes,
+                "target",
+                format!("`{}` is no name of a variable", shown(target)),
+                "write one, such as `SANDPROOF_SECRET`",
+            );
+        }
         _ => {}
     }
     if info.effect != Effect::Changes {

@@ -438,6 +438,7 @@ macro_rules! drivers {
                         | Self::FileReadAtInherited
                         | Self::FileReadReopened
                         | Self::FileWriteReopened
+                        | Self::FileMapExecutable
                         | Self::TtyIoctl
                         | Self::TtyInject
                 )
@@ -702,7 +703,7 @@ drivers! {
     /// Clones the target to `to`.
     FileClone "file_clone" { macos: &["file-clone", "file-write*"], "clonefile", Path, &[Param::To], Changes, SB_PERM }
     /// Maps the target, opened before the policy was applied, for execution.
-    FileMapExecutable "file_map_executable" { macos: &["file-map-executable"], "mmap", Path, &[], Reads, SB_PERM }
+    FileMapExecutable "file_map_executable" { &["file-map-executable"], "mmap", Path, &[], Reads, NEVER; macos "mmap" }
     /// Asks the target, a device opened before the policy was applied, for its window size (`TIOCGWINSZ`).
     FileIoctl "file_ioctl" { macos: &["file-ioctl"], "ioctl", Path, &[], Reads, SB_IOCTL }
     /// Looks up a Mach service; the policy query asks for the `global-name`.
@@ -739,9 +740,10 @@ drivers! {
     SignalSameSandbox "signal_same_sandbox" { macos: &["signal"], "kill", None, &[], Reads, SB_PERM }
     /// Accepts a connection that was made to a loopback listener before the policy was applied.
     TcpAccept "tcp_accept" { macos: &["network-inbound"], "accept", Endpoint, &[], Reads, SB_PERM }
-    /// Makes a shared memory object of a name that nobody has, and removes it.
+    /// Makes a shared memory object of a name that nobody has, and removes it. On Linux, where it is a file of `/dev/shm`, the
+    /// name is drawn and the target says nothing.
     PosixShm "posix_shm" {
-        macos: &["ipc-posix-shm-write-create", "ipc-posix-shm*"], "shm_open", Name, &[], Reads, SB_PERM
+        &["ipc-posix-shm-write-create", "ipc-posix-shm*"], "openat", Name, &[], Reads, ACCES; macos "shm_open"
     }
     /// Makes a semaphore of a name that nobody has, and removes it.
     PosixSem "posix_sem" { macos: &["ipc-posix-sem-create", "ipc-posix-sem*"], "sem_open", Name, &[], Reads, SB_PERM }

@@ -205,6 +205,26 @@ fn the_model_agrees_with_every_expectation() {
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
 
+/// What an ordinary user cannot be asked says so; everything else comes out as expected for everybody.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_plan_of_what_else_a_program_can_do_comes_out_as_expected() {
+    if sandproof::test_support::enforce::landlock_abi().is_none_or(|abi| abi < 6) {
+        crate::skip!("this kernel does not know every right of the plan");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = sandproof();
+    run.args(["run", "--plan"]).arg(plan_path("linux-surface")).arg("--out").arg(dir.path().join("out"));
+    let ran = output(&mut run);
+    let said = stdout(&ran) + &stderr(&ran);
+    let lacking = said.matches("stage preflight, capability_missing").count();
+    assert!(matches!(ran.status.code(), Some(0 | 8)), "{said}");
+    assert_eq!(lacking != 0, !nix::unistd::geteuid().is_root(), "{said}");
+    if said.matches("got undecided").count() != lacking {
+        crate::skip!("this host keeps something from everybody that the plan asks about:\n{said}");
+    }
+}
+
 #[test]
 fn every_probe_is_in_one_profile_and_says_why() {
     let mut count = 0;

@@ -304,6 +304,7 @@ pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> 
             | Driver::FileReadAtInherited
             | Driver::FileReadOlderThread
             | Driver::IoUringRead
+            | Driver::FileMapExecutable
     );
     if !opens || !path::stat(target, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFCHR) {
         return Ok(());

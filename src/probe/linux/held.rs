@@ -9,6 +9,7 @@ use super::objects::is_same;
 use super::trace::Trace;
 use crate::record::report::SetupFailure;
 use crate::sys::Ret;
+use crate::sys::linux::memory::Mapped;
 use crate::sys::linux::path;
 
 /// Opens a bare handle again, for reading, through `/proc/self/fd`.
@@ -34,6 +35,14 @@ pub fn write_again(trace: &mut Trace, reading: i32) -> Option<()> {
     let after = path::fstat(reading);
     let grown = matches!((before, after), (Ok(before), Ok(after)) if after.size == before.size + 1);
     trace.confirm(grown && is_same(path::fstat(fd), before))
+}
+
+/// Maps the file, which was opened before, for execution, and asks the kernel whether anything lies there.
+pub fn map_executable(trace: &mut Trace, fd: i32) -> Option<()> {
+    trace.opened(fd);
+    let mapped = Mapped::executable(fd, 1);
+    trace.operate("mmap", mapped.as_ref().map(|_| 0).map_err(|errno| *errno))?;
+    trace.confirm(mapped.ok()?.is_there())
 }
 
 /// The folder of a path, and the name in it.

@@ -55,6 +55,7 @@ impl Helper {
 pub(super) fn keep_only(two: [i32; 2]) -> Ret {
     let (low, high) = (two[0].min(two[1]), two[0].max(two[1]));
     close_range(0, (low - 1) as u32)?;
+    // Both may be one.
     if high > low + 1 {
         close_range((low + 1) as u32, (high - 1) as u32)?;
     }

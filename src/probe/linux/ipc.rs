@@ -3,10 +3,13 @@
 
 use std::ffi::CString;
 
+use super::helper::keep_only;
 use super::made::Made;
 use super::trace::Trace;
 use crate::sys::linux::ipc::{self, Attached, Kind};
-use crate::sys::linux::memory::random;
+use crate::sys::linux::memory::{Mapped, random};
+use crate::sys::linux::path;
+use crate::sys::linux::process::{Forked, exit_now, fork, pipe, set_process_group, wait};
 
 /// A key that nobody has; `IPC_PRIVATE` is 0.
 fn fresh_key() -> Result<i32, i32> {
@@ -80,6 +83,51 @@ pub fn queue(trace: &mut Trace) -> Option<()> {
     let found = ipc::receive(id);
     let _ = ipc::remove(Kind::Queue, id);
     trace.confirm(sent.is_ok() && found == Ok(Some(text)))
+}
+
+/// A process outside the coming domain that removes what the probe makes, also where the probe may not, and however it ends.
+#[derive(Debug)]
+pub struct Remover {
+    pid: i32,
+    /// It acts when this end of its pipe is closed.
+    control: i32,
+}
+
+impl Remover {
+    /// Draws the name of a shared memory object, and starts the process.
+    pub fn start(made: &mut Made) -> Result<Self, i32> {
+        made.name = CString::new(format!("/dev/shm/sandproof-{:016x}", random()?)).map_err(|_| libc::EINVAL)?;
+        let (until, control) = pipe()?;
+        match fork()? {
+            Forked::Child => {
+                // A group of its own: the probe's is killed as a whole when it overruns its deadline.
+                let alone = set_process_group(0, 0).and_then(|_| keep_only([until, until]));
+                while path::read(until, &mut [0]) == Err(libc::EINTR) {}
+                let _ = path::unlink(&made.name, 0);
+                exit_now(i32::from(alone.is_err()))
+            }
+            Forked::Parent(pid) => {
+                path::close(until)?;
+                Ok(Self { pid, control })
+            }
+        }
+    }
+
+    /// Lets it act, and waits for it.
+    pub fn end(self) {
+        let _ = path::close(self.control);
+        let _ = wait(self.pid, 0);
+    }
+}
+
+/// Makes a shared memory object (shm_open(3)), and finds in memory what was written to it.
+pub fn shared_memory(trace: &mut Trace, made: &Made) -> Option<()> {
+    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+    let text = random().ok()?.to_ne_bytes();
+    let fd = trace.operate("openat", path::open(&made.name, flags, 0o600))? as i32;
+    let written = path::write(fd, &text);
+    let found = Mapped::shared(fd, text.len(), 0).map(|memory| memory.get::<8>(0));
+    trace.confirm(written == Ok(8) && found == Ok(text))
 }
 
 /// Makes a POSIX message queue, removes its name, and lets it carry a message.

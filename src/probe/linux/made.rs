@@ -1,5 +1,7 @@
 //! What an operation is about that has to be there before it.
 
+use std::ffi::CString;
+
 use super::held::OlderThread;
 use super::trace::Trace;
 use crate::sys::linux::ipc::Attached;
@@ -22,6 +24,8 @@ pub struct Made {
     pub id: i32,
     /// What the object holds: eight random bytes. `None`: only its maker knows, and compares the detail `content`.
     pub token: Option<u64>,
+    /// The path of a POSIX shared memory object that is to be made, and that its maker removes in any case; empty without.
+    pub name: CString,
     /// Shared memory that has to stay attached.
     pub segment: Option<Attached>,
     /// A thread.
@@ -30,7 +34,17 @@ pub struct Made {
 
 impl Default for Made {
     fn default() -> Self {
-        Self { fd: -1, other: -1, pid: -1, address: 0, id: -1, token: None, segment: None, older: None }
+        Self {
+            fd: -1,
+            other: -1,
+            pid: -1,
+            address: 0,
+            id: -1,
+            token: None,
+            name: CString::default(),
+            segment: None,
+            older: None,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub use guard::check_entry;
 use guard::{Guard, GuardPaths};
 use held::OlderThread;
 use helper::Helper;
+use ipc::Remover;
 pub use made::Made;
 pub use process::is_hidden;
 pub use trace::Trace;
@@ -89,6 +90,8 @@ pub struct Prepared<'a> {
     made: Made,
     /// A process outside the coming domain that is acted upon, if the driver needs one.
     victim: Option<Victim>,
+    /// A process that removes what the driver makes, if it makes something that stays.
+    remover: Option<Remover>,
     /// A process outside the coming domain, if the driver or a new user namespace needs one.
     helper: Option<Helper>,
     /// A process outside the coming domain whose executable link is readable without a policy: the zygote, or a
@@ -99,7 +102,7 @@ pub struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     /// For an operation whose objects somebody else has made, in a process that `reference` may be asked about.
     pub fn given(texts: &'a SyscallTexts, made: Made, reference: i32) -> Self {
-        Self { texts, made, victim: None, helper: None, reference }
+        Self { texts, made, victim: None, remover: None, helper: None, reference }
     }
 }
 
@@ -121,6 +124,9 @@ impl Prepared<'_> {
         }
         if let Some(victim) = self.victim.take() {
             victim.end();
+        }
+        if let Some(remover) = self.remover.take() {
+            remover.end();
         }
     }
 }
@@ -145,7 +151,7 @@ pub fn prepare<'a>(
     let made = &mut prepared.made;
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
     match action.driver {
-        Driver::FileReadInherited | Driver::FileWriteReopened => {
+        Driver::FileReadInherited | Driver::FileWriteReopened | Driver::FileMapExecutable => {
             made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
         }
         Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
@@ -161,6 +167,9 @@ pub fn prepare<'a>(
         }
         Driver::DescriptorRead => {
             handed_down::make_descriptor(made).map_err(|errno| SetupFailure::at("pipe", errno))?
+        }
+        Driver::PosixShm => {
+            prepared.remover = Some(Remover::start(made).map_err(|errno| SetupFailure::at("remover", errno))?);
         }
         Driver::SysvShm => ipc::make_segment(made).map_err(|errno| SetupFailure::at("shared_memory", errno))?,
         Driver::PtraceOutside
@@ -271,6 +280,8 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::EnvironmentRead => handed_down::variable(trace, made, &action.target),
         Driver::DescriptorRead => handed_down::descriptor(trace, made),
         Driver::SysvShm => ipc::attach(trace, made),
+        Driver::PosixShm => ipc::shared_memory(trace, made),
+        Driver::FileMapExecutable => held::map_executable(trace, made.fd),
         Driver::SysvSem => ipc::semaphore(trace),
         Driver::SysvMsg => ipc::queue(trace),
         Driver::PosixMq => ipc::posix_queue(trace),
@@ -315,7 +326,6 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         | Driver::FileWriteRootrel
         | Driver::FileSearch
         | Driver::FileClone
-        | Driver::FileMapExecutable
         | Driver::FileIoctl
         | Driver::MachLookup
         | Driver::MachLookupLocal
@@ -329,7 +339,6 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         | Driver::ProcessInfo
         | Driver::SignalSameSandbox
         | Driver::TcpAccept
-        | Driver::PosixShm
         | Driver::PosixSem
         | Driver::SystemSocket
         | Driver::PreferenceRead

@@ -32,10 +32,26 @@ impl Mapped {
         Self::map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, offset)
     }
 
+    /// What a descriptor stands for, to be executed (and read).
+    pub fn executable(fd: i32, length: usize) -> Result<Self, i32> {
+        Self::map(length, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE, fd, 0)
+    }
+
     fn map(length: usize, access: i32, flags: i32, fd: i32, offset: i64) -> Result<Self, i32> {
         // SAFETY: the kernel picks a place where nothing is mapped.
         let at = unsafe { libc::mmap(ptr::null_mut(), length, access, flags, fd, offset) };
-        if at == libc::MAP_FAILED { Err(nix::errno::Errno::last_raw()) } else { Ok(Self { at: at.cast(), length }) }
+        if at == libc::MAP_FAILED {
+            return Err(nix::errno::Errno::last_raw());
+        }
+        // A filter that answers for the kernel says 0, where nothing lies.
+        Ok(Self { at: at.cast(), length: if at.is_null() { 0 } else { length } })
+    }
+
+    /// Whether the kernel says that something lies there; see mincore(2), `ENOMEM`.
+    pub fn is_there(&self) -> bool {
+        let mut resident = 0_u8;
+        // SAFETY: a mapping of up to a page has one byte of answer, which the kernel writes; the memory itself is not touched.
+        !self.at.is_null() && outcome(unsafe { libc::mincore(self.at.cast(), 1, &raw mut resident) }).is_ok()
     }
 
     /// Where it lies.
@@ -113,6 +129,7 @@ mod tests {
         assert_eq!(&page.get::<8>(4090), b"012345\0\0");
         let (count, word) = process_vm_readv(std::process::id() as i32, page.address()).unwrap();
         assert_eq!((count, word), (8, 7));
+        assert!(page.is_there());
         assert_ne!(random().unwrap(), random().unwrap());
     }
 }

@@ -53,6 +53,7 @@ pub const OTHER_FILE_DRIVERS: &[Driver] = &[
     Driver::InotifyWatch,
     Driver::ExecWritten,
     Driver::IoUringRead,
+    Driver::FileMapExecutable,
 ];
 
 /// One case: everything that the model and a kernel are asked about.

@@ -307,6 +307,47 @@ fn message_queues_of_posix_are_files_without_a_place() {
 }
 
 #[test]
+fn shared_memory_of_posix_is_a_file_that_is_removed_in_any_case() {
+    let make: Make = |_| action(Driver::PosixShm, "");
+    let left = || {
+        let names = std::fs::read_dir("/dev/shm").unwrap().map(|entry| entry.unwrap().file_name());
+        // Those of fixture folders have more than sixteen digits.
+        names
+            .filter(|name| name.len() == "sandproof-".len() + 16 && name.to_string_lossy().starts_with("sandproof-"))
+            .count()
+    };
+    for user in User::all() {
+        let mut bench = Bench::new(user);
+        let (baseline, _) = check(&mut bench, make, &handles_fs(&[FsRight::MakeReg]), Denied(libc::EACCES));
+        assert_eq!(baseline.detail("confirmed"), Some(1));
+        assert!(!baseline.reply.left_descendants);
+        check(&mut bench, make, &handles_fs(&[FsRight::ReadFile]), Denied(libc::EACCES));
+        let all = [FsRight::MakeReg, FsRight::ReadFile, FsRight::WriteFile, FsRight::RemoveFile];
+        // Removing is handled and not granted: who removes it is outside.
+        let granted =
+            LandlockPolicy { path_beneath: vec![super::harness::beneath("/dev/shm", &all[..3])], ..handles_fs(&all) };
+        check(&mut bench, make, &granted, Allowed);
+    }
+    // Other tests make some as well, for an instant.
+    let mut looks = 0;
+    while left() != 0 {
+        looks += 1;
+        assert!(looks < 100, "{} objects are left in /dev/shm", left());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn mapping_for_execution_is_no_execution_to_landlock() {
+    let make: Make = |b| action(Driver::FileMapExecutable, &b.file("f"));
+    never_refused(make);
+    // By its length: nobody else maps a single byte.
+    filtered(make, Call::with(libc::SYS_mmap, 1, 1));
+    let folder = Bench::new(User::Caller).run(&action(Driver::FileMapExecutable, "/"), None);
+    assert_eq!(folder.last(), (CallRole::Operation, libc::ENODEV), "folders are not mapped");
+}
+
+#[test]
 fn what_a_process_was_given_stays_with_it() {
     never_refused(|_| action(Driver::EnvironmentRead, "SANDPROOF_SECRET"));
     never_refused(|_| action(Driver::DescriptorRead, ""));

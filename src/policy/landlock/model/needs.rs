@@ -255,6 +255,15 @@ impl Case<'_> {
             }
             Driver::SysvShm | Driver::SysvSem | Driver::SysvMsg => self.never("Landlock has no right for System V IPC"),
             Driver::KeyRead | Driver::KeyAdd => self.never("Landlock has no right for keys"),
+            Driver::PosixShm => {
+                let folder = self.existing("/dev/shm", FOLLOW)?;
+                let opened = RightSet::EMPTY.with(R::ReadFile).with(R::WriteFile);
+                self.require_all(&[(folder, RightSet::EMPTY.with(R::MakeReg)), (folder, opened)])
+            }
+            Driver::FileMapExecutable => {
+                self.regular(FOLLOW)?;
+                self.never("Landlock has no right for mapping, and the file was opened before the policy was applied")
+            }
             Driver::PosixMq => self.anywhere(
                 &[R::ReadFile, R::WriteFile],
                 "a queue is opened as a file of a file system that no rule can name",
@@ -336,7 +345,6 @@ impl Case<'_> {
             | Driver::FileWriteRootrel
             | Driver::FileSearch
             | Driver::FileClone
-            | Driver::FileMapExecutable
             | Driver::FileIoctl
             | Driver::MachLookup
             | Driver::MachLookupLocal
@@ -350,7 +358,6 @@ impl Case<'_> {
             | Driver::ProcessInfo
             | Driver::SignalSameSandbox
             | Driver::TcpAccept
-            | Driver::PosixShm
             | Driver::PosixSem
             | Driver::SystemSocket
             | Driver::PreferenceRead

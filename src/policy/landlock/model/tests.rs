@@ -227,6 +227,7 @@ fn what_landlock_never_restricts() {
         ("chdir", "${root}"),
         ("chroot", "${root}"),
         ("file_read_older_thread", "${root}/f"),
+        ("file_map_executable", "${root}/f"),
         ("exec_memfd", ""),
         ("environment_read", "PATH"),
         ("descriptor_read", ""),
@@ -275,6 +276,9 @@ fn what_kernels_differ_in_or_the_host_decides_is_not_known() {
         assert_eq!(ask(&deny, &[], driver, "", None), "? -", "{driver}");
         assert_eq!(ask(&granted, &[], driver, "", None), "allow /handled/fs", "{driver}");
     }
+    // Shared memory of POSIX has a place.
+    assert_eq!(ask(&deny, &[], "posix_shm", "", None), "deny /handled/fs");
+    assert_eq!(ask(&granted, &[], "posix_shm", "", None), "allow /handled/fs");
     for driver in ["process_environ_outside", "process_maps_outside"] {
         assert_eq!(ask(&granted, &[], driver, "", None), "? -", "{driver}");
     }
@@ -314,9 +318,9 @@ fn other_ways_to_a_file_need_what_the_straight_one_needs() {
     }
     // What was opened or looked up before, or by a thread without a policy, went through `/proc/1` all the same.
     for driver in ["file_read_inherited", "file_read_reopened", "file_read_at_inherited", "file_read_older_thread"] {
-        assert_eq!(ask(&reading, &[], driver, "/proc/1/root/etc/hosts", None), "? -", "{driver}");
+        assert_eq!(ask(&reading, &fixtures, driver, "/proc/1/root/etc/hosts", None), "? -", "{driver}");
     }
-    assert_eq!(ask(&reading, &[], "file_read", "/proc/1/root/etc/hosts", None), "deny -");
+    assert_eq!(ask(&reading, &fixtures, "file_read", "/proc/1/root/etc/hosts", None), "deny -");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Lists what ships, so that the executable carries it, and notes for which target, and from which commit, it is built.
 
+#![allow(clippy::disallowed_methods, reason = "a build script has no process and no clock of the program")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};

@@ -29,6 +29,8 @@
 //! Only [`api`] is public; what the other modules hold is private to the crate.
 //! `tests/it/layers.rs` keeps the table true. `unsafe` is denied everywhere but in `sys`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and start programs as they like"))]
+
 pub mod api;
 mod base;
 mod bundle;

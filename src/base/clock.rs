@@ -3,6 +3,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01T00:00:00Z, with microseconds as the fraction.
+#[expect(clippy::disallowed_methods, reason = "the one clock")]
 pub fn unix_seconds() -> f64 {
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros());
     micros as f64 / 1e6

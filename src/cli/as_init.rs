@@ -139,6 +139,7 @@ fn loopback_up() -> [u8; 32] {
 }
 
 /// Runs the ordinary command line as a child, reaps everybody, and gives the child's status.
+#[expect(clippy::disallowed_methods, reason = "init starts the program once more and reaps it")]
 fn supervise() -> io::Result<ExitStatus> {
     let mut child = Command::new("/proc/self/exe")
         .arg0(env!("CARGO_PKG_NAME"))

@@ -220,6 +220,7 @@ impl RunArgs {
 
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the
     /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else.
+    #[expect(clippy::disallowed_methods, reason = "read here and passed down")]
     fn run_id(&self) -> Result<RunId, Failure> {
         let asked = || std::env::var_os(RUN_ID_VARIABLE).filter(|text| !text.is_empty());
         match &self.run_id {
@@ -238,6 +239,7 @@ impl RunArgs {
 }
 
 /// Every variable of this process.
+#[expect(clippy::disallowed_methods, reason = "read here and passed down")]
 pub(super) fn environment() -> Vec<(String, Vec<u8>)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect()
 }

@@ -128,6 +128,7 @@ pub fn already_confined_layers() -> Option<u32> {
 /// else's policy stands inside of it, and neither that policy nor a baseline shows it.
 ///
 /// `None` if it cannot be found out.
+#[expect(clippy::disallowed_methods, reason = "a file whose creation is the question")]
 pub fn refer_refused_around(folder: &Path) -> Option<bool> {
     /// Says that another error than EXDEV came of it.
     const UNKNOWN: i32 = 2;

@@ -126,7 +126,10 @@ impl<O: Write> ArrayDocument<O> {
 
     pub(super) fn finish<S: ArtifactSink<Out = O>>(self, sink: &mut S) -> Result<(), DeriveError> {
         let Self { mut artifact, list } = self;
-        artifact.put(|out| Ok(list.close(out)))?;
+        artifact.put(|out| {
+            list.close(out);
+            Ok(())
+        })?;
         artifact.finish(sink)
     }
 }
@@ -186,7 +189,10 @@ impl<O: Write> EntriesDocument<O> {
 
     pub(super) fn finish<S: ArtifactSink<Out = O>>(self, sink: &mut S) -> Result<(), DeriveError> {
         let Self { mut artifact, object, .. } = self;
-        artifact.put(|out| Ok(object.close(out)))?;
+        artifact.put(|out| {
+            object.close(out);
+            Ok(())
+        })?;
         artifact.finish(sink)
     }
 }

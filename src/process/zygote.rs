@@ -147,6 +147,7 @@ impl Write for Patient {
 
 impl Zygote {
     /// Starts `executable` (this program) as a zygote, with nothing of this process but standard error.
+    #[expect(clippy::disallowed_methods, reason = "the home of zygotes")]
     pub fn spawn(executable: &Path) -> Result<Self, SpawnError> {
         Self::spawn_command(Command::new(executable))
             .map_err(|source| SpawnError { executable: executable.to_owned(), source })

@@ -209,6 +209,7 @@ fn bring(
 }
 
 /// Says in the stage where a worker's fixtures are. Should that fail, nothing but clearing up after a killed worker does.
+#[expect(clippy::disallowed_methods, reason = "a note for the sweep, in a folder that is not kept")]
 pub(super) fn note_fixtures(stage: &Path, base: &Path) {
     let _ = std::fs::write(stage.join(stage::FIXTURES), base.as_os_str().as_encoded_bytes());
 }

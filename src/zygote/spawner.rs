@@ -136,6 +136,7 @@ impl Starter for Spawner {
 
 impl Spawner {
     /// Starts the probe process and hands it its job.
+    #[expect(clippy::disallowed_methods, reason = "the home of fresh probes: their end is watched")]
     fn start(&self, job: &Job<Enforceable>) -> io::Result<Child> {
         let mut child = Command::new(&self.executable)
             .arg(PROBE_SUBCOMMAND)

@@ -1,5 +1,7 @@
 //! The integration tests, in one executable. `layers` fails if a file beside this one is not listed here.
 
+#![allow(clippy::disallowed_methods, reason = "tests write files and start programs as they like")]
+
 mod artifact_table;
 mod bundle_life;
 mod compatibility;

@@ -78,6 +78,7 @@ fn live(until: i32, held: i32) -> i32 {
 }
 
 /// Attaches as a debugger would, and reads the token.
+#[allow(clippy::unnecessary_cast, reason = "the numbers are of another type with other C libraries")]
 pub fn debug(trace: &mut Trace, made: &Made) -> Option<()> {
     trace.operate("ptrace", ptrace(libc::PTRACE_ATTACH as u32, made.pid))?;
     for _ in 0..500 {

@@ -15,6 +15,7 @@ pub fn make_variable(made: &mut Made, name: &str) -> Result<(), i32> {
 }
 
 /// Looks for a variable in the environment. That it is not there is said as `ENOENT`.
+#[expect(clippy::disallowed_methods, reason = "a variable that was handed down is the question")]
 pub fn variable(trace: &mut Trace, made: &Made, name: &str) -> Option<()> {
     let found = if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var_os(name) };
     let length = found.as_ref().map(|value| value.len() as i64).ok_or(libc::ENOENT);

@@ -81,7 +81,7 @@ fn a_working_folder_that_is_entered_again_is_entered() {
     for user in User::all() {
         let mut bench = Bench::new(user);
         let closed = bench.dir("closed");
-        std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
         let expected = if user == User::Caller && is_root() { 0 } else { libc::EACCES };
         assert_eq!(bench.run(&action(Driver::Chdir, &closed), None).last(), (CallRole::Operation, expected));
     }
@@ -117,7 +117,7 @@ fn a_thread_from_before_is_not_bound_by_the_policy() {
     assert_eq!(missing.last(), (CallRole::Operation, libc::ENOENT));
     // What binds all threads binds this one: the mode of the file.
     let closed = bench.file("closed");
-    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
     let answer = bench.run(&action(Driver::FileReadOlderThread, &closed), None);
     let expected = if is_root() { 0 } else { libc::EACCES };
     assert_eq!(answer.last(), (CallRole::Operation, expected));

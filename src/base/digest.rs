@@ -43,7 +43,7 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Adds `bytes`.
+    /// Takes `bytes` into the digest, behind those before.
     pub fn update(&mut self, bytes: &[u8]) {
         self.state.update(bytes);
         self.length_bytes += bytes.len() as u64;

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 pub struct FileError {
     /// What was tried: "read", "create", …
     pub action: &'static str,
-    /// The file.
+    /// The file or folder, as it was named.
     pub path: PathBuf,
-    /// The cause.
+    /// What the operating system said.
     #[source]
     pub source: io::Error,
 }

@@ -7,7 +7,7 @@ use super::json;
 pub struct JsonSpan {
     /// Where the value begins, in bytes.
     pub start: usize,
-    /// Where it ends.
+    /// Where it ends, in bytes: the first byte behind it.
     pub end: usize,
     /// Line of the beginning, from 1.
     pub line: u32,

@@ -59,7 +59,7 @@ impl OutputPlace {
         }
     }
 
-    /// Begins to write.
+    /// Begins to write; what was there stays until the document is finished, where the place is a file.
     pub fn open(self) -> Result<Output, FileError> {
         let into = match &self.kind {
             Kind::File(path) => Into::File(Staged::create(path)?),

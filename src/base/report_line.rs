@@ -34,7 +34,7 @@ impl<'o> ReportLine<'o> {
         self.out.extend_from_slice(b"\":");
     }
 
-    /// A number.
+    /// Writes a member that is a whole number.
     pub fn signed(&mut self, name: &'static str, value: i64) {
         self.name(name);
         append_signed(self.out, value);
@@ -56,7 +56,7 @@ impl<'o> ReportLine<'o> {
         });
     }
 
-    /// A text.
+    /// Writes a member that is a text, escaped where it has to be.
     pub fn text(&mut self, name: &'static str, value: &str) {
         self.name(name);
         append_text(self.out, value);
@@ -83,7 +83,7 @@ impl<'o> ReportLine<'o> {
         self.out.push(b'"');
     }
 
-    /// An object.
+    /// Writes a member that is an object, whose members `write` writes.
     pub fn object(&mut self, name: &'static str, write: impl FnOnce(&mut ReportLine<'_>)) {
         self.name(name);
         append_object(self.out, write);

@@ -19,9 +19,9 @@ pub struct ManagedJob<'j> {
     pub unit: &'j str,
     /// The program, absolute, and its arguments.
     pub argv: &'j [String],
-    /// The listed environment.
+    /// The whole environment of the job, as (name, value) pairs; nothing is inherited.
     pub environment: &'j [(String, String)],
-    /// The working folder.
+    /// The working folder of the job, as an absolute path.
     pub folder: &'j Path,
     /// Where standard output goes.
     pub stdout: &'j Path,

@@ -25,7 +25,7 @@ pub struct ChannelUnavailable {
 }
 
 impl ChannelUnavailable {
-    /// With that reason.
+    /// A channel that cannot be used, and why, in words.
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }

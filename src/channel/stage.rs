@@ -72,7 +72,7 @@ impl Stage {
         Ok(Self { folder, _alive: alive })
     }
 
-    /// Its folder.
+    /// The folder that files are staged in, as an absolute path.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -184,7 +184,7 @@ pub enum ArrivalError {
     /// It is another.
     #[error("`{path}` arrived as another file: {size_bytes} bytes with digest {wanted} were staged, {found} is there")]
     Differs {
-        /// Which.
+        /// The file's path in the bundle.
         path: BundlePath,
         /// Its size when it was staged.
         size_bytes: u64,

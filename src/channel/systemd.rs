@@ -63,9 +63,9 @@ pub const MANAGER_ENVIRONMENT: &[&str] = &[
 /// Which manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The host's.
+    /// The host's manager, process 1.
     System,
-    /// The user's own.
+    /// The manager of this user's session.
     User,
 }
 

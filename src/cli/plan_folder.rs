@@ -13,33 +13,33 @@ pub(super) enum FolderError {
     /// Files of the set are there already.
     #[error("these files are there already: {}", .files.join(", "))]
     Exists {
-        /// Them.
+        /// Paths of the files that are there, as shown.
         files: Vec<String>,
     },
     /// Something on the way is no folder.
     #[error("`{path}` is not a folder")]
     NotAFolder {
-        /// It.
+        /// The path, as shown.
         path: String,
     },
     /// At the place of a file stands something that is none.
     #[error("`{path}` is neither a file nor a link, and is not replaced")]
     NotAFile {
-        /// It.
+        /// The path, as shown.
         path: String,
     },
     /// Something on the way leads elsewhere.
     #[error("`{path}` is a symbolic link, so what is written below it would land outside the folder")]
     Link {
-        /// It.
+        /// The path, as shown.
         path: String,
     },
     /// Replacing stopped half-way.
     #[error("replacing the files of `{folder}` stopped half-way")]
     Torn {
-        /// The folder.
+        /// The folder with old and new files in it, as shown.
         folder: String,
-        /// Why.
+        /// What stopped it.
         #[source]
         source: FileError,
     },

@@ -34,7 +34,7 @@ pub enum LaneError {
     /// Somebody wished it.
     #[error("interrupted by signal {signal}")]
     Cancelled {
-        /// The signal.
+        /// Number of the signal that asked to stop.
         signal: i32,
     },
     /// A worker could not go on.

@@ -15,17 +15,17 @@ use crate::record::outcome::{Decision, Lane};
 pub struct Task<'p> {
     /// Place in the lane.
     pub seq: u64,
-    /// The lane.
+    /// The lane that its row is written to.
     pub lane: Lane,
-    /// Under which profile.
+    /// The profile under which it is done; in the baseline lane, the one that it is compared with.
     pub profile_id: &'p ProfileId,
-    /// Which probe.
+    /// The probe's id; `control:…` for a control.
     pub probe_id: ProbeId,
-    /// Which expectation.
+    /// The expectation's id, which joins the rows of all lanes.
     pub expectation_id: ExpectationId,
     /// For a control: what the model is certain of.
     pub control_expects: Option<Decision>,
-    /// What to do.
+    /// The operation and its target, with placeholders.
     pub action: &'p Action,
     /// What to make first.
     pub fixtures: &'p [FixtureEntry],
@@ -43,7 +43,7 @@ pub struct Task<'p> {
 
 /// A lane's tasks, by place. Nothing is built before it is asked for, so a million rows cost nothing here.
 pub trait Tasks: Sync {
-    /// How many.
+    /// How many tasks the lane has.
     fn len(&self) -> usize;
 
     /// The task at `place`, which is less than [`Tasks::len`].

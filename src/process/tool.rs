@@ -24,7 +24,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// What a tool did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolOutput {
-    /// What was called.
+    /// The tool's path and its arguments.
     pub argv: Vec<String>,
     /// Its exit code, if it exited.
     pub code: Option<i32>,
@@ -49,16 +49,16 @@ pub enum ToolError {
     /// It could not be started.
     #[error("could not start `{}`", tool.display())]
     Start {
-        /// The tool.
+        /// The tool's path.
         tool: PathBuf,
-        /// The cause.
+        /// What the operating system said.
         #[source]
         source: io::Error,
     },
     /// It did not end in time, and was killed.
     #[error("`{}` did not end within {limit_s} s and was killed", tool.display())]
     Expired {
-        /// The tool.
+        /// The tool's path.
         tool: PathBuf,
         /// The limit, in seconds.
         limit_s: u64,
@@ -66,9 +66,9 @@ pub enum ToolError {
     /// Waiting for it failed.
     #[error("could not wait for `{}`", tool.display())]
     Wait {
-        /// The tool.
+        /// The tool's path.
         tool: PathBuf,
-        /// The cause.
+        /// What the operating system said.
         #[source]
         source: io::Error,
     },

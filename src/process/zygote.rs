@@ -39,9 +39,9 @@ const END_POLL: Duration = Duration::from_millis(5);
 #[derive(Debug, thiserror::Error)]
 #[error("could not start `{}` as the probe server", executable.display())]
 pub struct SpawnError {
-    /// The executable.
+    /// The executable that was to be started.
     pub executable: PathBuf,
-    /// The cause.
+    /// What the operating system said.
     #[source]
     pub source: io::Error,
 }
@@ -57,7 +57,7 @@ struct NoNullDevice {
 #[derive(Debug, thiserror::Error)]
 #[error("the probe server was lost: {reason}")]
 pub struct Lost {
-    /// What was seen.
+    /// How it ended or fell silent, in words.
     pub reason: String,
     /// The cause, if it is an I/O error.
     #[source]

@@ -15,16 +15,16 @@ pub enum ReviewError {
     /// A document is no acceptable JSON.
     #[error("`{}` is not acceptable JSON", file.display())]
     Json {
-        /// The document.
+        /// Path of the document, as it was named.
         file: PathBuf,
-        /// Why.
+        /// Where and why it is not acceptable JSON.
         #[source]
         source: JsonError,
     },
     /// A document is not what it should be.
     #[error("`{}` is no {what}: {reason}", file.display())]
     Shape {
-        /// The document.
+        /// Path of the document, as it was named.
         file: PathBuf,
         /// What it should be.
         what: &'static str,
@@ -34,7 +34,7 @@ pub enum ReviewError {
     /// A packet is one of the reference runtime.
     #[error("`{}`: {words}", file.display())]
     ReferencePacket {
-        /// The packet.
+        /// Path of the packet, as it was named.
         file: PathBuf,
         /// What is to be said of it and of its bundle.
         words: String,
@@ -42,7 +42,7 @@ pub enum ReviewError {
     /// A packet's bundle is nowhere.
     #[error("the bundle of `{}` is not at `{}`", packet.display(), looked.iter().map(|at| at.display().to_string()).collect::<Vec<_>>().join("` nor at `"))]
     NoBundle {
-        /// The packet.
+        /// Path of the packet, as it was named.
         packet: PathBuf,
         /// Where it was looked for.
         looked: Vec<PathBuf>,
@@ -56,11 +56,11 @@ pub enum ReviewError {
     /// A packet says something else than its bundle.
     #[error("`{}` is not the packet of its bundle `{}`: they differ in {}", packet.display(), bundle.display(), fields.join(", "))]
     NotItsPacket {
-        /// The packet.
+        /// Path of the packet, as it was named.
         packet: PathBuf,
         /// The bundle that it points at.
         bundle: PathBuf,
-        /// Where they differ.
+        /// Names of the members in which they differ.
         fields: Vec<String>,
     },
     /// A gate stands against it.
@@ -68,7 +68,7 @@ pub enum ReviewError {
     NotPromotable {
         /// The packet or bundle.
         what: PathBuf,
-        /// The reasons.
+        /// The gates' reasons, by name.
         reasons: Vec<String>,
     },
     /// An artifact could not be used.
@@ -80,7 +80,7 @@ pub enum ReviewError {
     /// Packets do not go together.
     #[error("{}", contradictions.join("; "))]
     Contradiction {
-        /// Every contradiction.
+        /// Every contradiction, a sentence each.
         contradictions: Vec<String>,
     },
     /// An id names nothing.
@@ -88,7 +88,7 @@ pub enum ReviewError {
     UnknownId {
         /// What kind of id.
         kind: &'static str,
-        /// The id.
+        /// The id that nothing is known by.
         id: String,
         /// Close names, or where to look.
         remedy: String,

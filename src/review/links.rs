@@ -61,9 +61,9 @@ struct MatrixProbe {
 pub struct NamedDocument {
     /// One of [`LINK_KEYS`].
     pub key: String,
-    /// Its path.
+    /// Its path, relative to the bundle's root.
     pub path: String,
-    /// Its digest.
+    /// SHA-256 of its bytes.
     pub digest: Digest,
 }
 

@@ -87,7 +87,7 @@ impl OpenedPacket {
         self.digest
     }
 
-    /// What it says.
+    /// The packet's content.
     pub fn packet(&self) -> &PromotionPacket {
         &self.packet
     }

@@ -28,7 +28,7 @@ const UNFIT: i32 = 71;
 /// for every page of code that it runs and of memory that it writes, some microseconds each, and its parent, which did
 /// the same a moment ago, does not.
 pub struct Work<'a> {
-    /// The operation.
+    /// The operation, with every placeholder replaced.
     pub action: &'a Action,
     /// What it may change and execute.
     pub scope: &'a Scope,
@@ -36,7 +36,7 @@ pub struct Work<'a> {
     pub texts: Result<SyscallTexts, SetupFailure>,
     /// The policy; `None` in the baseline lane.
     pub policy: Option<enforce::Ready>,
-    /// The zygote.
+    /// Process id of the zygote, which is this process's parent.
     pub zygote: i32,
     /// The link that tells whether the zygote may be inspected.
     pub zygote_link: &'a CStr,

@@ -20,7 +20,7 @@ use crate::sys::linux::process::{
     reset_signals, set_process_group, set_umask,
 };
 
-/// The control socket.
+/// The descriptor of the control socket.
 const SOCKET: i32 = 0;
 
 /// The job at which the text moves to huge pages. That takes a few milliseconds, and saves a third of each probe after it.

@@ -102,7 +102,7 @@ impl PolicyUse {
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// The job's.
+    /// The number of the job that it answers.
     pub seq: u64,
     /// The child, if it could be forked.
     pub pid: Option<i32>,
@@ -110,7 +110,7 @@ pub struct Reply {
     pub started_at_unix_s: f64,
     /// From fork to end, in microseconds.
     pub duration_us: u64,
-    /// How it ended.
+    /// How the process ended; [`Ending::Lost`] if it may still run.
     pub ending: Ending,
     /// What it wrote to its private descriptor: up to two lines of JSON (`record::report`).
     pub report: Vec<u8>,

@@ -32,7 +32,7 @@ pub enum Unended {
 pub struct ProbeEnd {
     /// From fork to the reported end.
     pub duration_us: u64,
-    /// How it ended.
+    /// How the process ended, as wait(2) says.
     pub ending: Ending,
     /// How many bytes of the report are in the buffer.
     pub report_length: usize,

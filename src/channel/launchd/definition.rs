@@ -25,7 +25,7 @@ pub enum DefinitionError {
         member: &'static str,
         /// What it was to be.
         text: String,
-        /// Why it cannot.
+        /// Why it cannot stand in a property list, in words.
         reason: &'static str,
     },
     /// It could not be encoded.

@@ -422,7 +422,7 @@ impl Launchd {
 #[derive(Debug, thiserror::Error)]
 #[error("launchd did not take the job ({}{}): {}", failure.classification.as_str(), said(output), failure.advice)]
 pub struct NotBootstrapped {
-    /// Class and cause.
+    /// The class of the refusal and what it was read from.
     pub failure: BootstrapFailure,
     /// What the program said that refused it, if one did.
     pub output: Option<ToolOutput>,

@@ -6,15 +6,15 @@
 /// What launchd says of a loaded job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Printed {
-    /// `state`
+    /// `state`, as launchctl writes it; `None` if it is not there.
     pub(super) state: Option<String>,
-    /// `pid`
+    /// `pid`; `None` if no process of the job runs.
     pub(super) pid: Option<i32>,
     /// `runs`: how often it was started.
     pub(super) runs: Option<u32>,
     /// `path`: the job definition.
     pub(super) path: Option<String>,
-    /// `last exit code`
+    /// `last exit code`, which also says that the job never ended.
     pub(super) exit: LastExit,
     /// The job's own lines, in order, without those of the blocks inside.
     pub(super) lines: Vec<(String, String)>,

@@ -3,17 +3,17 @@
 /// What `/proc/PID/status` says of confinement.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// `NoNewPrivs`
+    /// `NoNewPrivs`; `None` if the kernel does not say.
     pub no_new_privs: Option<bool>,
-    /// `Seccomp`
+    /// `Seccomp`: 0 none, 1 strict, 2 filter; `None` if the kernel does not say.
     pub seccomp: Option<u32>,
     /// `Seccomp_filters`, since Linux 5.9.
     pub seccomp_filters: Option<u32>,
-    /// `CapBnd`
+    /// `CapBnd`, in hexadecimal digits as the kernel writes it; `None` if it does not say.
     pub capability_bounding_set: Option<String>,
-    /// `CapEff`
+    /// `CapEff`, likewise.
     pub effective_capabilities: Option<String>,
-    /// `CapAmb`
+    /// `CapAmb`, likewise; kernels before 4.3 have none.
     pub ambient_capabilities: Option<String>,
 }
 

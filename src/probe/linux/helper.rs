@@ -30,7 +30,7 @@ impl Helper {
         }
     }
 
-    /// Its process id.
+    /// The process id, in the namespace of whoever started it.
     pub fn pid(&self) -> i32 {
         self.pid
     }

@@ -49,9 +49,9 @@ use crate::sys::linux::path;
 pub struct SyscallTexts {
     /// The target as a path; empty if the driver has none.
     target: CString,
-    /// The second text.
+    /// The second path, or a link's text; empty if the driver has none.
     to: CString,
-    /// The attribute's name.
+    /// The extended attribute's name; empty if the driver has none.
     name: CString,
     /// What an executed program is given; empty for other drivers.
     argv: Vec<CString>,

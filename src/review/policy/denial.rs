@@ -42,11 +42,11 @@ impl Denial {
 /// A line that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DenialLine {
-    /// What was refused.
+    /// Which operation was refused, by whom, on what.
     pub denial: Denial,
     /// The process, where the line names it.
     pub process: Option<String>,
-    /// Its id.
+    /// Id of the process that was refused; `None` if the line does not say.
     pub pid: Option<u32>,
     /// How many times: 1, or what a line about duplicates says.
     pub count: u64,

@@ -14,7 +14,7 @@ const ROOT: &str = "${root}";
 /// What a policy says of one right on one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The answer.
+    /// What the model answers.
     pub decision: WhyDecision,
     /// What decides, as a JSON pointer: the rule that grants, or the list of handled rights.
     pub by: Option<String>,

@@ -15,9 +15,9 @@ use crate::record::why::WhyDecision;
 pub enum PathState {
     /// A folder.
     Folder,
-    /// Something else.
+    /// A file of any other kind.
     NoFolder,
-    /// Nothing.
+    /// There is nothing at that path.
     Nothing,
     /// The path goes through a symbolic link, and leads there.
     Elsewhere(String),

@@ -32,9 +32,9 @@ pub struct UnplacedFinding {
     pub kind: PolicyFindingKind,
     /// Where: LINE:COLUMN or a JSON pointer; empty for the policy as a whole.
     pub at: String,
-    /// What is found.
+    /// What is found, in a sentence.
     pub message: String,
-    /// What to do.
+    /// What to do about it; empty if nothing can be advised.
     pub remedy: String,
 }
 

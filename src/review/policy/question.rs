@@ -11,7 +11,7 @@ use crate::record::why::WhyExpected;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskLine {
-    /// The operation, or
+    /// The operation's name, or
     #[serde(default)]
     pub operation: Option<String>,
     /// the driver that stands for one.
@@ -34,13 +34,13 @@ pub struct AskLine {
     /// Symbolic links that are there.
     #[serde(default)]
     pub links: BTreeMap<String, String>,
-    /// Further facts.
+    /// What else is assumed, by the filter that asks for it; may be empty.
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
     /// The text of a policy, where the command line names none.
     #[serde(default)]
     pub profile: Option<String>,
-    /// Its parameters.
+    /// The profile's parameters, by name; may be empty.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
     /// What the answer is called.

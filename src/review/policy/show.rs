@@ -16,7 +16,7 @@ use crate::record::why::WhyDecision;
 /// What is shown of a policy.
 #[derive(Debug, Default)]
 pub struct PolicyOverview {
-    /// Its rules.
+    /// Its rules, in their order in the document.
     pub rules: Vec<ShownRule>,
     /// What is not known of it.
     pub gaps: Vec<ShownGap>,

@@ -25,11 +25,11 @@ const LONGEST_SAMPLE: usize = 512;
 /// A target with what else is true of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Witness {
-    /// The target.
+    /// The target that is asked about; empty where the operation has none.
     pub target: String,
     /// The filter that it is, where it is a name.
     pub filter: Option<String>,
-    /// Facts by filter.
+    /// What else is assumed of the question, by the filter that asks for it.
     pub facts: BTreeMap<String, String>,
 }
 

@@ -48,13 +48,13 @@ pub enum Format {
 /// What became of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
-    /// All of them.
+    /// How many rows the scenario lane has.
     pub rows: u64,
-    /// As expected.
+    /// Rows whose observation is what was expected.
     pub matched: u64,
-    /// Not as expected.
+    /// Rows whose observation is not what was expected.
     pub mismatched: u64,
-    /// Nothing was decided.
+    /// Rows that decided nothing; never counted as passed.
     pub undecided: u64,
 }
 
@@ -170,7 +170,7 @@ pub(super) struct Head {
     pub(super) index_sha256: String,
     pub(super) tool_version: String,
     pub(super) total: RowCounts,
-    /// In plan order.
+    /// The profiles that have rows, in plan order.
     pub(super) profiles: Vec<ProfileHead>,
     /// Names and meanings of the reasons against promotion.
     pub(super) reasons: Vec<(&'static str, &'static str)>,

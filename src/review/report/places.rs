@@ -17,7 +17,7 @@ use crate::record::sources::{InputRole, InputSource, InputSources};
 pub(super) struct SourcePlace {
     /// The document's path, as the plan refers to it.
     pub(super) path: String,
-    /// From 1.
+    /// The line, from 1.
     pub(super) line: u32,
     /// In characters, from 1.
     pub(super) column: u32,

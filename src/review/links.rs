@@ -61,7 +61,7 @@ struct MatrixProbe {
 pub struct NamedDocument {
     /// One of [`LINK_KEYS`].
     pub key: String,
-    /// Its path, relative to the bundle's root.
+    /// Its path, as it was named.
     pub path: String,
     /// SHA-256 of its bytes.
     pub digest: Digest,

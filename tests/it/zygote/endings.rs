@@ -187,7 +187,9 @@ fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let probe = started_child(bench.zygote.pid());
     bench.zygote.kill();
     let lost = bench.zygote.recv().unwrap_err();
-    assert!(lost.to_string().contains("signal 9 ended it"), "{lost}");
+    // Its socket is shut down first: it may see that, and end by itself, before the signal comes.
+    let lost = lost.to_string();
+    assert!(lost.contains("signal 9 ended it") || lost.contains("it exited with code 0"), "{lost}");
     assert!(bench.zygote.recv().is_err());
     let stat = format!("/proc/{probe}/stat");
     for _ in 0..1000 {

@@ -182,6 +182,7 @@ pub mod templates {
 ///             dry: false,
 ///             jobs: 2,
 ///             host_programs: false,
+///             launchers: Default::default(),
 ///             environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
 ///         },
 ///         control: RunControl { cancel: Cancel::default(), worker: None },

@@ -18,6 +18,7 @@
 //! | 3 | `identity`, `sys`, `zygote::protocol`, `process` | 0–2; `process` also `zygote::protocol` |
 //! | 4 | `enforce`, `probe`, `channel`, `bundle` | 0–3, not each other; `bundle` leaves `process` alone |
 //! | 5 | `zygote`, `lane` | 0–4 except `bundle` |
+//! | 5 | `launcher` | 0–4 except `bundle`; `lane` |
 //! | 6 | `run` | 0–5; the only place where execution meets writing |
 //! | 6 | `promote` | `base`, `record`, `evidence`, `plan`, `identity`, `bundle`; nothing that executes |
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
@@ -41,6 +42,7 @@ mod enforce;
 mod evidence;
 mod identity;
 mod lane;
+mod launcher;
 mod plan;
 mod policy;
 mod probe;

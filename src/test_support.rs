@@ -28,6 +28,7 @@ pub mod enforce {
 }
 
 pub mod evidence {
+    pub use crate::evidence::launcher;
     pub use crate::evidence::{ArtifactSink, ProfileControls, RowSource, derive};
 }
 
@@ -36,7 +37,12 @@ pub mod identity {
 }
 
 pub mod lane {
-    pub use crate::lane::{cancel, fixture};
+    pub use crate::lane::{cancel, capability, fixture, task};
+}
+
+#[cfg(target_os = "linux")]
+pub mod launcher {
+    pub use crate::launcher::lane;
 }
 
 pub mod plan {
@@ -46,6 +52,7 @@ pub mod plan {
 }
 
 pub mod policy {
+    pub use crate::policy::launcher;
     pub use crate::policy::{PolicyValue, answer, operations, sbpl};
 
     pub mod landlock {
@@ -70,7 +77,7 @@ pub mod promote {
 
 pub mod record {
     pub use crate::record::{
-        action, callout, driver, ending, fixture, identity, layout, manifest, outcome, report, row,
+        action, callout, driver, ending, fixture, identity, launcher, layout, manifest, outcome, report, row,
     };
 }
 

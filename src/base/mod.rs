@@ -24,6 +24,7 @@ pub mod report_line;
 pub mod shared_bytes;
 pub mod suggest;
 pub mod threads;
+pub mod words;
 
 /// The version of this program, as in its package manifest.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 mod as_init;
+mod ask;
 mod attempts;
 mod color;
 mod completions;
@@ -74,7 +75,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
+    Ask(ask::AskArgs),
     ValidateBundle(validate_bundle::ValidateBundleArgs),
     EmitPromotion(emit_promotion::EmitPromotionArgs),
     ReindexBundle(reindex_bundle::ReindexBundleArgs),
@@ -152,6 +154,11 @@ pub fn main() -> u8 {
         return exit::conclude(crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault));
     }
     #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|word| word == crate::launcher::said::SUBCOMMAND) {
+        let words = std::env::args_os().skip(2).map(|word| word.to_string_lossy().into_owned());
+        return crate::launcher::inside::main(&words.collect::<Vec<_>>());
+    }
+    #[cfg(target_os = "linux")]
     if let Some(code) = as_init::take_over() {
         return code;
     }
@@ -202,6 +209,7 @@ fn parsing_ended(error: &clap::Error, when: color::When) -> u8 {
 fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(&args, ui),
+        Command::Ask(args) => ask::run(&args, ui),
         Command::ValidateBundle(args) => validate_bundle::run(&args, ui),
         Command::EmitPromotion(args) => emit_promotion::run(&args, ui),
         Command::ReindexBundle(args) => reindex_bundle::run(&args, ui),

@@ -182,7 +182,7 @@ impl Source {
                 Some(self.seatbelt_rule(policy, Place { file, ..Place::at(line, column) }))
             }
             PolicyValue::Landlock(_) => at.starts_with('/').then(|| self.member(at)),
-            PolicyValue::Blob(_) => None,
+            PolicyValue::Blob(_) | PolicyValue::Launcher(_) => None,
         }
     }
 

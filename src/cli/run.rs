@@ -17,14 +17,20 @@ use super::run_report;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
+use crate::base::{json_out, words};
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
 use crate::lane::fixture::usual_places;
 use crate::lane::worker::WorkerError;
 use crate::plan::{self, Selection};
+use crate::policy::PolicyMode;
+use crate::policy::launcher::LauncherDocument;
 use crate::record::manifest::ChannelKind;
-use crate::run::{self, ChannelFailure, DeclaredRun, Executable, RunControl, RunError, RunPlaces, RunRequest, Step};
+use crate::record::sources::InputRole;
+use crate::run::{
+    self, ChannelFailure, DeclaredRun, Executable, LauncherConsent, RunControl, RunError, RunPlaces, RunRequest, Step,
+};
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
@@ -46,6 +52,10 @@ pub(super) struct RunArgs {
     /// relative to.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Ask the questions of the plan's launchers of this command instead: `NAME=COMMAND …`, split into words as a shell does
+    /// it, without any expansion. Placeholders: `${workspace}`, `${outside}`, `${home}`, `${state}`, `${probe}`.
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = given_launcher)]
+    launcher: Option<GivenLauncher>,
     /// The attempt's id, which is also the bundle's folder name. Default: the variable SANDBOX_LORE_RUN_ID, else a fresh
     /// UUID.
     #[arg(long, value_name = "ID")]
@@ -86,6 +96,9 @@ pub(super) struct RunChoices {
     /// you, in the baseline lane without any policy. Declared with the run.
     #[arg(long)]
     allow_host_programs: bool,
+    /// Start launchers also where this is root. What a sandbox lets through then reaches the host as root.
+    #[arg(long)]
+    as_root: bool,
     /// Make fixtures in this folder. Default: `/dev/shm` or a temporary folder, whichever serves and is reached by no rule
     /// of the plan's policies; rows that a rule on that folder may have decided are undecided.
     #[arg(long, value_name = "DIR")]
@@ -159,6 +172,7 @@ impl RunChoices {
                 dry: self.dry,
                 jobs,
                 host_programs: self.allow_host_programs,
+                launchers: LauncherConsent { given: false, as_root: self.as_root },
                 environment: environment(),
             },
             places: RunPlaces {
@@ -177,11 +191,80 @@ impl RunChoices {
     }
 }
 
+/// A launcher that was named on the command line.
+#[derive(Debug, Clone)]
+struct GivenLauncher(LauncherDocument);
+
+fn given_launcher(text: &str) -> Result<GivenLauncher, String> {
+    let (name, command) = text.split_once('=').ok_or("write NAME=COMMAND")?;
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        return Err(format!("`{name}` is no name"));
+    }
+    let argv = words::split(command).map_err(|error| error.to_string())?;
+    let document = LauncherDocument::of_command(name, argv);
+    match document.faults().into_iter().next() {
+        Some(fault) => Err(format!("{}; {}", fault.message, fault.remedy)),
+        None => Ok(GivenLauncher(document)),
+    }
+}
+
+/// Why a plan's launchers cannot be replaced.
+#[derive(Debug, thiserror::Error)]
+enum NoReplacement {
+    #[error("the plan has no profile of mode `launcher` whose questions could be asked")]
+    NoLauncher,
+    #[error("the plan names the document `{0}` by an absolute path, so another launcher cannot stand in its folder")]
+    Absolute(String),
+}
+
+impl GivenLauncher {
+    /// Lets the request run a copy of its plan in which this launcher stands in the place of the plan's own. The copy is there
+    /// as long as the value that is given back.
+    fn put_into(&self, request: &mut RunRequest) -> Result<tempfile::TempDir, Failure> {
+        let plan = &request.declared.plan;
+        let replaced: Vec<&str> = plan
+            .profiles
+            .iter()
+            .filter(|profile| profile.policy.value.mode() == PolicyMode::Launcher)
+            .map(|profile| profile.policy.path.as_str())
+            .collect();
+        if replaced.is_empty() {
+            return Err(Failure::new(Exit::InputRefused, NoReplacement::NoLauncher)
+                .hint("a plan for launchers has profiles of mode `launcher`; `sandproof ask` needs no plan"));
+        }
+        let folder = tempfile::Builder::new().prefix("sandproof-plan-").tempdir().or_fail(Exit::Fault)?;
+        let mut plan_path = None;
+        for document in &plan.documents {
+            if Path::new(&document.path).is_absolute() {
+                let error = NoReplacement::Absolute(document.path.clone());
+                return Err(Failure::new(Exit::InputRefused, error));
+            }
+            if document.role == InputRole::Plan {
+                plan_path = Some(document.path.clone());
+            }
+            let path = folder.path().join(&document.path);
+            path.parent().map_or(Ok(()), std::fs::create_dir_all).or_fail(Exit::Fault)?;
+            let launcher = document.role == InputRole::Policy && replaced.contains(&document.path.as_str());
+            let bytes = if launcher { json_out::to_pretty(&self.0) } else { document.bytes.to_vec() };
+            std::fs::write(&path, bytes).or_fail(Exit::Fault)?;
+        }
+        let plan_path = folder.path().join(plan_path.unwrap_or_default());
+        let (plan, root) = plan::load(&plan_path, &plan.selection).map_err(load_failure)?;
+        (request.declared.plan, request.places.root) = (plan, root);
+        request.declared.launchers.given = true;
+        Ok(folder)
+    }
+}
+
 /// Runs a plan.
 pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
-    let request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
+    let mut request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
+    let folder = match &args.launcher {
+        Some(launcher) => Some(launcher.put_into(&mut request)?),
+        None => None,
+    };
     if !request.declared.dry {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let command: Vec<OsString> = std::env::args_os().collect();
@@ -196,6 +279,7 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     progress.finish();
     let report = outcome.map_err(run_failure)?;
     let concluded = run_report::conclude(&report, args.json, ui);
+    drop(folder);
     // The process ends here; to take a large plan apart before would only keep its user waiting.
     std::mem::forget(request);
     concluded
@@ -264,6 +348,12 @@ pub(super) fn run_failure(error: RunError) -> Failure {
         RunError::HostPrograms { .. } => Failure::new(Exit::InputRefused, error)
             .hint("read what they do; `--allow-host-programs` lets them run, as you and without a sandbox of their own")
             .hint("a fixture of kind `program` is sandproof's own small program, and needs no option"),
+        RunError::LauncherUnasked { .. } => Failure::new(Exit::InputRefused, error)
+            .hint("read its document; `--allow-host-programs` lets it run as you")
+            .hint("`--launcher 'NAME=COMMAND …'` asks the plan's questions of a command of your own"),
+        RunError::LauncherAsRoot { .. } => Failure::new(Exit::InputRefused, error)
+            .hint("run it as an ordinary user, as launchers are meant to be run")
+            .hint("`--as-root` starts it as root; what the sandbox lets through is then done as root"),
         RunError::Fixtures(_) => {
             Failure::new(Exit::Unavailable, error).hint("name a writable folder with `--fixtures DIR`")
         }

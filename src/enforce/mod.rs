@@ -53,6 +53,7 @@ pub fn ready(policy: &Enforceable) -> Ready {
         Enforceable::Landlock { policy } => landlock::ready(policy).map(Ready::Landlock),
         Enforceable::Sbpl { text, parameters } => seatbelt::text(text, parameters).map(Ready::Seatbelt),
         Enforceable::Blob { bytes } => seatbelt::compiled(bytes).map(Ready::Seatbelt),
+        Enforceable::Launcher {} => None,
     };
     ready.unwrap_or_else(|| Ready::Elsewhere(Box::new(elsewhere(policy.mode()))))
 }
@@ -68,11 +69,17 @@ pub fn apply(policy: &mut Ready) -> &ApplyRecord {
 
 fn elsewhere(mode: PolicyMode) -> ApplyRecord {
     let info = mode.enforcer().info();
+    let message = match mode.enforcer() {
+        Enforcer::Launcher => "a launcher is started, and nobody puts it in force on himself".to_owned(),
+        Enforcer::Landlock | Enforcer::Seatbelt => {
+            format!("{} is a part of {}; this is another system", info.title, info.platform.title())
+        }
+    };
     ApplyRecord {
         rc: -1,
         errno: libc::ENOSYS,
         failure: Some(FailureKind::EnforcerUnavailable),
-        message: Some(format!("{} is a part of {}; this is another system", info.title, info.platform.title())),
+        message: Some(message),
         ..ApplyRecord::in_force(mode.api())
     }
 }
@@ -82,6 +89,7 @@ pub fn needs(enforcer: Enforcer) -> Option<&'static str> {
     match enforcer {
         Enforcer::Landlock => landlock::needs(),
         Enforcer::Seatbelt => seatbelt::needs(),
+        Enforcer::Launcher => (!cfg!(target_os = "linux")).then_some("launchers on Linux"),
     }
 }
 
@@ -90,6 +98,10 @@ pub fn availability(enforcer: Enforcer) -> (bool, String) {
     match enforcer {
         Enforcer::Landlock => landlock::availability(),
         Enforcer::Seatbelt => seatbelt::availability(),
+        Enforcer::Launcher => match needs(enforcer) {
+            None => (true, "any command that runs a program".to_owned()),
+            Some(needs) => (false, format!("it needs {needs}")),
+        },
     }
 }
 

@@ -90,7 +90,16 @@ impl<'m> Frame<'m> {
         let wrong = |rule, words: String| Err((rule, words));
         let name = if row.lane == Lane::Control { 'c' } else { 'r' };
         let root = format!("{}/{name}{:06}", self.base, row.seq);
-        if row.root != root {
+        // Questions of one launcher share the folder of one of them.
+        let shared = |row: &ProbeRow| {
+            let rest = row.root.strip_prefix(self.base).and_then(|rest| rest.strip_prefix("/l"));
+            row.lane == Lane::Scenario
+                && rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_digit()))
+        };
+        if row.launcher.is_some() && (row.lane != Lane::Scenario || row.ending.is_some() || row.not_run.is_some()) {
+            return wrong(RowRule::Process, "a question under a launcher is one of the scenario lane alone".to_owned());
+        }
+        if row.root != root && !shared(row) {
             return wrong(RowRule::Root, format!("its folder is `{}`; that of this run for it is `{root}`", row.root));
         }
         process(row)?;

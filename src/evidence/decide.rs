@@ -4,9 +4,11 @@
 //! with an error that its driver names as a denial, and without the policy the identical call on the identical target
 //! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
 
+use super::launcher::{self, Shown};
 use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
+use crate::record::launcher::LauncherRecord;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
 use crate::record::report::{ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
 use crate::record::row::ProbeRow;
@@ -153,6 +155,9 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
         let kind = if not_run.can_be() { not_run.kind } else { Kind::WorkerLost };
         return Attempt::undecided(kind, not_run.errno, "no process was started");
     }
+    if let Some(record) = &row.launcher {
+        return under_launcher(row.action.driver, record);
+    }
     let policy_lane = row.lane != Lane::Baseline;
     let ending = match &row.ending {
         None => {
@@ -206,6 +211,15 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
             Attempt::undecided(Kind::OracleOnly, 0, "nothing was attempted; the policy was only asked")
         }
         (Some(operation), _) => judge_calls(row, operation),
+    }
+}
+
+/// What a question under a launcher shows; its rule is a table of its own.
+fn under_launcher(driver: Driver, record: &LauncherRecord) -> Attempt {
+    match launcher::judge(driver, record).shown {
+        Shown::Allow => Attempt::Allowed,
+        Shown::Deny { errno, .. } => Attempt::Denied { errno },
+        Shown::Undecided { kind, errno, note } => Attempt::Undecided(Undecided { kind, errno, note }),
     }
 }
 
@@ -501,6 +515,15 @@ pub fn verdict(
 /// Inode numbers may differ, since fixtures are made afresh for every lane; path, type, permission bits and owner may
 /// not, and neither may the user who calls.
 fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> {
+    if scenario.launcher.is_some() {
+        // All questions of a launcher share a root; the very objects were asked about outside of it, too.
+        let within = |row: &ProbeRow| {
+            row.action
+                .map_texts(|text| Ok::<_, std::convert::Infallible>(without_names(&text.replace(&row.root, "${root}"))))
+        };
+        return (within(scenario) != within(baseline))
+            .then_some("the baseline attempted another operation or another target");
+    }
     if scenario.action != baseline.action {
         return Some("the baseline attempted another operation or another target");
     }
@@ -522,6 +545,16 @@ fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> 
         return Some("the baseline's target was of another type, mode or owner");
     }
     None
+}
+
+/// The text without the ports of this machine's own addresses, which each lane picks for itself.
+fn without_names(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some((host @ ("127.0.0.1" | "[::1]"), port)) if port.parse::<u16>().is_ok_and(|port| port >= 1024) => {
+            format!("{host}:PORT")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// What of a target's identity two lanes must share.

@@ -13,6 +13,7 @@ pub mod decide;
 mod derive;
 mod error;
 mod host_os;
+pub mod launcher;
 mod layers;
 mod linux_errno;
 mod matrix;

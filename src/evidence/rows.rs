@@ -178,13 +178,17 @@ impl LaneReader<ProbeRow> {
             return Err(self.unexpected(field, declared, found));
         }
         match (&row.ending, &row.not_run) {
+            (None, None) if row.launcher.is_some() => {}
+            _ if row.launcher.is_some() => {
+                return Err(self.inconsistent("a question under a launcher has neither `ending` nor `not_run`"));
+            }
             (Some(_), None) => {}
             (None, Some(not_run)) if not_run.can_be() => {}
             (None, Some(_)) => {
                 return Err(self
                     .inconsistent("a probe that was not started stopped at stage `preflight` or `apply`, not later"));
             }
-            _ => return Err(self.inconsistent("exactly one of `ending` and `not_run` must be there")),
+            _ => return Err(self.inconsistent("exactly one of `ending`, `not_run` and `launcher` must be there")),
         }
         let supported = planned.entry.is_none_or(|entry| entry.supports(self.lane));
         let left_out = row.not_run.as_ref().is_some_and(|not_run| not_run.kind == FailureKind::LaneUnsupported);

@@ -2,6 +2,7 @@
 
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::host_os::HostOs;
+use super::launcher;
 use super::row_facts::{self, Baseline, Context, Paths, Placed};
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
@@ -123,6 +124,7 @@ impl<'r> Judged<'r> {
             cmd_pid: row.pid,
             sandbox_check_request: row.check_request.as_ref(),
             listener: row_facts::listener(row),
+            launcher: row.launcher.as_deref().map(|record| launcher::verdict(row.action.driver, record)),
             error: row_facts::error(row),
             error_kind: row_facts::error_kind(row),
             notes: self.reason.as_deref(),

@@ -21,7 +21,7 @@ pub(super) fn of<'a>(context: &Context<'a>, policy: &'a ResolvedPolicy) -> Optio
         world_id: context.world_id,
     };
     match policy.value.as_ref() {
-        PolicyValue::Landlock(_) => None,
+        PolicyValue::Landlock(_) | PolicyValue::Launcher(_) => None,
         // The reference compares a blob with a list of digests that were refused once. There is none here.
         PolicyValue::Blob(_) => Some(scan("sbpl_blob_path", Classification::Unsupported, Vec::new())),
         PolicyValue::Sbpl(profile) => {

@@ -70,6 +70,8 @@ fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, s
         }
         // A later rule may deny what an earlier one allows.
         (Attempt::Denied { .. }, Enforcer::Seatbelt) => true,
+        // It has no rules on the place of the fixtures.
+        (Attempt::Denied { .. }, Enforcer::Launcher) => false,
     };
     if row.lane == Lane::Baseline || !decided_by_more {
         return Vec::new();
@@ -77,7 +79,7 @@ fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, s
     let ports = match policy {
         PolicyValue::Landlock(policy) => coinciding_ports(policy, declared, &row.action),
         // Their port filters hold parameters, whose values the run picks.
-        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => Vec::new(),
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) | PolicyValue::Launcher(_) => Vec::new(),
     };
     if !ports.is_empty() {
         return ports;
@@ -103,7 +105,7 @@ fn reaching<'m>(manifest: &'m RunManifest, placed: &Placed<'_>, row: &ProbeRow) 
     let known = known.map_or(&[][..], Vec::as_slice);
     let policy = match placed.profile.policy.value.as_ref() {
         PolicyValue::Landlock(policy) => policy,
-        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => return known.into(),
+        PolicyValue::Sbpl(_) | PolicyValue::Blob(_) | PolicyValue::Launcher(_) => return known.into(),
     };
     let covers = |path: &str| {
         let path = path.trim_end_matches('/');

@@ -200,6 +200,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
         root: ROOT.to_owned(),
         ending: Some(Ending::Exited { code: 0 }),
         not_run: None,
+        launcher: None,
         started_at_unix_s: 1_700_000_000.25,
         duration_us: 500,
         pid: Some(4242),

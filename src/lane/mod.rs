@@ -16,4 +16,4 @@ pub mod ports;
 mod report;
 pub mod task;
 pub mod worker;
-mod write_guard;
+pub mod write_guard;

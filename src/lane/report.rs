@@ -107,6 +107,7 @@ mod tests {
             root: "/r".into(),
             ending: None,
             not_run: None,
+            launcher: None,
             started_at_unix_s: 0.5,
             duration_us: 0,
             pid: None,

@@ -208,10 +208,7 @@ impl<'r> Worker<'r> {
         started.job = Some(Job {
             seq: started.row.seq,
             action: started.row.action.clone(),
-            scope: Scope {
-                own: started.fixture.as_ref().map(Fixture::folders).unwrap_or_default(),
-                host_programs: shared.host_programs,
-            },
+            scope: Scope { own: own_folders(started, shared.unique), host_programs: shared.host_programs },
             policy,
             check: started.row.check_request.clone(),
             deadline_ms: shared.deadline_ms,
@@ -267,6 +264,10 @@ impl<'r> Worker<'r> {
         }
         started.row.listener = started.listener.take().map(Listener::finish);
         shared.ports.take_back(started.row.seq);
+        if let Some(made) = write_guard::new_of_own(&started.row.action, shared.unique) {
+            // It has the run's own name, and the probe was the one that made it.
+            let _ = std::fs::remove_file(made);
+        }
         if let Some(fixture) = started.fixture.take() {
             fixture.remove().map_err(WorkerError::Clear)?;
         }
@@ -294,10 +295,22 @@ impl<'r> Worker<'r> {
     }
 }
 
+/// The folders in which the probe may change something: those of its fixtures, and the one in which it makes a file of the
+/// run's own name.
+fn own_folders(started: &InFlight<'_>, unique: &str) -> Vec<String> {
+    let mut own = started.fixture.as_ref().map(Fixture::folders).unwrap_or_default();
+    let folder = write_guard::new_of_own(&started.row.action, unique).and_then(|made| made.rsplit_once('/'));
+    own.extend(folder.and_then(|(folder, _)| {
+        let folder = Path::new(if folder.is_empty() { "/" } else { folder }).canonicalize().ok()?;
+        folder.to_str().map(str::to_owned)
+    }));
+    own
+}
+
 /// Whether a task's fixture root has to be there: something is made in it, or somebody may name it. To make and remove a
 /// folder costs a tenth of a probe.
 fn needs_root(task: &Task<'_>) -> bool {
-    let names_root = |text: &str| text.contains(ROOT);
+    let names_root = |text: &str| [ROOT, "${workspace}", "${outside}"].iter().any(|name| text.contains(name));
     !task.fixtures.is_empty()
         || task.action.texts().any(names_root)
         || task.listener.is_some_and(|spec| names_root(&spec.address))
@@ -325,6 +338,7 @@ fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
         root: base.path().join(root_name(task)).to_string_lossy().into_owned(),
         ending: None,
         not_run: None,
+        launcher: None,
         started_at_unix_s: clock::unix_seconds(),
         duration_us: 0,
         pid: None,
@@ -390,8 +404,10 @@ impl Placeholders<'_, '_> {
     /// What one placeholder, with its braces, stands for.
     fn value(&mut self, placeholder: &str) -> Result<String, NoPort> {
         let name = &placeholder[2..placeholder.len() - 1];
-        if name == "root" {
-            return Ok(self.root.clone());
+        match name {
+            "root" => return Ok(self.root.clone()),
+            "workspace" | "outside" => return Ok(format!("{}/{name}", self.root)),
+            _ => {}
         }
         if let Some(port) = name.strip_prefix("port.") {
             let port = self.shared.ports.port_of(self.seq, port);

@@ -16,6 +16,14 @@ pub fn foreign_change<'a>(action: &'a Action, root: &str, unique: &str) -> Optio
     [Some(action.target.as_str()), second].into_iter().flatten().find(|path| !is_own(path, root, unique))
 }
 
+/// The file that the action would make under a name of the run's own in a folder that is not.
+pub fn new_of_own<'a>(action: &'a Action, unique: &str) -> Option<&'a str> {
+    let (folder, name) = action.target.rsplit_once('/')?;
+    let mark = format!("sandproof-{unique}-");
+    (action.driver == Driver::FileCreate && name.starts_with(&mark) && !folder.contains(&mark))
+        .then_some(action.target.as_str())
+}
+
 fn is_own(path: &str, root: &str, unique: &str) -> bool {
     let path = path.strip_prefix("/proc/self/root").unwrap_or(path);
     let folded = folded(path);

@@ -13,6 +13,7 @@ use super::text::unknown_placeholder;
 use crate::base::json;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::policy::landlock::{LandlockPolicy, PolicyDocument};
+use crate::policy::launcher::LauncherDocument;
 use crate::policy::sbpl::{self, Imports, SbplError, SbplPolicy};
 use crate::policy::{PolicyMode, PolicyValue};
 use crate::record::driver::Platform;
@@ -200,6 +201,10 @@ fn read_present(
                 return None;
             }
         },
+        PolicyMode::Launcher => {
+            let mut inside = Diagnostics { list: notes.list, file: path, subject: notes.subject };
+            PolicyValue::Launcher(launcher(&bytes, path, &mut inside)?)
+        }
         PolicyMode::Landlock => {
             let mut inside = Diagnostics { list: notes.list, file: path, subject: notes.subject };
             PolicyValue::Landlock(landlock(&bytes, path, &mut inside)?)
@@ -300,4 +305,30 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
             None
         }
     }
+}
+
+/// Reads a launcher's document.
+fn launcher(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<LauncherDocument> {
+    let value = match json::parse(bytes) {
+        Ok(value) => value,
+        Err(error) => {
+            notes.error(DiagnosticKind::Json, "", format!("not acceptable JSON: {error}"), "correct the text");
+            return None;
+        }
+    };
+    if !DocumentKind::Launcher.check(&value, notes) {
+        return None;
+    }
+    let document: LauncherDocument = match typed(value, path, "") {
+        Ok(document) => document,
+        Err(error) => {
+            notes.list.extend(error.into_notes());
+            return None;
+        }
+    };
+    let faults = document.faults();
+    for fault in &faults {
+        notes.error(DiagnosticKind::PolicyRefused, &fault.pointer, &fault.message, &fault.remedy);
+    }
+    faults.is_empty().then_some(document)
 }

@@ -1,9 +1,13 @@
 //! Checks of one probe, and what it does as an [`Action`].
 
+use std::borrow::Cow;
+
 use super::capability::Capability;
 use super::diagnostic::{DiagnosticKind, Diagnostics, Severity, shown};
 use super::file::ProbeEntry;
-use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere, unknown_placeholder};
+use super::text::{
+    folders_as_parts, has_folder, is_absolute, is_endpoint, is_new_of_own, is_own, own_elsewhere, unknown_placeholder,
+};
 use crate::base::printable::is_hidden;
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
@@ -15,6 +19,7 @@ const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME
 
 /// Checks a probe that runs under a profile for Linux, and gives what it does. `base` is the probe's place.
 pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
+    let entry = &with_folders(entry);
     check_operation(entry, is_operation, base, notes);
     check_capabilities(entry, Severity::Error, base, notes);
     let driver = find_driver(entry, base, notes)?;
@@ -36,6 +41,22 @@ pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnosti
         mounts: entry.mounts.clone(),
         ..Action::new(driver, entry.target.clone())
     })
+}
+
+/// The probe with the folders that a launcher is told of spelled as what they are: parts of its own root.
+fn with_folders(entry: &ProbeEntry) -> Cow<'_, ProbeEntry> {
+    let texts = [Some(&entry.target), entry.to.as_ref(), entry.listener.as_ref().map(|it| &it.address)];
+    if !texts.into_iter().flatten().chain(&entry.argv).any(|text| has_folder(text)) {
+        return Cow::Borrowed(entry);
+    }
+    let mut entry = entry.clone();
+    entry.target = folders_as_parts(&entry.target);
+    entry.to = entry.to.as_deref().map(folders_as_parts);
+    entry.argv = entry.argv.iter().map(|text| folders_as_parts(text)).collect();
+    if let Some(listener) = &mut entry.listener {
+        listener.address = folders_as_parts(&listener.address);
+    }
+    Cow::Owned(entry)
 }
 
 /// Every text that may hold placeholders.
@@ -248,6 +269,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
             && (is_absolute(path) || key == "to")
             && !is_own(path)
             && own_elsewhere(path, Platform::Linux).is_none()
+            && !(info.name == Driver::FileCreate.info().name && is_new_of_own(path))
         {
             notes.error(
                 DiagnosticKind::ForeignTarget,

@@ -22,6 +22,8 @@ pub enum DocumentKind {
     ProfileRegistry,
     /// A Landlock policy.
     LandlockPolicy,
+    /// A launcher.
+    Launcher,
     /// `registries/worlds/*.json`
     World,
     /// A declaration of another system.
@@ -81,6 +83,7 @@ documents! {
     ProbeRegistry, "probe_registry", "probe registry", PROBE_REGISTRY;
     ProfileRegistry, "profile_registry", "profile registry", PROFILE_REGISTRY;
     LandlockPolicy, "landlock_policy", "Landlock policy", LANDLOCK_POLICY;
+    Launcher, "launcher", "launcher", LAUNCHER;
     World, "world", "world", WORLD;
     SystemDeclaration, "system_declaration", "system declaration", SYSTEM_DECLARATION;
     PlanTemplate, "plan_template", "plan template", PLAN_TEMPLATE;

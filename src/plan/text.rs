@@ -6,6 +6,27 @@ use crate::record::fixture::{ELSEWHERE, Elsewhere};
 /// The run's own folder for one probe.
 pub(super) const ROOT: &str = "${root}";
 
+/// The folders that a launcher is told of, and what they are below the root.
+const FOLDERS: [(&str, &str); 2] = [("${workspace}", "${root}/workspace"), ("${outside}", "${root}/outside")];
+
+/// Whether a text names one of the folders that a launcher is told of.
+pub(super) fn has_folder(text: &str) -> bool {
+    FOLDERS.iter().any(|(folder, _)| text.contains(folder))
+}
+
+/// The text with those folders spelled as what they are.
+pub(super) fn folders_as_parts(text: &str) -> String {
+    FOLDERS.iter().fold(text.to_owned(), |text, (folder, part)| text.replace(folder, part))
+}
+
+/// Whether a path names something that only this run can have made: its last part is `${name.NAME}`, alone, and nothing
+/// before it is a placeholder.
+pub(super) fn is_new_of_own(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let own = name.strip_prefix("${name.").and_then(|rest| rest.strip_suffix('}')).is_some_and(is_placeholder_name);
+    own && path.starts_with('/') && !folder.contains("${") && !folder.split('/').any(|part| part == "..")
+}
+
 /// Checks that every `${…}` in `text` is known: `root`, `port.NAME`, `name.NAME`. The first that is not is returned.
 pub(super) fn unknown_placeholder(text: &str) -> Option<String> {
     let mut rest = text;

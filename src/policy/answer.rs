@@ -83,6 +83,8 @@ pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String
         }
         // The model never takes a host path for known to lie above the fixtures, or not to.
         PolicyValue::Sbpl(_) | PolicyValue::Blob(_) => answer(policy, asked).decision.is_some(),
+        // Where its folders lie, a launcher is told.
+        PolicyValue::Launcher(_) => true,
     }
 }
 
@@ -127,6 +129,7 @@ impl<'p> Answerer<'p> {
                 }
             }
             PolicyValue::Blob(_) => ModelAnswer::unknown("a compiled profile holds no text to evaluate"),
+            PolicyValue::Launcher(document) => document.claimed(asked.operation, &action.target),
         }
     }
 }

@@ -42,6 +42,10 @@ pub fn derive(policy: &PolicyValue) -> Controls {
     match policy {
         PolicyValue::Landlock(policy) => landlock::derive_controls(policy),
         PolicyValue::Sbpl(policy) => sbpl::controls::derive(policy.rules()),
+        PolicyValue::Launcher(_) => {
+            let why = WhyNone("nothing about a launcher is certain before it is asked".into());
+            Controls { must_deny: Err(why.clone()), must_allow: Err(why) }
+        }
         PolicyValue::Blob(_) => {
             let why = WhyNone("a compiled profile holds no text to evaluate".into());
             Controls { must_deny: Err(why.clone()), must_allow: Err(why) }

@@ -28,6 +28,8 @@ pub enum Enforceable {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// A launcher. It is started around the process, which has nothing to put in force on itself.
+    Launcher {},
 }
 
 impl From<&PolicyValue> for Enforceable {
@@ -49,6 +51,7 @@ impl Enforceable {
             Self::Landlock { .. } => PolicyMode::Landlock,
             Self::Sbpl { .. } => PolicyMode::Sbpl,
             Self::Blob { .. } => PolicyMode::Blob,
+            Self::Launcher {} => PolicyMode::Launcher,
         }
     }
 
@@ -65,6 +68,7 @@ impl Enforceable {
                     .collect::<Result<_, E>>()?,
             },
             Self::Blob { bytes } => Self::Blob { bytes: bytes.clone() },
+            Self::Launcher {} => Self::Launcher {},
         })
     }
 }

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod controls;
 pub mod enforceable;
 pub mod landlock;
+pub mod launcher;
 pub mod operations;
 pub mod sbpl;
 pub mod value;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::enforceable::Enforceable;
 use super::landlock::LandlockPolicy;
+use super::launcher::LauncherDocument;
 use super::sbpl::{self, SbplPolicy};
 use crate::base::canon::{self, CanonError};
 use crate::base::digest::Digest;
@@ -23,6 +24,8 @@ pub enum PolicyValue {
     Blob(Vec<u8>),
     /// A Landlock rule table.
     Landlock(LandlockPolicy),
+    /// A launcher.
+    Launcher(LauncherDocument),
 }
 
 impl PolicyValue {
@@ -32,6 +35,7 @@ impl PolicyValue {
             Self::Sbpl(_) => PolicyMode::Sbpl,
             Self::Blob(_) => PolicyMode::Blob,
             Self::Landlock(_) => PolicyMode::Landlock,
+            Self::Launcher(_) => PolicyMode::Launcher,
         }
     }
 
@@ -48,6 +52,7 @@ impl PolicyValue {
                 Enforceable::Sbpl { text: policy.text().to_owned(), parameters: policy.parameters().clone() }
             }
             Self::Blob(bytes) => Enforceable::Blob { bytes: bytes.clone() },
+            Self::Launcher(_) => Enforceable::Launcher {},
         }
     }
 
@@ -56,7 +61,8 @@ impl PolicyValue {
         match self {
             Self::Landlock(policy) => policy.texts().collect(),
             Self::Sbpl(profile) => profile.parameters().values().map(String::as_str).collect(),
-            Self::Blob(_) => Vec::new(),
+            // A launcher's placeholders are its own.
+            Self::Blob(_) | Self::Launcher(_) => Vec::new(),
         }
     }
 
@@ -66,6 +72,7 @@ impl PolicyValue {
             Self::Landlock(policy) => policy.texts().any(|text| text.contains("${root}")),
             // A filter may be anything.
             Self::Sbpl(_) | Self::Blob(_) => true,
+            Self::Launcher(_) => false,
         }
     }
 
@@ -73,7 +80,7 @@ impl PolicyValue {
     pub fn parameters(&self) -> BTreeMap<String, String> {
         match self {
             Self::Sbpl(policy) => policy.parameters().clone(),
-            Self::Blob(_) | Self::Landlock(_) => BTreeMap::new(),
+            Self::Blob(_) | Self::Landlock(_) | Self::Launcher(_) => BTreeMap::new(),
         }
     }
 
@@ -83,7 +90,7 @@ impl PolicyValue {
             Self::Sbpl(policy) => {
                 policy.imports().digests().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect()
             }
-            Self::Blob(_) | Self::Landlock(_) => BTreeMap::new(),
+            Self::Blob(_) | Self::Landlock(_) | Self::Launcher(_) => BTreeMap::new(),
         }
     }
 
@@ -91,13 +98,13 @@ impl PolicyValue {
     pub fn apply_gate(&self) -> Option<String> {
         match self {
             Self::Sbpl(profile) => profile.gates().first().map(|gate| format!("{} at {}", gate.kind, gate.place)),
-            Self::Blob(_) | Self::Landlock(_) => None,
+            Self::Blob(_) | Self::Landlock(_) | Self::Launcher(_) => None,
         }
     }
 
     /// The digest of what is enforced, whatever the document's layout: for Landlock the canonical form of the rule table; for
     /// a Seatbelt text that of `{"parameters": …, "program": …}`, the program printed one form a line without comments, the
-    /// profile's own rules at its end; for a compiled profile its bytes.
+    /// profile's own rules at its end; for a compiled profile its bytes; for a launcher the canonical form of its document.
     ///
     /// # Errors
     /// If the value has no canonical form.
@@ -113,6 +120,9 @@ impl PolicyValue {
                 canon::digest_data(&json!({"parameters": profile.parameters(), "program": program}))
             }
             Self::Blob(bytes) => Ok(Digest::of(bytes)),
+            Self::Launcher(document) => {
+                canon::digest_data(&serde_json::to_value(document).expect("a launcher is made of JSON values"))
+            }
         }
     }
 }

@@ -182,6 +182,8 @@ impl DriverInfo {
         match by {
             None => Denials { errnos: self.platform_denials, codes: self.seatbelt.codes },
             Some(Enforcer::Landlock) => Denials { errnos: self.landlock_denials, codes: &[] },
+            // Judged by a rule of its own (`evidence::launcher`).
+            Some(Enforcer::Launcher) => Denials { errnos: &[], codes: &[] },
             Some(Enforcer::Seatbelt) => Denials { errnos: self.seatbelt.errnos, codes: self.seatbelt.codes },
         }
     }

@@ -17,6 +17,8 @@ pub enum Enforcer {
     Landlock,
     /// macOS's, applied by the process that it confines.
     Seatbelt,
+    /// A command that starts the probe inside a sandbox of whatever kind.
+    Launcher,
 }
 
 /// How a profile's policy document is written.
@@ -29,6 +31,8 @@ pub enum PolicyMode {
     Blob,
     /// A Landlock rule table, as JSON.
     Landlock,
+    /// A launcher's document, as JSON.
+    Launcher,
 }
 
 /// How a process finds out whether it is confined.
@@ -39,6 +43,8 @@ pub enum SelfCheckKind {
     InspectOutside,
     /// It asks `sandbox_check` about itself.
     SandboxCheck,
+    /// It does not: each answer is judged by what stands around the process that gave it.
+    None,
 }
 
 /// What is known about an enforcer.
@@ -80,7 +86,7 @@ pub struct ModeInfo {
 
 impl Enforcer {
     /// Every enforcer.
-    pub const ALL: [Self; 2] = [Self::Landlock, Self::Seatbelt];
+    pub const ALL: [Self; 3] = [Self::Landlock, Self::Seatbelt, Self::Launcher];
 
     /// What is known about it.
     pub const fn info(self) -> EnforcerInfo {
@@ -103,6 +109,15 @@ impl Enforcer {
                 self_check: SelfCheckKind::SandboxCheck,
                 in_reference_registries: true,
             },
+            Self::Launcher => EnforcerInfo {
+                name: "launcher",
+                title: "a launcher",
+                platform: Platform::Linux,
+                model: "launcher_claims",
+                query: None,
+                self_check: SelfCheckKind::None,
+                in_reference_registries: false,
+            },
         }
     }
 
@@ -122,7 +137,7 @@ impl Enforcer {
 
 impl PolicyMode {
     /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Sbpl, Self::Blob, Self::Landlock];
+    pub const ALL: [Self; 4] = [Self::Sbpl, Self::Blob, Self::Landlock, Self::Launcher];
 
     /// What is known about it.
     pub const fn info(self) -> ModeInfo {
@@ -150,6 +165,15 @@ impl PolicyMode {
                 extension: "json",
                 apis: &["landlock_restrict_self"],
                 apply_failure: FailureKind::LandlockApplyFailed,
+                takes_supplements: false,
+            },
+            Self::Launcher => ModeInfo {
+                name: "launcher",
+                enforcer: Enforcer::Launcher,
+                extension: "launcher",
+                // No process puts it in force on itself.
+                apis: &["launcher"],
+                apply_failure: FailureKind::LauncherNotStarted,
                 takes_supplements: false,
             },
         }

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod index;
 pub mod inventory;
 pub mod launchctl;
+pub mod launcher;
 pub mod layout;
 pub mod links;
 pub mod manifest;

@@ -147,6 +147,18 @@ failure_kinds! {
     ApplySelfCheckFailed = "apply_self_check_failed" at Apply,
     /// The enforcer that the profile needs does not exist on this host.
     EnforcerUnavailable = "enforcer_unavailable" at Apply,
+    /// No worker inside the launcher said that it lives, by any way of reaching it.
+    LauncherNotStarted = "launcher_not_started" at Apply,
+    /// Several workers answered at the same time, so nobody knows what is inside of what.
+    LauncherMany = "launcher_many" at Apply,
+    /// Another worker went on in the place of the first, perhaps outside of the sandbox.
+    LauncherRestarted = "launcher_restarted" at Apply,
+    /// Nothing shows that the worker inside the launcher works on this machine's objects.
+    LauncherElsewhere = "launcher_elsewhere" at Apply,
+    /// The launcher ends whatever it started after some time, which the operation did not outlast.
+    LauncherTimeLimit = "launcher_time_limit" at Bootstrap,
+    /// The worker inside the launcher has no way of performing this operation in this start.
+    LauncherCannotAsk = "launcher_cannot_ask" at Preflight,
     /// The process ended after the policy was applied and before the operation.
     BootstrapEnded = "bootstrap_ended" at Bootstrap,
     /// A preparing system call that is not the operation in question failed.
@@ -157,6 +169,16 @@ failure_kinds! {
     ProbeErrno = "probe_errno" at Probe,
     /// The operation was issued and went through, but what it should have caused was not seen.
     ProbeEffectUnseen = "probe_effect_unseen" at Probe,
+    /// The operation failed as if its object were not there, and nothing shows that the launcher is why.
+    AbsentUnattributed = "absent_unattributed" at Probe,
+    /// The operation went through inside the launcher, the host did not see its effect, and nothing shows why not.
+    EffectNotSeen = "effect_not_seen" at Probe,
+    /// What was seen on the object in question was seen as well where nobody had asked.
+    Noise = "noise" at Probe,
+    /// A resource ran out, and no limit of the launcher shows.
+    ResourceLimit = "resource_limit" at Probe,
+    /// The operation went through inside the launcher, and nothing shows on which object.
+    ObjectUnproved = "object_unproved" at Probe,
     /// The operation was issued, but whoever decides does not answer, so its success proves nothing.
     ProbeInconclusive = "probe_inconclusive" at Probe,
     /// Nothing was attempted: the policy was only asked.

@@ -100,6 +100,9 @@ pub struct ResultRow<'a> {
     /// The harness's listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<ListenerDoc<'a>>,
+    /// What was judged of a question under a launcher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<super::launcher::LauncherVerdict<'a>>,
     /// `timeout`, or why no process ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,

@@ -43,9 +43,12 @@ pub struct ProbeRow {
     /// How the process ended. Absent for a probe that was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
-    /// Why no process was started. Exactly one of this and `ending` is present.
+    /// Why no process was started. Exactly one of this, `ending` and `launcher` is present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_run: Option<NotRun>,
+    /// What a question under a launcher showed. Then neither `ending` nor `not_run` is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<Box<super::launcher::LauncherRecord>>,
     /// When it was started, in seconds since 1970.
     pub started_at_unix_s: f64,
     /// How long it ran, in microseconds, as seen by its parent.

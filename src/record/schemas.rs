@@ -12,6 +12,7 @@ macro_rules! schemas {
 schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
+    "ask_report", "what `ask --json` prints";
     "attempts", "what `attempts --json` prints";
     "baseline_results", "baseline_results.json";
     "built_from", "built_from.json, and what `plan-build --json` prints";

@@ -193,7 +193,7 @@ fn enforcer(host: &HostFacts) -> Stated<String> {
     let enforcer = Enforcer::of_system(Platform::of_os(&host.os).unwrap_or(Platform::Linux));
     let name = enforcer.info().name.to_owned();
     match enforcer {
-        Enforcer::Seatbelt => Stated::Is(name),
+        Enforcer::Seatbelt | Enforcer::Launcher => Stated::Is(name),
         Enforcer::Landlock => {
             Stated::or_absent(host.landlock_abi.map(|_| name), "this kernel has no Landlock, or it is off")
         }

@@ -25,10 +25,12 @@ use crate::lane::control_tasks::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
-use crate::lane::task::{PlanTasks, Tasks};
+use crate::lane::task::{PlanTasks, Task, Tasks};
 use crate::lane::worker::{Shared, Worker};
-use crate::plan::{self, Workspace};
+use crate::plan::{self, ResolvedProfile, Workspace};
 use crate::policy::answer::Answerer;
+use crate::policy::launcher::LauncherDocument;
+use crate::policy::{Enforcer, PolicyValue};
 use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord};
@@ -41,6 +43,7 @@ use crate::record::outcome::Lane;
 pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
     check_host(request)?;
     check_host_programs(request)?;
+    check_launchers(request)?;
     if request.declared.channel == ChannelKind::Direct || request.declared.dry || request.control.worker.is_some() {
         run_here(request, observer)
     } else {
@@ -58,6 +61,27 @@ fn check_host_programs(request: &RunRequest) -> Result<(), RunError> {
         (_, 0) => Ok(()),
         (first, count) => Err(RunError::HostPrograms { first, count }),
     }
+}
+
+/// A launcher is a program of the host that starts others: whoever starts a run names it, or agrees to what a plan names. It
+/// reaches the real host, so as root only if that is wanted.
+fn check_launchers(request: &RunRequest) -> Result<(), RunError> {
+    let mut launchers = request.declared.plan.profiles.iter().filter(|profile| is_launcher(profile));
+    let Some(first) = launchers.next().filter(|_| !request.declared.dry && request.control.worker.is_none()) else {
+        return Ok(());
+    };
+    let profile = first.id.to_string();
+    if !request.declared.launchers.given && !request.declared.host_programs {
+        return Err(RunError::LauncherUnasked { profile });
+    }
+    if !request.declared.launchers.as_root && nix::unistd::geteuid().is_root() {
+        return Err(RunError::LauncherAsRoot { profile });
+    }
+    Ok(())
+}
+
+fn is_launcher(profile: &ResolvedProfile) -> bool {
+    profile.policy.value.enforcer() == Enforcer::Launcher
 }
 
 /// All steps in this process.
@@ -149,8 +173,18 @@ pub fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
 
 /// A folder for the fixtures that no rule of the plan's policies reaches, if there is one.
 fn base_for(request: &RunRequest) -> Result<FixtureBase, RunError> {
-    choose_base(&request.places.fixture_candidates, &request.declared.run_id, &RulePlaces::of(&request.declared.plan))
-        .map_err(RunError::Fixtures)
+    let declared = &request.declared;
+    let mut candidates = request.places.fixture_candidates.clone();
+    if declared.plan.profiles.iter().any(is_launcher) {
+        // Launchers make a `/dev` and often a `/tmp` of their own, which would be all that is seen of them.
+        candidates.sort_by_key(|place| match place.to_str() {
+            Some("/var/tmp") => 0,
+            Some("/tmp") => 2,
+            Some("/dev/shm") => 3,
+            _ => 1,
+        });
+    }
+    choose_base(&candidates, &declared.run_id, &RulePlaces::of(&declared.plan)).map_err(RunError::Fixtures)
 }
 
 /// Whether this host can do it at all; asked before anything is written.
@@ -257,19 +291,26 @@ fn execute(
         unique: request.declared.run_id.as_str(),
         host_programs: request.declared.host_programs,
     };
-    let lanes = request.declared.plan.lanes;
-    let mut lane = |lane: Lane, tasks: &dyn Tasks, writer: &mut BundleWriter| {
-        observer.lane(lane, tasks.len());
-        run_lane(&mut workers, &shared, lane, tasks, request, writer, observer)
-    };
+    let plan = &request.declared.plan;
+    let lanes = plan.lanes;
     let mut oracle = lanes.oracle.then(|| rows_artifact(Lane::Oracle, writer)).transpose()?;
     let mut run_lanes = || {
         if lanes.baseline {
-            lane(Lane::Baseline, &PlanTasks::new(&request.declared.plan, Lane::Baseline), writer)?;
+            let tasks = PlanTasks::new(plan, Lane::Baseline);
+            observer.lane(Lane::Baseline, tasks.len());
+            run_lane(&mut workers, &shared, Lane::Baseline, &tasks, request, writer, observer)?;
         }
         if lanes.scenario {
-            lane(Lane::Control, &ControlTasks::new(&request.declared.plan), writer)?;
-            lane(Lane::Scenario, &PlanTasks::new(&request.declared.plan, Lane::Scenario), writer)?;
+            let controls = ControlTasks::new(plan);
+            observer.lane(Lane::Control, controls.len());
+            run_lane(&mut workers, &shared, Lane::Control, &controls, request, writer, observer)?;
+            observer.lane(Lane::Scenario, plan.row_count());
+            if plan.profiles.iter().any(is_launcher) {
+                run_with_launchers(&mut workers, &shared, request, writer, observer)?;
+            } else {
+                let tasks = PlanTasks::new(plan, Lane::Scenario);
+                run_lane(&mut workers, &shared, Lane::Scenario, &tasks, request, writer, observer)?;
+            }
         }
         Ok(())
     };
@@ -309,6 +350,100 @@ fn run_lane<'r>(
     let kept = writer.finish_artifact(out).map_err(Step::Write);
     ran.map_err(Step::Lane)?;
     kept
+}
+
+/// The scenario lane of a plan some of whose profiles are launchers: profile by profile, in the plan's order.
+fn run_with_launchers<'r>(
+    workers: &mut [Worker<'r>],
+    shared: &Shared<'r>,
+    request: &RunRequest,
+    writer: &mut BundleWriter,
+    observer: &mut dyn Observer,
+) -> Result<(), Step> {
+    let tasks = PlanTasks::new(&request.declared.plan, Lane::Scenario);
+    let mut out = rows_artifact(Lane::Scenario, writer)?;
+    let mut from = 0;
+    let mut ran = Ok(());
+    for profile in &request.declared.plan.profiles {
+        let part = Part { tasks: &tasks, from, len: profile.probes.len() };
+        from += part.len;
+        let mut emit = |row: &[u8]| {
+            observer.row();
+            out.write_all(row)?;
+            out.write_all(b"\n")
+        };
+        ran = match profile.policy.value.as_ref() {
+            PolicyValue::Launcher(document) => ask_launcher(document, shared, request, &part, &mut emit),
+            _ => executor::run(workers, shared, &part, &request.control.cancel, &mut emit).map_err(Step::Lane),
+        };
+        if ran.is_err() {
+            break;
+        }
+    }
+    // Also after an error: the rows up to it are evidence.
+    let kept = writer.finish_artifact(out).map_err(Step::Write);
+    ran?;
+    kept
+}
+
+/// Some of a lane's tasks.
+struct Part<'t, 'p> {
+    tasks: &'t PlanTasks<'p>,
+    from: usize,
+    len: usize,
+}
+
+impl Tasks for Part<'_, '_> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn get(&self, place: usize) -> Task<'_> {
+        self.tasks.get(self.from + place)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn ask_launcher(
+    document: &LauncherDocument,
+    shared: &Shared<'_>,
+    request: &RunRequest,
+    part: &Part<'_, '_>,
+    emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<(), Step> {
+    let lane = crate::launcher::lane::LauncherLane {
+        document,
+        exe: shared.exe,
+        base: shared.base,
+        unique: shared.unique,
+        deadline_ms: shared.deadline_ms,
+        host_programs: shared.host_programs,
+        capabilities: shared.capabilities,
+        cancel: &request.control.cancel,
+    };
+    let tasks: Vec<Task<'_>> = (0..part.len).map(|place| part.get(place)).collect();
+    let mut line = Vec::new();
+    let rows = lane.run(&tasks);
+    for row in &rows {
+        line.clear();
+        json_out::append_compact(&mut line, row).map_err(Step::Artifact)?;
+        emit(&line).map_err(Step::Artifact)?;
+    }
+    match request.control.cancel.requested() {
+        Some(signal) if rows.len() < part.len => Err(Step::Lane(LaneError::Cancelled { signal })),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_launcher(
+    _document: &LauncherDocument,
+    _shared: &Shared<'_>,
+    _request: &RunRequest,
+    _part: &Part<'_, '_>,
+    _emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<(), Step> {
+    unreachable!("`check_host` refuses a launcher on a system without them")
 }
 
 /// Writes the oracle lane's rows.

@@ -49,6 +49,18 @@ pub enum RunError {
         /// How many there are.
         count: usize,
     },
+    /// The plan names a launcher, and nobody agreed to start it.
+    #[error("the profile `{profile}` starts a launcher that the plan names, which is a program of this host")]
+    LauncherUnasked {
+        /// The profile.
+        profile: String,
+    },
+    /// A launcher would be started as root, and nobody asked for that.
+    #[error("the profile `{profile}` would start its launcher as root")]
+    LauncherAsRoot {
+        /// The profile.
+        profile: String,
+    },
     /// No place for fixtures.
     #[error("found no folder for fixtures")]
     Fixtures(#[source] BaseError),

@@ -26,6 +26,6 @@ pub use engine::{declare, run};
 pub use error::{ChannelFailure, RunError, Step};
 pub use executable::Executable;
 pub use preflight::self_check;
-pub use request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest};
+pub use request::{DeclaredRun, LauncherConsent, Observer, RunControl, RunPlaces, RunRequest};
 pub use transaction::RunReport;
 pub use worker::work;

@@ -46,6 +46,8 @@ pub struct DeclaredRun {
     pub jobs: u32,
     /// Whether probes may execute programs and scripts that are not this program's own.
     pub host_programs: bool,
+    /// What was agreed to about launchers.
+    pub launchers: LauncherConsent,
     /// The environment of this process, names and values as they are.
     pub environment: Vec<(String, Vec<u8>)>,
 }
@@ -114,6 +116,15 @@ impl DeclaredRun {
             identity: true,
         }
     }
+}
+
+/// What whoever starts a run agrees to about launchers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LauncherConsent {
+    /// The launcher was named by whoever started the run, and not by a plan.
+    pub given: bool,
+    /// It may be started as root.
+    pub as_root: bool,
 }
 
 /// What a worker knows beside the request.

@@ -123,6 +123,7 @@ fn under_watch(
             dry: false,
             jobs: job.jobs,
             host_programs: job.host_programs,
+            launchers: Default::default(),
             environment: Vec::new(),
         },
         places: RunPlaces {

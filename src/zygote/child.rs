@@ -90,7 +90,7 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
             let after = match kind {
                 Some(SelfCheckKind::InspectOutside) => check_again(link, reference, &before),
                 // Nothing of this system answers, so nothing shows that the policy is in force.
-                Some(SelfCheckKind::SandboxCheck) | None => {
+                Some(SelfCheckKind::SandboxCheck | SelfCheckKind::None) | None => {
                     SelfCheck { confined: None, errno: libc::ENOSYS, no_new_privs: no_new_privs() }
                 }
             };

@@ -24,10 +24,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("zygote", UP_TO_4),
     ("lane", UP_TO_4),
     (
+        "launcher",
+        &[
+            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+            "probe", "channel", "lane",
+        ],
+    ),
+    (
         "run",
         &[
             "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-            "probe", "channel", "bundle", "zygote", "lane",
+            "probe", "channel", "bundle", "zygote", "lane", "launcher",
         ],
     ),
     ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
@@ -50,7 +57,7 @@ const UP_TO_4: &[&str] = &[
 
 const UP_TO_6: &[&str] = &[
     "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-    "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review", "diff",
+    "probe", "channel", "bundle", "zygote", "lane", "launcher", "run", "promote", "review", "diff",
 ];
 
 const UP_TO_7: &[&str] = &[

@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests write files and start programs as they like")]
 
 mod artifact_table;
+#[cfg(target_os = "linux")]
+mod ask;
 mod bundle_life;
 mod compatibility;
 #[cfg(target_os = "linux")]
@@ -23,6 +25,8 @@ mod interruption;
 mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
+#[cfg(target_os = "linux")]
+mod launchers;
 mod layers;
 #[cfg(target_os = "linux")]
 mod left_behind;

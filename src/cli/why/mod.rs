@@ -169,6 +169,9 @@ fn answer(source: &Source, query: &Query) -> Result<PolicyAnswer, Failure> {
         PolicyValue::Sbpl(policy) => seatbelt::answer(source, query, policy),
         PolicyValue::Landlock(policy) => landlock::answer(source, query, policy),
         // `PolicyOptions::find` refuses what is compiled.
+        PolicyValue::Launcher(_) => {
+            Err(bad("a launcher holds no rules to evaluate", "`sandproof ask QUESTION -- COMMAND` starts it and asks"))
+        }
         PolicyValue::Blob(_) => Err(bad("a compiled profile holds no text to evaluate", "ask about its text")),
     }
 }

@@ -50,6 +50,7 @@ fn typed_accepts(kind: DocumentKind, value: Value) -> bool {
         DocumentKind::ProbeRegistry => serde_json::from_value::<file::ProbesFile>(value).is_ok(),
         DocumentKind::ProfileRegistry => serde_json::from_value::<file::ProfilesFile>(value).is_ok(),
         DocumentKind::LandlockPolicy => serde_json::from_value::<PolicyDocument>(value).is_ok(),
+        DocumentKind::Launcher => serde_json::from_value::<crate::policy::launcher::LauncherDocument>(value).is_ok(),
         DocumentKind::World => serde_json::from_value::<WorldFile>(value).is_ok(),
         // Its shape depends on the builder; `template::tests` has refusals for each.
         DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
@@ -161,6 +162,9 @@ fn what_the_typed_shape_writes_satisfies_the_schema() {
             DocumentKind::LandlockPolicy => {
                 serde_json::to_value(serde_json::from_value::<PolicyDocument>(document).unwrap())
             }
+            DocumentKind::Launcher => serde_json::to_value(
+                serde_json::from_value::<crate::policy::launcher::LauncherDocument>(document).unwrap(),
+            ),
             DocumentKind::World => serde_json::to_value(serde_json::from_value::<WorldFile>(document).unwrap()),
             DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
             DocumentKind::SystemDeclaration => unreachable!("it is not among the documents compared"),

@@ -200,6 +200,42 @@ pub fn prepare<'a>(
     Ok(prepared)
 }
 
+/// The same inside a launcher, where whoever calls has seen to it that nothing foreign is reached: a guard by paths would ask
+/// for folders that have other names there. `None`: the objects of this operation can only be made outside, or it works in
+/// namespaces of its own.
+///
+/// # Errors
+/// If something that has to be opened beforehand cannot be.
+pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Option<Prepared<'a>>, SetupFailure> {
+    let mut made = Made::default();
+    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
+    match action.driver {
+        Driver::FileReadInherited | Driver::FileWriteReopened => {
+            made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
+        }
+        Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
+        Driver::FileReadReopened => made.fd = inherit(libc::O_PATH)? as i32,
+        Driver::FileReadAtInherited
+        | Driver::FileReadOlderThread
+        | Driver::DescriptorRead
+        | Driver::SysvShm
+        | Driver::KeyRead
+        | Driver::TtyIoctl
+        | Driver::TtyInject
+        | Driver::PtraceOutside
+        | Driver::PidfdGetfdOutside
+        | Driver::ProcessVmReadvOutside
+        | Driver::ProcessEnvironOutside
+        | Driver::ProcessMapsOutside
+        | Driver::ProcessMemOutside
+        | Driver::ProcessRootOutside
+        | Driver::ProcessPriorityOutside => return Ok(None),
+        driver if driver.mounts() || !action.mounts.is_empty() => return Ok(None),
+        _ => {}
+    }
+    Ok(Some(Prepared::given(texts, made, 0)))
+}
+
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
 pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
     let SyscallTexts { target, to, name, argv, own: _ } = prepared.texts;

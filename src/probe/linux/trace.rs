@@ -3,7 +3,6 @@
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::base::report_line::ReportLine;
 use crate::record::report::CallRole;
-#[cfg(test)]
 use crate::record::report::{Call, OpenedFile, Operation};
 use crate::sys::Ret;
 
@@ -87,7 +86,6 @@ impl Trace {
     }
 
     /// The record that [`Self::write`] writes.
-    #[cfg(test)]
     pub fn finish(self) -> Operation {
         let call = |noted: Noted| Call {
             syscall: noted.syscall.into(),

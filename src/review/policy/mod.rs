@@ -55,7 +55,7 @@ pub fn show(policy: &PolicyValue) -> PolicyOverview {
     match policy {
         PolicyValue::Sbpl(policy) => show::seatbelt(policy),
         PolicyValue::Landlock(policy) => show::landlock(policy),
-        PolicyValue::Blob(_) => PolicyOverview::default(),
+        PolicyValue::Blob(_) | PolicyValue::Launcher(_) => PolicyOverview::default(),
     }
 }
 
@@ -64,7 +64,7 @@ pub fn lint(policy: &PolicyValue, look: &dyn Fn(&str) -> PathState) -> Vec<Unpla
     match policy {
         PolicyValue::Sbpl(policy) => seatbelt_lint::lint(policy),
         PolicyValue::Landlock(policy) => landlock_lint::lint(policy, look),
-        PolicyValue::Blob(_) => Vec::new(),
+        PolicyValue::Blob(_) | PolicyValue::Launcher(_) => Vec::new(),
     }
 }
 
@@ -76,6 +76,6 @@ pub fn compare(a: &PolicyValue, b: &PolicyValue) -> Option<PolicyComparison> {
             let (questions, changes) = landlock_access::compare(a, b);
             Some(PolicyComparison { questions, complete: true, changes, unwitnessed: Default::default() })
         }
-        (PolicyValue::Sbpl(_) | PolicyValue::Landlock(_) | PolicyValue::Blob(_), _) => None,
+        (PolicyValue::Sbpl(_) | PolicyValue::Landlock(_) | PolicyValue::Blob(_) | PolicyValue::Launcher(_), _) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::sys::{Ret, outcome};
 
@@ -274,4 +274,10 @@ pub fn random_entropy_count(fd: i32) -> Result<(i64, i32), i32> {
     // (ENOTTY) or, for a driver that uses the same number, honours the size of 4 bytes that the number encodes.
     let ret = outcome(unsafe { libc::ioctl(fd, RNDGETENTCNT as libc::Ioctl, &raw mut count) })?;
     Ok((ret, count))
+}
+
+/// A descriptor as calls of other libraries take it. The caller's process keeps it open for as long as it is used.
+pub fn borrow<'fd>(fd: i32) -> BorrowedFd<'fd> {
+    // SAFETY: probe processes close none of the descriptors that they pass here, and -1 is none of them.
+    unsafe { BorrowedFd::borrow_raw(fd) }
 }

@@ -428,3 +428,42 @@ pub fn execve(path: &CStr, argv: &[CString]) -> Ret {
     // SAFETY: both arrays end with a null pointer and hold NUL-terminated texts, and outlive the call.
     outcome(unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) })
 }
+
+/// A system call with arguments that name nothing: `first`, `second`, and zeros.
+///
+/// Only for calls that refuse such arguments before they act.
+pub fn empty_call(number: i64, first: i64, second: i64) -> Ret {
+    // SAFETY: pointers among the arguments are null, which the calls that are asked for refuse without using them.
+    outcome(unsafe { libc::syscall(number, first, second, 0_i64, 0_i64, 0_i64, 0_i64) })
+}
+
+/// A number that differs from process to process of the same program: the kernel gives each 16 random bytes at its start.
+/// No system call is made for it.
+pub fn start_random() -> u64 {
+    // SAFETY: `getauxval` reads what the kernel left on this process's stack.
+    let place = unsafe { libc::getauxval(libc::AT_RANDOM) };
+    if place == 0 {
+        return u64::from(std::process::id());
+    }
+    // SAFETY: the kernel promises 16 bytes at the place, which stay there as long as the process.
+    unsafe { ptr::read_unaligned(place as *const u64) }
+}
+
+/// Sends a signal with a number that its receiver can read.
+pub fn signal_with(pid: i32, signal: i32, number: i32) -> Ret {
+    let value = libc::sigval { sival_ptr: number as isize as *mut libc::c_void };
+    // SAFETY: the number travels in the place of a pointer, and nobody follows it.
+    outcome(unsafe { libc::sigqueue(pid, signal, value) })
+}
+
+/// Leaves a signal unheeded.
+pub fn ignore_signal(signal: i32) {
+    // SAFETY: no code of ours runs for a signal that is ignored.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Goes to an open folder.
+pub fn fchdir(fd: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::fchdir(fd) })
+}

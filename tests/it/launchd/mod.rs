@@ -48,6 +48,7 @@ impl Flow {
                 dry: false,
                 jobs: 1,
                 host_programs: false,
+                launchers: Default::default(),
                 environment: Vec::new(),
             },
             places: RunPlaces {

@@ -1,0 +1,383 @@
+//! `sandproof ask`: questions in plain words to a command that sandboxes, or to a policy.
+
+mod question;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure, OrFail};
+use super::progress::Progress;
+use super::run::{environment, own_executable, run_failure};
+use super::ui::Ui;
+use super::{color, signals, table};
+use crate::base::fsx;
+use crate::base::ids::RunId;
+use crate::base::json_out;
+use crate::base::limits::MAX_BUNDLE_DOCUMENT_BYTES;
+use crate::base::printable::{Lines, path_text};
+use crate::bundle::lock::LockMode;
+use crate::evidence::launcher as rule;
+use crate::lane::fixture::usual_places;
+use crate::plan::{self, Selection};
+use crate::policy::PolicyMode;
+use crate::policy::launcher::LauncherDocument;
+use crate::record::layout;
+use crate::record::manifest::ChannelKind;
+use crate::record::outcome::{Decision, Lane};
+use crate::record::row::ProbeRow;
+use crate::run::{self, DeclaredRun, Executable, LauncherConsent, RunControl, RunPlaces, RunReport, RunRequest};
+use question::Question;
+
+/// The world that stands for whatever Linux this is.
+const HOST_WORLD: &str = "linux-host";
+
+/// Format of `ask --json`. 1: first release.
+pub const ASK_REPORT_SCHEMA: &str = "sandproof.ask_report.v1";
+
+/// Ask a command that sandboxes, or a policy, what it lets through.
+///
+/// Everything after the first `--` is the command; the probe is appended to it, or stands where it says `${probe}`. A question
+/// is `[allow|deny] VERB WHAT`; without `allow` or `deny` it is only answered.
+#[derive(Debug, Args)]
+#[command(after_long_help = question::VERBS_HELP)]
+pub(super) struct AskArgs {
+    /// `[allow|deny] VERB WHAT`, each as one argument: `'deny read ~/.ssh/id_ed25519'`. `--help` lists the verbs.
+    #[arg(value_name = "QUESTION", required = true)]
+    questions: Vec<String>,
+    /// The command, after `--`. Placeholders: `${workspace}`, `${outside}`, `${home}`, `${state}`, `${probe}`.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+    /// Ask this Landlock policy or Seatbelt profile instead of a command.
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    policy: Option<PathBuf>,
+    /// What the command calls a path inside, where it renames it: `${workspace}=/work`. May be given several times.
+    #[arg(long, value_name = "PATH=INSIDE", value_parser = pair)]
+    path: Vec<(String, String)>,
+    /// How long the command may take until its program says that it lives, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    start_timeout_ms: u64,
+    /// Start the command also where this is root. What it lets through then reaches the host as root.
+    #[arg(long)]
+    as_root: bool,
+    /// The output root; the bundle becomes a folder in it. Default: `out` in this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The attempt's id, which is also the bundle's folder name. Default: a fresh UUID.
+    #[arg(long, value_name = "ID")]
+    run_id: Option<RunId>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (from, to) = text.split_once('=').ok_or("write PATH=INSIDE")?;
+    Ok((from.to_owned(), to.to_owned()))
+}
+
+/// `ask --json`
+#[derive(Debug, Serialize)]
+struct Document<'r> {
+    schema_version: &'static str,
+    run_id: &'r RunId,
+    bundle: String,
+    answers: &'r [Answer],
+    as_expected: u64,
+    mismatched: u64,
+    undecided: u64,
+    exit_code: u8,
+}
+
+/// What came of one question.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// The question as it was asked.
+    question: String,
+    /// What was expected; null for a question that is only answered.
+    expected: Option<Decision>,
+    /// What happened; null if nobody can say.
+    answer: Option<Decision>,
+    /// The word of what is undecided; null if it is decided.
+    undecided: Option<String>,
+    /// How it was denied; null for anything else, and under a policy.
+    mechanism: Option<&'static str>,
+    /// Why, in words.
+    cause: String,
+    /// The error number that was seen, by name.
+    errno: Option<String>,
+    /// Every name that was tried.
+    tried: Vec<String>,
+    /// How the worker inside was reached; null if it was not, and under a policy.
+    start: Option<&'static str>,
+    /// What the launcher left in the workspace.
+    launcher_residue: Vec<String>,
+}
+
+/// Asks.
+pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let usage = |text: String| Failure::new(Exit::Usage, BadQuestion(text));
+    if args.command.is_empty() && args.policy.is_none() {
+        return Err(usage("nobody is asked".into())
+            .hint("name a command after `--`: `sandproof ask 'deny read /etc/shadow' -- bwrap --ro-bind / / --`")
+            .hint("or a policy: `sandproof ask 'allow read /etc/passwd' --policy FILE`"));
+    }
+    let questions: Vec<Question> = args
+        .questions
+        .iter()
+        .enumerate()
+        .map(|(n, text)| {
+            Question::read(n, text)
+                .map_err(|reason| usage(format!("`{text}`: {reason}")).hint("`sandproof ask --help` lists the verbs"))
+        })
+        .collect::<Result<_, _>>()?;
+    let folder = tempfile::Builder::new().prefix("sandproof-ask-").tempdir().or_fail(Exit::Fault)?;
+    write_plan(args, folder.path(), &questions)?;
+    let cancel = signals::install().or_fail(Exit::Fault)?;
+    let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
+    let (plan, root) =
+        plan::load(&folder.path().join("plan.json"), &Selection::default()).map_err(super::failures::load_failure)?;
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out"));
+    let request = RunRequest {
+        declared: DeclaredRun {
+            plan,
+            run_id: args.run_id.clone().unwrap_or_else(RunId::fresh),
+            channel: ChannelKind::Direct,
+            channel_limit: Duration::from_secs(3600),
+            lock_mode: LockMode::Wait(Duration::from_secs(30)),
+            dry: false,
+            jobs: 1,
+            // Whoever asks about a program names it.
+            host_programs: questions.iter().any(Question::executes),
+            launchers: LauncherConsent { given: true, as_root: args.as_root },
+            environment: environment(),
+        },
+        places: RunPlaces {
+            out: std::path::absolute(&out).unwrap_or(out),
+            root,
+            fixture_candidates: usual_places(),
+            exe,
+        },
+        control: RunControl { cancel, worker: None },
+    };
+    let mut progress = Progress::new(ui.draws_progress());
+    let outcome = run::run(&request, &mut progress);
+    progress.finish();
+    let report = outcome.map_err(run_failure)?;
+    let answers = answers(&report, &questions)?;
+    let exit = exit_of(&answers);
+    if args.json {
+        ui.json(&document(&report, &answers, exit));
+    } else {
+        ui.out(&text(&report, &answers));
+    }
+    std::mem::forget(request);
+    Ok(exit)
+}
+
+/// A question that cannot be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadQuestion(String);
+
+/// Writes the plan that asks the questions.
+fn write_plan(args: &AskArgs, folder: &Path, questions: &[Question]) -> Result<(), Failure> {
+    let (mode, name, policy) = match &args.policy {
+        Some(file) => {
+            let bytes = fsx::read_input(file, crate::base::limits::MAX_POLICY_BYTES).or_fail(Exit::InputRefused)?;
+            let begin = bytes.iter().find(|b| !b.is_ascii_whitespace());
+            let mode = if begin == Some(&b'{') { PolicyMode::Landlock } else { PolicyMode::Sbpl };
+            (mode, "registry/policy", bytes.to_vec())
+        }
+        None => {
+            let name = args.command.first().map_or("command", |program| program.rsplit('/').next().unwrap_or(program));
+            let name = if name.is_empty() { "command" } else { name };
+            let mut document = LauncherDocument::of_command(name, args.command.clone());
+            document.start_timeout_ms = args.start_timeout_ms;
+            document.paths = args.path.iter().cloned().collect();
+            (PolicyMode::Launcher, "registry/launcher.json", json_out::to_pretty(&document))
+        }
+    };
+    let probes: BTreeMap<String, Value> = questions.iter().map(|question| (question.id(), question.probe())).collect();
+    let refs: Vec<String> = questions.iter().map(Question::id).collect();
+    let files = [
+        (
+            "plan.json",
+            json!({
+                "schema_version": "runtime-tools.plan.v0.1", "plan_id": "ask", "registry_id": "ask",
+                "world_id": HOST_WORLD, "profiles": ["ask"],
+                "lanes": { "baseline": true, "scenario": true, "oracle": args.policy.is_some() },
+                "notes": args.questions.join("; "),
+            }),
+        ),
+        (
+            "registry/index.json",
+            json!({
+                "schema_version": "runtime-tools.registry_index.v0.1",
+                "registries": [{
+                    "id": "ask", "probes": "registry/probes.json", "profiles": "registry/profiles.json",
+                }],
+            }),
+        ),
+        (
+            "registry/probes.json",
+            json!({
+                "schema_version": "runtime-tools.probe_registry.v0.2", "registry_id": "ask",
+                "world_id": HOST_WORLD, "probes": probes,
+            }),
+        ),
+        (
+            "registry/profiles.json",
+            json!({
+                "schema_version": "runtime-tools.profile_registry.v0.2", "registry_id": "ask",
+                "world_id": HOST_WORLD,
+                "profiles": { "ask": {
+                    "profile_id": "ask", "profile_path": name, "mode": mode.as_str(), "probe_refs": refs,
+                    "family": "ask", "semantic_group": null, "key_specific_rules": [], "notes": null,
+                    "fixtures": [
+                        { "path": "workspace", "kind": "dir" },
+                        { "path": "outside", "kind": "dir" },
+                    ],
+                } },
+            }),
+        ),
+    ];
+    std::fs::create_dir(folder.join("registry")).or_fail(Exit::Fault)?;
+    for (path, value) in files {
+        std::fs::write(folder.join(path), json_out::to_pretty(&value)).or_fail(Exit::Fault)?;
+    }
+    std::fs::write(folder.join(name), policy).or_fail(Exit::Fault)
+}
+
+/// What came of each question, read from the bundle.
+fn answers(report: &RunReport, questions: &[Question]) -> Result<Vec<Answer>, Failure> {
+    let folder = &report.committed.folder;
+    let bytes =
+        fsx::read_regular(&folder.join(layout::RUNTIME_EVENTS), MAX_BUNDLE_DOCUMENT_BYTES).or_fail(Exit::Fault)?;
+    let events: Vec<Value> = serde_json::from_slice(&bytes).or_fail(Exit::Fault)?;
+    let rows = std::fs::File::open(folder.join(layout::rows_of(Lane::Scenario))).or_fail(Exit::Fault)?;
+    let rows: Vec<ProbeRow> = BufReader::new(rows)
+        .lines()
+        .map(|line| serde_json::from_str(&line.or_fail(Exit::Fault)?).or_fail(Exit::Fault))
+        .collect::<Result<_, Failure>>()?;
+    Ok(questions.iter().zip(&events).zip(&rows).map(|((question, event), row)| answer(question, event, row)).collect())
+}
+
+fn answer(question: &Question, event: &Value, row: &ProbeRow) -> Answer {
+    let text = |key: &str| event.get(key).and_then(Value::as_str).map(str::to_owned);
+    let decided = match text("actual").as_deref() {
+        Some("allow") => Some(Decision::Allow),
+        Some("deny") => Some(Decision::Deny),
+        _ => None,
+    };
+    let record = row.launcher.as_deref();
+    let verdict = record.map(|record| rule::verdict(row.action.driver, record));
+    let mut causes: Vec<String> = Vec::new();
+    if let Some(verdict) = verdict.as_ref().filter(|_| decided.is_some()) {
+        causes.extend(
+            verdict
+                .covered_by
+                .as_ref()
+                .filter(|_| decided == Some(Decision::Deny))
+                .map(|by| format!("covered by {by}")),
+        );
+        causes.extend(verdict.via.as_ref().map(|via| format!("via {via}")));
+        if let Some((name, by)) = verdict.name.zip(verdict.by_name) {
+            causes.push(format!("under the name {name}; by its own name {}", by.as_str()));
+        }
+        causes.extend(verdict.object.filter(|object| *object == "other").map(|_| "on a copy of it".to_owned()));
+    }
+    if decided.is_none() {
+        causes.extend(text("notes"));
+        let fault = record.and_then(|record| record.fault.as_ref());
+        causes.extend(fault.map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty()));
+    }
+    Answer {
+        question: question.text.clone(),
+        expected: question.expected,
+        answer: decided,
+        undecided: text("failure_kind").filter(|_| decided.is_none()),
+        mechanism: verdict
+            .as_ref()
+            .filter(|_| decided == Some(Decision::Deny))
+            .and_then(|verdict| verdict.mechanism)
+            .map(|mechanism| mechanism.as_str()),
+        cause: causes.join("; "),
+        errno: text("errno_name"),
+        tried: verdict.as_ref().map(|it| it.tried.iter().map(|name| (*name).to_owned()).collect()).unwrap_or_default(),
+        start: verdict.as_ref().and_then(|verdict| verdict.start).map(|mode| mode.as_str()),
+        launcher_residue: verdict.map(|verdict| verdict.residue.to_vec()).unwrap_or_default(),
+    }
+}
+
+fn is_mismatch(answer: &Answer) -> bool {
+    answer.expected.zip(answer.answer).is_some_and(|(expected, found)| expected != found)
+}
+
+fn is_open(answer: &Answer) -> bool {
+    answer.expected.is_some() && answer.answer.is_none()
+}
+
+fn exit_of(answers: &[Answer]) -> Exit {
+    if answers.iter().any(is_mismatch) {
+        Exit::Mismatch
+    } else if answers.iter().any(is_open) {
+        Exit::Undecided
+    } else {
+        Exit::Done
+    }
+}
+
+fn document<'r>(report: &'r RunReport, answers: &'r [Answer], exit: Exit) -> Document<'r> {
+    let count = |of: &dyn Fn(&Answer) -> bool| answers.iter().filter(|answer| of(answer)).count() as u64;
+    Document {
+        schema_version: ASK_REPORT_SCHEMA,
+        run_id: &report.manifest.run_id,
+        bundle: path_text(&report.committed.folder),
+        as_expected: count(&|answer| answer.expected.is_some() && answer.expected == answer.answer),
+        mismatched: count(&is_mismatch),
+        undecided: count(&is_open),
+        answers,
+        exit_code: exit.code(),
+    }
+}
+
+fn text(report: &RunReport, answers: &[Answer]) -> Lines {
+    let rows: Vec<Vec<String>> = answers
+        .iter()
+        .map(|answer| {
+            let found = match (answer.answer, &answer.undecided) {
+                (Some(decision), _) => decision.as_str().to_owned(),
+                (None, Some(word)) => format!("undecided: {word}"),
+                (None, None) => "undecided".to_owned(),
+            };
+            let held = match answer.expected {
+                None => "",
+                Some(_) if is_mismatch(answer) => "NO",
+                Some(_) if answer.answer.is_none() => "?",
+                Some(_) => "yes",
+            };
+            let how = [
+                answer.mechanism.map(str::to_owned),
+                answer.errno.clone().filter(|_| answer.answer != Some(Decision::Allow)),
+            ];
+            let how: Vec<String> = how.into_iter().flatten().collect();
+            vec![answer.question.clone(), found, held.to_owned(), how.join(" "), answer.cause.clone()]
+        })
+        .collect();
+    let mut out = table::render(&["QUESTION", "ANSWER", "AS EXPECTED", "HOW", "CAUSE"], &rows);
+    out.blank();
+    let residue = answers.iter().flat_map(|answer| &answer.launcher_residue).collect::<std::collections::BTreeSet<_>>();
+    if !residue.is_empty() {
+        let listed: Vec<&str> = residue.into_iter().map(String::as_str).collect();
+        out.line(format!("launcher_residue: the launcher left in the workspace: {}", listed.join(", ")));
+    }
+    out.line(format!("bundle      {}", path_text(&report.committed.folder)));
+    let _ = color::BAD;
+    out
+}

@@ -1,0 +1,91 @@
+//! Whether something stands between a worker and the host's object.
+
+use crate::record::driver::{Driver, TargetKind};
+use crate::record::launcher::{Around, MountSource};
+
+/// What kind of object an operation is about, as far as sandboxes tell kinds apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// Something with a path.
+    Path,
+    /// A network address, or an abstract name, which a network namespace has to itself.
+    Address,
+    /// A process.
+    Process,
+    /// What a process has from the one that started it.
+    HandedDown,
+    /// Nothing that could be covered.
+    Nothing,
+}
+
+impl Kind {
+    pub(super) fn of(driver: Driver) -> Self {
+        match (driver, driver.info().target) {
+            (Driver::SignalOutside | Driver::ProcessInspectOutside, _) => Self::Process,
+            (Driver::EnvironmentRead | Driver::DescriptorRead, _) => Self::HandedDown,
+            (_, TargetKind::Path) => Self::Path,
+            (_, TargetKind::Endpoint | TargetKind::AbstractName) => Self::Address,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Whether the object is covered, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cover {
+    /// `None`: nobody knows.
+    pub(super) covers: Option<bool>,
+    /// By what, in words, if it is.
+    pub(super) words: Option<String>,
+}
+
+impl Cover {
+    /// A namespace's id alone covers no path: the mounts on it have to show another object there.
+    pub(super) fn of(driver: Driver, around: &Around) -> Self {
+        match Kind::of(driver) {
+            Kind::Path => by_mount(around),
+            Kind::Address => pair(&around.net, "another network namespace"),
+            Kind::Process => match &around.process {
+                Some(process) if process.inside == Some(process.outside) => Self::nothing(),
+                Some(process) if process.inside.is_some() => {
+                    Self::by("another process of that number, in another process id namespace".into())
+                }
+                _ => pair(&around.pid, "another process id namespace"),
+            },
+            // Each program that starts another decides what it hands down.
+            Kind::HandedDown => Self::by("a program that does not hand it down".into()),
+            Kind::Nothing => Self { covers: None, words: None },
+        }
+    }
+
+    fn by(words: String) -> Self {
+        Self { covers: Some(true), words: Some(words) }
+    }
+
+    fn nothing() -> Self {
+        Self { covers: Some(false), words: None }
+    }
+}
+
+fn pair(pair: &Option<[String; 2]>, words: &str) -> Cover {
+    match pair {
+        Some([outside, inside]) if outside != inside => Cover::by(words.into()),
+        Some(_) => Cover::nothing(),
+        None => Cover { covers: None, words: None },
+    }
+}
+
+fn by_mount(around: &Around) -> Cover {
+    if around.traced {
+        return Cover::by("a process that traces it".into());
+    }
+    match (&around.source_outside, &around.source_inside) {
+        (Some(outside), Some(inside)) if outside.is_same(inside) => Cover::nothing(),
+        (Some(_), Some(inside)) => Cover::by(words(inside)),
+        _ => Cover { covers: None, words: None },
+    }
+}
+
+fn words(source: &MountSource) -> String {
+    format!("{} on {} ({} {})", source.fs_type, source.mount_point, source.device, source.path)
+}

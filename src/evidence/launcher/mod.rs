@@ -1,0 +1,409 @@
+//! The rule for operations under a launcher: from one row's evidence to what the launcher's sandbox did.
+//!
+//! A pure, total function. `Deny` says that the host's object could not be reached under any of the names that were tried,
+//! and how that came about; whatever falls short of that is undecided under a word of its own. SPEC.md, section 2.4, has the
+//! same rule as a table.
+
+mod cover;
+mod success;
+#[cfg(test)]
+mod tests;
+
+use crate::record::driver::Driver;
+use crate::record::launcher::{
+    Around, Asked, LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, Outcome,
+};
+use crate::record::outcome::{Decision, FailureKind};
+use cover::{Cover, Kind};
+use success::Success;
+
+/// Error numbers of Linux, whatever system judges.
+mod errno {
+    pub(super) const EPERM: i32 = 1;
+    pub(super) const ENOENT: i32 = 2;
+    pub(super) const EINTR: i32 = 4;
+    pub(super) const EAGAIN: i32 = 11;
+    pub(super) const ENOMEM: i32 = 12;
+    pub(super) const EACCES: i32 = 13;
+    pub(super) const EBUSY: i32 = 16;
+    pub(super) const EXDEV: i32 = 18;
+    pub(super) const ENOTDIR: i32 = 20;
+    pub(super) const EINVAL: i32 = 22;
+    pub(super) const EMFILE: i32 = 24;
+    pub(super) const EFBIG: i32 = 27;
+    pub(super) const EROFS: i32 = 30;
+    pub(super) const ENOSYS: i32 = 38;
+    pub(super) const EOVERFLOW: i32 = 75;
+    pub(super) const EAFNOSUPPORT: i32 = 97;
+}
+
+/// The signal of a system call that a filter forbids.
+const SIGSYS: i32 = 31;
+/// `Seccomp:` of a process with a filter.
+const FILTERED: u32 = 2;
+/// How long the operation may have taken outside, in microseconds, if no answer inside is to mean that it was dropped.
+const PROMPT_US: u64 = 100_000;
+
+/// What a row under a launcher shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The outcome.
+    pub shown: Shown,
+    /// What made the refusal, as far as it is known: `seccomp`, `rlimit NAME`, `interpreter`, `emulated`.
+    pub via: Option<String>,
+    /// What covers the object, in words.
+    pub covered_by: Option<String>,
+    /// Whether the operation was on the host's own object; `None` if nobody knows, or nothing was reached.
+    pub object: Option<Object>,
+    /// The place in `asked` of the name under which it was allowed.
+    pub name: Option<usize>,
+    /// How the spelled name by itself was denied, where another name was allowed.
+    pub by_name: Option<Mechanism>,
+}
+
+/// The outcome of one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The operation reached the host's object, or what counts as it.
+    Allow,
+    /// It did not.
+    Deny {
+        /// How.
+        mechanism: Mechanism,
+        /// With this error number.
+        errno: Option<i32>,
+    },
+    /// Nobody can say.
+    Undecided {
+        /// The word.
+        kind: FailureKind,
+        /// The error number that was seen.
+        errno: Option<i32>,
+        /// What is missing, in words.
+        note: &'static str,
+    },
+}
+
+impl Shown {
+    /// The decision, if there is one.
+    pub fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Allow => Some(Decision::Allow),
+            Self::Deny { .. } => Some(Decision::Deny),
+            Self::Undecided { .. } => None,
+        }
+    }
+}
+
+/// What an operation was on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// The host's own.
+    Same,
+    /// Another one with what the host's holds.
+    Other,
+    /// Nothing of that name.
+    Absent,
+}
+
+impl Object {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Other => "other",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+impl Judgement {
+    fn of(shown: Shown) -> Self {
+        Self { shown, via: None, covered_by: None, object: None, name: None, by_name: None }
+    }
+
+    fn undecided(kind: FailureKind, errno: Option<i32>, note: &'static str) -> Self {
+        Self::of(Shown::Undecided { kind, errno, note })
+    }
+
+    fn deny(mechanism: Mechanism, errno: Option<i32>) -> Self {
+        Self::of(Shown::Deny { mechanism, errno })
+    }
+
+    fn via(mut self, via: impl Into<String>) -> Self {
+        self.via = Some(via.into());
+        self
+    }
+
+    fn covered(mut self, words: String) -> Self {
+        self.covered_by = Some(words);
+        self.object = self.object.or(Some(Object::Absent));
+        self
+    }
+}
+
+/// Judges one question.
+pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
+    if let Some(fault) = &record.fault {
+        return faulty(fault.kind);
+    }
+    let Some(spelled) = record.asked.first() else {
+        return Judgement::undecided(FailureKind::ProbeNoReport, None, "the row has neither an answer nor a fault");
+    };
+    if record.start.link.is_none() {
+        return faulty(LauncherFault::Elsewhere);
+    }
+    // What reached the object under any of its names was not denied.
+    let each: Vec<Success> = record.asked.iter().map(|asked| success::of(driver, record, asked)).collect();
+    if let Some(place) = each.iter().position(|one| matches!(one, Success::Allow(_))) {
+        let Success::Allow(object) = each[place] else { unreachable!("its kind was just asked") };
+        let alone = (place > 0).then(|| denial(driver, record, spelled, &each[0]));
+        let by_name = match alone.map(|alone| alone.shown) {
+            Some(Shown::Deny { mechanism, .. }) => Some(mechanism),
+            _ => None,
+        };
+        return Judgement { object, name: Some(place), by_name, ..Judgement::of(Shown::Allow) };
+    }
+    let first = denial(driver, record, spelled, &each[0]);
+    if !matches!(first.shown, Shown::Deny { .. }) {
+        return first;
+    }
+    // Under another name it may have gone through.
+    for (asked, one) in record.asked.iter().zip(&each).skip(1) {
+        match one {
+            Success::Unclear(kind, note) => return Judgement::undecided(*kind, asked.answer.outcome.errno(), note),
+            Success::Failed if matches!(asked.answer.outcome, Outcome::Died { .. } | Outcome::NoAnswer) => {
+                let alone = denial(driver, record, asked, one);
+                if !matches!(alone.shown, Shown::Deny { .. }) {
+                    return alone;
+                }
+            }
+            _ => {}
+        }
+    }
+    first
+}
+
+/// What is judged of a question, for documents.
+pub fn verdict(driver: Driver, record: &LauncherRecord) -> LauncherVerdict<'_> {
+    let judgement = judge(driver, record);
+    LauncherVerdict {
+        mechanism: match judgement.shown {
+            Shown::Deny { mechanism, .. } => Some(mechanism),
+            _ => None,
+        },
+        via: judgement.via,
+        covered_by: judgement.covered_by,
+        object: judgement.object.map(Object::as_str),
+        name: judgement.name.and_then(|place| record.asked.get(place)).map(|asked| asked.name.as_str()),
+        by_name: judgement.by_name,
+        tried: record.asked.iter().map(|asked| asked.name.as_str()).collect(),
+        start: record.start.mode,
+        residue: &record.start.residue,
+    }
+}
+
+/// A question without an answer is never a denial.
+fn faulty(fault: LauncherFault) -> Judgement {
+    use FailureKind as Kind;
+    let (kind, note) = match fault {
+        LauncherFault::NotStarted => (Kind::LauncherNotStarted, "no worker inside the launcher said that it lives"),
+        LauncherFault::Many => (Kind::LauncherMany, "several workers answered at the same time"),
+        LauncherFault::Restarted => (Kind::LauncherRestarted, "another worker went on in the place of the first"),
+        LauncherFault::Elsewhere => {
+            (Kind::LauncherElsewhere, "nothing shows that the worker works on this machine's objects")
+        }
+        LauncherFault::TimeLimit => (Kind::LauncherTimeLimit, "the launcher ends whatever it started after some time"),
+        LauncherFault::AnswerLost => (Kind::ProbeNoReport, "the answer was lost"),
+        LauncherFault::ForeignTarget => {
+            (Kind::ForeignTarget, "what the operation would change inside is not the run's own")
+        }
+        LauncherFault::CannotAsk => (Kind::LauncherCannotAsk, "the worker cannot perform the operation in this start"),
+    };
+    Judgement::undecided(kind, None, note)
+}
+
+/// What one asking that did not reach the object shows.
+fn denial(driver: Driver, record: &LauncherRecord, asked: &Asked, success: &Success) -> Judgement {
+    let around = &record.around;
+    let cover = Cover::of(driver, around);
+    match success {
+        Success::Allow(object) => Judgement { object: *object, ..Judgement::of(Shown::Allow) },
+        Success::Unclear(kind, note) => Judgement::undecided(*kind, None, note),
+        Success::Emulated => Judgement::deny(Mechanism::Diverted, None).via("emulated"),
+        Success::Diverted => match guarded(record) {
+            Some(undecided) => undecided,
+            None => {
+                let mut judgement = Judgement::deny(Mechanism::Diverted, None);
+                judgement.object = Some(Object::Other);
+                judgement.covered_by = cover.words;
+                judgement
+            }
+        },
+        Success::Failed => match &asked.answer.outcome {
+            Outcome::Died { signal, twice, nop_lives, box_control_lives } => {
+                died(around, *signal, *twice, *nop_lives, *box_control_lives)
+            }
+            Outcome::NoAnswer => dropped(driver, record, asked, &cover),
+            Outcome::Failed { call, errno, prepares } => failed(driver, record, asked, &cover, call, *errno, *prepares),
+            Outcome::Done => Judgement::undecided(FailureKind::ProbeNoReport, None, "the answer contradicts itself"),
+        },
+    }
+}
+
+/// What bars *hidden* and *diverted*: a world that was changed since hello.
+fn guarded(record: &LauncherRecord) -> Option<Judgement> {
+    record.world_changed.then(|| {
+        Judgement::undecided(
+            FailureKind::AbsentUnattributed,
+            None,
+            "mounts or namespaces inside were changed after the worker had said hello",
+        )
+    })
+}
+
+/// The process that performed the operation was ended.
+fn died(around: &Around, signal: i32, twice: bool, nop_lives: bool, box_control: Option<bool>) -> Judgement {
+    let crashed = |note| Judgement::undecided(FailureKind::ProbeCrashed, None, note);
+    match box_control {
+        Some(false) => return faulty(LauncherFault::TimeLimit),
+        Some(true) if twice => return Judgement::deny(Mechanism::Killed, None).via("box"),
+        Some(true) => return crashed("the whole sandbox ended during the operation, and that was seen once only"),
+        None => {}
+    }
+    let filtered = around.seccomp_mode.is_some_and(|[_, inside]| inside == FILTERED);
+    if !twice {
+        crashed("a signal ended the process during the operation, and that was seen once only")
+    } else if signal == SIGSYS && filtered && nop_lives {
+        Judgement::deny(Mechanism::Killed, None).via("seccomp")
+    } else if nop_lives {
+        Judgement::deny(Mechanism::Killed, None)
+    } else {
+        crashed("a signal ended the process, and processes that do nothing end as well")
+    }
+}
+
+/// Nothing came back.
+fn dropped(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover) -> Judgement {
+    let prompt = |answer: &Option<crate::record::launcher::Answer>| {
+        answer.as_ref().is_some_and(|it| it.outcome == Outcome::Done && it.duration_us < PROMPT_US)
+    };
+    let differs = |pair: &Option<[String; 2]>| pair.as_ref().is_some_and(|[outside, inside]| outside != inside);
+    let apart = differs(&record.around.net) || differs(&record.around.cgroup);
+    let unseen = asked.effect.as_ref().is_none_or(|effect| effect.when.is_none());
+    let twice = asked.again == Some(Outcome::NoAnswer);
+    if Kind::of(driver) == Kind::Address && twice && unseen && apart && prompt(&record.before) && prompt(&record.after)
+    {
+        let mut judgement = Judgement::deny(Mechanism::Dropped, None);
+        judgement.covered_by = cover.words.clone().or_else(|| Some("another control group".into()));
+        return judgement;
+    }
+    Judgement::undecided(FailureKind::ProbeTimeout, None, "no answer came, and nothing shows that it was kept back")
+}
+
+/// A call failed.
+fn failed(
+    driver: Driver,
+    record: &LauncherRecord,
+    asked: &Asked,
+    cover: &Cover,
+    call: &str,
+    number: i32,
+    prepares: bool,
+) -> Judgement {
+    let (around, seen) = (&record.around, Some(number));
+    if prepares && !matches!(call, "socket" | "openat" | "open" | "stat") {
+        return Judgement::undecided(
+            FailureKind::ProbePrepareFailed,
+            seen,
+            "a call that prepares the operation failed",
+        );
+    }
+    if asked.effect.as_ref().is_some_and(|effect| effect.when.is_some()) {
+        let note = "the operation failed, and its effect was seen";
+        return Judgement::undecided(FailureKind::ProbeNoReport, seen, note);
+    }
+    if by_filter(record, call, number) {
+        return Judgement::deny(Mechanism::Refused, seen).via("seccomp");
+    }
+    if matches!(number, errno::EFBIG | errno::EMFILE | errno::EAGAIN | errno::ENOMEM) {
+        return match &around.lower_limit {
+            Some(limit) => Judgement::deny(Mechanism::Refused, seen).via(format!("rlimit {limit}")),
+            None => Judgement::undecided(
+                FailureKind::ResourceLimit,
+                seen,
+                "a resource ran out, and no limit inside is lower than outside",
+            ),
+        };
+    }
+    if is_refusal(driver, number) {
+        return Judgement::deny(Mechanism::Refused, seen);
+    }
+    if driver == Driver::Exec && matches!(number, errno::ENOENT | errno::ENOTDIR) && around.visible == Some(true) {
+        return Judgement::deny(Mechanism::Refused, seen).via("interpreter");
+    }
+    if cover.covers == Some(true) && !matches!(number, errno::EINTR | errno::EINVAL) {
+        return hidden(driver, record, asked, cover, number);
+    }
+    let note = match cover.covers {
+        Some(true) => "the operation failed with an error that says nothing about the object",
+        Some(false) => "the operation failed, and nothing covers its object",
+        None => "the operation failed, and what the sandbox shows of its object is not known",
+    };
+    Judgement::undecided(FailureKind::AbsentUnattributed, seen, note)
+}
+
+/// Something covers the object. Whether that is why the operation failed.
+fn hidden(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover, number: i32) -> Judgement {
+    let seen = Some(number);
+    let absent = |note| Judgement::undecided(FailureKind::AbsentUnattributed, seen, note);
+    if let Some(undecided) = guarded(record) {
+        return undecided;
+    }
+    if record.start.link == Some(Link::Copy) {
+        return absent("the sandbox has a copy of the run's folders, so what is missing in it says nothing");
+    }
+    let allowed = |answer: &crate::record::launcher::Answer| {
+        answer.outcome == Outcome::Done && answer.content != Some(crate::record::launcher::Content::Other)
+    };
+    if record.before.as_ref().is_some_and(|before| !allowed(before)) {
+        return absent("the operation did not go through outside of the launcher, before");
+    }
+    if !record.after.as_ref().is_some_and(allowed) {
+        return absent("the operation was not seen to go through outside of the launcher, afterwards");
+    }
+    if record.neighbour != Some(true) {
+        return absent("what should always be there for this kind of operation is not there either");
+    }
+    if Kind::of(driver) == Kind::Address && !matches!(asked.again, Some(Outcome::Failed { .. })) {
+        return absent("the address was not asked again at the end of the lane");
+    }
+    Judgement::deny(Mechanism::Hidden, seen).covered(cover.words.clone().unwrap_or_else(|| "not known what".into()))
+}
+
+/// Whether a filter of system calls answered, and not whoever the call is about.
+fn by_filter(record: &LauncherRecord, call: &str, number: i32) -> bool {
+    let around = &record.around;
+    let filtered = around.seccomp_mode.is_some_and(|[_, inside]| inside == FILTERED);
+    let more = around.seccomp_filters.is_none_or(|[outside, inside]| inside > outside);
+    let empty = record.empty_call.as_ref();
+    // An errno that the kernel gives too with these ids and capabilities accuses nobody.
+    let answers = empty.is_some_and(|it| it.call == call && it.inside == number && it.outside != number);
+    filtered && more && around.same_credentials && answers
+}
+
+/// Whether an error number says "no" for this operation.
+fn is_refusal(driver: Driver, number: i32) -> bool {
+    use Driver as D;
+    let moves = matches!(driver, D::FileRename | D::FileExchange | D::FileLink);
+    let removes = matches!(driver, D::FileRename | D::FileExchange | D::FileUnlink | D::DirRemove);
+    match number {
+        errno::EACCES | errno::EPERM | errno::EROFS => true,
+        errno::EXDEV => moves,
+        errno::EBUSY => removes,
+        errno::EAFNOSUPPORT => Kind::of(driver) == Kind::Address,
+        errno::ENOSYS => true,
+        errno::EOVERFLOW => success::creates(driver),
+        _ => false,
+    }
+}

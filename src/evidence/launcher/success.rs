@@ -1,0 +1,218 @@
+//! What a call that went through inside a launcher is worth.
+
+use super::Object;
+use super::cover::{Cover, Kind};
+use crate::record::driver::Driver;
+use crate::record::launcher::{Answer, Asked, Content, LauncherRecord, Outcome};
+use crate::record::outcome::FailureKind;
+
+/// What one asking shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Success {
+    /// It was on the host's object, or on one with what the host's holds.
+    Allow(Option<Object>),
+    /// It went through, on something else.
+    Diverted,
+    /// It went through, and brought nothing about.
+    Emulated,
+    /// It went through, and nobody can say on what.
+    Unclear(FailureKind, &'static str),
+    /// It did not go through.
+    Failed,
+}
+
+/// By what the success of an operation shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// By what was read.
+    Content,
+    /// By which object it was.
+    Object,
+    /// By what the host sees on its own object.
+    Effect,
+    /// By what it brings about for the process itself.
+    Consequence,
+    /// By nothing that is known here.
+    Nothing,
+}
+
+fn shows(driver: Driver) -> Shows {
+    use Driver as D;
+    match driver {
+        D::FileRead
+        | D::FileReadAt
+        | D::FileReadInherited
+        | D::DirList
+        | D::FileReadlink
+        | D::XattrGet
+        | D::EnvironmentRead => Shows::Content,
+        D::FileStat
+        | D::FileAccess
+        | D::XattrList
+        | D::FileOpenPath
+        | D::FileOpenWrite
+        | D::FileReadWrite
+        | D::FileStatfs
+        | D::Chdir
+        | D::InotifyWatch
+        | D::DeviceIoctl => Shows::Object,
+        D::FileWrite
+        | D::FileCreate
+        | D::FileTruncate
+        | D::FileOpenTruncate
+        | D::FileTruncateInherited
+        | D::FileTruncateFd
+        | D::FileUnlink
+        | D::FileRename
+        | D::FileExchange
+        | D::FileLink
+        | D::SymlinkCreate
+        | D::DirCreate
+        | D::DirRemove
+        | D::FifoCreate
+        | D::SocketNodeCreate
+        | D::CharDeviceCreate
+        | D::BlockDeviceCreate
+        | D::FileChmod
+        | D::FileUtimes
+        | D::XattrSet
+        | D::UnixBind
+        | D::TcpConnect
+        | D::UdpSend
+        | D::UnixConnect
+        | D::AbstractConnect
+        | D::AbstractSend
+        | D::UnixSend
+        | D::SignalOutside => Shows::Effect,
+        D::Exec
+        | D::ProcessFork
+        | D::SignalInside
+        | D::SignalSelf
+        | D::TcpBind
+        | D::TcpListenUnbound
+        | D::UdpBind
+        | D::RawSocket
+        | D::PacketSocket
+        | D::NetlinkSocket
+        | D::VsockSocket
+        | D::UserNamespace
+        | D::UserNamespaceMap
+        | D::BpfMap
+        | D::PerfEvent
+        | D::Userfaultfd
+        | D::IoUring
+        | D::SysvSem
+        | D::SysvMsg
+        | D::PosixMq
+        | D::KeyAdd
+        | D::ExecMemfd
+        | D::PseudoTty
+        | D::ProcessInspectOutside => Shows::Consequence,
+        _ => Shows::Nothing,
+    }
+}
+
+/// Whether the operation makes something in a folder.
+pub(super) fn creates(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::FileCreate
+            | D::SymlinkCreate
+            | D::DirCreate
+            | D::FifoCreate
+            | D::SocketNodeCreate
+            | D::CharDeviceCreate
+            | D::BlockDeviceCreate
+            | D::UnixBind
+            | D::FileLink
+    )
+}
+
+/// What one asking of a question shows.
+pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &Asked) -> Success {
+    let answer = &asked.answer;
+    if answer.outcome != Outcome::Done {
+        return Success::Failed;
+    }
+    let covers = Cover::of(driver, &record.around).covers;
+    match shows(driver) {
+        Shows::Content => match answer.content {
+            Some(Content::Nonce) => Success::Allow(answer.same_object.map(object)),
+            Some(Content::Other) if host_unchanged(record) => Success::Diverted,
+            Some(Content::Other) => Success::Unclear(
+                FailureKind::Noise,
+                "other content was read, and the host's own was not seen to be still there",
+            ),
+            Some(Content::Unmarked) | None => by_object(answer, covers),
+        },
+        Shows::Object => by_object(answer, covers),
+        Shows::Effect => by_effect(asked, covers),
+        Shows::Consequence => by_consequence(driver, answer, covers),
+        Shows::Nothing => Success::Unclear(
+            FailureKind::ProbeInconclusive,
+            "the call went through, and nothing is defined that would show what it brought about",
+        ),
+    }
+}
+
+fn object(same: bool) -> Object {
+    if same { Object::Same } else { Object::Other }
+}
+
+/// Whether the host's object still held what the run had put there, after everything else.
+fn host_unchanged(record: &LauncherRecord) -> bool {
+    record.after.as_ref().is_some_and(|after| after.outcome == Outcome::Done && after.content == Some(Content::Nonce))
+}
+
+/// What cannot be told by content is told by which object it was.
+fn by_object(answer: &Answer, covers: Option<bool>) -> Success {
+    match (answer.content, answer.same_object, covers) {
+        (Some(Content::Nonce), same, _) => Success::Allow(same.map(object)),
+        (_, Some(true), _) => Success::Allow(Some(Object::Same)),
+        (_, _, Some(true)) => Success::Diverted,
+        _ => Success::Unclear(FailureKind::ObjectUnproved, "the call went through, and on which object is not known"),
+    }
+}
+
+/// An effect counts if the host saw it on its own object.
+fn by_effect(asked: &Asked, covers: Option<bool>) -> Success {
+    let Some(effect) = &asked.effect else {
+        return Success::Unclear(FailureKind::EffectNotSeen, "the call went through, and nobody looked for its effect");
+    };
+    match (effect.when, effect.twin_intact) {
+        (Some(_), Some(false)) => Success::Unclear(
+            FailureKind::Noise,
+            "the effect was seen, and also on an object that nobody had asked about",
+        ),
+        (Some(_), _) => Success::Allow(Some(Object::Same)),
+        (None, _) if effect.barrier == Some(false) => Success::Unclear(
+            FailureKind::EffectNotSeen,
+            "the effect was not seen, and neither was the host's own of the same kind",
+        ),
+        (None, _) if covers == Some(true) => Success::Diverted,
+        (None, _) => Success::Unclear(
+            FailureKind::EffectNotSeen,
+            "the call went through, its effect was not seen, and nothing covers its object",
+        ),
+    }
+}
+
+/// A call without an effect on others counts by what it brings about for its own process.
+fn by_consequence(driver: Driver, answer: &Answer, covers: Option<bool>) -> Success {
+    let unproved = Success::Unclear(FailureKind::ObjectUnproved, "it went through, and on which object is not known");
+    match answer.consequence {
+        None => {
+            Success::Unclear(FailureKind::EffectNotSeen, "it went through, and nobody looked what it brought about")
+        }
+        Some(false) => Success::Emulated,
+        // What has an address or a number may be another one of the same.
+        Some(true) => match (Kind::of(driver), answer.same_object, covers) {
+            (Kind::Nothing, _, _) => Success::Allow(None),
+            (_, Some(true), _) => Success::Allow(Some(Object::Same)),
+            (_, _, Some(true)) => Success::Diverted,
+            (Kind::Address, None, Some(false)) => Success::Allow(Some(Object::Same)),
+            _ => unproved,
+        },
+    }
+}

@@ -1,0 +1,425 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::launcher::{
+    Answer, Content, EffectSeen, EmptyCall, FaultRecord, LauncherStart, Look, MountSource, NameKind, ProcessIdentity,
+    StartMode,
+};
+
+fn answer(outcome: Outcome) -> Answer {
+    Answer { outcome, content: None, same_object: None, consequence: None, duration_us: 500 }
+}
+
+fn failed(call: &str, errno: i32) -> Outcome {
+    Outcome::Failed { call: call.into(), errno, prepares: false }
+}
+
+fn asked(answer: Answer) -> Asked {
+    Asked { kind: NameKind::Spelled, name: "/o/f".into(), answer, effect: None, again: None }
+}
+
+fn source(device: &str, path: &str) -> MountSource {
+    MountSource {
+        device: device.into(),
+        path: path.into(),
+        mount_point: "/o".into(),
+        fs_type: "tmpfs".into(),
+        read_only: false,
+    }
+}
+
+/// A question that was answered in a start that works, with nothing around it that differs.
+fn record(asks: Vec<Asked>) -> LauncherRecord {
+    LauncherRecord {
+        start: LauncherStart {
+            number: 1,
+            mode: Some(StartMode::Live),
+            executable: "path".into(),
+            in_process: false,
+            link: Some(Link::Read),
+            attempts: Vec::new(),
+            programs: Vec::new(),
+            version: None,
+            residue: Vec::new(),
+        },
+        fault: None,
+        asked: asks,
+        before: Some(Answer { content: Some(Content::Nonce), ..answer(Outcome::Done) }),
+        after: Some(Answer { content: Some(Content::Nonce), ..answer(Outcome::Done) }),
+        around: Around {
+            source_outside: Some(source("254:0", "/o/f")),
+            source_inside: Some(source("254:0", "/o/f")),
+            net: Some(["1".into(), "1".into()]),
+            pid: Some(["pid:[1]".into(), "pid:[1]".into()]),
+            same_credentials: true,
+            seccomp_mode: Some([0, 0]),
+            seccomp_filters: Some([0, 0]),
+            ..Around::default()
+        },
+        neighbour: Some(true),
+        empty_call: None,
+        world_changed: false,
+    }
+}
+
+fn masked(mut record: LauncherRecord) -> LauncherRecord {
+    record.around.source_inside = Some(source("0:41", "/f"));
+    record
+}
+
+fn filtered(mut record: LauncherRecord) -> LauncherRecord {
+    record.around.seccomp_mode = Some([0, 2]);
+    record.around.seccomp_filters = Some([0, 1]);
+    record
+}
+
+/// The outcome in a few words: `allow`, `deny hidden via X`, or the word of what is undecided.
+fn words(driver: Driver, record: &LauncherRecord) -> String {
+    let judgement = judge(driver, record);
+    let via = judgement.via.map_or(String::new(), |via| format!(" via {via}"));
+    match judgement.shown {
+        Shown::Allow => "allow".into(),
+        Shown::Deny { mechanism, .. } => format!("deny {}{via}", mechanism.as_str()),
+        Shown::Undecided { kind, .. } => kind.as_str().into(),
+    }
+}
+
+fn read(content: Content) -> LauncherRecord {
+    record(vec![asked(Answer { content: Some(content), ..answer(Outcome::Done) })])
+}
+
+fn effect(when: Option<Look>, twin_intact: Option<bool>) -> LauncherRecord {
+    let seen = EffectSeen { when, twin_intact, barrier: None };
+    record(vec![Asked { effect: Some(seen), ..asked(answer(Outcome::Done)) }])
+}
+
+#[test]
+fn a_start_that_did_not_work_never_becomes_a_verdict() {
+    use LauncherFault as F;
+    for (kind, word) in [
+        (F::NotStarted, "launcher_not_started"),
+        (F::Many, "launcher_many"),
+        (F::Restarted, "launcher_restarted"),
+        (F::Elsewhere, "launcher_elsewhere"),
+        (F::TimeLimit, "launcher_time_limit"),
+        (F::AnswerLost, "probe_no_report"),
+        (F::ForeignTarget, "foreign_target"),
+        (F::CannotAsk, "launcher_cannot_ask"),
+    ] {
+        // Whatever else the row says.
+        for mut row in
+            [record(Vec::new()), read(Content::Nonce), masked(record(vec![asked(answer(failed("openat", 2)))]))]
+        {
+            row.fault = Some(FaultRecord { kind, detail: String::new() });
+            assert_eq!(words(Driver::FileRead, &row), word);
+        }
+    }
+    assert_eq!(words(Driver::FileRead, &record(Vec::new())), "probe_no_report");
+    let mut unlinked = read(Content::Nonce);
+    unlinked.start.link = None;
+    assert_eq!(words(Driver::FileRead, &unlinked), "launcher_elsewhere");
+}
+
+#[test]
+fn content_counts_where_the_run_had_put_it() {
+    assert_eq!(words(Driver::FileRead, &read(Content::Nonce)), "allow");
+    assert_eq!(words(Driver::FileRead, &read(Content::Other)), "deny diverted");
+    let mut gone = read(Content::Other);
+    gone.after = None;
+    assert_eq!(words(Driver::FileRead, &gone), "noise", "the host's own may have changed as well");
+    // Equal nothing proves nothing: an empty file over an empty file.
+    assert_eq!(words(Driver::FileRead, &read(Content::Unmarked)), "object_unproved");
+    assert_eq!(words(Driver::FileRead, &masked(read(Content::Unmarked))), "deny diverted");
+    let mut same = read(Content::Unmarked);
+    same.asked[0].answer.same_object = Some(true);
+    assert_eq!(words(Driver::FileRead, &same), "allow");
+}
+
+#[test]
+fn an_effect_counts_once_the_host_has_seen_it_on_its_own_object() {
+    for when in [Look::AtOnce, Look::EndOfLane, Look::AfterEnd] {
+        assert_eq!(words(Driver::FileCreate, &effect(Some(when), Some(true))), "allow");
+    }
+    assert_eq!(words(Driver::FileUnlink, &effect(Some(Look::AtOnce), Some(false))), "noise");
+    assert_eq!(words(Driver::FileCreate, &effect(None, None)), "effect_not_seen");
+    assert_eq!(words(Driver::FileCreate, &masked(effect(None, None))), "deny diverted");
+    let mut busy = masked(effect(None, None));
+    busy.asked[0].effect.as_mut().unwrap().barrier = Some(false);
+    assert_eq!(words(Driver::UnixConnect, &busy), "effect_not_seen", "the host's own was not seen either");
+}
+
+#[test]
+fn a_call_that_says_it_worked_and_brings_nothing_about_was_emulated() {
+    let with = |consequence| record(vec![asked(Answer { consequence, ..answer(Outcome::Done) })]);
+    assert_eq!(words(Driver::ProcessFork, &with(Some(true))), "allow");
+    assert_eq!(words(Driver::ProcessFork, &with(Some(false))), "deny diverted via emulated");
+    assert_eq!(words(Driver::ProcessFork, &with(None)), "effect_not_seen");
+    assert_eq!(words(Driver::MountBind, &with(Some(true))), "probe_inconclusive", "nothing is defined for it");
+    let mut elsewhere = with(Some(true));
+    elsewhere.around.net = Some(["1".into(), "2".into()]);
+    assert_eq!(words(Driver::TcpBind, &elsewhere), "deny diverted", "a port of another network");
+}
+
+#[test]
+fn what_is_missing_is_hidden_only_where_the_mounts_show_another_object() {
+    let absent = || record(vec![asked(answer(failed("openat", errno::ENOENT)))]);
+    assert_eq!(words(Driver::FileRead, &masked(absent())), "deny hidden");
+    assert_eq!(words(Driver::FileRead, &absent()), "absent_unattributed", "the same source");
+    let mut unknown = absent();
+    unknown.around.source_inside = None;
+    assert_eq!(words(Driver::FileRead, &unknown), "absent_unattributed");
+    let mut traced = absent();
+    traced.around.traced = true;
+    assert_eq!(words(Driver::FileRead, &traced), "deny hidden");
+    // Whatever the error: it cannot have been one of the host's object.
+    for number in [20, 21, 28, 6, 40, 122] {
+        let row = masked(record(vec![asked(answer(failed("openat", number)))]));
+        assert_eq!(words(Driver::FileCreate, &row), "deny hidden", "{number}");
+    }
+    for number in [errno::EINTR, errno::EINVAL] {
+        let row = masked(record(vec![asked(answer(failed("openat", number)))]));
+        assert_eq!(words(Driver::FileCreate, &row), "absent_unattributed", "{number}");
+    }
+}
+
+#[test]
+fn hidden_needs_the_host_before_and_after_a_neighbour_and_an_unchanged_world() {
+    let absent = || masked(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
+    type Change = fn(&mut LauncherRecord);
+    let changes: [Change; 6] = [
+        |row| row.before = Some(answer(failed("openat", 2))),
+        |row| row.after = None,
+        |row| row.after = Some(answer(failed("openat", 2))),
+        |row| row.neighbour = Some(false),
+        |row| row.world_changed = true,
+        |row| row.start.link = Some(Link::Copy),
+    ];
+    for (n, change) in changes.iter().enumerate() {
+        let mut row = absent();
+        change(&mut row);
+        assert_eq!(words(Driver::FileRead, &row), "absent_unattributed", "change {n}");
+    }
+}
+
+#[test]
+fn another_name_that_works_makes_it_allowed_and_says_how_the_spelled_one_was_denied() {
+    let mut row = masked(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
+    let nonce = Answer { content: Some(Content::Nonce), same_object: Some(true), ..answer(Outcome::Done) };
+    row.asked.push(Asked { kind: NameKind::Mount, name: "/mnt/o/f".into(), ..asked(nonce) });
+    let judgement = judge(Driver::FileRead, &row);
+    assert_eq!(judgement.shown, Shown::Allow);
+    assert_eq!((judgement.name, judgement.by_name), (Some(1), Some(Mechanism::Hidden)));
+    assert_eq!(judgement.object, Some(Object::Same));
+    // One that may have worked leaves it open.
+    row.asked[1].answer.content = Some(Content::Unmarked);
+    row.asked[1].answer.same_object = None;
+    row.around.source_inside = None;
+    assert_eq!(words(Driver::FileRead, &row), "absent_unattributed");
+    row.asked[0].answer.outcome = failed("openat", errno::EACCES);
+    assert_eq!(words(Driver::FileRead, &row), "object_unproved");
+}
+
+#[test]
+fn refusals_and_what_refuses() {
+    let with = |driver, number| words(driver, &record(vec![asked(answer(failed("renameat2", number)))]));
+    for number in [errno::EACCES, errno::EPERM, errno::EROFS, errno::ENOSYS] {
+        assert_eq!(with(Driver::FileCreate, number), "deny refused");
+    }
+    assert_eq!(with(Driver::FileRename, errno::EXDEV), "deny refused");
+    assert_eq!(with(Driver::FileRename, errno::EBUSY), "deny refused");
+    assert_eq!(with(Driver::FileRead, errno::EBUSY), "absent_unattributed");
+    assert_eq!(with(Driver::FileCreate, errno::EOVERFLOW), "deny refused");
+    assert_eq!(with(Driver::FileRead, errno::EOVERFLOW), "absent_unattributed");
+    assert_eq!(with(Driver::TcpConnect, errno::EAFNOSUPPORT), "deny refused");
+    // A resource is the launcher's doing if its limit is lower.
+    assert_eq!(with(Driver::FileWrite, errno::EFBIG), "resource_limit");
+    let mut limited = record(vec![asked(answer(failed("write", errno::EFBIG)))]);
+    limited.around.lower_limit = Some("FSIZE".into());
+    assert_eq!(words(Driver::FileWrite, &limited), "deny refused via rlimit FSIZE");
+    // A program that is there, without its interpreter.
+    let mut script = masked(record(vec![asked(answer(failed("execve", errno::ENOENT)))]));
+    script.around.visible = Some(true);
+    assert_eq!(words(Driver::Exec, &script), "deny refused via interpreter");
+}
+
+#[test]
+fn a_filter_is_accused_only_by_what_it_alone_explains() {
+    let row = |inside, outside| {
+        let mut row = filtered(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
+        row.empty_call = Some(EmptyCall { call: "openat".into(), inside, outside });
+        row
+    };
+    assert_eq!(words(Driver::FileRead, &row(errno::ENOENT, 14)), "deny refused via seccomp");
+    assert_eq!(words(Driver::FileRead, &row(14, 14)), "absent_unattributed", "the kernel's own answer");
+    assert_eq!(words(Driver::FileRead, &row(errno::ENOENT, errno::ENOENT)), "absent_unattributed", "outside as well");
+    let mut unfiltered = row(errno::ENOENT, 14);
+    unfiltered.around.seccomp_mode = Some([0, 0]);
+    assert_eq!(words(Driver::FileRead, &unfiltered), "absent_unattributed");
+    let mut as_many = row(errno::ENOENT, 14);
+    as_many.around.seccomp_filters = Some([1, 1]);
+    assert_eq!(words(Driver::FileRead, &as_many), "absent_unattributed");
+    // With other capabilities the refusal may be theirs.
+    let mut others = row(errno::EPERM, 14);
+    others.asked[0].answer.outcome = failed("openat", errno::EPERM);
+    others.around.same_credentials = false;
+    let judgement = judge(Driver::FileRead, &others);
+    assert!(matches!(judgement.shown, Shown::Deny { mechanism: Mechanism::Refused, .. }) && judgement.via.is_none());
+}
+
+#[test]
+fn a_process_that_was_ended_was_killed_only_if_nothing_else_explains_it() {
+    let died = |signal, twice, nop_lives, box_control_lives| {
+        record(vec![asked(answer(Outcome::Died { signal, twice, nop_lives, box_control_lives }))])
+    };
+    assert_eq!(words(Driver::FileRead, &filtered(died(SIGSYS, true, true, None))), "deny killed via seccomp");
+    assert_eq!(words(Driver::FileRead, &died(9, true, true, None)), "deny killed");
+    assert_eq!(words(Driver::FileRead, &died(9, false, true, None)), "probe_crashed");
+    assert_eq!(words(Driver::FileRead, &died(9, true, false, None)), "probe_crashed");
+    assert_eq!(words(Driver::FileRead, &died(0, true, true, Some(true))), "deny killed via box");
+    assert_eq!(words(Driver::FileRead, &died(0, true, true, Some(false))), "launcher_time_limit");
+}
+
+#[test]
+fn silence_is_a_denial_only_if_it_is_the_sandbox_that_is_silent() {
+    let row = || {
+        let seen = EffectSeen { when: None, twin_intact: None, barrier: None };
+        let mut row = record(vec![Asked {
+            effect: Some(seen),
+            again: Some(Outcome::NoAnswer),
+            ..asked(answer(Outcome::NoAnswer))
+        }]);
+        row.around.cgroup = Some(["0::/a".into(), "0::/b".into()]);
+        row
+    };
+    assert_eq!(words(Driver::TcpConnect, &row()), "deny dropped");
+    type Change = fn(&mut LauncherRecord);
+    let changes: [Change; 4] = [
+        |row| row.asked[0].again = None,
+        |row| row.around.cgroup = None,
+        |row| row.after.as_mut().unwrap().duration_us = 4_000_000,
+        |row| row.before = None,
+    ];
+    for change in changes {
+        let mut row = row();
+        change(&mut row);
+        assert_eq!(words(Driver::TcpConnect, &row), "probe_timeout");
+    }
+}
+
+#[test]
+fn addresses_and_processes_are_covered_by_their_own_namespaces() {
+    let refused = || {
+        let mut row = record(vec![asked(answer(failed("connect", 111)))]);
+        row.asked[0].again = Some(failed("connect", 111));
+        row
+    };
+    assert_eq!(words(Driver::TcpConnect, &refused()), "absent_unattributed");
+    let mut apart = refused();
+    apart.around.net = Some(["1".into(), "2".into()]);
+    assert_eq!(words(Driver::TcpConnect, &apart), "deny hidden");
+    apart.asked[0].again = None;
+    assert_eq!(words(Driver::TcpConnect, &apart), "absent_unattributed", "it was asked once only");
+
+    let mut gone = record(vec![asked(answer(failed("pidfd_open", 3)))]);
+    gone.around.pid = Some(["pid:[1]".into(), "pid:[2]".into()]);
+    gone.around.process = Some(ProcessIdentity { outside: 7, inside: None });
+    assert_eq!(words(Driver::SignalOutside, &gone), "deny hidden");
+    gone.around.process = Some(ProcessIdentity { outside: 7, inside: Some(8) });
+    assert_eq!(words(Driver::SignalOutside, &gone), "deny hidden", "another process of that number");
+    gone.around.process = Some(ProcessIdentity { outside: 7, inside: Some(7) });
+    assert_eq!(words(Driver::SignalOutside, &gone), "absent_unattributed");
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Done),
+        Just(Outcome::NoAnswer),
+        (any::<u8>(), any::<bool>()).prop_map(|(errno, prepares)| Outcome::Failed {
+            call: "openat".into(),
+            errno: i32::from(errno),
+            prepares
+        }),
+        (any::<u8>(), any::<bool>(), any::<bool>(), any::<Option<bool>>()).prop_map(
+            |(signal, twice, nop_lives, box_control_lives)| Outcome::Died {
+                signal: i32::from(signal),
+                twice,
+                nop_lives,
+                box_control_lives
+            }
+        ),
+    ]
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    let content =
+        prop_oneof![Just(None), Just(Some(Content::Nonce)), Just(Some(Content::Other)), Just(Some(Content::Unmarked))];
+    (any_outcome(), content, any::<Option<bool>>(), any::<Option<bool>>(), any::<u32>()).prop_map(
+        |(outcome, content, same_object, consequence, time)| Answer {
+            outcome,
+            content,
+            same_object,
+            consequence,
+            duration_us: time.into(),
+        },
+    )
+}
+
+prop_compose! {
+    fn any_record()(
+        answers in proptest::collection::vec(any_answer(), 0..4),
+        effects in proptest::collection::vec(any::<(Option<bool>, Option<bool>)>(), 4),
+        before in proptest::option::of(any_answer()),
+        after in proptest::option::of(any_answer()),
+        masked_ in any::<bool>(), net in any::<bool>(), filter in any::<bool>(),
+        again in proptest::option::of(any_outcome()),
+        neighbour in any::<Option<bool>>(), world_changed in any::<bool>(), linked in any::<bool>(),
+        empty in any::<Option<(u8, u8)>>(), same_credentials in any::<bool>(),
+    ) -> LauncherRecord {
+        let asks = answers.into_iter().zip(effects).map(|(answer, (seen, twin_intact))| {
+            let when = seen.and_then(|seen| seen.then_some(Look::AtOnce));
+            Asked { effect: seen.map(|_| EffectSeen { when, twin_intact, barrier: None }), again: again.clone(), ..asked(answer) }
+        }).collect();
+        let mut row = record(asks);
+        (row.before, row.after, row.neighbour, row.world_changed) = (before, after, neighbour, world_changed);
+        if masked_ { row = masked(row); }
+        if filter { row = filtered(row); }
+        if net { row.around.net = Some(["1".into(), "2".into()]); }
+        if !linked { row.start.link = None; }
+        row.around.same_credentials = same_credentials;
+        row.empty_call = empty.map(|(inside, outside)| EmptyCall {
+            call: "openat".into(), inside: inside.into(), outside: outside.into(),
+        });
+        row
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_record_has_an_outcome_that_keeps_its_promises(row in any_record(), n in 0..Driver::ALL.len()) {
+        let driver = Driver::ALL[n];
+        let judgement = judge(driver, &row);
+        match judgement.shown {
+            Shown::Allow => {
+                let asked = &row.asked[judgement.name.expect("an allowed question names what was allowed")];
+                prop_assert_eq!(&asked.answer.outcome, &Outcome::Done);
+                prop_assert!(row.start.link.is_some());
+            }
+            Shown::Deny { mechanism: Mechanism::Hidden, .. } => {
+                prop_assert!(judgement.covered_by.is_some() && !row.world_changed);
+                prop_assert_eq!(&row.after.as_ref().unwrap().outcome, &Outcome::Done);
+                prop_assert!(row.asked.iter().all(|asked| asked.answer.content != Some(Content::Nonce)
+                    || asked.answer.outcome != Outcome::Done || success::of(driver, &row, asked) == Success::Diverted));
+            }
+            Shown::Deny { mechanism: Mechanism::Diverted, .. } => {
+                prop_assert_eq!(&row.asked[0].answer.outcome, &Outcome::Done);
+                prop_assert!(!row.world_changed || judgement.via.as_deref() == Some("emulated"));
+            }
+            Shown::Deny { mechanism: Mechanism::Refused, errno } => prop_assert!(errno.is_some()),
+            Shown::Deny { .. } => prop_assert!(row.asked[0].answer.outcome != Outcome::Done),
+            Shown::Undecided { .. } => {}
+        }
+        if row.start.link.is_none() || row.asked.is_empty() {
+            prop_assert!(judgement.shown.decision().is_none());
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What the host sees of an operation on its own objects.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use crate::record::action::Action;
+use crate::record::driver::Driver;
+
+/// What a path was at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    dev: u64,
+    ino: u64,
+    mode: u32,
+    size: u64,
+    mtime: (i64, i64),
+    links: u64,
+}
+
+impl Snapshot {
+    /// Looks, without following a final link.
+    pub fn take(path: &str) -> Option<Self> {
+        let found = std::fs::symlink_metadata(path).ok()?;
+        Some(Self {
+            dev: found.dev(),
+            ino: found.ino(),
+            mode: found.mode(),
+            size: found.size(),
+            mtime: (found.mtime(), found.mtime_nsec()),
+            links: found.nlink(),
+        })
+    }
+
+    /// Device and inode.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.dev, self.ino)
+    }
+
+    fn is_same_object(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+/// What the objects of an operation were before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    target: Option<Snapshot>,
+    to: Option<Snapshot>,
+    xattr: Option<Vec<u8>>,
+}
+
+impl Before {
+    /// Looks at the objects of an operation.
+    pub fn of(action: &Action) -> Self {
+        Self {
+            target: Snapshot::take(&action.target),
+            to: action.to.as_deref().and_then(Snapshot::take),
+            xattr: xattr(action),
+        }
+    }
+}
+
+fn xattr(action: &Action) -> Option<Vec<u8>> {
+    let (path, name) =
+        (std::ffi::CString::new(action.target.as_str()).ok()?, std::ffi::CString::new(action.name.as_deref()?).ok()?);
+    let mut value = vec![0; 4096];
+    let count = crate::sys::linux::path::getxattr(&path, &name, &mut value).ok()? as usize;
+    value.truncate(count);
+    Some(value)
+}
+
+/// Whether the operation is one whose effect can be seen on the host's files.
+pub fn shows_on_files(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::FileWrite
+            | D::FileCreate
+            | D::FileTruncate
+            | D::FileOpenTruncate
+            | D::FileTruncateInherited
+            | D::FileTruncateFd
+            | D::FileUnlink
+            | D::FileRename
+            | D::FileExchange
+            | D::FileLink
+            | D::SymlinkCreate
+            | D::DirCreate
+            | D::DirRemove
+            | D::FifoCreate
+            | D::SocketNodeCreate
+            | D::CharDeviceCreate
+            | D::BlockDeviceCreate
+            | D::FileChmod
+            | D::FileUtimes
+            | D::XattrSet
+            | D::UnixBind
+    )
+}
+
+/// Whether the effect of `action` is there now.
+pub fn happened(action: &Action, before: &Before) -> bool {
+    use Driver as D;
+    let target = Snapshot::take(&action.target);
+    let to = action.to.as_deref().and_then(Snapshot::take);
+    let made = |is_kind: &dyn Fn(&std::fs::FileType) -> bool| {
+        before.target.is_none()
+            && std::fs::symlink_metadata(&action.target).is_ok_and(|found| is_kind(&found.file_type()))
+    };
+    let changed = |differs: &dyn Fn(&Snapshot, &Snapshot) -> bool| match (&before.target, &target) {
+        (Some(was), Some(is)) => differs(was, is),
+        _ => false,
+    };
+    match action.driver {
+        D::FileCreate => made(&|it| it.is_file()),
+        D::SymlinkCreate => {
+            made(&|it| it.is_symlink())
+                && std::fs::read_link(&action.target).ok().as_deref() == action.to.as_deref().map(Path::new)
+        }
+        D::DirCreate => made(&|it| it.is_dir()),
+        D::FifoCreate => made(&|it| it.is_fifo()),
+        D::SocketNodeCreate | D::UnixBind => made(&|it| it.is_socket()),
+        D::CharDeviceCreate => made(&|it| it.is_char_device()),
+        D::BlockDeviceCreate => made(&|it| it.is_block_device()),
+        // What copies carry back may be another inode, so only what was written counts.
+        D::FileWrite => changed(&|was, is| is.size == was.size + 1),
+        D::FileTruncate | D::FileOpenTruncate | D::FileTruncateInherited | D::FileTruncateFd => {
+            changed(&|was, is| was.size > 0 && is.size == 0)
+        }
+        D::FileChmod => changed(&|was, is| was.mode != is.mode),
+        D::FileUtimes => changed(&|was, is| was.mtime != is.mtime && is.mtime.1 == 0),
+        D::XattrSet => {
+            let now = xattr(action);
+            now.is_some() && now != before.xattr
+        }
+        D::FileUnlink | D::DirRemove => before.target.is_some() && target.is_none(),
+        D::FileRename => match (&before.target, &to) {
+            (Some(was), Some(is)) => target.is_none() && (was.is_same_object(is) || was.size == is.size),
+            _ => false,
+        },
+        D::FileExchange => match (&before.target, &before.to, &target, &to) {
+            (Some(a), Some(b), Some(now_a), Some(now_b)) => a.is_same_object(now_b) && b.is_same_object(now_a),
+            _ => false,
+        },
+        D::FileLink => match (&before.target, &before.to, &to) {
+            (Some(was), None, Some(is)) => was.is_same_object(is) && is.links > was.links,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// An object of the same kind beside the target that nobody asks about.
+#[derive(Debug)]
+pub struct Twin {
+    path: String,
+    was: Snapshot,
+}
+
+impl Twin {
+    /// Makes one for a target of the run's own that is there. `None`: it cannot have one.
+    pub fn beside(target: &str, unique: &str) -> Option<Self> {
+        let found = std::fs::symlink_metadata(target).ok()?;
+        let path = format!("{target}.sandproof-twin-{unique}");
+        if found.is_dir() {
+            std::fs::create_dir(&path).ok()?;
+        } else if found.is_file() {
+            std::fs::copy(target, &path).ok()?;
+        } else {
+            return None;
+        }
+        let was = Snapshot::take(&path)?;
+        Some(Self { path, was })
+    }
+
+    /// Whether it is as it was made.
+    pub fn is_intact(&self) -> bool {
+        Snapshot::take(&self.path).is_some_and(|is| {
+            let same = (is.mode, is.size, is.mtime) == (self.was.mode, self.was.size, self.was.mtime);
+            // A folder's length and time are its file system's business.
+            same || (is.mode & libc::S_IFMT == libc::S_IFDIR && is.mode == self.was.mode)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_seen_once_it_is_there_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("f"), b"content").unwrap();
+        std::fs::write(at("g"), b"content").unwrap();
+        std::fs::write(at("h"), b"content").unwrap();
+        let two = |driver, target: &str, to: &str| Action { to: Some(at(to)), ..Action::new(driver, at(target)) };
+        let one = |driver, target: &str| Action::new(driver, at(target));
+        type Cause = Box<dyn Fn()>;
+        let append = |name: &str| -> Cause {
+            let path = at(name);
+            Box::new(move || std::fs::write(&path, b"contentx").unwrap())
+        };
+        let cases: Vec<(Action, Cause)> = vec![
+            (one(Driver::FileWrite, "f"), append("f")),
+            (one(Driver::FileCreate, "n"), {
+                let p = at("n");
+                Box::new(move || std::fs::write(&p, b"").unwrap())
+            }),
+            (one(Driver::DirCreate, "d"), {
+                let p = at("d");
+                Box::new(move || std::fs::create_dir(&p).unwrap())
+            }),
+            (one(Driver::DirRemove, "d"), {
+                let p = at("d");
+                Box::new(move || std::fs::remove_dir(&p).unwrap())
+            }),
+            (two(Driver::FileLink, "g", "l"), {
+                let (a, b) = (at("g"), at("l"));
+                Box::new(move || std::fs::hard_link(&a, &b).unwrap())
+            }),
+            (two(Driver::FileRename, "g", "m"), {
+                let (a, b) = (at("g"), at("m"));
+                Box::new(move || std::fs::rename(&a, &b).unwrap())
+            }),
+            (one(Driver::FileTruncate, "f"), {
+                let p = at("f");
+                Box::new(move || std::fs::write(&p, b"").unwrap())
+            }),
+            (one(Driver::FileUnlink, "h"), {
+                let p = at("h");
+                Box::new(move || std::fs::remove_file(&p).unwrap())
+            }),
+        ];
+        for (action, cause) in cases {
+            let before = Before::of(&action);
+            assert!(!happened(&action, &before), "{:?}", action.driver);
+            cause();
+            assert!(happened(&action, &before), "{:?}", action.driver);
+        }
+    }
+
+    #[test]
+    fn a_twin_that_goes_too_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f").to_str().unwrap().to_owned();
+        std::fs::write(&target, b"x").unwrap();
+        let twin = Twin::beside(&target, "1").unwrap();
+        std::fs::remove_file(&target).unwrap();
+        assert!(twin.is_intact());
+        std::fs::remove_file(&twin.path).unwrap();
+        assert!(!twin.is_intact());
+    }
+}

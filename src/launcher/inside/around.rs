@@ -1,0 +1,123 @@
+//! What a worker finds around itself.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+
+use crate::launcher::said::{Hello, Identity};
+use crate::sys::linux::path;
+use crate::sys::linux::process::{effective_ids, ids, no_new_privs};
+use crate::sys::linux::socket;
+
+/// Namespaces that are named.
+const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
+
+/// Looks around.
+pub(super) fn look(inherited: &[i32], tty: bool, in_process: bool) -> Hello {
+    let status = text("/proc/self/status");
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(|value| value.trim().to_owned())
+    };
+    let socket =
+        socket::socket(libc::AF_INET, libc::SOCK_DGRAM).or_else(|_| socket::socket(libc::AF_UNIX, libc::SOCK_DGRAM));
+    let net_cookie = socket.ok().and_then(|fd| {
+        let cookie = socket::net_cookie(fd as i32).ok();
+        let _ = path::close(fd as i32);
+        cookie
+    });
+    let (uid, gid) = effective_ids();
+    Hello {
+        pid: ids().0,
+        uids: field("Uid").unwrap_or_else(|| uid.to_string()),
+        gids: field("Gid").unwrap_or_else(|| gid.to_string()),
+        capabilities: field("CapEff").unwrap_or_default(),
+        no_new_privs: no_new_privs(),
+        seccomp_mode: field("Seccomp")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| if crate::sys::linux::process::has_seccomp_filter() { 2 } else { 0 }),
+        seccomp_filters: field("Seccomp_filters").and_then(|text| text.parse().ok()),
+        tracer: field("TracerPid").and_then(|text| text.parse().ok()),
+        cgroup: text("/proc/self/cgroup").trim().to_owned(),
+        namespaces: namespaces(),
+        net_cookie,
+        mountinfo: text("/proc/self/mountinfo"),
+        routes: text("/proc/self/net/route"),
+        descriptors: inherited.iter().filter_map(|fd| Some((*fd, of_descriptor(*fd)?))).collect(),
+        limits: limits(),
+        cwd: std::env::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
+        tty,
+        environment: std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect(),
+        in_process,
+        sees_root: path::stat(c"/", 0).is_ok(),
+        makes_sockets: socket.is_ok(),
+        world: world(),
+    }
+}
+
+fn namespaces() -> BTreeMap<String, String> {
+    NAMESPACES
+        .iter()
+        .filter_map(|name| {
+            let link = std::fs::read_link(format!("/proc/self/ns/{name}")).ok()?;
+            Some(((*name).to_owned(), link.to_string_lossy().into_owned()))
+        })
+        .collect()
+}
+
+/// Soft limits that error numbers speak of.
+fn limits() -> BTreeMap<String, u64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    [
+        ("FSIZE", Resource::RLIMIT_FSIZE),
+        ("NOFILE", Resource::RLIMIT_NOFILE),
+        ("NPROC", Resource::RLIMIT_NPROC),
+        ("AS", Resource::RLIMIT_AS),
+        ("DATA", Resource::RLIMIT_DATA),
+        ("MEMLOCK", Resource::RLIMIT_MEMLOCK),
+    ]
+    .into_iter()
+    .filter_map(|(name, resource)| Some((name.to_owned(), getrlimit(resource).ok()?.0)))
+    .collect()
+}
+
+/// A digest over what questions could change for those that come after them. FNV-1a: nobody has to be kept from forging it.
+pub(super) fn world() -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    take(text("/proc/self/mountinfo").as_bytes());
+    for (name, link) in namespaces() {
+        take(name.as_bytes());
+        take(link.as_bytes());
+    }
+    take(nix::unistd::gethostname().unwrap_or_default().as_encoded_bytes());
+    hash
+}
+
+fn text(path: &str) -> String {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+/// What a path is, a final link followed or not.
+pub(super) fn of_path(path: &str, follow: bool) -> Result<Identity, i32> {
+    use std::os::unix::fs::MetadataExt;
+    CString::new(path).map_err(|_| libc::EINVAL)?;
+    let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+    let found = found.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
+    Ok(Identity {
+        dev: found.dev(),
+        ino: found.ino(),
+        mode: found.mode(),
+        size: found.size() as i64,
+        mtime: (found.mtime(), found.mtime_nsec()),
+    })
+}
+
+/// What a descriptor is.
+pub(super) fn of_descriptor(fd: i32) -> Option<Identity> {
+    let found = path::fstat(fd).ok()?;
+    Some(Identity { dev: found.dev, ino: found.ino, mode: found.mode, size: 0, mtime: (0, 0) })
+}

@@ -1,0 +1,291 @@
+//! Asking: one question after another while the worker lives, new starts where it does not, and everything at once where the
+//! launcher leaves no other way.
+
+use std::time::Duration;
+
+use crate::launcher::said::{Hello, Report, Request, Said};
+use crate::launcher::session::{self, NoWorker, Reached, Setting};
+use crate::policy::launcher::LauncherStartKind;
+use crate::record::launcher::{LauncherFault, StartMode};
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub(super) enum Got {
+    /// An answer.
+    Said(Said),
+    /// What performed it was ended.
+    Died { signal: i32, twice: bool, nop_lives: bool, box_control_lives: Option<bool> },
+    /// None, and why.
+    Fault(LauncherFault, String),
+}
+
+impl Got {
+    /// The report, if it is one.
+    pub(super) fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Said(Said::Done(report)) => Some(report),
+            _ => None,
+        }
+    }
+}
+
+/// What one try showed.
+enum Tried {
+    Said(Said),
+    /// The worker ended at this age.
+    Ended(Duration),
+    Silent,
+    Another,
+    NoStart(LauncherFault, String),
+}
+
+/// The starts of one launcher.
+#[derive(Debug)]
+pub(super) struct Engine<'s> {
+    setting: &'s Setting<'s>,
+    pub(super) reached: Option<Reached>,
+    /// How many starts there were.
+    pub(super) starts: u32,
+    most_starts: u32,
+    /// Why nothing more is asked.
+    stopped: Option<(LauncherFault, String)>,
+    /// The digest of the world in the start that answers now.
+    world: u64,
+}
+
+impl<'s> Engine<'s> {
+    /// Starts the launcher for the first time.
+    pub(super) fn start(setting: &'s Setting<'s>, questions: usize) -> Result<Self, NoWorker> {
+        let reached = session::start(setting)?;
+        // A question that ends the worker needs another start, and one more for the comparison.
+        let most_starts = 4 + u32::try_from(questions / 4).unwrap_or(u32::MAX / 2);
+        let world = reached.hello.world;
+        Ok(Self { setting, reached: Some(reached), starts: 1, most_starts, stopped: None, world })
+    }
+
+    /// How the worker is reached.
+    pub(super) fn mode(&self) -> Option<StartMode> {
+        self.reached.as_ref().map(|reached| reached.mode)
+    }
+
+    /// What it found around itself when it was started first.
+    pub(super) fn hello(&self) -> Option<&Hello> {
+        self.reached.as_ref().map(|reached| &reached.hello)
+    }
+
+    fn is_one_by_one(&self) -> bool {
+        matches!(self.mode(), None | Some(StartMode::Live | StartMode::Mailbox))
+    }
+
+    /// Asks everything, in order. `limits`: how long each may take inside, in milliseconds.
+    pub(super) fn ask(&mut self, requests: &[(Request, u64)]) -> Vec<Got> {
+        if self.is_one_by_one() {
+            return requests.iter().map(|(request, limit)| self.ask_one(request, *limit)).collect();
+        }
+        self.ask_at_once(requests)
+    }
+
+    fn ask_at_once(&mut self, requests: &[(Request, u64)]) -> Vec<Got> {
+        let Some(reached) = self.reached.take() else {
+            return requests.iter().map(|_| lost("there is no worker")).collect();
+        };
+        let fresh = reached.fresh || self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh);
+        let limit_of = |some: &[(Request, u64)]| {
+            let total: u64 = some.iter().map(|(_, limit)| *limit).sum();
+            Duration::from_millis(total.min(60_000) + 10_000)
+        };
+        let mut another = false;
+        let mut gots: Vec<Got> = Vec::with_capacity(requests.len());
+        let all: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
+        let answers = if fresh {
+            let mut answers = Vec::new();
+            for (n, request) in all.iter().enumerate() {
+                let (mut said, many) = session::ask_at_once(
+                    self.setting,
+                    &reached,
+                    std::slice::from_ref(request),
+                    limit_of(&requests[n..=n]),
+                );
+                self.starts += 1;
+                another |= many;
+                answers.push(said.pop().flatten());
+            }
+            answers
+        } else {
+            self.starts += 1;
+            let (answers, many) = session::ask_at_once(self.setting, &reached, &all, limit_of(requests));
+            another = many;
+            answers
+        };
+        for ((request, limit), answer) in requests.iter().zip(answers) {
+            let answer = match answer {
+                // Alone, in case something before it was the end of everything.
+                None if !another && !fresh && self.starts < self.most_starts => {
+                    self.starts += 1;
+                    let again = std::slice::from_ref(request);
+                    let (mut said, many) =
+                        session::ask_at_once(self.setting, &reached, again, Duration::from_millis(limit + 10_000));
+                    another |= many;
+                    said.pop().flatten()
+                }
+                other => other,
+            };
+            gots.push(match answer {
+                _ if another => Got::Fault(LauncherFault::Many, "several workers answered".into()),
+                Some(Said::Done(report)) if report.signal.is_some() && !report.expired => Got::Died {
+                    signal: report.signal.unwrap_or(0),
+                    twice: false,
+                    nop_lives: true,
+                    box_control_lives: None,
+                },
+                Some(said) => Got::Said(said),
+                None => lost("no answer came back"),
+            });
+        }
+        self.reached = Some(reached);
+        gots
+    }
+
+    fn ask_one(&mut self, request: &Request, limit_ms: u64) -> Got {
+        if let Some((kind, detail)) = &self.stopped {
+            return Got::Fault(*kind, detail.clone());
+        }
+        let limit = Duration::from_millis(limit_ms + 3_000);
+        let got = match self.attempt(request, limit) {
+            Tried::Said(Said::Done(report)) if report.signal.is_some() && !report.expired => {
+                let signal = report.signal.unwrap_or(0);
+                let nop = |this: &mut Self| matches!(this.attempt(&Request::Nop, limit), Tried::Said(Said::Pong));
+                let before = nop(self);
+                let again = match self.attempt(request, limit) {
+                    Tried::Said(Said::Done(report)) => report.signal,
+                    _ => None,
+                };
+                let after = nop(self);
+                Got::Died { signal, twice: again == Some(signal), nop_lives: before && after, box_control_lives: None }
+            }
+            Tried::Said(said) => Got::Said(said),
+            Tried::Ended(_) => self.ended_with(request, limit),
+            Tried::Silent => {
+                // What does not answer one question will not answer the next.
+                self.drop_session();
+                lost("no answer came within the time for it")
+            }
+            Tried::Another => self.stop(),
+            Tried::NoStart(kind, detail) => Got::Fault(kind, detail),
+        };
+        if self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh) {
+            self.end_session();
+        }
+        // What a question has changed must not answer the next one.
+        if got.report().is_some_and(|report| report.world != self.world) {
+            self.end_session();
+        }
+        got
+    }
+
+    /// The worker ended during a question: is it the question, or the launcher?
+    fn ended_with(&mut self, request: &Request, limit: Duration) -> Got {
+        match self.attempt(request, limit) {
+            Tried::Said(Said::Done(report)) if report.signal.is_some() => {
+                Got::Died { signal: report.signal.unwrap_or(0), twice: false, nop_lives: true, box_control_lives: None }
+            }
+            Tried::Said(said) => Got::Said(said),
+            Tried::Ended(age) => {
+                let lives = match self.renew() {
+                    Ok(()) => self.session().is_some_and(|session| {
+                        let left = (age + age / 5 + Duration::from_millis(100)).saturating_sub(session.age());
+                        session.idle(left)
+                    }),
+                    Err((kind, detail)) => return Got::Fault(kind, detail),
+                };
+                if !lives {
+                    let detail = format!("an idle worker ended as well, at the age of {} ms", age.as_millis());
+                    return Got::Fault(LauncherFault::TimeLimit, detail);
+                }
+                Got::Died { signal: 0, twice: true, nop_lives: true, box_control_lives: Some(true) }
+            }
+            Tried::Silent => {
+                self.drop_session();
+                lost("the worker ended during the question, and a second one did not answer it")
+            }
+            Tried::Another => self.stop(),
+            Tried::NoStart(kind, detail) => Got::Fault(kind, detail),
+        }
+    }
+
+    fn stop(&mut self) -> Got {
+        let detail = "a second worker answered; nothing was asked any more".to_owned();
+        self.stopped = Some((LauncherFault::Restarted, detail.clone()));
+        self.drop_session();
+        Got::Fault(LauncherFault::Restarted, detail)
+    }
+
+    fn session(&mut self) -> Option<&mut session::Session> {
+        self.reached.as_mut()?.session.as_mut()
+    }
+
+    fn attempt(&mut self, request: &Request, limit: Duration) -> Tried {
+        if self.session().is_none_or(|session| session.is_over())
+            && let Err((kind, detail)) = self.renew()
+        {
+            return Tried::NoStart(kind, detail);
+        }
+        let Some(session) = self.session() else {
+            return Tried::NoStart(LauncherFault::AnswerLost, "the launcher is reached in another way now".into());
+        };
+        let said = session.ask(request, limit);
+        if session.has_another() {
+            return Tried::Another;
+        }
+        match said {
+            Some(said) => Tried::Said(said),
+            None if session.is_over() => Tried::Ended(session.age()),
+            None => Tried::Silent,
+        }
+    }
+
+    /// Another start in the place of one that is over.
+    fn renew(&mut self) -> Result<(), (LauncherFault, String)> {
+        self.drop_session();
+        if self.starts >= self.most_starts {
+            let detail = format!("there were {} starts already", self.starts);
+            return Err((LauncherFault::AnswerLost, detail));
+        }
+        self.starts += 1;
+        match session::start(self.setting) {
+            Ok(mut reached) => {
+                self.world = reached.hello.world;
+                // What is known of the first start is what everything is compared with.
+                if let Some(first) = self.reached.take() {
+                    reached.hello = first.hello.clone();
+                    reached.attempts = first.attempts.clone();
+                }
+                self.reached = Some(reached);
+                Ok(())
+            }
+            Err(NoWorker::NotStarted(attempts)) => {
+                Err((LauncherFault::NotStarted, format!("another start: {}", attempts.join("; "))))
+            }
+            Err(NoWorker::Many(attempts)) => {
+                Err((LauncherFault::Many, format!("another start: {}", attempts.join("; "))))
+            }
+        }
+    }
+
+    fn drop_session(&mut self) {
+        if let Some(reached) = &mut self.reached {
+            reached.session = None;
+        }
+    }
+
+    /// Ends the worker that waits, if one does, and waits until its launcher has ended too.
+    pub(super) fn end_session(&mut self) {
+        if let Some(session) = self.reached.as_mut().and_then(|reached| reached.session.take()) {
+            session.end();
+        }
+    }
+}
+
+fn lost(detail: &str) -> Got {
+    Got::Fault(LauncherFault::AnswerLost, detail.to_owned())
+}

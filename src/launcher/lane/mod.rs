@@ -1,0 +1,416 @@
+//! The questions of one profile under its launcher, from their fixtures to their rows.
+//!
+//! Everything that a question is about is made before the launcher starts, and looked at until after it has ended: what
+//! copies in and carries back is a sandbox too.
+
+mod engine;
+mod identity;
+mod names;
+mod outside;
+mod place;
+mod question;
+mod rows;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::said::Request;
+use super::session::{self, NoWorker, Setting};
+use crate::evidence::launcher as rule;
+use crate::lane::cancel::Cancel;
+use crate::lane::capability::HostCapabilities;
+use crate::lane::fixture::FixtureBase;
+use crate::lane::task::Task;
+use crate::policy::launcher::LauncherDocument;
+use crate::record::launcher::{FaultRecord, LauncherFault, Link, Look, Outcome};
+use crate::record::row::ProbeRow;
+use engine::{Engine, Got};
+use place::{Asking, Place};
+use question::Question;
+use rows::Ground;
+
+/// How old a start has to be before what was not there is believed to be missing.
+const LATE: Duration = Duration::from_secs(2);
+
+/// What a profile's lane works with.
+#[derive(Debug)]
+pub struct LauncherLane<'r> {
+    /// The launcher.
+    pub document: &'r LauncherDocument,
+    /// This executable.
+    pub exe: &'r Path,
+    /// Where fixtures are made.
+    pub base: &'r FixtureBase,
+    /// What makes names the run's own.
+    pub unique: &'r str,
+    /// How long one operation may take, in milliseconds.
+    pub deadline_ms: u64,
+    /// Whether programs of the host may be executed inside.
+    pub host_programs: bool,
+    /// What host and user have.
+    pub capabilities: &'r HostCapabilities,
+    /// The wish to stop.
+    pub cancel: &'r Cancel,
+}
+
+impl LauncherLane<'_> {
+    /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
+    pub fn run(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
+        let mut rows: Vec<Option<ProbeRow>> = tasks.iter().map(|_| None).collect();
+        for set in place::sets(tasks) {
+            if self.cancel.requested().is_some() {
+                break;
+            }
+            for (n, row) in self.run_set(tasks, &set) {
+                rows[n] = Some(row);
+            }
+        }
+        rows.into_iter().map_while(|row| row).collect()
+    }
+
+    /// One set of questions that do not disturb each other, under starts of their own.
+    fn run_set(&self, tasks: &[Task<'_>], set: &[usize]) -> Vec<(usize, ProbeRow)> {
+        let place = match Place::make(self, tasks, set) {
+            Ok(place) => place,
+            Err(not_run) => {
+                return set.iter().map(|n| (*n, rows::not_run(self, &tasks[*n], not_run.clone()))).collect();
+            }
+        };
+        let Place { root, places, mark, mut askings, not_run, known, _fixture: fixture } = place;
+        let mut done: Vec<(usize, ProbeRow)> =
+            not_run.into_iter().map(|(n, row)| (n, rows::with_root(row, &root))).collect();
+        let setting = Setting {
+            document: Some(self.document),
+            exe: self.exe.canonicalize().unwrap_or_else(|_| self.exe.to_owned()),
+            places,
+            unique: self.unique.to_owned(),
+            variables: askings.iter().filter_map(Asking::variable).collect(),
+        };
+        let (programs, version) = identity::of(self.document, &setting.places);
+        for asking in &mut askings {
+            asking.record.start.programs.clone_from(&programs);
+            asking.record.start.version.clone_from(&version);
+        }
+        self.ask_all(&setting, &mark, &known, &mut askings);
+        for asking in askings {
+            if let Some(made) = crate::lane::write_guard::new_of_own(&asking.question.action, self.unique) {
+                // It has the run's own name, in a folder that is not the run's.
+                let _ = std::fs::remove_file(made);
+            }
+            let task = &tasks[asking.task];
+            done.push((asking.task, rows::row(task, &root, asking)));
+        }
+        drop(fixture);
+        done
+    }
+
+    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &place::Known, askings: &mut [Asking]) {
+        let fail = |askings: &mut [Asking], kind: LauncherFault, detail: &str, attempts: &[String]| {
+            for asking in askings {
+                asking.record.fault = Some(FaultRecord { kind, detail: detail.to_owned() });
+                asking.record.start.attempts = attempts.to_vec();
+            }
+        };
+        let (mut outside, outside_hello) = match session::start_alone(setting) {
+            Ok(alone) => alone,
+            Err(reason) => return fail(askings, LauncherFault::CannotAsk, &reason, &[]),
+        };
+        for asking in askings.iter_mut().filter(|asking| !asking.question.changes()) {
+            let order = asking.question.order(asking.question.action.clone(), "before", 0, mark);
+            let limit = Duration::from_millis(order.limit_ms + 3_000);
+            let said = outside.ask(&Request::Do(Box::new(order)), limit);
+            asking.record.before = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
+            if let Some(listener) = &mut asking.question.listener {
+                listener.forget();
+            }
+        }
+        let mut engine = match Engine::start(setting, askings.len()) {
+            Ok(engine) => engine,
+            Err(NoWorker::NotStarted(attempts)) => {
+                return fail(askings, LauncherFault::NotStarted, &attempts.join("; "), &attempts);
+            }
+            Err(NoWorker::Many(attempts)) => {
+                return fail(askings, LauncherFault::Many, &attempts.join("; "), &attempts);
+            }
+        };
+        let begun = Instant::now();
+        let ground = Ground::look(&engine, setting, outside_hello);
+        let link = self.link(&mut engine, setting, mark, &ground);
+        for asking in askings.iter_mut() {
+            ground.describe(asking, link);
+        }
+        if link.is_none() {
+            let detail = "what was planted in the run's folders was not read, and no process here is the worker";
+            engine.end_session();
+            rows::describe_starts(askings, &engine, setting, known);
+            return fail(askings, LauncherFault::Elsewhere, detail, &[]);
+        }
+
+        self.ask_spelled(&mut engine, mark, askings);
+        askings.iter_mut().for_each(|asking| ground.note_limit(asking));
+        look(askings, Look::AtOnce);
+        self.ask_other_names(&mut engine, setting, mark, &ground, askings);
+        look(askings, Look::AtOnce);
+        ask_emptily(&mut engine, &mut outside, askings);
+        if askings.iter().any(|asking| is_late(asking, &ground)) {
+            std::thread::sleep(LATE.saturating_sub(begun.elapsed()));
+            look(askings, Look::EndOfLane);
+            self.ask_again(&mut engine, mark, &ground, askings);
+            look(askings, Look::EndOfLane);
+        }
+        engine.end_session();
+        if askings.iter().any(has_unseen) {
+            // What is carried back at the end may need a moment.
+            std::thread::sleep(Duration::from_millis(50));
+            look(askings, Look::AfterEnd);
+        }
+        barriers(askings);
+        for asking in askings.iter_mut() {
+            if asking.record.asked.is_empty() || reaches(asking) {
+                continue;
+            }
+            let order = asking.question.order(asking.question.action.clone(), "after", 1, mark);
+            let limit = Duration::from_millis(order.limit_ms + 3_000);
+            let said = outside.ask(&Request::Do(Box::new(order)), limit);
+            asking.record.after = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
+        }
+        outside.end();
+        rows::describe_starts(askings, &engine, setting, known);
+    }
+
+    /// Whether the worker works on this machine's objects.
+    fn link(&self, engine: &mut Engine<'_>, setting: &Setting<'_>, mark: &str, ground: &Ground) -> Option<Link> {
+        for folder in [&setting.places.workspace, &setting.places.outside] {
+            let name = format!(".sandproof-{}-link-{}", self.unique, uuid::Uuid::new_v4().simple());
+            let path = Path::new(folder).join(&name);
+            let nonce = uuid::Uuid::new_v4().simple().to_string();
+            if question::plant(&path, &nonce).is_err() {
+                continue;
+            }
+            let late = reads(engine, setting, ground, &path.display().to_string(), &nonce);
+            let _ = std::fs::remove_file(&path);
+            if late {
+                return Some(Link::Read);
+            }
+        }
+        if ground.has_outside() {
+            return Some(Link::Process);
+        }
+        [&setting.places.workspace, &setting.places.outside].into_iter().find_map(|folder| {
+            let path = format!("{folder}/{mark}");
+            let content = std::fs::read_to_string(&path).ok()?;
+            reads(engine, setting, ground, &path, content.trim()).then_some(Link::Copy)
+        })
+    }
+
+    /// Every question under the name that it spells: what only reads first.
+    fn ask_spelled(&self, engine: &mut Engine<'_>, mark: &str, askings: &mut [Asking]) {
+        let mut order: Vec<usize> = (0..askings.len()).collect();
+        order.sort_by_key(|n| askings[*n].question.changes());
+        let requests: Vec<(Request, u64)> = order
+            .iter()
+            .map(|n| {
+                let question = &askings[*n].question;
+                let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
+                (Request::Do(Box::new(order)), question.limit_ms())
+            })
+            .collect();
+        let gots = engine.ask(&requests);
+        for (n, got) in order.into_iter().zip(gots) {
+            let asking = &mut askings[n];
+            let spelled = asking.question.action.target.clone();
+            rows::take(asking, crate::record::launcher::NameKind::Spelled, spelled, got);
+        }
+    }
+
+    /// What was not reached, under its object's other names.
+    fn ask_other_names(
+        &self,
+        engine: &mut Engine<'_>,
+        setting: &Setting<'_>,
+        mark: &str,
+        ground: &Ground,
+        askings: &mut [Asking],
+    ) {
+        let mut asked = Vec::new();
+        let mut requests = Vec::new();
+        for (n, asking) in askings.iter().enumerate() {
+            if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
+                continue;
+            }
+            for (place, name) in names::of(asking, ground, setting, self.document).into_iter().enumerate() {
+                let question = &asking.question;
+                let greeting = format!("{}-{place}", question.greeting);
+                let mut order = question.order(name.action, &greeting, nonce(question), mark);
+                order.folder_fd = name.folder_fd;
+                order.fd = name.fd;
+                requests.push((Request::Do(Box::new(order)), question.limit_ms()));
+                asked.push((n, name.kind, name.text, greeting));
+            }
+        }
+        if requests.is_empty() {
+            return;
+        }
+        let gots = engine.ask(&requests);
+        for ((n, kind, text, greeting), got) in asked.into_iter().zip(gots) {
+            rows::take_other(&mut askings[n], kind, text, greeting, got);
+        }
+    }
+
+    /// Addresses that were not reached, once more at the end.
+    fn ask_again(&self, engine: &mut Engine<'_>, mark: &str, ground: &Ground, askings: &mut [Asking]) {
+        let again: Vec<usize> = (0..askings.len())
+            .filter(|n| is_late(&askings[*n], ground) && askings[*n].record.asked[0].answer.outcome != Outcome::Done)
+            .collect();
+        let requests: Vec<(Request, u64)> = again
+            .iter()
+            .map(|n| {
+                let question = &askings[*n].question;
+                let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
+                (Request::Do(Box::new(order)), question.limit_ms())
+            })
+            .collect();
+        if requests.is_empty() {
+            return;
+        }
+        for (n, got) in again.into_iter().zip(engine.ask(&requests)) {
+            rows::take_again(&mut askings[n], got);
+        }
+    }
+}
+
+fn nonce(question: &Question) -> i32 {
+    question.outsider.as_ref().map_or(0, |outsider| outsider.victim.nonce)
+}
+
+/// Whether the worker reads `nonce` at a path, under any name that it may have inside.
+fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &Ground, path: &str, nonce: &str) -> bool {
+    let mut paths = vec![path.to_owned()];
+    paths.extend(setting.document.and_then(|document| setting.places.inside(document, path)));
+    paths.extend(ground.names_of(path));
+    paths.dedup();
+    let requests: Vec<(Request, u64)> = paths.into_iter().map(|path| (names::reading(&path), 2_000)).collect();
+    engine.ask(&requests).iter().any(|got| {
+        let content = got.report().and_then(|report| super::frame::decode(report.content.as_deref()?));
+        content.is_some_and(|content| String::from_utf8_lossy(&content).contains(nonce))
+    })
+}
+
+/// Whether what is known by now says that the operation reached its object.
+fn reaches(asking: &Asking) -> bool {
+    matches!(rule::judge(asking.question.action.driver, &asking.record).shown, rule::Shown::Allow)
+}
+
+/// Whether an effect is still awaited.
+fn has_unseen(asking: &Asking) -> bool {
+    asking.record.asked.iter().any(|asked| {
+        asked.answer.outcome == Outcome::Done && asked.effect.as_ref().is_some_and(|effect| effect.when.is_none())
+    })
+}
+
+/// Whether the question has to be looked at again later.
+fn is_late(asking: &Asking, ground: &Ground) -> bool {
+    if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
+        return false;
+    }
+    let address = !matches!(asking.record.asked[0].answer.outcome, Outcome::Done | Outcome::Died { .. })
+        && ground.is_address(asking);
+    has_unseen(asking) || address
+}
+
+/// Looks for effects that were not seen yet.
+fn look(askings: &mut [Asking], when: Look) {
+    for asking in askings {
+        let Asking { question, record, greetings, .. } = asking;
+        let intact = question.twin.as_ref().map(super::effects::Twin::is_intact);
+        for effect in record.asked.iter_mut().filter_map(|asked| asked.effect.as_mut()) {
+            effect.twin_intact = intact;
+        }
+        if super::effects::shows_on_files(question.action.driver) {
+            // Which of several tries it was, a file does not say: right after one it was that one.
+            let seen = record.asked.iter().any(|asked| asked.effect.as_ref().is_some_and(|it| it.when.is_some()));
+            if seen || !question.effect_is_there("", 0) {
+                continue;
+            }
+            let went_through = |asked: &&mut crate::record::launcher::Asked| asked.answer.outcome == Outcome::Done;
+            let mut tries = record.asked.iter_mut();
+            let cause = match when {
+                Look::AtOnce => tries.rfind(went_through),
+                _ => tries.find(went_through),
+            };
+            // The effect of a call that failed is a contradiction, and stands in the row.
+            let cause = match cause {
+                Some(cause) => Some(cause),
+                None => record.asked.first_mut(),
+            };
+            if let Some(effect) = cause.and_then(|asked| asked.effect.as_mut()) {
+                effect.when = Some(when);
+            }
+            continue;
+        }
+        for (asked, greeting) in record.asked.iter_mut().zip(greetings.iter()) {
+            let Some(effect) = &mut asked.effect else { continue };
+            if effect.when.is_none() && question.effect_is_there(greeting, nonce(question)) {
+                effect.when = Some(when);
+            }
+        }
+    }
+}
+
+/// Where an effect was not seen, the host's own of the same kind.
+fn barriers(askings: &mut [Asking]) {
+    for asking in askings.iter_mut().filter(|asking| has_unseen(asking)) {
+        let Asking { question, record, greetings, .. } = asking;
+        let Some(listener) = &mut question.listener else { continue };
+        let passed = listener.barrier();
+        for (asked, greeting) in record.asked.iter_mut().zip(greetings.iter()) {
+            if let Some(effect) = &mut asked.effect
+                && effect.when.is_none()
+            {
+                effect.barrier = Some(passed);
+                if listener.has_heard(greeting) {
+                    effect.when = Some(Look::AfterEnd);
+                }
+            }
+        }
+    }
+}
+
+/// For what failed: the same call with arguments that name nothing, inside and outside; and whether a program is visible.
+fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings: &mut [Asking]) {
+    let mut places = Vec::new();
+    let mut requests = Vec::new();
+    for (n, asking) in askings.iter().enumerate() {
+        let Some(Outcome::Failed { call, .. }) = asking.record.asked.first().map(|asked| &asked.answer.outcome) else {
+            continue;
+        };
+        if asking.record.fault.is_some() {
+            continue;
+        }
+        let family = question::family(&asking.question.action);
+        requests.push((Request::Empty { call: call.clone(), family }, 2_000));
+        places.push((n, call.clone(), family));
+        if asking.question.action.driver == crate::record::driver::Driver::Exec {
+            requests.push((Request::Look { path: asking.question.action.target.clone() }, 2_000));
+            places.push((n, String::new(), 0));
+        }
+    }
+    if requests.is_empty() {
+        return;
+    }
+    let gots = engine.ask(&requests);
+    for ((n, call, family), got) in places.into_iter().zip(gots) {
+        use super::said::Said;
+        match got {
+            Got::Said(Said::Empty(inside)) => {
+                let request = Request::Empty { call: call.clone(), family };
+                if let Some(Said::Empty(there)) = outside.ask(&request, Duration::from_secs(3)) {
+                    askings[n].record.empty_call =
+                        Some(crate::record::launcher::EmptyCall { call, inside, outside: there });
+                }
+            }
+            Got::Said(Said::Looked(looked)) => askings[n].record.around.visible = Some(looked.is_ok()),
+            _ => {}
+        }
+    }
+}

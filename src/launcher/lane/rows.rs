@@ -1,0 +1,396 @@
+//! From answers to rows.
+
+use super::LauncherLane;
+use super::engine::{Engine, Got};
+use super::outside::{self, Outside};
+use super::place::{Asking, Known};
+use crate::base::clock;
+use crate::lane::task::Task;
+use crate::launcher::frame;
+use crate::launcher::mounts::MountTable;
+use crate::launcher::said::{Hello, Identity, Report, Said};
+use crate::launcher::session::Setting;
+use crate::record::driver::{Driver, TargetKind};
+use crate::record::launcher::{
+    Answer, Around, Asked, Content, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link,
+    NameKind, Outcome, ProcessIdentity, ReadFrom,
+};
+use crate::record::report::CallRole;
+use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
+
+/// What is known of the inside and the outside of one lane.
+pub(super) struct Ground {
+    hello: Hello,
+    outside: Option<Outside>,
+    /// What a worker without any launcher found around itself.
+    free: Hello,
+    host: MountTable,
+    inside: MountTable,
+    read_from: Option<ReadFrom>,
+}
+
+impl Ground {
+    pub(super) fn look(engine: &Engine<'_>, _setting: &Setting<'_>, free: Hello) -> Self {
+        let hello = engine.hello().cloned().unwrap_or_default();
+        let session = engine.reached.as_ref().and_then(|reached| reached.session.as_ref());
+        let outside = session.and_then(|session| outside::find(session.key()));
+        let (inside, read_from) = match &outside {
+            Some(outside) => (MountTable::read(&outside.mountinfo), Some(ReadFrom::Outside)),
+            None => (MountTable::read(&hello.mountinfo), Some(ReadFrom::Inside)),
+        };
+        let read_from = read_from.filter(|_| !inside.is_empty());
+        let host = MountTable::read(&free.mountinfo);
+        Self { hello, outside, free, host, inside, read_from }
+    }
+
+    pub(super) fn has_outside(&self) -> bool {
+        self.outside.is_some()
+    }
+
+    pub(super) fn descriptors(&self) -> &[(i32, Identity)] {
+        &self.hello.descriptors
+    }
+
+    /// Other paths inside that show the same as the real path `path` outside.
+    pub(super) fn names_of(&self, path: &str) -> Vec<String> {
+        let real = outside::real_path(path).unwrap_or_else(|| path.to_owned());
+        self.host.source(&real).map(|source| self.inside.names_of(&source, path)).unwrap_or_default()
+    }
+
+    /// The default gateways inside, and their neighbour that user-space networks forward from.
+    pub(super) fn gateways(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for line in self.hello.routes.lines().skip(1) {
+            let Some(number) = line.split_whitespace().nth(2).and_then(|text| u32::from_str_radix(text, 16).ok())
+            else {
+                continue;
+            };
+            if number == 0 {
+                continue;
+            }
+            let [a, b, c, d] = number.to_le_bytes();
+            for last in [d, 2] {
+                let text = format!("{a}.{b}.{c}.{last}");
+                // Of the host's own network nothing new is learned.
+                if !found.contains(&text) && self.free.routes != self.hello.routes {
+                    found.push(text);
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn is_address(&self, asking: &Asking) -> bool {
+        matches!(asking.question.action.driver.info().target, TargetKind::Endpoint | TargetKind::AbstractName)
+    }
+
+    /// Writes down what is around a question.
+    pub(super) fn describe(&self, asking: &mut Asking, link: Option<Link>) {
+        let (hello, free, outside) = (&self.hello, &self.free, self.outside.as_ref());
+        let pair = |there: Option<String>, here: Option<String>| Some([there?, here?]);
+        let namespace = |name: &str, seen: Option<&Option<String>>| {
+            let here = seen.cloned().flatten().or_else(|| hello.namespaces.get(name).cloned());
+            pair(free.namespaces.get(name).cloned(), here)
+        };
+        let cookie = |hello: &Hello| hello.net_cookie.map(|cookie| cookie.to_string());
+        let (source_outside, source_inside) = self.sources(asking);
+        let traced = outside.and_then(|outside| outside.tracer).or(hello.tracer).is_some_and(|pid| pid != 0);
+        let action = &asking.question.action;
+        asking.record.start.link = link;
+        asking.record.neighbour = Some(match action.driver.info().target {
+            TargetKind::Path => hello.sees_root,
+            TargetKind::Endpoint | TargetKind::AbstractName => hello.makes_sockets,
+            _ => true,
+        });
+        asking.record.around = Around {
+            read_from: self.read_from,
+            source_outside,
+            source_inside,
+            net: pair(cookie(free), cookie(hello)).or_else(|| namespace("net", None)),
+            pid: namespace("pid", outside.map(|outside| &outside.pid_namespace)),
+            ipc: namespace("ipc", outside.map(|outside| &outside.ipc_namespace)),
+            cgroup: pair(
+                Some(free.cgroup.clone()),
+                outside.and_then(|outside| outside.cgroup.clone()).or_else(|| Some(hello.cgroup.clone())),
+            )
+            .filter(|[there, here]| !there.is_empty() && !here.is_empty()),
+            traced: traced && free.tracer.is_none_or(|pid| pid == 0),
+            seccomp_mode: Some([
+                free.seccomp_mode,
+                outside.and_then(|outside| outside.seccomp_mode).unwrap_or(hello.seccomp_mode),
+            ]),
+            seccomp_filters: free
+                .seccomp_filters
+                .zip(outside.and_then(|outside| outside.seccomp_filters).or(hello.seccomp_filters))
+                .map(|(there, here)| [there, here]),
+            same_credentials: outside::same_credentials(hello, free),
+            lower_limit: None,
+            process: None,
+            visible: None,
+        };
+    }
+
+    /// What the target is shown as, outside and inside: along the path as it is spelled, or along the one that its links
+    /// lead to, whichever differs.
+    fn sources(
+        &self,
+        asking: &Asking,
+    ) -> (Option<crate::record::launcher::MountSource>, Option<crate::record::launcher::MountSource>) {
+        let action = &asking.question.action;
+        if action.driver.info().target != TargetKind::Path {
+            return (None, None);
+        }
+        let mut paths: Vec<String> = outside::real_path(&action.target).into_iter().collect();
+        paths.extend(std::fs::canonicalize(&action.target).ok().and_then(|path| path.to_str().map(str::to_owned)));
+        paths.extend(
+            action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate).and_then(outside::real_path),
+        );
+        let both = |path: &String| (self.host.source(path), self.inside.source(path));
+        let differing = paths.iter().map(both).find(|(there, here)| match (there, here) {
+            (Some(there), Some(here)) => !there.is_same(here),
+            _ => false,
+        });
+        differing.or_else(|| paths.first().map(both)).unwrap_or((None, None))
+    }
+
+    /// The limit that an error number speaks of, if it is lower inside.
+    fn lower_limit(hello: &Hello, free: &Hello, errno: i32) -> Option<String> {
+        let names: &[&str] = match errno {
+            libc::EFBIG => &["FSIZE"],
+            libc::EMFILE => &["NOFILE"],
+            libc::EAGAIN => &["NPROC"],
+            libc::ENOMEM => &["AS", "DATA", "MEMLOCK"],
+            _ => &[],
+        };
+        let lower = |name: &&&str| hello.limits.get(**name).zip(free.limits.get(**name)).is_some_and(|(a, b)| a < b);
+        names.iter().find(lower).map(|name| (*name).to_owned())
+    }
+}
+
+/// A record that says nothing yet.
+pub(super) fn empty_record() -> LauncherRecord {
+    LauncherRecord {
+        start: LauncherStart {
+            number: 0,
+            mode: None,
+            executable: "path".into(),
+            in_process: false,
+            link: None,
+            attempts: Vec::new(),
+            programs: Vec::new(),
+            version: None,
+            residue: Vec::new(),
+        },
+        fault: None,
+        asked: Vec::new(),
+        before: None,
+        after: None,
+        around: Around::default(),
+        neighbour: None,
+        empty_call: None,
+        world_changed: false,
+    }
+}
+
+/// What came back, as an answer to a question.
+pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> {
+    let fault = |kind, detail: &str| FaultRecord { kind, detail: detail.to_owned() };
+    let report = match got {
+        Got::Fault(kind, detail) => return Err(fault(*kind, detail)),
+        Got::Died { signal, twice, nop_lives, box_control_lives } => {
+            let outcome = Outcome::Died {
+                signal: *signal,
+                twice: *twice,
+                nop_lives: *nop_lives,
+                box_control_lives: *box_control_lives,
+            };
+            return Ok(Answer { outcome, content: None, same_object: None, consequence: None, duration_us: 0 });
+        }
+        Got::Said(Said::Done(report)) => report,
+        Got::Said(_) => return Err(fault(LauncherFault::AnswerLost, "the answer is one to another question")),
+    };
+    if let Some(foreign) = &report.foreign {
+        let detail = format!("`{foreign}` is not the run's own inside");
+        return Err(fault(LauncherFault::ForeignTarget, &detail));
+    }
+    if report.cannot {
+        return Err(fault(LauncherFault::CannotAsk, "it would replace the worker, which cannot make processes"));
+    }
+    let outcome = outcome(report)
+        .ok_or_else(|| fault(LauncherFault::AnswerLost, "the process ended and said nothing of the operation"))?;
+    let driver = asking.question.action.driver;
+    let went_through = outcome == Outcome::Done;
+    let content = report.content.as_deref().and_then(frame::decode).zip(asking.question.expected.as_ref());
+    let content = match (content, driver) {
+        (_, Driver::EnvironmentRead) => {
+            let told = report.operation.as_ref().and_then(|it| it.details.iter().find(|(name, _)| name == "content"));
+            Some(match (asking.token, told) {
+                (None, _) => Content::Unmarked,
+                (Some(token), Some((_, found))) if *found as u64 == token => Content::Nonce,
+                (Some(_), _) => Content::Other,
+            })
+        }
+        (Some((found, wanted)), _) => {
+            let holds = found.windows(wanted.len().max(1)).any(|window| window == wanted.as_slice());
+            Some(if holds { Content::Nonce } else { Content::Other })
+        }
+        // Length and time of a file that the run has made are as good as content, for what only looks.
+        (None, Driver::FileStat | Driver::FileAccess | Driver::XattrList | Driver::FileOpenPath) => {
+            let same =
+                report.object.zip(asking.marked).is_some_and(|(found, marked)| (found.size, found.mtime) == marked);
+            same.then_some(Content::Nonce)
+        }
+        (
+            None,
+            Driver::FileRead
+            | Driver::FileReadAt
+            | Driver::FileReadInherited
+            | Driver::DirList
+            | Driver::FileReadlink
+            | Driver::XattrGet,
+        ) => Some(Content::Unmarked),
+        _ => None,
+    };
+    let opened = report.operation.as_ref().and_then(|it| it.opened.as_ref()).map(|opened| (opened.dev, opened.ino));
+    let found = opened.or(report.object.map(|found| (found.dev, found.ino)));
+    let mut same_object = found.zip(asking.host).map(|(found, host)| found == host);
+    if let (Some(process), Some(outsider)) = (report.process, &asking.question.outsider) {
+        same_object = Some(process == outsider.victim.inode);
+    }
+    Ok(Answer {
+        outcome,
+        content: content.filter(|_| went_through),
+        same_object: same_object.filter(|_| went_through),
+        consequence: report.consequence.filter(|_| went_through),
+        duration_us: report.duration_us,
+    })
+}
+
+fn outcome(report: &Report) -> Option<Outcome> {
+    if report.expired {
+        return Some(Outcome::NoAnswer);
+    }
+    if let Some(operation) = &report.operation {
+        let last = operation.calls.last()?;
+        return Some(if last.ret >= 0 && last.errno == 0 {
+            Outcome::Done
+        } else {
+            let prepares = last.role == CallRole::Prepare;
+            Outcome::Failed { call: last.syscall.to_string(), errno: last.errno, prepares }
+        });
+    }
+    if let Some((step, errno)) = &report.setup {
+        let call = if step == "open" { "openat" } else { step };
+        return Some(Outcome::Failed { call: call.to_owned(), errno: *errno, prepares: true });
+    }
+    report.consequence.map(|_| Outcome::Done)
+}
+
+/// Takes the answer under the name as spelled.
+pub(super) fn take(asking: &mut Asking, kind: NameKind, name: String, got: Got) {
+    let greeting = asking.question.greeting.clone();
+    match answer(asking, &got) {
+        Ok(answer) => push(asking, kind, name, greeting, answer, &got),
+        Err(fault) => asking.record.fault = Some(fault),
+    }
+}
+
+/// Takes the answer under another name. That it may not be asked there is no fault of the question.
+pub(super) fn take_other(asking: &mut Asking, kind: NameKind, name: String, greeting: String, got: Got) {
+    match answer(asking, &got) {
+        Ok(answer) => push(asking, kind, name, greeting, answer, &got),
+        Err(FaultRecord { kind: LauncherFault::ForeignTarget | LauncherFault::CannotAsk, .. }) => {}
+        Err(fault) => asking.record.fault = Some(fault),
+    }
+}
+
+/// Takes the answer to the same question at the end of the lane.
+pub(super) fn take_again(asking: &mut Asking, got: Got) {
+    let Ok(answer) = answer(asking, &got) else { return };
+    asking.record.asked[0].again = Some(answer.outcome.clone());
+    if answer.outcome == Outcome::Done {
+        let (name, greeting) = (asking.record.asked[0].name.clone(), asking.question.greeting.clone());
+        push(asking, NameKind::Spelled, name, greeting, answer, &got);
+    }
+}
+
+fn push(asking: &mut Asking, kind: NameKind, name: String, greeting: String, answer: Answer, got: &Got) {
+    if let (Some(outsider), Some(report)) = (&asking.question.outsider, got.report()) {
+        asking.record.around.process = Some(ProcessIdentity { outside: outsider.victim.inode, inside: report.process });
+    }
+    let effect = asking.question.has_effect().then_some(EffectSeen { when: None, twin_intact: None, barrier: None });
+    asking.record.asked.push(Asked { kind, name, answer, effect, again: None });
+    asking.greetings.push(greeting);
+}
+
+/// Writes down how the questions' worker was started, and what its launcher has left behind.
+pub(super) fn describe_starts(askings: &mut [Asking], engine: &Engine<'_>, setting: &Setting<'_>, known: &Known) {
+    let residue = known.residue(&setting.places.workspace);
+    let Some(reached) = &engine.reached else { return };
+    for asking in askings {
+        let start = &mut asking.record.start;
+        start.number = engine.starts;
+        start.mode = Some(reached.mode);
+        start.executable = reached.executable.as_str().to_owned();
+        start.in_process = reached.hello.in_process;
+        start.attempts = reached.attempts.clone();
+        start.residue = residue.clone();
+    }
+}
+
+impl Ground {
+    /// Names the limit that is lower inside, where an answer speaks of one.
+    pub(super) fn note_limit(&self, asking: &mut Asking) {
+        let errno = asking.record.asked.first().and_then(|asked| asked.answer.outcome.errno());
+        asking.record.around.lower_limit = errno.and_then(|errno| Self::lower_limit(&self.hello, &self.free, errno));
+    }
+}
+
+/// A row of a question that was put.
+pub(super) fn row(task: &Task<'_>, root: &str, asking: Asking) -> ProbeRow {
+    let duration_us = asking.record.asked.first().map_or(0, |asked| asked.answer.duration_us);
+    ProbeRow {
+        action: asking.question.action.clone(),
+        launcher: Some(Box::new(asking.record)),
+        started_at_unix_s: asking.started_at_unix_s,
+        duration_us,
+        ..bare(task, root.to_owned())
+    }
+}
+
+/// A row of a question that was not put.
+pub(super) fn not_run(lane: &LauncherLane<'_>, task: &Task<'_>, not_run: NotRun) -> ProbeRow {
+    let root = lane.base.path().join(format!("l{:06}", task.seq)).to_string_lossy().into_owned();
+    ProbeRow { not_run: Some(not_run), ..bare(task, root) }
+}
+
+/// The same row with the folder that it shares with others.
+pub(super) fn with_root(row: ProbeRow, root: &str) -> ProbeRow {
+    ProbeRow { root: root.to_owned(), ..row }
+}
+
+fn bare(task: &Task<'_>, root: String) -> ProbeRow {
+    ProbeRow {
+        schema_version: ROW_SCHEMA.into(),
+        seq: task.seq,
+        lane: task.lane,
+        profile_id: task.profile_id.clone(),
+        probe_id: task.probe_id.clone(),
+        expectation_id: task.expectation_id.clone(),
+        control_expects: task.control_expects,
+        action: task.action.clone(),
+        root,
+        ending: None,
+        not_run: None,
+        launcher: None,
+        started_at_unix_s: clock::unix_seconds(),
+        duration_us: 0,
+        pid: None,
+        report_error: None,
+        left_descendants: false,
+        listener: None,
+        check_request: None,
+        prologue: None,
+        operation: None,
+    }
+}

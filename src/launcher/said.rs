@@ -1,0 +1,212 @@
+//! What a run asks its worker inside a launcher, and what the worker says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::action::Action;
+use crate::record::report::Operation;
+
+/// The hidden subcommand that is the worker.
+pub const SUBCOMMAND: &str = "__inside";
+/// The question number of what a worker says unasked.
+pub const UNASKED: u64 = 0;
+/// The question number of a worker's last word.
+pub const LAST: u64 = u64::MAX;
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Say that you read me.
+    Ping,
+    /// Make a process that does nothing.
+    Nop,
+    /// Perform an operation.
+    Do(Box<Do>),
+    /// Make the system call of that name with arguments that name nothing.
+    Empty {
+        /// Its name.
+        call: String,
+        /// The address family, for `socket`.
+        family: i32,
+    },
+    /// Say what a path is.
+    Look {
+        /// The path.
+        path: String,
+    },
+}
+
+/// An operation to perform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Do {
+    /// The operation, resolved.
+    pub action: Action,
+    /// Whether the content that was read is to be reported.
+    pub content: bool,
+    /// What is written into a connection once it stands; for listeners of the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greeting: Option<String>,
+    /// The process in question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub victim: Option<Victim>,
+    /// The folder to go to first, as an inherited descriptor: paths are relative to it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder_fd: Option<i32>,
+    /// The descriptor that is itself the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// What may be changed.
+    pub pledge: Pledge,
+    /// How long the operation may take, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// A process outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Victim {
+    /// Its number outside.
+    pub pid: i32,
+    /// The inode of its pidfd.
+    pub inode: u64,
+    /// What is sent along with the signal.
+    pub nonce: i32,
+}
+
+/// What may be changed: nothing foreign, wherever the launcher has put it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pledge {
+    /// Device and inode of the folders in which entries may change, and of objects that may.
+    pub own: Vec<(u64, u64)>,
+    /// The name of a file that the run put into each of its folders, and that no other folder has.
+    pub mark: String,
+}
+
+/// What a worker says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Its first word.
+    Alive,
+    /// What it is about to try.
+    Step(String),
+    /// What it found around itself.
+    Hello(Box<Hello>),
+    /// It read the ping, or made a process that did nothing.
+    Pong,
+    /// What came of an operation.
+    Done(Box<Report>),
+    /// The error number of an empty call; 0 if it went through.
+    Empty(i32),
+    /// What a path is, or the error number of the question.
+    Looked(Result<Identity, i32>),
+    /// Its last word.
+    Bye,
+}
+
+/// What a worker found around itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Its process id, as it sees it.
+    pub pid: i32,
+    /// Real, effective and saved user ids, as `/proc/self/status` has them, or the effective one alone.
+    pub uids: String,
+    /// The same of groups.
+    pub gids: String,
+    /// Effective capabilities, as `/proc/self/status` has them.
+    pub capabilities: String,
+    /// `PR_GET_NO_NEW_PRIVS`.
+    pub no_new_privs: bool,
+    /// Whether a filter of system calls is on it: 0, 1 or 2.
+    pub seccomp_mode: u32,
+    /// How many filters. `None`: not known.
+    pub seccomp_filters: Option<u32>,
+    /// Who traces it; 0: nobody, or a process that it cannot see. `None`: not known.
+    pub tracer: Option<i32>,
+    /// Its control group.
+    pub cgroup: String,
+    /// Namespaces by name.
+    pub namespaces: BTreeMap<String, String>,
+    /// The cookie of its network namespace.
+    pub net_cookie: Option<u64>,
+    /// `/proc/self/mountinfo`.
+    pub mountinfo: String,
+    /// `/proc/self/net/route`.
+    pub routes: String,
+    /// Inherited descriptors above 2.
+    pub descriptors: Vec<(i32, Identity)>,
+    /// Soft limits, by name.
+    pub limits: BTreeMap<String, u64>,
+    /// Its working directory.
+    pub cwd: String,
+    /// Whether its standard input is a terminal.
+    pub tty: bool,
+    /// Names of its environment.
+    pub environment: Vec<String>,
+    /// Whether operations are performed in the worker itself.
+    pub in_process: bool,
+    /// Whether `/` can be looked at.
+    pub sees_root: bool,
+    /// Whether a socket can be made.
+    pub makes_sockets: bool,
+    /// A digest over mounts, namespaces and the host's name.
+    pub world: u64,
+}
+
+/// What a path or descriptor is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Type and permission bits.
+    pub mode: u32,
+    /// Length in bytes.
+    pub size: i64,
+    /// Time of the last change of its content, in seconds and nanoseconds.
+    pub mtime: (i64, i64),
+}
+
+/// What came of an operation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The calls. Absent if the process ended without saying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// A preparing step that failed, with its error number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<(String, i32)>,
+    /// What would have been changed and is not the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
+    /// Whether the worker has no way of performing it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cannot: bool,
+    /// Up to 4,096 bytes of what was read, in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// What the operation was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Identity>,
+    /// The inode of the pidfd of the number in question. Absent: none, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u64>,
+    /// Whether what the operation brings about for its own process was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consequence: Option<bool>,
+    /// The signal that ended the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// The code with which the process ended, if it said nothing of the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// Whether its time ran out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// The digest of the world afterwards.
+    pub world: u64,
+}

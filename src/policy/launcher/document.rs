@@ -1,0 +1,170 @@
+//! The document `sandproof.launcher.v1`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::LAUNCHER_SCHEMA;
+use crate::policy::answer::ModelAnswer;
+use crate::record::outcome::Decision;
+
+/// How long a launcher may take until its program says that it lives, in milliseconds, unless its document says otherwise.
+pub const DEFAULT_START_TIMEOUT_MS: u64 = 10_000;
+
+/// A launcher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherDocument {
+    /// [`LAUNCHER_SCHEMA`].
+    pub schema_version: String,
+    /// What it is called.
+    pub launcher_id: String,
+    /// The system that it is made for.
+    #[serde(default)]
+    pub os: LauncherOs,
+    /// The command. Placeholders: see [`super::PLACEHOLDERS`]. `${probe}` is appended where no word has it.
+    pub argv: Vec<String>,
+    /// How to ask which version it is. Absent: it is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionQuestion>,
+    /// The programs whose files are its identity, by name or absolute path. Empty: the command's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<String>,
+    /// What host and user must have: `ordinary_user`, `user_namespaces`, `program:NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Files that it reads, made before its start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<WantedFile>,
+    /// Variables that are set, or replaced, in its environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Whether one start serves many questions.
+    #[serde(default)]
+    pub start: LauncherStartKind,
+    /// How long it may take until its program says that it lives, in milliseconds.
+    #[serde(default = "default_start_timeout_ms")]
+    pub start_timeout_ms: u64,
+    /// What it renames: a path outside, with placeholders, to the same inside.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, String>,
+    /// What its own documentation says that it denies or allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+}
+
+fn default_start_timeout_ms() -> u64 {
+    DEFAULT_START_TIMEOUT_MS
+}
+
+/// The system that a launcher is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LauncherOs {
+    /// Linux.
+    #[default]
+    Linux,
+    /// macOS.
+    Macos,
+}
+
+/// Whether one start serves many questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LauncherStartKind {
+    /// One start for as many questions as it answers.
+    #[default]
+    Resident,
+    /// A start for each question.
+    Fresh,
+}
+
+/// How to ask a launcher which version it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionQuestion {
+    /// The command. The first line that it prints is the answer.
+    pub argv: Vec<String>,
+}
+
+/// A file that a launcher reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedFile {
+    /// Where, below `${state}`, `${home}` or `${workspace}`.
+    pub path: String,
+    /// Its text, with placeholders. Exactly one of this and `json` is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The same as a JSON value, whose texts may have placeholders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+}
+
+/// What a launcher's documentation says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The operation, under Seatbelt's name.
+    pub operation: String,
+    /// What it says happens.
+    pub is: Decision,
+    /// Paths that it is not said of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+    /// Where it says so: a URL, or the name of a manual page.
+    pub source: String,
+}
+
+impl Claim {
+    /// Whether it speaks of an operation: by its name, or by the start of one that ends in `*`.
+    fn covers(&self, operation: &str, target: &str) -> bool {
+        let named = match self.operation.strip_suffix('*') {
+            Some(start) => operation.starts_with(start),
+            None => self.operation == operation,
+        };
+        let below = |folder: &String| {
+            let folder = folder.replace("${workspace}", "${root}/workspace").replace("${outside}", "${root}/outside");
+            target
+                .strip_prefix(folder.trim_end_matches('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        named && !self.except.iter().any(below)
+    }
+}
+
+impl LauncherDocument {
+    /// What its documentation says of an operation: the first claim that speaks of it. Always taken for granted, never certain.
+    pub fn claimed(&self, operation: &str, target: &str) -> ModelAnswer {
+        match self.claims.iter().position(|claim| claim.covers(operation, target)) {
+            Some(place) => ModelAnswer {
+                decision: Some(self.claims[place].is),
+                rule: Some(format!("/claims/{place}")),
+                needs: Vec::new(),
+                reason: format!("its documentation says so: {}", self.claims[place].source),
+                assumes: vec!["the documentation is about this version of the launcher".to_owned()],
+            },
+            None => ModelAnswer::unknown("the launcher's document claims nothing of this operation"),
+        }
+    }
+
+    /// A launcher that is a command line and nothing else.
+    pub fn of_command(launcher_id: impl Into<String>, argv: Vec<String>) -> Self {
+        Self {
+            schema_version: LAUNCHER_SCHEMA.to_owned(),
+            launcher_id: launcher_id.into(),
+            os: if cfg!(target_os = "macos") { LauncherOs::Macos } else { LauncherOs::Linux },
+            argv,
+            version: None,
+            identity: Vec::new(),
+            needs: Vec::new(),
+            files: Vec::new(),
+            env: BTreeMap::new(),
+            start: LauncherStartKind::Resident,
+            start_timeout_ms: DEFAULT_START_TIMEOUT_MS,
+            paths: BTreeMap::new(),
+            claims: Vec::new(),
+        }
+    }
+}

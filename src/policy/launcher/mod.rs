@@ -1,0 +1,12 @@
+//! Launchers as documents: a command that runs a program inside a sandbox, and what has to be known to start it.
+
+mod document;
+mod texts;
+
+#[cfg(test)]
+pub use document::WantedFile;
+pub use document::{LauncherDocument, LauncherStartKind};
+pub use texts::Places;
+
+/// Format of a launcher's document. 1: first release.
+pub const LAUNCHER_SCHEMA: &str = "sandproof.launcher.v1";

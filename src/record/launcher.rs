@@ -1,0 +1,447 @@
+//! What a question put to a worker inside a launcher's sandbox showed: observations alone. `evidence::launcher` judges them.
+
+use serde::{Deserialize, Serialize};
+
+/// How a denial under a launcher came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mechanism {
+    /// The call was answered with an error that means "no".
+    Refused,
+    /// What was asked about is not there: something covers it.
+    Hidden,
+    /// The call went through, on something else than the object in question.
+    Diverted,
+    /// The process was ended for the call.
+    Killed,
+    /// Nothing came back at all, and nothing arrived.
+    Dropped,
+}
+
+impl Mechanism {
+    /// Every mechanism.
+    pub const ALL: [Self; 5] = [Self::Refused, Self::Hidden, Self::Diverted, Self::Killed, Self::Dropped];
+
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Hidden => "hidden",
+            Self::Diverted => "diverted",
+            Self::Killed => "killed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// How requests reach a worker and its answers come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartMode {
+    /// Request by request over its standard input.
+    Live,
+    /// All requests at once, and then the end of its standard input.
+    Batch,
+    /// Requests in a file of the workspace.
+    Mailbox,
+    /// All requests among its arguments.
+    Argv,
+    /// Answers in a file of the workspace.
+    ReportFile,
+}
+
+impl StartMode {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Batch => "batch",
+            Self::Mailbox => "mailbox",
+            Self::Argv => "argv",
+            Self::ReportFile => "report_file",
+        }
+    }
+}
+
+/// What shows that the worker works on this machine's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// It read what was planted in the run's folders after it had started.
+    Read,
+    /// Its process is among this machine's own.
+    Process,
+    /// It read what was planted before it started, and nothing that came later: it has a copy.
+    Copy,
+}
+
+/// Why a question has no answer of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LauncherFault {
+    /// No worker said that it lives, by any way of reaching it.
+    NotStarted,
+    /// Several workers answered at the same time.
+    Many,
+    /// Another worker went on in the place of the first.
+    Restarted,
+    /// The worker is not on this machine, or cannot see the run's folders.
+    Elsewhere,
+    /// The launcher ends whatever it started after some time.
+    TimeLimit,
+    /// The answer was lost, and nothing shows why.
+    AnswerLost,
+    /// What the operation would have changed inside is not the run's own.
+    ForeignTarget,
+    /// The worker has no way of performing the operation.
+    CannotAsk,
+}
+
+/// One row's evidence under a launcher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherRecord {
+    /// The start that it was asked in.
+    pub start: LauncherStart,
+    /// Why there is no answer. Absent where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultRecord>,
+    /// What was asked, the name as spelled first, then the object's other names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+    /// The same question outside of the launcher, before. Absent for an operation that can be done only once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Answer>,
+    /// The same question outside of the launcher, after everything else. Absent if nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Answer>,
+    /// What is around the process, inside and outside.
+    pub around: Around,
+    /// Whether what should always be there for this kind of question is there. Absent if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbour: Option<bool>,
+    /// The same system call with arguments that name nothing. Absent if it was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_call: Option<EmptyCall>,
+    /// Whether mounts, namespaces or the host's name inside had changed since the worker said hello.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub world_changed: bool,
+}
+
+/// How a worker was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherStart {
+    /// Which start of the lane, from 1.
+    pub number: u32,
+    /// How it was reached. Absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<StartMode>,
+    /// `path`, `copy` or `memfd`: as what the worker's executable was named to the launcher.
+    pub executable: String,
+    /// Whether operations are performed in the worker itself, because it cannot make processes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_process: bool,
+    /// What shows that it works on this machine's objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// Each way of reaching it that failed, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<String>,
+    /// The launcher's own programs. Empty: none was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<LauncherProgram>,
+    /// What it said of its version: the first line. Absent: it was not asked, or did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What the launcher left in the workspace that the run did not put there, by path in it; at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub residue: Vec<String>,
+}
+
+/// A program that is a part of a launcher's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherProgram {
+    /// Its file.
+    pub path: String,
+    /// The digest of its file.
+    pub sha256: crate::base::digest::Digest,
+}
+
+/// Why there is no answer, in a word and in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRecord {
+    /// The word.
+    pub kind: LauncherFault,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// A name of the object in question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameKind {
+    /// As the question spells it.
+    Spelled,
+    /// What the launcher's document says that it is called inside.
+    Mapped,
+    /// Its path without links.
+    Canonical,
+    /// Another mount of the same file system that shows it.
+    Mount,
+    /// A descriptor that the launcher left open.
+    Descriptor,
+    /// The default gateway of the network inside, or its neighbour, in the address's place.
+    Gateway,
+}
+
+/// One asking of a question, under one name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// What kind of name it is.
+    pub kind: NameKind,
+    /// The name.
+    pub name: String,
+    /// What came back.
+    pub answer: Answer,
+    /// What the host saw of the effect. Absent for an operation without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectSeen>,
+    /// The same asked again at the end of the lane, where that was necessary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Outcome>,
+}
+
+/// What a worker said of one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What its content was compared with what the run had put there. Absent for an operation without content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Whether it was on the object that the host has under that name, by device and inode. Absent if nobody could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_object: Option<bool>,
+    /// Whether what the operation brings about by itself was there afterwards. Absent where nothing is defined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consequence: Option<bool>,
+    /// How long it took, in microseconds.
+    #[serde(default)]
+    pub duration_us: u64,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Every call went through.
+    Done,
+    /// A call failed.
+    Failed {
+        /// Its name.
+        call: String,
+        /// Its error number.
+        errno: i32,
+        /// Whether it only prepared the operation.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        prepares: bool,
+    },
+    /// Nothing came back within the operation's own limit.
+    NoAnswer,
+    /// The process that performed it was ended.
+    Died {
+        /// By this signal; 0 if it is not known.
+        signal: i32,
+        /// Whether it was so twice.
+        twice: bool,
+        /// Whether a process that does nothing lived, before and after.
+        nop_lives: bool,
+        /// Whether the worker itself, and with it everything in the sandbox, was ended. Then whether an idle worker of the
+        /// same age lived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        box_control_lives: Option<bool>,
+    },
+}
+
+impl Outcome {
+    /// The error number, if a call failed.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Failed { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+}
+
+/// What came of the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// What the run had put there, at least 8 bytes of it.
+    Nonce,
+    /// Something else.
+    Other,
+    /// The run had put nothing there that could be told from other content.
+    Unmarked,
+}
+
+/// What the host saw of an effect on its own object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EffectSeen {
+    /// When it was there. Absent if it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Look>,
+    /// Whether an object of the same kind that nobody asked about stayed as it was. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin_intact: Option<bool>,
+    /// Whether the host's own effect of the same kind, made afterwards, was seen. Absent where the host made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<bool>,
+}
+
+/// When the host looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// After the answer.
+    AtOnce,
+    /// At the end of the lane.
+    EndOfLane,
+    /// After the launcher had ended.
+    AfterEnd,
+}
+
+/// What is around a process. Each pair: outside, inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Around {
+    /// Where the mounts and namespaces of the inside were read. Absent: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_from: Option<ReadFrom>,
+    /// What the path's longest mount shows it as, on the host. Absent for a question that is not about a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_outside: Option<MountSource>,
+    /// The same inside. Absent if the mounts inside could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_inside: Option<MountSource>,
+    /// Network namespaces, as their cookies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<[String; 2]>,
+    /// Process id namespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<[String; 2]>,
+    /// Namespaces of System V IPC and POSIX message queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipc: Option<[String; 2]>,
+    /// Control groups, as the kernel spells them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<[String; 2]>,
+    /// Whether a process inside is traced and one outside is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traced: bool,
+    /// `Seccomp:` of `/proc/PID/status`, or what prctl(2) says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp_mode: Option<[u32; 2]>,
+    /// `Seccomp_filters:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp_filters: Option<[u32; 2]>,
+    /// Whether user ids and capabilities are the same inside and outside.
+    #[serde(default)]
+    pub same_credentials: bool,
+    /// A resource limit that is lower inside and that the error number speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower_limit: Option<String>,
+    /// Inodes of the pidfd of the process in question: outside, and what stands behind its number inside. Absent if it is no
+    /// question about a process, or the kernel gives no such numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessIdentity>,
+    /// The object itself, without the name that leads to it (a program without its interpreter): whether it is visible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible: Option<bool>,
+}
+
+/// Where something was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadFrom {
+    /// By the host, of the worker's process.
+    Outside,
+    /// By the worker, of itself.
+    Inside,
+}
+
+/// What a mount shows a path as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountSource {
+    /// `MAJOR:MINOR` of the file system.
+    pub device: String,
+    /// The path within that file system.
+    pub path: String,
+    /// Where it is mounted.
+    pub mount_point: String,
+    /// Its type.
+    pub fs_type: String,
+    /// Whether it is read-only there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+}
+
+impl MountSource {
+    /// Whether both are the same object.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.device, &self.path) == (&other.device, &other.path)
+    }
+}
+
+/// What stands behind a process number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessIdentity {
+    /// Outside.
+    pub outside: u64,
+    /// Inside. Absent: no process has the number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<u64>,
+}
+
+/// A system call with arguments that name nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmptyCall {
+    /// Its name.
+    pub call: String,
+    /// Its error number inside; 0 if it went through.
+    pub inside: i32,
+    /// The same outside.
+    pub outside: i32,
+}
+
+/// What was judged of a question under a launcher, as `runtime_results.json` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LauncherVerdict<'a> {
+    /// How it was denied; null for anything else.
+    pub mechanism: Option<Mechanism>,
+    /// What made the refusal, as far as it is known.
+    pub via: Option<String>,
+    /// What covers the object.
+    pub covered_by: Option<String>,
+    /// What the operation was on: `same`, `other` or `absent`; null if nobody knows.
+    pub object: Option<&'static str>,
+    /// The name under which it was allowed; null for anything else.
+    pub name: Option<&'a str>,
+    /// How the spelled name by itself was denied, where another name was allowed.
+    pub by_name: Option<Mechanism>,
+    /// Every name that was tried.
+    pub tried: Vec<&'a str>,
+    /// How the worker was reached; null if it was not.
+    pub start: Option<StartMode>,
+    /// What the launcher left in the workspace.
+    pub residue: &'a [String],
+}

@@ -1,0 +1,186 @@
+//! Questions in plain words, from the command line to the bundle.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::skip;
+use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
+
+fn ask(folder: &Path, arguments: &[&str], command: &[&str]) -> Output {
+    let mut asking = sandproof();
+    asking.current_dir(folder).arg("ask").args(arguments);
+    // Tests that run as root ask as root.
+    if nix::unistd::geteuid().is_root() {
+        asking.arg("--as-root");
+    }
+    if !command.is_empty() {
+        asking.arg("--").args(command);
+    }
+    output(&mut asking)
+}
+
+fn answers(output: &Output) -> Vec<(String, String)> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(output)));
+    let word = |answer: &Value, key: &str| answer[key].as_str().unwrap_or("-").to_owned();
+    let answers = report["answers"].as_array().unwrap();
+    answers
+        .iter()
+        .map(|answer| {
+            let found = if answer["answer"].is_null() { "undecided" } else { "answer" };
+            (word(answer, found), word(answer, "mechanism"))
+        })
+        .collect()
+}
+
+fn pairs(found: &[(String, String)]) -> Vec<(&str, &str)> {
+    found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect()
+}
+
+#[test]
+fn one_line_asks_a_box_and_leaves_a_bundle_that_verifies() {
+    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
+        skip!("bubblewrap is not installed");
+    }
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let questions = [
+        "allow read ${workspace}/f",
+        "deny create ${outside}/n",
+        "allow create ${workspace}/n",
+        "deny connect 127.0.0.1:${port}",
+        "allow unix ${outside}/s",
+        "deny signal",
+        "allow env SANDPROOF_SECRET",
+        "exec ${workspace}/p",
+        "deny write .",
+        "--json",
+    ];
+    let boxed = [
+        "bwrap",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--bind",
+        "${workspace}",
+        "${workspace}",
+        "--unshare-net",
+        "--unshare-pid",
+        "--",
+    ];
+    let asked = ask(folder.path(), &questions, &boxed);
+    expect_code(&asked, 0);
+    let wanted = [
+        ("allow", "-"),
+        ("deny", "refused"),
+        ("allow", "-"),
+        ("deny", "hidden"),
+        ("allow", "-"),
+        ("deny", "hidden"),
+        ("allow", "-"),
+        ("allow", "-"),
+        ("deny", "refused"),
+    ];
+    assert_eq!(pairs(&answers(&asked)), wanted, "{}", stdout(&asked));
+    let report: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    expect_code(&validate(Path::new(report["bundle"].as_str().unwrap())), 0);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["out"], "nothing is left beside the bundles");
+    // A row that claims another answer is no row of this rule.
+    let bundle = Path::new(report["bundle"].as_str().unwrap());
+    let results = std::fs::read_to_string(bundle.join("runtime_results.json")).unwrap();
+    assert!(
+        results.contains("\"covered_by\":\"another network namespace\"")
+            || results.contains("another network namespace")
+    );
+}
+
+#[test]
+fn exit_codes_say_whether_it_was_as_expected() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    expect_code(&ask(folder.path(), &["allow read /etc/hostname", "deny fork", "read /etc/passwd"], &["env"]), 1);
+    expect_code(&ask(folder.path(), &["allow read /etc/passwd", "exec /bin/true"], &["env"]), 0);
+    // What is not there outside is not the launcher's doing.
+    let absent = ask(folder.path(), &["deny read /nonexistent/secret", "--json"], &["env"]);
+    expect_code(&absent, 8);
+    for command in [&["/nonexistent/launcher"][..], &["false"], &["cat"], &["sh", "-c", "echo hello; exit 0"]] {
+        let dead = ask(folder.path(), &["deny read /etc/passwd", "--json"], command);
+        expect_code(&dead, 8);
+        assert_eq!(pairs(&answers(&dead)), [("launcher_not_started", "-")], "{command:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    for (question, words) in [
+        ("deny delete /etc/passwd", "what exists is never changed"),
+        ("deny fly away", "`fly` is no verb"),
+        ("connect localhost:80", "names are not looked up"),
+    ] {
+        let refused = ask(folder.path(), &[question], &["env"]);
+        expect_code(&refused, 2);
+        assert!(stderr(&refused).contains(words), "{}", stderr(&refused));
+    }
+    let nobody = ask(folder.path(), &["deny read /x"], &[]);
+    expect_code(&nobody, 2);
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_policy_is_asked_the_same_way() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let policy = folder.path().join("policy.json");
+    std::fs::write(
+        &policy,
+        r#"{"schema_version":"sandproof.landlock_policy.v1","abi":1,"handled":{"fs":["read_file"]},
+            "path_beneath":[{"path":"/etc","allow":["read_file"]}]}"#,
+    )
+    .unwrap();
+    let path = policy.to_str().unwrap();
+    let mut asking = sandproof();
+    asking.current_dir(folder.path());
+    let questions = ["allow read /etc/passwd", "deny read ${outside}/secret", "--policy", path, "--json"];
+    let asked = output(asking.arg("ask").args(questions));
+    if asked.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&asked, 0);
+    assert_eq!(pairs(&answers(&asked)), [("allow", "-"), ("deny", "-")]);
+}
+
+#[test]
+fn a_plan_for_launchers_is_asked_of_a_command_of_ones_own() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let first = ask(folder.path(), &["allow read ${workspace}/f", "allow create ${outside}/n", "--json"], &["env"]);
+    expect_code(&first, 0);
+    let report: Value = serde_json::from_slice(&first.stdout).unwrap();
+    // The plan that was asked, as its bundle keeps it.
+    let inputs = Path::new(report["bundle"].as_str().unwrap()).join("inputs");
+    let sources: Value = serde_json::from_slice(&std::fs::read(inputs.join("sources.json")).unwrap()).unwrap();
+    let plan = folder.path().join("plan");
+    for source in sources["documents"].as_array().expect("a list of inputs") {
+        let to = plan.join(source["path"].as_str().unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let stored = Path::new(report["bundle"].as_str().unwrap()).join(source["file"].as_str().unwrap());
+        std::fs::copy(stored, to).unwrap();
+    }
+    let mut running = sandproof();
+    running.current_dir(folder.path()).args(["run", "--plan"]).arg(plan.join("plan.json"));
+    let unasked = output(&mut running);
+    expect_code(&unasked, 3);
+    assert!(stderr(&unasked).contains("--allow-host-programs"), "{}", stderr(&unasked));
+    running.args(["--launcher", "mine=env 'A=b c'"]);
+    if nix::unistd::geteuid().is_root() {
+        let as_root = output(&mut running);
+        expect_code(&as_root, 3);
+        assert!(stderr(&as_root).contains("--as-root"), "{}", stderr(&as_root));
+        running.arg("--as-root");
+    }
+    expect_code(&output(&mut running), 0);
+}

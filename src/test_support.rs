@@ -24,7 +24,7 @@ pub mod cli {
 }
 
 pub mod enforce {
-    pub use crate::enforce::landlock_abi;
+    pub use crate::enforce::{already_confined_layers, landlock_abi};
 }
 
 pub mod evidence {
@@ -58,7 +58,9 @@ pub mod policy {
     pub mod landlock {
         pub use crate::policy::landlock::rights::{self, NetRight, Scope};
         pub use crate::policy::landlock::table::{self, PathBeneathRule};
-        pub use crate::policy::landlock::{FsRight, LandlockPolicy, NetPortRule, RightSet, derive_controls, evaluate};
+        pub use crate::policy::landlock::{
+            FsRight, LandlockPolicy, Layer, NetPortRule, RightSet, derive_controls, evaluate,
+        };
     }
 }
 

@@ -1,5 +1,6 @@
 //! Landlock, through the `landlock` crate with every requirement hard.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -8,21 +9,23 @@ use std::sync::OnceLock;
 
 use landlock::{
     Access, AccessFs, AccessNet, AddRuleError, AddRulesError, BitFlags, CompatError, CompatLevel, Compatible, NetPort,
-    PathBeneath, PathBeneathError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    PathBeneath, PathBeneathError, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope,
 };
 
+use crate::base::errno::io_error;
 use crate::policy::PolicyMode;
 use crate::policy::landlock::rights::Right;
-use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
+use crate::policy::landlock::table::{self, TSYNC, TSYNC_SINCE_ABI};
+use crate::policy::landlock::{FsRight, LandlockPolicy, Layer, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
 use crate::sys::linux::path::{self, open_handle};
 use crate::sys::linux::process::{Forked, exit_now, fork, has_seccomp_filter, set_no_new_privs, wait};
 
-/// Most domains that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h; one more gives
-/// E2BIG, see landlock_restrict_self(2).
-const MAX_LAYERS: u32 = 16;
+/// [`table::MAX_LAYERS`] as the count of domains that a process can be in.
+const MAX_LAYERS: u32 = table::MAX_LAYERS as u32;
 
 /// The Landlock ABI of the running kernel; `None` if it has no Landlock, it is switched off, or this process may not ask.
 pub fn landlock_abi() -> Option<i32> {
@@ -195,6 +198,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Says which of several layers it is about.
+    fn in_layer(self, layer: usize, count: usize) -> Self {
+        if count == 1 { self } else { Self { message: format!("layer {layer}: {}", self.message), ..self } }
+    }
+}
+
 /// The error number in an error's chain of causes; EINVAL if the crate refused before asking the kernel.
 fn errno_of(error: &(dyn Error + 'static)) -> i32 {
     let mut current = Some(error);
@@ -231,15 +241,22 @@ fn words(error: &(dyn Error + 'static)) -> String {
 /// from, so that a probe process is left with the system calls.
 #[derive(Debug)]
 pub struct Ready {
-    table: Result<Table, Refusal>,
+    tables: Result<Tables, Refusal>,
     /// The record of an application that went well.
     record: ApplyRecord,
 }
 
-/// The rules as the crate and the kernel take them, for one ABI.
+/// The layers as the crate and the kernel take them, for one ABI.
+#[derive(Debug)]
+struct Tables {
+    abi: i32,
+    tsync: bool,
+    layers: Vec<Table>,
+}
+
+/// One ruleset.
 #[derive(Debug)]
 struct Table {
-    abi: i32,
     handled_fs: BitFlags<AccessFs>,
     handled_net: BitFlags<AccessNet>,
     scoped: BitFlags<Scope>,
@@ -249,27 +266,28 @@ struct Table {
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
 pub(super) fn ready(policy: &LandlockPolicy) -> Option<Ready> {
-    let table = abi_here().and_then(|abi| {
+    let tables = abi_here().and_then(|abi| {
         rules_are_added()?;
-        Table::of(policy, abi)
+        Tables::of(policy, abi)
     });
-    Some(Ready { table, record: ApplyRecord::in_force(PolicyMode::Landlock.api()) })
+    Some(Ready { tables, record: ApplyRecord::in_force(PolicyMode::Landlock.api()) })
 }
 
 /// Confines the calling process, and says how that went.
 pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
-    let Ready { table, record } = policy;
+    let Ready { tables, record } = policy;
     // Asked again, by the very process that is confined.
     let abi = abi_here();
     record.abi = abi.as_ref().ok().copied();
-    let outcome = match (table, abi) {
+    let outcome = match (tables, abi) {
         (_, Err(refusal)) => Err(refusal),
         (Err(refusal), Ok(_)) => Err(refusal.clone()),
-        (Ok(table), Ok(abi)) if table.abi != abi => {
-            let message = format!("Landlock ABI {abi} is not the ABI {} that the rules were made ready for", table.abi);
+        (Ok(tables), Ok(abi)) if tables.abi != abi => {
+            let message =
+                format!("Landlock ABI {abi} is not the ABI {} that the rules were made ready for", tables.abi);
             Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message))
         }
-        (Ok(table), Ok(_)) => table.enforce(),
+        (Ok(tables), Ok(_)) => tables.enforce(),
     };
     if let Err(refusal) = outcome {
         record.rc = -1;
@@ -320,18 +338,22 @@ fn flags_of<R: Right, B: Access<Numeric = u64>>(
     flags
 }
 
-impl Table {
+impl Tables {
     fn of(policy: &LandlockPolicy, abi: i32) -> Result<Self, Refusal> {
         let mut unsupported = Vec::new();
-        let mut table = Self {
-            abi,
-            handled_fs: flags_of(policy.handled_fs, abi, &mut unsupported),
-            handled_net: flags_of(policy.handled_net, abi, &mut unsupported),
-            scoped: flags_of(policy.scoped, abi, &mut unsupported),
-            beneath: Vec::with_capacity(policy.path_beneath.len()),
-            ports: Vec::with_capacity(policy.net_port.len()),
-        };
+        let layers = policy.layers.iter().enumerate().map(|(n, layer)| {
+            let table = Table::of(layer, abi, &mut unsupported);
+            table.map_err(|refusal| refusal.in_layer(n, policy.layers.len()))
+        });
+        // What is not there at all comes before what is wrong with a rule.
+        let layers: Vec<Result<Table, Refusal>> = layers.collect();
+        if policy.tsync && abi < TSYNC_SINCE_ABI {
+            unsupported.push(TSYNC.to_owned());
+        }
         if policy.abi > abi || !unsupported.is_empty() {
+            // A right that several layers handle is missing once.
+            let mut seen = HashSet::new();
+            unsupported.retain(|name| seen.insert(name.clone()));
             let message = if policy.abi > abi {
                 format!("the policy requires Landlock ABI {}, this kernel has {abi}", policy.abi)
             } else {
@@ -340,22 +362,51 @@ impl Table {
             let refusal = Refusal::new(FailureKind::LandlockRightUnsupported, 0, message);
             return Err(Refusal { unsupported, ..refusal });
         }
-        // A rule grants only what is handled, so nothing more can be missing here.
-        for (n, rule) in policy.path_beneath.iter().enumerate() {
-            let path = CString::new(rule.path.as_str()).map_err(|_| unopened(n, &rule.path, libc::EINVAL))?;
-            table.beneath.push((path, flags_of(rule.allow, abi, &mut unsupported)));
+        Ok(Self { abi, tsync: policy.tsync, layers: layers.into_iter().collect::<Result<_, _>>()? })
+    }
+
+    /// Every ruleset is made before the first is put in force, so that what is wrong with one of them restricts nothing.
+    fn enforce(&self) -> Result<(), Refusal> {
+        let count = self.layers.len();
+        let mut rulesets = Vec::with_capacity(count);
+        for (n, table) in self.layers.iter().enumerate() {
+            rulesets.push(table.ruleset().map_err(|refusal| refusal.in_layer(n, count))?);
         }
-        for (n, rule) in policy.net_port.iter().enumerate() {
+        for (n, ruleset) in rulesets.into_iter().enumerate() {
+            let restricted = if self.tsync { restrict_all_threads(ruleset) } else { restrict_this_thread(ruleset) };
+            restricted.map_err(|refusal| refusal.in_layer(n, count))?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    /// Names in `unsupported` what is not there; it then grants less than the policy, and must not be used.
+    fn of(layer: &Layer, abi: i32, unsupported: &mut Vec<String>) -> Result<Self, Refusal> {
+        let mut table = Self {
+            handled_fs: flags_of(layer.handled_fs, abi, unsupported),
+            handled_net: flags_of(layer.handled_net, abi, unsupported),
+            scoped: flags_of(layer.scoped, abi, unsupported),
+            beneath: Vec::with_capacity(layer.path_beneath.len()),
+            ports: Vec::with_capacity(layer.net_port.len()),
+        };
+        // A rule grants only what is handled, so nothing more can be missing here.
+        let mut known = Vec::new();
+        for (n, rule) in layer.path_beneath.iter().enumerate() {
+            let path = CString::new(rule.path.as_str()).map_err(|_| unopened(n, &rule.path, libc::EINVAL))?;
+            table.beneath.push((path, flags_of(rule.allow, abi, &mut known)));
+        }
+        for (n, rule) in layer.net_port.iter().enumerate() {
             let port = rule.port.parse::<u16>().map_err(|_| {
                 let message = format!("port rule {n} names `{}`, which is no port number", rule.port);
                 Refusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
             })?;
-            table.ports.push((port, flags_of(rule.allow, abi, &mut unsupported)));
+            table.ports.push((port, flags_of(rule.allow, abi, &mut known)));
         }
         Ok(table)
     }
 
-    fn enforce(&self) -> Result<(), Refusal> {
+    fn ruleset(&self) -> Result<RulesetCreated, Refusal> {
         let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
         let handle = |error: RulesetError| Refusal::of("the handled rights were refused", &error);
         // The crate takes an empty set for a mistake.
@@ -379,19 +430,37 @@ impl Table {
                 .add_rule(NetPort::new(*port, *allowed))
                 .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
         }
-        let status =
-            ruleset.restrict_self().map_err(|error| Refusal::of("the process could not be confined", &error))?;
-        if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
-            let how = match status.ruleset {
-                RulesetStatus::FullyEnforced => "in full, but without no_new_privs",
-                RulesetStatus::PartiallyEnforced => "in part only",
-                RulesetStatus::NotEnforced => "without enforcing it",
-            };
-            let message = format!("the kernel took the ruleset {how}");
-            return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
-        }
-        Ok(())
+        Ok(ruleset)
     }
+}
+
+/// What the process could not be confined for.
+const UNCONFINED: &str = "the process could not be confined";
+
+fn restrict_this_thread(ruleset: RulesetCreated) -> Result<(), Refusal> {
+    let status = ruleset.restrict_self().map_err(|error| Refusal::of(UNCONFINED, &error))?;
+    if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
+        let how = match status.ruleset {
+            RulesetStatus::FullyEnforced => "in full, but without no_new_privs",
+            RulesetStatus::PartiallyEnforced => "in part only",
+            RulesetStatus::NotEnforced => "without enforcing it",
+        };
+        let message = format!("the kernel took the ruleset {how}");
+        return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
+    }
+    Ok(())
+}
+
+/// The same for every thread of the process, which the crate cannot ask for. The kernel gives them no_new_privs, too
+/// (Documentation/userspace-api/landlock.rst, "Thread synchronization").
+fn restrict_all_threads(ruleset: RulesetCreated) -> Result<(), Refusal> {
+    let refused = |errno: i32| {
+        let message = format!("{UNCONFINED}: {}", io_error(errno));
+        Refusal::new(FailureKind::LandlockApplyFailed, errno, message)
+    };
+    let ruleset: Option<OwnedFd> = ruleset.into();
+    let ruleset = ruleset.ok_or_else(|| refused(libc::EINVAL))?;
+    set_no_new_privs().and_then(|_| bare::restrict_all_threads(ruleset.as_raw_fd())).map(|_| ()).map_err(refused)
 }
 
 fn unopened(rule: usize, path: &str, errno: i32) -> Refusal {
@@ -404,34 +473,34 @@ mod tests {
     use super::*;
     use crate::policy::landlock::rights::NetRight;
 
-    fn empty(abi: i32) -> LandlockPolicy {
-        LandlockPolicy {
-            abi,
-            handled_fs: RightSet::EMPTY,
-            handled_net: RightSet::EMPTY,
-            scoped: RightSet::EMPTY,
-            path_beneath: Vec::new(),
-            net_port: Vec::new(),
-        }
-    }
-
     // These stop before the calling thread is confined, so they may run in the test process.
 
     #[test]
     fn a_right_that_is_not_there_is_never_dropped() {
-        let policy = LandlockPolicy {
+        let layer = Layer {
             handled_fs: RightSet::of(&[FsRight::ReadFile, FsRight::ResolveUnix]),
             handled_net: RightSet::of(&[NetRight::BindUdp]),
-            ..empty(1)
+            ..Layer::default()
         };
-        let refusal = Table::of(&policy, 7).unwrap_err();
+        let policy = LandlockPolicy::single(1, layer.clone());
+        let refusal = Tables::of(&policy, 7).unwrap_err();
         assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
         assert_eq!(refusal.unsupported, ["resolve_unix", "bind_udp"]);
-        let refusal = Table::of(&policy, 10).unwrap_err();
+        let refusal = Tables::of(&policy, 10).unwrap_err();
         assert_eq!(refusal.unsupported, ["bind_udp"], "the crate does not know it");
-        let refusal = Table::of(&empty(8), 7).unwrap_err();
+        let twice = LandlockPolicy { layers: vec![layer.clone(), layer], ..policy };
+        assert_eq!(Tables::of(&twice, 7).unwrap_err().unsupported, ["resolve_unix", "bind_udp"]);
+        let refusal = Tables::of(&LandlockPolicy::single(8, Layer::default()), 7).unwrap_err();
         assert_eq!(refusal.kind, FailureKind::LandlockRightUnsupported);
         assert!(refusal.message.contains("requires Landlock ABI 8, this kernel has 7"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn threads_are_never_left_out_silently() {
+        let policy = LandlockPolicy { tsync: true, ..LandlockPolicy::single(1, Layer::default()) };
+        let refusal = Tables::of(&policy, 7).unwrap_err();
+        assert_eq!((refusal.kind, refusal.unsupported), (FailureKind::LandlockRightUnsupported, vec!["tsync".into()]));
+        assert!(Tables::of(&policy, 8).unwrap().tsync);
     }
 
     #[test]
@@ -439,16 +508,18 @@ mod tests {
         if landlock_abi().is_none() {
             return;
         }
-        let policy = LandlockPolicy {
+        let layer = Layer {
             handled_fs: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
             path_beneath: vec![crate::policy::landlock::table::PathBeneathRule {
                 path: "/dev/null".into(),
                 allow: RightSet::of(&[FsRight::ReadFile, FsRight::ReadDir, FsRight::MakeReg]),
             }],
-            ..empty(1)
+            ..Layer::default()
         };
+        let policy = LandlockPolicy { abi: 1, tsync: false, layers: vec![layer.clone(), layer] };
         // It stops at the rule, before the calling thread is confined.
-        let refusal = Table::of(&policy, landlock_abi().unwrap()).unwrap().enforce().unwrap_err();
+        let refusal = Tables::of(&policy, landlock_abi().unwrap()).unwrap().enforce().unwrap_err();
+        assert!(refusal.message.starts_with("layer 0: "), "{}", refusal.message);
         assert_eq!((refusal.kind, refusal.errno), (FailureKind::LandlockApplyFailed, libc::EINVAL));
         assert!(refusal.message.contains("read_dir, make_reg can only be granted on"), "{}", refusal.message);
         assert!(!refusal.message.contains("BitFlags"), "{}", refusal.message);

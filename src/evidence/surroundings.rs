@@ -7,7 +7,7 @@ use super::decide::{Attempt, Undecided};
 use super::row_facts::Placed;
 use crate::policy::PolicyValue;
 use crate::policy::answer::{self, Asked};
-use crate::policy::landlock::{LandlockPolicy, model};
+use crate::policy::landlock::{LandlockPolicy, NetPortRule, PlacedRule, model};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::enforcer::Enforcer;
@@ -111,9 +111,8 @@ fn reaching<'m>(manifest: &'m RunManifest, placed: &Placed<'_>, row: &ProbeRow) 
         let path = path.trim_end_matches('/');
         !path.is_empty() && row.root.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let spelled = policy.path_beneath.iter().enumerate().filter(|(_, rule)| covers(&rule.path));
-    let more: Vec<String> =
-        spelled.map(|(n, _)| format!("/path_beneath/{n}")).filter(|rule| !known.contains(rule)).collect();
+    let spelled = policy.path_rules().filter(|placed| covers(&placed.rule.path));
+    let more: Vec<String> = spelled.map(|placed| placed.pointer).filter(|rule| !known.contains(rule)).collect();
     if more.is_empty() { known.into() } else { known.iter().cloned().chain(more).collect() }
 }
 
@@ -122,8 +121,8 @@ fn coinciding_ports(policy: &LandlockPolicy, declared: &Action, found: &Action) 
     let Some(right) = model::port_right(declared.driver) else { return Vec::new() };
     let picked = declared.target.rsplit_once(':').is_some_and(|(_, port)| port.contains("${port."));
     let port = found.target.rsplit_once(':').map(|(_, port)| port);
-    let meets = |(n, rule): (usize, &crate::policy::landlock::NetPortRule)| {
-        (Some(rule.port.as_str()) == port && rule.allow.contains(right)).then(|| format!("/net_port/{n}"))
+    let meets = |placed: &PlacedRule<'_, NetPortRule>| {
+        Some(placed.rule.port.as_str()) == port && placed.rule.allow.contains(right)
     };
-    if picked { policy.net_port.iter().enumerate().filter_map(meets).collect() } else { Vec::new() }
+    if picked { policy.port_rules().filter(meets).map(|placed| placed.pointer).collect() } else { Vec::new() }
 }

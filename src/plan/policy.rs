@@ -277,12 +277,14 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
             return None;
         }
     };
-    let texts = document
-        .path_beneath
-        .iter()
-        .enumerate()
-        .map(|(n, rule)| (format!("/path_beneath/{n}/path"), &rule.path))
-        .chain(document.net_port.iter().enumerate().map(|(n, rule)| (format!("/net_port/{n}/port"), &rule.port)));
+    let texts = document.layers.iter().enumerate().flat_map(|(n, layer)| {
+        let at = document.layer_pointer(n);
+        let (here, there) = (at.clone(), at);
+        let paths = layer.path_beneath.iter().enumerate();
+        let ports = layer.net_port.iter().enumerate();
+        let paths = paths.map(move |(n, rule)| (format!("{here}/path_beneath/{n}/path"), &rule.path));
+        paths.chain(ports.map(move |(n, rule)| (format!("{there}/net_port/{n}/port"), &rule.port)))
+    });
     let before = notes.list.len();
     for (pointer, text) in texts {
         if let Some(unknown) = unknown_placeholder(text) {

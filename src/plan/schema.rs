@@ -288,7 +288,7 @@ mod tests {
         }
         let schema = &DocumentKind::LandlockPolicy.compiled().value;
         let listed = |class: &str| {
-            let items = &schema["properties"]["handled"]["properties"][class]["items"];
+            let items = &schema["$defs"]["handled"]["properties"][class]["items"];
             let shared = items["$ref"].as_str().and_then(|reference| schema.pointer(reference.strip_prefix('#')?));
             shared.unwrap_or(items)["enum"].clone()
         };

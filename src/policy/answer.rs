@@ -76,7 +76,7 @@ pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String
     let Some(action) = asked.action else { return false };
     match policy {
         PolicyValue::Landlock(policy) => {
-            let places = reaching.iter().map(|rule| rule.strip_prefix("/path_beneath/")?.parse().ok());
+            let places = reaching.iter().map(|rule| policy.path_rules().position(|placed| placed.pointer == *rule));
             // A rule that is none of the policy's says that the record is of another one.
             let Some(places) = places.collect::<Option<Vec<usize>>>() else { return false };
             landlock::holds_wherever(policy, action, asked.fixtures, &places)

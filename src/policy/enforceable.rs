@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::landlock::LandlockPolicy;
+use super::landlock::{LandlockPolicy, Layer};
 use super::{PolicyMode, PolicyValue};
 
 /// What a process needs to put a policy in force on itself. Its texts may hold placeholders.
@@ -41,6 +41,12 @@ impl From<&PolicyValue> for Enforceable {
 impl From<&LandlockPolicy> for Enforceable {
     fn from(policy: &LandlockPolicy) -> Self {
         Self::Landlock { policy: policy.clone() }
+    }
+}
+
+impl From<&Layer> for Enforceable {
+    fn from(layer: &Layer) -> Self {
+        Self::Landlock { policy: layer.clone().into() }
     }
 }
 

@@ -34,6 +34,7 @@ mod left_behind;
 mod limits;
 mod plan_commands;
 mod policy_commands;
+mod policy_layers;
 #[cfg(target_os = "linux")]
 mod reference;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::items::Trial;
 use crate::base::error_chain::error_chain;
 use crate::policy::Enforceable;
-use crate::policy::landlock::{FsRight, LandlockPolicy, RightSet};
+use crate::policy::landlock::{FsRight, Layer, RightSet};
 use crate::process::Zygote;
 use crate::record::action::{Action, Scope};
 use crate::record::callout::{CheckRequest, filter_name};
@@ -107,15 +107,8 @@ fn policy(text: &str, root: &str) -> Result<Enforceable, String> {
         "make_dir" => FsRight::MakeDir,
         other => return Err(format!("no trial uses the right `{other}`")),
     };
-    let policy = LandlockPolicy {
-        abi: 1,
-        handled_fs: RightSet::of(&[right]),
-        handled_net: RightSet::EMPTY,
-        scoped: RightSet::EMPTY,
-        path_beneath: Vec::new(),
-        net_port: Vec::new(),
-    };
-    Ok(Enforceable::Landlock { policy })
+    let layer = Layer { handled_fs: RightSet::of(&[right]), ..Layer::default() };
+    Ok(Enforceable::Landlock { policy: layer.into() })
 }
 
 /// What a probe process showed, in few words.

@@ -21,7 +21,7 @@ use crate::record::outcome::Decision;
 use crate::record::policy_review::AccessChange;
 use crate::record::why::{DenialConclusion, WHY_LOG_SCHEMA, WhyDecision, WhyDenial, WhyLog, WhyRule};
 use crate::review::policy::denial::{Denial, read_all};
-use crate::review::policy::landlock_access::{Grant, of_scope, on_path, on_port};
+use crate::review::policy::landlock_access::{Grant, layer_on_path, layer_on_port, of_scope, on_path, on_port};
 use crate::review::policy::seatbelt_diff::compare_from;
 use crate::review::policy::suggest::smallest_rule;
 
@@ -309,6 +309,26 @@ fn asked_target(operation: &str, logged: &str) -> (String, Option<(String, Strin
     (logged.to_owned(), None)
 }
 
+/// A rule for each layer that would have to have it.
+fn rules_to_add(
+    policy: &LandlockPolicy,
+    list: &str,
+    rule: &serde_json::Value,
+    refuses: impl Fn(usize) -> bool,
+) -> Vec<String> {
+    // What is granted already is shown by the rule that would grant it.
+    let every = 0..policy.layers.len();
+    let refusing: Vec<usize> = every.filter(|layer| policy.layers.len() == 1 || refuses(*layer)).collect();
+    let place = |layer: usize| format!("{}/{list}", policy.layer_pointer(layer)).trim_start_matches('/').to_owned();
+    refusing.into_iter().map(|layer| format!("{}: {rule}", place(layer))).collect()
+}
+
+/// The list of the first layer that handles a file right.
+fn handles_files(policy: &LandlockPolicy) -> String {
+    let layer = policy.layers.iter().position(|layer| !layer.handled_fs.is_empty()).unwrap_or(0);
+    policy.refusal_pointer(layer)
+}
+
 fn landlock_denial(
     source: &Source,
     policy: &LandlockPolicy,
@@ -322,11 +342,12 @@ fn landlock_denial(
         ("fs", Some(path), _) => match FsRight::ALL.iter().find(|right| right.name() == name) {
             Some(right) => {
                 let grant = on_path(policy, *right, path);
-                let rule = serde_json::json!({"path": path, "allow": [name]}).to_string();
-                (grant, format!("`{name}` on `{path}`"), vec![format!("path_beneath: {rule}")])
+                let rule = serde_json::json!({"path": path, "allow": [name]});
+                let refuses = |layer| layer_on_path(policy, layer, *right, path).decision != WhyDecision::Allow;
+                (grant, format!("`{name}` on `{path}`"), rules_to_add(policy, "path_beneath", &rule, refuses))
             }
-            None if name == "change_topology" && !policy.handled_fs.is_empty() => (
-                Grant { decision: WhyDecision::Deny, by: Some("/handled/fs".into()) },
+            None if name == "change_topology" && policy.handles_files() => (
+                Grant { decision: WhyDecision::Deny, by: Some(handles_files(policy)) },
                 "a policy that handles a file right keeps the process from mounting and pivoting".into(),
                 Vec::new(),
             ),
@@ -335,8 +356,10 @@ fn landlock_denial(
         ("net", _, Some(port)) => match NetRight::ALL.iter().find(|right| right.name() == name) {
             Some(right) => {
                 let grant = on_port(policy, *right, port);
-                let rule = serde_json::json!({"port": port, "allow": [name]}).to_string();
-                (grant, format!("`{name}` on port {port}, of any host"), vec![format!("net_port: {rule}")])
+                let rule = serde_json::json!({"port": port, "allow": [name]});
+                let refuses = |layer| layer_on_port(policy, layer, *right, port).decision != WhyDecision::Allow;
+                let added = rules_to_add(policy, "net_port", &rule, refuses);
+                (grant, format!("`{name}` on port {port}, of any host"), added)
             }
             None => unknown(format!("`{blocker}` is no right that is known here")),
         },
@@ -357,7 +380,7 @@ fn landlock_denial(
     };
     let conclusion = conclusion(grant.decision);
     let reason = match (conclusion, &grant.by) {
-        (DenialConclusion::DeniedByPolicy, Some(by)) if by.starts_with("/handled") => {
+        (DenialConclusion::DeniedByPolicy, Some(by)) if by.contains("/handled") => {
             format!("{reason}: it is handled ({by}), and no rule grants it")
         }
         (DenialConclusion::AgainstTheModel, Some(by)) => {

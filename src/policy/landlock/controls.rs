@@ -2,7 +2,7 @@
 
 use super::model::evaluate;
 use super::rights::{FsRight, NetRight};
-use super::table::LandlockPolicy;
+use super::table::{LandlockPolicy, PlacedRule};
 use crate::policy::controls::{Control, Controls, WhyNone};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
@@ -29,8 +29,8 @@ pub fn derive_controls(policy: &LandlockPolicy) -> Controls {
 /// can be applied whatever the profile's own fixtures are.
 fn rule_folders(policy: &LandlockPolicy) -> Result<Vec<FixtureEntry>, WhyNone> {
     let mut folders: Vec<String> = Vec::new();
-    for (n, rule) in policy.path_beneath.iter().enumerate() {
-        let refuse = |what: &str| Err(WhyNone(format!("/path_beneath/{n}/path {what}")));
+    for PlacedRule { pointer, rule, .. } in policy.path_rules() {
+        let refuse = |what: &str| Err(WhyNone(format!("{pointer}/path {what}")));
         let Some(rest) = rule.path.strip_prefix("${root}") else {
             if rule.path.contains("${") {
                 return refuse("holds a placeholder behind its beginning, so what it names is not known");
@@ -174,7 +174,7 @@ impl Search<'_> {
     }
 
     fn is_about_a_rule(&self, assumption: &str) -> bool {
-        self.policy.path_beneath.iter().any(|rule| {
+        self.policy.path_rules().any(|PlacedRule { rule, .. }| {
             let path = rule.path.trim_end_matches('/');
             assumption.starts_with(&format!("`{path}` exists on the host"))
         })
@@ -201,7 +201,7 @@ impl Search<'_> {
 
     fn must_allow(&self) -> Result<Control, WhyNone> {
         // What a rule grants says the most, so that comes first.
-        let granted = self.policy.path_beneath.iter().filter_map(|rule| {
+        let granted = self.policy.path_rules().filter_map(|PlacedRule { rule, .. }| {
             let rest = rule.path.strip_prefix("${root}")?.trim_matches('/');
             let plain = !rest.split('/').any(|part| matches!(part, "." | ".." | ""));
             let folder = if rest.is_empty() {
@@ -214,21 +214,18 @@ impl Search<'_> {
             Some(file_candidates(&folder))
         });
         for candidates in granted.chain([file_candidates(CONTROL_FOLDER)]) {
-            let granting = |control: &Control| {
-                control.answer.rule.as_deref().is_some_and(|rule| rule.starts_with("/path_beneath/"))
-            };
+            let granting =
+                |control: &Control| control.answer.rule.as_deref().is_some_and(|rule| rule.contains("/path_beneath/"));
             let found =
                 candidates.into_iter().filter_map(|candidate| self.try_one(candidate, Decision::Allow)).find(granting);
             if let Some(control) = found {
                 return Ok(control);
             }
         }
-        let host = self
-            .policy
-            .path_beneath
-            .iter()
-            .filter(|rule| rule.allow.contains(FsRight::ReadDir) && LISTABLE.contains(&rule.path.as_str()));
-        let ports = self.policy.net_port.iter().filter(|rule| rule.port.starts_with("${port.")).map(|rule| {
+        let paths = self.policy.path_rules().map(|placed| placed.rule);
+        let host = paths.filter(|rule| rule.allow.contains(FsRight::ReadDir) && LISTABLE.contains(&rule.path.as_str()));
+        let ports = self.policy.port_rules().map(|placed| placed.rule);
+        let ports = ports.filter(|rule| rule.port.starts_with("${port.")).map(|rule| {
             let target = format!("127.0.0.1:{}", rule.port);
             if rule.allow.contains(NetRight::BindTcp) {
                 Candidate::new(Driver::TcpBind, target)
@@ -260,6 +257,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::policy::landlock::Layer;
     use crate::policy::landlock::PolicyDocument;
     use crate::policy::landlock::rights::{Right, RightSet};
     use crate::policy::landlock::table::PathBeneathRule;
@@ -359,13 +357,14 @@ mod tests {
             handled in proptest::sample::subsequence(FsRight::ALL, 1..=FsRight::ALL.len()),
             allow in proptest::sample::subsequence(FsRight::ALL, 1..=FsRight::ALL.len()),
             path in proptest::sample::select(vec!["${root}", "${root}/a", "${root}/a/../b", "/", "/usr", "/tmp", "${root}/x/y/"]),
+            layers in 1..=3_usize,
         ) {
             let set = |list: Vec<FsRight>| list.into_iter().fold(RightSet::EMPTY, RightSet::with);
             let handled_fs = set(handled);
             let allow = set(allow).intersection(handled_fs);
-            let policy = LandlockPolicy { abi: 10, handled_fs, handled_net: RightSet::EMPTY, scoped: RightSet::EMPTY,
-                path_beneath: if allow.is_empty() { vec![] } else { vec![PathBeneathRule { path: path.into(), allow }] },
-                net_port: Vec::new() };
+            let path_beneath = if allow.is_empty() { vec![] } else { vec![PathBeneathRule { path: path.into(), allow }] };
+            let layer = Layer { handled_fs, path_beneath, ..Layer::default() };
+            let policy = LandlockPolicy { abi: 10, tsync: false, layers: vec![layer; layers] };
             let controls = derive_controls(&policy);
             for (control, decision) in [(controls.must_deny, Decision::Deny), (controls.must_allow, Decision::Allow)] {
                 if let Ok(control) = control {

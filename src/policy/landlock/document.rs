@@ -1,20 +1,39 @@
 //! The policy document as written: JSON, with placeholders in paths and ports.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::rights::{FsRight, NetRight, RightSet, Scope};
+use super::table::{MAX_LAYERS, layer_pointer};
 
 /// A Landlock policy document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct PolicyDocument {
     /// Always `sandproof.landlock_policy.v1`.
     pub schema_version: String,
     /// What the policy is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The Landlock ABI that the policy requires at least.
     pub abi: i32,
+    /// Whether every thread of the process is restricted with the one that applies the policy
+    /// (`LANDLOCK_RESTRICT_SELF_TSYNC`).
+    pub tsync: bool,
+    /// The rulesets in the order in which they are applied; at least one. A single one stands in the document itself, several
+    /// are listed as its `layers`.
+    pub layers: Vec<LayerDocument>,
+}
+
+impl PolicyDocument {
+    /// Where a ruleset stands in the document, as the beginning of a JSON pointer.
+    pub fn layer_pointer(&self, layer: usize) -> String {
+        layer_pointer(self.layers.len(), layer)
+    }
+}
+
+/// One ruleset.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerDocument {
     /// The rights that are refused unless a rule grants them.
     pub handled: Handled,
     /// Rights granted on file hierarchies.
@@ -23,6 +42,81 @@ pub struct PolicyDocument {
     /// Rights granted on ports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub net_port: Vec<NetPort>,
+}
+
+/// The document's members.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    schema_version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    abi: i32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tsync: bool,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    handled: Option<Handled>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    path_beneath: Option<Vec<PathBeneath>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    net_port: Option<Vec<NetPort>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<LayerDocument>>,
+}
+
+/// A member that may be absent and is not null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl TryFrom<Written> for PolicyDocument {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let Written { schema_version, description, abi, tsync, handled, path_beneath, net_port, layers } = written;
+        let layers = match (handled, layers) {
+            (Some(handled), None) => vec![LayerDocument {
+                handled,
+                path_beneath: path_beneath.unwrap_or_default(),
+                net_port: net_port.unwrap_or_default(),
+            }],
+            (None, Some(layers)) if path_beneath.is_none() && net_port.is_none() => {
+                if !(2..=MAX_LAYERS).contains(&layers.len()) {
+                    return Err("`layers` lists 2 to 16 rulesets; a single one stands in the document itself");
+                }
+                layers
+            }
+            (None, None) => return Err("missing field `handled`, or `layers`"),
+            _ => return Err("a document with `layers` has no ruleset of its own beside them; make it one of them"),
+        };
+        Ok(Self { schema_version, description, abi, tsync, layers })
+    }
+}
+
+impl From<PolicyDocument> for Written {
+    fn from(document: PolicyDocument) -> Self {
+        let PolicyDocument { schema_version, description, abi, tsync, mut layers } = document;
+        let whole = Self {
+            schema_version,
+            description,
+            abi,
+            tsync,
+            handled: None,
+            path_beneath: None,
+            net_port: None,
+            layers: None,
+        };
+        if layers.len() != 1 {
+            return Self { layers: Some(layers), ..whole };
+        }
+        let LayerDocument { handled, path_beneath, net_port } = layers.remove(0);
+        Self {
+            handled: Some(handled),
+            path_beneath: (!path_beneath.is_empty()).then_some(path_beneath),
+            net_port: (!net_port.is_empty()).then_some(net_port),
+            ..whole
+        }
+    }
 }
 
 /// The handled rights.

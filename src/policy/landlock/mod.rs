@@ -13,4 +13,4 @@ pub use controls::derive_controls;
 pub use document::PolicyDocument;
 pub use model::{NEVER_ABOVE_ROOT, evaluate};
 pub use rights::{FsRight, RightSet};
-pub use table::{LandlockPolicy, NetPortRule};
+pub use table::{LandlockPolicy, Layer, NetPortRule, PlacedRule, TSYNC};

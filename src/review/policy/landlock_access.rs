@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::filters::is_below;
 use super::witness::NOBODY;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
-use crate::policy::landlock::{LandlockPolicy, NEVER_ABOVE_ROOT};
+use crate::policy::landlock::{LandlockPolicy, NEVER_ABOVE_ROOT, PlacedRule, TSYNC};
 use crate::record::policy_review::AccessChange;
 use crate::record::why::WhyDecision;
 
@@ -30,26 +30,43 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// What every layer says together: a refusal wins, then what is not known; without either, the first rule that grants.
+    fn of_all(grants: impl Iterator<Item = Self>) -> Self {
+        let rank = |grant: &Self| match grant.decision {
+            WhyDecision::Deny => 0,
+            WhyDecision::Undecidable => 1,
+            WhyDecision::Allow => 2 + u8::from(grant.by.is_none()),
+        };
+        // Of equals, `min_by_key` gives the first.
+        grants.min_by_key(rank).unwrap_or_else(|| Self::allow(None))
+    }
+}
+
 /// Whether a file-system right is restricted at all. A policy that handles any file right restricts `refer`, too.
 pub fn restricts(policy: &LandlockPolicy, right: FsRight) -> bool {
-    policy.handled_fs.contains(right) || (right == FsRight::Refer && !policy.handled_fs.is_empty())
+    (0..policy.layers.len()).any(|layer| policy.refuses_on_paths(layer).contains(right))
 }
 
 /// What the policy says of `right` on `path`. Paths are compared as they are spelled: no link is known of.
 pub fn on_path(policy: &LandlockPolicy, right: FsRight, path: &str) -> Grant {
-    if !restricts(policy, right) {
+    Grant::of_all((0..policy.layers.len()).map(|layer| layer_on_path(policy, layer, right, path)))
+}
+
+/// What one layer says of it.
+pub fn layer_on_path(policy: &LandlockPolicy, layer: usize, right: FsRight, path: &str) -> Grant {
+    if !policy.refuses_on_paths(layer).contains(right) {
         return Grant::allow(None);
     }
-    let granting = |(index, rule): (usize, &crate::policy::landlock::table::PathBeneathRule)| {
-        (rule.allow.contains(right) && is_below(path, &rule.path)).then(|| format!("/path_beneath/{index}"))
-    };
-    if let Some(by) = policy.path_beneath.iter().enumerate().find_map(granting) {
-        return Grant::allow(Some(by));
+    let rules = &policy.layers[layer].path_beneath;
+    let pointer = |index: usize| format!("{}/path_beneath/{index}", policy.layer_pointer(layer));
+    if let Some(by) = rules.iter().position(|rule| rule.allow.contains(right) && is_below(path, &rule.path)) {
+        return Grant::allow(Some(pointer(by)));
     }
     // Where `${root}` lies is not known, so a host rule may cover it, and a rule below it may cover a host path.
     let (symbolic, never) =
         (path.starts_with(ROOT), |path: &str| NEVER_ABOVE_ROOT.iter().any(|top| is_below(path, top)));
-    let maybe = policy.path_beneath.iter().enumerate().find(|(_, rule)| {
+    let maybe = rules.iter().position(|rule| {
         rule.allow.contains(right)
             && match (symbolic, rule.path.starts_with(ROOT)) {
                 (true, false) => !never(&rule.path),
@@ -58,26 +75,39 @@ pub fn on_path(policy: &LandlockPolicy, right: FsRight, path: &str) -> Grant {
             }
     });
     match maybe {
-        Some((index, _)) => Grant { decision: WhyDecision::Undecidable, by: Some(format!("/path_beneath/{index}")) },
-        None => Grant::deny("/handled/fs"),
+        Some(index) => Grant { decision: WhyDecision::Undecidable, by: Some(pointer(index)) },
+        None => Grant::deny(&policy.refusal_pointer(layer)),
     }
 }
 
 /// What the policy says of `right` on a port, as it is spelled.
 pub fn on_port(policy: &LandlockPolicy, right: NetRight, port: &str) -> Grant {
-    if !policy.handled_net.contains(right) {
+    Grant::of_all((0..policy.layers.len()).map(|layer| layer_on_port(policy, layer, right, port)))
+}
+
+/// What one layer says of it.
+pub fn layer_on_port(policy: &LandlockPolicy, layer: usize, right: NetRight, port: &str) -> Grant {
+    let (one, at) = (&policy.layers[layer], policy.layer_pointer(layer));
+    if !one.handled_net.contains(right) {
         return Grant::allow(None);
     }
-    let granting = policy.net_port.iter().position(|rule| rule.port == port && rule.allow.contains(right));
-    match granting {
-        Some(index) => Grant::allow(Some(format!("/net_port/{index}"))),
-        None => Grant::deny("/handled/net"),
+    match one.net_port.iter().position(|rule| rule.port == port && rule.allow.contains(right)) {
+        Some(index) => Grant::allow(Some(format!("{at}/net_port/{index}"))),
+        None => Grant::deny(&format!("{at}/handled/net")),
     }
 }
 
 /// What the policy says of reaching out of its domain.
 pub fn of_scope(policy: &LandlockPolicy, scope: Scope) -> Grant {
-    if policy.scoped.contains(scope) { Grant::deny("/handled/scope") } else { Grant::allow(None) }
+    match policy.layers.iter().position(|layer| layer.scoped.contains(scope)) {
+        Some(layer) => Grant::deny(&format!("{}/handled/scope", policy.layer_pointer(layer))),
+        None => Grant::allow(None),
+    }
+}
+
+/// Whether threads that were there before the policy was applied stay as free as they were.
+fn of_threads(policy: &LandlockPolicy) -> Grant {
+    if policy.tsync { Grant::deny("/tsync") } else { Grant::allow(None) }
 }
 
 /// How the access of two policies differs, and how many questions both were asked.
@@ -85,11 +115,11 @@ pub fn compare(a: &LandlockPolicy, b: &LandlockPolicy) -> (usize, Vec<AccessChan
     let mut paths: BTreeSet<String> = [format!("/{NOBODY}")].into();
     let mut ports: BTreeSet<String> = ["9".to_owned()].into();
     for policy in [a, b] {
-        for rule in &policy.path_beneath {
+        for PlacedRule { rule, .. } in policy.path_rules() {
             let top = rule.path.trim_end_matches('/');
             paths.extend([rule.path.clone(), format!("{top}/{NOBODY}"), format!("{top}-{NOBODY}")]);
         }
-        ports.extend(policy.net_port.iter().map(|rule| rule.port.clone()));
+        ports.extend(policy.port_rules().map(|placed| placed.rule.port.clone()));
     }
     paths.retain(|path| path != "/-sandproof-witness");
     let mut questions = 0;
@@ -129,6 +159,9 @@ pub fn compare(a: &LandlockPolicy, b: &LandlockPolicy) -> (usize, Vec<AccessChan
     }
     for scope in Scope::ALL {
         put(scope.name(), "outside the domain", of_scope(a, *scope), of_scope(b, *scope));
+    }
+    if a.tsync || b.tsync {
+        put(TSYNC, "threads that were there before", of_threads(a), of_threads(b));
     }
     (questions, changes)
 }

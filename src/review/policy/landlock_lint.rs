@@ -5,8 +5,8 @@
 use super::UnplacedFinding;
 use super::filters::is_below;
 use super::landlock_access::{on_path, restricts};
-use crate::policy::landlock::LandlockPolicy;
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
+use crate::policy::landlock::{LandlockPolicy, Layer, PlacedRule};
 use crate::record::policy_review::{PolicyFindingKind as Kind, Weight};
 use crate::record::why::WhyDecision;
 
@@ -48,13 +48,13 @@ const LOADERS: [&str; 4] =
 pub fn lint(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState) -> Vec<UnplacedFinding> {
     let mut found = Vec::new();
     of_rules(policy, look, &mut found);
+    of_refer(policy, &mut found);
     of_rights(policy, &mut found);
     found
 }
 
 fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &mut Vec<UnplacedFinding>) {
-    for (index, rule) in policy.path_beneath.iter().enumerate() {
-        let at = format!("/path_beneath/{index}");
+    for (number, PlacedRule { layer, pointer: at, rule }) in policy.path_rules().enumerate() {
         let mut put = |weight, kind, message: String, remedy: &str| {
             found.push(UnplacedFinding::new(weight, kind, at.clone(), message, remedy));
         };
@@ -79,15 +79,16 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
             }
             _ => {}
         }
-        let wider = policy.path_beneath.iter().enumerate().filter(|(other, wider)| {
-            let twin = wider.path == *path && wider.allow.bits() == rule.allow.bits() && *other > index;
-            *other != index && !twin && is_below(path, &wider.path)
+        // Only what its own layer grants besides can make a rule superfluous.
+        let wider = policy.path_rules().enumerate().filter(|(other, wider)| {
+            let twin = wider.rule.path == *path && wider.rule.allow.bits() == rule.allow.bits() && *other > number;
+            wider.layer == layer && *other != number && !twin && is_below(path, &wider.rule.path)
         });
         let (mut granted, mut by) = (RightSet::<FsRight>::EMPTY, Vec::new());
-        for (other, wider) in wider {
-            if !wider.allow.intersection(rule.allow).minus(granted).is_empty() {
-                granted = granted.union(wider.allow);
-                by.push(format!("/path_beneath/{other}"));
+        for (_, wider) in wider {
+            if !wider.rule.allow.intersection(rule.allow).minus(granted).is_empty() {
+                granted = granted.union(wider.rule.allow);
+                by.push(wider.pointer);
             }
         }
         if granted.contains_all(rule.allow) {
@@ -95,84 +96,102 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
             put(Weight::Remark, Kind::Redundant, message, "take one of them away");
         }
     }
-    for (index, rule) in policy.net_port.iter().enumerate() {
-        let by = policy.net_port[..index]
-            .iter()
-            .position(|other| other.port == rule.port && other.allow.contains_all(rule.allow));
-        if let Some(by) = by {
-            let message = format!("all that this rule grants is granted by /net_port/{by} already");
-            let at = format!("/net_port/{index}");
+    for (number, PlacedRule { layer, pointer: at, rule }) in policy.port_rules().enumerate() {
+        let wider = policy.port_rules().take(number).find(|other| {
+            other.layer == layer && other.rule.port == rule.port && other.rule.allow.contains_all(rule.allow)
+        });
+        if let Some(wider) = wider {
+            let message = format!("all that this rule grants is granted by {} already", wider.pointer);
             found.push(UnplacedFinding::new(Weight::Remark, Kind::Redundant, at, message, "take one of them away"));
         }
     }
 }
 
-fn of_rights(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
-    let fs = policy.handled_fs;
-    let everywhere = policy
-        .path_beneath
-        .iter()
-        .filter(|rule| rule.path == "/")
-        .fold(RightSet::EMPTY, |set: RightSet<FsRight>, rule| set.union(rule.allow));
-    // `refer` granted everywhere is what a policy that wants renames to work has to say.
-    let void = fs.intersection(everywhere).minus(RightSet::of(&[FsRight::Refer]));
-    if !void.is_empty() {
-        let message = format!("{} handled and granted on `/`: nothing is refused by it", listed(void.names()));
-        found.push(UnplacedFinding::new(
-            Weight::Warning,
-            Kind::RefusesNothing,
-            "/handled/fs",
-            message,
-            "leave it out of both",
-        ));
+/// A layer that never grants `refer`, below or above others that do: as soon as one layer handles a file right, each refuses
+/// it, whatever it handles itself (security/landlock/fs.h, `LANDLOCK_ACCESS_FS_INITIALLY_DENIED`).
+fn of_refer(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
+    let grants = |layer: &Layer| layer.path_beneath.iter().any(|rule| rule.allow.contains(FsRight::Refer));
+    if !policy.layers.iter().any(grants) {
+        return;
     }
+    for (n, _) in policy.layers.iter().enumerate().filter(|(_, layer)| !grants(layer)) {
+        let message =
+            "this layer grants `refer` nowhere, so nothing can be moved or linked to another folder, whatever the \
+                       other layers grant: every layer refuses it as soon as one handles a file right"
+                .to_owned();
+        let at = format!("{}/handled", policy.layer_pointer(n));
+        let remedy =
+            "handle `refer` here too and grant it where files are to be moved, or take it out of the other layers";
+        found.push(UnplacedFinding::new(Weight::Warning, Kind::Incomplete, at, message, remedy));
+    }
+}
+
+fn of_rights(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
+    for (n, layer) in policy.layers.iter().enumerate() {
+        let everywhere = (layer.path_beneath.iter())
+            .filter(|rule| rule.path == "/")
+            .fold(RightSet::EMPTY, |set: RightSet<FsRight>, rule| set.union(rule.allow));
+        // `refer` granted everywhere is what a policy that wants renames to work has to say.
+        let void = layer.handled_fs.intersection(everywhere).minus(RightSet::of(&[FsRight::Refer]));
+        if !void.is_empty() {
+            let message = format!("{} handled and granted on `/`: nothing is refused by it", listed(void.names()));
+            let at = format!("{}/handled/fs", policy.layer_pointer(n));
+            found.push(UnplacedFinding::new(
+                Weight::Warning,
+                Kind::RefusesNothing,
+                at,
+                message,
+                "leave it out of both",
+            ));
+        }
+    }
+    // What no layer handles is free.
+    let fs = policy.layers.iter().fold(RightSet::EMPTY, |set, layer| set.union(layer.handled_fs));
+    let net = policy.layers.iter().fold(RightSet::EMPTY, |set, layer| set.union(layer.handled_net));
+    let scoped = policy.layers.iter().fold(RightSet::EMPTY, |set, layer| set.union(layer.scoped));
+    let at = |list: &'static str| if policy.layers.len() == 1 { list } else { "/layers" };
+    let (of_fs, of_net, of_scopes) = (at("/handled/fs"), at("/handled/net"), at("/handled/scope"));
     let mut not_handled = |at: &str, names: Vec<&'static str>, what: &str, remedy: String| {
         let message = format!("{} not handled: {what}", listed(names));
         found.push(UnplacedFinding::new(Weight::Warning, Kind::NotHandled, at, message, remedy));
     };
     if fs.contains(FsRight::WriteFile) && !fs.contains(FsRight::Truncate) {
         let remedy = abi_remedy("truncate", 3, policy.abi);
-        not_handled(
-            "/handled/fs",
-            vec!["truncate"],
-            "files that may not be opened for writing can still be emptied",
-            remedy,
-        );
+        not_handled(of_fs, vec!["truncate"], "files that may not be opened for writing can still be emptied", remedy);
     }
     let makes =
         RightSet::of(&[FsRight::MakeReg, FsRight::MakeDir, FsRight::MakeSym, FsRight::MakeSock, FsRight::MakeFifo]);
     let missing = makes.minus(fs);
     if !missing.is_empty() && missing != makes {
         let what = "other kinds of node can still be made where these are refused";
-        not_handled("/handled/fs", missing.names(), what, "handle them too, or say why not in the description".into());
+        not_handled(of_fs, missing.names(), what, "handle them too, or say why not in the description".into());
     }
     let removes = RightSet::of(&[FsRight::RemoveFile, FsRight::RemoveDir]);
     if fs.contains(FsRight::WriteFile) && fs.intersection(removes).is_empty() {
         let what = "files that may not be written can still be removed, and replaced where making is allowed";
-        not_handled("/handled/fs", removes.names(), what, "handle them too".into());
+        not_handled(of_fs, removes.names(), what, "handle them too".into());
     }
     let tcp = RightSet::of(&[NetRight::BindTcp, NetRight::ConnectTcp]);
-    let tcp_missing = tcp.minus(policy.handled_net);
-    if !policy.handled_net.is_empty() {
+    let tcp_missing = tcp.minus(net);
+    if !net.is_empty() {
         if !tcp_missing.is_empty() && tcp_missing != tcp {
-            not_handled("/handled/net", tcp_missing.names(), "this direction of TCP is free", "handle it too".into());
+            not_handled(of_net, tcp_missing.names(), "this direction of TCP is free", "handle it too".into());
         }
-        let udp = RightSet::of(&[NetRight::BindUdp, NetRight::ConnectSendUdp]).minus(policy.handled_net);
+        let udp = RightSet::of(&[NetRight::BindUdp, NetRight::ConnectSendUdp]).minus(net);
         if !udp.is_empty() {
             let what = "datagrams are free, and so is every protocol that is not TCP";
-            not_handled("/handled/net", udp.names(), what, abi_remedy("UDP", 10, policy.abi));
+            not_handled(of_net, udp.names(), what, abi_remedy("UDP", 10, policy.abi));
         }
     }
-    let scopes = RightSet::of(Scope::ALL).minus(policy.scoped);
+    let scopes = RightSet::of(Scope::ALL).minus(scoped);
     if !scopes.is_empty() && policy.abi >= 6 {
         let what = "abstract sockets and signals reach out of the domain as before";
-        not_handled("/handled/scope", scopes.names(), what, "handle what the program does not need".into());
+        not_handled(of_scopes, scopes.names(), what, "handle what the program does not need".into());
     }
     let mut incomplete = |at: String, message: String, remedy: &str| {
         found.push(UnplacedFinding::new(Weight::Warning, Kind::Incomplete, at, message, remedy));
     };
-    for (index, rule) in policy.path_beneath.iter().enumerate() {
-        let at = format!("/path_beneath/{index}");
+    for PlacedRule { pointer: at, rule, .. } in policy.path_rules() {
         let lacks = |right: FsRight| {
             restricts(policy, right) && on_path(policy, right, &rule.path).decision == WhyDecision::Deny
         };
@@ -192,10 +211,9 @@ fn of_rights(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
         }
     }
     let executes: Vec<&str> = policy
-        .path_beneath
-        .iter()
-        .filter(|rule| rule.allow.contains(FsRight::Execute))
-        .map(|rule| rule.path.as_str())
+        .path_rules()
+        .filter(|placed| placed.rule.allow.contains(FsRight::Execute))
+        .map(|placed| placed.rule.path.as_str())
         .collect();
     let runs = |path: &&str| on_path(policy, FsRight::Execute, path).decision != WhyDecision::Deny;
     if fs.contains(FsRight::Execute) && !executes.is_empty() && !LOADERS.iter().any(runs) {
@@ -204,11 +222,7 @@ fn of_rights(policy: &LandlockPolicy, found: &mut Vec<UnplacedFinding>) {
              EACCES",
             executes.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
         );
-        incomplete(
-            "/handled/fs".into(),
-            message,
-            "grant `execute` on the loader (see `readelf -l PROGRAM`), or on its folder",
-        );
+        incomplete(of_fs.into(), message, "grant `execute` on the loader (see `readelf -l PROGRAM`), or on its folder");
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::operations::{compressed, distance, leaves};
-use super::{filters, landlock_access, seatbelt_diff};
-use crate::policy::landlock::LandlockPolicy;
+use super::{filters, seatbelt_diff};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, Scope};
+use crate::policy::landlock::{LandlockPolicy, PlacedRule, TSYNC};
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::model::Model;
 use crate::policy::sbpl::rules::{Gap, SbplRules};
@@ -27,7 +27,7 @@ pub struct PolicyOverview {
 /// What decides about an operation: the answer that no filter gives, its rule, and the filtered rules that are about it.
 type Decided = (WhyDecision, Option<usize>, Vec<usize>);
 /// What decides about a right: whether it is free, the list that handles it, and the rules that grant it.
-type Restricted = (bool, Option<&'static str>, Vec<String>);
+type Restricted = (bool, Option<String>, Vec<String>);
 
 /// Shows a Seatbelt profile.
 pub fn seatbelt(policy: &SbplPolicy) -> PolicyOverview {
@@ -120,44 +120,60 @@ fn without_filters(rules: &SbplRules) -> Unfiltered {
     Unfiltered { rules, places }
 }
 
-/// Shows a Landlock policy.
+/// Shows a Landlock policy. Of several layers, each that restricts a right has an entry of its own: all of them have to allow.
 pub fn landlock(policy: &LandlockPolicy) -> PolicyOverview {
-    let allow = WhyDecision::Allow;
-    let of_paths = policy.path_beneath.iter().enumerate().map(|(n, rule)| ShownRule {
-        at: format!("/path_beneath/{n}"),
-        action: allow,
-        operations: owned(rule.allow.names()),
-        on: vec![rule.path.clone()],
+    let shown = |at: String, operations: Vec<&'static str>, on: String| ShownRule {
+        at,
+        action: WhyDecision::Allow,
+        operations: owned(operations),
+        on: vec![on],
         modifiers: Vec::new(),
-    });
-    let of_ports = policy.net_port.iter().enumerate().map(|(n, rule)| ShownRule {
-        at: format!("/net_port/{n}"),
-        action: allow,
-        operations: owned(rule.allow.names()),
-        on: vec![format!("port {}", rule.port)],
-        modifiers: Vec::new(),
-    });
-    let mut alike: BTreeMap<Restricted, Vec<String>> = BTreeMap::new();
-    let mut put = |restricted: bool, by: &'static str, granted: Vec<String>, name: &str| {
-        alike.entry((!restricted, restricted.then_some(by), granted)).or_default().push(name.to_owned());
     };
+    let of_paths = policy
+        .path_rules()
+        .map(|PlacedRule { pointer, rule, .. }| shown(pointer, rule.allow.names(), rule.path.clone()));
+    let of_ports = policy
+        .port_rules()
+        .map(|PlacedRule { pointer, rule, .. }| shown(pointer, rule.allow.names(), format!("port {}", rule.port)));
+    let mut alike: BTreeMap<Restricted, Vec<String>> = BTreeMap::new();
+    // Each restriction: the list that handles the right, and the rules that grant it.
+    let mut put = |restrictions: Vec<(String, Vec<String>)>, name: &str| {
+        if restrictions.is_empty() {
+            alike.entry((true, None, Vec::new())).or_default().push(name.to_owned());
+        }
+        for (by, granted) in restrictions {
+            alike.entry((false, Some(by), granted)).or_default().push(name.to_owned());
+        }
+    };
+    let layers = || 0..policy.layers.len();
+    let handled = |layer: usize, list: &str| format!("{}/handled/{list}", policy.layer_pointer(layer));
     for right in FsRight::ALL {
-        let granting = policy.path_beneath.iter().enumerate().filter(|(_, rule)| rule.allow.contains(*right));
-        let granting = granting.map(|(n, _)| format!("/path_beneath/{n}")).collect();
-        put(landlock_access::restricts(policy, *right), "/handled/fs", granting, right.name());
+        let of_layer = |layer: usize| {
+            let granting = policy.path_rules().filter(|one| one.layer == layer && one.rule.allow.contains(*right));
+            (policy.refusal_pointer(layer), granting.map(|one| one.pointer).collect())
+        };
+        let restricting = layers().filter(|layer| policy.refuses_on_paths(*layer).contains(*right));
+        put(restricting.map(of_layer).collect(), right.name());
     }
     for right in NetRight::ALL {
-        let granting = policy.net_port.iter().enumerate().filter(|(_, rule)| rule.allow.contains(*right));
-        let granting = granting.map(|(n, _)| format!("/net_port/{n}")).collect();
-        put(policy.handled_net.contains(*right), "/handled/net", granting, right.name());
+        let of_layer = |layer: usize| {
+            let granting = policy.port_rules().filter(|one| one.layer == layer && one.rule.allow.contains(*right));
+            (handled(layer, "net"), granting.map(|one| one.pointer).collect())
+        };
+        let restricting = layers().filter(|layer| policy.layers[*layer].handled_net.contains(*right));
+        put(restricting.map(of_layer).collect(), right.name());
     }
     for scope in Scope::ALL {
-        put(policy.scoped.contains(*scope), "/handled/scope", Vec::new(), scope.name());
+        let restricting = layers().filter(|layer| policy.layers[*layer].scoped.contains(*scope));
+        put(restricting.map(|layer| (handled(layer, "scope"), Vec::new())).collect(), scope.name());
+    }
+    if policy.tsync {
+        put(vec![("/tsync".to_owned(), Vec::new())], TSYNC);
     }
     let access = alike.into_iter().map(|((free, by, allowed_by), operations)| ShownAccess {
         operations,
         otherwise: if free { WhyDecision::Allow } else { WhyDecision::Deny },
-        by: by.map(str::to_owned),
+        by,
         allowed_by,
         denied_by: Vec::new(),
     });

@@ -8,6 +8,8 @@ use crate::sys::{Ret, outcome};
 const CREATE_RULESET_VERSION: u32 = 1;
 /// `LANDLOCK_CREATE_RULESET_ERRATA` of <linux/landlock.h>, since Linux 6.15.
 const CREATE_RULESET_ERRATA: u32 = 1 << 1;
+/// `LANDLOCK_RESTRICT_SELF_TSYNC` of <linux/landlock.h>, since ABI 8.
+const RESTRICT_SELF_TSYNC: u32 = 1 << 3;
 /// `LANDLOCK_ACCESS_FS_MAKE_BLOCK`, a right of the first ABI that hardly anything uses.
 const MAKE_BLOCK: u64 = 1 << 11;
 
@@ -42,6 +44,12 @@ pub fn minimal_ruleset() -> Ret {
 pub fn add_no_rule() -> Ret {
     // SAFETY: the descriptor is none and the attribute is null, so the kernel refuses before it reads memory.
     outcome(unsafe { libc::syscall(libc::SYS_landlock_add_rule, -1_i32, 1_i32, ptr::null::<u64>(), 0_u32) })
+}
+
+/// landlock_restrict_self(2) for every thread of the process, since ABI 8. `EINVAL`: an older kernel.
+pub fn restrict_all_threads(ruleset: i32) -> Ret {
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset, RESTRICT_SELF_TSYNC) })
 }
 
 /// landlock_restrict_self(2) with a ruleset's descriptor.

@@ -4,8 +4,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 
-use sandproof::test_support::policy::landlock::rights::Scope;
-use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::policy::landlock::{FsRight, Layer, NetRight, Scope};
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::ending::Ending;
@@ -31,7 +30,7 @@ const ACCES: Under = Denied(libc::EACCES);
 pub(super) fn check(
     bench: &mut Bench,
     make: impl Fn(&Bench) -> Action,
-    policy: &LandlockPolicy,
+    policy: &Layer,
     under: Under,
 ) -> (Answer, Answer) {
     let fresh = |bench: &Bench| {
@@ -73,7 +72,7 @@ pub(super) fn decided_by(right: FsRight, extra: &[FsRight], make: impl Fn(&Bench
         let mut rights = vec![right];
         check(&mut bench, &make, &handles_fs(&rights), ACCES);
         rights.extend(extra);
-        let policy = LandlockPolicy { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
+        let policy = Layer { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
         check(&mut bench, &make, &policy, Allowed);
     }
 }
@@ -85,7 +84,7 @@ fn whiteouts() {
     for user in User::all() {
         let mut bench = Bench::new(user);
         check(&mut bench, make, &handles_fs(&rights), ACCES);
-        let policy = LandlockPolicy { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
+        let policy = Layer { path_beneath: vec![beneath("${root}", &rights)], ..handles_fs(&rights) };
         check(&mut bench, make, &policy, Allowed);
     }
 }
@@ -99,15 +98,13 @@ pub(super) fn never_decided(make: impl Fn(&Bench) -> Action) {
 }
 
 /// A policy that handles all that ABI 6 knows, and grants nothing.
-pub(super) fn everything() -> LandlockPolicy {
+pub(super) fn everything() -> Layer {
     use sandproof::test_support::policy::landlock::RightSet;
-    LandlockPolicy {
-        abi: 6,
+    Layer {
         handled_fs: RightSet::of_abi(6),
         handled_net: RightSet::of_abi(6),
         scoped: RightSet::of_abi(6),
-        path_beneath: Vec::new(),
-        net_port: Vec::new(),
+        ..Layer::default()
     }
 }
 
@@ -175,10 +172,8 @@ fn crossing_folders_is_refused_as_exdev_unless_refer_is_granted() {
         let read_only = handles_fs(&[FsRight::ReadFile]);
         check(&mut bench, rename, &read_only, Denied(libc::EXDEV));
         check(&mut bench, link, &read_only, Denied(libc::EXDEV));
-        let granted = LandlockPolicy {
-            path_beneath: vec![beneath("${root}", &[FsRight::Refer])],
-            ..handles_fs(&[FsRight::Refer])
-        };
+        let granted =
+            Layer { path_beneath: vec![beneath("${root}", &[FsRight::Refer])], ..handles_fs(&[FsRight::Refer]) };
         check(&mut bench, rename, &granted, Allowed);
         check(&mut bench, link, &granted, Allowed);
     }
@@ -221,7 +216,7 @@ fn device_control() {
         let mut bench = Bench::new(user);
         let ioctl = |_: &Bench| action(Driver::DeviceIoctl, "/dev/urandom");
         check(&mut bench, ioctl, &handles_fs(&[FsRight::IoctlDev]), ACCES);
-        let policy = LandlockPolicy {
+        let policy = Layer {
             path_beneath: vec![beneath("/dev/urandom", &[FsRight::IoctlDev])],
             ..handles_fs(&[FsRight::IoctlDev])
         };
@@ -261,14 +256,14 @@ fn tcp() {
             let policy = handles_net(&[NetRight::ConnectTcp]);
             check(&mut bench, connect, &policy, ACCES);
             let rule = on_port(&port.to_string(), &[NetRight::ConnectTcp]);
-            check(&mut bench, connect, &LandlockPolicy { net_port: vec![rule], ..policy }, Allowed);
+            check(&mut bench, connect, &Layer { net_port: vec![rule], ..policy }, Allowed);
 
             let free = TcpListener::bind(format!("{host}:0")).unwrap().local_addr().unwrap().port();
             let bind = |_: &Bench| action(Driver::TcpBind, &format!("{host}:{free}"));
             let policy = handles_net(&[NetRight::BindTcp]);
             check(&mut bench, bind, &policy, ACCES);
             let rule = on_port(&free.to_string(), &[NetRight::BindTcp]);
-            check(&mut bench, bind, &LandlockPolicy { net_port: vec![rule], ..policy }, Allowed);
+            check(&mut bench, bind, &Layer { net_port: vec![rule], ..policy }, Allowed);
         }
         // The kernel picks the port without asking Landlock.
         check(&mut bench, |_| action(Driver::TcpListenUnbound, ""), &everything(), Allowed);

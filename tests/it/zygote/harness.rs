@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sandproof::test_support::policy::landlock::{
-    FsRight, LandlockPolicy, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope,
+    FsRight, LandlockPolicy, Layer, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope,
 };
 use sandproof::test_support::process::{SUBCOMMAND, Zygote};
 use sandproof::test_support::record::action::{Action, Scope as Reach};
@@ -120,11 +120,21 @@ impl Bench {
         self.path(name)
     }
 
-    pub fn run(&mut self, action: &Action, policy: Option<&LandlockPolicy>) -> Answer {
+    /// Under a policy of one layer, if there is one.
+    pub fn run(&mut self, action: &Action, policy: Option<&Layer>) -> Answer {
         self.run_until(action, policy, 10_000)
     }
 
-    pub fn run_until(&mut self, action: &Action, policy: Option<&LandlockPolicy>, deadline_ms: u64) -> Answer {
+    pub fn run_until(&mut self, action: &Action, policy: Option<&Layer>, deadline_ms: u64) -> Answer {
+        let policy = policy.map(|layer| LandlockPolicy::from(layer.clone()));
+        self.run_policy_until(action, policy.as_ref(), deadline_ms)
+    }
+
+    pub fn run_policy(&mut self, action: &Action, policy: &LandlockPolicy) -> Answer {
+        self.run_policy_until(action, Some(policy), 10_000)
+    }
+
+    fn run_policy_until(&mut self, action: &Action, policy: Option<&LandlockPolicy>, deadline_ms: u64) -> Answer {
         self.next += 1;
         let used = policy.map(|policy| {
             self.zygote.load_policy(1, policy).unwrap();
@@ -196,27 +206,16 @@ pub fn action_to(driver: Driver, target: &str, to: &str) -> Action {
     Action { to: Some(to.into()), ..action(driver, target) }
 }
 
-fn nothing() -> LandlockPolicy {
-    LandlockPolicy {
-        abi: 1,
-        handled_fs: RightSet::EMPTY,
-        handled_net: RightSet::EMPTY,
-        scoped: RightSet::EMPTY,
-        path_beneath: Vec::new(),
-        net_port: Vec::new(),
-    }
+pub fn handles_fs(rights: &[FsRight]) -> Layer {
+    Layer { handled_fs: RightSet::of(rights), ..Layer::default() }
 }
 
-pub fn handles_fs(rights: &[FsRight]) -> LandlockPolicy {
-    LandlockPolicy { handled_fs: RightSet::of(rights), ..nothing() }
+pub fn handles_net(rights: &[NetRight]) -> Layer {
+    Layer { handled_net: RightSet::of(rights), ..Layer::default() }
 }
 
-pub fn handles_net(rights: &[NetRight]) -> LandlockPolicy {
-    LandlockPolicy { handled_net: RightSet::of(rights), ..nothing() }
-}
-
-pub fn scoped(scopes: &[Scope]) -> LandlockPolicy {
-    LandlockPolicy { scoped: RightSet::of(scopes), ..nothing() }
+pub fn scoped(scopes: &[Scope]) -> Layer {
+    Layer { scoped: RightSet::of(scopes), ..Layer::default() }
 }
 
 pub fn beneath(path: &str, rights: &[FsRight]) -> PathBeneathRule {

@@ -16,7 +16,10 @@ use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
 use sandproof::test_support::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::is_root;
-use super::model_cases::{Case, OTHER_FILE_DRIVERS, case, case_of, case_with_mounts};
+use super::model_cases::{
+    Case, OTHER_FILE_DRIVERS, case, case_of, case_of_layers, case_of_layers_with_mounts, case_with_mounts,
+    moved_below_a_mount, together,
+};
 
 /// What the kernel made of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,4 +173,46 @@ fn model_and_kernel_agree_about_bind_mounts() {
     let folder = tempfile::tempdir().unwrap();
     let (allowed, denied) = compare(150, case_with_mounts(), folder.path());
     assert!(allowed > 15 && denied > 8, "too few cases were decided: {allowed} allowed, {denied} denied");
+}
+
+#[test]
+fn model_and_kernel_agree_about_several_layers() {
+    if !able() {
+        return;
+    }
+    // Once where the run's own folder is on the mount of `/`, perhaps, and once where it is not.
+    for folder in [tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap()] {
+        let (allowed, denied) = compare(400, case_of_layers(), folder.path());
+        assert!(allowed > 30 && denied > 60, "too few cases were decided: {allowed} allowed, {denied} denied");
+    }
+}
+
+#[test]
+fn model_and_kernel_agree_about_layers_among_bind_mounts() {
+    if !able() || !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (allowed, denied) = compare(200, case_of_layers_with_mounts(), folder.path());
+    assert!(allowed > 3 && denied > 8, "too few cases were decided: {allowed} allowed, {denied} denied");
+}
+
+/// Each layer by itself lets the move through, and both together refuse it; see the model's own test of that.
+#[test]
+fn a_kernel_compares_what_moves_over_all_layers_at_once() {
+    if !able() || !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(folder.path());
+    let [first, second] = together();
+    for (layers, decision) in [
+        (vec![first.clone()], Decision::Allow),
+        (vec![second.clone()], Decision::Allow),
+        (vec![first.clone(), second.clone()], Decision::Deny),
+        (vec![second, first], Decision::Deny),
+    ] {
+        let decided = bench.compare(&moved_below_a_mount(layers)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(decided, Some(decision));
+    }
 }

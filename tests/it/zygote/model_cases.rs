@@ -5,8 +5,9 @@
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sandproof::test_support::policy::landlock::rights::Right;
-use sandproof::test_support::policy::landlock::table::PathBeneathRule;
-use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, RightSet};
+use sandproof::test_support::policy::landlock::{
+    FsRight, LandlockPolicy, Layer, NetRight, PathBeneathRule, RightSet, Scope,
+};
 use sandproof::test_support::record::action::{Action, BindMount};
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::fixture::{FixtureEntry, FixtureKind};
@@ -104,8 +105,104 @@ fn rights() -> impl Strategy<Value = RightSet<FsRight>> {
     ]
 }
 
-/// A policy of up to four rules. Nearly always the kernel takes it: only folders are granted rights of folders.
+/// A policy of one layer.
 pub fn policy() -> impl Strategy<Value = LandlockPolicy> {
+    layer().prop_map(|layer| LandlockPolicy::single(7, layer))
+}
+
+/// A policy of two to four layers. Some handle no file right.
+fn stack() -> impl Strategy<Value = LandlockPolicy> {
+    let scope = Layer { scoped: RightSet::of(&[Scope::Signal]), ..Layer::default() };
+    let net = Layer { handled_net: RightSet::of(&[NetRight::BindTcp]), ..Layer::default() };
+    let one = prop_oneof![8 => layer().boxed(), 1 => select(vec![scope, net]).boxed()];
+    proptest::collection::vec(one, 2..=4).prop_map(|layers| LandlockPolicy { abi: 7, tsync: false, layers })
+}
+
+/// Two or three layers that grant nearly everything nearly everywhere, so that what moves is compared from folder to folder
+/// rather than refused at once.
+fn generous() -> impl Strategy<Value = LandlockPolicy> {
+    let known: Vec<FsRight> = FsRight::ALL.iter().copied().filter(|right| right.since_abi() <= 7).collect();
+    let all = set(known);
+    let few =
+        move || subsequence(vec![FsRight::ReadFile, FsRight::WriteFile, FsRight::Execute, FsRight::ReadDir], 0..=2);
+    let place = || select(vec!["/", "${root}", "${root}/a", "${root}/b", "${root}/a/d", "${root}/b/d"]);
+    let needed = set(vec![
+        FsRight::Refer,
+        FsRight::MakeReg,
+        FsRight::MakeDir,
+        FsRight::MakeSym,
+        FsRight::RemoveFile,
+        FsRight::RemoveDir,
+    ]);
+    let layer = (few(), proptest::collection::vec((place(), few()), 1..=3), any::<bool>()).prop_map(
+        move |(left_out, more, everywhere)| {
+            let base = if everywhere { all.minus(set(left_out)) } else { needed };
+            let mut rules = vec![PathBeneathRule { path: "/".into(), allow: base }];
+            rules.extend(
+                more.into_iter()
+                    .map(|(path, rights)| (path, set(rights)))
+                    .filter(|(_, set)| !set.is_empty())
+                    .map(|(path, allow)| PathBeneathRule { path: path.into(), allow }),
+            );
+            Layer { handled_fs: all, path_beneath: rules, ..Layer::default() }
+        },
+    );
+    proptest::collection::vec(layer, 2..=3).prop_map(|layers| LandlockPolicy { abi: 7, tsync: false, layers })
+}
+
+/// Cases of several layers, half of them about what goes from one folder to another.
+pub fn case_of_layers() -> impl Strategy<Value = Case> {
+    const MOVES: &[Driver] = &[Driver::FileRename, Driver::FileExchange, Driver::FileLink];
+    let any = (stack(), fixtures(), action(FILE_DRIVERS, Vec::new()));
+    let moves = (prop_oneof![stack().boxed(), generous().boxed()], fixtures(), action(MOVES, Vec::new()));
+    prop_oneof![1 => any.boxed(), 2 => moves.boxed()].prop_map(|(policy, fixtures, action)| Case {
+        policy,
+        fixtures,
+        action,
+    })
+}
+
+/// Moves of several layers among up to two bind mounts.
+pub fn case_of_layers_with_mounts() -> impl Strategy<Value = Case> {
+    const MOVES: &[Driver] = &[Driver::FileRename, Driver::FileExchange, Driver::FileLink];
+    let folder = || select(vec!["${root}/a", "${root}/b", "${root}/a/d", "${root}"]);
+    let mount = folder().prop_map(|from| BindMount { from: from.into(), at: from.into() });
+    let policy = prop_oneof![1 => stack().boxed(), 3 => generous().boxed()];
+    (policy, fixtures(), proptest::collection::vec(mount, 1..=2).prop_flat_map(|mounts| action(MOVES, mounts)))
+        .prop_map(|(policy, fixtures, action)| Case { policy, fixtures, action })
+}
+
+/// Two layers. Below a mount of its own, the comparison of what moves to `m/b` ends only at `/`.
+pub fn together() -> [Layer; 2] {
+    let needed = [FsRight::Refer, FsRight::MakeReg, FsRight::RemoveFile];
+    let with = |right: FsRight| RightSet::of(&needed).with(right);
+    let on = |path: &str, allow: RightSet<FsRight>| PathBeneathRule { path: path.into(), allow };
+    let [slash, b] = ["/", "${root}/m/b"];
+    [
+        Layer {
+            handled_fs: with(FsRight::Execute),
+            path_beneath: vec![on(slash, RightSet::of(&needed))],
+            ..Layer::default()
+        },
+        Layer {
+            handled_fs: with(FsRight::ReadFile),
+            path_beneath: vec![on(slash, with(FsRight::ReadFile)), on(b, RightSet::of(&[FsRight::ReadFile]))],
+            ..Layer::default()
+        },
+    ]
+}
+
+/// A file goes from `m/a` to `m/b`, where `m` is a mount.
+pub fn moved_below_a_mount(layers: Vec<Layer>) -> Case {
+    let mut action = Action::new(Driver::FileRename, "${root}/m/a/f");
+    action.to = Some("${root}/m/b/f".into());
+    action.mounts = vec![BindMount { from: "${root}/m".into(), at: "${root}/m".into() }];
+    let fixtures = vec![entry("m/a/f", FixtureKind::File, None), entry("m/b", FixtureKind::Dir, None)];
+    Case { policy: LandlockPolicy { abi: 7, tsync: false, layers }, fixtures, action }
+}
+
+/// A layer of up to four rules. Nearly always the kernel takes it: only folders are granted rights of folders.
+fn layer() -> impl Strategy<Value = Layer> {
     let file: RightSet<FsRight> = set(vec![FsRight::Execute, FsRight::WriteFile, FsRight::ReadFile, FsRight::Truncate]);
     let folder = select(vec![
         "${root}",
@@ -124,18 +221,15 @@ pub fn policy() -> impl Strategy<Value = LandlockPolicy> {
         2 => (other, rights()).prop_map(move |(path, allow)| (path, allow.intersection(file))),
         1 => (select(vec!["${root}/l0", "${root}/a/f"]), rights()),
     ];
-    (rights(), proptest::collection::vec(rule, 0..=4)).prop_map(|(handled, rules)| LandlockPolicy {
-        abi: 7,
+    (rights(), proptest::collection::vec(rule, 0..=4)).prop_map(|(handled, rules)| Layer {
         handled_fs: handled,
-        handled_net: RightSet::EMPTY,
-        scoped: RightSet::EMPTY,
         path_beneath: rules
             .into_iter()
             .map(|(path, allow)| (path, allow.intersection(handled)))
             .filter(|(_, allow)| !allow.is_empty())
             .map(|(path, allow)| PathBeneathRule { path: path.into(), allow })
             .collect(),
-        net_port: Vec::new(),
+        ..Layer::default()
     })
 }
 

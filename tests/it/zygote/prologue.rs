@@ -1,12 +1,12 @@
 //! What a probe process says about itself before its operation.
 
-use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, Layer, NetRight, Scope};
 use sandproof::test_support::record::action::{Action, BindMount};
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::outcome::FailureKind;
 use sandproof::test_support::record::report::CallRole;
 
-use super::harness::{Bench, User, action, beneath, handles_fs, handles_net, on_port};
+use super::harness::{Bench, User, action, beneath, handles_fs, handles_net, on_port, scoped};
 
 #[test]
 fn a_probe_starts_with_nothing_but_null_and_its_report() {
@@ -61,7 +61,7 @@ fn the_target_and_the_opened_file_are_named_by_the_kernel() {
 /// The failure kind of a policy that must not have been applied, with the message.
 fn refused(bench: &mut Bench, policy: &LandlockPolicy) -> (FailureKind, i32, String, Vec<String>) {
     let todo = action(Driver::FileRead, &bench.file("f"));
-    let answer = bench.run(&todo, Some(policy));
+    let answer = bench.run_policy(&todo, policy);
     assert_eq!(answer.operation, None, "no operation without its policy");
     assert_eq!(answer.prologue().self_check_after, None);
     let apply = answer.prologue().apply.clone().unwrap();
@@ -73,33 +73,83 @@ fn refused(bench: &mut Bench, policy: &LandlockPolicy) -> (FailureKind, i32, Str
 fn a_policy_that_cannot_be_enforced_stops_the_probe() {
     for user in User::all() {
         let mut bench = Bench::new(user);
-        let future = LandlockPolicy { abi: 10, ..handles_net(&[NetRight::BindUdp]) };
+        let future = LandlockPolicy::single(10, handles_net(&[NetRight::BindUdp]));
         let (kind, _, _, unsupported) = refused(&mut bench, &future);
         assert_eq!((kind, unsupported), (FailureKind::LandlockRightUnsupported, vec!["bind_udp".to_owned()]));
 
-        let newer = LandlockPolicy { abi: 99, ..handles_fs(&[FsRight::ReadFile]) };
+        let newer = LandlockPolicy::single(99, handles_fs(&[FsRight::ReadFile]));
         let (kind, _, message, unsupported) = refused(&mut bench, &newer);
         assert_eq!((kind, unsupported), (FailureKind::LandlockRightUnsupported, Vec::new()));
         assert!(message.contains("requires Landlock ABI 99"), "{message}");
 
         let rights = [FsRight::ReadFile, FsRight::ReadDir];
-        let absent = LandlockPolicy { path_beneath: vec![beneath("${root}/none", &rights)], ..handles_fs(&rights) };
-        let (kind, errno, message, _) = refused(&mut bench, &absent);
+        let absent = Layer { path_beneath: vec![beneath("${root}/none", &rights)], ..handles_fs(&rights) };
+        let (kind, errno, message, _) = refused(&mut bench, &absent.clone().into());
         assert_eq!((kind, errno), (FailureKind::LandlockRuleTarget, libc::ENOENT));
         assert!(message.contains(&bench.path("none")), "{message}");
 
-        let on_a_file = LandlockPolicy { path_beneath: vec![beneath("${root}/f", &rights)], ..handles_fs(&rights) };
-        let (kind, errno, message, _) = refused(&mut bench, &on_a_file);
+        let on_a_file = Layer { path_beneath: vec![beneath("${root}/f", &rights)], ..handles_fs(&rights) };
+        let (kind, errno, message, _) = refused(&mut bench, &on_a_file.clone().into());
         assert_eq!((kind, errno), (FailureKind::LandlockApplyFailed, libc::EINVAL));
         assert!(message.contains("rule 0") && message.contains("read_dir can only be granted on one"), "{message}");
 
-        let no_port = LandlockPolicy {
-            net_port: vec![on_port("${port.x}", &[NetRight::BindTcp])],
-            ..handles_net(&[NetRight::BindTcp])
-        };
-        let (kind, _, message, _) = refused(&mut bench, &no_port);
+        let no_port =
+            Layer { net_port: vec![on_port("${port.x}", &[NetRight::BindTcp])], ..handles_net(&[NetRight::BindTcp]) };
+        let (kind, _, message, _) = refused(&mut bench, &no_port.clone().into());
         assert_eq!(kind, FailureKind::LandlockApplyFailed);
         assert!(message.contains("${port.x}"), "{message}");
+    }
+}
+
+#[test]
+fn every_layer_is_put_in_force_in_its_order_and_what_is_wrong_with_one_stops_the_probe() {
+    for user in User::all() {
+        let mut bench = Bench::new(user);
+        let rights = [FsRight::ReadFile];
+        let on = |path: &str| Layer { path_beneath: vec![beneath(path, &rights)], ..handles_fs(&rights) };
+        let stack = |layers: Vec<Layer>| LandlockPolicy { abi: 6, tsync: false, layers };
+        let todo = action(Driver::FileRead, &bench.file("in/f"));
+        bench.file("out/f");
+        let both = stack(vec![on("${root}"), scoped(&[Scope::Signal]), on("${root}/in")]);
+        assert!(bench.run_policy(&todo, &both).allowed());
+        let other = stack(vec![on("${root}"), scoped(&[Scope::Signal]), on("${root}/out")]);
+        assert_eq!(bench.run_policy(&todo, &other).last(), (CallRole::Operation, libc::EACCES));
+        let signal = action(Driver::SignalOutside, "");
+        assert_eq!(bench.run_policy(&signal, &both).last(), (CallRole::Operation, libc::EPERM));
+
+        let absent = stack(vec![on("${root}"), on("${root}/none")]);
+        let (kind, errno, message, _) = refused(&mut bench, &absent);
+        assert_eq!((kind, errno), (FailureKind::LandlockRuleTarget, libc::ENOENT));
+        assert!(message.starts_with("layer 1: rule 0 names "), "{message}");
+        // The kernel takes sixteen; those that the test itself runs in count as well.
+        let outside = sandproof::test_support::enforce::already_confined_layers().unwrap() as usize;
+        let most = stack(vec![on("${root}"); 16 - outside]);
+        assert!(bench.run_policy(&todo, &most).allowed());
+        let (kind, errno, message, _) = refused(&mut bench, &stack(vec![on("${root}"); 17 - outside]));
+        assert_eq!((kind, errno), (FailureKind::LandlockApplyFailed, libc::E2BIG));
+        assert!(message.starts_with(&format!("layer {}: ", 16 - outside)), "{message}");
+    }
+}
+
+#[test]
+fn threads_are_restricted_with_the_process_where_the_kernel_can_and_else_the_probe_stops() {
+    let Some(abi) = sandproof::test_support::enforce::landlock_abi() else { return };
+    for user in User::all() {
+        let mut bench = Bench::new(user);
+        let policy = LandlockPolicy { tsync: true, ..LandlockPolicy::single(8, handles_fs(&[FsRight::ReadFile])) };
+        if abi < 8 {
+            let (kind, _, _, unsupported) = refused(&mut bench, &policy);
+            assert_eq!((kind, unsupported), (FailureKind::LandlockRightUnsupported, vec!["tsync".to_owned()]));
+            continue;
+        }
+        let todo = action(Driver::FileRead, &bench.file("f"));
+        let answer = bench.run_policy(&todo, &policy);
+        assert_eq!(answer.prologue().apply.as_ref().map(|apply| apply.rc), Some(0), "{answer:#?}");
+        assert!(answer.prologue().self_check_after.as_ref().unwrap().no_new_privs);
+        assert_eq!(answer.last(), (CallRole::Operation, libc::EACCES));
+        let older = action(Driver::FileReadOlderThread, &bench.file("f"));
+        assert_eq!(bench.run_policy(&older, &policy).last(), (CallRole::Operation, libc::EACCES));
+        assert!(bench.run_policy(&older, &LandlockPolicy { tsync: false, ..policy }).allowed());
     }
 }
 
@@ -119,7 +169,7 @@ fn bind_mounts_are_the_probes_own() {
         assert_eq!(answer.last(), (CallRole::Operation, libc::EACCES));
         assert_eq!(answer.prologue().self_check_before.confined, Some(false));
         assert!(!answer.reply.left_descendants);
-        let granted = LandlockPolicy { path_beneath: vec![beneath("${root}/at", &rights)], ..policy };
+        let granted = Layer { path_beneath: vec![beneath("${root}/at", &rights)], ..policy };
         let answer = bench.run(&todo, Some(&granted));
         // The rule's folder is opened inside the namespace, so it is the mounted one.
         assert!(answer.allowed(), "{answer:#?}");

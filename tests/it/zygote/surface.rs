@@ -4,7 +4,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 
-use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight};
+use sandproof::test_support::policy::landlock::{FsRight, Layer, NetRight};
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::report::CallRole;
@@ -173,7 +173,7 @@ fn other_ways_to_connect_and_bind_are_seen_at_the_other_end() {
             let connect = |_: &Bench| action(driver, &address);
             let handled = handles_net(&[NetRight::ConnectTcp]);
             let rule = on_port(&port, &[NetRight::ConnectTcp]);
-            check(&mut bench, connect, &LandlockPolicy { net_port: vec![rule], ..handled.clone() }, Allowed);
+            check(&mut bench, connect, &Layer { net_port: vec![rule], ..handled.clone() }, Allowed);
             let accepted = std::iter::from_fn(|| listener.accept().ok()).count();
             assert_eq!(accepted, 2, "{driver:?}: one of each lane");
             // Without a rule kernels differ; what this one says is either of the two.
@@ -402,7 +402,7 @@ fn programs_without_a_path_and_programs_that_were_just_written() {
 }
 
 /// Any policy at all.
-fn some_policy() -> LandlockPolicy {
+fn some_policy() -> Layer {
     handles_fs(&[FsRight::MakeBlock])
 }
 
@@ -486,7 +486,7 @@ fn root_in_a_user_namespace_needs_the_right_to_write_its_map() {
         let (baseline, _) = check(&mut bench, make, &handles_fs(&[FsRight::WriteFile]), Denied(libc::EACCES));
         assert_eq!(baseline.detail("confirmed"), Some(1));
         check(&mut bench, make, &handles_fs(&[FsRight::ReadFile]), Allowed);
-        let granted = LandlockPolicy {
+        let granted = Layer {
             path_beneath: vec![super::harness::beneath("/proc", &[FsRight::WriteFile])],
             ..handles_fs(&[FsRight::WriteFile])
         };
@@ -537,7 +537,7 @@ fn what_goes_through_an_io_uring_is_asked_about_all_the_same() {
     check(&mut bench, connect, &policy, Denied(libc::EACCES));
     assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 1, "of the baseline");
     let rule = on_port(&address.port().to_string(), &[NetRight::ConnectTcp]);
-    check(&mut bench, connect, &LandlockPolicy { net_port: vec![rule], ..policy }, Allowed);
+    check(&mut bench, connect, &Layer { net_port: vec![rule], ..policy }, Allowed);
     assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 2);
     for driver in [Driver::IoUringRead, Driver::IoUringConnect] {
         let mut bench = Bench::answered(libc::EPERM, &[Call::any(libc::SYS_io_uring_setup)]);

@@ -1,8 +1,10 @@
 //! The model oracle: what Landlock decides about one operation, worked out from the rule table and the declared
 //! fixtures alone, without a kernel.
 //!
-//! The semantics are those of one layer: a right that the policy handles has to be granted by a rule tied to the
-//! object or to a folder on the way up to `/`; everything else is let through. Where the outcome would also depend on
+//! The semantics of a layer: a right that it handles has to be granted by one of its rules, tied to the object or to a
+//! folder on the way up to `/`; everything else is let through. What every layer lets through is let through, but for moves
+//! between folders: those every layer has to grant as soon as one handles any file right, and they are looked at over all
+//! layers at once (`rules`). Where the outcome would also depend on
 //! something that is not declared, the model gives no decision and says what is missing.
 //!
 //! Sources: Documentation/userspace-api/landlock.rst; security/landlock/{fs,net,task}.c of the kernel.
@@ -77,7 +79,7 @@ pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEnt
     Answerer::new(policy).evaluate(action, fixtures)
 }
 
-/// Whether the answer is known, and the same whether or not the rules `reaching`, by their place in the document, cover the
+/// Whether the answer is known, and the same whether or not the rules `reaching`, by their number over all layers, cover the
 /// fixture root.
 pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry], reaching: &[usize]) -> bool {
     let mut draft = needs::Draft::default();

@@ -118,9 +118,9 @@ impl Case<'_> {
     fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
         // The side on which the right is missing; `refer` is needed on both.
         let side = match &verdict {
-            Verdict::Missing(right) => {
+            Verdict::Missing(right, _) => {
                 let refused = |place: Place| {
-                    matches!(self.rules.check(self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(_))
+                    matches!(self.rules.check(self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(..))
                 };
                 let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
                 if from { request.from.name } else { request.to.name }

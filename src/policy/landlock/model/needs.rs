@@ -7,7 +7,7 @@ use super::rules::{self, Refusal, Rules, Unlaid, Verdict};
 use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
 use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
-use crate::policy::landlock::table::LandlockPolicy;
+use crate::policy::landlock::table::{LandlockPolicy, NetPortRule};
 use crate::record::action::{Action, BindMount};
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
@@ -51,6 +51,7 @@ impl Ruling {
     }
 }
 
+/// The lists of handled rights, below the layer that they belong to.
 const HANDLED_FS: &str = "/handled/fs";
 const HANDLED_NET: &str = "/handled/net";
 const HANDLED_SCOPE: &str = "/handled/scope";
@@ -133,7 +134,9 @@ impl Case<'_> {
     /// What a ruling that the rules let an operation through is worth where another part of the kernel decides as well,
     /// and decides otherwise for a process in a domain.
     fn beside_rules(&mut self, ruling: Ruling) -> Result<Ruling, Stop> {
-        let Some(access) = Access::of(self.action.driver) else { return Ok(ruling) };
+        let older = self.action.driver == Driver::FileReadOlderThread && self.policy.tsync;
+        let access = if older { Some(Access::Opens) } else { Access::of(self.action.driver) };
+        let Some(access) = access else { return Ok(ruling) };
         let Some(place) = self.find(&self.action.target, FOLLOW)?.place else { return Ok(ruling) };
         if *self.tree.kind(place.name) != Kind::Host {
             return Ok(ruling);
@@ -215,6 +218,7 @@ impl Case<'_> {
             }
             Driver::FileReadReopened | Driver::FileReadAtInherited | Driver::IoUringRead => self.open(&[R::ReadFile]),
             Driver::FileWriteReopened => self.open(&[R::WriteFile]),
+            Driver::FileReadOlderThread if self.policy.tsync => self.open(&[R::ReadFile]),
             Driver::FileReadOlderThread => {
                 self.regular(FOLLOW)?;
                 self.never("a policy binds the thread that applies it and those that it starts later, not older ones")
@@ -534,36 +538,42 @@ impl Case<'_> {
         let on = self.tree.path(on);
         match verdict {
             Verdict::Granted(by) => {
+                let rule = |n: &usize| self.policy.path_rule(*n);
                 let doubt =
-                    by.iter().find_map(|(_, n)| links::may_be_uncovered(&on, &self.policy.path_beneath[*n].path));
+                    by.iter().filter_map(|(_, n)| rule(n)).find_map(|rule| links::may_be_uncovered(&on, &rule.path));
                 doubt.map_or(Ok(Ok(by)), unknown)
             }
-            Verdict::Missing(FsRight::Refer) if !self.policy.handled_fs.contains(FsRight::Refer) => {
-                Ok(Err(Ruling::deny(
-                    HANDLED_FS,
+            Verdict::Missing(FsRight::Refer, layer)
+                if !self.policy.layers[layer].handled_fs.contains(FsRight::Refer) =>
+            {
+                let reason = if self.policy.layers[layer].handled_fs.is_empty() {
+                    "the object goes to another folder, and a layer that does not grant refer refuses that even if it \
+                     handles no file right, as soon as another layer does"
+                } else {
                     "the object goes to another folder, and a policy that does not grant refer refuses that even \
-                     without handling it",
-                )))
+                     without handling it"
+                };
+                Ok(Err(Ruling::deny(&self.policy.refusal_pointer(layer), reason)))
             }
-            Verdict::Missing(right) => {
-                let granting = self.policy.path_beneath.iter().filter(|rule| rule.allow.contains(right));
+            Verdict::Missing(right, layer) => {
+                let granting = self.policy.layers[layer].path_beneath.iter().filter(|rule| rule.allow.contains(right));
                 if let Some(doubt) = links::may_be_covered(&on, granting.map(|rule| rule.path.as_str())) {
                     return unknown(doubt);
                 }
                 Ok(Err(Ruling::deny(
-                    HANDLED_FS,
+                    &self.at(layer, HANDLED_FS),
                     format!("{} is handled, and no rule grants it on `{on}` or above", right.name()),
                 )))
             }
-            Verdict::Gains(right) => Ok(Err(Ruling::deny(
-                HANDLED_FS,
+            Verdict::Gains(right, layer) => Ok(Err(Ruling::deny(
+                &self.at(layer, HANDLED_FS),
                 format!("the object would gain {} in its new folder, which is refused with EXDEV", right.name()),
             ))),
             Verdict::Depends(rules) if rules.is_empty() => {
                 unknown("the outcome depends on whether `${root}` lies on the same mount as `/`")
             }
             Verdict::Depends(rules) => {
-                let rules: Vec<String> = rules.iter().map(|n| format!("/path_beneath/{n}")).collect();
+                let rules: Vec<String> = rules.iter().map(|n| self.policy.path_pointer(*n)).collect();
                 unknown(format!(
                     "the outcome depends on whether {} covers a folder above `${{root}}`",
                     rules.join(" or ")
@@ -572,12 +582,20 @@ impl Case<'_> {
         }
     }
 
+    /// The JSON pointer of a layer's member.
+    fn at(&self, layer: usize, member: &str) -> String {
+        self.policy.layer_pointer(layer) + member
+    }
+
     pub(super) fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> Ruling {
         let Some((_, index)) = by.first() else {
-            return Ruling::allow(Some(HANDLED_FS), format!("{} is not handled by the policy", names(needed)));
+            let at = self.at(0, HANDLED_FS);
+            return Ruling::allow(Some(&at), format!("{} is not handled by the policy", names(needed)));
         };
-        let by: Vec<String> = by.iter().map(|(right, n)| format!("{} by /path_beneath/{n}", right.name())).collect();
-        Ruling::allow(Some(&format!("/path_beneath/{index}")), format!("granted: {}", by.join(", ")))
+        let rule = self.policy.path_pointer(*index);
+        let by: Vec<String> =
+            by.iter().map(|(right, n)| format!("{} by {}", right.name(), self.policy.path_pointer(*n))).collect();
+        Ruling::allow(Some(&rule), format!("granted: {}", by.join(", ")))
     }
 
     /// The rights of an operation that needs one more on a regular file than on anything else: of what a host path is,
@@ -771,10 +789,16 @@ impl Case<'_> {
         if let Some(to) = self.action.to.clone() {
             self.existing(&to, FOLLOW)?;
         }
-        if self.policy.handled_fs.is_empty() {
-            return Ok(Ruling::allow(Some(HANDLED_FS), "the policy handles no file right, so mounting stays possible"));
-        }
-        Ok(Ruling::deny(HANDLED_FS, "a policy that handles any file right also refuses every change of mounts"))
+        Ok(match self.policy.layers.iter().position(|layer| !layer.handled_fs.is_empty()) {
+            None => {
+                let reason = "the policy handles no file right, so mounting stays possible";
+                Ruling::allow(Some(&self.at(0, HANDLED_FS)), reason)
+            }
+            Some(layer) => Ruling::deny(
+                &self.at(layer, HANDLED_FS),
+                "a policy that handles any file right also refuses every change of mounts",
+            ),
+        })
     }
 
     // --- network and scopes ----------------------------------------------------------------------------------
@@ -789,23 +813,41 @@ impl Case<'_> {
 
     fn port_rule(&mut self, right: NetRight, port: &str) -> Result<Ruling, Stop> {
         self.draft.needs.push(Need { right: right.name(), on: format!("port {port}") });
-        if !self.policy.handled_net.contains(right) {
-            return Ok(Ruling::allow(Some(HANDLED_NET), format!("{} is not handled by the policy", right.name())));
-        }
-        let mut doubtful = Vec::new();
-        for (n, rule) in self.policy.net_port.iter().enumerate().filter(|(_, rule)| rule.allow.contains(right)) {
-            match same_port(&rule.port, port) {
-                Some(true) => {
-                    let pointer = format!("/net_port/{n}");
-                    let reason = format!("granted: {} by {pointer}", right.name());
-                    return Ok(Ruling::allow(Some(&pointer), reason));
+        let mut granted: Vec<String> = Vec::new();
+        let mut refusing = Vec::new();
+        for (n, layer) in self.policy.layers.iter().enumerate().filter(|(_, layer)| layer.handled_net.contains(right)) {
+            let rules = layer.net_port.iter().enumerate().filter(|(_, rule)| rule.allow.contains(right));
+            let mut by = None;
+            let mut unlike = Vec::new();
+            for (place, rule) in rules {
+                match same_port(&rule.port, port) {
+                    Some(true) => {
+                        by = Some(self.at(n, &format!("/net_port/{place}")));
+                        break;
+                    }
+                    Some(false) => {}
+                    None => unlike.push(format!("`{port}` and `{}` do not stand for the same port", rule.port)),
                 }
-                Some(false) => {}
-                None => doubtful.push(format!("`{port}` and `{}` do not stand for the same port", rule.port)),
+            }
+            match by {
+                Some(rule) => granted.push(rule),
+                None => refusing.push((n, unlike)),
             }
         }
-        self.draft.assumes.append(&mut doubtful);
-        Ok(Ruling::deny(HANDLED_NET, format!("{} is handled, and no rule grants it on port {port}", right.name())))
+        // Whoever is refused by one layer for certain need not take anything for granted of another.
+        refusing.sort_by_key(|(n, unlike)| (unlike.len(), *n));
+        if let Some((layer, mut unlike)) = refusing.into_iter().next() {
+            self.draft.assumes.append(&mut unlike);
+            let reason = format!("{} is handled, and no rule grants it on port {port}", right.name());
+            return Ok(Ruling::deny(&self.at(layer, HANDLED_NET), reason));
+        }
+        Ok(match granted.first() {
+            None => {
+                let reason = format!("{} is not handled by the policy", right.name());
+                Ruling::allow(Some(&self.at(0, HANDLED_NET)), reason)
+            }
+            Some(rule) => Ruling::allow(Some(rule), format!("granted: {} by {}", right.name(), granted.join(", "))),
+        })
     }
 
     /// A port right that some kernels ask for and others do not: only what is allowed in either case is certain.
@@ -818,15 +860,11 @@ impl Case<'_> {
         let ruling = self.port(NetRight::ConnectSendUdp)?;
         // Sending from a socket that was never bound makes the kernel pick a port; under a policy that handles
         // binding this may be refused as well.
-        if ruling.decision == Decision::Allow && self.policy.handled_net.contains(NetRight::BindUdp) {
-            let zero = self
-                .policy
-                .net_port
-                .iter()
-                .any(|rule| rule.allow.contains(NetRight::BindUdp) && same_port(&rule.port, "0") == Some(true));
-            if !zero {
-                return unknown("the socket is bound implicitly, and bind_udp is handled without a rule on port 0");
-            }
+        let mut binding = self.policy.layers.iter().filter(|layer| layer.handled_net.contains(NetRight::BindUdp));
+        let zero =
+            |rule: &NetPortRule| rule.allow.contains(NetRight::BindUdp) && same_port(&rule.port, "0") == Some(true);
+        if ruling.decision == Decision::Allow && binding.any(|layer| !layer.net_port.iter().any(zero)) {
+            return unknown("the socket is bound implicitly, and bind_udp is handled without a rule on port 0");
         }
         Ok(ruling)
     }
@@ -839,7 +877,7 @@ impl Case<'_> {
             Some(_) => return unknown("the target is no socket"),
             None => found.parent,
         };
-        let handled = self.policy.handled_fs.contains(FsRight::ResolveUnix);
+        let handled = self.policy.layers.iter().any(|layer| layer.handled_fs.contains(FsRight::ResolveUnix));
         let ruling = self.require(place, &[FsRight::ResolveUnix])?;
         if !handled {
             return Ok(ruling);
@@ -849,10 +887,14 @@ impl Case<'_> {
 
     fn scope(&mut self, scope: Scope, who: &str) -> Result<Ruling, Stop> {
         let name = scope.name();
-        Ok(if self.policy.scoped.contains(scope) {
-            Ruling::deny(HANDLED_SCOPE, format!("the policy has the scope {name}, and {who}"))
-        } else {
-            Ruling::allow(Some(HANDLED_SCOPE), format!("the policy does not have the scope {name}"))
+        Ok(match self.policy.layers.iter().position(|layer| layer.scoped.contains(scope)) {
+            Some(layer) => {
+                Ruling::deny(&self.at(layer, HANDLED_SCOPE), format!("the policy has the scope {name}, and {who}"))
+            }
+            None => {
+                let reason = format!("the policy does not have the scope {name}");
+                Ruling::allow(Some(&self.at(0, HANDLED_SCOPE)), reason)
+            }
         })
     }
 }

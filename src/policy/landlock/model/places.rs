@@ -17,12 +17,12 @@ pub enum RulePlace {
     Unknown,
 }
 
-/// The place of each rule, in the order of the document, for a process that finds `fixtures` under `${root}`.
+/// The place of each rule of every layer, in the order of the document, for a process that finds `fixtures` under `${root}`.
 pub fn rule_places(policy: &LandlockPolicy, fixtures: &[FixtureEntry]) -> Vec<RulePlace> {
     // Fixtures that cannot be laid out are not made either; what the rules say of the host stands all the same.
     let mut tree =
         Tree::build(fixtures, &[]).or_else(|_| Tree::build(&[], &[])).expect("no fixtures can always be laid");
-    let place = |path: &str| {
+    let mut place = |path: &str| {
         // A folder with a name of the row's own is made for it alone; nothing else lies below it.
         if path.contains("${name.") {
             return RulePlace::Own;
@@ -38,5 +38,5 @@ pub fn rule_places(policy: &LandlockPolicy, fixtures: &[FixtureEntry]) -> Vec<Ru
             Err(_) => RulePlace::Unknown,
         }
     };
-    policy.path_beneath.iter().map(|rule| rule.path.as_str()).map(place).collect()
+    policy.path_rules().map(|placed| place(&placed.rule.path)).collect()
 }

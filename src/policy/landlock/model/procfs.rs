@@ -23,7 +23,7 @@ impl Access {
     pub(super) fn of(driver: Driver) -> Option<Self> {
         match driver {
             Driver::FileReadInherited | Driver::FileTruncateInherited => Some(Self::Reads),
-            // A bare handle asks the file nothing, and a thread from before is in no domain.
+            // A bare handle asks the file nothing, and a thread from before is in no domain, unless the policy says so.
             Driver::FileOpenPath | Driver::FileReadOlderThread => None,
             Driver::FileTruncateFd | Driver::DeviceIoctl | Driver::FileLock | Driver::IoUringRead => Some(Self::Opens),
             // So that a new driver that opens is not forgotten.

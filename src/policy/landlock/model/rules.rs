@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::super::rights::{FsRight, RightSet};
-use super::super::table::LandlockPolicy;
+use super::super::table::{LandlockPolicy, PlacedRule};
 use super::tree::{BETWEEN, Found, Kind, Lost, Name, Object, Place, SLASH, Tree};
 
 /// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
@@ -105,14 +105,17 @@ pub(super) fn file_rights() -> RightSet<FsRight> {
 /// One rule on an object.
 #[derive(Debug, Clone, Copy)]
 struct Tied {
+    /// Its number over all layers.
     index: usize,
+    layer: usize,
     allow: RightSet<FsRight>,
 }
 
 /// The rules as the kernel holds them.
 #[derive(Debug)]
 pub(super) struct Rules {
-    handled: RightSet<FsRight>,
+    /// What each layer refuses unless it grants it.
+    handled: Vec<RightSet<FsRight>>,
     tied: HashMap<Object, Vec<Tied>>,
     /// Rules on host paths that may lie between `/` and the fixture root, or not.
     maybe: Vec<Tied>,
@@ -121,13 +124,13 @@ pub(super) struct Rules {
 /// What became of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Every right is granted, by these rules (right, index into `path_beneath`); rights that are not handled are
+    /// Every right is granted, by these rules (right, number of the rule over all layers); rights that are not handled are
     /// left out.
     Granted(Vec<(FsRight, usize)>),
-    /// This right is handled and not granted.
-    Missing(FsRight),
-    /// The object would gain this right by moving (EXDEV).
-    Gains(FsRight),
+    /// This right is handled and not granted, by this layer.
+    Missing(FsRight, usize),
+    /// The object would gain this right of this layer by moving (EXDEV).
+    Gains(FsRight, usize),
     /// It depends on what lies between `/` and the fixture root.
     Depends(Vec<usize>),
 }
@@ -148,8 +151,10 @@ impl World<'_> {
         tied.chain(maybe.map(|(_, tied)| *tied))
     }
 
-    fn grants(self, tree: &Tree, name: Name) -> RightSet<FsRight> {
-        self.granting(tree, name).fold(RightSet::EMPTY, |set, tied| set.union(tied.allow))
+    /// What a layer grants on an object.
+    fn grants(self, tree: &Tree, name: Name, layer: usize) -> RightSet<FsRight> {
+        let of_layer = self.granting(tree, name).filter(|tied| tied.layer == layer);
+        of_layer.fold(RightSet::EMPTY, |set, tied| set.union(tied.allow))
     }
 }
 
@@ -163,13 +168,10 @@ impl Rules {
         reaching: &[usize],
         assumes: &mut Vec<String>,
     ) -> Result<Self, Unlaid> {
-        // A ruleset that handles any file right also refuses `refer` unless it grants it
-        // (`LANDLOCK_ACCESS_FS_INITIALLY_DENIED`, security/landlock/fs.h).
-        let handled =
-            if policy.handled_fs.is_empty() { RightSet::EMPTY } else { policy.handled_fs.with(FsRight::Refer) };
+        let handled = (0..policy.layers.len()).map(|layer| policy.refuses_on_paths(layer)).collect();
         let mut rules = Self { handled, tied: HashMap::new(), maybe: Vec::new() };
-        for (index, rule) in policy.path_beneath.iter().enumerate() {
-            let pointer = format!("/path_beneath/{index}/path");
+        for (index, PlacedRule { layer, pointer, rule }) in policy.path_rules().enumerate() {
+            let pointer = format!("{pointer}/path");
             let refuse =
                 |reason: String, missing: bool| Unlaid::Refused(Refusal { pointer: pointer.clone(), reason, missing });
             let place = match tree.resolve(&rule.path, true) {
@@ -191,7 +193,7 @@ impl Rules {
                 );
                 return Err(refuse(reason, false));
             }
-            let tied = Tied { index, allow: rule.allow };
+            let tied = Tied { index, layer, allow: rule.allow };
             rules.tied.entry(tree.object(place.name)).or_default().push(tied);
             if *kind == Kind::Host && place.name != SLASH {
                 let path = tree.path(place.name);
@@ -205,11 +207,6 @@ impl Rules {
             }
         }
         Ok(rules)
-    }
-
-    /// The rights of `wanted` that need a rule.
-    pub(super) fn handled(&self, wanted: RightSet<FsRight>) -> RightSet<FsRight> {
-        wanted.intersection(self.handled)
     }
 
     fn in_every_world(&self, names: &[Name], mut ask: impl FnMut(World<'_>) -> Verdict) -> Verdict {
@@ -227,24 +224,30 @@ impl Rules {
         if (1..worlds).all(|covering| same(&ask(World { rules: self, covering }))) { certain } else { depends() }
     }
 
-    /// Whether `wanted` is granted at `place` or above it.
+    /// The rights of `wanted` that need a rule of some layer.
+    pub(super) fn handled(&self, wanted: RightSet<FsRight>) -> RightSet<FsRight> {
+        self.handled.iter().fold(RightSet::EMPTY, |set, handled| set.union(wanted.intersection(*handled)))
+    }
+
+    /// Whether every layer grants what it handles of `wanted` at `place` or above it.
     pub(super) fn check(&self, tree: &Tree, place: Place, wanted: RightSet<FsRight>) -> Verdict {
-        let wanted = self.handled(wanted);
         let names = tree.upwards(place);
         self.in_every_world(&names, |world| {
             let mut by = Vec::new();
-            let mut missing = wanted;
-            for name in &names {
-                for tied in world.granting(tree, *name) {
-                    let here = missing.intersection(tied.allow);
-                    by.extend(here.iter().map(|right| (right, tied.index)));
-                    missing = missing.minus(here);
+            for (layer, handled) in self.handled.iter().enumerate() {
+                let mut missing = wanted.intersection(*handled);
+                for name in &names {
+                    for tied in world.granting(tree, *name).filter(|tied| tied.layer == layer) {
+                        let here = missing.intersection(tied.allow);
+                        by.extend(here.iter().map(|right| (right, tied.index)));
+                        missing = missing.minus(here);
+                    }
+                }
+                if let Some(right) = missing.iter().next() {
+                    return Verdict::Missing(right, layer);
                 }
             }
-            match missing.iter().next() {
-                Some(right) => Verdict::Missing(right),
-                None => Verdict::Granted(by),
-            }
+            Verdict::Granted(by)
         })
     }
 
@@ -295,44 +298,66 @@ pub(super) struct Move {
     pub back: Option<Name>,
 }
 
-/// `current_check_refer_path` for one world and one top of the mount. Masks hold what is still refused.
+/// What is still refused, by layer.
+type Masks = Vec<RightSet<FsRight>>;
+
+fn nothing_in(masks: &[RightSet<FsRight>], of: &[RightSet<FsRight>]) -> bool {
+    masks.iter().zip(of).all(|(mask, of)| mask.intersection(*of).is_empty())
+}
+
+/// `current_check_refer_path` for one world and one top of the mount.
+///
+/// The layers go this way together: the walk stops to look for gained rights only once no layer shows any, and until then it
+/// asks for all that is handled. So a move may be refused that each layer by itself would let through.
 fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], target: &[Name], top: Name) -> Verdict {
-    let handled = world.rules.handled;
-    if handled.is_empty() {
+    let handled = &world.rules.handled;
+    if handled.iter().all(|set| set.is_empty()) {
         return Verdict::Granted(Vec::new());
     }
-    let from_needs = request.from_needs.with(FsRight::Refer).intersection(handled);
-    let to_needs = request.to_needs.with(FsRight::Refer).intersection(handled);
-    let below =
-        |names: &[Name]| names.iter().take_while(|name| **name != top).chain([&top]).copied().collect::<Vec<_>>();
+    let needs = |needs: RightSet<FsRight>| -> Masks {
+        handled.iter().map(|set| needs.with(FsRight::Refer).intersection(*set)).collect()
+    };
+    let (from_needs, to_needs) = (needs(request.from_needs), needs(request.to_needs));
+    let unmask = |masks: &mut Masks, name: Name| {
+        for (layer, mask) in masks.iter_mut().enumerate() {
+            *mask = mask.minus(world.grants(tree, name, layer));
+        }
+    };
     let collect = |names: &[Name]| {
-        let mut refused = handled;
-        for name in below(names) {
-            refused = refused.minus(world.grants(tree, name));
-            if refused.is_empty() {
-                break;
-            }
+        let mut refused = handled.clone();
+        for name in names.iter().take_while(|name| **name != top).chain([&top]) {
+            unmask(&mut refused, *name);
         }
         refused
     };
     let mut from_refused = collect(source);
     let mut to_refused = collect(target);
-    if from_refused.is_empty() && to_refused.is_empty() {
-        return Verdict::Granted(granted_by(tree, world, &[(source, from_needs), (target, to_needs)]));
+    let granted =
+        || Verdict::Granted(granted_by(tree, world, &[(source, from_needs.as_slice()), (target, to_needs.as_slice())]));
+    if nothing_in(&from_refused, handled) && nothing_in(&to_refused, handled) {
+        return granted();
     }
-    let object_refused = handled.minus(world.grants(tree, request.object));
-    let back_refused = request.back.map(|back| handled.minus(world.grants(tree, back)));
-    let relevant =
-        |name: Name| if *tree.kind(name) == Kind::Dir { handled } else { handled.intersection(file_rights()) };
-    let gains = |from_refused: RightSet<FsRight>, to_refused: RightSet<FsRight>| {
-        let gained = from_refused.intersection(object_refused).minus(to_refused).intersection(relevant(request.object));
-        let back = match (request.back, back_refused) {
-            (Some(name), Some(refused)) => {
-                to_refused.intersection(refused).minus(from_refused).intersection(relevant(name))
-            }
-            _ => RightSet::EMPTY,
-        };
-        gained.union(back)
+    let refused_on = |name: Name| {
+        let mut masks = handled.clone();
+        unmask(&mut masks, name);
+        masks
+    };
+    let object_refused = refused_on(request.object);
+    let back_refused = request.back.map(|back| (back, refused_on(back)));
+    // What one side refuses on the object and the other side does not.
+    let one_way = |name: Name, here: &Masks, object: &Masks, there: &Masks, layer: usize| {
+        let of_files = *tree.kind(name) != Kind::Dir;
+        let gained = here[layer].intersection(object[layer]).minus(there[layer]);
+        if of_files { gained.intersection(file_rights()) } else { gained }
+    };
+    let gains = |from_refused: &Masks, to_refused: &Masks| {
+        (0..handled.len()).find_map(|layer| {
+            let there = one_way(request.object, from_refused, &object_refused, to_refused, layer);
+            let back = back_refused
+                .as_ref()
+                .map_or(RightSet::EMPTY, |(name, refused)| one_way(*name, to_refused, refused, from_refused, layer));
+            there.union(back).iter().next().map(|right| (right, layer))
+        })
     };
     let above = source.iter().skip_while(|name| **name != top).copied();
     let mut compared = false;
@@ -340,47 +365,58 @@ fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], ta
     // The walk looks at the mount's top once more, then goes on to `/`. The comparison comes before each step, never
     // after the last one.
     for name in above {
-        if !compared && gains(from_refused, to_refused).is_empty() {
+        if !compared && gains(&from_refused, &to_refused).is_none() {
             compared = true;
-            from_allowed |= from_refused.intersection(from_needs).is_empty();
-            to_allowed |= to_refused.intersection(to_needs).is_empty();
+            from_allowed |= nothing_in(&from_refused, &from_needs);
+            to_allowed |= nothing_in(&to_refused, &to_needs);
             if from_allowed && to_allowed {
                 break;
             }
         }
-        let grants = world.grants(tree, name);
-        from_refused = from_refused.minus(grants);
-        to_refused = to_refused.minus(grants);
-        let (from_asked, to_asked) = if compared { (from_needs, to_needs) } else { (handled, handled) };
-        from_allowed |= from_refused.intersection(from_asked).is_empty();
-        to_allowed |= to_refused.intersection(to_asked).is_empty();
+        unmask(&mut from_refused, name);
+        unmask(&mut to_refused, name);
+        let (from_asked, to_asked) = if compared { (&from_needs, &to_needs) } else { (handled, handled) };
+        from_allowed |= nothing_in(&from_refused, from_asked);
+        to_allowed |= nothing_in(&to_refused, to_asked);
         if from_allowed && to_allowed {
             break;
         }
     }
     if from_allowed && to_allowed {
-        return Verdict::Granted(granted_by(tree, world, &[(source, from_needs), (target, to_needs)]));
+        return granted();
     }
     // What is plainly missing comes before EXDEV; `refer` alone is answered with EXDEV.
-    let missing = from_refused.intersection(from_needs).union(to_refused.intersection(to_needs));
-    let plain = missing.iter().find(|right| *right != FsRight::Refer);
-    match (plain, missing.contains(FsRight::Refer), gains(from_refused, to_refused).iter().next()) {
-        (Some(right), _, _) => Verdict::Missing(right),
-        (None, true, _) => Verdict::Missing(FsRight::Refer),
-        (None, false, Some(right)) => Verdict::Gains(right),
-        // The last step to `/` made both sides alike too late for the comparison.
-        (None, false, None) => Verdict::Gains(from_refused.union(to_refused).iter().next().unwrap_or(FsRight::Refer)),
+    let missing = |plain: bool| {
+        (0..handled.len()).find_map(|layer| {
+            let missing = from_refused[layer]
+                .intersection(from_needs[layer])
+                .union(to_refused[layer].intersection(to_needs[layer]));
+            missing.iter().find(|right| (*right != FsRight::Refer) == plain).map(|right| (right, layer))
+        })
+    };
+    if let Some((right, layer)) = missing(true).or_else(|| missing(false)) {
+        return Verdict::Missing(right, layer);
     }
+    let (right, layer) = gains(&from_refused, &to_refused).unwrap_or_else(|| {
+        // The last step to `/` made both sides alike too late for the comparison.
+        let left = (0..handled.len())
+            .find_map(|layer| from_refused[layer].union(to_refused[layer]).iter().next().map(|right| (right, layer)));
+        left.unwrap_or((FsRight::Refer, 0))
+    });
+    Verdict::Gains(right, layer)
 }
 
-fn granted_by(tree: &Tree, world: World<'_>, sides: &[(&[Name], RightSet<FsRight>)]) -> Vec<(FsRight, usize)> {
+/// The rules that grant the needs of each side, layer by layer.
+fn granted_by(tree: &Tree, world: World<'_>, sides: &[(&[Name], &[RightSet<FsRight>])]) -> Vec<(FsRight, usize)> {
     let mut by = Vec::new();
     for (names, needs) in sides {
-        for right in needs.iter() {
-            let rule = names.iter().find_map(|name| {
-                world.granting(tree, *name).find(|tied| tied.allow.contains(right)).map(|tied| tied.index)
-            });
-            by.extend(rule.map(|index| (right, index)));
+        for (layer, needs) in needs.iter().enumerate() {
+            for right in needs.iter() {
+                let grants = |tied: &Tied| tied.layer == layer && tied.allow.contains(right);
+                let rule =
+                    names.iter().find_map(|name| world.granting(tree, *name).find(grants).map(|tied| tied.index));
+                by.extend(rule.map(|index| (right, index)));
+            }
         }
     }
     by

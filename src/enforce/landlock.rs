@@ -15,8 +15,9 @@ use landlock::{
 
 use crate::base::errno::io_error;
 use crate::policy::PolicyMode;
+use crate::policy::landlock::document;
 use crate::policy::landlock::rights::Right;
-use crate::policy::landlock::table::{self, TSYNC, TSYNC_SINCE_ABI};
+use crate::policy::landlock::table::{TSYNC, TSYNC_SINCE_ABI};
 use crate::policy::landlock::{FsRight, LandlockPolicy, Layer, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
@@ -24,8 +25,8 @@ use crate::sys::linux::landlock as bare;
 use crate::sys::linux::path::{self, open_handle};
 use crate::sys::linux::process::{Forked, exit_now, fork, has_seccomp_filter, set_no_new_privs, wait};
 
-/// [`table::MAX_LAYERS`] as the count of domains that a process can be in.
-const MAX_LAYERS: u32 = table::MAX_LAYERS as u32;
+/// [`document::MAX_LAYERS`] as the count of domains that a process can be in.
+const MAX_LAYERS: u32 = document::MAX_LAYERS as u32;
 
 /// The Landlock ABI of the running kernel; `None` if it has no Landlock, it is switched off, or this process may not ask.
 pub fn landlock_abi() -> Option<i32> {

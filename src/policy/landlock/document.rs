@@ -3,7 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::rights::{FsRight, NetRight, RightSet, Scope};
-use super::table::{MAX_LAYERS, layer_pointer};
+
+/// Most layers that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h. One more gives E2BIG, see
+/// landlock_restrict_self(2). Layers that it was in before count as well.
+pub const MAX_LAYERS: usize = 16;
 
 /// A Landlock policy document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,11 @@ impl PolicyDocument {
     pub fn layer_pointer(&self, layer: usize) -> String {
         layer_pointer(self.layers.len(), layer)
     }
+}
+
+/// Where a layer stands in a document that has so many, as the beginning of a JSON pointer.
+pub(super) fn layer_pointer(layers: usize, layer: usize) -> String {
+    if layers == 1 { String::new() } else { format!("/layers/{layer}") }
 }
 
 /// One ruleset.

@@ -2,12 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{LayerDocument, PolicyDocument};
+use super::document::{LayerDocument, PolicyDocument, layer_pointer};
 use super::rights::{FsRight, NetRight, RightSet, Scope};
 
-/// Most layers that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h. One more gives E2BIG, see
-/// landlock_restrict_self(2). Layers that it was in before count as well.
-pub const MAX_LAYERS: usize = 16;
 /// The first ABI with `LANDLOCK_RESTRICT_SELF_TSYNC` (include/uapi/linux/landlock.h).
 pub const TSYNC_SINCE_ABI: i32 = 8;
 /// What an apply record calls `LANDLOCK_RESTRICT_SELF_TSYNC` where the kernel has not got it.
@@ -335,11 +332,6 @@ impl From<Layer> for LandlockPolicy {
     fn from(layer: Layer) -> Self {
         Self::single(layer.needs_abi(), layer)
     }
-}
-
-/// Where a layer stands in a document that has so many, as the beginning of a JSON pointer.
-pub(super) fn layer_pointer(layers: usize, layer: usize) -> String {
-    if layers == 1 { String::new() } else { format!("/layers/{layer}") }
 }
 
 #[cfg(test)]

@@ -324,8 +324,7 @@ fn shared_memory_of_posix_is_a_file_that_is_removed_in_any_case() {
         check(&mut bench, make, &handles_fs(&[FsRight::ReadFile]), Denied(libc::EACCES));
         let all = [FsRight::MakeReg, FsRight::ReadFile, FsRight::WriteFile, FsRight::RemoveFile];
         // Removing is handled and not granted: who removes it is outside.
-        let granted =
-            LandlockPolicy { path_beneath: vec![super::harness::beneath("/dev/shm", &all[..3])], ..handles_fs(&all) };
+        let granted = Layer { path_beneath: vec![super::harness::beneath("/dev/shm", &all[..3])], ..handles_fs(&all) };
         check(&mut bench, make, &granted, Allowed);
     }
     // Other tests make some as well, for an instant.

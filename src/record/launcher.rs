@@ -19,9 +19,6 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    /// Every mechanism.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::Hidden, Self::Diverted, Self::Killed, Self::Dropped];
-
     /// Its name in documents.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -13,7 +13,9 @@ use crate::record::driver::Driver;
 use crate::record::launcher::{
     Around, Asked, LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, Outcome,
 };
-use crate::record::outcome::{Decision, FailureKind};
+#[cfg(test)]
+use crate::record::outcome::Decision;
+use crate::record::outcome::FailureKind;
 use cover::{Cover, Kind};
 use success::Success;
 
@@ -86,6 +88,7 @@ pub enum Shown {
 
 impl Shown {
     /// The decision, if there is one.
+    #[cfg(test)]
     pub fn decision(self) -> Option<Decision> {
         match self {
             Self::Allow => Some(Decision::Allow),

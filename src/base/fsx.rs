@@ -238,6 +238,15 @@ impl Write for Staged {
     }
 }
 
+/// Writes a file that nobody keeps, as in a folder that goes with the run: without a sync.
+///
+/// # Errors
+/// What the operating system says.
+#[expect(clippy::disallowed_methods, reason = "a file that is not kept need not survive a crash")]
+pub fn write_scratch(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::write(path, bytes)
+}
+
 /// Replaces `path` by `bytes`, durably: temporary name, sync, rename, folder sync. What a person named goes through
 /// [`super::output`] instead, which replaces regular files alone.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), FileError> {

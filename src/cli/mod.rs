@@ -87,7 +87,7 @@ enum Command {
     SummarizeOps(summarize_ops::SummarizeOpsArgs),
     Links(links::LinksArgs),
     Identity(identity::IdentityArgs),
-    Why(why::WhyArgs),
+    Why(Box<why::WhyArgs>),
     Policy(policy::PolicyArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),

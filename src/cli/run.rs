@@ -17,7 +17,7 @@ use super::run_report;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
-use crate::base::{json_out, words};
+use crate::base::{fsx, json_out, words};
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
@@ -246,7 +246,7 @@ impl GivenLauncher {
             path.parent().map_or(Ok(()), std::fs::create_dir_all).or_fail(Exit::Fault)?;
             let launcher = document.role == InputRole::Policy && replaced.contains(&document.path.as_str());
             let bytes = if launcher { json_out::to_pretty(&self.0) } else { document.bytes.to_vec() };
-            std::fs::write(&path, bytes).or_fail(Exit::Fault)?;
+            fsx::write_scratch(&path, &bytes).or_fail(Exit::Fault)?;
         }
         let plan_path = folder.path().join(plan_path.unwrap_or_default());
         let (plan, root) = plan::load(&plan_path, &plan.selection).map_err(load_failure)?;

@@ -133,6 +133,7 @@ pub struct Session {
 }
 
 impl Session {
+    #[expect(clippy::disallowed_methods, reason = "the home of launchers: limited in time, ended with their group")]
     fn spawn(
         setting: &Setting<'_>,
         executable: &Executable,
@@ -575,7 +576,7 @@ fn by_input(
         let answered =
             |it: &Session| it.answers.contains_key(&ping) || again.is_some_and(|seq| it.answers.contains_key(&seq));
         if again.is_some() {
-            session.pump(&answered, PONG / 2);
+            session.pump(answered, PONG / 2);
         }
         if session.has_another() {
             attempts.push(format!("{way}: {} workers answered", session.instances.len()));
@@ -585,7 +586,7 @@ fn by_input(
             return Ok(Ok(reached(StartMode::Live, hello, false, Some(session), attempts, executable)));
         }
         session.close_input();
-        session.pump(&answered, AFTER_CLOSE);
+        session.pump(answered, AFTER_CLOSE);
         if answered(&session) {
             attempts.push("live: requests arrived only after the input had ended".into());
             drop(session);

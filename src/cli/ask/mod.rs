@@ -249,9 +249,9 @@ fn write_plan(args: &AskArgs, folder: &Path, questions: &[Question]) -> Result<(
     ];
     std::fs::create_dir(folder.join("registry")).or_fail(Exit::Fault)?;
     for (path, value) in files {
-        std::fs::write(folder.join(path), json_out::to_pretty(&value)).or_fail(Exit::Fault)?;
+        fsx::write_scratch(&folder.join(path), &json_out::to_pretty(&value)).or_fail(Exit::Fault)?;
     }
-    std::fs::write(folder.join(name), policy).or_fail(Exit::Fault)
+    fsx::write_scratch(&folder.join(name), &policy).or_fail(Exit::Fault)
 }
 
 /// What came of each question, read from the bundle.

@@ -284,7 +284,7 @@ fn path(what: &str) -> Result<String, String> {
     }
     let spelled = match what.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            let home = std::env::var_os("HOME").ok_or("`~` stands for nothing, since HOME is not set")?;
+            let home = home().ok_or("`~` stands for nothing, since HOME is not set")?;
             PathBuf::from(format!("{}{rest}", home.to_string_lossy()))
         }
         _ => PathBuf::from(what),
@@ -318,6 +318,11 @@ fn endpoint(what: &str) -> Result<String, String> {
         port if port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(what.to_owned()),
         port => Err(format!("`{port}` is no port; write a number, or `${{port}}` for one that `ask` picks")),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what `~` stands for is read here and passed down")]
+fn home() -> Option<std::ffi::OsString> {
+    std::env::var_os("HOME")
 }
 
 #[cfg(test)]

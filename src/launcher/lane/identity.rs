@@ -1,12 +1,11 @@
 //! Which launcher it is: the files of its programs, and what it says of its version.
 
-use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::base::digest::Digest;
 use crate::policy::launcher::{LauncherDocument, Places};
+use crate::process::tool;
 use crate::record::launcher::LauncherProgram;
 
 /// How long the question for the version may take.
@@ -34,35 +33,28 @@ pub(super) fn of(document: &LauncherDocument, places: &Places) -> (Vec<LauncherP
 }
 
 /// The file of a program: of a path, or of a name that is looked for as a shell does.
-fn find(name: &str) -> Option<PathBuf> {
+pub(super) fn find(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return PathBuf::from(name).canonicalize().ok();
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())?.canonicalize().ok()
+    std::env::split_paths(&search_path()?)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())?
+        .canonicalize()
+        .ok()
 }
 
 /// The first line that a command prints.
 fn ask(argv: &[String]) -> Option<String> {
     let (program, rest) = argv.split_first()?;
-    let mut child = Command::new(program)
-        .args(rest)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let begun = Instant::now();
-    while child.try_wait().ok()?.is_none() {
-        if begun.elapsed() > LIMIT {
-            let _ = child.kill();
-            let _ = child.wait();
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let mut text = Vec::new();
-    child.stdout.take()?.take(4096).read_to_end(&mut text).ok()?;
-    let line = String::from_utf8_lossy(&text).lines().next()?.trim().chars().take(MOST_CHARS).collect::<String>();
+    let said = tool::run(&find(program)?, rest, &[("PATH".into(), search_path()?)], LIMIT).ok()?;
+    let text = if said.stdout.trim().is_empty() { said.stderr } else { said.stdout };
+    let line = text.lines().find(|line| !line.trim().is_empty())?.trim().chars().take(MOST_CHARS).collect::<String>();
     (!line.is_empty()).then_some(line)
+}
+
+/// Where programs are looked for.
+#[expect(clippy::disallowed_methods, reason = "what a launcher's name stands for is the user's PATH")]
+fn search_path() -> Option<String> {
+    std::env::var_os("PATH")?.into_string().ok()
 }

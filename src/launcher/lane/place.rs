@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::LauncherLane;
+use super::identity;
 use super::question::{self, Outsider, Question};
 use super::rows;
 use crate::base::error_chain::error_chain;
@@ -214,6 +215,7 @@ impl<'r> Place<'r> {
         Ok(place)
     }
 
+    #[expect(clippy::result_large_err, reason = "once a question, and both become a row at once")]
     fn asking(
         &self,
         lane: &LauncherLane<'_>,
@@ -352,9 +354,7 @@ fn unmet(need: &str) -> Option<String> {
         }
         _ => {
             let name = need.strip_prefix("program:")?;
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-            (!found).then(|| format!("the program `{name}` is not on this host"))
+            identity::find(name).is_none().then(|| format!("the program `{name}` is not on this host"))
         }
     }
 }

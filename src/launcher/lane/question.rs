@@ -32,6 +32,7 @@ pub(super) struct Outsider {
 
 impl Outsider {
     /// Starts one that says which numbers came with the signal.
+    #[expect(clippy::disallowed_methods, reason = "a process outside that ends with its input")]
     pub(super) fn start(exe: &std::path::Path) -> io::Result<Self> {
         let token = format!("{}.v.600", Key::fresh().as_str());
         let mut child = Command::new(exe)

@@ -78,9 +78,8 @@ fn live(until: i32, held: i32) -> i32 {
 }
 
 /// Attaches as a debugger would, and reads the token.
-#[allow(clippy::unnecessary_cast, reason = "the numbers are of another type with other C libraries")]
 pub fn debug(trace: &mut Trace, made: &Made) -> Option<()> {
-    trace.operate("ptrace", ptrace(libc::PTRACE_ATTACH as u32, made.pid))?;
+    trace.operate("ptrace", ptrace(libc::PTRACE_ATTACH, made.pid))?;
     for _ in 0..500 {
         match wait(made.pid, libc::WNOHANG) {
             Ok(None) => pause_ms(1),
@@ -88,7 +87,7 @@ pub fn debug(trace: &mut Trace, made: &Made) -> Option<()> {
         }
     }
     let found = ptrace_peek(made.pid, made.address);
-    let _ = ptrace(libc::PTRACE_DETACH as u32, made.pid);
+    let _ = ptrace(libc::PTRACE_DETACH, made.pid);
     made.compare(trace, found.ok())
 }
 

@@ -29,6 +29,10 @@ pub const MAX_BUNDLE_FILE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 pub const MAX_BUNDLE_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// Largest `artifact_index.json`, in bytes.
 pub const MAX_INDEX_BYTES: u64 = 8 * 1024 * 1024;
+/// Most files that an archive of `collect` may hold.
+pub const MAX_ARCHIVE_FILES: u64 = 10_000;
+/// Most bytes that the files of such an archive may hold together.
+pub const MAX_ARCHIVE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Longest line of a rows file, in bytes.
 pub const MAX_ROW_BYTES: usize = 1024 * 1024;
 /// Most rows that a plan may have in one lane.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a probe or a policy is. No module of this layer prints, exits, or reads the environment.
 
+pub mod archive;
 pub mod bundle_path;
 pub mod canon;
 pub mod clock;

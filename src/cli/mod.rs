@@ -9,6 +9,7 @@
 mod as_init;
 mod ask;
 mod attempts;
+mod collect;
 mod color;
 mod completions;
 mod confinement;
@@ -23,6 +24,7 @@ mod faults;
 mod identity;
 mod inventory;
 mod key_values;
+mod learn;
 mod links;
 mod lint;
 mod list;
@@ -92,6 +94,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
+    Collect(collect::CollectArgs),
+    Learn(learn::LearnArgs),
     Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     /// Check a plan with everything that it refers to; nothing is executed.
@@ -225,6 +229,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),
+        Command::Collect(args) => collect::run(&args, ui),
+        Command::Learn(args) => learn::run(&args, ui),
         Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => lint::plan(&args, ui),

@@ -16,8 +16,9 @@ use crate::review::report::{self, Format, RowCounts};
 
 /// Show a bundle in a format that other tools read.
 ///
-/// The bundle is verified first. A row that decided nothing is an error in every format, never a pass. The exit code is
-/// that of the run: 1 with mismatches, 8 if something stayed undecided.
+/// The bundle is verified first. A row that decided nothing is an error in every format, never a pass; one that by design only
+/// asks, and was answered as expected, is skipped. The exit code is that of the run: 1 with mismatches, 8 if something
+/// stayed undecided.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
@@ -105,7 +106,7 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(match counts {
         RowCounts { rows: 0, .. } => Exit::NothingRan,
         RowCounts { mismatched: 1.., .. } => Exit::Mismatch,
-        RowCounts { undecided: 1.., .. } => Exit::Undecided,
+        RowCounts { undecided: 1.., .. } | RowCounts { matched: 0, .. } => Exit::Undecided,
         _ => Exit::Done,
     })
 }

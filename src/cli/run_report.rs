@@ -46,6 +46,7 @@ struct Document<'r> {
     matched: u64,
     mismatched: u64,
     undecided: u64,
+    asked: u64,
     profiles: Vec<ProfileDocument<'r>>,
     mismatches: Vec<RowDocument<'r>>,
     undecided_rows: Vec<RowDocument<'r>>,
@@ -75,6 +76,7 @@ struct RowDocument<'r> {
     mismatch_type: MismatchType,
     failure_stage: Option<FailureStage>,
     failure_kind: Option<FailureKind>,
+    asked: bool,
     errno: Option<i32>,
     errno_name: Option<String>,
     reason: &'r str,
@@ -92,6 +94,7 @@ impl<'r> From<&'r Finding> for RowDocument<'r> {
             mismatch_type: row.mismatch_type,
             failure_stage: row.kind.map(FailureKind::stage),
             failure_kind: row.kind,
+            asked: row.asked,
             errno: row.errno,
             errno_name: row.errno.and_then(errno_name),
             reason: &row.reason,
@@ -144,7 +147,8 @@ fn exit_of(report: &RunReport) -> Exit {
     } else if rows.planned == 0 || !report.outcome.lanes.scenario {
         // Without scenario rows nothing was held against an expectation, whatever the other lanes found.
         Exit::NothingRan
-    } else if rows.undecided > 0 {
+    } else if rows.undecided > report.outcome.asked || rows.matched == 0 {
+        // What was only asked leaves nothing open if it was answered as expected; by itself it shows nothing either.
         Exit::Undecided
     } else {
         Exit::Done
@@ -167,6 +171,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Documen
         matched: rows.matched,
         mismatched: rows.mismatched,
         undecided: rows.undecided,
+        asked: outcome.asked,
         profiles: outcome
             .profiles
             .iter()
@@ -198,7 +203,9 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
     let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
     out.blank();
     rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
-    rows_text(&mut out, (color::DOUBTFUL, "undecided"), &outcome.undecided, outcome.total.rows.undecided);
+    // The verdict counts those that were only asked, and nothing is to be done about them.
+    let open: Vec<&Finding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
+    rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
     out.line(verdict(outcome));
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
@@ -249,16 +256,27 @@ fn verdict(outcome: &Outcome) -> String {
     if !outcome.lanes.scenario {
         return format!("{probes} planned, none decided: the scenario lane is off.");
     }
-    match (rows.mismatched, rows.undecided) {
-        (0, 0) => format!("{probes}, {} as expected.", rows.matched),
-        (0, undecided) => format!("{probes}, {} as expected, {undecided} undecided.", rows.matched),
-        (mismatched, undecided) => {
-            format!("{probes}, {} as expected, {mismatched} not, {undecided} undecided.", rows.matched)
-        }
+    let open = rows.undecided - outcome.asked;
+    let mut text = format!("{probes}, {} as expected", rows.matched);
+    if rows.mismatched > 0 {
+        text.push_str(&format!(", {} not", rows.mismatched));
     }
+    if open > 0 || rows.mismatched > 0 {
+        text.push_str(&format!(", {open} undecided"));
+    }
+    if outcome.asked > 0 {
+        text.push_str(&format!(", {} only asked, and answered as expected", outcome.asked));
+    }
+    text + "."
 }
 
-fn rows_text(out: &mut Lines, (style, title): (Style, &str), rows: &[Finding], total: u64) {
+fn rows_text<'r>(
+    out: &mut Lines,
+    (style, title): (Style, &str),
+    rows: impl IntoIterator<Item = &'r Finding>,
+    total: u64,
+) {
+    let rows: Vec<&Finding> = rows.into_iter().collect();
     if rows.is_empty() {
         return;
     }

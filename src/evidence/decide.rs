@@ -5,6 +5,7 @@
 //! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
 
 use super::launcher::{self, Shown};
+use crate::record::callout::CalloutDecision;
 use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
@@ -465,6 +466,20 @@ pub fn by_design(driver: Driver, kind: FailureKind) -> bool {
         FailureKind::ProbeInconclusive => driver.info().seatbelt.silent,
         _ => false,
     }
+}
+
+/// Whether a row whose driver only asks was answered as its author expects, by every answer there is. Nothing was
+/// attempted, so that decides nothing; but nothing was left open that the row could have settled.
+pub fn asked_as_expected(row: &ProbeRow, kind: FailureKind, expected: Decision) -> bool {
+    let wanted = match expected {
+        Decision::Allow => CalloutDecision::Allow,
+        Decision::Deny => CalloutDecision::Deny,
+    };
+    let answers = row.prologue.as_ref().map_or(&[][..], |said| &said.callouts);
+    kind == FailureKind::OracleOnly
+        && row.action.driver == Driver::PolicyQuery
+        && !answers.is_empty()
+        && answers.iter().all(|answer| answer.decision() == wanted)
 }
 
 /// The verdict on a scenario row.

@@ -142,6 +142,7 @@ fn derive_rows<S: ArtifactSink>(
         mismatch_counts: tally.mismatch_counts,
         mismatched: tally.mismatched,
         undecided: tally.undecided,
+        asked: tally.asked,
         times: tally.times,
     })
 }
@@ -264,6 +265,7 @@ struct Tally {
     mismatch_counts: BTreeMap<MismatchType, u64>,
     mismatched: Vec<Finding>,
     undecided: Vec<Finding>,
+    asked: u64,
     left_open: LeftOpen,
     times: Times,
 }
@@ -421,10 +423,11 @@ fn derive_row<O: Write>(
         })?;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
         if findings.len() < MAX_FINDINGS {
-            findings.push(finding(context.host_os, &judged, mismatch_type));
+            findings.push(finding(context.host_os, row, &judged, mismatch_type));
         }
     }
     if let Verdict::Undecided(cause) = judged.verdict {
+        tally.asked += u64::from(decide::asked_as_expected(row, cause.kind, placed.probe.entry.expected));
         let by_design = decide::by_design(row.action.driver, cause.kind);
         let LeftOpen { undecided, by_design: named, .. } = &mut tally.left_open;
         let list = if by_design { named } else { undecided };
@@ -512,7 +515,7 @@ fn callout_result<'a>(context: &Context<'a>, placed: Placed<'a>, record: &'a Cal
     }
 }
 
-fn finding(host_os: HostOs, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
+fn finding(host_os: HostOs, row: &ProbeRow, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
     let placed = judged.placed;
     let errno = judged.verdict.errno();
     let reason = judged.reason.clone().unwrap_or_else(|| match errno {
@@ -532,6 +535,10 @@ fn finding(host_os: HostOs, judged: &Judged<'_>, mismatch_type: MismatchType) ->
         actual: judged.verdict.actual(),
         mismatch_type,
         kind: judged.verdict.kind(),
+        asked: judged
+            .verdict
+            .kind()
+            .is_some_and(|kind| decide::asked_as_expected(row, kind, placed.probe.entry.expected)),
         errno,
         reason,
     }

@@ -31,6 +31,9 @@ pub struct Outcome {
     pub mismatched: Vec<Finding>,
     /// The first two hundred rows without a decision.
     pub undecided: Vec<Finding>,
+    /// How many of the undecided rows only ask, by the nature of their driver, and were answered as their authors expect.
+    /// They are in every count of undecided rows, and leave nothing open.
+    pub asked: u64,
     /// When rows were executed.
     pub times: Times,
 }
@@ -103,6 +106,8 @@ pub struct Finding {
     pub mismatch_type: MismatchType,
     /// Why it did not succeed.
     pub kind: Option<FailureKind>,
+    /// Whether it only asks, and was answered as its author expects.
+    pub asked: bool,
     /// The error number that was seen.
     pub errno: Option<i32>,
     /// Why, in words: what is missing for a decision, or what the operation answered.

@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, getsockname, socket};
 
 /// Where the kernel tells which ports it hands out by itself. See ip(7).
 const EPHEMERAL_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -49,12 +52,76 @@ struct Inside {
 
 /// Sockets that keep a port.
 #[derive(Debug)]
-struct Keeper(#[expect(dead_code, reason = "they are there to be open")] (TcpListener, UdpSocket));
+struct Keeper(#[expect(dead_code, reason = "they are there to be open")] [OwnedFd; 2]);
 
 impl Keeper {
     fn bind(port: u16) -> io::Result<Self> {
-        let everywhere = (Ipv4Addr::UNSPECIFIED, port);
-        Ok(Self((TcpListener::bind(everywhere)?, UdpSocket::bind(everywhere)?)))
+        let address = Where::OF_THIS_SYSTEM.v4();
+        Ok(Self([Where::OF_THIS_SYSTEM.tcp(address, port)?.0, Where::udp(address, port)?]))
+    }
+}
+
+/// Where ports are bound to see whether they are free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// At every address, listening: that conflicts with a socket on any single one.
+    Everywhere,
+    /// At the loopback addresses, without listening there and without sharing them, which conflicts with a socket at every
+    /// address as well (`in_pcbbind` of bsd/netinet/in_pcb.c). A program that listens at every address makes the
+    /// Application Firewall of macOS ask somebody at the screen.
+    Loopback,
+}
+
+impl Where {
+    const OF_THIS_SYSTEM: Self = if cfg!(target_os = "macos") { Self::Loopback } else { Self::Everywhere };
+
+    fn v4(self) -> IpAddr {
+        match self {
+            Self::Everywhere => Ipv4Addr::UNSPECIFIED.into(),
+            Self::Loopback => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    fn v6(self) -> IpAddr {
+        match self {
+            Self::Everywhere => Ipv6Addr::UNSPECIFIED.into(),
+            Self::Loopback => Ipv6Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// A TCP socket at this port, and the port: the kernel chooses one for 0.
+    fn tcp(self, address: IpAddr, port: u16) -> io::Result<(OwnedFd, u16)> {
+        if self == Self::Everywhere {
+            let listener = TcpListener::bind((address, port))?;
+            let port = listener.local_addr()?.port();
+            return Ok((listener.into(), port));
+        }
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let made = socket(family, SockType::Stream, SockFlag::empty(), None)?;
+        bind(made.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, port)))?;
+        let own: SockaddrStorage = getsockname(made.as_raw_fd())?;
+        let v4 = own.as_sockaddr_in().map(|own| own.port());
+        let port = v4.or_else(|| own.as_sockaddr_in6().map(|own| own.port())).unwrap_or(port);
+        Ok((made, port))
+    }
+
+    fn udp(address: IpAddr, port: u16) -> io::Result<OwnedFd> {
+        Ok(UdpSocket::bind((address, port))?.into())
+    }
+
+    /// Whether a port can be bound, for TCP and UDP; else why not.
+    fn check_free(self, port: u16) -> io::Result<()> {
+        self.tcp(self.v4(), port)?;
+        Self::udp(self.v4(), port)?;
+        // A host without IPv6 cannot have a socket there.
+        for bound in [self.tcp(self.v6(), port).map(drop), Self::udp(self.v6(), port).map(drop)] {
+            if let Err(error) = bound
+                && error.kind() == io::ErrorKind::AddrInUse
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -160,7 +227,7 @@ impl PortPool {
         let mut inside = lock(&self.inside);
         let mut error = io::Error::from_raw_os_error(libc::EADDRINUSE);
         for _ in 0..MOST_INSIDE {
-            let port = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port();
+            let (_, port) = Where::OF_THIS_SYSTEM.tcp(Where::OF_THIS_SYSTEM.v4(), 0)?;
             if inside.all.contains(&port) {
                 continue;
             }
@@ -190,22 +257,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a port can be bound, for TCP and UDP; else why not.
+/// Whether a port can be bound here, for TCP and UDP; else why not.
 fn check_free(port: u16) -> io::Result<()> {
-    // Binding to every address conflicts with a socket on any single one.
-    let v4 = Ipv4Addr::UNSPECIFIED;
-    TcpListener::bind((v4, port))?;
-    UdpSocket::bind((v4, port))?;
-    // A host without IPv6 cannot have a socket there.
-    let v6 = Ipv6Addr::UNSPECIFIED;
-    for bound in [TcpListener::bind((v6, port)).map(drop), UdpSocket::bind((v6, port)).map(drop)] {
-        if let Err(error) = bound
-            && error.kind() == io::ErrorKind::AddrInUse
-        {
-            return Err(error);
-        }
-    }
-    Ok(())
+    Where::OF_THIS_SYSTEM.check_free(port)
 }
 
 #[cfg(test)]
@@ -223,6 +277,24 @@ mod tests {
         let busy = TcpListener::bind("127.0.0.1:0").unwrap();
         let error = check_free(busy.local_addr().unwrap().port()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn without_listening_a_port_is_found_taken_by_a_socket_at_any_address() {
+        for taken in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let tcp = TcpListener::bind(taken).unwrap();
+            let udp = UdpSocket::bind(taken).unwrap();
+            for port in [tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port()] {
+                let error = Where::Loopback.check_free(port).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{taken}");
+            }
+        }
+        let (kept, port) = Where::Loopback.tcp(Where::Loopback.v4(), 0).unwrap();
+        assert_ne!(port, 0);
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens");
+        assert_eq!(Where::Loopback.check_free(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(kept);
+        Where::Loopback.check_free(port).unwrap();
     }
 
     #[test]

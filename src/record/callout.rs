@@ -92,7 +92,7 @@ impl CalloutRecord {
 }
 
 /// What a question was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CalloutDecision {
     /// It would be let through.

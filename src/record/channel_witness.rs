@@ -13,6 +13,15 @@ pub const CHANNEL_WITNESS_SCHEMA: &str = "sandproof.channel_witness.v1";
 /// Format of the worker's own part. 1: first release.
 pub const WORKER_WITNESS_SCHEMA: &str = "sandproof.worker_witness.v1";
 
+/// The blocks in which `launchctl print` tells of a job's environment: what launchd itself and the job's definition set,
+/// what launchd falls back on, and what the domain hands on, `launchctl setenv` included. In [`ManagerAccount::raw`] each
+/// is one entry, whose value has the block's lines.
+pub const LAUNCHD_ENVIRONMENT: &str = "environment";
+/// See [`LAUNCHD_ENVIRONMENT`].
+pub const LAUNCHD_DEFAULT_ENVIRONMENT: &str = "default environment";
+/// See [`LAUNCHD_ENVIRONMENT`].
+pub const LAUNCHD_INHERITED_ENVIRONMENT: &str = "inherited environment";
+
 /// The name of a run's unit or label; nothing for a channel without a manager.
 pub fn unit_name(channel: ChannelKind, run_id: &RunId) -> Option<String> {
     match channel {
@@ -210,6 +219,6 @@ pub struct ManagerAccount {
     pub exit_code: Option<i32>,
     /// The signal, if one ended it.
     pub signal: Option<i32>,
-    /// Every property or line that was asked for, as text, for people.
+    /// Every property or line that was asked for, as text. Of launchd also the blocks on the environment.
     pub raw: Vec<(String, String)>,
 }

@@ -141,6 +141,30 @@ pub struct EventView<T> {
     pub notes: Option<T>,
     /// Whether the operation was witnessed; absent if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
+    /// What was put to `sandbox_check`, in whatever form; absent if nothing was.
+    pub seatbelt_callouts: Option<serde_json::Value>,
+}
+
+impl EventView<String> {
+    /// What `sandbox_check` answered to each question, in its own word.
+    fn answers(&self) -> impl Iterator<Item = &str> {
+        let asked = self.seatbelt_callouts.as_ref().and_then(serde_json::Value::as_array);
+        asked.into_iter().flatten().map(|answer| answer["decision"].as_str().unwrap_or_default())
+    }
+
+    /// Whether `sandbox_check` gave this answer to any question.
+    pub fn sandbox_check_said(&self, decision: Decision) -> bool {
+        self.answers().any(|answer| answer == decision.as_str())
+    }
+
+    /// Whether nothing was attempted, as is the driver's nature, and every answer of the policy is the expected one.
+    pub fn is_asked_as_expected(&self) -> bool {
+        let Some(expected) = self.expected else { return false };
+        self.matched.is_none()
+            && self.failure_kind.as_deref() == Some(FailureKind::OracleOnly.as_str())
+            && self.answers().next().is_some()
+            && self.answers().all(|answer| answer == expected.as_str())
+    }
 }
 
 impl<T> EventView<T> {
@@ -510,6 +534,7 @@ mod tests {
             errno_name: Some(text("EACCES")),
             notes: Some(text("n\u{e9}\n")),
             intended_op_witnessed: Some(true),
+            seatbelt_callouts: None,
         };
         assert_eq!(found, expected);
         // Read in place, but for the text with escapes.

@@ -18,6 +18,7 @@ schemas! {
     "built_from", "built_from.json, and what `plan-build --json` prints";
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
+    "collected", "collected.json, in the archive that `collect` makes";
     "controls", "controls.json";
     "derive_report", "what `derive --json` prints";
     "expected_matrix", "expected_matrix.json";
@@ -26,6 +27,7 @@ schemas! {
     "input_sources", "inputs/sources.json";
     "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
+    "learned", "what `learn --json` prints";
     "link_resolution", "what `links resolve --json` prints";
     "linked_expectations", "what `links expectations --json` prints";
     "linked_profiles", "what `links profiles --json` prints";

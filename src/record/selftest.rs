@@ -1,6 +1,6 @@
 //! What `selftest --json` prints: questions about this host, and what it answered.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::manifest::HostFacts;
 
@@ -57,7 +57,7 @@ pub struct SelftestItem {
 }
 
 /// What follows from an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SelftestVerdict {
     /// As expected.

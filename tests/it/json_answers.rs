@@ -11,7 +11,7 @@ use crate::schemas::published;
 use crate::support::{expect_code, finished_run, output, sandproof, stderr, stdout};
 
 /// Commands whose output is a file format of its own, so that there is no `--json`.
-const WITHOUT_JSON: [&str; 3] = ["completions", "man", "report"];
+const WITHOUT_JSON: [&str; 4] = ["collect", "completions", "man", "report"];
 
 /// All published schemas, by name.
 pub struct Schemas(BTreeMap<String, Validator>);
@@ -134,6 +134,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("diff-runs", &[&bundle, &bundle], "run_diff", 0),
         case("attempts", &["--out", &bundle], "attempts", 0),
         case("selftest", &["--only", "linux-01"], "selftest", 0),
+        case("learn", &[&text(folder)], "learned", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),

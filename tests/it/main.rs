@@ -29,6 +29,7 @@ mod launchd;
 mod launchers;
 mod layers;
 #[cfg(target_os = "linux")]
+mod learn;
 mod left_behind;
 #[cfg(target_os = "linux")]
 mod limits;

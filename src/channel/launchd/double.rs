@@ -362,6 +362,8 @@ fn spawn(definition: &plist::Dictionary, label: &str) -> Child {
         .env_clear()
         .env("XPC_SERVICE_NAME", label)
         .env("XPC_FLAGS", "0x0")
+        // As later releases do; it is on no list here, and launchd's own account has it.
+        .env("OSLogRateLimit", "64")
         .envs(variables.iter().map(|(name, value)| (name, value.as_string().unwrap())))
         .current_dir(text("WorkingDirectory"))
         .stdin(Stdio::null())
@@ -391,8 +393,20 @@ impl Job {
             let _ = writeln!(text, "\t\t{}", word.as_string().unwrap());
         }
         // A block that says otherwise: only the job's own lines count.
+        text.push_str("\t}\n\n\tendpoints = {\n\t\tstate = not running\n\t\tlast exit code = 0\n\t\truns = 1\n\t}\n\n");
+        text.push_str("\tinherited environment = {\n\t\tSSH_AUTH_SOCK => /private/tmp/Listeners\n\t}\n\n");
         text.push_str(
-            "\t}\n\n\tenvironment = {\n\t\tstate = not running\n\t\tlast exit code = 0\n\t\truns = 1\n\t}\n\n",
+            "\tdefault environment = {\n\t\tPATH => /usr/bin:/bin:/usr/sbin:/sbin\n\t}\n\n\tenvironment = {\n",
+        );
+        for (name, value) in
+            self.definition.get("EnvironmentVariables").and_then(plist::Value::as_dictionary).into_iter().flatten()
+        {
+            let _ = writeln!(text, "\t\t{name} => {}", value.as_string().unwrap());
+        }
+        let _ = writeln!(
+            text,
+            "\t\tOSLogRateLimit => 64\n\t\tXPC_SERVICE_NAME => {}\n\t}}\n",
+            target.rsplit('/').next().unwrap()
         );
         let _ = writeln!(text, "\tminimum runtime = 10\n\texit timeout = 5\n\truns = {}", u32::from(spawned));
         if spawned && self.ended.is_none() {

@@ -62,14 +62,12 @@ const TEARDOWN_LIMIT: Duration = definition::EXIT_TIMEOUT.saturating_add(Duratio
 const LOG_SPAN: &str = "2m";
 
 /// Names that launchd adds to a job's environment of its own accord: its default `PATH`, the session's agent socket, the
-/// `XPC_` names, and what a user's domain hands on (launchd.plist(5), launchctl(1) under `setenv`). Later releases set
-/// `OSLogRateLimit` in every job that is not Apple's own, as `launchctl print` shows in public reports, one of them of
-/// macOS 27 (26A428); whether 14.4.1 does is not known. Whatever somebody has set with `launchctl setenv` is not among
-/// them, and makes a worker unclean.
+/// `XPC_` names, and what a user's domain hands on (launchd.plist(5), launchctl(1) under `setenv`). What else it sets, such
+/// as `OSLogRateLimit` on later releases, it says itself where it lists the job's environment, and the witness believes
+/// that. Whatever somebody has set with `launchctl setenv` is neither here nor there, and makes a worker unclean.
 pub const MANAGER_ENVIRONMENT: &[&str] = &[
     "HOME",
     "LOGNAME",
-    "OSLogRateLimit",
     "PATH",
     "SHELL",
     "SSH_AUTH_SOCK",
@@ -469,7 +467,7 @@ fn account_of(domain: &str, unit: &str, printed: &Printed) -> ManagerAccount {
         result: result.map(|(_, value)| value.clone()),
         exit_code: printed.exit_code(),
         signal: printed.signal(),
-        raw: printed.lines.clone(),
+        raw: printed.lines.iter().chain(&printed.environment).cloned().collect(),
     }
 }
 
@@ -494,5 +492,8 @@ fn account_of_gone(domain: &str, unit: &str, output: &ToolOutput) -> ManagerAcco
 /// The account after the end, with what was known while it ran.
 fn merged(alive: &ManagerAccount, mut now: ManagerAccount) -> ManagerAccount {
     now.main_pid = alive.main_pid.or(now.main_pid);
+    // What the environment of the running process was.
+    now.raw.retain(|(key, _)| !print::is_environment(key));
+    now.raw.extend(alive.raw.iter().filter(|(key, _)| print::is_environment(key)).cloned());
     now
 }

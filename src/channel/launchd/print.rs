@@ -3,6 +3,8 @@
 //! Apple declares that text to be no interface (launchctl(1)), so it is read leniently and never guessed at: a line that
 //! is missing, doubled or strange makes its fact unknown, and unknown is never taken for an end.
 
+use crate::record::channel_witness::{LAUNCHD_DEFAULT_ENVIRONMENT, LAUNCHD_ENVIRONMENT, LAUNCHD_INHERITED_ENVIRONMENT};
+
 /// What launchd says of a loaded job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Printed {
@@ -18,6 +20,8 @@ pub(super) struct Printed {
     pub(super) exit: LastExit,
     /// The job's own lines, in order, without those of the blocks inside.
     pub(super) lines: Vec<(String, String)>,
+    /// The blocks on the job's environment, in order, each with its lines.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 /// How the job's last run ended.
@@ -63,21 +67,54 @@ pub(super) fn parse(text: &str) -> Printed {
         path: value("path").filter(|path| path.starts_with('/')).map(str::to_owned),
         exit: last_exit(&lines, value("last exit code")),
         lines,
+        environment: environment(text),
     }
 }
 
 /// The `KEY = VALUE` lines of the outermost block. Blocks inside it (arguments, environment, …) hold texts that others
 /// chose; their lines are indented deeper.
 fn own_lines(text: &str) -> Vec<(String, String)> {
-    let depth = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
-    let indented = text.lines().filter(|line| !line.trim().is_empty()).map(depth).filter(|depth| *depth > 0);
-    let Some(own) = indented.min() else { return Vec::new() };
+    let Some(own) = own_depth(text) else { return Vec::new() };
     text.lines()
         .filter(|line| depth(line) == own)
         .filter_map(|line| line.trim().split_once(" = "))
         .filter(|(_, value)| *value != "{")
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .collect()
+}
+
+fn depth(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t']).len()
+}
+
+/// How deep the outermost block's own lines are indented.
+fn own_depth(text: &str) -> Option<usize> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(depth).filter(|depth| *depth > 0).min()
+}
+
+/// Whether a block is about the job's environment.
+pub(super) fn is_environment(key: &str) -> bool {
+    [LAUNCHD_ENVIRONMENT, LAUNCHD_DEFAULT_ENVIRONMENT, LAUNCHD_INHERITED_ENVIRONMENT].contains(&key)
+}
+
+/// The blocks on the environment: every one, in order, with its lines without their indentation. A value can hold line
+/// ends and so look like a block of its own; whoever reads them has to mind that one stands there twice then.
+fn environment(text: &str) -> Vec<(String, String)> {
+    let Some(own) = own_depth(text) else { return Vec::new() };
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        if depth(line) > own {
+            if let (true, Some((_, lines))) = (inside, found.last_mut()) {
+                lines.push(line.trim());
+            }
+            continue;
+        }
+        let opened = line.trim().strip_suffix(" = {").filter(|key| depth(line) == own && is_environment(key));
+        inside = opened.is_some();
+        found.extend(opened.map(|key| (key.to_owned(), Vec::new())));
+    }
+    found.into_iter().map(|(key, lines)| (key, lines.join("\n"))).collect()
 }
 
 fn last_exit(lines: &[(String, String)], code: Option<&str>) -> LastExit {
@@ -199,6 +236,25 @@ mod tests {
             assert_eq!((read.phase(), read.pid, read.exit), (phase, pid, exit), "{lines}");
             assert_eq!(read.path.as_deref(), Some("/private/tmp/s/a.b.plist"));
         }
+    }
+
+    #[test]
+    fn the_blocks_on_the_environment_are_kept_and_no_others() {
+        let read = parse(
+            "gui/501/a = {\n\tstate = running\n\targuments = {\n\t\tA => 1\n\t}\n\n\tinherited environment = {\n\
+             \t\tSSH_AUTH_SOCK => /private/tmp/x\n\t\tODD => a\n\t}\n\tenvironment = {\n\t\tEVIL => 1\n\t}\n\n\
+             \tdefault environment = {\n\t\tPATH => /usr/bin:/bin\n\t}\n\n\tenvironment = {\n\t\tOSLogRateLimit => 64\n\
+             \t\tXPC_SERVICE_NAME => a\n\t}\n\n\tendpoints = {\n\t\t\"x\" = {\n\t\t\tenvironment = {\n\t\t\tB => 2\n\t\t}\n\
+             \t}\n\tpid = 3\n}\n",
+        );
+        let expected = [
+            ("inherited environment", "SSH_AUTH_SOCK => /private/tmp/x\nODD => a"),
+            ("environment", "EVIL => 1"),
+            ("default environment", "PATH => /usr/bin:/bin"),
+            ("environment", "OSLogRateLimit => 64\nXPC_SERVICE_NAME => a"),
+        ];
+        assert_eq!(read.environment, expected.map(|(key, lines)| (key.to_owned(), lines.to_owned())));
+        assert_eq!(read.pid, Some(3));
     }
 
     #[test]

@@ -423,6 +423,46 @@ pub(in crate::cli) const ITEMS: &[Item] = &[
         "information on itself: allowed; information on another: allowed; mapping a program: allowed; a signal to itself: \
          allowed",
     ),
+    mac(
+        "mac-30",
+        "Is access(2), to learn whether a file exists, an operation of its own, and not a look at metadata?",
+        Trials(&[
+            trial(
+                "without metadata",
+                "(version 1)(allow default)(deny file-read-metadata (subpath (param \"ROOT\")))",
+                D::FileAccess,
+                "${root}/File",
+            ),
+            trial(
+                "without existence",
+                "(version 1)(allow default)(deny file-test-existence (subpath (param \"ROOT\")))",
+                D::FileAccess,
+                "${root}/File",
+            ),
+        ]),
+        "without metadata: allowed; without existence: denied, errno 1",
+    ),
+    mac(
+        "mac-31",
+        "Can programs of the system be mapped as executable where no profile applies? Denials of it say nothing otherwise.",
+        Trials(&[
+            Trial {
+                label: "a thin file",
+                policy: None,
+                driver: D::FileMapExecutable,
+                target: "/usr/lib/dyld",
+                ask: None,
+            },
+            Trial {
+                label: "a fat file",
+                policy: None,
+                driver: D::FileMapExecutable,
+                target: "/usr/bin/true",
+                ask: None,
+            },
+        ]),
+        "a thin file: allowed; a fat file: allowed",
+    ),
     linux("linux-01", "Has this kernel Landlock?", Method::Fact(Fact::Landlock), "present"),
     linux("linux-02", "Is this process unconfined?", Method::Fact(Fact::Layers), "0 layers"),
     linux(

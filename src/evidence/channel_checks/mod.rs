@@ -4,6 +4,7 @@
 //! definition carried. It fails closed: a question without an answer is not clean, and neither is a channel without
 //! questions. SPEC 7.2 has each question as a predicate over these facts.
 
+mod launchd;
 mod sides;
 mod systemd;
 #[cfg(test)]
@@ -90,12 +91,15 @@ fn loads_code(name: &str) -> bool {
     name.starts_with("LD_") || name.starts_with("DYLD_") || name == "GLIBC_TUNABLES"
 }
 
-/// Only listed variables, and those that the manager adds of its own accord; those whose values were declared have them.
+/// Only listed variables, those that the manager is known to add, and those that launchd says to have set itself; those
+/// whose values were declared have them.
 fn environment(list: &mut Checks, sides: &Sides<'_>) {
     let (Some(worker), Some(job), Some(declared)) = (sides.worker, sides.job, sides.declared) else {
         return list.nothing_wrong("environment", None, "");
     };
-    let listed = |name: &String| job.environment.contains(name) || job.manager_environment.contains(name);
+    let told = if sides.channel == ChannelKind::LaunchdClean { launchd::sets(sides.manager) } else { Vec::new() };
+    let known = |name: &String| job.environment.contains(name) || job.manager_environment.contains(name);
+    let listed = |name: &String| known(name) || told.contains(&name.as_str());
     let names: Vec<&String> = worker.environment.iter().map(|entry| &entry.name).collect();
     let strange: Vec<&str> = names.iter().filter(|name| !listed(name)).map(|name| name.as_str()).collect();
     let missing: Vec<&str> = job.environment.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
@@ -114,7 +118,12 @@ fn environment(list: &mut Checks, sides: &Sides<'_>) {
     ];
     let wrong = wrong.into_iter().filter(|(_, names)| !names.is_empty());
     let wrong = wrong.map(|(what, names)| format!("{what}: [{}]", names.join(", "))).collect();
-    list.nothing_wrong("environment", Some(wrong), format!("{} variables, all listed", names.len()));
+    let mut good = format!("{} variables, all listed", names.len());
+    let by_account: Vec<&str> = names.iter().filter(|name| !known(name)).map(|name| name.as_str()).collect();
+    if !by_account.is_empty() {
+        good.push_str(&format!(", by launchd's own account [{}]", by_account.join(", ")));
+    }
+    list.nothing_wrong("environment", Some(wrong), good);
 }
 
 /// Nothing open but the three standard descriptors.

@@ -459,6 +459,57 @@ fn a_job_of_launchd_is_clean_by_other_facts() {
     assert_eq!(launchd().bad(), []);
 }
 
+/// Launchd's own account of the environment, as entries of the raw text.
+fn tell(story: &mut Story, blocks: &[(&str, &str)]) {
+    story.m().raw.extend(blocks.iter().map(|(key, lines)| ((*key).to_owned(), (*lines).to_owned())));
+}
+
+#[test]
+fn what_launchd_says_to_have_set_itself_is_clean_and_is_named() {
+    for block in ["environment", "default environment"] {
+        let mut story = launchd();
+        story.variable("OSLogRateLimit");
+        assert_eq!(story.bad(), [("environment".to_owned(), Some(false))], "nobody has said so yet");
+        tell(
+            &mut story,
+            &[(block, "XPC_SERVICE_NAME => x\nOSLogRateLimit => 64"), ("inherited environment", "A => 1")],
+        );
+        assert_eq!(story.bad(), []);
+        let told = story.checks().into_iter().find(|check| check.check == "environment").unwrap();
+        assert!(told.found.ends_with("by launchd's own account [OSLogRateLimit]"), "{}", told.found);
+    }
+}
+
+#[test]
+fn what_launchctl_setenv_set_stays_unclean_whatever_launchds_account_looks_like() {
+    let accounts: [&[(&str, &str)]; 6] = [
+        &[("inherited environment", "SET => 1"), ("environment", "XPC_SERVICE_NAME => x")],
+        // Also where it is said to be launchd's own.
+        &[("inherited environment", "SET => 1"), ("environment", "SET => 1")],
+        &[("inherited environment", "odd\nSET => 1\nodd"), ("default environment", "SET => 1")],
+        // A value with line ends can look like a block; then there are two.
+        &[("inherited environment", "A => x"), ("environment", "SET => 1"), ("environment", "XPC_SERVICE_NAME => x")],
+        // A line that is no variable: this is not the block that is known here.
+        &[("environment", "SET => 1\nsomething else")],
+        &[("another block", "SET => 1")],
+    ];
+    for (n, account) in accounts.into_iter().enumerate() {
+        let mut story = launchd();
+        story.variable("SET");
+        tell(&mut story, account);
+        assert_eq!(story.bad(), [("environment".to_owned(), Some(false))], "account {n}");
+    }
+    // What a loader reads is never clean, and systemd has no such account.
+    let mut story = launchd();
+    story.variable("DYLD_INSERT_LIBRARIES");
+    tell(&mut story, &[("environment", "DYLD_INSERT_LIBRARIES => /x.dylib")]);
+    assert_eq!(story.bad(), [("environment".to_owned(), Some(false))]);
+    let mut story = systemd();
+    story.variable("SET");
+    tell(&mut story, &[("environment", "SET => 1")]);
+    assert_eq!(story.bad(), [("environment".to_owned(), Some(false))]);
+}
+
 #[test]
 fn each_single_fault_of_a_launchd_job_is_found_under_its_name() {
     expect(

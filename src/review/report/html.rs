@@ -22,8 +22,8 @@ impl Render for Html {
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{plan}</title>\n<style>{STYLE}</style>\n\
              </head>\n<body>\n<h1>{plan}</h1>\n\
-             <p>{} rows: {} as expected, {} not as expected, {} undecided.</p>",
-            total.rows, total.matched, total.mismatched, total.undecided
+             <p>{} rows: {} as expected, {} not as expected, {} undecided, {} only asked.</p>",
+            total.rows, total.matched, total.mismatched, total.undecided, total.asked
         )?;
         if head.reasons.is_empty() {
             writeln!(out, "<p>May be promoted.</p>")?;
@@ -60,6 +60,7 @@ impl Render for Html {
             Agreement::Matched => "matched",
             Agreement::Mismatched => "mismatched",
             Agreement::Undecided => "undecided",
+            Agreement::Asked => "asked",
         };
         writeln!(
             out,

@@ -55,11 +55,12 @@ impl Render for Junit {
         let counts = &profile.counts;
         write!(
             out,
-            r#"  <testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="0" time="{}""#,
+            r#"  <testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="{}" time="{}""#,
             markup(&profile.id),
             counts.rows,
             counts.mismatched,
             counts.undecided,
+            counts.asked,
             seconds(profile.duration_us)
         )?;
         if let Some(started) = profile.started_at_unix_s.and_then(timestamp) {
@@ -85,6 +86,11 @@ impl Render for Junit {
             Agreement::Matched => return writeln!(out, "/>"),
             Agreement::Mismatched => "failure",
             Agreement::Undecided => "error",
+            Agreement::Asked => {
+                writeln!(out, ">")?;
+                writeln!(out, r#"      <skipped message="{}"/>"#, markup(&row.sentence()))?;
+                return writeln!(out, "    </testcase>");
+            }
         };
         writeln!(out, ">")?;
         writeln!(

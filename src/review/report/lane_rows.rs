@@ -11,7 +11,7 @@ use serde_json::{Deserializer, StreamDeserializer};
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::events::EventView;
 use crate::record::layout;
-use crate::record::outcome::Lane;
+use crate::record::outcome::{Decision, Lane};
 
 /// What a report takes of a raw row.
 #[derive(Debug, Deserialize)]
@@ -29,6 +29,9 @@ pub(super) struct OracleFacts {
     profile_id: String,
     expectation_id: String,
     pub(super) rule: Option<String>,
+    /// The answer; absent if the model cannot know.
+    #[serde(default)]
+    pub(super) decision: Option<Decision>,
 }
 
 /// A row that can be told to be an event's.

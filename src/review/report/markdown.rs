@@ -51,6 +51,7 @@ impl Render for Markdown {
     fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
         let total = &head.total;
         let agreement = match (total.mismatched, total.undecided) {
+            (0, 0) if total.asked > 0 => format!("all as expected, {} only asked", total.asked),
             (0, 0) => "all as expected".to_owned(),
             (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided"),
         };
@@ -77,7 +78,12 @@ impl Render for Markdown {
             return Ok(());
         }
         self.shown += 1;
-        let word = if row.agreement == Agreement::Mismatched { "**mismatch**" } else { "**undecided**" };
+        let word = match row.agreement {
+            Agreement::Matched => return Ok(()),
+            Agreement::Mismatched => "**mismatch**",
+            Agreement::Undecided => "**undecided**",
+            Agreement::Asked => "only asked, and answered as expected:",
+        };
         let (operation, target) = (code(&row.event.operation), code(row.target()));
         writeln!(out, "- {word} {}: {operation} on {target}: {}", code(row.id()), sentence(&row.sentence()))
     }

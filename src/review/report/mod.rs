@@ -26,7 +26,7 @@ use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::promote;
 use crate::record::events::EventView;
 use crate::record::layout;
-use crate::record::outcome::Lane;
+use crate::record::outcome::{Decision, Lane};
 use lane_rows::{LaneRows, OracleFacts, RowFacts, with_lane};
 use places::Places;
 
@@ -56,6 +56,8 @@ pub struct RowCounts {
     pub mismatched: u64,
     /// Rows that decided nothing; never counted as passed.
     pub undecided: u64,
+    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected.
+    pub asked: u64,
 }
 
 impl RowCounts {
@@ -65,6 +67,7 @@ impl RowCounts {
             Agreement::Matched => &mut self.matched,
             Agreement::Mismatched => &mut self.mismatched,
             Agreement::Undecided => &mut self.undecided,
+            Agreement::Asked => &mut self.asked,
         } += 1;
     }
 }
@@ -75,13 +78,15 @@ pub(super) enum Agreement {
     Matched,
     Mismatched,
     Undecided,
+    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected: no pass, and no fault.
+    Asked,
 }
 
 /// One row, as reports show it.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(in crate::review) struct Row {
     pub(super) agreement: Agreement,
-    pub(super) event: EventView<String>,
+    pub(in crate::review) event: EventView<String>,
     /// The probe, which is what the registry files the expectation under.
     pub(super) probe_id: Option<String>,
     /// How long its process ran; 0 for one that was not started.
@@ -89,6 +94,8 @@ pub(super) struct Row {
     pub(super) started_at_unix_s: Option<f64>,
     /// What decides in the policy, as the model says.
     pub(super) rule: Option<String>,
+    /// What the model says: nothing where its lane was off, nothing within where it cannot know.
+    pub(in crate::review) model: Option<Option<Decision>>,
 }
 
 impl Row {
@@ -96,31 +103,34 @@ impl Row {
         let agreement = match event.matched {
             Some(true) => Agreement::Matched,
             Some(false) => Agreement::Mismatched,
+            None if event.is_asked_as_expected() => Agreement::Asked,
             None => Agreement::Undecided,
         };
-        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None }
+        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None, model: None }
     }
 
     /// With what the lanes say of it.
     fn with(self, raw: Option<RowFacts>, asked: Option<OracleFacts>) -> Self {
+        let model = asked.as_ref().map(|asked| asked.decision);
         let rule = asked.and_then(|asked| asked.rule);
         match raw {
-            None => Self { rule, ..self },
+            None => Self { rule, model, ..self },
             Some(raw) => Self {
                 probe_id: Some(raw.probe_id),
                 duration_us: raw.duration_us,
                 started_at_unix_s: Some(raw.started_at_unix_s),
                 rule,
+                model,
                 ..self
             },
         }
     }
 
-    fn id(&self) -> &str {
+    pub(in crate::review) fn id(&self) -> &str {
         self.event.expectation_id.as_deref().unwrap_or(&self.event.scenario_id)
     }
 
-    fn expected(&self) -> &'static str {
+    pub(in crate::review) fn expected(&self) -> &'static str {
         self.event.expected.map_or("nothing", |decision| decision.as_str())
     }
 
@@ -128,26 +138,26 @@ impl Row {
         self.event.actual.map_or("undecided", |decision| decision.as_str())
     }
 
-    fn target(&self) -> &str {
+    pub(in crate::review) fn target(&self) -> &str {
         self.event.target.as_deref().unwrap_or_default()
     }
 
     /// Why it stands as it does: the kind of failure, or what happened instead.
-    fn kind(&self) -> &str {
+    pub(in crate::review) fn kind(&self) -> &str {
         match self.agreement {
             Agreement::Matched => "as_expected",
             Agreement::Mismatched => match self.event.actual {
-                Some(crate::record::outcome::Decision::Allow) => "unexpected_allow",
+                Some(Decision::Allow) => "unexpected_allow",
                 _ => "unexpected_deny",
             },
-            Agreement::Undecided => self.event.failure_kind.as_deref().unwrap_or("undecided"),
+            Agreement::Undecided | Agreement::Asked => self.event.failure_kind.as_deref().unwrap_or("undecided"),
         }
     }
 
     /// The row in one sentence.
     fn sentence(&self) -> String {
         let mut text = format!("expected {}, got {}", self.expected(), self.actual());
-        if self.agreement == Agreement::Undecided {
+        if matches!(self.agreement, Agreement::Undecided | Agreement::Asked) {
             text.push_str(&format!(" ({})", self.kind()));
         }
         if let Some(name) = &self.event.errno_name {
@@ -229,7 +239,10 @@ pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> 
 }
 
 /// Gives every scenario row to `take`, in plan order.
-fn for_each_row(bundle: &Verified<Bundle>, take: &mut dyn FnMut(Row)) -> Result<(), ArtifactError> {
+pub(in crate::review) fn for_each_row(
+    bundle: &Verified<Bundle>,
+    take: &mut dyn FnMut(Row),
+) -> Result<(), ArtifactError> {
     with_lane(bundle, Lane::Scenario, |raw| {
         with_lane(bundle, Lane::Oracle, |asked| {
             let (mut raw, mut asked) = (LaneRows::<RowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));

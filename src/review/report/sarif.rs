@@ -116,7 +116,7 @@ impl Render for Sarif<'_> {
         let properties = json!({
             "plan_id": head.plan_id, "world_id": head.world_id, "channel": head.channel,
             "bundle_index_sha256": head.index_sha256, "rows": head.total.rows, "matched": head.total.matched,
-            "mismatched": head.total.mismatched, "undecided": head.total.undecided,
+            "mismatched": head.total.mismatched, "undecided": head.total.undecided, "asked": head.total.asked,
             "promotable": head.reasons.is_empty(), "results_left_out": left_out,
         });
         let mut invocation = json!({ "executionSuccessful": true });
@@ -146,7 +146,7 @@ impl Render for Sarif<'_> {
     }
 
     fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if row.agreement == Agreement::Matched || self.written == MOST_RESULTS {
+        if matches!(row.agreement, Agreement::Matched | Agreement::Asked) || self.written == MOST_RESULTS {
             return Ok(());
         }
         let kind = row.kind();

@@ -67,6 +67,7 @@ impl Plan<'_> {
             "iokit-open*" | "iokit-open-service" => self.open_service(),
             "iokit-open-user-client" if Host::get().user_client(target).is_some() => self.open_service(),
             "default" => self.single(asked, Object { shown: target.to_owned(), ..Object::default() }),
+            "file-search" => self.search(),
             _ if is_on_path(asked) => self.reach(asked, target, Last::Follow),
             // A group that no one call asks for: whatever it covers has to be answered alike.
             _ if asked.ends_with('*') && !matches!(asked, "process-exec*") => {
@@ -82,6 +83,9 @@ impl Plan<'_> {
 
     /// An operation that is no group and is not asked for by way of a call of its own.
     fn leaf(&mut self, operation: &'static str) -> Result<(), String> {
+        if operation == "file-search" {
+            return self.search();
+        }
         if is_on_path(operation) {
             return self.reach(operation, &self.question.target, Last::Follow);
         }
@@ -164,7 +168,7 @@ impl Plan<'_> {
                 self.reach("file-clone", target, Last::Follow)?;
                 self.second_path("file-write-create")
             }
-            "searchfs" => self.reach("file-search", target, Last::Follow),
+            "searchfs" => self.search(),
             other => Err(format!("which checks the system call `{other}` leads to is not known here")),
         }
     }
@@ -175,6 +179,15 @@ impl Plan<'_> {
         self.reach("file-read-data", target, Last::Follow)?;
         let opened = self.checks.list.last().map(|check| check.object.clone()).unwrap_or_default();
         self.single(operation, opened)
+    }
+
+    /// A search goes through the catalogue of the whole volume: the call moves on to the volume's root before it is checked
+    /// (bsd/vfs/vfs_syscalls.c), so what a filter on a path or a file is compared with is not the target, and which root that
+    /// is depends on how the system's volumes are joined.
+    fn search(&mut self) -> Result<(), String> {
+        self.reach("file-search", &self.question.target, Last::Follow)?;
+        let reached = self.checks.list.pop().map(|check| check.object.shown).unwrap_or_default();
+        self.single("file-search", Object { shown: format!("the volume of {reached}"), ..Object::default() })
     }
 
     fn second_path(&mut self, operation: &'static str) -> Result<(), String> {

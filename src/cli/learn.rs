@@ -1,0 +1,324 @@
+//! `sandproof learn`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::exit::{Exit, Failure, OrFail};
+use super::refusal::review_failure;
+use super::selftest;
+use super::ui::Ui;
+use crate::base::archive;
+use crate::base::fsx;
+use crate::base::json;
+use crate::base::limits::MAX_BUNDLE_DOCUMENT_BYTES;
+use crate::base::printable::Lines;
+use crate::record::collected::{COLLECTED, COLLECTED_SCHEMA, COLLECTED_SELFTEST, Collected};
+use crate::record::layout::RUN_STATUS;
+use crate::record::learned::{Fact, FactSource, LEARNED_SCHEMA, Learned, LearnedRun};
+use crate::record::selftest::{SELFTEST_SCHEMA, SelftestVerdict};
+use crate::review::learn;
+
+/// Read an archive that `collect` made on some host, and list what is to be learnt from it.
+///
+/// What the host answered is held against what this program says: the questions of the selftest, the expectations of the
+/// probes, the model of each policy, `sandbox_check`, the questions of the clean channel. Bundles are verified first, and
+/// nothing is believed of one that does not verify. Nothing is executed; nothing vouches for who made the archive.
+///
+/// Exit 0 if all is as was said, 1 if there are facts to learn, 8 if there are none and something has no answer, 4 if the
+/// archive is refused.
+#[derive(Debug, Args)]
+pub(super) struct LearnArgs {
+    /// The archive, or a folder that it was taken apart in.
+    archive: PathBuf,
+    /// Also compare with this other archive or folder: of another host, or of an emulated one.
+    #[arg(long, value_name = "ARCHIVE")]
+    against: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The archive is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("the archive `{}` is refused", path.display())]
+struct Refused {
+    path: PathBuf,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Something in the archive is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotIt(String);
+
+/// Reads, compares, says.
+pub(super) fn run(args: &LearnArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let mut told = read(&args.archive)?;
+    if let Some(other) = &args.against {
+        let other = read(other)?;
+        told.compare(&other);
+    }
+    let learned = told.learned;
+    if args.json {
+        ui.json(&learned);
+    } else {
+        ui.out(&text(&learned));
+    }
+    Ok(match (learned.facts.is_empty(), learned.open.is_empty()) {
+        (false, _) => Exit::Mismatch,
+        (true, false) => Exit::Undecided,
+        (true, true) => Exit::Done,
+    })
+}
+
+/// What an archive tells.
+struct Told {
+    learned: Learned,
+    /// Every answer, by where it was given and to what.
+    answers: BTreeMap<(String, String), String>,
+}
+
+/// The part of a selftest's report that is read.
+#[derive(Deserialize)]
+struct Report {
+    schema_version: String,
+    host: Host,
+    items: Vec<ReportItem>,
+}
+
+#[derive(Deserialize)]
+struct Host {
+    os: String,
+    product_version: Option<String>,
+    product_build: Option<String>,
+    kernel_release: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReportItem {
+    id: String,
+    question: String,
+    expected: String,
+    observed: Option<String>,
+    reason: Option<String>,
+    verdict: SelftestVerdict,
+}
+
+fn read(path: &Path) -> Result<Told, Failure> {
+    let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Failure::new(Exit::BundleInvalid, Refused { path: path.to_owned(), source })
+    };
+    if path.is_dir() {
+        return of_folder(path, &refused);
+    }
+    if !path.exists() {
+        return Err(Failure::new(Exit::Usage, NotIt(format!("there is no `{}`", path.display()))));
+    }
+    let folder = tempfile::Builder::new().prefix("sandproof-learn-").tempdir().or_fail(Exit::Fault)?;
+    archive::unpack(path, folder.path()).map_err(|error| refused(error.into()))?;
+    of_folder(folder.path(), &refused)
+}
+
+fn of_folder(
+    folder: &Path,
+    refused: &dyn Fn(Box<dyn std::error::Error + Send + Sync>) -> Failure,
+) -> Result<Told, Failure> {
+    let mut told = Told {
+        learned: Learned {
+            schema_version: LEARNED_SCHEMA,
+            version: None,
+            host: None,
+            questions: 0,
+            runs: Vec::new(),
+            facts: Vec::new(),
+            open: Vec::new(),
+        },
+        answers: BTreeMap::new(),
+    };
+    let collected: Option<Collected> =
+        document(folder, COLLECTED, |document: &Collected| document.schema_version == COLLECTED_SCHEMA)
+            .map_err(|error| refused(error.into()))?;
+    if let Some(collected) = &collected {
+        told.steps(collected);
+    }
+    let report: Option<Report> =
+        document(folder, COLLECTED_SELFTEST, |report: &Report| report.schema_version == SELFTEST_SCHEMA)
+            .map_err(|error| refused(error.into()))?;
+    let anything = collected.is_some() || report.is_some();
+    if let Some(report) = report {
+        told.selftest(report);
+    }
+    let runs = runs_in(folder).map_err(|error| refused(error.into()))?;
+    if !anything && runs.is_empty() {
+        let words = format!("it has neither `{COLLECTED}`, nor `{COLLECTED_SELFTEST}`, nor a run");
+        return Err(refused(NotIt(words).into()));
+    }
+    for place in runs {
+        let facts = learn::of_run(&folder.join(&place), &place).map_err(review_failure)?;
+        // Runs have ids of their own; what can be compared is what was run there.
+        let root = place.split('/').next().unwrap_or_default().to_owned();
+        for ((profile, expectation), answer) in facts.answers {
+            told.answers.insert((format!("{root} {profile}"), expectation), answer);
+        }
+        told.learned.runs.push(facts.run);
+        told.learned.facts.extend(facts.facts);
+        told.learned.open.extend(facts.open);
+    }
+    Ok(told)
+}
+
+/// A document of the archive; nothing if it is not there.
+fn document<T: for<'de> Deserialize<'de>>(
+    folder: &Path,
+    name: &str,
+    is_it: impl Fn(&T) -> bool,
+) -> Result<Option<T>, NotIt> {
+    let path = folder.join(name);
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let no = |why: String| NotIt(format!("`{name}` in it is no such document: {why}"));
+    let bytes = fsx::read_regular(&path, MAX_BUNDLE_DOCUMENT_BYTES).map_err(|error| no(error.to_string()))?;
+    // Depth, repeated keys and the like first.
+    json::parse(&bytes).map_err(|error| no(error.to_string()))?;
+    let document: T = json::typed(&bytes).map_err(|error| no(error.to_string()))?;
+    if !is_it(&document) {
+        return Err(no("it is of another format".to_owned()));
+    }
+    Ok(Some(document))
+}
+
+/// The folders of runs, two levels deep, in order.
+fn runs_in(folder: &Path) -> Result<Vec<String>, NotIt> {
+    let names = |folder: &Path| -> Result<Vec<String>, NotIt> {
+        let failed = |error: std::io::Error| NotIt(format!("it cannot be listed: {error}"));
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_type().map_err(failed)?.is_dir() {
+                names.extend(entry.file_name().into_string().ok());
+            }
+        }
+        names.sort();
+        Ok(names)
+    };
+    let mut found = Vec::new();
+    for root in names(folder)? {
+        for run in names(&folder.join(&root))? {
+            let place = format!("{root}/{run}");
+            if folder.join(&place).join(RUN_STATUS).symlink_metadata().is_ok() {
+                found.push(place);
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Told {
+    fn steps(&mut self, collected: &Collected) {
+        self.learned.version = Some(collected.version.clone());
+        for step in collected.steps.iter().filter(|step| !step.is_answer()) {
+            let observed = match (step.exit_code, step.signal) {
+                (Some(code), _) => format!("exit {code}"),
+                (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+            };
+            self.learned.open.push(Fact {
+                source: FactSource::Step,
+                place: COLLECTED.to_owned(),
+                about: step.step.clone(),
+                subject: step.arguments.join(" "),
+                said: "exit 0, 1 or 8".to_owned(),
+                observed: format!("{observed}; see {}", step.stderr),
+            });
+        }
+    }
+
+    /// The questions. What is expected is what this program expects; of a question that it does not know, what the report
+    /// says.
+    fn selftest(&mut self, report: Report) {
+        let Host { os, product_version, product_build, kernel_release } = report.host;
+        let parts = [Some(os), product_version, product_build, kernel_release];
+        self.learned.host = Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        for item in report.items {
+            let fact = |said: String, observed: String| Fact {
+                source: FactSource::Selftest,
+                place: COLLECTED_SELFTEST.to_owned(),
+                about: item.id.clone(),
+                subject: item.question.clone(),
+                said,
+                observed,
+            };
+            match &item.observed {
+                Some(observed) => {
+                    self.learned.questions += 1;
+                    self.answers.insert((COLLECTED_SELFTEST.to_owned(), item.id.clone()), observed.clone());
+                    let (said, as_expected) = selftest::expects(&item.id, observed)
+                        .unwrap_or((&item.expected, item.verdict == SelftestVerdict::Settled));
+                    if !as_expected {
+                        self.learned.facts.push(fact(said.to_owned(), observed.clone()));
+                    }
+                }
+                None if item.verdict == SelftestVerdict::Skipped => {}
+                None => {
+                    let reason = item.reason.clone().unwrap_or_else(|| "no reason is given".to_owned());
+                    self.learned.open.push(fact(item.expected.clone(), reason));
+                }
+            }
+        }
+    }
+
+    /// Where another archive has another answer to the same question.
+    fn compare(&mut self, other: &Self) {
+        for ((place, about), observed) in &self.answers {
+            match other.answers.get(&(place.clone(), about.clone())) {
+                Some(said) if said != observed => self.learned.facts.push(Fact {
+                    source: FactSource::Other,
+                    place: place.clone(),
+                    about: about.clone(),
+                    subject: "what the other archive has".to_owned(),
+                    said: said.clone(),
+                    observed: observed.clone(),
+                }),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn text(learned: &Learned) -> Lines {
+    let mut lines = Lines::default();
+    let host = learned.host.as_deref().unwrap_or("not told");
+    lines.line(format!("host      {host} (as it says of itself)"));
+    lines.line(format!("questions {} answered", learned.questions));
+    for LearnedRun { folder, plan_id, channel, verified, promotable, decided, undecided } in &learned.runs {
+        let (plan, channel) = (plan_id.as_deref().unwrap_or("?"), channel.as_deref().unwrap_or("?"));
+        let state = match (verified, promotable) {
+            (false, _) => "does not verify",
+            (true, false) => "verified",
+            (true, true) => "verified, promotable",
+        };
+        lines.line(format!("run       {folder}: {plan}, {channel}, {decided} decided, {undecided} undecided, {state}"));
+    }
+    for (title, facts) in [("to learn", &learned.facts), ("without an answer", &learned.open)] {
+        if facts.is_empty() {
+            continue;
+        }
+        lines.blank();
+        lines.line(format!("{title}:"));
+        for fact in facts {
+            lines.line(format!("  {} {} ({})", fact.source.as_str(), fact.about, fact.place));
+            lines.line(format!("    {}", fact.subject));
+            lines.line(format!("    said {}; observed {}", fact.said, fact.observed));
+        }
+    }
+    lines.blank();
+    lines.line(match (learned.facts.len(), learned.open.len()) {
+        (0, 0) => "everything is as was said".to_owned(),
+        (facts, open) => format!("{facts} to learn, {open} without an answer"),
+    });
+    lines
+}

@@ -105,7 +105,7 @@ impl<'r> From<&'r Finding> for RowDocument<'r> {
 /// Prints the result and classifies it.
 pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     let gate = judge(report)?;
-    let exit = exit_of(report);
+    let exit = exit_of(&report.outcome);
     if json {
         ui.json(&document(report, &gate, exit));
     } else {
@@ -137,17 +137,17 @@ fn judge(report: &RunReport) -> Result<GateReport, Failure> {
     Ok(gates::evaluate(&verified))
 }
 
-fn exit_of(report: &RunReport) -> Exit {
-    let rows = &report.outcome.total.rows;
+fn exit_of(outcome: &Outcome) -> Exit {
+    let rows = &outcome.total.rows;
     if rows.mismatched > 0 {
         Exit::Mismatch
-    } else if report.outcome.status == SummaryStatus::Dry {
+    } else if outcome.status == SummaryStatus::Dry {
         // Nothing was asked for but a look at what would be done, and that was done.
         if rows.planned == 0 { Exit::NothingRan } else { Exit::Done }
-    } else if rows.planned == 0 || !report.outcome.lanes.scenario {
+    } else if rows.planned == 0 || !outcome.lanes.scenario {
         // Without scenario rows nothing was held against an expectation, whatever the other lanes found.
         Exit::NothingRan
-    } else if rows.undecided > report.outcome.asked || rows.matched == 0 {
+    } else if rows.undecided > outcome.asked || rows.matched == 0 {
         // What was only asked leaves nothing open if it was answered as expected; by itself it shows nothing either.
         Exit::Undecided
     } else {
@@ -299,4 +299,48 @@ fn rows_text<'r>(
         out.line(format!("  … and {rest} more; `runtime_results.json` in the bundle has all"));
     }
     out.blank();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Counts;
+    use crate::plan::LaneSet;
+    use crate::record::summary::RowCounts;
+
+    fn outcome(matched: u64, mismatched: u64, undecided: u64, asked: u64) -> Outcome {
+        let rows = RowCounts { planned: matched + mismatched + undecided, matched, mismatched, undecided };
+        Outcome {
+            status: SummaryStatus::Partial,
+            lanes: LaneSet { baseline: true, scenario: true, oracle: true },
+            total: Counts { rows, ..Counts::default() },
+            profiles: Vec::new(),
+            mismatch_counts: std::collections::BTreeMap::new(),
+            mismatched: Vec::new(),
+            undecided: Vec::new(),
+            asked,
+            times: Default::default(),
+        }
+    }
+
+    #[test]
+    fn rows_that_are_only_asked_and_answered_as_expected_leave_nothing_open() {
+        let first = outcome(72, 0, 4, 4);
+        assert_eq!(exit_of(&first), Exit::Done);
+        assert_eq!(verdict(&first), "76 probes, 72 as expected, 4 only asked, and answered as expected.");
+        // One of them was answered otherwise, or not at all.
+        let open = outcome(72, 0, 4, 3);
+        assert_eq!(exit_of(&open), Exit::Undecided);
+        assert_eq!(verdict(&open), "76 probes, 72 as expected, 1 undecided, 3 only asked, and answered as expected.");
+        let wrong = outcome(71, 1, 4, 4);
+        assert_eq!(exit_of(&wrong), Exit::Mismatch);
+        assert_eq!(
+            verdict(&wrong),
+            "76 probes, 71 as expected, 1 not, 0 undecided, 4 only asked, and answered as expected."
+        );
+        // By themselves they show nothing.
+        assert_eq!(exit_of(&outcome(0, 0, 4, 4)), Exit::Undecided);
+        assert_eq!(exit_of(&outcome(3, 0, 1, 0)), Exit::Undecided);
+        assert_eq!(verdict(&outcome(3, 0, 0, 0)), "3 probes, 3 as expected.");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::ReviewError;
 use super::report::{Row, for_each_row};
-use crate::bundle::{self, Bundle, FromInputs, Verified};
+use crate::bundle::{self, Bundle, Verified};
 use crate::promote::gates;
 use crate::record::learned::{Fact, FactSource, LearnedRun};
 use crate::record::manifest::ChannelKind;
@@ -31,7 +31,7 @@ pub struct RunFacts {
 /// # Errors
 /// If a verified bundle cannot be read to its end.
 pub fn of_run(folder: &Path, place: &str) -> Result<RunFacts, ReviewError> {
-    let bundle = match bundle::verify(folder, &FromInputs) {
+    let bundle = match bundle::verify(folder) {
         Ok(bundle) => bundle,
         Err(refused) => {
             let problems: Vec<String> = refused.findings.iter().take(3).map(ToString::to_string).collect();

@@ -115,7 +115,10 @@ fn what_is_not_as_was_said_is_a_fact_to_learn_whatever_the_report_makes_of_it() 
     let (code, learned) = learn(&folder);
     assert_eq!(code, 1);
     assert_eq!(facts(&learned, "facts", "selftest"), [("mac-03", "denied, errno 1", "allowed")]);
-    assert_eq!(facts(&learned, "open", "selftest"), [("mac-07", "allowed", "no such thing")]);
+    // Beside what this host itself cannot answer.
+    let open = facts(&learned, "open", "selftest");
+    assert_eq!(open.len(), facts(&before, "open", "selftest").len() + 1);
+    assert!(open.contains(&("mac-07", "allowed", "no such thing")), "{open:?}");
     assert_eq!(learned["questions"].as_u64(), before["questions"].as_u64().map(|count| count + 2));
 
     // A bundle that was changed on the way is a fact of its own, and no row of it is read.

@@ -508,8 +508,9 @@ fn rows_that_could_not_be_decided_are_listed_apart_from_those_that_were_not() {
     let kinds = |list: &str| summary[list]["kinds"].clone();
     assert_eq!(kinds("by_design_rows"), serde_json::json!({"probe_inconclusive": 1, "oracle_only": 1}));
     assert_eq!(kinds("undecided_rows"), serde_json::json!({"probe_errno": 1, "probe_crashed": 1}));
-    // A row that could not be decided is still no pass.
+    // A row that could not be decided is still no pass; and one that was not even answered leaves something open.
     assert_eq!(outcome.total.rows.undecided, 4);
+    assert_eq!(outcome.asked, 0);
     assert_eq!((outcome.total.rows.matched, outcome.status), (0, SummaryStatus::Partial));
 }
 

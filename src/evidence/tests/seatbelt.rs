@@ -382,6 +382,38 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
 
 /// What the drivers of macOS say that those of Linux never do.
 #[test]
+fn a_row_that_only_asks_leaves_nothing_open_if_every_answer_is_the_expectation() {
+    use crate::evidence::decide::asked_as_expected;
+    let bench = bench();
+    let row = |answers: &[i32]| {
+        let mut row = bench.scenario[0].clone();
+        row.action.driver = Driver::PolicyQuery;
+        let said = row.prologue.as_mut().unwrap();
+        let one = said.callouts[0].clone();
+        said.callouts = answers
+            .iter()
+            .map(|rc| {
+                let mut answer = one.clone();
+                answer.rc = *rc;
+                answer
+            })
+            .collect();
+        row
+    };
+    let asked = |answers: &[i32], expected| asked_as_expected(&row(answers), FailureKind::OracleOnly, expected);
+    assert!(asked(&[1], Decision::Deny) && asked(&[0, 0], Decision::Allow));
+    // Another answer, two that part, an error, and none at all.
+    assert!(!asked(&[0], Decision::Deny) && !asked(&[1], Decision::Allow));
+    assert!(!asked(&[1, 0], Decision::Deny) && !asked(&[1, -1], Decision::Deny));
+    assert!(!asked(&[-1], Decision::Deny) && !asked(&[], Decision::Deny) && !asked(&[], Decision::Allow));
+    // What was to be attempted, and a row that is undecided for another reason.
+    let mut attempted = row(&[1]);
+    attempted.action.driver = Driver::FileRead;
+    assert!(!asked_as_expected(&attempted, FailureKind::OracleOnly, Decision::Deny));
+    assert!(!asked_as_expected(&row(&[1]), FailureKind::ProbeCrashed, Decision::Deny));
+}
+
+#[test]
 fn answers_of_macos_are_judged_for_what_they_are() {
     use crate::evidence::decide::{Attempt, attempt};
     use crate::evidence::testing::call;

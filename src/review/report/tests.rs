@@ -116,6 +116,31 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
 }
 
 #[test]
+fn a_row_that_only_asks_is_skipped_if_it_was_answered_as_expected_and_an_error_otherwise() {
+    let asked = |answer: &str| {
+        row(serde_json::json!({"expectation_id": "asked", "failure_stage": "probe", "failure_kind": "oracle_only",
+            "seatbelt_callouts": [{"decision": answer, "rc": 1}]}))
+    };
+    let good = || row(serde_json::json!({"expectation_id": "good", "actual": "deny", "match": true}));
+    let rows = [good(), asked("deny")];
+    let junit = render(Format::Junit, &rows);
+    assert!(junit.contains(r#"tests="2" failures="0" errors="0" skipped="1""#), "{junit}");
+    assert!(junit.contains(r#"<skipped message="expected deny, got undecided (oracle_only)"/>"#), "{junit}");
+    let tap = render(Format::Tap, &rows);
+    assert!(tap.ends_with("ok 2 - asked # SKIP only asked, and answered as expected\n"), "{tap}");
+    let sarif: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
+    let markdown = render(Format::Markdown, &rows);
+    assert!(markdown.contains("all as expected, 1 only asked"), "{markdown}");
+    assert!(render(Format::Html, &rows).contains("<tr class=\"asked\">"));
+    for answer in ["allow", "error"] {
+        let rows = [good(), asked(answer)];
+        assert!(render(Format::Junit, &rows).contains(r#"<error type="oracle_only""#), "{answer}");
+        assert!(render(Format::Tap, &rows).contains("not ok 2 - asked"), "{answer}");
+    }
+}
+
+#[test]
 fn texts_of_strangers_stay_texts() {
     let hostile = "</td><script>\u{1b}[31m\u{0}\"'&# \\ |*_`\n...\nok 9";
     let rows =

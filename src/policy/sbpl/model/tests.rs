@@ -842,3 +842,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_filter_of_a_search_leaves_it_open_because_the_volume_is_what_is_checked() {
+    let search =
+        |rule: &str| ask(&format!("(version 1)(allow default){rule}"), "file-search", "/private/tmp/a").decision;
+    assert_eq!(search("(deny file-search)"), Some(Decision::Deny));
+    assert_eq!(search(""), Some(Decision::Allow));
+    for filter in ["(subpath \"/private/tmp\")", "(literal \"/private/tmp/a\")", "(vnode-type REGULAR-FILE)"] {
+        assert_eq!(search(&format!("(deny file-search {filter})")), None, "{filter}");
+    }
+    // A rule of another operation is none of a search.
+    assert_eq!(search("(deny file-read-data (subpath \"/private/tmp\"))"), Some(Decision::Allow));
+}

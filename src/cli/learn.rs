@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrFail};
-use super::refusal::review_failure;
+use super::failures::review_failure;
 use super::selftest;
 use super::ui::Ui;
 use crate::base::archive;

@@ -384,6 +384,7 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
 #[test]
 fn a_row_that_only_asks_leaves_nothing_open_if_every_answer_is_the_expectation() {
     use crate::evidence::decide::asked_as_expected;
+    use crate::record::outcome::Decision;
     let bench = bench();
     let row = |answers: &[i32]| {
         let mut row = bench.scenario[0].clone();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::ReviewError;
 use super::report::{Row, for_each_row};
-use crate::bundle::{self, Bundle, Verified};
+use crate::bundle::{self, ArtifactError, Bundle, Verified};
 use crate::promote::gates;
 use crate::record::learned::{Fact, FactSource, LearnedRun};
 use crate::record::manifest::ChannelKind;
@@ -72,8 +72,11 @@ pub fn of_run(folder: &Path, place: &str) -> Result<RunFacts, ReviewError> {
         answers: BTreeMap::new(),
     };
     channel(&bundle, place, &mut told);
-    for_each_row(&bundle, &mut |row| of_row(&row, place, &mut told))?;
-    Ok(told)
+    match for_each_row(&bundle, &mut |row| of_row(&row, place, &mut told)) {
+        // A dry run, or one without the scenario lane, has no events.
+        Ok(()) | Err(ArtifactError::Absent { .. }) => Ok(told),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The questions of a clean channel that were not answered well.

@@ -43,6 +43,8 @@ pub use decide::DECISION_RULE;
 pub use derive::{derive, replay};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
+#[cfg(test)]
+pub use outcome::Counts;
 pub use outcome::{Finding, Outcome, ProfileOutcome};
 pub use row_prefetch::RowPrefetch;
 

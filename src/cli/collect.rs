@@ -53,6 +53,10 @@ struct NotMade {
 }
 
 /// Collects.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a folder of its own that nobody else reads, and that is gone at the end"
+)]
 pub(super) fn run(args: &CollectArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let exe = own_executable().or_fail(Exit::Fault)?;
     if args.out.symlink_metadata().is_ok() {
@@ -118,6 +122,10 @@ impl Steps<'_> {
         self.folder.join(name).display().to_string()
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this program itself, which has limits of its own and is interrupted with it"
+    )]
     fn run(&mut self, ui: &mut Ui, step: &str, arguments: &[&str]) -> Result<(), Failure> {
         ui.remark(format!("{step}: {}", arguments[0]));
         let (stdout, stderr) = (format!("{PRINTED}/{step}.stdout.txt"), format!("{PRINTED}/{step}.stderr.txt"));

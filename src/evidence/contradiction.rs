@@ -196,9 +196,12 @@ impl<'m> Frame<'m> {
 fn process(row: &ProbeRow) -> Result<(), (RowRule, String)> {
     let wrong = |words: &str| Err((RowRule::Process, words.to_owned()));
     let spoke = row.prologue.is_some() || row.operation.is_some();
-    if !matches!(row.ending, Some(Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Expired { .. }))
-        && (spoke || row.pid.is_some())
-    {
+    // One that was lost was started, as a rule: its end is what nobody saw.
+    let started = matches!(
+        row.ending,
+        Some(Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Expired { .. } | Ending::Lost { .. })
+    );
+    if !started && (spoke || row.pid.is_some()) {
         return wrong("no process was started, and the row says what one did");
     }
     if let Some(pid) = row.pid.filter(|pid| *pid <= 1) {
@@ -280,7 +283,18 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{action, allowed};
     use super::*;
+
+    #[test]
+    fn a_probe_whose_end_nobody_saw_was_started_all_the_same() {
+        let mut row = allowed(Lane::Scenario, 0, "p", "a", &action(Driver::FileRead, "${root}/a"));
+        assert!(row.pid.is_some() && row.prologue.is_some());
+        row.ending = Some(Ending::Lost { reason: "waiting for the probe failed".into() });
+        assert_eq!(process(&row).map_err(|(_, words)| words), Ok(()));
+        row.ending = Some(Ending::NotStarted { errno: 11 });
+        assert!(process(&row).is_err(), "a process that was not started says nothing");
+    }
 
     #[test]
     fn a_descriptor_that_the_policy_of_macos_lets_nobody_look_at_is_not_another_file() {

@@ -209,8 +209,8 @@ const NEVER: &[i32] = ACCES_PERM;
 /// A Seatbelt denial of a system call is EPERM; EACCES comes from ordinary permissions. (xnu, security/mac_*.c: hooks of
 /// the policy answer EPERM; where several policies fail, `mac_error_select` prefers EACCES to it.)
 const SB_PERM: SeatbeltAnswers = SeatbeltAnswers { errnos: PERM, codes: &[], reached: &[], silent: false };
-/// ENOTTY (25) comes from the device's own driver.
-const SB_IOCTL: SeatbeltAnswers = SeatbeltAnswers { reached: &[25], ..SB_PERM };
+/// ENOTTY (25) and ENODEV (19, that of the null device) come from the device's own driver, which the policy let be asked.
+const SB_IOCTL: SeatbeltAnswers = SeatbeltAnswers { reached: &[25, 19], ..SB_PERM };
 /// searchfs(2): EAGAIN (35) says that there is more, EBUSY (16) that the catalogue changed meanwhile.
 const SB_SEARCH: SeatbeltAnswers = SeatbeltAnswers { reached: &[35, 16], ..SB_PERM };
 /// `BOOTSTRAP_NOT_PRIVILEGED` of servers/bootstrap.h. `BOOTSTRAP_UNKNOWN_SERVICE` (1102) says that the service is absent.

@@ -177,6 +177,7 @@ impl Spawner {
             match child.try_wait() {
                 Ok(Some(status)) => break Ok(status),
                 Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => break Err(error),
             }
             let now_ms = watch.elapsed_us() / 1000;

@@ -77,6 +77,9 @@ impl Candidate {
     }
 }
 
+/// The name of a control's shared memory or semaphore.
+const POSIX_NAME: &str = "/sandproof-control";
+
 /// What every host can do that applies the profile, the most telling first. Each needs no privilege.
 fn candidates(rules: &SbplRules) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -103,8 +106,10 @@ fn candidates(rules: &SbplRules) -> Vec<Candidate> {
         (Driver::ProcessFork, ""),
         (Driver::TcpBind, "127.0.0.1:${port.control}"),
         (Driver::UdpBind, "127.0.0.1:${port.control}"),
-        (Driver::PosixShm, "/${name.control}"),
-        (Driver::PosixSem, "/${name.control}"),
+        // Fixed, because such a name has at most 31 bytes on macOS (`PSHMNAMLEN`, `PSEMNAMLEN` of xnu), and one that is
+        // made of the run's id has more. Whoever finds it taken by another row tries again.
+        (Driver::PosixShm, POSIX_NAME),
+        (Driver::PosixSem, POSIX_NAME),
     ] {
         found.push(Candidate::new(driver, target));
     }
@@ -214,5 +219,16 @@ mod tests {
         assert_eq!(control.answer.rule.as_deref(), Some("1:26"));
         assert!(control.answer.is_certain());
         assert_eq!(control.fixtures.len(), 1);
+    }
+
+    #[test]
+    fn a_control_of_shared_memory_or_semaphores_has_a_name_that_macos_takes() {
+        for operation in ["ipc-posix-shm*", "ipc-posix-sem*"] {
+            let [deny, _] = brief(&format!("(version 1)(allow default)(deny {operation})"));
+            let (driver, name) = deny.split_once(' ').unwrap();
+            assert!(driver.starts_with("posix_s"), "{deny}");
+            // 31 bytes: PSHMNAMLEN and PSEMNAMLEN of xnu. A placeholder would grow by the run's id.
+            assert!(name.len() <= 31 && !name.contains("${"), "{name}");
+        }
     }
 }

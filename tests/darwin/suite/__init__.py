@@ -1,0 +1,1 @@
+"""What is run under the double, and what has to come out. `scripts/test-darwin` runs it."""

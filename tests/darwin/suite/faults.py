@@ -1,0 +1,130 @@
+"""Calls of libSystem that fail: never a wrong verdict, never a crash, nothing left, an exit code that SPEC has."""
+
+import collections
+import json
+
+from .mac import HOME, Bundle, Failed, Mac, check, host
+from .runner import test
+
+OUT = f"{HOME}/out"
+PLAN = "plans/sonoma-runtime-checks/plan.json"
+RUN = ["run", "--json", "--plan", PLAN, "--out", OUT, "--jobs", "1", "--only-scenario", "checks:deny_one_file:read_named"]
+#: What SPEC has for a run: done, mismatches, refused input, bundle invalid, locked, not here, undecided, a fault of ours.
+CODES = {0, 1, 3, 4, 6, 7, 8, 70}
+#: Calls that a signal can interrupt, and calls that need room (their manual pages' ERRORS).
+INTERRUPTIBLE = """_accept _close _connect _fcntl _flock _fsync _ftruncate _nanosleep _open _openat _poll _pread _pwrite _read _readv
+_recv _recvfrom _select _send _sendto _sem_open _truncate _waitpid _write _writev""".split()
+NEEDING_ROOM = """_clonefile _fclonefileat _fsync _fcntl _link _linkat _mkdir _mkdirat _mkfifo _open _openat _pwrite _rename _renameat
+_setxattr _symlink _symlinkat _write _writev _fcopyfile""".split()
+ROLES = ("harness", "__spawner", "__fresh")
+
+
+def calls_made(mac):
+    """The functions of libSystem that a small run calls, by role."""
+    done = mac.run(*RUN, extra={"CALLS": mac.state / "calls"})
+    done.expect(0, 1, 8)
+    found = collections.defaultdict(set)
+    for path in (mac.state / "calls").glob("*.json"):
+        given = json.loads(path.read_text())
+        found[given["role"]] |= set(given["can_fail"])
+    return found, verdicts(Bundle.newest(mac, OUT))
+
+
+def verdicts(bundle):
+    return {probe["expectation_id"]: probe["actual"] for probe in bundle.probes()}
+
+
+def attempt(mac, faults, right, what):
+    """One run with these faults."""
+    done = mac.run(*RUN, faults=faults, limit=90)
+    check(done.code in CODES, f"{what}: exit code {done.code}\n{done.out[-1500:]}\n{done.err[-3000:]}")
+    out = mac.root / OUT[1:]
+    if done.code in (0, 1, 8) and (out / "LATEST").exists():
+        bundle = Bundle.newest(mac, OUT)
+        host("validate-bundle", "--bundle", bundle.folder).expect(0)
+        for name, actual in verdicts(bundle).items():
+            check(actual in (None, right.get(name)), f"{what}: {name} is {actual}, and without the fault {right.get(name)}")
+    mac.nothing_lives()
+    return done.code
+
+
+def sweep(errno, chosen, share=(0, 1)):
+    def run(mac):
+        found, right = calls_made(mac)
+        cases = [(role, call) for role in ROLES for call in sorted(found.get(role, ())) if chosen is None or call in chosen]
+        cases = cases[share[0] :: share[1]]
+        codes = collections.Counter()
+        wrong = []
+        for role, call in cases:
+            one = Mac()
+            what = f"{call} of {role} fails with {errno}"
+            try:
+                fault = {"call": call, "errno": errno, "role": role}
+                # What is interrupted is tried again, so that happens once.
+                codes[attempt(one, [fault | {"nth": 1} if errno == "EINTR" else fault], right, what)] += 1
+                # The fixtures of a run whose removal was refused are said to be left; everything else has to go.
+                removes = call in ("_unlink", "_unlinkat", "_rmdir", "_opendir", "_fdopendir", "_openat", "_readdir", "_readdir_r",
+                                   "_lstat", "_fstat", "_stat", "_open", "_malloc", "_fstatat", "_close", "_fcntl")  # fmt: skip
+                if not removes:
+                    one.nothing_is_left()
+            except Failed as failed:
+                wrong.append(f"{what}: {failed}" if what not in str(failed) else str(failed))
+            finally:
+                one.remove()
+        check(not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong))
+        return f"{len(cases)} runs; exit codes {dict(sorted(codes.items()))}"
+
+    return run
+
+
+HALVES = 4
+for half in range(HALVES):
+    test("sweep", f"each call fails with EPERM ({half + 1} of {HALVES})", if_named=True)(sweep("EPERM", None, (half, HALVES)))
+test("sweep", "each call that a signal can interrupt fails with EINTR", if_named=True)(sweep("EINTR", INTERRUPTIBLE))
+test("sweep", "each call that needs room fails with ENOSPC", if_named=True)(sweep("ENOSPC", NEEDING_ROOM))
+
+
+def with_fault(faults, expect=None):
+    def run(mac):
+        _, right = calls_made(mac)
+        one = Mac()
+        try:
+            code = attempt(one, faults, right, str(faults))
+            check(expect is None or code in expect, f"exit code {code}")
+            one.nothing_is_left()
+        finally:
+            one.remove()
+        return f"exit code {code}"
+
+    return run
+
+
+test("faults", "a call is interrupted once, everywhere, and nobody notices")(
+    with_fault([{"call": call, "errno": "EINTR", "nth": 2} for call in ("_read", "_write", "_poll", "_waitpid", "_flock", "_open")], {0, 1, 8})
+)
+test("faults", "reads and writes move a byte at a time")(
+    with_fault([{"call": "_read", "short": 97, "role": role} for role in ROLES] + [{"call": "_write", "short": 61}], {0, 1, 8})
+)
+test("faults", "the clock stands still")(with_fault([{"clock": "frozen"}], {0, 1, 8, 70}))
+
+
+def check_fails(given):
+    """sandbox_check does not answer: no row has a verdict."""
+
+    def run(mac):
+        done = mac.run(*RUN, faults=[{"call": "_sandbox_check", **given, "role": "__fresh"}]).expect(*CODES)
+        if (mac.root / OUT[1:] / "LATEST").exists():
+            bundle = Bundle.newest(mac, OUT)
+            host("validate-bundle", "--bundle", bundle.folder).expect(0)
+            for name, actual in verdicts(bundle).items():
+                check(actual is None, f"{name} is {actual}")
+        mac.nothing_lives()
+        mac.nothing_is_left()
+        return f"exit code {done.code}"
+
+    return run
+
+
+test("faults", "sandbox_check fails")(check_fails({"answer": -1, "errno": "EINVAL"}))
+test("faults", "sandbox_check says that a confined process is not confined")(check_fails({"answer": 0}))
+test("faults", "sandbox_check says that a process is confined from the start")(check_fails({"answer": 1}))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::landlock::model as landlock;
+use super::launcher::LauncherDocument;
 use super::sbpl::model as seatbelt;
 use super::value::PolicyValue;
 use crate::record::action::Action;
@@ -129,7 +130,21 @@ impl<'p> Answerer<'p> {
                 }
             }
             PolicyValue::Blob(_) => ModelAnswer::unknown("a compiled profile holds no text to evaluate"),
-            PolicyValue::Launcher(document) => document.claimed(asked.operation, &action.target),
+            PolicyValue::Launcher(document) => claimed(document, asked.operation, &action.target),
         }
+    }
+}
+
+/// What a launcher's documentation says: always taken for granted, never certain.
+fn claimed(document: &LauncherDocument, operation: &str, target: &str) -> ModelAnswer {
+    let Some((place, claim)) = document.claim(operation, target) else {
+        return ModelAnswer::unknown("the launcher's document claims nothing of this operation");
+    };
+    ModelAnswer {
+        decision: Some(claim.is),
+        rule: Some(format!("/claims/{place}")),
+        needs: Vec::new(),
+        reason: format!("its documentation says so: {}", claim.source),
+        assumes: vec!["the documentation is about this version of the launcher".to_owned()],
     }
 }

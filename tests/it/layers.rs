@@ -62,7 +62,7 @@ const UP_TO_6: &[&str] = &[
 
 const UP_TO_7: &[&str] = &[
     "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-    "probe", "channel", "bundle", "zygote", "lane", "run", "promote", "review", "diff", "cli",
+    "probe", "channel", "bundle", "zygote", "lane", "launcher", "run", "promote", "review", "diff", "cli",
 ];
 
 /// What others may use of the library.

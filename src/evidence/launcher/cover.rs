@@ -30,6 +30,28 @@ impl Kind {
     }
 }
 
+/// What an operation was on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// The host's own.
+    Same,
+    /// Another one with what the host's holds.
+    Other,
+    /// Nothing of that name.
+    Absent,
+}
+
+impl Object {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Other => "other",
+            Self::Absent => "absent",
+        }
+    }
+}
+
 /// Whether the object is covered, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cover {

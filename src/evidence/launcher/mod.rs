@@ -16,6 +16,7 @@ use crate::record::launcher::{
 #[cfg(test)]
 use crate::record::outcome::Decision;
 use crate::record::outcome::FailureKind;
+pub use cover::Object;
 use cover::{Cover, Kind};
 use success::Success;
 
@@ -94,28 +95,6 @@ impl Shown {
             Self::Allow => Some(Decision::Allow),
             Self::Deny { .. } => Some(Decision::Deny),
             Self::Undecided { .. } => None,
-        }
-    }
-}
-
-/// What an operation was on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Object {
-    /// The host's own.
-    Same,
-    /// Another one with what the host's holds.
-    Other,
-    /// Nothing of that name.
-    Absent,
-}
-
-impl Object {
-    /// Its name in documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Other => "other",
-            Self::Absent => "absent",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a call that went through inside a launcher is worth.
 
-use super::Object;
-use super::cover::{Cover, Kind};
+use super::cover::{Cover, Kind, Object};
 use crate::record::driver::Driver;
 use crate::record::launcher::{Answer, Asked, Content, LauncherRecord, Outcome};
 use crate::record::outcome::FailureKind;

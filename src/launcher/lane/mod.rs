@@ -3,6 +3,7 @@
 //! Everything that a question is about is made before the launcher starts, and looked at until after it has ended: what
 //! copies in and carries back is a sandbox too.
 
+mod asking;
 mod engine;
 mod identity;
 mod names;
@@ -17,41 +18,18 @@ use std::time::{Duration, Instant};
 use super::said::Request;
 use super::session::{self, NoWorker, Setting};
 use crate::evidence::launcher as rule;
-use crate::lane::cancel::Cancel;
-use crate::lane::capability::HostCapabilities;
-use crate::lane::fixture::FixtureBase;
 use crate::lane::task::Task;
-use crate::policy::launcher::LauncherDocument;
 use crate::record::launcher::{FaultRecord, LauncherFault, Link, Look, Outcome};
 use crate::record::row::ProbeRow;
+pub use asking::LauncherLane;
+use asking::{Asking, Known};
 use engine::{Engine, Got};
-use place::{Asking, Place};
+use place::Place;
 use question::Question;
 use rows::Ground;
 
 /// How old a start has to be before what was not there is believed to be missing.
 const LATE: Duration = Duration::from_secs(2);
-
-/// What a profile's lane works with.
-#[derive(Debug)]
-pub struct LauncherLane<'r> {
-    /// The launcher.
-    pub document: &'r LauncherDocument,
-    /// This executable.
-    pub exe: &'r Path,
-    /// Where fixtures are made.
-    pub base: &'r FixtureBase,
-    /// What makes names the run's own.
-    pub unique: &'r str,
-    /// How long one operation may take, in milliseconds.
-    pub deadline_ms: u64,
-    /// Whether programs of the host may be executed inside.
-    pub host_programs: bool,
-    /// What host and user have.
-    pub capabilities: &'r HostCapabilities,
-    /// The wish to stop.
-    pub cancel: &'r Cancel,
-}
 
 impl LauncherLane<'_> {
     /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
@@ -104,7 +82,7 @@ impl LauncherLane<'_> {
         done
     }
 
-    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &place::Known, askings: &mut [Asking]) {
+    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &Known, askings: &mut [Asking]) {
         let fail = |askings: &mut [Asking], kind: LauncherFault, detail: &str, attempts: &[String]| {
             for asking in askings {
                 asking.record.fault = Some(FaultRecord { kind, detail: detail.to_owned() });

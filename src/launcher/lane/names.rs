@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::place::Asking;
+use super::asking::Asking;
 use super::rows::Ground;
 use crate::launcher::said::{Do, Pledge, Request};
 use crate::launcher::session::Setting;

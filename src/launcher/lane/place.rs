@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::LauncherLane;
+use super::asking::{Asking, Known, LauncherLane};
 use super::identity;
 use super::question::{self, Outsider, Question};
 use super::rows;
@@ -18,7 +18,6 @@ use crate::policy::launcher::Places;
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
-use crate::record::launcher::LauncherRecord;
 use crate::record::outcome::FailureKind;
 use crate::record::row::{NotRun, ProbeRow};
 
@@ -27,63 +26,6 @@ const FOLDERS: [&str; 4] = ["workspace", "outside", "home", "state"];
 
 /// Variables that programs need as they are, so that nothing stands in for them.
 const KEPT_VARIABLES: [&str; 7] = ["PATH", "HOME", "USER", "TERM", "LD_PRELOAD", "LD_LIBRARY_PATH", "TMPDIR"];
-
-/// A question under way.
-#[derive(Debug)]
-pub(super) struct Asking {
-    /// Its task's place.
-    pub(super) task: usize,
-    pub(super) question: Question,
-    pub(super) record: LauncherRecord,
-    /// What the effect of each asking carries.
-    pub(super) greetings: Vec<String>,
-    /// Device and inode of the target on the host, links followed.
-    pub(super) host: Option<(u64, u64)>,
-    /// Length and time of the target's content on the host, where the run has chosen them.
-    pub(super) marked: Option<(i64, (i64, i64))>,
-    /// What the variable in question holds.
-    pub(super) token: Option<u64>,
-    pub(super) started_at_unix_s: f64,
-}
-
-impl Asking {
-    /// The variable that stands in for the one in question, with its value.
-    pub(super) fn variable(&self) -> Option<(String, String)> {
-        let token = self.token?;
-        Some((self.question.action.target.clone(), format!("sandproof-{token:016x}")))
-    }
-}
-
-/// What is in the workspace because the run has put it there.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    paths: BTreeSet<PathBuf>,
-}
-
-impl Known {
-    /// What lies in the workspace and is not known, by path in it.
-    pub(super) fn residue(&self, workspace: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        self.walk(Path::new(workspace), Path::new(workspace), 0, &mut found);
-        found.sort();
-        found.truncate(20);
-        found
-    }
-
-    fn walk(&self, workspace: &Path, folder: &Path, depth: usize, found: &mut Vec<String>) {
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let own = entry.file_name().to_string_lossy().contains("sandproof-");
-            if !self.paths.contains(&path) && !own {
-                let within = path.strip_prefix(workspace).unwrap_or(&path);
-                found.push(within.to_string_lossy().into_owned());
-            } else if depth < 4 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                self.walk(workspace, &path, depth + 1, found);
-            }
-        }
-    }
-}
 
 /// Everything that stands before a launcher is started.
 #[derive(Debug)]

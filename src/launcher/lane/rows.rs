@@ -1,9 +1,8 @@
 //! From answers to rows.
 
-use super::LauncherLane;
+use super::asking::{Asking, Known, LauncherLane};
 use super::engine::{Engine, Got};
 use super::outside::{self, Outside};
-use super::place::{Asking, Known};
 use crate::base::clock;
 use crate::lane::task::Task;
 use crate::launcher::frame;

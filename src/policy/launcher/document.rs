@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::LAUNCHER_SCHEMA;
-use crate::policy::answer::ModelAnswer;
 use crate::record::outcome::Decision;
 
 /// How long a launcher may take until its program says that it lives, in milliseconds, unless its document says otherwise.
@@ -135,18 +134,9 @@ impl Claim {
 }
 
 impl LauncherDocument {
-    /// What its documentation says of an operation: the first claim that speaks of it. Always taken for granted, never certain.
-    pub fn claimed(&self, operation: &str, target: &str) -> ModelAnswer {
-        match self.claims.iter().position(|claim| claim.covers(operation, target)) {
-            Some(place) => ModelAnswer {
-                decision: Some(self.claims[place].is),
-                rule: Some(format!("/claims/{place}")),
-                needs: Vec::new(),
-                reason: format!("its documentation says so: {}", self.claims[place].source),
-                assumes: vec!["the documentation is about this version of the launcher".to_owned()],
-            },
-            None => ModelAnswer::unknown("the launcher's document claims nothing of this operation"),
-        }
+    /// The place of the first claim that speaks of an operation, and the claim.
+    pub fn claim(&self, operation: &str, target: &str) -> Option<(usize, &Claim)> {
+        self.claims.iter().enumerate().find(|(_, claim)| claim.covers(operation, target))
     }
 
     /// A launcher that is a command line and nothing else.

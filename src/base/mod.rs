@@ -20,6 +20,7 @@ pub mod json_span;
 pub mod limits;
 
 pub mod output;
+pub mod placeholder;
 pub mod printable;
 pub mod report_line;
 pub mod shared_bytes;

@@ -16,6 +16,7 @@ use super::task::Task;
 use super::write_guard;
 use crate::base::clock;
 use crate::base::error_chain::error_chain;
+use crate::base::placeholder::{self, Piece, Placeholder, ROOT};
 use crate::policy::PolicyValue;
 use crate::probe::check_entry;
 use crate::process::{SpawnError, Zygote};
@@ -27,7 +28,6 @@ use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 use crate::zygote::protocol::{Job, PolicyUse};
 
 /// The placeholder of the fixture root.
-const ROOT: &str = "${root}";
 
 /// What all workers of a run share.
 #[derive(Debug)]
@@ -351,14 +351,6 @@ fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
     }
 }
 
-/// The placeholders in a text, with their braces.
-fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices("${").filter_map(|(start, _)| {
-        let length = text[start..].find('}')?;
-        Some(&text[start..=start + length])
-    })
-}
-
 /// A placeholder that no port can stand for.
 #[derive(Debug)]
 struct NoPort {
@@ -386,38 +378,23 @@ struct Placeholders<'w, 'r> {
 impl Placeholders<'_, '_> {
     /// `text` with every placeholder replaced.
     fn resolve(&mut self, text: &str) -> Result<String, NoPort> {
-        if !text.contains("${") {
+        if !placeholder::has_any(text) {
             return Ok(text.to_owned());
         }
-        let mut out = String::with_capacity(text.len() + self.root.len());
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let Some(length) = rest[start..].find('}') else { break };
-            out.push_str(&rest[..start]);
-            out.push_str(&self.value(&rest[start..=start + length])?);
-            rest = &rest[start + length + 1..];
-        }
-        out.push_str(rest);
-        Ok(out)
+        placeholder::replace(text, |spelled, placeholder| self.value(spelled, placeholder))
     }
 
-    /// What one placeholder, with its braces, stands for.
-    fn value(&mut self, placeholder: &str) -> Result<String, NoPort> {
-        let name = &placeholder[2..placeholder.len() - 1];
-        match name {
-            "root" => return Ok(self.root.clone()),
-            "workspace" | "outside" => return Ok(format!("{}/{name}", self.root)),
-            _ => {}
+    /// What one placeholder stands for.
+    fn value(&mut self, spelled: &str, placeholder: Placeholder<'_>) -> Result<String, NoPort> {
+        match placeholder {
+            Placeholder::Root => Ok(self.root.clone()),
+            Placeholder::Folder(name) => Ok(format!("{}/{name}", self.root)),
+            Placeholder::Port(port) => {
+                let refused = |source| NoPort { placeholder: spelled.to_owned(), source };
+                self.shared.ports.port_of(self.seq, port).map(|port| port.to_string()).map_err(refused)
+            }
+            Placeholder::Name(unique) => Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.seq % SLOTS)),
         }
-        if let Some(port) = name.strip_prefix("port.") {
-            let port = self.shared.ports.port_of(self.seq, port);
-            let refused = |source| NoPort { placeholder: placeholder.to_owned(), source };
-            return port.map(|port| port.to_string()).map_err(refused);
-        }
-        if let Some(unique) = name.strip_prefix("name.") {
-            return Ok(format!("sandproof-{}-{}-{unique}", self.shared.unique, self.seq % SLOTS));
-        }
-        Ok(placeholder.to_owned())
     }
 
     fn action(&mut self, action: &Action) -> Result<Action, NoPort> {
@@ -436,10 +413,12 @@ impl Placeholders<'_, '_> {
     /// (placeholder, text) for every placeholder of a policy.
     fn of_policy(&mut self, value: &PolicyValue) -> Result<Vec<(String, String)>, NoPort> {
         let mut texts = vec![(ROOT.to_string(), self.root.clone())];
-        for placeholder in value.texts().into_iter().flat_map(placeholders) {
-            if !texts.iter().any(|(known, _)| known == placeholder) {
-                let text = self.value(placeholder)?;
-                texts.push((placeholder.to_owned(), text));
+        for piece in value.texts().into_iter().flat_map(placeholder::pieces) {
+            if let Piece::Placeholder(spelled, Some(placeholder)) = piece
+                && !texts.iter().any(|(known, _)| known == spelled)
+            {
+                let text = self.value(spelled, placeholder)?;
+                texts.push((spelled.to_owned(), text));
             }
         }
         Ok(texts)

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics};
-use super::text::{shared_folders, unknown_placeholder};
+use super::text::shared_folders;
+use crate::base::placeholder;
 use crate::record::driver::Platform;
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
@@ -73,7 +74,7 @@ pub(super) fn check(
                 }
             }
             FixtureKind::Symlink => {
-                if let Some(unknown) = unknown_placeholder(entry.to.as_deref().unwrap_or_default()) {
+                if let Some(unknown) = placeholder::unknown(entry.to.as_deref().unwrap_or_default()) {
                     notes.error(
                         DiagnosticKind::Placeholder,
                         at("to"),

@@ -9,9 +9,9 @@ use super::read::{Reader, typed};
 use super::resolved::ResolvedPolicy;
 use super::schema::DocumentKind;
 use super::source::clean_path;
-use super::text::unknown_placeholder;
 use crate::base::json;
 use crate::base::limits::MAX_POLICY_BYTES;
+use crate::base::placeholder;
 use crate::policy::landlock::{LandlockPolicy, PolicyDocument};
 use crate::policy::launcher::LauncherDocument;
 use crate::policy::sbpl::{self, Imports, SbplError, SbplPolicy};
@@ -48,7 +48,7 @@ pub(super) fn read_profile(
         if !entry.mode.info().takes_supplements {
             let message = format!("a {} policy takes no parameters", entry.mode.as_str());
             notes.error(DiagnosticKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
-        } else if let Some(unknown) = unknown_placeholder(text) {
+        } else if let Some(unknown) = placeholder::unknown(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
             notes.error(
                 DiagnosticKind::Placeholder,
@@ -287,7 +287,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
     });
     let before = notes.list.len();
     for (pointer, text) in texts {
-        if let Some(unknown) = unknown_placeholder(text) {
+        if let Some(unknown) = placeholder::unknown(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
             notes.error(
                 DiagnosticKind::Placeholder,

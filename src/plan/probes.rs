@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use super::capability::Capability;
 use super::diagnostic::{DiagnosticKind, Diagnostics, Severity, shown};
 use super::file::ProbeEntry;
-use super::text::{
-    folders_as_parts, has_folder, is_absolute, is_endpoint, is_new_of_own, is_own, own_elsewhere, unknown_placeholder,
-};
+use super::text::{folders_as_parts, has_folder, is_absolute, is_endpoint, is_new_of_own, is_own, own_elsewhere};
+use crate::base::placeholder;
 use crate::base::printable::is_hidden;
 use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
@@ -71,7 +70,7 @@ pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostic
             .flat_map(|(n, mount)| [(format!("mounts/{n}/from"), &mount.from), (format!("mounts/{n}/at"), &mount.at)])
             .chain(entry.listener.iter().map(|listener| ("listener/address".to_owned(), &listener.address))),
     ) {
-        if let Some(unknown) = unknown_placeholder(text) {
+        if let Some(unknown) = placeholder::unknown(text) {
             let message = format!("the placeholder `{}` does not exist", shown(&unknown));
             notes.error(DiagnosticKind::Placeholder, format!("{base}/{key}"), message, PLACEHOLDERS);
         }

@@ -1,10 +1,8 @@
-//! Placeholders, and the questions about paths that they raise.
+//! What a target's text can be: a path of the run's own, one elsewhere, an endpoint.
 
+use crate::base::placeholder::{ROOT, is_name};
 use crate::record::driver::Platform;
 use crate::record::fixture::{ELSEWHERE, Elsewhere};
-
-/// The run's own folder for one probe.
-pub(super) const ROOT: &str = "${root}";
 
 /// The folders that a launcher is told of, and what they are below the root.
 const FOLDERS: [(&str, &str); 2] = [("${workspace}", "${root}/workspace"), ("${outside}", "${root}/outside")];
@@ -23,29 +21,8 @@ pub(super) fn folders_as_parts(text: &str) -> String {
 /// before it is a placeholder.
 pub(super) fn is_new_of_own(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else { return false };
-    let own = name.strip_prefix("${name.").and_then(|rest| rest.strip_suffix('}')).is_some_and(is_placeholder_name);
+    let own = name.strip_prefix("${name.").and_then(|rest| rest.strip_suffix('}')).is_some_and(is_name);
     own && path.starts_with('/') && !folder.contains("${") && !folder.split('/').any(|part| part == "..")
-}
-
-/// Checks that every `${…}` in `text` is known: `root`, `port.NAME`, `name.NAME`. The first that is not is returned.
-pub(super) fn unknown_placeholder(text: &str) -> Option<String> {
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let inside = &rest[start + 2..];
-        let Some(end) = inside.find('}') else { return Some(rest[start..].to_owned()) };
-        let name = &inside[..end];
-        let known = name == "root"
-            || ["port.", "name."].iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_placeholder_name));
-        if !known {
-            return Some(format!("${{{name}}}"));
-        }
-        rest = &inside[end + 1..];
-    }
-    None
-}
-
-fn is_placeholder_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// Whether a path is sure to stay below the run's own folder: it begins with `${root}` (or reaches the same through
@@ -114,7 +91,7 @@ pub(super) fn is_endpoint(text: &str) -> bool {
         None => host.parse::<std::net::Ipv4Addr>().is_ok(),
     };
     let placeholder = port.strip_prefix("${port.").and_then(|rest| rest.strip_suffix('}'));
-    host_ok && (placeholder.is_some_and(is_placeholder_name) || is_port(port))
+    host_ok && (placeholder.is_some_and(is_name) || is_port(port))
 }
 
 /// Whether `text` is a port number without sign or leading zeros.
@@ -125,23 +102,6 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn placeholders() {
-        for good in ["", "$", "a$b", "${root}/x", "127.0.0.1:${port.open_1}", "x-${name.sock}", "{root}"] {
-            assert_eq!(unknown_placeholder(good), None, "{good}");
-        }
-        for (bad, named) in [
-            ("${home}", "${home}"),
-            ("${root", "${root"),
-            ("${port.}", "${port.}"),
-            ("${port.Open}", "${port.Open}"),
-            ("${root}/${name.a-b}", "${name.a-b}"),
-            ("${${root}}", "${${root}"),
-        ] {
-            assert_eq!(unknown_placeholder(bad).as_deref(), Some(named));
-        }
-    }
 
     #[test]
     fn own_paths_cannot_climb_out() {

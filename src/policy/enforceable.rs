@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::landlock::{LandlockPolicy, Layer};
-use super::{PolicyMode, PolicyValue};
+use crate::record::enforcer::PolicyMode;
 
 /// What a process needs to put a policy in force on itself. Its texts may hold placeholders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,12 +30,6 @@ pub enum Enforceable {
     },
     /// A launcher. It is started around the process, which has nothing to put in force on itself.
     Launcher {},
-}
-
-impl From<&PolicyValue> for Enforceable {
-    fn from(value: &PolicyValue) -> Self {
-        value.enforceable()
-    }
 }
 
 impl From<&LandlockPolicy> for Enforceable {

@@ -13,6 +13,7 @@ use super::launcher::LauncherDocument;
 use super::sbpl::{self, SbplPolicy};
 use crate::base::canon::{self, CanonError};
 use crate::base::digest::Digest;
+use crate::base::placeholder::ROOT;
 use crate::record::enforcer::{Enforcer, PolicyMode};
 
 /// A policy document's meaning.
@@ -69,7 +70,7 @@ impl PolicyValue {
     /// Whether the policy may name the fixture root of a probe, so that the folder has to be there.
     pub fn may_name_root(&self) -> bool {
         match self {
-            Self::Landlock(policy) => policy.texts().any(|text| text.contains("${root}")),
+            Self::Landlock(policy) => policy.texts().any(|text| text.contains(ROOT)),
             // A filter may be anything.
             Self::Sbpl(_) | Self::Blob(_) => true,
             Self::Launcher(_) => false,
@@ -124,6 +125,12 @@ impl PolicyValue {
                 canon::digest_data(&serde_json::to_value(document).expect("a launcher is made of JSON values"))
             }
         }
+    }
+}
+
+impl From<&PolicyValue> for Enforceable {
+    fn from(value: &PolicyValue) -> Self {
+        value.enforceable()
     }
 }
 

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::enforcer::Enforcer;
+pub use super::platform::Platform;
 
 /// What a driver's target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,42 +60,6 @@ pub enum Param {
 
 /// The attribute lists that `file_getattrlist` and `file_setattrlist` know.
 pub const PAYLOADS: [&str; 4] = ["cmn", "cmn-name", "cmn-times", "file-size"];
-
-/// A system that this program runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Platform {
-    /// Linux.
-    Linux,
-    /// macOS.
-    Macos,
-}
-
-impl Platform {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Linux, Self::Macos];
-
-    /// The name in sentences.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Linux => "Linux",
-            Self::Macos => "macOS",
-        }
-    }
-
-    /// The one that this program was built for; `None` for a system where it runs nothing.
-    pub fn here() -> Option<Self> {
-        Self::of_os(std::env::consts::OS)
-    }
-
-    /// The one that host facts name.
-    pub fn of_os(os: &str) -> Option<Self> {
-        match os {
-            "linux" => Some(Self::Linux),
-            "macos" => Some(Self::Macos),
-            _ => None,
-        }
-    }
-}
 
 /// On which systems a driver exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

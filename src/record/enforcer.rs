@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::driver::Platform;
 use super::outcome::FailureKind;
+use super::platform::Platform;
 
 /// What enforces policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -33,6 +33,7 @@ pub mod op_summary;
 pub mod oracle;
 pub mod outcome;
 pub mod packet;
+pub mod platform;
 pub mod policy_review;
 pub mod preflight;
 pub mod repair;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use super::why::AccessChange;
 use super::why::{WhyDecision, WhyPolicy, WhyRule};
 
 /// Format of `policy lint --json`. 1: first release.
@@ -217,24 +218,4 @@ pub struct PolicyDiff {
     pub narrowed: Vec<AccessChange>,
     /// What one of them decides and of the other cannot be known.
     pub undecidable: Vec<AccessChange>,
-}
-
-/// An answer that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccessChange {
-    /// The operations or rights, groups where all that they cover changes alike.
-    pub operations: Vec<String>,
-    /// A target that shows it.
-    pub target: String,
-    /// Further facts of the question, by filter.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub facts: BTreeMap<String, String>,
-    /// The first policy's answer.
-    pub a: WhyDecision,
-    /// The rule that gives it.
-    pub a_rule: Option<String>,
-    /// The second policy's answer.
-    pub b: WhyDecision,
-    /// The rule that gives it.
-    pub b_rule: Option<String>,
 }

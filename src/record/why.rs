@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy_review::AccessChange;
-
 /// Format of the answer. 1: first release.
 pub const WHY_SCHEMA: &str = "sandproof.why.v1";
 /// Format of the answers to a file of questions. 1: first release.
@@ -254,4 +252,24 @@ pub enum DenialConclusion {
     AgainstTheModel,
     /// The model cannot know.
     Undecidable,
+}
+
+/// An answer that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessChange {
+    /// The operations or rights, groups where all that they cover changes alike.
+    pub operations: Vec<String>,
+    /// A target that shows it.
+    pub target: String,
+    /// Further facts of the question, by filter.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// The first policy's answer.
+    pub a: WhyDecision,
+    /// The rule that gives it.
+    pub a_rule: Option<String>,
+    /// The second policy's answer.
+    pub b: WhyDecision,
+    /// The rule that gives it.
+    pub b_rule: Option<String>,
 }

@@ -2,6 +2,7 @@
 //! anything else runs.
 
 use super::request::RunRequest;
+use crate::base::placeholder::ROOT;
 use crate::enforce;
 use crate::lane::fixture::FixtureBase;
 use crate::lane::worker::WorkerError;
@@ -55,7 +56,7 @@ pub(super) fn run(
         scope: Scope::default(),
         policy: Some(PolicyUse {
             key: KEY,
-            texts: vec![("${root}".to_string(), base.path().to_string_lossy().into_owned())],
+            texts: vec![(ROOT.to_string(), base.path().to_string_lossy().into_owned())],
         }),
         check: None,
         deadline_ms: request.declared.plan.deadline_ms,

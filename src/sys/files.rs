@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::{Ret, outcome};
+use super::Ret;
+use super::ret::outcome;
 
 /// Sets an extended attribute through a descriptor. See setxattr(2).
 pub fn set_xattr(fd: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Ret {

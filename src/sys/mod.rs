@@ -10,6 +10,9 @@ pub mod files;
 pub mod linux;
 #[cfg(target_os = "macos")]
 pub mod product;
+mod ret;
+
+pub use ret::Ret;
 
 /// Whether Seatbelt confines this process. `None` where there is no Seatbelt, or it cannot be asked.
 pub fn seatbelt_confined() -> Option<bool> {
@@ -17,15 +20,4 @@ pub fn seatbelt_confined() -> Option<bool> {
     return darwin::seatbelt_confined();
     #[cfg(not(target_os = "macos"))]
     None
-}
-
-/// What a system call returned: its value, or its error number.
-pub type Ret = Result<i64, i32>;
-
-/// Splits a return value in the C manner, where -1 means that the thread's error number says why.
-fn outcome(value: impl Into<i64>) -> Ret {
-    match value.into() {
-        -1 => Err(nix::errno::Errno::last_raw()),
-        value => Ok(value),
-    }
 }

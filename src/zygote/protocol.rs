@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::unix_seconds;
+use crate::base::placeholder;
 use crate::base::{json, json_out};
 use crate::policy::Enforceable;
 use crate::record::action::{Action, Scope};
@@ -87,10 +88,11 @@ pub struct PolicyUse {
 impl PolicyUse {
     /// The policy with every placeholder replaced.
     pub fn resolve(&self, policy: &Enforceable) -> Enforceable {
+        let value = |spelled: &str| self.texts.iter().find(|(known, _)| known == spelled).map(|(_, text)| text.clone());
         let replaced = policy.map_texts(|text| {
-            Ok::<_, Infallible>(self.texts.iter().fold(text.to_owned(), |text, (placeholder, value)| {
-                if text.contains(placeholder.as_str()) { text.replace(placeholder.as_str(), value) } else { text }
-            }))
+            placeholder::replace(text, |spelled, _| {
+                Ok::<_, Infallible>(value(spelled).unwrap_or_else(|| spelled.to_owned()))
+            })
         });
         match replaced {
             Ok(policy) => policy,

@@ -132,16 +132,10 @@ const CIRCLES_LEFT: &[&str] = &[
     "enforce, enforce/seatbelt",
     "evidence/launcher, evidence/launcher/success",
     "launcher/lane, launcher/lane/names, launcher/lane/place, launcher/lane/rows",
-    "policy/answer, policy/enforceable, policy/landlock/model, policy/landlock/model/moving, policy/landlock/model/needs, policy/launcher/document, policy/value",
-    "policy/sbpl/error, policy/sbpl/imports, policy/sbpl/lex, policy/sbpl/parse, policy/sbpl/rules, policy/sbpl/syntax",
     "policy/sbpl/model, policy/sbpl/model/calls",
     "policy/sbpl/model/filter, policy/sbpl/model/network",
     "probe/macos, probe/macos/services",
-    "record/driver, record/enforcer",
-    "record/policy_review, record/why",
-    "review/policy, review/policy/landlock_lint, review/policy/seatbelt_lint",
     "review/report, review/report/html, review/report/junit, review/report/markdown, review/report/sarif, review/report/tap",
-    "sys, sys/darwin, sys/darwin/calls",
 ];
 
 /// Within a room too, imports go one way.

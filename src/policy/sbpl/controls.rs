@@ -6,6 +6,7 @@
 
 use super::model::{Model, question};
 use super::rules::{Filter, PathFilter, SbplRules};
+use crate::base::placeholder::ROOT;
 use crate::policy::answer::{ModelAnswer, Need};
 use crate::policy::controls::{Control, Controls, WhyNone};
 use crate::policy::landlock::controls::CONTROL_FOLDER;
@@ -13,8 +14,6 @@ use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, ListenerSpec};
 use crate::record::outcome::Decision;
-
-const ROOT: &str = "${root}";
 
 /// Finds the controls of a profile, whose texts still hold their placeholders.
 pub fn derive(rules: &SbplRules) -> Controls {

@@ -1,9 +1,9 @@
 //! The files that a profile imports, where somebody hands them over: their text belongs to a build of the system.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use super::error::SbplError;
+pub use super::import_name::ImportName;
 use super::parse::parse_from;
 use super::rules::Place;
 use super::syntax::{Datum, Node, Program};
@@ -14,32 +14,6 @@ const MOST_FILES: usize = 256;
 /// Where the system looks for a name that is not absolute. A name below one of these stands for the file's own.
 const SYSTEM_FOLDERS: [&str; 3] =
     ["/System/Library/Sandbox/Profiles/", "/usr/share/sandbox/", "/Library/Sandbox/Profiles/"];
-
-/// The name of an imported file: its number among those that this process came across. They are few, and kept for as long
-/// as it lives, so that a [`Place`] stays small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImportName(u16);
-
-static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-
-impl ImportName {
-    /// `None` where the process came across too many.
-    fn new(name: &str) -> Option<Self> {
-        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = names.iter().position(|known| *known == name) {
-            return u16::try_from(known).ok().map(Self);
-        }
-        let number = u16::try_from(names.len()).ok()?;
-        names.push(Box::leak(name.to_owned().into_boxed_str()));
-        Some(Self(number))
-    }
-
-    /// The name.
-    pub fn as_str(self) -> &'static str {
-        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        names[usize::from(self.0)]
-    }
-}
 
 /// What is read for an import. `None`: there is no such file.
 pub type ReadImport<'r> = dyn FnMut(&str) -> Result<Option<String>, String> + 'r;

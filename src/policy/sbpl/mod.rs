@@ -17,6 +17,7 @@ pub mod controls;
 pub mod error;
 pub mod eval;
 pub mod gate;
+mod import_name;
 pub mod imports;
 pub mod model;
 pub mod parse;

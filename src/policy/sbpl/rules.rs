@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::imports::ImportName;
+use super::import_name::ImportName;
 use crate::record::outcome::Decision;
 
 /// Where something stands: line and column, both counted from 1; columns count characters.

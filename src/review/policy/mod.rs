@@ -6,6 +6,7 @@
 
 pub mod denial;
 pub mod filters;
+mod found;
 pub mod landlock_access;
 pub mod landlock_lint;
 pub mod operations;
@@ -17,38 +18,11 @@ pub mod suggest;
 pub mod witness;
 
 use crate::policy::PolicyValue;
-use crate::record::policy_review::{PolicyFindingKind, Weight};
+pub use found::UnplacedFinding;
 pub use seatbelt_diff::PolicyComparison;
 
 use landlock_lint::PathState;
 use show::PolicyOverview;
-
-/// A finding, before its rule is looked up in the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnplacedFinding {
-    /// How much it weighs.
-    pub weight: Weight,
-    /// What it is about.
-    pub kind: PolicyFindingKind,
-    /// Where: LINE:COLUMN or a JSON pointer; empty for the policy as a whole.
-    pub at: String,
-    /// What is found, in a sentence.
-    pub message: String,
-    /// What to do about it; empty if nothing can be advised.
-    pub remedy: String,
-}
-
-impl UnplacedFinding {
-    fn new(
-        weight: Weight,
-        kind: PolicyFindingKind,
-        at: impl Into<String>,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self { weight, kind, at: at.into(), message: message.into(), remedy: remedy.into() }
-    }
-}
 
 /// What a policy comes to.
 pub fn show(policy: &PolicyValue) -> PolicyOverview {

@@ -5,7 +5,8 @@ use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
 use crate::record::report::{OpenedFile, TargetIdentity};
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// open(2).
 pub fn open(path: &CStr, flags: i32, mode: u16) -> Ret {

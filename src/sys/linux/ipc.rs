@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// Of what kind a System V object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

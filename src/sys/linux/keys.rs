@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// `KEYCTL_JOIN_SESSION_KEYRING` of <linux/keyctl.h>.
 const JOIN_SESSION_KEYRING: i64 = 1;

@@ -2,7 +2,8 @@
 
 use std::ptr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// `LANDLOCK_CREATE_RULESET_VERSION` of <linux/landlock.h>.
 const CREATE_RULESET_VERSION: u32 = 1;

@@ -2,7 +2,8 @@
 
 use std::ptr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// Eight random bytes; see getrandom(2).
 pub fn random() -> Result<u64, i32> {

@@ -4,7 +4,8 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 const CWD: i32 = libc::AT_FDCWD;
 

@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString};
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// Which side of a fork this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

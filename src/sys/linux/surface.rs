@@ -4,7 +4,8 @@ use std::ffi::CStr;
 use std::mem::offset_of;
 
 use super::memory::Mapped;
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// The first members of `union bpf_attr` (<linux/bpf.h>) for the three commands below; the rest is zero.
 #[repr(C, align(8))]

@@ -1,6 +1,7 @@
 //! Terminals.
 
-use crate::sys::{Ret, outcome};
+use crate::sys::Ret;
+use crate::sys::ret::outcome;
 
 /// ioctl(2) `TIOCSPTLCK` with 0: the other end may be opened. See unlockpt(3).
 pub fn unlock(master: i32) -> Ret {

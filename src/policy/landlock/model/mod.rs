@@ -20,9 +20,9 @@ mod rules;
 mod tests;
 mod tree;
 
-use super::rights::{FsRight, NetRight, Right, RightSet};
+use super::rights::NetRight;
 use super::table::LandlockPolicy;
-pub use crate::policy::answer::{ModelAnswer, Need};
+pub use crate::policy::model_answer::ModelAnswer;
 use crate::record::action::{Action, BindMount};
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
@@ -103,8 +103,4 @@ pub fn port_right(driver: Driver) -> Option<NetRight> {
         Driver::UdpSend | Driver::UdpConnect => Some(NetRight::ConnectSendUdp),
         _ => None,
     }
-}
-
-fn names(rights: RightSet<FsRight>) -> String {
-    rights.iter().map(Right::name).collect::<Vec<_>>().join(", ")
 }

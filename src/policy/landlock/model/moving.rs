@@ -1,17 +1,9 @@
 //! Renames, exchanges and hard links.
 
-use super::needs::{Case, NO_FOLLOW, Ruling, Stop, unknown};
+use super::needs::{Case, NO_FOLLOW, Referring, Ruling, Stop, unknown};
 use super::rules::{Move, Verdict};
 use super::tree::{Kind, Name, Place};
 use crate::policy::landlock::rights::{FsRight, RightSet};
-
-/// How an object gets another name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Referring {
-    Rename,
-    Exchange,
-    Link,
-}
 
 /// `get_mode_access` in security/landlock/fs.c.
 fn make_right(kind: &Kind) -> FsRight {

@@ -1,13 +1,12 @@
 //! What each driver's operation needs, and the ruling that follows.
 
 use super::links;
-use super::moving::Referring;
 use super::procfs::{self, Access, Gate};
 use super::rules::{self, Refusal, Rules, Unlaid, Verdict};
 use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
-use super::{Need, names};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
 use crate::policy::landlock::table::{LandlockPolicy, NetPortRule};
+use crate::policy::model_answer::Need;
 use crate::record::action::{Action, BindMount};
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
@@ -908,4 +907,16 @@ fn same_port(rule: &str, used: &str) -> Option<bool> {
         (Ok(0), Err(_)) | (Err(_), Ok(0)) => Some(false),
         _ => None,
     }
+}
+
+/// How an object gets another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Referring {
+    Rename,
+    Exchange,
+    Link,
+}
+
+fn names(rights: RightSet<FsRight>) -> String {
+    rights.iter().map(Right::name).collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::landlock::Layer;
 use crate::policy::landlock::document::PolicyDocument;
+use crate::policy::landlock::rights::{FsRight, Right, RightSet};
 use crate::record::driver::Driver;
 use crate::record::outcome::Decision;
 

@@ -5,11 +5,10 @@
 
 use std::collections::HashMap;
 
+use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::record::action::BindMount;
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
 
-/// The placeholder of the fixture root.
-pub(super) const ROOT_TEXT: &str = "${root}";
 /// As many symbolic links as the kernel follows in one lookup (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
 

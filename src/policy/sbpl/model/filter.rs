@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::applies::can_apply;
 use super::network;
 use super::object::{Fact, Object, Process, Socket};
-use super::path::{ROOT_TEXT, folded};
+use super::path::folded;
 use super::regex::{Found, Regexes};
 use super::tri::Tri;
+use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern, Rule};
 
 /// Folders that never hold the folder of a run's fixtures.

@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::host::Host;
+use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 
-/// The placeholder of the folder that a probe's fixtures are made in.
-pub(super) const ROOT_TEXT: &str = "${root}";
 /// As many symbolic links as one lookup follows (`MAXSYMLINKS`, bsd/sys/param.h of xnu).
 const MAX_LINKS: usize = 32;
 /// Longer paths do not exist (`PATH_MAX`, bsd/sys/syslimits.h of xnu).

@@ -1,0 +1,37 @@
+//! The systems that this program runs on.
+
+/// A system that this program runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Platform {
+    /// Linux.
+    Linux,
+    /// macOS.
+    Macos,
+}
+
+impl Platform {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Linux, Self::Macos];
+
+    /// The name in sentences.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Linux => "Linux",
+            Self::Macos => "macOS",
+        }
+    }
+
+    /// The one that this program was built for; `None` for a system where it runs nothing.
+    pub fn here() -> Option<Self> {
+        Self::of_os(std::env::consts::OS)
+    }
+
+    /// The one that host facts name.
+    pub fn of_os(os: &str) -> Option<Self> {
+        match os {
+            "linux" => Some(Self::Linux),
+            "macos" => Some(Self::Macos),
+            _ => None,
+        }
+    }
+}

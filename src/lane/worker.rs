@@ -27,8 +27,6 @@ use crate::record::outcome::{FailureKind, Lane};
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 use crate::zygote::protocol::{Job, PolicyUse};
 
-/// The placeholder of the fixture root.
-
 /// What all workers of a run share.
 #[derive(Debug)]
 pub struct Shared<'r> {

@@ -49,7 +49,7 @@ pub(super) fn read_profile(
             let message = format!("a {} policy takes no parameters", entry.mode.as_str());
             notes.error(DiagnosticKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
         } else if let Some(unknown) = placeholder::unknown(text) {
-            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
+            let message = format!("the placeholder `{}` does not exist", shown(unknown));
             notes.error(
                 DiagnosticKind::Placeholder,
                 pointer,
@@ -288,7 +288,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
     let before = notes.list.len();
     for (pointer, text) in texts {
         if let Some(unknown) = placeholder::unknown(text) {
-            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
+            let message = format!("the placeholder `{}` does not exist", shown(unknown));
             notes.error(
                 DiagnosticKind::Placeholder,
                 pointer,

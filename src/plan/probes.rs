@@ -71,7 +71,7 @@ pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostic
             .chain(entry.listener.iter().map(|listener| ("listener/address".to_owned(), &listener.address))),
     ) {
         if let Some(unknown) = placeholder::unknown(text) {
-            let message = format!("the placeholder `{}` does not exist", shown(&unknown));
+            let message = format!("the placeholder `{}` does not exist", shown(unknown));
             notes.error(DiagnosticKind::Placeholder, format!("{base}/{key}"), message, PLACEHOLDERS);
         }
         if text.contains('\0') {

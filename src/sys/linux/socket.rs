@@ -3,7 +3,7 @@
 use std::mem::{offset_of, size_of};
 use std::net::SocketAddr;
 
-use crate::sys::{Ret, outcome};
+use crate::sys::ret::{Ret, outcome};
 
 /// A socket address in the kernel's form.
 #[derive(Clone, Copy)]
@@ -173,6 +173,17 @@ pub fn sendto_with(fd: i32, bytes: &[u8], address: &Address, flags: i32) -> Ret 
     outcome(sent as i64)
 }
 
+/// The cookie of the network namespace of a socket (`SO_NETNS_COOKIE`, Linux 5.14).
+pub fn net_cookie(fd: i32) -> Result<u64, i32> {
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    let (mut cookie, mut length) = (0_u64, size_of::<u64>() as libc::socklen_t);
+    // SAFETY: the kernel writes at most `length` bytes to the place that is given, which has that many.
+    outcome(unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
+    })?;
+    Ok(cookie)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,15 +195,4 @@ mod tests {
         assert!(Address::abstract_name(&"n".repeat(107)).is_ok());
         assert_eq!(Address::abstract_name(&"n".repeat(108)).err(), Some(libc::ENAMETOOLONG));
     }
-}
-
-/// The cookie of the network namespace of a socket (`SO_NETNS_COOKIE`, Linux 5.14).
-pub fn net_cookie(fd: i32) -> Result<u64, i32> {
-    const SO_NETNS_COOKIE: libc::c_int = 71;
-    let (mut cookie, mut length) = (0_u64, size_of::<u64>() as libc::socklen_t);
-    // SAFETY: the kernel writes at most `length` bytes to the place that is given, which has that many.
-    outcome(unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
-    })?;
-    Ok(cookie)
 }

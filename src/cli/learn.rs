@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::review_failure;
-use super::selftest;
 use super::ui::Ui;
 use crate::base::archive;
 use crate::base::fsx;
@@ -41,6 +40,10 @@ pub(super) struct LearnArgs {
     json: bool,
 }
 
+/// What this program expects of a question of the selftest, by its id, and whether an answer is it; nothing of a question that
+/// it does not know.
+pub(super) type Expects = fn(&str, &str) -> Option<(&'static str, bool)>;
+
 /// The archive is refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the archive `{}` is refused", path.display())]
@@ -56,10 +59,10 @@ struct Refused {
 struct NotIt(String);
 
 /// Reads, compares, says.
-pub(super) fn run(args: &LearnArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let mut told = read(&args.archive)?;
+pub(super) fn run(args: &LearnArgs, expects: Expects, ui: &mut Ui) -> Result<Exit, Failure> {
+    let mut told = read(&args.archive, expects)?;
     if let Some(other) = &args.against {
-        let other = read(other)?;
+        let other = read(other, expects)?;
         told.compare(&other);
     }
     let learned = told.learned;
@@ -108,23 +111,24 @@ struct ReportItem {
     verdict: SelftestVerdict,
 }
 
-fn read(path: &Path) -> Result<Told, Failure> {
+fn read(path: &Path, expects: Expects) -> Result<Told, Failure> {
     let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
         Failure::new(Exit::BundleInvalid, Refused { path: path.to_owned(), source })
     };
     if path.is_dir() {
-        return of_folder(path, &refused);
+        return of_folder(path, expects, &refused);
     }
     if !path.exists() {
         return Err(Failure::new(Exit::Usage, NotIt(format!("there is no `{}`", path.display()))));
     }
     let folder = tempfile::Builder::new().prefix("sandproof-learn-").tempdir().or_fail(Exit::Fault)?;
     archive::unpack(path, folder.path()).map_err(|error| refused(error.into()))?;
-    of_folder(folder.path(), &refused)
+    of_folder(folder.path(), expects, &refused)
 }
 
 fn of_folder(
     folder: &Path,
+    expects: Expects,
     refused: &dyn Fn(Box<dyn std::error::Error + Send + Sync>) -> Failure,
 ) -> Result<Told, Failure> {
     let mut told = Told {
@@ -150,7 +154,7 @@ fn of_folder(
             .map_err(|error| refused(error.into()))?;
     let anything = collected.is_some() || report.is_some();
     if let Some(report) = report {
-        told.selftest(report);
+        told.selftest(report, expects);
     }
     let runs = runs_in(folder).map_err(|error| refused(error.into()))?;
     if !anything && runs.is_empty() {
@@ -239,7 +243,7 @@ impl Told {
 
     /// The questions. What is expected is what this program expects; of a question that it does not know, what the report
     /// says.
-    fn selftest(&mut self, report: Report) {
+    fn selftest(&mut self, report: Report, expects: Expects) {
         let Host { os, product_version, product_build, kernel_release } = report.host;
         let parts = [Some(os), product_version, product_build, kernel_release];
         self.learned.host = Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
@@ -256,7 +260,7 @@ impl Told {
                 Some(observed) => {
                     self.learned.questions += 1;
                     self.answers.insert((COLLECTED_SELFTEST.to_owned(), item.id.clone()), observed.clone());
-                    let (said, as_expected) = selftest::expects(&item.id, observed)
+                    let (said, as_expected) = expects(&item.id, observed)
                         .unwrap_or((&item.expected, item.verdict == SelftestVerdict::Settled));
                     if !as_expected {
                         self.learned.facts.push(fact(said.to_owned(), observed.clone()));

@@ -230,7 +230,7 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&args, ui),
         Command::Selftest(args) => selftest::run(&args, ui),
         Command::Collect(args) => collect::run(&args, ui),
-        Command::Learn(args) => learn::run(&args, ui),
+        Command::Learn(args) => learn::run(&args, selftest::expects, ui),
         Command::Inventory(args) => inventory::run(&args, ui),
         Command::PlanBuild(args) => plan_build::run(&args, ui),
         Command::PlanLint(args) => lint::plan(&args, ui),

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod output;
 pub mod placeholder;
 pub mod printable;
+#[cfg(any(target_os = "linux", test))]
 pub mod report_line;
 pub mod shared_bytes;
 pub mod suggest;

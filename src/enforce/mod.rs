@@ -38,6 +38,7 @@ pub enum Ready {
 
 impl Ready {
     /// What enforces it; `None` for what cannot be enforced here.
+    #[cfg(target_os = "linux")]
     pub fn enforcer(&self) -> Option<Enforcer> {
         match self {
             Self::Landlock(_) => Some(Enforcer::Landlock),

@@ -8,7 +8,9 @@
 //! - [`effects`]: what the host sees of an operation
 //! - [`lane`]: the questions of one profile, from their fixtures to their rows (Linux)
 
+#[cfg(target_os = "linux")]
 pub mod frame;
+#[cfg(target_os = "linux")]
 pub mod said;
 
 #[cfg(target_os = "linux")]
@@ -19,6 +21,7 @@ pub mod inside;
 pub mod lane;
 #[cfg(target_os = "linux")]
 mod listeners;
+#[cfg(target_os = "linux")]
 pub mod mounts;
 #[cfg(target_os = "linux")]
 pub mod session;

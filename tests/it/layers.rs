@@ -130,8 +130,6 @@ const CIRCLES_LEFT: &[&str] = &[
     "channel, channel/launchd, channel/launchd/definition, channel/launchd/diagnostics, channel/manager, channel/systemd",
     "cli, cli/completions, cli/man, cli/policy, cli/policy/diff, cli/policy/lint, cli/policy/show, cli/policy_source, cli/selftest, cli/selftest/items, cli/selftest/trials, cli/why, cli/why/ask, cli/why/landlock, cli/why/log, cli/why/rule_excerpt, cli/why/seatbelt",
     "enforce, enforce/seatbelt",
-    "evidence/launcher, evidence/launcher/success",
-    "launcher/lane, launcher/lane/names, launcher/lane/place, launcher/lane/rows",
     "policy/sbpl/model, policy/sbpl/model/calls",
     "policy/sbpl/model/filter, policy/sbpl/model/network",
     "probe/macos, probe/macos/services",

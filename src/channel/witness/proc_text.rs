@@ -39,6 +39,7 @@ pub fn status(text: &str) -> Status {
 
 /// The control group that systemd manages, from `/proc/PID/cgroup` (cgroups(7)): its named hierarchy on version 1 or
 /// hybrid hosts, else the unified one.
+#[cfg(any(target_os = "linux", test))]
 pub fn control_group(text: &str) -> Option<String> {
     let path_of = |wanted: &str| {
         text.lines().find_map(|line| {
@@ -57,6 +58,7 @@ pub fn unit_of(control_group: &str) -> Option<String> {
 }
 
 /// The libraries that an `/etc/ld.so.preload` names (ld.so(8)): words apart by blanks or colons, up to a `#`.
+#[cfg(any(target_os = "linux", test))]
 pub fn preloaded(text: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.split('#').next());
     let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == ':'));
@@ -64,6 +66,7 @@ pub fn preloaded(text: &str) -> Vec<String> {
 }
 
 /// The files from which `/proc/PID/maps` says that code is mapped (proc_pid_maps(5)), each once, but for `executable`.
+#[cfg(any(target_os = "linux", test))]
 pub fn mapped_code(text: &str, executable: &str) -> Vec<String> {
     let mut files: Vec<String> = text
         .lines()

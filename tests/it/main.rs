@@ -30,6 +30,7 @@ mod launchers;
 mod layers;
 #[cfg(target_os = "linux")]
 mod learn;
+#[cfg(target_os = "linux")]
 mod left_behind;
 #[cfg(target_os = "linux")]
 mod limits;

@@ -135,6 +135,12 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("attempts", &["--out", &bundle], "attempts", 0),
         case("selftest", &["--only", "linux-01"], "selftest", 0),
         case("learn", &[&text(folder)], "learned", 0),
+        case(
+            "ask",
+            &["read /etc/hosts", "--policy", "registries/quickstart/policies/one-port.json", "--out", &at("asked")],
+            "ask_report",
+            0,
+        ),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),

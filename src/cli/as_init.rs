@@ -89,6 +89,7 @@ fn prepare() -> io::Result<()> {
         ("proc", "/proc", ""),
         ("sysfs", "/sys", ""),
         ("devtmpfs", "/dev", ""),
+        ("devpts", "/dev/pts", "mode=620,ptmxmode=666"),
         ("tmpfs", "/dev/shm", "mode=1777"),
         ("tmpfs", "/tmp", "mode=1777"),
         ("securityfs", "/sys/kernel/security", ""),

@@ -203,14 +203,16 @@ pub mod templates {
 pub mod runs {
     pub use crate::base::ids::RunId;
     pub use crate::bundle::LockMode;
-    pub use crate::evidence::{Outcome, ProfileOutcome};
+    pub use crate::evidence::{DerivationOutcome, ProfileOutcome};
     pub use crate::lane::cancel::Cancel;
     pub use crate::record::manifest::ChannelKind;
     pub use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
     pub use crate::record::status_doc::StatusDocument;
     pub use crate::run::run as run_plan;
     pub use crate::run::status::{StatusError, runtime_status};
-    pub use crate::run::{DeclaredRun, Executable, Observer, RunControl, RunError, RunPlaces, RunReport, RunRequest};
+    pub use crate::run::{
+        DeclaredRun, Executable, RunControl, RunError, RunObserver, RunPlaces, RunReport, RunRequest,
+    };
 }
 
 /// Bundles: reading is verifying.
@@ -241,17 +243,17 @@ pub mod bundles {
     pub use crate::bundle::replay_diff::{ReplayDiff, ReplayDiffError, replay_diff};
     pub use crate::bundle::verify::check_strictly as compare_with_index;
     pub use crate::bundle::{
-        ArtifactError, Bundle, Finding, Problem, Refused, UnverifiedBundle, Verified,
+        ArtifactError, Bundle, BundleFinding, BundleRefused, Problem, UnverifiedBundle, Verified,
         open_unverified as open_bundle_unverified,
     };
 
     /// Verifies the bundle that `path` leads to: its folder, or an output root with a `LATEST`.
-    pub fn load_bundle(path: &Path) -> Result<Verified<Bundle>, Refused> {
+    pub fn load_bundle(path: &Path) -> Result<Verified<Bundle>, BundleRefused> {
         crate::bundle::verify(path)
     }
 
     /// Everything that is wrong with the bundle that `path` leads to; empty if it verifies.
-    pub fn validate_bundle(path: &Path) -> Vec<Finding> {
+    pub fn validate_bundle(path: &Path) -> Vec<BundleFinding> {
         load_bundle(path).err().map_or_else(Vec::new, |refused| refused.findings)
     }
 }
@@ -333,7 +335,7 @@ pub mod links {
 /// ```
 pub mod report {
     pub use crate::review::ReviewError;
-    pub use crate::review::report::{Format, RowCounts, write};
+    pub use crate::review::report::{Format, ReportCounts, write};
 }
 
 /// Comparing runs, packets and declarations.
@@ -353,7 +355,7 @@ pub mod report {
 /// # Ok::<(), sandproof::api::comparison::DiffError>(())
 /// ```
 pub mod comparison {
-    pub use crate::diff::{DiffError, Opened, attempts, compare, compare_accepting_absent, open};
+    pub use crate::diff::{ComparedSide, DiffError, attempts, compare, compare_accepting_absent, open};
     pub use crate::diff::{render_attempts, render_markdown, render_text};
     pub use crate::record::attempts::Attempts;
     pub use crate::record::run_diff::RunDiff;

@@ -33,7 +33,7 @@ pub mod evidence {
 }
 
 pub mod identity {
-    pub use crate::identity::seal::{Parts, seal};
+    pub use crate::identity::seal::{DeclarationParts, seal};
 }
 
 pub mod lane {

@@ -137,7 +137,7 @@ impl<R: BufRead> ArrayReader<R> {
     /// Takes one value, which begins at the next byte; with `keep`, its bytes stand in `element` then.
     fn read_value(&mut self, keep: bool) -> io::Result<()> {
         self.element.clear();
-        let mut scan = Scan::default();
+        let mut scan = ElementScan::default();
         loop {
             let block = self.input.fill_buf()?;
             if block.is_empty() {
@@ -160,7 +160,7 @@ impl<R: BufRead> ArrayReader<R> {
 
 /// How far into a value a scan is.
 #[derive(Debug, Default)]
-struct Scan {
+struct ElementScan {
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -168,7 +168,7 @@ struct Scan {
     bare: bool,
 }
 
-impl Scan {
+impl ElementScan {
     /// Looks at more bytes: how many of them belong to the value, and whether it ended.
     fn advance(&mut self, block: &[u8]) -> io::Result<(usize, bool)> {
         for (at, &byte) in block.iter().enumerate() {

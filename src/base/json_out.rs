@@ -6,14 +6,14 @@ use std::io;
 
 use serde::Serialize;
 
-use super::json_serializer::{Compact, Indented, Line, append, append_text, break_line};
+use super::json_serializer::{Compact, IndentedLayout, Line, append, append_text, break_line};
 
 /// Appends `value` indented, starting at `level` (0 for a whole document).
 ///
 /// # Errors
 /// As all functions here: if the value refuses to be written, or has a map with keys that are no texts.
 pub fn append_pretty<T: ?Sized + Serialize>(out: &mut Vec<u8>, level: usize, value: &T) -> io::Result<()> {
-    append(out, Indented { level }, value).map_err(io::Error::from)
+    append(out, IndentedLayout { level }, value).map_err(io::Error::from)
 }
 
 /// A whole document, indented.
@@ -35,13 +35,13 @@ pub fn append_compact<T: ?Sized + Serialize>(out: &mut Vec<u8>, value: &T) -> io
 
 /// What a list or an object that is written a part at a time has so far.
 #[derive(Debug)]
-struct Parts {
+struct JsonParts {
     /// The depth at which the list or the object itself stands.
     level: usize,
     empty: bool,
 }
 
-impl Parts {
+impl JsonParts {
     fn open(out: &mut Vec<u8>, bracket: u8, level: usize) -> Self {
         out.push(bracket);
         Self { level, empty: true }
@@ -65,12 +65,12 @@ impl Parts {
 
 /// A JSON array written one element at a time.
 #[derive(Debug)]
-pub struct ArrayOut(Parts);
+pub struct ArrayOut(JsonParts);
 
 impl ArrayOut {
     /// Writes the opening bracket. `level` is the depth at which the array itself stands.
     pub fn open(out: &mut Vec<u8>, level: usize) -> Self {
-        Self(Parts::open(out, b'[', level))
+        Self(JsonParts::open(out, b'[', level))
     }
 
     /// Writes one element.
@@ -87,12 +87,12 @@ impl ArrayOut {
 
 /// A JSON object written one member at a time.
 #[derive(Debug)]
-pub struct ObjectOut(Parts);
+pub struct ObjectOut(JsonParts);
 
 impl ObjectOut {
     /// Writes the opening brace. `level` is the depth at which the object itself stands.
     pub fn open(out: &mut Vec<u8>, level: usize) -> Self {
-        Self(Parts::open(out, b'{', level))
+        Self(JsonParts::open(out, b'{', level))
     }
 
     /// Writes a key; the caller writes its value next, at [`Self::value_level`].

@@ -36,12 +36,12 @@ pub(super) trait Layout: Copy {
 
 /// A line for each element, indented by two spaces for each level.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Indented {
+pub(super) struct IndentedLayout {
     /// The depth of the value itself; 0 for a whole document.
     pub(super) level: usize,
 }
 
-impl Layout for Indented {
+impl Layout for IndentedLayout {
     fn inside(self) -> Self {
         Self { level: self.level + 1 }
     }
@@ -475,7 +475,7 @@ mod tests {
     /// The three layouts of a value: as written here, and by `serde_json`.
     fn both<T: Serialize>(level: usize, value: &T) -> [[String; 3]; 2] {
         let mut here = [const { Vec::new() }; 3];
-        append(&mut here[0], Indented { level }, value).unwrap();
+        append(&mut here[0], IndentedLayout { level }, value).unwrap();
         append(&mut here[1], Line, value).unwrap();
         append(&mut here[2], Compact, value).unwrap();
         let mut spaced = Vec::new();
@@ -531,7 +531,7 @@ mod tests {
 
     #[test]
     fn keys_that_are_no_texts_are_refused() {
-        assert!(append(&mut Vec::new(), Indented { level: 0 }, &BTreeMap::from([(1, 2)])).is_err());
+        assert!(append(&mut Vec::new(), IndentedLayout { level: 0 }, &BTreeMap::from([(1, 2)])).is_err());
         assert!(append(&mut Vec::new(), Compact, &BTreeMap::from([(1, 2)])).is_err());
     }
 

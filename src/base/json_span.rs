@@ -20,7 +20,7 @@ pub struct JsonSpan {
 pub fn find(text: &str, pointer: &str) -> Option<JsonSpan> {
     // Once the text is known to be well formed, the scan below can rely on it.
     json::parse(text.as_bytes()).ok()?;
-    let mut scan = Scan { text, at: 0 };
+    let mut scan = SpanScan { text, at: 0 };
     for part in pointer.split('/').skip(1) {
         scan.enter(&part.replace("~1", "/").replace("~0", "~"))?;
     }
@@ -33,12 +33,12 @@ pub fn find(text: &str, pointer: &str) -> Option<JsonSpan> {
     Some(JsonSpan { start, end: scan.at, line: line as u32, column: column as u32 })
 }
 
-struct Scan<'t> {
+struct SpanScan<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl Scan<'_> {
+impl SpanScan<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

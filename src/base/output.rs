@@ -25,11 +25,11 @@ const READER_LIMIT: Duration = Duration::from_secs(2);
 pub struct OutputPlace {
     /// As it was named.
     named: PathBuf,
-    kind: Kind,
+    kind: OutputKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum OutputKind {
     /// A regular file, or nothing yet.
     File(PathBuf),
     /// A FIFO.
@@ -48,13 +48,13 @@ impl OutputPlace {
 
     /// Whether it is this process's standard output.
     pub fn is_stdout(&self) -> bool {
-        self.kind == Kind::Descriptor(1)
+        self.kind == OutputKind::Descriptor(1)
     }
 
     /// The file that is made or replaced; nothing for what is written to as it is.
     pub fn file(&self) -> Option<&Path> {
         match &self.kind {
-            Kind::File(path) => Some(path),
+            OutputKind::File(path) => Some(path),
             _ => None,
         }
     }
@@ -62,13 +62,13 @@ impl OutputPlace {
     /// Begins to write; what was there stays until the document is finished, where the place is a file.
     pub fn open(self) -> Result<Output, FileError> {
         let into = match &self.kind {
-            Kind::File(path) => Into::File(Staged::create(path)?),
-            Kind::Fifo(path) => Into::Stream(open_fifo(path).at("write to", &self.named)?),
-            Kind::Device(path) => {
+            OutputKind::File(path) => Into::File(Staged::create(path)?),
+            OutputKind::Fifo(path) => Into::Stream(open_fifo(path).at("write to", &self.named)?),
+            OutputKind::Device(path) => {
                 let file = OpenOptions::new().write(true).custom_flags(libc::O_NOCTTY | libc::O_CLOEXEC).open(path);
                 Into::Stream(file.at("write to", &self.named)?)
             }
-            Kind::Descriptor(number) => Into::Stream(open_descriptor(*number).at("write to", &self.named)?),
+            OutputKind::Descriptor(number) => Into::Stream(open_descriptor(*number).at("write to", &self.named)?),
         };
         Ok(Output { place: self, into })
     }
@@ -138,28 +138,28 @@ fn refused(why: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why.to_string())
 }
 
-fn kind_of(named: &Path) -> io::Result<Kind> {
+fn kind_of(named: &Path) -> io::Result<OutputKind> {
     if named.as_os_str().as_bytes().ends_with(b"/") {
         return Err(refused("it names a folder"));
     }
     let mut at = named.to_owned();
     for _ in 0..MOST_LINKS {
         if let Some(number) = descriptor(&at) {
-            return Ok(Kind::Descriptor(number));
+            return Ok(OutputKind::Descriptor(number));
         }
         let kind = match fs::symlink_metadata(&at) {
             Ok(found) => found.file_type(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kind::File(at)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(OutputKind::File(at)),
             Err(error) => return Err(error),
         };
         if kind.is_symlink() {
             at = at.parent().unwrap_or(Path::new("")).join(fs::read_link(&at)?);
         } else if kind.is_file() {
-            return Ok(Kind::File(at));
+            return Ok(OutputKind::File(at));
         } else if kind.is_fifo() {
-            return Ok(Kind::Fifo(at));
+            return Ok(OutputKind::Fifo(at));
         } else if kind.is_char_device() {
-            return Ok(Kind::Device(at));
+            return Ok(OutputKind::Device(at));
         } else {
             let what = match kind {
                 kind if kind.is_dir() => "a folder",
@@ -321,7 +321,7 @@ mod tests {
             ("/dev/stderr", 2),
             ("/dev/fd/63", 63),
         ] {
-            assert_eq!(OutputPlace::of(Path::new(path)).unwrap().kind, Kind::Descriptor(number), "{path}");
+            assert_eq!(OutputPlace::of(Path::new(path)).unwrap().kind, OutputKind::Descriptor(number), "{path}");
         }
         // A descriptor of a file may be one that this process reads from.
         let file = tempfile::tempfile().unwrap();

@@ -15,7 +15,7 @@ use crate::record::manifest::RunState;
 
 /// One problem of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct BundleFinding {
     /// What it concerns: a path inside the bundle, `.` for the bundle as a whole, or a path as the index spells it where
     /// that is the problem.
     pub path: String,
@@ -309,13 +309,13 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for BundleFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.problem)
     }
 }
 
-impl Serialize for Finding {
+impl Serialize for BundleFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Finding", 3)?;
         out.serialize_field("path", &self.path)?;
@@ -327,19 +327,19 @@ impl Serialize for Finding {
 
 /// Findings as they are collected.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings(Vec<BundleFinding>);
 
 impl Findings {
-    pub(super) fn of(findings: Vec<Finding>) -> Self {
+    pub(super) fn of(findings: Vec<BundleFinding>) -> Self {
         Self(findings)
     }
 
     pub(super) fn add(&mut self, path: impl fmt::Display, problem: Problem) {
-        self.0.push(Finding { path: path.to_string(), problem });
+        self.0.push(BundleFinding { path: path.to_string(), problem });
     }
 
     /// Those for which `wanted` holds, and the others.
-    pub(super) fn split(self, wanted: impl Fn(&Finding) -> bool) -> (Self, Self) {
+    pub(super) fn split(self, wanted: impl Fn(&BundleFinding) -> bool) -> (Self, Self) {
         let (one, other) = self.0.into_iter().partition(wanted);
         (Self(one), Self(other))
     }
@@ -361,7 +361,7 @@ impl Findings {
     }
 
     /// All of them, sorted, each once.
-    pub(super) fn into_sorted(mut self) -> Vec<Finding> {
+    pub(super) fn into_sorted(mut self) -> Vec<BundleFinding> {
         self.0.sort_by_cached_key(|f| (f.path.clone(), f.problem.code(), f.problem.to_string()));
         self.0.dedup();
         self.0

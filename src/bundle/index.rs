@@ -2,7 +2,7 @@
 
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::printable::is_hidden;
-use crate::record::layout::{self, ARTIFACTS, When, index_order};
+use crate::record::layout::{self, ARTIFACTS, ExpectedWhen, index_order};
 
 /// How much of a file is looked at for its `schema_version`, in bytes.
 pub const SCHEMA_HEAD_BYTES: usize = 64 * 1024;
@@ -34,17 +34,17 @@ impl ExpectedArtifacts {
         paths
     }
 
-    fn has(self, when: When) -> bool {
+    fn has(self, when: ExpectedWhen) -> bool {
         match when {
-            When::Always => true,
-            When::Baseline => self.baseline,
-            When::Scenario => self.scenario,
-            When::Probes => self.scenario || self.baseline,
-            When::Oracle => self.oracle,
-            When::Preflight => self.preflight,
-            When::Managed => self.channel_witness,
-            When::Declared => self.identity,
-            When::Optional => false,
+            ExpectedWhen::Always => true,
+            ExpectedWhen::Baseline => self.baseline,
+            ExpectedWhen::Scenario => self.scenario,
+            ExpectedWhen::Probes => self.scenario || self.baseline,
+            ExpectedWhen::Oracle => self.oracle,
+            ExpectedWhen::Preflight => self.preflight,
+            ExpectedWhen::Managed => self.channel_witness,
+            ExpectedWhen::Declared => self.identity,
+            ExpectedWhen::Optional => false,
         }
     }
 }

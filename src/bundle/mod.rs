@@ -28,9 +28,9 @@ mod writer_thread;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use finding::{Finding, Problem};
+pub use finding::{BundleFinding, Problem};
 pub use lock::{LockError, LockMode};
 pub use reader::{UnverifiedBundle, open_unverified};
 pub use replay_diff::replay_diff;
 pub use verified_artifact::ArtifactError;
-pub use verify::{Bundle, Refused, Verified, verify};
+pub use verify::{Bundle, BundleRefused, Verified, verify};

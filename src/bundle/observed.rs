@@ -20,7 +20,7 @@ pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Observed {
+pub(super) struct ObservedFile {
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) schema_version: Option<String>,
@@ -30,12 +30,12 @@ pub(super) struct Observed {
 
 /// A file's content as it passes by.
 #[derive(Debug, Default)]
-pub(super) struct Observer {
+pub(super) struct FileObserver {
     hasher: Hasher,
     head: Vec<u8>,
 }
 
-impl Observer {
+impl FileObserver {
     pub(super) fn take(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         index::take_head(&mut self.head, bytes);
@@ -47,9 +47,9 @@ impl Observer {
     }
 
     /// What the file is that has this path and, for rows, so many lines.
-    pub(super) fn finish(self, path: &BundlePath, lines: u64) -> Observed {
+    pub(super) fn finish(self, path: &BundlePath, lines: u64) -> ObservedFile {
         let (digest, size) = self.hasher.finish();
-        Observed { digest, size, schema_version: index::schema_version_of(path, &self.head), lines }
+        ObservedFile { digest, size, schema_version: index::schema_version_of(path, &self.head), lines }
     }
 }
 
@@ -60,9 +60,9 @@ pub(super) fn observe(
     size: u64,
     block: &mut Vec<u8>,
     mut keep: Option<&mut Vec<u8>>,
-) -> io::Result<Observed> {
+) -> io::Result<ObservedFile> {
     block.resize(BLOCK_BYTES, 0);
-    let mut observer = Observer::default();
+    let mut observer = FileObserver::default();
     let mut lines = 0;
     let mut left = size.saturating_add(1);
     while left > 0 {
@@ -90,7 +90,12 @@ pub(super) fn count_lines(bytes: &[u8]) -> u64 {
 }
 
 /// Whether a file is what the index says; adds what is not.
-pub(super) fn compare(path: &BundlePath, entry: &ArtifactEntry, observed: &Observed, findings: &mut Findings) -> bool {
+pub(super) fn compare(
+    path: &BundlePath,
+    entry: &ArtifactEntry,
+    observed: &ObservedFile,
+    findings: &mut Findings,
+) -> bool {
     if !same_bytes(path, entry.file_size, entry.sha256, observed, findings) {
         return false;
     }
@@ -108,7 +113,7 @@ pub(super) fn same_bytes(
     path: &BundlePath,
     size: u64,
     sha256: Digest,
-    observed: &Observed,
+    observed: &ObservedFile,
     findings: &mut Findings,
 ) -> bool {
     if observed.size != size {
@@ -128,7 +133,7 @@ pub(crate) struct HashedRows {
     folder: PathBuf,
     lanes: Vec<Lane>,
     /// Each complete reading of a lane.
-    seen: Mutex<Vec<(Lane, Observed)>>,
+    seen: Mutex<Vec<(Lane, ObservedFile)>>,
 }
 
 impl HashedRows {
@@ -136,7 +141,7 @@ impl HashedRows {
         Self { folder, lanes, seen: Mutex::default() }
     }
 
-    pub(super) fn into_seen(self) -> Vec<(Lane, Observed)> {
+    pub(super) fn into_seen(self) -> Vec<(Lane, ObservedFile)> {
         self.seen.into_inner().unwrap_or_default()
     }
 }
@@ -148,7 +153,7 @@ impl RowSource for HashedRows {
         }
         let path = index::path_of(layout::rows_of(lane));
         let file = fsx::open_regular(&path.under(&self.folder))?;
-        let reader = HashingReader { file, rows: self, lane, path, observer: Some(Observer::default()), lines: 0 };
+        let reader = HashingReader { file, rows: self, lane, path, observer: Some(FileObserver::default()), lines: 0 };
         Ok(Some(Box::new(BufReader::with_capacity(BLOCK_BYTES, reader))))
     }
 }
@@ -160,7 +165,7 @@ struct HashingReader<'a> {
     lane: Lane,
     path: BundlePath,
     /// Absent once the end was seen.
-    observer: Option<Observer>,
+    observer: Option<FileObserver>,
     lines: u64,
 }
 

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::finding::{Finding, Findings, Problem, identity_differs};
+use super::finding::{BundleFinding, Findings, Problem, identity_differs};
 use super::index::{self, clip};
-use super::observed::{Observed, compare, observe};
+use super::observed::{ObservedFile, compare, observe};
 use super::reference;
 use super::walk;
 use crate::base::bundle_path::BundlePath;
@@ -40,8 +40,8 @@ const MAX_LATEST_BYTES: u64 = 1024;
 /// The folder of the bundle that `path` names: where its `LATEST` leads if it is an output root, else itself.
 ///
 /// A folder that has an index or a run status is a bundle, whatever else lies in it.
-pub fn resolve(path: &Path) -> Result<PathBuf, Finding> {
-    let finding = |path: String, problem| Finding { path, problem };
+pub fn resolve(path: &Path) -> Result<PathBuf, BundleFinding> {
+    let finding = |path: String, problem| BundleFinding { path, problem };
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => {
@@ -70,7 +70,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf, Finding> {
 
 /// What is read now, and what later, by and beside a derivation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ReadSchedule {
     /// All now.
     Now,
     /// The rows later.
@@ -112,7 +112,7 @@ pub(super) struct Inspection {
     pub(super) of_reference: bool,
 }
 
-pub(super) fn inspect(folder: PathBuf, reading: Reading) -> Inspection {
+pub(super) fn inspect(folder: PathBuf, reading: ReadSchedule) -> Inspection {
     let mut findings = Findings::default();
     let mut files = walk::files(&folder, &mut findings);
     let index_path = index::path_of(layout::ARTIFACT_INDEX);
@@ -260,7 +260,7 @@ impl Inspection {
     }
 
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
-    fn read_files(&mut self, reading: Reading) {
+    fn read_files(&mut self, reading: ReadSchedule) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
         // All of them together are kept in memory, so the limit of one is the limit of all.
         let mut input_bytes = 0;
@@ -281,13 +281,13 @@ impl Inspection {
                 self.findings.add(&path, Problem::SizeMismatch { indexed, found });
                 continue;
             }
-            if reading != Reading::Now
+            if reading != ReadSchedule::Now
                 && let Some(lane) = layout::lane_of(path.as_str())
             {
                 self.pending.push(lane);
                 continue;
             }
-            if reading == Reading::EvidenceLater && !document && layout::is_derived(path.as_str()) {
+            if reading == ReadSchedule::EvidenceLater && !document && layout::is_derived(path.as_str()) {
                 self.pending_derived.push(path);
                 continue;
             }
@@ -310,7 +310,7 @@ impl Inspection {
         }
     }
 
-    fn read(&mut self, path: &BundlePath, size: u64, keep: Option<&mut Vec<u8>>) -> Option<Observed> {
+    fn read(&mut self, path: &BundlePath, size: u64, keep: Option<&mut Vec<u8>>) -> Option<ObservedFile> {
         let opened = fsx::open_regular(&path.under(&self.folder));
         match opened.and_then(|file| observe(file, path, size, &mut self.block, keep)) {
             Ok(observed) => Some(observed),
@@ -351,7 +351,7 @@ impl Inspection {
     }
 
     /// Reads what was left for later and is not known from elsewhere: `known` may say what a derived artifact is.
-    pub(super) fn read_pending(&mut self, known: impl Fn(&BundlePath) -> Option<Observed>) {
+    pub(super) fn read_pending(&mut self, known: impl Fn(&BundlePath) -> Option<ObservedFile>) {
         for path in std::mem::take(&mut self.pending_derived) {
             let Some(entry) = self.entries.get(&path).cloned() else { continue };
             if let Some(observed) = known(&path).or_else(|| self.read(&path, entry.file_size, None)) {
@@ -485,12 +485,12 @@ pub struct UnverifiedBundle {
     #[serde(skip)]
     pub channel_witness: Option<ChannelWitness>,
     /// Every problem that can be seen without deriving anything.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<BundleFinding>,
 }
 
 impl UnverifiedBundle {
     /// What contradicts the declared identity: stamps, and what the declaration says of itself.
-    pub fn identity_findings(&self) -> impl Iterator<Item = &Finding> {
+    pub fn identity_findings(&self) -> impl Iterator<Item = &BundleFinding> {
         self.findings.iter().filter(|finding| {
             matches!(finding.problem, Problem::OtherIdentity { .. } | Problem::IdentityDiffers { .. })
         })
@@ -498,8 +498,8 @@ impl UnverifiedBundle {
 }
 
 /// Looks at a bundle without trusting it. Fails only if there is no folder to look at.
-pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, Finding> {
-    Ok(inspect(resolve(path)?, Reading::Now).into_unverified())
+pub fn open_unverified(path: &Path) -> Result<UnverifiedBundle, BundleFinding> {
+    Ok(inspect(resolve(path)?, ReadSchedule::Now).into_unverified())
 }
 
 impl Inspection {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::finding::{Finding, Findings, Problem};
+use super::finding::{BundleFinding, Findings, Problem};
 use super::index::clip;
 use super::observed::{observe, same_bytes};
 use crate::base::bundle_path::BundlePath;
@@ -21,7 +21,7 @@ use crate::record::layout;
 use crate::record::manifest::RUN_MANIFEST_SCHEMA;
 
 /// What is said of the bundle in `folder`, if it is one of the reference runtime.
-pub(super) fn findings(folder: &Path) -> Option<Vec<Finding>> {
+pub(super) fn findings(folder: &Path) -> Option<Vec<BundleFinding>> {
     let index = recognised(folder)?;
     let mut found = Findings::default();
     let (listed, holding) = match &index {
@@ -52,7 +52,7 @@ pub fn is_reference_packet(packet: &Value) -> bool {
 pub fn describe_packet(places: &[PathBuf]) -> String {
     let bundle = places.iter().find_map(|place| Some((place, findings(place)?)));
     let whole =
-        |findings: &[Finding]| findings.iter().find(|finding| finding.path == ".").map(|f| f.problem.to_string());
+        |findings: &[BundleFinding]| findings.iter().find(|finding| finding.path == ".").map(|f| f.problem.to_string());
     let bundle = match bundle.as_ref().and_then(|(place, findings)| Some((place, whole(findings)?))) {
         Some((place, words)) => format!("of the bundle at `{}`: {words}", place.display()),
         None => "and there is no bundle of that runtime where its pointers lead".to_owned(),

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::finding::{Finding, Findings, Problem, chain};
+use super::finding::{BundleFinding, Findings, Problem, chain};
 use super::index;
 use super::lock::{LockError, LockMode, OutputLock};
-use super::observed::{Observed, observe};
-use super::reader::{self, Inspection, Reading};
-use super::verify::Refused;
+use super::observed::{ObservedFile, observe};
+use super::reader::{self, Inspection, ReadSchedule};
+use super::verify::BundleRefused;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
@@ -42,7 +42,7 @@ use crate::record::repair::{FileFacts, REPAIR_LOG_SCHEMA, RepairChange, RepairLo
 pub enum RepairError {
     /// What lies there cannot be indexed.
     #[error("the bundle cannot be repaired")]
-    Refused(#[source] Refused),
+    Refused(#[source] BundleRefused),
     /// Nothing in the bundle says which run it belongs to.
     #[error("the bundle `{}` cannot be repaired: neither index, manifest nor run status can be read, so nothing says which run it is", folder.display())]
     Nameless {
@@ -88,7 +88,7 @@ pub struct Repaired {
     /// The status in its new index.
     pub index_status: IndexStatus,
     /// What was wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<BundleFinding>,
     /// Files whose entries changed.
     pub changes: Vec<RepairChange>,
 }
@@ -96,7 +96,7 @@ pub struct Repaired {
 /// Repairs the bundle that `path` leads to.
 pub fn repair(path: &Path) -> Result<Repair, RepairError> {
     let folder = reader::resolve(path)
-        .map_err(|finding| RepairError::Refused(Refused { bundle: path.to_owned(), findings: vec![finding] }))?;
+        .map_err(|finding| RepairError::Refused(BundleRefused { bundle: path.to_owned(), findings: vec![finding] }))?;
     // The real folder: its parent is the output root, also when the bundle was given as `.`.
     let folder = std::fs::canonicalize(&folder).map_err(|source| FileError {
         action: "find the folder",
@@ -105,7 +105,7 @@ pub fn repair(path: &Path) -> Result<Repair, RepairError> {
     })?;
     // Before the lock is taken, which would write beside the bundle. An index is written last, so a bundle that has a
     // fitting one has no writer any more.
-    if let Some(index_status) = fitting_status(&reader::inspect(folder.clone(), Reading::Now)) {
+    if let Some(index_status) = fitting_status(&reader::inspect(folder.clone(), ReadSchedule::Now)) {
         return Ok(Repair::Unchanged { bundle_dir: folder, index_status });
     }
     let out_root = folder.parent().unwrap_or(&folder).to_owned();
@@ -113,12 +113,12 @@ pub fn repair(path: &Path) -> Result<Repair, RepairError> {
     let signature = RunId::new(name).unwrap_or_else(|_| RunId::fresh());
     let _lock = OutputLock::acquire(&out_root, LockMode::Fail, &signature, &|| false)?;
 
-    let before = reader::inspect(folder.clone(), Reading::Now);
+    let before = reader::inspect(folder.clone(), ReadSchedule::Now);
     if before.of_reference {
         let findings = before.findings.into_sorted();
-        return Err(RepairError::Refused(Refused { bundle: folder, findings }));
+        return Err(RepairError::Refused(BundleRefused { bundle: folder, findings }));
     }
-    let names = Names::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
+    let names = RunNames::of(&before).ok_or_else(|| RepairError::Nameless { folder: folder.clone() })?;
     let observed = observe_all(&before)?;
     let log_path = folder.join(layout::REPAIR_LOG);
     let earlier = earlier_repairs(&log_path)?;
@@ -140,7 +140,7 @@ pub fn repair(path: &Path) -> Result<Repair, RepairError> {
         index_sha256_before: old.as_ref().map(|(_, digest)| *digest),
         status_before: old.as_ref().map(|(index, _)| index.status),
         status_after: status,
-        findings: findings.iter().map(Finding::to_string).collect(),
+        findings: findings.iter().map(BundleFinding::to_string).collect(),
         changes: changes.clone(),
     };
     let log = log(&names, record, earlier, &findings, &missing);
@@ -165,7 +165,7 @@ fn fitting_status(bundle: &Inspection) -> Option<IndexStatus> {
 }
 
 /// Which run a bundle belongs to, from the best document that says so.
-struct Names {
+struct RunNames {
     run_id: RunId,
     world_id: crate::base::ids::WorldId,
     bundle_root: String,
@@ -173,7 +173,7 @@ struct Names {
     declared: Option<Digest>,
 }
 
-impl Names {
+impl RunNames {
     fn of(bundle: &Inspection) -> Option<Self> {
         let (run_id, world_id, root) = if let Some((index, _)) = &bundle.index {
             (&index.run_id, &index.world_id, Some(&index.bundle_root))
@@ -191,10 +191,10 @@ impl Names {
 }
 
 /// Reads every file. What has no content of its own, or cannot be read, is a refusal.
-fn observe_all(bundle: &Inspection) -> Result<BTreeMap<BundlePath, Observed>, RepairError> {
+fn observe_all(bundle: &Inspection) -> Result<BTreeMap<BundlePath, ObservedFile>, RepairError> {
     let refuse = |findings: Findings| {
         let findings = findings.into_sorted();
-        Err(RepairError::Refused(Refused { bundle: bundle.folder.clone(), findings }))
+        Err(RepairError::Refused(BundleRefused { bundle: bundle.folder.clone(), findings }))
     };
     let mut hard = Findings::default();
     let mut files = super::walk::files(&bundle.folder, &mut hard);
@@ -232,7 +232,7 @@ fn earlier_repairs(path: &Path) -> Result<Vec<RepairRecord>, RepairError> {
 /// Where the index and the files differ. The log itself does not count: it is the repair's own.
 fn changes(
     entries: &BTreeMap<BundlePath, ArtifactEntry>,
-    observed: &BTreeMap<BundlePath, Observed>,
+    observed: &BTreeMap<BundlePath, ObservedFile>,
 ) -> Vec<RepairChange> {
     let paths: BTreeSet<&BundlePath> = entries.keys().chain(observed.keys()).collect();
     let facts = paths.into_iter().filter(|path| path.as_str() != layout::REPAIR_LOG).map(|path| RepairChange {
@@ -250,10 +250,10 @@ fn status_after(before: Option<IndexStatus>, complete: bool) -> IndexStatus {
 }
 
 fn log(
-    names: &Names,
+    names: &RunNames,
     record: RepairRecord,
     mut repairs: Vec<RepairRecord>,
-    findings: &[Finding],
+    findings: &[BundleFinding],
     missing: &[String],
 ) -> RepairLog {
     let named = |wanted: fn(&Problem) -> bool| {
@@ -277,12 +277,12 @@ fn log(
 }
 
 fn new_index(
-    names: Names,
-    observed: BTreeMap<BundlePath, Observed>,
+    names: RunNames,
+    observed: BTreeMap<BundlePath, ObservedFile>,
     missing: Vec<String>,
     status: IndexStatus,
 ) -> ArtifactIndex {
-    let mut files: Vec<(BundlePath, Observed)> = observed.into_iter().collect();
+    let mut files: Vec<(BundlePath, ObservedFile)> = observed.into_iter().collect();
     files.sort_by(|(a, _), (b, _)| layout::index_order(a.as_str()).cmp(&layout::index_order(b.as_str())));
     let artifacts = files.into_iter().map(|(path, seen)| ArtifactEntry {
         path: format!("{}/{path}", names.bundle_root),

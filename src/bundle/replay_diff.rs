@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file_comparison::FirstDifference;
-use super::finding::{Finding, Findings, Problem};
-use super::reader::{self, Reading};
+use super::finding::{BundleFinding, Findings, Problem};
+use super::reader::{self, ReadSchedule};
 use super::replay::replay;
 use super::replay_sink::{FileState, ReplaySink, Replayed};
-use super::verify::{Refused, check_state, replay_into};
+use super::verify::{BundleRefused, check_state, replay_into};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, IoContext};
@@ -92,7 +92,7 @@ fn describe(first: &FirstDifference) -> String {
 pub enum ReplayDiffError {
     /// Something else than derived artifacts is wrong with the bundle.
     #[error("the evidence cannot be derived")]
-    Refused(#[source] Refused),
+    Refused(#[source] BundleRefused),
     /// The folder for the artifacts is not a new one.
     #[error("`{}` is there already and not empty; give a folder that does not exist", .0.display())]
     Occupied(PathBuf),
@@ -110,9 +110,9 @@ pub enum ReplayDiffError {
 /// # Errors
 /// If something else than derived artifacts is wrong with the bundle, or `out` cannot be used.
 pub fn replay_diff(path: &Path, check: bool, out: Option<&Path>) -> Result<ReplayDiff, ReplayDiffError> {
-    let refused = |bundle: PathBuf, findings| ReplayDiffError::Refused(Refused { bundle, findings });
+    let refused = |bundle: PathBuf, findings| ReplayDiffError::Refused(BundleRefused { bundle, findings });
     let folder = reader::resolve(path).map_err(|finding| refused(path.to_owned(), vec![finding]))?;
-    let mut inspection = reader::inspect(folder, Reading::RowsLater);
+    let mut inspection = reader::inspect(folder, ReadSchedule::RowsLater);
     check_state(&mut inspection);
     inspection.findings.keep_uncommitted();
     let (theirs, others) = std::mem::take(&mut inspection.findings).split(is_about_derived);
@@ -149,7 +149,7 @@ pub fn replay_diff(path: &Path, check: bool, out: Option<&Path>) -> Result<Repla
 }
 
 /// Whether a finding concerns nothing but a derived artifact as a file.
-fn is_about_derived(finding: &Finding) -> bool {
+fn is_about_derived(finding: &BundleFinding) -> bool {
     let fine = matches!(
         finding.problem,
         Problem::DigestMismatch { .. }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::file_comparison::{FileComparison, FirstDifference};
-use super::observed::{Observed, Observer};
+use super::observed::{FileObserver, ObservedFile};
 use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::BundlePath;
 use crate::evidence::ArtifactSink;
@@ -25,7 +25,7 @@ pub(crate) struct ReplaySink {
 /// An artifact as it was derived once more.
 #[derive(Debug)]
 pub(super) struct Replayed {
-    pub(super) observed: Observed,
+    pub(super) observed: ObservedFile,
     pub(super) file: FileState,
 }
 
@@ -46,7 +46,7 @@ impl ReplaySink {
 
     /// What the file of an artifact is, if it was compared and holds what was derived: then the digest of the one is the
     /// digest of the other.
-    pub(super) fn observed(&self, path: &BundlePath) -> Option<Observed> {
+    pub(super) fn observed(&self, path: &BundlePath) -> Option<ObservedFile> {
         let replayed = self.artifacts.get(path.as_str())?;
         matches!(replayed.file, FileState::Equal).then(|| replayed.observed.clone())
     }
@@ -58,7 +58,7 @@ pub(crate) struct ReplayOut(QueuedWriter<Through>);
 
 #[derive(Debug)]
 struct Through {
-    observer: Observer,
+    observer: FileObserver,
     compared: Option<FileComparison>,
     copy: Option<File>,
 }
@@ -102,7 +102,7 @@ impl ArtifactSink for ReplaySink {
             Some(folder) => Some(OpenOptions::new().write(true).create_new(true).open(folder.join(name))?),
             None => None,
         };
-        let through = Through { observer: Observer::default(), compared, copy };
+        let through = Through { observer: FileObserver::default(), compared, copy };
         self.writer_thread.get_or_insert_with(WriterThread::start).open(through).map(ReplayOut)
     }
 

@@ -59,7 +59,7 @@ impl Bundle {
         let failed = |source| ArtifactError::Read { name: name.to_owned(), source };
         let file = fsx::open_regular(&path).map_err(failed)?;
         // One byte more than expected is enough to see that there is more.
-        let tap = Tap { source: file.take(entry.file_size.saturating_add(1)), hasher: Hasher::default() };
+        let tap = DigestTap { source: file.take(entry.file_size.saturating_add(1)), hasher: Hasher::default() };
         let mut reader = BufReader::with_capacity(BLOCK_BYTES, tap);
         let answer = read(&mut reader);
         io::copy(&mut reader, &mut io::sink()).map_err(failed)?;
@@ -76,12 +76,12 @@ fn is_as_indexed(entry: &ArtifactEntry, (digest, size): (Digest, u64)) -> bool {
 }
 
 /// Digests what passes through it.
-struct Tap<R> {
+struct DigestTap<R> {
     source: R,
     hasher: Hasher,
 }
 
-impl<R: Read> Read for Tap<R> {
+impl<R: Read> Read for DigestTap<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buffer)?;
         self.hasher.update(&buffer[..n]);

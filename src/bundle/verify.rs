@@ -10,11 +10,11 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::contradiction::{self, DocumentContradiction, DocumentRule};
-use super::finding::{Finding, Findings, Problem, chain, identity_differs};
+use super::finding::{BundleFinding, Findings, Problem, chain, identity_differs};
 use super::index::clip;
 use super::observed::{HashedRows, compare};
 use super::published::ShapeError;
-use super::reader::{self, Inspection, Reading};
+use super::reader::{self, Inspection, ReadSchedule};
 use super::replay::{ReplayError, ReplayInputs, replay};
 use super::replay_sink::{ReplaySink, Replayed};
 use crate::base::bundle_path::BundlePath;
@@ -167,14 +167,14 @@ impl Bundle {
 
 /// A bundle was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct BundleRefused {
     /// Which: its folder, or what was given if that leads to none.
     pub bundle: PathBuf,
     /// Everything that is wrong, sorted; never empty.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<BundleFinding>,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for BundleRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.findings.len();
         let noun = if count == 1 { "problem" } else { "problems" };
@@ -186,7 +186,7 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for BundleRefused {}
 
 /// How a run is replayed: [`replay()`], but for tests.
 pub(crate) type Replay<'r> = &'r dyn Fn(&ReplayInputs<'_>, &HashedRows, &mut ReplaySink) -> Result<Times, ReplayError>;
@@ -195,15 +195,15 @@ pub(crate) type Replay<'r> = &'r dyn Fn(&ReplayInputs<'_>, &HashedRows, &mut Rep
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn verify(path: &Path) -> Result<Verified<Bundle>, Refused> {
+pub fn verify(path: &Path) -> Result<Verified<Bundle>, BundleRefused> {
     verify_by(path, &replay)
 }
 
 /// The same by a replay of one's own.
-pub(crate) fn verify_by(path: &Path, replay: Replay<'_>) -> Result<Verified<Bundle>, Refused> {
+pub(crate) fn verify_by(path: &Path, replay: Replay<'_>) -> Result<Verified<Bundle>, BundleRefused> {
     let folder =
-        reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
-    let mut inspection = reader::inspect(folder, Reading::EvidenceLater);
+        reader::resolve(path).map_err(|finding| BundleRefused { bundle: path.to_owned(), findings: vec![finding] })?;
+    let mut inspection = reader::inspect(folder, ReadSchedule::EvidenceLater);
     check_state(&mut inspection);
     inspection.findings.keep_uncommitted();
     let derived_count = if inspection.findings.is_empty() {
@@ -243,19 +243,23 @@ pub(crate) fn verify_by(path: &Path, replay: Replay<'_>) -> Result<Verified<Bund
             derived_count,
             times,
         })),
-        _ => Err(Refused { bundle: folder, findings: findings.into_sorted() }),
+        _ => Err(BundleRefused { bundle: folder, findings: findings.into_sorted() }),
     }
 }
 
 /// Compares a bundle with its index and its own account, without deriving anything: what `reindex-bundle --strict`
 /// does.
-pub fn check_strictly(path: &Path) -> Result<PathBuf, Refused> {
+pub fn check_strictly(path: &Path) -> Result<PathBuf, BundleRefused> {
     let folder =
-        reader::resolve(path).map_err(|finding| Refused { bundle: path.to_owned(), findings: vec![finding] })?;
-    let mut inspection = reader::inspect(folder, Reading::Now);
+        reader::resolve(path).map_err(|finding| BundleRefused { bundle: path.to_owned(), findings: vec![finding] })?;
+    let mut inspection = reader::inspect(folder, ReadSchedule::Now);
     check_state(&mut inspection);
     let Inspection { folder, findings, .. } = inspection;
-    if findings.is_empty() { Ok(folder) } else { Err(Refused { bundle: folder, findings: findings.into_sorted() }) }
+    if findings.is_empty() {
+        Ok(folder)
+    } else {
+        Err(BundleRefused { bundle: folder, findings: findings.into_sorted() })
+    }
 }
 
 /// The run is complete, and the index says so.

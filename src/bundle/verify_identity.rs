@@ -19,7 +19,7 @@ use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::identity::{self, Difference, Discrepancy};
 use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
-use crate::plan::{self, BundleInputs, Selection, Source};
+use crate::plan::{self, BundleInputs, DocumentSource, Selection};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
 use crate::record::layout;
 use crate::record::run_identity::RunParts;
@@ -159,7 +159,7 @@ fn malformed(pointer: &str, problem: String) -> Discrepancy {
 }
 
 /// Digests every declared document of a source; whether all are as declared.
-fn compare_documents(source: &dyn Source, parts: &RunParts, found: &mut Vec<Discrepancy>) -> bool {
+fn compare_documents(source: &dyn DocumentSource, parts: &RunParts, found: &mut Vec<Discrepancy>) -> bool {
     let before = found.len();
     for (role, documents) in &parts.artifact.documents {
         for (path, declared) in documents {

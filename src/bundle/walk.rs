@@ -20,7 +20,7 @@ const MAX_ENTRIES: usize = 4 * MAX_BUNDLE_FILES;
 /// The walk uses names, and a name may lead elsewhere a moment later. That is no danger: what counts in the end are
 /// bytes that were read once, through one descriptor, and agreed with the index.
 pub(super) fn files(folder: &Path, findings: &mut Findings) -> BTreeMap<BundlePath, u64> {
-    let mut walk = Walk { found: BTreeMap::new(), entries: 0, findings };
+    let mut walk = BundleWalk { found: BTreeMap::new(), entries: 0, findings };
     walk.folder(folder, "", 0);
     let found = walk.found;
     let mut folded: BTreeMap<String, &BundlePath> = BTreeMap::new();
@@ -32,13 +32,13 @@ pub(super) fn files(folder: &Path, findings: &mut Findings) -> BTreeMap<BundlePa
     found
 }
 
-struct Walk<'a> {
+struct BundleWalk<'a> {
     found: BTreeMap<BundlePath, u64>,
     entries: usize,
     findings: &'a mut Findings,
 }
 
-impl Walk<'_> {
+impl BundleWalk<'_> {
     /// Walks one folder; false when there is too much to go on.
     fn folder(&mut self, folder: &Path, prefix: &str, depth: usize) -> bool {
         let here = if prefix.is_empty() { "." } else { prefix };

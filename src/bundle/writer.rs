@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 
 use super::index::{self, ExpectedArtifacts};
 use super::lock::OutputLock;
-use super::observed::{Observed, Observer};
+use super::observed::{FileObserver, ObservedFile};
 use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
@@ -172,7 +172,7 @@ pub struct BundleWriter {
 struct Finished {
     /// `None`: it has its final name already.
     file: Option<Pending>,
-    observed: Observed,
+    observed: ObservedFile,
 }
 
 /// An artifact being written, by a thread that digests it and hands it to the kernel.
@@ -196,7 +196,7 @@ impl Write for ArtifactOut {
 #[derive(Debug)]
 struct Sealing {
     staged: Staged,
-    observer: Observer,
+    observer: FileObserver,
     /// Whether the kernel is asked early to write to the disk, which pays only before a sync of everything.
     early: bool,
     /// Up to which byte it was asked.
@@ -205,7 +205,7 @@ struct Sealing {
 
 impl Sealing {
     fn new(staged: Staged, early: bool) -> Self {
-        Self { staged, observer: Observer::default(), early, begun: 0 }
+        Self { staged, observer: FileObserver::default(), early, begun: 0 }
     }
 
     fn start_writeback(&mut self) {
@@ -293,7 +293,7 @@ impl BundleWriter {
         fsx::write_durably(&path.under(&self.folder), bytes)?;
         fsx::sync_dir(&self.out_root)?;
         self.status.identity = Some(identity);
-        let mut observer = Observer::default();
+        let mut observer = FileObserver::default();
         observer.take(bytes);
         let observed = observer.finish(&path, 0);
         self.finished.insert(path, Finished { file: None, observed });

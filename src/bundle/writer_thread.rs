@@ -11,7 +11,7 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// How many blocks may wait, of all writers together.
 const WAITING_BLOCKS: usize = 16;
 
-enum Job<W> {
+enum WriterJob<W> {
     Open(usize, W),
     Block(usize, Vec<u8>),
     Close(usize, SyncSender<io::Result<W>>),
@@ -21,7 +21,7 @@ enum Job<W> {
 /// writer is taken back by its [`QueuedWriter`]. Where there can be no further thread, whoever makes the bytes writes them.
 #[derive(Debug)]
 pub(super) struct WriterThread<W> {
-    jobs: Option<SyncSender<Job<W>>>,
+    jobs: Option<SyncSender<WriterJob<W>>>,
     spent: Arc<Spent>,
     opened: usize,
 }
@@ -60,7 +60,7 @@ pub(super) struct QueuedWriter<W> {
 #[derive(Debug)]
 enum To<W> {
     /// The thread, which knows the writer by this number.
-    Thread(SyncSender<Job<W>>, usize),
+    Thread(SyncSender<WriterJob<W>>, usize),
     /// Whoever made the bytes; or the first error.
     Here(io::Result<W>),
     /// Nobody any more: the writer was taken back.
@@ -83,7 +83,7 @@ impl<W: Write + Send + 'static> WriterThread<W> {
         self.opened += 1;
         let to = match &self.jobs {
             Some(jobs) => {
-                jobs.send(Job::Open(number, writer)).map_err(|_| gone())?;
+                jobs.send(WriterJob::Open(number, writer)).map_err(|_| gone())?;
                 To::Thread(jobs.clone(), number)
             }
             None => To::Here(Ok(writer)),
@@ -98,7 +98,7 @@ impl<W: Write> QueuedWriter<W> {
         match &mut self.to {
             To::Thread(jobs, number) => {
                 let block = std::mem::replace(&mut self.block, self.spent.take());
-                return jobs.send(Job::Block(*number, block)).map_err(|_| gone());
+                return jobs.send(WriterJob::Block(*number, block)).map_err(|_| gone());
             }
             To::Here(writer) => {
                 if let Ok(open) = writer
@@ -130,7 +130,7 @@ impl<W> To<W> {
         match std::mem::replace(self, Self::Closed) {
             Self::Thread(jobs, number) => {
                 let (done, wait) = sync_channel(1);
-                jobs.send(Job::Close(number, done)).map_err(|_| gone())?;
+                jobs.send(WriterJob::Close(number, done)).map_err(|_| gone())?;
                 wait.recv().map_err(|_| gone())?
             }
             Self::Here(writer) => writer,
@@ -168,13 +168,13 @@ fn gone() -> io::Error {
 /// A writer that is open, or its first error.
 type Slot<W> = (usize, io::Result<W>);
 
-fn work<W: Write>(todo: &Receiver<Job<W>>, spent: &Spent) {
+fn work<W: Write>(todo: &Receiver<WriterJob<W>>, spent: &Spent) {
     // Few are open at a time, and most jobs are for one of the last.
     let mut open: Vec<Slot<W>> = Vec::new();
     while let Ok(job) = todo.recv() {
         match job {
-            Job::Open(number, writer) => open.push((number, Ok(writer))),
-            Job::Block(number, block) => {
+            WriterJob::Open(number, writer) => open.push((number, Ok(writer))),
+            WriterJob::Block(number, block) => {
                 if let Some((_, slot)) = open.iter_mut().find(|slot| slot.0 == number)
                     && let Ok(writer) = slot
                     && let Err(error) = writer.write_all(&block)
@@ -183,7 +183,7 @@ fn work<W: Write>(todo: &Receiver<Job<W>>, spent: &Spent) {
                 }
                 spent.put(block);
             }
-            Job::Close(number, done) => {
+            WriterJob::Close(number, done) => {
                 let Some(at) = open.iter().position(|slot| slot.0 == number) else { continue };
                 // Somebody waits, or this thread is the last to know.
                 let _ = done.send(open.swap_remove(at).1);

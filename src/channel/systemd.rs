@@ -62,14 +62,14 @@ pub const MANAGER_ENVIRONMENT: &[&str] = &[
 
 /// Which manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum ManagerScope {
     /// The host's manager, process 1.
     System,
     /// The manager of this user's session.
     User,
 }
 
-impl Scope {
+impl ManagerScope {
     /// `system` or `user`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Scope {
 /// A manager that can be talked to.
 #[derive(Debug)]
 pub struct Systemd {
-    scope: Scope,
+    scope: ManagerScope,
     systemd_run: PathBuf,
     systemctl: PathBuf,
     environment: Vec<(String, String)>,
@@ -108,7 +108,7 @@ impl Systemd {
         let uid = nix::unistd::geteuid();
         let mut environment = vec![("PATH".to_string(), "/usr/bin:/bin".to_string()), ("LC_ALL".into(), "C".into())];
         let scope = if uid.is_root() {
-            Scope::System
+            ManagerScope::System
         } else {
             let runtime = format!("/run/user/{uid}");
             if !Path::new(&runtime).join("systemd/private").exists() {
@@ -117,7 +117,7 @@ impl Systemd {
                 ));
             }
             environment.push(("XDG_RUNTIME_DIR".to_string(), runtime));
-            Scope::User
+            ManagerScope::User
         };
         let found =
             Self { scope, systemd_run: find_tool("systemd-run")?, systemctl: find_tool("systemctl")?, environment };
@@ -133,7 +133,7 @@ impl Systemd {
 
     fn call(&self, program: &Path, arguments: Vec<String>) -> Result<ToolOutput, ChannelError> {
         let mut all = Vec::with_capacity(arguments.len() + 1);
-        if self.scope == Scope::User {
+        if self.scope == ManagerScope::User {
             all.push("--user".to_string());
         }
         all.extend(arguments);
@@ -298,7 +298,7 @@ fn arguments(job: &ManagedJob<'_>, unset: &[String]) -> Vec<String> {
 }
 
 /// Reads the lines of `systemctl show`.
-fn account_of(scope: Scope, unit: &str, text: &str) -> ManagerAccount {
+fn account_of(scope: ManagerScope, unit: &str, text: &str) -> ManagerAccount {
     let properties: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let value = |name: &str| properties.get(name).copied().filter(|value| !value.is_empty());
     let number = |name: &str| value(name).and_then(|value| value.parse::<i32>().ok());
@@ -346,17 +346,17 @@ mod tests {
 
     #[test]
     fn accounts_are_read_and_joined() {
-        let alive = account_of(Scope::System, "x.service", RUNNING);
+        let alive = account_of(ManagerScope::System, "x.service", RUNNING);
         assert!(!has_ended(&alive));
-        let ended = account_of(Scope::System, "x.service", ENDED);
+        let ended = account_of(ManagerScope::System, "x.service", ENDED);
         assert!(has_ended(&ended));
         let joined = merged(&alive, ended);
         assert_eq!(joined.main_pid, Some(77));
         assert_eq!(joined.control_group.as_deref(), Some("/system.slice/x.service"));
         assert_eq!((joined.exit_code, joined.signal), (Some(8), None));
-        let killed = account_of(Scope::User, "x.service", KILLED);
+        let killed = account_of(ManagerScope::User, "x.service", KILLED);
         assert_eq!((killed.exit_code, killed.signal, killed.result.as_deref()), (None, Some(9), Some("signal")));
-        assert!(has_ended(&account_of(Scope::System, "x.service", "")));
+        assert!(has_ended(&account_of(ManagerScope::System, "x.service", "")));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) fn run(args: &CollectArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     let folder = tempfile::Builder::new().prefix("sandproof-collect-").tempdir().or_fail(Exit::Fault)?;
     std::fs::create_dir(folder.path().join(PRINTED)).or_fail(Exit::Fault)?;
-    let mut steps = Steps { exe, folder: folder.path(), done: Vec::new() };
+    let mut steps = CollectSteps { exe, folder: folder.path(), done: Vec::new() };
     let (template, channel) = FIRST;
     steps.run(ui, "status", &["status", "--json"])?;
     steps.run(ui, "selftest", &["selftest", "--out", &steps.at(COLLECTED_SELFTEST)])?;
@@ -110,13 +110,13 @@ pub(super) fn run(args: &CollectArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 /// The commands that are run.
-struct Steps<'f> {
+struct CollectSteps<'f> {
     exe: PathBuf,
     folder: &'f Path,
     done: Vec<CollectedStep>,
 }
 
-impl Steps<'_> {
+impl CollectSteps<'_> {
     /// A file of the archive, where it lies while it is made.
     fn at(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()

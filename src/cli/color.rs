@@ -12,7 +12,7 @@ use clap::ValueEnum;
 
 /// When to colour, as typed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum When {
+pub(super) enum ColorChoice {
     /// Where somebody looks.
     #[default]
     Auto,
@@ -22,17 +22,17 @@ pub(super) enum When {
     Never,
 }
 
-impl From<When> for clap::ColorChoice {
-    fn from(when: When) -> Self {
+impl From<ColorChoice> for clap::ColorChoice {
+    fn from(when: ColorChoice) -> Self {
         match when {
-            When::Auto => Self::Auto,
-            When::Always => Self::Always,
-            When::Never => Self::Never,
+            ColorChoice::Auto => Self::Auto,
+            ColorChoice::Always => Self::Always,
+            ColorChoice::Never => Self::Never,
         }
     }
 }
 
-impl When {
+impl ColorChoice {
     /// What the arguments say, before they are parsed: help and usage errors are coloured too.
     pub(super) fn ahead_of_parsing<S: AsRef<OsStr>>(arguments: &[S]) -> Self {
         let mut found = Self::default();
@@ -80,7 +80,7 @@ pub(super) fn on_stderr(style: Style, word: &str) -> String {
 }
 
 /// Whether `stream` is coloured where the arguments said `when`, before that is settled.
-pub(super) fn wanted(when: When, stream: &impl anstream::stream::RawStream) -> bool {
+pub(super) fn wanted(when: ColorChoice, stream: &impl anstream::stream::RawStream) -> bool {
     when.settle();
     AutoStream::choice(stream) != Resolved::Never
 }
@@ -95,13 +95,13 @@ mod tests {
 
     #[test]
     fn the_last_word_before_the_rest_counts() {
-        let of = |line: &str| When::ahead_of_parsing(&line.split(' ').collect::<Vec<_>>());
-        assert_eq!(of("sandproof run --help"), When::Auto);
-        assert_eq!(of("sandproof --color never run"), When::Never);
-        assert_eq!(of("sandproof run --color=always"), When::Always);
-        assert_eq!(of("sandproof --color=always run --color never"), When::Never);
-        assert_eq!(of("sandproof run -- --color never"), When::Auto);
-        assert_eq!(of("sandproof run --color"), When::Auto);
-        assert_eq!(of("sandproof run --colour=never --color=loud"), When::Auto);
+        let of = |line: &str| ColorChoice::ahead_of_parsing(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(of("sandproof run --help"), ColorChoice::Auto);
+        assert_eq!(of("sandproof --color never run"), ColorChoice::Never);
+        assert_eq!(of("sandproof run --color=always"), ColorChoice::Always);
+        assert_eq!(of("sandproof --color=always run --color never"), ColorChoice::Never);
+        assert_eq!(of("sandproof run -- --color never"), ColorChoice::Auto);
+        assert_eq!(of("sandproof run --color"), ColorChoice::Auto);
+        assert_eq!(of("sandproof run --colour=never --color=loud"), ColorChoice::Auto);
     }
 }

@@ -10,7 +10,7 @@ use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::json_out;
 use crate::base::printable::json_for_streams;
-use crate::diff::{self, DiffError, Opened};
+use crate::diff::{self, ComparedSide, DiffError};
 
 /// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
 ///
@@ -74,7 +74,7 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 /// Opens a side; a bundle that is refused is reported as `validate-bundle` does.
-fn open(path: &std::path::Path, json: bool, ui: &mut Ui) -> Result<Result<Opened, Exit>, Failure> {
+fn open(path: &std::path::Path, json: bool, ui: &mut Ui) -> Result<Result<ComparedSide, Exit>, Failure> {
     match diff::open(path) {
         Ok(side) => Ok(Ok(side)),
         Err(DiffError::Refused(refused)) => validate_bundle::report(&refused, json, ui).map(Err),

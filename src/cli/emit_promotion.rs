@@ -10,7 +10,7 @@ use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, Refused};
+use crate::bundle::{self, BundleRefused};
 use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
 use crate::promote::{self, Reason};
@@ -79,7 +79,7 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
 
 impl EmitPromotionArgs {
     /// The packet of a bundle that does not verify, where there is enough to say so.
-    fn unverified(&self, refused: &Refused, to_stdout: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn unverified(&self, refused: &BundleRefused, to_stdout: bool, ui: &mut Ui) -> Result<Exit, Failure> {
         let looked_at = if self.require_promotable { None } else { bundle::open_unverified(&self.bundle).ok() };
         let made = looked_at.and_then(|bundle| {
             let report = promote::evaluate_unverified(&bundle);

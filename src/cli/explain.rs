@@ -30,12 +30,12 @@ struct UnknownReason {
 
 /// One reason.
 #[derive(Debug, Serialize)]
-struct Explained {
+struct ExplainedReason {
     reason: &'static str,
     meaning: &'static str,
 }
 
-impl Explained {
+impl ExplainedReason {
     fn of(reason: Reason) -> Self {
         Self { reason: reason.as_str(), meaning: reason.explain() }
     }
@@ -44,7 +44,7 @@ impl Explained {
 /// Explains.
 pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let Some(name) = &args.reason else {
-        let all: Vec<Explained> = Reason::ALL.iter().copied().map(Explained::of).collect();
+        let all: Vec<ExplainedReason> = Reason::ALL.iter().copied().map(ExplainedReason::of).collect();
         if args.json {
             ui.json(&all);
         } else {
@@ -59,7 +59,7 @@ pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         let name = excerpt(name, 80);
         return Err(Failure::new(Exit::InputRefused, UnknownReason { name, remedy }));
     };
-    let one = Explained::of(reason);
+    let one = ExplainedReason::of(reason);
     if args.json {
         ui.json(&one);
     } else {

@@ -16,7 +16,7 @@ use crate::base::limits::MAX_BUNDLE_DOCUMENT_BYTES;
 use crate::base::printable::Lines;
 use crate::record::collected::{COLLECTED, COLLECTED_SCHEMA, COLLECTED_SELFTEST, Collected};
 use crate::record::layout::RUN_STATUS;
-use crate::record::learned::{Fact, FactSource, LEARNED_SCHEMA, Learned, LearnedRun};
+use crate::record::learned::{FactSource, LEARNED_SCHEMA, Learned, LearnedFact, LearnedRun};
 use crate::record::selftest::{SELFTEST_SCHEMA, SelftestVerdict};
 use crate::review::learn;
 
@@ -47,7 +47,7 @@ pub(super) type Expects = fn(&str, &str) -> Option<(&'static str, bool)>;
 /// The archive is refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the archive `{}` is refused", path.display())]
-struct Refused {
+struct ArchiveRefused {
     path: PathBuf,
     #[source]
     source: Box<dyn std::error::Error + Send + Sync>,
@@ -87,14 +87,14 @@ struct Told {
 
 /// The part of a selftest's report that is read.
 #[derive(Deserialize)]
-struct Report {
+struct SelftestReport {
     schema_version: String,
-    host: Host,
+    host: ReportedHost,
     items: Vec<ReportItem>,
 }
 
 #[derive(Deserialize)]
-struct Host {
+struct ReportedHost {
     os: String,
     product_version: Option<String>,
     product_build: Option<String>,
@@ -113,7 +113,7 @@ struct ReportItem {
 
 fn read(path: &Path, expects: Expects) -> Result<Told, Failure> {
     let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Failure::new(Exit::BundleInvalid, Refused { path: path.to_owned(), source })
+        Failure::new(Exit::BundleInvalid, ArchiveRefused { path: path.to_owned(), source })
     };
     if path.is_dir() {
         return of_folder(path, expects, &refused);
@@ -149,8 +149,8 @@ fn of_folder(
     if let Some(collected) = &collected {
         told.steps(collected);
     }
-    let report: Option<Report> =
-        document(folder, COLLECTED_SELFTEST, |report: &Report| report.schema_version == SELFTEST_SCHEMA)
+    let report: Option<SelftestReport> =
+        document(folder, COLLECTED_SELFTEST, |report: &SelftestReport| report.schema_version == SELFTEST_SCHEMA)
             .map_err(|error| refused(error.into()))?;
     let anything = collected.is_some() || report.is_some();
     if let Some(report) = report {
@@ -230,7 +230,7 @@ impl Told {
                 (Some(code), _) => format!("exit {code}"),
                 (None, signal) => format!("signal {}", signal.unwrap_or_default()),
             };
-            self.learned.open.push(Fact {
+            self.learned.open.push(LearnedFact {
                 source: FactSource::Step,
                 place: COLLECTED.to_owned(),
                 about: step.step.clone(),
@@ -243,12 +243,12 @@ impl Told {
 
     /// The questions. What is expected is what this program expects; of a question that it does not know, what the report
     /// says.
-    fn selftest(&mut self, report: Report, expects: Expects) {
-        let Host { os, product_version, product_build, kernel_release } = report.host;
+    fn selftest(&mut self, report: SelftestReport, expects: Expects) {
+        let ReportedHost { os, product_version, product_build, kernel_release } = report.host;
         let parts = [Some(os), product_version, product_build, kernel_release];
         self.learned.host = Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
         for item in report.items {
-            let fact = |said: String, observed: String| Fact {
+            let fact = |said: String, observed: String| LearnedFact {
                 source: FactSource::Selftest,
                 place: COLLECTED_SELFTEST.to_owned(),
                 about: item.id.clone(),
@@ -279,7 +279,7 @@ impl Told {
     fn compare(&mut self, other: &Self) {
         for ((place, about), observed) in &self.answers {
             match other.answers.get(&(place.clone(), about.clone())) {
-                Some(said) if said != observed => self.learned.facts.push(Fact {
+                Some(said) if said != observed => self.learned.facts.push(LearnedFact {
                     source: FactSource::Other,
                     place: place.clone(),
                     about: about.clone(),

@@ -26,7 +26,7 @@ pub(super) struct LinksArgs {
 #[derive(Debug, Subcommand)]
 enum LinksCommand {
     Build(BuildArgs),
-    Profiles(ListArgs),
+    Profiles(LinksListArgs),
     Expectations(ExpectationsArgs),
     Resolve(ResolveArgs),
 }
@@ -59,7 +59,7 @@ struct BuildArgs {
 
 /// List the linked profiles.
 #[derive(Debug, Args)]
-struct ListArgs {
+struct LinksListArgs {
     /// The links, as `links build` wrote them.
     #[arg(long, value_name = "FILE")]
     links: PathBuf,
@@ -99,7 +99,7 @@ struct ResolveArgs {
 
 /// `links resolve --json`
 #[derive(Debug, Serialize)]
-struct Resolved<'a> {
+struct ResolvedLinks<'a> {
     expectation: Option<&'a LinkedExpectation>,
     profile: &'a LinkedProfile,
     packets: Vec<&'a LinkedPacket>,
@@ -159,7 +159,7 @@ fn make(args: &BuildArgs) -> Result<RuntimeLinks, ReviewError> {
     links::build(&packets, &documents, &vocabulary)
 }
 
-fn profiles(args: &ListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+fn profiles(args: &LinksListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let links = links::load(&args.links).map_err(review_failure)?;
     if args.json {
         ui.json(&links.profiles.values().collect::<Vec<_>>());
@@ -214,7 +214,7 @@ fn resolve(args: &ResolveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let sources = expectation.map_or(&profile.source_packets, |one| &one.source_packets);
     let packets = sources.iter().filter_map(|path| links.packets.get(path)).collect();
     if args.json {
-        ui.json(&Resolved { expectation, profile, packets });
+        ui.json(&ResolvedLinks { expectation, profile, packets });
         return Ok(Exit::Done);
     }
     let mut sheet = KeyValues::default();

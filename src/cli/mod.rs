@@ -69,8 +69,8 @@ use ui::Ui;
 #[command(name = "sandproof", version, about, long_about = None, max_term_width = 100)]
 struct Cli {
     /// When to colour what is for people.
-    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::When::Auto)]
-    color: color::When,
+    #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::ColorChoice::Auto)]
+    color: color::ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -168,7 +168,7 @@ pub fn main() -> u8 {
     }
     faults::prepare();
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let when = color::When::ahead_of_parsing(&arguments);
+    let when = color::ColorChoice::ahead_of_parsing(&arguments);
     let parsed = command().color(when.into()).try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -184,7 +184,7 @@ pub fn main() -> u8 {
 
 /// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are foreign texts too, and
 /// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
-fn parsing_ended(error: &clap::Error, when: color::When) -> u8 {
+fn parsing_ended(error: &clap::Error, when: color::ColorChoice) -> u8 {
     let text = error.render();
     let mut ui = Ui::standard();
     if !error.use_stderr() {

@@ -68,9 +68,9 @@ pub(super) fn write(
 }
 
 /// Removes what was prepared, unless it was put in place.
-struct Prepared(Option<PathBuf>);
+struct PreparedFolder(Option<PathBuf>);
 
-impl Drop for Prepared {
+impl Drop for PreparedFolder {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
             let _ = fs::remove_dir_all(path);
@@ -78,10 +78,10 @@ impl Drop for Prepared {
     }
 }
 
-fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(PathBuf, Prepared), FolderError> {
+fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(PathBuf, PreparedFolder), FolderError> {
     let place = parent.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&place).at("create the folder", &place)?;
-    let prepared = Prepared(Some(place.clone()));
+    let prepared = PreparedFolder(Some(place.clone()));
     for (path, content) in files {
         let file = place.join(path);
         let within = file.parent().unwrap_or(&place);

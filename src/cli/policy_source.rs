@@ -16,7 +16,7 @@ use crate::base::printable::{excerpt, path_text};
 use crate::plan::policy_lookup::{FoundPolicy, policy_in_bytes, policy_in_file, policy_of_profile};
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
-use crate::policy::sbpl::rules::Place;
+use crate::policy::sbpl::rules::LineColumn;
 use crate::record::why::{WhyPolicy, WhyRule};
 
 use super::why::rule_excerpt::{form_at, shortened};
@@ -49,26 +49,26 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
 /// What was typed cannot be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}; {remedy}")]
-struct BadQuestion {
+struct Unaskable {
     message: String,
     remedy: String,
 }
 
 /// A refusal of the arguments.
 pub(super) fn bad(message: impl Into<String>, remedy: impl Into<String>) -> Failure {
-    Failure::new(Exit::Usage, BadQuestion { message: message.into(), remedy: remedy.into() })
+    Failure::new(Exit::Usage, Unaskable { message: message.into(), remedy: remedy.into() })
 }
 
 /// The policy is compiled.
 #[derive(Debug, thiserror::Error)]
 #[error("`{file}` is a compiled profile, and holds no text to evaluate; ask about the text that it was compiled from")]
-struct Compiled {
+struct CompiledPolicy {
     file: String,
 }
 
 /// A policy with the name that it was asked by.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct NamedPolicy {
     /// The policy.
     pub(super) asked: FoundPolicy,
     /// Its document, as it was named.
@@ -77,13 +77,13 @@ pub(super) struct Source {
 
 impl PolicyOptions {
     /// Finds the policy `name`: standard input for `-`, a file of that name, else a profile of that id.
-    pub(super) fn find(&self, name: &Path) -> Result<Source, Failure> {
+    pub(super) fn find(&self, name: &Path) -> Result<NamedPolicy, Failure> {
         let asked = self.look(name)?;
         if let PolicyValue::Blob(_) = asked.policy.value.as_ref() {
-            return Err(Failure::new(Exit::InputRefused, Compiled { file: asked.policy.path.clone() }));
+            return Err(Failure::new(Exit::InputRefused, CompiledPolicy { file: asked.policy.path.clone() }));
         }
         let file = if asked.profile.is_some() { asked.policy.path.clone() } else { named(name) };
-        Ok(Source { asked, file })
+        Ok(NamedPolicy { asked, file })
     }
 
     /// The parameters, as given.
@@ -159,7 +159,7 @@ pub(super) fn short(text: &str) -> String {
     excerpt(text, 80)
 }
 
-impl Source {
+impl NamedPolicy {
     /// For documents.
     pub(super) fn described(&self) -> WhyPolicy {
         WhyPolicy {
@@ -179,7 +179,7 @@ impl Source {
                 let mut parts = at.rsplitn(3, ':');
                 let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
                 let file = parts.next().and_then(|name| policy.imports().name(name));
-                Some(self.seatbelt_rule(policy, Place { file, ..Place::at(line, column) }))
+                Some(self.seatbelt_rule(policy, LineColumn { file, ..LineColumn::at(line, column) }))
             }
             PolicyValue::Landlock(_) => at.starts_with('/').then(|| self.member(at)),
             PolicyValue::Blob(_) | PolicyValue::Launcher(_) => None,
@@ -200,7 +200,7 @@ impl Source {
     }
 
     /// Where a rule stands: in the policy document, or among the rules that the profile adds to it.
-    pub(super) fn seatbelt_rule(&self, policy: &SbplPolicy, place: Place) -> WhyRule {
+    pub(super) fn seatbelt_rule(&self, policy: &SbplPolicy, place: LineColumn) -> WhyRule {
         let text = form_at(policy.text_at(place), place);
         let file = place.file.map_or_else(|| self.file.clone(), |file| file.as_str().to_owned());
         let here = WhyRule { file, line: place.line, column: place.column, text, pointer: None };

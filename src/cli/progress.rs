@@ -3,15 +3,15 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::record::outcome::Lane;
-use crate::run::Observer;
+use crate::run::RunObserver;
 
 /// A bar per lane on standard error; nothing at all where that is no terminal.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressBars {
     bar: Option<ProgressBar>,
 }
 
-impl Progress {
+impl ProgressBars {
     /// Draws only if told to.
     pub fn new(draw: bool) -> Self {
         Self { bar: draw.then(|| ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10))) }
@@ -25,7 +25,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl RunObserver for ProgressBars {
     fn lane(&mut self, lane: Lane, rows: usize) {
         if let Some(bar) = &self.bar {
             let style = ProgressStyle::with_template("{msg:>9} {bar:32} {pos}/{len} {eta}");

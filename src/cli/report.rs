@@ -12,7 +12,7 @@ use super::ui::Ui;
 use super::validate_bundle;
 use crate::bundle::{self, ArtifactError, Bundle, Verified};
 use crate::review::ReviewError;
-use crate::review::report::{self, Format, RowCounts};
+use crate::review::report::{self, Format, ReportCounts};
 
 /// Show a bundle in a format that other tools read.
 ///
@@ -104,14 +104,14 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         ui.remark(format!("wrote {}", out.display()));
     }
     Ok(match counts {
-        RowCounts { rows: 0, .. } => Exit::NothingRan,
-        RowCounts { mismatched: 1.., .. } => Exit::Mismatch,
-        RowCounts { undecided: 1.., .. } | RowCounts { matched: 0, .. } => Exit::Undecided,
+        ReportCounts { rows: 0, .. } => Exit::NothingRan,
+        ReportCounts { mismatched: 1.., .. } => Exit::Mismatch,
+        ReportCounts { undecided: 1.., .. } | ReportCounts { matched: 0, .. } => Exit::Undecided,
         _ => Exit::Done,
     })
 }
 
-fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> Result<RowCounts, Failure> {
+fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> Result<ReportCounts, Failure> {
     report::write(bundle, format.into(), out).map_err(|error| match error {
         ReviewError::Artifact(ArtifactError::Absent { .. }) => {
             Failure::new(Exit::NothingRan, NothingRan { bundle: bundle.folder().to_owned() })

@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
 use super::faults;
 use super::out::io_exit;
-use super::progress::Progress;
+use super::progress::ProgressBars;
 use super::run_report;
 use super::signals;
 use super::ui::Ui;
@@ -22,14 +22,15 @@ use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
 use crate::lane::fixture::usual_places;
-use crate::lane::worker::WorkerError;
+use crate::lane::worker::LaneWorkerError;
 use crate::plan::{self, Selection};
 use crate::policy::PolicyMode;
 use crate::policy::launcher::LauncherDocument;
 use crate::record::manifest::ChannelKind;
 use crate::record::sources::InputRole;
 use crate::run::{
-    self, ChannelFailure, DeclaredRun, Executable, LauncherConsent, RunControl, RunError, RunPlaces, RunRequest, Step,
+    self, ChannelFailure, DeclaredRun, Executable, LauncherConsent, RunControl, RunError, RunPlaces, RunRequest,
+    RunStep,
 };
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
@@ -69,8 +70,8 @@ pub(super) struct RunArgs {
 #[derive(Debug, Args)]
 pub(super) struct RunChoices {
     /// How the worker is started.
-    #[arg(long, value_enum, default_value_t = Channel::Direct)]
-    channel: Channel,
+    #[arg(long, value_enum, default_value_t = ChannelArg::Direct)]
+    channel: ChannelArg,
     /// What to do when another run has the output root.
     #[arg(long, value_enum, default_value_t = Lock::Fail)]
     lock_mode: Lock,
@@ -107,7 +108,7 @@ pub(super) struct RunChoices {
 
 /// The channels, as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Channel {
+enum ChannelArg {
     /// By this process itself. Never clean.
     #[value(name = "direct")]
     Direct,
@@ -119,12 +120,12 @@ enum Channel {
     SystemdClean,
 }
 
-impl From<Channel> for ChannelKind {
-    fn from(channel: Channel) -> Self {
+impl From<ChannelArg> for ChannelKind {
+    fn from(channel: ChannelArg) -> Self {
         match channel {
-            Channel::Direct => Self::Direct,
-            Channel::LaunchdClean => Self::LaunchdClean,
-            Channel::SystemdClean => Self::SystemdClean,
+            ChannelArg::Direct => Self::Direct,
+            ChannelArg::LaunchdClean => Self::LaunchdClean,
+            ChannelArg::SystemdClean => Self::SystemdClean,
         }
     }
 }
@@ -274,7 +275,7 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ui.remark(remark);
         }
     }
-    let mut progress = Progress::new(ui.draws_progress());
+    let mut progress = ProgressBars::new(ui.draws_progress());
     let outcome = run::run(&request, &mut progress);
     progress.finish();
     let report = outcome.map_err(run_failure)?;
@@ -363,10 +364,12 @@ pub(super) fn run_failure(error: RunError) -> Failure {
             let exit = if signal == libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted };
             Failure::new(exit, error)
         }
-        RunError::Failed { source: Step::Worker(WorkerError::Spawn(_)), .. } => Failure::new(Exit::Unavailable, error),
-        RunError::Failed { source: Step::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
+        RunError::Failed { source: RunStep::Worker(LaneWorkerError::Spawn(_)), .. } => {
+            Failure::new(Exit::Unavailable, error)
+        }
+        RunError::Failed { source: RunStep::Drift { .. }, .. } => Failure::new(Exit::BundleInvalid, error)
             .hint("run again, and leave the plan, its documents and the executable alone until it has ended"),
-        RunError::Failed { source: Step::Channel(ChannelFailure::NameTaken { .. }), .. } => {
+        RunError::Failed { source: RunStep::Channel(ChannelFailure::NameTaken { .. }), .. } => {
             Failure::new(Exit::Usage, error).hint("choose another id with `--run-id`, or leave it out for a fresh one")
         }
         RunError::Start(WriteError::Exists { .. }) => {

@@ -15,7 +15,7 @@ use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
-use crate::evidence::{Finding, Outcome, ProfileOutcome};
+use crate::evidence::{DerivationOutcome, ProfileOutcome, RowFinding};
 use crate::promote::gates::{self, Documents, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
 use crate::record::layout;
@@ -33,7 +33,7 @@ const SHOWN: usize = 20;
 
 /// `run --json`
 #[derive(Debug, Serialize)]
-struct Document<'r> {
+struct RunAnswer<'r> {
     schema_version: &'static str,
     run_id: &'r RunId,
     plan_id: &'r PlanId,
@@ -82,8 +82,8 @@ struct RowDocument<'r> {
     reason: &'r str,
 }
 
-impl<'r> From<&'r Finding> for RowDocument<'r> {
-    fn from(row: &'r Finding) -> Self {
+impl<'r> From<&'r RowFinding> for RowDocument<'r> {
+    fn from(row: &'r RowFinding) -> Self {
         Self {
             profile_id: &row.profile_id,
             expectation_id: &row.expectation_id,
@@ -137,7 +137,7 @@ fn judge(report: &RunReport) -> Result<GateReport, Failure> {
     Ok(gates::evaluate(&verified))
 }
 
-fn exit_of(outcome: &Outcome) -> Exit {
+fn exit_of(outcome: &DerivationOutcome) -> Exit {
     let rows = &outcome.total.rows;
     if rows.mismatched > 0 {
         Exit::Mismatch
@@ -155,10 +155,10 @@ fn exit_of(outcome: &Outcome) -> Exit {
     }
 }
 
-fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> Document<'r> {
+fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnswer<'r> {
     let outcome = &report.outcome;
     let rows = &outcome.total.rows;
-    Document {
+    RunAnswer {
         schema_version: RUN_REPORT_SCHEMA,
         run_id: &report.manifest.run_id,
         plan_id: &report.manifest.plan_id,
@@ -204,7 +204,7 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
     out.blank();
     rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
     // The verdict counts those that were only asked, and nothing is to be done about them.
-    let open: Vec<&Finding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
+    let open: Vec<&RowFinding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
     out.line(verdict(outcome));
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
@@ -247,7 +247,7 @@ fn shown(path: &Path) -> String {
     below.unwrap_or(path).display().to_string()
 }
 
-fn verdict(outcome: &Outcome) -> String {
+fn verdict(outcome: &DerivationOutcome) -> String {
     let rows = &outcome.total.rows;
     let probes = if rows.planned == 1 { "1 probe".to_string() } else { format!("{} probes", rows.planned) };
     if outcome.status == SummaryStatus::Dry {
@@ -273,10 +273,10 @@ fn verdict(outcome: &Outcome) -> String {
 fn rows_text<'r>(
     out: &mut Lines,
     (style, title): (Style, &str),
-    rows: impl IntoIterator<Item = &'r Finding>,
+    rows: impl IntoIterator<Item = &'r RowFinding>,
     total: u64,
 ) {
-    let rows: Vec<&Finding> = rows.into_iter().collect();
+    let rows: Vec<&RowFinding> = rows.into_iter().collect();
     if rows.is_empty() {
         return;
     }
@@ -308,9 +308,9 @@ mod tests {
     use crate::plan::LaneSet;
     use crate::record::summary::RowCounts;
 
-    fn outcome(matched: u64, mismatched: u64, undecided: u64, asked: u64) -> Outcome {
+    fn outcome(matched: u64, mismatched: u64, undecided: u64, asked: u64) -> DerivationOutcome {
         let rows = RowCounts { planned: matched + mismatched + undecided, matched, mismatched, undecided };
-        Outcome {
+        DerivationOutcome {
             status: SummaryStatus::Partial,
             lanes: LaneSet { baseline: true, scenario: true, oracle: true },
             total: Counts { rows, ..Counts::default() },

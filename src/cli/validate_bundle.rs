@@ -8,7 +8,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, Finding, Problem, Refused};
+use crate::bundle::{self, BundleFinding, BundleRefused, Problem};
 
 /// Verify a bundle: its files against its index, and its evidence against its own rows.
 ///
@@ -62,16 +62,16 @@ pub(super) const TRUST_WORDS: &str =
 
 /// What is wrong with a bundle, for people: one line each. Of a run that did not end well that comes first, and what only
 /// follows from it is counted.
-pub(super) fn findings(refused: &Refused) -> Lines {
-    let is_reason = |finding: &&Finding| matches!(finding.problem, Problem::RunState { .. });
-    let (reasons, rest): (Vec<&Finding>, Vec<&Finding>) = refused.findings.iter().partition(is_reason);
-    let follows = |finding: &&Finding| {
+pub(super) fn findings(refused: &BundleRefused) -> Lines {
+    let is_reason = |finding: &&BundleFinding| matches!(finding.problem, Problem::RunState { .. });
+    let (reasons, rest): (Vec<&BundleFinding>, Vec<&BundleFinding>) = refused.findings.iter().partition(is_reason);
+    let follows = |finding: &&BundleFinding| {
         matches!(
             finding.problem,
             Problem::NotCommitted | Problem::IndexStatus(_) | Problem::DeclaredMissing | Problem::LeftoverTemporary
         )
     };
-    let (consequences, others): (Vec<&Finding>, Vec<&Finding>) =
+    let (consequences, others): (Vec<&BundleFinding>, Vec<&BundleFinding>) =
         if reasons.is_empty() { (Vec::new(), rest) } else { rest.into_iter().partition(follows) };
     let mut lines: Lines = reasons.iter().chain(&others).map(ToString::to_string).collect();
     if let [only] = consequences[..] {
@@ -83,7 +83,7 @@ pub(super) fn findings(refused: &Refused) -> Lines {
 }
 
 /// Prints what is wrong with a bundle, one line each, and gives the exit class.
-pub(super) fn report(refused: &Refused, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) fn report(refused: &BundleRefused, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     if as_json {
         ui.json(&json!({ "ok": false, "bundle_dir": path_text(&refused.bundle), "errors": refused.findings }));
     } else {

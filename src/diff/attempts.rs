@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use super::DiffError;
-use super::rows::{self, Key};
+use super::rows::{self, RowKey};
 use super::verdicts::{self, LANES};
 use crate::base::digest::Digest;
 use crate::base::printable::Lines;
-use crate::bundle::{self, Bundle, Problem, Refused, Verified};
-use crate::record::attempts::{ATTEMPTS_SCHEMA, Attempt, Attempts, Group, LeftOut, RowInQuestion};
+use crate::bundle::{self, Bundle, BundleRefused, Problem, Verified};
+use crate::record::attempts::{ATTEMPTS_SCHEMA, AttemptedRun, Attempts, Group, LeftOut, RowInQuestion};
 use crate::record::outcome::Lane;
-use crate::record::run_diff::Verdict;
+use crate::record::run_diff::RowVerdict;
 
 /// How many rows in question a group lists. All are counted.
 const MAX_LISTED: usize = 1000;
@@ -43,7 +43,7 @@ pub fn attempts(paths: &[impl AsRef<Path>]) -> Result<Attempts, DiffError> {
 }
 
 /// Whether a bundle was refused for nothing but that its run did not end well.
-fn is_unfinished(refused: &Refused) -> bool {
+fn is_unfinished(refused: &BundleRefused) -> bool {
     refused.findings.iter().all(|finding| {
         matches!(
             finding.problem,
@@ -63,7 +63,7 @@ fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>)
         a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1))
     });
     let plan_id = bundles.first().map(|(_, bundle)| bundle.manifest().plan_id.to_string()).unwrap_or_default();
-    let attempts = bundles.iter().map(|(path, bundle)| Attempt {
+    let attempts = bundles.iter().map(|(path, bundle)| AttemptedRun {
         run_id: bundle.index().run_id.to_string(),
         path: path.clone(),
         world_id: bundle.index().world_id.to_string(),
@@ -105,13 +105,13 @@ fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>)
 #[derive(Debug, Default)]
 struct InQuestion {
     /// The first of them.
-    listed: BTreeSet<(usize, Key)>,
+    listed: BTreeSet<(usize, RowKey)>,
     /// All of them, by a digest: each is counted once, in however many attempts it differs.
     all: HashSet<Digest>,
 }
 
 impl InQuestion {
-    fn add(&mut self, lane: Lane, key: Key) {
+    fn add(&mut self, lane: Lane, key: RowKey) {
         let order = LANES.iter().position(|one| *one == lane).unwrap_or(LANES.len());
         // A NUL cannot stand in an id.
         self.all.insert(Digest::of(format!("{order}\0{}\0{}", key.id, key.aspect).as_bytes()));
@@ -125,9 +125,9 @@ impl InQuestion {
 /// What every attempt says of these rows.
 fn answers(
     bundles: &[(String, Verified<Bundle>)],
-    wanted: BTreeSet<(usize, Key)>,
+    wanted: BTreeSet<(usize, RowKey)>,
 ) -> Result<Vec<RowInQuestion>, DiffError> {
-    let mut found: BTreeMap<(usize, Key), Vec<Option<Verdict>>> =
+    let mut found: BTreeMap<(usize, RowKey), Vec<Option<RowVerdict>>> =
         wanted.into_iter().map(|place| (place, vec![None; bundles.len()])).collect();
     for (n, (_, bundle)) in bundles.iter().enumerate() {
         for (order, lane) in LANES.into_iter().enumerate() {
@@ -142,7 +142,7 @@ fn answers(
             })?;
         }
     }
-    let row = |((order, key), answers): ((usize, Key), Vec<Option<Verdict>>)| RowInQuestion {
+    let row = |((order, key), answers): ((usize, RowKey), Vec<Option<RowVerdict>>)| RowInQuestion {
         lane: LANES[order],
         id: key.id.into(),
         aspect: key.aspect.into(),

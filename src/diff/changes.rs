@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::names::parts_of;
 use crate::record::identity::{Declaration, RUN_KIND};
-use crate::record::run_diff::{Change, Item, PartDiff, Reach};
+use crate::record::run_diff::{Change, DifferingItem, PartDiff, RowReach};
 
 /// A change, and which rows it can reach.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,12 +34,12 @@ pub(super) enum Class {
 }
 
 impl Class {
-    fn reach(&self) -> Reach {
+    fn reach(&self) -> RowReach {
         match self {
-            Self::All => Reach::AllRows,
-            Self::Presence => Reach::Presence,
-            Self::Registry | Self::Policy(_) => Reach::ResolvedRows,
-            Self::Nothing => Reach::NoRow,
+            Self::All => RowReach::AllRows,
+            Self::Presence => RowReach::Presence,
+            Self::Registry | Self::Policy(_) => RowReach::ResolvedRows,
+            Self::Nothing => RowReach::NoRow,
         }
     }
 }
@@ -58,8 +58,8 @@ const SYSTEM_FACTS: [&str; 8] = [
 
 /// Gathers the material items.
 pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Vec<Grouped> {
-    let items: Vec<&Item> = parts.iter().flat_map(|part| &part.items).filter(|item| item.material).collect();
-    let sides = Sides { a, b, items: &items };
+    let items: Vec<&DifferingItem> = parts.iter().flat_map(|part| &part.items).filter(|item| item.material).collect();
+    let sides = DeclarationSides { a, b, items: &items };
     let mut changes: Vec<Grouped> = Vec::new();
     for item in &items {
         let (mut id, what, class) =
@@ -89,15 +89,15 @@ pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Ve
 
 type Sorted = (String, Option<String>, Class);
 
-struct Sides<'a> {
+struct DeclarationSides<'a> {
     a: &'a Declaration,
     b: &'a Declaration,
-    items: &'a [&'a Item],
+    items: &'a [&'a DifferingItem],
 }
 
-impl Sides<'_> {
+impl DeclarationSides<'_> {
     /// The change that an item of a run's declaration belongs to: its id, its name if it is not the item's, its class.
-    fn of_run(&self, item: &Item) -> Sorted {
+    fn of_run(&self, item: &DifferingItem) -> Sorted {
         let parts = parts_of(&item.pointer);
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let named = |id: &str, what: &str, class| (id.to_owned(), Some(what.to_owned()), class);

@@ -9,8 +9,8 @@ use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::json_out;
 use crate::identity::{absences, differences};
-use crate::record::identity::{Declaration, Part, RUN_KIND};
-use crate::record::run_diff::{Item, PartDiff, Shown, Unstated};
+use crate::record::identity::{Declaration, DeclarationPart, RUN_KIND};
+use crate::record::run_diff::{DifferingItem, PartDiff, ShownValue, Unstated};
 
 /// Items of a run's declaration that cannot affect a verdict, with everything below them. `SPEC.md` publishes the list;
 /// every other item is material. Of another system's declaration every item is.
@@ -39,26 +39,26 @@ pub(super) fn stated_by_neither(a: &Declaration, b: &Declaration) -> Vec<Unstate
 
 /// The four parts compared.
 pub(super) fn compare(a: &Declaration, b: &Declaration) -> Vec<PartDiff> {
-    Part::ALL.into_iter().map(|part| compare_part(a, b, part)).collect()
+    DeclarationPart::ALL.into_iter().map(|part| compare_part(a, b, part)).collect()
 }
 
-fn compare_part(a: &Declaration, b: &Declaration, part: Part) -> PartDiff {
+fn compare_part(a: &Declaration, b: &Declaration, part: DeclarationPart) -> PartDiff {
     let [of_a, of_b] = [a, b].map(|one| Value::Object(one.part(part).clone()));
     compare_values([a, b], part, [&of_a, &of_b])
 }
 
 /// A part of both, of which these values are compared.
-pub(super) fn compare_values([a, b]: [&Declaration; 2], part: Part, values: [&Value; 2]) -> PartDiff {
+pub(super) fn compare_values([a, b]: [&Declaration; 2], part: DeclarationPart, values: [&Value; 2]) -> PartDiff {
     let (digest_a, digest_b) = (a.digests.of(part), b.digests.of(part));
     let items = if digest_a == digest_b { Vec::new() } else { items(&a.kind, part, values) };
     let materially_equal = !items.iter().any(|item| item.material);
     PartDiff { part, a: digest_a, b: digest_b, materially_equal, items }
 }
 
-fn items(kind: &str, part: Part, [a, b]: [&Value; 2]) -> Vec<Item> {
+fn items(kind: &str, part: DeclarationPart, [a, b]: [&Value; 2]) -> Vec<DifferingItem> {
     differences(&format!("/{}", part.as_str()), a, b)
         .into_iter()
-        .map(|difference| Item {
+        .map(|difference| DifferingItem {
             name: names::of(kind, &difference.pointer),
             a: difference.declared.map(shown),
             b: difference.found.map(shown),
@@ -69,11 +69,15 @@ fn items(kind: &str, part: Part, [a, b]: [&Value; 2]) -> Vec<Item> {
         .collect()
 }
 
-fn shown(value: Value) -> Shown {
+fn shown(value: Value) -> ShownValue {
     let mut text = Vec::new();
     // Both only go to memory, and a declaration that was read has a canonical form.
     let short = json_out::append_compact(&mut text, &value).is_ok() && text.len() <= MAX_SHOWN_BYTES;
-    if short { Shown::Value(value) } else { Shown::Digest(canon::digest(&value).unwrap_or_else(|_| Digest::of(&text))) }
+    if short {
+        ShownValue::Value(value)
+    } else {
+        ShownValue::Digest(canon::digest(&value).unwrap_or_else(|_| Digest::of(&text)))
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +86,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::identity::seal::{Parts, seal};
+    use crate::identity::seal::{DeclarationParts, seal};
 
     fn object(value: Value) -> Map<String, Value> {
         match value {
@@ -93,7 +97,7 @@ mod tests {
 
     fn sealed(parts: &[Map<String, Value>; 4]) -> Declaration {
         let [artifact, runtime, policy, history] = parts.clone();
-        seal("test.v1", RUN_KIND, Parts { artifact, runtime, policy, history }).unwrap()
+        seal("test.v1", RUN_KIND, DeclarationParts { artifact, runtime, policy, history }).unwrap()
     }
 
     /// Every leaf's pointer.
@@ -173,7 +177,7 @@ mod tests {
             let pointer = all[which.index(all.len())].clone();
             // A text that no generated value is.
             *whole.pointer_mut(&pointer).unwrap() = json!("changed");
-            let changed = Part::ALL.map(|part| object(whole[part.as_str()].clone()));
+            let changed = DeclarationPart::ALL.map(|part| object(whole[part.as_str()].clone()));
             let found: Vec<String> = compare(&before, &sealed(&changed))
                 .into_iter()
                 .flat_map(|part| part.items)
@@ -195,7 +199,7 @@ mod tests {
     #[test]
     fn long_values_are_shown_by_their_digest() {
         let long = json!("x".repeat(2000));
-        assert_eq!(shown(long.clone()), Shown::Digest(canon::digest(&long).unwrap()));
-        assert_eq!(shown(json!(1)), Shown::Value(json!(1)));
+        assert_eq!(shown(long.clone()), ShownValue::Digest(canon::digest(&long).unwrap()));
+        assert_eq!(shown(json!(1)), ShownValue::Value(json!(1)));
     }
 }

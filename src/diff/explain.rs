@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::changes::{Class, Grouped};
-use super::row_provenance::RowFacts;
+use super::row_provenance::RowProvenance;
 use super::verdicts::Differing;
 use crate::record::identity::Declaration;
 use crate::record::outcome::Lane;
-use crate::record::run_diff::{Explained, Explanation, FlipKind, Resolved, Verdict};
+use crate::record::run_diff::{Explanation, ExplanationFinding, FlipKind, RowInput, RowVerdict};
 
 /// What explanations are drawn from.
 pub(super) struct Grounds<'a> {
@@ -18,28 +18,28 @@ pub(super) struct Grounds<'a> {
     /// What they declare differently.
     pub(super) changes: &'a [Grouped],
     /// What the rows in question were resolved from, on both sides.
-    pub(super) facts: [HashMap<String, RowFacts>; 2],
+    pub(super) facts: [HashMap<String, RowProvenance>; 2],
 }
 
 /// The explanation of a row whose declarations cannot be compared.
 pub(super) fn unknown() -> Explanation {
-    Explanation { finding: Explained::Unknown, candidates: Vec::new() }
+    Explanation { finding: ExplanationFinding::Unknown, candidates: Vec::new() }
 }
 
 impl Grounds<'_> {
     /// What was resolved differently for a row.
-    pub(super) fn resolved_differently(&self, row: &Differing) -> Vec<Resolved> {
+    pub(super) fn resolved_differently(&self, row: &Differing) -> Vec<RowInput> {
         let mut found = Vec::new();
         if self.policy_differs(row) {
-            found.push(Resolved::Policy);
+            found.push(RowInput::Policy);
         }
         let [a, b] = &self.facts;
         if let (Some(a), Some(b)) = (a.get(&*row.key.id), b.get(&*row.key.id)) {
             let all = [
-                (Resolved::Profile, a.profile != b.profile),
-                (Resolved::Probe, a.probe != b.probe),
-                (Resolved::Fixtures, a.fixtures != b.fixtures),
-                (Resolved::Expected, a.expected != b.expected),
+                (RowInput::Profile, a.profile != b.profile),
+                (RowInput::Probe, a.probe != b.probe),
+                (RowInput::Fixtures, a.fixtures != b.fixtures),
+                (RowInput::Expected, a.expected != b.expected),
             ];
             found.extend(all.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what));
         }
@@ -48,23 +48,23 @@ impl Grounds<'_> {
     }
 
     /// What could explain a row.
-    pub(super) fn explain(&self, row: &Differing, resolved: &[Resolved]) -> Explanation {
+    pub(super) fn explain(&self, row: &Differing, resolved: &[RowInput]) -> Explanation {
         let reaching = self.changes.iter().filter(|change| reaches(&change.class, row, resolved));
         let candidates: Vec<String> = reaching.map(|change| change.change.id.clone()).collect();
         // What by the published rule reaches no row at all does not compete.
         let declared = self.changes.iter().filter(|change| change.class != Class::Nothing).count();
         let finding = match (declared, candidates.len()) {
-            (0, _) => Explained::NothingDeclared,
-            (_, 0) => Explained::NoneReaches,
-            (1, 1) => Explained::OnlyDifference,
-            _ => Explained::Candidates,
+            (0, _) => ExplanationFinding::NothingDeclared,
+            (_, 0) => ExplanationFinding::NoneReaches,
+            (1, 1) => ExplanationFinding::OnlyDifference,
+            _ => ExplanationFinding::Candidates,
         };
         Explanation { finding, candidates }
     }
 
     /// Whether what the row's policy means differs; what cannot be told from the meaning is told from the document.
     fn policy_differs(&self, row: &Differing) -> bool {
-        let policy = |side: usize, verdict: &Option<Verdict>| {
+        let policy = |side: usize, verdict: &Option<RowVerdict>| {
             let profile = &verdict.as_ref()?.profile_id;
             self.declarations[side].artifact.get("profiles")?.get(&**profile)
         };
@@ -78,11 +78,11 @@ impl Grounds<'_> {
 }
 
 /// Whether a change can have reached a row.
-fn reaches(class: &Class, row: &Differing, resolved: &[Resolved]) -> bool {
+fn reaches(class: &Class, row: &Differing, resolved: &[RowInput]) -> bool {
     let one_sided = matches!(row.kind, FlipKind::Appeared | FlipKind::Vanished);
     // Only who writes the expectation changes it.
     if row.kind == FlipKind::ExpectedOtherwise {
-        return *class == Class::Registry && resolved.contains(&Resolved::Expected);
+        return *class == Class::Registry && resolved.contains(&RowInput::Expected);
     }
     match class {
         Class::All => true,
@@ -92,12 +92,12 @@ fn reaches(class: &Class, row: &Differing, resolved: &[Resolved]) -> bool {
             // A control is derived from the profile as a whole, which is not compared row by row.
             one_sided
                 || row.lane == Lane::Control
-                || [Resolved::Profile, Resolved::Probe, Resolved::Fixtures].iter().any(|one| resolved.contains(one))
+                || [RowInput::Profile, RowInput::Probe, RowInput::Fixtures].iter().any(|one| resolved.contains(one))
         }
         Class::Policy(profiles) => {
             let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
             let own = profile.is_some_and(|profile| profiles.contains(profile));
-            row.lane != Lane::Baseline && own && (one_sided || resolved.contains(&Resolved::Policy))
+            row.lane != Lane::Baseline && own && (one_sided || resolved.contains(&RowInput::Policy))
         }
     }
 }

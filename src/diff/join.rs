@@ -10,8 +10,8 @@ use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 
-use super::rows::{Key, Row};
-use crate::record::run_diff::Verdict;
+use super::rows::{DiffRow, RowKey};
+use crate::record::run_diff::RowVerdict;
 
 /// How many rows may wait in memory for their counterpart.
 pub(super) const MAX_WAITING: usize = 64 * 1024;
@@ -26,19 +26,19 @@ pub(super) enum From {
 }
 
 /// Rows of both sides that have the same key, or a row that only one side has.
-pub(super) type Pair = (Key, Option<Verdict>, Option<Verdict>);
+pub(super) type Pair = (RowKey, Option<RowVerdict>, Option<RowVerdict>);
 
 /// The rows that wait. A key that one side has several times is joined in order.
 #[derive(Debug, Default)]
 struct Waiting {
-    a: HashMap<Key, VecDeque<Verdict>>,
-    b: HashMap<Key, VecDeque<Verdict>>,
+    a: HashMap<RowKey, VecDeque<RowVerdict>>,
+    b: HashMap<RowKey, VecDeque<RowVerdict>>,
     count: usize,
 }
 
 impl Waiting {
     /// Takes a row in; gives the pair if its counterpart was waiting.
-    fn offer(&mut self, from: From, row: Row) -> Option<Pair> {
+    fn offer(&mut self, from: From, row: DiffRow) -> Option<Pair> {
         let (own, other) = match from {
             From::A => (&mut self.a, &mut self.b),
             From::B => (&mut self.b, &mut self.a),
@@ -62,11 +62,11 @@ impl Waiting {
     }
 
     /// Everything that has no counterpart.
-    fn drain(&mut self) -> impl Iterator<Item = (From, Row)> + '_ {
+    fn drain(&mut self) -> impl Iterator<Item = (From, DiffRow)> + '_ {
         self.count = 0;
         let spread = |from: From| {
-            move |(key, queue): (Key, VecDeque<Verdict>)| {
-                queue.into_iter().map(move |verdict| (from, Row { key: key.clone(), verdict }))
+            move |(key, queue): (RowKey, VecDeque<RowVerdict>)| {
+                queue.into_iter().map(move |verdict| (from, DiffRow { key: key.clone(), verdict }))
             }
         };
         self.a.drain().flat_map(spread(From::A)).chain(self.b.drain().flat_map(spread(From::B)))
@@ -76,7 +76,7 @@ impl Waiting {
 /// A join in progress.
 pub(super) struct Join<F> {
     waiting: Waiting,
-    parted: Option<Parts>,
+    parted: Option<RowPartitions>,
     most_waiting: usize,
     found: F,
 }
@@ -88,7 +88,7 @@ impl<F: FnMut(Pair)> Join<F> {
     }
 
     /// Takes a row of both sides each, as far as they have one.
-    pub(super) fn push(&mut self, a: Option<Row>, b: Option<Row>) -> io::Result<()> {
+    pub(super) fn push(&mut self, a: Option<DiffRow>, b: Option<DiffRow>) -> io::Result<()> {
         match (a, b) {
             // What nearly every row is.
             (Some(a), Some(b)) if self.parted.is_none() && self.waiting.count == 0 && a.key == b.key => {
@@ -103,7 +103,7 @@ impl<F: FnMut(Pair)> Join<F> {
         }
     }
 
-    fn offer(&mut self, from: From, row: Row) -> io::Result<()> {
+    fn offer(&mut self, from: From, row: DiffRow) -> io::Result<()> {
         if let Some(parts) = &mut self.parted {
             return parts.put(from, &row);
         }
@@ -111,7 +111,7 @@ impl<F: FnMut(Pair)> Join<F> {
             (self.found)(pair);
         }
         if self.waiting.count > self.most_waiting {
-            let mut parts = Parts::create()?;
+            let mut parts = RowPartitions::create()?;
             for (from, row) in self.waiting.drain() {
                 parts.put(from, &row)?;
             }
@@ -149,18 +149,18 @@ fn alone(waiting: &mut Waiting, found: &mut impl FnMut(Pair)) {
 }
 
 /// Rows in temporary files without a name, parted by a hash of their key. In each, rows of one key keep their order.
-struct Parts {
+struct RowPartitions {
     a: Vec<BufWriter<File>>,
     b: Vec<BufWriter<File>>,
 }
 
-impl Parts {
+impl RowPartitions {
     fn create() -> io::Result<Self> {
         let files = || (0..PARTS).map(|_| Ok(BufWriter::new(tempfile::tempfile()?))).collect::<io::Result<Vec<_>>>();
         Ok(Self { a: files()?, b: files()? })
     }
 
-    fn put(&mut self, from: From, row: &Row) -> io::Result<()> {
+    fn put(&mut self, from: From, row: &DiffRow) -> io::Result<()> {
         // The same in every process: nothing of the result depends on it, but a run should be repeatable.
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&row.key);
         let files = match from {
@@ -189,7 +189,7 @@ impl PartFile {
         Ok(Self { lines: BufReader::new(file), line: Vec::new() })
     }
 
-    fn next(&mut self) -> io::Result<Option<Row>> {
+    fn next(&mut self) -> io::Result<Option<DiffRow>> {
         self.line.clear();
         if self.lines.read_until(b'\n', &mut self.line)? == 0 {
             return Ok(None);
@@ -203,15 +203,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::run_diff::Answer;
+    use crate::record::run_diff::RowAnswer;
 
-    fn row((id, deny): (u8, bool)) -> Row {
-        let actual = if deny { Answer::Deny } else { Answer::Allow };
-        let verdict = Verdict { profile_id: "p".into(), expected: None, actual, because: None };
-        Row { key: Key { id: id.to_string().into(), aspect: "".into() }, verdict }
+    fn row((id, deny): (u8, bool)) -> DiffRow {
+        let actual = if deny { RowAnswer::Deny } else { RowAnswer::Allow };
+        let verdict = RowVerdict { profile_id: "p".into(), expected: None, actual, because: None };
+        DiffRow { key: RowKey { id: id.to_string().into(), aspect: "".into() }, verdict }
     }
 
-    type Shown = (String, Option<Answer>, Option<Answer>);
+    type Shown = (String, Option<RowAnswer>, Option<RowAnswer>);
 
     fn joined(a: &[(u8, bool)], b: &[(u8, bool)], most_waiting: usize) -> Vec<Shown> {
         let mut found: Vec<Shown> = Vec::new();
@@ -234,7 +234,7 @@ mod tests {
     /// The same by definition: the n-th row of a key on the one side with the n-th on the other.
     fn by_definition(a: &[(u8, bool)], b: &[(u8, bool)]) -> Vec<Shown> {
         let mut found = Vec::new();
-        let answer = |deny: &bool| if *deny { Answer::Deny } else { Answer::Allow };
+        let answer = |deny: &bool| if *deny { RowAnswer::Deny } else { RowAnswer::Allow };
         for id in 0..=u8::MAX {
             let of = |rows: &[(u8, bool)]| {
                 rows.iter().filter(|row| row.0 == id).map(|row| answer(&row.1)).collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::declarations;
 use crate::base::canon::pointer_part;
 use crate::plan::subject::{AI_RUN, DEPLOYMENT};
-use crate::record::identity::{Declaration, Part};
+use crate::record::identity::{Declaration, DeclarationPart};
 use crate::record::run_diff::{PartDiff, Unstated};
 
 /// Whether declarations of these kinds can be compared.
@@ -34,7 +34,7 @@ pub(super) struct Aside {
 /// Compares what both state.
 pub(super) fn compare(a: &Declaration, b: &Declaration) -> Held {
     let mut aside = Aside::default();
-    let parts = Part::ALL.into_iter().map(|part| {
+    let parts = DeclarationPart::ALL.into_iter().map(|part| {
         let at = format!("/{}", part.as_str());
         let [mut of_a, mut of_b] = [a, b].map(|one| Value::Object(one.part(part).clone()));
         if a.kind == AI_RUN {

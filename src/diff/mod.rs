@@ -25,10 +25,10 @@ use std::io;
 pub use attempts::{attempts, render as render_attempts};
 pub use report::{compare, compare_accepting_absent};
 pub use rows::RowsError;
-pub use side::{Opened, open};
+pub use side::{ComparedSide, open};
 
 use crate::base::fsx::FileError;
-use crate::bundle::Refused;
+use crate::bundle::BundleRefused;
 use crate::plan::LoadError;
 
 /// Why a comparison could not be made.
@@ -39,7 +39,7 @@ pub enum DiffError {
     Read(FileError),
     /// A bundle did not pass verification.
     #[error(transparent)]
-    Refused(Box<Refused>),
+    Refused(Box<BundleRefused>),
     /// A document is not what it has to be.
     #[error("`{file}` cannot be compared: {reason}")]
     Document {

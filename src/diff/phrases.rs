@@ -2,7 +2,8 @@
 
 pub(super) use crate::base::printable::printable;
 use crate::record::run_diff::{
-    Change, Compared, Declarations, Explained, Flip, Item, LaneDiff, Resolved, RunDiff, Shown, Verdict,
+    Change, Comparability, Declarations, DifferingItem, ExplanationFinding, Flip, LaneDiff, RowInput, RowVerdict,
+    RunDiff, ShownValue,
 };
 
 /// How many rows that differ a text lists. JSON lists more.
@@ -41,27 +42,27 @@ fn declared(declarations: &Declarations, changes: &[Change]) -> String {
             let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
             format!("equal as far as declared; {} stated by neither{accepted}", counted(neither, "item"))
         }
-        (Compared::Not, ..) => "the declarations cannot be compared".to_owned(),
+        (Comparability::Not, ..) => "the declarations cannot be compared".to_owned(),
         (_, Some(true), Some(true)) => "both declare the same".to_owned(),
         (_, Some(true), _) => "both declare materially the same".to_owned(),
-        (Compared::Items, ..) => format!("the declarations differ in {}", counted(changes.len() as u64, "change")),
-        (Compared::Parts, ..) => "the declarations differ; in what is not known without both bundles".to_owned(),
+        (Comparability::Items, ..) => format!("the declarations differ in {}", counted(changes.len() as u64, "change")),
+        (Comparability::Parts, ..) => "the declarations differ; in what is not known without both bundles".to_owned(),
     }
 }
 
 /// A value, short.
-pub(super) fn value(shown: Option<&Shown>) -> String {
+pub(super) fn value(shown: Option<&ShownValue>) -> String {
     match shown {
         None => "absent".to_owned(),
-        Some(Shown::Digest(digest)) => format!("a long value with digest {}", short(&digest.to_string())),
-        Some(Shown::Value(serde_json::Value::String(text))) if is_digest(text) => short(text),
-        Some(Shown::Value(value)) if referred(value).is_some() => {
+        Some(ShownValue::Digest(digest)) => format!("a long value with digest {}", short(&digest.to_string())),
+        Some(ShownValue::Value(serde_json::Value::String(text))) if is_digest(text) => short(text),
+        Some(ShownValue::Value(value)) if referred(value).is_some() => {
             format!("sha256:{}", short(referred(value).unwrap_or_default()))
         }
-        Some(Shown::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
+        Some(ShownValue::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
             format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
         }
-        Some(Shown::Value(value)) => printable(&value.to_string()).into_owned(),
+        Some(ShownValue::Value(value)) => printable(&value.to_string()).into_owned(),
     }
 }
 
@@ -84,7 +85,7 @@ pub(super) fn short(digest: &str) -> String {
 }
 
 /// `OLD -> NEW`
-pub(super) fn change_of(item: &Item) -> String {
+pub(super) fn change_of(item: &DifferingItem) -> String {
     format!("{} -> {}", value(item.a.as_ref()), value(item.b.as_ref()))
 }
 
@@ -105,7 +106,7 @@ pub(super) fn lane(lane: &LaneDiff) -> String {
 }
 
 /// A verdict, short: `deny (EACCES; expected allow)`.
-pub(super) fn verdict(verdict: Option<&Verdict>) -> String {
+pub(super) fn verdict(verdict: Option<&RowVerdict>) -> String {
     let Some(verdict) = verdict else { return "no such row".to_owned() };
     let because = verdict.because.as_deref().map(|text| printable(text).into_owned());
     let expected = verdict.expected.map(|expected| format!("expected {}", expected.as_str()));
@@ -131,24 +132,26 @@ pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
         .collect();
     let names = names.join("; ");
     let mut text = match flip.explanation.finding {
-        Explained::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
-        Explained::Candidates if flip.explanation.candidates.len() == 1 => {
+        ExplanationFinding::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
+        ExplanationFinding::Candidates if flip.explanation.candidates.len() == 1 => {
             format!("could be explained by {names}; what else was declared differently does not reach this row")
         }
-        Explained::Candidates => format!("could be explained by any of: {names}"),
-        Explained::NoneReaches => {
+        ExplanationFinding::Candidates => format!("could be explained by any of: {names}"),
+        ExplanationFinding::NoneReaches => {
             "nothing that was declared differently reaches this row: evidence of nondeterminism, \
                                    or of an influence that is not declared"
                 .to_owned()
         }
-        Explained::NothingDeclared => "same declaration, different verdict: evidence of nondeterminism, or of an \
+        ExplanationFinding::NothingDeclared => {
+            "same declaration, different verdict: evidence of nondeterminism, or of an \
                                        influence that is not declared"
-            .to_owned(),
-        Explained::Unknown => "the declarations could not be compared item by item".to_owned(),
+                .to_owned()
+        }
+        ExplanationFinding::Unknown => "the declarations could not be compared item by item".to_owned(),
     };
     // That the policy is another one is said by the change's own name.
     let what: Vec<&str> =
-        flip.resolved_differently.iter().filter(|one| **one != Resolved::Policy).map(|one| one.as_str()).collect();
+        flip.resolved_differently.iter().filter(|one| **one != RowInput::Policy).map(|one| one.as_str()).collect();
     if !what.is_empty() {
         text.push_str(&format!(" (resolved differently for this row: {})", what.join(", ")));
     }

@@ -1,7 +1,7 @@
 //! A comparison for a pull request, as Markdown.
 
 use super::phrases::{self, MAX_PRINTED};
-use crate::record::run_diff::{Explained, RunDiff, Side};
+use crate::record::run_diff::{ExplanationFinding, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
 pub fn render(diff: &RunDiff) -> String {
@@ -72,7 +72,8 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
     out.push_str("\n| lane | row | A | B | what could explain it |\n|---|---|---|---|---|\n");
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         let explanation = escape(&phrases::explanation(flip, &diff.changes));
-        let strong = matches!(flip.explanation.finding, Explained::NoneReaches | Explained::NothingDeclared);
+        let strong =
+            matches!(flip.explanation.finding, ExplanationFinding::NoneReaches | ExplanationFinding::NothingDeclared);
         let explanation = if strong { format!("**{explanation}**") } else { explanation };
         out.push_str(&format!(
             "| {} | {} | {} | {} | {explanation} |\n",

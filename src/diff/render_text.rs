@@ -2,11 +2,11 @@
 
 use super::phrases::{self, MAX_PRINTED};
 use crate::base::printable::Lines;
-use crate::record::run_diff::{Item, RunDiff, Side};
+use crate::record::run_diff::{DifferingItem, RunDiff, Side};
 
 /// The comparison as plain text.
 pub fn render(diff: &RunDiff) -> String {
-    let mut out = Indented::default();
+    let mut out = IndentedLines::default();
     out.line(0, &phrases::headline(diff));
     out.blank();
     side(&mut out, "A", &diff.a);
@@ -52,7 +52,7 @@ fn differ(count: u64) -> String {
     if count == 1 { "1 item differs".to_owned() } else { format!("{count} items differ") }
 }
 
-fn side(out: &mut Indented, name: &str, side: &Side) {
+fn side(out: &mut IndentedLines, name: &str, side: &Side) {
     let identity = side.identity.map_or_else(|| "no identity".to_owned(), |digest| format!("identity {digest}"));
     out.line(0, &format!("{name}         {} `{}`", side.source.as_str(), &side.given));
     if let Some(run_id) = &side.run_id {
@@ -64,7 +64,7 @@ fn side(out: &mut Indented, name: &str, side: &Side) {
     }
 }
 
-fn item(out: &mut Indented, item: &Item) {
+fn item(out: &mut IndentedLines, item: &DifferingItem) {
     let mark = if item.material { "" } else { " (immaterial)" };
     out.line(5, &format!("{}{mark}: {}", &item.name, phrases::change_of(item)));
     match &item.b_pointer {
@@ -73,7 +73,7 @@ fn item(out: &mut Indented, item: &Item) {
     }
 }
 
-fn verdicts(out: &mut Indented, diff: &RunDiff) {
+fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {
     if diff.verdicts.not_compared.is_some() {
         return;
     }
@@ -100,9 +100,9 @@ fn verdicts(out: &mut Indented, diff: &RunDiff) {
 
 /// Lines that are indented by levels.
 #[derive(Default)]
-struct Indented(Lines);
+struct IndentedLines(Lines);
 
-impl Indented {
+impl IndentedLines {
     fn line(&mut self, level: usize, text: &str) {
         self.0.line(format!("{}{text}", "  ".repeat(level)));
     }

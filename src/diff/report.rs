@@ -4,29 +4,31 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::changes::{self, Grouped};
 use super::explain::{self, Grounds};
-use super::side::Opened;
+use super::side::ComparedSide;
 use super::verdicts::{self, Differing};
 use super::{DiffError, declarations, kinds, row_provenance};
 use crate::bundle::{Bundle, Verified};
-use crate::record::identity::Part;
+use crate::record::identity::DeclarationPart;
 use crate::record::outcome::Lane;
-use crate::record::run_diff::{Compared, Declarations, Flip, PartDiff, RUN_DIFF_SCHEMA, RunDiff, SourceKind, Verdicts};
+use crate::record::run_diff::{
+    Comparability, Declarations, Flip, PartDiff, RUN_DIFF_SCHEMA, RunDiff, SourceKind, Verdicts,
+};
 
 /// How many rows that differ a report lists. All are counted.
 pub const MAX_LISTED: usize = 10_000;
 
 /// Compares two sides. Declarations of other systems that leave the same items absent are equal only as far as they go,
 /// and not the same.
-pub fn compare(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
+pub fn compare(a: &ComparedSide, b: &ComparedSide) -> Result<RunDiff, DiffError> {
     compare_as(a, b, false)
 }
 
 /// Compares two sides, and takes what both state to be absent for equal.
-pub fn compare_accepting_absent(a: &Opened, b: &Opened) -> Result<RunDiff, DiffError> {
+pub fn compare_accepting_absent(a: &ComparedSide, b: &ComparedSide) -> Result<RunDiff, DiffError> {
     compare_as(a, b, true)
 }
 
-fn compare_as(a: &Opened, b: &Opened, accept_absent: bool) -> Result<RunDiff, DiffError> {
+fn compare_as(a: &ComparedSide, b: &ComparedSide, accept_absent: bool) -> Result<RunDiff, DiffError> {
     if let (Some(kind_a), Some(kind_b)) = (&a.side.kind, &b.side.kind)
         && !kinds::comparable(kind_a, kind_b)
     {
@@ -59,7 +61,7 @@ fn compare_as(a: &Opened, b: &Opened, accept_absent: bool) -> Result<RunDiff, Di
     })
 }
 
-fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
+fn compare_declarations(a: &ComparedSide, b: &ComparedSide) -> Declarations {
     let identical = a.side.identity.zip(b.side.identity).map(|(a, b)| a == b);
     let nothing = |compared| Declarations {
         compared,
@@ -85,23 +87,23 @@ fn compare_declarations(a: &Opened, b: &Opened) -> Declarations {
             parts,
             stated_by_neither,
             stated_by_run_only,
-            ..nothing(Compared::Items)
+            ..nothing(Comparability::Items)
         };
     }
     let Some((digests_a, digests_b)) = a.parts.zip(b.parts) else {
-        return nothing(Compared::Not);
+        return nothing(Comparability::Not);
     };
-    let part = |part: Part| {
+    let part = |part: DeclarationPart| {
         let (a, b) = (digests_a.of(part), digests_b.of(part));
         PartDiff { part, a, b, materially_equal: a == b, items: Vec::new() }
     };
     // Digests that differ may do so in immaterial items alone.
     let materially_equal = (identical == Some(true)).then_some(true);
-    let parts = Part::ALL.into_iter().map(part).collect();
-    Declarations { materially_equal, parts, ..nothing(Compared::Parts) }
+    let parts = DeclarationPart::ALL.into_iter().map(part).collect();
+    Declarations { materially_equal, parts, ..nothing(Comparability::Parts) }
 }
 
-fn compare_verdicts(a: &Opened, b: &Opened, changes: Option<&[Grouped]>) -> Result<Verdicts, DiffError> {
+fn compare_verdicts(a: &ComparedSide, b: &ComparedSide, changes: Option<&[Grouped]>) -> Result<Verdicts, DiffError> {
     let not_compared = |why: &str| Verdicts {
         not_compared: Some(why.to_owned()),
         lanes: Vec::new(),
@@ -144,7 +146,7 @@ fn facts(
     b: &Verified<Bundle>,
     changes: &[Grouped],
     rows: &[Differing],
-) -> Result<[HashMap<String, row_provenance::RowFacts>; 2], DiffError> {
+) -> Result<[HashMap<String, row_provenance::RowProvenance>; 2], DiffError> {
     let wanted: BTreeSet<&str> = rows.iter().filter(|row| row.lane != Lane::Control).map(|row| &*row.key.id).collect();
     if wanted.is_empty() || !changes.iter().any(|change| change.class == changes::Class::Registry) {
         return Ok([HashMap::new(), HashMap::new()]);

@@ -13,7 +13,7 @@ use crate::record::outcome::Decision;
 
 /// What one row was resolved from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RowFacts {
+pub(super) struct RowProvenance {
     pub(super) profile: Digest,
     pub(super) probe: Digest,
     pub(super) fixtures: Digest,
@@ -24,7 +24,7 @@ pub(super) struct RowFacts {
 pub(super) fn facts(
     bundle: &Verified<Bundle>,
     wanted: &BTreeSet<&str>,
-) -> Result<HashMap<String, RowFacts>, DiffError> {
+) -> Result<HashMap<String, RowProvenance>, DiffError> {
     let fail = |source: Box<dyn std::error::Error + Send + Sync>| DiffError::Inputs {
         bundle: bundle.folder().display().to_string(),
         source,
@@ -43,7 +43,7 @@ pub(super) fn facts(
     Ok(rows.map(|(profile, probe)| (probe.expectation_id.to_string(), facts_of(profile, probe))).collect())
 }
 
-fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowFacts {
+fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowProvenance {
     let mut entry = serde_json::to_value(&*probe.entry).unwrap_or_default();
     if let Value::Object(members) = &mut entry {
         // Compared on their own, or read by nobody but people.
@@ -52,7 +52,7 @@ fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowFacts {
         }
     }
     let own = (&profile.id, profile.entry.mode, &profile.entry.key_specific_rules);
-    RowFacts {
+    RowProvenance {
         profile: digest_of(&own),
         probe: digest_of(&entry),
         fixtures: digest_of(&*probe.fixtures),

@@ -17,14 +17,14 @@ use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::oracle::OracleView;
 use crate::record::outcome::{Decision, Lane};
-use crate::record::run_diff::Verdict;
+use crate::record::run_diff::RowVerdict;
 
 /// How many rows are handed over at a time.
 const BATCH_ROWS: usize = 256;
 
 /// Which row of a lane; the same in two bundles if the rows answer the same question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct RowKey {
     /// The expectation; for a control its profile.
     pub(super) id: Box<str>,
     /// What tells rows of one expectation apart: who was asked (oracle), which control.
@@ -33,9 +33,9 @@ pub(super) struct Key {
 
 /// One row of a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Row {
-    pub(super) key: Key,
-    pub(super) verdict: Verdict,
+pub(super) struct DiffRow {
+    pub(super) key: RowKey,
+    pub(super) verdict: RowVerdict,
 }
 
 /// Verdicts could not be read although the bundle was verified.
@@ -65,16 +65,16 @@ pub(super) fn has(bundle: &Verified<Bundle>, lane: Lane) -> bool {
 
 /// A lane's rows, in batches; parsed on a thread of its own.
 pub(super) struct Rows {
-    batches: Receiver<Result<Vec<Row>, RowsError>>,
-    batch: std::vec::IntoIter<Row>,
+    batches: Receiver<Result<Vec<DiffRow>, RowsError>>,
+    batch: std::vec::IntoIter<DiffRow>,
 }
 
 impl Rows {
-    pub(super) fn from(batches: Receiver<Result<Vec<Row>, RowsError>>) -> Self {
+    pub(super) fn from(batches: Receiver<Result<Vec<DiffRow>, RowsError>>) -> Self {
         Self { batches, batch: Vec::new().into_iter() }
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Row>, RowsError> {
+    pub(super) fn next(&mut self) -> Result<Option<DiffRow>, RowsError> {
         loop {
             if let Some(row) = self.batch.next() {
                 return Ok(Some(row));
@@ -88,7 +88,7 @@ impl Rows {
 }
 
 /// Sends every row of a lane. What was sent may be relied on only if no error follows.
-pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &Feed<Result<Vec<Row>, RowsError>>) {
+pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &Feed<Result<Vec<DiffRow>, RowsError>>) {
     if !has(bundle, lane) {
         return;
     }
@@ -111,7 +111,11 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &Feed<Result<Vec<R
 }
 
 /// Calls `emit` for every row of a lane that the bundle has.
-pub(super) fn all(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), RowsError> {
+pub(super) fn all(
+    bundle: &Verified<Bundle>,
+    lane: Lane,
+    emit: &mut dyn FnMut(DiffRow) -> bool,
+) -> Result<(), RowsError> {
     if !has(bundle, lane) {
         return Ok(());
     }
@@ -119,12 +123,12 @@ pub(super) fn all(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Ro
 }
 
 /// Calls `emit` for every row of a lane, until it says that it has enough.
-fn each(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(Row) -> bool) -> Result<(), ArtifactError> {
+fn each(bundle: &Verified<Bundle>, lane: Lane, emit: &mut dyn FnMut(DiffRow) -> bool) -> Result<(), ArtifactError> {
     let name = artifact_of(lane);
     match lane {
         // The derived rows do not repeat the expectation; the raw ones stand in the same order.
         Lane::Baseline => bundle.read_artifact(layout::rows_of(lane), |raw| {
-            let mut ids = ExpectationIds { rows: raw, line: Vec::new() };
+            let mut ids = BaselineExpectationIds { rows: raw, line: Vec::new() };
             bundle
                 .read_artifact(name, |derived| {
                     elements(derived, Some("results"), |bytes| Ok(emit(baseline(bytes, ids.next()?)?)))
@@ -162,12 +166,12 @@ fn elements(
 }
 
 /// The expectation ids of the baseline lane, from its raw rows.
-struct ExpectationIds<'r> {
+struct BaselineExpectationIds<'r> {
     rows: &'r mut dyn BufRead,
     line: Vec<u8>,
 }
 
-impl ExpectationIds<'_> {
+impl BaselineExpectationIds<'_> {
     fn next(&mut self) -> io::Result<Box<str>> {
         #[derive(Deserialize)]
         struct RawRow<'a> {
@@ -195,47 +199,48 @@ fn errno_text(errno: Option<i32>) -> Option<String> {
     errno.filter(|errno| *errno != 0).map(|errno| format!("errno {errno}"))
 }
 
-fn baseline(bytes: &[u8], id: Box<str>) -> io::Result<Row> {
+fn baseline(bytes: &[u8], id: Box<str>) -> io::Result<DiffRow> {
     let row: BaselineView<Text<'_>> = serde_json::from_slice(bytes)?;
     let because = join([shown(&row.failure_kind), errno_text(row.errno).as_deref()]);
-    let verdict = Verdict { profile_id: row.profile_id.0.into(), expected: None, actual: row.status.into(), because };
-    Ok(Row { key: Key { id, aspect: "".into() }, verdict })
+    let verdict =
+        RowVerdict { profile_id: row.profile_id.0.into(), expected: None, actual: row.status.into(), because };
+    Ok(DiffRow { key: RowKey { id, aspect: "".into() }, verdict })
 }
 
-fn scenario(bytes: &[u8]) -> io::Result<Row> {
+fn scenario(bytes: &[u8]) -> io::Result<DiffRow> {
     let row: EventView<Text<'_>> = serde_json::from_slice(bytes)?;
     let because = join([shown(&row.failure_kind), shown(&row.errno_name)]);
     let id =
         row.expectation_id.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an event has no expectation"))?;
     let verdict =
-        Verdict { profile_id: row.profile_id.0.into(), expected: row.expected, actual: row.actual.into(), because };
-    Ok(Row { key: Key { id: id.0.into(), aspect: "".into() }, verdict })
+        RowVerdict { profile_id: row.profile_id.0.into(), expected: row.expected, actual: row.actual.into(), because };
+    Ok(DiffRow { key: RowKey { id: id.0.into(), aspect: "".into() }, verdict })
 }
 
-fn oracle(bytes: &[u8]) -> io::Result<Row> {
+fn oracle(bytes: &[u8]) -> io::Result<DiffRow> {
     let row: OracleView<Text<'_>> = serde_json::from_slice(bytes)?;
-    let verdict = Verdict {
+    let verdict = RowVerdict {
         profile_id: row.profile_id.0.into(),
         expected: None,
         actual: row.decision.into(),
         because: row.reason.filter(|reason| !reason.0.is_empty()).map(|reason| reason.0.into()),
     };
-    Ok(Row { key: Key { id: row.expectation_id.0.into(), aspect: row.api.0.into() }, verdict })
+    Ok(DiffRow { key: RowKey { id: row.expectation_id.0.into(), aspect: row.api.0.into() }, verdict })
 }
 
 /// The two controls of a profile.
-fn controls(bytes: &[u8]) -> io::Result<[Row; 2]> {
+fn controls(bytes: &[u8]) -> io::Result<[DiffRow; 2]> {
     let ControlsView { profile_id: Text(profile_id), must_deny, must_allow } =
         serde_json::from_slice::<ControlsView<Text<'_>>>(bytes)?;
     let row = |aspect: &str, expected, control: ControlView<Text<'_>>| {
         let why = shown(&control.reason).or(shown(&control.failure_kind));
-        let verdict = Verdict {
+        let verdict = RowVerdict {
             profile_id: profile_id.as_ref().into(),
             expected: Some(expected),
             actual: control.actual.into(),
             because: join([why, errno_text(control.errno).as_deref()]),
         };
-        Row { key: Key { id: profile_id.as_ref().into(), aspect: aspect.into() }, verdict }
+        DiffRow { key: RowKey { id: profile_id.as_ref().into(), aspect: aspect.into() }, verdict }
     };
     Ok([row("must_deny", Decision::Deny, must_deny), row("must_allow", Decision::Allow, must_allow)])
 }

@@ -21,7 +21,7 @@ const MAX_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One of the two things that are compared, as far as it can be relied on.
 #[derive(Debug)]
-pub struct Opened {
+pub struct ComparedSide {
     pub(super) side: Side,
     pub(super) declaration: Option<Declaration>,
     pub(super) parts: Option<PartDigests>,
@@ -29,7 +29,7 @@ pub struct Opened {
 }
 
 /// Opens the thing at `path`. A bundle is verified; a packet is too if its bundle can be found.
-pub fn open(path: &Path) -> Result<Opened, DiffError> {
+pub fn open(path: &Path) -> Result<ComparedSide, DiffError> {
     let given = path.display().to_string();
     if path.is_dir() {
         return open_bundle(path, given);
@@ -62,7 +62,7 @@ pub fn open(path: &Path) -> Result<Opened, DiffError> {
 }
 
 /// Declares what somebody describes of another system, with every file that the description names.
-fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
+fn declare(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
     let subject = read_declaration_file(path).map_err(|error| DiffError::Load(Box::new(error)))?;
     let declaration = identity::external::declare(&subject)
         .map_err(|error| DiffError::Document { file: given.clone(), reason: error.to_string() })?;
@@ -70,7 +70,7 @@ fn declare(path: &Path, given: String) -> Result<Opened, DiffError> {
 }
 
 /// Puts a declaration on a side of its own.
-pub fn of_declaration(given: String, declaration: Declaration) -> Opened {
+pub fn of_declaration(given: String, declaration: Declaration) -> ComparedSide {
     let side = Side {
         given,
         source: SourceKind::Declaration,
@@ -80,11 +80,11 @@ pub fn of_declaration(given: String, declaration: Declaration) -> Opened {
         identity: Some(declaration.identity),
         not_verified: Vec::new(),
     };
-    Opened { side, parts: Some(declaration.digests), declaration: Some(declaration), bundle: None }
+    ComparedSide { side, parts: Some(declaration.digests), declaration: Some(declaration), bundle: None }
 }
 
 /// Puts a verified bundle on a side of its own.
-pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Opened {
+pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> ComparedSide {
     let declaration = bundle.identity().cloned();
     let side = Side {
         given,
@@ -95,10 +95,10 @@ pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> Opened {
         identity: declaration.as_ref().map(|declaration| declaration.identity),
         not_verified: Vec::new(),
     };
-    Opened { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) }
+    ComparedSide { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) }
 }
 
-fn open_bundle(path: &Path, given: String) -> Result<Opened, DiffError> {
+fn open_bundle(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
     let bundle = bundle::verify(path).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
     Ok(of_bundle(given, bundle))
 }
@@ -113,7 +113,7 @@ fn sealed(value: Value) -> Result<Declaration, String> {
     }
 }
 
-fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<Opened, DiffError> {
+fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<ComparedSide, DiffError> {
     let refuse = |reason: String| DiffError::Document { file: given.clone(), reason };
     let Some(folder) = bundle_of(path, packet) else {
         let why = "its bundle was not found beside it nor where its pointers lead, so nothing that it says of the run was verified";
@@ -126,7 +126,7 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<O
             not_verified: vec![why.to_owned()],
             given,
         };
-        return Ok(Opened { side, declaration: None, parts: packet.identity_parts, bundle: None });
+        return Ok(ComparedSide { side, declaration: None, parts: packet.identity_parts, bundle: None });
     };
     let found = bundle::verify(&folder).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
     if found.index_sha256() != packet.index_sha256 {

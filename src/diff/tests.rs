@@ -6,16 +6,18 @@ use serde_json::{Map, Value, json};
 
 use super::changes::{Class, gather};
 use super::explain::Grounds;
-use super::row_provenance::RowFacts;
-use super::rows::Key;
+use super::row_provenance::RowProvenance;
+use super::rows::RowKey;
 use super::side::of_declaration;
 use super::verdicts::Differing;
 use super::{declarations, render_markdown, render_text};
 use crate::base::digest::Digest;
-use crate::identity::seal::{Parts, seal};
+use crate::identity::seal::{DeclarationParts, seal};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
 use crate::record::outcome::{Decision, Lane};
-use crate::record::run_diff::{Answer, Explained, Flip, FlipKind, LaneDiff, Reach, Resolved, RunDiff, Verdict};
+use crate::record::run_diff::{
+    ExplanationFinding, Flip, FlipKind, LaneDiff, RowAnswer, RowInput, RowReach, RowVerdict, RunDiff,
+};
 
 /// A declaration in the shape of a run's, as far as anything here reads it.
 fn whole() -> Value {
@@ -47,7 +49,7 @@ fn whole() -> Value {
 
 fn sealed(whole: &Value) -> Declaration {
     let part = |name: &str| -> Map<String, Value> { whole[name].as_object().unwrap().clone() };
-    let parts = Parts {
+    let parts = DeclarationParts {
         artifact: part("artifact"),
         runtime: part("runtime"),
         policy: part("policy"),
@@ -65,7 +67,7 @@ fn changed(edits: &[(&str, Value)]) -> [Declaration; 2] {
     [sealed(&whole()), sealed(&other)]
 }
 
-fn changes(edits: &[(&str, Value)]) -> Vec<(String, Reach, usize)> {
+fn changes(edits: &[(&str, Value)]) -> Vec<(String, RowReach, usize)> {
     let [a, b] = changed(edits);
     gather(&a, &b, &declarations::compare(&a, &b))
         .into_iter()
@@ -73,7 +75,7 @@ fn changes(edits: &[(&str, Value)]) -> Vec<(String, Reach, usize)> {
         .collect()
 }
 
-fn one(id: &str, reach: Reach, items: usize) -> (String, Reach, usize) {
+fn one(id: &str, reach: RowReach, items: usize) -> (String, RowReach, usize) {
     (id.to_owned(), reach, items)
 }
 
@@ -87,7 +89,7 @@ fn what_only_changes_together_is_one_change() {
         ("/artifact/profiles/a/value_sha256", json!("v2")),
         ("/artifact/profiles/b/sha256", json!("d2")),
     ]);
-    assert_eq!(policy, [one("policy:p/one.json", Reach::ResolvedRows, 4)]);
+    assert_eq!(policy, [one("policy:p/one.json", RowReach::ResolvedRows, 4)]);
     // A kernel says several things of itself, and the world's id follows.
     let kernel = changes(&[
         ("/runtime/host/kernel_release", json!("6.12")),
@@ -95,61 +97,62 @@ fn what_only_changes_together_is_one_change() {
         ("/runtime/enforcer/abilities/net", json!(true)),
         ("/runtime/world/world_id", json!("w-6.12")),
     ]);
-    assert_eq!(kernel, [one("system", Reach::AllRows, 4)]);
+    assert_eq!(kernel, [one("system", RowReach::AllRows, 4)]);
     // On their own these are not the kernel's.
     assert_eq!(
         changes(&[("/runtime/enforcer/abilities/net", json!(true)), ("/runtime/world/world_id", json!("w"))]),
-        [one("enforcer", Reach::AllRows, 1), one("/runtime/world/world_id", Reach::NoRow, 1)]
+        [one("enforcer", RowReach::AllRows, 1), one("/runtime/world/world_id", RowReach::NoRow, 1)]
     );
     assert_eq!(
         changes(&[("/runtime/environment/LANG", json!("d")), ("/runtime/locale", json!("C"))]),
-        [one("environment:LANG", Reach::AllRows, 2)]
+        [one("environment:LANG", RowReach::AllRows, 2)]
     );
-    assert_eq!(changes(&[("/runtime/time_zone", json!("CET"))]), [one("/runtime/time_zone", Reach::AllRows, 1)]);
+    assert_eq!(changes(&[("/runtime/time_zone", json!("CET"))]), [one("/runtime/time_zone", RowReach::AllRows, 1)]);
     assert_eq!(
         changes(&[("/runtime/host/uid_class", json!("root")), ("/runtime/user/uid_class", json!("root"))]),
-        [one("user", Reach::AllRows, 2)]
+        [one("user", RowReach::AllRows, 2)]
     );
 }
 
 #[test]
 fn every_change_has_its_reach() {
     for (pointer, id, reach) in [
-        ("/artifact/tool/sha256", "tool", Reach::AllRows),
-        ("/artifact/documents/probes/probes.json", "registry", Reach::ResolvedRows),
-        ("/artifact/fixtures/sha256", "registry", Reach::ResolvedRows),
-        ("/policy/expectations/a/sha256", "registry", Reach::ResolvedRows),
-        ("/artifact/documents/policy/p~1pre.json", "preflight_policy", Reach::NoRow),
-        ("/artifact/preflight_policy/value_sha256", "preflight_policy", Reach::NoRow),
-        ("/artifact/documents/world/w.json", "/artifact/documents/world/w.json", Reach::NoRow),
-        ("/runtime/host/arch", "/runtime/host/arch", Reach::AllRows),
-        ("/policy/selection/only_profiles", "selection", Reach::Presence),
-        ("/policy/gate_rules", "/policy/gate_rules", Reach::NoRow),
-        ("/policy/deadline_ms", "/policy/deadline_ms", Reach::AllRows),
-        ("/history/waivers", "/history/waivers", Reach::NoRow),
-        ("/history/inputs", "/history/inputs", Reach::AllRows),
+        ("/artifact/tool/sha256", "tool", RowReach::AllRows),
+        ("/artifact/documents/probes/probes.json", "registry", RowReach::ResolvedRows),
+        ("/artifact/fixtures/sha256", "registry", RowReach::ResolvedRows),
+        ("/policy/expectations/a/sha256", "registry", RowReach::ResolvedRows),
+        ("/artifact/documents/policy/p~1pre.json", "preflight_policy", RowReach::NoRow),
+        ("/artifact/preflight_policy/value_sha256", "preflight_policy", RowReach::NoRow),
+        ("/artifact/documents/world/w.json", "/artifact/documents/world/w.json", RowReach::NoRow),
+        ("/runtime/host/arch", "/runtime/host/arch", RowReach::AllRows),
+        ("/policy/selection/only_profiles", "selection", RowReach::Presence),
+        ("/policy/gate_rules", "/policy/gate_rules", RowReach::NoRow),
+        ("/policy/deadline_ms", "/policy/deadline_ms", RowReach::AllRows),
+        ("/history/waivers", "/history/waivers", RowReach::NoRow),
+        ("/history/inputs", "/history/inputs", RowReach::AllRows),
     ] {
         assert_eq!(changes(&[(pointer, json!("other"))]), [one(id, reach, 1)], "{pointer}");
     }
 }
 
-fn verdict(profile: &str, actual: Answer) -> Verdict {
-    Verdict { profile_id: profile.into(), expected: Some(Decision::Deny), actual, because: None }
+fn verdict(profile: &str, actual: RowAnswer) -> RowVerdict {
+    RowVerdict { profile_id: profile.into(), expected: Some(Decision::Deny), actual, because: None }
 }
 
 fn row(lane: Lane, profile: &str, kind: FlipKind) -> Differing {
-    let a = (kind != FlipKind::Appeared).then(|| verdict(profile, Answer::Deny));
-    let b = (kind != FlipKind::Vanished).then(|| verdict(profile, Answer::Allow));
-    Differing { lane, key: Key { id: "x".into(), aspect: "".into() }, kind, a, b, baseline_differs: false }
+    let a = (kind != FlipKind::Appeared).then(|| verdict(profile, RowAnswer::Deny));
+    let b = (kind != FlipKind::Vanished).then(|| verdict(profile, RowAnswer::Allow));
+    Differing { lane, key: RowKey { id: "x".into(), aspect: "".into() }, kind, a, b, baseline_differs: false }
 }
 
 /// What could explain a row, after these edits, with these facts of the row on both sides.
-fn explained(edits: &[(&str, Value)], row: &Differing, probes: [&[u8]; 2]) -> (Explained, Vec<String>) {
+fn explained(edits: &[(&str, Value)], row: &Differing, probes: [&[u8]; 2]) -> (ExplanationFinding, Vec<String>) {
     let [a, b] = changed(edits);
     let changes = gather(&a, &b, &declarations::compare(&a, &b));
     let facts = probes.map(|probe| {
         let probe = Digest::of(probe);
-        let facts = RowFacts { profile: Digest::of(b""), probe, fixtures: Digest::of(b""), expected: Decision::Deny };
+        let facts =
+            RowProvenance { profile: Digest::of(b""), probe, fixtures: Digest::of(b""), expected: Decision::Deny };
         HashMap::from([("x".to_owned(), facts)])
     });
     let grounds = Grounds { declarations: [&a, &b], changes: &changes, facts };
@@ -162,43 +165,46 @@ fn nothing_is_named_that_does_not_reach_the_row() {
     let policy: &[(&str, Value)] = &[("/artifact/profiles/a/value_sha256", json!("v2"))];
     let same: [&[u8]; 2] = [b"p", b"p"];
     let flipped = |lane, profile| row(lane, profile, FlipKind::Flipped);
-    let only = |id: &str| (Explained::OnlyDifference, vec![id.to_owned()]);
+    let only = |id: &str| (ExplanationFinding::OnlyDifference, vec![id.to_owned()]);
     let none = |finding| (finding, Vec::new());
 
-    assert_eq!(explained(&[], &flipped(Lane::Scenario, "a"), same), none(Explained::NothingDeclared));
+    assert_eq!(explained(&[], &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NothingDeclared));
     // The number of workers is no difference, and gate rules reach no row.
     let beside = [("/runtime/jobs", json!(9)), ("/policy/gate_rules", json!("g2"))];
-    assert_eq!(explained(&beside, &flipped(Lane::Scenario, "a"), same), none(Explained::NothingDeclared));
+    assert_eq!(explained(&beside, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NothingDeclared));
 
     assert_eq!(explained(policy, &flipped(Lane::Scenario, "a"), same), only("policy:p/one.json"));
     assert_eq!(explained(policy, &flipped(Lane::Oracle, "a"), same), only("policy:p/one.json"));
     // Another profile of the same document whose meaning is the same, another document, a lane without a policy.
-    assert_eq!(explained(policy, &flipped(Lane::Scenario, "b"), same), none(Explained::NoneReaches));
-    assert_eq!(explained(policy, &flipped(Lane::Scenario, "c"), same), none(Explained::NoneReaches));
-    assert_eq!(explained(policy, &flipped(Lane::Baseline, "a"), same), none(Explained::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Scenario, "b"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Scenario, "c"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Baseline, "a"), same), none(ExplanationFinding::NoneReaches));
     // The same meaning in another spelling.
     let spelled = [("/artifact/profiles/a/sha256", json!("d2"))];
-    assert_eq!(explained(&spelled, &flipped(Lane::Scenario, "a"), same), none(Explained::NoneReaches));
+    assert_eq!(explained(&spelled, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
 
     let registry = [("/artifact/documents/probes/probes.json", json!("r2"))];
-    assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), same), none(Explained::NoneReaches));
+    assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
     assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), [b"p", b"q"]), only("registry"));
     assert_eq!(explained(&registry, &row(Lane::Scenario, "a", FlipKind::Appeared), same), only("registry"));
 
     let selection = [("/policy/selection/only_profiles", json!(["a"]))];
     assert_eq!(explained(&selection, &row(Lane::Scenario, "a", FlipKind::Vanished), same), only("selection"));
-    assert_eq!(explained(&selection, &flipped(Lane::Scenario, "a"), same), none(Explained::NoneReaches));
+    assert_eq!(explained(&selection, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
 
     // Two that reach it are candidates; so is one that reaches it beside one that does not.
     let two = [policy[0].clone(), ("/runtime/host/landlock_abi", json!(6))];
     let both = vec!["policy:p/one.json".to_owned(), "system".to_owned()];
-    assert_eq!(explained(&two, &flipped(Lane::Scenario, "a"), same), (Explained::Candidates, both));
-    let kernel = (Explained::Candidates, vec!["system".to_owned()]);
+    assert_eq!(explained(&two, &flipped(Lane::Scenario, "a"), same), (ExplanationFinding::Candidates, both));
+    let kernel = (ExplanationFinding::Candidates, vec!["system".to_owned()]);
     assert_eq!(explained(&two, &flipped(Lane::Scenario, "c"), same), kernel);
 
     // Only who writes an expectation changes it.
     let otherwise = row(Lane::Scenario, "a", FlipKind::ExpectedOtherwise);
-    assert_eq!(explained(&[("/artifact/tool/sha256", json!("t2"))], &otherwise, same), none(Explained::NoneReaches));
+    assert_eq!(
+        explained(&[("/artifact/tool/sha256", json!("t2"))], &otherwise, same),
+        none(ExplanationFinding::NoneReaches)
+    );
 }
 
 #[test]
@@ -242,23 +248,23 @@ fn report() -> RunDiff {
         id: id.into(),
         aspect: String::new(),
         kind: FlipKind::Flipped,
-        a: Some(Verdict { because: Some("probe_syscall_errno EACCES".into()), ..verdict("a", Answer::Deny) }),
-        b: Some(verdict("a", Answer::Allow)),
-        baseline_differs: finding == Explained::NoneReaches,
-        resolved_differently: if finding == Explained::Candidates { vec![Resolved::Probe] } else { vec![] },
+        a: Some(RowVerdict { because: Some("probe_syscall_errno EACCES".into()), ..verdict("a", RowAnswer::Deny) }),
+        b: Some(verdict("a", RowAnswer::Allow)),
+        baseline_differs: finding == ExplanationFinding::NoneReaches,
+        resolved_differently: if finding == ExplanationFinding::Candidates { vec![RowInput::Probe] } else { vec![] },
         explanation: crate::record::run_diff::Explanation {
             finding,
             candidates: candidates.iter().map(|one| (*one).to_owned()).collect(),
         },
     };
     report.verdicts.flips = vec![
-        flip("one", Explained::OnlyDifference, &["system"]),
-        flip("two|\u{1b}[31m", Explained::Candidates, &["policy:p/one.json", "system"]),
-        flip("three", Explained::Candidates, &["system"]),
-        flip("four", Explained::NoneReaches, &[]),
-        flip("five", Explained::NothingDeclared, &[]),
-        flip("six", Explained::Unknown, &[]),
-        Flip { kind: FlipKind::Vanished, b: None, ..flip("seven", Explained::Candidates, &["system"]) },
+        flip("one", ExplanationFinding::OnlyDifference, &["system"]),
+        flip("two|\u{1b}[31m", ExplanationFinding::Candidates, &["policy:p/one.json", "system"]),
+        flip("three", ExplanationFinding::Candidates, &["system"]),
+        flip("four", ExplanationFinding::NoneReaches, &[]),
+        flip("five", ExplanationFinding::NothingDeclared, &[]),
+        flip("six", ExplanationFinding::Unknown, &[]),
+        Flip { kind: FlipKind::Vanished, b: None, ..flip("seven", ExplanationFinding::Candidates, &["system"]) },
     ];
     report
 }

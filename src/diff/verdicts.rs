@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::DiffError;
 use super::join::{Join, MAX_WAITING, Pair};
-use super::rows::{self, Key, Rows};
+use super::rows::{self, RowKey, Rows};
 use crate::base::threads;
 use crate::bundle::{Bundle, Verified};
 use crate::record::outcome::Lane;
-use crate::record::run_diff::{FlipKind, LaneDiff, Verdict};
+use crate::record::run_diff::{FlipKind, LaneDiff, RowVerdict};
 
 /// How many batches of rows may lie between a reader and the join.
 const BATCHES_AHEAD: usize = 4;
@@ -20,16 +20,16 @@ pub(super) const LANES: [Lane; 4] = [Lane::Scenario, Lane::Baseline, Lane::Contr
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Differing {
     pub(super) lane: Lane,
-    pub(super) key: Key,
+    pub(super) key: RowKey,
     pub(super) kind: FlipKind,
-    pub(super) a: Option<Verdict>,
-    pub(super) b: Option<Verdict>,
+    pub(super) a: Option<RowVerdict>,
+    pub(super) b: Option<RowVerdict>,
     pub(super) baseline_differs: bool,
 }
 
 /// All lanes compared.
 #[derive(Debug, Default)]
-pub(super) struct Compared {
+pub(super) struct ComparedLanes {
     pub(super) lanes: Vec<LaneDiff>,
     /// How many rows differ.
     pub(super) differing: u64,
@@ -38,12 +38,12 @@ pub(super) struct Compared {
 }
 
 /// Where a row stands in the list; the last is for rows that have all else in common.
-type Place = (usize, Key, u32);
+type RowOrder = (usize, RowKey, u32);
 
 /// The first rows by their place, however many come and in whatever order.
 #[derive(Debug)]
 struct Listed {
-    rows: BTreeMap<Place, Differing>,
+    rows: BTreeMap<RowOrder, Differing>,
     most: usize,
 }
 
@@ -61,8 +61,12 @@ impl Listed {
 }
 
 /// Compares all lanes. At most `most_listed` rows are listed; all are counted.
-pub(super) fn compare(a: &Verified<Bundle>, b: &Verified<Bundle>, most_listed: usize) -> Result<Compared, DiffError> {
-    let mut compared = Compared::default();
+pub(super) fn compare(
+    a: &Verified<Bundle>,
+    b: &Verified<Bundle>,
+    most_listed: usize,
+) -> Result<ComparedLanes, DiffError> {
+    let mut compared = ComparedLanes::default();
     let mut listed = Listed { rows: BTreeMap::new(), most: most_listed };
     // The baseline comes last, because it says something of rows that are listed already.
     for lane in [Lane::Scenario, Lane::Control, Lane::Oracle, Lane::Baseline] {
@@ -82,7 +86,7 @@ pub(super) fn compare(a: &Verified<Bundle>, b: &Verified<Bundle>, most_listed: u
         join(a, b, lane, |pair| {
             let Some(row) = note(&mut diff, pair) else { return };
             if lane == Lane::Baseline {
-                let place = (0, Key { id: row.key.id.clone(), aspect: "".into() }, 0);
+                let place = (0, RowKey { id: row.key.id.clone(), aspect: "".into() }, 0);
                 if let Some(scenario) = listed.rows.get_mut(&place) {
                     scenario.baseline_differs = true;
                 }
@@ -102,7 +106,7 @@ pub(super) fn compare(a: &Verified<Bundle>, b: &Verified<Bundle>, most_listed: u
 
 /// Counts a pair; gives the row if it differs.
 fn note(diff: &mut LaneDiff, (key, a, b): Pair) -> Option<Differing> {
-    let count = |side: &mut Option<u64>, verdict: &Option<Verdict>| {
+    let count = |side: &mut Option<u64>, verdict: &Option<RowVerdict>| {
         if let (Some(count), Some(_)) = (side, verdict) {
             *count += 1;
         }

@@ -181,14 +181,14 @@ pub fn refer_refused_around(folder: &Path) -> Option<bool> {
 
 /// Why a policy is not in force.
 #[derive(Debug, Clone)]
-struct Refusal {
+struct ApplyRefusal {
     kind: FailureKind,
     errno: i32,
     message: String,
     unsupported: Vec<String>,
 }
 
-impl Refusal {
+impl ApplyRefusal {
     fn new(kind: FailureKind, errno: i32, message: String) -> Self {
         Self { kind, errno, message, unsupported: Vec::new() }
     }
@@ -199,7 +199,7 @@ impl Refusal {
     }
 }
 
-impl Refusal {
+impl ApplyRefusal {
     /// Says which of several layers it is about.
     fn in_layer(self, layer: usize, count: usize) -> Self {
         if count == 1 { self } else { Self { message: format!("layer {layer}: {}", self.message), ..self } }
@@ -241,8 +241,8 @@ fn words(error: &(dyn Error + 'static)) -> String {
 /// A policy made ready to be put in force: what can be worked out beforehand is, by the process that probes are forked
 /// from, so that a probe process is left with the system calls.
 #[derive(Debug)]
-pub struct Ready {
-    tables: Result<Tables, Refusal>,
+pub struct ReadyRuleset {
+    tables: Result<Tables, ApplyRefusal>,
     /// The record of an application that went well.
     record: ApplyRecord,
 }
@@ -266,17 +266,17 @@ struct Table {
 }
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub(super) fn ready(policy: &LandlockPolicy) -> Option<Ready> {
+pub(super) fn ready(policy: &LandlockPolicy) -> Option<ReadyRuleset> {
     let tables = abi_here().and_then(|abi| {
         rules_are_added()?;
         Tables::of(policy, abi)
     });
-    Some(Ready { tables, record: ApplyRecord::in_force(PolicyMode::Landlock.api()) })
+    Some(ReadyRuleset { tables, record: ApplyRecord::in_force(PolicyMode::Landlock.api()) })
 }
 
 /// Confines the calling process, and says how that went.
-pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
-    let Ready { tables, record } = policy;
+pub(super) fn apply(policy: &mut ReadyRuleset) -> &ApplyRecord {
+    let ReadyRuleset { tables, record } = policy;
     // Asked again, by the very process that is confined.
     let abi = abi_here();
     record.abi = abi.as_ref().ok().copied();
@@ -286,7 +286,7 @@ pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
         (Ok(tables), Ok(abi)) if tables.abi != abi => {
             let message =
                 format!("Landlock ABI {abi} is not the ABI {} that the rules were made ready for", tables.abi);
-            Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message))
+            Err(ApplyRefusal::new(FailureKind::LandlockApplyFailed, 0, message))
         }
         (Ok(tables), Ok(_)) => tables.enforce(),
     };
@@ -300,25 +300,25 @@ pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
     record
 }
 
-fn abi_here() -> Result<i32, Refusal> {
+fn abi_here() -> Result<i32, ApplyRefusal> {
     bare::abi().map(|abi| abi as i32).map_err(|errno| {
         let message = match errno {
             libc::EOPNOTSUPP => "this kernel has Landlock, but it was switched off at boot".into(),
             _ => "this kernel has no Landlock".into(),
         };
-        Refusal::new(FailureKind::LandlockUnavailable, errno, message)
+        ApplyRefusal::new(FailureKind::LandlockUnavailable, errno, message)
     })
 }
 
 /// Whether the kernel itself answers when a rule is added: a filter may answer in its place that all went well, and then
 /// what is enforced is not what the policy says.
-fn rules_are_added() -> Result<(), Refusal> {
+fn rules_are_added() -> Result<(), ApplyRefusal> {
     match bare::add_no_rule() {
         // A filter that refuses does so again when it matters.
         Err(_) => Ok(()),
         Ok(_) => {
             let message = "a rule that is none was accepted, so something else than the kernel answers".to_owned();
-            Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message))
+            Err(ApplyRefusal::new(FailureKind::LandlockApplyFailed, 0, message))
         }
     }
 }
@@ -340,14 +340,14 @@ fn flags_of<R: Right, B: Access<Numeric = u64>>(
 }
 
 impl Tables {
-    fn of(policy: &LandlockPolicy, abi: i32) -> Result<Self, Refusal> {
+    fn of(policy: &LandlockPolicy, abi: i32) -> Result<Self, ApplyRefusal> {
         let mut unsupported = Vec::new();
         let layers = policy.layers.iter().enumerate().map(|(n, layer)| {
             let table = Table::of(layer, abi, &mut unsupported);
             table.map_err(|refusal| refusal.in_layer(n, policy.layers.len()))
         });
         // What is not there at all comes before what is wrong with a rule.
-        let layers: Vec<Result<Table, Refusal>> = layers.collect();
+        let layers: Vec<Result<Table, ApplyRefusal>> = layers.collect();
         if policy.tsync && abi < TSYNC_SINCE_ABI {
             unsupported.push(TSYNC.to_owned());
         }
@@ -360,14 +360,14 @@ impl Tables {
             } else {
                 format!("this build cannot enforce {} yet, although ABI {abi} has it", unsupported.join(", "))
             };
-            let refusal = Refusal::new(FailureKind::LandlockRightUnsupported, 0, message);
-            return Err(Refusal { unsupported, ..refusal });
+            let refusal = ApplyRefusal::new(FailureKind::LandlockRightUnsupported, 0, message);
+            return Err(ApplyRefusal { unsupported, ..refusal });
         }
         Ok(Self { abi, tsync: policy.tsync, layers: layers.into_iter().collect::<Result<_, _>>()? })
     }
 
     /// Every ruleset is made before the first is put in force, so that what is wrong with one of them restricts nothing.
-    fn enforce(&self) -> Result<(), Refusal> {
+    fn enforce(&self) -> Result<(), ApplyRefusal> {
         let count = self.layers.len();
         let mut rulesets = Vec::with_capacity(count);
         for (n, table) in self.layers.iter().enumerate() {
@@ -383,7 +383,7 @@ impl Tables {
 
 impl Table {
     /// Names in `unsupported` what is not there; it then grants less than the policy, and must not be used.
-    fn of(layer: &Layer, abi: i32, unsupported: &mut Vec<String>) -> Result<Self, Refusal> {
+    fn of(layer: &Layer, abi: i32, unsupported: &mut Vec<String>) -> Result<Self, ApplyRefusal> {
         let mut table = Self {
             handled_fs: flags_of(layer.handled_fs, abi, unsupported),
             handled_net: flags_of(layer.handled_net, abi, unsupported),
@@ -400,36 +400,36 @@ impl Table {
         for (n, rule) in layer.net_port.iter().enumerate() {
             let port = rule.port.parse::<u16>().map_err(|_| {
                 let message = format!("port rule {n} names `{}`, which is no port number", rule.port);
-                Refusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
+                ApplyRefusal::new(FailureKind::LandlockApplyFailed, libc::EINVAL, message)
             })?;
             table.ports.push((port, flags_of(rule.allow, abi, &mut known)));
         }
         Ok(table)
     }
 
-    fn ruleset(&self) -> Result<RulesetCreated, Refusal> {
+    fn ruleset(&self) -> Result<RulesetCreated, ApplyRefusal> {
         let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        let handle = |error: RulesetError| Refusal::of("the handled rights were refused", &error);
+        let handle = |error: RulesetError| ApplyRefusal::of("the handled rights were refused", &error);
         // The crate takes an empty set for a mistake.
         let hard =
             if self.handled_fs.is_empty() { hard } else { hard.handle_access(self.handled_fs).map_err(handle)? };
         let hard =
             if self.handled_net.is_empty() { hard } else { hard.handle_access(self.handled_net).map_err(handle)? };
         let hard = if self.scoped.is_empty() { hard } else { hard.scope(self.scoped).map_err(handle)? };
-        let mut ruleset = hard.create().map_err(|error| Refusal::of("no ruleset could be made", &error))?;
+        let mut ruleset = hard.create().map_err(|error| ApplyRefusal::of("no ruleset could be made", &error))?;
 
         for (n, (path, allowed)) in self.beneath.iter().enumerate() {
             let shown = || path.to_string_lossy();
             let opened = open_handle(path).map_err(|errno| unopened(n, &shown(), errno))?;
             ruleset = ruleset.add_rule(PathBeneath::new(opened, *allowed)).map_err(|error| {
                 let what = format!("rule {n} beneath `{}` was refused", shown());
-                Refusal::of(&what, &error)
+                ApplyRefusal::of(&what, &error)
             })?;
         }
         for (n, (port, allowed)) in self.ports.iter().enumerate() {
             ruleset = ruleset
                 .add_rule(NetPort::new(*port, *allowed))
-                .map_err(|error| Refusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
+                .map_err(|error| ApplyRefusal::of(&format!("rule {n} on port {port} was refused"), &error))?;
         }
         Ok(ruleset)
     }
@@ -438,8 +438,8 @@ impl Table {
 /// What the process could not be confined for.
 const UNCONFINED: &str = "the process could not be confined";
 
-fn restrict_this_thread(ruleset: RulesetCreated) -> Result<(), Refusal> {
-    let status = ruleset.restrict_self().map_err(|error| Refusal::of(UNCONFINED, &error))?;
+fn restrict_this_thread(ruleset: RulesetCreated) -> Result<(), ApplyRefusal> {
+    let status = ruleset.restrict_self().map_err(|error| ApplyRefusal::of(UNCONFINED, &error))?;
     if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
         let how = match status.ruleset {
             RulesetStatus::FullyEnforced => "in full, but without no_new_privs",
@@ -447,26 +447,26 @@ fn restrict_this_thread(ruleset: RulesetCreated) -> Result<(), Refusal> {
             RulesetStatus::NotEnforced => "without enforcing it",
         };
         let message = format!("the kernel took the ruleset {how}");
-        return Err(Refusal::new(FailureKind::LandlockApplyFailed, 0, message));
+        return Err(ApplyRefusal::new(FailureKind::LandlockApplyFailed, 0, message));
     }
     Ok(())
 }
 
 /// The same for every thread of the process, which the crate cannot ask for. The kernel gives them no_new_privs, too
 /// (Documentation/userspace-api/landlock.rst, "Thread synchronization").
-fn restrict_all_threads(ruleset: RulesetCreated) -> Result<(), Refusal> {
+fn restrict_all_threads(ruleset: RulesetCreated) -> Result<(), ApplyRefusal> {
     let refused = |errno: i32| {
         let message = format!("{UNCONFINED}: {}", io_error(errno));
-        Refusal::new(FailureKind::LandlockApplyFailed, errno, message)
+        ApplyRefusal::new(FailureKind::LandlockApplyFailed, errno, message)
     };
     let ruleset: Option<OwnedFd> = ruleset.into();
     let ruleset = ruleset.ok_or_else(|| refused(libc::EINVAL))?;
     set_no_new_privs().and_then(|_| bare::restrict_all_threads(ruleset.as_raw_fd())).map(|_| ()).map_err(refused)
 }
 
-fn unopened(rule: usize, path: &str, errno: i32) -> Refusal {
+fn unopened(rule: usize, path: &str, errno: i32) -> ApplyRefusal {
     let message = format!("rule {rule} names `{path}`, which cannot be opened");
-    Refusal::new(FailureKind::LandlockRuleTarget, errno, message)
+    ApplyRefusal::new(FailureKind::LandlockRuleTarget, errno, message)
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use crate::record::report::ApplyRecord;
 
 /// No policy is ever ready here.
 #[derive(Debug)]
-pub enum Ready {}
+pub enum ReadyRuleset {}
 
 /// Makes no policy ready.
-pub(super) fn ready(_policy: &LandlockPolicy) -> Option<Ready> {
+pub(super) fn ready(_policy: &LandlockPolicy) -> Option<ReadyRuleset> {
     None
 }
 
 /// Is never called.
-pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
+pub(super) fn apply(policy: &mut ReadyRuleset) -> &ApplyRecord {
     match *policy {}
 }
 

@@ -27,16 +27,16 @@ pub use landlock::{already_confined_layers, landlock_abi, landlock_errata, refer
 /// A policy made ready to be put in force: what can be worked out beforehand is, so that a probe process is left with the
 /// system calls.
 #[derive(Debug)]
-pub enum Ready {
+pub enum ReadyPolicy {
     /// A Landlock policy.
-    Landlock(landlock::Ready),
+    Landlock(landlock::ReadyRuleset),
     /// A Seatbelt profile.
-    Seatbelt(seatbelt::Ready),
+    Seatbelt(seatbelt::ReadyProfile),
     /// The policy of an enforcer that is a part of another system: the record of its failure.
     Elsewhere(Box<ApplyRecord>),
 }
 
-impl Ready {
+impl ReadyPolicy {
     /// What enforces it; `None` for what cannot be enforced here.
     #[cfg(target_os = "linux")]
     pub fn enforcer(&self) -> Option<Enforcer> {
@@ -49,22 +49,22 @@ impl Ready {
 }
 
 /// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub fn ready(policy: &Enforceable) -> Ready {
+pub fn ready(policy: &Enforceable) -> ReadyPolicy {
     let ready = match policy {
-        Enforceable::Landlock { policy } => landlock::ready(policy).map(Ready::Landlock),
-        Enforceable::Sbpl { text, parameters } => seatbelt::text(text, parameters).map(Ready::Seatbelt),
-        Enforceable::Blob { bytes } => seatbelt::compiled(bytes).map(Ready::Seatbelt),
+        Enforceable::Landlock { policy } => landlock::ready(policy).map(ReadyPolicy::Landlock),
+        Enforceable::Sbpl { text, parameters } => seatbelt::text(text, parameters).map(ReadyPolicy::Seatbelt),
+        Enforceable::Blob { bytes } => seatbelt::compiled(bytes).map(ReadyPolicy::Seatbelt),
         Enforceable::Launcher {} => None,
     };
-    ready.unwrap_or_else(|| Ready::Elsewhere(Box::new(elsewhere(policy.mode()))))
+    ready.unwrap_or_else(|| ReadyPolicy::Elsewhere(Box::new(elsewhere(policy.mode()))))
 }
 
 /// Confines the calling process, and says how that went.
-pub fn apply(policy: &mut Ready) -> &ApplyRecord {
+pub fn apply(policy: &mut ReadyPolicy) -> &ApplyRecord {
     match policy {
-        Ready::Landlock(policy) => landlock::apply(policy),
-        Ready::Seatbelt(policy) => seatbelt::apply(policy),
-        Ready::Elsewhere(record) => record,
+        ReadyPolicy::Landlock(policy) => landlock::apply(policy),
+        ReadyPolicy::Seatbelt(policy) => seatbelt::apply(policy),
+        ReadyPolicy::Elsewhere(record) => record,
     }
 }
 

@@ -8,19 +8,19 @@ use super::apply_class::{classify, kind};
 use crate::policy::PolicyMode;
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
-use crate::sys::darwin::seatbelt::{Applier, Checker, Initializer, Refused};
+use crate::sys::darwin::seatbelt::{Applier, Checker, Initializer, SeatbeltRefused};
 use crate::sys::darwin::symbols::Missing;
 
 /// A profile whose functions were found and whose texts were made, while nothing is confined.
 #[derive(Debug)]
-pub struct Ready {
-    profile: Profile,
+pub struct ReadyProfile {
+    profile: SeatbeltProfile,
     /// What [`apply`] says of it.
     record: ApplyRecord,
 }
 
 #[derive(Debug)]
-enum Profile {
+enum SeatbeltProfile {
     /// A profile text with its parameters.
     Text(Initializer, CString, Vec<CString>),
     /// A compiled profile.
@@ -29,12 +29,12 @@ enum Profile {
     Refused,
 }
 
-fn made(mode: PolicyMode, profile: Result<Profile, (FailureKind, String)>) -> Option<Ready> {
+fn made(mode: PolicyMode, profile: Result<SeatbeltProfile, (FailureKind, String)>) -> Option<ReadyProfile> {
     let record = ApplyRecord::in_force(mode.api());
     Some(match profile {
-        Ok(profile) => Ready { profile, record },
-        Err((failure, message)) => Ready {
-            profile: Profile::Refused,
+        Ok(profile) => ReadyProfile { profile, record },
+        Err((failure, message)) => ReadyProfile {
+            profile: SeatbeltProfile::Refused,
             record: ApplyRecord { rc: -1, failure: Some(failure), message: Some(message), ..record },
         },
     })
@@ -45,32 +45,32 @@ fn absent(Missing(what): Missing) -> (FailureKind, String) {
 }
 
 /// Makes a profile text ready whose placeholders are resolved. What stands against it is said by [`apply`].
-pub(super) fn text(text: &str, parameters: &BTreeMap<String, String>) -> Option<Ready> {
+pub(super) fn text(text: &str, parameters: &BTreeMap<String, String>) -> Option<ReadyProfile> {
     let pairs = parameters.iter().flat_map(|(key, value)| [key, value]).map(|text| CString::new(text.as_str()));
     let profile = match (Initializer::resolve(), CString::new(text), pairs.collect::<Result<Vec<_>, _>>()) {
         (Err(missing), ..) => Err(absent(missing)),
-        (Ok(initializer), Ok(text), Ok(pairs)) => Ok(Profile::Text(initializer, text, pairs)),
+        (Ok(initializer), Ok(text), Ok(pairs)) => Ok(SeatbeltProfile::Text(initializer, text, pairs)),
         (Ok(_), ..) => Err((FailureKind::SandboxInitFailed, "the profile holds a NUL".to_owned())),
     };
     made(PolicyMode::Sbpl, profile)
 }
 
 /// Makes a compiled profile ready. What stands against it is said by [`apply`].
-pub(super) fn compiled(bytes: &[u8]) -> Option<Ready> {
+pub(super) fn compiled(bytes: &[u8]) -> Option<ReadyProfile> {
     let applier = Applier::resolve().map_err(absent);
-    made(PolicyMode::Blob, applier.map(|applier| Profile::Compiled(applier, bytes.to_vec())))
+    made(PolicyMode::Blob, applier.map(|applier| SeatbeltProfile::Compiled(applier, bytes.to_vec())))
 }
 
 /// Confines this process, and says how that went.
-pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
+pub(super) fn apply(policy: &mut ReadyProfile) -> &ApplyRecord {
     let before = Checker::resolve().ok().and_then(|checker| checker.confined().0);
-    let Ready { profile, record } = policy;
+    let ReadyProfile { profile, record } = policy;
     let (outcome, is_compiled) = match profile {
-        Profile::Refused => return record,
-        Profile::Text(initializer, text, parameters) => (initializer.apply(text, parameters), false),
-        Profile::Compiled(applier, bytes) => (applier.apply(bytes), true),
+        SeatbeltProfile::Refused => return record,
+        SeatbeltProfile::Text(initializer, text, parameters) => (initializer.apply(text, parameters), false),
+        SeatbeltProfile::Compiled(applier, bytes) => (applier.apply(bytes), true),
     };
-    if let Err(Refused { errno, text }) = outcome {
+    if let Err(SeatbeltRefused { errno, text }) = outcome {
         let class = classify(errno, text.as_deref(), before);
         record.rc = -1;
         record.errno = errno;

@@ -6,20 +6,20 @@ use crate::record::report::ApplyRecord;
 
 /// No profile is ever ready here.
 #[derive(Debug)]
-pub enum Ready {}
+pub enum ReadyProfile {}
 
 /// Makes no profile ready.
-pub(super) fn text(_text: &str, _parameters: &BTreeMap<String, String>) -> Option<Ready> {
+pub(super) fn text(_text: &str, _parameters: &BTreeMap<String, String>) -> Option<ReadyProfile> {
     None
 }
 
 /// Makes no profile ready.
-pub(super) fn compiled(_bytes: &[u8]) -> Option<Ready> {
+pub(super) fn compiled(_bytes: &[u8]) -> Option<ReadyProfile> {
     None
 }
 
 /// Is never called.
-pub(super) fn apply(policy: &mut Ready) -> &ApplyRecord {
+pub(super) fn apply(policy: &mut ReadyProfile) -> &ApplyRecord {
     match *policy {}
 }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::host_os::HostOs;
-use super::row_facts::{self, Baseline, Placed};
+use super::row_facts::{self, Baseline, RowInPlan};
 use crate::record::callout::Callout;
 use crate::record::events::{
     ConfounderAttribution, ConfounderClass, FileConfounder, Prepass, PrepassCheck, ServiceConfounder, TccAttribution,
@@ -46,7 +46,7 @@ fn is_tcc_path(path: &str) -> bool {
 /// What privacy protection (TCC) may have to do with it; macOS only.
 pub(super) fn tcc(
     host_os: HostOs,
-    placed: &Placed<'_>,
+    placed: &RowInPlan<'_>,
     row: &ProbeRow,
     verdict: Verdict,
     baseline: Option<&Baseline<'_>>,
@@ -80,7 +80,7 @@ pub(super) fn tcc(
 
 /// Whether the service that was looked up is not there in either lane, so that neither outcome is about the policy.
 pub(super) fn service(
-    placed: &Placed<'_>,
+    placed: &RowInPlan<'_>,
     row: &ProbeRow,
     baseline: Option<&Baseline<'_>>,
 ) -> Option<ServiceConfounder> {

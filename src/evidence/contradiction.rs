@@ -58,7 +58,7 @@ impl RowRule {
 
 /// What rows are held to.
 #[derive(Debug)]
-pub(super) struct Frame<'m> {
+pub(super) struct ContradictionFrame<'m> {
     base: &'m str,
     landlock_abi: Option<i32>,
     is_root: bool,
@@ -73,7 +73,7 @@ const KEEP_INODES: [&str; 6] = ["tmpfs", "ext4", "xfs", "btrfs", "f2fs", "apfs"]
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
 
-impl<'m> Frame<'m> {
+impl<'m> ContradictionFrame<'m> {
     pub(super) fn of(manifest: &'m RunManifest) -> Self {
         let host = &manifest.host;
         Self {

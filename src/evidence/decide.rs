@@ -4,14 +4,16 @@
 //! with an error that its driver names as a denial, and without the policy the identical call on the identical target
 //! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
 
-use super::launcher::{self, Shown};
+use super::launcher::{self, QuestionOutcome};
 use crate::record::callout::CalloutDecision;
 use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
 use crate::record::launcher::LauncherRecord;
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
-use crate::record::report::{ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, Operation, Prologue, TargetIdentity};
+use crate::record::report::{
+    ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, OperationReport, Prologue, TargetIdentity,
+};
 use crate::record::row::ProbeRow;
 
 /// Which version of the rule this program applies. A change of any outcome below changes it.
@@ -218,9 +220,9 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
 /// What a question under a launcher shows; its rule is a table of its own.
 fn under_launcher(driver: Driver, record: &LauncherRecord) -> Attempt {
     match launcher::judge(driver, record).shown {
-        Shown::Allow => Attempt::Allowed,
-        Shown::Deny { errno, .. } => Attempt::Denied { errno },
-        Shown::Undecided { kind, errno, note } => Attempt::Undecided(Undecided { kind, errno, note }),
+        QuestionOutcome::Allow => Attempt::Allowed,
+        QuestionOutcome::Deny { errno, .. } => Attempt::Denied { errno },
+        QuestionOutcome::Undecided { kind, errno, note } => Attempt::Undecided(Undecided { kind, errno, note }),
     }
 }
 
@@ -336,7 +338,7 @@ fn call_succeeded(call: &Call) -> Option<bool> {
     }
 }
 
-fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
+fn judge_calls(row: &ProbeRow, operation: &OperationReport) -> Attempt {
     use FailureKind as Kind;
     let Some((last, before)) = operation.calls.split_last() else {
         return Attempt::undecided(Kind::ProbeNoReport, 0, "the report names no system call");
@@ -352,7 +354,7 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
             Attempt::undecided(Kind::ProbePrepareFailed, last.errno, "a call that prepares the operation failed")
         }
         (Some(false), CallRole::Operation) => {
-            if is_denial(row, last) && Effect::of(row, operation).seen {
+            if is_denial(row, last) && EffectWitness::of(row, operation).seen {
                 Attempt::undecided(
                     Kind::ProbeNoReport,
                     last.errno,
@@ -372,7 +374,7 @@ fn judge_calls(row: &ProbeRow, operation: &Operation) -> Attempt {
 }
 
 /// Every call went through; whether that means that the operation did.
-fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
+fn judge_success(row: &ProbeRow, operation: &OperationReport) -> Attempt {
     use FailureKind as Kind;
     let driver = row.action.driver;
     if !operation.calls.iter().any(|call| call.role == CallRole::Operation) {
@@ -399,7 +401,7 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
             }
         };
     }
-    if Effect::of(row, operation).missed {
+    if EffectWitness::of(row, operation).missed {
         return Attempt::undecided(
             Kind::ProbeEffectUnseen,
             0,
@@ -411,13 +413,13 @@ fn judge_success(row: &ProbeRow, operation: &Operation) -> Attempt {
 
 /// What somebody else than the probe's own call saw of an operation's effect. Neither is said where nobody looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Effect {
+struct EffectWitness {
     seen: bool,
     missed: bool,
 }
 
-impl Effect {
-    fn of(row: &ProbeRow, operation: &Operation) -> Self {
+impl EffectWitness {
+    fn of(row: &ProbeRow, operation: &OperationReport) -> Self {
         let mut effect = Self { seen: false, missed: false };
         let mut witness = |seen: bool| if seen { effect.seen = true } else { effect.missed = true };
         operation.details.iter().filter(|(name, _)| name == CONFIRMED).for_each(|(_, n)| witness(*n != 0));
@@ -442,7 +444,7 @@ impl Effect {
 }
 
 /// Whether a child of the probe became the program, and the probe lived on to say so (macOS).
-fn executed_in_a_child(operation: &Operation) -> bool {
+fn executed_in_a_child(operation: &OperationReport) -> bool {
     matches!(&operation.calls[..], [fork, _] if fork.role == CallRole::Prepare && fork.syscall == "fork")
 }
 

@@ -8,19 +8,19 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use super::artifact_writer::{ArrayDocument, ArtifactWriter, EntriesDocument, ListDocument};
-use super::contradiction::{Frame, Times};
+use super::contradiction::{ContradictionFrame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
 use super::host_os::HostOs;
 use super::mismatch::{self, Beside};
-use super::outcome::{Counts, Finding, MAX_FINDINGS, Outcome, ProfileOutcome};
-use super::row_facts::{self, Baseline, Context, Placed};
+use super::outcome::{Counts, DerivationOutcome, MAX_FINDINGS, ProfileOutcome, RowFinding};
+use super::row_facts::{self, Baseline, Context, RowInPlan};
 use super::row_prefetch::{self, Batches, RowPrefetch};
 use super::rows::{LaneReader, Planned};
 use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
-use super::witness::{self, Shown};
+use super::witness::{self, LaneAnswer};
 use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
 use crate::base::json_out::append_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
@@ -55,7 +55,7 @@ pub fn derive<S: ArtifactSink>(
     controls: &[ProfileControls],
     rows: &dyn RowSource,
     sink: &mut S,
-) -> Result<Outcome, DeriveError> {
+) -> Result<DerivationOutcome, DeriveError> {
     std::thread::scope(|scope| {
         let rows = RowPrefetch::start(scope, rows);
         let oracle = row_prefetch::oracle_as_recorded(scope, rows.source);
@@ -75,11 +75,11 @@ pub fn replay<S: ArtifactSink>(
     controls: &[ProfileControls],
     rows: RowPrefetch<'_>,
     sink: &mut S,
-) -> Result<Outcome, DeriveError> {
+) -> Result<DerivationOutcome, DeriveError> {
     let other = Mutex::new(None);
     let outcome = std::thread::scope(|scope| {
         let oracle = row_prefetch::oracle_asked_again(scope, rows.source, plan, &other);
-        let context = Context { frame: Some(Frame::of(manifest)), ..Context::new(plan, manifest) };
+        let context = Context { frame: Some(ContradictionFrame::of(manifest)), ..Context::new(plan, manifest) };
         derive_rows(&context, controls, rows, oracle, sink)
     })?;
     match other.into_inner() {
@@ -94,7 +94,7 @@ fn derive_rows<S: ArtifactSink>(
     rows: RowPrefetch<'_>,
     oracle: Batches<OracleRow>,
     sink: &mut S,
-) -> Result<Outcome, DeriveError> {
+) -> Result<DerivationOutcome, DeriveError> {
     let (plan, manifest) = (context.plan, context.manifest);
     let mut times = Times::default();
     let lanes = if manifest.dry_run { LaneSet { baseline: false, scenario: false, oracle: false } } else { plan.lanes };
@@ -113,7 +113,7 @@ fn derive_rows<S: ArtifactSink>(
         oracle: lane_reader(Lane::Oracle, oracle, lanes.oracle)?,
     };
     let mut writers = Writers::open(context, lanes, sink)?;
-    let mut tally = Tally { times, ..Tally::default() };
+    let mut tally = MismatchTally { times, ..MismatchTally::default() };
     let mut profiles = Vec::with_capacity(plan.profiles.len());
     let mut total = Counts::default();
     let mut seq = 0;
@@ -134,7 +134,7 @@ fn derive_rows<S: ArtifactSink>(
         SummaryStatus::Partial
     };
     summary::write(context, status, &total, &tally.mismatch_counts, tally.left_open, sink)?;
-    Ok(Outcome {
+    Ok(DerivationOutcome {
         status,
         lanes,
         total,
@@ -261,10 +261,10 @@ impl<O: Write> Writers<O> {
 
 /// What grows with the mismatches, within bounds.
 #[derive(Default)]
-struct Tally {
+struct MismatchTally {
     mismatch_counts: BTreeMap<MismatchType, u64>,
-    mismatched: Vec<Finding>,
-    undecided: Vec<Finding>,
+    mismatched: Vec<RowFinding>,
+    undecided: Vec<RowFinding>,
     asked: u64,
     left_open: LeftOpen,
     times: Times,
@@ -277,7 +277,7 @@ fn derive_profile<O: Write>(
     seq: &mut u64,
     readers: &mut Readers,
     writers: &mut Writers<O>,
-    tally: &mut Tally,
+    tally: &mut MismatchTally,
 ) -> Result<(Counts, Option<EntryStatus>), DeriveError> {
     let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
     let mut counts = Counts::default();
@@ -299,7 +299,7 @@ fn derive_profile<O: Write>(
     }
     let mut name = String::new();
     for probe in &profile.probes {
-        let placed = Placed { profile, probe };
+        let placed = RowInPlan { profile, probe };
         let planned = Planned::probe(*seq, profile, probe);
         *seq += 1;
         counts.rows.planned += 1;
@@ -376,12 +376,12 @@ struct Lanes<'r> {
 /// Writes one place of the plan into every document; what its scenario row shows, if that lane is on.
 fn derive_row<O: Write>(
     context: &Context<'_>,
-    placed: Placed<'_>,
+    placed: RowInPlan<'_>,
     scan: Option<&StaticScan<'_>>,
     lanes: &Lanes<'_>,
     say: ControlsSay,
     writers: &mut Writers<O>,
-    tally: &mut Tally,
+    tally: &mut MismatchTally,
 ) -> Result<Option<(Option<bool>, Verdict)>, DeriveError> {
     let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name: lanes.baseline_name });
     let baseline_paths = lanes.baseline.map(|row| row_facts::paths(context, row));
@@ -390,7 +390,7 @@ fn derive_row<O: Write>(
         let row = baseline_row(context.host_os, placed, baseline, paths);
         document.push(&row)?;
         baseline_document = Some(row);
-        let shown = Shown::Baseline(baseline.attempt);
+        let shown = LaneAnswer::Baseline(baseline.attempt);
         witness_and_fixtures(context.host_os, writers, placed, baseline.row, lanes.baseline_name, shown, paths)?;
     }
     if let Some(document) = &mut writers.oracle {
@@ -411,7 +411,15 @@ fn derive_row<O: Write>(
     if let Some(events) = &mut writers.events {
         events.push(&judged.event(context, scan))?;
     }
-    witness_and_fixtures(context.host_os, writers, placed, row, id, Shown::Scenario(judged.verdict), &judged.paths)?;
+    witness_and_fixtures(
+        context.host_os,
+        writers,
+        placed,
+        row,
+        id,
+        LaneAnswer::Scenario(judged.verdict),
+        &judged.paths,
+    )?;
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
         *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
         writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
@@ -439,10 +447,10 @@ fn derive_row<O: Write>(
 fn witness_and_fixtures<O: Write>(
     host_os: HostOs,
     writers: &mut Writers<O>,
-    placed: Placed<'_>,
+    placed: RowInPlan<'_>,
     row: &ProbeRow,
     scenario_id: &str,
-    shown: Shown,
+    shown: LaneAnswer,
     paths: &row_facts::Paths<'_>,
 ) -> Result<(), DeriveError> {
     if let Some(document) = &mut writers.witnesses
@@ -458,7 +466,7 @@ fn witness_and_fixtures<O: Write>(
     Ok(())
 }
 
-fn oracle_result<'a>(context: &Context<'a>, placed: Placed<'a>, row: &'a OracleRow) -> OracleResult<'a> {
+fn oracle_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, row: &'a OracleRow) -> OracleResult<'a> {
     let decision = mismatch::oracle_decision(row);
     OracleResult {
         world_id: context.world_id,
@@ -481,7 +489,7 @@ fn oracle_result<'a>(context: &Context<'a>, placed: Placed<'a>, row: &'a OracleR
     }
 }
 
-fn callout_result<'a>(context: &Context<'a>, placed: Placed<'a>, record: &'a CalloutRecord) -> OracleResult<'a> {
+fn callout_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, record: &'a CalloutRecord) -> OracleResult<'a> {
     let callout = Callout::from(record);
     OracleResult {
         world_id: context.world_id,
@@ -515,7 +523,7 @@ fn callout_result<'a>(context: &Context<'a>, placed: Placed<'a>, record: &'a Cal
     }
 }
 
-fn finding(host_os: HostOs, row: &ProbeRow, judged: &Judged<'_>, mismatch_type: MismatchType) -> Finding {
+fn finding(host_os: HostOs, row: &ProbeRow, judged: &Judged<'_>, mismatch_type: MismatchType) -> RowFinding {
     let placed = judged.placed;
     let errno = judged.verdict.errno();
     let reason = judged.reason.clone().unwrap_or_else(|| match errno {
@@ -525,7 +533,7 @@ fn finding(host_os: HostOs, row: &ProbeRow, judged: &Judged<'_>, mismatch_type: 
             format!("the operation was refused with {name}")
         }
     });
-    Finding {
+    RowFinding {
         profile_id: placed.profile.id.clone(),
         probe_name: placed.name().to_owned(),
         expectation_id: placed.probe.expectation_id.clone(),

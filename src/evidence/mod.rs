@@ -45,7 +45,7 @@ pub use error::DeriveError;
 pub use matrix::expected_matrix;
 #[cfg(test)]
 pub use outcome::Counts;
-pub use outcome::{Finding, Outcome, ProfileOutcome};
+pub use outcome::{DerivationOutcome, ProfileOutcome, RowFinding};
 pub use row_prefetch::RowPrefetch;
 
 use crate::record::outcome::Lane;

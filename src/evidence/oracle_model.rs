@@ -4,7 +4,7 @@
 
 use crate::base::ids::ExpectationId;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
-use crate::policy::answer::{self, Answerer, Asked, ModelAnswer};
+use crate::policy::answer::{self, Answerer, ModelAnswer, PolicyQuestion};
 use crate::record::layout;
 use crate::record::outcome::Lane;
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow};
@@ -20,7 +20,7 @@ pub fn ask<'p>(
     let answer = if entry.supports(Lane::Oracle) {
         answerer.answer(
             &profile.policy.value,
-            Asked {
+            PolicyQuestion {
                 action: probe.action.as_deref(),
                 operation: &entry.operation,
                 filter: entry.filter_name.as_deref(),

@@ -11,12 +11,12 @@ use crate::record::outcome::{Decision, FailureKind};
 use crate::record::results::EntryStatus;
 use crate::record::summary::{RowCounts, SummaryStatus};
 
-/// How many rows [`Outcome`] lists of each sort. The artifacts hold all of them.
+/// How many rows [`DerivationOutcome`] lists of each sort. The artifacts hold all of them.
 pub const MAX_FINDINGS: usize = 200;
 
 /// The result of a derivation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct DerivationOutcome {
     /// As in `summary.json`.
     pub status: SummaryStatus,
     /// The lanes that were on.
@@ -28,9 +28,9 @@ pub struct Outcome {
     /// Rows of the mismatch summary, by type.
     pub mismatch_counts: BTreeMap<MismatchType, u64>,
     /// The first two hundred rows whose observation is not the expected one.
-    pub mismatched: Vec<Finding>,
+    pub mismatched: Vec<RowFinding>,
     /// The first two hundred rows without a decision.
-    pub undecided: Vec<Finding>,
+    pub undecided: Vec<RowFinding>,
     /// How many of the undecided rows only ask, by the nature of their driver, and were answered as their authors expect.
     /// They are in every count of undecided rows, and leave nothing open.
     pub asked: u64,
@@ -87,7 +87,7 @@ pub struct ProfileOutcome {
 
 /// One row worth showing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct RowFinding {
     /// The profile.
     pub profile_id: ProfileId,
     /// The probe's short name.

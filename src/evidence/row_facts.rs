@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::contradiction::Frame;
+use super::contradiction::ContradictionFrame;
 use super::decide::{Attempt, Undecided};
 use super::error::DeriveError;
 use super::host_os::HostOs;
@@ -39,7 +39,7 @@ pub(super) struct Context<'a> {
     pub manifest_path: String,
     pub host_os: HostOs,
     /// What rows are held to, where they are somebody else's.
-    pub frame: Option<Frame<'a>>,
+    pub frame: Option<ContradictionFrame<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -407,12 +407,12 @@ pub(super) fn reason(host_os: HostOs, row: &ProbeRow, cause: &Undecided, more: O
 
 /// A row of a lane with its place in the plan.
 #[derive(Clone, Copy)]
-pub(super) struct Placed<'p> {
+pub(super) struct RowInPlan<'p> {
     pub profile: &'p ResolvedProfile,
     pub probe: &'p ResolvedProbe,
 }
 
-impl<'p> Placed<'p> {
+impl<'p> RowInPlan<'p> {
     pub(super) fn profile_id(&self) -> &'p str {
         self.profile.id.as_str()
     }

@@ -3,7 +3,7 @@
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::host_os::HostOs;
 use super::launcher;
-use super::row_facts::{self, Baseline, Context, Paths, Placed};
+use super::row_facts::{self, Baseline, Context, Paths, RowInPlan};
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
@@ -17,7 +17,7 @@ use crate::record::scan::StaticScan;
 
 /// A scenario row, judged.
 pub(super) struct Judged<'r> {
-    pub placed: Placed<'r>,
+    pub placed: RowInPlan<'r>,
     pub row: &'r ProbeRow,
     pub verdict: Verdict,
     /// The contract's `intended_op_witnessed`.
@@ -36,7 +36,7 @@ pub(super) struct Judged<'r> {
 impl<'r> Judged<'r> {
     pub(super) fn new(
         context: &Context<'_>,
-        placed: Placed<'r>,
+        placed: RowInPlan<'r>,
         row: &'r ProbeRow,
         baseline: Option<&Baseline<'_>>,
         controls: ControlsSay,
@@ -180,7 +180,7 @@ impl<'r> Judged<'r> {
 /// A row of `baseline_results.json`.
 pub(super) fn baseline_row<'a>(
     host_os: HostOs,
-    placed: Placed<'a>,
+    placed: RowInPlan<'a>,
     baseline: &Baseline<'a>,
     paths: &Paths<'a>,
 ) -> BaselineRow<'a> {

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::decide::{Attempt, Undecided};
-use super::row_facts::Placed;
+use super::row_facts::RowInPlan;
 use crate::policy::PolicyValue;
-use crate::policy::answer::{self, Asked};
+use crate::policy::answer::{self, PolicyQuestion};
 use crate::policy::landlock::{LandlockPolicy, NetPortRule, PlacedRule, model};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
@@ -19,7 +19,7 @@ use crate::record::row::ProbeRow;
 pub(super) type Settled = (Attempt, Option<String>);
 
 /// What a row of a lane under a policy shows once its surroundings are taken into account.
-pub(super) fn settle(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, shown: Attempt) -> Settled {
+pub(super) fn settle(manifest: &RunManifest, placed: &RowInPlan<'_>, row: &ProbeRow, shown: Attempt) -> Settled {
     if let Some(settled) = refused_around(manifest, row, shown) {
         return settled;
     }
@@ -58,7 +58,7 @@ fn refused_around(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> Opt
 
 /// The rules without which the row might have ended otherwise, and which would not be about its target but for where the
 /// run has its place.
-fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, shown: Attempt) -> Vec<String> {
+fn deciding_rules(manifest: &RunManifest, placed: &RowInPlan<'_>, row: &ProbeRow, shown: Attempt) -> Vec<String> {
     let policy = placed.profile.policy.value.as_ref();
     let Some(declared) = placed.probe.action.as_deref() else { return Vec::new() };
     let decided_by_more = match (shown, policy.enforcer()) {
@@ -86,7 +86,7 @@ fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, s
     }
     let reaching = reaching(manifest, placed, row);
     let entry = &placed.probe.entry;
-    let asked = Asked {
+    let asked = PolicyQuestion {
         action: Some(declared),
         operation: &entry.operation,
         filter: entry.filter_name.as_deref(),
@@ -100,7 +100,7 @@ fn deciding_rules(manifest: &RunManifest, placed: &Placed<'_>, row: &ProbeRow, s
 }
 
 /// The rules that cover the row's `${root}`: those that the run has found out, and those that say so themselves.
-fn reaching<'m>(manifest: &'m RunManifest, placed: &Placed<'_>, row: &ProbeRow) -> Cow<'m, [String]> {
+fn reaching<'m>(manifest: &'m RunManifest, placed: &RowInPlan<'_>, row: &ProbeRow) -> Cow<'m, [String]> {
     let known = manifest.confinement.as_ref().and_then(|facts| facts.rules_over_fixtures.get(&placed.profile.id));
     let known = known.map_or(&[][..], Vec::as_slice);
     let policy = match placed.profile.policy.value.as_ref() {

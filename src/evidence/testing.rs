@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use super::{ArtifactSink, DeriveError, Outcome, ProfileControls, RowSource, derive};
+use super::{ArtifactSink, DerivationOutcome, DeriveError, ProfileControls, RowSource, derive};
 use crate::base::digest::Digest;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, RunId};
 use crate::plan::file::{PlanFile, ProbeEntry, ProfileEntry};
@@ -20,7 +20,9 @@ use crate::record::manifest::{
     WorldCheck,
 };
 use crate::record::outcome::{Decision, Lane};
-use crate::record::report::{ApplyRecord, Call, CallRole, OpenedFile, Operation, Prologue, SelfCheck, TargetIdentity};
+use crate::record::report::{
+    ApplyRecord, Call, CallRole, OpenedFile, OperationReport, Prologue, SelfCheck, TargetIdentity,
+};
 use crate::record::row::{ListenerRecord, ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
 use crate::record::sources::InputRole;
 
@@ -224,7 +226,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             self_check_after: policy.then(|| check(true)),
             callouts: Vec::new(),
         }),
-        operation: Some(Operation {
+        operation: Some(OperationReport {
             calls: vec![call(action.driver.info().syscall, CallRole::Operation, 0)],
             opened,
             details: Vec::new(),
@@ -393,13 +395,13 @@ impl Bench {
         files
     }
 
-    pub(super) fn derive_from(&self, files: &Files) -> Result<(Memory, Outcome), DeriveError> {
+    pub(super) fn derive_from(&self, files: &Files) -> Result<(Memory, DerivationOutcome), DeriveError> {
         let mut memory = Memory::default();
         let outcome = derive(&self.plan, &self.manifest, &self.controls, files, &mut memory)?;
         Ok((memory, outcome))
     }
 
-    pub(super) fn derive(&self) -> (Memory, Outcome) {
+    pub(super) fn derive(&self) -> (Memory, DerivationOutcome) {
         self.derive_from(&self.files()).unwrap()
     }
 }

@@ -5,7 +5,7 @@
 
 use super::decide::{Attempt, Verdict};
 use super::host_os::HostOs;
-use super::row_facts::{self, Paths, Placed};
+use super::row_facts::{self, Paths, RowInPlan};
 use crate::record::fixtures_doc::{FIXTURE_MARKER_SCHEMA, FixtureId, FixtureMarker};
 use crate::record::outcome::Lane;
 use crate::record::row::ProbeRow;
@@ -13,7 +13,7 @@ use crate::record::witness::{Canonicalization, FdIdentity, PATH_WITNESS_SCHEMA, 
 
 /// What a lane decided about a row.
 #[derive(Clone, Copy)]
-pub(super) enum Shown {
+pub(super) enum LaneAnswer {
     Baseline(Attempt),
     Scenario(Verdict),
 }
@@ -21,20 +21,20 @@ pub(super) enum Shown {
 /// The witness of one row; nothing for operations that are not on files.
 pub(super) fn path_witness<'a>(
     host_os: HostOs,
-    placed: Placed<'a>,
+    placed: RowInPlan<'a>,
     row: &'a ProbeRow,
     scenario_id: &'a str,
-    shown: Shown,
+    shown: LaneAnswer,
     paths: &'a Paths<'_>,
 ) -> Option<PathWitness<'a>> {
     if !row_facts::is_file_operation(placed.operation()) {
         return None;
     }
     let (lane, decision, ending) = match shown {
-        Shown::Baseline(attempt) => {
+        LaneAnswer::Baseline(attempt) => {
             (Lane::Baseline, attempt.decision(), WitnessEnding::Baseline { exit_code: row_facts::exit_code(row) })
         }
-        Shown::Scenario(verdict) => (
+        LaneAnswer::Scenario(verdict) => (
             Lane::Scenario,
             verdict.actual(),
             WitnessEnding::Scenario {
@@ -81,7 +81,7 @@ pub(super) fn path_witness<'a>(
 ///
 /// The contract has the listener of `network-outbound` alone; targets are ours (its weakness W-76).
 pub(super) fn fixtures<'a>(
-    placed: Placed<'a>,
+    placed: RowInPlan<'a>,
     row: &'a ProbeRow,
     scenario_id: &'a str,
 ) -> impl Iterator<Item = FixtureMarker<'a>> {

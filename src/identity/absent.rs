@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::base::canon::pointer_part;
-use crate::record::identity::{Declaration, Part};
+use crate::record::identity::{Declaration, DeclarationPart};
 
 /// Every item of a declaration that is stated to be absent: its JSON pointer and the reason given.
 pub fn absences(declaration: &Declaration) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         for (name, value) in declaration.part(part) {
             find(&format!("/{}/{}", part.as_str(), pointer_part(name)), value, &mut found);
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::external;
-use super::seal::{Parts, seal};
+use super::seal::{DeclarationParts, seal};
 use crate::base::canon::{self, CanonError};
 use crate::base::digest::{Digest, Hasher};
 use crate::base::ids::ProfileId;
@@ -59,7 +59,7 @@ pub fn declare(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<Declaration,
     seal(
         RUN_IDENTITY_SCHEMA,
         RUN_KIND,
-        Parts {
+        DeclarationParts {
             artifact: object(&parts.artifact),
             runtime: object(&parts.runtime),
             policy: object(&parts.policy),

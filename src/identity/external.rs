@@ -1,6 +1,6 @@
 //! The identity of another system: what somebody declared of an AI run or a deployment, sealed by the same rule as a run.
 
-use super::seal::{Parts, seal};
+use super::seal::{DeclarationParts, seal};
 use crate::base::canon::CanonError;
 use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
 use crate::record::identity::{Declaration, Stated};
@@ -12,7 +12,7 @@ use crate::record::run_identity::SubjectElement;
 /// What in it has no canonical form, by JSON pointer.
 pub fn declare(subject: &ResolvedSubject) -> Result<Declaration, CanonError> {
     let [artifact, runtime, policy, history] = subject.parts.clone();
-    seal(SYSTEM_DECLARATION_SCHEMA, &subject.kind, Parts { artifact, runtime, policy, history })
+    seal(SYSTEM_DECLARATION_SCHEMA, &subject.kind, DeclarationParts { artifact, runtime, policy, history })
 }
 
 /// What a run declares of its subject.

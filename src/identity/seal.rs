@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::base::canon::{self, CanonError};
 use crate::base::digest::Digest;
-use crate::record::identity::{Declaration, Part, PartDigests};
+use crate::record::identity::{Declaration, DeclarationPart, PartDigests};
 
 /// The four parts before they are sealed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parts {
+pub struct DeclarationParts {
     /// What runs.
     pub artifact: Map<String, Value>,
     /// What it runs on.
@@ -26,20 +26,20 @@ pub struct Parts {
 ///
 /// # Errors
 /// What in it has no canonical form, by JSON pointer into the declaration.
-pub fn seal(schema_version: &str, kind: &str, parts: Parts) -> Result<Declaration, CanonError> {
-    let Parts { artifact, runtime, policy, history } = parts;
+pub fn seal(schema_version: &str, kind: &str, parts: DeclarationParts) -> Result<Declaration, CanonError> {
+    let DeclarationParts { artifact, runtime, policy, history } = parts;
     let digests = PartDigests {
-        artifact: part_digest(Part::Artifact, &artifact)?,
-        runtime: part_digest(Part::Runtime, &runtime)?,
-        policy: part_digest(Part::Policy, &policy)?,
-        history: part_digest(Part::History, &history)?,
+        artifact: part_digest(DeclarationPart::Artifact, &artifact)?,
+        runtime: part_digest(DeclarationPart::Runtime, &runtime)?,
+        policy: part_digest(DeclarationPart::Policy, &policy)?,
+        history: part_digest(DeclarationPart::History, &history)?,
     };
     let identity = identity_of(schema_version, kind, &digests)?;
     let (schema_version, kind) = (schema_version.to_owned(), kind.to_owned());
     Ok(Declaration { schema_version, kind, artifact, runtime, policy, history, digests, identity })
 }
 
-fn part_digest(part: Part, members: &Map<String, Value>) -> Result<Digest, CanonError> {
+fn part_digest(part: DeclarationPart, members: &Map<String, Value>) -> Result<Digest, CanonError> {
     canon::digest(&Value::Object(members.clone()))
         .map_err(|error| CanonError { pointer: format!("/{}{}", part.as_str(), error.pointer), problem: error.problem })
 }
@@ -62,7 +62,7 @@ pub enum Flaw {
     #[error("it is {declared}; its part gives {computed}")]
     Digest {
         /// Which.
-        part: Part,
+        part: DeclarationPart,
         /// What the declaration says.
         declared: Digest,
         /// What the part gives.
@@ -92,7 +92,7 @@ impl Flaw {
 /// Computes the digests of a declaration from its own parts, and gives every one that is not what it says.
 pub fn check(declaration: &Declaration) -> Vec<Flaw> {
     let mut flaws = Vec::new();
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         let declared = declaration.digests.of(part);
         match part_digest(part, declaration.part(part)) {
             Ok(computed) if computed == declared => {}
@@ -120,8 +120,8 @@ mod tests {
         }
     }
 
-    fn parts() -> Parts {
-        Parts {
+    fn parts() -> DeclarationParts {
+        DeclarationParts {
             artifact: object(json!({"b": 1, "a": ["x"]})),
             runtime: object(json!({"os": "linux"})),
             policy: object(json!({})),

@@ -8,14 +8,14 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::compose::{self, DeclaredFacts};
-use super::seal::{Parts, check, seal};
+use super::seal::{DeclarationParts, check, seal};
 use super::{declare, environment, verify, verify_against_plan};
 use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::json_out;
 use crate::plan::{self, ResolvedPlan, Selection, Workspace};
 use crate::record::confinement::ConfinementFacts;
-use crate::record::identity::{Declaration, Part, Stated};
+use crate::record::identity::{Declaration, DeclarationPart, Stated};
 use crate::record::manifest::{ChannelKind, HostFacts};
 use crate::record::run_identity::{
     ChannelElement, EnforcerElement, LimitElement, LockElement, RuntimePart, ToolElement, UserElement, WorldElement,
@@ -80,13 +80,13 @@ fn sealed() -> Declaration {
     declare(&plan, given(&plan, &[("TZ".to_owned(), b"UTC".to_vec())], 2)).unwrap()
 }
 
-fn parts_of(declaration: &Declaration) -> Parts {
+fn parts_of(declaration: &Declaration) -> DeclarationParts {
     let part = |part| declaration.part(part).clone();
-    Parts {
-        artifact: part(Part::Artifact),
-        runtime: part(Part::Runtime),
-        policy: part(Part::Policy),
-        history: part(Part::History),
+    DeclarationParts {
+        artifact: part(DeclarationPart::Artifact),
+        runtime: part(DeclarationPart::Runtime),
+        policy: part(DeclarationPart::Policy),
+        history: part(DeclarationPart::History),
     }
 }
 
@@ -125,21 +125,21 @@ fn changed(value: &Value, byte: usize) -> Value {
     }
 }
 
-fn expect_only(part: Part, before: &Declaration, after: &Declaration, what: &str) {
-    for other in Part::ALL {
+fn expect_only(part: DeclarationPart, before: &Declaration, after: &Declaration, what: &str) {
+    for other in DeclarationPart::ALL {
         let same = before.digests.of(other) == after.digests.of(other);
         assert_eq!(same, other != part, "{what}: {}", other.as_str());
     }
     assert_ne!(before.identity, after.identity, "{what}");
 }
 
-fn with_part(mut parts: Parts, part: Part, value: Value) -> Parts {
+fn with_part(mut parts: DeclarationParts, part: DeclarationPart, value: Value) -> DeclarationParts {
     let Value::Object(members) = value else { panic!("a part is an object") };
     *match part {
-        Part::Artifact => &mut parts.artifact,
-        Part::Runtime => &mut parts.runtime,
-        Part::Policy => &mut parts.policy,
-        Part::History => &mut parts.history,
+        DeclarationPart::Artifact => &mut parts.artifact,
+        DeclarationPart::Runtime => &mut parts.runtime,
+        DeclarationPart::Policy => &mut parts.policy,
+        DeclarationPart::History => &mut parts.history,
     } = members;
     parts
 }
@@ -148,7 +148,7 @@ fn with_part(mut parts: Parts, part: Part, value: Value) -> Parts {
 fn every_leaf_counts_in_its_own_part() {
     let before = sealed();
     let mut seen = 0;
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         let whole = Value::Object(before.part(part).clone());
         let mut all = Vec::new();
         leaves(&whole, "", &mut all);
@@ -255,8 +255,8 @@ proptest! {
         let plan = quickstart();
         let before = declare(&plan, given(&plan, &[], 1)).unwrap();
         let set = declare(&plan, given(&plan, &[(name.to_string(), value.into_bytes())], 1)).unwrap();
-        expect_only(Part::Runtime, &before, &set, name);
-        expect_only(Part::Runtime, &before, &declare(&plan, given(&plan, &[], jobs)).unwrap(), "jobs");
+        expect_only(DeclarationPart::Runtime, &before, &set, name);
+        expect_only(DeclarationPart::Runtime, &before, &declare(&plan, given(&plan, &[], jobs)).unwrap(), "jobs");
     }
 
     /// A declaration written in any order and spacing is the same declaration.
@@ -277,10 +277,10 @@ proptest! {
         byte in any::<usize>(),
         number in -1000_i64..1000,
     ) {
-        let part = Part::ALL[pick.index(4)];
+        let part = DeclarationPart::ALL[pick.index(4)];
         let members: Map<String, Value> =
             names.iter().map(|name| (name.clone(), json!([name, number, {"deep": name}]))).collect();
-        let empty = Parts {
+        let empty = DeclarationParts {
             artifact: members.clone(), runtime: members.clone(), policy: members.clone(), history: members.clone(),
         };
         let before = seal("any.v1", "any", empty.clone()).unwrap();

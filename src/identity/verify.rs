@@ -11,7 +11,7 @@ use super::compare::{Difference, differences};
 use super::compose::{self, DeclaredFacts, LISTED_PATHS, object};
 use super::seal::{self, Flaw};
 use crate::plan::ResolvedPlan;
-use crate::record::identity::{Declaration, Part, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
+use crate::record::identity::{Declaration, DeclarationPart, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
 use crate::record::manifest::{ChannelKind, RunManifest};
 use crate::record::run_identity::{PreExisting, RunParts};
 
@@ -89,7 +89,11 @@ pub fn parts_of(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>>
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    fn part<T: DeserializeOwned>(part: Part, members: &Map<String, Value>, wrong: &mut Vec<Discrepancy>) -> Option<T> {
+    fn part<T: DeserializeOwned>(
+        part: DeclarationPart,
+        members: &Map<String, Value>,
+        wrong: &mut Vec<Discrepancy>,
+    ) -> Option<T> {
         match serde_json::from_value(Value::Object(members.clone())) {
             Ok(read) => Some(read),
             Err(error) => {
@@ -99,10 +103,10 @@ pub fn parts_of(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>>
             }
         }
     }
-    let artifact = part(Part::Artifact, &declaration.artifact, &mut wrong);
-    let runtime = part(Part::Runtime, &declaration.runtime, &mut wrong);
-    let policy = part(Part::Policy, &declaration.policy, &mut wrong);
-    let history = part(Part::History, &declaration.history, &mut wrong);
+    let artifact = part(DeclarationPart::Artifact, &declaration.artifact, &mut wrong);
+    let runtime = part(DeclarationPart::Runtime, &declaration.runtime, &mut wrong);
+    let policy = part(DeclarationPart::Policy, &declaration.policy, &mut wrong);
+    let history = part(DeclarationPart::History, &declaration.history, &mut wrong);
     match (artifact, runtime, policy, history) {
         (Some(artifact), Some(runtime), Some(policy), Some(history)) => {
             Ok(RunParts { artifact, runtime, policy, history })
@@ -137,7 +141,7 @@ pub fn verify_against_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Ve
         Ok(found) => {
             let found =
                 [object(&found.artifact), object(&found.runtime), object(&found.policy), object(&found.history)];
-            for (part, found) in Part::ALL.into_iter().zip(found) {
+            for (part, found) in DeclarationPart::ALL.into_iter().zip(found) {
                 let declared = Value::Object(declaration.part(part).clone());
                 differs(&format!("/{}", part.as_str()), &declared, &Value::Object(found), &mut wrong);
             }
@@ -154,7 +158,7 @@ pub fn verify_against_document(found: &Declaration, declaration: &Declaration) -
     let mut wrong = verify_against_itself(declaration);
     differs("/schema_version", &value(&declaration.schema_version), &value(&found.schema_version), &mut wrong);
     differs("/kind", &value(&declaration.kind), &value(&found.kind), &mut wrong);
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         let [declared, found] = [declaration, found].map(|one| Value::Object(one.part(part).clone()));
         differs(&format!("/{}", part.as_str()), &declared, &found, &mut wrong);
     }

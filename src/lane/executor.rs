@@ -13,7 +13,7 @@ use std::thread;
 use super::cancel::Cancel;
 use super::ports::SLOTS;
 use super::task::Tasks;
-use super::worker::{Shared, Spawn, Worker, WorkerError};
+use super::worker::{LaneWorkerError, Shared, Spawn, Worker};
 use crate::process::{SpawnError, Zygote};
 
 /// How many rows may be finished or under way beyond the last one handed on.
@@ -39,19 +39,19 @@ pub enum LaneError {
     },
     /// A worker could not go on.
     #[error("a worker could not go on")]
-    Worker(#[source] WorkerError),
+    Worker(#[source] LaneWorkerError),
     /// A row could not be handed on.
     #[error("could not write a row")]
     Sink(#[source] io::Error),
 }
 
 /// Which places are given out and handed on.
-struct Progress<'e> {
-    state: Mutex<State<'e>>,
+struct LaneProgress<'e> {
+    state: Mutex<ExecutorState<'e>>,
     moved: Condvar,
 }
 
-struct State<'e> {
+struct ExecutorState<'e> {
     /// The next place to give out.
     next: usize,
     /// The next place to hand on.
@@ -77,14 +77,14 @@ enum Taken {
     Done,
 }
 
-impl<'e> Progress<'e> {
+impl<'e> LaneProgress<'e> {
     fn new(emit: &'e mut Emit<'e>) -> Self {
         let (waiting, spent, failed) = (BTreeMap::new(), Vec::new(), None);
-        let state = State { next: 0, handed_on: 0, waiting, spent, blocked: 0, stop: false, emit, failed };
+        let state = ExecutorState { next: 0, handed_on: 0, waiting, spent, blocked: 0, stop: false, emit, failed };
         Self { state: Mutex::new(state), moved: Condvar::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<'e>> {
+    fn lock(&self) -> MutexGuard<'_, ExecutorState<'e>> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
@@ -163,7 +163,7 @@ impl<'e> Progress<'e> {
 /// On an error, what was handed on stays handed on: rows 0 to n without a gap.
 ///
 /// # Errors
-/// See [`LaneError`]. Workers are left idle but alive, except after a [`WorkerError`].
+/// See [`LaneError`]. Workers are left idle but alive, except after a [`LaneWorkerError`].
 pub fn run<'r>(
     workers: &mut [Worker<'r>],
     shared: &Shared<'r>,
@@ -171,7 +171,7 @@ pub fn run<'r>(
     cancel: &Cancel,
     emit: &mut Emit<'_>,
 ) -> Result<(), LaneError> {
-    let progress = Progress::new(emit);
+    let progress = LaneProgress::new(emit);
     // A thread that could not be started would have taken its worker with it.
     let workers: Vec<Mutex<&mut Worker<'r>>> = workers.iter_mut().map(Mutex::new).collect();
     let worked = thread::scope(|scope| {
@@ -228,8 +228,8 @@ fn work<'r>(
     tasks: &dyn Tasks,
     cancel: &Cancel,
     spawn: &Spawn<'_>,
-    progress: &Progress<'_>,
-) -> Result<(), WorkerError> {
+    progress: &LaneProgress<'_>,
+) -> Result<(), LaneWorkerError> {
     let mut worker = worker.lock().expect("no holder of this lock panics");
     let outcome = work_on(&mut worker, shared, tasks, cancel, spawn, progress);
     if outcome.is_err() {
@@ -245,8 +245,8 @@ fn work_on<'r>(
     tasks: &dyn Tasks,
     cancel: &Cancel,
     spawn: &Spawn<'_>,
-    progress: &Progress<'_>,
-) -> Result<(), WorkerError> {
+    progress: &LaneProgress<'_>,
+) -> Result<(), LaneWorkerError> {
     let mut line = Vec::new();
     loop {
         let taken = progress.try_take(tasks.len());

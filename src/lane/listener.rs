@@ -13,28 +13,28 @@ use crate::record::row::ListenerRecord;
 pub struct Listener {
     kind: ListenerKind,
     address: String,
-    socket: Socket,
+    socket: FixtureSocket,
 }
 
 #[derive(Debug)]
-enum Socket {
+enum FixtureSocket {
     Tcp(TcpListener),
     Udp(UdpSocket),
     Stream(UnixListener),
     /// With the node that binding made.
-    Node(UnixListener, Node),
+    Node(UnixListener, SocketNode),
     /// The same for datagrams.
-    DatagramNode(UnixDatagram, Node),
+    DatagramNode(UnixDatagram, SocketNode),
     Datagram(UnixDatagram),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Node {
+struct SocketNode {
     dev: u64,
     ino: u64,
 }
 
-impl Node {
+impl SocketNode {
     fn at(path: &str) -> io::Result<Self> {
         std::fs::symlink_metadata(path).map(|found| Self { dev: found.dev(), ino: found.ino() })
     }
@@ -55,32 +55,32 @@ impl Listener {
             ListenerKind::Tcp => {
                 let socket = TcpListener::bind(endpoint(address)?)?;
                 socket.set_nonblocking(true)?;
-                Socket::Tcp(socket)
+                FixtureSocket::Tcp(socket)
             }
             ListenerKind::Udp => {
                 let socket = UdpSocket::bind(endpoint(address)?)?;
                 socket.set_nonblocking(true)?;
-                Socket::Udp(socket)
+                FixtureSocket::Udp(socket)
             }
             ListenerKind::Unix => {
                 let socket = UnixListener::bind(address)?;
                 socket.set_nonblocking(true)?;
-                Socket::Node(socket, Node::at(address)?)
+                FixtureSocket::Node(socket, SocketNode::at(address)?)
             }
             ListenerKind::UnixDgram => {
                 let socket = UnixDatagram::bind(address)?;
                 socket.set_nonblocking(true)?;
-                Socket::DatagramNode(socket, Node::at(address)?)
+                FixtureSocket::DatagramNode(socket, SocketNode::at(address)?)
             }
             ListenerKind::Abstract => {
                 let socket = UnixListener::bind_addr(&abstract_address(address)?)?;
                 socket.set_nonblocking(true)?;
-                Socket::Stream(socket)
+                FixtureSocket::Stream(socket)
             }
             ListenerKind::AbstractDgram => {
                 let socket = UnixDatagram::bind_addr(&abstract_address(address)?)?;
                 socket.set_nonblocking(true)?;
-                Socket::Datagram(socket)
+                FixtureSocket::Datagram(socket)
             }
         };
         Ok(Self { kind: spec.kind, address: spec.address.clone(), socket })
@@ -90,20 +90,20 @@ impl Listener {
     pub fn finish(self) -> ListenerRecord {
         let mut byte = [0; 1];
         let accept_count = match &self.socket {
-            Socket::Tcp(socket) => count(|| socket.accept().map(|_| ())),
-            Socket::Udp(socket) => count(|| socket.recv_from(&mut byte).map(|_| ())),
-            Socket::Stream(socket) => count(|| socket.accept().map(|_| ())),
-            Socket::Node(socket, node) => {
+            FixtureSocket::Tcp(socket) => count(|| socket.accept().map(|_| ())),
+            FixtureSocket::Udp(socket) => count(|| socket.recv_from(&mut byte).map(|_| ())),
+            FixtureSocket::Stream(socket) => count(|| socket.accept().map(|_| ())),
+            FixtureSocket::Node(socket, node) => {
                 let accepted = count(|| socket.accept().map(|_| ()));
                 node.remove(&self.address);
                 accepted
             }
-            Socket::DatagramNode(socket, node) => {
+            FixtureSocket::DatagramNode(socket, node) => {
                 let received = count(|| socket.recv(&mut byte).map(|_| ()));
                 node.remove(&self.address);
                 received
             }
-            Socket::Datagram(socket) => count(|| socket.recv(&mut byte).map(|_| ())),
+            FixtureSocket::Datagram(socket) => count(|| socket.recv(&mut byte).map(|_| ())),
         };
         let kind = match self.kind {
             ListenerKind::Tcp => "tcp",

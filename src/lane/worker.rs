@@ -20,7 +20,7 @@ use crate::base::placeholder::{self, Piece, Placeholder, ROOT};
 use crate::policy::PolicyValue;
 use crate::probe::check_entry;
 use crate::process::{SpawnError, Zygote};
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::ending::Ending;
 use crate::record::fixture::{FixtureEntry, ListenerKind, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
@@ -51,7 +51,7 @@ pub type Spawn<'s> = dyn Fn() -> Result<Zygote, SpawnError> + 's;
 
 /// A worker that cannot go on. What a probe does never causes this.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
+pub enum LaneWorkerError {
     /// The process that probes are forked from could not be started.
     #[error("could not start the process that probes are forked from")]
     Spawn(#[from] SpawnError),
@@ -89,7 +89,7 @@ impl<'r> Worker<'r> {
     ///
     /// # Errors
     /// If the zygote cannot be started.
-    pub fn start(exe: &Path, cancel: &Cancel) -> Result<Self, WorkerError> {
+    pub fn start(exe: &Path, cancel: &Cancel) -> Result<Self, LaneWorkerError> {
         let mut zygote = Zygote::spawn(exe)?;
         zygote.stop_on(&cancel.cell());
         Ok(Self { zygote, policies: HashSet::new(), in_flight: VecDeque::new() })
@@ -103,8 +103,8 @@ impl<'r> Worker<'r> {
     /// Begins a task: makes its fixtures, opens its listener, hands the job to the zygote.
     ///
     /// # Errors
-    /// See [`WorkerError`].
-    pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), WorkerError> {
+    /// See [`LaneWorkerError`].
+    pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), LaneWorkerError> {
         let mut started = InFlight {
             place,
             row: new_row(&task, shared.base),
@@ -206,7 +206,7 @@ impl<'r> Worker<'r> {
         started.job = Some(Job {
             seq: started.row.seq,
             action: started.row.action.clone(),
-            scope: Scope { own: own_folders(started, shared.unique), host_programs: shared.host_programs },
+            scope: ActionScope { own: own_folders(started, shared.unique), host_programs: shared.host_programs },
             policy,
             check: started.row.check_request.clone(),
             deadline_ms: shared.deadline_ms,
@@ -231,7 +231,7 @@ impl<'r> Worker<'r> {
     /// unless somebody wishes to stop.
     ///
     /// # Errors
-    /// See [`WorkerError`].
+    /// See [`LaneWorkerError`].
     ///
     /// # Panics
     /// If nothing is in flight.
@@ -241,7 +241,7 @@ impl<'r> Worker<'r> {
         spawn: &Spawn<'_>,
         cancel: &Cancel,
         line: &mut Vec<u8>,
-    ) -> Result<usize, WorkerError> {
+    ) -> Result<usize, LaneWorkerError> {
         let mut started = self.in_flight.pop_front().expect("finish is called with a task in flight");
         let mut reply = None;
         if started.job.is_some() {
@@ -267,7 +267,7 @@ impl<'r> Worker<'r> {
             let _ = std::fs::remove_file(made);
         }
         if let Some(fixture) = started.fixture.take() {
-            fixture.remove().map_err(WorkerError::Clear)?;
+            fixture.remove().map_err(LaneWorkerError::Clear)?;
         }
         append_row(line, &mut started.row, reply.as_ref());
         Ok(started.place)

@@ -21,9 +21,9 @@ const TAG_CHARS: usize = 22;
 
 /// The key of one start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(String);
+pub struct SessionKey(String);
 
-impl Key {
+impl SessionKey {
     /// A fresh one of 122 random bits.
     pub fn fresh() -> Self {
         Self(encode(uuid::Uuid::new_v4().as_bytes()))
@@ -80,7 +80,7 @@ pub struct Frame {
 }
 
 /// A message as lines, each with its line break.
-pub fn lines(key: &Key, direction: Direction, seq: u64, instance: &str, body: &[u8]) -> Vec<u8> {
+pub fn lines(key: &SessionKey, direction: Direction, seq: u64, instance: &str, body: &[u8]) -> Vec<u8> {
     let text = encode(body);
     let parts: Vec<&str> = if text.is_empty() {
         vec![""]
@@ -99,8 +99,8 @@ pub fn lines(key: &Key, direction: Direction, seq: u64, instance: &str, body: &[
 
 /// Finds frames in a stream.
 #[derive(Debug)]
-pub struct Reader {
-    key: Key,
+pub struct FrameReader {
+    key: SessionKey,
     direction: Direction,
     line: Vec<u8>,
     /// Parts of messages that are not whole, by instance and question.
@@ -109,9 +109,9 @@ pub struct Reader {
     pub forged: u64,
 }
 
-impl Reader {
+impl FrameReader {
     /// Looks for frames of that direction under that key.
-    pub fn new(key: Key, direction: Direction) -> Self {
+    pub fn new(key: SessionKey, direction: Direction) -> Self {
         Self { key, direction, line: Vec::new(), parts: BTreeMap::new(), forged: 0 }
     }
 
@@ -221,8 +221,8 @@ mod tests {
 
     use super::*;
 
-    fn read(key: &Key, bytes: &[u8]) -> (Vec<Frame>, u64) {
-        let mut reader = Reader::new(key.clone(), Direction::Report);
+    fn read(key: &SessionKey, bytes: &[u8]) -> (Vec<Frame>, u64) {
+        let mut reader = FrameReader::new(key.clone(), Direction::Report);
         let mut found = reader.take(bytes);
         found.extend(reader.finish());
         (found, reader.forged)
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_found_behind_a_banner_and_a_prefix_and_before_a_carriage_return() {
-        let key = Key::fresh();
+        let key = SessionKey::fresh();
         let line = lines(&key, Direction::Report, 7, "i1", b"{\"said\":1}");
         let text = format!("welcome: [box] {}", String::from_utf8(line).unwrap().replace('\n', "\r\n"));
         let (found, forged) = read(&key, text.as_bytes());
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_echo_another_key_and_a_changed_frame_are_no_answers() {
-        let (key, other) = (Key::fresh(), Key::fresh());
+        let (key, other) = (SessionKey::fresh(), SessionKey::fresh());
         let request = lines(&key, Direction::Request, 1, "", b"ping");
         assert_eq!(read(&key, &request), (vec![], 0), "an echo of what was asked");
         let turned = String::from_utf8(request).unwrap().replace("@SQ3", "@SP3");
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn long_messages_come_in_lines_that_a_terminal_lets_through() {
-        let key = Key::fresh();
+        let key = SessionKey::fresh();
         let body: Vec<u8> = (0..20_000_u32).map(|n| (n % 251) as u8).collect();
         let bytes = lines(&key, Direction::Report, 3, "i", &body);
         assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() < 4_000 && line.is_ascii()));
@@ -268,14 +268,14 @@ mod tests {
         #[test]
         fn bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(decode(&encode(&bytes)), Some(bytes.clone()));
-            let key = Key::fresh();
+            let key = SessionKey::fresh();
             let (found, _) = read(&key, &lines(&key, Direction::Report, 1, "i", &bytes));
             prop_assert_eq!(&found[0].body, &bytes);
         }
 
         #[test]
         fn no_stream_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&Key::fresh(), &bytes);
+            let _ = read(&SessionKey::fresh(), &bytes);
         }
     }
 }

@@ -14,7 +14,7 @@ const GREETING: Duration = Duration::from_millis(60);
 const BARRIER: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-enum Socket {
+enum ListenerSocket {
     Tcp(TcpListener),
     Udp(UdpSocket),
     Unix(UnixListener),
@@ -23,15 +23,15 @@ enum Socket {
 
 /// One listener.
 #[derive(Debug)]
-pub(super) struct Listener {
-    socket: Socket,
+pub(super) struct LauncherListener {
+    socket: ListenerSocket,
     /// Where it listens.
     pub(super) address: String,
     kind: ListenerKind,
     heard: Vec<String>,
 }
 
-impl Listener {
+impl LauncherListener {
     /// Listens. For an address with port 0 the kernel picks one.
     pub(super) fn open(kind: ListenerKind, address: &str) -> io::Result<Self> {
         let (socket, address) = match kind {
@@ -39,13 +39,13 @@ impl Listener {
                 let socket = TcpListener::bind(address)?;
                 socket.set_nonblocking(true)?;
                 let address = socket.local_addr()?.to_string();
-                (Socket::Tcp(socket), address)
+                (ListenerSocket::Tcp(socket), address)
             }
             ListenerKind::Udp => {
                 let socket = UdpSocket::bind(address)?;
                 socket.set_nonblocking(true)?;
                 let address = socket.local_addr()?.to_string();
-                (Socket::Udp(socket), address)
+                (ListenerSocket::Udp(socket), address)
             }
             ListenerKind::Unix => {
                 let socket = UnixListener::bind(address)?;
@@ -53,24 +53,24 @@ impl Listener {
                 // Whoever may reach the folder may connect.
                 let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
                 std::fs::set_permissions(address, everybody)?;
-                (Socket::Unix(socket), address.to_owned())
+                (ListenerSocket::Unix(socket), address.to_owned())
             }
             ListenerKind::Abstract => {
                 let socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(address)?)?;
                 socket.set_nonblocking(true)?;
-                (Socket::Unix(socket), address.to_owned())
+                (ListenerSocket::Unix(socket), address.to_owned())
             }
             ListenerKind::UnixDgram => {
                 let socket = UnixDatagram::bind(address)?;
                 socket.set_nonblocking(true)?;
                 let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
                 std::fs::set_permissions(address, everybody)?;
-                (Socket::Datagram(socket), address.to_owned())
+                (ListenerSocket::Datagram(socket), address.to_owned())
             }
             ListenerKind::AbstractDgram => {
                 let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)?;
                 socket.set_nonblocking(true)?;
-                (Socket::Datagram(socket), address.to_owned())
+                (ListenerSocket::Datagram(socket), address.to_owned())
             }
         };
         Ok(Self { socket, address, kind, heard: Vec::new() })
@@ -80,13 +80,17 @@ impl Listener {
     fn drain(&mut self) {
         loop {
             let heard = match &self.socket {
-                Socket::Tcp(socket) => socket.accept().ok().map(|(stream, _)| greeting_of(Stream::Tcp(stream))),
-                Socket::Unix(socket) => socket.accept().ok().map(|(stream, _)| greeting_of(Stream::Unix(stream))),
-                Socket::Udp(socket) => {
+                ListenerSocket::Tcp(socket) => {
+                    socket.accept().ok().map(|(stream, _)| greeting_of(ListenerStream::Tcp(stream)))
+                }
+                ListenerSocket::Unix(socket) => {
+                    socket.accept().ok().map(|(stream, _)| greeting_of(ListenerStream::Unix(stream)))
+                }
+                ListenerSocket::Udp(socket) => {
                     let mut buffer = [0; 256];
                     socket.recv_from(&mut buffer).ok().map(|(n, _)| text(&buffer[..n]))
                 }
-                Socket::Datagram(socket) => {
+                ListenerSocket::Datagram(socket) => {
                     let mut buffer = [0; 256];
                     socket.recv_from(&mut buffer).ok().map(|(n, _)| text(&buffer[..n]))
                 }
@@ -120,18 +124,24 @@ impl Listener {
     pub(super) fn barrier(&mut self) -> bool {
         let greeting = format!("barrier-{}", uuid::Uuid::new_v4().simple());
         let sent = match &self.socket {
-            Socket::Tcp(_) => TcpStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting)),
-            Socket::Udp(_) => UdpSocket::bind("127.0.0.1:0")
+            ListenerSocket::Tcp(_) => {
+                TcpStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting))
+            }
+            ListenerSocket::Udp(_) => UdpSocket::bind("127.0.0.1:0")
                 .and_then(|socket| socket.send_to(greeting.as_bytes(), &self.address))
                 .map(|_| ()),
-            Socket::Unix(_) if self.kind == ListenerKind::Abstract => SocketAddr::from_abstract_name(&self.address)
-                .and_then(|address| UnixStream::connect_addr(&address))
-                .and_then(|mut stream| say(&mut stream, &greeting)),
-            Socket::Unix(_) => UnixStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting)),
-            Socket::Datagram(_) if self.kind == ListenerKind::UnixDgram => UnixDatagram::unbound()
+            ListenerSocket::Unix(_) if self.kind == ListenerKind::Abstract => {
+                SocketAddr::from_abstract_name(&self.address)
+                    .and_then(|address| UnixStream::connect_addr(&address))
+                    .and_then(|mut stream| say(&mut stream, &greeting))
+            }
+            ListenerSocket::Unix(_) => {
+                UnixStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting))
+            }
+            ListenerSocket::Datagram(_) if self.kind == ListenerKind::UnixDgram => UnixDatagram::unbound()
                 .and_then(|socket| socket.send_to(greeting.as_bytes(), &self.address))
                 .map(|_| ()),
-            Socket::Datagram(_) => UnixDatagram::unbound()
+            ListenerSocket::Datagram(_) => UnixDatagram::unbound()
                 .and_then(|socket| {
                     let address = SocketAddr::from_abstract_name(&self.address)?;
                     socket.send_to_addr(greeting.as_bytes(), &address)
@@ -154,7 +164,7 @@ fn is_barrier(heard: &str) -> bool {
     heard.starts_with("barrier-")
 }
 
-enum Stream {
+enum ListenerStream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -164,14 +174,14 @@ fn say(stream: &mut impl io::Write, greeting: &str) -> io::Result<()> {
     stream.write_all(b"\n")
 }
 
-fn greeting_of(stream: Stream) -> String {
+fn greeting_of(stream: ListenerStream) -> String {
     let mut buffer = [0; 256];
     let read = match stream {
-        Stream::Tcp(mut stream) => stream
+        ListenerStream::Tcp(mut stream) => stream
             .set_nonblocking(false)
             .and_then(|()| stream.set_read_timeout(Some(GREETING)))
             .and_then(|()| stream.read(&mut buffer)),
-        Stream::Unix(mut stream) => stream
+        ListenerStream::Unix(mut stream) => stream
             .set_nonblocking(false)
             .and_then(|()| stream.set_read_timeout(Some(GREETING)))
             .and_then(|()| stream.read(&mut buffer)),
@@ -189,14 +199,14 @@ mod tests {
 
     #[test]
     fn a_connection_without_the_greeting_is_nobodys_answer() {
-        let mut listener = Listener::open(ListenerKind::Tcp, "127.0.0.1:0").unwrap();
+        let mut listener = LauncherListener::open(ListenerKind::Tcp, "127.0.0.1:0").unwrap();
         assert!(listener.barrier());
         assert!(!listener.has_heard("mine"));
         drop(TcpStream::connect(&listener.address).unwrap());
         assert!(!listener.has_heard("mine"));
         say(&mut TcpStream::connect(&listener.address).unwrap(), "mine").unwrap();
         assert!(listener.has_heard("mine"));
-        let mut listener = Listener::open(ListenerKind::Udp, "127.0.0.1:0").unwrap();
+        let mut listener = LauncherListener::open(ListenerKind::Udp, "127.0.0.1:0").unwrap();
         assert!(listener.barrier() && !listener.has_heard("any"));
         UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", &listener.address).unwrap();
         assert!(listener.has_heard("any"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::record::action::Action;
-use crate::record::report::Operation;
+use crate::record::report::OperationReport;
 
 /// The hidden subcommand that is the worker.
 pub const SUBCOMMAND: &str = "__inside";
@@ -17,7 +17,7 @@ pub const LAST: u64 = u64::MAX;
 /// A request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Request {
+pub enum WorkerRequest {
     /// Say that you read me.
     Ping,
     /// Make a process that does nothing.
@@ -50,7 +50,7 @@ pub struct Do {
     pub greeting: Option<String>,
     /// The process in question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub victim: Option<Victim>,
+    pub victim: Option<OutsideProcess>,
     /// The folder to go to first, as an inherited descriptor: paths are relative to it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder_fd: Option<i32>,
@@ -65,7 +65,7 @@ pub struct Do {
 
 /// A process outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Victim {
+pub struct OutsideProcess {
     /// Its number outside.
     pub pid: i32,
     /// The inode of its pidfd.
@@ -96,7 +96,7 @@ pub enum Said {
     /// It read the ping, or made a process that did nothing.
     Pong,
     /// What came of an operation.
-    Done(Box<Report>),
+    Done(Box<WorkerReport>),
     /// The error number of an empty call; 0 if it went through.
     Empty(i32),
     /// What a path is, or the error number of the question.
@@ -171,10 +171,10 @@ pub struct Identity {
 
 /// What came of an operation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct WorkerReport {
     /// The calls. Absent if the process ended without saying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
+    pub operation: Option<OperationReport>,
     /// A preparing step that failed, with its error number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<(String, i32)>,

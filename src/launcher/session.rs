@@ -18,9 +18,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::frame::{self, Direction, Key, Reader};
-use super::said::{Hello, LAST, Request, SUBCOMMAND, Said, UNASKED};
-use crate::policy::launcher::{LauncherDocument, Places};
+use super::frame::{self, Direction, FrameReader, SessionKey};
+use super::said::{Hello, LAST, SUBCOMMAND, Said, UNASKED, WorkerRequest};
+use crate::policy::launcher::{LauncherDocument, StartTexts};
 use crate::record::launcher::StartMode;
 
 /// How long nothing at all may come before the worker's input is closed, in case the launcher collects it first.
@@ -44,7 +44,7 @@ pub struct Setting<'a> {
     /// This executable, by its real path.
     pub exe: PathBuf,
     /// What placeholders stand for; `probe` is left to this module.
-    pub places: Places,
+    pub places: StartTexts,
     /// What makes names in the workspace the run's own.
     pub unique: String,
     /// Variables that questions are about, in the environment of every start.
@@ -53,7 +53,7 @@ pub struct Setting<'a> {
 
 /// As what the worker's executable is named to the launcher.
 #[derive(Debug)]
-pub enum Executable {
+pub enum WorkerExecutable {
     /// Its own path.
     Path,
     /// A copy in the workspace.
@@ -62,7 +62,7 @@ pub enum Executable {
     MemFd(OwnedFd),
 }
 
-impl Executable {
+impl WorkerExecutable {
     /// Its name in documents.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl Executable {
     }
 }
 
-impl Drop for Executable {
+impl Drop for WorkerExecutable {
     fn drop(&mut self) {
         if let Self::Copy(path) = self {
             let _ = std::fs::remove_file(path);
@@ -92,11 +92,11 @@ pub enum NoWorker {
 
 /// A way to a worker.
 #[derive(Debug)]
-pub struct Reached {
+pub struct ReachedWorker {
     /// Which.
     pub mode: StartMode,
     /// What its executable is called.
-    pub executable: Executable,
+    pub executable: WorkerExecutable,
     /// What the worker found around itself.
     pub hello: Hello,
     /// Whether each question needs a start of its own.
@@ -114,8 +114,8 @@ pub struct Session {
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
-    readers: [Reader; 2],
-    key: Key,
+    readers: [FrameReader; 2],
+    key: SessionKey,
     mailbox: Option<(PathBuf, File)>,
     report_file: Option<(PathBuf, u64)>,
     /// When it was started.
@@ -136,25 +136,25 @@ impl Session {
     #[expect(clippy::disallowed_methods, reason = "the home of launchers: limited in time, ended with their group")]
     fn spawn(
         setting: &Setting<'_>,
-        executable: &Executable,
+        executable: &WorkerExecutable,
         mode: &str,
         more: &[String],
         input: bool,
     ) -> io::Result<Self> {
-        let key = Key::fresh();
+        let key = SessionKey::fresh();
         let named = match executable {
-            Executable::Path => setting.exe.display().to_string(),
-            Executable::Copy(path) => {
+            WorkerExecutable::Path => setting.exe.display().to_string(),
+            WorkerExecutable::Copy(path) => {
                 let path = path.display().to_string();
                 let renamed = setting.document.and_then(|document| setting.places.inside(document, &path));
                 renamed.unwrap_or(path)
             }
-            Executable::MemFd(fd) => format!("/proc/self/fd/{}", fd.as_raw_fd()),
+            WorkerExecutable::MemFd(fd) => format!("/proc/self/fd/{}", fd.as_raw_fd()),
         };
         let token = format!("{}.{mode}", key.as_str());
         let mut probe = vec![named, SUBCOMMAND.to_owned(), token];
         probe.extend_from_slice(more);
-        let places = Places { probe, ..setting.places.clone() };
+        let places = StartTexts { probe, ..setting.places.clone() };
         let words = match setting.document {
             Some(document) => places.command(&document.argv),
             None => places.probe.clone(),
@@ -178,7 +178,7 @@ impl Session {
         if let Some(errors) = &errors {
             unblock(errors)?;
         }
-        let reader = || Reader::new(key.clone(), Direction::Report);
+        let reader = || FrameReader::new(key.clone(), Direction::Report);
         Ok(Self {
             child,
             input,
@@ -202,7 +202,7 @@ impl Session {
     }
 
     /// The key of this start, which stands among the worker's arguments.
-    pub fn key(&self) -> &Key {
+    pub fn key(&self) -> &SessionKey {
         &self.key
     }
 
@@ -312,7 +312,7 @@ impl Session {
     }
 
     /// Hands a request over, and gives its number.
-    fn send(&mut self, request: &Request) -> u64 {
+    fn send(&mut self, request: &WorkerRequest) -> u64 {
         let seq = self.next;
         self.next += 1;
         let body = serde_json::to_vec(request).unwrap_or_default();
@@ -334,7 +334,7 @@ impl Session {
     }
 
     /// Asks, and waits for the answer. `None`: none came.
-    pub fn ask(&mut self, request: &Request, limit: Duration) -> Option<Said> {
+    pub fn ask(&mut self, request: &WorkerRequest, limit: Duration) -> Option<Said> {
         let seq = self.send(request);
         self.pump(|it| it.answers.contains_key(&seq) || it.has_another(), limit);
         self.answers.remove(&seq)
@@ -429,7 +429,7 @@ pub fn start_alone(setting: &Setting<'_>) -> Result<(Session, Hello), String> {
         unique: setting.unique.clone(),
         variables: setting.variables.clone(),
     };
-    let mut session = Session::spawn(&alone, &Executable::Path, &token('l', false), &[], true)
+    let mut session = Session::spawn(&alone, &WorkerExecutable::Path, &token('l', false), &[], true)
         .map_err(|error| format!("the worker could not be started by itself: {error}"))?;
     session.pump(|it| it.hello.is_some(), PATIENCE);
     match session.hello.clone() {
@@ -442,9 +442,9 @@ pub fn start_alone(setting: &Setting<'_>) -> Result<(Session, Hello), String> {
 ///
 /// # Errors
 /// If there is none.
-pub fn start(setting: &Setting<'_>) -> Result<Reached, NoWorker> {
+pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
     let mut attempts = Vec::new();
-    for executable in [Way::Path, Way::Copy, Way::MemFd] {
+    for executable in [ExecutableChoice::Path, ExecutableChoice::Copy, ExecutableChoice::MemFd] {
         let executable = match executable.make(setting) {
             Ok(executable) => executable,
             Err(error) => {
@@ -454,7 +454,7 @@ pub fn start(setting: &Setting<'_>) -> Result<Reached, NoWorker> {
         };
         match by_input(setting, executable, &mut attempts)? {
             Ok(reached) => return Ok(reached),
-            Err(Some(executable)) if matches!(executable, Executable::Path) => {
+            Err(Some(executable)) if matches!(executable, WorkerExecutable::Path) => {
                 if let Some(reached) = by_report_file(setting, executable, &mut attempts) {
                     return Ok(reached);
                 }
@@ -468,13 +468,13 @@ pub fn start(setting: &Setting<'_>) -> Result<Reached, NoWorker> {
 
 /// The executables to try, in order.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum ExecutableChoice {
     Path,
     Copy,
     MemFd,
 }
 
-impl Way {
+impl ExecutableChoice {
     fn as_str(self) -> &'static str {
         match self {
             Self::Path => "path",
@@ -483,21 +483,21 @@ impl Way {
         }
     }
 
-    fn make(self, setting: &Setting<'_>) -> io::Result<Executable> {
+    fn make(self, setting: &Setting<'_>) -> io::Result<WorkerExecutable> {
         Ok(match self {
-            Self::Path => Executable::Path,
+            Self::Path => WorkerExecutable::Path,
             Self::Copy => {
                 let copy = own_path(setting, "worker");
                 std::fs::copy(&setting.exe, &copy)?;
                 let executable: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                 std::fs::set_permissions(&copy, executable)?;
-                Executable::Copy(copy)
+                WorkerExecutable::Copy(copy)
             }
             Self::MemFd => {
                 let fd = nix::sys::memfd::memfd_create(c"sandproof", nix::sys::memfd::MFdFlags::empty())?;
                 let mut file = File::from(fd);
                 io::copy(&mut File::open(&setting.exe)?, &mut file)?;
-                Executable::MemFd(file.into())
+                WorkerExecutable::MemFd(file.into())
             }
         })
     }
@@ -520,9 +520,9 @@ fn inside(setting: &Setting<'_>, path: &Path) -> String {
 /// should be tried; `None` if that is of no use.
 fn by_input(
     setting: &Setting<'_>,
-    executable: Executable,
+    executable: WorkerExecutable,
     attempts: &mut Vec<String>,
-) -> Result<Result<Reached, Option<Executable>>, NoWorker> {
+) -> Result<Result<ReachedWorker, Option<WorkerExecutable>>, NoWorker> {
     let way = executable.as_str();
     let limit = Duration::from_millis(setting.document.map_or(10_000, |document| document.start_timeout_ms));
     let mut session = match Session::spawn(setting, &executable, &token('l', false), &[], true) {
@@ -532,7 +532,7 @@ fn by_input(
             return Ok(Err(None));
         }
     };
-    let ping = session.send(&Request::Ping);
+    let ping = session.send(&WorkerRequest::Ping);
     session.pump(|it| it.hello.is_some(), PATIENCE.min(limit));
     if session.hello.is_none() && !session.alive && !session.is_over() {
         // Somebody may collect the whole input first.
@@ -542,7 +542,7 @@ fn by_input(
     } else if session.hello.is_none() {
         session.pump(|it| it.hello.is_some(), limit.saturating_sub(session.age()).min(AFTER_CLOSE));
     }
-    let reached = |mode, hello, fresh, session, attempts: &mut Vec<String>, executable| Reached {
+    let reached = |mode, hello, fresh, session, attempts: &mut Vec<String>, executable| ReachedWorker {
         mode,
         executable,
         hello,
@@ -572,7 +572,7 @@ fn by_input(
     let had_input = session.input.is_some();
     if had_input {
         session.pump(|it| it.answers.contains_key(&ping), PONG);
-        let again = (!session.answers.contains_key(&ping)).then(|| session.send(&Request::Ping));
+        let again = (!session.answers.contains_key(&ping)).then(|| session.send(&WorkerRequest::Ping));
         let answered =
             |it: &Session| it.answers.contains_key(&ping) || again.is_some_and(|seq| it.answers.contains_key(&seq));
         if again.is_some() {
@@ -610,7 +610,7 @@ fn by_input(
 }
 
 /// By a file in the workspace.
-fn by_mailbox(setting: &Setting<'_>, executable: &Executable) -> Option<Session> {
+fn by_mailbox(setting: &Setting<'_>, executable: &WorkerExecutable) -> Option<Session> {
     let path = own_path(setting, "mail");
     let file = File::create(&path).ok()?;
     let readable: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
@@ -623,18 +623,18 @@ fn by_mailbox(setting: &Setting<'_>, executable: &Executable) -> Option<Session>
     };
     session.mailbox = Some((path, file));
     session.pump(|it| it.hello.is_some(), PATIENCE);
-    session.ask(&Request::Ping, PONG)?;
+    session.ask(&WorkerRequest::Ping, PONG)?;
     Some(session)
 }
 
 /// By arguments; whether the worker answers that way.
 fn by_arguments(
     setting: &Setting<'_>,
-    executable: &Executable,
+    executable: &WorkerExecutable,
     alone: bool,
     attempts: &mut Vec<String>,
 ) -> Option<Hello> {
-    let mut session = by_arguments_with(setting, executable, alone, &[Request::Ping])?;
+    let mut session = by_arguments_with(setting, executable, alone, &[WorkerRequest::Ping])?;
     session.pump(|it| it.said_bye, PATIENCE);
     let answered = session.answers.contains_key(&1);
     if !answered {
@@ -645,9 +645,9 @@ fn by_arguments(
 
 fn by_arguments_with(
     setting: &Setting<'_>,
-    executable: &Executable,
+    executable: &WorkerExecutable,
     alone: bool,
-    requests: &[Request],
+    requests: &[WorkerRequest],
 ) -> Option<Session> {
     let bodies: Vec<String> =
         requests.iter().map(|request| frame::encode(&serde_json::to_vec(request).unwrap_or_default())).collect();
@@ -655,16 +655,20 @@ fn by_arguments_with(
 }
 
 /// With answers in a file of the workspace.
-fn by_report_file(setting: &Setting<'_>, executable: Executable, attempts: &mut Vec<String>) -> Option<Reached> {
+fn by_report_file(
+    setting: &Setting<'_>,
+    executable: WorkerExecutable,
+    attempts: &mut Vec<String>,
+) -> Option<ReachedWorker> {
     let mut session = with_report_file(setting, &executable)?;
-    let ping = session.send(&Request::Ping);
+    let ping = session.send(&WorkerRequest::Ping);
     session.close_input();
     session.pump(|it| it.answers.contains_key(&ping), AFTER_CLOSE);
     let hello = session.hello.clone().filter(|_| session.answers.contains_key(&ping));
     finish_report_file(&mut session);
     let hello = hello?;
     attempts.push("output: what the worker prints does not come back".into());
-    Some(Reached {
+    Some(ReachedWorker {
         mode: StartMode::ReportFile,
         executable,
         hello,
@@ -674,7 +678,7 @@ fn by_report_file(setting: &Setting<'_>, executable: Executable, attempts: &mut 
     })
 }
 
-fn with_report_file(setting: &Setting<'_>, executable: &Executable) -> Option<Session> {
+fn with_report_file(setting: &Setting<'_>, executable: &WorkerExecutable) -> Option<Session> {
     let path = own_path(setting, "report");
     File::create(&path).ok()?;
     let writable: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
@@ -703,8 +707,8 @@ fn finish_report_file(session: &mut Session) {
 /// another worker answered too.
 pub fn ask_at_once(
     setting: &Setting<'_>,
-    reached: &Reached,
-    requests: &[Request],
+    reached: &ReachedWorker,
+    requests: &[WorkerRequest],
     limit: Duration,
 ) -> (Vec<Option<Said>>, bool) {
     let none = || (vec![None; requests.len()], false);

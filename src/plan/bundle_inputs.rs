@@ -1,10 +1,10 @@
-//! The input documents that a bundle holds, as a [`Source`].
+//! The input documents that a bundle holds, as a [`DocumentSource`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::source::Source;
+use super::source::DocumentSource;
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
@@ -116,7 +116,7 @@ impl BundleInputs {
     }
 }
 
-impl Source for BundleInputs {
+impl DocumentSource for BundleInputs {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |kind, reason: &str| {
             Err(FileError {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::diagnostic::has_errors;
 use super::error::LoadError;
 use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
 use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, holds, index_path};
@@ -110,7 +110,7 @@ fn plans_below(folder: &Path, path: &str, deeper: usize, left: &mut usize, plans
 }
 
 fn read_plan(workspace: &Workspace, path: &str) -> Result<PlanFile, LoadError> {
-    Reader::new(workspace).typed(DocumentKind::Plan, InputRole::Plan, path)
+    DocumentReader::new(workspace).typed(DocumentKind::Plan, InputRole::Plan, path)
 }
 
 /// A plan by itself: what `describe-plan` answers.
@@ -134,7 +134,7 @@ pub fn describe_plan(plan: &Path) -> Result<(PlanDescription, PathBuf), LoadErro
 
 /// The registries in the index, as written.
 pub fn list_registries(workspace: &Workspace) -> Result<IndexFile, LoadError> {
-    Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, index_path(workspace))
+    DocumentReader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, index_path(workspace))
 }
 
 /// Checks that the index has a registry of that id.
@@ -173,7 +173,7 @@ impl RegistryContent {
             remedy: error.to_string(),
         })?;
         require_registry(workspace, &id)?;
-        let mut reader = Reader::new(workspace);
+        let mut reader = DocumentReader::new(workspace);
         let mut notes = Vec::new();
         let Some(paths) = find_registry(&mut reader, &id, (index_path(workspace), "/registries"), &mut notes)? else {
             return Err(refused(notes));

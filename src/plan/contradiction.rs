@@ -2,12 +2,12 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part};
 use super::resolved::{ResolvedProbe, ResolvedProfile};
-use crate::policy::answer::{self, Asked};
+use crate::policy::answer::{self, PolicyQuestion};
 
 /// Compares what a probe expects with what the model makes of its policy. An answer that takes something for granted
 /// makes a warning of it: the author may know better what is on the host.
 pub(super) fn check(profile: &ResolvedProfile, probe: &ResolvedProbe, probes_path: &str, notes: &mut Vec<Diagnostic>) {
-    let asked = Asked {
+    let asked = PolicyQuestion {
         action: probe.action.as_deref(),
         operation: &probe.entry.operation,
         filter: probe.entry.filter_name.as_deref(),

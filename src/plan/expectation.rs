@@ -44,12 +44,12 @@ pub(super) fn base_id(probe: &ProbeEntry) -> &str {
 }
 
 /// Which probes share their expectation id with another profile's row.
-pub(super) struct ExpectationIds {
+pub(super) struct SharedExpectationIds {
     shared: Vec<bool>,
     probes: Vec<Arc<ProbeEntry>>,
 }
 
-impl ExpectationIds {
+impl SharedExpectationIds {
     /// Counts the ids over `profiles`. Rows that would have the same id under one profile, or only look apart, are
     /// added to `clashes`.
     pub(super) fn of(profiles: &[PlannedProfile], probes: &[Arc<ProbeEntry>], clashes: &mut Vec<Clash>) -> Self {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, shown};
-use super::expectation::{ExpectationIds, PlannedProfile};
+use super::expectation::{PlannedProfile, SharedExpectationIds};
 use super::file::PlanFile;
 use crate::base::canon;
 use crate::base::ids::ExpectationId;
@@ -59,7 +59,7 @@ pub(super) fn check(plan: &PlanFile, notes: &mut Diagnostics<'_>) {
 pub(super) fn check_waivers(
     plan: &PlanFile,
     profiles: &[PlannedProfile],
-    ids: &ExpectationIds,
+    ids: &SharedExpectationIds,
     notes: &mut Diagnostics<'_>,
 ) {
     let waivers = plan.history.iter().flat_map(|history| &history.waivers);

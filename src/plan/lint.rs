@@ -15,12 +15,12 @@ use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
 use super::lint_sbpl;
 use super::reach::{host_program, missing};
-use super::read::Reader;
+use super::read::DocumentReader;
 use super::registry::{entry_paths, find_registry, read_registry};
 use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
-use super::source::{Source, Workspace, index_path};
+use super::source::{DocumentSource, Workspace, index_path};
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::base::suggest::hint_for;
 use crate::policy::PolicyValue;
@@ -37,7 +37,7 @@ pub fn lint_plan_file(plan: &Path) -> Result<Vec<Diagnostic>, LoadError> {
 }
 
 /// Lints the plan at `plan_path` of `source`. The findings are sorted, errors first.
-pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Diagnostic> {
+pub fn lint_plan(source: &dyn DocumentSource, plan_path: &str) -> Vec<Diagnostic> {
     let resolution = match resolve_noting(source, plan_path, &Selection::default(), true) {
         Ok(resolution) => resolution,
         Err(error) => return error.into_notes(),
@@ -56,10 +56,11 @@ pub fn lint_plan(source: &dyn Source, plan_path: &str) -> Vec<Diagnostic> {
 pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<Diagnostic> {
     let mut notes = Vec::new();
     let path = index_path(workspace);
-    let index: IndexFile = match Reader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, path) {
-        Ok(index) => index,
-        Err(error) => return error.into_notes(),
-    };
+    let index: IndexFile =
+        match DocumentReader::new(workspace).typed(DocumentKind::RegistryIndex, InputRole::Index, path) {
+            Ok(index) => index,
+            Err(error) => return error.into_notes(),
+        };
     let mut seen = BTreeSet::new();
     for (n, entry) in index.registries.iter().enumerate() {
         let mut at = Diagnostics { list: &mut notes, file: path, subject: entry.id.as_str() };
@@ -98,7 +99,7 @@ fn resolve_registry(
     id: &RegistryId,
     notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<ResolvedPlan>, LoadError> {
-    let mut reader = Reader::new(workspace);
+    let mut reader = DocumentReader::new(workspace);
     let Some(paths) = find_registry(&mut reader, id, (index_path(workspace), "/registries"), notes)? else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part};
 use super::resolved::ResolvedProfile;
 use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
-use crate::policy::sbpl::rules::Place;
+use crate::policy::sbpl::rules::LineColumn;
 use crate::record::driver::Driver;
 use crate::record::outcome::Decision;
 
@@ -19,7 +19,7 @@ pub(super) fn check(profile: &ResolvedProfile, notes: &mut Vec<Diagnostic>, prof
 /// Doubts, gates, and parameters that nobody asks for.
 fn check_text(profile: &ResolvedProfile, policy: &SbplPolicy, notes: &mut Vec<Diagnostic>, profiles_path: &str) {
     let base = format!("/profiles/{}", pointer_part(profile.id.as_str()));
-    let mut warn = |place: Place, kind: DiagnosticKind, message: String, remedy: String| {
+    let mut warn = |place: LineColumn, kind: DiagnosticKind, message: String, remedy: String| {
         let (file, pointer) = if policy.is_appended(place) {
             (profiles_path, format!("{base}/key_specific_rules"))
         } else {

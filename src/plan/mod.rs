@@ -42,7 +42,7 @@ pub use error::LoadError;
 pub use reach::host_programs;
 pub use resolve::{load, resolve};
 pub use resolved::{InputDocument, LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
-pub use source::{Source, Workspace};
+pub use source::{DocumentSource, Workspace};
 pub use worlds::{has_derived_form, known as known_worlds};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::file::ProfileEntry;
-use super::read::{Reader, typed};
+use super::read::{DocumentReader, typed};
 use super::resolved::ResolvedPolicy;
 use super::schema::DocumentKind;
 use super::source::clean_path;
@@ -21,7 +21,7 @@ use crate::record::sources::InputRole;
 
 /// Policies that were read already, by path, mode and what they were supplied with; `None` for one that was refused, so that it is
 /// refused once.
-pub(super) type Known = HashMap<(String, PolicyMode, Supplied), Option<ResolvedPolicy>>;
+pub(super) type PolicyCache = HashMap<(String, PolicyMode, Supplied), Option<ResolvedPolicy>>;
 
 /// What a Seatbelt text is supplied with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -35,8 +35,8 @@ pub(super) struct Supplied {
 /// Reads the policy of a profile whose entry stands at `base` of the document that `notes` is about: its document, with
 /// the profile's own parameters and rules.
 pub(super) fn read_profile(
-    reader: &mut Reader<'_>,
-    known: &mut Known,
+    reader: &mut DocumentReader<'_>,
+    known: &mut PolicyCache,
     entry: &ProfileEntry,
     base: &str,
     tolerate_absent: bool,
@@ -114,8 +114,8 @@ fn told(error: &SbplError) -> String {
 /// `tolerate_absent` makes a system profile that is not on this host a warning: a lint on Linux reads plans for macOS.
 #[allow(clippy::too_many_arguments, reason = "one call site reads a profile's policy, one the preflight's")]
 pub(super) fn read(
-    reader: &mut Reader<'_>,
-    known: &mut Known,
+    reader: &mut DocumentReader<'_>,
+    known: &mut PolicyCache,
     spelled: &str,
     mode: PolicyMode,
     supplied: Supplied,
@@ -153,7 +153,7 @@ pub(super) fn read(
 }
 
 fn read_present(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     path: &str,
     mode: PolicyMode,
     supplied: &Supplied,
@@ -216,7 +216,7 @@ fn read_present(
 /// Reads a Seatbelt text with the files that it imports. An error is one of the text; `None`: of an imported file, which was
 /// noted.
 fn seatbelt(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     text: &str,
     supplied: &Supplied,
     pointer: &str,
@@ -235,9 +235,9 @@ fn seatbelt(
 
 /// What a program imports out of `folder`; `None` if that was refused and noted.
 fn gathered(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     folder: &str,
-    program: &sbpl::syntax::Program,
+    program: &sbpl::syntax::SbplText,
     pointer: &str,
     notes: &mut Diagnostics<'_>,
 ) -> Option<Imports> {

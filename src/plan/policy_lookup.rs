@@ -9,11 +9,11 @@ use super::catalogue::list_registries;
 use super::diagnostic::{Diagnostics, has_errors, shown};
 use super::error::LoadError;
 use super::file::{PLAN_SCHEMA, PlanFile};
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::registry::{find_registry, read_registry};
 use super::resolve::follow;
 use super::resolved::{InputRole, ResolvedPolicy, ResolvedProfile, Selection};
-use super::source::{INDEX_PATH, Source, Workspace};
+use super::source::{DocumentSource, INDEX_PATH, Workspace};
 use super::{policy, resolve};
 use crate::base::fsx::{self, FileError};
 use crate::base::ids::{PlanId, ProfileId, RegistryId};
@@ -113,7 +113,7 @@ struct OneDocument<'a> {
     files: Workspace,
 }
 
-impl Source for OneDocument<'_> {
+impl DocumentSource for OneDocument<'_> {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         if path != self.name {
             return self.files.read(role, path, cap_bytes);
@@ -131,12 +131,12 @@ impl Source for OneDocument<'_> {
 }
 
 fn read_document(
-    source: &dyn Source,
+    source: &dyn DocumentSource,
     spelled: &str,
     shown: &Path,
     supplied: policy::Supplied,
 ) -> Result<FoundPolicy, LoadError> {
-    let mut reader = Reader::new(source);
+    let mut reader = DocumentReader::new(source);
     let mut list = Vec::new();
     let bytes = match reader.bytes(InputRole::Policy, spelled, crate::base::limits::MAX_POLICY_BYTES) {
         Ok(bytes) => bytes,
@@ -167,7 +167,7 @@ pub fn policy_of_profile(
         None => list_registries(workspace)?.registries.into_iter().map(|entry| entry.id).collect(),
     };
     for registry in registries {
-        let mut reader = Reader::new(workspace);
+        let mut reader = DocumentReader::new(workspace);
         let mut notes = Vec::new();
         let Some(paths) = find_registry(&mut reader, &registry, (INDEX_PATH, "/registries"), &mut notes)? else {
             return Err(refused(notes));

@@ -7,7 +7,7 @@ use super::resolved::{ResolvedPlan, ResolvedProbe};
 use super::text::own_elsewhere;
 use crate::policy::landlock::model::{Landing, Landings};
 use crate::record::action::Action;
-use crate::record::driver::{Driver, Effect, Platform, Reach, TargetKind};
+use crate::record::driver::{ChangeReach, Driver, Effect, Platform, TargetKind};
 use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind, ListenerKind};
 
 /// The folders of the row's own in shared ones (`/tmp/${name.NAME}`) that a changing probe's paths lie in and no fixture makes:
@@ -88,8 +88,8 @@ pub(super) fn check(entry: &ProbeEntry, action: &Action, fixtures: &[FixtureEntr
         let Some(path) = path else { continue };
         for reach in action.driver.reach() {
             let landing = match reach {
-                Reach::Object => landings.object(path),
-                Reach::Entry => landings.entry(path),
+                ChangeReach::Object => landings.object(path),
+                ChangeReach::Entry => landings.entry(path),
             };
             refuse(key, path, landing);
         }
@@ -106,8 +106,8 @@ pub(super) fn missing(action: &Action, fixtures: &[FixtureEntry]) -> Option<Stri
     let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
     [Some(action.target.as_str()), second].into_iter().flatten().find_map(|path| {
         action.driver.reach().iter().find_map(|reach| match reach {
-            Reach::Object => (landings.object(path) == Landing::Nothing).then(|| format!("`{}`", shown(path))),
-            Reach::Entry => {
+            ChangeReach::Object => (landings.object(path) == Landing::Nothing).then(|| format!("`{}`", shown(path))),
+            ChangeReach::Entry => {
                 let nowhere = landings.entry(path) == Landing::Nothing;
                 nowhere.then(|| format!("the folder that `{}` lies in", shown(path)))
             }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 use super::error::LoadError;
 use super::schema::DocumentKind;
-use super::source::Source;
+use super::source::DocumentSource;
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::shared_bytes::SharedBytes;
@@ -25,17 +25,17 @@ pub struct InputDocument {
 }
 
 /// Reads documents from a source and keeps each one once, in the order of reading.
-pub(super) struct Reader<'a> {
-    source: &'a dyn Source,
+pub(super) struct DocumentReader<'a> {
+    source: &'a dyn DocumentSource,
     pub(super) documents: Vec<InputDocument>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a dyn Source) -> Self {
+impl<'a> DocumentReader<'a> {
+    pub(super) fn new(source: &'a dyn DocumentSource) -> Self {
         Self { source, documents: Vec::new() }
     }
 
-    pub(super) fn source(&self) -> &'a dyn Source {
+    pub(super) fn source(&self) -> &'a dyn DocumentSource {
         self.source
     }
 

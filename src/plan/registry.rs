@@ -3,7 +3,7 @@
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, pointer_part};
 use super::error::LoadError;
 use super::file::{IndexEntry, IndexFile, ProbesFile, ProfilesFile};
-use super::read::Reader;
+use super::read::DocumentReader;
 use super::schema::DocumentKind;
 use super::source::{OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path, index_path};
 use crate::base::ids::RegistryId;
@@ -21,7 +21,7 @@ pub(super) struct Registry {
 /// Where the documents of a registry lie: by the index, or beside the plan that asks for it. `asked_by` is the document
 /// and the place in it that name the registry.
 pub(super) fn find_registry(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     id: &RegistryId,
     asked_by: (&str, &str),
     notes: &mut Vec<Diagnostic>,
@@ -59,7 +59,7 @@ pub(super) fn find_registry(
 }
 
 /// The registry in the folder `registry/` beside the document `file`, if there is one.
-fn beside(reader: &Reader<'_>, file: &str) -> Option<(String, String)> {
+fn beside(reader: &DocumentReader<'_>, file: &str) -> Option<(String, String)> {
     let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
     let (probes, profiles) = (format!("{folder}{OWN_PROBES_PATH}"), format!("{folder}{OWN_PROFILES_PATH}"));
     reader.source().has(InputRole::Probes, &probes).then_some((probes, profiles))
@@ -82,7 +82,7 @@ pub(super) fn entry_paths(entry: &IndexEntry, place: usize, notes: &mut Diagnost
 
 /// Reads a registry and checks what its documents say about themselves.
 pub(super) fn read_registry(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     id: &RegistryId,
     paths: (String, String),
     notes: &mut Vec<Diagnostic>,
@@ -90,13 +90,13 @@ pub(super) fn read_registry(
     read_registry_for(reader, id, paths, notes, |_, registry, _| Ok(registry))
 }
 
-/// What `go_on` makes of a registry; see [`Reader::typed_for`].
+/// What `go_on` makes of a registry; see [`DocumentReader::typed_for`].
 pub(super) fn read_registry_for<M>(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     id: &RegistryId,
     (probes_path, profiles_path): (String, String),
     notes: &mut Vec<Diagnostic>,
-    go_on: impl FnOnce(&mut Reader<'_>, Registry, &mut Vec<Diagnostic>) -> Result<M, LoadError>,
+    go_on: impl FnOnce(&mut DocumentReader<'_>, Registry, &mut Vec<Diagnostic>) -> Result<M, LoadError>,
 ) -> Result<M, LoadError> {
     let path = probes_path.clone();
     reader.typed_for(DocumentKind::ProbeRegistry, InputRole::Probes, &path, "probes", |reader, probes: ProbesFile| {

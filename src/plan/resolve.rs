@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part};
 use super::error::LoadError;
-use super::expectation::{ExpectationIds, PlannedProfile, PlannedRow, base_id};
+use super::expectation::{PlannedProfile, PlannedRow, SharedExpectationIds, base_id};
 use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
 use super::fixtures::{self, FixtureSets};
 use super::history;
 use super::policy;
 use super::probes::linux_action;
 use super::reach;
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::registry::{Registry, find_registry, read_registry_for};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::seatbelt::seatbelt_action;
-use super::source::{Source, Workspace, clean_path};
+use super::source::{DocumentSource, Workspace, clean_path};
 use super::subject::{self, ResolvedSubject};
 use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
@@ -37,7 +37,7 @@ pub fn load(plan: &Path, selection: &Selection) -> Result<(ResolvedPlan, PathBuf
 
 /// Resolves the plan at `plan_path` of `source`. Only what the selection leaves has to have a readable policy; ids of
 /// expectations are the same under every selection.
-pub fn resolve(source: &dyn Source, plan_path: &str, selection: &Selection) -> Result<ResolvedPlan, LoadError> {
+pub fn resolve(source: &dyn DocumentSource, plan_path: &str, selection: &Selection) -> Result<ResolvedPlan, LoadError> {
     let Resolution { plan, notes } = resolve_noting(source, plan_path, selection, false)?;
     match plan {
         Some(plan) if !super::diagnostic::has_errors(&notes) => Ok(plan),
@@ -55,12 +55,12 @@ pub(super) struct Resolution {
 
 /// Resolves, and notes everything on the way. `lint`: a system profile that is not on this host is a warning.
 pub(super) fn resolve_noting(
-    source: &dyn Source,
+    source: &dyn DocumentSource,
     plan_path: &str,
     selection: &Selection,
     lint: bool,
 ) -> Result<Resolution, LoadError> {
-    let mut reader = Reader::new(source);
+    let mut reader = DocumentReader::new(source);
     let mut notes = Vec::new();
     let plan: PlanFile = reader.typed(DocumentKind::Plan, InputRole::Plan, plan_path)?;
     check_plan(&plan, plan_path, &mut notes);
@@ -69,7 +69,7 @@ pub(super) fn resolve_noting(
         return Ok(Resolution { plan: None, notes });
     };
     let registry_id = plan.registry_id.clone();
-    let go_on = |reader: &mut Reader<'_>, registry: Registry, notes: &mut Vec<Diagnostic>| {
+    let go_on = |reader: &mut DocumentReader<'_>, registry: Registry, notes: &mut Vec<Diagnostic>| {
         let world = plan.world_id.as_ref().map_or(HOME_WORLD, WorldId::as_str);
         if world != registry.probes.world_id.as_str() {
             Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() }.warning(
@@ -83,7 +83,7 @@ pub(super) fn resolve_noting(
         let world = worlds::read(reader, plan.world_id.as_ref(), &mut on_plan)?;
         let subject = read_subject(reader, &plan, plan_path, notes)?;
         let source = reader.source();
-        let reader = std::mem::replace(reader, Reader::new(source));
+        let reader = std::mem::replace(reader, DocumentReader::new(source));
         let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, std::mem::take(notes))?;
         if let Some(plan) = &mut resolution.plan {
             plan.world = world;
@@ -96,7 +96,7 @@ pub(super) fn resolve_noting(
 
 /// Reads the declaration of the plan's subject, with every file that it names.
 fn read_subject(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     plan: &PlanFile,
     plan_path: &str,
     notes: &mut Vec<Diagnostic>,
@@ -114,7 +114,7 @@ fn read_subject(
 
 /// Follows the references of a plan into its registry.
 pub(super) fn follow(
-    reader: Reader<'_>,
+    reader: DocumentReader<'_>,
     plan: PlanFile,
     plan_path: &str,
     registry: Registry,
@@ -219,9 +219,9 @@ struct Resolver<'a> {
     profiles_path: String,
     probes: Vec<Arc<ProbeEntry>>,
     numbers: HashMap<ProbeId, u32>,
-    reader: Reader<'a>,
+    reader: DocumentReader<'a>,
     notes: Vec<Diagnostic>,
-    policies: policy::Known,
+    policies: policy::PolicyCache,
     /// The actions of probes, as far as they were asked for, by system.
     actions: [Vec<Option<Option<Arc<Action>>>>; Platform::ALL.len()],
     /// How the profile that has the preflight's document as its policy reads it, if there is one.
@@ -238,7 +238,7 @@ impl Resolver<'_> {
             self.preflight_mode = same.map(|profile| profile.entry.mode);
         }
         let mut clashes = Vec::new();
-        let ids = ExpectationIds::of(&planned, &self.probes, &mut clashes);
+        let ids = SharedExpectationIds::of(&planned, &self.probes, &mut clashes);
         for clash in clashes {
             let mut notes =
                 Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: clash.profile.as_str() };
@@ -341,7 +341,7 @@ impl Resolver<'_> {
     fn rows_of(
         &mut self,
         profile: &PlannedProfile,
-        ids: &ExpectationIds,
+        ids: &SharedExpectationIds,
         sets: &mut FixtureSets,
     ) -> Vec<ResolvedProbe> {
         let (id, entry) = (&profile.id, &profile.entry);

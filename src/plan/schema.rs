@@ -32,12 +32,12 @@ pub enum DocumentKind {
     PlanTemplate,
 }
 
-struct Compiled {
+struct CompiledSchema {
     value: Value,
     validator: Validator,
 }
 
-impl Compiled {
+impl CompiledSchema {
     fn new(text: &str) -> Self {
         let value: Value = serde_json::from_str(text).expect("an embedded schema is JSON");
         let validator = jsonschema::draft202012::new(&value).expect("an embedded schema compiles");
@@ -47,7 +47,7 @@ impl Compiled {
 
 macro_rules! documents {
     ($($variant:ident, $name:literal, $what:literal, $slot:ident;)*) => {
-        $(static $slot: LazyLock<Compiled> = LazyLock::new(|| Compiled::new(DocumentKind::$variant.schema_text()));)*
+        $(static $slot: LazyLock<CompiledSchema> = LazyLock::new(|| CompiledSchema::new(DocumentKind::$variant.schema_text()));)*
 
         impl DocumentKind {
             /// Every kind.
@@ -70,7 +70,7 @@ macro_rules! documents {
                 }
             }
 
-            fn compiled(self) -> &'static Compiled {
+            fn compiled(self) -> &'static CompiledSchema {
                 match self { $(Self::$variant => &$slot),* }
             }
         }

@@ -36,12 +36,12 @@ const MOST_NEIGHBOURS: usize = 10_000;
 const INDEX_PATHS: [&str; 3] = [INDEX_PATH, OWN_INDEX_PATH, REFERENCE_INDEX_PATH];
 
 /// The path of the source's index; `registries/index.json` if there is none, so that messages name the usual one.
-pub(super) fn index_path(source: &dyn Source) -> &'static str {
+pub(super) fn index_path(source: &dyn DocumentSource) -> &'static str {
     INDEX_PATHS.into_iter().find(|path| source.has(InputRole::Index, path)).unwrap_or(INDEX_PATH)
 }
 
 /// Gives the bytes of input documents.
-pub trait Source {
+pub trait DocumentSource {
     /// Reads the document that is referred to as `path`, which is a clean relative path or an absolute one. More than
     /// `cap_bytes` are refused.
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError>;
@@ -211,7 +211,7 @@ fn meant(missing: &Path) -> Option<String> {
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
-impl Source for Workspace {
+impl DocumentSource for Workspace {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let file = self.root.join(path);
         // A workspace that describes a world itself is believed before this program.

@@ -18,15 +18,15 @@ use serde_json::{Map, Value, json};
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors, pointer_part, shown};
 use super::error::LoadError;
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::schema::{DocumentKind, found};
-use super::source::{Source, Workspace};
+use super::source::{DocumentSource, Workspace};
 use crate::base::canon::{self, CanonProblem};
 use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::base::json;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_SUBJECT_BYTES, MAX_SUBJECT_FILE_BYTES, MAX_SUBJECT_FILES};
-use crate::record::identity::Part;
+use crate::record::identity::DeclarationPart;
 use crate::record::sources::InputRole;
 
 /// Format of a declaration of another system. 1: first release.
@@ -95,9 +95,9 @@ pub struct SubjectFile {
 
 /// Reads the declaration at `path` of `source` with every file that it names. What is missing or wrong is listed all at
 /// once.
-pub fn read_declaration(source: &dyn Source, path: &str) -> Result<ResolvedSubject, LoadError> {
+pub fn read_declaration(source: &dyn DocumentSource, path: &str) -> Result<ResolvedSubject, LoadError> {
     let mut notes = Vec::new();
-    let subject = read(&mut Reader::new(source), path, &mut notes)?;
+    let subject = read(&mut DocumentReader::new(source), path, &mut notes)?;
     match subject {
         Some(subject) if !has_errors(&notes) => Ok(subject),
         _ => Err(refused(notes)),
@@ -115,7 +115,7 @@ pub fn read_declaration_file(path: &Path) -> Result<ResolvedSubject, LoadError> 
 
 /// The same through the reader of a plan, so that the documents become inputs of the run.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     path: &str,
     notes: &mut Vec<Diagnostic>,
 ) -> Result<Option<ResolvedSubject>, LoadError> {
@@ -128,7 +128,7 @@ pub(super) fn read(
     let value = json::parse(&bytes).map_err(|source| LoadError::Json { what, file: path.to_owned(), source })?;
     let before = notes.len();
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut walk = Walk {
+    let mut walk = SubjectWalk {
         reader,
         folder,
         notes: Diagnostics { list: notes, file: path, subject: "" },
@@ -149,11 +149,11 @@ pub(super) fn read(
         Value::Object(members) => members,
         _ => Map::new(),
     };
-    let parts = Part::ALL.map(|part| match members.remove(part.as_str()) {
+    let parts = DeclarationPart::ALL.map(|part| match members.remove(part.as_str()) {
         Some(Value::Object(members)) => walk.members(&format!("/{}", part.as_str()), members),
         _ => Map::new(),
     });
-    let Walk { files, .. } = walk;
+    let SubjectWalk { files, .. } = walk;
     // What is said already is not said again in the words of the schema.
     let mut noted: BTreeSet<String> = notes[before..].iter().map(|note| note.pointer.clone()).collect();
     if is_sealed {
@@ -171,8 +171,8 @@ pub(super) fn read(
 }
 
 /// A declaration being read.
-struct Walk<'r, 's, 'n> {
-    reader: &'r mut Reader<'s>,
+struct SubjectWalk<'r, 's, 'n> {
+    reader: &'r mut DocumentReader<'s>,
     folder: &'r str,
     notes: Diagnostics<'n>,
     files: Vec<SubjectFile>,
@@ -200,7 +200,7 @@ fn reference(members: &Map<String, Value>) -> Option<Reference<'_>> {
     })
 }
 
-impl Walk<'_, '_, '_> {
+impl SubjectWalk<'_, '_, '_> {
     /// Reports everything that has to be stated and is not.
     fn check_stated(&mut self, declaration: &Value) {
         for pointer in STATED {

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
 use super::file::{PROBES_SCHEMA, PROFILES_SCHEMA};
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
-use super::source::{INDEX_PATH, Source, Workspace};
+use super::source::{DocumentSource, INDEX_PATH, Workspace};
 use crate::base::format::{self, Standing};
 use crate::base::fsx::{FileError, IoContext, Staged, sync_dir};
 use crate::base::ids::RegistryId;
@@ -65,7 +65,7 @@ pub enum UpgradeError {
 /// Reads a registry of either version, and gives its documents in the present one.
 pub fn upgrade_registry(workspace: &Workspace, id: &RegistryId) -> Result<UpgradedRegistry, LoadError> {
     super::catalogue::require_registry(workspace, id)?;
-    let mut reader = Reader::new(workspace);
+    let mut reader = DocumentReader::new(workspace);
     let mut notes = Vec::new();
     let paths = find_registry(&mut reader, id, (INDEX_PATH, "/registries"), &mut notes)?;
     let Some((probes_path, profiles_path)) = paths else { return Err(refused(notes)) };
@@ -80,7 +80,7 @@ pub fn upgrade_registry(workspace: &Workspace, id: &RegistryId) -> Result<Upgrad
     // The last word has the code that will read them.
     let upgraded = Upgraded { workspace, made: &made };
     let paths = (made.probes_path.clone(), made.profiles_path.clone());
-    read_registry(&mut Reader::new(&upgraded), id, paths, &mut notes)?;
+    read_registry(&mut DocumentReader::new(&upgraded), id, paths, &mut notes)?;
     if has_errors(&notes) { Err(refused(notes)) } else { Ok(made) }
 }
 
@@ -151,7 +151,7 @@ fn fill_profile(profile: &mut Map<String, Value>) {
 }
 
 /// One document in the new format; `None`, with notes, if it cannot be had.
-fn upgraded(reader: &mut Reader<'_>, form: &Form, path: &str, notes: &mut Vec<Diagnostic>) -> Option<Vec<u8>> {
+fn upgraded(reader: &mut DocumentReader<'_>, form: &Form, path: &str, notes: &mut Vec<Diagnostic>) -> Option<Vec<u8>> {
     let what = form.kind.what();
     let parsed = reader
         .bytes(form.role, path, MAX_INPUT_DOCUMENT_BYTES)
@@ -208,7 +208,7 @@ struct Upgraded<'a> {
     made: &'a UpgradedRegistry,
 }
 
-impl Source for Upgraded<'_> {
+impl DocumentSource for Upgraded<'_> {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         match role {
             InputRole::Probes => Ok(self.made.probes.clone().into()),

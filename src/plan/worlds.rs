@@ -3,10 +3,10 @@
 use super::carried_worlds::carried_worlds;
 use super::diagnostic::{DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
-use super::read::{Reader, refused};
+use super::read::{DocumentReader, refused};
 use super::resolved::ResolvedWorld;
 use super::schema::DocumentKind;
-use super::source::{Source, Workspace};
+use super::source::{DocumentSource, Workspace};
 use crate::base::ids::WorldId;
 use crate::base::suggest::hint_for;
 use crate::record::layout::WORLDS_FOLDER;
@@ -52,7 +52,7 @@ pub(super) fn path_of(id: &str) -> Option<String> {
 
 /// Reads the document of the declared world. That there is none is a warning: the run is labelled and not promotable.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut DocumentReader<'_>,
     declared: Option<&WorldId>,
     notes: &mut Diagnostics<'_>,
 ) -> Result<Option<ResolvedWorld>, LoadError> {
@@ -101,7 +101,7 @@ pub fn known(workspace: &Workspace) -> Result<Vec<ResolvedWorld>, LoadError> {
         let mut notes = Vec::new();
         let Ok(id) = WorldId::new(id) else { continue };
         let mut on_folder = Diagnostics { list: &mut notes, file: WORLDS_FOLDER, subject: id.as_str() };
-        known.extend(read(&mut Reader::new(workspace), Some(&id), &mut on_folder)?);
+        known.extend(read(&mut DocumentReader::new(workspace), Some(&id), &mut on_folder)?);
         if has_errors(&notes) {
             return Err(refused(notes));
         }

@@ -10,7 +10,7 @@ use crate::record::fixture::FixtureEntry;
 
 /// A probe, as far as the model needs to know it. All texts hold their placeholders.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct PolicyQuestion<'a> {
     /// What it does. `None`: its driver is not known, so the model has nothing to say.
     pub action: Option<&'a Action>,
     /// The operation in the probe's own words.
@@ -27,13 +27,13 @@ pub fn source_of(policy: &PolicyValue) -> &'static str {
 }
 
 /// Works out what `policy` decides about a probe.
-pub fn answer(policy: &PolicyValue, asked: Asked<'_>) -> ModelAnswer {
+pub fn answer(policy: &PolicyValue, asked: PolicyQuestion<'_>) -> ModelAnswer {
     Answerer::default().answer(policy, asked)
 }
 
 /// Whether what the policy decides about a probe is known, and is the same wherever the fixtures lie, also where the rules
 /// `reaching` cover them. Rules are named as in a run's `rules_over_fixtures`.
-pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String]) -> bool {
+pub fn holds_wherever(policy: &PolicyValue, asked: PolicyQuestion<'_>, reaching: &[String]) -> bool {
     let Some(action) = asked.action else { return false };
     match policy {
         PolicyValue::Landlock(policy) => {
@@ -52,12 +52,12 @@ pub fn holds_wherever(policy: &PolicyValue, asked: Asked<'_>, reaching: &[String
 /// Answers one question after the other, sooner than each by itself where successive ones are about one policy.
 #[derive(Debug, Default)]
 pub struct Answerer<'p> {
-    landlock: Option<landlock::Answerer<'p>>,
+    landlock: Option<landlock::LandlockAnswerer<'p>>,
 }
 
 impl<'p> Answerer<'p> {
     /// Works out what `policy` decides about a probe.
-    pub fn answer(&mut self, policy: &'p PolicyValue, asked: Asked<'p>) -> ModelAnswer {
+    pub fn answer(&mut self, policy: &'p PolicyValue, asked: PolicyQuestion<'p>) -> ModelAnswer {
         let Some(action) = asked.action else {
             return ModelAnswer::unknown("what the probe's driver does is not known");
         };
@@ -65,7 +65,7 @@ impl<'p> Answerer<'p> {
             PolicyValue::Landlock(policy) => {
                 let answerer = match &mut self.landlock {
                     Some(known) if std::ptr::eq(known.policy(), policy) => known,
-                    other => other.insert(landlock::Answerer::new(policy)),
+                    other => other.insert(landlock::LandlockAnswerer::new(policy)),
                 };
                 answerer.evaluate(action, asked.fixtures)
             }

@@ -15,5 +15,5 @@ pub const REPORT: i32 = 3;
 #[cfg(target_os = "linux")]
 pub use linux::{SyscallTexts, Trace, check_entry, is_hidden, link_of_descriptor, operate, prepare, prepare_inside};
 #[cfg(target_os = "macos")]
-pub use macos::{Prepared, Steps, check_entry, operate, prepare};
+pub use macos::{OperationSteps, Prepared, check_entry, operate, prepare};
 pub use program::program_image;

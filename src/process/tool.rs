@@ -98,7 +98,7 @@ pub fn run(
         .process_group(0)
         .spawn()
         .map_err(|source| ToolError::Start { tool: tool.to_owned(), source })?;
-    let mut streams = (Stream::of(child.stdout.take()), Stream::of(child.stderr.take()));
+    let mut streams = (ToolStream::of(child.stdout.take()), ToolStream::of(child.stderr.take()));
     let status = match wait(&mut child, limit, &mut streams.0, &mut streams.1) {
         Ok(Some(status)) => status,
         ended => {
@@ -124,13 +124,13 @@ pub fn run(
 }
 
 /// One stream of a tool, read as far as that never waits.
-struct Stream<P> {
+struct ToolStream<P> {
     /// `None` once it has ended.
     pipe: Option<P>,
     kept: Vec<u8>,
 }
 
-impl<P: Read + AsFd> Stream<P> {
+impl<P: Read + AsFd> ToolStream<P> {
     fn of(pipe: Option<P>) -> Self {
         // One that would make its reader wait is not read at all.
         let pipe = pipe.filter(|pipe| fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok());
@@ -167,8 +167,8 @@ impl<P: Read + AsFd> Stream<P> {
 fn wait(
     child: &mut Child,
     limit: Duration,
-    stdout: &mut Stream<impl Read + AsFd>,
-    stderr: &mut Stream<impl Read + AsFd>,
+    stdout: &mut ToolStream<impl Read + AsFd>,
+    stderr: &mut ToolStream<impl Read + AsFd>,
 ) -> io::Result<Option<std::process::ExitStatus>> {
     let started = Instant::now();
     let mut ended = None;

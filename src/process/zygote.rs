@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::policy::Enforceable;
 use crate::record::report::ENVIRONMENT_ROOM;
-use crate::zygote::protocol::{Job, Reply, Request, read_reply, write_frame};
+use crate::zygote::protocol::{Job, Reply, ZygoteRequest, read_reply, write_frame};
 
 /// The hidden subcommand that serves jobs.
 pub const SUBCOMMAND: &str = "__zygote";
@@ -56,7 +56,7 @@ struct NoNullDevice {
 /// The zygote ended, or its socket failed; what it was doing is not known.
 #[derive(Debug, thiserror::Error)]
 #[error("the probe server was lost: {reason}")]
-pub struct Lost {
+pub struct ZygoteLost {
     /// How it ended or fell silent, in words.
     pub reason: String,
     /// The cause, if it is an I/O error.
@@ -199,24 +199,24 @@ impl Zygote {
     }
 
     /// Sends a policy for later jobs to name.
-    pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), Lost> {
-        self.write(&Request::Policy { key, policy: Cow::Owned(policy.into()) })
+    pub fn load_policy(&mut self, key: u32, policy: impl Into<Enforceable>) -> Result<(), ZygoteLost> {
+        self.write(&ZygoteRequest::Policy { key, policy: Cow::Owned(policy.into()) })
     }
 
     /// Sends one job. Its reply comes from [`Self::recv`].
-    pub fn send(&mut self, job: &Job) -> Result<(), Lost> {
+    pub fn send(&mut self, job: &Job) -> Result<(), ZygoteLost> {
         self.waiting.push_back(job.deadline_ms);
-        self.write(&Request::Run(Cow::Borrowed(job)))
+        self.write(&ZygoteRequest::Run(Cow::Borrowed(job)))
     }
 
-    fn write(&mut self, request: &Request<'_>) -> Result<(), Lost> {
+    fn write(&mut self, request: &ZygoteRequest<'_>) -> Result<(), ZygoteLost> {
         // The zygote reads nothing while a probe runs.
         self.sending.limit = self.limit();
         write_frame(&mut self.sending, &mut self.scratch, request).map_err(|error| self.lost(Some(error)))
     }
 
     /// Waits for the reply to the oldest job that was not answered.
-    pub fn recv(&mut self) -> Result<Reply, Lost> {
+    pub fn recv(&mut self) -> Result<Reply, ZygoteLost> {
         self.receiving.get_mut().limit = self.limit();
         let reply = match read_reply(&mut self.receiving, &mut self.scratch) {
             Ok(Some(reply)) => reply,
@@ -233,7 +233,7 @@ impl Zygote {
     }
 
     /// Says how the zygote ended. It is ended first, because nothing can be made of a broken conversation.
-    fn lost(&mut self, source: Option<io::Error>) -> Lost {
+    fn lost(&mut self, source: Option<io::Error>) -> ZygoteLost {
         self.kill();
         let ended = self.reap();
         let reason = match (&source, ended) {
@@ -245,7 +245,7 @@ impl Zygote {
                 (None, None) => "it ended in an unknown way".to_owned(),
             },
         };
-        Lost { reason, source }
+        ZygoteLost { reason, source }
     }
 
     /// Ends the zygote at once; a probe that runs ends with it.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::derived::{self, ControlFacts, SummaryFacts};
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
-use crate::evidence::channel_checks::{self, DeclaredWorker, Sides};
+use crate::evidence::channel_checks::{self, DeclaredWorker, WitnessSides};
 use crate::evidence::contradiction::{TOLERANCE_S, Times};
 use crate::identity::redefines_carried_world;
 use crate::record::channel_witness::ChannelWitness;
@@ -148,7 +148,7 @@ impl GateReport {
 
 /// Judges a verified bundle.
 pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
-    Facts {
+    GateFacts {
         verified: true,
         manifest: Some(bundle.manifest()),
         status: Some(bundle.status().into()),
@@ -190,7 +190,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
         documents.run_identity.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     let witness: Option<ChannelWitness> =
         documents.channel_witness.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
-    Facts {
+    GateFacts {
         verified: true,
         manifest: Some(manifest),
         status: status.as_ref().map(StatusFacts::from),
@@ -208,7 +208,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
 
 /// Judges a bundle that did not pass verification, or was not put to it. It is never promotable.
 pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
-    Facts {
+    GateFacts {
         verified: false,
         manifest: bundle.run_manifest.as_ref(),
         status: bundle.run_status.as_ref().map(StatusFacts::from),
@@ -227,7 +227,7 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
 }
 
 /// What is judged.
-struct Facts<'a> {
+struct GateFacts<'a> {
     verified: bool,
     manifest: Option<&'a RunManifest>,
     status: Option<StatusFacts<'a>>,
@@ -259,7 +259,7 @@ impl<'a> From<&'a RunStatus> for StatusFacts<'a> {
     }
 }
 
-impl Facts<'_> {
+impl GateFacts<'_> {
     fn judge(&self) -> GateReport {
         let mut reasons = Vec::new();
         let mut add = |reason, holds: bool| {
@@ -339,7 +339,7 @@ impl Facts<'_> {
     /// The witness is of this very run and channel, its answers are what its own facts give, and all of them are good.
     fn is_witnessed(&self) -> bool {
         let (Some(manifest), Some(witness)) = (self.manifest, self.witness) else { return false };
-        let answers = channel_checks::checks(Sides {
+        let answers = channel_checks::checks(WitnessSides {
             channel: witness.channel,
             run_id: &manifest.run_id,
             declared: self.declared.as_ref(),

@@ -12,7 +12,7 @@ use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
 use crate::base::output::OutputPlace;
-use crate::bundle::{Bundle, Finding, Problem, UnverifiedBundle, Verified};
+use crate::bundle::{Bundle, BundleFinding, Problem, UnverifiedBundle, Verified};
 use crate::plan::Workspace;
 use crate::record::layout;
 use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PacketControls, PromotionPacket, Unverified, UnverifiedPacket};
@@ -89,7 +89,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
 pub fn make_unverified(
     bundle: &UnverifiedBundle,
     report: &GateReport,
-    findings: &[Finding],
+    findings: &[BundleFinding],
 ) -> Option<UnverifiedPacket> {
     if findings.iter().any(|finding| matches!(finding.problem, Problem::Reference { .. })) {
         return None;

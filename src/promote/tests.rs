@@ -118,7 +118,7 @@ fn witness() -> ChannelWitness {
 
 /// Makes the answers those that the facts give.
 fn settle(witness: &mut ChannelWitness) {
-    witness.checks = channel_checks::checks(channel_checks::Sides {
+    witness.checks = channel_checks::checks(channel_checks::WitnessSides {
         channel: witness.channel,
         run_id: &witness.run_id,
         declared: channel_checks::DeclaredWorker::of(&declaration()).as_ref(),

@@ -46,7 +46,7 @@ pub struct BindMount {
 /// What a probe may change and execute beside what it only reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scope {
+pub struct ActionScope {
     /// The folders that the run made for this probe, by their real paths. What lies in no folder of these is never changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own: Vec<String>,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::outcome::Lane;
-use super::run_diff::Verdict;
+use super::run_diff::RowVerdict;
 use crate::base::digest::Digest;
 
 /// Format of the report. 1: first release.
@@ -30,7 +30,7 @@ pub struct Group {
     /// The plan of the first attempt.
     pub plan_id: String,
     /// The attempts, by start and then by run id.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<AttemptedRun>,
     /// How many rows of the first attempt were compared, in all lanes.
     pub rows: u64,
     /// How many rows are not the same in all attempts.
@@ -43,7 +43,7 @@ pub struct Group {
 
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Attempt {
+pub struct AttemptedRun {
     /// Its id.
     pub run_id: String,
     /// Its bundle.
@@ -62,7 +62,7 @@ pub struct RowInQuestion {
     /// What tells rows of one id apart; else empty.
     pub aspect: String,
     /// What each attempt found, in the order of the attempts; null if it does not have the row.
-    pub answers: Vec<Option<Verdict>>,
+    pub answers: Vec<Option<RowVerdict>>,
 }
 
 /// A bundle that could not be used.

@@ -40,7 +40,7 @@ pub enum Effect {
 
 /// What of a path a changing driver changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reach {
+pub enum ChangeReach {
     /// The object that the path leads to, a final link followed.
     Object,
     /// The entry of that name in its folder; a final link is not followed.
@@ -256,7 +256,7 @@ macro_rules! drivers {
             }
 
             /// What of its path, or of both its paths, a driver changes.
-            pub fn reach(self) -> &'static [Reach] {
+            pub fn reach(self) -> &'static [ChangeReach] {
                 match self {
                     Self::FileWrite
                     | Self::FileTruncate
@@ -277,7 +277,7 @@ macro_rules! drivers {
                     | Self::FileLock
                     | Self::MountTmpfs
                     | Self::PivotRoot
-                    | Self::FileWriteReopened => &[Reach::Object],
+                    | Self::FileWriteReopened => &[ChangeReach::Object],
                     Self::FileCreate
                     | Self::FileUnlink
                     | Self::FileRename
@@ -291,7 +291,7 @@ macro_rules! drivers {
                     | Self::CharDeviceCreate
                     | Self::BlockDeviceCreate
                     | Self::ExecWritten
-                    | Self::UnixBind => &[Reach::Entry],
+                    | Self::UnixBind => &[ChangeReach::Entry],
                     // Which of the two is not known, or nothing is changed at all; whoever asks all the same guards both.
                     Self::FileSetattrlist
                     | Self::FileLchown
@@ -392,7 +392,7 @@ macro_rules! drivers {
                     | Self::IoUring
                     | Self::IoUringRead
                     | Self::IoUringConnect
-                    | Self::ApplyOnly => &[Reach::Object, Reach::Entry],
+                    | Self::ApplyOnly => &[ChangeReach::Object, ChangeReach::Entry],
                 }
             }
 

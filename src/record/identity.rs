@@ -14,7 +14,7 @@ pub const RUN_KIND: &str = "run";
 /// A part of a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub enum DeclarationPart {
     /// What runs: program, plan, registries, policies, fixtures.
     Artifact,
     /// What it runs on.
@@ -25,7 +25,7 @@ pub enum Part {
     History,
 }
 
-impl Part {
+impl DeclarationPart {
     /// The four, in their order.
     pub const ALL: [Self; 4] = [Self::Artifact, Self::Runtime, Self::Policy, Self::History];
 
@@ -64,12 +64,12 @@ pub struct Declaration {
 
 impl Declaration {
     /// A part.
-    pub fn part(&self, part: Part) -> &Map<String, Value> {
+    pub fn part(&self, part: DeclarationPart) -> &Map<String, Value> {
         match part {
-            Part::Artifact => &self.artifact,
-            Part::Runtime => &self.runtime,
-            Part::Policy => &self.policy,
-            Part::History => &self.history,
+            DeclarationPart::Artifact => &self.artifact,
+            DeclarationPart::Runtime => &self.runtime,
+            DeclarationPart::Policy => &self.policy,
+            DeclarationPart::History => &self.history,
         }
     }
 }
@@ -90,12 +90,12 @@ pub struct PartDigests {
 
 impl PartDigests {
     /// The digest of a part.
-    pub fn of(&self, part: Part) -> Digest {
+    pub fn of(&self, part: DeclarationPart) -> Digest {
         match part {
-            Part::Artifact => self.artifact,
-            Part::Runtime => self.runtime,
-            Part::Policy => self.policy,
-            Part::History => self.history,
+            DeclarationPart::Artifact => self.artifact,
+            DeclarationPart::Runtime => self.runtime,
+            DeclarationPart::Policy => self.policy,
+            DeclarationPart::History => self.history,
         }
     }
 }

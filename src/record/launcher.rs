@@ -105,13 +105,13 @@ pub struct LauncherRecord {
     pub fault: Option<FaultRecord>,
     /// What was asked, the name as spelled first, then the object's other names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub asked: Vec<Asked>,
+    pub asked: Vec<NameTrial>,
     /// The same question outside of the launcher, before. Absent for an operation that can be done only once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Answer>,
+    pub before: Option<WorkerAnswer>,
     /// The same question outside of the launcher, after everything else. Absent if nobody asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Answer>,
+    pub after: Option<WorkerAnswer>,
     /// What is around the process, inside and outside.
     pub around: Around,
     /// Whether what should always be there for this kind of question is there. Absent if it was not asked.
@@ -197,30 +197,30 @@ pub enum NameKind {
 /// One asking of a question, under one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct NameTrial {
     /// What kind of name it is.
     pub kind: NameKind,
     /// The name.
     pub name: String,
     /// What came back.
-    pub answer: Answer,
+    pub answer: WorkerAnswer,
     /// What the host saw of the effect. Absent for an operation without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<EffectSeen>,
     /// The same asked again at the end of the lane, where that was necessary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Outcome>,
+    pub again: Option<OperationOutcome>,
 }
 
 /// What a worker said of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Answer {
+pub struct WorkerAnswer {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: OperationOutcome,
     /// What its content was compared with what the run had put there. Absent for an operation without content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Content>,
+    pub content: Option<ContentSeen>,
     /// Whether it was on the object that the host has under that name, by device and inode. Absent if nobody could tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_object: Option<bool>,
@@ -235,7 +235,7 @@ pub struct Answer {
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
+pub enum OperationOutcome {
     /// Every call went through.
     Done,
     /// A call failed.
@@ -265,7 +265,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl OperationOutcome {
     /// The error number, if a call failed.
     pub fn errno(&self) -> Option<i32> {
         match self {
@@ -278,7 +278,7 @@ impl Outcome {
 /// What came of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Content {
+pub enum ContentSeen {
     /// What the run had put there, at least 8 bytes of it.
     Nonce,
     /// Something else.
@@ -293,7 +293,7 @@ pub enum Content {
 pub struct EffectSeen {
     /// When it was there. Absent if it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Look>,
+    pub when: Option<EffectTime>,
     /// Whether an object of the same kind that nobody asked about stayed as it was. Absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin_intact: Option<bool>,
@@ -305,7 +305,7 @@ pub struct EffectSeen {
 /// When the host looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Look {
+pub enum EffectTime {
     /// After the answer.
     AtOnce,
     /// At the end of the lane.

@@ -92,7 +92,7 @@ pub enum Origin {
 
 /// When a run that ended well must have an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum ExpectedWhen {
     /// In every bundle, a dry run's included.
     Always,
     /// With the baseline lane.
@@ -121,7 +121,7 @@ pub struct Artifact {
     /// Who makes it.
     pub origin: Origin,
     /// When it must be there.
-    pub when: When,
+    pub when: ExpectedWhen,
     /// The published schema of the document, or of each line of rows; absent for what has none.
     pub schema: Option<&'static str>,
 }
@@ -133,44 +133,44 @@ const IN_CONTRACT_ORDER: usize = 15;
 /// Every artifact that a bundle can hold.
 pub const ARTIFACTS: [Artifact; 30] = {
     use Origin::{Commit, Derived, Raw, Repair, Rows};
-    const fn of(name: &'static str, origin: Origin, when: When, schema: &'static str) -> Artifact {
+    const fn of(name: &'static str, origin: Origin, when: ExpectedWhen, schema: &'static str) -> Artifact {
         Artifact { name, origin, when, schema: Some(schema) }
     }
-    const fn plain(name: &'static str, origin: Origin, when: When) -> Artifact {
+    const fn plain(name: &'static str, origin: Origin, when: ExpectedWhen) -> Artifact {
         Artifact { name, origin, when, schema: None }
     }
     [
-        of(RUN_STATUS, Commit, When::Always, "run_status"),
-        of(RUN_MANIFEST, Raw, When::Always, "run_manifest"),
-        of(MISMATCH_SUMMARY, Derived, When::Always, "mismatch_summary"),
-        of(MISMATCH_PACKETS, Derived, When::Always, "mismatch_packet"),
-        of(SUMMARY, Derived, When::Always, "summary"),
-        plain(SUMMARY_TEXT, Derived, When::Always),
-        of(EXPECTED_MATRIX_GENERATED, Derived, When::Always, "expected_matrix"),
-        of(EXPECTED_MATRIX, Derived, When::Always, "expected_matrix"),
-        of(RUNTIME_RESULTS, Derived, When::Scenario, "runtime_results"),
-        of(RUNTIME_EVENTS, Derived, When::Scenario, "runtime_events"),
-        of(APPLY_PREFLIGHT, Raw, When::Preflight, "apply_preflight"),
-        of(BASELINE_RESULTS, Derived, When::Baseline, "baseline_results"),
-        of(PATH_WITNESSES, Derived, When::Probes, "path_witnesses"),
-        of(FIXTURES, Derived, When::Probes, "fixtures"),
-        of(ORACLE_RESULTS, Derived, When::Oracle, "oracle_results"),
+        of(RUN_STATUS, Commit, ExpectedWhen::Always, "run_status"),
+        of(RUN_MANIFEST, Raw, ExpectedWhen::Always, "run_manifest"),
+        of(MISMATCH_SUMMARY, Derived, ExpectedWhen::Always, "mismatch_summary"),
+        of(MISMATCH_PACKETS, Derived, ExpectedWhen::Always, "mismatch_packet"),
+        of(SUMMARY, Derived, ExpectedWhen::Always, "summary"),
+        plain(SUMMARY_TEXT, Derived, ExpectedWhen::Always),
+        of(EXPECTED_MATRIX_GENERATED, Derived, ExpectedWhen::Always, "expected_matrix"),
+        of(EXPECTED_MATRIX, Derived, ExpectedWhen::Always, "expected_matrix"),
+        of(RUNTIME_RESULTS, Derived, ExpectedWhen::Scenario, "runtime_results"),
+        of(RUNTIME_EVENTS, Derived, ExpectedWhen::Scenario, "runtime_events"),
+        of(APPLY_PREFLIGHT, Raw, ExpectedWhen::Preflight, "apply_preflight"),
+        of(BASELINE_RESULTS, Derived, ExpectedWhen::Baseline, "baseline_results"),
+        of(PATH_WITNESSES, Derived, ExpectedWhen::Probes, "path_witnesses"),
+        of(FIXTURES, Derived, ExpectedWhen::Probes, "fixtures"),
+        of(ORACLE_RESULTS, Derived, ExpectedWhen::Oracle, "oracle_results"),
         // From here on, the index sorts by path.
-        of(ARTIFACT_INDEX, Commit, When::Always, "artifact_index"),
-        plain(CHANNEL_FOLDER, Raw, When::Optional),
-        of(CHANNEL_WITNESS, Raw, When::Managed, "channel_witness"),
-        of(CONTROLS, Derived, When::Scenario, "controls"),
-        plain(INPUTS_FOLDER, Raw, When::Optional),
-        of(INPUT_SOURCES, Raw, When::Always, "input_sources"),
-        plain(LAUNCHCTL_FOLDER, Raw, When::Optional),
-        of(LAUNCHCTL_DIAGNOSTICS, Raw, When::Optional, "launchctl_diagnostics"),
-        of(REPAIR_LOG, Repair, When::Optional, "repair_log"),
-        of(rows_of(Lane::Baseline), Rows(Lane::Baseline), When::Baseline, "probe_row"),
-        of(rows_of(Lane::Control), Rows(Lane::Control), When::Scenario, "probe_row"),
-        of(rows_of(Lane::Oracle), Rows(Lane::Oracle), When::Oracle, "oracle_row"),
-        of(rows_of(Lane::Scenario), Rows(Lane::Scenario), When::Scenario, "probe_row"),
-        of(RUN_IDENTITY, Raw, When::Declared, "run_identity"),
-        plain(WORKER_WITNESS, Raw, When::Optional),
+        of(ARTIFACT_INDEX, Commit, ExpectedWhen::Always, "artifact_index"),
+        plain(CHANNEL_FOLDER, Raw, ExpectedWhen::Optional),
+        of(CHANNEL_WITNESS, Raw, ExpectedWhen::Managed, "channel_witness"),
+        of(CONTROLS, Derived, ExpectedWhen::Scenario, "controls"),
+        plain(INPUTS_FOLDER, Raw, ExpectedWhen::Optional),
+        of(INPUT_SOURCES, Raw, ExpectedWhen::Always, "input_sources"),
+        plain(LAUNCHCTL_FOLDER, Raw, ExpectedWhen::Optional),
+        of(LAUNCHCTL_DIAGNOSTICS, Raw, ExpectedWhen::Optional, "launchctl_diagnostics"),
+        of(REPAIR_LOG, Repair, ExpectedWhen::Optional, "repair_log"),
+        of(rows_of(Lane::Baseline), Rows(Lane::Baseline), ExpectedWhen::Baseline, "probe_row"),
+        of(rows_of(Lane::Control), Rows(Lane::Control), ExpectedWhen::Scenario, "probe_row"),
+        of(rows_of(Lane::Oracle), Rows(Lane::Oracle), ExpectedWhen::Oracle, "oracle_row"),
+        of(rows_of(Lane::Scenario), Rows(Lane::Scenario), ExpectedWhen::Scenario, "probe_row"),
+        of(RUN_IDENTITY, Raw, ExpectedWhen::Declared, "run_identity"),
+        plain(WORKER_WITNESS, Raw, ExpectedWhen::Optional),
     ]
 };
 
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn paths_are_known_by_their_name_or_by_their_folder() {
         assert_eq!(artifact("inputs/policies/p.json").map(|known| known.name), Some(INPUTS_FOLDER));
-        assert_eq!(artifact(INPUT_SOURCES).map(|known| known.when), Some(When::Always));
+        assert_eq!(artifact(INPUT_SOURCES).map(|known| known.when), Some(ExpectedWhen::Always));
         let named = format!("{LAUNCHCTL_FOLDER}{}", crate::record::launchctl::LAUNCHCTL_DIAGNOSTICS);
         assert_eq!(named, LAUNCHCTL_DIAGNOSTICS);
         for unknown in ["verdict.json", "inputs", "rows/other.jsonl", "x/channel/log", "SUMMARY.md", ""] {

@@ -19,9 +19,9 @@ pub struct Learned {
     /// The runs that were found, in order of their folders.
     pub runs: Vec<LearnedRun>,
     /// What is to be learnt.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<LearnedFact>,
     /// What could not be asked, or has no answer.
-    pub open: Vec<Fact>,
+    pub open: Vec<LearnedFact>,
 }
 
 /// One run.
@@ -46,7 +46,7 @@ pub struct LearnedRun {
 /// One thing that is not as was said, or that was not said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fact {
+pub struct LearnedFact {
     /// Who said something else.
     pub source: FactSource,
     /// Where it was observed: the selftest's question, the folder of the run.

@@ -1,6 +1,6 @@
 //! What a probe process says about itself, over its private descriptor.
 //!
-//! It writes one line before the operation ([`Prologue`]) and one after it ([`Operation`]). A process that dies in
+//! It writes one line before the operation ([`Prologue`]) and one after it ([`OperationReport`]). A process that dies in
 //! between has left the first line, so a crash during the operation is told from one before it.
 
 use compact_str::CompactString;
@@ -40,7 +40,7 @@ pub struct Prologue {
 /// The second line: the operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Operation {
+pub struct OperationReport {
     /// The system calls in order. The first that failed ends the list.
     pub calls: Vec<Call>,
     /// What the kernel says the opened descriptor is. `None` if nothing was opened.

@@ -9,7 +9,7 @@ use super::action::Action;
 use super::callout::CheckRequest;
 use super::ending::Ending;
 use super::outcome::{Decision, FailureStage, Lane};
-use super::report::{Operation, Prologue};
+use super::report::{OperationReport, Prologue};
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
 
 /// Format of a row. 1: first release.
@@ -73,7 +73,7 @@ pub struct ProbeRow {
     pub prologue: Option<Prologue>,
     /// What it said after the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
+    pub operation: Option<OperationReport>,
 }
 
 /// Why a probe was not started.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::events::BaselineStatus;
-use super::identity::Part;
+use super::identity::DeclarationPart;
 use super::oracle::OracleDecision;
 use super::outcome::{Decision, Lane};
 use crate::base::digest::Digest;
@@ -81,7 +81,7 @@ impl SourceKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Declarations {
     /// How far they could be compared.
-    pub compared: Compared,
+    pub compared: Comparability,
     /// Whether both have the same identity. Null: not known of one side.
     pub identical: Option<bool>,
     /// Whether no material item differs. Null: cannot be said.
@@ -109,7 +109,7 @@ pub struct Unstated {
 /// How far declarations could be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Compared {
+pub enum Comparability {
     /// Item by item.
     Items,
     /// By the digests of the four parts.
@@ -122,7 +122,7 @@ pub enum Compared {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PartDiff {
     /// Which.
-    pub part: Part,
+    pub part: DeclarationPart,
     /// Its digest on the first side.
     pub a: Digest,
     /// Its digest on the second side.
@@ -130,12 +130,12 @@ pub struct PartDiff {
     /// Whether no material item differs.
     pub materially_equal: bool,
     /// The items that differ, in the order in which they stand.
-    pub items: Vec<Item>,
+    pub items: Vec<DifferingItem>,
 }
 
 /// One item that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Item {
+pub struct DifferingItem {
     /// JSON pointer into the first declaration, or into the second if it stands only there.
     pub pointer: String,
     /// JSON pointer into the second declaration, if that is another one: elements of a list before it were put in or
@@ -146,10 +146,10 @@ pub struct Item {
     pub name: String,
     /// What it is on the first side; absent if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub a: Option<Shown>,
+    pub a: Option<ShownValue>,
     /// What it is on the second side; absent if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub b: Option<Shown>,
+    pub b: Option<ShownValue>,
     /// Whether it can affect a verdict, by the published rule.
     pub material: bool,
 }
@@ -157,7 +157,7 @@ pub struct Item {
 /// A value of a declaration, or what stands for one that is too long to repeat.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shown {
+pub enum ShownValue {
     /// The value.
     Value(Value),
     /// The digest of its canonical form.
@@ -172,7 +172,7 @@ pub struct Change {
     /// What changed, for people.
     pub what: String,
     /// Which rows it can reach.
-    pub reach: Reach,
+    pub reach: RowReach,
     /// The items, by pointer.
     pub pointers: Vec<String>,
 }
@@ -180,7 +180,7 @@ pub struct Change {
 /// Which rows a change can reach, by what the declarations say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reach {
+pub enum RowReach {
     /// Every row.
     AllRows,
     /// The rows for which what was resolved from it differs; each listed row was compared.
@@ -261,13 +261,13 @@ pub struct Flip {
     /// How it differs.
     pub kind: FlipKind,
     /// The first side; null if it does not have the row.
-    pub a: Option<Verdict>,
+    pub a: Option<RowVerdict>,
     /// The second side; null if it does not have the row.
-    pub b: Option<Verdict>,
+    pub b: Option<RowVerdict>,
     /// Whether the row's baseline verdict differs too: then the policy is not all that the rows may be put down to.
     pub baseline_differs: bool,
     /// What was resolved differently for this row.
-    pub resolved_differently: Vec<Resolved>,
+    pub resolved_differently: Vec<RowInput>,
     /// What could explain it.
     pub explanation: Explanation,
 }
@@ -275,7 +275,7 @@ pub struct Flip {
 /// A thing that a row is resolved from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Resolved {
+pub enum RowInput {
     /// The profile that the row belongs to.
     Profile,
     /// What the profile's policy means.
@@ -288,7 +288,7 @@ pub enum Resolved {
     Expected,
 }
 
-impl Resolved {
+impl RowInput {
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -303,13 +303,13 @@ impl Resolved {
 
 /// One verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct RowVerdict {
     /// The profile.
     pub profile_id: Box<str>,
     /// What was expected; null where nothing is.
     pub expected: Option<Decision>,
     /// What was found.
-    pub actual: Answer,
+    pub actual: RowAnswer,
     /// Why, as far as the bundle says: the kind of failure, the error, the oracle's reason.
     pub because: Option<Box<str>>,
 }
@@ -317,7 +317,7 @@ pub struct Verdict {
 /// What a row says of its question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum RowAnswer {
     /// Let through.
     Allow,
     /// Refused.
@@ -328,7 +328,7 @@ pub enum Answer {
     Error,
 }
 
-impl Answer {
+impl RowAnswer {
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -340,7 +340,7 @@ impl Answer {
     }
 }
 
-impl From<Option<Decision>> for Answer {
+impl From<Option<Decision>> for RowAnswer {
     fn from(decision: Option<Decision>) -> Self {
         match decision {
             Some(Decision::Allow) => Self::Allow,
@@ -350,7 +350,7 @@ impl From<Option<Decision>> for Answer {
     }
 }
 
-impl From<BaselineStatus> for Answer {
+impl From<BaselineStatus> for RowAnswer {
     fn from(status: BaselineStatus) -> Self {
         match status {
             BaselineStatus::Allow => Self::Allow,
@@ -360,7 +360,7 @@ impl From<BaselineStatus> for Answer {
     }
 }
 
-impl From<OracleDecision> for Answer {
+impl From<OracleDecision> for RowAnswer {
     fn from(decision: OracleDecision) -> Self {
         match decision {
             OracleDecision::Allow => Self::Allow,
@@ -374,7 +374,7 @@ impl From<OracleDecision> for Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// How much can be said.
-    pub finding: Explained,
+    pub finding: ExplanationFinding,
     /// The changes that could, by `id`.
     pub candidates: Vec<String>,
 }
@@ -382,7 +382,7 @@ pub struct Explanation {
 /// How much can be said of a row that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Explained {
+pub enum ExplanationFinding {
     /// One thing was declared differently, and it reaches this row.
     OnlyDifference,
     /// What is listed reaches this row; more was declared differently, or the list has several.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::fsx::FileError;
 use crate::base::json::JsonError;
-use crate::bundle::{ArtifactError, Finding, Refused};
+use crate::bundle::{ArtifactError, BundleFinding, BundleRefused};
 
 /// Why a review could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +49,10 @@ pub enum ReviewError {
     },
     /// The bundle does not verify.
     #[error("nothing can be said of a bundle that does not verify")]
-    Refused(#[source] Refused),
+    Refused(#[source] BundleRefused),
     /// There is no bundle to look at.
     #[error("there is no bundle: {0}")]
-    Unreadable(Finding),
+    Unreadable(BundleFinding),
     /// A packet says something else than its bundle.
     #[error("`{}` is not the packet of its bundle `{}`: they differ in {}", packet.display(), bundle.display(), fields.join(", "))]
     NotItsPacket {

@@ -12,7 +12,7 @@ use crate::base::fsx;
 use crate::base::ids::WorldId;
 use crate::plan::catalogue::{PlanListing, RegistryContent, list_plans, list_registries};
 use crate::plan::file::HOME_WORLD;
-use crate::plan::{LoadError, Source as _, Workspace};
+use crate::plan::{DocumentSource as _, LoadError, Workspace};
 use crate::record::inventory::{Category, Component, ComponentStatus, Hit, INVENTORY_SCHEMA, Inventory};
 use crate::record::layout::WORLDS_FOLDER;
 
@@ -36,7 +36,7 @@ pub fn build(workspace: &Workspace, keywords: &[String]) -> Result<Inventory, Lo
     parts.extend(worlds(workspace));
     parts.sort_by(|a, b| a.id.cmp(&b.id));
 
-    let mut search = Search { keywords: &keywords, hits: BTreeMap::new(), not_searched: Vec::new(), files: 0 };
+    let mut search = InventorySearch { keywords: &keywords, hits: BTreeMap::new(), not_searched: Vec::new(), files: 0 };
     search.folder(workspace.root(), "");
     let mut owned = BTreeSet::new();
     for part in &mut parts {
@@ -124,14 +124,14 @@ fn worlds(workspace: &Workspace) -> Vec<Component> {
 }
 
 /// A search in progress.
-struct Search<'a> {
+struct InventorySearch<'a> {
     keywords: &'a [String],
     hits: BTreeMap<String, Vec<String>>,
     not_searched: Vec<String>,
     files: usize,
 }
 
-impl Search<'_> {
+impl InventorySearch<'_> {
     /// Searches a folder and those below it. Links are not followed; hidden folders are left out.
     fn folder(&mut self, folder: &Path, prefix: &str) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

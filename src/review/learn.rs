@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::ReviewError;
-use super::report::{Row, for_each_row};
+use super::report::{ReportRow, for_each_row};
 use crate::bundle::{self, ArtifactError, Bundle, Verified};
 use crate::promote::gates;
-use crate::record::learned::{Fact, FactSource, LearnedRun};
+use crate::record::learned::{FactSource, LearnedFact, LearnedRun};
 use crate::record::manifest::ChannelKind;
 use crate::record::outcome::Decision;
 
@@ -18,9 +18,9 @@ pub struct RunFacts {
     /// The run.
     pub run: LearnedRun,
     /// What is not as was said, or was not said.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<LearnedFact>,
     /// What has no answer.
-    pub open: Vec<Fact>,
+    pub open: Vec<LearnedFact>,
     /// What each row came to, by profile and expectation.
     pub answers: BTreeMap<(String, String), String>,
 }
@@ -46,7 +46,7 @@ pub fn of_run(folder: &Path, place: &str) -> Result<RunFacts, ReviewError> {
                 decided: 0,
                 undecided: 0,
             };
-            let fact = Fact {
+            let fact = LearnedFact {
                 source: FactSource::Run,
                 place: place.to_owned(),
                 about: "bundle".to_owned(),
@@ -85,7 +85,7 @@ fn channel(bundle: &Verified<Bundle>, place: &str, told: &mut RunFacts) {
         return;
     }
     for check in bundle.channel_witness().into_iter().flat_map(|witness| &witness.checks) {
-        let fact = Fact {
+        let fact = LearnedFact {
             source: FactSource::Channel,
             place: place.to_owned(),
             about: check.check.clone(),
@@ -101,9 +101,9 @@ fn channel(bundle: &Verified<Bundle>, place: &str, told: &mut RunFacts) {
     }
 }
 
-fn of_row(row: &Row, place: &str, told: &mut RunFacts) {
+fn of_row(row: &ReportRow, place: &str, told: &mut RunFacts) {
     let event = &row.event;
-    let fact = |source, said: &str, observed: String| Fact {
+    let fact = |source, said: &str, observed: String| LearnedFact {
         source,
         place: place.to_owned(),
         about: row.id().to_owned(),

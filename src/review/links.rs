@@ -33,21 +33,21 @@ const RUNTIME_PROFILES: &str = "runtime_profiles";
 
 /// The part of an expected matrix that links are made of.
 #[derive(Deserialize)]
-struct Matrix {
-    profiles: BTreeMap<String, MatrixEntry>,
+struct LinkMatrix {
+    profiles: BTreeMap<String, LinkMatrixEntry>,
 }
 
 #[derive(Deserialize)]
-struct MatrixEntry {
+struct LinkMatrixEntry {
     blob: String,
     mode: String,
     family: Option<String>,
     semantic_group: Option<String>,
-    probes: Vec<MatrixProbe>,
+    probes: Vec<LinkMatrixProbe>,
 }
 
 #[derive(Deserialize)]
-struct MatrixProbe {
+struct LinkMatrixProbe {
     operation: String,
     target: String,
     expected: Decision,
@@ -135,13 +135,13 @@ struct Making<'a> {
     packets: BTreeMap<String, LinkedPacket>,
     profiles: BTreeMap<String, LinkedProfile>,
     expectations: BTreeMap<String, LinkedExpectation>,
-    observed: BTreeMap<String, Observed>,
+    observed: BTreeMap<String, ObservedEvents>,
     contradictions: Vec<String>,
 }
 
 /// What events of a profile were seen.
 #[derive(Debug, Default)]
-struct Observed {
+struct ObservedEvents {
     counts: ObservationCounts,
     operations: BTreeSet<String>,
     scenarios: BTreeSet<String>,
@@ -184,7 +184,8 @@ impl<'a> Making<'a> {
                 index_sha256: record.index_sha256,
             },
         );
-        let matrix: Matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
+        let matrix: LinkMatrix =
+            bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
         let sources: InputSources =
             bundle.read_artifact(layout::INPUT_SOURCES, |reader| serde_json::from_reader(reader))?;
         for (id, entry) in matrix.profiles {
@@ -204,7 +205,7 @@ impl<'a> Making<'a> {
         path: &str,
         packet: &OpenedPacket,
         id: &str,
-        entry: MatrixEntry,
+        entry: LinkMatrixEntry,
         sources: &[InputSource],
     ) {
         let matrix = &packet.packet().expected_matrix;
@@ -257,7 +258,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    fn add_expectation(&mut self, path: &str, matrix: &str, profile: &str, probe: MatrixProbe) {
+    fn add_expectation(&mut self, path: &str, matrix: &str, profile: &str, probe: LinkMatrixProbe) {
         let found = LinkedExpectation {
             op_id: self.vocabulary.number(&probe.operation),
             expectation_id: probe.expectation_id.clone(),

@@ -37,7 +37,7 @@ pub fn from_bundle(
     if promotable_only {
         require_promotable(bundle.folder(), &promote::evaluate(bundle))?;
     }
-    summarise(bundle, vocabulary, Source { job: "runtime_bundle", packet: None })
+    summarise(bundle, vocabulary, SummarySource { job: "runtime_bundle", packet: None })
 }
 
 /// The summary of a packet's bundle. With `promotable_only`, one that may not be promoted is refused.
@@ -50,7 +50,7 @@ pub fn from_packet(
         packet.require_promotable()?;
     }
     let given = (packet.path().display().to_string(), packet.digest());
-    summarise(packet.bundle(), vocabulary, Source { job: "promotion_packet", packet: Some(given) })
+    summarise(packet.bundle(), vocabulary, SummarySource { job: "promotion_packet", packet: Some(given) })
 }
 
 /// The summary of events that nothing vouches for; it says so. For debugging, and for bundles of other programs.
@@ -64,7 +64,7 @@ pub fn from_unverified(bundle: &UnverifiedBundle, vocabulary: &Vocabulary) -> Re
         return Err(ReviewError::Shape { file: path, what: "list of events", reason });
     }
     let (digest, _) = Digest::of_reader(&file).at("read", &path)?;
-    let mut tally = Tally::default();
+    let mut tally = SummaryTally::default();
     (&file).rewind().at("read", &path)?;
     let mut reader = BufReader::new(&file);
     let mut worlds = BTreeSet::new();
@@ -106,7 +106,7 @@ pub fn to_bytes(summary: &OpSummary) -> Vec<u8> {
     bytes
 }
 
-struct Source {
+struct SummarySource {
     job: &'static str,
     packet: Option<(String, Digest)>,
 }
@@ -118,9 +118,9 @@ struct Meta {
     inputs: Vec<(String, Digest)>,
 }
 
-fn summarise(bundle: &Bundle, vocabulary: &Vocabulary, source: Source) -> Result<OpSummary, ReviewError> {
+fn summarise(bundle: &Bundle, vocabulary: &Vocabulary, source: SummarySource) -> Result<OpSummary, ReviewError> {
     let tally = bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
-        let mut tally = Tally::default();
+        let mut tally = SummaryTally::default();
         events::for_each(reader, &mut |event| tally.add(event)).map(|()| tally)
     })?;
     let index = format!("{}/{}", bundle.index().bundle_root, layout::ARTIFACT_INDEX);
@@ -137,7 +137,7 @@ fn summarise(bundle: &Bundle, vocabulary: &Vocabulary, source: Source) -> Result
 
 /// Counts in the making.
 #[derive(Debug, Default)]
-struct Tally {
+struct SummaryTally {
     ops: BTreeMap<String, OpTally>,
 }
 
@@ -154,7 +154,7 @@ struct OpTally {
     mismatch_details: Vec<OpMismatch>,
 }
 
-impl Tally {
+impl SummaryTally {
     fn add(&mut self, event: EventView<String>) {
         let is_blocked = event.is_blocked();
         let op = self.ops.entry(event.operation).or_default();
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     fn tally(events: serde_json::Value) -> OpSummary {
-        let mut tally = Tally::default();
+        let mut tally = SummaryTally::default();
         let text = events.to_string();
         events::for_each(&mut text.as_bytes(), &mut |event| tally.add(event)).unwrap();
         let meta = Meta { job: "runtime_bundle", integrity: Integrity::Verified, notes: "", inputs: Vec::new() };

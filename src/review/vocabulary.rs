@@ -17,12 +17,12 @@ pub struct Vocabulary {
 
 /// The part of a vocabulary document that is read; what else it has concerns other readers.
 #[derive(Deserialize)]
-struct Document {
-    ops: Vec<Entry>,
+struct VocabularyDocument {
+    ops: Vec<VocabularyEntry>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct VocabularyEntry {
     name: String,
     id: i64,
 }
@@ -33,7 +33,7 @@ impl Vocabulary {
         let shape = |reason: String| ReviewError::Shape { file: file.to_owned(), what: "operation vocabulary", reason };
         let bytes = fsx::read_input(file, MAX_INDEX_BYTES)?;
         let value = json::parse(&bytes).map_err(|source| ReviewError::Json { file: file.to_owned(), source })?;
-        let document: Document = serde_json::from_value(value).map_err(|error| shape(error.to_string()))?;
+        let document: VocabularyDocument = serde_json::from_value(value).map_err(|error| shape(error.to_string()))?;
         let mut numbers = BTreeMap::new();
         for entry in document.ops {
             if let Some(other) = numbers.insert(entry.name.clone(), entry.id)

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::declared_facts::{self, Starter, WORKER_ENVIRONMENT};
+use super::declared_facts::{self, WORKER_ENVIRONMENT, ZygoteStarter};
 use super::drift;
-use super::error::{ChannelFailure, RunError, Step};
+use super::error::{ChannelFailure, RunError, RunStep};
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;
@@ -24,8 +24,8 @@ use crate::channel::manager::{self, ManagedJob, Manager, Whose};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
-use crate::evidence::channel_checks::{DeclaredWorker, Sides, checks, is_clean};
-use crate::evidence::{self, Outcome, ProfileControls};
+use crate::evidence::channel_checks::{DeclaredWorker, WitnessSides, checks, is_clean};
+use crate::evidence::{self, DerivationOutcome, ProfileControls};
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::{RulePlaces, choose_base, remove_left};
 use crate::plan::Workspace;
@@ -84,7 +84,7 @@ fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
     let (world_id, _) = request.declared.world_on(&host).map_err(RunError::World)?;
     let tool = declared_facts::tool_facts(&request.places.exe)?;
-    let declaration = declared_facts::declare(request, &host, base.as_ref(), &tool, Starter::Manager(manager))?;
+    let declaration = declared_facts::declare(request, &host, base.as_ref(), &tool, ZygoteStarter::Manager(manager))?;
     let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
     let candidates = chosen.into_iter().chain(request.places.fixture_candidates.iter().cloned()).collect();
     Ok(Seen { world_id, declaration, candidates })
@@ -92,7 +92,7 @@ fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
 
 /// What is known of a job, and grows while it runs.
 #[derive(Default)]
-struct Known {
+struct JobKnowledge {
     job: Option<JobFacts>,
     manager: Option<ManagerAccount>,
     worker: Option<WorkerWitness>,
@@ -105,9 +105,9 @@ fn through_worker(
     candidates: Vec<PathBuf>,
     bundle_root: &str,
     writer: &mut BundleWriter,
-) -> Result<(RunManifest, Outcome), Step> {
-    let staged = Stage::create(&stage::usual_base()).map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
-    let mut known = Known::default();
+) -> Result<(RunManifest, DerivationOutcome), RunStep> {
+    let staged = Stage::create(&stage::usual_base()).map_err(|error| RunStep::Channel(ChannelFailure::Stage(error)))?;
+    let mut known = JobKnowledge::default();
     let order = Order { bundle_root: bundle_root.to_owned(), declaration, candidates };
     let brought = bring(request, manager, order, &staged, &mut known);
     // Whatever came of it, what is known is evidence.
@@ -121,7 +121,7 @@ fn through_worker(
     store_witness(request, declaration, &known, writer)?;
     store_printed(&staged, writer)?;
     for (path, bytes) in manager.diagnostics(&request.declared.run_id, bundle_root) {
-        writer.put(&path, &bytes).map_err(Step::Write)?;
+        writer.put(&path, &bytes).map_err(RunStep::Write)?;
     }
     let bundle = brought?;
     let manifest = bundle.manifest().clone();
@@ -132,7 +132,7 @@ fn through_worker(
     let rows = writer.rows();
     let controls = ProfileControls::of_plan(&request.declared.plan);
     let outcome =
-        evidence::derive(&request.declared.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
+        evidence::derive(&request.declared.plan, &manifest, &controls, &rows, writer).map_err(RunStep::Derive)?;
     Ok((manifest, outcome))
 }
 
@@ -149,9 +149,9 @@ fn bring(
     manager: &dyn Manager,
     order: Order<'_>,
     staged: &Stage,
-    known: &mut Known,
-) -> Result<Verified<Bundle>, Step> {
-    let failed = |failure| Step::Channel(failure);
+    known: &mut JobKnowledge,
+) -> Result<Verified<Bundle>, RunStep> {
+    let failed = |failure| RunStep::Channel(failure);
     prepare(request, order, staged).map_err(|error| failed(ChannelFailure::Stage(error)))?;
     let unit = manager.name_of(&request.declared.run_id);
     let nonce = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
@@ -228,12 +228,12 @@ fn watch(
     unit: &str,
     staged: &Stage,
     result: &Path,
-    known: &mut Known,
-) -> Result<(), Step> {
-    let failed = |error| Step::Channel(ChannelFailure::Manager(error));
+    known: &mut JobKnowledge,
+) -> Result<(), RunStep> {
+    let failed = |error| RunStep::Channel(ChannelFailure::Manager(error));
     let alive = manager.account(unit).map_err(failed)?;
     known.manager = Some(alive.clone());
-    staged.let_go().map_err(|error| Step::Channel(ChannelFailure::Stage(error)))?;
+    staged.let_go().map_err(|error| RunStep::Channel(ChannelFailure::Stage(error)))?;
     let cancelled = || request.control.cancel.requested().is_some();
     let sealed = || result.join(layout::ARTIFACT_INDEX).exists();
     match manager.wait(&alive, request.declared.channel_limit, &sealed, &cancelled) {
@@ -247,7 +247,7 @@ fn watch(
         }
         Err(ChannelError::Cancelled) => {
             let signal = request.control.cancel.requested().unwrap_or_default();
-            Err(Step::Lane(LaneError::Cancelled { signal }))
+            Err(RunStep::Lane(LaneError::Cancelled { signal }))
         }
         Err(error) => Err(failed(error)),
     }
@@ -286,13 +286,13 @@ fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(),
 
 /// Copies what cannot be derived from the worker's verified bundle, and gives its witness. Each file has to be, byte for
 /// byte, the one that was verified.
-fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<WorkerWitness, Step> {
+fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<WorkerWitness, RunStep> {
     let mut witness = None;
     for (path, entry) in bundle.entries() {
         if path.as_str() == layout::RUN_IDENTITY {
             // The worker sealed what it was given, and this run has sealed it already.
             if writer.digest_of(path) != Some(entry.sha256) {
-                return Err(Step::Channel(ChannelFailure::Changed { path: path.to_string() }));
+                return Err(RunStep::Channel(ChannelFailure::Changed { path: path.to_string() }));
             }
             continue;
         }
@@ -300,7 +300,7 @@ fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<Worker
         if !matches!(origin, Some(Origin::Raw | Origin::Rows(_))) {
             continue;
         }
-        let changed = || Step::Channel(ChannelFailure::Changed { path: path.to_string() });
+        let changed = || RunStep::Channel(ChannelFailure::Changed { path: path.to_string() });
         if path.as_str() == layout::WORKER_WITNESS {
             let bytes = read(bundle.folder(), path)?;
             if Digest::of(&bytes) != entry.sha256 {
@@ -309,35 +309,35 @@ fn import(bundle: &Verified<Bundle>, writer: &mut BundleWriter) -> Result<Worker
             witness = serde_json::from_slice::<WorkerWitness>(&bytes).ok();
             continue;
         }
-        let file = fsx::open_regular(&path.under(bundle.folder())).map_err(Step::Artifact)?;
-        let mut out = writer.stage(path).map_err(Step::Write)?;
+        let file = fsx::open_regular(&path.under(bundle.folder())).map_err(RunStep::Artifact)?;
+        let mut out = writer.stage(path).map_err(RunStep::Write)?;
         let mut file = std::io::Read::take(file, MAX_BUNDLE_FILE_BYTES);
-        std::io::copy(&mut file, &mut out).map_err(Step::Artifact)?;
-        writer.finish_artifact(out).map_err(Step::Write)?;
+        std::io::copy(&mut file, &mut out).map_err(RunStep::Artifact)?;
+        writer.finish_artifact(out).map_err(RunStep::Write)?;
         if writer.digest_of(path) != Some(entry.sha256) {
             return Err(changed());
         }
     }
     witness.ok_or_else(|| {
-        Step::Channel(ChannelFailure::NoResult {
+        RunStep::Channel(ChannelFailure::NoResult {
             how: "its result has no witness of its own context".to_string(),
             stderr: String::new(),
         })
     })
 }
 
-fn read(folder: &Path, path: &BundlePath) -> Result<Vec<u8>, Step> {
+fn read(folder: &Path, path: &BundlePath) -> Result<Vec<u8>, RunStep> {
     fsx::read_regular(&path.under(folder), MAX_PRINTED_BYTES)
-        .map_err(|error| Step::Channel(ChannelFailure::Stage(error)))
+        .map_err(|error| RunStep::Channel(ChannelFailure::Stage(error)))
 }
 
 fn store_witness(
     request: &RunRequest,
     declaration: &Declaration,
-    known: &Known,
+    known: &JobKnowledge,
     writer: &mut BundleWriter,
-) -> Result<(), Step> {
-    let checks = checks(Sides {
+) -> Result<(), RunStep> {
+    let checks = checks(WitnessSides {
         channel: request.declared.channel,
         run_id: &request.declared.run_id,
         declared: DeclaredWorker::of(declaration).as_ref(),
@@ -355,16 +355,16 @@ fn store_witness(
         clean: is_clean(&checks),
         checks,
     };
-    writer.put(&path_of(layout::CHANNEL_WITNESS), &json_out::to_pretty(&witness)).map_err(Step::Write)
+    writer.put(&path_of(layout::CHANNEL_WITNESS), &json_out::to_pretty(&witness)).map_err(RunStep::Write)
 }
 
 /// Keeps what the worker printed, if it printed anything.
-fn store_printed(staged: &Stage, writer: &mut BundleWriter) -> Result<(), Step> {
+fn store_printed(staged: &Stage, writer: &mut BundleWriter) -> Result<(), RunStep> {
     for name in [stage::STDOUT, stage::STDERR] {
         let Ok(bytes) = fsx::read_regular(&staged.path().join(name), MAX_PRINTED_BYTES) else { continue };
         if !bytes.is_empty() {
             let path = BundlePath::new(format!("{}{name}", layout::CHANNEL_FOLDER)).expect("fixed names are valid");
-            writer.put(&path, &bytes).map_err(Step::Write)?;
+            writer.put(&path, &bytes).map_err(RunStep::Write)?;
         }
     }
     Ok(())

@@ -39,14 +39,14 @@ const DRY: &str = "a dry run makes no fixtures";
 
 /// Who starts the process that probes are forked from.
 #[derive(Clone, Copy)]
-pub(super) enum Starter<'s> {
+pub(super) enum ZygoteStarter<'s> {
     /// This process, which is confined like this.
     Myself(&'s ConfinementFacts),
     /// A service manager. What its worker finds, this process cannot know.
     Manager(&'s dyn Manager),
 }
 
-impl<'s> Starter<'s> {
+impl<'s> ZygoteStarter<'s> {
     fn manager(self) -> Option<&'s dyn Manager> {
         match self {
             Self::Myself(_) => None,
@@ -61,7 +61,7 @@ pub(super) fn declare(
     host: &HostFacts,
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
-    starter: Starter<'_>,
+    starter: ZygoteStarter<'_>,
 ) -> Result<Declaration, RunError> {
     identity::declare(&request.declared.plan, gather(request, host, base, tool, starter)).map_err(RunError::Declaration)
 }
@@ -78,7 +78,7 @@ fn gather(
     host: &HostFacts,
     base: Option<&FixtureBase>,
     tool: &ToolFacts,
-    starter: Starter<'_>,
+    starter: ZygoteStarter<'_>,
 ) -> DeclaredFacts {
     let plan = &request.declared.plan;
     let manager = starter.manager();
@@ -123,7 +123,12 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, starter: Starter<'_>) -> RuntimePart {
+fn runtime(
+    request: &RunRequest,
+    host: &HostFacts,
+    base: Option<&FixtureBase>,
+    starter: ZygoteStarter<'_>,
+) -> RuntimePart {
     let plan = &request.declared.plan;
     let manager = starter.manager();
     let (world_id, declared) = match request.declared.world_on(host) {
@@ -178,8 +183,8 @@ fn runtime(request: &RunRequest, host: &HostFacts, base: Option<&FixtureBase>, s
             None => Stated::absent("this process can make fixtures in no candidate folder; the worker chooses one"),
         },
         confinement: match starter {
-            Starter::Myself(facts) => Stated::Is(compose::confinement(facts, &host.os, request.declared.dry)),
-            Starter::Manager(_) => {
+            ZygoteStarter::Myself(facts) => Stated::Is(compose::confinement(facts, &host.os, request.declared.dry)),
+            ZygoteStarter::Manager(_) => {
                 Stated::absent("the worker finds it out; its manifest and `channel_witness.json` say it")
             }
         },

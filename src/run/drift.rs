@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::{RunError, Step};
+use super::error::{RunError, RunStep};
 use super::executable::digest_of;
 use crate::base::digest::Digest;
 use crate::base::error_chain::error_chain;
@@ -12,29 +12,29 @@ use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::threads;
 use crate::bundle::writer::BundleWriter;
 use crate::identity::{self, Discrepancy};
-use crate::plan::{ResolvedPlan, Source};
-use crate::record::identity::{Declaration, Part};
+use crate::plan::{DocumentSource, ResolvedPlan};
+use crate::record::identity::{Declaration, DeclarationPart};
 use crate::record::manifest::{DeclaredInput, RunManifest};
 
 /// Digests the executable and every input document again, notes what differs in the run's status together with what is
 /// known to differ already, and fails if anything does.
 pub(super) fn check(
-    source: &dyn Source,
+    source: &dyn DocumentSource,
     manifest: &RunManifest,
     exe: &Path,
     elements: Vec<String>,
     writer: &mut BundleWriter,
-) -> Result<(), Step> {
+) -> Result<(), RunStep> {
     let mut drift = find(source, manifest, exe);
     drift.extend(elements);
     writer.note_drift(drift.clone());
-    if drift.is_empty() { Ok(()) } else { Err(Step::Drift { drift }) }
+    if drift.is_empty() { Ok(()) } else { Err(RunStep::Drift { drift }) }
 }
 
 /// Which elements of a declaration are not what they were, by JSON pointer. `now`: the same run declared once more.
 pub(super) fn of_elements(sealed: &Declaration, now: Result<Declaration, RunError>) -> Vec<String> {
     match now {
-        Ok(now) => Part::ALL
+        Ok(now) => DeclarationPart::ALL
             .into_iter()
             .flat_map(|part| {
                 let [declared, found] = [sealed, &now].map(|one| Value::Object(one.part(part).clone()));
@@ -47,11 +47,15 @@ pub(super) fn of_elements(sealed: &Declaration, now: Result<Declaration, RunErro
 }
 
 /// Whether a worker of a clean channel finds what its parent declared. Asked before anything is executed.
-pub(super) fn check_worker(plan: &ResolvedPlan, manifest: &RunManifest, declaration: &Declaration) -> Result<(), Step> {
+pub(super) fn check_worker(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    declaration: &Declaration,
+) -> Result<(), RunStep> {
     let mut found = identity::verify_against_itself(declaration);
     found.extend(identity::verify_against_plan(plan, declaration));
     found.extend(identity::verify_against_manifest(manifest, declaration));
-    if found.is_empty() { Ok(()) } else { Err(Step::Drift { drift: found.iter().map(line).collect() }) }
+    if found.is_empty() { Ok(()) } else { Err(RunStep::Drift { drift: found.iter().map(line).collect() }) }
 }
 
 fn line(discrepancy: &Discrepancy) -> String {
@@ -59,7 +63,7 @@ fn line(discrepancy: &Discrepancy) -> String {
 }
 
 /// What differs, one line each.
-fn find(source: &dyn Source, manifest: &RunManifest, exe: &Path) -> Vec<String> {
+fn find(source: &dyn DocumentSource, manifest: &RunManifest, exe: &Path) -> Vec<String> {
     let mut drift = Vec::new();
     let mut compare = |what: String, declared: Digest, found: Result<Digest, String>| match found {
         Ok(found) if found == declared => {}

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use super::clean;
 use super::confinement;
-use super::declared_facts::{self, Starter};
+use super::declared_facts::{self, ZygoteStarter};
 use super::drift;
-use super::error::{RunError, Step};
+use super::error::{RunError, RunStep};
 use super::inputs;
 use super::preflight;
-use super::request::{Observer, RunRequest};
+use super::request::{RunObserver, RunRequest};
 use super::sweep;
 use super::transaction::{self, Begun, RunReport, transact};
 use crate::base::clock;
@@ -19,7 +19,7 @@ use crate::bundle::index::path_of;
 use crate::bundle::writer::{ArtifactOut, BundleWriter};
 use crate::channel;
 use crate::enforce;
-use crate::evidence::{self, Outcome, ProfileControls, oracle_model};
+use crate::evidence::{self, DerivationOutcome, ProfileControls, oracle_model};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control_tasks::ControlTasks;
 use crate::lane::executor::{self, LaneError};
@@ -40,7 +40,7 @@ use crate::record::outcome::Lane;
 ///
 /// # Errors
 /// See [`RunError`]. Where a bundle was begun, it is marked failed and named.
-pub fn run(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
+pub fn run(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunReport, RunError> {
     check_host(request)?;
     check_host_programs(request)?;
     check_launchers(request)?;
@@ -85,7 +85,7 @@ fn is_launcher(profile: &ResolvedProfile) -> bool {
 }
 
 /// All steps in this process.
-fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunReport, RunError> {
+fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunReport, RunError> {
     // Before anything is made: what was left may fill the memory that fixtures lie in.
     if !request.declared.dry && request.control.worker.is_none() {
         sweep::clear(&request.places.fixture_candidates);
@@ -100,7 +100,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn Observer) -> Result<RunRepo
     let tool = declared_facts::tool_facts(&request.places.exe)?;
     let declaration = match &request.control.worker {
         Some(worker) => worker.declaration.clone(),
-        None => declared_facts::declare(request, &host, base.as_ref(), &tool, Starter::Myself(&confinement))?,
+        None => declared_facts::declare(request, &host, base.as_ref(), &tool, ZygoteStarter::Myself(&confinement))?,
     };
 
     let bundle_root = match &request.control.worker {
@@ -164,7 +164,7 @@ pub fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
             &host,
             base.as_ref(),
             &declared_facts::tool_facts(&request.places.exe)?,
-            Starter::Myself(&confinement),
+            ZygoteStarter::Myself(&confinement),
         )
     } else {
         clean::declare(request)
@@ -210,11 +210,11 @@ fn produce(
     declaration: &Declaration,
     mut manifest: RunManifest,
     writer: &mut BundleWriter,
-    observer: &mut dyn Observer,
-) -> Result<(RunManifest, Outcome), Step> {
+    observer: &mut dyn RunObserver,
+) -> Result<(RunManifest, DerivationOutcome), RunStep> {
     inputs::store(&request.declared.plan, writer)?;
     if let Some(worker) = &request.control.worker {
-        writer.put(&path_of(layout::WORKER_WITNESS), &json_out::to_pretty(&worker.witness)).map_err(Step::Write)?;
+        writer.put(&path_of(layout::WORKER_WITNESS), &json_out::to_pretty(&worker.witness)).map_err(RunStep::Write)?;
     }
     if let Some(worker) = &request.control.worker {
         drift::check_worker(&request.declared.plan, &manifest, &worker.declaration)?;
@@ -227,8 +227,13 @@ fn produce(
                 let host = super::host::observe(Some(base.file_system().to_string()));
                 // What confines a process never loosens, and this one has added nothing.
                 let confinement = manifest.confinement.clone().unwrap_or_default();
-                let now =
-                    declared_facts::declare(request, &host, Some(base), &manifest.tool, Starter::Myself(&confinement));
+                let now = declared_facts::declare(
+                    request,
+                    &host,
+                    Some(base),
+                    &manifest.tool,
+                    ZygoteStarter::Myself(&confinement),
+                );
                 let elements = drift::of_elements(declaration, now);
                 drift::check(
                     &Workspace::at(&request.places.root),
@@ -245,12 +250,12 @@ fn produce(
     let rows = writer.rows();
     let controls = ProfileControls::of_plan(&request.declared.plan);
     let outcome =
-        evidence::derive(&request.declared.plan, &manifest, &controls, &rows, writer).map_err(Step::Derive)?;
+        evidence::derive(&request.declared.plan, &manifest, &controls, &rows, writer).map_err(RunStep::Derive)?;
     Ok((manifest, outcome))
 }
 
-fn store_manifest(manifest: &RunManifest, writer: &mut BundleWriter) -> Result<(), Step> {
-    writer.put(&path_of(layout::RUN_MANIFEST), &json_out::to_pretty(manifest)).map_err(Step::Write)
+fn store_manifest(manifest: &RunManifest, writer: &mut BundleWriter) -> Result<(), RunStep> {
+    writer.put(&path_of(layout::RUN_MANIFEST), &json_out::to_pretty(manifest)).map_err(RunStep::Write)
 }
 
 /// Preflight and lanes.
@@ -259,8 +264,8 @@ fn execute(
     base: &FixtureBase,
     manifest: &mut RunManifest,
     writer: &mut BundleWriter,
-    observer: &mut dyn Observer,
-) -> Result<(), Step> {
+    observer: &mut dyn RunObserver,
+) -> Result<(), RunStep> {
     let capabilities = HostCapabilities::measure(base.path(), manifest.host.landlock_abi);
     let ports = PortPool::new();
     // From this thread, which outlives every lane: a zygote ends with the thread that started it.
@@ -268,15 +273,15 @@ fn execute(
     for _ in 0..request.declared.jobs.max(1) {
         match Worker::start(request.places.exe.path(), &request.control.cancel) {
             Ok(worker) => workers.push(worker),
-            Err(error) if workers.is_empty() => return Err(Step::Worker(error)),
+            Err(error) if workers.is_empty() => return Err(RunStep::Worker(error)),
             // How many there are changes no row. A limit on processes or files leaves fewer.
             Err(_) => break,
         }
     }
     if let Some(policy) = &request.declared.plan.preflight {
-        let record = preflight::run(policy, manifest, request, base).map_err(Step::Worker)?;
+        let record = preflight::run(policy, manifest, request, base).map_err(RunStep::Worker)?;
         let bytes = json_out::to_pretty(&record);
-        writer.put(&path_of(layout::APPLY_PREFLIGHT), &bytes).map_err(Step::Write)?;
+        writer.put(&path_of(layout::APPLY_PREFLIGHT), &bytes).map_err(RunStep::Write)?;
         let record = serde_json::to_value(&record).expect("a document shape is a JSON value");
         manifest.apply_preflight = Some(PreflightRef { path: layout::APPLY_PREFLIGHT.to_string(), record });
     }
@@ -323,12 +328,12 @@ fn execute(
         None => run_lanes(),
     };
     // Also after an error: the rows up to it are evidence.
-    let kept = oracle.map_or(Ok(()), |out| writer.finish_artifact(out).map_err(Step::Write));
+    let kept = oracle.map_or(Ok(()), |out| writer.finish_artifact(out).map_err(RunStep::Write));
     ran.and(kept)
 }
 
-fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, Step> {
-    writer.stage(&path_of(layout::rows_of(lane))).map_err(Step::Write)
+fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, RunStep> {
+    writer.stage(&path_of(layout::rows_of(lane))).map_err(RunStep::Write)
 }
 
 fn run_lane<'r>(
@@ -338,8 +343,8 @@ fn run_lane<'r>(
     tasks: &dyn Tasks,
     request: &RunRequest,
     writer: &mut BundleWriter,
-    observer: &mut dyn Observer,
-) -> Result<(), Step> {
+    observer: &mut dyn RunObserver,
+) -> Result<(), RunStep> {
     let mut out = rows_artifact(lane, writer)?;
     let ran = executor::run(workers, shared, tasks, &request.control.cancel, &mut |row| {
         observer.row();
@@ -347,8 +352,8 @@ fn run_lane<'r>(
         out.write_all(b"\n")
     });
     // Also after an error: the rows up to it are evidence.
-    let kept = writer.finish_artifact(out).map_err(Step::Write);
-    ran.map_err(Step::Lane)?;
+    let kept = writer.finish_artifact(out).map_err(RunStep::Write);
+    ran.map_err(RunStep::Lane)?;
     kept
 }
 
@@ -358,14 +363,14 @@ fn run_with_launchers<'r>(
     shared: &Shared<'r>,
     request: &RunRequest,
     writer: &mut BundleWriter,
-    observer: &mut dyn Observer,
-) -> Result<(), Step> {
+    observer: &mut dyn RunObserver,
+) -> Result<(), RunStep> {
     let tasks = PlanTasks::new(&request.declared.plan, Lane::Scenario);
     let mut out = rows_artifact(Lane::Scenario, writer)?;
     let mut from = 0;
     let mut ran = Ok(());
     for profile in &request.declared.plan.profiles {
-        let part = Part { tasks: &tasks, from, len: profile.probes.len() };
+        let part = LanePart { tasks: &tasks, from, len: profile.probes.len() };
         from += part.len;
         let mut emit = |row: &[u8]| {
             observer.row();
@@ -374,26 +379,26 @@ fn run_with_launchers<'r>(
         };
         ran = match profile.policy.value.as_ref() {
             PolicyValue::Launcher(document) => ask_launcher(document, shared, request, &part, &mut emit),
-            _ => executor::run(workers, shared, &part, &request.control.cancel, &mut emit).map_err(Step::Lane),
+            _ => executor::run(workers, shared, &part, &request.control.cancel, &mut emit).map_err(RunStep::Lane),
         };
         if ran.is_err() {
             break;
         }
     }
     // Also after an error: the rows up to it are evidence.
-    let kept = writer.finish_artifact(out).map_err(Step::Write);
+    let kept = writer.finish_artifact(out).map_err(RunStep::Write);
     ran?;
     kept
 }
 
 /// Some of a lane's tasks.
-struct Part<'t, 'p> {
+struct LanePart<'t, 'p> {
     tasks: &'t PlanTasks<'p>,
     from: usize,
     len: usize,
 }
 
-impl Tasks for Part<'_, '_> {
+impl Tasks for LanePart<'_, '_> {
     fn len(&self) -> usize {
         self.len
     }
@@ -408,9 +413,9 @@ fn ask_launcher(
     document: &LauncherDocument,
     shared: &Shared<'_>,
     request: &RunRequest,
-    part: &Part<'_, '_>,
+    part: &LanePart<'_, '_>,
     emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<(), Step> {
+) -> Result<(), RunStep> {
     let lane = crate::launcher::lane::LauncherLane {
         document,
         exe: shared.exe,
@@ -426,11 +431,11 @@ fn ask_launcher(
     let rows = lane.run(&tasks);
     for row in &rows {
         line.clear();
-        json_out::append_compact(&mut line, row).map_err(Step::Artifact)?;
-        emit(&line).map_err(Step::Artifact)?;
+        json_out::append_compact(&mut line, row).map_err(RunStep::Artifact)?;
+        emit(&line).map_err(RunStep::Artifact)?;
     }
     match request.control.cancel.requested() {
-        Some(signal) if rows.len() < part.len => Err(Step::Lane(LaneError::Cancelled { signal })),
+        Some(signal) if rows.len() < part.len => Err(RunStep::Lane(LaneError::Cancelled { signal })),
         _ => Ok(()),
     }
 }
@@ -440,14 +445,14 @@ fn ask_launcher(
     _document: &LauncherDocument,
     _shared: &Shared<'_>,
     _request: &RunRequest,
-    _part: &Part<'_, '_>,
+    _part: &LanePart<'_, '_>,
     _emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<(), Step> {
+) -> Result<(), RunStep> {
     unreachable!("`check_host` refuses a launcher on a system without them")
 }
 
 /// Writes the oracle lane's rows.
-fn ask_oracle(request: &RunRequest, out: &mut ArtifactOut) -> Result<(), Step> {
+fn ask_oracle(request: &RunRequest, out: &mut ArtifactOut) -> Result<(), RunStep> {
     let mut line = Vec::with_capacity(1024);
     let mut answerer = Answerer::default();
     for (seq, (profile, probe)) in request.declared.plan.rows().enumerate() {
@@ -456,9 +461,9 @@ fn ask_oracle(request: &RunRequest, out: &mut ArtifactOut) -> Result<(), Step> {
         json_out::append_compact(&mut line, &row)
             .and_then(|()| line.write_all(b"\n"))
             .and_then(|()| out.write_all(&line))
-            .map_err(Step::Artifact)?;
+            .map_err(RunStep::Artifact)?;
         if let Some(signal) = request.control.cancel.requested() {
-            return Err(Step::Lane(LaneError::Cancelled { signal }));
+            return Err(RunStep::Lane(LaneError::Cancelled { signal }));
         }
     }
     Ok(())

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use crate::base::canon::CanonError;
 use crate::base::fsx::FileError;
 use crate::base::ids::IdError;
-use crate::bundle::Refused;
+use crate::bundle::BundleRefused;
 use crate::bundle::lock::LockError;
 use crate::bundle::writer::WriteError;
 use crate::channel::ChannelError;
 use crate::evidence::DeriveError;
 use crate::lane::executor::LaneError;
 use crate::lane::fixture::BaseError;
-use crate::lane::worker::WorkerError;
+use crate::lane::worker::LaneWorkerError;
 use crate::record::manifest::ChannelKind;
 
 /// Why a run ended without a complete bundle.
@@ -86,7 +86,7 @@ pub enum RunError {
         bundle: PathBuf,
         /// Why.
         #[source]
-        source: Step,
+        source: RunStep,
     },
     /// The run was interrupted; what was written is marked so.
     #[error("interrupted by signal {signal}; what there is of the run lies in `{}`, marked failed", bundle.display())]
@@ -132,7 +132,7 @@ pub enum ChannelFailure {
     },
     /// Its result does not verify.
     #[error("the worker's result does not verify")]
-    Result(#[source] Refused),
+    Result(#[source] BundleRefused),
     /// A file of its result changed between verifying and copying.
     #[error("the worker's `{path}` changed after it was verified")]
     Changed {
@@ -147,10 +147,10 @@ fn printed(stderr: &str) -> String {
 
 /// The step at which a run failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Step {
+pub enum RunStep {
     /// A worker could not be started.
     #[error("could not start a worker")]
-    Worker(#[source] WorkerError),
+    Worker(#[source] LaneWorkerError),
     /// A lane.
     #[error("a lane ended early")]
     Lane(#[source] LaneError),
@@ -174,7 +174,7 @@ pub enum Step {
     Artifact(#[source] io::Error),
 }
 
-impl Step {
+impl RunStep {
     /// The word for `failure_stage`.
     pub fn stage(&self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! The input documents in the bundle, so that anybody can evaluate the rows again.
 
-use super::error::Step;
+use super::error::RunStep;
 use crate::base::bundle_path::BundlePath;
 use crate::base::json_out;
 use crate::bundle::index::path_of;
@@ -63,12 +63,12 @@ fn file_name(path: &str) -> String {
 }
 
 /// Writes the documents and their list.
-pub(super) fn store(plan: &ResolvedPlan, writer: &mut BundleWriter) -> Result<(), Step> {
+pub(super) fn store(plan: &ResolvedPlan, writer: &mut BundleWriter) -> Result<(), RunStep> {
     let (placed, sources) = placed(plan);
     for (path, document) in placed {
-        writer.put(&path, &document.bytes).map_err(Step::Write)?;
+        writer.put(&path, &document.bytes).map_err(RunStep::Write)?;
     }
-    writer.put(&path_of(layout::INPUT_SOURCES), &json_out::to_pretty(&sources)).map_err(Step::Write)
+    writer.put(&path_of(layout::INPUT_SOURCES), &json_out::to_pretty(&sources)).map_err(RunStep::Write)
 }
 
 #[cfg(test)]

@@ -23,9 +23,9 @@ mod transaction;
 mod worker;
 
 pub use engine::{declare, run};
-pub use error::{ChannelFailure, RunError, Step};
+pub use error::{ChannelFailure, RunError, RunStep};
 pub use executable::Executable;
 pub use preflight::self_check;
-pub use request::{DeclaredRun, LauncherConsent, Observer, RunControl, RunPlaces, RunRequest};
+pub use request::{DeclaredRun, LauncherConsent, RunControl, RunObserver, RunPlaces, RunRequest};
 pub use transaction::RunReport;
 pub use worker::work;

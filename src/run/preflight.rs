@@ -5,10 +5,10 @@ use super::request::RunRequest;
 use crate::base::placeholder::ROOT;
 use crate::enforce;
 use crate::lane::fixture::FixtureBase;
-use crate::lane::worker::WorkerError;
+use crate::lane::worker::LaneWorkerError;
 use crate::plan::ResolvedPolicy;
 use crate::process::Zygote;
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::manifest::RunManifest;
@@ -29,7 +29,7 @@ pub(super) fn run(
     manifest: &RunManifest,
     request: &RunRequest,
     base: &FixtureBase,
-) -> Result<ApplyPreflight, WorkerError> {
+) -> Result<ApplyPreflight, LaneWorkerError> {
     let mut record = ApplyPreflight {
         schema_version: APPLY_PREFLIGHT_SCHEMA.to_string(),
         world_id: manifest.world_id.clone(),
@@ -53,7 +53,7 @@ pub(super) fn run(
     let job = Job {
         seq: 0,
         action: Action::new(Driver::ApplyOnly, ""),
-        scope: Scope::default(),
+        scope: ActionScope::default(),
         policy: Some(PolicyUse {
             key: KEY,
             texts: vec![(ROOT.to_string(), base.path().to_string_lossy().into_owned())],

@@ -143,7 +143,7 @@ pub struct WorkerContext {
 }
 
 /// Told how the run goes, by whichever thread takes it on; for progress only.
-pub trait Observer: Send {
+pub trait RunObserver: Send {
     /// A lane begins that has so many rows.
     fn lane(&mut self, lane: Lane, rows: usize);
 

@@ -1,7 +1,7 @@
 //! The one road of a run from its lock to its commit: lock, folder, declaration, whatever the run produces, commit; or what
 //! there is, sealed as failed.
 
-use super::error::{RunError, Step};
+use super::error::{RunError, RunStep};
 use super::request::RunRequest;
 use super::sweep;
 use crate::base::error_chain::error_chain;
@@ -10,7 +10,7 @@ use crate::base::ids::WorldId;
 use crate::base::json_out;
 use crate::bundle::lock::OutputLock;
 use crate::bundle::writer::{BundleWriter, Committed, RunEnd};
-use crate::evidence::Outcome;
+use crate::evidence::DerivationOutcome;
 use crate::lane::executor::LaneError;
 use crate::plan::Workspace;
 use crate::record::identity::Declaration;
@@ -24,7 +24,7 @@ pub struct RunReport {
     /// Its manifest.
     pub manifest: RunManifest,
     /// What came out.
-    pub outcome: Outcome,
+    pub outcome: DerivationOutcome,
 }
 
 /// What is known of a run when its bundle is begun.
@@ -49,7 +49,7 @@ pub(super) fn bundle_root(request: &RunRequest) -> String {
 pub(super) fn transact(
     request: &RunRequest,
     begun: Begun<'_>,
-    produce: impl FnOnce(&mut BundleWriter) -> Result<(RunManifest, Outcome), Step>,
+    produce: impl FnOnce(&mut BundleWriter) -> Result<(RunManifest, DerivationOutcome), RunStep>,
 ) -> Result<RunReport, RunError> {
     let declared = &request.declared;
     fsx::create_dir_all(&request.places.out).map_err(|source| RunError::Lock(source.into()))?;
@@ -64,7 +64,7 @@ pub(super) fn transact(
     let bytes = json_out::to_pretty(begun.declaration);
     let produced = writer
         .seal_identity(begun.declaration.identity, &bytes)
-        .map_err(Step::Write)
+        .map_err(RunStep::Write)
         .and_then(|()| produce(&mut writer));
     let (manifest, outcome) = match produced {
         Ok(produced) => produced,
@@ -72,15 +72,15 @@ pub(super) fn transact(
     };
     let committed = writer
         .commit(RunEnd::Complete { dry: declared.dry })
-        .map_err(|error| RunError::Failed { bundle, source: Step::Write(error) })?;
+        .map_err(|error| RunError::Failed { bundle, source: RunStep::Write(error) })?;
     Ok(RunReport { committed, manifest, outcome })
 }
 
 /// Seals what there is as failed.
-fn give_up(writer: BundleWriter, step: Step) -> RunError {
+fn give_up(writer: BundleWriter, step: RunStep) -> RunError {
     let bundle = writer.folder().to_owned();
     let interrupted = match &step {
-        Step::Lane(LaneError::Cancelled { signal }) => Some(*signal),
+        RunStep::Lane(LaneError::Cancelled { signal }) => Some(*signal),
         _ => None,
     };
     let (error, stage) = match interrupted {
@@ -90,7 +90,7 @@ fn give_up(writer: BundleWriter, step: Step) -> RunError {
     let sealed = writer.commit(RunEnd::Failed { error, stage: stage.to_string() });
     match (interrupted, sealed) {
         (Some(signal), Ok(_)) => RunError::Interrupted { signal, bundle },
-        (_, Err(error)) => RunError::Failed { bundle, source: Step::Write(error) },
+        (_, Err(error)) => RunError::Failed { bundle, source: RunStep::Write(error) },
         (None, Ok(_)) => RunError::Failed { bundle, source: step },
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::engine;
 use super::error::RunError;
-use super::request::{DeclaredRun, Observer, RunControl, RunPlaces, RunRequest, WorkerContext};
+use super::request::{DeclaredRun, RunControl, RunObserver, RunPlaces, RunRequest, WorkerContext};
 use crate::base::clock::Stopwatch;
 use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
@@ -193,7 +193,7 @@ fn wait_to_be_let_go(stage: &Path) -> Result<(), WorkerError> {
 /// Nobody watches a worker.
 struct Silent;
 
-impl Observer for Silent {
+impl RunObserver for Silent {
     fn lane(&mut self, _: Lane, _: usize) {}
 
     fn row(&mut self) {}

@@ -5,11 +5,11 @@ use std::ffi::{CStr, CString};
 use crate::base::report_line::ReportLine;
 use crate::enforce;
 use crate::probe::{self, REPORT, SyscallTexts, Trace};
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::enforcer::SelfCheckKind;
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 #[cfg(doc)]
-use crate::record::report::{Operation, Prologue};
+use crate::record::report::{OperationReport, Prologue};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
     close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, kill, no_new_privs,
@@ -31,11 +31,11 @@ pub struct Work<'a> {
     /// The operation, with every placeholder replaced.
     pub action: &'a Action,
     /// What it may change and execute.
-    pub scope: &'a Scope,
+    pub scope: &'a ActionScope,
     /// Its texts, or why there are none.
     pub texts: Result<SyscallTexts, SetupFailure>,
     /// The policy; `None` in the baseline lane.
-    pub policy: Option<enforce::Ready>,
+    pub policy: Option<enforce::ReadyPolicy>,
     /// Process id of the zygote, which is this process's parent.
     pub zygote: i32,
     /// The link that tells whether the zygote may be inspected.

@@ -5,7 +5,7 @@ use std::io;
 
 use super::child::{self, NULL};
 use super::protocol::{Job, Reply};
-use super::server::{self, ServeError, Starter};
+use super::server::{self, ProbeStarter, ServeError};
 use super::watch::{self, Unended};
 use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
@@ -27,15 +27,15 @@ const SOCKET: i32 = 0;
 const HUGE_TEXT_AT: u64 = 40;
 
 /// The control socket as a stream. It owns nothing: the descriptor stays open until the process ends.
-struct Socket;
+struct ControlSocket;
 
-impl io::Read for Socket {
+impl io::Read for ControlSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         path::read(SOCKET, buffer).map(|count| count as usize).map_err(io::Error::from_raw_os_error)
     }
 }
 
-impl io::Write for Socket {
+impl io::Write for ControlSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         path::write(SOCKET, bytes).map(|count| count as usize).map_err(io::Error::from_raw_os_error)
     }
@@ -72,7 +72,7 @@ pub fn serve() -> Result<(), ServeError> {
         report: vec![0; MAX_REPORT_BYTES].into_boxed_slice(),
         child_buffer: Vec::with_capacity(8 * 1024),
     };
-    server::serve(Socket, Socket, &mut forker)
+    server::serve(ControlSocket, ControlSocket, &mut forker)
 }
 
 /// Makes this process fit to be forked from.
@@ -119,7 +119,7 @@ impl Forker {
     }
 }
 
-impl Starter for Forker {
+impl ProbeStarter for Forker {
     fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
         self.count();
         // Before the fork: memory that the parent has touched already costs the child nothing.

@@ -7,10 +7,10 @@ use super::stages::{self, System};
 use crate::base::errno::io_error;
 use crate::enforce;
 use crate::policy::Enforceable;
-use crate::probe::{self, Prepared, REPORT, Steps};
-use crate::record::action::{Action, Scope};
+use crate::probe::{self, OperationSteps, Prepared, REPORT};
+use crate::record::action::{Action, ActionScope};
 use crate::record::callout::{CalloutRecord, CheckRequest};
-use crate::record::report::{ApplyRecord, OpenFd, Operation, SelfCheck, SetupFailure, TargetIdentity};
+use crate::record::report::{ApplyRecord, OpenFd, OperationReport, SelfCheck, SetupFailure, TargetIdentity};
 use crate::sys::darwin::calls;
 use crate::sys::darwin::seatbelt::Checker;
 use crate::sys::darwin::{ask, open_fds};
@@ -30,7 +30,7 @@ pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     // bsd/kern/kern_guarded.c of xnu). What is open all the same is listed in the report.
     let seconds = (job.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));
     calls::settle(u32::try_from(seconds).unwrap_or(u32::MAX));
-    let mut probe = Probe {
+    let mut probe = FreshProbe {
         action: &job.action,
         scope: &job.scope,
         checker: Checker::resolve().ok(),
@@ -41,15 +41,15 @@ pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     calls::exit_now(0)
 }
 
-struct Probe<'w> {
+struct FreshProbe<'w> {
     action: &'w Action,
-    scope: &'w Scope,
+    scope: &'w ActionScope,
     checker: Option<Checker>,
-    policy: Option<enforce::Ready>,
+    policy: Option<enforce::ReadyPolicy>,
     prepared: Option<Prepared>,
 }
 
-impl System for Probe<'_> {
+impl System for FreshProbe<'_> {
     fn ids(&self) -> (i32, u32) {
         let (pid, _, uid, _) = calls::ids();
         (pid, uid)
@@ -82,8 +82,8 @@ impl System for Probe<'_> {
         vec![ask(self.checker.as_ref(), request)]
     }
 
-    fn operate(&mut self) -> Operation {
-        let mut steps = Steps::new();
+    fn operate(&mut self) -> OperationReport {
+        let mut steps = OperationSteps::new();
         if let Some(prepared) = &mut self.prepared {
             probe::operate(self.action, prepared, &mut steps);
         }

@@ -13,7 +13,7 @@ use crate::base::clock::unix_seconds;
 use crate::base::placeholder;
 use crate::base::{json, json_out};
 use crate::policy::Enforceable;
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::callout::CheckRequest;
 use crate::record::ending::Ending;
 
@@ -24,7 +24,7 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and one is held at a time")]
-pub enum Request<'a> {
+pub enum ZygoteRequest<'a> {
     /// Keep this policy under this key, in place of any before. No reply.
     Policy {
         /// The key that jobs name.
@@ -46,7 +46,7 @@ pub struct Job<P = PolicyUse> {
     /// The operation, resolved.
     pub action: Action,
     /// What it may change and execute.
-    pub scope: Scope,
+    pub scope: ActionScope,
     /// The policy to apply; `None` in the baseline lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<P>,
@@ -370,17 +370,19 @@ mod tests {
         let job = Job {
             seq: 1,
             action: Action::new(crate::record::driver::Driver::FileRead, "/a"),
-            scope: Scope { own: vec!["/r".into()], host_programs: true },
+            scope: ActionScope { own: vec!["/r".into()], host_programs: true },
             policy: Some(PolicyUse { key: 2, texts: vec![("${root}".into(), "/r".into())] }),
             check: None,
             deadline_ms: 5,
         };
         let policy = Enforceable::Sbpl { text: "(version 1)".into(), parameters: Default::default() };
         let (mut wire, mut scratch) = (Vec::new(), Vec::new());
-        for request in [Request::Run(Cow::Borrowed(&job)), Request::Policy { key: 2, policy: Cow::Borrowed(&policy) }] {
+        for request in
+            [ZygoteRequest::Run(Cow::Borrowed(&job)), ZygoteRequest::Policy { key: 2, policy: Cow::Borrowed(&policy) }]
+        {
             wire.clear();
             write_frame(&mut wire, &mut scratch, &request).unwrap();
-            assert_eq!(read_frame::<Request<'_>>(&mut &wire[..], &mut scratch).unwrap(), Some(request));
+            assert_eq!(read_frame::<ZygoteRequest<'_>>(&mut &wire[..], &mut scratch).unwrap(), Some(request));
         }
         // One without a policy has no member for it.
         let job = Job { policy: None, ..job };

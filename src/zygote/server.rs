@@ -1,10 +1,10 @@
 //! The loop of the probe server: one request after another, one probe at a time. How a job becomes a process is left to a
-//! [`Starter`]: one forks, the other starts this program afresh.
+//! [`ProbeStarter`]: one forks, the other starts this program afresh.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 
-use super::protocol::{Job, PolicyUse, Reply, Request, read_frame, write_reply};
+use super::protocol::{Job, PolicyUse, Reply, ZygoteRequest, read_frame, write_reply};
 use crate::policy::Enforceable;
 use crate::record::ending::Ending;
 
@@ -37,7 +37,7 @@ pub enum ServeError {
 }
 
 /// Makes probe processes.
-pub(super) trait Starter {
+pub(super) trait ProbeStarter {
     /// Does one job, and waits for its end. The answer is `None` if nobody waits for one any more; one whose ending is
     /// [`Ending::Lost`] says that the probe may still run, and this process has to end, because such a probe ends with it.
     fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply>;
@@ -47,17 +47,19 @@ pub(super) trait Starter {
 pub(super) fn serve(
     incoming: impl Read,
     mut outgoing: impl Write,
-    starter: &mut impl Starter,
+    starter: &mut impl ProbeStarter,
 ) -> Result<(), ServeError> {
     let mut incoming = BufReader::with_capacity(64 * 1024, incoming);
     let mut scratch = Vec::new();
     let mut policies = BTreeMap::new();
-    while let Some(request) = read_frame::<Request<'_>>(&mut incoming, &mut scratch).map_err(ServeError::Request)? {
+    while let Some(request) =
+        read_frame::<ZygoteRequest<'_>>(&mut incoming, &mut scratch).map_err(ServeError::Request)?
+    {
         match request {
-            Request::Policy { key, policy } => {
+            ZygoteRequest::Policy { key, policy } => {
                 policies.insert(key, policy.into_owned());
             }
-            Request::Run(job) => {
+            ZygoteRequest::Run(job) => {
                 let job = resolved(job.into_owned(), &policies)?;
                 let Some(reply) = starter.run(&job) else { return Ok(()) };
                 write_reply(&mut outgoing, &mut scratch, &reply).map_err(ServeError::Reply)?;
@@ -85,7 +87,7 @@ mod tests {
 
     use super::super::protocol::{read_reply, write_frame};
     use super::*;
-    use crate::record::action::{Action, Scope};
+    use crate::record::action::{Action, ActionScope};
     use crate::record::driver::Driver;
 
     /// Answers each job with what stands for it, and notes the policies.
@@ -95,7 +97,7 @@ mod tests {
         policies: Vec<Option<Enforceable>>,
     }
 
-    impl Starter for Scripted {
+    impl ProbeStarter for Scripted {
         fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
             self.policies.push(job.policy.clone());
             let ending = self.endings.remove(0)?;
@@ -108,18 +110,25 @@ mod tests {
         Enforceable::Sbpl { text: "(version 1)".into(), parameters: [("ROOT".into(), text.into())].into() }
     }
 
-    fn policy(key: u32, text: &str) -> Request<'static> {
-        Request::Policy { key, policy: Cow::Owned(sbpl(text)) }
+    fn policy(key: u32, text: &str) -> ZygoteRequest<'static> {
+        ZygoteRequest::Policy { key, policy: Cow::Owned(sbpl(text)) }
     }
 
-    fn job(seq: u64, key: Option<u32>) -> Request<'static> {
+    fn job(seq: u64, key: Option<u32>) -> ZygoteRequest<'static> {
         let policy = key.map(|key| PolicyUse { key, texts: vec![("${root}".into(), format!("/r{seq}"))] });
         let action = Action::new(Driver::FileRead, "/a");
-        Request::Run(Cow::Owned(Job { seq, action, scope: Scope::default(), policy, check: None, deadline_ms: 5 }))
+        ZygoteRequest::Run(Cow::Owned(Job {
+            seq,
+            action,
+            scope: ActionScope::default(),
+            policy,
+            check: None,
+            deadline_ms: 5,
+        }))
     }
 
     /// The numbers of the jobs that were answered, and how the server ended.
-    fn exchange(requests: &[Request<'_>], starter: &mut Scripted) -> (Vec<u64>, Result<(), ServeError>) {
+    fn exchange(requests: &[ZygoteRequest<'_>], starter: &mut Scripted) -> (Vec<u64>, Result<(), ServeError>) {
         let (mut sent, mut answers, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
             write_frame(&mut sent, &mut scratch, request).unwrap();

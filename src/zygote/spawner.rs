@@ -18,7 +18,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::{Pid, getppid};
 
 use super::protocol::{Job, Reply, write_frame};
-use super::server::{self, ServeError, Starter};
+use super::server::{self, ProbeStarter, ServeError};
 use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::policy::Enforceable;
@@ -35,7 +35,7 @@ const GRACE_MS: u64 = 100;
 const KILL_LIMIT_MS: u64 = 3_000;
 
 /// Why a probe was not watched to its end. This process has to end now.
-enum Unended {
+enum UnendedChild {
     /// The harness closed its end while the probe was running.
     Abandoned,
     /// It did not end after SIGKILL.
@@ -73,13 +73,13 @@ enum Watch {
 
 /// What came through the pipe.
 #[derive(Default)]
-struct ReportBuffer {
+struct PipeBuffer {
     bytes: Vec<u8>,
     overflow: bool,
     ended: bool,
 }
 
-impl ReportBuffer {
+impl PipeBuffer {
     /// Takes what the pipe holds; never waits, because the pipe does not.
     fn drain(&mut self, pipe: &mut impl Read) {
         let mut chunk = [0; 4096];
@@ -99,7 +99,7 @@ impl ReportBuffer {
     }
 }
 
-impl Starter for Spawner {
+impl ProbeStarter for Spawner {
     fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
         let mut reply = Reply::to(job.seq);
         let watch = Stopwatch::start();
@@ -111,12 +111,12 @@ impl Starter for Spawner {
             }
         };
         reply.pid = i32::try_from(child.id()).ok();
-        let mut report = ReportBuffer::default();
+        let mut report = PipeBuffer::default();
         let mut sent = Vec::new();
         let status = match self.until_end(&mut child, job.deadline_ms, &watch, &mut report, &mut sent) {
             Ok(status) => status,
-            Err(Unended::Abandoned) => return None,
-            Err(Unended::Stuck) => {
+            Err(UnendedChild::Abandoned) => return None,
+            Err(UnendedChild::Stuck) => {
                 let reason = "it passed its deadline and did not end after SIGKILL".to_owned();
                 return Some(Reply { ending: Ending::Lost { reason }, ..reply });
             }
@@ -167,9 +167,9 @@ impl Spawner {
         child: &mut Child,
         deadline_ms: u64,
         watch: &Stopwatch,
-        report: &mut ReportBuffer,
+        report: &mut PipeBuffer,
         sent: &mut Vec<SentSignal>,
-    ) -> Result<Result<ExitStatus, io::Error>, Unended> {
+    ) -> Result<Result<ExitStatus, io::Error>, UnendedChild> {
         let mut pipe = child.stdout.take();
         let mut limit_ms = deadline_ms;
         let mut harness = Watch::Readable;
@@ -185,7 +185,7 @@ impl Spawner {
                 let (signal, patience_ms) = match sent.len() {
                     0 => (Signal::SIGTERM, GRACE_MS),
                     1 => (Signal::SIGKILL, KILL_LIMIT_MS),
-                    _ => return Err(Unended::Stuck),
+                    _ => return Err(UnendedChild::Stuck),
                 };
                 limit_ms = now_ms + patience_ms;
                 if killpg(group_of(child), signal).is_err() {
@@ -198,7 +198,7 @@ impl Spawner {
                 let _ = killpg(group_of(child), Signal::SIGKILL);
                 let _ = child.kill();
                 // Not waited for: this process ends now, and whoever adopts the probe reaps it.
-                return Err(Unended::Abandoned);
+                return Err(UnendedChild::Abandoned);
             }
             if let Some(pipe) = &mut pipe {
                 report.drain(pipe);

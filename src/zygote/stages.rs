@@ -3,7 +3,7 @@
 use crate::base::json_out;
 use crate::policy::Enforceable;
 use crate::record::callout::{CalloutRecord, CheckRequest};
-use crate::record::report::{ApplyRecord, OpenFd, Operation, Prologue, SelfCheck, SetupFailure, TargetIdentity};
+use crate::record::report::{ApplyRecord, OpenFd, OperationReport, Prologue, SelfCheck, SetupFailure, TargetIdentity};
 
 /// What a system does for a probe process.
 pub trait System {
@@ -22,7 +22,7 @@ pub trait System {
     /// Asks the policy.
     fn ask(&mut self, request: &CheckRequest) -> Vec<CalloutRecord>;
     /// Performs the operation.
-    fn operate(&mut self) -> Operation;
+    fn operate(&mut self) -> OperationReport;
     /// Ends what was prepared.
     fn finish(&mut self);
     /// Writes one line of the report.
@@ -141,9 +141,9 @@ mod tests {
             self.done.push("ask");
             Vec::new()
         }
-        fn operate(&mut self) -> Operation {
+        fn operate(&mut self) -> OperationReport {
             self.done.push("operate");
-            Operation { calls: Vec::new(), opened: None, details: Vec::new() }
+            OperationReport { calls: Vec::new(), opened: None, details: Vec::new() }
         }
         fn finish(&mut self) {
             self.done.push("finish");
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(fake.done, order);
         let prologue: Prologue = serde_json::from_str(&fake.lines[0]).unwrap();
         assert_eq!(prologue.self_check_after.unwrap().confined, Some(true));
-        assert!(serde_json::from_str::<Operation>(&fake.lines[1]).is_ok());
+        assert!(serde_json::from_str::<OperationReport>(&fake.lines[1]).is_ok());
     }
 
     #[test]

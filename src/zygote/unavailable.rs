@@ -5,14 +5,14 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::protocol::{Job, Reply};
-use super::server::{self, ServeError, Starter};
+use super::server::{self, ProbeStarter, ServeError};
 use crate::policy::Enforceable;
 use crate::record::ending::Ending;
 
 /// Starts nothing.
 struct Refuser;
 
-impl Starter for Refuser {
+impl ProbeStarter for Refuser {
     fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply> {
         Some(Reply { ending: Ending::NotStarted { errno: libc::ENOSYS }, ..Reply::to(job.seq) })
     }

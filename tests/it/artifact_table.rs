@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use sandproof::test_support::record::layout::{ARTIFACTS, When, artifact};
+use sandproof::test_support::record::layout::{ARTIFACTS, ExpectedWhen, artifact};
 use serde_json::Value;
 
 use crate::support::{files, finished_run, root};
@@ -17,21 +17,24 @@ fn held_to_the_table(bundle: &Path) -> BTreeSet<&'static str> {
     let executes = !says("/policy/dry_run");
     let lane = |name: &str| executes && says(&format!("/policy/lanes/{name}"));
     let managed = identity.pointer("/runtime/channel/kind") != Some(&Value::from("direct"));
-    let must = |when: When| match when {
-        When::Always | When::Declared => true,
-        When::Baseline => lane("baseline"),
-        When::Scenario => lane("scenario"),
-        When::Probes => lane("baseline") || lane("scenario"),
-        When::Oracle => lane("oracle"),
-        When::Preflight => says("/policy/preflight"),
-        When::Managed => executes && managed,
-        When::Optional => false,
+    let must = |when: ExpectedWhen| match when {
+        ExpectedWhen::Always | ExpectedWhen::Declared => true,
+        ExpectedWhen::Baseline => lane("baseline"),
+        ExpectedWhen::Scenario => lane("scenario"),
+        ExpectedWhen::Probes => lane("baseline") || lane("scenario"),
+        ExpectedWhen::Oracle => lane("oracle"),
+        ExpectedWhen::Preflight => says("/policy/preflight"),
+        ExpectedWhen::Managed => executes && managed,
+        ExpectedWhen::Optional => false,
     };
     let mut filled = BTreeSet::new();
     for path in files(bundle) {
         let path = path.to_str().unwrap();
         let known = artifact(path).unwrap_or_else(|| panic!("`{path}` of `{}` is in no table", bundle.display()));
-        assert!(must(known.when) || known.when == When::Optional, "`{path}` is there, and nothing calls for it");
+        assert!(
+            must(known.when) || known.when == ExpectedWhen::Optional,
+            "`{path}` is there, and nothing calls for it"
+        );
         filled.insert(known.name);
     }
     for artifact in ARTIFACTS.iter().filter(|artifact| must(artifact.when)) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use sandproof::test_support::base::digest::Digest;
 use sandproof::test_support::base::json_out;
-use sandproof::test_support::identity::{Parts, seal};
+use sandproof::test_support::identity::{DeclarationParts, seal};
 use sandproof::test_support::record::identity::Declaration;
 
 use crate::skip;
@@ -192,7 +192,7 @@ fn reseal(bundle: &Path, edit: impl FnOnce(&mut Declaration)) {
     let before = declared.identity.to_string();
     edit(&mut declared);
     let Declaration { schema_version, kind, artifact, runtime, policy, history, .. } = declared;
-    let sealed = seal(&schema_version, &kind, Parts { artifact, runtime, policy, history }).unwrap();
+    let sealed = seal(&schema_version, &kind, DeclarationParts { artifact, runtime, policy, history }).unwrap();
     let after = sealed.identity.to_string();
     rewrite(bundle, "run_identity.json", &json_out::to_pretty(&sealed));
     for name in ["run_manifest.json", "run_status.json", "summary.json"] {

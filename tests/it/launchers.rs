@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use sandproof::test_support::base::ids::RunId;
-use sandproof::test_support::evidence::launcher::{Judgement, Object, Shown, judge};
+use sandproof::test_support::evidence::launcher::{Judgement, OperatedObject, QuestionOutcome, judge};
 use sandproof::test_support::lane::cancel::Cancel;
 use sandproof::test_support::lane::capability::HostCapabilities;
 use sandproof::test_support::lane::fixture::{FixtureBase, RulePlaces, choose_base};
@@ -77,9 +77,9 @@ impl Got {
     /// `allow`, `deny MECHANISM`, or the word of what is undecided.
     fn words(&self) -> String {
         match self.judgement.shown {
-            Shown::Allow => "allow".into(),
-            Shown::Deny { mechanism, .. } => format!("deny {}", mechanism.as_str()),
-            Shown::Undecided { kind, .. } => kind.as_str().into(),
+            QuestionOutcome::Allow => "allow".into(),
+            QuestionOutcome::Deny { mechanism, .. } => format!("deny {}", mechanism.as_str()),
+            QuestionOutcome::Undecided { kind, .. } => kind.as_str().into(),
         }
     }
 
@@ -330,7 +330,7 @@ fn a_workspace_under_another_name_is_found_there() {
     document.paths = [("${workspace}".to_owned(), "/work".to_owned())].into();
     let gots = ask_with(&document, &questions());
     expect(&gots, &["allow", "allow", "deny hidden"]);
-    assert_eq!(gots[0].judgement.object, Some(Object::Same));
+    assert_eq!(gots[0].judgement.object, Some(OperatedObject::Same));
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn networks_copies_overlays_and_users_of_root_are_judged_by_what_the_host_sees()
     ];
     let gots = sh(overlay, &questions);
     expect(&gots, &["allow", "allow", "deny diverted", "allow"]);
-    assert_eq!(gots[0].judgement.object, Some(Object::Other), "{}", gots[0].told());
+    assert_eq!(gots[0].judgement.object, Some(OperatedObject::Other), "{}", gots[0].told());
     // An id that may have one process: the worker works without any.
     let one = "exec setpriv --reuid 4711 --regid 4711 --clear-groups prlimit --nproc=1 \"$@\"";
     let gots = sh(one, &[read("${workspace}/f"), create("${outside}/n1"), q(Driver::ProcessFork, "")]);

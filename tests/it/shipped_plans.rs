@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sandproof::test_support::plan::{Diagnostic, DiagnosticKind, ResolvedPlan, Selection, Severity, Workspace};
 use sandproof::test_support::policy::PolicyValue;
-use sandproof::test_support::policy::answer::{Asked, answer};
+use sandproof::test_support::policy::answer::{PolicyQuestion, answer};
 use sandproof::test_support::policy::landlock::rights::Right;
 use sandproof::test_support::policy::landlock::rights::Scope;
 use sandproof::test_support::policy::landlock::{FsRight, LandlockPolicy, NetRight, derive_controls, evaluate};
@@ -90,7 +90,7 @@ fn the_seatbelt_model_agrees_with_every_expectation_of_the_baseline() {
     let (mut decided, mut open, mut wrong) = (0, Vec::new(), Vec::new());
     for plan in sonoma_plans() {
         for (profile, probe) in plan.rows() {
-            let asked = Asked {
+            let asked = PolicyQuestion {
                 action: probe.action.as_deref(),
                 operation: &probe.entry.operation,
                 filter: probe.entry.filter_name.as_deref(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sandproof::test_support::policy::sbpl::SbplPolicy;
-use sandproof::test_support::policy::sbpl::model::{Answer, NodeKind, Question, evaluate};
+use sandproof::test_support::policy::sbpl::model::{NodeKind, SbplAnswer, SbplQuestion, evaluate};
 use sandproof::test_support::policy::sbpl::rules::{Filter, Rule};
 use sandproof::test_support::record::outcome::Decision;
 use serde::Deserialize;
@@ -58,10 +58,10 @@ fn recorded() -> Recorded {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn ask(shims: &[String], case: &Case, row: &Row) -> Answer {
+fn ask(shims: &[String], case: &Case, row: &Row) -> SbplAnswer {
     let policy = SbplPolicy::new(case.policy.as_str(), BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
     let policy = if case.shims { policy.with_rules(shims).unwrap() } else { policy };
-    let mut question = Question::new(row.operation.as_str(), row.target.as_str());
+    let mut question = SbplQuestion::new(row.operation.as_str(), row.target.as_str());
     question.syscall = row.syscall.clone();
     question.facts = case.facts.clone();
     for (path, text) in &case.links {
@@ -70,7 +70,7 @@ fn ask(shims: &[String], case: &Case, row: &Row) -> Answer {
     evaluate(policy.rules(), &question)
 }
 
-fn told(answer: &Answer) -> &'static str {
+fn told(answer: &SbplAnswer) -> &'static str {
     answer.decision.map_or("undecidable", |decision| decision.as_str())
 }
 
@@ -97,7 +97,7 @@ fn the_model_gives_every_recorded_decision() {
 
 /// What one check comes to if the last rule in the text that matches decides, whatever it names: each rule is asked
 /// alone, in a profile that says nothing else.
-fn by_position(policy: &SbplPolicy, question: &Question, upto: usize) -> Option<Decision> {
+fn by_position(policy: &SbplPolicy, question: &SbplQuestion, upto: usize) -> Option<Decision> {
     let rules = policy.rules();
     (0..upto).rev().find_map(|at| {
         let mut alone = rules.clone();
@@ -146,7 +146,7 @@ fn the_record_cannot_tell_the_order_of_precedence_from_the_last_rule_that_matche
             {
                 continue;
             }
-            let mut question = Question::new(step.operation, step.on.as_str());
+            let mut question = SbplQuestion::new(step.operation, step.on.as_str());
             question.syscall = (step.operation == "file-read-metadata").then(|| "lstat".to_owned());
             question.facts = case.facts.clone();
             for (path, text) in &case.links {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use sandproof::test_support::identity::{Parts, seal};
+use sandproof::test_support::identity::{DeclarationParts, seal};
 use sandproof::test_support::record::identity::Declaration;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn run(folder: &Path, id: &str, environment: &[(&str, &str)], code: i32) {
 fn with_abi(declaration: &Declaration, abi: i32) -> Vec<u8> {
     let mut runtime = declaration.runtime.clone();
     runtime["host"]["landlock_abi"] = json!(abi);
-    let parts = Parts {
+    let parts = DeclarationParts {
         artifact: declaration.artifact.clone(),
         runtime,
         policy: declaration.policy.clone(),

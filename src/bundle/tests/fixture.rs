@@ -18,10 +18,10 @@ use crate::bundle::replay::{ReplayError, ReplayInputs};
 use crate::bundle::replay_sink::ReplaySink;
 use crate::bundle::verify::verify_by;
 use crate::bundle::writer::{BundleWriter, Committed, RunEnd};
-use crate::bundle::{Bundle, LockMode, Refused, Verified};
+use crate::bundle::{Bundle, BundleRefused, LockMode, Verified};
 use crate::evidence::contradiction::Times;
 use crate::evidence::{ArtifactSink, DeriveError, RowSource};
-use crate::identity::seal::{Parts, seal};
+use crate::identity::seal::{DeclarationParts, seal};
 use crate::plan::BundleInputsError;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
 use crate::record::layout::{self, ARTIFACTS, Artifact, Origin};
@@ -76,7 +76,7 @@ pub(super) fn replay_digests(
 }
 
 /// Verifies a bundle of this module, whose evidence no real run gives.
-pub(crate) fn verify(path: &Path) -> Result<Verified<Bundle>, Refused> {
+pub(crate) fn verify(path: &Path) -> Result<Verified<Bundle>, BundleRefused> {
     verify_by(path, &replay_digests)
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn declaration() -> Declaration {
     }) else {
         unreachable!("it is an object")
     };
-    let none = Parts { artifact: Map::new(), runtime, policy: Map::new(), history: Map::new() };
+    let none = DeclarationParts { artifact: Map::new(), runtime, policy: Map::new(), history: Map::new() };
     seal(RUN_IDENTITY_SCHEMA, RUN_KIND, none).unwrap()
 }
 

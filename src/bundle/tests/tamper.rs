@@ -14,7 +14,7 @@ use crate::bundle::observed::HashedRows;
 use crate::bundle::replay::ReplayInputs;
 use crate::bundle::replay_sink::ReplaySink;
 use crate::bundle::verify::verify_by;
-use crate::bundle::{Finding, open_unverified};
+use crate::bundle::{BundleFinding, open_unverified};
 use crate::evidence::RowSource;
 use crate::evidence::contradiction::Times;
 use crate::record::layout;
@@ -368,7 +368,7 @@ fn edit_text_bytes(at: &Path) {
     fs::write(at, bytes).unwrap();
 }
 
-fn findings(folder: &Path) -> Vec<Finding> {
+fn findings(folder: &Path) -> Vec<BundleFinding> {
     verify(folder).map_or_else(|refused| refused.findings, |_| Vec::new())
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::base::canon::CanonError;
 use crate::base::fsx::FileError;
 use crate::base::json::JsonError;
-use crate::bundle::finding::Finding;
+use crate::bundle::finding::BundleFinding;
 use crate::identity::Discrepancy;
 use crate::plan::LoadError;
 use crate::record::identity::Declaration;
@@ -15,7 +15,7 @@ use crate::record::identity::Declaration;
 pub enum VerifyIdentityError {
     /// There is no bundle.
     #[error("{0}")]
-    NoBundle(Finding),
+    NoBundle(BundleFinding),
     /// The declaration cannot be read.
     #[error("there is no declaration to read")]
     Read(#[source] FileError),

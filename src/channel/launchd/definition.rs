@@ -40,7 +40,7 @@ pub enum DefinitionError {
 /// other may make launchd forget the job, and with it how it ended, as soon as it ends.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Document<'j> {
+struct JobDefinition<'j> {
     label: &'j str,
     program_arguments: &'j [String],
     run_at_load: bool,
@@ -81,7 +81,7 @@ pub(super) fn encode(job: &ManagedJob<'_>, session_types: Option<&[String]>) -> 
             return Err(refuse("EnvironmentVariables", name, "it is listed twice"));
         }
     }
-    let document = Document {
+    let document = JobDefinition {
         label: job.unit,
         program_arguments: job.argv,
         run_at_load: true,

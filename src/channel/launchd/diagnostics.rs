@@ -137,7 +137,7 @@ impl JobRecord {
 
     /// The files: contract names, relative to the bundle, and their bytes.
     pub(super) fn files(&self, domain: &Domain, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
-        let mut files = Files { bundle_root, label: &self.label, list: Vec::new() };
+        let mut files = DiagnosticFiles { bundle_root, label: &self.label, list: Vec::new() };
         let plist_path = files.path_of("plist");
         if let Some(bytes) = &self.plist_bytes {
             files.keep("plist", bytes.clone());
@@ -172,13 +172,13 @@ impl JobRecord {
     }
 }
 
-struct Files<'b> {
+struct DiagnosticFiles<'b> {
     bundle_root: &'b str,
     label: &'b str,
     list: Vec<(BundlePath, Vec<u8>)>,
 }
 
-impl Files<'_> {
+impl DiagnosticFiles<'_> {
     fn path_of(&self, what: &str) -> String {
         format!("{}/{}{}.{what}", self.bundle_root, layout::LAUNCHCTL_FOLDER, self.label)
     }

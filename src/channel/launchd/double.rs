@@ -1,6 +1,6 @@
 //! A launchd for tests: a small state machine that keeps domains and jobs, and answers as launchctl, plutil and log do.
 //!
-//! Codes and lines are those that were seen on macOS. Time stands still but for [`Tools::pause`], unless the jobs are
+//! Codes and lines are those that were seen on macOS. Time stands still but for [`LaunchdTools::pause`], unless the jobs are
 //! real processes. It imports nothing but this module's parent, the standard library and `plist`, so that a test
 //! elsewhere can include it.
 
@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::tools::{Tool, Tools};
+use super::tools::{LaunchdTools, Tool};
 use super::{ToolError, ToolOutput};
 
 /// What a job does once it was bootstrapped.
@@ -184,7 +184,7 @@ impl Double {
     }
 }
 
-impl Tools for Double {
+impl LaunchdTools for Double {
     fn run(&self, tool: Tool, arguments: &[String], _limit: Duration) -> Result<ToolOutput, ToolError> {
         let mut state = self.state();
         state.calls.push((tool, arguments.to_vec()));

@@ -32,7 +32,7 @@ pub use definition::DefinitionError;
 use diagnostics::JobRecord;
 use failure::Evidence;
 use print::{LastExit, Phase, Printed};
-use tools::{HostTools, Tool, Tools};
+use tools::{HostTools, LaunchdTools, Tool};
 
 use super::manager::ManagedJob;
 use super::{ChannelError, ChannelUnavailable};
@@ -95,14 +95,14 @@ struct Domain {
 /// launchd, as it can be talked to.
 #[derive(Debug)]
 pub struct Launchd {
-    tools: Box<dyn Tools>,
+    tools: Box<dyn LaunchdTools>,
     uid: u32,
     domain: OnceCell<Domain>,
     book: RefCell<JobRecord>,
 }
 
 /// One look at a job.
-struct Look {
+struct JobSnapshot {
     output: ToolOutput,
     seen: JobState,
 }
@@ -133,7 +133,7 @@ impl Launchd {
     }
 
     /// launchd as these programs show it, for the user with this id. Only tests give others than the host's own.
-    pub fn with_tools(tools: Box<dyn Tools>, uid: u32) -> Self {
+    pub fn with_tools(tools: Box<dyn LaunchdTools>, uid: u32) -> Self {
         Self { tools, uid, domain: OnceCell::new(), book: RefCell::default() }
     }
 
@@ -185,7 +185,7 @@ impl Launchd {
             return answer.map_err(ChannelError::Tool);
         }
         evidence.bootstrap = answer.as_ref().ok().and_then(exit_status);
-        evidence.label_known = matches!(self.look(job.unit), Ok(Look { seen: JobState::Loaded(_), .. }));
+        evidence.label_known = matches!(self.look(job.unit), Ok(JobSnapshot { seen: JobState::Loaded(_), .. }));
         // A refusal can leave the job behind, and so can a launchctl that had to be killed.
         if self.remove(job.unit) {
             self.until_gone(job.unit);
@@ -275,7 +275,7 @@ impl Launchd {
     /// definition is not the one that [`Self::start`] wrote is left alone.
     pub fn end(&self, unit: &str) -> bool {
         let gone = match self.look(unit) {
-            Ok(Look { seen: JobState::Gone, .. }) => true,
+            Ok(JobSnapshot { seen: JobState::Gone, .. }) => true,
             _ => self.remove(unit) && self.until_gone(unit),
         };
         self.book.borrow_mut().teardown = if gone { Teardown::Gone } else { Teardown::StillKnown };
@@ -325,7 +325,7 @@ impl Launchd {
     }
 
     /// Looks at the job. The last look of each kind is kept.
-    fn look(&self, unit: &str) -> Result<Look, ToolError> {
+    fn look(&self, unit: &str) -> Result<JobSnapshot, ToolError> {
         let arguments = vec!["print".to_string(), self.target(unit)];
         let answer = self.tools.run(Tool::Launchctl, &arguments, CALL_LIMIT);
         let seen = match answer.as_ref().map(|output| output.code) {
@@ -341,11 +341,11 @@ impl Launchd {
             JobState::Silent => "launchctl_print.job_silent",
         };
         self.book.borrow_mut().looked(step, &arguments, &answer);
-        Ok(Look { output: answer?, seen })
+        Ok(JobSnapshot { output: answer?, seen })
     }
 
     /// The account, if launchd says anything.
-    fn told(&self, unit: &str, look: &Look) -> Option<ManagerAccount> {
+    fn told(&self, unit: &str, look: &JobSnapshot) -> Option<ManagerAccount> {
         let domain = &self.domain(unit).target;
         match &look.seen {
             JobState::Loaded(printed) => Some(account_of(domain, unit, printed)),
@@ -356,7 +356,7 @@ impl Launchd {
 
     /// Boots the job out, if it is known and is the one that was defined here. Says whether it was asked to go.
     fn remove(&self, unit: &str) -> bool {
-        let Ok(Look { seen: JobState::Loaded(printed), .. }) = self.look(unit) else { return false };
+        let Ok(JobSnapshot { seen: JobState::Loaded(printed), .. }) = self.look(unit) else { return false };
         if !self.book.borrow().is_own(printed.path.as_deref()) {
             return false;
         }

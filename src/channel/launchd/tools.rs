@@ -32,7 +32,7 @@ impl Tool {
 }
 
 /// What the channel needs of its host.
-pub trait Tools: fmt::Debug {
+pub trait LaunchdTools: fmt::Debug {
     /// Runs a program to its end, within `limit`.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl HostTools {
     }
 }
 
-impl Tools for HostTools {
+impl LaunchdTools for HostTools {
     fn run(&self, tool: Tool, arguments: &[String], limit: Duration) -> Result<ToolOutput, ToolError> {
         // Texts are parsed, so they have to come in one language.
         let environment = [("PATH".to_string(), "/usr/bin:/bin".to_string()), ("LC_ALL".to_string(), "C".to_string())];

@@ -5,17 +5,17 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-use super::{Facts, proc_text};
+use super::{ProcessFacts, proc_text};
 use crate::record::channel_witness::{NamespaceEntry, PreloadEntry, RootEntry};
 
 /// The namespaces that decide what a process sees (namespaces(7)).
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
-pub(super) fn facts() -> Facts {
+pub(super) fn facts() -> ProcessFacts {
     let parent = nix::unistd::getppid();
     let read = |path: String| fs::read_to_string(path).ok();
     let link = |path: String| Some(fs::read_link(path).ok()?.to_string_lossy().into_owned());
-    Facts {
+    ProcessFacts {
         parent_name: read(format!("/proc/{parent}/comm")).map(|text| text.trim_end().to_owned()),
         control_group: read("/proc/self/cgroup".into()).as_deref().and_then(proc_text::control_group),
         status: read("/proc/self/status".into()).as_deref().map(proc_text::status).unwrap_or_default(),

@@ -20,7 +20,7 @@ pub const NONCE_VARIABLE: &str = "SANDPROOF_JOB_NONCE";
 
 /// What the system says of this process and its parent; each part may be unknown.
 #[derive(Debug, Default)]
-struct Facts {
+struct ProcessFacts {
     parent_name: Option<String>,
     control_group: Option<String>,
     status: proc_text::Status,

@@ -1,9 +1,9 @@
 //! Systems without procfs: what it would say stays unknown.
 
-use super::Facts;
+use super::ProcessFacts;
 
-pub(super) fn facts() -> Facts {
-    Facts::default()
+pub(super) fn facts() -> ProcessFacts {
+    ProcessFacts::default()
 }
 
 pub(super) fn seccomp_filters() -> Option<u32> {

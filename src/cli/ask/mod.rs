@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure, OrFail};
-use super::progress::Progress;
+use super::progress::ProgressBars;
 use super::run::{environment, own_executable, run_failure};
 use super::ui::Ui;
 use super::{color, signals, table};
@@ -32,7 +32,7 @@ use crate::record::manifest::ChannelKind;
 use crate::record::outcome::{Decision, Lane};
 use crate::record::row::ProbeRow;
 use crate::run::{self, DeclaredRun, Executable, LauncherConsent, RunControl, RunPlaces, RunReport, RunRequest};
-use question::Question;
+use question::AskQuestion;
 
 /// The world that stands for whatever Linux this is.
 const HOST_WORLD: &str = "linux-host";
@@ -83,11 +83,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// `ask --json`
 #[derive(Debug, Serialize)]
-struct Document<'r> {
+struct AskDocument<'r> {
     schema_version: &'static str,
     run_id: &'r RunId,
     bundle: String,
-    answers: &'r [Answer],
+    answers: &'r [AskResult],
     as_expected: u64,
     mismatched: u64,
     undecided: u64,
@@ -96,7 +96,7 @@ struct Document<'r> {
 
 /// What came of one question.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct AskResult {
     /// The question as it was asked.
     question: String,
     /// What was expected; null for a question that is only answered.
@@ -127,12 +127,12 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             .hint("name a command after `--`: `sandproof ask 'deny read /etc/shadow' -- bwrap --ro-bind / / --`")
             .hint("or a policy: `sandproof ask 'allow read /etc/passwd' --policy FILE`"));
     }
-    let questions: Vec<Question> = args
+    let questions: Vec<AskQuestion> = args
         .questions
         .iter()
         .enumerate()
         .map(|(n, text)| {
-            Question::read(n, text)
+            AskQuestion::read(n, text)
                 .map_err(|reason| usage(format!("`{text}`: {reason}")).hint("`sandproof ask --help` lists the verbs"))
         })
         .collect::<Result<_, _>>()?;
@@ -153,7 +153,7 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             dry: false,
             jobs: 1,
             // Whoever asks about a program names it.
-            host_programs: questions.iter().any(Question::executes),
+            host_programs: questions.iter().any(AskQuestion::executes),
             launchers: LauncherConsent { given: true, as_root: args.as_root },
             environment: environment(),
         },
@@ -165,7 +165,7 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         },
         control: RunControl { cancel, worker: None },
     };
-    let mut progress = Progress::new(ui.draws_progress());
+    let mut progress = ProgressBars::new(ui.draws_progress());
     let outcome = run::run(&request, &mut progress);
     progress.finish();
     let report = outcome.map_err(run_failure)?;
@@ -186,7 +186,7 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 struct BadQuestion(String);
 
 /// Writes the plan that asks the questions.
-fn write_plan(args: &AskArgs, folder: &Path, questions: &[Question]) -> Result<(), Failure> {
+fn write_plan(args: &AskArgs, folder: &Path, questions: &[AskQuestion]) -> Result<(), Failure> {
     let (mode, name, policy) = match &args.policy {
         Some(file) => {
             let bytes = fsx::read_input(file, crate::base::limits::MAX_POLICY_BYTES).or_fail(Exit::InputRefused)?;
@@ -204,7 +204,7 @@ fn write_plan(args: &AskArgs, folder: &Path, questions: &[Question]) -> Result<(
         }
     };
     let probes: BTreeMap<String, Value> = questions.iter().map(|question| (question.id(), question.probe())).collect();
-    let refs: Vec<String> = questions.iter().map(Question::id).collect();
+    let refs: Vec<String> = questions.iter().map(AskQuestion::id).collect();
     let files = [
         (
             "plan.json",
@@ -255,7 +255,7 @@ fn write_plan(args: &AskArgs, folder: &Path, questions: &[Question]) -> Result<(
 }
 
 /// What came of each question, read from the bundle.
-fn answers(report: &RunReport, questions: &[Question]) -> Result<Vec<Answer>, Failure> {
+fn answers(report: &RunReport, questions: &[AskQuestion]) -> Result<Vec<AskResult>, Failure> {
     let folder = &report.committed.folder;
     let bytes =
         fsx::read_regular(&folder.join(layout::RUNTIME_EVENTS), MAX_BUNDLE_DOCUMENT_BYTES).or_fail(Exit::Fault)?;
@@ -268,7 +268,7 @@ fn answers(report: &RunReport, questions: &[Question]) -> Result<Vec<Answer>, Fa
     Ok(questions.iter().zip(&events).zip(&rows).map(|((question, event), row)| answer(question, event, row)).collect())
 }
 
-fn answer(question: &Question, event: &Value, row: &ProbeRow) -> Answer {
+fn answer(question: &AskQuestion, event: &Value, row: &ProbeRow) -> AskResult {
     let text = |key: &str| event.get(key).and_then(Value::as_str).map(str::to_owned);
     let decided = match text("actual").as_deref() {
         Some("allow") => Some(Decision::Allow),
@@ -297,7 +297,7 @@ fn answer(question: &Question, event: &Value, row: &ProbeRow) -> Answer {
         let fault = record.and_then(|record| record.fault.as_ref());
         causes.extend(fault.map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty()));
     }
-    Answer {
+    AskResult {
         question: question.text.clone(),
         expected: question.expected,
         answer: decided,
@@ -315,15 +315,15 @@ fn answer(question: &Question, event: &Value, row: &ProbeRow) -> Answer {
     }
 }
 
-fn is_mismatch(answer: &Answer) -> bool {
+fn is_mismatch(answer: &AskResult) -> bool {
     answer.expected.zip(answer.answer).is_some_and(|(expected, found)| expected != found)
 }
 
-fn is_open(answer: &Answer) -> bool {
+fn is_open(answer: &AskResult) -> bool {
     answer.expected.is_some() && answer.answer.is_none()
 }
 
-fn exit_of(answers: &[Answer]) -> Exit {
+fn exit_of(answers: &[AskResult]) -> Exit {
     if answers.iter().any(is_mismatch) {
         Exit::Mismatch
     } else if answers.iter().any(is_open) {
@@ -333,9 +333,9 @@ fn exit_of(answers: &[Answer]) -> Exit {
     }
 }
 
-fn document<'r>(report: &'r RunReport, answers: &'r [Answer], exit: Exit) -> Document<'r> {
-    let count = |of: &dyn Fn(&Answer) -> bool| answers.iter().filter(|answer| of(answer)).count() as u64;
-    Document {
+fn document<'r>(report: &'r RunReport, answers: &'r [AskResult], exit: Exit) -> AskDocument<'r> {
+    let count = |of: &dyn Fn(&AskResult) -> bool| answers.iter().filter(|answer| of(answer)).count() as u64;
+    AskDocument {
         schema_version: ASK_REPORT_SCHEMA,
         run_id: &report.manifest.run_id,
         bundle: path_text(&report.committed.folder),
@@ -347,7 +347,7 @@ fn document<'r>(report: &'r RunReport, answers: &'r [Answer], exit: Exit) -> Doc
     }
 }
 
-fn text(report: &RunReport, answers: &[Answer]) -> Lines {
+fn text(report: &RunReport, answers: &[AskResult]) -> Lines {
     let rows: Vec<Vec<String>> = answers
         .iter()
         .map(|answer| {

@@ -35,7 +35,7 @@ Exit codes: 0 as expected; 1 something is not; 8 something expected stayed undec
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct AskQuestion {
     place: usize,
     /// As it was asked.
     pub(super) text: String,
@@ -49,7 +49,7 @@ pub(super) struct Question {
     listener: Option<(&'static str, String)>,
 }
 
-impl Question {
+impl AskQuestion {
     /// Reads a question.
     pub(super) fn read(place: usize, text: &str) -> Result<Self, String> {
         let mut rest = text.trim();
@@ -329,8 +329,8 @@ fn home() -> Option<std::ffi::OsString> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Question {
-        Question::read(0, text).unwrap_or_else(|reason| panic!("{text}: {reason}"))
+    fn read(text: &str) -> AskQuestion {
+        AskQuestion::read(0, text).unwrap_or_else(|reason| panic!("{text}: {reason}"))
     }
 
     #[test]
@@ -376,7 +376,7 @@ mod tests {
             "fork x",
             "rename ${workspace}/a",
         ] {
-            assert!(Question::read(0, text).is_err(), "{text}");
+            assert!(AskQuestion::read(0, text).is_err(), "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::identity::{absences, external};
 use crate::plan::subject::{ResolvedSubject, read_declaration_file};
-use crate::record::identity::{Declaration, Part};
+use crate::record::identity::{Declaration, DeclarationPart};
 
 /// Declares what the document at `from` describes: reads it with every file that it names, and prints its identity.
 pub(super) fn run(from: &Path, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -27,7 +27,7 @@ fn describe(subject: &ResolvedSubject, declaration: &Declaration) -> Lines {
     let mut sheet = KeyValues::default();
     sheet.line("kind", &declaration.kind);
     sheet.line("identity", &declaration.identity.to_string());
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         sheet.line(part.as_str(), &declaration.digests.of(part).to_string());
     }
     let files: Vec<String> = subject

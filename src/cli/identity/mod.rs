@@ -18,7 +18,7 @@ use crate::bundle::verify_identity::{self, VerifyIdentityError};
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
 use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
-use crate::record::identity::{Declaration, Part};
+use crate::record::identity::{Declaration, DeclarationPart};
 use crate::run;
 
 /// Format of `identity verify --json`. 1: first release.
@@ -182,7 +182,7 @@ fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) {
         ui.json(declaration);
         return;
     }
-    for part in Part::ALL {
+    for part in DeclarationPart::ALL {
         ui.line(format!("{:<10}{}", part.as_str(), declaration.digests.of(part)));
     }
     ui.line(format!("{:<10}{}", "identity", declaration.identity));

@@ -4,12 +4,12 @@ use crate::record::driver::Driver;
 
 /// On which system a question makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Host {
+pub(in crate::cli) enum ItemSystem {
     Macos,
     Linux,
 }
 
-impl Host {
+impl ItemSystem {
     /// Whether this is that system.
     pub(in crate::cli) fn is_here(self) -> bool {
         match self {
@@ -28,9 +28,9 @@ impl Host {
 
 /// One question.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Item {
+pub(in crate::cli) struct SelftestQuestion {
     pub(in crate::cli) id: &'static str,
-    pub(in crate::cli) host: Host,
+    pub(in crate::cli) host: ItemSystem,
     pub(in crate::cli) question: &'static str,
     pub(in crate::cli) method: Method,
     /// What is observed where nothing surprises: the whole text, or with [`Method::Tool`] a part of it.
@@ -47,14 +47,14 @@ pub(in crate::cli) enum Method {
     /// Functions that have to be found.
     Symbols(&'static [&'static str]),
     /// Something that this program finds out about the host.
-    Fact(Fact),
+    Fact(ProgramFact),
     /// Nothing that a program should do by itself; what a person does.
     ByHand(&'static str),
 }
 
 /// What this program finds out by itself.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum Fact {
+pub(in crate::cli) enum ProgramFact {
     /// Whether Landlock is there.
     Landlock,
     /// In how many Landlock domains this process is.
@@ -85,16 +85,16 @@ const fn trial(label: &'static str, policy: &'static str, driver: Driver, target
 use Driver as D;
 use Method::{ByHand, Symbols, Tool, Trials};
 
-const fn mac(id: &'static str, question: &'static str, method: Method, expected: &'static str) -> Item {
-    Item { id, host: Host::Macos, question, method, expected }
+const fn mac(id: &'static str, question: &'static str, method: Method, expected: &'static str) -> SelftestQuestion {
+    SelftestQuestion { id, host: ItemSystem::Macos, question, method, expected }
 }
 
-const fn linux(id: &'static str, question: &'static str, method: Method, expected: &'static str) -> Item {
-    Item { id, host: Host::Linux, question, method, expected }
+const fn linux(id: &'static str, question: &'static str, method: Method, expected: &'static str) -> SelftestQuestion {
+    SelftestQuestion { id, host: ItemSystem::Linux, question, method, expected }
 }
 
 /// Every question.
-pub(in crate::cli) const ITEMS: &[Item] = &[
+pub(in crate::cli) const ITEMS: &[SelftestQuestion] = &[
     mac(
         "mac-01",
         "Does `sandbox_check` take the filter number 17 (ipc-posix-name), which was seen on macOS 26 only? The numbers 10, \
@@ -463,8 +463,8 @@ pub(in crate::cli) const ITEMS: &[Item] = &[
         ]),
         "a thin file: allowed; a fat file: allowed",
     ),
-    linux("linux-01", "Has this kernel Landlock?", Method::Fact(Fact::Landlock), "present"),
-    linux("linux-02", "Is this process unconfined?", Method::Fact(Fact::Layers), "0 layers"),
+    linux("linux-01", "Has this kernel Landlock?", Method::Fact(ProgramFact::Landlock), "present"),
+    linux("linux-02", "Is this process unconfined?", Method::Fact(ProgramFact::Layers), "0 layers"),
     linux(
         "linux-03",
         "Does a policy apply in a fresh process, and does it refuse what it does not grant?",
@@ -480,5 +480,10 @@ pub(in crate::cli) const ITEMS: &[Item] = &[
         Trials(&[trial("", "make_dir", D::FileRead, "${root}/File")]),
         "allowed",
     ),
-    linux("linux-05", "Is there a service manager for a clean channel?", Method::Fact(Fact::CleanChannel), "available"),
+    linux(
+        "linux-05",
+        "Is there a service manager for a clean channel?",
+        Method::Fact(ProgramFact::CleanChannel),
+        "available",
+    ),
 ];

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::items::{Fact, ITEMS, Item, Method};
-use self::trials::Bench;
+use self::items::{ITEMS, Method, ProgramFact, SelftestQuestion};
+use self::trials::TrialBench;
 use super::exit::{Exit, Failure, OrFail};
 use super::out::{Destination, output_exit, output_failure};
 use super::run::own_executable;
@@ -45,7 +45,7 @@ pub(super) struct SelftestArgs {
 
 /// Asks, and says.
 pub(super) fn run(args: &SelftestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let wanted: Vec<&Item> =
+    let wanted: Vec<&SelftestQuestion> =
         ITEMS.iter().filter(|item| args.only.is_empty() || args.only.iter().any(|id| id == item.id)).collect();
     if wanted.is_empty() {
         let ids: Vec<&str> = ITEMS.iter().map(|item| item.id).collect();
@@ -137,7 +137,7 @@ fn exit(document: &SelftestDocument) -> Exit {
 }
 
 /// Puts one question.
-fn answer(item: &Item, exe: &Path) -> SelftestItem {
+fn answer(item: &SelftestQuestion, exe: &Path) -> SelftestItem {
     let mut out = SelftestItem {
         id: item.id,
         question: item.question,
@@ -156,7 +156,7 @@ fn answer(item: &Item, exe: &Path) -> SelftestItem {
             out.reason = Some("this is for a person to do".to_owned());
             return out;
         }
-        Method::Trials(trials) => Bench::new(exe).and_then(|mut bench| bench.observe(trials)),
+        Method::Trials(trials) => TrialBench::new(exe).and_then(|mut bench| bench.observe(trials)),
         Method::Tool(argv) => observe_tool(argv),
         Method::Symbols(names) => observe_symbols(names),
         Method::Fact(fact) => observe_fact(fact),
@@ -175,7 +175,7 @@ fn answer(item: &Item, exe: &Path) -> SelftestItem {
     out
 }
 
-fn is_as_expected(item: &Item, observed: &str) -> bool {
+fn is_as_expected(item: &SelftestQuestion, observed: &str) -> bool {
     match item.method {
         Method::Tool(_) => observed.contains(item.expected),
         _ => observed == item.expected,
@@ -189,14 +189,14 @@ pub(super) fn expects(id: &str, observed: &str) -> Option<(&'static str, bool)> 
 }
 
 /// What is done for a question, in words.
-fn done(item: &Item) -> String {
+fn done(item: &SelftestQuestion) -> String {
     match item.method {
         Method::Trials(trials) => trials.iter().map(trials::words).collect::<Vec<_>>().join("; "),
         Method::Tool(argv) => argv.join(" "),
         Method::Symbols(names) => format!("looked for {}", names.join(", ")),
-        Method::Fact(Fact::Landlock) => "asked the kernel for its Landlock ABI".to_owned(),
-        Method::Fact(Fact::Layers) => "counted how many more Landlock domains fit".to_owned(),
-        Method::Fact(Fact::CleanChannel) => "looked for the service manager".to_owned(),
+        Method::Fact(ProgramFact::Landlock) => "asked the kernel for its Landlock ABI".to_owned(),
+        Method::Fact(ProgramFact::Layers) => "counted how many more Landlock domains fit".to_owned(),
+        Method::Fact(ProgramFact::CleanChannel) => "looked for the service manager".to_owned(),
         Method::ByHand(what) => what.to_owned(),
     }
 }
@@ -226,15 +226,15 @@ fn observe_symbols(_names: &'static [&'static str]) -> Result<String, String> {
     Err("functions are looked for by name on macOS alone".to_owned())
 }
 
-fn observe_fact(fact: Fact) -> Result<String, String> {
+fn observe_fact(fact: ProgramFact) -> Result<String, String> {
     match fact {
-        Fact::Landlock => enforce::landlock_abi()
+        ProgramFact::Landlock => enforce::landlock_abi()
             .map(|_| "present".to_owned())
             .ok_or_else(|| "this kernel has no Landlock, or it is switched off".to_owned()),
-        Fact::Layers => enforce::already_confined_layers()
+        ProgramFact::Layers => enforce::already_confined_layers()
             .map(|layers| format!("{layers} layers"))
             .ok_or_else(|| "it cannot be found out here".to_owned()),
-        Fact::CleanChannel => {
+        ProgramFact::CleanChannel => {
             let channel = if cfg!(target_os = "macos") { ChannelKind::LaunchdClean } else { ChannelKind::SystemdClean };
             channel::check(channel).map(|()| "available".to_owned()).map_err(|error| error.to_string())
         }
@@ -275,7 +275,7 @@ fn render(document: &SelftestDocument) -> Lines {
 #[cfg(test)]
 fn checklist() -> String {
     let mut text = String::new();
-    for item in ITEMS.iter().filter(|item| item.host == items::Host::Macos) {
+    for item in ITEMS.iter().filter(|item| item.host == items::ItemSystem::Macos) {
         text.push_str(&format!("### {}\n\n{}\n\n", item.id, item.question));
         match item.method {
             Method::ByHand(what) => {
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn every_uncertain_fact_has_its_own_item() {
         let macos: Vec<&str> =
-            ITEMS.iter().filter(|item| item.host == items::Host::Macos).map(|item| item.id).collect();
+            ITEMS.iter().filter(|item| item.host == items::ItemSystem::Macos).map(|item| item.id).collect();
         let all: Vec<String> = (1..=31).map(|n| format!("mac-{n:02}")).collect();
         assert_eq!(macos, all);
         for item in ITEMS {
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn profiles_of_items_can_be_read() {
         let parameters = || [("ROOT", "/r"), ("LOWER", "/r/file")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        for item in ITEMS.iter().filter(|item| item.host == items::Host::Macos) {
+        for item in ITEMS.iter().filter(|item| item.host == items::ItemSystem::Macos) {
             let Method::Trials(trials) = item.method else { continue };
             for trial in trials {
                 assert!(trial.driver.info().platforms.macos(), "{}", item.id);

@@ -8,19 +8,19 @@ use crate::base::error_chain::error_chain;
 use crate::policy::Enforceable;
 use crate::policy::landlock::{FsRight, Layer, RightSet};
 use crate::process::Zygote;
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::callout::{CheckRequest, filter_name};
 use crate::record::driver::{Denials, Driver, Platform, TargetKind};
 use crate::record::ending::Ending;
 use crate::record::enforcer::Enforcer;
-use crate::record::report::{Call, CallRole, Operation, Prologue};
+use crate::record::report::{Call, CallRole, OperationReport, Prologue};
 use crate::zygote::protocol::{Job, PolicyUse, Reply};
 
 /// How long one trial may take.
 const DEADLINE_MS: u64 = 10_000;
 
 /// A server of probes, and a folder with a file in it.
-pub(super) struct Bench {
+pub(super) struct TrialBench {
     server: Zygote,
     folder: tempfile::TempDir,
     root: String,
@@ -36,7 +36,7 @@ pub(super) fn words(trial: &Trial) -> String {
     format!("{name}{on} {under}{asked}")
 }
 
-impl Bench {
+impl TrialBench {
     /// Starts a server.
     #[expect(
         clippy::disallowed_methods,
@@ -88,7 +88,7 @@ impl Bench {
         let target = if trial.driver.info().target == TargetKind::None { String::new() } else { target };
         let action = Action::new(trial.driver, target);
         // The folder is this process's own. On macOS the only programs to execute are the system's.
-        let scope = Scope { own: vec![self.root.clone()], host_programs: cfg!(target_os = "macos") };
+        let scope = ActionScope { own: vec![self.root.clone()], host_programs: cfg!(target_os = "macos") };
         let job = Job { seq: 1, action, scope, policy, check, deadline_ms: DEADLINE_MS };
         let reply = self.server.send(&job).and_then(|()| self.server.recv()).map_err(|error| error_chain(&error))?;
         Ok(tell(trial.driver, &reply))
@@ -115,7 +115,7 @@ fn policy(text: &str, root: &str) -> Result<Enforceable, String> {
 fn tell(driver: Driver, reply: &Reply) -> String {
     let mut lines = reply.text().unwrap_or_default().lines();
     let prologue = lines.next().and_then(|line| serde_json::from_str::<Prologue>(line).ok());
-    let operation = lines.next().and_then(|line| serde_json::from_str::<Operation>(line).ok());
+    let operation = lines.next().and_then(|line| serde_json::from_str::<OperationReport>(line).ok());
     let Some(prologue) = prologue else { return format!("no report, {}", ended(&reply.ending)) };
     if let Some(failure) = &prologue.setup_failure {
         return match &failure.missing {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::color;
 use super::super::exit::{Exit, Failure, OrFail};
-use super::super::policy_source::{Source, bad, short, standard_input};
+use super::super::policy_source::{NamedPolicy, bad, short, standard_input};
 use super::super::table;
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, answer};
@@ -56,7 +56,7 @@ pub(super) fn run(args: &WhyArgs, file: &Path, ui: &mut Ui) -> Result<Exit, Fail
         |wanted: Option<bool>| answers.iter().filter(|one| one.expected.is_some() && one.as_expected == wanted).count();
     let report = WhyAnswers {
         schema_version: WHY_ANSWERS_SCHEMA,
-        policy: source.as_ref().map(Source::described),
+        policy: source.as_ref().map(NamedPolicy::described),
         questions: answers.len(),
         as_expected: count(Some(true)),
         otherwise: count(Some(false)),
@@ -84,7 +84,7 @@ struct NoQuestion {
     file: String,
 }
 
-fn put(args: &WhyArgs, source: Option<&Source>, line: AskLine, number: usize) -> Result<WhyAsked, String> {
+fn put(args: &WhyArgs, source: Option<&NamedPolicy>, line: AskLine, number: usize) -> Result<WhyAsked, String> {
     let mut query =
         Query::about(line.operation.as_deref(), line.driver.as_deref()).map_err(|failure| failure.told())?;
     query.target = line.target;
@@ -100,7 +100,7 @@ fn put(args: &WhyArgs, source: Option<&Source>, line: AskLine, number: usize) ->
             let mut parameters = args.policy.parameters();
             parameters.extend(line.params);
             match policy_in_bytes("<the question's policy>", text.into_bytes(), &parameters, args.policy.import_dir()) {
-                Ok(asked) => own = Source { asked, file: "<the question's policy>".into() },
+                Ok(asked) => own = NamedPolicy { asked, file: "<the question's policy>".into() },
                 Err(error) => {
                     return Ok(WhyAsked {
                         line: number,

@@ -1,7 +1,7 @@
 //! What a Landlock policy answers.
 
 use super::super::exit::Failure;
-use super::super::policy_source::{Source, bad};
+use super::super::policy_source::{NamedPolicy, bad};
 use super::{PolicyAnswer, Query};
 use crate::plan::ResolvedProbe;
 use crate::policy::landlock::{LandlockPolicy, evaluate};
@@ -11,7 +11,7 @@ use crate::record::driver::Driver;
 use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
-pub(super) fn answer(source: &Source, query: &Query, policy: &LandlockPolicy) -> Result<PolicyAnswer, Failure> {
+pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &LandlockPolicy) -> Result<PolicyAnswer, Failure> {
     for (given, option) in [
         (query.filter.is_some(), "--filter"),
         (query.syscall.is_some(), "--syscall"),

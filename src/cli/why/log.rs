@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::super::color;
 use super::super::exit::{Exit, Failure};
-use super::super::policy_source::{Source, bad};
+use super::super::policy_source::{NamedPolicy, bad};
 use super::super::ui::Ui;
 use super::{Query, WhyArgs, seatbelt};
 use crate::base::printable::{Lines, path_text};
@@ -143,7 +143,7 @@ fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, u64, BTreeMap<Denia
 }
 
 fn explain(
-    source: &Source,
+    source: &NamedPolicy,
     args: &WhyArgs,
     denial: &Denial,
     logged: Logged,
@@ -191,7 +191,7 @@ fn conclusion(decision: WhyDecision) -> DenialConclusion {
 }
 
 fn seatbelt_denial(
-    source: &Source,
+    source: &NamedPolicy,
     args: &WhyArgs,
     policy: &SbplPolicy,
     (operation, target): (&str, &str),
@@ -330,7 +330,7 @@ fn handles_files(policy: &LandlockPolicy) -> String {
 }
 
 fn landlock_denial(
-    source: &Source,
+    source: &NamedPolicy,
     policy: &LandlockPolicy,
     blocker: &str,
     (path, port): (Option<&str>, Option<&str>),

@@ -12,7 +12,7 @@ use clap::{ArgGroup, Args};
 
 use super::exit::{Exit, Failure};
 use super::key_values::KeyValues;
-use super::policy_source::{PolicyOptions, Source, bad, pair, short};
+use super::policy_source::{NamedPolicy, PolicyOptions, bad, pair, short};
 use super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::base::suggest::hint_for;
@@ -164,7 +164,7 @@ impl Query {
 }
 
 /// Puts a question to a policy.
-fn answer(source: &Source, query: &Query) -> Result<PolicyAnswer, Failure> {
+fn answer(source: &NamedPolicy, query: &Query) -> Result<PolicyAnswer, Failure> {
     match source.asked.policy.value.as_ref() {
         PolicyValue::Sbpl(policy) => seatbelt::answer(source, query, policy),
         PolicyValue::Landlock(policy) => landlock::answer(source, query, policy),

@@ -1,12 +1,12 @@
 //! The text of a rule.
 
-use crate::policy::sbpl::rules::Place;
+use crate::policy::sbpl::rules::LineColumn;
 
 /// A rule's text is shown up to this many characters.
 const MAX_SHOWN: usize = 400;
 
 /// The form that begins at `place`, on one line, shortened if long.
-pub(in crate::cli) fn form_at(text: &str, place: Place) -> String {
+pub(in crate::cli) fn form_at(text: &str, place: LineColumn) -> String {
     let Some(start) = offset(text, place) else { return String::new() };
     let rest = &text[start..];
     shortened(&rest[..form_length(rest)])
@@ -21,7 +21,7 @@ pub(in crate::cli) fn shortened(text: &str) -> String {
     }
 }
 
-fn offset(text: &str, place: Place) -> Option<usize> {
+fn offset(text: &str, place: LineColumn) -> Option<usize> {
     let lines = text.split_inclusive('\n');
     let before: usize = lines.clone().take(place.line.checked_sub(1)? as usize).map(str::len).sum();
     let line = lines.clone().nth(place.line as usize - 1)?;
@@ -66,13 +66,13 @@ mod tests {
     #[test]
     fn a_form_ends_where_it_closes() {
         let text = "(version 1)\n; (é\n  (allow file-read* ; a )\n     (literal \"/a)\\\"b\")) (deny default)\n";
-        let at = |line, column| form_at(text, Place::at(line, column));
+        let at = |line, column| form_at(text, LineColumn::at(line, column));
         assert_eq!(at(1, 1), "(version 1)");
         assert_eq!(at(3, 3), "(allow file-read* ; a ) (literal \"/a)\\\"b\"))");
         assert_eq!(at(4, 26), "(deny default)");
         assert_eq!(at(9, 1), "");
         assert_eq!(at(0, 0), "");
-        assert_eq!(form_at("(a", Place::at(1, 1)), "(a");
-        assert!(form_at(&format!("({})", "x".repeat(1000)), Place::at(1, 1)).ends_with('…'));
+        assert_eq!(form_at("(a", LineColumn::at(1, 1)), "(a");
+        assert!(form_at(&format!("({})", "x".repeat(1000)), LineColumn::at(1, 1)).ends_with('…'));
     }
 }

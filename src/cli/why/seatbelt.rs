@@ -1,21 +1,21 @@
 //! What a Seatbelt profile answers.
 
 use super::super::exit::Failure;
-use super::super::policy_source::{Source, bad};
+use super::super::policy_source::{NamedPolicy, bad};
 use super::{PolicyAnswer, Query};
 use crate::plan::ResolvedProbe;
 use crate::policy::operations::canonical;
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::eval::RemarkKind;
-use crate::policy::sbpl::model::{Answer, NodeKind, Question, Tree, evaluate, question};
+use crate::policy::sbpl::model::{DeclaredTree, NodeKind, SbplAnswer, SbplQuestion, evaluate, question};
 use crate::record::action::Action;
 use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
-pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Result<PolicyAnswer, Failure> {
+pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &SbplPolicy) -> Result<PolicyAnswer, Failure> {
     let question = question_of(source, query)?;
     let rules = policy.rules();
-    let Answer { decision, rule, chain, reason, assumes, unasked } = evaluate(rules, &question);
+    let SbplAnswer { decision, rule, chain, reason, assumes, unasked } = evaluate(rules, &question);
     let rule_at = |index: usize| source.seatbelt_rule(policy, rules.rules[index].place);
     let chain = chain
         .into_iter()
@@ -46,7 +46,7 @@ pub(super) fn answer(source: &Source, query: &Query, policy: &SbplPolicy) -> Res
 }
 
 /// The question in the model's terms.
-pub(super) fn question_of(source: &Source, query: &Query) -> Result<Question, Failure> {
+pub(super) fn question_of(source: &NamedPolicy, query: &Query) -> Result<SbplQuestion, Failure> {
     // A probe of the profile that asks just this knows more: its driver, its own fixtures.
     let probe = source.asked.profile.as_ref().and_then(|found| {
         let same = |probe: &&ResolvedProbe| {
@@ -68,12 +68,12 @@ pub(super) fn question_of(source: &Source, query: &Query) -> Result<Question, Fa
         (Some(driver), _) => of_action(&Action { to: query.to.clone(), ..Action::new(driver, query.target.clone()) })?,
         (None, Some(action)) if plain => of_action(action)?,
         _ => {
-            let mut question = Question::new(query.operation.clone(), query.target.clone());
+            let mut question = SbplQuestion::new(query.operation.clone(), query.target.clone());
             question.filter.clone_from(&query.filter);
             question.syscall.clone_from(&query.syscall);
             question.to.clone_from(&query.to);
             if source.asked.profile.is_some() {
-                question.tree = Tree::of_fixtures(&fixtures);
+                question.tree = DeclaredTree::of_fixtures(&fixtures);
             }
             question
         }

@@ -10,20 +10,20 @@ mod systemd;
 #[cfg(test)]
 mod tests;
 
-pub use sides::{DeclaredWorker, Sides};
+pub use sides::{DeclaredWorker, WitnessSides};
 
-use self::sides::Checks;
+use self::sides::WitnessChecks;
 use crate::record::channel_witness::{self, WitnessCheck, WorkerWitness};
 use crate::record::identity::Stated;
 use crate::record::manifest::ChannelKind;
 
 /// Every question that the channel has to answer. `direct` has one, and its answer is no.
-pub fn checks(sides: Sides<'_>) -> Vec<WitnessCheck> {
+pub fn checks(sides: WitnessSides<'_>) -> Vec<WitnessCheck> {
     let Some(unit) = channel_witness::unit_name(sides.channel, sides.run_id) else {
         let found = "the run was started by its caller, in whatever context that has".to_string();
         return vec![WitnessCheck { check: "started_by_manager".to_string(), ok: Some(false), found }];
     };
-    let mut list = Checks(Vec::new());
+    let mut list = WitnessChecks(Vec::new());
     main_pid(&mut list, &sides);
     list.same("unit", sides.own(|w| w.unit.clone()), Some(unit.clone()));
     list.same("unit_of_manager", sides.told(|m| Some(m.unit.clone())), Some(unit.clone()));
@@ -56,7 +56,7 @@ pub fn is_clean(checks: &[WitnessCheck]) -> bool {
 }
 
 /// The process that the manager started. 1 is the first process of its world, which nobody starts.
-fn main_pid(list: &mut Checks, sides: &Sides<'_>) {
+fn main_pid(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let told = sides.told(|m| m.main_pid.map(|pid| pid.to_string()));
     match sides.own(|w| Some(w.pid)) {
         Some(pid) if pid <= 1 => list.add("main_pid", Some(false), format!("`{pid}` is no worker's process id")),
@@ -65,7 +65,7 @@ fn main_pid(list: &mut Checks, sides: &Sides<'_>) {
 }
 
 /// The job was defined as it was declared.
-fn job(list: &mut Checks, sides: &Sides<'_>) {
+fn job(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let (Some(Stated::Is(declared)), Some(job)) = (sides.declared.map(|declared| &declared.channel.job), sides.job)
     else {
         return list.nothing_wrong("job", None, "");
@@ -93,7 +93,7 @@ fn loads_code(name: &str) -> bool {
 
 /// Only listed variables, those that the manager is known to add, and those that launchd says to have set itself; those
 /// whose values were declared have them.
-fn environment(list: &mut Checks, sides: &Sides<'_>) {
+fn environment(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let (Some(worker), Some(job), Some(declared)) = (sides.worker, sides.job, sides.declared) else {
         return list.nothing_wrong("environment", None, "");
     };
@@ -127,7 +127,7 @@ fn environment(list: &mut Checks, sides: &Sides<'_>) {
 }
 
 /// Nothing open but the three standard descriptors.
-fn descriptors(list: &mut Checks, worker: Option<&WorkerWitness>) {
+fn descriptors(list: &mut WitnessChecks, worker: Option<&WorkerWitness>) {
     let Some(open) = worker.and_then(|worker| worker.open_fds.as_ref()) else {
         return list.add("open_fds", None, "not known".to_string());
     };
@@ -141,7 +141,7 @@ fn descriptors(list: &mut Checks, worker: Option<&WorkerWitness>) {
 }
 
 /// The worker is the declared kind of user, and is it in every respect.
-fn user(list: &mut Checks, sides: &Sides<'_>) {
+fn user(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let (Some(worker), Some(declared)) = (sides.worker, sides.declared) else {
         return list.nothing_wrong("user", None, "");
     };

@@ -32,7 +32,7 @@ impl DeclaredWorker {
 
 /// What is asked about, and the sides that answer. A side that is missing leaves its questions without an answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Sides<'a> {
+pub struct WitnessSides<'a> {
     /// The channel.
     pub channel: ChannelKind,
     /// The run.
@@ -47,7 +47,7 @@ pub struct Sides<'a> {
     pub job: Option<&'a JobFacts>,
 }
 
-impl<'a> Sides<'a> {
+impl<'a> WitnessSides<'a> {
     pub(super) fn own<T>(&self, read: impl Fn(&'a WorkerWitness) -> Option<T>) -> Option<T> {
         self.worker.and_then(read)
     }
@@ -64,9 +64,9 @@ impl<'a> Sides<'a> {
 }
 
 /// The answers, in the order of the questions.
-pub(super) struct Checks(pub(super) Vec<WitnessCheck>);
+pub(super) struct WitnessChecks(pub(super) Vec<WitnessCheck>);
 
-impl Checks {
+impl WitnessChecks {
     pub(super) fn add(&mut self, check: &str, ok: Option<bool>, found: String) {
         self.0.push(WitnessCheck { check: check.to_string(), ok, found });
     }

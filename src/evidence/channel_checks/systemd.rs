@@ -1,10 +1,10 @@
 //! What is asked of a worker that systemd started.
 
-use super::sides::{Checks, DeclaredWorker, Sides, or_unknown};
+use super::sides::{DeclaredWorker, WitnessChecks, WitnessSides, or_unknown};
 use crate::record::channel_witness::WorkerWitness;
 
 /// The questions, in their order.
-pub(super) fn checks(list: &mut Checks, sides: &Sides<'_>, unit: &str) {
+pub(super) fn checks(list: &mut WitnessChecks, sides: &WitnessSides<'_>, unit: &str) {
     list.same("manager", sides.told(|m| Some(m.manager.clone())), Some("systemd".to_string()));
     // Root's units are the host manager's, everybody else's are their own manager's.
     let domain = sides.declared.map(|declared| if declared.is_root() { "system" } else { "user" });
@@ -38,7 +38,7 @@ pub(super) fn checks(list: &mut Checks, sides: &Sides<'_>, unit: &str) {
 }
 
 /// The worker ended by itself, and well.
-fn ended(list: &mut Checks, sides: &Sides<'_>) {
+fn ended(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let wrong = sides.told(|m| {
         let mut wrong = Vec::new();
         let word = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_string());
@@ -60,7 +60,7 @@ fn ended(list: &mut Checks, sides: &Sides<'_>) {
 }
 
 /// The manager's own lines say what was read from them. What every systemd that can start a worker tells must be there.
-fn account(list: &mut Checks, sides: &Sides<'_>) {
+fn account(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let wrong = sides.told(|m| {
         let number = |value: Option<i32>| value.map(|value| value.to_string());
         let code = m.exit_code.map(|_| "1".to_string());
@@ -87,7 +87,7 @@ fn account(list: &mut Checks, sides: &Sides<'_>) {
 }
 
 /// Both sides name the group, and it is that of the unit.
-fn control_group(list: &mut Checks, sides: &Sides<'_>, unit: &str) {
+fn control_group(list: &mut WitnessChecks, sides: &WitnessSides<'_>, unit: &str) {
     let own = sides.own(|w| w.control_group.clone());
     match &own {
         Some(group) if group.rsplit('/').next() != Some(unit) => {
@@ -103,7 +103,7 @@ fn is_empty_set(set: &str) -> Option<bool> {
 }
 
 /// The manager's own bounding set. Root without any capability is no root.
-fn bounding_set(list: &mut Checks, sides: &Sides<'_>) {
+fn bounding_set(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let own = sides.own(|w| w.capability_bounding_set.clone());
     let none = own.as_deref().and_then(is_empty_set) == Some(true);
     if none && sides.declared.is_some_and(DeclaredWorker::is_root) {
@@ -113,7 +113,7 @@ fn bounding_set(list: &mut Checks, sides: &Sides<'_>) {
 }
 
 /// Root has what its bounding set has, other users nothing, and nothing is handed on by the ambient set.
-fn capabilities(list: &mut Checks, sides: &Sides<'_>) {
+fn capabilities(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let known = sides.own(|w| Some((w.effective_capabilities.as_deref()?, w.ambient_capabilities.as_deref()?)));
     let (Some((effective, ambient)), Some(declared)) = (known, sides.declared) else {
         return list.nothing_wrong("capabilities", None, "");
@@ -137,7 +137,7 @@ fn capabilities(list: &mut Checks, sides: &Sides<'_>) {
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 /// All namespaces, and each the same as that of the manager that started it.
-fn namespaces(list: &mut Checks, worker: Option<&WorkerWitness>) {
+fn namespaces(list: &mut WitnessChecks, worker: Option<&WorkerWitness>) {
     let Some(worker) = worker.filter(|worker| !worker.namespaces.is_empty()) else {
         return list.add("namespaces", None, "not known".to_string());
     };
@@ -167,7 +167,7 @@ fn namespaces(list: &mut Checks, worker: Option<&WorkerWitness>) {
 }
 
 /// No library that `/etc/ld.so.preload` names is in the worker. A program that loads none is not touched by that file.
-fn preload(list: &mut Checks, worker: Option<&WorkerWitness>) {
+fn preload(list: &mut WitnessChecks, worker: Option<&WorkerWitness>) {
     let Some(preload) = worker.and_then(|worker| worker.preload.as_ref()) else {
         return list.nothing_wrong("preload", None, "");
     };
@@ -201,7 +201,7 @@ const DEFINITION: [(&str, &str); 8] = [
 const OTHER_PROGRAMS: [&str; 5] = ["ExecCondition", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost"];
 
 /// The unit is the job's own, and what it ran is what the job says: nothing before the worker and nothing beside it.
-fn definition(list: &mut Checks, sides: &Sides<'_>, unit: &str) {
+fn definition(list: &mut WitnessChecks, sides: &WitnessSides<'_>, unit: &str) {
     let wrong = sides.told(|_| {
         let mut wrong = Vec::new();
         let file = sides.line("FragmentPath");
@@ -227,7 +227,7 @@ fn definition(list: &mut Checks, sides: &Sides<'_>, unit: &str) {
 
 /// Which drop-ins there are is known. A distribution may ship some for all services: what they do to the worker is
 /// judged by the other questions, that they are there is told.
-fn drop_ins(list: &mut Checks, sides: &Sides<'_>) {
+fn drop_ins(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     match sides.line("DropInPaths") {
         None => list.nothing_wrong("drop_ins", None, ""),
         Some("") => list.add("drop_ins", Some(true), "none".to_string()),
@@ -253,7 +253,7 @@ const FILTERS: [(&str, &[&str]); 11] = [
 
 /// No filter of the manager on the unit. `DevicePolicy` is older than every manager that can start a worker, so one that
 /// does not tell it has told nothing; others are absent where the manager does not know them.
-fn filters(list: &mut Checks, sides: &Sides<'_>) {
+fn filters(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     if sides.line("DevicePolicy").is_none() {
         return list.add("filters", None, "not known".to_string());
     }
@@ -270,7 +270,7 @@ fn filters(list: &mut Checks, sides: &Sides<'_>) {
 ///
 /// AppArmor says `unconfined`. SELinux domains have names of all kinds; those of unconfined services end in
 /// `unconfined_service_t` or `unconfined_t`, and `kernel` is what a host without a loaded policy says.
-fn label(list: &mut Checks, worker: Option<&WorkerWitness>) {
+fn label(list: &mut WitnessChecks, worker: Option<&WorkerWitness>) {
     let Some(label) = worker.and_then(|worker| worker.lsm_label.as_deref()) else {
         return list.add("lsm_label", None, "not known".to_string());
     };

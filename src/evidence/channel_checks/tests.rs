@@ -58,7 +58,7 @@ impl Story {
     }
 
     fn checks(&self) -> Vec<WitnessCheck> {
-        checks(Sides {
+        checks(WitnessSides {
             channel: self.channel,
             run_id: &RunId::new("x").unwrap(),
             declared: self.declared.as_ref(),

@@ -5,7 +5,7 @@ use crate::record::launcher::{Around, MountSource};
 
 /// What kind of object an operation is about, as far as sandboxes tell kinds apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum CoverKind {
     /// Something with a path.
     Path,
     /// A network address, or an abstract name, which a network namespace has to itself.
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Nothing,
 }
 
-impl Kind {
+impl CoverKind {
     pub(super) fn of(driver: Driver) -> Self {
         match (driver, driver.info().target) {
             (Driver::SignalOutside | Driver::ProcessInspectOutside, _) => Self::Process,
@@ -32,7 +32,7 @@ impl Kind {
 
 /// What an operation was on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Object {
+pub enum OperatedObject {
     /// The host's own.
     Same,
     /// Another one with what the host's holds.
@@ -41,7 +41,7 @@ pub enum Object {
     Absent,
 }
 
-impl Object {
+impl OperatedObject {
     /// Its name in documents.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -64,10 +64,10 @@ pub(super) struct Cover {
 impl Cover {
     /// A namespace's id alone covers no path: the mounts on it have to show another object there.
     pub(super) fn of(driver: Driver, around: &Around) -> Self {
-        match Kind::of(driver) {
-            Kind::Path => by_mount(around),
-            Kind::Address => pair(&around.net, "another network namespace"),
-            Kind::Process => match &around.process {
+        match CoverKind::of(driver) {
+            CoverKind::Path => by_mount(around),
+            CoverKind::Address => pair(&around.net, "another network namespace"),
+            CoverKind::Process => match &around.process {
                 Some(process) if process.inside == Some(process.outside) => Self::nothing(),
                 Some(process) if process.inside.is_some() => {
                     Self::by("another process of that number, in another process id namespace".into())
@@ -75,8 +75,8 @@ impl Cover {
                 _ => pair(&around.pid, "another process id namespace"),
             },
             // Each program that starts another decides what it hands down.
-            Kind::HandedDown => Self::by("a program that does not hand it down".into()),
-            Kind::Nothing => Self { covers: None, words: None },
+            CoverKind::HandedDown => Self::by("a program that does not hand it down".into()),
+            CoverKind::Nothing => Self { covers: None, words: None },
         }
     }
 

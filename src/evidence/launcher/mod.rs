@@ -11,13 +11,13 @@ mod tests;
 
 use crate::record::driver::Driver;
 use crate::record::launcher::{
-    Around, Asked, LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, Outcome,
+    Around, LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, OperationOutcome,
 };
 #[cfg(test)]
 use crate::record::outcome::Decision;
 use crate::record::outcome::FailureKind;
-pub use cover::Object;
-use cover::{Cover, Kind};
+pub use cover::OperatedObject;
+use cover::{Cover, CoverKind};
 use success::Success;
 
 /// Error numbers of Linux, whatever system judges.
@@ -51,13 +51,13 @@ const PROMPT_US: u64 = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The outcome.
-    pub shown: Shown,
+    pub shown: QuestionOutcome,
     /// What made the refusal, as far as it is known: `seccomp`, `rlimit NAME`, `interpreter`, `emulated`.
     pub via: Option<String>,
     /// What covers the object, in words.
     pub covered_by: Option<String>,
     /// Whether the operation was on the host's own object; `None` if nobody knows, or nothing was reached.
-    pub object: Option<Object>,
+    pub object: Option<OperatedObject>,
     /// The place in `asked` of the name under which it was allowed.
     pub name: Option<usize>,
     /// How the spelled name by itself was denied, where another name was allowed.
@@ -66,7 +66,7 @@ pub struct Judgement {
 
 /// The outcome of one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum QuestionOutcome {
     /// The operation reached the host's object, or what counts as it.
     Allow,
     /// It did not.
@@ -87,7 +87,7 @@ pub enum Shown {
     },
 }
 
-impl Shown {
+impl QuestionOutcome {
     /// The decision, if there is one.
     #[cfg(test)]
     pub fn decision(self) -> Option<Decision> {
@@ -100,16 +100,16 @@ impl Shown {
 }
 
 impl Judgement {
-    fn of(shown: Shown) -> Self {
+    fn of(shown: QuestionOutcome) -> Self {
         Self { shown, via: None, covered_by: None, object: None, name: None, by_name: None }
     }
 
     fn undecided(kind: FailureKind, errno: Option<i32>, note: &'static str) -> Self {
-        Self::of(Shown::Undecided { kind, errno, note })
+        Self::of(QuestionOutcome::Undecided { kind, errno, note })
     }
 
     fn deny(mechanism: Mechanism, errno: Option<i32>) -> Self {
-        Self::of(Shown::Deny { mechanism, errno })
+        Self::of(QuestionOutcome::Deny { mechanism, errno })
     }
 
     fn via(mut self, via: impl Into<String>) -> Self {
@@ -119,7 +119,7 @@ impl Judgement {
 
     fn covered(mut self, words: String) -> Self {
         self.covered_by = Some(words);
-        self.object = self.object.or(Some(Object::Absent));
+        self.object = self.object.or(Some(OperatedObject::Absent));
         self
     }
 }
@@ -141,22 +141,24 @@ pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
         let Success::Allow(object) = each[place] else { unreachable!("its kind was just asked") };
         let alone = (place > 0).then(|| denial(driver, record, spelled, &each[0]));
         let by_name = match alone.map(|alone| alone.shown) {
-            Some(Shown::Deny { mechanism, .. }) => Some(mechanism),
+            Some(QuestionOutcome::Deny { mechanism, .. }) => Some(mechanism),
             _ => None,
         };
-        return Judgement { object, name: Some(place), by_name, ..Judgement::of(Shown::Allow) };
+        return Judgement { object, name: Some(place), by_name, ..Judgement::of(QuestionOutcome::Allow) };
     }
     let first = denial(driver, record, spelled, &each[0]);
-    if !matches!(first.shown, Shown::Deny { .. }) {
+    if !matches!(first.shown, QuestionOutcome::Deny { .. }) {
         return first;
     }
     // Under another name it may have gone through.
     for (asked, one) in record.asked.iter().zip(&each).skip(1) {
         match one {
             Success::Unclear(kind, note) => return Judgement::undecided(*kind, asked.answer.outcome.errno(), note),
-            Success::Failed if matches!(asked.answer.outcome, Outcome::Died { .. } | Outcome::NoAnswer) => {
+            Success::Failed
+                if matches!(asked.answer.outcome, OperationOutcome::Died { .. } | OperationOutcome::NoAnswer) =>
+            {
                 let alone = denial(driver, record, asked, one);
-                if !matches!(alone.shown, Shown::Deny { .. }) {
+                if !matches!(alone.shown, QuestionOutcome::Deny { .. }) {
                     return alone;
                 }
             }
@@ -171,12 +173,12 @@ pub fn verdict(driver: Driver, record: &LauncherRecord) -> LauncherVerdict<'_> {
     let judgement = judge(driver, record);
     LauncherVerdict {
         mechanism: match judgement.shown {
-            Shown::Deny { mechanism, .. } => Some(mechanism),
+            QuestionOutcome::Deny { mechanism, .. } => Some(mechanism),
             _ => None,
         },
         via: judgement.via,
         covered_by: judgement.covered_by,
-        object: judgement.object.map(Object::as_str),
+        object: judgement.object.map(OperatedObject::as_str),
         name: judgement.name.and_then(|place| record.asked.get(place)).map(|asked| asked.name.as_str()),
         by_name: judgement.by_name,
         tried: record.asked.iter().map(|asked| asked.name.as_str()).collect(),
@@ -187,48 +189,58 @@ pub fn verdict(driver: Driver, record: &LauncherRecord) -> LauncherVerdict<'_> {
 
 /// A question without an answer is never a denial.
 fn faulty(fault: LauncherFault) -> Judgement {
-    use FailureKind as Kind;
+    use FailureKind as CoverKind;
     let (kind, note) = match fault {
-        LauncherFault::NotStarted => (Kind::LauncherNotStarted, "no worker inside the launcher said that it lives"),
-        LauncherFault::Many => (Kind::LauncherMany, "several workers answered at the same time"),
-        LauncherFault::Restarted => (Kind::LauncherRestarted, "another worker went on in the place of the first"),
+        LauncherFault::NotStarted => {
+            (CoverKind::LauncherNotStarted, "no worker inside the launcher said that it lives")
+        }
+        LauncherFault::Many => (CoverKind::LauncherMany, "several workers answered at the same time"),
+        LauncherFault::Restarted => (CoverKind::LauncherRestarted, "another worker went on in the place of the first"),
         LauncherFault::Elsewhere => {
-            (Kind::LauncherElsewhere, "nothing shows that the worker works on this machine's objects")
+            (CoverKind::LauncherElsewhere, "nothing shows that the worker works on this machine's objects")
         }
-        LauncherFault::TimeLimit => (Kind::LauncherTimeLimit, "the launcher ends whatever it started after some time"),
-        LauncherFault::AnswerLost => (Kind::ProbeNoReport, "the answer was lost"),
+        LauncherFault::TimeLimit => {
+            (CoverKind::LauncherTimeLimit, "the launcher ends whatever it started after some time")
+        }
+        LauncherFault::AnswerLost => (CoverKind::ProbeNoReport, "the answer was lost"),
         LauncherFault::ForeignTarget => {
-            (Kind::ForeignTarget, "what the operation would change inside is not the run's own")
+            (CoverKind::ForeignTarget, "what the operation would change inside is not the run's own")
         }
-        LauncherFault::CannotAsk => (Kind::LauncherCannotAsk, "the worker cannot perform the operation in this start"),
+        LauncherFault::CannotAsk => {
+            (CoverKind::LauncherCannotAsk, "the worker cannot perform the operation in this start")
+        }
     };
     Judgement::undecided(kind, None, note)
 }
 
 /// What one asking that did not reach the object shows.
-fn denial(driver: Driver, record: &LauncherRecord, asked: &Asked, success: &Success) -> Judgement {
+fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &Success) -> Judgement {
     let around = &record.around;
     let cover = Cover::of(driver, around);
     match success {
-        Success::Allow(object) => Judgement { object: *object, ..Judgement::of(Shown::Allow) },
+        Success::Allow(object) => Judgement { object: *object, ..Judgement::of(QuestionOutcome::Allow) },
         Success::Unclear(kind, note) => Judgement::undecided(*kind, None, note),
         Success::Emulated => Judgement::deny(Mechanism::Diverted, None).via("emulated"),
         Success::Diverted => match guarded(record) {
             Some(undecided) => undecided,
             None => {
                 let mut judgement = Judgement::deny(Mechanism::Diverted, None);
-                judgement.object = Some(Object::Other);
+                judgement.object = Some(OperatedObject::Other);
                 judgement.covered_by = cover.words;
                 judgement
             }
         },
         Success::Failed => match &asked.answer.outcome {
-            Outcome::Died { signal, twice, nop_lives, box_control_lives } => {
+            OperationOutcome::Died { signal, twice, nop_lives, box_control_lives } => {
                 died(around, *signal, *twice, *nop_lives, *box_control_lives)
             }
-            Outcome::NoAnswer => dropped(driver, record, asked, &cover),
-            Outcome::Failed { call, errno, prepares } => failed(driver, record, asked, &cover, call, *errno, *prepares),
-            Outcome::Done => Judgement::undecided(FailureKind::ProbeNoReport, None, "the answer contradicts itself"),
+            OperationOutcome::NoAnswer => dropped(driver, record, asked, &cover),
+            OperationOutcome::Failed { call, errno, prepares } => {
+                failed(driver, record, asked, &cover, call, *errno, *prepares)
+            }
+            OperationOutcome::Done => {
+                Judgement::undecided(FailureKind::ProbeNoReport, None, "the answer contradicts itself")
+            }
         },
     }
 }
@@ -266,15 +278,20 @@ fn died(around: &Around, signal: i32, twice: bool, nop_lives: bool, box_control:
 }
 
 /// Nothing came back.
-fn dropped(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover) -> Judgement {
-    let prompt = |answer: &Option<crate::record::launcher::Answer>| {
-        answer.as_ref().is_some_and(|it| it.outcome == Outcome::Done && it.duration_us < PROMPT_US)
+fn dropped(driver: Driver, record: &LauncherRecord, asked: &NameTrial, cover: &Cover) -> Judgement {
+    let prompt = |answer: &Option<crate::record::launcher::WorkerAnswer>| {
+        answer.as_ref().is_some_and(|it| it.outcome == OperationOutcome::Done && it.duration_us < PROMPT_US)
     };
     let differs = |pair: &Option<[String; 2]>| pair.as_ref().is_some_and(|[outside, inside]| outside != inside);
     let apart = differs(&record.around.net) || differs(&record.around.cgroup);
     let unseen = asked.effect.as_ref().is_none_or(|effect| effect.when.is_none());
-    let twice = asked.again == Some(Outcome::NoAnswer);
-    if Kind::of(driver) == Kind::Address && twice && unseen && apart && prompt(&record.before) && prompt(&record.after)
+    let twice = asked.again == Some(OperationOutcome::NoAnswer);
+    if CoverKind::of(driver) == CoverKind::Address
+        && twice
+        && unseen
+        && apart
+        && prompt(&record.before)
+        && prompt(&record.after)
     {
         let mut judgement = Judgement::deny(Mechanism::Dropped, None);
         judgement.covered_by = cover.words.clone().or_else(|| Some("another control group".into()));
@@ -287,7 +304,7 @@ fn dropped(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover
 fn failed(
     driver: Driver,
     record: &LauncherRecord,
-    asked: &Asked,
+    asked: &NameTrial,
     cover: &Cover,
     call: &str,
     number: i32,
@@ -336,7 +353,7 @@ fn failed(
 }
 
 /// Something covers the object. Whether that is why the operation failed.
-fn hidden(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover, number: i32) -> Judgement {
+fn hidden(driver: Driver, record: &LauncherRecord, asked: &NameTrial, cover: &Cover, number: i32) -> Judgement {
     let seen = Some(number);
     let absent = |note| Judgement::undecided(FailureKind::AbsentUnattributed, seen, note);
     if let Some(undecided) = guarded(record) {
@@ -345,8 +362,8 @@ fn hidden(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover,
     if record.start.link == Some(Link::Copy) {
         return absent("the sandbox has a copy of the run's folders, so what is missing in it says nothing");
     }
-    let allowed = |answer: &crate::record::launcher::Answer| {
-        answer.outcome == Outcome::Done && answer.content != Some(crate::record::launcher::Content::Other)
+    let allowed = |answer: &crate::record::launcher::WorkerAnswer| {
+        answer.outcome == OperationOutcome::Done && answer.content != Some(crate::record::launcher::ContentSeen::Other)
     };
     if record.before.as_ref().is_some_and(|before| !allowed(before)) {
         return absent("the operation did not go through outside of the launcher, before");
@@ -357,7 +374,7 @@ fn hidden(driver: Driver, record: &LauncherRecord, asked: &Asked, cover: &Cover,
     if record.neighbour != Some(true) {
         return absent("what should always be there for this kind of operation is not there either");
     }
-    if Kind::of(driver) == Kind::Address && !matches!(asked.again, Some(Outcome::Failed { .. })) {
+    if CoverKind::of(driver) == CoverKind::Address && !matches!(asked.again, Some(OperationOutcome::Failed { .. })) {
         return absent("the address was not asked again at the end of the lane");
     }
     Judgement::deny(Mechanism::Hidden, seen).covered(cover.words.clone().unwrap_or_else(|| "not known what".into()))
@@ -383,7 +400,7 @@ fn is_refusal(driver: Driver, number: i32) -> bool {
         errno::EACCES | errno::EPERM | errno::EROFS => true,
         errno::EXDEV => moves,
         errno::EBUSY => removes,
-        errno::EAFNOSUPPORT => Kind::of(driver) == Kind::Address,
+        errno::EAFNOSUPPORT => CoverKind::of(driver) == CoverKind::Address,
         errno::ENOSYS => true,
         errno::EOVERFLOW => success::creates(driver),
         _ => false,

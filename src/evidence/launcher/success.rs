@@ -1,15 +1,15 @@
 //! What a call that went through inside a launcher is worth.
 
-use super::cover::{Cover, Kind, Object};
+use super::cover::{Cover, CoverKind, OperatedObject};
 use crate::record::driver::Driver;
-use crate::record::launcher::{Answer, Asked, Content, LauncherRecord, Outcome};
+use crate::record::launcher::{ContentSeen, LauncherRecord, NameTrial, OperationOutcome, WorkerAnswer};
 use crate::record::outcome::FailureKind;
 
 /// What one asking shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Success {
     /// It was on the host's object, or on one with what the host's holds.
-    Allow(Option<Object>),
+    Allow(Option<OperatedObject>),
     /// It went through, on something else.
     Diverted,
     /// It went through, and brought nothing about.
@@ -129,21 +129,21 @@ pub(super) fn creates(driver: Driver) -> bool {
 }
 
 /// What one asking of a question shows.
-pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &Asked) -> Success {
+pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> Success {
     let answer = &asked.answer;
-    if answer.outcome != Outcome::Done {
+    if answer.outcome != OperationOutcome::Done {
         return Success::Failed;
     }
     let covers = Cover::of(driver, &record.around).covers;
     match shows(driver) {
         Shows::Content => match answer.content {
-            Some(Content::Nonce) => Success::Allow(answer.same_object.map(object)),
-            Some(Content::Other) if host_unchanged(record) => Success::Diverted,
-            Some(Content::Other) => Success::Unclear(
+            Some(ContentSeen::Nonce) => Success::Allow(answer.same_object.map(object)),
+            Some(ContentSeen::Other) if host_unchanged(record) => Success::Diverted,
+            Some(ContentSeen::Other) => Success::Unclear(
                 FailureKind::Noise,
                 "other content was read, and the host's own was not seen to be still there",
             ),
-            Some(Content::Unmarked) | None => by_object(answer, covers),
+            Some(ContentSeen::Unmarked) | None => by_object(answer, covers),
         },
         Shows::Object => by_object(answer, covers),
         Shows::Effect => by_effect(asked, covers),
@@ -155,27 +155,30 @@ pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &Asked) -> Succ
     }
 }
 
-fn object(same: bool) -> Object {
-    if same { Object::Same } else { Object::Other }
+fn object(same: bool) -> OperatedObject {
+    if same { OperatedObject::Same } else { OperatedObject::Other }
 }
 
 /// Whether the host's object still held what the run had put there, after everything else.
 fn host_unchanged(record: &LauncherRecord) -> bool {
-    record.after.as_ref().is_some_and(|after| after.outcome == Outcome::Done && after.content == Some(Content::Nonce))
+    record
+        .after
+        .as_ref()
+        .is_some_and(|after| after.outcome == OperationOutcome::Done && after.content == Some(ContentSeen::Nonce))
 }
 
 /// What cannot be told by content is told by which object it was.
-fn by_object(answer: &Answer, covers: Option<bool>) -> Success {
+fn by_object(answer: &WorkerAnswer, covers: Option<bool>) -> Success {
     match (answer.content, answer.same_object, covers) {
-        (Some(Content::Nonce), same, _) => Success::Allow(same.map(object)),
-        (_, Some(true), _) => Success::Allow(Some(Object::Same)),
+        (Some(ContentSeen::Nonce), same, _) => Success::Allow(same.map(object)),
+        (_, Some(true), _) => Success::Allow(Some(OperatedObject::Same)),
         (_, _, Some(true)) => Success::Diverted,
         _ => Success::Unclear(FailureKind::ObjectUnproved, "the call went through, and on which object is not known"),
     }
 }
 
 /// An effect counts if the host saw it on its own object.
-fn by_effect(asked: &Asked, covers: Option<bool>) -> Success {
+fn by_effect(asked: &NameTrial, covers: Option<bool>) -> Success {
     let Some(effect) = &asked.effect else {
         return Success::Unclear(FailureKind::EffectNotSeen, "the call went through, and nobody looked for its effect");
     };
@@ -184,7 +187,7 @@ fn by_effect(asked: &Asked, covers: Option<bool>) -> Success {
             FailureKind::Noise,
             "the effect was seen, and also on an object that nobody had asked about",
         ),
-        (Some(_), _) => Success::Allow(Some(Object::Same)),
+        (Some(_), _) => Success::Allow(Some(OperatedObject::Same)),
         (None, _) if effect.barrier == Some(false) => Success::Unclear(
             FailureKind::EffectNotSeen,
             "the effect was not seen, and neither was the host's own of the same kind",
@@ -198,7 +201,7 @@ fn by_effect(asked: &Asked, covers: Option<bool>) -> Success {
 }
 
 /// A call without an effect on others counts by what it brings about for its own process.
-fn by_consequence(driver: Driver, answer: &Answer, covers: Option<bool>) -> Success {
+fn by_consequence(driver: Driver, answer: &WorkerAnswer, covers: Option<bool>) -> Success {
     let unproved = Success::Unclear(FailureKind::ObjectUnproved, "it went through, and on which object is not known");
     match answer.consequence {
         None => {
@@ -206,11 +209,11 @@ fn by_consequence(driver: Driver, answer: &Answer, covers: Option<bool>) -> Succ
         }
         Some(false) => Success::Emulated,
         // What has an address or a number may be another one of the same.
-        Some(true) => match (Kind::of(driver), answer.same_object, covers) {
-            (Kind::Nothing, _, _) => Success::Allow(None),
-            (_, Some(true), _) => Success::Allow(Some(Object::Same)),
+        Some(true) => match (CoverKind::of(driver), answer.same_object, covers) {
+            (CoverKind::Nothing, _, _) => Success::Allow(None),
+            (_, Some(true), _) => Success::Allow(Some(OperatedObject::Same)),
             (_, _, Some(true)) => Success::Diverted,
-            (Kind::Address, None, Some(false)) => Success::Allow(Some(Object::Same)),
+            (CoverKind::Address, None, Some(false)) => Success::Allow(Some(OperatedObject::Same)),
             _ => unproved,
         },
     }

@@ -2,20 +2,20 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::launcher::{
-    Answer, Content, EffectSeen, EmptyCall, FaultRecord, LauncherStart, Look, MountSource, NameKind, ProcessIdentity,
-    StartMode,
+    ContentSeen, EffectSeen, EffectTime, EmptyCall, FaultRecord, LauncherStart, MountSource, NameKind, ProcessIdentity,
+    StartMode, WorkerAnswer,
 };
 
-fn answer(outcome: Outcome) -> Answer {
-    Answer { outcome, content: None, same_object: None, consequence: None, duration_us: 500 }
+fn answer(outcome: OperationOutcome) -> WorkerAnswer {
+    WorkerAnswer { outcome, content: None, same_object: None, consequence: None, duration_us: 500 }
 }
 
-fn failed(call: &str, errno: i32) -> Outcome {
-    Outcome::Failed { call: call.into(), errno, prepares: false }
+fn failed(call: &str, errno: i32) -> OperationOutcome {
+    OperationOutcome::Failed { call: call.into(), errno, prepares: false }
 }
 
-fn asked(answer: Answer) -> Asked {
-    Asked { kind: NameKind::Spelled, name: "/o/f".into(), answer, effect: None, again: None }
+fn asked(answer: WorkerAnswer) -> NameTrial {
+    NameTrial { kind: NameKind::Spelled, name: "/o/f".into(), answer, effect: None, again: None }
 }
 
 fn source(device: &str, path: &str) -> MountSource {
@@ -29,7 +29,7 @@ fn source(device: &str, path: &str) -> MountSource {
 }
 
 /// A question that was answered in a start that works, with nothing around it that differs.
-fn record(asks: Vec<Asked>) -> LauncherRecord {
+fn record(asks: Vec<NameTrial>) -> LauncherRecord {
     LauncherRecord {
         start: LauncherStart {
             number: 1,
@@ -44,8 +44,8 @@ fn record(asks: Vec<Asked>) -> LauncherRecord {
         },
         fault: None,
         asked: asks,
-        before: Some(Answer { content: Some(Content::Nonce), ..answer(Outcome::Done) }),
-        after: Some(Answer { content: Some(Content::Nonce), ..answer(Outcome::Done) }),
+        before: Some(WorkerAnswer { content: Some(ContentSeen::Nonce), ..answer(OperationOutcome::Done) }),
+        after: Some(WorkerAnswer { content: Some(ContentSeen::Nonce), ..answer(OperationOutcome::Done) }),
         around: Around {
             source_outside: Some(source("254:0", "/o/f")),
             source_inside: Some(source("254:0", "/o/f")),
@@ -78,19 +78,19 @@ fn words(driver: Driver, record: &LauncherRecord) -> String {
     let judgement = judge(driver, record);
     let via = judgement.via.map_or(String::new(), |via| format!(" via {via}"));
     match judgement.shown {
-        Shown::Allow => "allow".into(),
-        Shown::Deny { mechanism, .. } => format!("deny {}{via}", mechanism.as_str()),
-        Shown::Undecided { kind, .. } => kind.as_str().into(),
+        QuestionOutcome::Allow => "allow".into(),
+        QuestionOutcome::Deny { mechanism, .. } => format!("deny {}{via}", mechanism.as_str()),
+        QuestionOutcome::Undecided { kind, .. } => kind.as_str().into(),
     }
 }
 
-fn read(content: Content) -> LauncherRecord {
-    record(vec![asked(Answer { content: Some(content), ..answer(Outcome::Done) })])
+fn read(content: ContentSeen) -> LauncherRecord {
+    record(vec![asked(WorkerAnswer { content: Some(content), ..answer(OperationOutcome::Done) })])
 }
 
-fn effect(when: Option<Look>, twin_intact: Option<bool>) -> LauncherRecord {
+fn effect(when: Option<EffectTime>, twin_intact: Option<bool>) -> LauncherRecord {
     let seen = EffectSeen { when, twin_intact, barrier: None };
-    record(vec![Asked { effect: Some(seen), ..asked(answer(Outcome::Done)) }])
+    record(vec![NameTrial { effect: Some(seen), ..asked(answer(OperationOutcome::Done)) }])
 }
 
 #[test]
@@ -108,39 +108,39 @@ fn a_start_that_did_not_work_never_becomes_a_verdict() {
     ] {
         // Whatever else the row says.
         for mut row in
-            [record(Vec::new()), read(Content::Nonce), masked(record(vec![asked(answer(failed("openat", 2)))]))]
+            [record(Vec::new()), read(ContentSeen::Nonce), masked(record(vec![asked(answer(failed("openat", 2)))]))]
         {
             row.fault = Some(FaultRecord { kind, detail: String::new() });
             assert_eq!(words(Driver::FileRead, &row), word);
         }
     }
     assert_eq!(words(Driver::FileRead, &record(Vec::new())), "probe_no_report");
-    let mut unlinked = read(Content::Nonce);
+    let mut unlinked = read(ContentSeen::Nonce);
     unlinked.start.link = None;
     assert_eq!(words(Driver::FileRead, &unlinked), "launcher_elsewhere");
 }
 
 #[test]
 fn content_counts_where_the_run_had_put_it() {
-    assert_eq!(words(Driver::FileRead, &read(Content::Nonce)), "allow");
-    assert_eq!(words(Driver::FileRead, &read(Content::Other)), "deny diverted");
-    let mut gone = read(Content::Other);
+    assert_eq!(words(Driver::FileRead, &read(ContentSeen::Nonce)), "allow");
+    assert_eq!(words(Driver::FileRead, &read(ContentSeen::Other)), "deny diverted");
+    let mut gone = read(ContentSeen::Other);
     gone.after = None;
     assert_eq!(words(Driver::FileRead, &gone), "noise", "the host's own may have changed as well");
     // Equal nothing proves nothing: an empty file over an empty file.
-    assert_eq!(words(Driver::FileRead, &read(Content::Unmarked)), "object_unproved");
-    assert_eq!(words(Driver::FileRead, &masked(read(Content::Unmarked))), "deny diverted");
-    let mut same = read(Content::Unmarked);
+    assert_eq!(words(Driver::FileRead, &read(ContentSeen::Unmarked)), "object_unproved");
+    assert_eq!(words(Driver::FileRead, &masked(read(ContentSeen::Unmarked))), "deny diverted");
+    let mut same = read(ContentSeen::Unmarked);
     same.asked[0].answer.same_object = Some(true);
     assert_eq!(words(Driver::FileRead, &same), "allow");
 }
 
 #[test]
 fn an_effect_counts_once_the_host_has_seen_it_on_its_own_object() {
-    for when in [Look::AtOnce, Look::EndOfLane, Look::AfterEnd] {
+    for when in [EffectTime::AtOnce, EffectTime::EndOfLane, EffectTime::AfterEnd] {
         assert_eq!(words(Driver::FileCreate, &effect(Some(when), Some(true))), "allow");
     }
-    assert_eq!(words(Driver::FileUnlink, &effect(Some(Look::AtOnce), Some(false))), "noise");
+    assert_eq!(words(Driver::FileUnlink, &effect(Some(EffectTime::AtOnce), Some(false))), "noise");
     assert_eq!(words(Driver::FileCreate, &effect(None, None)), "effect_not_seen");
     assert_eq!(words(Driver::FileCreate, &masked(effect(None, None))), "deny diverted");
     let mut busy = masked(effect(None, None));
@@ -150,7 +150,7 @@ fn an_effect_counts_once_the_host_has_seen_it_on_its_own_object() {
 
 #[test]
 fn a_call_that_says_it_worked_and_brings_nothing_about_was_emulated() {
-    let with = |consequence| record(vec![asked(Answer { consequence, ..answer(Outcome::Done) })]);
+    let with = |consequence| record(vec![asked(WorkerAnswer { consequence, ..answer(OperationOutcome::Done) })]);
     assert_eq!(words(Driver::ProcessFork, &with(Some(true))), "allow");
     assert_eq!(words(Driver::ProcessFork, &with(Some(false))), "deny diverted via emulated");
     assert_eq!(words(Driver::ProcessFork, &with(None)), "effect_not_seen");
@@ -204,14 +204,15 @@ fn hidden_needs_the_host_before_and_after_a_neighbour_and_an_unchanged_world() {
 #[test]
 fn another_name_that_works_makes_it_allowed_and_says_how_the_spelled_one_was_denied() {
     let mut row = masked(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
-    let nonce = Answer { content: Some(Content::Nonce), same_object: Some(true), ..answer(Outcome::Done) };
-    row.asked.push(Asked { kind: NameKind::Mount, name: "/mnt/o/f".into(), ..asked(nonce) });
+    let nonce =
+        WorkerAnswer { content: Some(ContentSeen::Nonce), same_object: Some(true), ..answer(OperationOutcome::Done) };
+    row.asked.push(NameTrial { kind: NameKind::Mount, name: "/mnt/o/f".into(), ..asked(nonce) });
     let judgement = judge(Driver::FileRead, &row);
-    assert_eq!(judgement.shown, Shown::Allow);
+    assert_eq!(judgement.shown, QuestionOutcome::Allow);
     assert_eq!((judgement.name, judgement.by_name), (Some(1), Some(Mechanism::Hidden)));
-    assert_eq!(judgement.object, Some(Object::Same));
+    assert_eq!(judgement.object, Some(OperatedObject::Same));
     // One that may have worked leaves it open.
-    row.asked[1].answer.content = Some(Content::Unmarked);
+    row.asked[1].answer.content = Some(ContentSeen::Unmarked);
     row.asked[1].answer.same_object = None;
     row.around.source_inside = None;
     assert_eq!(words(Driver::FileRead, &row), "absent_unattributed");
@@ -263,13 +264,16 @@ fn a_filter_is_accused_only_by_what_it_alone_explains() {
     others.asked[0].answer.outcome = failed("openat", errno::EPERM);
     others.around.same_credentials = false;
     let judgement = judge(Driver::FileRead, &others);
-    assert!(matches!(judgement.shown, Shown::Deny { mechanism: Mechanism::Refused, .. }) && judgement.via.is_none());
+    assert!(
+        matches!(judgement.shown, QuestionOutcome::Deny { mechanism: Mechanism::Refused, .. })
+            && judgement.via.is_none()
+    );
 }
 
 #[test]
 fn a_process_that_was_ended_was_killed_only_if_nothing_else_explains_it() {
     let died = |signal, twice, nop_lives, box_control_lives| {
-        record(vec![asked(answer(Outcome::Died { signal, twice, nop_lives, box_control_lives }))])
+        record(vec![asked(answer(OperationOutcome::Died { signal, twice, nop_lives, box_control_lives }))])
     };
     assert_eq!(words(Driver::FileRead, &filtered(died(SIGSYS, true, true, None))), "deny killed via seccomp");
     assert_eq!(words(Driver::FileRead, &died(9, true, true, None)), "deny killed");
@@ -283,10 +287,10 @@ fn a_process_that_was_ended_was_killed_only_if_nothing_else_explains_it() {
 fn silence_is_a_denial_only_if_it_is_the_sandbox_that_is_silent() {
     let row = || {
         let seen = EffectSeen { when: None, twin_intact: None, barrier: None };
-        let mut row = record(vec![Asked {
+        let mut row = record(vec![NameTrial {
             effect: Some(seen),
-            again: Some(Outcome::NoAnswer),
-            ..asked(answer(Outcome::NoAnswer))
+            again: Some(OperationOutcome::NoAnswer),
+            ..asked(answer(OperationOutcome::NoAnswer))
         }]);
         row.around.cgroup = Some(["0::/a".into(), "0::/b".into()]);
         row
@@ -330,17 +334,17 @@ fn addresses_and_processes_are_covered_by_their_own_namespaces() {
     assert_eq!(words(Driver::SignalOutside, &gone), "absent_unattributed");
 }
 
-fn any_outcome() -> impl Strategy<Value = Outcome> {
+fn any_outcome() -> impl Strategy<Value = OperationOutcome> {
     prop_oneof![
-        Just(Outcome::Done),
-        Just(Outcome::NoAnswer),
-        (any::<u8>(), any::<bool>()).prop_map(|(errno, prepares)| Outcome::Failed {
+        Just(OperationOutcome::Done),
+        Just(OperationOutcome::NoAnswer),
+        (any::<u8>(), any::<bool>()).prop_map(|(errno, prepares)| OperationOutcome::Failed {
             call: "openat".into(),
             errno: i32::from(errno),
             prepares
         }),
         (any::<u8>(), any::<bool>(), any::<bool>(), any::<Option<bool>>()).prop_map(
-            |(signal, twice, nop_lives, box_control_lives)| Outcome::Died {
+            |(signal, twice, nop_lives, box_control_lives)| OperationOutcome::Died {
                 signal: i32::from(signal),
                 twice,
                 nop_lives,
@@ -350,11 +354,15 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
-    let content =
-        prop_oneof![Just(None), Just(Some(Content::Nonce)), Just(Some(Content::Other)), Just(Some(Content::Unmarked))];
+fn any_answer() -> impl Strategy<Value = WorkerAnswer> {
+    let content = prop_oneof![
+        Just(None),
+        Just(Some(ContentSeen::Nonce)),
+        Just(Some(ContentSeen::Other)),
+        Just(Some(ContentSeen::Unmarked))
+    ];
     (any_outcome(), content, any::<Option<bool>>(), any::<Option<bool>>(), any::<u32>()).prop_map(
-        |(outcome, content, same_object, consequence, time)| Answer {
+        |(outcome, content, same_object, consequence, time)| WorkerAnswer {
             outcome,
             content,
             same_object,
@@ -376,8 +384,8 @@ prop_compose! {
         empty in any::<Option<(u8, u8)>>(), same_credentials in any::<bool>(),
     ) -> LauncherRecord {
         let asks = answers.into_iter().zip(effects).map(|(answer, (seen, twin_intact))| {
-            let when = seen.and_then(|seen| seen.then_some(Look::AtOnce));
-            Asked { effect: seen.map(|_| EffectSeen { when, twin_intact, barrier: None }), again: again.clone(), ..asked(answer) }
+            let when = seen.and_then(|seen| seen.then_some(EffectTime::AtOnce));
+            NameTrial { effect: seen.map(|_| EffectSeen { when, twin_intact, barrier: None }), again: again.clone(), ..asked(answer) }
         }).collect();
         let mut row = record(asks);
         (row.before, row.after, row.neighbour, row.world_changed) = (before, after, neighbour, world_changed);
@@ -399,24 +407,24 @@ proptest! {
         let driver = Driver::ALL[n];
         let judgement = judge(driver, &row);
         match judgement.shown {
-            Shown::Allow => {
+            QuestionOutcome::Allow => {
                 let asked = &row.asked[judgement.name.expect("an allowed question names what was allowed")];
-                prop_assert_eq!(&asked.answer.outcome, &Outcome::Done);
+                prop_assert_eq!(&asked.answer.outcome, &OperationOutcome::Done);
                 prop_assert!(row.start.link.is_some());
             }
-            Shown::Deny { mechanism: Mechanism::Hidden, .. } => {
+            QuestionOutcome::Deny { mechanism: Mechanism::Hidden, .. } => {
                 prop_assert!(judgement.covered_by.is_some() && !row.world_changed);
-                prop_assert_eq!(&row.after.as_ref().unwrap().outcome, &Outcome::Done);
-                prop_assert!(row.asked.iter().all(|asked| asked.answer.content != Some(Content::Nonce)
-                    || asked.answer.outcome != Outcome::Done || success::of(driver, &row, asked) == Success::Diverted));
+                prop_assert_eq!(&row.after.as_ref().unwrap().outcome, &OperationOutcome::Done);
+                prop_assert!(row.asked.iter().all(|asked| asked.answer.content != Some(ContentSeen::Nonce)
+                    || asked.answer.outcome != OperationOutcome::Done || success::of(driver, &row, asked) == Success::Diverted));
             }
-            Shown::Deny { mechanism: Mechanism::Diverted, .. } => {
-                prop_assert_eq!(&row.asked[0].answer.outcome, &Outcome::Done);
+            QuestionOutcome::Deny { mechanism: Mechanism::Diverted, .. } => {
+                prop_assert_eq!(&row.asked[0].answer.outcome, &OperationOutcome::Done);
                 prop_assert!(!row.world_changed || judgement.via.as_deref() == Some("emulated"));
             }
-            Shown::Deny { mechanism: Mechanism::Refused, errno } => prop_assert!(errno.is_some()),
-            Shown::Deny { .. } => prop_assert!(row.asked[0].answer.outcome != Outcome::Done),
-            Shown::Undecided { .. } => {}
+            QuestionOutcome::Deny { mechanism: Mechanism::Refused, errno } => prop_assert!(errno.is_some()),
+            QuestionOutcome::Deny { .. } => prop_assert!(row.asked[0].answer.outcome != OperationOutcome::Done),
+            QuestionOutcome::Undecided { .. } => {}
         }
         if row.start.link.is_none() || row.asked.is_empty() {
             prop_assert!(judgement.shown.decision().is_none());

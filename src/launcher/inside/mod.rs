@@ -10,8 +10,8 @@ mod perform;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
-use super::frame::{self, Direction, Key, Reader};
-use super::said::{LAST, Request, Said, UNASKED};
+use super::frame::{self, Direction, FrameReader, SessionKey};
+use super::said::{LAST, Said, UNASKED, WorkerRequest};
 use crate::base::json_out;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
@@ -24,15 +24,15 @@ const MAILBOX_POLL_MS: i32 = 15;
 const UNFIT: u8 = 64;
 
 /// How requests come to it.
-enum Channel {
+enum RequestChannel {
     Input,
     Mailbox(CString),
     Arguments(Vec<Vec<u8>>),
 }
 
 /// What it holds.
-struct Worker {
-    key: Key,
+struct InsideWorker {
+    key: SessionKey,
     instance: String,
     /// When its time is over.
     until: Instant,
@@ -45,12 +45,13 @@ struct Worker {
 pub fn main(arguments: &[String]) -> u8 {
     let Some((token, rest)) = arguments.split_first() else { return UNFIT };
     let mut parts = token.split('.');
-    let (Some(key), Some(mode), Some(seconds)) = (parts.next().and_then(Key::read), parts.next(), parts.next()) else {
+    let (Some(key), Some(mode), Some(seconds)) = (parts.next().and_then(SessionKey::read), parts.next(), parts.next())
+    else {
         return UNFIT;
     };
     let Ok(seconds) = seconds.parse::<u64>() else { return UNFIT };
     let alone = parts.next() == Some("i");
-    let mut worker = Worker {
+    let mut worker = InsideWorker {
         key,
         instance: format!("{:08x}", start_random() as u32),
         until: Instant::now() + Duration::from_secs(seconds.min(86_400)),
@@ -64,9 +65,9 @@ pub fn main(arguments: &[String]) -> u8 {
     let path_of = |text: &String| frame::decode(text).and_then(|bytes| CString::new(bytes).ok());
     let channel = match mode {
         "v" => return be_signalled(),
-        "l" => Channel::Input,
+        "l" => RequestChannel::Input,
         "m" => match rest.first().and_then(path_of) {
-            Some(path) => Channel::Mailbox(path),
+            Some(path) => RequestChannel::Mailbox(path),
             None => return UNFIT,
         },
         "f" => {
@@ -77,10 +78,10 @@ pub fn main(arguments: &[String]) -> u8 {
                 return UNFIT;
             }
             worker.say(UNASKED, &Said::Alive);
-            Channel::Input
+            RequestChannel::Input
         }
         "a" => match rest.iter().map(|text| frame::decode(text)).collect() {
-            Some(requests) => Channel::Arguments(requests),
+            Some(requests) => RequestChannel::Arguments(requests),
             None => return UNFIT,
         },
         _ => return UNFIT,
@@ -94,9 +95,9 @@ pub fn main(arguments: &[String]) -> u8 {
     let hello = around::look(&worker.inherited, tty, worker.in_process);
     worker.say(UNASKED, &Said::Hello(Box::new(hello)));
     match channel {
-        Channel::Input => worker.serve_input(),
-        Channel::Mailbox(path) => worker.serve_mailbox(&path),
-        Channel::Arguments(requests) => {
+        RequestChannel::Input => worker.serve_input(),
+        RequestChannel::Mailbox(path) => worker.serve_mailbox(&path),
+        RequestChannel::Arguments(requests) => {
             for (n, request) in requests.iter().enumerate() {
                 worker.answer(n as u64 + 1, request);
             }
@@ -106,7 +107,7 @@ pub fn main(arguments: &[String]) -> u8 {
     0
 }
 
-impl Worker {
+impl InsideWorker {
     fn say(&self, seq: u64, said: &Said) {
         let body = serde_json::to_vec(said).unwrap_or_else(|_| json_out::to_pretty(&said));
         let bytes = frame::lines(&self.key, Direction::Report, seq, &self.instance, &body);
@@ -154,7 +155,7 @@ impl Worker {
     }
 
     fn serve_input(&self) {
-        let mut reader = Reader::new(self.key.clone(), Direction::Request);
+        let mut reader = FrameReader::new(self.key.clone(), Direction::Request);
         let mut buffer = [0; 16 * 1024];
         loop {
             let left = self.left_ms();
@@ -185,7 +186,7 @@ impl Worker {
     }
 
     fn serve_mailbox(&self, mailbox: &CString) {
-        let mut reader = Reader::new(self.key.clone(), Direction::Request);
+        let mut reader = FrameReader::new(self.key.clone(), Direction::Request);
         let Ok(fd) = path::open(mailbox, libc::O_RDONLY, 0) else { return };
         let fd = fd as i32;
         let mut buffer = [0; 16 * 1024];
@@ -209,13 +210,15 @@ impl Worker {
     }
 
     fn answer(&self, seq: u64, body: &[u8]) {
-        let Ok(request) = serde_json::from_slice::<Request>(body) else { return };
+        let Ok(request) = serde_json::from_slice::<WorkerRequest>(body) else { return };
         let said = match request {
-            Request::Ping => Said::Pong,
-            Request::Nop => perform::nop(self.in_process),
-            Request::Look { path } => Said::Looked(perform::look(&path)),
-            Request::Empty { call, family } => Said::Empty(perform::empty(self.in_process, &call, family)),
-            Request::Do(order) => Said::Done(Box::new(perform::perform(&order, self.in_process, &self.inherited))),
+            WorkerRequest::Ping => Said::Pong,
+            WorkerRequest::Nop => perform::nop(self.in_process),
+            WorkerRequest::Look { path } => Said::Looked(perform::look(&path)),
+            WorkerRequest::Empty { call, family } => Said::Empty(perform::empty(self.in_process, &call, family)),
+            WorkerRequest::Do(order) => {
+                Said::Done(Box::new(perform::perform(&order, self.in_process, &self.inherited)))
+            }
         };
         self.say(seq, &said);
     }

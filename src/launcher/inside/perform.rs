@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::around;
 use crate::launcher::frame::encode;
-use crate::launcher::said::{Do, Identity, Report, Said, Victim};
+use crate::launcher::said::{Do, Identity, OutsideProcess, Said, WorkerReport};
 use crate::probe::{self, SyscallTexts, Trace};
-use crate::record::action::Scope;
+use crate::record::action::ActionScope;
 use crate::record::driver::{Driver, Effect, TargetKind};
-use crate::record::report::{CONFIRMED, Operation};
+use crate::record::report::{CONFIRMED, OperationReport};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
     Forked, Watched, close_range, duplicate, empty_call, exit_now, fchdir, fork, is_open, kill, pidfd_open, pipe, poll,
@@ -30,7 +30,11 @@ pub(super) fn nop(in_process: bool) -> Said {
     }
     match in_child(|_| Vec::new(), 2_000) {
         Ended { signal: None, expired: false, .. } => Said::Pong,
-        ended => Said::Done(Box::new(Report { signal: ended.signal, expired: ended.expired, ..Report::default() })),
+        ended => Said::Done(Box::new(WorkerReport {
+            signal: ended.signal,
+            expired: ended.expired,
+            ..WorkerReport::default()
+        })),
     }
 }
 
@@ -197,11 +201,11 @@ fn write_all(fd: i32, bytes: &[u8]) {
 }
 
 /// Performs an operation.
-pub(super) fn perform(order: &Do, in_process: bool, inherited: &[i32]) -> Report {
+pub(super) fn perform(order: &Do, in_process: bool, inherited: &[i32]) -> WorkerReport {
     let begun = Instant::now();
     let mut report = if in_process {
         if changes_its_process(order.action.driver) {
-            Report { cannot: true, ..Report::default() }
+            WorkerReport { cannot: true, ..WorkerReport::default() }
         } else {
             operate(order, inherited)
         }
@@ -227,9 +231,9 @@ fn changes_its_process(driver: Driver) -> bool {
         || driver.mounts()
 }
 
-fn from_child(order: &Do, ended: Ended) -> Report {
+fn from_child(order: &Do, ended: Ended) -> WorkerReport {
     let said = ended.said.strip_prefix(BEGUN);
-    let told = said.and_then(|said| serde_json::from_slice::<Report>(said).ok());
+    let told = said.and_then(|said| serde_json::from_slice::<WorkerReport>(said).ok());
     match told {
         Some(report) if ended.signal.is_none() && !ended.expired => report,
         _ => {
@@ -241,26 +245,26 @@ fn from_child(order: &Do, ended: Ended) -> Report {
                 && !ended.expired;
             let wanted = order.action.exit_code;
             let consequence = became.then(|| wanted.is_none_or(|wanted| ended.exit == Some(wanted)));
-            Report {
+            WorkerReport {
                 consequence,
                 signal: ended.signal,
                 exit: ended.exit,
                 expired: ended.expired,
                 setup: ended.failed.map(|errno| ("clone".to_owned(), errno)),
                 object: became.then(|| around::of_path(&order.action.target, true).ok()).flatten(),
-                ..Report::default()
+                ..WorkerReport::default()
             }
         }
     }
 }
 
 /// Everything up to the operation, the operation, and what shows what it was on.
-fn operate(order: &Do, inherited: &[i32]) -> Report {
+fn operate(order: &Do, inherited: &[i32]) -> WorkerReport {
     let action = &order.action;
     if let Some(fd) = order.folder_fd
         && let Err(errno) = fchdir(fd)
     {
-        return Report { setup: Some(("fchdir".into(), errno)), ..Report::default() };
+        return WorkerReport { setup: Some(("fchdir".into(), errno)), ..WorkerReport::default() };
     }
     if let Some(fd) = order.fd {
         return read_descriptor(fd);
@@ -269,20 +273,20 @@ fn operate(order: &Do, inherited: &[i32]) -> Report {
         return on_process(action.driver, victim);
     }
     if let Some(foreign) = foreign(order) {
-        return Report { foreign: Some(foreign), ..Report::default() };
+        return WorkerReport { foreign: Some(foreign), ..WorkerReport::default() };
     }
     let before: Vec<i32> = (3..256).filter(|fd| is_open(*fd)).collect();
-    let texts = match SyscallTexts::of(action, &Scope::default()) {
+    let texts = match SyscallTexts::of(action, &ActionScope::default()) {
         Ok(texts) => texts,
         Err(failure) => {
-            return Report { setup: Some((failure.step.into(), failure.errno)), ..Report::default() };
+            return WorkerReport { setup: Some((failure.step.into(), failure.errno)), ..WorkerReport::default() };
         }
     };
     let mut prepared = match probe::prepare_inside(action, &texts) {
         Ok(Some(prepared)) => prepared,
-        Ok(None) => return Report { cannot: true, ..Report::default() },
+        Ok(None) => return WorkerReport { cannot: true, ..WorkerReport::default() },
         Err(failure) => {
-            return Report { setup: Some((failure.step.into(), failure.errno)), ..Report::default() };
+            return WorkerReport { setup: Some((failure.step.into(), failure.errno)), ..WorkerReport::default() };
         }
     };
     let mut trace = Trace::new();
@@ -291,7 +295,7 @@ fn operate(order: &Do, inherited: &[i32]) -> Report {
     let operation = trace.finish();
     let went_through = operation.calls.iter().all(|call| call.ret >= 0);
     let opened = (3..256).rev().find(|fd| !before.contains(fd) && !inherited.contains(fd) && is_open(*fd));
-    let mut report = Report::default();
+    let mut report = WorkerReport::default();
     if went_through {
         if order.content {
             report.content = content(order, opened).map(|bytes| encode(&bytes));
@@ -336,7 +340,7 @@ fn content(order: &Do, opened: Option<i32>) -> Option<Vec<u8>> {
 }
 
 /// What a successful operation brings about for its own process.
-fn consequence(driver: Driver, operation: &Operation, opened: Option<i32>) -> Option<bool> {
+fn consequence(driver: Driver, operation: &OperationReport, opened: Option<i32>) -> Option<bool> {
     let detail = |wanted: &str| operation.details.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
     match driver {
         Driver::ProcessFork => Some(detail("child_exit_code") == Some(0)),
@@ -359,19 +363,24 @@ fn borrowed<'a>(fd: i32) -> std::os::fd::BorrowedFd<'a> {
 }
 
 /// Reads an inherited descriptor.
-fn read_descriptor(fd: i32) -> Report {
+fn read_descriptor(fd: i32) -> WorkerReport {
     let mut buffer = vec![0; CONTENT_BYTES];
     let read = nix::sys::uio::pread(borrowed(fd), &mut buffer, 0);
     let mut trace = Trace::new();
     trace.operate("pread64", read.map(|count| count as i64).map_err(|errno| errno as i32));
     let content = read.ok().map(|count| encode(&buffer[..count]));
-    Report { operation: Some(trace.finish()), content, object: around::of_descriptor(fd), ..Report::default() }
+    WorkerReport {
+        operation: Some(trace.finish()),
+        content,
+        object: around::of_descriptor(fd),
+        ..WorkerReport::default()
+    }
 }
 
 /// Signals or inspects a process outside, if its number is the same process here.
-fn on_process(driver: Driver, victim: Victim) -> Report {
+fn on_process(driver: Driver, victim: OutsideProcess) -> WorkerReport {
     let mut trace = Trace::new();
-    let mut report = Report::default();
+    let mut report = WorkerReport::default();
     match pidfd_open(victim.pid) {
         Err(errno) => {
             trace.operate("pidfd_open", Err(errno));

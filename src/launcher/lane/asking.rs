@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::question::Question;
+use super::question::LauncherQuestion;
 use crate::lane::cancel::Cancel;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
@@ -36,7 +36,7 @@ pub struct LauncherLane<'r> {
 pub(super) struct Asking {
     /// Its task's place.
     pub(super) task: usize,
-    pub(super) question: Question,
+    pub(super) question: LauncherQuestion,
     pub(super) record: LauncherRecord,
     /// What the effect of each asking carries.
     pub(super) greetings: Vec<String>,
@@ -59,11 +59,11 @@ impl Asking {
 
 /// What is in the workspace because the run has put it there.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct WorkspaceFiles {
     pub(super) paths: BTreeSet<PathBuf>,
 }
 
-impl Known {
+impl WorkspaceFiles {
     /// What lies in the workspace and is not known, by path in it.
     pub(super) fn residue(&self, workspace: &str) -> Vec<String> {
         let mut found = Vec::new();

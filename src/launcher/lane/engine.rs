@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::launcher::said::{Hello, Report, Request, Said};
-use crate::launcher::session::{self, NoWorker, Reached, Setting};
+use crate::launcher::said::{Hello, Said, WorkerReport, WorkerRequest};
+use crate::launcher::session::{self, NoWorker, ReachedWorker, Setting};
 use crate::policy::launcher::LauncherStartKind;
 use crate::record::launcher::{LauncherFault, StartMode};
 
@@ -21,7 +21,7 @@ pub(super) enum Got {
 
 impl Got {
     /// The report, if it is one.
-    pub(super) fn report(&self) -> Option<&Report> {
+    pub(super) fn report(&self) -> Option<&WorkerReport> {
         match self {
             Self::Said(Said::Done(report)) => Some(report),
             _ => None,
@@ -43,7 +43,7 @@ enum Tried {
 #[derive(Debug)]
 pub(super) struct Engine<'s> {
     setting: &'s Setting<'s>,
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<ReachedWorker>,
     /// How many starts there were.
     pub(super) starts: u32,
     most_starts: u32,
@@ -78,25 +78,25 @@ impl<'s> Engine<'s> {
     }
 
     /// Asks everything, in order. `limits`: how long each may take inside, in milliseconds.
-    pub(super) fn ask(&mut self, requests: &[(Request, u64)]) -> Vec<Got> {
+    pub(super) fn ask(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<Got> {
         if self.is_one_by_one() {
             return requests.iter().map(|(request, limit)| self.ask_one(request, *limit)).collect();
         }
         self.ask_at_once(requests)
     }
 
-    fn ask_at_once(&mut self, requests: &[(Request, u64)]) -> Vec<Got> {
+    fn ask_at_once(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<Got> {
         let Some(reached) = self.reached.take() else {
             return requests.iter().map(|_| lost("there is no worker")).collect();
         };
         let fresh = reached.fresh || self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh);
-        let limit_of = |some: &[(Request, u64)]| {
+        let limit_of = |some: &[(WorkerRequest, u64)]| {
             let total: u64 = some.iter().map(|(_, limit)| *limit).sum();
             Duration::from_millis(total.min(60_000) + 10_000)
         };
         let mut another = false;
         let mut gots: Vec<Got> = Vec::with_capacity(requests.len());
-        let all: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
+        let all: Vec<WorkerRequest> = requests.iter().map(|(request, _)| request.clone()).collect();
         let answers = if fresh {
             let mut answers = Vec::new();
             for (n, request) in all.iter().enumerate() {
@@ -146,7 +146,7 @@ impl<'s> Engine<'s> {
         gots
     }
 
-    fn ask_one(&mut self, request: &Request, limit_ms: u64) -> Got {
+    fn ask_one(&mut self, request: &WorkerRequest, limit_ms: u64) -> Got {
         if let Some((kind, detail)) = &self.stopped {
             return Got::Fault(*kind, detail.clone());
         }
@@ -154,7 +154,7 @@ impl<'s> Engine<'s> {
         let got = match self.attempt(request, limit) {
             Tried::Said(Said::Done(report)) if report.signal.is_some() && !report.expired => {
                 let signal = report.signal.unwrap_or(0);
-                let nop = |this: &mut Self| matches!(this.attempt(&Request::Nop, limit), Tried::Said(Said::Pong));
+                let nop = |this: &mut Self| matches!(this.attempt(&WorkerRequest::Nop, limit), Tried::Said(Said::Pong));
                 let before = nop(self);
                 let again = match self.attempt(request, limit) {
                     Tried::Said(Said::Done(report)) => report.signal,
@@ -184,7 +184,7 @@ impl<'s> Engine<'s> {
     }
 
     /// The worker ended during a question: is it the question, or the launcher?
-    fn ended_with(&mut self, request: &Request, limit: Duration) -> Got {
+    fn ended_with(&mut self, request: &WorkerRequest, limit: Duration) -> Got {
         match self.attempt(request, limit) {
             Tried::Said(Said::Done(report)) if report.signal.is_some() => {
                 Got::Died { signal: report.signal.unwrap_or(0), twice: false, nop_lives: true, box_control_lives: None }
@@ -224,7 +224,7 @@ impl<'s> Engine<'s> {
         self.reached.as_mut()?.session.as_mut()
     }
 
-    fn attempt(&mut self, request: &Request, limit: Duration) -> Tried {
+    fn attempt(&mut self, request: &WorkerRequest, limit: Duration) -> Tried {
         if self.session().is_none_or(|session| session.is_over())
             && let Err((kind, detail)) = self.renew()
         {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::digest::Digest;
-use crate::policy::launcher::{LauncherDocument, Places};
+use crate::policy::launcher::{LauncherDocument, StartTexts};
 use crate::process::tool;
 use crate::record::launcher::LauncherProgram;
 
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MOST_CHARS: usize = 200;
 
 /// The launcher's programs and its version, as far as they can be found.
-pub(super) fn of(document: &LauncherDocument, places: &Places) -> (Vec<LauncherProgram>, Option<String>) {
+pub(super) fn of(document: &LauncherDocument, places: &StartTexts) -> (Vec<LauncherProgram>, Option<String>) {
     let own: Vec<String> = document.argv.first().cloned().into_iter().collect();
     let names = if document.identity.is_empty() { &own } else { &document.identity };
     let programs = names

@@ -15,18 +15,18 @@ mod rows;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::said::Request;
+use super::said::WorkerRequest;
 use super::session::{self, NoWorker, Setting};
 use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
-use crate::record::launcher::{FaultRecord, LauncherFault, Link, Look, Outcome};
+use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, Link, OperationOutcome};
 use crate::record::row::ProbeRow;
 pub use asking::LauncherLane;
-use asking::{Asking, Known};
+use asking::{Asking, WorkspaceFiles};
 use engine::{Engine, Got};
-use place::Place;
-use question::Question;
-use rows::Ground;
+use place::LaneSetup;
+use question::LauncherQuestion;
+use rows::LaneSurroundings;
 
 /// How old a start has to be before what was not there is believed to be missing.
 const LATE: Duration = Duration::from_secs(2);
@@ -48,13 +48,13 @@ impl LauncherLane<'_> {
 
     /// One set of questions that do not disturb each other, under starts of their own.
     fn run_set(&self, tasks: &[Task<'_>], set: &[usize]) -> Vec<(usize, ProbeRow)> {
-        let place = match Place::make(self, tasks, set) {
+        let place = match LaneSetup::make(self, tasks, set) {
             Ok(place) => place,
             Err(not_run) => {
                 return set.iter().map(|n| (*n, rows::not_run(self, &tasks[*n], not_run.clone()))).collect();
             }
         };
-        let Place { root, places, mark, mut askings, not_run, known, _fixture: fixture } = place;
+        let LaneSetup { root, places, mark, mut askings, not_run, known, _fixture: fixture } = place;
         let mut done: Vec<(usize, ProbeRow)> =
             not_run.into_iter().map(|(n, row)| (n, rows::with_root(row, &root))).collect();
         let setting = Setting {
@@ -82,7 +82,7 @@ impl LauncherLane<'_> {
         done
     }
 
-    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &Known, askings: &mut [Asking]) {
+    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &WorkspaceFiles, askings: &mut [Asking]) {
         let fail = |askings: &mut [Asking], kind: LauncherFault, detail: &str, attempts: &[String]| {
             for asking in askings {
                 asking.record.fault = Some(FaultRecord { kind, detail: detail.to_owned() });
@@ -96,7 +96,7 @@ impl LauncherLane<'_> {
         for asking in askings.iter_mut().filter(|asking| !asking.question.changes()) {
             let order = asking.question.order(asking.question.action.clone(), "before", 0, mark);
             let limit = Duration::from_millis(order.limit_ms + 3_000);
-            let said = outside.ask(&Request::Do(Box::new(order)), limit);
+            let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
             asking.record.before = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
             if let Some(listener) = &mut asking.question.listener {
                 listener.forget();
@@ -112,7 +112,7 @@ impl LauncherLane<'_> {
             }
         };
         let begun = Instant::now();
-        let ground = Ground::look(&engine, setting, outside_hello);
+        let ground = LaneSurroundings::look(&engine, setting, outside_hello);
         let link = self.link(&mut engine, setting, mark, &ground);
         for asking in askings.iter_mut() {
             ground.describe(asking, link);
@@ -126,21 +126,21 @@ impl LauncherLane<'_> {
 
         self.ask_spelled(&mut engine, mark, askings);
         askings.iter_mut().for_each(|asking| ground.note_limit(asking));
-        look(askings, Look::AtOnce);
+        look(askings, EffectTime::AtOnce);
         self.ask_other_names(&mut engine, setting, mark, &ground, askings);
-        look(askings, Look::AtOnce);
+        look(askings, EffectTime::AtOnce);
         ask_emptily(&mut engine, &mut outside, askings);
         if askings.iter().any(|asking| is_late(asking, &ground)) {
             std::thread::sleep(LATE.saturating_sub(begun.elapsed()));
-            look(askings, Look::EndOfLane);
+            look(askings, EffectTime::EndOfLane);
             self.ask_again(&mut engine, mark, &ground, askings);
-            look(askings, Look::EndOfLane);
+            look(askings, EffectTime::EndOfLane);
         }
         engine.end_session();
         if askings.iter().any(has_unseen) {
             // What is carried back at the end may need a moment.
             std::thread::sleep(Duration::from_millis(50));
-            look(askings, Look::AfterEnd);
+            look(askings, EffectTime::AfterEnd);
         }
         barriers(askings);
         for asking in askings.iter_mut() {
@@ -149,7 +149,7 @@ impl LauncherLane<'_> {
             }
             let order = asking.question.order(asking.question.action.clone(), "after", 1, mark);
             let limit = Duration::from_millis(order.limit_ms + 3_000);
-            let said = outside.ask(&Request::Do(Box::new(order)), limit);
+            let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
             asking.record.after = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
         }
         outside.end();
@@ -157,7 +157,13 @@ impl LauncherLane<'_> {
     }
 
     /// Whether the worker works on this machine's objects.
-    fn link(&self, engine: &mut Engine<'_>, setting: &Setting<'_>, mark: &str, ground: &Ground) -> Option<Link> {
+    fn link(
+        &self,
+        engine: &mut Engine<'_>,
+        setting: &Setting<'_>,
+        mark: &str,
+        ground: &LaneSurroundings,
+    ) -> Option<Link> {
         for folder in [&setting.places.workspace, &setting.places.outside] {
             let name = format!(".sandproof-{}-link-{}", self.unique, uuid::Uuid::new_v4().simple());
             let path = Path::new(folder).join(&name);
@@ -185,12 +191,12 @@ impl LauncherLane<'_> {
     fn ask_spelled(&self, engine: &mut Engine<'_>, mark: &str, askings: &mut [Asking]) {
         let mut order: Vec<usize> = (0..askings.len()).collect();
         order.sort_by_key(|n| askings[*n].question.changes());
-        let requests: Vec<(Request, u64)> = order
+        let requests: Vec<(WorkerRequest, u64)> = order
             .iter()
             .map(|n| {
                 let question = &askings[*n].question;
                 let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
-                (Request::Do(Box::new(order)), question.limit_ms())
+                (WorkerRequest::Do(Box::new(order)), question.limit_ms())
             })
             .collect();
         let gots = engine.ask(&requests);
@@ -207,7 +213,7 @@ impl LauncherLane<'_> {
         engine: &mut Engine<'_>,
         setting: &Setting<'_>,
         mark: &str,
-        ground: &Ground,
+        ground: &LaneSurroundings,
         askings: &mut [Asking],
     ) {
         let mut asked = Vec::new();
@@ -222,7 +228,7 @@ impl LauncherLane<'_> {
                 let mut order = question.order(name.action, &greeting, nonce(question), mark);
                 order.folder_fd = name.folder_fd;
                 order.fd = name.fd;
-                requests.push((Request::Do(Box::new(order)), question.limit_ms()));
+                requests.push((WorkerRequest::Do(Box::new(order)), question.limit_ms()));
                 asked.push((n, name.kind, name.text, greeting));
             }
         }
@@ -236,16 +242,18 @@ impl LauncherLane<'_> {
     }
 
     /// Addresses that were not reached, once more at the end.
-    fn ask_again(&self, engine: &mut Engine<'_>, mark: &str, ground: &Ground, askings: &mut [Asking]) {
+    fn ask_again(&self, engine: &mut Engine<'_>, mark: &str, ground: &LaneSurroundings, askings: &mut [Asking]) {
         let again: Vec<usize> = (0..askings.len())
-            .filter(|n| is_late(&askings[*n], ground) && askings[*n].record.asked[0].answer.outcome != Outcome::Done)
+            .filter(|n| {
+                is_late(&askings[*n], ground) && askings[*n].record.asked[0].answer.outcome != OperationOutcome::Done
+            })
             .collect();
-        let requests: Vec<(Request, u64)> = again
+        let requests: Vec<(WorkerRequest, u64)> = again
             .iter()
             .map(|n| {
                 let question = &askings[*n].question;
                 let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
-                (Request::Do(Box::new(order)), question.limit_ms())
+                (WorkerRequest::Do(Box::new(order)), question.limit_ms())
             })
             .collect();
         if requests.is_empty() {
@@ -257,17 +265,17 @@ impl LauncherLane<'_> {
     }
 }
 
-fn nonce(question: &Question) -> i32 {
+fn nonce(question: &LauncherQuestion) -> i32 {
     question.outsider.as_ref().map_or(0, |outsider| outsider.victim.nonce)
 }
 
 /// Whether the worker reads `nonce` at a path, under any name that it may have inside.
-fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &Ground, path: &str, nonce: &str) -> bool {
+fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &LaneSurroundings, path: &str, nonce: &str) -> bool {
     let mut paths = vec![path.to_owned()];
     paths.extend(setting.document.and_then(|document| setting.places.inside(document, path)));
     paths.extend(ground.names_of(path));
     paths.dedup();
-    let requests: Vec<(Request, u64)> = paths.into_iter().map(|path| (names::reading(&path), 2_000)).collect();
+    let requests: Vec<(WorkerRequest, u64)> = paths.into_iter().map(|path| (names::reading(&path), 2_000)).collect();
     engine.ask(&requests).iter().any(|got| {
         let content = got.report().and_then(|report| super::frame::decode(report.content.as_deref()?));
         content.is_some_and(|content| String::from_utf8_lossy(&content).contains(nonce))
@@ -276,28 +284,30 @@ fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &Ground, path: 
 
 /// Whether what is known by now says that the operation reached its object.
 fn reaches(asking: &Asking) -> bool {
-    matches!(rule::judge(asking.question.action.driver, &asking.record).shown, rule::Shown::Allow)
+    matches!(rule::judge(asking.question.action.driver, &asking.record).shown, rule::QuestionOutcome::Allow)
 }
 
 /// Whether an effect is still awaited.
 fn has_unseen(asking: &Asking) -> bool {
     asking.record.asked.iter().any(|asked| {
-        asked.answer.outcome == Outcome::Done && asked.effect.as_ref().is_some_and(|effect| effect.when.is_none())
+        asked.answer.outcome == OperationOutcome::Done
+            && asked.effect.as_ref().is_some_and(|effect| effect.when.is_none())
     })
 }
 
 /// Whether the question has to be looked at again later.
-fn is_late(asking: &Asking, ground: &Ground) -> bool {
+fn is_late(asking: &Asking, ground: &LaneSurroundings) -> bool {
     if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
         return false;
     }
-    let address = !matches!(asking.record.asked[0].answer.outcome, Outcome::Done | Outcome::Died { .. })
-        && ground.is_address(asking);
+    let address =
+        !matches!(asking.record.asked[0].answer.outcome, OperationOutcome::Done | OperationOutcome::Died { .. })
+            && ground.is_address(asking);
     has_unseen(asking) || address
 }
 
 /// Looks for effects that were not seen yet.
-fn look(askings: &mut [Asking], when: Look) {
+fn look(askings: &mut [Asking], when: EffectTime) {
     for asking in askings {
         let Asking { question, record, greetings, .. } = asking;
         let intact = question.twin.as_ref().map(super::effects::Twin::is_intact);
@@ -310,10 +320,11 @@ fn look(askings: &mut [Asking], when: Look) {
             if seen || !question.effect_is_there("", 0) {
                 continue;
             }
-            let went_through = |asked: &&mut crate::record::launcher::Asked| asked.answer.outcome == Outcome::Done;
+            let went_through =
+                |asked: &&mut crate::record::launcher::NameTrial| asked.answer.outcome == OperationOutcome::Done;
             let mut tries = record.asked.iter_mut();
             let cause = match when {
-                Look::AtOnce => tries.rfind(went_through),
+                EffectTime::AtOnce => tries.rfind(went_through),
                 _ => tries.find(went_through),
             };
             // The effect of a call that failed is a contradiction, and stands in the row.
@@ -347,7 +358,7 @@ fn barriers(askings: &mut [Asking]) {
             {
                 effect.barrier = Some(passed);
                 if listener.has_heard(greeting) {
-                    effect.when = Some(Look::AfterEnd);
+                    effect.when = Some(EffectTime::AfterEnd);
                 }
             }
         }
@@ -359,17 +370,19 @@ fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings:
     let mut places = Vec::new();
     let mut requests = Vec::new();
     for (n, asking) in askings.iter().enumerate() {
-        let Some(Outcome::Failed { call, .. }) = asking.record.asked.first().map(|asked| &asked.answer.outcome) else {
+        let Some(OperationOutcome::Failed { call, .. }) =
+            asking.record.asked.first().map(|asked| &asked.answer.outcome)
+        else {
             continue;
         };
         if asking.record.fault.is_some() {
             continue;
         }
         let family = question::family(&asking.question.action);
-        requests.push((Request::Empty { call: call.clone(), family }, 2_000));
+        requests.push((WorkerRequest::Empty { call: call.clone(), family }, 2_000));
         places.push((n, call.clone(), family));
         if asking.question.action.driver == crate::record::driver::Driver::Exec {
-            requests.push((Request::Look { path: asking.question.action.target.clone() }, 2_000));
+            requests.push((WorkerRequest::Look { path: asking.question.action.target.clone() }, 2_000));
             places.push((n, String::new(), 0));
         }
     }
@@ -381,7 +394,7 @@ fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings:
         use super::said::Said;
         match got {
             Got::Said(Said::Empty(inside)) => {
-                let request = Request::Empty { call: call.clone(), family };
+                let request = WorkerRequest::Empty { call: call.clone(), family };
                 if let Some(Said::Empty(there)) = outside.ask(&request, Duration::from_secs(3)) {
                     askings[n].record.empty_call =
                         Some(crate::record::launcher::EmptyCall { call, inside, outside: there });

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::asking::Asking;
-use super::rows::Ground;
-use crate::launcher::said::{Do, Pledge, Request};
+use super::rows::LaneSurroundings;
+use crate::launcher::said::{Do, Pledge, WorkerRequest};
 use crate::launcher::session::Setting;
 use crate::policy::launcher::LauncherDocument;
 use crate::record::action::Action;
@@ -16,7 +16,7 @@ use crate::record::launcher::NameKind;
 const MOST_NAMES: usize = 12;
 
 /// One other name.
-pub(super) struct Name {
+pub(super) struct OtherName {
     pub(super) kind: NameKind,
     pub(super) text: String,
     pub(super) action: Action,
@@ -25,8 +25,8 @@ pub(super) struct Name {
 }
 
 /// A request that reads a file's content, for the run's own ends.
-pub(super) fn reading(path: &str) -> Request {
-    Request::Do(Box::new(Do {
+pub(super) fn reading(path: &str) -> WorkerRequest {
+    WorkerRequest::Do(Box::new(Do {
         action: Action::new(Driver::FileRead, path),
         content: true,
         greeting: None,
@@ -39,16 +39,21 @@ pub(super) fn reading(path: &str) -> Request {
 }
 
 /// Every other name of what a question is about.
-pub(super) fn of(asking: &Asking, ground: &Ground, setting: &Setting<'_>, document: &LauncherDocument) -> Vec<Name> {
+pub(super) fn of(
+    asking: &Asking,
+    ground: &LaneSurroundings,
+    setting: &Setting<'_>,
+    document: &LauncherDocument,
+) -> Vec<OtherName> {
     let action = &asking.question.action;
-    let mut names: Vec<Name> = Vec::new();
+    let mut names: Vec<OtherName> = Vec::new();
     match action.driver.info().target {
         TargetKind::Path => {
             let target = action.target.as_str();
-            let add = |kind, text: String, names: &mut Vec<Name>| {
+            let add = |kind, text: String, names: &mut Vec<OtherName>| {
                 if text != target && !names.iter().any(|known| known.text == text) {
                     let action = renamed(action, &text);
-                    names.push(Name { kind, text, action, folder_fd: None, fd: None });
+                    names.push(OtherName { kind, text, action, folder_fd: None, fd: None });
                 }
             };
             if let Some(inside) = setting.places.inside(document, target) {
@@ -69,7 +74,7 @@ pub(super) fn of(asking: &Asking, ground: &Ground, setting: &Setting<'_>, docume
             for gateway in ground.gateways() {
                 let text = format!("{gateway}:{port}");
                 let action = Action { target: text.clone(), ..action.clone() };
-                names.push(Name { kind: NameKind::Gateway, text, action, folder_fd: None, fd: None });
+                names.push(OtherName { kind: NameKind::Gateway, text, action, folder_fd: None, fd: None });
             }
         }
         _ => {}
@@ -98,7 +103,7 @@ fn renamed(action: &Action, text: &str) -> Action {
 }
 
 /// Names through descriptors that the launcher left open: of the object, and of a folder above it.
-fn by_descriptor(asking: &Asking, ground: &Ground, real: &str) -> Vec<Name> {
+fn by_descriptor(asking: &Asking, ground: &LaneSurroundings, real: &str) -> Vec<OtherName> {
     let action = &asking.question.action;
     let reads = matches!(action.driver, Driver::FileRead | Driver::FileReadAt | Driver::FileReadInherited);
     let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
@@ -113,13 +118,13 @@ fn by_descriptor(asking: &Asking, ground: &Ground, real: &str) -> Vec<Name> {
             if rest.as_os_str().is_empty() && reads {
                 let text = format!("descriptor {fd}");
                 let action = action.clone();
-                names.push(Name { kind: NameKind::Descriptor, text, action, folder_fd: None, fd: Some(*fd) });
+                names.push(OtherName { kind: NameKind::Descriptor, text, action, folder_fd: None, fd: Some(*fd) });
             } else if found.mode & libc::S_IFMT == libc::S_IFDIR && action.to.is_none() {
                 let rest = rest.to_str().unwrap_or_default();
                 let rest = if rest.is_empty() { "." } else { rest };
                 let action = Action { target: rest.to_owned(), ..action.clone() };
                 let text = format!("{rest} from descriptor {fd}");
-                names.push(Name { kind: NameKind::Descriptor, text, action, folder_fd: Some(*fd), fd: None });
+                names.push(OtherName { kind: NameKind::Descriptor, text, action, folder_fd: Some(*fd), fd: None });
             }
             break;
         }

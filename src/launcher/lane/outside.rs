@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::launcher::frame::Key;
+use crate::launcher::frame::SessionKey;
 use crate::launcher::said::{Hello, SUBCOMMAND};
 
 /// What the host found.
@@ -18,7 +18,7 @@ pub(super) struct Outside {
 }
 
 /// Looks for the worker of a start among this machine's processes. `None`: it is not there, or nobody may look.
-pub(super) fn find(key: &Key) -> Option<Outside> {
+pub(super) fn find(key: &SessionKey) -> Option<Outside> {
     let entries = std::fs::read_dir("/proc").ok()?;
     let mut found: Vec<i32> = entries
         .flatten()
@@ -52,7 +52,7 @@ pub(super) fn find(key: &Key) -> Option<Outside> {
 }
 
 /// Whether the process is the worker and not a shell or launcher that has its command among its arguments.
-fn is_worker(pid: i32, key: &Key) -> bool {
+fn is_worker(pid: i32, key: &SessionKey) -> bool {
     let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let mut words = line.split(|byte| *byte == 0).skip(1);
     words.next() == Some(SUBCOMMAND.as_bytes())

@@ -5,16 +5,16 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::asking::{Asking, Known, LauncherLane};
+use super::asking::{Asking, LauncherLane, WorkspaceFiles};
 use super::identity;
-use super::question::{self, Outsider, Question};
+use super::question::{self, LauncherQuestion, Outsider};
 use super::rows;
 use crate::base::error_chain::error_chain;
 use crate::lane::fixture::Fixture;
 use crate::lane::task::Task;
 use crate::lane::write_guard;
-use crate::launcher::listeners::Listener;
-use crate::policy::launcher::Places;
+use crate::launcher::listeners::LauncherListener;
+use crate::policy::launcher::StartTexts;
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
@@ -29,14 +29,14 @@ const KEPT_VARIABLES: [&str; 7] = ["PATH", "HOME", "USER", "TERM", "LD_PRELOAD",
 
 /// Everything that stands before a launcher is started.
 #[derive(Debug)]
-pub(super) struct Place<'r> {
+pub(super) struct LaneSetup<'r> {
     pub(super) root: String,
-    pub(super) places: Places,
+    pub(super) places: StartTexts,
     /// The name of the file that says which folders are the run's own.
     pub(super) mark: String,
     pub(super) askings: Vec<Asking>,
     pub(super) not_run: Vec<(usize, ProbeRow)>,
-    pub(super) known: Known,
+    pub(super) known: WorkspaceFiles,
     pub(super) _fixture: Fixture<'r>,
 }
 
@@ -72,7 +72,7 @@ fn disturb(one: &Task<'_>, other: &Task<'_>) -> bool {
         || ((changes(one) || changes(other)) && paths(one).any(|a| paths(other).any(|b| above(a, b) || above(b, a))))
 }
 
-impl<'r> Place<'r> {
+impl<'r> LaneSetup<'r> {
     /// Makes it.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl<'r> Place<'r> {
             reason: error_chain(&error),
         })?;
         let root = fixture.path().to_owned();
-        let places = Places {
+        let places = StartTexts {
             workspace: format!("{root}/workspace"),
             outside: format!("{root}/outside"),
             home: format!("{root}/home"),
@@ -140,7 +140,7 @@ impl<'r> Place<'r> {
             mark,
             askings: Vec::new(),
             not_run: Vec::new(),
-            known: Known::default(),
+            known: WorkspaceFiles::default(),
             _fixture: fixture,
         };
         for n in set {
@@ -165,7 +165,7 @@ impl<'r> Place<'r> {
         n: usize,
         nonces: &question::Nonces,
     ) -> Result<Asking, (Option<Action>, NotRun)> {
-        let mut texts = Texts { place: self, unique: lane.unique, seq: task.seq, ports: BTreeMap::new() };
+        let mut texts = ProbeTexts { place: self, unique: lane.unique, seq: task.seq, ports: BTreeMap::new() };
         let failed = |what: &str, error: &std::io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
@@ -175,7 +175,7 @@ impl<'r> Place<'r> {
             None => None,
             Some(spec) => {
                 let address = texts.to_listen(&spec.address);
-                let listener = Listener::open(spec.kind, &address)
+                let listener = LauncherListener::open(spec.kind, &address)
                     .map_err(|error| (None, failed(&format!("could not listen on `{address}`"), &error)))?;
                 texts.learn(&spec.address, &listener.address);
                 Some(listener)
@@ -216,8 +216,15 @@ impl<'r> Place<'r> {
         };
         let expected = self.expected(&action, nonces, lane.unique);
         let (host, marked) = self.host(&action, nonces);
-        let question =
-            Question::new(action, &self.root, expected, listener, outsider, &short(lane.unique), lane.deadline_ms);
+        let question = LauncherQuestion::new(
+            action,
+            &self.root,
+            expected,
+            listener,
+            outsider,
+            &short(lane.unique),
+            lane.deadline_ms,
+        );
         let stands_in = question.action.driver == Driver::EnvironmentRead
             && !KEPT_VARIABLES.contains(&question.action.target.as_str());
         Ok(Asking {
@@ -302,7 +309,7 @@ fn unmet(need: &str) -> Option<String> {
 }
 
 /// Everything in the workspace now, and what the questions themselves will put there.
-fn known(place: &Place<'_>) -> Known {
+fn known(place: &LaneSetup<'_>) -> WorkspaceFiles {
     fn walk(folder: &Path, paths: &mut BTreeSet<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             paths.insert(entry.path());
@@ -317,18 +324,18 @@ fn known(place: &Place<'_>) -> Known {
         let action = &asking.question.action;
         paths.extend([Some(action.target.as_str()), action.to.as_deref()].into_iter().flatten().map(PathBuf::from));
     }
-    Known { paths }
+    WorkspaceFiles { paths }
 }
 
 /// What placeholders of a probe stand for.
-struct Texts<'p, 'r> {
-    place: &'p Place<'r>,
+struct ProbeTexts<'p, 'r> {
+    place: &'p LaneSetup<'r>,
     unique: &'p str,
     seq: u64,
     ports: BTreeMap<String, u16>,
 }
 
-impl Texts<'_, '_> {
+impl ProbeTexts<'_, '_> {
     /// An address to listen on: ports are picked by the kernel.
     fn to_listen(&self, text: &str) -> String {
         let mut out = self.folders(text);

@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use crate::launcher::effects::{self, Before, Snapshot, Twin};
-use crate::launcher::frame::Key;
-use crate::launcher::listeners::Listener;
-use crate::launcher::said::{Do, Pledge, SUBCOMMAND, Victim};
+use crate::launcher::frame::SessionKey;
+use crate::launcher::listeners::LauncherListener;
+use crate::launcher::said::{Do, OutsideProcess, Pledge, SUBCOMMAND};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
@@ -27,14 +27,14 @@ pub(super) struct Outsider {
     _input: Option<ChildStdin>,
     lines: Receiver<String>,
     heard: Vec<i32>,
-    pub(super) victim: Victim,
+    pub(super) victim: OutsideProcess,
 }
 
 impl Outsider {
     /// Starts one that says which numbers came with the signal.
     #[expect(clippy::disallowed_methods, reason = "a process outside that ends with its input")]
     pub(super) fn start(exe: &std::path::Path) -> io::Result<Self> {
-        let token = format!("{}.v.600", Key::fresh().as_str());
+        let token = format!("{}.v.600", SessionKey::fresh().as_str());
         let mut child = Command::new(exe)
             .args([SUBCOMMAND, &token])
             .stdin(Stdio::piped())
@@ -63,7 +63,7 @@ impl Outsider {
             return Err(io::Error::other("this kernel gives processes no numbers that last (Linux 6.9 does)"));
         }
         let nonce = uuid::Uuid::new_v4().as_u128() as i32;
-        Ok(Self { child, _input: input, lines, heard: Vec::new(), victim: Victim { pid, inode, nonce } })
+        Ok(Self { child, _input: input, lines, heard: Vec::new(), victim: OutsideProcess { pid, inode, nonce } })
     }
 
     /// Whether the signal with that number has come.
@@ -89,13 +89,13 @@ fn inode_of(pid: i32) -> io::Result<u64> {
 
 /// One question.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct LauncherQuestion {
     /// The operation, resolved for outside.
     pub(super) action: Action,
     /// What its content has to hold, if the run knows.
     pub(super) expected: Option<Vec<u8>>,
     /// Where the run waits for it.
-    pub(super) listener: Option<Listener>,
+    pub(super) listener: Option<LauncherListener>,
     /// What a connection says.
     pub(super) greeting: String,
     pub(super) outsider: Option<Outsider>,
@@ -107,13 +107,13 @@ pub(super) struct Question {
     limit_ms: u64,
 }
 
-impl Question {
+impl LauncherQuestion {
     /// `own_root`: the run's own folder. `expected`: see there.
     pub(super) fn new(
         action: Action,
         own_root: &str,
         expected: Option<Vec<u8>>,
-        listener: Option<Listener>,
+        listener: Option<LauncherListener>,
         outsider: Option<Outsider>,
         unique: &str,
         deadline_ms: u64,
@@ -187,7 +187,7 @@ impl Question {
         Do {
             content: content && self.expected.is_some(),
             greeting: self.listener.as_ref().filter(|_| is_connection(driver)).map(|_| format!("{greeting}\n")),
-            victim: self.outsider.as_ref().map(|outsider| Victim { nonce, ..outsider.victim }),
+            victim: self.outsider.as_ref().map(|outsider| OutsideProcess { nonce, ..outsider.victim }),
             folder_fd: None,
             fd: None,
             pledge: Pledge { own: self.own.clone(), mark: mark.to_owned() },

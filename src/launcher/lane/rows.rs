@@ -1,24 +1,24 @@
 //! From answers to rows.
 
-use super::asking::{Asking, Known, LauncherLane};
+use super::asking::{Asking, LauncherLane, WorkspaceFiles};
 use super::engine::{Engine, Got};
 use super::outside::{self, Outside};
 use crate::base::clock;
 use crate::lane::task::Task;
 use crate::launcher::frame;
 use crate::launcher::mounts::MountTable;
-use crate::launcher::said::{Hello, Identity, Report, Said};
+use crate::launcher::said::{Hello, Identity, Said, WorkerReport};
 use crate::launcher::session::Setting;
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::launcher::{
-    Answer, Around, Asked, Content, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link,
-    NameKind, Outcome, ProcessIdentity, ReadFrom,
+    Around, ContentSeen, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link, NameKind,
+    NameTrial, OperationOutcome, ProcessIdentity, ReadFrom, WorkerAnswer,
 };
 use crate::record::report::CallRole;
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 
 /// What is known of the inside and the outside of one lane.
-pub(super) struct Ground {
+pub(super) struct LaneSurroundings {
     hello: Hello,
     outside: Option<Outside>,
     /// What a worker without any launcher found around itself.
@@ -28,7 +28,7 @@ pub(super) struct Ground {
     read_from: Option<ReadFrom>,
 }
 
-impl Ground {
+impl LaneSurroundings {
     pub(super) fn look(engine: &Engine<'_>, _setting: &Setting<'_>, free: Hello) -> Self {
         let hello = engine.hello().cloned().unwrap_or_default();
         let session = engine.reached.as_ref().and_then(|reached| reached.session.as_ref());
@@ -192,18 +192,18 @@ pub(super) fn empty_record() -> LauncherRecord {
 }
 
 /// What came back, as an answer to a question.
-pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> {
+pub(super) fn answer(asking: &Asking, got: &Got) -> Result<WorkerAnswer, FaultRecord> {
     let fault = |kind, detail: &str| FaultRecord { kind, detail: detail.to_owned() };
     let report = match got {
         Got::Fault(kind, detail) => return Err(fault(*kind, detail)),
         Got::Died { signal, twice, nop_lives, box_control_lives } => {
-            let outcome = Outcome::Died {
+            let outcome = OperationOutcome::Died {
                 signal: *signal,
                 twice: *twice,
                 nop_lives: *nop_lives,
                 box_control_lives: *box_control_lives,
             };
-            return Ok(Answer { outcome, content: None, same_object: None, consequence: None, duration_us: 0 });
+            return Ok(WorkerAnswer { outcome, content: None, same_object: None, consequence: None, duration_us: 0 });
         }
         Got::Said(Said::Done(report)) => report,
         Got::Said(_) => return Err(fault(LauncherFault::AnswerLost, "the answer is one to another question")),
@@ -218,26 +218,26 @@ pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> 
     let outcome = outcome(report)
         .ok_or_else(|| fault(LauncherFault::AnswerLost, "the process ended and said nothing of the operation"))?;
     let driver = asking.question.action.driver;
-    let went_through = outcome == Outcome::Done;
+    let went_through = outcome == OperationOutcome::Done;
     let content = report.content.as_deref().and_then(frame::decode).zip(asking.question.expected.as_ref());
     let content = match (content, driver) {
         (_, Driver::EnvironmentRead) => {
             let told = report.operation.as_ref().and_then(|it| it.details.iter().find(|(name, _)| name == "content"));
             Some(match (asking.token, told) {
-                (None, _) => Content::Unmarked,
-                (Some(token), Some((_, found))) if *found as u64 == token => Content::Nonce,
-                (Some(_), _) => Content::Other,
+                (None, _) => ContentSeen::Unmarked,
+                (Some(token), Some((_, found))) if *found as u64 == token => ContentSeen::Nonce,
+                (Some(_), _) => ContentSeen::Other,
             })
         }
         (Some((found, wanted)), _) => {
             let holds = found.windows(wanted.len().max(1)).any(|window| window == wanted.as_slice());
-            Some(if holds { Content::Nonce } else { Content::Other })
+            Some(if holds { ContentSeen::Nonce } else { ContentSeen::Other })
         }
         // Length and time of a file that the run has made are as good as content, for what only looks.
         (None, Driver::FileStat | Driver::FileAccess | Driver::XattrList | Driver::FileOpenPath) => {
             let same =
                 report.object.zip(asking.marked).is_some_and(|(found, marked)| (found.size, found.mtime) == marked);
-            same.then_some(Content::Nonce)
+            same.then_some(ContentSeen::Nonce)
         }
         (
             None,
@@ -247,7 +247,7 @@ pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> 
             | Driver::DirList
             | Driver::FileReadlink
             | Driver::XattrGet,
-        ) => Some(Content::Unmarked),
+        ) => Some(ContentSeen::Unmarked),
         _ => None,
     };
     let opened = report.operation.as_ref().and_then(|it| it.opened.as_ref()).map(|opened| (opened.dev, opened.ino));
@@ -256,7 +256,7 @@ pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> 
     if let (Some(process), Some(outsider)) = (report.process, &asking.question.outsider) {
         same_object = Some(process == outsider.victim.inode);
     }
-    Ok(Answer {
+    Ok(WorkerAnswer {
         outcome,
         content: content.filter(|_| went_through),
         same_object: same_object.filter(|_| went_through),
@@ -265,24 +265,24 @@ pub(super) fn answer(asking: &Asking, got: &Got) -> Result<Answer, FaultRecord> 
     })
 }
 
-fn outcome(report: &Report) -> Option<Outcome> {
+fn outcome(report: &WorkerReport) -> Option<OperationOutcome> {
     if report.expired {
-        return Some(Outcome::NoAnswer);
+        return Some(OperationOutcome::NoAnswer);
     }
     if let Some(operation) = &report.operation {
         let last = operation.calls.last()?;
         return Some(if last.ret >= 0 && last.errno == 0 {
-            Outcome::Done
+            OperationOutcome::Done
         } else {
             let prepares = last.role == CallRole::Prepare;
-            Outcome::Failed { call: last.syscall.to_string(), errno: last.errno, prepares }
+            OperationOutcome::Failed { call: last.syscall.to_string(), errno: last.errno, prepares }
         });
     }
     if let Some((step, errno)) = &report.setup {
         let call = if step == "open" { "openat" } else { step };
-        return Some(Outcome::Failed { call: call.to_owned(), errno: *errno, prepares: true });
+        return Some(OperationOutcome::Failed { call: call.to_owned(), errno: *errno, prepares: true });
     }
-    report.consequence.map(|_| Outcome::Done)
+    report.consequence.map(|_| OperationOutcome::Done)
 }
 
 /// Takes the answer under the name as spelled.
@@ -307,23 +307,28 @@ pub(super) fn take_other(asking: &mut Asking, kind: NameKind, name: String, gree
 pub(super) fn take_again(asking: &mut Asking, got: Got) {
     let Ok(answer) = answer(asking, &got) else { return };
     asking.record.asked[0].again = Some(answer.outcome.clone());
-    if answer.outcome == Outcome::Done {
+    if answer.outcome == OperationOutcome::Done {
         let (name, greeting) = (asking.record.asked[0].name.clone(), asking.question.greeting.clone());
         push(asking, NameKind::Spelled, name, greeting, answer, &got);
     }
 }
 
-fn push(asking: &mut Asking, kind: NameKind, name: String, greeting: String, answer: Answer, got: &Got) {
+fn push(asking: &mut Asking, kind: NameKind, name: String, greeting: String, answer: WorkerAnswer, got: &Got) {
     if let (Some(outsider), Some(report)) = (&asking.question.outsider, got.report()) {
         asking.record.around.process = Some(ProcessIdentity { outside: outsider.victim.inode, inside: report.process });
     }
     let effect = asking.question.has_effect().then_some(EffectSeen { when: None, twin_intact: None, barrier: None });
-    asking.record.asked.push(Asked { kind, name, answer, effect, again: None });
+    asking.record.asked.push(NameTrial { kind, name, answer, effect, again: None });
     asking.greetings.push(greeting);
 }
 
 /// Writes down how the questions' worker was started, and what its launcher has left behind.
-pub(super) fn describe_starts(askings: &mut [Asking], engine: &Engine<'_>, setting: &Setting<'_>, known: &Known) {
+pub(super) fn describe_starts(
+    askings: &mut [Asking],
+    engine: &Engine<'_>,
+    setting: &Setting<'_>,
+    known: &WorkspaceFiles,
+) {
     let residue = known.residue(&setting.places.workspace);
     let Some(reached) = &engine.reached else { return };
     for asking in askings {
@@ -337,7 +342,7 @@ pub(super) fn describe_starts(askings: &mut [Asking], engine: &Engine<'_>, setti
     }
 }
 
-impl Ground {
+impl LaneSurroundings {
     /// Names the limit that is lower inside, where an answer speaks of one.
     pub(super) fn note_limit(&self, asking: &mut Asking) {
         let errno = asking.record.asked.first().and_then(|asked| asked.answer.outcome.errno());

@@ -84,7 +84,7 @@ const COMMON_KEYS: &[&str] = &[
 
 /// What every builder needs to know.
 #[derive(Debug, Clone)]
-pub(super) struct Head {
+pub(super) struct BuilderContext {
     pub(super) template_id: String,
     pub(super) builder: Builder,
     pub(super) description: Option<String>,
@@ -99,7 +99,7 @@ pub(super) struct Head {
     pub(super) semantic_group: Option<String>,
 }
 
-impl Head {
+impl BuilderContext {
     /// Reads it from a document that satisfies the schema.
     pub(super) fn of(value: &Value, file: &str, requested: Option<&str>, notes: &mut Diagnostics<'_>) -> Option<Self> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -8,7 +8,7 @@ use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown}
 use super::super::file::{
     PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry, ProfilesFile,
 };
-use super::document::{Head, Ordered, id};
+use super::document::{BuilderContext, Ordered, id};
 use crate::base::ids::{ProbeId, ProfileId};
 use crate::base::json_out;
 use crate::policy::PolicyMode;
@@ -18,9 +18,9 @@ use crate::record::outcome::Decision;
 /// What a template becomes, before its policies are looked for.
 #[derive(Debug)]
 pub(super) struct Expanded {
-    pub(super) plan: Document<PlanFile>,
-    pub(super) probes: Document<ProbesFile>,
-    pub(super) profiles: Document<ProfilesFile>,
+    pub(super) plan: TypedDocument<PlanFile>,
+    pub(super) probes: TypedDocument<ProbesFile>,
+    pub(super) profiles: TypedDocument<ProfilesFile>,
     /// Policies that the template carries: path to content.
     pub(super) policies: BTreeMap<String, Vec<u8>>,
     pub(super) description: Option<String>,
@@ -28,12 +28,12 @@ pub(super) struct Expanded {
 
 /// A document in its typed shape, and the bytes that are written.
 #[derive(Debug)]
-pub(super) struct Document<T> {
+pub(super) struct TypedDocument<T> {
     pub(super) value: T,
     pub(super) bytes: Vec<u8>,
 }
 
-impl<T: serde::Serialize> Document<T> {
+impl<T: serde::Serialize> TypedDocument<T> {
     /// One that has no text of its own yet.
     pub(super) fn of(value: T) -> Self {
         let mut bytes = json_out::to_pretty(&value);
@@ -44,7 +44,7 @@ impl<T: serde::Serialize> Document<T> {
 
 /// The plan and registries of an expanding builder, as they grow.
 pub(super) struct Growing<'a> {
-    head: &'a Head,
+    head: &'a BuilderContext,
     lanes: Map<String, Value>,
     order: Vec<ProfileId>,
     probes: BTreeMap<ProbeId, ProbeEntry>,
@@ -81,7 +81,7 @@ pub(super) struct ProbeFields<'a> {
 
 impl<'a> Growing<'a> {
     /// Nothing yet. `default_lanes`: baseline, scenario, oracle.
-    pub(super) fn new(head: &'a Head, default_lanes: [bool; 3]) -> Self {
+    pub(super) fn new(head: &'a BuilderContext, default_lanes: [bool; 3]) -> Self {
         let lanes = head.lanes.clone().unwrap_or_else(|| {
             let named = ["baseline", "scenario", "oracle"].into_iter().zip(default_lanes);
             named.map(|(name, on)| (name.to_owned(), Value::Bool(on))).collect()
@@ -215,9 +215,9 @@ impl<'a> Growing<'a> {
             profiles: self.profiles,
         };
         Expanded {
-            plan: Document::of(plan),
-            probes: Document::of(probes),
-            profiles: Document::of(profiles),
+            plan: TypedDocument::of(plan),
+            probes: TypedDocument::of(probes),
+            profiles: TypedDocument::of(profiles),
             policies: self.policies,
             description: head.description.clone(),
         }

@@ -11,9 +11,9 @@ use super::super::file::{INDEX_SCHEMA, IndexEntry, IndexFile};
 use super::super::lint::lint_plan;
 use super::super::resolve::resolve;
 use super::super::resolved::{ResolvedPlan, Selection};
-use super::super::source::{OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, Source, clean_path};
+use super::super::source::{DocumentSource, OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
 use super::FindPolicy;
-use super::expand::{Document, Expanded};
+use super::expand::{Expanded, TypedDocument};
 use crate::base::digest::Digest;
 use crate::base::fsx::FileError;
 use crate::base::shared_bytes::SharedBytes;
@@ -57,7 +57,7 @@ pub(super) fn assemble(
     built.rows = rows.map(|profile| profile.probe_refs.len()).sum();
     let mut files = BTreeMap::from([
         (PLAN_FILE.to_owned(), plan.bytes),
-        (OWN_INDEX_PATH.to_owned(), Document::of(index).bytes),
+        (OWN_INDEX_PATH.to_owned(), TypedDocument::of(index).bytes),
         (OWN_PROBES_PATH.to_owned(), probes.bytes),
         (OWN_PROFILES_PATH.to_owned(), profiles.bytes),
     ]);
@@ -147,7 +147,7 @@ impl FileSet {
     }
 }
 
-impl Source for FileSet {
+impl DocumentSource for FileSet {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         let refuse = |kind| FileError { action: "read", path: PathBuf::from(path), source: io::Error::from(kind) };
         let carried =

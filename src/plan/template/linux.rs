@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{Head, Ordered, body, check_keys};
+use super::document::{BuilderContext, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried, document_bytes};
 use crate::policy::PolicyMode;
@@ -21,15 +21,15 @@ const OPERATION_KEYS: &[&str] = &["driver", "operation", "to", "attribute", "pat
 const PROFILE_KEYS: &[&str] = &["policy", "operations", "allowed", "family", "semantic_group", "notes", "fixtures"];
 
 #[derive(Deserialize)]
-struct Body {
+struct LinuxBody {
     paths: Ordered<String>,
-    operations: Ordered<Operation>,
-    profiles: Ordered<Profile>,
+    operations: Ordered<TemplateOperation>,
+    profiles: Ordered<LinuxProfile>,
     profile_order: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
-struct Operation {
+struct TemplateOperation {
     driver: String,
     operation: Option<String>,
     to: Option<String>,
@@ -40,7 +40,7 @@ struct Operation {
 }
 
 #[derive(Deserialize)]
-struct Profile {
+struct LinuxProfile {
     policy: Map<String, Value>,
     operations: Option<Vec<String>>,
     #[serde(default)]
@@ -53,13 +53,18 @@ struct Profile {
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
+pub(super) fn expand(
+    head: &BuilderContext,
+    text: &str,
+    value: &Value,
+    notes: &mut Diagnostics<'_>,
+) -> Option<Expanded> {
     for (part, known) in [("operations", OPERATION_KEYS), ("profiles", PROFILE_KEYS)] {
         for (name, entry) in value.get(part).and_then(Value::as_object).into_iter().flatten() {
             check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
         }
     }
-    let (body, own): (Body, Carried) = (body(text, notes)?, body(text, notes)?);
+    let (body, own): (LinuxBody, Carried) = (body(text, notes)?, body(text, notes)?);
     for (name, operation) in &body.operations.0 {
         let pointer = format!("/operations/{}/paths", pointer_part(name));
         known_names(operation.paths.iter().flatten(), &body.paths, "path case", &pointer, notes);
@@ -126,7 +131,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnos
     Some(growing.finish())
 }
 
-impl Operation {
+impl TemplateOperation {
     /// Seatbelt's name of the operation: as written, else the usual one of the driver.
     fn name(&self, verb: &str, notes: &mut Diagnostics<'_>) -> Option<String> {
         if let Some(name) = &self.operation {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{Head, Ordered, body, check_keys};
+use super::document::{BuilderContext, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried};
 use crate::policy::PolicyMode;
@@ -18,10 +18,10 @@ const PROFILE_KEYS: &[&str] =
     &["sbpl", "allowed_sets", "mode", "family", "semantic_group", "key_specific_rules", "notes", "parameters"];
 
 #[derive(Deserialize)]
-struct Body {
+struct MetadataBody {
     path_pairs: Vec<(String, String)>,
     ops: BTreeMap<String, Calls>,
-    profiles: Ordered<Profile>,
+    profiles: Ordered<MetadataProfile>,
     profile_order: Option<Vec<String>>,
 }
 
@@ -36,7 +36,7 @@ struct Calls {
 }
 
 #[derive(Deserialize)]
-struct Profile {
+struct MetadataProfile {
     sbpl: String,
     #[serde(default)]
     allowed_sets: Vec<String>,
@@ -64,7 +64,12 @@ fn is_in(set: &str, path: &str, alias: bool) -> bool {
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
+pub(super) fn expand(
+    head: &BuilderContext,
+    text: &str,
+    value: &Value,
+    notes: &mut Diagnostics<'_>,
+) -> Option<Expanded> {
     for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         check_keys(profile, &format!("/profiles/{}", pointer_part(name)), PROFILE_KEYS, notes);
     }
@@ -85,7 +90,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnos
             }
         }
     }
-    let (body, own): (Body, Carried) = (body(text, notes)?, body(text, notes)?);
+    let (body, own): (MetadataBody, Carried) = (body(text, notes)?, body(text, notes)?);
     let mut growing = Growing::new(head, [true, true, false]);
     for (path, content) in carried(&own.policies, notes) {
         growing.policy(&path, content);

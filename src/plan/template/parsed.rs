@@ -6,7 +6,7 @@ use super::super::diagnostic::{Diagnostics, has_errors};
 use super::super::error::LoadError;
 use super::super::read::refused;
 use super::super::schema::DocumentKind;
-use super::document::{Builder, Head};
+use super::document::{Builder, BuilderContext};
 use super::expand::Expanded;
 use super::files::{self, FileSet};
 use super::policies::FindPolicy;
@@ -22,15 +22,15 @@ pub const TEMPLATE_SCHEMA: &str = "runtime-tools.plan_template.v0.1";
 /// A template that was read and checked as far as it can be without its policies.
 #[derive(Debug, Clone)]
 pub struct Template {
-    pub(super) head: Head,
+    pub(super) head: BuilderContext,
     /// The file, as it is referred to in messages.
     pub(super) file: String,
     pub(super) digest: Digest,
-    pub(super) content: Content,
+    pub(super) content: DocumentContent,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub(super) enum DocumentContent {
     /// A template document.
     Document { value: Value, text: String },
     /// A plan that ships with the program, with its registry.
@@ -47,10 +47,16 @@ impl Template {
         if !DocumentKind::PlanTemplate.check(&value, &mut Diagnostics { list: &mut notes, file, subject: "" }) {
             return Err(refused(notes));
         }
-        let head = Head::of(&value, file, requested, &mut Diagnostics { list: &mut notes, file, subject: "" });
+        let head =
+            BuilderContext::of(&value, file, requested, &mut Diagnostics { list: &mut notes, file, subject: "" });
         let Some(head) = head.filter(|_| !has_errors(&notes)) else { return Err(refused(notes)) };
         let text = String::from_utf8_lossy(bytes).into_owned();
-        Ok(Self { head, file: file.to_owned(), digest: Digest::of(bytes), content: Content::Document { value, text } })
+        Ok(Self {
+            head,
+            file: file.to_owned(),
+            digest: Digest::of(bytes),
+            content: DocumentContent::Document { value, text },
+        })
     }
 
     /// Its id.
@@ -85,8 +91,8 @@ impl Template {
 
     fn expand(&self, notes: &mut Diagnostics<'_>) -> Result<Option<Expanded>, LoadError> {
         let (value, text) = match &self.content {
-            Content::Shipped(plan) => return plan.expand().map(Some),
-            Content::Document { value, text } => (value, text),
+            DocumentContent::Shipped(plan) => return plan.expand().map(Some),
+            DocumentContent::Document { value, text } => (value, text),
         };
         Ok(match self.head.builder {
             Builder::Static => spelled::expand(&self.head, value, text, notes)?,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::error::LoadError;
 use super::super::file::{IndexFile, PlanFile};
-use super::document::{Builder, Head};
-use super::parsed::{Content, Template};
+use super::document::{Builder, BuilderContext};
+use super::parsed::{DocumentContent, Template};
 use super::shipped_plan::{ShippedPlan, carried};
 use crate::base::digest::Digest;
 use crate::base::suggest::hint_for;
@@ -58,7 +58,7 @@ fn shipped_plan(name: &str, path: &'static str, bytes: &'static [u8]) -> Templat
     let entry = entry.unwrap_or_else(|| panic!("the registry of `{path}` stands in the index"));
     let document = |path: &str| file(path).unwrap_or_else(|| panic!("`{path}` is carried"));
     let description = plan.notes.clone().or_else(|| entry.description.clone());
-    let head = Head {
+    let head = BuilderContext {
         template_id: name.to_owned(),
         builder: Builder::Static,
         description,
@@ -80,7 +80,7 @@ fn shipped_plan(name: &str, path: &'static str, bytes: &'static [u8]) -> Templat
         description: entry.description.clone(),
     };
     // Carried for as long as the program runs.
-    let content = Content::Shipped(Box::leak(Box::new(shipped)));
+    let content = DocumentContent::Shipped(Box::leak(Box::new(shipped)));
     Template { head, file: path.to_owned(), digest: Digest::of(bytes), content }
 }
 

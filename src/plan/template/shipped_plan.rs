@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::super::error::LoadError;
-use super::expand::{Document, Expanded};
+use super::expand::{Expanded, TypedDocument};
 use crate::base::json;
 
 /// A plan with its registry, as it ships.
@@ -25,9 +25,9 @@ pub(super) fn carried<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> T {
 impl ShippedPlan {
     pub(super) fn expand(&self) -> Result<Expanded, LoadError> {
         Ok(Expanded {
-            plan: Document { value: carried(self.path, self.bytes), bytes: self.bytes.to_vec() },
-            probes: Document { value: carried(self.path, self.probes), bytes: self.probes.to_vec() },
-            profiles: Document { value: carried(self.path, self.profiles), bytes: self.profiles.to_vec() },
+            plan: TypedDocument { value: carried(self.path, self.bytes), bytes: self.bytes.to_vec() },
+            probes: TypedDocument { value: carried(self.path, self.probes), bytes: self.probes.to_vec() },
+            profiles: TypedDocument { value: carried(self.path, self.profiles), bytes: self.profiles.to_vec() },
             policies: Default::default(),
             description: self.description.clone(),
         })

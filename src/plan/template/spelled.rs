@@ -10,12 +10,12 @@ use super::super::error::LoadError;
 use super::super::file::{PlanFile, ProbesFile, ProfilesFile};
 use super::super::read::typed;
 use super::super::schema::DocumentKind;
-use super::document::{Head, body};
-use super::expand::{Document, Expanded};
+use super::document::{BuilderContext, body};
+use super::expand::{Expanded, TypedDocument};
 use super::policies::{Carried, carried};
 
 #[derive(Deserialize)]
-struct Texts<'a> {
+struct TemplateTexts<'a> {
     #[serde(borrow)]
     plan: &'a RawValue,
     #[serde(borrow)]
@@ -26,7 +26,7 @@ struct Texts<'a> {
 
 /// Builds one. `Ok(None)`: what was found is noted.
 pub(super) fn expand(
-    head: &Head,
+    head: &BuilderContext,
     value: &Value,
     text: &str,
     notes: &mut Diagnostics<'_>,
@@ -51,12 +51,12 @@ pub(super) fn expand(
             );
         }
     }
-    let texts = serde_json::from_str::<Texts<'_>>(text);
+    let texts = serde_json::from_str::<TemplateTexts<'_>>(text);
     let (Ok(texts), Some(own)) = (texts, body::<Carried>(text, notes)) else { return Ok(None) };
     Ok(Some(Expanded {
-        plan: Document { value: plan, bytes: outdented(texts.plan) },
-        probes: Document { value: probes, bytes: outdented(texts.probes) },
-        profiles: Document { value: profiles, bytes: outdented(texts.profiles) },
+        plan: TypedDocument { value: plan, bytes: outdented(texts.plan) },
+        probes: TypedDocument { value: probes, bytes: outdented(texts.probes) },
+        profiles: TypedDocument { value: profiles, bytes: outdented(texts.profiles) },
         policies: carried(&own.policies, notes).into_iter().collect(),
         description: head.description.clone(),
     }))

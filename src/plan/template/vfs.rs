@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{Head, Ordered, body, check_keys};
+use super::document::{BuilderContext, Ordered, body, check_keys};
 use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
 use super::policies::{Carried, carried};
 use crate::base::ids::ProfileId;
@@ -35,10 +35,10 @@ const PROFILE_KEYS: &[&str] = &[
 const PROBE_KEYS: &[&str] = &["name", "operation", "target", "expected", "driver", "syscall"];
 
 #[derive(Deserialize)]
-struct Body {
+struct VfsBody {
     #[serde(default)]
     path_sets: Ordered<PathSet>,
-    profiles: Ordered<Profile>,
+    profiles: Ordered<VfsProfile>,
     profile_order: Option<Vec<String>>,
 }
 
@@ -66,7 +66,7 @@ enum PairList {
 }
 
 #[derive(Deserialize)]
-struct Profile {
+struct VfsProfile {
     sbpl: String,
     #[serde(default)]
     ops: Vec<String>,
@@ -154,7 +154,12 @@ pub(super) fn pair_decisions(policy: PathPolicy, role: Role, alternate: &str) ->
 }
 
 /// Builds one.
-pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnostics<'_>) -> Option<Expanded> {
+pub(super) fn expand(
+    head: &BuilderContext,
+    text: &str,
+    value: &Value,
+    notes: &mut Diagnostics<'_>,
+) -> Option<Expanded> {
     for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         let pointer = format!("/profiles/{}", pointer_part(name));
         check_keys(profile, &pointer, PROFILE_KEYS, notes);
@@ -164,7 +169,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnos
             }
         }
     }
-    let (body, own): (Body, Carried) = (body(text, notes)?, body(text, notes)?);
+    let (body, own): (VfsBody, Carried) = (body(text, notes)?, body(text, notes)?);
     let mut growing = Growing::new(head, [true; 3]);
     for (path, content) in carried(&own.policies, notes) {
         growing.policy(&path, content);
@@ -203,7 +208,7 @@ pub(super) fn expand(head: &Head, text: &str, value: &Value, notes: &mut Diagnos
 }
 
 /// What a profile's notes say if nobody wrote any.
-fn told(profile: &Profile) -> Option<String> {
+fn told(profile: &VfsProfile) -> Option<String> {
     let policy = profile.policy?.as_str();
     Some(match &profile.variant {
         Some(variant) => format!("Paths of the family `{variant}`; expectations by the rule `{policy}`."),
@@ -239,7 +244,7 @@ fn by_hand(
 fn by_paths(
     growing: &mut Growing<'_>,
     id: &ProfileId,
-    profile: &Profile,
+    profile: &VfsProfile,
     sets: &Ordered<PathSet>,
     pointer: &str,
     notes: &mut Diagnostics<'_>,

@@ -13,7 +13,7 @@ use crate::record::sources::InputRole;
 /// Documents in memory.
 struct Memory(HashMap<String, Vec<u8>>);
 
-impl Source for Memory {
+impl DocumentSource for Memory {
     fn read(&self, _: InputRole, path: &str, _: u64) -> Result<SharedBytes, FileError> {
         let missing = || FileError { action: "read", path: path.into(), source: io::ErrorKind::NotFound.into() };
         self.0.get(path).cloned().map(SharedBytes::from).ok_or_else(missing)

@@ -21,7 +21,7 @@ pub fn derive_controls(policy: &LandlockPolicy) -> Controls {
         Ok(fixtures) => fixtures,
         Err(why) => return Controls { must_deny: Err(why.clone()), must_allow: Err(why) },
     };
-    let search = Search { policy, fixtures };
+    let search = ControlSearch { policy, fixtures };
     Controls { must_deny: search.must_deny(), must_allow: search.must_allow() }
 }
 
@@ -64,7 +64,7 @@ fn fixture(path: String, kind: FixtureKind) -> FixtureEntry {
 }
 
 /// An operation that may serve as a control, before the model was asked.
-struct Candidate {
+struct LandlockCandidate {
     driver: Driver,
     target: String,
     to: Option<String>,
@@ -72,7 +72,7 @@ struct Candidate {
     listener: Option<ListenerSpec>,
 }
 
-impl Candidate {
+impl LandlockCandidate {
     fn new(driver: Driver, target: impl Into<String>) -> Self {
         Self { driver, target: target.into(), to: None, fixtures: Vec::new(), listener: None }
     }
@@ -99,61 +99,61 @@ impl Candidate {
 }
 
 /// File operations in `folder`, the most telling first. Each needs no privilege.
-fn file_candidates(folder: &str) -> Vec<Candidate> {
+fn file_candidates(folder: &str) -> Vec<LandlockCandidate> {
     use Driver as D;
     use FixtureKind as K;
-    let mut symlink = Candidate::making(D::SymlinkCreate, folder);
+    let mut symlink = LandlockCandidate::making(D::SymlinkCreate, folder);
     symlink.to = Some("nowhere".into());
     vec![
-        Candidate::on(D::FileRead, folder, K::File),
-        Candidate::on(D::FileWrite, folder, K::File),
-        Candidate::on(D::DirList, folder, K::Dir),
-        Candidate::making(D::FileCreate, folder),
-        Candidate::making(D::DirCreate, folder),
-        Candidate::on(D::FileUnlink, folder, K::File),
-        Candidate::on(D::DirRemove, folder, K::Dir),
-        Candidate::on(D::FileTruncate, folder, K::File),
+        LandlockCandidate::on(D::FileRead, folder, K::File),
+        LandlockCandidate::on(D::FileWrite, folder, K::File),
+        LandlockCandidate::on(D::DirList, folder, K::Dir),
+        LandlockCandidate::making(D::FileCreate, folder),
+        LandlockCandidate::making(D::DirCreate, folder),
+        LandlockCandidate::on(D::FileUnlink, folder, K::File),
+        LandlockCandidate::on(D::DirRemove, folder, K::Dir),
+        LandlockCandidate::on(D::FileTruncate, folder, K::File),
         symlink,
-        Candidate::making(D::FifoCreate, folder),
-        Candidate::making(D::SocketNodeCreate, folder),
-        Candidate::on(D::Exec, folder, K::Program),
-        Candidate::making(D::CharDeviceCreate, folder),
+        LandlockCandidate::making(D::FifoCreate, folder),
+        LandlockCandidate::making(D::SocketNodeCreate, folder),
+        LandlockCandidate::on(D::Exec, folder, K::Program),
+        LandlockCandidate::making(D::CharDeviceCreate, folder),
     ]
 }
 
 /// A link to another folder: refused by every policy that handles a file right and does not grant `refer`.
-fn across(folder: &str) -> Candidate {
-    let mut candidate = Candidate::on(Driver::FileLink, &format!("{folder}/one"), FixtureKind::File);
+fn across(folder: &str) -> LandlockCandidate {
+    let mut candidate = LandlockCandidate::on(Driver::FileLink, &format!("{folder}/one"), FixtureKind::File);
     candidate.fixtures.push(fixture(format!("{folder}/two"), FixtureKind::Dir));
     candidate.to = Some(format!("${{root}}/{folder}/two/target"));
     candidate
 }
 
-fn network_candidates() -> Vec<Candidate> {
+fn network_candidates() -> Vec<LandlockCandidate> {
     let port = "127.0.0.1:${port.control}";
     vec![
-        Candidate::new(Driver::TcpBind, port),
-        Candidate::new(Driver::TcpConnect, port).listening(ListenerKind::Tcp),
-        Candidate::new(Driver::UdpBind, port),
-        Candidate::new(Driver::UdpSend, port).listening(ListenerKind::Udp),
+        LandlockCandidate::new(Driver::TcpBind, port),
+        LandlockCandidate::new(Driver::TcpConnect, port).listening(ListenerKind::Tcp),
+        LandlockCandidate::new(Driver::UdpBind, port),
+        LandlockCandidate::new(Driver::UdpSend, port).listening(ListenerKind::Udp),
     ]
 }
 
-fn scope_candidates() -> Vec<Candidate> {
+fn scope_candidates() -> Vec<LandlockCandidate> {
     vec![
-        Candidate::new(Driver::AbstractConnect, "${name.control}").listening(ListenerKind::Abstract),
-        Candidate::new(Driver::SignalOutside, ""),
+        LandlockCandidate::new(Driver::AbstractConnect, "${name.control}").listening(ListenerKind::Abstract),
+        LandlockCandidate::new(Driver::SignalOutside, ""),
     ]
 }
 
-struct Search<'a> {
+struct ControlSearch<'a> {
     policy: &'a LandlockPolicy,
     fixtures: Vec<FixtureEntry>,
 }
 
-impl Search<'_> {
-    fn try_one(&self, candidate: Candidate, wanted: Decision) -> Option<Control> {
-        let Candidate { driver, target, to, fixtures: own, listener } = candidate;
+impl ControlSearch<'_> {
+    fn try_one(&self, candidate: LandlockCandidate, wanted: Decision) -> Option<Control> {
+        let LandlockCandidate { driver, target, to, fixtures: own, listener } = candidate;
         let action = Action { to, ..Action::new(driver, target) };
         let mut fixtures = self.fixtures.clone();
         for fixture in own {
@@ -180,7 +180,7 @@ impl Search<'_> {
         })
     }
 
-    fn first(&self, candidates: impl IntoIterator<Item = Candidate>, wanted: Decision) -> Option<Control> {
+    fn first(&self, candidates: impl IntoIterator<Item = LandlockCandidate>, wanted: Decision) -> Option<Control> {
         candidates.into_iter().find_map(|candidate| self.try_one(candidate, wanted))
     }
 
@@ -228,15 +228,15 @@ impl Search<'_> {
         let ports = ports.filter(|rule| rule.port.starts_with("${port.")).map(|rule| {
             let target = format!("127.0.0.1:{}", rule.port);
             if rule.allow.contains(NetRight::BindTcp) {
-                Candidate::new(Driver::TcpBind, target)
+                LandlockCandidate::new(Driver::TcpBind, target)
             } else if rule.allow.contains(NetRight::ConnectTcp) {
-                Candidate::new(Driver::TcpConnect, target).listening(ListenerKind::Tcp)
+                LandlockCandidate::new(Driver::TcpConnect, target).listening(ListenerKind::Tcp)
             } else {
-                Candidate::new(Driver::UdpBind, target)
+                LandlockCandidate::new(Driver::UdpBind, target)
             }
         });
         let candidates = host
-            .map(|rule| Candidate::new(Driver::DirList, rule.path.clone()))
+            .map(|rule| LandlockCandidate::new(Driver::DirList, rule.path.clone()))
             .chain(ports)
             .chain(file_candidates(CONTROL_FOLDER))
             .chain(network_candidates())

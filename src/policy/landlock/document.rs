@@ -10,7 +10,7 @@ pub const MAX_LAYERS: usize = 16;
 
 /// A Landlock policy document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "DocumentMembers", into = "DocumentMembers")]
 pub struct PolicyDocument {
     /// Always `sandproof.landlock_policy.v1`.
     pub schema_version: String,
@@ -55,7 +55,7 @@ pub struct LayerDocument {
 /// The document's members.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct DocumentMembers {
     schema_version: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -77,11 +77,12 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     T::deserialize(deserializer).map(Some)
 }
 
-impl TryFrom<Written> for PolicyDocument {
+impl TryFrom<DocumentMembers> for PolicyDocument {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let Written { schema_version, description, abi, tsync, handled, path_beneath, net_port, layers } = written;
+    fn try_from(written: DocumentMembers) -> Result<Self, Self::Error> {
+        let DocumentMembers { schema_version, description, abi, tsync, handled, path_beneath, net_port, layers } =
+            written;
         let layers = match (handled, layers) {
             (Some(handled), None) => vec![LayerDocument {
                 handled,
@@ -101,7 +102,7 @@ impl TryFrom<Written> for PolicyDocument {
     }
 }
 
-impl From<PolicyDocument> for Written {
+impl From<PolicyDocument> for DocumentMembers {
     fn from(document: PolicyDocument) -> Self {
         let PolicyDocument { schema_version, description, abi, tsync, mut layers } = document;
         let whole = Self {

@@ -14,7 +14,7 @@ pub const TSYNC: &str = "tsync";
 ///
 /// Written as JSON, a policy of one layer has that layer's members beside its own, and one of several has them as `layers`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "TableMembers", into = "TableMembers")]
 pub struct LandlockPolicy {
     /// The ABI that it requires.
     pub abi: i32,
@@ -44,7 +44,7 @@ pub struct Layer {
 /// The members of a policy as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct TableMembers {
     abi: i32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     tsync: bool,
@@ -62,11 +62,11 @@ struct Written {
     layers: Option<Vec<Layer>>,
 }
 
-impl TryFrom<Written> for LandlockPolicy {
+impl TryFrom<TableMembers> for LandlockPolicy {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let Written { abi, tsync, handled_fs, handled_net, scoped, path_beneath, net_port, layers } = written;
+    fn try_from(written: TableMembers) -> Result<Self, Self::Error> {
+        let TableMembers { abi, tsync, handled_fs, handled_net, scoped, path_beneath, net_port, layers } = written;
         let layers = match (handled_fs, handled_net, scoped, path_beneath, net_port, layers) {
             (Some(handled_fs), Some(handled_net), Some(scoped), Some(path_beneath), Some(net_port), None) => {
                 vec![Layer { handled_fs, handled_net, scoped, path_beneath, net_port }]
@@ -78,7 +78,7 @@ impl TryFrom<Written> for LandlockPolicy {
     }
 }
 
-impl From<LandlockPolicy> for Written {
+impl From<LandlockPolicy> for TableMembers {
     fn from(policy: LandlockPolicy) -> Self {
         let LandlockPolicy { abi, tsync, mut layers } = policy;
         let whole = Self {

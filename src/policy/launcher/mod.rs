@@ -6,7 +6,7 @@ mod texts;
 #[cfg(test)]
 pub use document::WantedFile;
 pub use document::{LauncherDocument, LauncherStartKind};
-pub use texts::Places;
+pub use texts::StartTexts;
 
 /// Format of a launcher's document. 1: first release.
 pub const LAUNCHER_SCHEMA: &str = "sandproof.launcher.v1";

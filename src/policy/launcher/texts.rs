@@ -23,7 +23,7 @@ pub struct LauncherError {
 
 /// What the placeholders of one start stand for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct StartTexts {
     /// The folder that the sandbox is said to leave to the program.
     pub workspace: String,
     /// A folder beside it.
@@ -36,7 +36,7 @@ pub struct Places {
     pub probe: Vec<String>,
 }
 
-impl Places {
+impl StartTexts {
     /// A text with every placeholder replaced. The probe's command stands in it as words with spaces between.
     pub fn fill(&self, text: &str) -> String {
         let mut out = text.to_owned();
@@ -191,8 +191,8 @@ mod tests {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn places() -> Places {
-        Places {
+    fn places() -> StartTexts {
+        StartTexts {
             workspace: "/w".into(),
             outside: "/o".into(),
             home: "/h".into(),

@@ -32,14 +32,14 @@ pub fn derive(rules: &SbplRules) -> Controls {
 }
 
 /// An operation that may serve as a control, before the model was asked.
-struct Candidate {
+struct SbplCandidate {
     driver: Driver,
     target: String,
     fixtures: Vec<FixtureEntry>,
     listener: Option<ListenerSpec>,
 }
 
-impl Candidate {
+impl SbplCandidate {
     fn new(driver: Driver, target: impl Into<String>) -> Self {
         Self { driver, target: target.into(), fixtures: Vec::new(), listener: None }
     }
@@ -80,16 +80,16 @@ impl Candidate {
 const POSIX_NAME: &str = "/sandproof-control";
 
 /// What every host can do that applies the profile, the most telling first. Each needs no privilege.
-fn candidates(rules: &SbplRules) -> Vec<Candidate> {
+fn candidates(rules: &SbplRules) -> Vec<SbplCandidate> {
     let mut found = Vec::new();
     // What rules say about the run's own folder says the most.
     for folder in own_folders(rules) {
         for driver in [Driver::FileRead, Driver::FileWrite] {
-            found.push(Candidate::on_file(driver, &folder));
+            found.push(SbplCandidate::on_file(driver, &folder));
         }
     }
     for driver in [Driver::FileRead, Driver::FileWrite, Driver::FileLstat, Driver::FileChmod, Driver::FileUnlink] {
-        found.push(Candidate::on_file(driver, &format!("{CONTROL_FOLDER}/target")));
+        found.push(SbplCandidate::on_file(driver, &format!("{CONTROL_FOLDER}/target")));
     }
     for (driver, target) in [
         (Driver::FileRead, "/private/etc/hosts"),
@@ -110,9 +110,9 @@ fn candidates(rules: &SbplRules) -> Vec<Candidate> {
         (Driver::PosixShm, POSIX_NAME),
         (Driver::PosixSem, POSIX_NAME),
     ] {
-        found.push(Candidate::new(driver, target));
+        found.push(SbplCandidate::new(driver, target));
     }
-    let mut connect = Candidate::new(Driver::TcpConnect, "127.0.0.1:${port.control}");
+    let mut connect = SbplCandidate::new(Driver::TcpConnect, "127.0.0.1:${port.control}");
     connect.listener = Some(ListenerSpec { kind: ListenerKind::Tcp, address: connect.target.clone() });
     found.push(connect);
     found

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::rules::Place;
+use super::rules::LineColumn;
 use crate::base::printable::{excerpt, is_hidden};
 
 /// A refusal. As text it is the place, the fault, the remedy, and the line with a caret below the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SbplError {
     /// Where.
-    pub place: Place,
+    pub place: LineColumn,
     /// What.
     pub fault: Fault,
     /// The line, shortened around the place if long, without control characters.
@@ -36,13 +36,13 @@ impl fmt::Display for SbplError {
 
 /// A fault and its place, before the text that it is about is known.
 #[derive(Debug)]
-pub(super) struct Stop {
-    pub(super) place: Place,
+pub(super) struct LocatedFault {
+    pub(super) place: LineColumn,
     pub(super) fault: Box<Fault>,
 }
 
-impl Stop {
-    pub(super) fn new(place: Place, fault: Fault) -> Self {
+impl LocatedFault {
+    pub(super) fn new(place: LineColumn, fault: Fault) -> Self {
         Self { place, fault: Box::new(fault) }
     }
 

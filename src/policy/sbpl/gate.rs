@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::rules::{Filter, NetworkAddress, Place, Rule, SbplRules};
+use super::rules::{Filter, LineColumn, NetworkAddress, Rule, SbplRules};
 use crate::record::outcome::Decision;
 
 /// The operations that exist only inside `apply-message-filter`.
@@ -22,9 +22,9 @@ pub const MESSAGE_FILTER_OPERATIONS: [&str; 6] = [
 
 /// A part of a profile that keeps it from being applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gate {
+pub struct ApplyGate {
     /// The rule.
-    pub place: Place,
+    pub place: LineColumn,
     /// Why.
     pub kind: GateKind,
 }
@@ -81,14 +81,14 @@ impl fmt::Display for GateKind {
 
 /// Everything in `rules` that is known to keep them from being applied, in their order. Without a finding they may
 /// still be refused: gaps are not looked into.
-pub fn scan(rules: &SbplRules) -> Vec<Gate> {
-    let mut gates: Vec<Gate> = (rules.unbound.iter())
-        .map(|(place, name)| Gate { place: *place, kind: GateKind::UnboundName(name.clone()) })
+pub fn scan(rules: &SbplRules) -> Vec<ApplyGate> {
+    let mut gates: Vec<ApplyGate> = (rules.unbound.iter())
+        .map(|(place, name)| ApplyGate { place: *place, kind: GateKind::UnboundName(name.clone()) })
         .collect();
     // What stands under a condition may never be made.
     for rule in rules.rules.iter().filter(|rule| rule.conditions.is_empty()) {
         let mut add = |kind| {
-            let gate = Gate { place: rule.place, kind };
+            let gate = ApplyGate { place: rule.place, kind };
             if gates.last() != Some(&gate) {
                 gates.push(gate);
             }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::SbplError;
 pub use super::import_name::ImportName;
 use super::parse::parse_from;
-use super::rules::Place;
-use super::syntax::{Datum, Node, Program};
+use super::rules::LineColumn;
+use super::syntax::{Datum, Node, SbplText};
 use crate::base::digest::Digest;
 
 /// So many files are read for one profile; an installed system has some hundred.
@@ -29,7 +29,7 @@ pub struct Imports {
 struct Import {
     name: ImportName,
     text: String,
-    program: Program,
+    program: SbplText,
 }
 
 /// An imported file cannot be used.
@@ -57,7 +57,7 @@ impl Imports {
     ///
     /// # Errors
     /// The first file that cannot be read or is no profile.
-    pub fn gather(program: &Program, read: &mut ReadImport<'_>) -> Result<Self, ImportError> {
+    pub fn gather(program: &SbplText, read: &mut ReadImport<'_>) -> Result<Self, ImportError> {
         let mut imports = Self::default();
         let mut wanted: Vec<String> = named(program);
         let mut asked: BTreeSet<String> = BTreeSet::new();
@@ -74,7 +74,7 @@ impl Imports {
                 Err(why) => return Err(ImportError::Unreadable { name, why }),
             };
             let kept = ImportName::new(&name).ok_or(ImportError::TooMany)?;
-            let start = Place { file: Some(kept), ..Place::at(1, 1) };
+            let start = LineColumn { file: Some(kept), ..LineColumn::at(1, 1) };
             let program = parse_from(&text, start).map_err(ImportError::Refused)?;
             wanted.extend(self::named(&program));
             imports.files.insert(name, Import { name: kept, text, program });
@@ -90,7 +90,7 @@ impl Imports {
     }
 
     /// The program of an imported file, by the name that the profile gives.
-    pub(super) fn program(&self, written: &str) -> Option<(ImportName, &Program)> {
+    pub(super) fn program(&self, written: &str) -> Option<(ImportName, &SbplText)> {
         let file = self.files.get(plain(written)?)?;
         Some((file.name, &file.program))
     }
@@ -130,7 +130,7 @@ fn plain(written: &str) -> Option<&str> {
 }
 
 /// The names in every `(import "NAME")` of a program, wherever it stands.
-fn named(program: &Program) -> Vec<String> {
+fn named(program: &SbplText) -> Vec<String> {
     fn walk(node: &Node, found: &mut Vec<String>) {
         match &node.datum {
             Datum::List(items) => {
@@ -155,7 +155,7 @@ fn named(program: &Program) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Question, evaluate};
+    use super::super::model::{SbplQuestion, evaluate};
     use super::super::parse::parse;
     use super::super::policy::SbplPolicy;
     use super::super::rules::GapKind;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn asked(policy: &SbplPolicy, operation: &str, target: &str) -> (Option<Decision>, Option<String>) {
-        let answer = evaluate(policy.rules(), &Question::new(operation, target));
+        let answer = evaluate(policy.rules(), &SbplQuestion::new(operation, target));
         (answer.decision, answer.rule.map(|index| policy.rules().rules[index].place.to_string()))
     }
 

@@ -1,13 +1,13 @@
 //! Characters to tokens.
 
-use super::error::{Fault, Stop, shown};
-use super::rules::Place;
-use super::syntax::{Escape, Mark, Radix, RawText};
+use super::error::{Fault, LocatedFault, shown};
+use super::rules::LineColumn;
+use super::syntax::{Escape, NodeMark, Radix, RawText};
 
 /// A token and where it begins.
 #[derive(Debug)]
 pub(super) struct Token {
-    pub(super) place: Place,
+    pub(super) place: LineColumn,
     pub(super) kind: TokenKind,
 }
 
@@ -15,7 +15,7 @@ pub(super) struct Token {
 pub(super) enum TokenKind {
     Open,
     Close,
-    Mark(Mark),
+    Mark(NodeMark),
     Symbol(String),
     Text(String),
     Raw(RawText),
@@ -27,44 +27,46 @@ pub(super) enum TokenKind {
 /// Reads a text's tokens one after the other.
 pub(super) struct Lexer<'t> {
     rest: std::iter::Peekable<std::str::Chars<'t>>,
-    place: Place,
+    place: LineColumn,
     /// Escapes whose meaning is not documented, the first few.
     pub(super) doubts: Vec<Escape>,
 }
 
 impl<'t> Lexer<'t> {
     /// Reads a text; `start` is the place of its first character.
-    pub(super) fn new(text: &'t str, start: Place) -> Self {
+    pub(super) fn new(text: &'t str, start: LineColumn) -> Self {
         Self { rest: text.chars().peekable(), place: start, doubts: Vec::new() }
     }
 
     /// The next token; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Token>, Stop> {
+    pub(super) fn next(&mut self) -> Result<Option<Token>, LocatedFault> {
         self.skip_blank()?;
         let place = self.place;
         let Some(first) = self.bump() else { return Ok(None) };
         let kind = match first {
-            '\u{feff}' => return Err(Stop::new(place, Fault::ByteOrderMark)),
-            '[' | ']' | '{' | '}' => return Err(Stop::new(place, Fault::Bracket { found: first })),
+            '\u{feff}' => return Err(LocatedFault::new(place, Fault::ByteOrderMark)),
+            '[' | ']' | '{' | '}' => return Err(LocatedFault::new(place, Fault::Bracket { found: first })),
             '(' => TokenKind::Open,
             ')' => TokenKind::Close,
-            '\'' => TokenKind::Mark(Mark::Quote),
-            '`' => TokenKind::Mark(Mark::Quasi),
+            '\'' => TokenKind::Mark(NodeMark::Quote),
+            '`' => TokenKind::Mark(NodeMark::Quasi),
             ',' if self.rest.peek() == Some(&'@') => {
                 self.bump();
-                TokenKind::Mark(Mark::Splice)
+                TokenKind::Mark(NodeMark::Splice)
             }
-            ',' => TokenKind::Mark(Mark::Unquote),
+            ',' => TokenKind::Mark(NodeMark::Unquote),
             '"' => TokenKind::Text(self.text(place)?),
             '#' => self.hash(place)?,
-            '\0' => return Err(Stop::new(place, Fault::Nul)),
+            '\0' => return Err(LocatedFault::new(place, Fault::Nul)),
             first => {
                 let mut word = String::from(first);
                 self.word(&mut word)?;
                 match number(&word, Radix::Decimal) {
                     Number::Is(value) => TokenKind::Number { value, radix: Radix::Decimal },
                     Number::IsNot if is_decimal(&word) => TokenKind::Decimal(word),
-                    Number::Overflows => return Err(Stop::new(place, Fault::BadNumber { found: shown(&word) })),
+                    Number::Overflows => {
+                        return Err(LocatedFault::new(place, Fault::BadNumber { found: shown(&word) }));
+                    }
                     Number::IsNot => TokenKind::Symbol(word),
                 }
             }
@@ -75,7 +77,7 @@ impl<'t> Lexer<'t> {
     fn bump(&mut self) -> Option<char> {
         let c = self.rest.next()?;
         if c == '\n' {
-            self.place = Place { line: self.place.line + 1, column: 1, ..self.place };
+            self.place = LineColumn { line: self.place.line + 1, column: 1, ..self.place };
         } else {
             self.place.column += 1;
         }
@@ -83,14 +85,14 @@ impl<'t> Lexer<'t> {
     }
 
     /// Skips white space and comments.
-    fn skip_blank(&mut self) -> Result<(), Stop> {
+    fn skip_blank(&mut self) -> Result<(), LocatedFault> {
         while let Some(&c) = self.rest.peek() {
             if c == ';' || (c == '#' && self.at_script_mark()) {
                 while let Some(&c) = self.rest.peek()
                     && c != '\n'
                 {
                     if c == '\0' {
-                        return Err(Stop::new(self.place, Fault::Nul));
+                        return Err(LocatedFault::new(self.place, Fault::Nul));
                     }
                     self.bump();
                 }
@@ -111,13 +113,13 @@ impl<'t> Lexer<'t> {
     }
 
     /// The rest of a word, up to whatever ends it.
-    fn word(&mut self, word: &mut String) -> Result<(), Stop> {
+    fn word(&mut self, word: &mut String) -> Result<(), LocatedFault> {
         while let Some(&c) = self.rest.peek() {
             if is_blank(c) || matches!(c, '(' | ')' | '"' | ';') {
                 break;
             }
             if c == '\0' {
-                return Err(Stop::new(self.place, Fault::Nul));
+                return Err(LocatedFault::new(self.place, Fault::Nul));
             }
             word.push(c);
             self.bump();
@@ -126,17 +128,17 @@ impl<'t> Lexer<'t> {
     }
 
     /// The rest of a string whose opening quote stands at `start`.
-    fn text(&mut self, start: Place) -> Result<String, Stop> {
+    fn text(&mut self, start: LineColumn) -> Result<String, LocatedFault> {
         let mut out = String::new();
         loop {
             let place = self.place;
             match self.bump() {
-                None => return Err(Stop::new(start, Fault::UnclosedText)),
-                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                None => return Err(LocatedFault::new(start, Fault::UnclosedText)),
+                Some('\0') => return Err(LocatedFault::new(place, Fault::Nul)),
                 Some('"') => return Ok(out),
                 Some('\\') => match self.bump() {
-                    None => return Err(Stop::new(start, Fault::UnclosedText)),
-                    Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                    None => return Err(LocatedFault::new(start, Fault::UnclosedText)),
+                    Some('\0') => return Err(LocatedFault::new(place, Fault::Nul)),
                     Some(c @ ('\\' | '"')) => out.push(c),
                     Some('n') => out.push('\n'),
                     Some('t') => out.push('\t'),
@@ -178,13 +180,13 @@ impl<'t> Lexer<'t> {
     }
 
     /// What follows a `#` that stands at `start`.
-    fn hash(&mut self, start: Place) -> Result<TokenKind, Stop> {
+    fn hash(&mut self, start: LineColumn) -> Result<TokenKind, LocatedFault> {
         if self.rest.peek() == Some(&'"') {
             self.bump();
             return self.raw(start);
         }
         if self.rest.peek() == Some(&'(') {
-            return Ok(TokenKind::Mark(Mark::Vector));
+            return Ok(TokenKind::Mark(NodeMark::Vector));
         }
         let mut word = String::from('#');
         if self.rest.peek() == Some(&'\\') {
@@ -192,8 +194,8 @@ impl<'t> Lexer<'t> {
             word.extend(self.bump());
             let place = self.place;
             match self.bump() {
-                None => return Err(Stop::new(start, Fault::UnknownHash { found: word })),
-                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                None => return Err(LocatedFault::new(start, Fault::UnknownHash { found: word })),
+                Some('\0') => return Err(LocatedFault::new(place, Fault::Nul)),
                 Some(c) => word.push(c),
             }
             self.word(&mut word)?;
@@ -209,21 +211,21 @@ impl<'t> Lexer<'t> {
         if let Some(radix) = letters.next().and_then(Radix::of_letter) {
             return match number(letters.as_str(), radix) {
                 Number::Is(value) => Ok(TokenKind::Number { value, radix }),
-                _ => Err(Stop::new(start, Fault::BadNumber { found: shown(&word) })),
+                _ => Err(LocatedFault::new(start, Fault::BadNumber { found: shown(&word) })),
             };
         }
-        Err(Stop::new(start, Fault::UnknownHash { found: shown(&word) }))
+        Err(LocatedFault::new(start, Fault::UnknownHash { found: shown(&word) }))
     }
 
     /// The rest of a raw string. A backslash stays, and keeps a quote after it from ending the string.
-    fn raw(&mut self, start: Place) -> Result<TokenKind, Stop> {
+    fn raw(&mut self, start: LineColumn) -> Result<TokenKind, LocatedFault> {
         let mut out = String::new();
         let mut escaped = false;
         loop {
             let place = self.place;
             match self.bump() {
-                None => return Err(Stop::new(start, Fault::UnclosedText)),
-                Some('\0') => return Err(Stop::new(place, Fault::Nul)),
+                None => return Err(LocatedFault::new(start, Fault::UnclosedText)),
+                Some('\0') => return Err(LocatedFault::new(place, Fault::Nul)),
                 Some('"') if !escaped => {
                     return Ok(TokenKind::Raw(RawText::new(&out).expect("its end was found by the same rule")));
                 }

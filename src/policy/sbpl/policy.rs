@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::SbplError;
 use super::eval::{Remark, evaluate};
-use super::gate::{Gate, scan};
+use super::gate::{ApplyGate, scan};
 use super::imports::Imports;
 use super::parse::parse;
-use super::rules::{Place, SbplRules};
+use super::rules::{LineColumn, SbplRules};
 use crate::base::digest::Digest;
 
 /// A profile: its text, what it was given, and the rules that its program makes. Only a text that can be read becomes
@@ -95,7 +95,7 @@ impl SbplPolicy {
     }
 
     /// The text that `place` is in: the profile's own, or that of an imported file.
-    pub fn text_at(&self, place: Place) -> &str {
+    pub fn text_at(&self, place: LineColumn) -> &str {
         place.file.map_or(&self.text, |file| self.imports.text(file))
     }
 
@@ -115,7 +115,7 @@ impl SbplPolicy {
     }
 
     /// What is known to keep it from being applied.
-    pub fn gates(&self) -> Vec<Gate> {
+    pub fn gates(&self) -> Vec<ApplyGate> {
         scan(&self.rules)
     }
 
@@ -125,7 +125,7 @@ impl SbplPolicy {
     }
 
     /// Whether `place` is in a rule that was appended.
-    pub fn is_appended(&self, place: Place) -> bool {
+    pub fn is_appended(&self, place: LineColumn) -> bool {
         self.appended_from != 0 && place.file.is_none() && place.line >= self.appended_from
     }
 }

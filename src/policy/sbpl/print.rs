@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::syntax::{Datum, Node, Program, Radix};
+use super::syntax::{Datum, Node, Radix, SbplText};
 use crate::base::printable::{excerpt, is_hidden};
 
 /// A text that reads back as `program`: one form a line, without comments.
-pub fn print(program: &Program) -> String {
+pub fn print(program: &SbplText) -> String {
     let mut out = String::new();
     for form in &program.forms {
         write_node(&mut out, form, usize::MAX);

@@ -10,7 +10,7 @@ use crate::record::outcome::Decision;
 
 /// Where something stands: line and column, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct LineColumn {
     /// The imported file that it stands in, by the name that the import gives; `None`: the profile's own text.
     pub file: Option<ImportName>,
     /// The line.
@@ -19,14 +19,14 @@ pub struct Place {
     pub column: u32,
 }
 
-impl Place {
+impl LineColumn {
     /// A place in the profile's own text.
     pub const fn at(line: u32, column: u32) -> Self {
         Self { file: None, line, column }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LineColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.file {
             Some(file) => write!(f, "{}:{}:{}", file.as_str(), self.line, self.column),
@@ -47,9 +47,9 @@ pub struct SbplRules {
     /// Conditions of the program whose value is not known; rules in their branches name them by number.
     pub conditions: Vec<Condition>,
     /// Escapes in strings that were read as TinyScheme reads them, the first few: a filter may hold what they gave.
-    pub escapes: Vec<(Place, String)>,
+    pub escapes: Vec<(LineColumn, String)>,
     /// Names that the program uses and macOS is known not to have.
-    pub unbound: Vec<(Place, String)>,
+    pub unbound: Vec<(LineColumn, String)>,
 }
 
 impl SbplRules {
@@ -73,7 +73,7 @@ pub struct Condition {
     /// As written, shortened if long.
     pub text: String,
     /// Where it begins.
-    pub place: Place,
+    pub place: LineColumn,
     /// Why it is not known.
     pub kind: GapKind,
     /// How many ways there are to go on.
@@ -93,7 +93,7 @@ pub struct Choice {
 
 impl SbplRules {
     /// Every host folder that some rule names with everything below it, but `/`, and where the rule stands.
-    pub fn subpaths(&self) -> impl Iterator<Item = (Place, &str)> {
+    pub fn subpaths(&self) -> impl Iterator<Item = (LineColumn, &str)> {
         fn add<'f>(filter: &'f Filter, found: &mut Vec<&'f str>) {
             match filter {
                 Filter::All(list) | Filter::Any(list) => list.iter().for_each(|filter| add(filter, found)),
@@ -132,7 +132,7 @@ pub struct Rule {
     /// The ways that the program has to go for the rule to be there; none: it is there in any case.
     pub conditions: Vec<Choice>,
     /// Where the form begins.
-    pub place: Place,
+    pub place: LineColumn,
 }
 
 /// A part of the profile that stands for rules which are not known here.
@@ -145,7 +145,7 @@ pub struct Gap {
     /// The form, as written, shortened if long.
     pub text: String,
     /// Where it begins.
-    pub place: Place,
+    pub place: LineColumn,
 }
 
 /// Why something is not known.

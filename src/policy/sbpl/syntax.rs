@@ -1,12 +1,12 @@
 //! The syntax tree of a profile's text.
 
-use super::rules::Place;
+use super::rules::LineColumn;
 
 /// A list or an atom. Two nodes are equal if they say the same; where they stand does not count.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it begins.
-    pub place: Place,
+    pub place: LineColumn,
     /// What it is.
     pub datum: Datum,
 }
@@ -63,7 +63,7 @@ pub enum Datum {
     /// `#t` or `#f`
     Bool(bool),
     /// A mark and the node that it stands before.
-    Marked(Mark, Box<Node>),
+    Marked(NodeMark, Box<Node>),
 }
 
 /// The content of a raw string. No quote stands in it but after an odd number of backslashes, and it does not end in an
@@ -130,7 +130,7 @@ impl Radix {
 
 /// A mark before a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum NodeMark {
     /// `'`
     Quote,
     /// `` ` ``
@@ -143,7 +143,7 @@ pub enum Mark {
     Vector,
 }
 
-impl Mark {
+impl NodeMark {
     /// How it is written.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -158,7 +158,7 @@ impl Mark {
 
 /// A text as it was read: its forms in order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Program {
+pub struct SbplText {
     /// The forms of the outermost level.
     pub forms: Vec<Node>,
     /// Escapes in strings whose meaning is not documented. Not a part of what the text says.
@@ -169,7 +169,7 @@ pub struct Program {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Escape {
     /// Where the backslash stands.
-    pub place: Place,
+    pub place: LineColumn,
     /// What stands behind it.
     pub written: String,
     /// Whether it was read as the character of that code, as TinyScheme does; else its backslash was dropped.

@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use super::helper::keep_only;
-use super::made::Made;
+use super::made::Preparation;
 use super::objects::is_same;
 use super::process::is_hidden;
 use super::trace::Trace;
@@ -22,15 +22,15 @@ const MARK: &str = "sandproof-";
 
 /// That process.
 #[derive(Debug)]
-pub struct Victim {
+pub struct ForeignProcess {
     pid: i32,
     /// It lives as long as this end of its pipe is open.
     control: i32,
 }
 
-impl Victim {
+impl ForeignProcess {
     /// Starts it, and notes in `made` who and where it is.
-    pub fn start(made: &mut Made) -> Result<Self, i32> {
+    pub fn start(made: &mut Preparation) -> Result<Self, i32> {
         let token = made.draw()?;
         let page = Mapped::page(token)?;
         let (held, filling) = pipe()?;
@@ -78,7 +78,7 @@ fn live(until: i32, held: i32) -> i32 {
 }
 
 /// Attaches as a debugger would, and reads the token.
-pub fn debug(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn debug(trace: &mut Trace, made: &Preparation) -> Option<()> {
     trace.operate("ptrace", ptrace(libc::PTRACE_ATTACH, made.pid))?;
     for _ in 0..500 {
         match wait(made.pid, libc::WNOHANG) {
@@ -92,7 +92,7 @@ pub fn debug(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Takes its descriptor, and reads the token from it.
-pub fn take_descriptor(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn take_descriptor(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let process = trace.prepare("pidfd_open", pidfd_open(made.pid))? as i32;
     let fd = trace.operate("pidfd_getfd", pidfd_getfd(process, made.fd))? as i32;
     let mut bytes = [0; 8];
@@ -101,7 +101,7 @@ pub fn take_descriptor(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Reads the token from its memory.
-pub fn read_memory(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn read_memory(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let read = process_vm_readv(made.pid, made.address);
     trace.operate("process_vm_readv", read.map(|(count, _)| count))?;
     let (count, found) = read.ok()?;
@@ -123,7 +123,7 @@ fn open(trace: &mut Trace, pid: i32, name: &str, flags: i32) -> Option<i32> {
 
 /// Reads its environment.
 #[inline(never)]
-pub fn environment(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn environment(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let fd = open(trace, made.pid, "environ", libc::O_RDONLY)?;
     let mut bytes = [0; 4096];
     let count = trace.operate("read", path::read(fd, &mut bytes))? as usize;
@@ -134,7 +134,7 @@ pub fn environment(trace: &mut Trace, made: &Made) -> Option<()> {
 
 /// Reads which memory it has mapped, and looks for the page with the token.
 #[inline(never)]
-pub fn maps(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn maps(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let fd = open(trace, made.pid, "maps", libc::O_RDONLY)?;
     let mut text = Vec::new();
     let mut bytes = [0; 4096];
@@ -153,7 +153,7 @@ pub fn maps(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Reads the token through its memory file.
-pub fn memory_file(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn memory_file(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let fd = open(trace, made.pid, "mem", libc::O_RDONLY)?;
     let mut bytes = [0; 8];
     let count = trace.operate("pread64", pread(fd, &mut bytes, made.address))?;
@@ -161,7 +161,7 @@ pub fn memory_file(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Goes through the link to its root folder.
-pub fn root(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn root(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let fd = open(trace, made.pid, "root", libc::O_PATH | libc::O_DIRECTORY)?;
     trace.opened(fd);
     // Where somebody else made the process, only he knows its root.
@@ -169,7 +169,7 @@ pub fn root(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Lowers its priority by one.
-pub fn lower_priority(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn lower_priority(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let before = nice(made.pid);
     trace.prepare("getpriority", before.map(i64::from))?;
     // From the lowest there is nowhere to go.

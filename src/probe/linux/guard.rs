@@ -10,8 +10,8 @@ use std::ffi::{CStr, CString};
 
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::probe::program::program_image;
-use crate::record::action::{Action, Scope};
-use crate::record::driver::{Driver, Effect, Reach, TargetKind};
+use crate::record::action::{Action, ActionScope};
+use crate::record::driver::{ChangeReach, Driver, Effect, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path::{self, Stat};
 
@@ -29,12 +29,12 @@ impl GuardPaths {
     ///
     /// # Errors
     /// If a text holds a NUL.
-    pub fn of(action: &Action, scope: &Scope) -> Result<Self, SetupFailure> {
+    pub fn of(action: &Action, scope: &ActionScope) -> Result<Self, SetupFailure> {
         if !is_guarded(action.driver, scope) {
             return Ok(Self::default());
         }
         let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("target", libc::EINVAL));
-        let entry = action.driver.reach().contains(&Reach::Entry);
+        let entry = action.driver.reach().contains(&ChangeReach::Entry);
         let parent = |path: Option<&str>| text(path.filter(|_| entry).map(parent_of).unwrap_or_default());
         Ok(Self {
             folders: scope.own.iter().map(|folder| text(folder)).collect::<Result<_, _>>()?,
@@ -44,7 +44,7 @@ impl GuardPaths {
 }
 
 /// Whether the driver may only reach what is the run's own.
-fn is_guarded(driver: Driver, scope: &Scope) -> bool {
+fn is_guarded(driver: Driver, scope: &ActionScope) -> bool {
     let info = driver.info();
     match info.effect {
         Effect::Changes => info.target == TargetKind::Path,
@@ -86,7 +86,7 @@ impl<'a> Guard<'a> {
     ///
     /// # Errors
     /// If the kernel does not tell where the folders lie.
-    pub fn of(action: &Action, own: &'a GuardPaths, scope: &Scope) -> Result<Option<Self>, SetupFailure> {
+    pub fn of(action: &Action, own: &'a GuardPaths, scope: &ActionScope) -> Result<Option<Self>, SetupFailure> {
         if is_guarded(action.driver, scope) { Self::over(own).map(Some) } else { Ok(None) }
     }
 
@@ -146,8 +146,8 @@ impl<'a> Guard<'a> {
     fn change(&self, driver: Driver, path: &CStr, parent: &CStr) -> Result<(), SetupFailure> {
         for reach in driver.reach() {
             match reach {
-                Reach::Object => self.object("change", path)?,
-                Reach::Entry => self.entry(path, parent)?,
+                ChangeReach::Object => self.object("change", path)?,
+                ChangeReach::Entry => self.entry(path, parent)?,
             }
         }
         Ok(())
@@ -340,7 +340,7 @@ mod tests {
 
     /// Where `driver` would be stopped in a scope of the folder `own`, if it would.
     fn stopped(driver: Driver, own: &Path, target: &str, to: Option<&str>) -> Option<String> {
-        let scope = Scope { own: vec![own.to_str().unwrap().to_owned()], host_programs: false };
+        let scope = ActionScope { own: vec![own.to_str().unwrap().to_owned()], host_programs: false };
         let action = Action { to: to.map(str::to_owned), ..Action::new(driver, target) };
         let known = GuardPaths::of(&action, &scope).unwrap();
         let guard = Guard::of(&action, &known, &scope).unwrap()?;
@@ -491,7 +491,7 @@ mod tests {
         assert!(at("script").unwrap().ends_with("/script"));
         assert!(at("longer").unwrap().ends_with("/longer"));
         assert!(at("link").unwrap().starts_with('/') && stopped(Driver::Exec, &own, "/bin/true", None).is_some());
-        let scope = Scope { own: Vec::new(), host_programs: true };
+        let scope = ActionScope { own: Vec::new(), host_programs: true };
         let action = Action::new(Driver::Exec, "/bin/true");
         assert!(Guard::of(&action, &GuardPaths::of(&action, &scope).unwrap(), &scope).unwrap().is_none());
     }

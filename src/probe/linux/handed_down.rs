@@ -1,6 +1,6 @@
 //! What a process has from the one that started it: its environment and its open descriptors.
 
-use super::made::Made;
+use super::made::Preparation;
 use super::trace::Trace;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{pipe, set_environment};
@@ -9,14 +9,14 @@ use crate::sys::linux::process::{pipe, set_environment};
 const MARK: &str = "sandproof-";
 
 /// Puts a variable with the token into the environment.
-pub fn make_variable(made: &mut Made, name: &str) -> Result<(), i32> {
+pub fn make_variable(made: &mut Preparation, name: &str) -> Result<(), i32> {
     let token = made.draw()?;
     set_environment(name, &format!("{MARK}{token:016x}"))
 }
 
 /// Looks for a variable in the environment. That it is not there is said as `ENOENT`.
 #[expect(clippy::disallowed_methods, reason = "a variable that was handed down is the question")]
-pub fn variable(trace: &mut Trace, made: &Made, name: &str) -> Option<()> {
+pub fn variable(trace: &mut Trace, made: &Preparation, name: &str) -> Option<()> {
     let found = if name.is_empty() || name.contains(['=', '\0']) { None } else { std::env::var_os(name) };
     let length = found.as_ref().map(|value| value.len() as i64).ok_or(libc::ENOENT);
     trace.operate("getenv", length)?;
@@ -26,7 +26,7 @@ pub fn variable(trace: &mut Trace, made: &Made, name: &str) -> Option<()> {
 }
 
 /// Opens a pipe that holds the token, and keeps the end that is read from.
-pub fn make_descriptor(made: &mut Made) -> Result<(), i32> {
+pub fn make_descriptor(made: &mut Preparation) -> Result<(), i32> {
     let token = made.draw()?;
     let (reading, writing) = pipe()?;
     path::write(writing, &token.to_ne_bytes())?;
@@ -36,7 +36,7 @@ pub fn make_descriptor(made: &mut Made) -> Result<(), i32> {
 }
 
 /// Reads eight bytes from a descriptor that was open before.
-pub fn descriptor(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn descriptor(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let mut bytes = [0; 8];
     let count = trace.operate("read", path::read(made.fd, &mut bytes))?;
     made.compare(trace, (count == 8).then(|| u64::from_ne_bytes(bytes)))
@@ -45,11 +45,11 @@ pub fn descriptor(trace: &mut Trace, made: &Made) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::report::Operation;
+    use crate::record::report::OperationReport;
 
-    fn found(name: &str, token: Option<u64>) -> Operation {
+    fn found(name: &str, token: Option<u64>) -> OperationReport {
         let mut trace = Trace::new();
-        variable(&mut trace, &Made { token, ..Made::default() }, name);
+        variable(&mut trace, &Preparation { token, ..Preparation::default() }, name);
         trace.finish()
     }
 

@@ -11,12 +11,12 @@ pub const SIGNAL: i32 = libc::SIGUSR1;
 
 /// A child of the probe process. It waits until the signal comes or its pipe is closed, and its exit code says which.
 #[derive(Debug)]
-pub struct Helper {
+pub struct SignalHelper {
     pid: i32,
     pipe: i32,
 }
 
-impl Helper {
+impl SignalHelper {
     /// Starts one, with the signal blocked from its first instant.
     pub fn start() -> Result<Self, i32> {
         let (reading, writing) = pipe()?;

@@ -4,9 +4,9 @@
 use std::ffi::CString;
 
 use super::helper::keep_only;
-use super::made::Made;
+use super::made::Preparation;
 use super::trace::Trace;
-use crate::sys::linux::ipc::{self, Attached, Kind};
+use crate::sys::linux::ipc::{self, Attached, IpcKind};
 use crate::sys::linux::memory::{Mapped, random};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{Forked, exit_now, fork, pipe, set_process_group, wait};
@@ -18,7 +18,7 @@ fn fresh_key() -> Result<i32, i32> {
 
 /// What cannot be told apart from other people's and removed again is not made: to ask about nothing, and to remove it, has
 /// to fail for that very reason.
-fn can_be_removed(kind: Kind) -> Result<(), i32> {
+fn can_be_removed(kind: IpcKind) -> Result<(), i32> {
     for refused in [ipc::key_of(kind, -1).map(|_| ()), ipc::remove(kind, -1).map(|_| ())] {
         match refused {
             Err(libc::EINVAL) => {}
@@ -30,16 +30,16 @@ fn can_be_removed(kind: Kind) -> Result<(), i32> {
 
 /// Makes shared memory that holds the token. It is removed at once, and stays for as long as it is attached here; others may
 /// still attach it by its number (shmctl(2), `IPC_RMID`).
-pub fn make_segment(made: &mut Made) -> Result<(), i32> {
-    can_be_removed(Kind::Memory)?;
+pub fn make_segment(made: &mut Preparation) -> Result<(), i32> {
+    can_be_removed(IpcKind::Memory)?;
     let (token, key) = (made.draw()?, fresh_key()?);
-    let id = ipc::create(Kind::Memory, key)? as i32;
+    let id = ipc::create(IpcKind::Memory, key)? as i32;
     // A filter that answers for the kernel could have given the number of somebody else's.
-    if ipc::key_of(Kind::Memory, id) != Ok(key) {
+    if ipc::key_of(IpcKind::Memory, id) != Ok(key) {
         return Err(libc::EIDRM);
     }
     let segment = Attached::to(id, false);
-    ipc::remove(Kind::Memory, id)?;
+    ipc::remove(IpcKind::Memory, id)?;
     let segment = segment?;
     segment.put(token);
     (made.id, made.segment) = (id, Some(segment));
@@ -47,7 +47,7 @@ pub fn make_segment(made: &mut Made) -> Result<(), i32> {
 }
 
 /// Attaches shared memory that somebody made, and reads what it holds.
-pub fn attach(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn attach(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let attached = Attached::to(made.id, true);
     trace.operate("shmat", attached.as_ref().map(|_| 0).map_err(|errno| *errno))?;
     made.compare(trace, attached.ok()?.number())
@@ -55,33 +55,33 @@ pub fn attach(trace: &mut Trace, made: &Made) -> Option<()> {
 
 /// Makes a semaphore, and lets it keep a number.
 pub fn semaphore(trace: &mut Trace) -> Option<()> {
-    if let Err(errno) = can_be_removed(Kind::Semaphores) {
+    if let Err(errno) = can_be_removed(IpcKind::Semaphores) {
         return trace.prepare("semctl", Err(errno)).map(|_| ());
     }
     let (key, value) = (fresh_key().ok()?, (random().ok()? & 0x7fff) as i32);
-    let id = trace.operate("semget", ipc::create(Kind::Semaphores, key))? as i32;
-    if ipc::key_of(Kind::Semaphores, id) != Ok(key) {
+    let id = trace.operate("semget", ipc::create(IpcKind::Semaphores, key))? as i32;
+    if ipc::key_of(IpcKind::Semaphores, id) != Ok(key) {
         return trace.confirm(false);
     }
     let set = ipc::semaphore(id, libc::SETVAL, value);
     let found = ipc::semaphore(id, libc::GETVAL, 0);
-    let _ = ipc::remove(Kind::Semaphores, id);
+    let _ = ipc::remove(IpcKind::Semaphores, id);
     trace.confirm(set.is_ok() && found == Ok(i64::from(value)))
 }
 
 /// Makes a queue, and lets it carry a message.
 pub fn queue(trace: &mut Trace) -> Option<()> {
-    if let Err(errno) = can_be_removed(Kind::Queue) {
+    if let Err(errno) = can_be_removed(IpcKind::Queue) {
         return trace.prepare("msgctl", Err(errno)).map(|_| ());
     }
     let (key, text) = (fresh_key().ok()?, random().ok()?.to_ne_bytes());
-    let id = trace.operate("msgget", ipc::create(Kind::Queue, key))? as i32;
-    if ipc::key_of(Kind::Queue, id) != Ok(key) {
+    let id = trace.operate("msgget", ipc::create(IpcKind::Queue, key))? as i32;
+    if ipc::key_of(IpcKind::Queue, id) != Ok(key) {
         return trace.confirm(false);
     }
     let sent = ipc::send(id, text);
     let found = ipc::receive(id);
-    let _ = ipc::remove(Kind::Queue, id);
+    let _ = ipc::remove(IpcKind::Queue, id);
     trace.confirm(sent.is_ok() && found == Ok(Some(text)))
 }
 
@@ -95,7 +95,7 @@ pub struct Remover {
 
 impl Remover {
     /// Draws the name of a shared memory object, and starts the process.
-    pub fn start(made: &mut Made) -> Result<Self, i32> {
+    pub fn start(made: &mut Preparation) -> Result<Self, i32> {
         made.name = CString::new(format!("/dev/shm/sandproof-{:016x}", random()?)).map_err(|_| libc::EINVAL)?;
         let (until, control) = pipe()?;
         match fork()? {
@@ -121,7 +121,7 @@ impl Remover {
 }
 
 /// Makes a shared memory object (shm_open(3)), and finds in memory what was written to it.
-pub fn shared_memory(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn shared_memory(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
     let text = random().ok()?.to_ne_bytes();
     let fd = trace.operate("openat", path::open(&made.name, flags, 0o600))? as i32;

@@ -1,6 +1,6 @@
 //! Keys of the kernel. Only keyrings of the probe's own are changed.
 
-use super::made::Made;
+use super::made::Preparation;
 use super::trace::Trace;
 use crate::sys::linux::keys;
 use crate::sys::linux::memory::random;
@@ -13,14 +13,14 @@ const OF_PROCESS: i32 = -2;
 const OF_SESSION: i32 = -3;
 
 /// Gives this process a session keyring of its own with a key in it that holds the token.
-pub fn make(made: &mut Made) -> Result<(), i32> {
+pub fn make(made: &mut Preparation) -> Result<(), i32> {
     let token = made.draw()?;
     keys::new_session_keyring()?;
     keys::add(DESCRIPTION, &token.to_ne_bytes(), OF_SESSION).map(|_| ())
 }
 
 /// Finds the key in the session keyring, and reads it.
-pub fn read(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn read(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let key = trace.operate("keyctl", keys::search(OF_SESSION, DESCRIPTION))? as i32;
     let read = keys::read(key);
     trace.operate("keyctl", read.map(|(length, _)| length))?;

@@ -10,7 +10,7 @@ use crate::sys::linux::memory::random;
 /// What was made before the policy was applied: by `prepare` in the probe process, or by whoever started it where the probe
 /// runs inside of something else. What a driver does not use stays empty.
 #[derive(Debug)]
-pub struct Made {
+pub struct Preparation {
     /// A descriptor: what is to be read from or opened again, a terminal; -1 without.
     pub fd: i32,
     /// The other end of that terminal, which has to stay open; -1 without.
@@ -32,7 +32,7 @@ pub struct Made {
     pub older: Option<OlderThread>,
 }
 
-impl Default for Made {
+impl Default for Preparation {
     fn default() -> Self {
         Self {
             fd: -1,
@@ -48,7 +48,7 @@ impl Default for Made {
     }
 }
 
-impl Made {
+impl Preparation {
     /// Draws the token.
     pub fn draw(&mut self) -> Result<u64, i32> {
         let token = random()?;

@@ -29,17 +29,17 @@ mod unix;
 use std::ffi::{CStr, CString};
 
 pub use descriptor_link::link_of_descriptor;
-use foreign_process::Victim;
+use foreign_process::ForeignProcess;
 pub use guard::check_entry;
 use guard::{Guard, GuardPaths};
 use held::OlderThread;
-use helper::Helper;
+use helper::SignalHelper;
 use ipc::Remover;
-pub use made::Made;
+pub use made::Preparation;
 pub use process::is_hidden;
 pub use trace::Trace;
 
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
@@ -64,7 +64,7 @@ impl SyscallTexts {
     ///
     /// # Errors
     /// If one of them holds a NUL.
-    pub fn of(action: &Action, scope: &Scope) -> Result<Self, SetupFailure> {
+    pub fn of(action: &Action, scope: &ActionScope) -> Result<Self, SetupFailure> {
         let text = |step: &str, text: Option<&str>| {
             CString::new(text.unwrap_or_default()).map_err(|_| SetupFailure::at(step, libc::EINVAL))
         };
@@ -87,13 +87,13 @@ impl SyscallTexts {
 pub struct Prepared<'a> {
     texts: &'a SyscallTexts,
     /// What the operation is about, where that had to be made.
-    made: Made,
+    made: Preparation,
     /// A process outside the coming domain that is acted upon, if the driver needs one.
-    victim: Option<Victim>,
+    victim: Option<ForeignProcess>,
     /// A process that removes what the driver makes, if it makes something that stays.
     remover: Option<Remover>,
     /// A process outside the coming domain, if the driver or a new user namespace needs one.
-    helper: Option<Helper>,
+    helper: Option<SignalHelper>,
     /// A process outside the coming domain whose executable link is readable without a policy: the zygote, or a
     /// helper in the new user namespace, from which the zygote cannot be inspected in any case.
     reference: i32,
@@ -101,7 +101,7 @@ pub struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     /// For an operation whose objects somebody else has made, in a process that `reference` may be asked about.
-    pub fn given(texts: &'a SyscallTexts, made: Made, reference: i32) -> Self {
+    pub fn given(texts: &'a SyscallTexts, made: Preparation, reference: i32) -> Self {
         Self { texts, made, victim: None, remover: None, helper: None, reference }
     }
 }
@@ -136,10 +136,10 @@ impl Prepared<'_> {
 pub fn prepare<'a>(
     action: &Action,
     texts: &'a SyscallTexts,
-    scope: &Scope,
+    scope: &ActionScope,
     zygote: i32,
 ) -> Result<Prepared<'a>, SetupFailure> {
-    let mut prepared = Prepared::given(texts, Made::default(), zygote);
+    let mut prepared = Prepared::given(texts, Preparation::default(), zygote);
     let private = !action.mounts.is_empty() || action.driver.mounts();
     let new_user_namespace = if private { mounts::private_namespace()? } else { false };
     let mut guard = Guard::of(action, &texts.own, scope)?;
@@ -180,7 +180,7 @@ pub fn prepare<'a>(
         | Driver::ProcessMemOutside
         | Driver::ProcessRootOutside
         | Driver::ProcessPriorityOutside => {
-            prepared.victim = Some(Victim::start(made).map_err(|errno| SetupFailure::at("victim", errno))?);
+            prepared.victim = Some(ForeignProcess::start(made).map_err(|errno| SetupFailure::at("victim", errno))?);
         }
         Driver::PivotRoot => {
             namespaces::make_mount(&texts.target).map_err(|errno| SetupFailure::at("mount_bind", errno))?
@@ -191,7 +191,7 @@ pub fn prepare<'a>(
         _ => {}
     }
     if new_user_namespace || action.driver == Driver::SignalOutside {
-        let helper = Helper::start().map_err(|errno| SetupFailure::at("helper", errno))?;
+        let helper = SignalHelper::start().map_err(|errno| SetupFailure::at("helper", errno))?;
         if new_user_namespace {
             prepared.reference = helper.pid();
         }
@@ -207,7 +207,7 @@ pub fn prepare<'a>(
 /// # Errors
 /// If something that has to be opened beforehand cannot be.
 pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Option<Prepared<'a>>, SetupFailure> {
-    let mut made = Made::default();
+    let mut made = Preparation::default();
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
     match action.driver {
         Driver::FileReadInherited | Driver::FileWriteReopened => {
@@ -394,13 +394,13 @@ mod tests {
     fn a_driver_of_another_system_makes_no_call() {
         for driver in Driver::ALL.iter().filter(|driver| !driver.info().platforms.linux()) {
             let action = Action::new(*driver, "x");
-            let texts = SyscallTexts::of(&action, &Scope::default()).unwrap();
-            let mut prepared = Prepared::given(&texts, Made::default(), 0);
+            let texts = SyscallTexts::of(&action, &ActionScope::default()).unwrap();
+            let mut prepared = Prepared::given(&texts, Preparation::default(), 0);
             let mut trace = Trace::new();
             operate(&action, &mut prepared, &mut trace);
             let mut line = Vec::new();
             trace.write(&mut line);
-            let operation: crate::record::report::Operation = serde_json::from_slice(&line).unwrap();
+            let operation: crate::record::report::OperationReport = serde_json::from_slice(&line).unwrap();
             let calls: Vec<_> = operation.calls.iter().map(|call| (call.role, call.errno)).collect();
             assert_eq!(calls, [(CallRole::Prepare, libc::ENOSYS)], "{}", driver.info().name);
         }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::helper::{Helper, SIGNAL};
+use super::helper::{SIGNAL, SignalHelper};
 use super::trace::Trace;
 use crate::sys::linux::path::{readlink, stat};
 use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
@@ -32,7 +32,7 @@ pub fn fork_and_wait(trace: &mut Trace) -> Option<()> {
     Some(())
 }
 
-fn signal_helper(trace: &mut Trace, helper: Helper) -> Option<()> {
+fn signal_helper(trace: &mut Trace, helper: SignalHelper) -> Option<()> {
     let sent = trace.operate("kill", kill(helper.pid(), SIGNAL));
     // Asked in either case: a signal that was refused must not have arrived.
     if let Some(received) = helper.end() {
@@ -42,7 +42,7 @@ fn signal_helper(trace: &mut Trace, helper: Helper) -> Option<()> {
 }
 
 /// Signals the helper that was started before the policy was applied.
-pub fn signal_outside(trace: &mut Trace, helper: Option<Helper>) -> Option<()> {
+pub fn signal_outside(trace: &mut Trace, helper: Option<SignalHelper>) -> Option<()> {
     let Some(helper) = helper else {
         trace.prepare("helper", Err(libc::ESRCH));
         return None;
@@ -52,7 +52,7 @@ pub fn signal_outside(trace: &mut Trace, helper: Option<Helper>) -> Option<()> {
 
 /// Starts a helper under the policy and signals it.
 pub fn signal_inside(trace: &mut Trace) -> Option<()> {
-    let helper = Helper::start();
+    let helper = SignalHelper::start();
     trace.prepare("clone", helper.as_ref().map(|helper| i64::from(helper.pid())).map_err(|errno| *errno))?;
     signal_helper(trace, helper.ok()?)
 }

@@ -3,7 +3,7 @@
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::base::report_line::ReportLine;
 use crate::record::report::CallRole;
-use crate::record::report::{Call, OpenedFile, Operation};
+use crate::record::report::{Call, OpenedFile, OperationReport};
 use crate::sys::Ret;
 
 /// Collects the calls of one operation. A driver stops at the first call that failed.
@@ -12,14 +12,14 @@ use crate::sys::Ret;
 /// little as it can, because each page that it writes to has to be copied for it.
 #[derive(Debug, Default)]
 pub struct Trace {
-    calls: [Option<Noted>; MAX_CALLS],
-    opened: Option<Opened>,
+    calls: [Option<TracedCall>; MAX_CALLS],
+    opened: Option<OpenedDescriptor>,
     details: [Option<(&'static str, i64)>; MAX_DETAILS],
 }
 
 /// One call, with its name.
 #[derive(Debug, Clone, Copy)]
-struct Noted {
+struct TracedCall {
     syscall: &'static str,
     role: CallRole,
     ret: i64,
@@ -28,7 +28,7 @@ struct Noted {
 
 /// What an opened descriptor is.
 #[derive(Debug)]
-struct Opened {
+struct OpenedDescriptor {
     path: Result<LinkText, i32>,
     dev: u64,
     ino: u64,
@@ -61,7 +61,7 @@ impl Trace {
             Ok(value) => (value, 0),
             Err(errno) => (-1, errno),
         };
-        keep(&mut self.calls, Noted { syscall, role, ret: value, errno });
+        keep(&mut self.calls, TracedCall { syscall, role, ret: value, errno });
         ret.ok()
     }
 
@@ -81,20 +81,20 @@ impl Trace {
     pub fn opened(&mut self, fd: i32) {
         let path = link_of_descriptor(fd);
         if let Ok(found) = crate::sys::linux::path::fstat(fd) {
-            self.opened = Some(Opened { path, dev: found.dev, ino: found.ino, mode: found.mode });
+            self.opened = Some(OpenedDescriptor { path, dev: found.dev, ino: found.ino, mode: found.mode });
         }
     }
 
     /// The record that [`Self::write`] writes.
-    pub fn finish(self) -> Operation {
-        let call = |noted: Noted| Call {
+    pub fn finish(self) -> OperationReport {
+        let call = |noted: TracedCall| Call {
             syscall: noted.syscall.into(),
             role: noted.role,
             ret: noted.ret,
             errno: noted.errno,
             code: None,
         };
-        let file = |opened: Opened| OpenedFile {
+        let file = |opened: OpenedDescriptor| OpenedFile {
             path: opened.path.as_ref().ok().map(LinkText::to_text),
             path_errno: opened.path.err().unwrap_or(0),
             nofirmlink: None,
@@ -103,14 +103,14 @@ impl Trace {
             ino: opened.ino,
             mode: opened.mode,
         };
-        Operation {
+        OperationReport {
             calls: self.calls.into_iter().flatten().map(call).collect(),
             opened: self.opened.map(file),
             details: self.details.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect(),
         }
     }
 
-    /// Writes the record as one line of the report, with its line break: an `Operation` as JSON.
+    /// Writes the record as one line of the report, with its line break: an `OperationReport` as JSON.
     pub fn write(&self, line: &mut Vec<u8>) {
         let mut line = ReportLine::begin(line);
         line.list("calls", self.calls.iter().flatten(), |item, call| {
@@ -170,10 +170,10 @@ mod tests {
             trace.write(&mut line);
             let record = trace.finish();
             assert!(record.opened.as_ref().unwrap().path.as_ref().unwrap().ends_with(name));
-            assert_eq!(serde_json::from_slice::<Operation>(&line).unwrap(), record);
+            assert_eq!(serde_json::from_slice::<OperationReport>(&line).unwrap(), record);
         }
         let mut line = Vec::new();
         Trace::new().write(&mut line);
-        assert_eq!(serde_json::from_slice::<Operation>(&line).unwrap(), Trace::new().finish());
+        assert_eq!(serde_json::from_slice::<OperationReport>(&line).unwrap(), Trace::new().finish());
     }
 }

@@ -1,6 +1,6 @@
 //! Terminals. Only pseudo terminals of the probe's own are touched.
 
-use super::made::Made;
+use super::made::Preparation;
 use super::trace::Trace;
 use crate::sys::linux::memory::random;
 use crate::sys::linux::process::{Watched, ids, poll, set_process_group};
@@ -23,7 +23,7 @@ pub fn pair(trace: &mut Trace) -> Option<()> {
 }
 
 /// A pseudo terminal that is there before the policy.
-pub fn make(made: &mut Made) -> Result<(), i32> {
+pub fn make(made: &mut Preparation) -> Result<(), i32> {
     made.other = path::open(PTMX, FLAGS, 0)? as i32;
     tty::unlock(made.other)?;
     made.fd = tty::peer(made.other)? as i32;
@@ -32,7 +32,7 @@ pub fn make(made: &mut Made) -> Result<(), i32> {
 
 /// The same, as the terminal that controls a session of this process. A process that leads its group makes no session, so it
 /// goes into its parent's group first.
-pub fn make_controlling(made: &mut Made) -> Result<(), i32> {
+pub fn make_controlling(made: &mut Preparation) -> Result<(), i32> {
     make(made)?;
     set_process_group(0, tty::group_of(ids().1)? as i32)?;
     tty::new_session()?;
@@ -40,7 +40,7 @@ pub fn make_controlling(made: &mut Made) -> Result<(), i32> {
 }
 
 /// Changes the size of a terminal's window, and asks for it.
-pub fn resize(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn resize(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let drawn = random().ok()?;
     let (rows, columns) = (1 + (drawn & 0xfff) as u16, 1 + (drawn >> 16 & 0xfff) as u16);
     trace.operate("ioctl", tty::set_size(made.fd, rows, columns))?;
@@ -48,7 +48,7 @@ pub fn resize(trace: &mut Trace, made: &Made) -> Option<()> {
 }
 
 /// Types a letter and the end of a line into the terminal, and reads them from it.
-pub fn inject(trace: &mut Trace, made: &Made) -> Option<()> {
+pub fn inject(trace: &mut Trace, made: &Preparation) -> Option<()> {
     let letter = b'a' + (random().ok()? % 26) as u8;
     trace.operate("ioctl", tty::inject(made.fd, letter))?;
     trace.operate("ioctl", tty::inject(made.fd, b'\n'))?;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::Steps;
+use super::OperationSteps;
 use crate::record::driver::Driver;
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
@@ -28,7 +28,7 @@ impl Use {
     }
 
     /// One byte, in that direction.
-    fn exercise(self, steps: &mut Steps, fd: i32) -> Option<()> {
+    fn exercise(self, steps: &mut OperationSteps, fd: i32) -> Option<()> {
         match self {
             Self::Read => read_from(steps, fd),
             Self::Write => {
@@ -41,32 +41,32 @@ impl Use {
 }
 
 /// Opens for the operation, and notes what was opened.
-fn open_for(steps: &mut Steps, call: &str, ret: Ret) -> Option<i32> {
+fn open_for(steps: &mut OperationSteps, call: &str, ret: Ret) -> Option<i32> {
     let fd = steps.operate(call, ret)? as i32;
     steps.opened(fd);
     Some(fd)
 }
 
 /// Opens, and nothing more.
-pub(super) fn open(steps: &mut Steps, target: &CStr, flags: i32, mode: u16) -> Option<()> {
+pub(super) fn open(steps: &mut OperationSteps, target: &CStr, flags: i32, mode: u16) -> Option<()> {
     open_for(steps, "open", calls::open(target, flags | libc::O_NOCTTY, mode)).map(|_| ())
 }
 
 /// Reads one byte from a descriptor.
-pub(super) fn read_from(steps: &mut Steps, fd: i32) -> Option<()> {
+pub(super) fn read_from(steps: &mut OperationSteps, fd: i32) -> Option<()> {
     let count = steps.operate("read", calls::read(fd, &mut [0]))?;
     steps.detail("bytes_read", count);
     Some(())
 }
 
 /// Opens for reading and reads one byte.
-pub(super) fn read(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn read(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     let fd = open_for(steps, "open", calls::open(target, Use::Read.flags() | libc::O_NOCTTY, 0))?;
     Use::Read.exercise(steps, fd)
 }
 
 /// Opens for writing at the end and writes one byte.
-pub(super) fn write(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn write(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     let fd = open_for(steps, "open", calls::open(target, Use::Write.flags() | libc::O_NOCTTY, 0))?;
     Use::Write.exercise(steps, fd)
 }
@@ -84,7 +84,7 @@ fn split(target: &CStr) -> Option<(CString, CString)> {
 }
 
 /// Opens the parent folder under the policy, which only prepares, then the file relative to it.
-pub(super) fn at_parent(steps: &mut Steps, target: &CStr, usage: Use) -> Option<()> {
+pub(super) fn at_parent(steps: &mut OperationSteps, target: &CStr, usage: Use) -> Option<()> {
     let (parent, name) = split(target)?;
     let folder = steps.prepare("open", calls::open(&parent, libc::O_RDONLY | libc::O_DIRECTORY, 0))? as i32;
     let fd = open_for(steps, "openat", calls::openat(folder, &name, usage.flags() | libc::O_NOCTTY))?;
@@ -92,7 +92,7 @@ pub(super) fn at_parent(steps: &mut Steps, target: &CStr, usage: Use) -> Option<
 }
 
 /// Opens the file relative to an open `/`.
-pub(super) fn at_root(steps: &mut Steps, root: i32, target: &CStr, usage: Use) -> Option<()> {
+pub(super) fn at_root(steps: &mut OperationSteps, root: i32, target: &CStr, usage: Use) -> Option<()> {
     let bytes = target.to_bytes();
     let start = bytes.iter().position(|byte| *byte != b'/').unwrap_or(bytes.len());
     let relative = CString::new(&bytes[start..]).ok()?;
@@ -101,7 +101,7 @@ pub(super) fn at_root(steps: &mut Steps, root: i32, target: &CStr, usage: Use) -
 }
 
 /// Opens a folder and lists it.
-pub(super) fn list(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn list(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     use nix::dir::Dir;
     use nix::fcntl::OFlag;
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -124,7 +124,7 @@ pub(super) fn list(steps: &mut Steps, target: &CStr) -> Option<()> {
 
 /// Opens under the policy, which only prepares, and does one call through the descriptor.
 pub(super) fn through(
-    steps: &mut Steps,
+    steps: &mut OperationSteps,
     target: &CStr,
     flags: i32,
     name: &str,
@@ -136,7 +136,7 @@ pub(super) fn through(
 }
 
 /// Asks for metadata by path.
-pub(super) fn stat(steps: &mut Steps, target: &CStr, call: &str, follow: bool) -> Option<()> {
+pub(super) fn stat(steps: &mut OperationSteps, target: &CStr, call: &str, follow: bool) -> Option<()> {
     let found = calls::stat(target, follow);
     steps.operate(call, found.as_ref().map(|_| 0).map_err(|errno| *errno))?;
     steps.detail("mode", i64::from(found.ok()?.st_mode));
@@ -144,7 +144,7 @@ pub(super) fn stat(steps: &mut Steps, target: &CStr, call: &str, follow: bool) -
 }
 
 /// Opens under the policy, which only prepares, and asks for metadata through the descriptor.
-pub(super) fn fstat(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn fstat(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     let fd = steps.prepare("open", calls::open(target, libc::O_RDONLY | libc::O_NOCTTY, 0))? as i32;
     // The paths only after the operation: the record of an opened file asks for metadata as well.
     steps.operate("fstat", calls::fstat(fd).map(|_| 0))?;
@@ -153,7 +153,7 @@ pub(super) fn fstat(steps: &mut Steps, target: &CStr) -> Option<()> {
 }
 
 /// Changes mode, owner or times. The owner stays who it is: giving a file away needs a privilege.
-pub(super) fn change(steps: &mut Steps, driver: Driver, target: &CStr) -> Option<()> {
+pub(super) fn change(steps: &mut OperationSteps, driver: Driver, target: &CStr) -> Option<()> {
     let (_, _, uid, gid) = calls::ids();
     let reading = libc::O_RDONLY;
     match driver {
@@ -175,7 +175,7 @@ pub(super) fn change(steps: &mut Steps, driver: Driver, target: &CStr) -> Option
 }
 
 /// Searches the target's volume for its last part.
-pub(super) fn search(steps: &mut Steps, target: &CStr) -> Option<()> {
+pub(super) fn search(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     let (parent, name) = split(target)?;
     steps.operate("searchfs", calls::search(&parent, &name)).map(|_| ())
 }

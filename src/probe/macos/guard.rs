@@ -6,8 +6,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::probe::program::program_image;
-use crate::record::action::{Action, Scope};
-use crate::record::driver::{Driver, Effect, Reach, TargetKind};
+use crate::record::action::{Action, ActionScope};
+use crate::record::driver::{ChangeReach, Driver, Effect, TargetKind};
 use crate::record::report::SetupFailure;
 
 /// Devices that nothing happens to when they are opened for writing and closed again.
@@ -17,7 +17,7 @@ const HARMLESS: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/uran
 ///
 /// # Errors
 /// If it may not, with where its path really leads.
-pub fn check(action: &Action, scope: &Scope) -> Result<(), SetupFailure> {
+pub fn check(action: &Action, scope: &ActionScope) -> Result<(), SetupFailure> {
     let info = action.driver.info();
     match info.effect {
         Effect::Changes if info.target == TargetKind::Path => {
@@ -26,8 +26,8 @@ pub fn check(action: &Action, scope: &Scope) -> Result<(), SetupFailure> {
             for path in [Some(action.target.as_str()), second].into_iter().flatten() {
                 for reach in action.driver.reach() {
                     match reach {
-                        Reach::Object => object("change", path, &scope.own)?,
-                        Reach::Entry => check_entry(path, &scope.own)?,
+                        ChangeReach::Object => object("change", path, &scope.own)?,
+                        ChangeReach::Entry => check_entry(path, &scope.own)?,
                     }
                 }
             }

@@ -13,9 +13,9 @@ mod steps;
 use std::ffi::{CStr, CString};
 
 pub use guard::check_entry;
-pub use steps::Steps;
+pub use steps::OperationSteps;
 
-use crate::record::action::{Action, Scope};
+use crate::record::action::{Action, ActionScope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::report::SetupFailure;
 use crate::sys::darwin::calls;
@@ -35,14 +35,14 @@ pub struct Prepared {
     /// A descriptor that was opened before: of the target, of `/`, or of a listener.
     descriptor: i32,
     /// The functions that the driver calls.
-    tools: Tools,
+    tools: RuntimeFunctions,
     /// A process outside the sandbox.
-    helper: Option<processes::Helper>,
+    helper: Option<processes::WaitingChild>,
 }
 
 /// Functions that are found at run time, while nothing is confined yet.
 #[derive(Debug)]
-enum Tools {
+enum RuntimeFunctions {
     None,
     Bootstrap(Bootstrap),
     Register(Bootstrap, u32),
@@ -60,7 +60,7 @@ fn missing(Missing(what): Missing) -> SetupFailure {
 ///
 /// # Errors
 /// The step that failed.
-pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure> {
+pub fn prepare(action: &Action, scope: &ActionScope) -> Result<Prepared, SetupFailure> {
     guard::check(action, scope)?;
     let text = |step: &str, text: Option<&str>| {
         CString::new(text.unwrap_or_default()).map_err(|_| SetupFailure::at(step, libc::EINVAL))
@@ -75,7 +75,7 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
         },
         payload: action.payload.clone().unwrap_or_default(),
         descriptor: -1,
-        tools: Tools::None,
+        tools: RuntimeFunctions::None,
         helper: None,
     };
     let open = |path: &CStr, flags| {
@@ -96,32 +96,32 @@ pub fn prepare(action: &Action, scope: &Scope) -> Result<Prepared, SetupFailure>
                 net::connected_listener(&action.target).map_err(|errno| SetupFailure::at("listener", errno))?;
         }
         Driver::MachLookup | Driver::MachLookupLocal => {
-            prepared.tools = Tools::Bootstrap(Bootstrap::resolve().map_err(missing)?);
+            prepared.tools = RuntimeFunctions::Bootstrap(Bootstrap::resolve().map_err(missing)?);
         }
         Driver::MachRegister => {
             let bootstrap = Bootstrap::resolve().map_err(missing)?;
             let port = fresh_port().map_err(missing)?.map_err(|code| SetupFailure::at("mach_port_allocate", code))?;
-            prepared.tools = Tools::Register(bootstrap, port);
+            prepared.tools = RuntimeFunctions::Register(bootstrap, port);
         }
-        Driver::XpcLookup => prepared.tools = Tools::Xpc(Xpc::resolve().map_err(missing)?),
+        Driver::XpcLookup => prepared.tools = RuntimeFunctions::Xpc(Xpc::resolve().map_err(missing)?),
         Driver::IokitOpenService | Driver::IokitOpenUserClient => {
             let io_kit = IoKit::resolve().map_err(missing)?;
             // A class that is not there is no answer to anything.
             let service =
                 io_kit.service(&prepared.target).ok_or_else(|| SetupFailure::at("find the service", libc::ENOENT))?;
-            prepared.tools = Tools::Service(io_kit, service);
+            prepared.tools = RuntimeFunctions::Service(io_kit, service);
         }
         Driver::DarwinNotificationPost => {
-            prepared.tools = Tools::Notifier(Notifier::resolve().map_err(missing)?);
+            prepared.tools = RuntimeFunctions::Notifier(Notifier::resolve().map_err(missing)?);
         }
         Driver::DistributedNotificationPost | Driver::PreferenceRead => {
-            prepared.tools = Tools::CoreFoundation(CoreFoundation::resolve().map_err(missing)?);
+            prepared.tools = RuntimeFunctions::CoreFoundation(CoreFoundation::resolve().map_err(missing)?);
         }
         _ => {}
     }
     let outside = action.driver == Driver::ProcessInfo && action.target == "outside";
     if outside || action.driver == Driver::SignalOutside {
-        prepared.helper = Some(processes::Helper::start().map_err(|errno| SetupFailure::at("helper", errno))?);
+        prepared.helper = Some(processes::WaitingChild::start().map_err(|errno| SetupFailure::at("helper", errno))?);
     }
     Ok(prepared)
 }
@@ -141,7 +141,7 @@ impl Prepared {
 }
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the steps have it.
-pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut Steps) {
+pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut OperationSteps) {
     let helper = prepared.helper.take();
     let (target, to, fd) = (prepared.target.as_c_str(), prepared.to.as_c_str(), prepared.descriptor);
     let (name, payload) = (prepared.name.as_c_str(), prepared.payload.as_str());

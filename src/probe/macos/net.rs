@@ -9,7 +9,7 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-use super::Steps;
+use super::OperationSteps;
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
 
@@ -18,7 +18,7 @@ fn ret<T>(answer: Result<T, Errno>) -> Ret {
 }
 
 /// Opens a socket, which only prepares.
-fn open(steps: &mut Steps, family: AddressFamily, kind: SockType) -> Option<OwnedFd> {
+fn open(steps: &mut OperationSteps, family: AddressFamily, kind: SockType) -> Option<OwnedFd> {
     match socket(family, kind, SockFlag::empty(), None) {
         Ok(fd) => steps.prepare("socket", Ok(i64::from(fd.as_raw_fd()))).map(|_| fd),
         Err(errno) => {
@@ -29,7 +29,7 @@ fn open(steps: &mut Steps, family: AddressFamily, kind: SockType) -> Option<Owne
 }
 
 /// Reads `HOST:PORT`, and opens a socket of its family.
-fn endpoint(steps: &mut Steps, target: &str, kind: SockType) -> Option<(OwnedFd, SockaddrStorage)> {
+fn endpoint(steps: &mut OperationSteps, target: &str, kind: SockType) -> Option<(OwnedFd, SockaddrStorage)> {
     let Ok(address) = target.parse::<SocketAddr>() else {
         steps.prepare("endpoint", Err(libc::EINVAL));
         return None;
@@ -39,13 +39,13 @@ fn endpoint(steps: &mut Steps, target: &str, kind: SockType) -> Option<(OwnedFd,
 }
 
 /// Connects a TCP socket.
-pub(super) fn tcp_connect(steps: &mut Steps, target: &str) -> Option<()> {
+pub(super) fn tcp_connect(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = endpoint(steps, target, SockType::Stream)?;
     steps.operate("connect", ret(connect(fd.as_raw_fd(), &address))).map(|_| ())
 }
 
 /// Binds a TCP or UDP socket.
-pub(super) fn bind(steps: &mut Steps, target: &str, kind: i32) -> Option<()> {
+pub(super) fn bind(steps: &mut OperationSteps, target: &str, kind: i32) -> Option<()> {
     let kind = if kind == libc::SOCK_STREAM { SockType::Stream } else { SockType::Datagram };
     let (fd, address) = endpoint(steps, target, kind)?;
     steps.prepare("setsockopt", ret(setsockopt(&fd, sockopt::ReuseAddr, &true)))?;
@@ -53,18 +53,18 @@ pub(super) fn bind(steps: &mut Steps, target: &str, kind: i32) -> Option<()> {
 }
 
 /// Sends one byte as a datagram.
-pub(super) fn udp_send(steps: &mut Steps, target: &str) -> Option<()> {
+pub(super) fn udp_send(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = endpoint(steps, target, SockType::Datagram)?;
     steps.operate("sendto", ret(sendto(fd.as_raw_fd(), b"x", &address, MsgFlags::empty()))).map(|_| ())
 }
 
 /// Listens on a TCP socket without binding it first.
-pub(super) fn listen_unbound(steps: &mut Steps) -> Option<()> {
+pub(super) fn listen_unbound(steps: &mut OperationSteps) -> Option<()> {
     let fd = open(steps, AddressFamily::Inet, SockType::Stream)?;
     steps.operate("listen", calls::listen(fd.as_raw_fd())).map(|_| ())
 }
 
-fn unix(steps: &mut Steps, target: &str) -> Option<(OwnedFd, UnixAddr)> {
+fn unix(steps: &mut OperationSteps, target: &str) -> Option<(OwnedFd, UnixAddr)> {
     match UnixAddr::new(target) {
         Ok(address) => open(steps, AddressFamily::Unix, SockType::Stream).map(|fd| (fd, address)),
         Err(errno) => {
@@ -75,13 +75,13 @@ fn unix(steps: &mut Steps, target: &str) -> Option<(OwnedFd, UnixAddr)> {
 }
 
 /// Connects a UNIX stream socket.
-pub(super) fn unix_connect(steps: &mut Steps, target: &str) -> Option<()> {
+pub(super) fn unix_connect(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = unix(steps, target)?;
     steps.operate("connect", ret(connect(fd.as_raw_fd(), &address))).map(|_| ())
 }
 
 /// Binds a UNIX stream socket.
-pub(super) fn unix_bind(steps: &mut Steps, target: &str) -> Option<()> {
+pub(super) fn unix_bind(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = unix(steps, target)?;
     steps.operate("bind", ret(bind_to(fd.as_raw_fd(), &address))).map(|_| ())
 }

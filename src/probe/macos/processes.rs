@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::Steps;
+use super::OperationSteps;
 use crate::sys::darwin::calls;
 
 /// The signal that probes send.
@@ -10,12 +10,12 @@ const SIGNAL: i32 = libc::SIGUSR1;
 
 /// A child that waits until its pipe is closed. Its exit code says whether the signal came.
 #[derive(Debug)]
-pub(super) struct Helper {
+pub(super) struct WaitingChild {
     pid: i32,
     pipe: i32,
 }
 
-impl Helper {
+impl WaitingChild {
     /// Starts one, with the signal blocked from its first instant.
     pub(super) fn start() -> Result<Self, i32> {
         let (reading, writing) = calls::pipe()?;
@@ -45,7 +45,7 @@ impl Helper {
     }
 }
 
-fn signal_helper(steps: &mut Steps, helper: Helper) -> Option<()> {
+fn signal_helper(steps: &mut OperationSteps, helper: WaitingChild) -> Option<()> {
     let sent = steps.operate("kill", calls::kill(helper.pid, SIGNAL));
     // Asked in either case: a signal that was refused must not have arrived.
     if let Some(received) = helper.end() {
@@ -55,7 +55,7 @@ fn signal_helper(steps: &mut Steps, helper: Helper) -> Option<()> {
 }
 
 /// Signals the helper that was started before the policy was applied.
-pub(super) fn signal_outside(steps: &mut Steps, helper: Option<Helper>) -> Option<()> {
+pub(super) fn signal_outside(steps: &mut OperationSteps, helper: Option<WaitingChild>) -> Option<()> {
     let Some(helper) = helper else {
         steps.prepare("helper", Err(libc::ESRCH));
         return None;
@@ -64,14 +64,14 @@ pub(super) fn signal_outside(steps: &mut Steps, helper: Option<Helper>) -> Optio
 }
 
 /// Starts a helper under the policy, which is in the same sandbox, and signals it.
-pub(super) fn signal_child(steps: &mut Steps) -> Option<()> {
-    let helper = Helper::start();
+pub(super) fn signal_child(steps: &mut OperationSteps) -> Option<()> {
+    let helper = WaitingChild::start();
     steps.prepare("fork", helper.as_ref().map(|helper| i64::from(helper.pid)).map_err(|errno| *errno))?;
     signal_helper(steps, helper.ok()?)
 }
 
 /// Signals this very process.
-pub(super) fn signal_self(steps: &mut Steps) -> Option<()> {
+pub(super) fn signal_self(steps: &mut OperationSteps) -> Option<()> {
     steps.prepare("sigprocmask", calls::block_signal(SIGNAL))?;
     let sent = steps.operate("kill", calls::kill(calls::ids().0, SIGNAL));
     steps.detail("received", i64::from(calls::is_pending(SIGNAL)));
@@ -79,7 +79,7 @@ pub(super) fn signal_self(steps: &mut Steps) -> Option<()> {
 }
 
 /// Makes a child that exits at once, and waits for it.
-pub(super) fn fork_and_wait(steps: &mut Steps) -> Option<()> {
+pub(super) fn fork_and_wait(steps: &mut OperationSteps) -> Option<()> {
     let forked = calls::fork();
     if forked == Ok(0) {
         calls::exit_now(0);
@@ -96,7 +96,7 @@ pub(super) fn fork_and_wait(steps: &mut Steps) -> Option<()> {
 /// Makes a child, which only prepares, and lets it become a program. The child tells the error number of a refusal; the
 /// end of its pipe without one says that it became the program. How that ends is another matter: a program may well abort
 /// before its own first line, because the policy keeps its loader from what it needs.
-pub(super) fn execute(steps: &mut Steps, target: &CStr, argv: &[CString]) -> Option<()> {
+pub(super) fn execute(steps: &mut OperationSteps, target: &CStr, argv: &[CString]) -> Option<()> {
     let (reading, writing) = match calls::pipe() {
         Ok(ends) => ends,
         Err(errno) => return steps.prepare("pipe", Err(errno)).map(|_| ()),
@@ -132,7 +132,7 @@ pub(super) fn execute(steps: &mut Steps, target: &CStr, argv: &[CString]) -> Opt
 }
 
 /// Asks for the facts of a process.
-pub(super) fn facts(steps: &mut Steps, target: &str, helper: Option<Helper>) -> Option<()> {
+pub(super) fn facts(steps: &mut OperationSteps, target: &str, helper: Option<WaitingChild>) -> Option<()> {
     let pid = match (target, &helper) {
         ("self", _) => calls::ids().0,
         ("outside", Some(helper)) => helper.pid,

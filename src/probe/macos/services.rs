@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use super::{Steps, Tools};
+use super::{OperationSteps, RuntimeFunctions};
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
 
@@ -11,22 +11,26 @@ use crate::sys::darwin::calls;
 const NO_VALUE: i32 = 1;
 
 /// The one call of a driver whose functions were found before.
-pub(super) fn call(steps: &mut Steps, tools: &Tools, target: &CStr, name: &CStr) -> Option<()> {
+pub(super) fn call(steps: &mut OperationSteps, tools: &RuntimeFunctions, target: &CStr, name: &CStr) -> Option<()> {
     match tools {
-        Tools::Bootstrap(bootstrap) => steps.operate_code("bootstrap_look_up", bootstrap.look_up(target)),
-        Tools::Register(bootstrap, port) => steps.operate_code("bootstrap_register", bootstrap.register(target, *port)),
-        Tools::Xpc(xpc) => steps.operate_code("xpc_connection_send_message_with_reply_sync", xpc.ask(target)),
-        Tools::Service(io_kit, service) => steps.operate_code("IOServiceOpen", io_kit.open(*service)),
-        Tools::Notifier(notifier) => steps.operate_code("notify_post", notifier.post(target)),
-        Tools::CoreFoundation(foundation) if name.is_empty() => {
+        RuntimeFunctions::Bootstrap(bootstrap) => steps.operate_code("bootstrap_look_up", bootstrap.look_up(target)),
+        RuntimeFunctions::Register(bootstrap, port) => {
+            steps.operate_code("bootstrap_register", bootstrap.register(target, *port))
+        }
+        RuntimeFunctions::Xpc(xpc) => {
+            steps.operate_code("xpc_connection_send_message_with_reply_sync", xpc.ask(target))
+        }
+        RuntimeFunctions::Service(io_kit, service) => steps.operate_code("IOServiceOpen", io_kit.open(*service)),
+        RuntimeFunctions::Notifier(notifier) => steps.operate_code("notify_post", notifier.post(target)),
+        RuntimeFunctions::CoreFoundation(foundation) if name.is_empty() => {
             let posted = if foundation.post(target) { Ok(0) } else { Err(libc::ENOMEM) };
             steps.operate("CFNotificationCenterPostNotification", posted).map(|_| ())
         }
-        Tools::CoreFoundation(foundation) => {
+        RuntimeFunctions::CoreFoundation(foundation) => {
             let code = if foundation.has_preference(name, target) { 0 } else { NO_VALUE };
             steps.operate_code("CFPreferencesCopyValue", code)
         }
-        Tools::None => steps.prepare("resolve", Err(libc::ENOSYS)).map(|_| ()),
+        RuntimeFunctions::None => steps.prepare("resolve", Err(libc::ENOSYS)).map(|_| ()),
     }
 }
 
@@ -44,7 +48,7 @@ fn make_own(make: impl Fn() -> Ret) -> Ret {
 }
 
 /// Makes a shared memory object, and removes it.
-pub(super) fn shared_memory(steps: &mut Steps, name: &CStr) -> Option<()> {
+pub(super) fn shared_memory(steps: &mut OperationSteps, name: &CStr) -> Option<()> {
     steps.operate("shm_open", make_own(|| calls::shm_create(name)))?;
     let removed = calls::shm_unlink(name);
     steps.detail("unlink_errno", i64::from(removed.err().unwrap_or(0)));
@@ -52,7 +56,7 @@ pub(super) fn shared_memory(steps: &mut Steps, name: &CStr) -> Option<()> {
 }
 
 /// Makes a semaphore, and removes it.
-pub(super) fn semaphore(steps: &mut Steps, name: &CStr) -> Option<()> {
+pub(super) fn semaphore(steps: &mut OperationSteps, name: &CStr) -> Option<()> {
     steps.operate("sem_open", make_own(|| calls::sem_create(name)))?;
     let removed = calls::sem_unlink(name);
     steps.detail("unlink_errno", i64::from(removed.err().unwrap_or(0)));
@@ -60,7 +64,7 @@ pub(super) fn semaphore(steps: &mut Steps, name: &CStr) -> Option<()> {
 }
 
 /// Makes a pseudo terminal. Opening `/dev/ptmx` is an operation on a file, so it only prepares.
-pub(super) fn terminal(steps: &mut Steps) -> Option<()> {
+pub(super) fn terminal(steps: &mut OperationSteps) -> Option<()> {
     let fd = steps.prepare("posix_openpt", calls::open_terminal())? as i32;
     steps.operate("grantpt", calls::grantpt(fd))?;
     steps.operate("unlockpt", calls::unlockpt(fd)).map(|_| ())

@@ -1,17 +1,17 @@
 //! What a driver did, call by call.
 
-use crate::record::report::{Call, CallRole, Operation};
+use crate::record::report::{Call, CallRole, OperationReport};
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
 
 /// Collects the calls of one operation. A driver stops at the first call that failed.
 #[derive(Debug)]
-pub struct Steps(Operation);
+pub struct OperationSteps(OperationReport);
 
-impl Steps {
+impl OperationSteps {
     /// Nothing done yet. Room is made now, while nothing is confined.
     pub fn new() -> Self {
-        Self(Operation { calls: Vec::with_capacity(8), opened: None, details: Vec::with_capacity(4) })
+        Self(OperationReport { calls: Vec::with_capacity(8), opened: None, details: Vec::with_capacity(4) })
     }
 
     /// Notes a call that only prepares the operation. `None` if it failed.
@@ -52,12 +52,12 @@ impl Steps {
     }
 
     /// The record.
-    pub fn finish(self) -> Operation {
+    pub fn finish(self) -> OperationReport {
         self.0
     }
 }
 
-impl Default for Steps {
+impl Default for OperationSteps {
     fn default() -> Self {
         Self::new()
     }

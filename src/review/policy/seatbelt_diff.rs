@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::filters;
 use super::operations::{compressed, leaves, leaves_of};
-use super::witness::{self, TargetKind, Witness};
+use super::witness::{self, OperationTarget, Witness};
 use crate::policy::sbpl::SbplPolicy;
-use crate::policy::sbpl::model::{Model, Question};
+use crate::policy::sbpl::model::{Model, SbplQuestion};
 use crate::policy::sbpl::rules::{Filter, NetworkAddress, PathFilter, Pattern, Rule, SbplRules};
 use crate::record::outcome::Decision;
 use crate::record::policy_review::AccessChange;
@@ -184,8 +184,8 @@ fn cost(policy: &SbplPolicy) -> u64 {
 }
 
 /// The question that a witness is for one operation.
-fn question(witness: &Witness, operation: &'static str) -> Question {
-    let mut question = Question::new(operation, witness.target.clone());
+fn question(witness: &Witness, operation: &'static str) -> SbplQuestion {
+    let mut question = SbplQuestion::new(operation, witness.target.clone());
     question.filter.clone_from(&witness.filter);
     question.facts.clone_from(&witness.facts);
     question
@@ -195,12 +195,12 @@ fn question(witness: &Witness, operation: &'static str) -> Question {
 fn is_target_of(witness: &Witness, operation: &str) -> bool {
     let is_path = witness.target.starts_with('/') || witness.target.starts_with("${root}");
     match witness::target_kind(operation) {
-        TargetKind::Path => is_path && witness.filter.is_none(),
-        TargetKind::Network => witness.filter.is_none() && (is_path || witness.target.contains(':')),
-        TargetKind::Process => {
+        OperationTarget::Path => is_path && witness.filter.is_none(),
+        OperationTarget::Network => witness.filter.is_none() && (is_path || witness.target.contains(':')),
+        OperationTarget::Process => {
             ["self", "others", "same-sandbox", "children", "pgrp"].contains(&witness.target.as_str())
         }
-        TargetKind::Name => witness.filter.is_some() || !is_path,
+        OperationTarget::Name => witness.filter.is_some() || !is_path,
     }
 }
 
@@ -211,7 +211,7 @@ struct Answered {
 }
 
 impl Answered {
-    fn of(model: &Model<'_>, policy: &SbplPolicy, question: &Question) -> Self {
+    fn of(model: &Model<'_>, policy: &SbplPolicy, question: &SbplQuestion) -> Self {
         let answer = model.ask(question);
         let rule = answer.rule.map(|index| policy.rules().rules[index].place.to_string());
         Self { decision: WhyDecision::of(answer.decision), rule }

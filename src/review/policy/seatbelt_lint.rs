@@ -9,7 +9,7 @@ use super::operations::{distance, leaves_of};
 use crate::policy::operations::canonical;
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::eval::RemarkKind;
-use crate::policy::sbpl::model::{Model, Question, resolved_spelling};
+use crate::policy::sbpl::model::{Model, SbplQuestion, resolved_spelling};
 use crate::policy::sbpl::rules::{Filter, NetworkAddress, NetworkEnd, PathFilter, Rule};
 use crate::record::outcome::Decision;
 use crate::record::policy_review::{PolicyFindingKind as Kind, Weight};
@@ -301,7 +301,7 @@ fn of_sockets(policy: &SbplPolicy, found: &mut Vec<UnplacedFinding>) {
             if !is_socket {
                 continue;
             }
-            let answer = model.ask(&Question::new("network-outbound", path.clone()));
+            let answer = model.ask(&SbplQuestion::new("network-outbound", path.clone()));
             if answer.decision == Some(Decision::Allow) {
                 let message = format!(
                     "`{path}` can still be connected to: that is `network-outbound`, which this rule does not name, and no \

@@ -1,6 +1,6 @@
 //! The smallest rule of a Seatbelt profile that lets one operation through.
 
-use super::witness::{TargetKind, target_kind};
+use super::witness::{OperationTarget, target_kind};
 use crate::policy::sbpl::model::usual_filter;
 use crate::policy::sbpl::quote;
 
@@ -8,9 +8,9 @@ use crate::policy::sbpl::quote;
 pub fn smallest_rule(operation: &str, target: &str) -> String {
     let filter = match target_kind(operation) {
         _ if target.is_empty() => String::new(),
-        TargetKind::Path => format!(" (literal {})", quote(target)),
-        TargetKind::Network if target.starts_with('/') => format!(" (literal {})", quote(target)),
-        TargetKind::Network => match target.rsplit_once(':') {
+        OperationTarget::Path => format!(" (literal {})", quote(target)),
+        OperationTarget::Network if target.starts_with('/') => format!(" (literal {})", quote(target)),
+        OperationTarget::Network => match target.rsplit_once(':') {
             Some((host, port)) => {
                 let end = if operation == "network-outbound" { "remote" } else { "local" };
                 // The language knows no other hosts.
@@ -19,8 +19,8 @@ pub fn smallest_rule(operation: &str, target: &str) -> String {
             }
             None => String::new(),
         },
-        TargetKind::Process => format!(" (target {target})"),
-        TargetKind::Name => match usual_filter(operation) {
+        OperationTarget::Process => format!(" (target {target})"),
+        OperationTarget::Name => match usual_filter(operation) {
             Some(filter) if is_symbolic(filter) => format!(" ({filter} {target})"),
             Some(filter) => format!(" ({filter} {})", quote(target)),
             None => String::new(),
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
     use crate::policy::sbpl::SbplPolicy;
-    use crate::policy::sbpl::model::{Question, evaluate};
+    use crate::policy::sbpl::model::{SbplQuestion, evaluate};
     use crate::record::outcome::Decision;
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(smallest_rule(operation, target), rule);
             let before = SbplPolicy::new("(version 1)\n(deny default)\n", BTreeMap::new()).unwrap();
             let after = before.with_rules(&[rule]).unwrap();
-            let question = Question::new(operation, target);
+            let question = SbplQuestion::new(operation, target);
             assert_eq!(evaluate(after.rules(), &question).decision, Some(Decision::Allow), "{rule}");
         }
     }

@@ -41,7 +41,7 @@ impl Witness {
 
 /// What kind of target an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
+pub enum OperationTarget {
     /// A path.
     Path,
     /// An address, or a socket's path.
@@ -53,29 +53,29 @@ pub enum TargetKind {
 }
 
 /// The kind of target of an operation that is no group.
-pub fn target_kind(operation: &str) -> TargetKind {
+pub fn target_kind(operation: &str) -> OperationTarget {
     if operation.starts_with("file") || operation.starts_with("process-exec") || operation.starts_with("fs-") {
-        return TargetKind::Path;
+        return OperationTarget::Path;
     }
     if operation.starts_with("network-") {
-        return TargetKind::Network;
+        return OperationTarget::Network;
     }
     let on_process = ["signal", "process-info", "process-codesigning", "process-legacy-codesigning", "mach-task"];
     let is_port = operation.starts_with("mach-task-special-port");
     if !is_port && (operation == "mach-priv-task-port" || on_process.iter().any(|begin| operation.starts_with(begin))) {
-        return TargetKind::Process;
+        return OperationTarget::Process;
     }
-    TargetKind::Name
+    OperationTarget::Name
 }
 
 /// Targets that no rule is likely to name.
 pub fn of_nobody(operation: &str) -> Vec<Witness> {
     let plain = |targets: &[&str]| targets.iter().map(|target| Witness::plain(*target)).collect();
     match target_kind(operation) {
-        TargetKind::Path => plain(&[&format!("/{NOBODY}"), &format!("/private/tmp/{NOBODY}")]),
-        TargetKind::Network => plain(&[&format!("{NOWHERE}:9"), "localhost:9", &format!("/private/tmp/{NOBODY}")]),
-        TargetKind::Process => plain(&["others", "self"]),
-        TargetKind::Name => plain(&[&format!("com.example.{NOBODY}")]),
+        OperationTarget::Path => plain(&[&format!("/{NOBODY}"), &format!("/private/tmp/{NOBODY}")]),
+        OperationTarget::Network => plain(&[&format!("{NOWHERE}:9"), "localhost:9", &format!("/private/tmp/{NOBODY}")]),
+        OperationTarget::Process => plain(&["others", "self"]),
+        OperationTarget::Name => plain(&[&format!("com.example.{NOBODY}")]),
     }
 }
 

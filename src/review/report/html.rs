@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Agreement, Head, ProfileHead, Render, Row, markup};
+use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, markup};
 
 pub(super) struct Html;
 
@@ -14,7 +14,7 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .75rem;border-bottom:1px
 .mismatched{background:#5c1f1a}.undecided{background:#54450f}}";
 
 impl Render for Html {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let (plan, total) = (markup(&head.plan_id), &head.total);
         writeln!(
             out,
@@ -55,7 +55,7 @@ impl Render for Html {
         )
     }
 
-    fn row(&mut self, row: &Row, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+    fn row(&mut self, row: &ReportRow, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         let class = match row.agreement {
             Agreement::Matched => "matched",
             Agreement::Mismatched => "mismatched",
@@ -76,7 +76,7 @@ impl Render for Html {
         writeln!(out, "</tbody>\n</table>")
     }
 
-    fn end(&mut self, _: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "</body>\n</html>")
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use chrono::DateTime;
 
-use super::{Agreement, Head, ProfileHead, Render, Row, markup};
+use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, markup};
 
 /// The properties of every suite: what a report of test cases has no other place for.
 #[derive(Default)]
@@ -27,7 +27,7 @@ fn timestamp(unix_s: f64) -> Option<String> {
 }
 
 impl Render for Junit {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         self.properties = vec![
             ("run_id", head.run_id.clone()),
             ("plan_id", head.plan_id.clone()),
@@ -74,7 +74,7 @@ impl Render for Junit {
         writeln!(out, "    </properties>")
     }
 
-    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         write!(
             out,
             r#"    <testcase classname="{}" name="{}" time="{}""#,
@@ -108,7 +108,7 @@ impl Render for Junit {
         writeln!(out, "  </testsuite>")
     }
 
-    fn end(&mut self, _: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "</testsuites>")
     }
 }

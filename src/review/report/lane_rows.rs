@@ -15,7 +15,7 @@ use crate::record::outcome::{Decision, Lane};
 
 /// What a report takes of a raw row.
 #[derive(Debug, Deserialize)]
-pub(super) struct RowFacts {
+pub(super) struct LaneRowFacts {
     profile_id: String,
     expectation_id: String,
     pub(super) probe_id: String,
@@ -40,7 +40,7 @@ pub(super) trait Keyed: DeserializeOwned {
     fn key(&self) -> (&str, &str);
 }
 
-impl Keyed for RowFacts {
+impl Keyed for LaneRowFacts {
     fn key(&self) -> (&str, &str) {
         (&self.profile_id, &self.expectation_id)
     }

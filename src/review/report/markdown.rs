@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Agreement, Head, ProfileHead, Render, Row};
+use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow};
 use crate::base::printable::printable;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
@@ -48,7 +48,7 @@ fn plain(text: &str) -> String {
 }
 
 impl Render for Markdown {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let total = &head.total;
         let agreement = match (total.mismatched, total.undecided) {
             (0, 0) if total.asked > 0 => format!("all as expected, {} only asked", total.asked),
@@ -69,7 +69,7 @@ impl Render for Markdown {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+    fn row(&mut self, row: &ReportRow, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         if row.agreement == Agreement::Matched {
             return Ok(());
         }
@@ -92,7 +92,7 @@ impl Render for Markdown {
         Ok(())
     }
 
-    fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         if self.left_out > 0 {
             writeln!(out, "- … and {} more", self.left_out)?;
         }

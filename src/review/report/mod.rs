@@ -27,8 +27,8 @@ use crate::promote;
 use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::outcome::{Decision, Lane};
-use lane_rows::{LaneRows, OracleFacts, RowFacts, with_lane};
-use places::Places;
+use lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
+use places::PlaceFinder;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ pub enum Format {
 
 /// What became of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowCounts {
+pub struct ReportCounts {
     /// How many rows the scenario lane has.
     pub rows: u64,
     /// Rows whose observation is what was expected.
@@ -60,7 +60,7 @@ pub struct RowCounts {
     pub asked: u64,
 }
 
-impl RowCounts {
+impl ReportCounts {
     fn add(&mut self, agreement: Agreement) {
         self.rows += 1;
         *match agreement {
@@ -84,7 +84,7 @@ pub(super) enum Agreement {
 
 /// One row, as reports show it.
 #[derive(Debug)]
-pub(in crate::review) struct Row {
+pub(in crate::review) struct ReportRow {
     pub(super) agreement: Agreement,
     pub(in crate::review) event: EventView<String>,
     /// The probe, which is what the registry files the expectation under.
@@ -98,7 +98,7 @@ pub(in crate::review) struct Row {
     pub(in crate::review) model: Option<Option<Decision>>,
 }
 
-impl Row {
+impl ReportRow {
     fn new(event: EventView<String>) -> Self {
         let agreement = match event.matched {
             Some(true) => Agreement::Matched,
@@ -110,7 +110,7 @@ impl Row {
     }
 
     /// With what the lanes say of it.
-    fn with(self, raw: Option<RowFacts>, asked: Option<OracleFacts>) -> Self {
+    fn with(self, raw: Option<LaneRowFacts>, asked: Option<OracleFacts>) -> Self {
         let model = asked.as_ref().map(|asked| asked.decision);
         let rule = asked.and_then(|asked| asked.rule);
         match raw {
@@ -172,14 +172,14 @@ impl Row {
 
 /// What stands at the head of a report.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct ReportHead {
     pub(super) run_id: String,
     pub(super) world_id: String,
     pub(super) plan_id: String,
     pub(super) channel: &'static str,
     pub(super) index_sha256: String,
     pub(super) tool_version: String,
-    pub(super) total: RowCounts,
+    pub(super) total: ReportCounts,
     /// The profiles that have rows, in plan order.
     pub(super) profiles: Vec<ProfileHead>,
     /// Names and meanings of the reasons against promotion.
@@ -191,7 +191,7 @@ pub(super) struct Head {
 pub(super) struct ProfileHead {
     pub(super) id: String,
     pub(super) policy: String,
-    pub(super) counts: RowCounts,
+    pub(super) counts: ReportCounts,
     /// Of all its rows together.
     pub(super) duration_us: u64,
     /// When the first of them was started.
@@ -200,21 +200,21 @@ pub(super) struct ProfileHead {
 
 /// Writes one format, a row at a time.
 trait Render {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()>;
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()>;
     fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
-    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
+    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
     fn end_profile(&mut self, out: &mut dyn Write) -> io::Result<()>;
-    fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()>;
+    fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// The part of the expected matrix that is read.
 #[derive(Deserialize)]
-struct Matrix {
-    profiles: std::collections::BTreeMap<String, MatrixEntry>,
+struct ReportMatrix {
+    profiles: std::collections::BTreeMap<String, ReportMatrixEntry>,
 }
 
 #[derive(Deserialize)]
-struct MatrixEntry {
+struct ReportMatrixEntry {
     blob: String,
 }
 
@@ -222,12 +222,12 @@ struct MatrixEntry {
 ///
 /// The events are read twice, for the counts and for the rows; an error means that what was written is not to be used.
 /// A bundle of a run that executed nothing has no events, which is an error ([`crate::bundle::ArtifactError::Absent`]).
-pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<RowCounts, ReviewError> {
+pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<ReportCounts, ReviewError> {
     let head = head(bundle)?;
     let mut render: Box<dyn Render> = match format {
         Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
-        Format::Sarif => Box::new(sarif::Sarif::new(Places::of(bundle)?)),
+        Format::Sarif => Box::new(sarif::Sarif::new(PlaceFinder::of(bundle)?)),
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
@@ -241,31 +241,32 @@ pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> 
 /// Gives every scenario row to `take`, in plan order.
 pub(in crate::review) fn for_each_row(
     bundle: &Verified<Bundle>,
-    take: &mut dyn FnMut(Row),
+    take: &mut dyn FnMut(ReportRow),
 ) -> Result<(), ArtifactError> {
     with_lane(bundle, Lane::Scenario, |raw| {
         with_lane(bundle, Lane::Oracle, |asked| {
-            let (mut raw, mut asked) = (LaneRows::<RowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
+            let (mut raw, mut asked) = (LaneRows::<LaneRowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
             bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
                 events::for_each(reader, &mut |event: EventView<String>| {
                     let (raw, asked) = (raw.take(&event), asked.take(&event));
-                    take(Row::new(event).with(raw, asked));
+                    take(ReportRow::new(event).with(raw, asked));
                 })
             })
         })
     })??
 }
 
-fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
-    let matrix: Matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
-    let mut total = RowCounts::default();
+fn head(bundle: &Verified<Bundle>) -> Result<ReportHead, ReviewError> {
+    let matrix: ReportMatrix =
+        bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
+    let mut total = ReportCounts::default();
     let mut profiles: Vec<ProfileHead> = Vec::new();
     for_each_row(bundle, &mut |row| {
         total.add(row.agreement);
         let id = &row.event.profile_id;
         if profiles.last().is_none_or(|last| last.id != *id) {
             let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
-            let (id, counts) = (id.clone(), RowCounts::default());
+            let (id, counts) = (id.clone(), ReportCounts::default());
             profiles.push(ProfileHead { id, policy, counts, duration_us: 0, started_at_unix_s: None });
         }
         if let Some(last) = profiles.last_mut() {
@@ -277,7 +278,7 @@ fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
     })?;
     let manifest = bundle.manifest();
     let report = promote::evaluate(bundle);
-    Ok(Head {
+    Ok(ReportHead {
         run_id: manifest.run_id.to_string(),
         world_id: manifest.world_id.to_string(),
         plan_id: manifest.plan_id.to_string(),
@@ -292,7 +293,7 @@ fn head(bundle: &Verified<Bundle>) -> Result<Head, ReviewError> {
 
 /// A report in the making.
 struct Writing<'a> {
-    head: &'a Head,
+    head: &'a ReportHead,
     render: &'a mut dyn Render,
     out: &'a mut dyn Write,
     /// Which profile the last row was of.
@@ -301,13 +302,13 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    fn step(&mut self, step: impl FnOnce(&mut dyn Render, &Head, &mut dyn Write) -> io::Result<()>) {
+    fn step(&mut self, step: impl FnOnce(&mut dyn Render, &ReportHead, &mut dyn Write) -> io::Result<()>) {
         if self.failed.is_none() {
             self.failed = step(self.render, self.head, self.out).err();
         }
     }
 
-    fn row(&mut self, row: &Row) {
+    fn row(&mut self, row: &ReportRow) {
         let here = self.place.and_then(|place| self.head.profiles.get(place));
         if here.is_none_or(|profile| profile.id != row.event.profile_id) {
             if self.place.is_some() {

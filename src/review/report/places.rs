@@ -24,17 +24,17 @@ pub(super) struct SourcePlace {
 }
 
 /// Line and column, by probe.
-type Lines = HashMap<String, (u32, u32)>;
+type ProbeLines = HashMap<String, (u32, u32)>;
 
 /// Gives the text of an input document. `None` for one that is no text.
 type ReadText<'a> = Box<dyn FnMut(&InputSource) -> Option<String> + 'a>;
 
 /// Finds places.
-pub(super) struct Places<'a> {
+pub(super) struct PlaceFinder<'a> {
     documents: Vec<InputSource>,
     read: ReadText<'a>,
     /// Of each probe registry, by probe: where its expectation stands.
-    expectations: Option<Vec<(String, Lines)>>,
+    expectations: Option<Vec<(String, ProbeLines)>>,
     /// The policy that was looked at last, and the places that were found in it. Rows of a profile stand together.
     policy: Option<Policy>,
     /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
@@ -49,18 +49,18 @@ struct Policy {
 
 /// The part of a probe registry that is looked at; every value is a part of the text.
 #[derive(Deserialize)]
-struct Registry<'t> {
+struct RegistryText<'t> {
     #[serde(borrow)]
     probes: BTreeMap<Cow<'t, str>, &'t RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Probe<'t> {
+struct ProbeText<'t> {
     #[serde(borrow)]
     expected: Option<&'t RawValue>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> PlaceFinder<'a> {
     /// Of a bundle, which holds every document that its plan was resolved from.
     pub(super) fn of(bundle: &'a Verified<Bundle>) -> Result<Self, ArtifactError> {
         let sources: InputSources =
@@ -119,8 +119,8 @@ fn place_of_rule(text: &str, rule: &str) -> Option<(u32, u32)> {
 }
 
 /// By probe: where its `expected` stands, or the probe if it has none.
-fn expectations_in(text: &str) -> Lines {
-    let Ok(registry) = serde_json::from_str::<Registry<'_>>(text) else { return Lines::new() };
+fn expectations_in(text: &str) -> ProbeLines {
+    let Ok(registry) = serde_json::from_str::<RegistryText<'_>>(text) else { return ProbeLines::new() };
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect();
     let place = |part: &RawValue| {
@@ -131,7 +131,7 @@ fn expectations_in(text: &str) -> Lines {
         (line as u32, column as u32)
     };
     let probes = registry.probes.iter().map(|(id, probe)| {
-        let expected = serde_json::from_str::<Probe<'_>>(probe.get()).ok().and_then(|probe| probe.expected);
+        let expected = serde_json::from_str::<ProbeText<'_>>(probe.get()).ok().and_then(|probe| probe.expected);
         (id.to_string(), place(expected.unwrap_or(probe)))
     });
     probes.collect()

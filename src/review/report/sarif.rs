@@ -7,8 +7,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::places::{Places, SourcePlace};
-use super::{Agreement, Head, ProfileHead, Render, Row, ascii};
+use super::places::{PlaceFinder, SourcePlace};
+use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, ascii};
 use crate::base::digest::Digest;
 use crate::record::outcome::FailureKind;
 
@@ -19,7 +19,7 @@ pub(super) const MOST_RESULTS: u64 = 25_000;
 const BASE_ID: &str = "%SRCROOT%";
 
 pub(super) struct Sarif<'a> {
-    places: Places<'a>,
+    places: PlaceFinder<'a>,
     written: u64,
     rules: BTreeSet<String>,
 }
@@ -82,7 +82,7 @@ fn rule(kind: &str) -> Value {
 }
 
 impl<'a> Sarif<'a> {
-    pub(super) fn new(places: Places<'a>) -> Self {
+    pub(super) fn new(places: PlaceFinder<'a>) -> Self {
         Self { places, written: 0, rules: BTreeSet::new() }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Sarif<'a> {
 
 /// What stays the same from run to run as long as it is the same row. GitHub tells alerts apart by the first; made of lines,
 /// as its own tools make it, it would be one and the same for all rows that one rule decides.
-fn fingerprints(profile: &ProfileHead, row: &Row) -> Value {
+fn fingerprints(profile: &ProfileHead, row: &ReportRow) -> Value {
     let digest = Digest::of(format!("{}\0{}", profile.id, row.id()).as_bytes()).to_string();
     json!({
         "primaryLocationLineHash": format!("{}:1", &digest[..16]),
@@ -110,7 +110,7 @@ fn fingerprints(profile: &ProfileHead, row: &Row) -> Value {
 }
 
 impl Render for Sarif<'_> {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let results = head.total.mismatched + head.total.undecided;
         let left_out = results.saturating_sub(MOST_RESULTS);
         let properties = json!({
@@ -145,7 +145,7 @@ impl Render for Sarif<'_> {
         Ok(())
     }
 
-    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         if matches!(row.agreement, Agreement::Matched | Agreement::Asked) || self.written == MOST_RESULTS {
             return Ok(());
         }
@@ -189,7 +189,7 @@ impl Render for Sarif<'_> {
         Ok(())
     }
 
-    fn end(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let rules: Vec<Value> = self.rules.iter().map(|kind| rule(kind)).collect();
         let driver = json!({ "driver": { "name": "sandproof", "version": head.tool_version, "rules": rules } });
         writeln!(out, "\n],\n\"tool\": {}\n}}]\n}}", ascii(&driver))

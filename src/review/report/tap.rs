@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Agreement, Head, ProfileHead, Render, Row, ascii};
+use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, ascii};
 use crate::base::printable::printable;
 
 #[derive(Default)]
@@ -26,7 +26,7 @@ fn description(text: &str) -> String {
 }
 
 impl Render for Tap {
-    fn begin(&mut self, head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "TAP version 13\n1..{}", head.total.rows)?;
         let promotable = if head.reasons.is_empty() { "promotable" } else { "not promotable" };
         let facts = format!("run {}, world {}, channel {}, {promotable}", head.run_id, head.world_id, head.channel);
@@ -37,7 +37,7 @@ impl Render for Tap {
         writeln!(out, "# {}", description(&profile.id))
     }
 
-    fn row(&mut self, row: &Row, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         self.number += 1;
         if row.agreement == Agreement::Asked {
             // What a reader of this format neither counts as a pass nor as a failure.
@@ -74,7 +74,7 @@ impl Render for Tap {
         Ok(())
     }
 
-    fn end(&mut self, _: &Head, _: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, _: &ReportHead, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 }

@@ -3,18 +3,18 @@
 use super::*;
 use crate::record::sources::InputSource;
 
-fn row(more: serde_json::Value) -> Row {
+fn row(more: serde_json::Value) -> ReportRow {
     let mut event =
         serde_json::json!({"scenario_id": "s", "profile_id": "p", "operation": "file-read*", "expected": "deny"});
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Row::new(serde_json::from_value(event).unwrap())
+    ReportRow::new(serde_json::from_value(event).unwrap())
 }
 
 const POLICY: &str = "{\n  \"handled\": {\"fs\": []},\n  \"path_beneath\": [\n    {\"path\": \"/a\"}\n  ]\n}\n";
 const REGISTRY: &str = "{\"probes\": {\n  \"probe\": {\n    \"expected\": \"deny\"\n  }\n}}\n";
 
 /// Of a plan with one policy and one registry, in the folder `sub dir` of a repository.
-fn documents() -> Places<'static> {
+fn documents() -> PlaceFinder<'static> {
     let document = |role: &str, path: &str, file: &str| -> InputSource {
         let sha256 = "0".repeat(64);
         let document = serde_json::json!({"role": role, "path": path, "file": file, "size": 1, "sha256": sha256});
@@ -26,14 +26,14 @@ fn documents() -> Places<'static> {
     ];
     let read =
         |source: &InputSource| Some(if source.path.ends_with("probes.json") { REGISTRY } else { POLICY }.to_owned());
-    Places::new(documents, Box::new(read), places::SourceBase::Repository("sub dir".into()))
+    PlaceFinder::new(documents, Box::new(read), places::SourceBase::Repository("sub dir".into()))
 }
 
 /// The report of rows that are all of one profile.
-fn render(format: Format, rows: &[Row]) -> String {
-    let mut counts = RowCounts::default();
+fn render(format: Format, rows: &[ReportRow]) -> String {
+    let mut counts = ReportCounts::default();
     rows.iter().for_each(|row| counts.add(row.agreement));
-    let head = Head {
+    let head = ReportHead {
         run_id: "run".into(),
         world_id: "world".into(),
         plan_id: "plan <&>\u{1b}".into(),
@@ -67,7 +67,7 @@ fn render(format: Format, rows: &[Row]) -> String {
 
 const ALL: [Format; 5] = [Format::Junit, Format::Tap, Format::Sarif, Format::Markdown, Format::Html];
 
-fn three() -> [Row; 3] {
+fn three() -> [ReportRow; 3] {
     [
         row(serde_json::json!({"expectation_id": "good", "actual": "deny", "match": true})),
         row(serde_json::json!({"expectation_id": "bad", "actual": "allow", "match": false})),
@@ -174,7 +174,7 @@ fn a_report_of_no_rows_is_whole() {
 
 #[test]
 fn a_long_list_is_cut_short_in_markdown_and_says_so() {
-    let rows: Vec<Row> =
+    let rows: Vec<ReportRow> =
         (0..150).map(|n| row(serde_json::json!({"expectation_id": format!("e{n}"), "match": false}))).collect();
     let text = render(Format::Markdown, &rows);
     assert!(text.contains("… and 50 more"), "{text}");
@@ -247,7 +247,7 @@ fn sarif_shows_a_mismatch_at_the_rule_that_decides_and_an_undecided_row_at_its_e
 #[test]
 fn every_rule_of_sarif_says_what_it_means_and_what_to_do() {
     let kinds = crate::record::outcome::FailureKind::ALL.iter().map(|kind| kind.as_str());
-    let rows: Vec<Row> = kinds
+    let rows: Vec<ReportRow> = kinds
         .clone()
         .map(|kind| row(serde_json::json!({"expectation_id": kind, "failure_kind": kind, "failure_stage": "probe"})))
         .chain(["allow", "deny"].map(|actual| row(serde_json::json!({"actual": actual, "match": false}))))
@@ -275,7 +275,7 @@ fn every_rule_of_sarif_says_what_it_means_and_what_to_do() {
 fn sarif_has_no_more_results_than_are_taken_and_says_how_many_it_leaves_out() {
     let read = |count: u64| -> serde_json::Value {
         let one = |n| row(serde_json::json!({"expectation_id": format!("e{n}"), "match": false}));
-        let rows: Vec<Row> = (0..count).map(one).collect();
+        let rows: Vec<ReportRow> = (0..count).map(one).collect();
         serde_json::from_str(&render(Format::Sarif, &rows)).unwrap()
     };
     let full = read(sarif::MOST_RESULTS);

@@ -7,10 +7,10 @@ use super::mach::task_self;
 use super::symbols::{Library, Missing};
 
 /// A CoreFoundation object.
-type Object = *const c_void;
-type Matching = unsafe extern "C" fn(*const c_char) -> Object;
-type GetService = unsafe extern "C" fn(u32, Object) -> u32;
-type Open = unsafe extern "C" fn(u32, u32, u32, *mut u32) -> c_int;
+type CfObject = *const c_void;
+type Matching = unsafe extern "C" fn(*const c_char) -> CfObject;
+type GetService = unsafe extern "C" fn(u32, CfObject) -> u32;
+type OpenService = unsafe extern "C" fn(u32, u32, u32, *mut u32) -> c_int;
 type Close = unsafe extern "C" fn(u32) -> c_int;
 
 /// The functions that open a service of the I/O registry.
@@ -19,7 +19,7 @@ pub struct IoKit {
     task: u32,
     matching: Matching,
     get_service: GetService,
-    open: Open,
+    open: OpenService,
     close: Close,
 }
 
@@ -61,10 +61,10 @@ impl IoKit {
     }
 }
 
-type CreateString = unsafe extern "C" fn(Object, *const u8, isize, u32, u8) -> Object;
-type CopyValue = unsafe extern "C" fn(Object, Object, Object, Object) -> Object;
-type GetCenter = unsafe extern "C" fn() -> Object;
-type Post = unsafe extern "C" fn(Object, Object, Object, Object, u8);
+type CreateString = unsafe extern "C" fn(CfObject, *const u8, isize, u32, u8) -> CfObject;
+type CopyValue = unsafe extern "C" fn(CfObject, CfObject, CfObject, CfObject) -> CfObject;
+type GetCenter = unsafe extern "C" fn() -> CfObject;
+type Post = unsafe extern "C" fn(CfObject, CfObject, CfObject, CfObject, u8);
 
 /// `kCFStringEncodingUTF8` of CFString.h.
 const UTF8: u32 = 0x0800_0100;
@@ -76,8 +76,8 @@ pub struct CoreFoundation {
     copy_value: CopyValue,
     center: GetCenter,
     post: Post,
-    current_user: Object,
-    any_host: Object,
+    current_user: CfObject,
+    any_host: CfObject,
 }
 
 impl CoreFoundation {
@@ -98,7 +98,7 @@ impl CoreFoundation {
         }
     }
 
-    fn string(&self, text: &CStr) -> Object {
+    fn string(&self, text: &CStr) -> CfObject {
         let bytes = text.to_bytes();
         // SAFETY: the bytes are only read during the call; the string is never freed, since the process ends soon.
         unsafe { (self.create_string)(ptr::null(), bytes.as_ptr(), bytes.len().cast_signed(), UTF8, 0) }

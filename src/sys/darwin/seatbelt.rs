@@ -66,7 +66,7 @@ impl Checker {
 
 /// Why a policy was not put in force: the error number, and the text if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct SeatbeltRefused {
     /// The error number.
     pub errno: i32,
     /// The text.
@@ -93,7 +93,7 @@ impl Initializer {
     }
 
     /// Confines this process for good by a profile text. `parameters` are keys and values, in turns.
-    pub fn apply(&self, text: &CStr, parameters: &[CString]) -> Result<(), Refused> {
+    pub fn apply(&self, text: &CStr, parameters: &[CString]) -> Result<(), SeatbeltRefused> {
         let mut list: Vec<*const c_char> = parameters.iter().map(|text| text.as_ptr()).collect();
         list.push(ptr::null());
         let mut error: *mut c_char = ptr::null_mut();
@@ -109,7 +109,7 @@ impl Initializer {
             unsafe { (self.free_error)(error) };
             copy
         });
-        if answer == 0 { Ok(()) } else { Err(Refused { errno, text }) }
+        if answer == 0 { Ok(()) } else { Err(SeatbeltRefused { errno, text }) }
     }
 }
 
@@ -128,11 +128,11 @@ impl Applier {
     }
 
     /// Confines this process for good by a compiled profile.
-    pub fn apply(&self, bytes: &[u8]) -> Result<(), Refused> {
+    pub fn apply(&self, bytes: &[u8]) -> Result<(), SeatbeltRefused> {
         let mut profile = CompiledProfile { builtin: ptr::null_mut(), data: bytes.as_ptr(), size: bytes.len() };
         nix::errno::Errno::clear();
         // SAFETY: the structure and its bytes live during the call, which reads them and keeps nothing.
         let answer = unsafe { (self.apply)(&raw mut profile) };
-        if answer == 0 { Ok(()) } else { Err(Refused { errno: nix::errno::Errno::last_raw(), text: None }) }
+        if answer == 0 { Ok(()) } else { Err(SeatbeltRefused { errno: nix::errno::Errno::last_raw(), text: None }) }
     }
 }

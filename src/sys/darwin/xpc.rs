@@ -6,13 +6,13 @@ use std::ptr;
 use super::symbols::{LOADED, Missing};
 use crate::record::driver::{XPC_INTERRUPTED, XPC_INVALID, XPC_OTHER, XPC_TERMINATION};
 
-type Object = *mut c_void;
-type Create = unsafe extern "C" fn(*const c_char, *mut c_void, u64) -> Object;
-type SetHandler = unsafe extern "C" fn(Object, *const Block);
-type Resume = unsafe extern "C" fn(Object);
-type Dictionary = unsafe extern "C" fn(*const *const c_char, *const Object, usize) -> Object;
-type SendSync = unsafe extern "C" fn(Object, Object) -> Object;
-type GetType = unsafe extern "C" fn(Object) -> *const c_void;
+type XpcObject = *mut c_void;
+type Create = unsafe extern "C" fn(*const c_char, *mut c_void, u64) -> XpcObject;
+type SetHandler = unsafe extern "C" fn(XpcObject, *const Block);
+type Resume = unsafe extern "C" fn(XpcObject);
+type Dictionary = unsafe extern "C" fn(*const *const c_char, *const XpcObject, usize) -> XpcObject;
+type SendSync = unsafe extern "C" fn(XpcObject, XpcObject) -> XpcObject;
+type GetType = unsafe extern "C" fn(XpcObject) -> *const c_void;
 
 /// A block without captured variables, as clang lays it out ("Block Implementation Specification", clang documentation).
 #[repr(C)]
@@ -21,7 +21,7 @@ struct Block {
     isa: *const c_void,
     flags: c_int,
     reserved: c_int,
-    invoke: extern "C" fn(*const Block, Object),
+    invoke: extern "C" fn(*const Block, XpcObject),
     descriptor: *const Descriptor,
 }
 
@@ -38,7 +38,7 @@ const IS_GLOBAL: c_int = 1 << 28;
 static DESCRIPTOR: Descriptor = Descriptor { reserved: 0, size: size_of::<Block>() };
 
 /// A connection has to have a handler; the answer comes another way.
-extern "C" fn ignore(_block: *const Block, _event: Object) {}
+extern "C" fn ignore(_block: *const Block, _event: XpcObject) {}
 
 /// The functions, and the objects that answers are compared with.
 #[derive(Debug, Clone, Copy)]

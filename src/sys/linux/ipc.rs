@@ -8,7 +8,7 @@ use crate::sys::ret::outcome;
 
 /// Of what kind a System V object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum IpcKind {
     /// Shared memory.
     Memory,
     /// A set of semaphores.
@@ -18,20 +18,20 @@ pub enum Kind {
 }
 
 /// shmget(2), semget(2) or msgget(2): a new object of that key, for this user alone. Memory has a page, a set one semaphore.
-pub fn create(kind: Kind, key: i32) -> Ret {
+pub fn create(kind: IpcKind, key: i32) -> Ret {
     let flags = libc::IPC_CREAT | libc::IPC_EXCL | 0o600;
     // SAFETY: no memory is involved.
     outcome(unsafe {
         match kind {
-            Kind::Memory => libc::shmget(key, 4096, flags),
-            Kind::Semaphores => libc::semget(key, 1, flags),
-            Kind::Queue => libc::msgget(key, flags),
+            IpcKind::Memory => libc::shmget(key, 4096, flags),
+            IpcKind::Semaphores => libc::semget(key, 1, flags),
+            IpcKind::Queue => libc::msgget(key, flags),
         }
     })
 }
 
 /// The key of the object of that number; see `IPC_STAT` in shmctl(2), semctl(2), msgctl(2).
-pub fn key_of(kind: Kind, id: i32) -> Result<i32, i32> {
+pub fn key_of(kind: IpcKind, id: i32) -> Result<i32, i32> {
     // The largest of the three structures has 120 bytes (<asm-generic/shmbuf.h>, sembuf.h, msgbuf.h), and each begins with
     // `struct ipc64_perm`, which begins with the key.
     let mut found = [0_u64; 32];
@@ -39,9 +39,9 @@ pub fn key_of(kind: Kind, id: i32) -> Result<i32, i32> {
     // SAFETY: the kernel writes less than the 256 bytes of the array.
     outcome(unsafe {
         match kind {
-            Kind::Memory => libc::syscall(libc::SYS_shmctl, id, libc::IPC_STAT, place),
-            Kind::Semaphores => libc::syscall(libc::SYS_semctl, id, 0, libc::IPC_STAT, place),
-            Kind::Queue => libc::syscall(libc::SYS_msgctl, id, libc::IPC_STAT, place),
+            IpcKind::Memory => libc::syscall(libc::SYS_shmctl, id, libc::IPC_STAT, place),
+            IpcKind::Semaphores => libc::syscall(libc::SYS_semctl, id, 0, libc::IPC_STAT, place),
+            IpcKind::Queue => libc::syscall(libc::SYS_msgctl, id, libc::IPC_STAT, place),
         }
     })?;
     let bytes = found[0].to_ne_bytes();
@@ -49,13 +49,13 @@ pub fn key_of(kind: Kind, id: i32) -> Result<i32, i32> {
 }
 
 /// The command `IPC_RMID` of shmctl(2), semctl(2) or msgctl(2). Memory goes when nobody has it attached any more.
-pub fn remove(kind: Kind, id: i32) -> Ret {
+pub fn remove(kind: IpcKind, id: i32) -> Ret {
     // SAFETY: the command takes no memory.
     outcome(unsafe {
         match kind {
-            Kind::Memory => libc::shmctl(id, libc::IPC_RMID, ptr::null_mut()),
-            Kind::Semaphores => libc::semctl(id, 0, libc::IPC_RMID, 0_u64),
-            Kind::Queue => libc::msgctl(id, libc::IPC_RMID, ptr::null_mut()),
+            IpcKind::Memory => libc::shmctl(id, libc::IPC_RMID, ptr::null_mut()),
+            IpcKind::Semaphores => libc::semctl(id, 0, libc::IPC_RMID, 0_u64),
+            IpcKind::Queue => libc::msgctl(id, libc::IPC_RMID, ptr::null_mut()),
         }
     })
 }

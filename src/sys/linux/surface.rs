@@ -143,7 +143,7 @@ struct Parameters {
 /// One request (`struct io_uring_sqe`).
 #[repr(C)]
 #[derive(Default)]
-struct Request {
+struct RingRequest {
     opcode: u8,
     flags: u8,
     priority: u16,
@@ -191,7 +191,7 @@ impl Ring {
             fd,
             submissions: Mapped::shared(fd, (sq.array + 4 * parameters.sq_entries) as usize, 0)?,
             completions: Mapped::shared(fd, (cq.cqes + 16 * parameters.cq_entries) as usize, COMPLETIONS)?,
-            requests: Mapped::shared(fd, size_of::<Request>() * parameters.sq_entries as usize, REQUESTS)?,
+            requests: Mapped::shared(fd, size_of::<RingRequest>() * parameters.sq_entries as usize, REQUESTS)?,
             places: [sq.tail, sq.array, cq.tail, cq.cqes],
             mask: parameters.cq_entries - 1,
         })
@@ -199,8 +199,8 @@ impl Ring {
 
     /// Submits one request and waits for its completion (io_uring_enter(2)): what that call said, and what became of the
     /// request, if the completion is that request's.
-    fn submit(&self, request: &Request) -> (Ret, Option<Ret>) {
-        const { assert!(size_of::<Request>() == 64 && offset_of!(Request, user_data) == 32) };
+    fn submit(&self, request: &RingRequest) -> (Ret, Option<Ret>) {
+        const { assert!(size_of::<RingRequest>() == 64 && offset_of!(RingRequest, user_data) == 32) };
         const GET_EVENTS: u32 = 1;
         let [tail, array, completion_tail, entries] = self.places.map(|place| place as usize);
         let number = |bytes| u32::from_ne_bytes(bytes);
@@ -227,19 +227,19 @@ impl Ring {
 
     /// A request that does nothing (`IORING_OP_NOP`), with this number.
     pub fn nothing(&self, user_data: u64) -> (Ret, Option<Ret>) {
-        self.submit(&Request { user_data, ..Request::default() })
+        self.submit(&RingRequest { user_data, ..RingRequest::default() })
     }
 
     /// openat(2) as a request (`IORING_OP_OPENAT`).
     pub fn open(&self, path: &CStr, flags: i32, user_data: u64) -> (Ret, Option<Ret>) {
         const OPENAT: u8 = 18;
-        self.submit(&Request {
+        self.submit(&RingRequest {
             opcode: OPENAT,
             fd: libc::AT_FDCWD,
             address: path.as_ptr() as u64,
             open_flags: (flags | libc::O_CLOEXEC) as u32,
             user_data,
-            ..Request::default()
+            ..RingRequest::default()
         })
     }
 
@@ -247,13 +247,13 @@ impl Ring {
     pub fn connect(&self, fd: i32, address: &super::socket::Address, user_data: u64) -> (Ret, Option<Ret>) {
         const CONNECT: u8 = 16;
         let (address, length) = address.raw();
-        self.submit(&Request {
+        self.submit(&RingRequest {
             opcode: CONNECT,
             fd,
             offset: u64::from(length),
             address: address as u64,
             user_data,
-            ..Request::default()
+            ..RingRequest::default()
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use sandproof::test_support::policy::sbpl::imports::Imports;
-use sandproof::test_support::policy::sbpl::model::{Question, evaluate};
+use sandproof::test_support::policy::sbpl::model::{SbplQuestion, evaluate};
 use sandproof::test_support::policy::sbpl::{SbplPolicy, parse};
 
 fuzz_target!(|data: &[u8]| {
@@ -32,6 +32,6 @@ fuzz_target!(|data: &[u8]| {
         let known = rule.place.file.is_none_or(|file| files.contains_key(file.as_str()));
         assert!(known, "a rule from nowhere: {}", rule.place);
     }
-    let answer = evaluate(policy.rules(), &Question::new("file-read-data", "/private/etc/hosts"));
+    let answer = evaluate(policy.rules(), &SbplQuestion::new("file-read-data", "/private/etc/hosts"));
     assert!(!answer.reason.is_empty());
 });

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use libfuzzer_sys::fuzz_target;
 use sandproof::test_support::policy::operations::OPERATIONS;
 use sandproof::test_support::policy::sbpl::SbplPolicy;
-use sandproof::test_support::policy::sbpl::model::{Model, NodeKind, Question};
+use sandproof::test_support::policy::sbpl::model::{Model, NodeKind, SbplQuestion};
 use sandproof::test_support::record::outcome::Decision;
 
 /// System calls by name, and none.
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let model = Model::new(policy.rules());
     for turn in 0..16 {
         let at = (data.len() + turn * 37) % OPERATIONS.len();
-        let mut question = Question::new(OPERATIONS[at], target);
+        let mut question = SbplQuestion::new(OPERATIONS[at], target);
         question.filter = filter.map(str::to_owned);
         let call = CALLS[turn % CALLS.len()];
         question.syscall = (!call.is_empty() && OPERATIONS[at].starts_with("file")).then(|| call.to_owned());

@@ -219,7 +219,7 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         check: None,
         deadline_ms: 60_000,
     };
-    let request = sandproof::test_support::zygote::protocol::Request::Run(std::borrow::Cow::Borrowed(&job));
+    let request = sandproof::test_support::zygote::protocol::ZygoteRequest::Run(std::borrow::Cow::Borrowed(&job));
     sandproof::test_support::zygote::protocol::write_frame(&mut &ours, &mut Vec::new(), &request).unwrap();
     started_child(zygote.id());
     drop(ours);
@@ -251,7 +251,7 @@ fn frames_that_make_no_sense_end_the_zygote_with_a_message() {
         .send(&Job {
             seq: 1,
             action: action(Driver::ApplyOnly, ""),
-            scope: sandproof::test_support::record::action::Scope::default(),
+            scope: sandproof::test_support::record::action::ActionScope::default(),
             policy,
             check: None,
             deadline_ms: 1000,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use sandproof::test_support::record::action::{Action, BindMount, Scope};
+use sandproof::test_support::record::action::{Action, ActionScope, BindMount};
 use sandproof::test_support::record::driver::{Driver, Effect, TargetKind};
 use sandproof::test_support::record::ending::Ending;
 use sandproof::test_support::record::fixture::PROGRAM_EXIT;
@@ -85,7 +85,7 @@ fn no_driver_changes_what_links_lead_to_outside() {
                             .driver
                             .reach()
                             .iter()
-                            .all(|reach| *reach == sandproof::test_support::record::driver::Reach::Object);
+                            .all(|reach| *reach == sandproof::test_support::record::driver::ChangeReach::Object);
                     if only_text || nothing || (todo.target == own && todo.to.is_none()) {
                         continue;
                     }
@@ -194,7 +194,7 @@ fn a_probe_process_executes_nothing_but_the_own_program_unless_it_may() {
         let m = bench.dir("m");
         let through = vec![BindMount { from: victim.to_str().unwrap().into(), at: m.clone() }];
         let shown = Action { mounts: through, ..action(Driver::Exec, &format!("{m}/keep")) };
-        bench.scope = Scope { host_programs: false, ..bench.scope.clone() };
+        bench.scope = ActionScope { host_programs: false, ..bench.scope.clone() };
         for target in [script.as_str(), &bench.path("link"), "/bin/sh", "/proc/self/exe", foreign.to_str().unwrap()] {
             stopped(&mut bench, &action(Driver::Exec, target));
         }

@@ -7,10 +7,10 @@ use sandproof::test_support::policy::landlock::{
     FsRight, LandlockPolicy, Layer, NetPortRule, NetRight, PathBeneathRule, RightSet, Scope,
 };
 use sandproof::test_support::process::{SUBCOMMAND, Zygote};
-use sandproof::test_support::record::action::{Action, Scope as Reach};
+use sandproof::test_support::record::action::{Action, ActionScope as Reach};
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::ending::Ending;
-use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::record::report::{CallRole, OperationReport, Prologue};
 use sandproof::test_support::zygote::protocol::{Job, PolicyUse, Reply};
 
 use crate::systemd::confine::{Call, answering, confined_here};
@@ -161,7 +161,7 @@ impl Bench {
 pub struct Answer {
     pub reply: Reply,
     pub prologue: Option<Prologue>,
-    pub operation: Option<Operation>,
+    pub operation: Option<OperationReport>,
 }
 
 impl Answer {
@@ -177,7 +177,7 @@ impl Answer {
         self.prologue.as_ref().unwrap_or_else(|| panic!("no prologue: {self:?}"))
     }
 
-    pub fn operation(&self) -> &Operation {
+    pub fn operation(&self) -> &OperationReport {
         self.operation.as_ref().unwrap_or_else(|| panic!("no operation: {self:?}"))
     }
 

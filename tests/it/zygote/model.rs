@@ -8,11 +8,11 @@ use sandproof::test_support::base::ids::RunId;
 use sandproof::test_support::lane::fixture::{Fixture, FixtureBase, RulePlaces, choose_base};
 use sandproof::test_support::policy::landlock::{LandlockPolicy, evaluate};
 use sandproof::test_support::process::Zygote;
-use sandproof::test_support::record::action::Scope;
+use sandproof::test_support::record::action::ActionScope;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::ending::Ending;
 use sandproof::test_support::record::outcome::Decision;
-use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::record::report::{CallRole, OperationReport, Prologue};
 use sandproof::test_support::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::is_root;
@@ -60,7 +60,7 @@ impl Bench {
         });
         let action = case.action.map_texts(resolve).unwrap();
         let driver = action.driver;
-        let scope = Scope { own: vec![root.clone()], host_programs: false };
+        let scope = ActionScope { own: vec![root.clone()], host_programs: false };
         self.zygote.send(&Job { seq: self.seq, action, scope, policy, check: None, deadline_ms: 20_000 }).unwrap();
         let reply = self.zygote.recv().unwrap();
         fixture.remove().unwrap();
@@ -74,7 +74,7 @@ impl Bench {
         if prologue.apply.is_some_and(|apply| apply.rc != 0) {
             return Seen::NotApplied;
         }
-        let Some(operation) = lines.next().map(|line| serde_json::from_str::<Operation>(line).unwrap()) else {
+        let Some(operation) = lines.next().map(|line| serde_json::from_str::<OperationReport>(line).unwrap()) else {
             let ran = driver == Driver::Exec
                 && reply.ending == (Ending::Exited { code: sandproof::test_support::record::fixture::PROGRAM_EXIT });
             return if ran { Seen::Done } else { Seen::NotReached };

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use sandproof::test_support::policy::landlock::FsRight;
 use sandproof::test_support::process::{SPAWNER, Zygote};
-use sandproof::test_support::record::action::Scope;
+use sandproof::test_support::record::action::ActionScope;
 use sandproof::test_support::record::callout::CheckRequest;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::ending::Ending;
 use sandproof::test_support::record::outcome::FailureKind;
-use sandproof::test_support::record::report::{CallRole, Operation, Prologue};
+use sandproof::test_support::record::report::{CallRole, OperationReport, Prologue};
 use sandproof::test_support::zygote::protocol::{Job, PolicyUse, Reply};
 
 use super::harness::{action, beneath, handles_fs};
@@ -51,7 +51,7 @@ impl Spawner {
             argument: Some(target.to_owned()),
             canonicalization: None,
         });
-        let scope = Scope { own: vec![self.folder.path().to_str().unwrap().to_owned()], host_programs: false };
+        let scope = ActionScope { own: vec![self.folder.path().to_str().unwrap().to_owned()], host_programs: false };
         let job = Job { seq: self.next, action: action(driver, target), scope, policy, check, deadline_ms };
         self.server.send(&job).unwrap();
         let reply = self.server.recv().unwrap();
@@ -60,7 +60,7 @@ impl Spawner {
     }
 }
 
-fn taken_apart(reply: &Reply) -> (Prologue, Option<Operation>) {
+fn taken_apart(reply: &Reply) -> (Prologue, Option<OperationReport>) {
     let mut lines = reply.text().unwrap().lines();
     let prologue = serde_json::from_str(lines.next().unwrap_or_else(|| panic!("{reply:?}"))).unwrap();
     (prologue, lines.next().map(|line| serde_json::from_str(line).unwrap()))

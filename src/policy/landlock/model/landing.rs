@@ -1,7 +1,7 @@
 //! Where paths lead among declared fixtures and mounts, links and `..` followed as the kernel does. It says nothing about
 //! rights, and holds for any policy.
 
-use super::tree::{Kind, Lost, Name, ROOT, Tree};
+use super::tree::{LostPath, ModelTree, NameIndex, ObjectKind, ROOT};
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 
@@ -19,7 +19,7 @@ pub enum Landing {
 /// Fixtures and mounts, laid out.
 #[derive(Debug)]
 pub struct Landings {
-    tree: Tree,
+    tree: ModelTree,
 }
 
 impl Landings {
@@ -28,7 +28,7 @@ impl Landings {
     /// # Errors
     /// Why they cannot be.
     pub fn of(fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Result<Self, String> {
-        Tree::build(fixtures, mounts).map(|tree| Self { tree })
+        ModelTree::build(fixtures, mounts).map(|tree| Self { tree })
     }
 
     /// What `path` leads to, a final link followed.
@@ -53,22 +53,22 @@ impl Landings {
         }
     }
 
-    fn landing(&self, name: Name) -> Landing {
+    fn landing(&self, name: NameIndex) -> Landing {
         let kind = match self.tree.kind(name) {
-            Kind::Host => return Landing::Outside(self.tree.path(name)),
-            Kind::Dir => FixtureKind::Dir,
-            Kind::File => FixtureKind::File,
-            Kind::Program => FixtureKind::Program,
-            Kind::Fifo => FixtureKind::Fifo,
-            Kind::Symlink(_) => FixtureKind::Symlink,
+            ObjectKind::Host => return Landing::Outside(self.tree.path(name)),
+            ObjectKind::Dir => FixtureKind::Dir,
+            ObjectKind::File => FixtureKind::File,
+            ObjectKind::Program => FixtureKind::Program,
+            ObjectKind::Fifo => FixtureKind::Fifo,
+            ObjectKind::Symlink(_) => FixtureKind::Symlink,
         };
         Landing::Own(kind, self.tree.path(name))
     }
 
-    fn lost(lost: Lost) -> Landing {
+    fn lost(lost: LostPath) -> Landing {
         match lost {
-            Lost::Outside(_) | Lost::Inspects { .. } => Landing::Outside(lost.reason()),
-            Lost::Missing(_) | Lost::Other(_) => Landing::Nothing,
+            LostPath::Outside(_) | LostPath::Inspects { .. } => Landing::Outside(lost.reason()),
+            LostPath::Missing(_) | LostPath::Other(_) => Landing::Nothing,
         }
     }
 }

@@ -28,18 +28,18 @@ use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
 pub use landing::{Landing, Landings};
 pub use places::{RulePlace, rule_places};
-pub use rules::{NEVER_ABOVE_ROOT, Refusal};
+pub use rules::{NEVER_ABOVE_ROOT, RulesetRefusal};
 
 /// Answers for one policy, question after question. What successive questions share is worked out once: most of an answer
 /// is to lay out the fixtures and to tie the rules to them.
 #[derive(Debug)]
-pub struct Answerer<'p> {
+pub struct LandlockAnswerer<'p> {
     policy: &'p LandlockPolicy,
     /// For these fixtures, and no mounts.
-    ground: Option<(&'p [FixtureEntry], needs::Ground)>,
+    ground: Option<(&'p [FixtureEntry], needs::RuledTree)>,
 }
 
-impl<'p> Answerer<'p> {
+impl<'p> LandlockAnswerer<'p> {
     /// Answers for `policy`.
     pub fn new(policy: &'p LandlockPolicy) -> Self {
         Self { policy, ground: None }
@@ -59,37 +59,37 @@ impl<'p> Answerer<'p> {
             // The same list, not only an equal one: to compare them would cost as much as it saves.
             let ground = match &mut self.ground {
                 Some((known, ground)) if std::ptr::eq(*known, fixtures) => ground,
-                other => &mut other.insert((fixtures, needs::Ground::lay(self.policy, fixtures, &[], &[]))).1,
+                other => &mut other.insert((fixtures, needs::RuledTree::lay(self.policy, fixtures, &[], &[]))).1,
             };
             ground.decide(self.policy, action, &mut draft)
         } else {
-            needs::Ground::lay(self.policy, fixtures, &action.mounts, &[]).decide(self.policy, action, &mut draft)
+            needs::RuledTree::lay(self.policy, fixtures, &action.mounts, &[]).decide(self.policy, action, &mut draft)
         };
         let (decision, rule, reason) = match ruling {
             Ok(ruling) => (Some(ruling.decision), ruling.rule, ruling.reason),
-            Err(needs::Stop::Unknown(reason)) => (None, None, reason),
-            Err(needs::Stop::Settled(ruling)) => (Some(ruling.decision), ruling.rule, ruling.reason),
+            Err(needs::RulesNotAsked::Unknown(reason)) => (None, None, reason),
+            Err(needs::RulesNotAsked::Settled(ruling)) => (Some(ruling.decision), ruling.rule, ruling.reason),
         };
         ModelAnswer { decision, rule, needs: draft.needs, reason, assumes: draft.assumes }
     }
 }
 
-/// One answer; see [`Answerer::evaluate`].
+/// One answer; see [`LandlockAnswerer::evaluate`].
 pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> ModelAnswer {
-    Answerer::new(policy).evaluate(action, fixtures)
+    LandlockAnswerer::new(policy).evaluate(action, fixtures)
 }
 
 /// Whether the answer is known, and the same whether or not the rules `reaching`, by their number over all layers, cover the
 /// fixture root.
 pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry], reaching: &[usize]) -> bool {
     let mut draft = needs::Draft::default();
-    needs::Ground::lay(policy, fixtures, &action.mounts, reaching).decide(policy, action, &mut draft).is_ok()
+    needs::RuledTree::lay(policy, fixtures, &action.mounts, reaching).decide(policy, action, &mut draft).is_ok()
 }
 
 /// Why the kernel certainly refuses `policy` over `fixtures`, whatever the host; `None` if it does not, or that is not
 /// known.
-pub fn refusal(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Option<Refusal> {
-    needs::Ground::lay(policy, fixtures, mounts, &[]).refusal().cloned()
+pub fn refusal(policy: &LandlockPolicy, fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Option<RulesetRefusal> {
+    needs::RuledTree::lay(policy, fixtures, mounts, &[]).refusal().cloned()
 }
 
 /// The right on a port that a driver's operation needs, if it needs one.

@@ -1,22 +1,22 @@
 //! Renames, exchanges and hard links.
 
-use super::needs::{Case, NO_FOLLOW, Referring, Ruling, Stop, unknown};
-use super::rules::{Move, Verdict};
-use super::tree::{Kind, Name, Place};
+use super::needs::{Case, NO_FOLLOW, Referring, RightsRuling, RulesNotAsked, unknown};
+use super::rules::{Move, RuleCheck};
+use super::tree::{MountedName, NameIndex, ObjectKind};
 use crate::policy::landlock::rights::{FsRight, RightSet};
 
 /// `get_mode_access` in security/landlock/fs.c.
-fn make_right(kind: &Kind) -> FsRight {
+fn make_right(kind: &ObjectKind) -> FsRight {
     match kind {
-        Kind::Dir => FsRight::MakeDir,
-        Kind::Fifo => FsRight::MakeFifo,
-        Kind::Symlink(_) => FsRight::MakeSym,
-        Kind::File | Kind::Program | Kind::Host => FsRight::MakeReg,
+        ObjectKind::Dir => FsRight::MakeDir,
+        ObjectKind::Fifo => FsRight::MakeFifo,
+        ObjectKind::Symlink(_) => FsRight::MakeSym,
+        ObjectKind::File | ObjectKind::Program | ObjectKind::Host => FsRight::MakeReg,
     }
 }
 
 impl Case<'_> {
-    pub(super) fn refer(&mut self, how: Referring) -> Result<Ruling, Stop> {
+    pub(super) fn refer(&mut self, how: Referring) -> Result<RightsRuling, RulesNotAsked> {
         let to_text = match &self.action.to {
             Some(to) => to,
             None => return unknown("the action names no second path"),
@@ -25,13 +25,13 @@ impl Case<'_> {
         let existing = self.find(to_text, NO_FOLLOW)?;
         let (to, back) = match (how, existing.place) {
             (Referring::Link, _) | (Referring::Rename, None) => {
-                let is_folder = *self.tree.kind(object.name) == Kind::Dir;
+                let is_folder = *self.tree.kind(object.name) == ObjectKind::Dir;
                 (self.fresh(to_text, is_folder && how == Referring::Rename)?, None)
             }
             _ => {
                 let (folder, place, slash) = self.entry(to_text)?;
                 let judged = if how == Referring::Exchange { place.name } else { object.name };
-                if slash && *self.tree.kind(judged) != Kind::Dir {
+                if slash && *self.tree.kind(judged) != ObjectKind::Dir {
                     return unknown(
                         "a path ends with a slash but is no folder, so the operation fails without a policy too",
                     );
@@ -40,7 +40,7 @@ impl Case<'_> {
             }
         };
         let kind = self.tree.kind(object.name).clone();
-        let is_folder = kind == Kind::Dir;
+        let is_folder = kind == ObjectKind::Dir;
         if from_slash && !is_folder {
             return unknown("a path ends with a slash but is no folder, so the operation fails without a policy too");
         }
@@ -52,12 +52,12 @@ impl Case<'_> {
         if how == Referring::Link && is_folder {
             return unknown("a folder cannot be linked, so the operation fails without a policy too");
         }
-        let into_itself = |outer: Name, inner: Name| outer == inner || self.tree.is_beneath(inner, outer);
+        let into_itself = |outer: NameIndex, inner: NameIndex| outer == inner || self.tree.is_beneath(inner, outer);
         if is_folder && into_itself(object.name, to.name) {
             return unknown("the target lies inside the folder itself, so the operation fails without a policy too");
         }
         if let Some(back) = back {
-            let back_is_folder = *self.tree.kind(back.name) == Kind::Dir;
+            let back_is_folder = *self.tree.kind(back.name) == ObjectKind::Dir;
             if back_is_folder && into_itself(back.name, from.name) {
                 return unknown("the one path lies inside the other, so the operation fails without a policy too");
             }
@@ -69,9 +69,9 @@ impl Case<'_> {
                 return unknown("the existing target cannot be replaced, so the operation fails without a policy too");
             }
         }
-        let made = |kind: &Kind| RightSet::EMPTY.with(make_right(kind));
-        let removed = |kind: &Kind| {
-            RightSet::EMPTY.with(if *kind == Kind::Dir { FsRight::RemoveDir } else { FsRight::RemoveFile })
+        let made = |kind: &ObjectKind| RightSet::EMPTY.with(make_right(kind));
+        let removed = |kind: &ObjectKind| {
+            RightSet::EMPTY.with(if *kind == ObjectKind::Dir { FsRight::RemoveDir } else { FsRight::RemoveFile })
         };
         let mut from_needs = RightSet::EMPTY;
         let mut to_needs = made(&kind);
@@ -107,12 +107,16 @@ impl Case<'_> {
         })
     }
 
-    fn settle_move(&self, verdict: Verdict, request: &Move) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
+    fn settle_move(
+        &self,
+        verdict: RuleCheck,
+        request: &Move,
+    ) -> Result<Result<Vec<(FsRight, usize)>, RightsRuling>, RulesNotAsked> {
         // The side on which the right is missing; `refer` is needed on both.
         let side = match &verdict {
-            Verdict::Missing(right, _) => {
-                let refused = |place: Place| {
-                    matches!(self.rules.check(self.tree, place, RightSet::EMPTY.with(*right)), Verdict::Missing(..))
+            RuleCheck::Missing(right, _) => {
+                let refused = |place: MountedName| {
+                    matches!(self.rules.check(self.tree, place, RightSet::EMPTY.with(*right)), RuleCheck::Missing(..))
                 };
                 let from = request.from_needs.with(FsRight::Refer).contains(*right) && refused(request.from);
                 if from { request.from.name } else { request.to.name }

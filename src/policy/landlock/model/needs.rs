@@ -1,9 +1,9 @@
 //! What each driver's operation needs, and the ruling that follows.
 
 use super::links;
-use super::procfs::{self, Access, Gate};
-use super::rules::{self, Refusal, Rules, Unlaid, Verdict};
-use super::tree::{Found, Kind, Lost, Name, Place, ROOT, SLASH, Tree};
+use super::procfs::{self, Access, ProcfsCondition};
+use super::rules::{self, RuleCheck, Rules, RulesetRefusal, Unlaid};
+use super::tree::{LostPath, ModelTree, MountedName, NameIndex, ObjectKind, PathEnd, ROOT, SLASH};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
 use crate::policy::landlock::table::{LandlockPolicy, NetPortRule};
 use crate::policy::model_answer::Need;
@@ -21,26 +21,26 @@ pub(super) struct Draft {
 
 /// Why the rules are not asked.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum RulesNotAsked {
     /// There is no decision.
     Unknown(String),
     /// Something else in the kernel decides before they are.
-    Settled(Ruling),
+    Settled(RightsRuling),
 }
 
-pub(super) fn unknown<T>(reason: impl Into<String>) -> Result<T, Stop> {
-    Err(Stop::Unknown(reason.into()))
+pub(super) fn unknown<T>(reason: impl Into<String>) -> Result<T, RulesNotAsked> {
+    Err(RulesNotAsked::Unknown(reason.into()))
 }
 
 /// A decision with its grounds.
 #[derive(Debug)]
-pub(super) struct Ruling {
+pub(super) struct RightsRuling {
     pub decision: Decision,
     pub rule: Option<String>,
     pub reason: String,
 }
 
-impl Ruling {
+impl RightsRuling {
     fn allow(rule: Option<&str>, reason: impl Into<String>) -> Self {
         Self { decision: Decision::Allow, rule: rule.map(Into::into), reason: reason.into() }
     }
@@ -57,12 +57,12 @@ const HANDLED_SCOPE: &str = "/handled/scope";
 
 /// What an answer rests on and the operation does not change: the fixtures as a tree, with the policy's rules tied to it.
 #[derive(Debug)]
-pub(super) struct Ground {
-    laid: Result<(Tree, Rules), Unlaid>,
+pub(super) struct RuledTree {
+    laid: Result<(ModelTree, Rules), Unlaid>,
     assumes: Vec<String>,
 }
 
-impl Ground {
+impl RuledTree {
     pub(super) fn lay(
         policy: &LandlockPolicy,
         fixtures: &[FixtureEntry],
@@ -70,7 +70,7 @@ impl Ground {
         reaching: &[usize],
     ) -> Self {
         let mut assumes = Vec::new();
-        let laid = Tree::build(fixtures, mounts).map_err(Unlaid::Unknown).and_then(|mut tree| {
+        let laid = ModelTree::build(fixtures, mounts).map_err(Unlaid::Unknown).and_then(|mut tree| {
             let rules = Rules::tie(policy, &mut tree, reaching, &mut assumes)?;
             Ok((tree, rules))
         });
@@ -83,7 +83,7 @@ impl Ground {
         policy: &LandlockPolicy,
         action: &Action,
         draft: &mut Draft,
-    ) -> Result<Ruling, Stop> {
+    ) -> Result<RightsRuling, RulesNotAsked> {
         draft.assumes.clone_from(&self.assumes);
         let (tree, rules) = match &mut self.laid {
             Ok((tree, rules)) => (tree, &*rules),
@@ -96,13 +96,13 @@ impl Ground {
         let ruling = Case { policy, action, tree, rules, draft }.decide();
         tree.forget_since(mark);
         match ruling {
-            Err(Stop::Settled(ruling)) => Ok(ruling),
+            Err(RulesNotAsked::Settled(ruling)) => Ok(ruling),
             other => other,
         }
     }
 
     /// Why the kernel certainly refuses the policy over these fixtures; `None` if it does not, or that is not known.
-    pub(super) fn refusal(&self) -> Option<&Refusal> {
+    pub(super) fn refusal(&self) -> Option<&RulesetRefusal> {
         match &self.laid {
             Err(Unlaid::Refused(why)) => Some(why),
             _ => None,
@@ -114,7 +114,7 @@ impl Ground {
 pub(super) struct Case<'a> {
     pub(super) policy: &'a LandlockPolicy,
     pub(super) action: &'a Action,
-    pub(super) tree: &'a mut Tree,
+    pub(super) tree: &'a mut ModelTree,
     pub(super) rules: &'a Rules,
     draft: &'a mut Draft,
 }
@@ -124,7 +124,7 @@ const FOLLOW: bool = true;
 pub(super) const NO_FOLLOW: bool = false;
 
 impl Case<'_> {
-    fn decide(mut self) -> Result<Ruling, Stop> {
+    fn decide(mut self) -> Result<RightsRuling, RulesNotAsked> {
         let ruling = self.decide_by_rules()?;
         // What the rules refuse stays refused, whoever else has a say.
         if ruling.decision == Decision::Deny { Ok(ruling) } else { self.beside_rules(ruling) }
@@ -132,25 +132,25 @@ impl Case<'_> {
 
     /// What a ruling that the rules let an operation through is worth where another part of the kernel decides as well,
     /// and decides otherwise for a process in a domain.
-    fn beside_rules(&mut self, ruling: Ruling) -> Result<Ruling, Stop> {
+    fn beside_rules(&mut self, ruling: RightsRuling) -> Result<RightsRuling, RulesNotAsked> {
         let older = self.action.driver == Driver::FileReadOlderThread && self.policy.tsync;
         let access = if older { Some(Access::Opens) } else { Access::of(self.action.driver) };
         let Some(access) = access else { return Ok(ruling) };
         let Some(place) = self.find(&self.action.target, FOLLOW)?.place else { return Ok(ruling) };
-        if *self.tree.kind(place.name) != Kind::Host {
+        if *self.tree.kind(place.name) != ObjectKind::Host {
             return Ok(ruling);
         }
         match procfs::gate(&self.tree.path(place.name), access) {
             None => Ok(ruling),
-            Some(Gate::Open { assumes }) => {
+            Some(ProcfsCondition::Open { assumes }) => {
                 self.assume(assumes);
                 Ok(ruling)
             }
-            Some(Gate::Shut { reason, assumes }) => {
+            Some(ProcfsCondition::Shut { reason, assumes }) => {
                 self.assume(assumes);
-                Ok(Ruling::deny("", reason))
+                Ok(RightsRuling::deny("", reason))
             }
-            Some(Gate::Unknown(reason)) => unknown(reason),
+            Some(ProcfsCondition::Unknown(reason)) => unknown(reason),
         }
     }
 
@@ -160,7 +160,7 @@ impl Case<'_> {
         }
     }
 
-    fn decide_by_rules(&mut self) -> Result<Ruling, Stop> {
+    fn decide_by_rules(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         use FsRight as R;
         match self.action.driver {
             Driver::FileRead => self.open(&[R::ReadFile]),
@@ -186,7 +186,7 @@ impl Case<'_> {
                 let place = self.existing(&self.action.target, FOLLOW)?;
                 let path = self.tree.path(place.name);
                 // Only of devices does Landlock ask for the right (security/landlock/fs.c, `hook_file_ioctl_common`).
-                if *self.tree.kind(place.name) != Kind::Host || !path.starts_with("/dev/") {
+                if *self.tree.kind(place.name) != ObjectKind::Host || !path.starts_with("/dev/") {
                     return unknown("the target is no device");
                 }
                 if !rules::KNOWN_DEVICES.contains(&path.as_str()) {
@@ -245,7 +245,7 @@ impl Case<'_> {
             | Driver::PidfdGetfdOutside
             | Driver::ProcessVmReadvOutside
             | Driver::ProcessMemOutside
-            | Driver::ProcessRootOutside => Ok(Ruling::deny(
+            | Driver::ProcessRootOutside => Ok(RightsRuling::deny(
                 "",
                 "a process in any domain may not inspect one outside it, whatever the policy handles",
             )),
@@ -290,7 +290,7 @@ impl Case<'_> {
             Driver::FileReadlink => {
                 let place = self.existing(&self.action.target, NO_FOLLOW)?;
                 match self.tree.kind(place.name) {
-                    Kind::Symlink(_) | Kind::Host => self.never("Landlock has no right for this operation"),
+                    ObjectKind::Symlink(_) | ObjectKind::Host => self.never("Landlock has no right for this operation"),
                     _ => unknown("the target is no symbolic link"),
                 }
             }
@@ -326,7 +326,7 @@ impl Case<'_> {
             Driver::SignalOutside => self.scope(Scope::Signal, "the process is outside the domain"),
             Driver::SignalInside => self.never("the process is inside the domain"),
             Driver::SignalSelf => self.never("a process may always signal itself"),
-            Driver::ProcessInspectOutside => Ok(Ruling::deny(
+            Driver::ProcessInspectOutside => Ok(RightsRuling::deny(
                 "",
                 "a process in any domain may not inspect one outside it, whatever the policy handles",
             )),
@@ -368,13 +368,13 @@ impl Case<'_> {
         }
     }
 
-    fn never(&self, why: &str) -> Result<Ruling, Stop> {
-        Ok(Ruling::allow(None, why))
+    fn never(&self, why: &str) -> Result<RightsRuling, RulesNotAsked> {
+        Ok(RightsRuling::allow(None, why))
     }
 
     // --- paths -----------------------------------------------------------------------------------------------
 
-    pub(super) fn find(&mut self, text: &str, follow: bool) -> Result<Found, Stop> {
+    pub(super) fn find(&mut self, text: &str, follow: bool) -> Result<PathEnd, RulesNotAsked> {
         let found = self.tree.resolve(text, follow).map_err(|lost| self.stop(&lost, follow))?;
         self.note_names(found.parent.name);
         if let Some(place) = found.place {
@@ -383,34 +383,34 @@ impl Case<'_> {
         Ok(found)
     }
 
-    fn fails(&self, lost: &Lost) -> String {
+    fn fails(&self, lost: &LostPath) -> String {
         match lost {
-            Lost::Missing(_) => format!("{}, so the operation fails without a policy too", lost.reason()),
+            LostPath::Missing(_) => format!("{}, so the operation fails without a policy too", lost.reason()),
             other => other.reason(),
         }
     }
 
     /// What it means that a path leads nowhere that is known.
-    fn stop(&mut self, lost: &Lost, follow: bool) -> Stop {
-        let Lost::Inspects { path, last } = lost else { return Stop::Unknown(self.fails(lost)) };
+    fn stop(&mut self, lost: &LostPath, follow: bool) -> RulesNotAsked {
+        let LostPath::Inspects { path, last } = lost else { return RulesNotAsked::Unknown(self.fails(lost)) };
         // That path was walked before there was a policy, or is walked by a thread that has none.
         if self.action.driver.holds_before() || self.action.driver == Driver::FileReadOlderThread {
-            return Stop::Unknown(lost.reason());
+            return RulesNotAsked::Unknown(lost.reason());
         }
         // A final link is inspected only by who follows it or reads its text.
         if *last && !follow && self.action.driver != Driver::FileReadlink {
-            return Stop::Unknown(lost.reason());
+            return RulesNotAsked::Unknown(lost.reason());
         }
         self.assume(procfs::assumption(path));
         let reason = format!(
             "`{path}` shows another process, and a process in any domain may not inspect one outside it, whatever the \
              policy grants"
         );
-        Stop::Settled(Ruling::deny("", reason))
+        RulesNotAsked::Settled(RightsRuling::deny("", reason))
     }
 
     /// Host paths and tight permission bits on the way are taken for granted, and said.
-    fn note_names(&mut self, mut name: Name) {
+    fn note_names(&mut self, mut name: NameIndex) {
         let end = name;
         while name != SLASH {
             if let Some(mode) = self.tree.tight_mode(name) {
@@ -419,7 +419,7 @@ impl Case<'_> {
                     self.draft.assumes.push(text);
                 }
             }
-            if *self.tree.kind(name) == Kind::Host {
+            if *self.tree.kind(name) == ObjectKind::Host {
                 if name == end {
                     rules::assume_host(&self.tree.path(name), &mut self.draft.assumes);
                 }
@@ -429,23 +429,23 @@ impl Case<'_> {
         }
     }
 
-    fn existing(&mut self, text: &str, follow: bool) -> Result<Place, Stop> {
+    fn existing(&mut self, text: &str, follow: bool) -> Result<MountedName, RulesNotAsked> {
         let found = self.find(text, follow)?;
         let Some(place) = found.place else {
-            return unknown(self.fails(&Lost::Missing(text.into())));
+            return unknown(self.fails(&LostPath::Missing(text.into())));
         };
-        if found.slash && !matches!(self.tree.kind(place.name), Kind::Dir | Kind::Host) {
+        if found.slash && !matches!(self.tree.kind(place.name), ObjectKind::Dir | ObjectKind::Host) {
             return unknown(format!("`{text}` ends with a slash but is no folder, so the lookup fails (ENOTDIR)"));
         }
         Ok(place)
     }
 
-    fn regular(&mut self, follow: bool) -> Result<Place, Stop> {
+    fn regular(&mut self, follow: bool) -> Result<MountedName, RulesNotAsked> {
         let target = &self.action.target;
         let place = self.existing(target, follow)?;
         match self.tree.kind(place.name) {
-            Kind::File | Kind::Program => Ok(place),
-            Kind::Host => {
+            ObjectKind::File | ObjectKind::Program => Ok(place),
+            ObjectKind::Host => {
                 let path = self.tree.path(place.name);
                 if rules::KNOWN_FOLDERS.contains(&path.as_str()) {
                     return unknown(format!("`{path}` is a folder, so the operation fails without a policy too"));
@@ -456,16 +456,16 @@ impl Case<'_> {
                 Ok(place)
             }
             // Opened for both, a FIFO does not wait for its other end.
-            Kind::Fifo if self.action.driver == Driver::FileReadWrite => Ok(place),
-            Kind::Fifo => unknown(format!("`{target}` is a FIFO, and opening it waits for its other end")),
+            ObjectKind::Fifo if self.action.driver == Driver::FileReadWrite => Ok(place),
+            ObjectKind::Fifo => unknown(format!("`{target}` is a FIFO, and opening it waits for its other end")),
             _ => unknown(format!("`{target}` is no regular file, so the operation fails without a policy too")),
         }
     }
 
     /// A name that is to be made: its folder.
-    pub(super) fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<Place, Stop> {
+    pub(super) fn fresh(&mut self, text: &str, slash_is_fine: bool) -> Result<MountedName, RulesNotAsked> {
         let found = self.find(text, NO_FOLLOW)?;
-        let host = *self.tree.kind(found.parent.name) == Kind::Host;
+        let host = *self.tree.kind(found.parent.name) == ObjectKind::Host;
         if !found.ordinary || (found.place.is_some() && !host) {
             return unknown(format!("`{text}` exists already, so the operation fails without a policy too (EEXIST)"));
         }
@@ -479,10 +479,10 @@ impl Case<'_> {
     }
 
     /// A name that is to be removed or moved: its folder and itself.
-    pub(super) fn entry(&mut self, text: &str) -> Result<(Place, Place, bool), Stop> {
+    pub(super) fn entry(&mut self, text: &str) -> Result<(MountedName, MountedName, bool), RulesNotAsked> {
         let found = self.find(text, NO_FOLLOW)?;
         let Some(place) = found.place else {
-            return unknown(self.fails(&Lost::Missing(text.into())));
+            return unknown(self.fails(&LostPath::Missing(text.into())));
         };
         if place.name == ROOT {
             return unknown("the folder that holds `${root}` is not known");
@@ -495,7 +495,7 @@ impl Case<'_> {
         if self.tree.is_mount_point(place) {
             return unknown(format!("`{text}` is a mount point, so the operation fails without a policy too (EBUSY)"));
         }
-        if *self.tree.kind(place.name) == Kind::Host {
+        if *self.tree.kind(place.name) == ObjectKind::Host {
             return unknown(format!("what `{text}` is on the host is not known"));
         }
         Ok((found.parent, place, found.slash))
@@ -503,13 +503,16 @@ impl Case<'_> {
 
     // --- checks ----------------------------------------------------------------------------------------------
 
-    pub(super) fn note_needs(&mut self, wanted: RightSet<FsRight>, on: Name) {
+    pub(super) fn note_needs(&mut self, wanted: RightSet<FsRight>, on: NameIndex) {
         let on = self.tree.path(on);
         self.draft.needs.extend(wanted.iter().map(|right| Need { right: right.name(), on: on.clone() }));
     }
 
     /// Checks rights on objects in order; the first that is missing decides.
-    pub(super) fn require_all(&mut self, checks: &[(Place, RightSet<FsRight>)]) -> Result<Ruling, Stop> {
+    pub(super) fn require_all(
+        &mut self,
+        checks: &[(MountedName, RightSet<FsRight>)],
+    ) -> Result<RightsRuling, RulesNotAsked> {
         let mut granted = Vec::new();
         let mut needed = RightSet::EMPTY;
         for (place, wanted) in checks {
@@ -527,22 +530,26 @@ impl Case<'_> {
         Ok(self.granted(needed, &granted))
     }
 
-    fn require(&mut self, place: Place, wanted: &[FsRight]) -> Result<Ruling, Stop> {
+    fn require(&mut self, place: MountedName, wanted: &[FsRight]) -> Result<RightsRuling, RulesNotAsked> {
         let set = wanted.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
         self.require_all(&[(place, set)])
     }
 
     /// A verdict's grants, or the denial that it is.
-    pub(super) fn settle(&self, verdict: Verdict, on: Name) -> Result<Result<Vec<(FsRight, usize)>, Ruling>, Stop> {
+    pub(super) fn settle(
+        &self,
+        verdict: RuleCheck,
+        on: NameIndex,
+    ) -> Result<Result<Vec<(FsRight, usize)>, RightsRuling>, RulesNotAsked> {
         let on = self.tree.path(on);
         match verdict {
-            Verdict::Granted(by) => {
+            RuleCheck::Granted(by) => {
                 let rule = |n: &usize| self.policy.path_rule(*n);
                 let doubt =
                     by.iter().filter_map(|(_, n)| rule(n)).find_map(|rule| links::may_be_uncovered(&on, &rule.path));
                 doubt.map_or(Ok(Ok(by)), unknown)
             }
-            Verdict::Missing(FsRight::Refer, layer)
+            RuleCheck::Missing(FsRight::Refer, layer)
                 if !self.policy.layers[layer].handled_fs.contains(FsRight::Refer) =>
             {
                 let reason = if self.policy.layers[layer].handled_fs.is_empty() {
@@ -552,26 +559,26 @@ impl Case<'_> {
                     "the object goes to another folder, and a policy that does not grant refer refuses that even \
                      without handling it"
                 };
-                Ok(Err(Ruling::deny(&self.policy.refusal_pointer(layer), reason)))
+                Ok(Err(RightsRuling::deny(&self.policy.refusal_pointer(layer), reason)))
             }
-            Verdict::Missing(right, layer) => {
+            RuleCheck::Missing(right, layer) => {
                 let granting = self.policy.layers[layer].path_beneath.iter().filter(|rule| rule.allow.contains(right));
                 if let Some(doubt) = links::may_be_covered(&on, granting.map(|rule| rule.path.as_str())) {
                     return unknown(doubt);
                 }
-                Ok(Err(Ruling::deny(
+                Ok(Err(RightsRuling::deny(
                     &self.at(layer, HANDLED_FS),
                     format!("{} is handled, and no rule grants it on `{on}` or above", right.name()),
                 )))
             }
-            Verdict::Gains(right, layer) => Ok(Err(Ruling::deny(
+            RuleCheck::Gains(right, layer) => Ok(Err(RightsRuling::deny(
                 &self.at(layer, HANDLED_FS),
                 format!("the object would gain {} in its new folder, which is refused with EXDEV", right.name()),
             ))),
-            Verdict::Depends(rules) if rules.is_empty() => {
+            RuleCheck::Depends(rules) if rules.is_empty() => {
                 unknown("the outcome depends on whether `${root}` lies on the same mount as `/`")
             }
-            Verdict::Depends(rules) => {
+            RuleCheck::Depends(rules) => {
                 let rules: Vec<String> = rules.iter().map(|n| self.policy.path_pointer(*n)).collect();
                 unknown(format!(
                     "the outcome depends on whether {} covers a folder above `${{root}}`",
@@ -586,27 +593,27 @@ impl Case<'_> {
         self.policy.layer_pointer(layer) + member
     }
 
-    pub(super) fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> Ruling {
+    pub(super) fn granted(&self, needed: RightSet<FsRight>, by: &[(FsRight, usize)]) -> RightsRuling {
         let Some((_, index)) = by.first() else {
             let at = self.at(0, HANDLED_FS);
-            return Ruling::allow(Some(&at), format!("{} is not handled by the policy", names(needed)));
+            return RightsRuling::allow(Some(&at), format!("{} is not handled by the policy", names(needed)));
         };
         let rule = self.policy.path_pointer(*index);
         let by: Vec<String> =
             by.iter().map(|(right, n)| format!("{} by {}", right.name(), self.policy.path_pointer(*n))).collect();
-        Ruling::allow(Some(&rule), format!("granted: {}", by.join(", ")))
+        RightsRuling::allow(Some(&rule), format!("granted: {}", by.join(", ")))
     }
 
     /// The rights of an operation that needs one more on a regular file than on anything else: of what a host path is,
     /// nothing more is known than that it is no folder.
     fn regular_if_it_matters(
         &mut self,
-        place: Place,
+        place: MountedName,
         otherwise: &[FsRight],
         regular: &[FsRight],
-    ) -> Result<Ruling, Stop> {
+    ) -> Result<RightsRuling, RulesNotAsked> {
         let ruling = self.require(place, regular)?;
-        if *self.tree.kind(place.name) != Kind::Host || ruling.decision == Decision::Allow {
+        if *self.tree.kind(place.name) != ObjectKind::Host || ruling.decision == Decision::Allow {
             return Ok(ruling);
         }
         if self.require(place, otherwise)?.decision == Decision::Deny {
@@ -617,7 +624,7 @@ impl Case<'_> {
     }
 
     /// A preparing open under the policy, which is not the operation in question.
-    fn prepare(&mut self, place: Place, right: FsRight) -> Result<(), Stop> {
+    fn prepare(&mut self, place: MountedName, right: FsRight) -> Result<(), RulesNotAsked> {
         self.note_needs(RightSet::EMPTY.with(right), place.name);
         let verdict = self.rules.check(self.tree, place, RightSet::EMPTY.with(right));
         match self.settle(verdict, place.name)? {
@@ -630,26 +637,26 @@ impl Case<'_> {
 
     // --- drivers ---------------------------------------------------------------------------------------------
 
-    fn open(&mut self, wanted: &[FsRight]) -> Result<Ruling, Stop> {
+    fn open(&mut self, wanted: &[FsRight]) -> Result<RightsRuling, RulesNotAsked> {
         let place = self.regular(FOLLOW)?;
         self.require(place, wanted)
     }
 
-    fn read_at(&mut self) -> Result<Ruling, Stop> {
+    fn read_at(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let place = self.regular(FOLLOW)?;
         self.require(place, &[FsRight::ReadFile])
     }
 
-    fn list(&mut self) -> Result<Ruling, Stop> {
+    fn list(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let target = &self.action.target;
         let place = self.existing(target, FOLLOW)?;
         match self.tree.kind(place.name) {
-            Kind::Host if rules::KNOWN_DEVICES.contains(&self.tree.path(place.name).as_str()) => {
+            ObjectKind::Host if rules::KNOWN_DEVICES.contains(&self.tree.path(place.name).as_str()) => {
                 unknown(format!("`{target}` is no folder, so the operation fails without a policy too"))
             }
-            Kind::Dir | Kind::Host => {
+            ObjectKind::Dir | ObjectKind::Host => {
                 let path = self.tree.path(place.name);
-                if *self.tree.kind(place.name) == Kind::Host && !rules::KNOWN_FOLDERS.contains(&path.as_str()) {
+                if *self.tree.kind(place.name) == ObjectKind::Host && !rules::KNOWN_FOLDERS.contains(&path.as_str()) {
                     self.assume(format!("`{path}` is a folder"));
                 }
                 self.require(place, &[FsRight::ReadDir])
@@ -659,9 +666,9 @@ impl Case<'_> {
     }
 
     /// A folder can be locked as well, and is opened for that as for listing it.
-    fn lock(&mut self) -> Result<Ruling, Stop> {
+    fn lock(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let place = self.existing(&self.action.target, FOLLOW)?;
-        if *self.tree.kind(place.name) == Kind::Dir {
+        if *self.tree.kind(place.name) == ObjectKind::Dir {
             self.prepare(place, FsRight::ReadDir)?;
         } else {
             let place = self.regular(FOLLOW)?;
@@ -670,12 +677,12 @@ impl Case<'_> {
         self.never("Landlock has no right for locks")
     }
 
-    fn chdir(&mut self) -> Result<Ruling, Stop> {
+    fn chdir(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let target = &self.action.target;
         let place = self.existing(target, FOLLOW)?;
         match self.tree.kind(place.name) {
-            Kind::Dir => {}
-            Kind::Host => {
+            ObjectKind::Dir => {}
+            ObjectKind::Host => {
                 let path = self.tree.path(place.name);
                 if !rules::KNOWN_FOLDERS.contains(&path.as_str()) {
                     self.assume(format!("`{path}` is a folder"));
@@ -687,7 +694,7 @@ impl Case<'_> {
     }
 
     /// Rights on something whose place among the rules is not known: allowed if they are granted everywhere.
-    fn anywhere(&mut self, wanted: &[FsRight], why: &str) -> Result<Ruling, Stop> {
+    fn anywhere(&mut self, wanted: &[FsRight], why: &str) -> Result<RightsRuling, RulesNotAsked> {
         let set = wanted.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
         if self.rules.handled(set) == RightSet::EMPTY {
             return Ok(self.granted(set, &[]));
@@ -695,25 +702,25 @@ impl Case<'_> {
         unknown(why)
     }
 
-    fn exec(&mut self) -> Result<Ruling, Stop> {
+    fn exec(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let target = &self.action.target;
         let rights = [FsRight::Execute, FsRight::ReadFile];
         let place = self.existing(target, FOLLOW)?;
         match self.tree.kind(place.name) {
             // The kernel opens a program for reading, so both rights are needed.
-            Kind::Program => self.require(place, &rights),
-            Kind::File | Kind::Host => {
+            ObjectKind::Program => self.require(place, &rights),
+            ObjectKind::File | ObjectKind::Host => {
                 let ruling = self.require(place, &rights)?;
                 if ruling.decision == Decision::Deny {
                     return Ok(ruling);
                 }
-                if *self.tree.kind(place.name) == Kind::File {
+                if *self.tree.kind(place.name) == ObjectKind::File {
                     return unknown(format!("whether `{target}` is a program, and what interprets it, is not known"));
                 }
                 // What interprets a program, its loader or the one that a script names, is opened to be executed as well.
                 let set = rights.iter().fold(RightSet::EMPTY, |set, right| set.with(*right));
-                match self.rules.check(self.tree, Place { mount: 0, name: SLASH }, set) {
-                    Verdict::Granted(_) => {
+                match self.rules.check(self.tree, MountedName { mount: 0, name: SLASH }, set) {
+                    RuleCheck::Granted(_) => {
                         self.draft.assumes.push(format!("`{target}` is a program that the user may execute"));
                         Ok(ruling)
                     }
@@ -726,7 +733,7 @@ impl Case<'_> {
         }
     }
 
-    fn create_file(&mut self) -> Result<Ruling, Stop> {
+    fn create_file(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let folder = self.fresh(&self.action.target, false)?;
         let make = RightSet::EMPTY.with(FsRight::MakeReg);
         let write = RightSet::EMPTY.with(FsRight::WriteFile);
@@ -734,7 +741,7 @@ impl Case<'_> {
         self.require_all(&[(folder, make), (folder, write)])
     }
 
-    fn make(&mut self, right: FsRight, slash_is_fine: bool) -> Result<Ruling, Stop> {
+    fn make(&mut self, right: FsRight, slash_is_fine: bool) -> Result<RightsRuling, RulesNotAsked> {
         let folder = self.fresh(&self.action.target, slash_is_fine)?;
         self.require(folder, &[right])
     }
@@ -742,7 +749,7 @@ impl Case<'_> {
     /// The device of number 0:0 is a whiteout. Kernels up to the summer of 2026 ask for `make_char` on it; later ones,
     /// long-term ones among them, for `make_reg` (landlock-lsm/linux#63, "landlock: Require LANDLOCK_ACCESS_FS_MAKE_REG
     /// for whiteout creation"). The ABI does not tell which, so only what both say is certain.
-    fn whiteout(&mut self) -> Result<Ruling, Stop> {
+    fn whiteout(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let folder = self.fresh(&self.action.target, false)?;
         let older = self.require(folder, &[FsRight::MakeChar])?;
         let newer = self.require(folder, &[FsRight::MakeReg])?;
@@ -755,35 +762,35 @@ impl Case<'_> {
         Ok(older)
     }
 
-    fn unlink(&mut self) -> Result<Ruling, Stop> {
+    fn unlink(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let (folder, place, slash) = self.entry(&self.action.target)?;
-        if *self.tree.kind(place.name) == Kind::Dir || slash {
+        if *self.tree.kind(place.name) == ObjectKind::Dir || slash {
             return unknown("the target is a folder or ends with a slash, so unlinking fails without a policy too");
         }
         self.require(folder, &[FsRight::RemoveFile])
     }
 
-    fn rmdir(&mut self) -> Result<Ruling, Stop> {
+    fn rmdir(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let (folder, place, _) = self.entry(&self.action.target)?;
-        if *self.tree.kind(place.name) != Kind::Dir || self.tree.has_children(place.name) {
+        if *self.tree.kind(place.name) != ObjectKind::Dir || self.tree.has_children(place.name) {
             return unknown("the target is no empty folder, so removing it fails without a policy too");
         }
         self.require(folder, &[FsRight::RemoveDir])
     }
 
-    fn xattr(&mut self) -> Result<Ruling, Stop> {
+    fn xattr(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let place = self.existing(&self.action.target, FOLLOW)?;
         let name = self.action.name.as_deref().unwrap_or_default();
         match (self.action.driver, self.tree.kind(place.name)) {
-            (Driver::XattrGet, kind) if *kind != Kind::Host && !self.tree.has_xattr(place.name, name) => {
+            (Driver::XattrGet, kind) if *kind != ObjectKind::Host && !self.tree.has_xattr(place.name, name) => {
                 unknown(format!("the fixtures give the target no attribute `{name}`"))
             }
-            (Driver::XattrSet, Kind::Fifo) => unknown("a FIFO takes no user attributes"),
+            (Driver::XattrSet, ObjectKind::Fifo) => unknown("a FIFO takes no user attributes"),
             _ => self.never("Landlock has no right for extended attributes"),
         }
     }
 
-    fn mount(&mut self) -> Result<Ruling, Stop> {
+    fn mount(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         self.existing(&self.action.target, FOLLOW)?;
         if let Some(to) = self.action.to.clone() {
             self.existing(&to, FOLLOW)?;
@@ -791,9 +798,9 @@ impl Case<'_> {
         Ok(match self.policy.layers.iter().position(|layer| !layer.handled_fs.is_empty()) {
             None => {
                 let reason = "the policy handles no file right, so mounting stays possible";
-                Ruling::allow(Some(&self.at(0, HANDLED_FS)), reason)
+                RightsRuling::allow(Some(&self.at(0, HANDLED_FS)), reason)
             }
-            Some(layer) => Ruling::deny(
+            Some(layer) => RightsRuling::deny(
                 &self.at(layer, HANDLED_FS),
                 "a policy that handles any file right also refuses every change of mounts",
             ),
@@ -802,7 +809,7 @@ impl Case<'_> {
 
     // --- network and scopes ----------------------------------------------------------------------------------
 
-    fn port(&mut self, right: NetRight) -> Result<Ruling, Stop> {
+    fn port(&mut self, right: NetRight) -> Result<RightsRuling, RulesNotAsked> {
         let Some((_, port)) = self.action.target.rsplit_once(':') else {
             return unknown(format!("`{}` is not HOST:PORT", self.action.target));
         };
@@ -810,7 +817,7 @@ impl Case<'_> {
         self.port_rule(right, &port)
     }
 
-    fn port_rule(&mut self, right: NetRight, port: &str) -> Result<Ruling, Stop> {
+    fn port_rule(&mut self, right: NetRight, port: &str) -> Result<RightsRuling, RulesNotAsked> {
         self.draft.needs.push(Need { right: right.name(), on: format!("port {port}") });
         let mut granted: Vec<String> = Vec::new();
         let mut refusing = Vec::new();
@@ -838,24 +845,26 @@ impl Case<'_> {
         if let Some((layer, mut unlike)) = refusing.into_iter().next() {
             self.draft.assumes.append(&mut unlike);
             let reason = format!("{} is handled, and no rule grants it on port {port}", right.name());
-            return Ok(Ruling::deny(&self.at(layer, HANDLED_NET), reason));
+            return Ok(RightsRuling::deny(&self.at(layer, HANDLED_NET), reason));
         }
         Ok(match granted.first() {
             None => {
                 let reason = format!("{} is not handled by the policy", right.name());
-                Ruling::allow(Some(&self.at(0, HANDLED_NET)), reason)
+                RightsRuling::allow(Some(&self.at(0, HANDLED_NET)), reason)
             }
-            Some(rule) => Ruling::allow(Some(rule), format!("granted: {} by {}", right.name(), granted.join(", "))),
+            Some(rule) => {
+                RightsRuling::allow(Some(rule), format!("granted: {} by {}", right.name(), granted.join(", ")))
+            }
         })
     }
 
     /// A port right that some kernels ask for and others do not: only what is allowed in either case is certain.
-    fn not_every_kernel(&mut self, right: NetRight, why: &str) -> Result<Ruling, Stop> {
+    fn not_every_kernel(&mut self, right: NetRight, why: &str) -> Result<RightsRuling, RulesNotAsked> {
         let ruling = self.port(right)?;
         if ruling.decision == Decision::Deny { unknown(why) } else { Ok(ruling) }
     }
 
-    fn udp_send(&mut self) -> Result<Ruling, Stop> {
+    fn udp_send(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let ruling = self.port(NetRight::ConnectSendUdp)?;
         // Sending from a socket that was never bound makes the kernel pick a port; under a policy that handles
         // binding this may be refused as well.
@@ -868,11 +877,11 @@ impl Case<'_> {
         Ok(ruling)
     }
 
-    fn unix_connect(&mut self) -> Result<Ruling, Stop> {
+    fn unix_connect(&mut self) -> Result<RightsRuling, RulesNotAsked> {
         let found = self.find(&self.action.target, FOLLOW)?;
         // The listener makes the node in a folder that is there, so a missing last part is no obstacle.
         let place = match found.place {
-            Some(place) if *self.tree.kind(place.name) == Kind::Host => place,
+            Some(place) if *self.tree.kind(place.name) == ObjectKind::Host => place,
             Some(_) => return unknown("the target is no socket"),
             None => found.parent,
         };
@@ -881,18 +890,19 @@ impl Case<'_> {
         if !handled {
             return Ok(ruling);
         }
-        Ok(Ruling { reason: format!("the socket's owner is outside the domain; {}", ruling.reason), ..ruling })
+        Ok(RightsRuling { reason: format!("the socket's owner is outside the domain; {}", ruling.reason), ..ruling })
     }
 
-    fn scope(&mut self, scope: Scope, who: &str) -> Result<Ruling, Stop> {
+    fn scope(&mut self, scope: Scope, who: &str) -> Result<RightsRuling, RulesNotAsked> {
         let name = scope.name();
         Ok(match self.policy.layers.iter().position(|layer| layer.scoped.contains(scope)) {
-            Some(layer) => {
-                Ruling::deny(&self.at(layer, HANDLED_SCOPE), format!("the policy has the scope {name}, and {who}"))
-            }
+            Some(layer) => RightsRuling::deny(
+                &self.at(layer, HANDLED_SCOPE),
+                format!("the policy has the scope {name}, and {who}"),
+            ),
             None => {
                 let reason = format!("the policy does not have the scope {name}");
-                Ruling::allow(Some(&self.at(0, HANDLED_SCOPE)), reason)
+                RightsRuling::allow(Some(&self.at(0, HANDLED_SCOPE)), reason)
             }
         })
     }

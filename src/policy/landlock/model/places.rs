@@ -1,7 +1,7 @@
 //! Where a policy's path rules lead, as far as the policy and the declared fixtures tell.
 
 use super::super::table::LandlockPolicy;
-use super::tree::{BETWEEN, Found, Kind, SLASH, Tree};
+use super::tree::{BETWEEN, ModelTree, ObjectKind, PathEnd, SLASH};
 use crate::record::fixture::FixtureEntry;
 
 /// Where a rule's path leads.
@@ -20,17 +20,18 @@ pub enum RulePlace {
 /// The place of each rule of every layer, in the order of the document, for a process that finds `fixtures` under `${root}`.
 pub fn rule_places(policy: &LandlockPolicy, fixtures: &[FixtureEntry]) -> Vec<RulePlace> {
     // Fixtures that cannot be laid out are not made either; what the rules say of the host stands all the same.
-    let mut tree =
-        Tree::build(fixtures, &[]).or_else(|_| Tree::build(&[], &[])).expect("no fixtures can always be laid");
+    let mut tree = ModelTree::build(fixtures, &[])
+        .or_else(|_| ModelTree::build(&[], &[]))
+        .expect("no fixtures can always be laid");
     let mut place = |path: &str| {
         // A folder with a name of the row's own is made for it alone; nothing else lies below it.
         if path.contains("${name.") {
             return RulePlace::Own;
         }
         match tree.resolve(path, true) {
-            Ok(Found { place: Some(place), .. }) if place.name == SLASH => RulePlace::Slash,
-            Ok(Found { place: Some(place), .. }) if place.name == BETWEEN => RulePlace::Unknown,
-            Ok(Found { place: Some(place), .. }) if *tree.kind(place.name) == Kind::Host => {
+            Ok(PathEnd { place: Some(place), .. }) if place.name == SLASH => RulePlace::Slash,
+            Ok(PathEnd { place: Some(place), .. }) if place.name == BETWEEN => RulePlace::Unknown,
+            Ok(PathEnd { place: Some(place), .. }) if *tree.kind(place.name) == ObjectKind::Host => {
                 RulePlace::Host(tree.path(place.name))
             }
             Ok(_) => RulePlace::Own,

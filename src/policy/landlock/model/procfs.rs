@@ -37,7 +37,7 @@ impl Access {
 
 /// What a file of another process asks beside the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum ProcfsCondition {
     /// Nothing, but for what is taken for granted.
     Open {
         /// That.
@@ -104,7 +104,7 @@ const PLAIN: &[&str] = &[
 
 /// What `path`, a host path without links, asks of a process in a domain beside Landlock's rules; `None` if it shows no
 /// other process.
-pub(super) fn gate(path: &str, access: Access) -> Option<Gate> {
+pub(super) fn gate(path: &str, access: Access) -> Option<ProcfsCondition> {
     let (_, file) = of_process(path)?;
     let assumes = assumption(path);
     let shut = AT_READING.contains(&file) || (access == Access::Opens && TO_ATTACH.contains(&file));
@@ -115,16 +115,16 @@ pub(super) fn gate(path: &str, access: Access) -> Option<Gate> {
             "`{path}` is for who may inspect that process, and a process in any domain may not inspect one outside it, \
              whatever the policy grants"
         );
-        Gate::Shut { reason, assumes }
+        ProcfsCondition::Shut { reason, assumes }
     } else if open {
-        Gate::Open { assumes }
+        ProcfsCondition::Open { assumes }
     } else if MEMORY.contains(&file) {
-        Gate::Unknown(format!(
+        ProcfsCondition::Unknown(format!(
             "`{path}` is for who may inspect that process: no process in a domain may, but newer kernels spare those with \
              CAP_PERFMON, and kernel threads have no such memory"
         ))
     } else {
-        Gate::Unknown(format!("whether `{path}` is only for who may inspect that process is not known"))
+        ProcfsCondition::Unknown(format!("whether `{path}` is only for who may inspect that process is not known"))
     })
 }
 
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn files_of_other_processes_are_told_apart_by_what_they_ask() {
-        let shut = |path: &str, access| matches!(gate(path, access), Some(Gate::Shut { .. }));
-        let unknown = |path: &str, access| matches!(gate(path, access), Some(Gate::Unknown(_)));
-        let open = |path: &str, access| matches!(gate(path, access), Some(Gate::Open { .. }));
+        let shut = |path: &str, access| matches!(gate(path, access), Some(ProcfsCondition::Shut { .. }));
+        let unknown = |path: &str, access| matches!(gate(path, access), Some(ProcfsCondition::Unknown(_)));
+        let open = |path: &str, access| matches!(gate(path, access), Some(ProcfsCondition::Open { .. }));
         for file in ["mem", "io", "syscall", "stack", "personality"] {
             assert!(shut(&format!("/proc/1/{file}"), Access::Opens), "{file}");
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::super::rights::{FsRight, RightSet};
 use super::super::table::{LandlockPolicy, PlacedRule};
-use super::tree::{BETWEEN, Found, Kind, Lost, Name, Object, Place, SLASH, Tree};
+use super::tree::{BETWEEN, LostPath, ModelTree, MountedName, NameIndex, ObjectIndex, ObjectKind, PathEnd, SLASH};
 
 /// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
 pub const NEVER_ABOVE_ROOT: &[&str] = &[
@@ -70,7 +70,7 @@ pub(super) const KNOWN_FOLDERS: &[&str] = &[
 
 /// Why the kernel certainly refuses a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RulesetRefusal {
     /// JSON pointer of the rule's path.
     pub pointer: String,
     /// What is the matter with it.
@@ -83,7 +83,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unlaid {
     /// The kernel refuses the policy.
-    Refused(Refusal),
+    Refused(RulesetRefusal),
     /// It is not known what the kernel does: what is missing.
     Unknown(String),
 }
@@ -116,14 +116,14 @@ struct Tied {
 pub(super) struct Rules {
     /// What each layer refuses unless it grants it.
     handled: Vec<RightSet<FsRight>>,
-    tied: HashMap<Object, Vec<Tied>>,
+    tied: HashMap<ObjectIndex, Vec<Tied>>,
     /// Rules on host paths that may lie between `/` and the fixture root, or not.
     maybe: Vec<Tied>,
 }
 
 /// What became of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RuleCheck {
     /// Every right is granted, by these rules (right, number of the rule over all layers); rights that are not handled are
     /// left out.
     Granted(Vec<(FsRight, usize)>),
@@ -144,7 +144,7 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    fn granting(self, tree: &Tree, name: Name) -> impl Iterator<Item = Tied> {
+    fn granting(self, tree: &ModelTree, name: NameIndex) -> impl Iterator<Item = Tied> {
         let tied = self.rules.tied.get(&tree.object(name)).into_iter().flatten().copied();
         let maybe =
             self.rules.maybe.iter().enumerate().filter(move |(n, _)| name == BETWEEN && self.covering >> n & 1 == 1);
@@ -152,7 +152,7 @@ impl World<'_> {
     }
 
     /// What a layer grants on an object.
-    fn grants(self, tree: &Tree, name: Name, layer: usize) -> RightSet<FsRight> {
+    fn grants(self, tree: &ModelTree, name: NameIndex, layer: usize) -> RightSet<FsRight> {
         let of_layer = self.granting(tree, name).filter(|tied| tied.layer == layer);
         of_layer.fold(RightSet::EMPTY, |set, tied| set.union(tied.allow))
     }
@@ -164,7 +164,7 @@ impl Rules {
     /// `reaching`: rules that are known to cover the fixture root on some host, however their paths are spelled.
     pub(super) fn tie(
         policy: &LandlockPolicy,
-        tree: &mut Tree,
+        tree: &mut ModelTree,
         reaching: &[usize],
         assumes: &mut Vec<String>,
     ) -> Result<Self, Unlaid> {
@@ -172,20 +172,21 @@ impl Rules {
         let mut rules = Self { handled, tied: HashMap::new(), maybe: Vec::new() };
         for (index, PlacedRule { layer, pointer, rule }) in policy.path_rules().enumerate() {
             let pointer = format!("{pointer}/path");
-            let refuse =
-                |reason: String, missing: bool| Unlaid::Refused(Refusal { pointer: pointer.clone(), reason, missing });
+            let refuse = |reason: String, missing: bool| {
+                Unlaid::Refused(RulesetRefusal { pointer: pointer.clone(), reason, missing })
+            };
             let place = match tree.resolve(&rule.path, true) {
-                Ok(Found { place: Some(place), .. }) => place,
+                Ok(PathEnd { place: Some(place), .. }) => place,
                 Ok(_) => return Err(refuse(format!("`{}` does not exist in the declared fixtures", rule.path), true)),
-                Err(lost @ (Lost::Missing(_) | Lost::Other(_))) => {
+                Err(lost @ (LostPath::Missing(_) | LostPath::Other(_))) => {
                     return Err(refuse(lost.reason(), lost.is_missing()));
                 }
                 Err(lost) => return Err(Unlaid::Unknown(format!("{pointer}: {}", lost.reason()))),
             };
             let kind = tree.kind(place.name);
             let folder_only = rule.allow.minus(file_rights());
-            let device = *kind == Kind::Host && KNOWN_DEVICES.contains(&tree.path(place.name).as_str());
-            if (device || !matches!(kind, Kind::Dir | Kind::Host)) && !folder_only.is_empty() {
+            let device = *kind == ObjectKind::Host && KNOWN_DEVICES.contains(&tree.path(place.name).as_str());
+            if (device || !matches!(kind, ObjectKind::Dir | ObjectKind::Host)) && !folder_only.is_empty() {
                 let reason = format!(
                     "`{}` is no folder, and {} can only be granted on one (EINVAL)",
                     rule.path,
@@ -195,7 +196,7 @@ impl Rules {
             }
             let tied = Tied { index, layer, allow: rule.allow };
             rules.tied.entry(tree.object(place.name)).or_default().push(tied);
-            if *kind == Kind::Host && place.name != SLASH {
+            if *kind == ObjectKind::Host && place.name != SLASH {
                 let path = tree.path(place.name);
                 let never = NEVER_ABOVE_ROOT
                     .iter()
@@ -209,18 +210,18 @@ impl Rules {
         Ok(rules)
     }
 
-    fn in_every_world(&self, names: &[Name], mut ask: impl FnMut(World<'_>) -> Verdict) -> Verdict {
+    fn in_every_world(&self, names: &[NameIndex], mut ask: impl FnMut(World<'_>) -> RuleCheck) -> RuleCheck {
         let certain = ask(World { rules: self, covering: 0 });
         if !names.contains(&BETWEEN) || self.maybe.is_empty() {
             return certain;
         }
-        let depends = || Verdict::Depends(self.maybe.iter().map(|tied| tied.index).collect());
+        let depends = || RuleCheck::Depends(self.maybe.iter().map(|tied| tied.index).collect());
         // More host rules than that are not told apart.
         let Some(worlds) = 1u32.checked_shl(self.maybe.len() as u32).filter(|worlds| *worlds <= 1 << 10) else {
             return depends();
         };
-        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted(_));
-        let same = |other: &Verdict| granted(&certain) == granted(other);
+        let granted = |verdict: &RuleCheck| matches!(verdict, RuleCheck::Granted(_));
+        let same = |other: &RuleCheck| granted(&certain) == granted(other);
         if (1..worlds).all(|covering| same(&ask(World { rules: self, covering }))) { certain } else { depends() }
     }
 
@@ -230,7 +231,7 @@ impl Rules {
     }
 
     /// Whether every layer grants what it handles of `wanted` at `place` or above it.
-    pub(super) fn check(&self, tree: &Tree, place: Place, wanted: RightSet<FsRight>) -> Verdict {
+    pub(super) fn check(&self, tree: &ModelTree, place: MountedName, wanted: RightSet<FsRight>) -> RuleCheck {
         let names = tree.upwards(place);
         self.in_every_world(&names, |world| {
             let mut by = Vec::new();
@@ -244,40 +245,40 @@ impl Rules {
                     }
                 }
                 if let Some(right) = missing.iter().next() {
-                    return Verdict::Missing(right, layer);
+                    return RuleCheck::Missing(right, layer);
                 }
             }
-            Verdict::Granted(by)
+            RuleCheck::Granted(by)
         })
     }
 
     /// Whether an object may be linked or renamed to another folder.
-    pub(super) fn check_move(&self, tree: &Tree, request: &Move) -> Verdict {
+    pub(super) fn check_move(&self, tree: &ModelTree, request: &Move) -> RuleCheck {
         let source = tree.upwards(request.from);
         let target = tree.upwards(request.to);
         // The kernel first collects up to the top of the mount, then walks on above it. Where the host's own mount
         // begins is not known, so every possibility is tried.
-        let tops: Vec<Name> = match tree.mount_root(request.from) {
+        let tops: Vec<NameIndex> = match tree.mount_root(request.from) {
             Some(top) => vec![top],
             None => source.iter().rev().take_while(|name| target.contains(name)).copied().collect(),
         };
         let mut all = source.clone();
         all.extend(&target);
-        let mut answer: Option<Verdict> = None;
+        let mut answer: Option<RuleCheck> = None;
         for top in tops {
             let verdict = self.in_every_world(&all, |world| move_under(tree, world, request, &source, &target, top));
             let contradicts = answer.as_ref().is_some_and(|earlier| {
-                matches!(earlier, Verdict::Granted(_)) != matches!(verdict, Verdict::Granted(_))
+                matches!(earlier, RuleCheck::Granted(_)) != matches!(verdict, RuleCheck::Granted(_))
             });
             if contradicts {
-                return Verdict::Depends(Vec::new());
+                return RuleCheck::Depends(Vec::new());
             }
-            if matches!(verdict, Verdict::Depends(_)) {
+            if matches!(verdict, RuleCheck::Depends(_)) {
                 return verdict;
             }
             answer.get_or_insert(verdict);
         }
-        answer.unwrap_or(Verdict::Depends(Vec::new()))
+        answer.unwrap_or(RuleCheck::Depends(Vec::new()))
     }
 }
 
@@ -285,17 +286,17 @@ impl Rules {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Move {
     /// The folder that the object is in.
-    pub from: Place,
+    pub from: MountedName,
     /// The folder that it goes to.
-    pub to: Place,
+    pub to: MountedName,
     /// What is needed on `from`, without `refer`.
     pub from_needs: RightSet<FsRight>,
     /// What is needed on `to`, without `refer`.
     pub to_needs: RightSet<FsRight>,
     /// The object that goes from `from` to `to`.
-    pub object: Name,
+    pub object: NameIndex,
     /// The object that comes back, in an exchange.
-    pub back: Option<Name>,
+    pub back: Option<NameIndex>,
 }
 
 /// What is still refused, by layer.
@@ -309,21 +310,28 @@ fn nothing_in(masks: &[RightSet<FsRight>], of: &[RightSet<FsRight>]) -> bool {
 ///
 /// The layers go this way together: the walk stops to look for gained rights only once no layer shows any, and until then it
 /// asks for all that is handled. So a move may be refused that each layer by itself would let through.
-fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], target: &[Name], top: Name) -> Verdict {
+fn move_under(
+    tree: &ModelTree,
+    world: World<'_>,
+    request: &Move,
+    source: &[NameIndex],
+    target: &[NameIndex],
+    top: NameIndex,
+) -> RuleCheck {
     let handled = &world.rules.handled;
     if handled.iter().all(|set| set.is_empty()) {
-        return Verdict::Granted(Vec::new());
+        return RuleCheck::Granted(Vec::new());
     }
     let needs = |needs: RightSet<FsRight>| -> Masks {
         handled.iter().map(|set| needs.with(FsRight::Refer).intersection(*set)).collect()
     };
     let (from_needs, to_needs) = (needs(request.from_needs), needs(request.to_needs));
-    let unmask = |masks: &mut Masks, name: Name| {
+    let unmask = |masks: &mut Masks, name: NameIndex| {
         for (layer, mask) in masks.iter_mut().enumerate() {
             *mask = mask.minus(world.grants(tree, name, layer));
         }
     };
-    let collect = |names: &[Name]| {
+    let collect = |names: &[NameIndex]| {
         let mut refused = handled.clone();
         for name in names.iter().take_while(|name| **name != top).chain([&top]) {
             unmask(&mut refused, *name);
@@ -332,12 +340,13 @@ fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], ta
     };
     let mut from_refused = collect(source);
     let mut to_refused = collect(target);
-    let granted =
-        || Verdict::Granted(granted_by(tree, world, &[(source, from_needs.as_slice()), (target, to_needs.as_slice())]));
+    let granted = || {
+        RuleCheck::Granted(granted_by(tree, world, &[(source, from_needs.as_slice()), (target, to_needs.as_slice())]))
+    };
     if nothing_in(&from_refused, handled) && nothing_in(&to_refused, handled) {
         return granted();
     }
-    let refused_on = |name: Name| {
+    let refused_on = |name: NameIndex| {
         let mut masks = handled.clone();
         unmask(&mut masks, name);
         masks
@@ -345,8 +354,8 @@ fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], ta
     let object_refused = refused_on(request.object);
     let back_refused = request.back.map(|back| (back, refused_on(back)));
     // What one side refuses on the object and the other side does not.
-    let one_way = |name: Name, here: &Masks, object: &Masks, there: &Masks, layer: usize| {
-        let of_files = *tree.kind(name) != Kind::Dir;
+    let one_way = |name: NameIndex, here: &Masks, object: &Masks, there: &Masks, layer: usize| {
+        let of_files = *tree.kind(name) != ObjectKind::Dir;
         let gained = here[layer].intersection(object[layer]).minus(there[layer]);
         if of_files { gained.intersection(file_rights()) } else { gained }
     };
@@ -395,7 +404,7 @@ fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], ta
         })
     };
     if let Some((right, layer)) = missing(true).or_else(|| missing(false)) {
-        return Verdict::Missing(right, layer);
+        return RuleCheck::Missing(right, layer);
     }
     let (right, layer) = gains(&from_refused, &to_refused).unwrap_or_else(|| {
         // The last step to `/` made both sides alike too late for the comparison.
@@ -403,11 +412,15 @@ fn move_under(tree: &Tree, world: World<'_>, request: &Move, source: &[Name], ta
             .find_map(|layer| from_refused[layer].union(to_refused[layer]).iter().next().map(|right| (right, layer)));
         left.unwrap_or((FsRight::Refer, 0))
     });
-    Verdict::Gains(right, layer)
+    RuleCheck::Gains(right, layer)
 }
 
 /// The rules that grant the needs of each side, layer by layer.
-fn granted_by(tree: &Tree, world: World<'_>, sides: &[(&[Name], &[RightSet<FsRight>])]) -> Vec<(FsRight, usize)> {
+fn granted_by(
+    tree: &ModelTree,
+    world: World<'_>,
+    sides: &[(&[NameIndex], &[RightSet<FsRight>])],
+) -> Vec<(FsRight, usize)> {
     let mut by = Vec::new();
     for (names, needs) in sides {
         for (layer, needs) in needs.iter().enumerate() {

@@ -463,7 +463,7 @@ fn what_procfs_itself_links_is_judged_where_it_lies() {
         ("/proc", "file_read", "/proc/thread-self/io", "allow /path_beneath/0"),
     ] {
         let policy = on(rule);
-        let mut answerer = Answerer::new(&policy);
+        let mut answerer = LandlockAnswerer::new(&policy);
         // What the first question met is forgotten before the second.
         for n in 0..2 {
             let said = brief(&answerer.evaluate(&action(driver, target, None), &[]));

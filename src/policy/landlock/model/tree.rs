@@ -16,20 +16,20 @@ const MAX_LINKS: usize = 40;
 const THREAD_SELF: &str = "/proc/thread-self";
 
 /// A name in the tree.
-pub(super) type Name = usize;
+pub(super) type NameIndex = usize;
 /// An object in the tree.
-pub(super) type Object = usize;
+pub(super) type ObjectIndex = usize;
 
 /// The process's root folder.
-pub(super) const SLASH: Name = 0;
+pub(super) const SLASH: NameIndex = 0;
 /// The host folders between `/` and the fixture root, none or many, unknown here.
-pub(super) const BETWEEN: Name = 1;
+pub(super) const BETWEEN: NameIndex = 1;
 /// The fixture root.
-pub(super) const ROOT: Name = 2;
+pub(super) const ROOT: NameIndex = 2;
 
 /// What an object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ObjectKind {
     Dir,
     File,
     Program,
@@ -41,50 +41,50 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 struct NameEntry {
-    parent: Name,
+    parent: NameIndex,
     text: String,
-    object: Object,
+    object: ObjectIndex,
 }
 
 #[derive(Debug)]
 struct ObjectEntry {
-    kind: Kind,
+    kind: ObjectKind,
     /// Explicit permission bits that leave the owner less than reading and writing (and passing, for folders).
     tight_mode: Option<String>,
     xattrs: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Mount {
+struct TreeMount {
     /// The mount that holds the mount point.
     parent: usize,
     /// The mount point.
-    at: Name,
+    at: NameIndex,
     /// What is shown.
-    root: Name,
+    root: NameIndex,
 }
 
 /// A state of a tree to which it only added.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct TreeMark {
     names: usize,
     objects: usize,
 }
 
 /// A place: a name seen through a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MountedName {
     pub mount: usize,
-    pub name: Name,
+    pub name: NameIndex,
 }
 
 /// Where a path leads.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct PathEnd {
     /// The folder in which the last part was looked up. For a path that ends at a root, `.` or `..`: the place itself.
-    pub parent: Place,
+    pub parent: MountedName,
     /// What the path names; `None` if the last part does not exist.
-    pub place: Option<Place>,
+    pub place: Option<MountedName>,
     /// Whether the last part is an ordinary name (not a root, `.` or `..`).
     pub ordinary: bool,
     /// The last part.
@@ -95,7 +95,7 @@ pub(super) struct Found {
 
 /// Why a path leads nowhere that the model knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum LostPath {
     /// A part does not exist among the declared fixtures.
     Missing(String),
     /// It leaves what is known, towards the host.
@@ -111,7 +111,7 @@ pub(super) enum Lost {
     },
 }
 
-impl Lost {
+impl LostPath {
     /// Whether a part of the path is none of the declared fixtures.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing(_))
@@ -130,16 +130,16 @@ impl Lost {
 
 /// The tree.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(super) struct ModelTree {
     names: Vec<NameEntry>,
     objects: Vec<ObjectEntry>,
-    children: HashMap<(Name, String), Name>,
+    children: HashMap<(NameIndex, String), NameIndex>,
     /// `/proc/thread-self`, once it was met: it is found in another folder than the one above it.
-    thread: Option<Name>,
-    mounts: Vec<Mount>,
+    thread: Option<NameIndex>,
+    mounts: Vec<TreeMount>,
 }
 
-impl Tree {
+impl ModelTree {
     /// The fixtures, in the order in which they are made, and then the mounts.
     pub(super) fn build(fixtures: &[FixtureEntry], mounts: &[BindMount]) -> Result<Self, String> {
         let mut tree = Self {
@@ -147,9 +147,10 @@ impl Tree {
             objects: Vec::new(),
             children: HashMap::new(),
             thread: None,
-            mounts: vec![Mount { parent: 0, at: SLASH, root: SLASH }],
+            mounts: vec![TreeMount { parent: 0, at: SLASH, root: SLASH }],
         };
-        for (parent, text, kind) in [(SLASH, "", Kind::Host), (SLASH, "", Kind::Host), (BETWEEN, ROOT_TEXT, Kind::Dir)]
+        for (parent, text, kind) in
+            [(SLASH, "", ObjectKind::Host), (SLASH, "", ObjectKind::Host), (BETWEEN, ROOT_TEXT, ObjectKind::Dir)]
         {
             let object = tree.add_object(kind);
             tree.names.push(NameEntry { parent, text: text.into(), object });
@@ -159,27 +160,27 @@ impl Tree {
         }
         for mount in mounts {
             let mut place = |text: &str| match tree.resolve(text, true) {
-                Ok(Found { place: Some(place), .. }) => match tree.kind(place.name) {
-                    Kind::Dir | Kind::Host => Ok(place),
+                Ok(PathEnd { place: Some(place), .. }) => match tree.kind(place.name) {
+                    ObjectKind::Dir | ObjectKind::Host => Ok(place),
                     _ => Err(format!("mount: `{text}` is not a folder")),
                 },
-                Ok(_) => Err(format!("mount: {}", Lost::Missing(text.into()).reason())),
+                Ok(_) => Err(format!("mount: {}", LostPath::Missing(text.into()).reason())),
                 Err(lost) => Err(format!("mount: {}", lost.reason())),
             };
             let from = place(&mount.from)?;
             let at = place(&mount.at)?;
-            tree.mounts.push(Mount { parent: at.mount, at: at.name, root: from.name });
+            tree.mounts.push(TreeMount { parent: at.mount, at: at.name, root: from.name });
         }
         Ok(tree)
     }
 
     /// How much there is now, for [`Self::forget_since`].
-    pub(super) fn mark(&self) -> Mark {
-        Mark { names: self.names.len(), objects: self.objects.len() }
+    pub(super) fn mark(&self) -> TreeMark {
+        TreeMark { names: self.names.len(), objects: self.objects.len() }
     }
 
     /// Forgets the host paths that were met since.
-    pub(super) fn forget_since(&mut self, mark: Mark) {
+    pub(super) fn forget_since(&mut self, mark: TreeMark) {
         for entry in self.names.drain(mark.names..) {
             self.children.remove(&(entry.parent, entry.text));
         }
@@ -187,12 +188,12 @@ impl Tree {
         self.objects.truncate(mark.objects);
     }
 
-    fn add_object(&mut self, kind: Kind) -> Object {
+    fn add_object(&mut self, kind: ObjectKind) -> ObjectIndex {
         self.objects.push(ObjectEntry { kind, tight_mode: None, xattrs: Vec::new() });
         self.objects.len() - 1
     }
 
-    fn add_name(&mut self, parent: Name, text: &str, object: Object) -> Name {
+    fn add_name(&mut self, parent: NameIndex, text: &str, object: ObjectIndex) -> NameIndex {
         self.names.push(NameEntry { parent, text: text.into(), object });
         let name = self.names.len() - 1;
         self.children.insert((parent, text.into()), name);
@@ -218,11 +219,11 @@ impl Tree {
             folder = match self.children.get(&(folder, part.to_owned())) {
                 Some(child) => *child,
                 None => {
-                    let object = self.add_object(Kind::Dir);
+                    let object = self.add_object(ObjectKind::Dir);
                     self.add_name(folder, part, object)
                 }
             };
-            if *self.kind(folder) != Kind::Dir {
+            if *self.kind(folder) != ObjectKind::Dir {
                 return Err(format!("`{part}` is not a folder"));
             }
         }
@@ -233,18 +234,18 @@ impl Tree {
                 self.names[existing].object
             }
             FixtureKind::Dir => match self.children.get(&(folder, last.to_owned())) {
-                Some(existing) if *self.kind(*existing) == Kind::Dir => {
+                Some(existing) if *self.kind(*existing) == ObjectKind::Dir => {
                     let object = self.names[*existing].object;
                     self.describe(object, fixture);
                     return Ok(());
                 }
-                _ => self.add_object(Kind::Dir),
+                _ => self.add_object(ObjectKind::Dir),
             },
-            FixtureKind::File => self.add_object(Kind::File),
-            FixtureKind::Program => self.add_object(Kind::Program),
-            FixtureKind::Fifo => self.add_object(Kind::Fifo),
+            FixtureKind::File => self.add_object(ObjectKind::File),
+            FixtureKind::Program => self.add_object(ObjectKind::Program),
+            FixtureKind::Fifo => self.add_object(ObjectKind::Fifo),
             FixtureKind::Symlink => {
-                self.add_object(Kind::Symlink(fixture.to.clone().ok_or("a symbolic link needs `to`")?))
+                self.add_object(ObjectKind::Symlink(fixture.to.clone().ok_or("a symbolic link needs `to`")?))
             }
         };
         if self.children.contains_key(&(folder, last.to_owned())) {
@@ -256,15 +257,15 @@ impl Tree {
     }
 
     /// The folder of the run's own in a shared one.
-    fn elsewhere(&mut self, place: Elsewhere<'_>) -> Name {
+    fn elsewhere(&mut self, place: Elsewhere<'_>) -> NameIndex {
         let mut folder = SLASH;
         for part in place.parent.split('/').filter(|part| !part.is_empty()) {
-            folder = self.child(folder, part, Kind::Host);
+            folder = self.child(folder, part, ObjectKind::Host);
         }
-        self.child(folder, place.folder, Kind::Dir)
+        self.child(folder, place.folder, ObjectKind::Dir)
     }
 
-    fn child(&mut self, folder: Name, text: &str, kind: Kind) -> Name {
+    fn child(&mut self, folder: NameIndex, text: &str, kind: ObjectKind) -> NameIndex {
         match self.children.get(&(folder, text.to_owned())) {
             Some(child) => *child,
             None => {
@@ -275,66 +276,66 @@ impl Tree {
     }
 
     /// Whether the name is that of a folder of the run's own in a shared one.
-    pub(super) fn is_elsewhere(&self, name: Name) -> bool {
-        *self.kind(name) == Kind::Dir && name != ROOT && *self.kind(self.parent(name)) == Kind::Host
+    pub(super) fn is_elsewhere(&self, name: NameIndex) -> bool {
+        *self.kind(name) == ObjectKind::Dir && name != ROOT && *self.kind(self.parent(name)) == ObjectKind::Host
     }
 
-    fn describe(&mut self, object: Object, fixture: &FixtureEntry) {
+    fn describe(&mut self, object: ObjectIndex, fixture: &FixtureEntry) {
         let entry = &mut self.objects[object];
         entry.xattrs.extend(fixture.xattrs.keys().cloned());
         if let Some(mode) = &fixture.mode {
             let bits = u32::from_str_radix(mode, 8).unwrap_or(0);
-            let wanted = if entry.kind == Kind::File { 0o600 } else { 0o700 };
+            let wanted = if entry.kind == ObjectKind::File { 0o600 } else { 0o700 };
             entry.tight_mode = (bits & wanted != wanted).then(|| mode.clone());
         }
     }
 
-    fn plain(&self, path: &str) -> Option<Name> {
+    fn plain(&self, path: &str) -> Option<NameIndex> {
         path.split('/').try_fold(ROOT, |folder, part| self.children.get(&(folder, part.to_owned())).copied())
     }
 
     /// What a name's object is.
-    pub(super) fn kind(&self, name: Name) -> &Kind {
+    pub(super) fn kind(&self, name: NameIndex) -> &ObjectKind {
         &self.objects[self.names[name].object].kind
     }
 
     /// A name's object.
-    pub(super) fn object(&self, name: Name) -> Object {
+    pub(super) fn object(&self, name: NameIndex) -> ObjectIndex {
         self.names[name].object
     }
 
     /// Whether the declared fixtures give the object this extended attribute.
-    pub(super) fn has_xattr(&self, name: Name, attribute: &str) -> bool {
+    pub(super) fn has_xattr(&self, name: NameIndex, attribute: &str) -> bool {
         self.objects[self.object(name)].xattrs.iter().any(|known| known == attribute)
     }
 
     /// Whether the folder has entries.
-    pub(super) fn has_children(&self, name: Name) -> bool {
+    pub(super) fn has_children(&self, name: NameIndex) -> bool {
         self.children.keys().any(|(parent, _)| *parent == name)
     }
 
     /// Whether something is mounted on the name, or shown through a mount from it.
-    pub(super) fn is_mount_point(&self, place: Place) -> bool {
+    pub(super) fn is_mount_point(&self, place: MountedName) -> bool {
         self.mounts[1..].iter().any(|mount| mount.at == place.name) || self.is_mount_root(place)
     }
 
     /// Whether the place is the top of a bind mount.
-    pub(super) fn is_mount_root(&self, place: Place) -> bool {
+    pub(super) fn is_mount_root(&self, place: MountedName) -> bool {
         place.mount != 0 && self.mounts[place.mount].root == place.name
     }
 
     /// The top of the mount through which the place is seen; `None` for the host's own, which is not known.
-    pub(super) fn mount_root(&self, place: Place) -> Option<Name> {
+    pub(super) fn mount_root(&self, place: MountedName) -> Option<NameIndex> {
         (place.mount != 0).then(|| self.mounts[place.mount].root)
     }
 
     /// The name's parent.
-    pub(super) fn parent(&self, name: Name) -> Name {
+    pub(super) fn parent(&self, name: NameIndex) -> NameIndex {
         self.names[name].parent
     }
 
     /// Whether `inner` lies beneath `outer`, by names.
-    pub(super) fn is_beneath(&self, mut inner: Name, outer: Name) -> bool {
+    pub(super) fn is_beneath(&self, mut inner: NameIndex, outer: NameIndex) -> bool {
         while inner != SLASH {
             inner = self.parent(inner);
             if inner == outer {
@@ -347,9 +348,9 @@ impl Tree {
     /// The name and everything above it, in the order in which Landlock's walk meets them: over a mount's top the walk
     /// goes on above the mount point, without looking at the hidden mount point itself (security/landlock/fs.c,
     /// `is_access_to_paths_allowed`).
-    pub(super) fn upwards(&self, place: Place) -> Vec<Name> {
+    pub(super) fn upwards(&self, place: MountedName) -> Vec<NameIndex> {
         let mut met = vec![place.name];
-        let Place { mut mount, mut name } = place;
+        let MountedName { mut mount, mut name } = place;
         loop {
             while mount != 0 && name == self.mounts[mount].root {
                 (mount, name) = (self.mounts[mount].parent, self.mounts[mount].at);
@@ -363,7 +364,7 @@ impl Tree {
     }
 
     /// The name as a path, without regard to mounts.
-    pub(super) fn path(&self, name: Name) -> String {
+    pub(super) fn path(&self, name: NameIndex) -> String {
         match name {
             SLASH => "/".into(),
             BETWEEN => "the folders above ${root}".into(),
@@ -378,38 +379,38 @@ impl Tree {
     }
 
     /// The bits of an object whose permissions are tighter than usual.
-    pub(super) fn tight_mode(&self, name: Name) -> Option<&str> {
+    pub(super) fn tight_mode(&self, name: NameIndex) -> Option<&str> {
         self.objects[self.object(name)].tight_mode.as_deref()
     }
 
     /// Follows a path as the kernel does. `follow` says whether a final symbolic link is followed.
-    pub(super) fn resolve(&mut self, text: &str, follow: bool) -> Result<Found, Lost> {
+    pub(super) fn resolve(&mut self, text: &str, follow: bool) -> Result<PathEnd, LostPath> {
         Lookup { tree: self, links: 0 }.run(text, follow)
     }
 
-    fn down(&self, mut place: Place) -> Place {
+    fn down(&self, mut place: MountedName) -> MountedName {
         // The newest mount on a place is the one that is seen; mounts may be stacked.
         while let Some(top) = (1..self.mounts.len())
             .rev()
             .find(|n| self.mounts[*n].parent == place.mount && self.mounts[*n].at == place.name)
         {
-            place = Place { mount: top, name: self.mounts[top].root };
+            place = MountedName { mount: top, name: self.mounts[top].root };
         }
         place
     }
 
-    fn up(&self, mut place: Place) -> Place {
+    fn up(&self, mut place: MountedName) -> MountedName {
         while place.mount != 0 && self.mounts[place.mount].root == place.name {
             let mount = &self.mounts[place.mount];
-            place = Place { mount: mount.parent, name: mount.at };
+            place = MountedName { mount: mount.parent, name: mount.at };
         }
-        self.down(Place { mount: place.mount, name: self.parent(place.name) })
+        self.down(MountedName { mount: place.mount, name: self.parent(place.name) })
     }
 }
 
 /// One part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum PathPart {
     /// `${root}` as an absolute path; only known from `/`.
     Root,
     Up,
@@ -417,57 +418,57 @@ enum Part {
 }
 
 struct Lookup<'a> {
-    tree: &'a mut Tree,
+    tree: &'a mut ModelTree,
     links: usize,
 }
 
 impl Lookup<'_> {
-    fn run(&mut self, text: &str, follow: bool) -> Result<Found, Lost> {
+    fn run(&mut self, text: &str, follow: bool) -> Result<PathEnd, LostPath> {
         if !(text.starts_with('/') || text.starts_with(ROOT_TEXT)) {
-            return Err(Lost::Outside(format!("`{text}` is relative to a folder that is not known")));
+            return Err(LostPath::Outside(format!("`{text}` is relative to a folder that is not known")));
         }
-        let start = self.tree.down(Place { mount: 0, name: SLASH });
+        let start = self.tree.down(MountedName { mount: 0, name: SLASH });
         self.walk(start, text, follow)
     }
 
-    fn walk(&mut self, start: Place, text: &str, follow: bool) -> Result<Found, Lost> {
+    fn walk(&mut self, start: MountedName, text: &str, follow: bool) -> Result<PathEnd, LostPath> {
         let parts = split(text)?;
         // A final `.` asks for a folder, as a final slash does.
         let dot = text == "." || text.trim_end_matches('/').ends_with("/.");
         let slash = dot || text.ends_with('/');
-        let mut here = Found { parent: start, place: Some(start), ordinary: false, last: String::new(), slash };
+        let mut here = PathEnd { parent: start, place: Some(start), ordinary: false, last: String::new(), slash };
         let count = parts.len();
         for (n, part) in parts.into_iter().enumerate() {
             let place = match here.place {
                 Some(place) => place,
-                None => return Err(Lost::Missing(self.tree.path_of(&here))),
+                None => return Err(LostPath::Missing(self.tree.path_of(&here))),
             };
             let last = n + 1 == count;
             match self.tree.kind(place.name) {
-                Kind::Dir | Kind::Host => {}
-                _ => return Err(Lost::Other(format!("`{}` is not a folder", self.tree.path(place.name)))),
+                ObjectKind::Dir | ObjectKind::Host => {}
+                _ => return Err(LostPath::Other(format!("`{}` is not a folder", self.tree.path(place.name)))),
             }
             here = match part {
-                Part::Root if place.name == SLASH => {
-                    let root = self.tree.down(Place { mount: 0, name: ROOT });
-                    Found { parent: root, place: Some(root), ordinary: false, last: String::new(), slash }
+                PathPart::Root if place.name == SLASH => {
+                    let root = self.tree.down(MountedName { mount: 0, name: ROOT });
+                    PathEnd { parent: root, place: Some(root), ordinary: false, last: String::new(), slash }
                 }
-                Part::Root => {
-                    return Err(Lost::Outside(format!(
+                PathPart::Root => {
+                    return Err(LostPath::Outside(format!(
                         "`{}` is not `/`, so `${{root}}` below it is not known",
                         self.tree.path(place.name)
                     )));
                 }
-                Part::Up => {
+                PathPart::Up => {
                     let above = self.tree.up(place);
                     if above.name == BETWEEN {
-                        return Err(Lost::Outside(
+                        return Err(LostPath::Outside(
                             "the path leaves `${root}` upwards, into folders that are not known".into(),
                         ));
                     }
-                    Found { parent: above, place: Some(above), ordinary: false, last: String::new(), slash }
+                    PathEnd { parent: above, place: Some(above), ordinary: false, last: String::new(), slash }
                 }
-                Part::Plain(name) => self.step(place, name, !last || follow || slash, slash && last)?,
+                PathPart::Plain(name) => self.step(place, name, !last || follow || slash, slash && last)?,
             };
         }
         here.slash = slash;
@@ -475,35 +476,35 @@ impl Lookup<'_> {
         Ok(here)
     }
 
-    fn step(&mut self, folder: Place, name: String, follow: bool, slash: bool) -> Result<Found, Lost> {
+    fn step(&mut self, folder: MountedName, name: String, follow: bool, slash: bool) -> Result<PathEnd, LostPath> {
         let child = match self.tree.children.get(&(folder.name, name.clone())) {
             Some(child) => Some(*child),
-            None if *self.tree.kind(folder.name) == Kind::Host => self.host_child(folder.name, &name, !follow)?,
+            None if *self.tree.kind(folder.name) == ObjectKind::Host => self.host_child(folder.name, &name, !follow)?,
             None => None,
         };
         let Some(child) = child else {
-            return Ok(Found { parent: folder, place: None, ordinary: true, last: name, slash });
+            return Ok(PathEnd { parent: folder, place: None, ordinary: true, last: name, slash });
         };
         if child == SLASH {
-            let top = self.tree.down(Place { mount: 0, name: SLASH });
-            return Ok(Found { parent: top, place: Some(top), ordinary: false, last: name, slash });
+            let top = self.tree.down(MountedName { mount: 0, name: SLASH });
+            return Ok(PathEnd { parent: top, place: Some(top), ordinary: false, last: name, slash });
         }
-        let place = self.tree.down(Place { mount: folder.mount, name: child });
-        if let (Kind::Symlink(text), true) = (self.tree.kind(place.name).clone(), follow) {
+        let place = self.tree.down(MountedName { mount: folder.mount, name: child });
+        if let (ObjectKind::Symlink(text), true) = (self.tree.kind(place.name).clone(), follow) {
             self.links += 1;
             if self.links > MAX_LINKS {
-                return Err(Lost::Other("too many symbolic links (ELOOP)".into()));
+                return Err(LostPath::Other("too many symbolic links (ELOOP)".into()));
             }
             let absolute = text.starts_with('/') || text.starts_with(ROOT_TEXT);
-            let start = if absolute { self.tree.down(Place { mount: 0, name: SLASH }) } else { folder };
+            let start = if absolute { self.tree.down(MountedName { mount: 0, name: SLASH }) } else { folder };
             return self.walk(start, &text, true);
         }
-        Ok(Found { parent: folder, place: Some(place), ordinary: true, last: name, slash })
+        Ok(PathEnd { parent: folder, place: Some(place), ordinary: true, last: name, slash })
     }
 
     /// A host path, taken as spelled; only what is known to be a link of the kernel's own is followed.
     /// `last`: it is the last part of the path and not followed.
-    fn host_child(&mut self, folder: Name, name: &str, last: bool) -> Result<Option<Name>, Lost> {
+    fn host_child(&mut self, folder: NameIndex, name: &str, last: bool) -> Result<Option<NameIndex>, LostPath> {
         let above = self.tree.path(folder);
         let process = above
             .strip_prefix("/proc/")
@@ -513,10 +514,10 @@ impl Lookup<'_> {
         }
         // A number names this process itself only by accident: it is a new one each time.
         if process && !above.ends_with("self") && matches!(name, "root" | "cwd" | "exe") {
-            return Err(Lost::Inspects { path: format!("{above}/{name}"), last });
+            return Err(LostPath::Inspects { path: format!("{above}/{name}"), last });
         }
         if process && matches!(name, "root" | "cwd" | "exe" | "fd" | "ns" | "map_files" | "task") {
-            return Err(Lost::Outside(format!("where `{above}/{name}` leads is only known to the process itself")));
+            return Err(LostPath::Outside(format!("where `{above}/{name}` leads is only known to the process itself")));
         }
         if above == "/proc" && name == "thread-self" {
             return Ok(Some(match self.tree.thread {
@@ -526,22 +527,22 @@ impl Lookup<'_> {
         }
         let kind = match (above.as_str(), name) {
             // Links in any procfs (fs/proc/root.c, fs/proc/proc_net.c).
-            ("/proc", "mounts") => Kind::Symlink("self/mounts".into()),
-            ("/proc", "net") => Kind::Symlink("self/net".into()),
-            _ => Kind::Host,
+            ("/proc", "mounts") => ObjectKind::Symlink("self/mounts".into()),
+            ("/proc", "net") => ObjectKind::Symlink("self/net".into()),
+            _ => ObjectKind::Host,
         };
         let object = self.tree.add_object(kind);
         Ok(Some(self.tree.add_name(folder, name, object)))
     }
 }
 
-impl Tree {
+impl ModelTree {
     /// `/proc/thread-self`: it leads to `self/task/TID`, so that Landlock's walk goes up over `/proc/self`.
-    fn thread_self(&mut self, proc: Name) -> Name {
-        let process = self.child(proc, "self", Kind::Host);
+    fn thread_self(&mut self, proc: NameIndex) -> NameIndex {
+        let process = self.child(proc, "self", ObjectKind::Host);
         // Not to be found by these names: the numbers below `task` are known to the process alone.
-        let mut below = |parent: Name, text: &str| {
-            let object = self.add_object(Kind::Host);
+        let mut below = |parent: NameIndex, text: &str| {
+            let object = self.add_object(ObjectKind::Host);
             self.names.push(NameEntry { parent, text: text.into(), object });
             self.names.len() - 1
         };
@@ -551,28 +552,28 @@ impl Tree {
         thread
     }
 
-    fn path_of(&self, found: &Found) -> String {
+    fn path_of(&self, found: &PathEnd) -> String {
         let head = self.path(found.parent.name);
         if found.last.is_empty() { head } else { format!("{}/{}", head.trim_end_matches('/'), found.last) }
     }
 }
 
-fn split(text: &str) -> Result<Vec<Part>, Lost> {
+fn split(text: &str) -> Result<Vec<PathPart>, LostPath> {
     let mut parts = Vec::new();
     for (n, piece) in text.split(ROOT_TEXT).enumerate() {
         if n > 0 {
             if !(piece.is_empty() || piece.starts_with('/')) {
-                return Err(Lost::Outside(format!(
+                return Err(LostPath::Outside(format!(
                     "`{text}` goes on right behind `${{root}}`, so it names a host path"
                 )));
             }
-            parts.push(Part::Root);
+            parts.push(PathPart::Root);
         }
         for part in piece.split('/') {
             match part {
                 "" | "." => {}
-                ".." => parts.push(Part::Up),
-                _ => parts.push(Part::Plain(part.into())),
+                ".." => parts.push(PathPart::Up),
+                _ => parts.push(PathPart::Plain(part.into())),
             }
         }
     }

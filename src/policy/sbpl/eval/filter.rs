@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::super::error::{Fault, Stop, shown};
+use super::super::error::{Fault, LocatedFault, shown};
 use super::super::model::regex::is_refused;
 use super::super::print::brief;
-use super::super::rules::{Filter, GapKind, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place};
+use super::super::rules::{Filter, GapKind, LineColumn, NetworkAddress, NetworkEnd, PathFilter, Pattern};
 use super::super::syntax::{Datum, Node};
 use super::names::{self, Compare, FilterKind, PathKind};
 use super::remark::RemarkKind;
@@ -21,7 +21,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         arguments: &'t [Node],
         scope: ScopeId,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let (kind, _) = names::filter(name).expect("the caller has looked it up");
         let mut values = Vec::with_capacity(arguments.len());
         for (n, argument) in arguments.iter().enumerate() {
@@ -36,7 +36,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A symbol, a number or a form such as `(_IO "h" 47)` that stands for a number, as written.
-    fn constant(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, Stop> {
+    fn constant(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         let name = match &node.datum {
             Datum::Symbol(name) => Some(name.as_str()),
             Datum::List(_) => node.head().filter(|name| names::builtin(name).is_none() && !names::FORMS.contains(name)),
@@ -54,7 +54,12 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The filter `name` of these values; `node` is the form that asks for it.
-    pub(super) fn filter(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, Stop> {
+    pub(super) fn filter(
+        &mut self,
+        name: &str,
+        values: Vec<Value<'t>>,
+        node: &Node,
+    ) -> Result<Value<'t>, LocatedFault> {
         let (kind, base) = names::filter(name).expect("the caller has looked it up");
         if kind == FilterKind::Combination {
             return self.combination(name, values, node);
@@ -105,7 +110,14 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    fn leaf(&self, kind: FilterKind, name: &str, base: &str, value: &Value<'t>, node: &Node) -> Result<Filter, Stop> {
+    fn leaf(
+        &self,
+        kind: FilterKind,
+        name: &str,
+        base: &str,
+        value: &Value<'t>,
+        node: &Node,
+    ) -> Result<Filter, LocatedFault> {
         let refused = || argument(name, wanted(kind), value.kind(), node);
         let text = || match value {
             Value::Text(text) => Ok(text.to_string()),
@@ -154,12 +166,12 @@ impl<'t> Evaluator<'t> {
         })
     }
 
-    fn unknown_leaf(&mut self, name: &str, node: &Node) -> Result<Value<'t>, Stop> {
+    fn unknown_leaf(&mut self, name: &str, node: &Node) -> Result<Value<'t>, LocatedFault> {
         self.built(Filter::Unknown { name: shown(name), text: brief(node) }, 0, 1, node.place)
     }
 
     /// One filter as it is, several as alternatives.
-    fn alternatives(&mut self, mut filters: Vec<Filter>, place: Place) -> Result<Value<'t>, Stop> {
+    fn alternatives(&mut self, mut filters: Vec<Filter>, place: LineColumn) -> Result<Value<'t>, LocatedFault> {
         let weight = filters.iter().map(|filter| 64 + text_bytes(filter)).sum();
         match (filters.pop(), filters.is_empty()) {
             (Some(only), true) => self.built(only, weight, 1, place),
@@ -172,16 +184,22 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A filter as a value. `weight` is that of its parts, `depth` how deep it is nested.
-    pub(super) fn built(&mut self, filter: Filter, weight: u64, depth: usize, place: Place) -> Result<Value<'t>, Stop> {
+    pub(super) fn built(
+        &mut self,
+        filter: Filter,
+        weight: u64,
+        depth: usize,
+        place: LineColumn,
+    ) -> Result<Value<'t>, LocatedFault> {
         if depth > MAX_SBPL_DEPTH {
-            return Err(Stop::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
+            return Err(LocatedFault::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
         }
         let weight = weight + 64 + text_bytes(&filter);
         self.charge(weight, place)?;
         Ok(Value::Filter(Rc::new(Built { filter, weight, depth })))
     }
 
-    fn combination(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, Stop> {
+    fn combination(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, LocatedFault> {
         let (mut parts, mut weight, mut depth) = (Vec::with_capacity(values.len()), 0, 0);
         for value in values {
             match value {
@@ -210,7 +228,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(local …)` and `(remote …)`.
-    fn network(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, Stop> {
+    fn network(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, LocatedFault> {
         let end = if name == "local" { NetworkEnd::Local } else { NetworkEnd::Remote };
         let mut values = values.into_iter();
         let protocol = match values.next() {
@@ -284,9 +302,9 @@ fn path_filter(kind: PathKind, text: String) -> PathFilter {
 }
 
 /// Refuses a pattern that macOS is known not to compile.
-fn compiles(pattern: &str, node: &Node) -> Result<(), Stop> {
+fn compiles(pattern: &str, node: &Node) -> Result<(), LocatedFault> {
     if is_refused(pattern) {
-        return Err(Stop::new(node.place, Fault::Regex { pattern: shown(pattern) }));
+        return Err(LocatedFault::new(node.place, Fault::Regex { pattern: shown(pattern) }));
     }
     Ok(())
 }
@@ -301,8 +319,8 @@ fn wanted(kind: FilterKind) -> &'static str {
     }
 }
 
-fn argument(filter: &str, wanted: &'static str, found: &str, node: &Node) -> Stop {
-    Stop::new(node.place, Fault::FilterArgument { filter: shown(filter), wanted, found: found.to_owned() })
+fn argument(filter: &str, wanted: &'static str, found: &str, node: &Node) -> LocatedFault {
+    LocatedFault::new(node.place, Fault::FilterArgument { filter: shown(filter), wanted, found: found.to_owned() })
 }
 
 /// The bytes of text in a filter itself, its parts aside.

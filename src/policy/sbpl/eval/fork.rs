@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::super::error::Stop;
+use super::super::error::LocatedFault;
 use super::super::print::brief;
 use super::super::rules::{Choice, Condition, Filter, GapKind, Rule};
 use super::super::syntax::{Datum, Node};
@@ -16,7 +16,7 @@ const MOST_NESTED: usize = 6;
 const MOST_FORKS: usize = 2000;
 
 /// A way to go on.
-pub(super) enum Way<'t> {
+pub(super) enum EvalPath<'t> {
     /// These forms.
     Body(&'t [Node]),
     /// Further clauses of a `cond`.
@@ -45,10 +45,10 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         condition: &'t Node,
         value: &Value<'t>,
-        ways: Vec<Way<'t>>,
+        ways: Vec<EvalPath<'t>>,
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let kind = value.unknown().unwrap_or(GapKind::Form);
         if self.choices.len() >= MOST_NESTED || self.forks >= MOST_FORKS {
             return self.undecided(node, std::slice::from_ref(node), scope, want, kind);
@@ -102,7 +102,7 @@ impl<'t> Evaluator<'t> {
         condition: &Node,
         kind: GapKind,
         node: &'t Node,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let (mut parts, mut weight, mut depth) = (Vec::with_capacity(values.len()), 0, 0);
         for value in values {
             let Value::Filter(built) = value else { return Ok(Value::Unknown(kind)) };
@@ -121,26 +121,26 @@ impl<'t> Evaluator<'t> {
     /// Goes one way, and takes back what it bound. `None`: the system would refuse a profile that goes it.
     fn go(
         &mut self,
-        way: Way<'t>,
+        way: EvalPath<'t>,
         choice: Choice,
         node: &'t Node,
         scope: ScopeId,
         want: Want,
-    ) -> Result<Option<Gone<'t>>, Stop> {
+    ) -> Result<Option<Gone<'t>>, LocatedFault> {
         let mark = self.journal.len();
         let (rules, gaps, depth, around) = (self.rules.len(), self.gaps.len(), self.depth, self.around.len());
         let in_message_filter = self.in_message_filter;
         self.choices.push(choice);
         let outcome = match way {
-            Way::Body(body) => self.whole_body(body, scope, want),
-            Way::Clauses(clauses) => {
+            EvalPath::Body(body) => self.whole_body(body, scope, want),
+            EvalPath::Clauses(clauses) => {
                 self.cond_form(node, clauses, scope, want).and_then(|step| self.finish(step, want))
             }
-            Way::Rest(all, parts) => {
+            EvalPath::Rest(all, parts) => {
                 self.and_or(all, node, parts, scope, want).and_then(|step| self.finish(step, want))
             }
-            Way::Value(value) => Ok(value),
-            Way::Lost => self.gap(node, scope, GapKind::Form).map(|()| Value::Unknown(GapKind::Form)),
+            EvalPath::Value(value) => Ok(value),
+            EvalPath::Lost => self.gap(node, scope, GapKind::Form).map(|()| Value::Unknown(GapKind::Form)),
         };
         self.choices.pop();
         let mut bound = HashMap::new();
@@ -165,7 +165,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Binds what the ways bound: what they agree on, and nothing that is known where they do not.
-    fn merge(&mut self, gone: &[Gone<'t>], kind: GapKind, node: &'t Node) -> Result<(), Stop> {
+    fn merge(&mut self, gone: &[Gone<'t>], kind: GapKind, node: &'t Node) -> Result<(), LocatedFault> {
         let mut names: Vec<(ScopeId, &'t str)> = gone.iter().flat_map(|one| one.bound.keys().copied()).collect();
         names.sort_by_key(|(scope, name)| (scope.0, *name));
         names.dedup();
@@ -223,7 +223,7 @@ impl<'t> Evaluator<'t> {
         scope: ScopeId,
         want: Want,
         kind: GapKind,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         for part in parts {
             if self.has_effects(part, scope, want == Want::Effect)? {
                 self.gap(node, scope, kind)?;

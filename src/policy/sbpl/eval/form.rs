@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
-use super::super::error::{Fault, Stop, shown};
+use super::super::error::{Fault, LocatedFault, shown};
 use super::super::print::brief;
-use super::super::rules::{GapKind, Place};
-use super::super::syntax::{Datum, Node, Program};
-use super::fork::Way;
+use super::super::rules::{GapKind, LineColumn};
+use super::super::syntax::{Datum, Node, SbplText};
+use super::fork::EvalPath;
 use super::procedure::Alike;
 use super::remark::RemarkKind;
-use super::value::{Lambda, ScopeId, Step, Value};
+use super::value::{EvalStep, Lambda, ScopeId, Value};
 use super::{Evaluator, GLOBAL, Want, names, version_of};
 use crate::base::suggest::slips;
 
-fn malformed(node: &Node, form: &str, wanted: &'static str) -> Stop {
-    Stop::new(node.place, Fault::Malformed { form: form.to_owned(), wanted })
+fn malformed(node: &Node, form: &str, wanted: &'static str) -> LocatedFault {
+    LocatedFault::new(node.place, Fault::Malformed { form: form.to_owned(), wanted })
 }
 
 impl<'t> Evaluator<'t> {
@@ -26,7 +26,7 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         match name {
             "begin" => self.body(parts, scope, want),
             "if" => self.if_form(node, parts, scope, want),
@@ -36,8 +36,8 @@ impl<'t> Evaluator<'t> {
             "do" => self.do_form(node, parts, scope, want),
             "and" | "or" => self.and_or(name == "and", node, parts, scope, want),
             "let" | "let*" | "letrec" => self.let_form(name, node, parts, scope, want),
-            "with-filter" => self.with_filter(node, parts, scope, want).map(Step::Done),
-            _ => self.plain_form(name, node, parts, scope).map(Step::Done),
+            "with-filter" => self.with_filter(node, parts, scope, want).map(EvalStep::Done),
+            _ => self.plain_form(name, node, parts, scope).map(EvalStep::Done),
         }
     }
 
@@ -48,7 +48,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         match name {
             "define" | "define-once" => self.define(name, node, parts, scope),
             "define-macro" | "macro" => self.define_macro(name, node, parts, scope),
@@ -73,11 +73,11 @@ impl<'t> Evaluator<'t> {
             "version" => {
                 let second = version_of(node)?;
                 if second != self.version {
-                    return Err(Stop::new(node.place, Fault::TwoVersions { first: self.version, second }));
+                    return Err(LocatedFault::new(node.place, Fault::TwoVersions { first: self.version, second }));
                 }
                 Ok(Value::Nothing)
             }
-            "debug" if self.version == 2 => Err(Stop::new(
+            "debug" if self.version == 2 => Err(LocatedFault::new(
                 node.place,
                 Fault::NotInVersion { name: name.to_owned(), version: 2, instead: String::new() },
             )),
@@ -87,7 +87,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Runs an imported file in its place. One that was not handed over is a gap, and may define any name.
-    fn import(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
+    fn import(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         let name = match parts {
             [one] => match self.eval(one, scope, Want::Value)? {
                 Value::Text(name) => Some(name),
@@ -97,7 +97,7 @@ impl<'t> Evaluator<'t> {
         };
         let imports = self.imports;
         let found = name.and_then(|name| imports.program(&name));
-        let own_version = |program: &'t Program| match program.forms.first() {
+        let own_version = |program: &'t SbplText| match program.forms.first() {
             Some(first) if first.head() == Some("version") => version_of(first).ok(),
             _ => None,
         };
@@ -122,7 +122,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Checks the word of a modifier: the list of them is closed.
-    fn modifier(&mut self, node: &'t Node, parts: &'t [Node]) -> Result<(), Stop> {
+    fn modifier(&mut self, node: &'t Node, parts: &'t [Node]) -> Result<(), LocatedFault> {
         let Some(word) = parts.first().and_then(Node::symbol) else { return Ok(()) };
         if names::MODIFIERS.contains(&word) || self.foreign.is_some() {
             return Ok(());
@@ -137,7 +137,7 @@ impl<'t> Evaluator<'t> {
         value: &str,
         known: &[&'static str],
         node: &Node,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), LocatedFault> {
         self.charge(16 * known.len() as u64, node.place)?;
         let close: Vec<String> =
             known.iter().filter(|name| slips(name, value) <= 1).map(|name| (*name).to_owned()).collect();
@@ -146,30 +146,38 @@ impl<'t> Evaluator<'t> {
             self.remark(node.place, RemarkKind::Constant { filter: filter.to_owned(), value });
             return Ok(());
         }
-        Err(Stop::new(node.place, Fault::UnknownConstant { filter, found: value, close }))
+        Err(LocatedFault::new(node.place, Fault::UnknownConstant { filter, found: value, close }))
     }
 
     /// Forms in order; the last one is left to do.
-    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, _: Want) -> Result<Step<'t>, Stop> {
-        let Some((last, before)) = body.split_last() else { return Ok(Step::Done(Value::Nothing)) };
+    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, _: Want) -> Result<EvalStep<'t>, LocatedFault> {
+        let Some((last, before)) = body.split_last() else { return Ok(EvalStep::Done(Value::Nothing)) };
         for form in before {
             self.eval(form, scope, Want::Effect)?;
         }
-        Ok(Step::Tail(last, scope))
+        Ok(EvalStep::Tail(last, scope))
     }
 
-    fn if_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+    fn if_form(
+        &mut self,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         let (condition, branches) = match parts.split_first() {
             Some((condition, branches)) if (1..=2).contains(&branches.len()) => (condition, branches),
             _ => return Err(malformed(node, "if", "write `(if CONDITION THEN ELSE)`")),
         };
         let value = self.eval(condition, scope, Want::Value)?;
         match value.truth() {
-            Some(true) => Ok(Step::Tail(&branches[0], scope)),
-            Some(false) => Ok(branches.get(1).map_or(Step::Done(Value::Nothing), |branch| Step::Tail(branch, scope))),
+            Some(true) => Ok(EvalStep::Tail(&branches[0], scope)),
+            Some(false) => {
+                Ok(branches.get(1).map_or(EvalStep::Done(Value::Nothing), |branch| EvalStep::Tail(branch, scope)))
+            }
             None => {
-                let ways = vec![Way::Body(&branches[..1]), Way::Body(&branches[1..])];
-                self.fork(node, condition, &value, ways, scope, want).map(Step::Done)
+                let ways = vec![EvalPath::Body(&branches[..1]), EvalPath::Body(&branches[1..])];
+                self.fork(node, condition, &value, ways, scope, want).map(EvalStep::Done)
             }
         }
     }
@@ -181,20 +189,20 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         let Some((condition, body)) = parts.split_first() else {
             return Err(malformed(node, name, "it takes a condition and forms"));
         };
         let value = self.eval(condition, scope, Want::Value)?;
         match value.truth() {
             Some(truth) if truth == (name == "when") => self.body(body, scope, want),
-            Some(_) => Ok(Step::Done(Value::Nothing)),
+            Some(_) => Ok(EvalStep::Done(Value::Nothing)),
             None => {
-                let mut ways = vec![Way::Body(body), Way::Body(&[])];
+                let mut ways = vec![EvalPath::Body(body), EvalPath::Body(&[])];
                 if name == "unless" {
                     ways.reverse();
                 }
-                self.fork(node, condition, &value, ways, scope, want).map(Step::Done)
+                self.fork(node, condition, &value, ways, scope, want).map(EvalStep::Done)
             }
         }
     }
@@ -205,7 +213,7 @@ impl<'t> Evaluator<'t> {
         clauses: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         for (n, clause) in clauses.iter().enumerate() {
             let Some((condition, body)) = clause.list().and_then(|items| items.split_first()) else {
                 return Err(malformed(clause, "cond", "a clause is `(CONDITION FORM …)`"));
@@ -216,7 +224,7 @@ impl<'t> Evaluator<'t> {
             let value = self.eval(condition, scope, Want::Value)?;
             match (value.truth(), body) {
                 (Some(false), _) => {}
-                (Some(true), []) => return Ok(Step::Done(value)),
+                (Some(true), []) => return Ok(EvalStep::Done(value)),
                 (Some(true), [arrow, receiver]) if arrow.symbol() == Some("=>") => {
                     let receiver = self.eval(receiver, scope, Want::Value)?;
                     return self.call(&receiver, vec![value], node, want);
@@ -224,20 +232,26 @@ impl<'t> Evaluator<'t> {
                 (Some(true), _) => return self.body(body, scope, want),
                 (None, _) => {
                     let taken = match body {
-                        [arrow, ..] if arrow.symbol() == Some("=>") => Way::Lost,
-                        [] => Way::Value(value.clone()),
-                        _ => Way::Body(body),
+                        [arrow, ..] if arrow.symbol() == Some("=>") => EvalPath::Lost,
+                        [] => EvalPath::Value(value.clone()),
+                        _ => EvalPath::Body(body),
                     };
-                    let ways = vec![taken, Way::Clauses(&clauses[n + 1..])];
-                    return self.fork(node, condition, &value, ways, scope, want).map(Step::Done);
+                    let ways = vec![taken, EvalPath::Clauses(&clauses[n + 1..])];
+                    return self.fork(node, condition, &value, ways, scope, want).map(EvalStep::Done);
                 }
             }
         }
-        Ok(Step::Done(Value::Nothing))
+        Ok(EvalStep::Done(Value::Nothing))
     }
 
     /// `(case KEY ((DATUM …) FORM …) … (else FORM …))`
-    fn case_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+    fn case_form(
+        &mut self,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(case KEY ((DATUM …) FORM …) … (else FORM …))`";
         let Some((key, clauses)) = parts.split_first() else { return Err(malformed(node, "case", WANTED)) };
         let mut value = self.eval(key, scope, Want::Value)?;
@@ -250,12 +264,12 @@ impl<'t> Evaluator<'t> {
                 if value.unknown().is_none() {
                     return self.body(body, scope, want);
                 }
-                ways.push(Way::Body(body));
-                return self.fork(node, key, &value, ways, scope, want).map(Step::Done);
+                ways.push(EvalPath::Body(body));
+                return self.fork(node, key, &value, ways, scope, want).map(EvalStep::Done);
             }
             let Some(data) = data.list() else { return Err(malformed(clause, "case", WANTED)) };
             if value.unknown().is_some() {
-                ways.push(Way::Body(body));
+                ways.push(EvalPath::Body(body));
                 continue;
             }
             for datum in data {
@@ -266,21 +280,27 @@ impl<'t> Evaluator<'t> {
                     _ => {
                         // From here on nobody knows which clause it is.
                         value = Value::Unknown(GapKind::Form);
-                        ways.push(Way::Body(body));
+                        ways.push(EvalPath::Body(body));
                         break;
                     }
                 }
             }
         }
         if value.unknown().is_none() {
-            return Ok(Step::Done(Value::Nothing));
+            return Ok(EvalStep::Done(Value::Nothing));
         }
-        ways.push(Way::Body(&[]));
-        self.fork(node, key, &value, ways, scope, want).map(Step::Done)
+        ways.push(EvalPath::Body(&[]));
+        self.fork(node, key, &value, ways, scope, want).map(EvalStep::Done)
     }
 
     /// `(do ((NAME FIRST NEXT) …) (END VALUE …) FORM …)`
-    fn do_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
+    fn do_form(
+        &mut self,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(do ((NAME FIRST NEXT) …) (END FORM …) FORM …)`";
         let [variables, end, body @ ..] = parts else { return Err(malformed(node, "do", WANTED)) };
         let (Some(variables), Some([test, results @ ..])) = (variables.list(), end.list()) else {
@@ -307,7 +327,7 @@ impl<'t> Evaluator<'t> {
                 None => {
                     // How often it goes round is not known.
                     let kind = value.unknown().unwrap_or(GapKind::Form);
-                    return self.undecided(node, &parts[1..], scope, Want::Effect, kind).map(Step::Done);
+                    return self.undecided(node, &parts[1..], scope, Want::Effect, kind).map(EvalStep::Done);
                 }
             }
             for form in body {
@@ -336,25 +356,25 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
-        let Some((last, before)) = parts.split_last() else { return Ok(Step::Done(Value::Bool(all))) };
+    ) -> Result<EvalStep<'t>, LocatedFault> {
+        let Some((last, before)) = parts.split_last() else { return Ok(EvalStep::Done(Value::Bool(all))) };
         for (n, part) in before.iter().enumerate() {
             let value = self.eval(part, scope, Want::Value)?;
             match value.truth() {
-                Some(truth) if truth != all => return Ok(Step::Done(value)),
+                Some(truth) if truth != all => return Ok(EvalStep::Done(value)),
                 Some(_) => {}
                 None => {
-                    let rest = Way::Rest(all, &parts[n + 1..]);
+                    let rest = EvalPath::Rest(all, &parts[n + 1..]);
                     let ways = if all {
-                        vec![rest, Way::Value(Value::Bool(false))]
+                        vec![rest, EvalPath::Value(Value::Bool(false))]
                     } else {
-                        vec![Way::Value(value.clone()), rest]
+                        vec![EvalPath::Value(value.clone()), rest]
                     };
-                    return self.fork(node, part, &value, ways, scope, want).map(Step::Done);
+                    return self.fork(node, part, &value, ways, scope, want).map(EvalStep::Done);
                 }
             }
         }
-        Ok(Step::Tail(last, scope))
+        Ok(EvalStep::Tail(last, scope))
     }
 
     fn let_form(
@@ -364,7 +384,7 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(let ((NAME VALUE) …) FORM …)`";
         let (own_name, parts) = match parts {
             [Node { datum: Datum::Symbol(own), .. }, rest @ ..] if name == "let" => (Some(own.as_str()), rest),
@@ -400,7 +420,13 @@ impl<'t> Evaluator<'t> {
         self.body(body, inner, want)
     }
 
-    fn define(&mut self, name: &'t str, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
+    fn define(
+        &mut self,
+        name: &'t str,
+        node: &'t Node,
+        parts: &'t [Node],
+        scope: ScopeId,
+    ) -> Result<Value<'t>, LocatedFault> {
         const WANTED: &str = "write `(define NAME VALUE)` or `(define (NAME PARAMETER …) FORM …)`";
         let Some((target, rest)) = parts.split_first() else { return Err(malformed(node, name, WANTED)) };
         match (&target.datum, rest) {
@@ -424,7 +450,13 @@ impl<'t> Evaluator<'t> {
     }
 
     /// What a name stands for after `define-once`. Which of two definitions holds is not known.
-    fn once(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: Place) -> Result<Value<'t>, Stop> {
+    fn once(
+        &mut self,
+        name: &'t str,
+        value: Value<'t>,
+        scope: ScopeId,
+        place: LineColumn,
+    ) -> Result<Value<'t>, LocatedFault> {
         let Some(known) = self.bound(name, scope) else { return Ok(value) };
         let known = known.clone();
         let is_same = match (&known, &value) {
@@ -436,7 +468,7 @@ impl<'t> Evaluator<'t> {
         Ok(if is_same { value } else { Value::Unknown(GapKind::Form) })
     }
 
-    fn set(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
+    fn set(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         let [Node { datum: Datum::Symbol(name), .. }, value] = parts else {
             return Err(malformed(node, "set!", "write `(set! NAME VALUE)`"));
         };
@@ -452,7 +484,7 @@ impl<'t> Evaluator<'t> {
         Ok(Value::Nothing)
     }
 
-    fn lambda_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, Stop> {
+    fn lambda_form(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         self.charge(8, node.place)?;
         match parts.split_first() {
             Some((Node { datum: Datum::List(parameters), .. }, body)) => {
@@ -494,7 +526,7 @@ impl<'t> Evaluator<'t> {
         parts: &'t [Node],
         scope: ScopeId,
         want: Want,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let Some((filter, body)) = parts.split_first() else {
             return Err(malformed(node, "with-filter", "it takes a filter and forms"));
         };
@@ -509,13 +541,18 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Forms in order, to the end.
-    pub(super) fn whole_body(&mut self, body: &'t [Node], scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+    pub(super) fn whole_body(
+        &mut self,
+        body: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<Value<'t>, LocatedFault> {
         let last = self.body(body, scope, want)?;
         self.finish(last, want)
     }
 
     /// The rules of an `apply-message-filter` form.
-    pub(super) fn message_filter(&mut self, body: &'t [Node], scope: ScopeId) -> Result<(), Stop> {
+    pub(super) fn message_filter(&mut self, body: &'t [Node], scope: ScopeId) -> Result<(), LocatedFault> {
         let outside = std::mem::replace(&mut self.in_message_filter, true);
         let value = self.whole_body(body, scope, Want::Effect);
         self.in_message_filter = outside;

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::super::error::{Fault, Stop};
-use super::super::rules::{GapKind, Place};
-use super::super::syntax::{Datum, Mark, Node, Radix};
-use super::value::{Lambda, ScopeId, Step, Value};
+use super::super::error::{Fault, LocatedFault};
+use super::super::rules::{GapKind, LineColumn};
+use super::super::syntax::{Datum, Node, NodeMark, Radix};
+use super::value::{EvalStep, Lambda, ScopeId, Value};
 use super::{Evaluator, Want};
 
 impl<'t> Evaluator<'t> {
@@ -17,9 +17,9 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let wanted = "write `(define-macro (NAME PARAMETER …) FORM …)`";
-        let malformed = || Stop::new(node.place, Fault::Malformed { form: name.to_owned(), wanted });
+        let malformed = || LocatedFault::new(node.place, Fault::Malformed { form: name.to_owned(), wanted });
         let Some((target, body)) = parts.split_first() else { return Err(malformed()) };
         let (bound, procedure) = match (&target.datum, body) {
             (Datum::List(signature), body) => {
@@ -47,7 +47,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         arguments: &'t [Node],
         scope: ScopeId,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         let mut values = Vec::new();
         if whole {
             values.push(self.quoted(node)?);
@@ -60,15 +60,15 @@ impl<'t> Evaluator<'t> {
         let made = self.finish(made, Want::Value)?;
         let Some(made) = self.node_of(&made, node.place)? else {
             self.gap(node, scope, made.unknown().unwrap_or(GapKind::Form))?;
-            return Ok(Step::Done(Value::Unknown(GapKind::Form)));
+            return Ok(EvalStep::Done(Value::Unknown(GapKind::Form)));
         };
         let kept = self.made.keep(made);
         self.made = kept;
-        Ok(kept.node().map_or(Step::Done(Value::Nothing), |made| Step::Tail(made, scope)))
+        Ok(kept.node().map_or(EvalStep::Done(Value::Nothing), |made| EvalStep::Tail(made, scope)))
     }
 
     /// The form that a value is written as; `None` if it is none.
-    fn node_of(&mut self, value: &Value<'t>, place: Place) -> Result<Option<Node>, Stop> {
+    fn node_of(&mut self, value: &Value<'t>, place: LineColumn) -> Result<Option<Node>, LocatedFault> {
         self.charge(4, place)?;
         let datum = match value {
             Value::Bool(truth) => Datum::Bool(*truth),
@@ -95,16 +95,16 @@ impl<'t> Evaluator<'t> {
     }
 
     /// What stands behind a `` ` ``.
-    pub(super) fn quasi(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, Stop> {
+    pub(super) fn quasi(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         self.charge(1, node.place)?;
         match &node.datum {
-            Datum::Marked(Mark::Unquote, inner) => self.eval(inner, scope, Want::Value),
+            Datum::Marked(NodeMark::Unquote, inner) => self.eval(inner, scope, Want::Value),
             // One within the other is more than profiles do.
-            Datum::Marked(Mark::Quasi | Mark::Splice, _) => Ok(Value::Unknown(GapKind::Form)),
+            Datum::Marked(NodeMark::Quasi | NodeMark::Splice, _) => Ok(Value::Unknown(GapKind::Form)),
             Datum::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
-                    if let Datum::Marked(Mark::Splice, inner) = &item.datum {
+                    if let Datum::Marked(NodeMark::Splice, inner) = &item.datum {
                         match self.eval(inner, scope, Want::Value)? {
                             Value::List(more) => {
                                 self.charge(more.values.len() as u64, item.place)?;

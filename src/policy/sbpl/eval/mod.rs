@@ -24,12 +24,12 @@ use std::rc::Rc;
 
 pub use remark::{Remark, RemarkKind};
 
-use self::value::{Built, Items, Made, Scope, ScopeId, Step, Value};
-use super::error::{Fault, SbplError, Stop};
+use self::value::{Bindings, Built, EvalStep, Items, MacroForms, ScopeId, Value};
+use super::error::{Fault, LocatedFault, SbplError};
 use super::imports::{ImportName, Imports};
 use super::print::brief;
-use super::rules::{Choice, Condition, Gap, GapKind, Place, Rule, SbplRules};
-use super::syntax::{Datum, Mark, Node, Program};
+use super::rules::{Choice, Condition, Gap, GapKind, LineColumn, Rule, SbplRules};
+use super::syntax::{Datum, Node, NodeMark, SbplText};
 use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_DEPTH, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
 use crate::base::suggest::close_to;
 use crate::policy::operations::{self, OTHER_NAMES, UNSTARRED_GROUPS};
@@ -51,12 +51,12 @@ pub struct Evaluation {
 /// # Errors
 /// The first mistake that the system would refuse, too, or a limit.
 pub fn evaluate(
-    program: &Program,
+    program: &SbplText,
     text: &str,
     parameters: &BTreeMap<String, String>,
     imports: &Imports,
 ) -> Result<Evaluation, SbplError> {
-    let made = Made::default();
+    let made = MacroForms::default();
     let evaluator = Evaluator::new(text, parameters, imports, &made);
     evaluator.run(program).map_err(|stop| {
         let text = stop.place.file.map_or(text, |file| imports.text(file));
@@ -79,7 +79,7 @@ struct Evaluator<'t> {
     /// The imported files that are being run.
     importing: Vec<ImportName>,
     version: u32,
-    scopes: Vec<Scope<'t>>,
+    scopes: Vec<Bindings<'t>>,
     rules: Vec<Rule>,
     gaps: Vec<Gap>,
     remarks: Vec<Remark>,
@@ -93,7 +93,7 @@ struct Evaluator<'t> {
     /// Something before may have changed any variable, and what that was.
     lost: Option<GapKind>,
     /// Names that macOS does not have.
-    unbound: Vec<(Place, String)>,
+    unbound: Vec<(LineColumn, String)>,
     /// Conditions that are not known, and the ways that are being gone.
     conditions: Vec<Condition>,
     choices: Vec<Choice>,
@@ -104,7 +104,7 @@ struct Evaluator<'t> {
     /// The last scope that a procedure holds on to; those behind it are reused.
     captured: usize,
     /// The last form that a macro made.
-    made: &'t Made,
+    made: &'t MacroForms,
     /// The text has `set!` in it.
     sets: bool,
     depth: usize,
@@ -118,14 +118,14 @@ const MOST_REMARKS: usize = 200;
 const GLOBAL: ScopeId = ScopeId(0);
 
 impl<'t> Evaluator<'t> {
-    fn new(text: &str, parameters: &'t BTreeMap<String, String>, imports: &'t Imports, made: &'t Made) -> Self {
+    fn new(text: &str, parameters: &'t BTreeMap<String, String>, imports: &'t Imports, made: &'t MacroForms) -> Self {
         Self {
             parameters,
             imports,
             importing: Vec::new(),
             most_work: MAX_SBPL_WORK + SBPL_WORK_PER_BYTE * (text.len() + imports.bytes()) as u64,
             version: 0,
-            scopes: vec![Scope::default()],
+            scopes: vec![Bindings::default()],
             rules: Vec::new(),
             gaps: Vec::new(),
             remarks: Vec::new(),
@@ -147,7 +147,7 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    fn run(mut self, program: &'t Program) -> Result<Evaluation, Stop> {
+    fn run(mut self, program: &'t SbplText) -> Result<Evaluation, LocatedFault> {
         self.begin(program)?;
         let mut escapes = Vec::new();
         for escape in &program.doubtful_escapes.0 {
@@ -179,35 +179,35 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A profile begins with its version.
-    fn begin(&mut self, program: &Program) -> Result<(), Stop> {
+    fn begin(&mut self, program: &SbplText) -> Result<(), LocatedFault> {
         let Some(first) = program.forms.first() else {
-            let place = Place::at(1, 1);
-            return Err(Stop::new(place, Fault::NoVersion { found: String::new() }));
+            let place = LineColumn::at(1, 1);
+            return Err(LocatedFault::new(place, Fault::NoVersion { found: String::new() }));
         };
         if first.head() != Some("version") {
-            return Err(Stop::new(first.place, Fault::NoVersion { found: brief(first) }));
+            return Err(LocatedFault::new(first.place, Fault::NoVersion { found: brief(first) }));
         }
         self.version = version_of(first)?;
         Ok(())
     }
 
     /// Counts work; past the limit, the program is refused.
-    fn charge(&mut self, work: u64, place: Place) -> Result<(), Stop> {
+    fn charge(&mut self, work: u64, place: LineColumn) -> Result<(), LocatedFault> {
         self.work = self.work.saturating_add(work);
         if self.work > self.most_work {
-            return Err(Stop::new(place, Fault::TooMuchWork { most: self.most_work }));
+            return Err(LocatedFault::new(place, Fault::TooMuchWork { most: self.most_work }));
         }
         Ok(())
     }
 
     /// The value of a node. What stands last in it is evaluated in its place, so that a loop needs no depth.
-    fn eval(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+    fn eval(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, LocatedFault> {
         let Datum::List(_) = &node.datum else {
             self.charge(1, node.place)?;
             return self.atom(node, scope, want);
         };
         if self.depth == MAX_SBPL_CALLS {
-            return Err(Stop::new(node.place, Fault::TooManyCalls { most: MAX_SBPL_CALLS }));
+            return Err(LocatedFault::new(node.place, Fault::TooManyCalls { most: MAX_SBPL_CALLS }));
         }
         self.depth += 1;
         let floor = self.scopes.len();
@@ -216,8 +216,8 @@ impl<'t> Evaluator<'t> {
             self.charge(1, node.place)?;
             let Datum::List(items) = &node.datum else { break self.atom(node, scope, want)? };
             match self.list(node, items, scope, want)? {
-                Step::Done(value) => break value,
-                Step::Tail(next, inner) => (node, scope) = (next, self.reuse(inner, floor)),
+                EvalStep::Done(value) => break value,
+                EvalStep::Tail(next, inner) => (node, scope) = (next, self.reuse(inner, floor)),
             }
         };
         if self.choices.is_empty() && self.captured < floor {
@@ -240,7 +240,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The value of what is no list.
-    fn atom(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, Stop> {
+    fn atom(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, LocatedFault> {
         match &node.datum {
             Datum::Text(text) => self.text(text, node.place),
             Datum::Raw(text) => self.text(text.as_str(), node.place),
@@ -257,28 +257,28 @@ impl<'t> Evaluator<'t> {
                 }
                 Ok(value)
             }
-            Datum::Marked(Mark::Quote, inner) => self.quoted(inner),
-            Datum::Marked(Mark::Vector, inner) => match self.quoted(inner)? {
+            Datum::Marked(NodeMark::Quote, inner) => self.quoted(inner),
+            Datum::Marked(NodeMark::Vector, inner) => match self.quoted(inner)? {
                 Value::List(items) => Ok(Value::Vector(items)),
                 _ => Ok(Value::Unknown(GapKind::Form)),
             },
-            Datum::Marked(Mark::Quasi, inner) => self.quasi(inner, scope),
+            Datum::Marked(NodeMark::Quasi, inner) => self.quasi(inner, scope),
             Datum::Marked(..) | Datum::List(_) => Ok(Value::Unknown(GapKind::Form)),
         }
     }
 
-    fn text(&mut self, text: &str, place: Place) -> Result<Value<'t>, Stop> {
+    fn text(&mut self, text: &str, place: LineColumn) -> Result<Value<'t>, LocatedFault> {
         self.charge(text.len() as u64, place)?;
         Ok(Value::Text(Rc::from(text)))
     }
 
     /// What a quoted node stands for.
-    fn quoted(&mut self, node: &'t Node) -> Result<Value<'t>, Stop> {
+    fn quoted(&mut self, node: &'t Node) -> Result<Value<'t>, LocatedFault> {
         self.charge(1, node.place)?;
         Ok(match &node.datum {
             Datum::Symbol(name) => Value::Symbol(Rc::from(name.as_str())),
             Datum::List(items) => {
-                let values: Result<Vec<_>, Stop> = items.iter().map(|item| self.quoted(item)).collect();
+                let values: Result<Vec<_>, LocatedFault> = items.iter().map(|item| self.quoted(item)).collect();
                 self.items(values?, node.place)?
             }
             Datum::Text(text) => self.text(text, node.place)?,
@@ -286,16 +286,16 @@ impl<'t> Evaluator<'t> {
             Datum::Number { value, .. } => Value::Number(*value),
             Datum::Decimal(text) => number::decimal(text),
             Datum::Bool(truth) => Value::Bool(*truth),
-            Datum::Marked(Mark::Vector, inner) => match self.quoted(inner)? {
+            Datum::Marked(NodeMark::Vector, inner) => match self.quoted(inner)? {
                 Value::List(items) => Value::Vector(items),
                 _ => Value::Unknown(GapKind::Form),
             },
             Datum::Marked(mark, inner) => {
                 let word = match mark {
-                    Mark::Quote => "quote",
-                    Mark::Quasi => "quasiquote",
-                    Mark::Unquote => "unquote",
-                    Mark::Splice | Mark::Vector => "unquote-splicing",
+                    NodeMark::Quote => "quote",
+                    NodeMark::Quasi => "quasiquote",
+                    NodeMark::Unquote => "unquote",
+                    NodeMark::Splice | NodeMark::Vector => "unquote-splicing",
                 };
                 let inner = self.quoted(inner)?;
                 self.items(vec![Value::Symbol(Rc::from(word)), inner], node.place)?
@@ -304,7 +304,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A list of these values.
-    fn items(&mut self, values: Vec<Value<'t>>, place: Place) -> Result<Value<'t>, Stop> {
+    fn items(&mut self, values: Vec<Value<'t>>, place: LineColumn) -> Result<Value<'t>, LocatedFault> {
         self.charge(values.len() as u64, place)?;
         let depth_of = |value: &Value<'t>| match value {
             Value::List(items) | Value::Vector(items) => items.depth,
@@ -313,7 +313,7 @@ impl<'t> Evaluator<'t> {
         let inner = values.iter().map(depth_of).max();
         let depth = inner.unwrap_or(0) + 1;
         if depth > MAX_SBPL_DEPTH {
-            return Err(Stop::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
+            return Err(LocatedFault::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
         }
         Ok(Value::List(Rc::new(Items { values, depth })))
     }
@@ -330,7 +330,7 @@ impl<'t> Evaluator<'t> {
         None
     }
 
-    fn variable(&mut self, name: &'t str, place: Place, scope: ScopeId) -> Value<'t> {
+    fn variable(&mut self, name: &'t str, place: LineColumn, scope: ScopeId) -> Value<'t> {
         if let Some(value) = self.bound(name, scope) {
             return match (value, self.lost) {
                 (Value::Lambda(_) | Value::Macro(..) | Value::Builtin(_) | Value::Operation(_), _) | (_, None) => {
@@ -352,7 +352,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A name that nobody here knows.
-    fn stranger(&mut self, name: &str, place: Place) -> Value<'t> {
+    fn stranger(&mut self, name: &str, place: LineColumn) -> Value<'t> {
         let name_shown = super::error::shown(name);
         if self.foreign.is_none() && names::UNBOUND.contains(&name) {
             if !self.choices.is_empty() {
@@ -377,18 +377,24 @@ impl<'t> Evaluator<'t> {
         (operations::meaning(name).is_some() && starred) || OTHER_NAMES.iter().any(|(other, _)| *other == name)
     }
 
-    fn list(&mut self, node: &'t Node, items: &'t [Node], scope: ScopeId, want: Want) -> Result<Step<'t>, Stop> {
-        let Some((head, arguments)) = items.split_first() else { return Ok(Step::Done(Value::Nothing)) };
+    fn list(
+        &mut self,
+        node: &'t Node,
+        items: &'t [Node],
+        scope: ScopeId,
+        want: Want,
+    ) -> Result<EvalStep<'t>, LocatedFault> {
+        let Some((head, arguments)) = items.split_first() else { return Ok(EvalStep::Done(Value::Nothing)) };
         let procedure = match head.symbol() {
             Some(name) if self.bound(name, scope).is_none() => {
                 if names::FORMS.binary_search(&name).is_ok() {
                     return self.form(name, node, arguments, scope, want);
                 }
                 if let "allow" | "deny" = name {
-                    return self.rule_form(name, node, arguments, scope).map(Step::Done);
+                    return self.rule_form(name, node, arguments, scope).map(EvalStep::Done);
                 }
                 if names::filter(name).is_some() {
-                    return self.filter_form(name, node, arguments, scope).map(Step::Done);
+                    return self.filter_form(name, node, arguments, scope).map(EvalStep::Done);
                 }
                 match names::builtin(name) {
                     Some(builtin) => Value::Builtin(builtin),
@@ -408,16 +414,16 @@ impl<'t> Evaluator<'t> {
             Value::Macro(makro, whole) => self.expand(&makro, whole, node, arguments, scope),
             other => {
                 let kind = other.unknown().unwrap_or(GapKind::Form);
-                self.unknown_call(node, arguments, scope, want, kind).map(Step::Done)
+                self.unknown_call(node, arguments, scope, want, kind).map(EvalStep::Done)
             }
         }
     }
 
     /// The value that a step comes to.
-    fn finish(&mut self, step: Step<'t>, want: Want) -> Result<Value<'t>, Stop> {
+    fn finish(&mut self, step: EvalStep<'t>, want: Want) -> Result<Value<'t>, LocatedFault> {
         match step {
-            Step::Done(value) => Ok(value),
-            Step::Tail(node, scope) => self.eval(node, scope, want),
+            EvalStep::Done(value) => Ok(value),
+            EvalStep::Tail(node, scope) => self.eval(node, scope, want),
         }
     }
 
@@ -429,7 +435,7 @@ impl<'t> Evaluator<'t> {
         scope: ScopeId,
         want: Want,
         kind: GapKind,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let mut effects = want == Want::Effect;
         for argument in arguments {
             // What gets a procedure may call it.
@@ -449,7 +455,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Records that `node` may stand for rules. Whatever it may define is not known from here on.
-    fn gap(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), Stop> {
+    fn gap(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), LocatedFault> {
         let text = brief(node);
         self.charge(text.len() as u64, node.place)?;
         self.gaps.push(Gap { before: self.rules.len(), kind, text, place: node.place });
@@ -461,7 +467,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Makes the names unknown that forms inside `node` would define or change.
-    fn forget(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), Stop> {
+    fn forget(&mut self, node: &'t Node, scope: ScopeId, kind: GapKind) -> Result<(), LocatedFault> {
         self.charge(1, node.place)?;
         let items = match &node.datum {
             Datum::List(items) => items,
@@ -480,7 +486,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Whether evaluating `node` may make rules or change names. `strangers`: a call of an unknown name counts.
-    fn has_effects(&mut self, node: &'t Node, scope: ScopeId, strangers: bool) -> Result<bool, Stop> {
+    fn has_effects(&mut self, node: &'t Node, scope: ScopeId, strangers: bool) -> Result<bool, LocatedFault> {
         self.charge(1, node.place)?;
         let Datum::List(items) = &node.datum else { return Ok(false) };
         if let Some(name) = node.head() {
@@ -523,7 +529,7 @@ impl<'t> Evaluator<'t> {
         Ok(false)
     }
 
-    fn bind(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: Place) -> Result<(), Stop> {
+    fn bind(&mut self, name: &'t str, value: Value<'t>, scope: ScopeId, place: LineColumn) -> Result<(), LocatedFault> {
         self.charge(2, place)?;
         let before = self.scopes[scope.0].names.insert(name, value);
         if !self.choices.is_empty() {
@@ -532,13 +538,13 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    fn inner_scope(&mut self, parent: ScopeId, place: Place) -> Result<ScopeId, Stop> {
+    fn inner_scope(&mut self, parent: ScopeId, place: LineColumn) -> Result<ScopeId, LocatedFault> {
         self.charge(8, place)?;
-        self.scopes.push(Scope { parent: Some(parent), ..Scope::default() });
+        self.scopes.push(Bindings { parent: Some(parent), ..Bindings::default() });
         Ok(ScopeId(self.scopes.len() - 1))
     }
 
-    fn remark(&mut self, place: Place, kind: RemarkKind) {
+    fn remark(&mut self, place: LineColumn, kind: RemarkKind) {
         if self.remarks.len() < MOST_REMARKS && !self.remarks.iter().any(|known| known.kind == kind) {
             self.remarks.push(Remark { place, kind });
         }
@@ -546,12 +552,12 @@ impl<'t> Evaluator<'t> {
 }
 
 /// The version that a `version` form states.
-fn version_of(form: &Node) -> Result<u32, Stop> {
+fn version_of(form: &Node) -> Result<u32, LocatedFault> {
     match form.list() {
         Some([_, Node { datum: Datum::Number { value: value @ 1..=3, .. }, .. }]) => {
             Ok(u32::try_from(*value).expect("it is 1, 2 or 3"))
         }
-        _ => Err(Stop::new(form.place, Fault::BadVersion { found: brief(form) })),
+        _ => Err(LocatedFault::new(form.place, Fault::BadVersion { found: brief(form) })),
     }
 }
 

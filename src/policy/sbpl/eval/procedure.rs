@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use super::super::error::{Fault, Stop, shown};
+use super::super::error::{Fault, LocatedFault, shown};
 use super::super::model::regex;
-use super::super::rules::{GapKind, Place};
+use super::super::rules::{GapKind, LineColumn};
 use super::super::syntax::Node;
 use super::number;
 use super::remark::RemarkKind;
-use super::value::{Lambda, Step, Value};
+use super::value::{EvalStep, Lambda, Value};
 use super::{Evaluator, Want, is_constant, names};
 
 impl<'t> Evaluator<'t> {
@@ -19,12 +19,12 @@ impl<'t> Evaluator<'t> {
         values: Vec<Value<'t>>,
         node: &'t Node,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         match procedure {
             Value::Lambda(lambda) => self.call_lambda(lambda, values, node.place, want),
             Value::Builtin("apply") => self.apply(values, node, want),
-            Value::Builtin(name) => self.call_builtin(name, values, node).map(Step::Done),
-            other => Ok(Step::Done(Value::Unknown(other.unknown().unwrap_or(GapKind::Form)))),
+            Value::Builtin(name) => self.call_builtin(name, values, node).map(EvalStep::Done),
+            other => Ok(EvalStep::Done(Value::Unknown(other.unknown().unwrap_or(GapKind::Form)))),
         }
     }
 
@@ -32,15 +32,15 @@ impl<'t> Evaluator<'t> {
         &mut self,
         lambda: &Rc<Lambda<'t>>,
         mut values: Vec<Value<'t>>,
-        place: Place,
+        place: LineColumn,
         want: Want,
-    ) -> Result<Step<'t>, Stop> {
+    ) -> Result<EvalStep<'t>, LocatedFault> {
         let takes = lambda.parameters.len();
         if values.len() < takes || (values.len() > takes && lambda.rest.is_none()) {
             let more = if lambda.rest.is_some() { " or more" } else { "" };
             let fault =
                 Fault::Arity { name: shown(&lambda.name), takes: format!("{takes}{more}"), given: values.len() };
-            return Err(Stop::new(place, fault));
+            return Err(LocatedFault::new(place, fault));
         }
         let scope = self.inner_scope(lambda.scope, place)?;
         if let Some(rest) = lambda.rest {
@@ -55,7 +55,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(apply PROCEDURE ARGUMENT … LIST)`
-    fn apply(&mut self, values: Vec<Value<'t>>, node: &'t Node, want: Want) -> Result<Step<'t>, Stop> {
+    fn apply(&mut self, values: Vec<Value<'t>>, node: &'t Node, want: Want) -> Result<EvalStep<'t>, LocatedFault> {
         self.charge(values.len() as u64, node.place)?;
         if let [procedure, arguments @ .., Value::List(last)] = values.as_slice() {
             let mut all = arguments.to_vec();
@@ -66,11 +66,11 @@ impl<'t> Evaluator<'t> {
         if let [procedure, arguments @ .., Value::Nothing] = values.as_slice() {
             return self.call(procedure, arguments.to_vec(), node, want);
         }
-        self.anything(&values, node).map(Step::Done)
+        self.anything(&values, node).map(EvalStep::Done)
     }
 
     /// What is done to an unknown list may be anything.
-    fn anything(&mut self, values: &[Value<'t>], node: &'t Node) -> Result<Value<'t>, Stop> {
+    fn anything(&mut self, values: &[Value<'t>], node: &'t Node) -> Result<Value<'t>, LocatedFault> {
         let kind = Self::reason(values).unwrap_or(GapKind::Form);
         self.gap(node, super::GLOBAL, kind)?;
         if self.sets {
@@ -79,7 +79,12 @@ impl<'t> Evaluator<'t> {
         Ok(Value::Unknown(kind))
     }
 
-    fn call_builtin(&mut self, name: &'static str, values: Vec<Value<'t>>, node: &'t Node) -> Result<Value<'t>, Stop> {
+    fn call_builtin(
+        &mut self,
+        name: &'static str,
+        values: Vec<Value<'t>>,
+        node: &'t Node,
+    ) -> Result<Value<'t>, LocatedFault> {
         self.charge(values.len() as u64, node.place)?;
         if names::filter(name).is_some() {
             return self.filter(name, values, node);
@@ -125,7 +130,7 @@ impl<'t> Evaluator<'t> {
                         other => other.kind().to_owned(),
                     })
                     .collect();
-                Err(Stop::new(node.place, Fault::Raised { message: words.join(" ") }))
+                Err(LocatedFault::new(node.place, Fault::Raised { message: words.join(" ") }))
             }
             ("display" | "print" | "newline", _) => Ok(Value::Nothing),
             _ => match Self::reason(&values) {
@@ -136,7 +141,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(param "KEY")`
-    fn parameter(&mut self, key: &str, place: Place) -> Result<Value<'t>, Stop> {
+    fn parameter(&mut self, key: &str, place: LineColumn) -> Result<Value<'t>, LocatedFault> {
         self.charge(key.len() as u64, place)?;
         if !self.asked.contains(key) {
             self.asked.insert(key.to_owned());
@@ -171,7 +176,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// A procedure without effects, of known values.
-    fn pure(&mut self, name: &str, values: &[Value<'t>], place: Place) -> Result<Value<'t>, Stop> {
+    fn pure(&mut self, name: &str, values: &[Value<'t>], place: LineColumn) -> Result<Value<'t>, LocatedFault> {
         let truth = |truth| Ok(Value::Bool(truth));
         match (name, values) {
             ("not", [value]) => truth(value.truth() == Some(false)),
@@ -347,8 +352,8 @@ impl<'t> Evaluator<'t> {
         how: Alike,
         a: &Value<'t>,
         b: &Value<'t>,
-        place: Place,
-    ) -> Result<Option<bool>, Stop> {
+        place: LineColumn,
+    ) -> Result<Option<bool>, LocatedFault> {
         let equal = self.equal(a, b, place)?;
         // Two texts that say the same may be one or two, and which of them a name stands for is not kept here. To `eq?`,
         // so may numbers.
@@ -361,7 +366,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Whether two values say the same; `None` if nobody knows.
-    fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: Place) -> Result<Option<bool>, Stop> {
+    fn equal(&mut self, a: &Value<'t>, b: &Value<'t>, place: LineColumn) -> Result<Option<bool>, LocatedFault> {
         self.charge(1, place)?;
         Ok(match (a, b) {
             (Value::Unknown(_), _) | (_, Value::Unknown(_)) => None,

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::super::rules::Place;
+use super::super::rules::LineColumn;
 
 /// A remark and the first place that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     /// Where.
-    pub place: Place,
+    pub place: LineColumn,
     /// What.
     pub kind: RemarkKind,
 }

@@ -1,8 +1,8 @@
 //! `allow` and `deny`.
 
-use super::super::error::{Fault, Stop, shown};
+use super::super::error::{Fault, LocatedFault, shown};
 use super::super::print::brief;
-use super::super::rules::{Filter, GapKind, Place, Rule};
+use super::super::rules::{Filter, GapKind, LineColumn, Rule};
 use super::super::syntax::Node;
 use super::remark::RemarkKind;
 use super::value::{ScopeId, Value};
@@ -19,7 +19,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         arguments: &'t [Node],
         scope: ScopeId,
-    ) -> Result<Value<'t>, Stop> {
+    ) -> Result<Value<'t>, LocatedFault> {
         let mut values = Vec::with_capacity(arguments.len());
         let mut message_filters = Vec::new();
         for argument in arguments {
@@ -47,14 +47,14 @@ impl<'t> Evaluator<'t> {
     /// The operation of that name. A name that is one slip away from one is a mistake; any other one may be an operation of
     /// another release. Only where something unknown may have bound it, and an operation stands before it already, it
     /// may be a filter.
-    fn operation(&mut self, name: &'t str, first: bool, node: &'t Node) -> Result<Value<'t>, Stop> {
+    fn operation(&mut self, name: &'t str, first: bool, node: &'t Node) -> Result<Value<'t>, LocatedFault> {
         if self.is_operation(name) {
             return Ok(Value::Operation(name.into()));
         }
         if UNSTARRED_GROUPS.contains(&name) {
             let fault =
                 Fault::NotInVersion { name: name.to_owned(), version: self.version, instead: format!("{name}*") };
-            return Err(Stop::new(node.place, fault));
+            return Err(LocatedFault::new(node.place, fault));
         }
         // Comparing names is dear.
         self.charge(16 * OPERATIONS.len() as u64, node.place)?;
@@ -66,7 +66,7 @@ impl<'t> Evaluator<'t> {
         let most = if !first && self.foreign.is_some() { 2 } else { 1 };
         if known().any(|operation| slips(name, operation) <= most) {
             let close: Vec<String> = close_to(name, known()).into_iter().map(str::to_owned).collect();
-            return Err(Stop::new(node.place, Fault::UnknownOperation { found: shown(name), close }));
+            return Err(LocatedFault::new(node.place, Fault::UnknownOperation { found: shown(name), close }));
         }
         if !first && self.foreign.is_some() {
             return self.unknown_filter(node);
@@ -78,7 +78,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// An argument that has to be a filter or a modifier. What is not known is an unknown filter.
-    pub(super) fn filter_argument(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, Stop> {
+    pub(super) fn filter_argument(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         let value = self.eval(node, scope, Want::Value)?;
         match value {
             Value::Filter(_) | Value::Modifier(_) | Value::Operation(_) => Ok(value),
@@ -86,12 +86,12 @@ impl<'t> Evaluator<'t> {
             Value::Unknown(_) | Value::Bool(false) | Value::Nothing | Value::List(_) => self.unknown_filter(node),
             other => {
                 let (filter, found) = (brief(node), other.kind().to_owned());
-                Err(Stop::new(node.place, Fault::NoFilter { filter, found }))
+                Err(LocatedFault::new(node.place, Fault::NoFilter { filter, found }))
             }
         }
     }
 
-    fn unknown_filter(&mut self, node: &Node) -> Result<Value<'t>, Stop> {
+    fn unknown_filter(&mut self, node: &Node) -> Result<Value<'t>, LocatedFault> {
         let text = brief(node);
         let name = node.head().or(node.symbol()).map_or_else(|| text.clone(), shown);
         self.built(Filter::Unknown { name, text }, 0, 1, node.place)
@@ -99,7 +99,12 @@ impl<'t> Evaluator<'t> {
 
     /// Adds a rule of these parts. Not if something unknown stands in it and no operation: then that may be one, and the
     /// answer is `false`.
-    pub(super) fn rule(&mut self, action: &str, values: Vec<Value<'t>>, place: Place) -> Result<bool, Stop> {
+    pub(super) fn rule(
+        &mut self,
+        action: &str,
+        values: Vec<Value<'t>>,
+        place: LineColumn,
+    ) -> Result<bool, LocatedFault> {
         let (action, word) = match action {
             "allow" => (Decision::Allow, "allow"),
             _ => (Decision::Deny, "deny"),
@@ -135,7 +140,7 @@ impl<'t> Evaluator<'t> {
             return Ok(false);
         }
         if operations.is_empty() {
-            return Err(Stop::new(place, Fault::NoOperation { action: word }));
+            return Err(LocatedFault::new(place, Fault::NoOperation { action: word }));
         }
         if !self.around.is_empty() {
             self.charge(self.around.iter().map(|built| built.weight).sum(), place)?;

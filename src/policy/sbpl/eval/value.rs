@@ -125,7 +125,7 @@ pub(super) struct ScopeId(pub(super) usize);
 
 /// What is left to do for a value.
 #[derive(Debug)]
-pub(super) enum Step<'t> {
+pub(super) enum EvalStep<'t> {
     /// Nothing.
     Done(Value<'t>),
     /// To evaluate this node instead: it stands last, and nothing comes after it.
@@ -134,12 +134,12 @@ pub(super) enum Step<'t> {
 
 /// Forms that macros made. Each stays where it is as long as the evaluation lasts.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+pub(super) struct MacroForms {
     node: Option<Node>,
-    next: OnceCell<Box<Made>>,
+    next: OnceCell<Box<MacroForms>>,
 }
 
-impl Made {
+impl MacroForms {
     /// Keeps a node behind this one, the last.
     pub(super) fn keep(&self, node: Node) -> &Self {
         self.next.get_or_init(|| Box::new(Self { node: Some(node), next: OnceCell::new() }))
@@ -150,7 +150,7 @@ impl Made {
     }
 }
 
-impl Drop for Made {
+impl Drop for MacroForms {
     /// One after the other, so that no long chain is freed by nested calls.
     fn drop(&mut self) {
         let mut next = self.next.take();
@@ -162,7 +162,7 @@ impl Drop for Made {
 
 /// Names and their values.
 #[derive(Debug, Default)]
-pub(super) struct Scope<'t> {
+pub(super) struct Bindings<'t> {
     pub(super) names: HashMap<&'t str, Value<'t>>,
     pub(super) parent: Option<ScopeId>,
 }

@@ -1,6 +1,6 @@
 //! A probe's action as a question to the model.
 
-use super::{Question, Tree};
+use super::{DeclaredTree, SbplQuestion};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
@@ -14,7 +14,7 @@ pub fn question(
     operation: &str,
     filter: Option<&str>,
     fixtures: &[FixtureEntry],
-) -> Result<Question, String> {
+) -> Result<SbplQuestion, String> {
     use Driver as D;
     let driver = action.driver;
     // The operation and the system call that stand for the driver; without a call, the operation's usual one.
@@ -99,10 +99,10 @@ pub fn question(
         D::TcpListenUnbound => "tcp:*:*".to_owned(),
         _ => action.target.clone(),
     };
-    let mut question = Question::new(operation, target);
+    let mut question = SbplQuestion::new(operation, target);
     question.syscall = syscall.map(str::to_owned);
     question.to = action.to.clone();
-    question.tree = Tree::of_fixtures(fixtures);
+    question.tree = DeclaredTree::of_fixtures(fixtures);
     match driver {
         D::XattrGet | D::XattrSet => {
             question.facts.extend(action.name.iter().map(|name| ("xattr".to_owned(), name.clone())));
@@ -138,7 +138,7 @@ mod tests {
             let speaks = driver.info().platforms.macos() && !silent.contains(&driver);
             assert_eq!(question.is_ok(), speaks, "{driver:?}");
             let Ok(mut question) = question else { continue };
-            question.tree = Tree::default();
+            question.tree = DeclaredTree::default();
             if question.syscall.as_deref().is_some_and(|call| ["creat", "mkdir", "mkfifo", "symlink"].contains(&call)) {
                 question.target = "/private/tmp/new".into();
             }

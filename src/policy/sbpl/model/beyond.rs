@@ -4,12 +4,12 @@
 //! allow holds unless the profile denies it by name. They have not been published; which operations they allow is known
 //! from the policies of those who had to deny them one by one.
 
-use super::object::{Fact, Object, Process};
+use super::object::{CheckFact, CheckObject, Process};
 use crate::policy::operations::covers;
 
 /// What is known of an operation that a rule on a wider group, or on `default`, denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(super) enum WideDenialReach {
     /// The rule denies it.
     Yes,
     /// The rule leaves it alone as long as nothing names it: seen on 14.4.1.
@@ -19,9 +19,9 @@ pub(super) enum Reached {
 }
 
 /// An entry: the widest name under which a profile denies it for certain, when it applies, and why it is here.
-struct Entry {
+struct WideDenial {
     name: &'static str,
-    applies: fn(&Object) -> bool,
+    applies: fn(&CheckObject) -> bool,
     why: &'static str,
 }
 
@@ -30,15 +30,15 @@ const BESIDES: &str = "the published policies of browsers deny it by name beside
 const ITSELF: &str = "rules that the system puts before a profile are reported to allow it on the process itself";
 const XPC: &str = "published policies deny lookups by `xpc-service-name` by name besides `(deny default)`";
 
-const fn always(name: &'static str, why: &'static str) -> Entry {
-    Entry { name, applies: |_| true, why }
+const fn always(name: &'static str, why: &'static str) -> WideDenial {
+    WideDenial { name, applies: |_| true, why }
 }
 
-const fn on_itself(name: &'static str) -> Entry {
-    Entry { name, applies: |object| matches!(object.process, Some(Process::Itself) | None), why: ITSELF }
+const fn on_itself(name: &'static str) -> WideDenial {
+    WideDenial { name, applies: |object| matches!(object.process, Some(Process::Itself) | None), why: ITSELF }
 }
 
-const ENTRIES: [Entry; 17] = [
+const ENTRIES: [WideDenial; 17] = [
     always("process-info*", VENDORS),
     always("nvram*", VENDORS),
     always("iokit-get-properties", VENDORS),
@@ -55,9 +55,9 @@ const ENTRIES: [Entry; 17] = [
     on_itself("mach-task-inspect"),
     on_itself("mach-task-read"),
     always("mach-task-special-port-get", ITSELF),
-    Entry {
+    WideDenial {
         name: "mach-lookup",
-        applies: |object| matches!(object.named.get("xpc-service-name"), Some(Fact::Is(_))),
+        applies: |object| matches!(object.named.get("xpc-service-name"), Some(CheckFact::Is(_))),
         why: XPC,
     },
 ];
@@ -70,15 +70,15 @@ const ENTRIES: [Entry; 17] = [
 const LEFT_ALONE: [&str; 4] = ["iokit-open-service", "syscall-mach", "syscall-mig", "syscall-unix"];
 
 /// Whether a denial of `level`, one of the operation's levels, reaches the operation on this object.
-pub(super) fn reached(operation: &str, level: &str, object: &Object) -> Reached {
+pub(super) fn reached(operation: &str, level: &str, object: &CheckObject) -> WideDenialReach {
     if LEFT_ALONE.contains(&operation) && level == "default" {
-        return Reached::NotWhileUnnamed;
+        return WideDenialReach::NotWhileUnnamed;
     }
-    let by_name = |entry: &Entry| level != "default" && covers(entry.name, level);
+    let by_name = |entry: &WideDenial| level != "default" && covers(entry.name, level);
     let entry = ENTRIES.iter().find(|entry| covers(entry.name, operation) && (entry.applies)(object));
     match entry {
-        Some(entry) if !by_name(entry) => Reached::Unknown(entry.why),
-        _ => Reached::Yes,
+        Some(entry) if !by_name(entry) => WideDenialReach::Unknown(entry.why),
+        _ => WideDenialReach::Yes,
     }
 }
 
@@ -89,10 +89,11 @@ mod tests {
 
     #[test]
     fn a_denial_by_name_reaches_what_one_of_a_wider_group_may_not() {
-        let other = Object { process: Some(Process::Other), ..Object::default() };
-        let own = Object { process: Some(Process::Itself), ..Object::default() };
-        let unknown =
-            |operation, level, object: &Object| matches!(reached(operation, level, object), Reached::Unknown(_));
+        let other = CheckObject { process: Some(Process::Other), ..CheckObject::default() };
+        let own = CheckObject { process: Some(Process::Itself), ..CheckObject::default() };
+        let unknown = |operation, level, object: &CheckObject| {
+            matches!(reached(operation, level, object), WideDenialReach::Unknown(_))
+        };
         assert!(unknown("process-info-pidinfo", "default", &other));
         assert!(unknown("process-info-pidinfo", "process*", &other));
         assert!(!unknown("process-info-pidinfo", "process-info*", &other));
@@ -100,9 +101,9 @@ mod tests {
         assert!(unknown("signal", "default", &own));
         assert!(!unknown("signal", "default", &other));
         assert!(!unknown("signal", "signal", &own));
-        assert!(unknown("iokit-get-properties", "iokit*", &Object::default()));
-        assert!(!unknown("file-read-data", "default", &Object::default()));
-        assert_eq!(reached("iokit-open-service", "default", &other), Reached::NotWhileUnnamed);
+        assert!(unknown("iokit-get-properties", "iokit*", &CheckObject::default()));
+        assert!(!unknown("file-read-data", "default", &CheckObject::default()));
+        assert_eq!(reached("iokit-open-service", "default", &other), WideDenialReach::NotWhileUnnamed);
         assert!(ENTRIES.iter().all(|entry| is_operation(entry.name)));
     }
 }

@@ -3,25 +3,25 @@
 //! Sources: bsd/vfs/vfs_syscalls.c, vfs_lookup.c, vfs_xattr.c, bsd/kern/{kern_sig,uipc_syscalls,uipc_usrreq}.c and
 //! iokit/Kernel/IOUserClient.cpp of xnu, where the `mac_*_check_*` hooks are called.
 
-use super::object::{Fact, Object, Process, Socket};
-use super::path::{Last, Tree, Walk};
-use super::{Question, host::Host};
+use super::object::{CheckFact, CheckObject, CheckSocket, Process};
+use super::path::{DeclaredTree, Last, PathWalk};
+use super::{SbplQuestion, host::HostTable};
 use crate::policy::operations::{OPERATIONS, canonical, covers};
 
 /// One check.
 #[derive(Debug, Clone)]
-pub(super) struct Check {
+pub(super) struct CallCheck {
     /// The operation that is checked.
     pub operation: &'static str,
     /// What it is checked on.
-    pub object: Object,
+    pub object: CheckObject,
 }
 
 /// The checks of an operation.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Checks {
+pub(super) struct CallChecks {
     /// In the order in which they are made.
-    pub list: Vec<Check>,
+    pub list: Vec<CallCheck>,
     /// For a group that no single call asks for: where each member's checks begin. All members have to agree.
     pub members: Vec<usize>,
     /// What is taken for granted.
@@ -29,17 +29,17 @@ pub(super) struct Checks {
 }
 
 /// The checks that `question` leads to. An error says why they are not known.
-pub(super) fn checks(question: &Question) -> Result<Checks, String> {
+pub(super) fn checks(question: &SbplQuestion) -> Result<CallChecks, String> {
     let asked = canonical(&question.operation)
         .ok_or_else(|| format!("`{}` is no operation of the vocabulary", question.operation))?;
-    let mut plan = Plan { question, checks: Checks::default() };
+    let mut plan = Plan { question, checks: CallChecks::default() };
     plan.operation(asked)?;
     Ok(plan.checks)
 }
 
 struct Plan<'q> {
-    question: &'q Question,
-    checks: Checks,
+    question: &'q SbplQuestion,
+    checks: CallChecks,
 }
 
 impl Plan<'_> {
@@ -65,8 +65,8 @@ impl Plan<'_> {
                 self.second_path("file-write-create")
             }
             "iokit-open*" | "iokit-open-service" => self.open_service(),
-            "iokit-open-user-client" if Host::get().user_client(target).is_some() => self.open_service(),
-            "default" => self.single(asked, Object { shown: target.to_owned(), ..Object::default() }),
+            "iokit-open-user-client" if HostTable::get().user_client(target).is_some() => self.open_service(),
+            "default" => self.single(asked, CheckObject { shown: target.to_owned(), ..CheckObject::default() }),
             "file-search" => self.search(),
             _ if is_on_path(asked) => self.reach(asked, target, Last::Follow),
             // A group that no one call asks for: whatever it covers has to be answered alike.
@@ -93,12 +93,12 @@ impl Plan<'_> {
             return self.network(operation);
         }
         let target = self.question.target.clone();
-        let mut object = Object { shown: target.clone(), ..Object::default() };
+        let mut object = CheckObject { shown: target.clone(), ..CheckObject::default() };
         if is_on_process(operation) {
             object.process = Process::read(&target);
         } else if let Some(filter) = self.question.filter.as_deref().or_else(|| usual_filter(operation)) {
             object.named.extend(not_these(operation, filter));
-            object.named.insert(key(filter).to_owned(), Fact::Is(target));
+            object.named.insert(key(filter).to_owned(), CheckFact::Is(target));
         }
         self.single(operation, object)
     }
@@ -187,7 +187,7 @@ impl Plan<'_> {
     fn search(&mut self) -> Result<(), String> {
         self.reach("file-search", &self.question.target, Last::Follow)?;
         let reached = self.checks.list.pop().map(|check| check.object.shown).unwrap_or_default();
-        self.single("file-search", Object { shown: format!("the volume of {reached}"), ..Object::default() })
+        self.single("file-search", CheckObject { shown: format!("the volume of {reached}"), ..CheckObject::default() })
     }
 
     fn second_path(&mut self, operation: &'static str) -> Result<(), String> {
@@ -204,8 +204,8 @@ impl Plan<'_> {
     fn reach(&mut self, operation: &'static str, path: &str, last: Last) -> Result<(), String> {
         let walk = self.question.tree.walk(path, last)?;
         for link in &walk.crossed {
-            let mut object = Object { shown: link.clone(), path: Some(link.clone()), ..Object::default() };
-            object.named.insert("vnode-type".into(), Fact::Is("SYMLINK".into()));
+            let mut object = CheckObject { shown: link.clone(), path: Some(link.clone()), ..CheckObject::default() };
+            object.named.insert("vnode-type".into(), CheckFact::Is("SYMLINK".into()));
             self.single("file-read-metadata", object)?;
         }
         self.checks.assumes.extend(walk.assumes.iter().cloned());
@@ -213,10 +213,10 @@ impl Plan<'_> {
         self.single(operation, object)
     }
 
-    fn file(&self, walk: Walk) -> Object {
-        let mut object = Object { shown: walk.place.clone(), path: Some(walk.place), ..Object::default() };
+    fn file(&self, walk: PathWalk) -> CheckObject {
+        let mut object = CheckObject { shown: walk.place.clone(), path: Some(walk.place), ..CheckObject::default() };
         if let Some(node) = walk.node {
-            object.named.insert("vnode-type".into(), Fact::Is(node.kind.vnode_type().into()));
+            object.named.insert("vnode-type".into(), CheckFact::Is(node.kind.vnode_type().into()));
             object.mode = node.mode;
         }
         object
@@ -228,36 +228,39 @@ impl Plan<'_> {
             let binds = operation == "network-bind";
             self.reach(operation, target, if binds { Last::Make } else { Last::Follow })?;
             let Some(check) = self.checks.list.last_mut() else { return Ok(()) };
-            check.object.socket = Some(Socket::Unix);
+            check.object.socket = Some(CheckSocket::Unix);
             if binds {
                 // The socket's node is made in the file system (`unp_bind`, bsd/kern/uipc_usrreq.c of xnu).
-                let node = Object { socket: None, ..check.object.clone() };
+                let node = CheckObject { socket: None, ..check.object.clone() };
                 self.single("file-write-create", node)?;
             }
             return Ok(());
         }
-        let socket = Socket::read(target, operation != "network-outbound");
-        self.single(operation, Object { shown: target.to_owned(), socket, ..Object::default() })
+        let socket = CheckSocket::read(target, operation != "network-outbound");
+        self.single(operation, CheckObject { shown: target.to_owned(), socket, ..CheckObject::default() })
     }
 
     /// `IOServiceOpen`: the service is asked for, then its user client is opened.
     fn open_service(&mut self) -> Result<(), String> {
         let class = self.question.target.clone();
-        let named = |text: String| [("iokit-registry-entry-class".to_owned(), Fact::Is(text))].into();
+        let named = |text: String| [("iokit-registry-entry-class".to_owned(), CheckFact::Is(text))].into();
         self.single(
             "iokit-open-service",
-            Object { shown: class.clone(), named: named(class.clone()), ..Object::default() },
+            CheckObject { shown: class.clone(), named: named(class.clone()), ..CheckObject::default() },
         )?;
         let given = self.question.facts.get("iokit-user-client-class").map(String::as_str);
-        let client = given.or_else(|| Host::get().user_client(&class)).map(str::to_owned);
+        let client = given.or_else(|| HostTable::get().user_client(&class)).map(str::to_owned);
         let shown = client.clone().unwrap_or_else(|| format!("the user client of {class}"));
         let named = client.map(named).unwrap_or_default();
-        self.single("iokit-open-user-client", Object { shown, named, service_class: Some(class), ..Object::default() })
+        self.single(
+            "iokit-open-user-client",
+            CheckObject { shown, named, service_class: Some(class), ..CheckObject::default() },
+        )
     }
 
-    fn single(&mut self, operation: &'static str, mut object: Object) -> Result<(), String> {
+    fn single(&mut self, operation: &'static str, mut object: CheckObject) -> Result<(), String> {
         for (filter, value) in &self.question.facts {
-            let is_link = object.named.get("vnode-type") == Some(&Fact::Is("SYMLINK".into()));
+            let is_link = object.named.get("vnode-type") == Some(&CheckFact::Is("SYMLINK".into()));
             match filter.as_str() {
                 // Facts are about the target, not about the links on the way to it.
                 _ if is_link => {}
@@ -267,10 +270,10 @@ impl Plan<'_> {
                 }
                 "iokit-user-client-class" | "extension" | "entitlement" | "home" => {}
                 "target" => object.process = Process::read(value).or(object.process),
-                name => drop(object.named.insert(name.to_owned(), Fact::Is(value.clone()))),
+                name => drop(object.named.insert(name.to_owned(), CheckFact::Is(value.clone()))),
             }
         }
-        self.checks.list.push(Check { operation, object });
+        self.checks.list.push(CallCheck { operation, object });
         Ok(())
     }
 }
@@ -321,12 +324,12 @@ pub fn usual_filter(operation: &str) -> Option<&'static str> {
 }
 
 /// The facts that a check certainly lacks, given which one it has: a service is looked up by one kind of name.
-fn not_these(operation: &str, filter: &str) -> Vec<(String, Fact)> {
+fn not_these(operation: &str, filter: &str) -> Vec<(String, CheckFact)> {
     const NAMES: [&str; 3] = ["global-name", "local-name", "xpc-service-name"];
     if !operation.starts_with("mach-") || !NAMES.contains(&filter) {
         return Vec::new();
     }
-    NAMES.iter().filter(|name| **name != filter).map(|name| ((*name).to_owned(), Fact::Absent)).collect()
+    NAMES.iter().filter(|name| **name != filter).map(|name| ((*name).to_owned(), CheckFact::Absent)).collect()
 }
 
 /// The name under which a filter's fact is kept.
@@ -335,6 +338,6 @@ fn key(filter: &str) -> &str {
 }
 
 /// The tree of a question that declares nothing.
-pub(super) fn bare_tree() -> Tree {
-    Tree::default()
+pub(super) fn bare_tree() -> DeclaredTree {
+    DeclaredTree::default()
 }

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::beyond::{Reached, reached};
+use super::beyond::{WideDenialReach, reached};
 use super::filter::Matcher;
 use super::index::Index;
-use super::object::Object;
+use super::object::CheckObject;
 use super::tri::Tri;
 use crate::policy::operations::{levels, may_concern};
 use crate::policy::sbpl::rules::{Gap, GapKind, SbplRules};
@@ -18,7 +18,7 @@ use crate::record::outcome::Decision;
 
 /// What became of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ruling {
+pub(super) struct CheckRuling {
     /// `None`: it cannot be known.
     pub decision: Option<Decision>,
     /// The rule that decides.
@@ -63,7 +63,7 @@ struct Doubt {
 pub(super) type Ways = BTreeMap<u32, u32>;
 
 /// What rules are asked of: the profile, and what is known beyond its text.
-pub(super) struct Asked<'a> {
+pub(super) struct RuleContext<'a> {
     pub rules: &'a SbplRules,
     pub index: &'a Index,
     pub ways: &'a Ways,
@@ -73,26 +73,31 @@ pub(super) struct Asked<'a> {
 const MOST_CONDITIONS: usize = 6;
 
 /// Decides one check.
-pub(super) fn decide(asked: &Asked<'_>, operation: &'static str, object: &Object, matcher: &mut Matcher<'_>) -> Ruling {
+pub(super) fn decide(
+    asked: &RuleContext<'_>,
+    operation: &'static str,
+    object: &CheckObject,
+    matcher: &mut Matcher<'_>,
+) -> CheckRuling {
     every_way(asked, operation, object, matcher, MOST_CONDITIONS)
 }
 
 /// Decides one check; where conditions keep it open, each way is tried, and all of them have to agree.
 fn every_way(
-    asked: &Asked<'_>,
+    asked: &RuleContext<'_>,
     operation: &'static str,
-    object: &Object,
+    object: &CheckObject,
     matcher: &mut Matcher<'_>,
     depth: usize,
-) -> Ruling {
-    let mut check = Check { asked, operation, object, matcher, known: HashMap::new() };
+) -> CheckRuling {
+    let mut check = CheckEvaluation { asked, operation, object, matcher, known: HashMap::new() };
     let (open, condition) = check.ruling();
     let Some(condition) = condition.filter(|_| open.decision.is_none() && depth > 0) else { return open };
-    let mut agreed: Option<Ruling> = None;
+    let mut agreed: Option<CheckRuling> = None;
     for branch in 0..asked.rules.conditions[condition as usize].branches {
         let mut ways = asked.ways.clone();
         ways.insert(condition, branch);
-        let asked = Asked { ways: &ways, ..*asked };
+        let asked = RuleContext { ways: &ways, ..*asked };
         let ruling = every_way(&asked, operation, object, matcher, depth - 1);
         match &agreed {
             _ if ruling.decision.is_none() => return open,
@@ -101,21 +106,22 @@ fn every_way(
             None => agreed = Some(ruling),
         }
     }
-    agreed.map_or(open, |ruling| Ruling { why: format!("{}, or one like it, whatever holds", ruling.why), ..ruling })
+    agreed
+        .map_or(open, |ruling| CheckRuling { why: format!("{}, or one like it, whatever holds", ruling.why), ..ruling })
 }
 
-struct Check<'a, 'm, 'p> {
-    asked: &'a Asked<'a>,
+struct CheckEvaluation<'a, 'm, 'p> {
+    asked: &'a RuleContext<'a>,
     operation: &'static str,
-    object: &'a Object,
+    object: &'a CheckObject,
     matcher: &'m mut Matcher<'p>,
     /// Whether rules match, as far as they were asked.
     known: HashMap<usize, Tri>,
 }
 
-impl Check<'_, '_, '_> {
+impl CheckEvaluation<'_, '_, '_> {
     /// The ruling, and a condition that keeps it open.
-    fn ruling(&mut self) -> (Ruling, Option<u32>) {
+    fn ruling(&mut self) -> (CheckRuling, Option<u32>) {
         let rules = self.asked.rules;
         let mut doubts: Vec<Doubt> = Vec::new();
         let mut asked_levels = Vec::new();
@@ -128,14 +134,14 @@ impl Check<'_, '_, '_> {
             let decision = rules.rules[index].action;
             if decision == Decision::Deny {
                 match reached(self.operation, name, self.object) {
-                    Reached::Yes => {}
-                    Reached::NotWhileUnnamed => break,
-                    Reached::Unknown(why) => {
+                    WideDenialReach::Yes => {}
+                    WideDenialReach::NotWhileUnnamed => break,
+                    WideDenialReach::Unknown(why) => {
                         let why = format!(
                             "whether the rule on `{name}` at {} denies `{}` is not known: {why}",
                             rules.rules[index].place, self.operation
                         );
-                        return (Ruling { decision: None, rule: None, why, levels: asked_levels }, None);
+                        return (CheckRuling { decision: None, rule: None, why, levels: asked_levels }, None);
                     }
                 }
             }
@@ -172,7 +178,7 @@ impl Check<'_, '_, '_> {
                     Some(doubt) => format!("{}; besides, {why}", doubt.why),
                     None => why,
                 };
-                (Ruling { decision: None, rule: None, why, levels: asked_levels }, condition)
+                (CheckRuling { decision: None, rule: None, why, levels: asked_levels }, condition)
             }
         }
     }
@@ -304,7 +310,7 @@ impl Check<'_, '_, '_> {
                 Tri::No => {}
                 Tri::Unknown(_) => open.push(Some(action)),
                 Tri::Yes => {
-                    if action == Decision::Deny && reached(self.operation, name, self.object) != Reached::Yes {
+                    if action == Decision::Deny && reached(self.operation, name, self.object) != WideDenialReach::Yes {
                         continue;
                     }
                     let certain = open.iter().all(|other| *other == Some(action));
@@ -365,14 +371,14 @@ fn merged(list: &[usize], strangers: &[(usize, usize)]) -> Vec<(usize, Option<us
     all
 }
 
-fn nothing_matches(version: u32, operation: &str, object: &Object, named: bool) -> (Option<Decision>, String) {
+fn nothing_matches(version: u32, operation: &str, object: &CheckObject, named: bool) -> (Option<Decision>, String) {
     let left_alone = reached(operation, "default", object);
     match (version, left_alone) {
-        (1, Reached::NotWhileUnnamed) if !named => (
+        (1, WideDenialReach::NotWhileUnnamed) if !named => (
             Some(Decision::Allow),
             format!("no rule names `{operation}`, which `(deny default)` does not refuse in a version 1 profile"),
         ),
-        (_, Reached::NotWhileUnnamed) => (
+        (_, WideDenialReach::NotWhileUnnamed) => (
             None,
             format!(
                 "no rule matches, and what decides `{operation}` then, which `(deny default)` does not refuse while \
@@ -383,7 +389,7 @@ fn nothing_matches(version: u32, operation: &str, object: &Object, named: bool) 
             None,
             "no rule matches, and what a version 1 profile without a rule on `default` decides is not known".into(),
         ),
-        (_, Reached::Unknown(why)) => (
+        (_, WideDenialReach::Unknown(why)) => (
             None,
             format!("no rule matches, and whether a version {version} profile refuses it then is not known: {why}"),
         ),
@@ -406,14 +412,14 @@ fn settle(
     why: String,
     levels: Vec<Level>,
     doubts: &[Doubt],
-) -> (Ruling, Option<u32>) {
+) -> (CheckRuling, Option<u32>) {
     let against = |doubt: &&Doubt| doubt.action != Some(decision);
     match doubts.iter().find(against) {
         Some(doubt) => {
             let condition = doubts.iter().filter(against).find_map(|doubt| doubt.conditions.first().copied());
-            (Ruling { decision: None, rule: None, why: doubt.why.clone(), levels }, condition)
+            (CheckRuling { decision: None, rule: None, why: doubt.why.clone(), levels }, condition)
         }
-        None => (Ruling { decision: Some(decision), rule, why, levels }, None),
+        None => (CheckRuling { decision: Some(decision), rule, why, levels }, None),
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::applies::can_apply;
 use super::network;
-use super::object::{Fact, Object, Process, Socket};
+use super::object::{CheckFact, CheckObject, CheckSocket, Process};
 use super::path::folded;
-use super::regex::{Found, Regexes};
+use super::regex::{PatternMatch, Regexes};
 use super::tri::Tri;
 use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::policy::sbpl::rules::{Filter, PathFilter, Pattern, Rule};
@@ -57,7 +57,7 @@ impl<'m> Matcher<'m> {
     }
 
     /// Whether the rule's filters match. None at all always do; of several, one suffices.
-    pub(super) fn rule(&mut self, rule: &Rule, object: &Object) -> Tri {
+    pub(super) fn rule(&mut self, rule: &Rule, object: &CheckObject) -> Tri {
         if rule.filters.is_empty() {
             return Tri::Yes;
         }
@@ -65,12 +65,12 @@ impl<'m> Matcher<'m> {
         self.any(&rule.filters, object)
     }
 
-    fn any(&mut self, filters: &[Filter], object: &Object) -> Tri {
+    fn any(&mut self, filters: &[Filter], object: &CheckObject) -> Tri {
         let answers: Vec<Tri> = filters.iter().map(|filter| self.filter(filter, object)).collect();
         Tri::any(answers)
     }
 
-    fn filter(&mut self, filter: &Filter, object: &Object) -> Tri {
+    fn filter(&mut self, filter: &Filter, object: &CheckObject) -> Tri {
         match filter {
             Filter::All(filters) => {
                 let answers: Vec<Tri> = filters.iter().map(|filter| self.filter(filter, object)).collect();
@@ -120,13 +120,13 @@ impl<'m> Matcher<'m> {
     }
 
     /// Whether a path filter matches the object's path.
-    pub(super) fn path(&mut self, filter: &PathFilter, object: &Object) -> Tri {
+    pub(super) fn path(&mut self, filter: &PathFilter, object: &CheckObject) -> Tri {
         if !can_apply("path", self.operation) {
             return Tri::No;
         }
         let Some(path) = object.path.as_deref() else {
             // An address is no path, so no rule on a path is about it.
-            if matches!(object.socket, Some(Socket::Inet { .. })) {
+            if matches!(object.socket, Some(CheckSocket::Inet { .. })) {
                 return Tri::No;
             }
             return Tri::unknown("the operation has no path that is known");
@@ -164,9 +164,9 @@ impl<'m> Matcher<'m> {
             PathFilter::Prefix(rule) => prefix(rule, path),
             PathFilter::Regex(_) if symbolic => unknown_root(),
             PathFilter::Regex(pattern) => match self.find(pattern, path) {
-                Ok(Found::Match) => Tri::Yes,
-                Ok(Found::Nothing | Found::NoGroup) => Tri::No,
-                Ok(Found::CaseOnly) => spelling(pattern, path),
+                Ok(PatternMatch::Match) => Tri::Yes,
+                Ok(PatternMatch::Nothing | PatternMatch::NoGroup) => Tri::No,
+                Ok(PatternMatch::CaseOnly) => spelling(pattern, path),
                 Err(unknown) => unknown,
             },
             PathFilter::Ancestors(rule) if elsewhere(rule) => Tri::No,
@@ -189,14 +189,14 @@ impl<'m> Matcher<'m> {
     }
 
     /// Looks for a pattern in a text. The error is an answer that cannot be known.
-    fn find(&mut self, pattern: &str, text: &str) -> Result<Found, Tri> {
+    fn find(&mut self, pattern: &str, text: &str) -> Result<PatternMatch, Tri> {
         let compiled = self.regexes.get(pattern);
         match compiled.as_ref() {
             Ok(compiled) => match compiled.find(text) {
-                Ok(Found::NoGroup) => {
+                Ok(PatternMatch::NoGroup) => {
                     let what = format!("the group `(?:…)` of `{pattern}` matches nothing, as is reported of macOS");
                     self.assumes.insert(what);
-                    Ok(Found::Nothing)
+                    Ok(PatternMatch::Nothing)
                 }
                 Ok(found) => Ok(found),
                 Err(why) => Err(Tri::unknown(format!("the regular expression `{pattern}`: {why}"))),
@@ -238,7 +238,7 @@ impl<'m> Matcher<'m> {
         Tri::unknown(format!("whether the slashes of `{rule}` are tidied before it is compared is not known"))
     }
 
-    fn named(&mut self, filter: &str, pattern: &Pattern, object: &Object) -> Tri {
+    fn named(&mut self, filter: &str, pattern: &Pattern, object: &CheckObject) -> Tri {
         // `iokit-user-client-class` and `iokit-registry-entry-class` are one filter of a compiled profile: both ask for
         // the class of the object that the check looks at.
         let key = if filter == "iokit-user-client-class" { "iokit-registry-entry-class" } else { filter };
@@ -248,8 +248,8 @@ impl<'m> Matcher<'m> {
         }
         self.asked.insert(filter.to_owned());
         let text = match object.named.get(key) {
-            Some(Fact::Is(text)) => text,
-            Some(Fact::Absent) => return Tri::No,
+            Some(CheckFact::Is(text)) => text,
+            Some(CheckFact::Absent) => return Tri::No,
             None => return Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
         };
         if key == "iokit-registry-entry-class"
@@ -276,14 +276,14 @@ impl<'m> Matcher<'m> {
             Pattern::Literal(wanted) => (wanted == text).into(),
             Pattern::Prefix(wanted) => text.starts_with(wanted.as_str()).into(),
             Pattern::Regex(wanted) => match self.find(wanted, text) {
-                Ok(found) => (found == Found::Match).into(),
+                Ok(found) => (found == PatternMatch::Match).into(),
                 Err(unknown) => unknown,
             },
         }
     }
 
     /// A condition on a symbol.
-    fn symbol(&mut self, filter: &str, value: &str, object: &Object) -> Tri {
+    fn symbol(&mut self, filter: &str, value: &str, object: &CheckObject) -> Tri {
         if !can_apply(filter, self.operation) {
             return Tri::No;
         }
@@ -298,13 +298,13 @@ impl<'m> Matcher<'m> {
             _ => None,
         };
         match known.or_else(|| object.named.get(filter).cloned()) {
-            Some(Fact::Absent) => Tri::No,
-            Some(Fact::Is(text)) if filter.starts_with("socket-") => network::same_constant(filter, &text, value),
+            Some(CheckFact::Absent) => Tri::No,
+            Some(CheckFact::Is(text)) if filter.starts_with("socket-") => network::same_constant(filter, &text, value),
             // A terminal is a character device.
-            Some(Fact::Is(text)) if filter == "vnode-type" && value == "TTY" && text == "CHARACTER-DEVICE" => {
+            Some(CheckFact::Is(text)) if filter == "vnode-type" && value == "TTY" && text == "CHARACTER-DEVICE" => {
                 Tri::unknown(format!("whether `{}` counts as a terminal is not known", object.shown))
             }
-            Some(Fact::Is(text)) => (text == value).into(),
+            Some(CheckFact::Is(text)) => (text == value).into(),
             None => Tri::unknown(format!("`{filter}` is not known of `{}`", object.shown)),
         }
     }
@@ -330,7 +330,7 @@ pub fn behind(home: &str, below: &PathFilter) -> PathFilter {
 }
 
 /// `(target …)`: which process is acted on.
-fn target(value: &str, object: &Object) -> Tri {
+fn target(value: &str, object: &CheckObject) -> Tri {
     match (value, object.process) {
         (_, None) => Tri::unknown(format!("how the process `{}` is related to the caller is not known", object.shown)),
         ("self", Some(process)) => (process == Process::Itself).into(),
@@ -381,7 +381,7 @@ mod tests {
 
     fn at(filter: PathFilter, path: &str) -> Tri {
         let (regexes, facts) = (Regexes::default(), BTreeMap::new());
-        let object = Object { shown: path.into(), path: Some(path.into()), ..Object::default() };
+        let object = CheckObject { shown: path.into(), path: Some(path.into()), ..CheckObject::default() };
         Matcher::new(&regexes, "file-read-data", &facts).filter(&Filter::Path(filter), &object)
     }
 
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn processes_are_told_apart_as_far_as_it_is_known() {
-        let object = |process| Object { process, ..Object::default() };
+        let object = |process| CheckObject { process, ..CheckObject::default() };
         let child = object(Some(Process::SameSandbox));
         assert_eq!(target("same-sandbox", &child), Tri::Yes);
         assert_eq!(target("self", &child), Tri::No);

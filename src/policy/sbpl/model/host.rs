@@ -33,20 +33,20 @@ struct HostFile {
 
 /// The table, ready for use.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(super) struct HostTable {
     file: HostFile,
     /// Data-volume spelling to the firmlinked one.
     firmlinked: BTreeMap<String, String>,
 }
 
-static HOST: LazyLock<Host> = LazyLock::new(|| {
+static HOST: LazyLock<HostTable> = LazyLock::new(|| {
     let file: HostFile = serde_json::from_str(include_str!("host.json")).expect("the built-in table is well formed");
     let spelled = |place: &String| (format!("{}{place}", file.data_volume), place.clone());
     let firmlinked = file.firmlinks.iter().map(spelled).collect();
-    Host { file, firmlinked }
+    HostTable { file, firmlinked }
 });
 
-impl Host {
+impl HostTable {
     /// The built-in table.
     pub(super) fn get() -> &'static Self {
         &HOST
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_together() {
-        let host = Host::get();
+        let host = HostTable::get();
         let file = &host.file;
         assert!(file.host.contains("23E224"));
         let sources = [&file.firmlinks_source, &file.links_source, &file.plain_source, &file.devices_source];

@@ -38,10 +38,10 @@ use super::gate::{self, GateKind};
 use super::rules::SbplRules;
 use crate::policy::operations::covers;
 use crate::record::outcome::Decision;
-use decide::{Asked, Ruling, Ways, decide};
+use decide::{CheckRuling, RuleContext, Ways, decide};
 use filter::{Matcher, Presume};
 use index::Index;
-use object::Object;
+use object::CheckObject;
 use regex::Regexes;
 use tri::Tri;
 
@@ -49,11 +49,11 @@ pub use action::question;
 pub use calls::usual_filter;
 pub use decide::Level;
 pub use filter::behind;
-pub use path::{NodeKind, Tree, resolved_spelling};
+pub use path::{DeclaredTree, NodeKind, resolved_spelling};
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct SbplQuestion {
     /// The operation: one of the vocabulary, or a group that version 1 lets one write without its star.
     pub operation: String,
     /// What it is attempted on: a path, a name, an address, a class, or how a process is related to the caller.
@@ -68,10 +68,10 @@ pub struct Question {
     /// and `entitlement` (those that it holds, by commas, or `none`), `home` (its user's home folder).
     pub facts: BTreeMap<String, String>,
     /// What is declared to stand in the file system.
-    pub tree: Tree,
+    pub tree: DeclaredTree,
 }
 
-impl Question {
+impl SbplQuestion {
     /// A question with nothing but an operation and a target.
     pub fn new(operation: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
@@ -88,13 +88,13 @@ impl Question {
 
 /// What the model says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct SbplAnswer {
     /// The decision; `None` if the model cannot know.
     pub decision: Option<Decision>,
     /// The rule that decides, as a place in [`SbplRules::rules`]; `None` without a decision, and where none matches.
     pub rule: Option<usize>,
     /// The checks that the operation leads to, in order.
-    pub chain: Vec<Step>,
+    pub chain: Vec<CheckStep>,
     /// Why, in words; without a decision, what is missing.
     pub reason: String,
     /// What the answer takes for granted.
@@ -103,15 +103,15 @@ pub struct Answer {
     pub unasked: Vec<String>,
 }
 
-impl Answer {
-    fn unknown(reason: String, chain: Vec<Step>) -> Self {
+impl SbplAnswer {
+    fn unknown(reason: String, chain: Vec<CheckStep>) -> Self {
         Self { decision: None, rule: None, chain, reason, assumes: Vec::new(), unasked: Vec::new() }
     }
 }
 
 /// One check of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct CheckStep {
     /// The operation that is checked.
     pub operation: &'static str,
     /// What it is checked on: the resolved path, the name, the address.
@@ -157,14 +157,14 @@ impl<'r> Model<'r> {
     }
 
     /// Answers one question.
-    pub fn ask(&self, question: &Question) -> Answer {
+    pub fn ask(&self, question: &SbplQuestion) -> SbplAnswer {
         let checks = match calls::checks(question) {
             Ok(checks) => checks,
-            Err(reason) => return Answer::unknown(reason, Vec::new()),
+            Err(reason) => return SbplAnswer::unknown(reason, Vec::new()),
         };
         if let Some(why) = &self.refused {
             let reason = format!("nothing is decided: macOS is known to refuse this profile when it is applied: {why}");
-            let step = |check: &calls::Check| Step {
+            let step = |check: &calls::CallCheck| CheckStep {
                 operation: check.operation,
                 on: check.object.shown.clone(),
                 decision: None,
@@ -172,16 +172,16 @@ impl<'r> Model<'r> {
                 why: "the profile cannot be applied".into(),
                 levels: Vec::new(),
             };
-            return Answer::unknown(reason, checks.list.iter().map(step).collect());
+            return SbplAnswer::unknown(reason, checks.list.iter().map(step).collect());
         }
         let ways = self.ways(question);
-        let mut noted = Noted::default();
-        let chain: Vec<Step> = checks
+        let mut noted = CheckNotes::default();
+        let chain: Vec<CheckStep> = checks
             .list
             .iter()
             .map(|check| {
                 let ruling = self.rule(check.operation, &check.object, question, &ways, &mut noted);
-                Step {
+                CheckStep {
                     operation: check.operation,
                     on: check.object.shown.clone(),
                     decision: ruling.decision,
@@ -208,15 +208,15 @@ impl<'r> Model<'r> {
         let rule = decision.and(at).and_then(|at| chain[at].rule);
         noted.asked.extend(ways.keys().map(|_| "entitlement".to_owned()));
         let unasked = question.facts.keys().filter(|fact| !noted.asked.contains(*fact)).cloned().collect();
-        Answer { decision, rule, chain, reason, assumes, unasked }
+        SbplAnswer { decision, rule, chain, reason, assumes, unasked }
     }
 
     /// Whether the filters of a rule, by its place in [`SbplRules::rules`], certainly match one of the checks that a question
     /// leads to, among the operations that the rule covers.
-    pub fn certainly_matches(&self, rule: usize, question: &Question) -> bool {
+    pub fn certainly_matches(&self, rule: usize, question: &SbplQuestion) -> bool {
         let Ok(checks) = calls::checks(question) else { return false };
         let rule = &self.rules.rules[rule];
-        let matches = |check: &calls::Check| {
+        let matches = |check: &calls::CallCheck| {
             Matcher::new(&self.regexes, check.operation, &question.facts).rule(rule, &check.object) == Tri::Yes
         };
         let is_covered = |operation: &str| rule.operations.iter().any(|name| covers(name, operation));
@@ -224,7 +224,7 @@ impl<'r> Model<'r> {
     }
 
     /// The ways that conditions go of which a fact of the question says so.
-    fn ways(&self, question: &Question) -> Ways {
+    fn ways(&self, question: &SbplQuestion) -> Ways {
         let Some(held) = question.facts.get("entitlement") else { return Ways::new() };
         let conditions = self.rules.conditions.iter().enumerate();
         conditions
@@ -240,12 +240,12 @@ impl<'r> Model<'r> {
     fn rule(
         &self,
         operation: &'static str,
-        object: &Object,
-        question: &Question,
+        object: &CheckObject,
+        question: &SbplQuestion,
         ways: &Ways,
-        noted: &mut Noted,
-    ) -> Ruling {
-        let asked = Asked { rules: self.rules, index: &self.index, ways };
+        noted: &mut CheckNotes,
+    ) -> CheckRuling {
+        let asked = RuleContext { rules: self.rules, index: &self.index, ways };
         let mut matcher = Matcher::new(&self.regexes, operation, &question.facts);
         let mut ruling = decide(&asked, operation, object, &mut matcher);
         if ruling.decision.is_none() && matcher.extension_in_doubt {
@@ -270,11 +270,16 @@ impl<'r> Model<'r> {
     }
 
     /// What an answer takes for granted beyond its own checks.
-    fn assume_surroundings(&self, question: &Question, decision: Option<Decision>, assumes: &mut Vec<String>) {
+    fn assume_surroundings(&self, question: &SbplQuestion, decision: Option<Decision>, assumes: &mut Vec<String>) {
         assumes.extend(self.needs.clone());
         if question.operation == "mach-lookup" && decision == Some(Decision::Allow) {
-            let bootstrap =
-                self.rule("mach-bootstrap", &Object::default(), question, &self.ways(question), &mut Noted::default());
+            let bootstrap = self.rule(
+                "mach-bootstrap",
+                &CheckObject::default(),
+                question,
+                &self.ways(question),
+                &mut CheckNotes::default(),
+            );
             if bootstrap.decision != Some(Decision::Allow) {
                 assumes.push("a lookup does not need `mach-bootstrap`, which the profile does not allow".into());
             }
@@ -284,18 +289,18 @@ impl<'r> Model<'r> {
 
 /// What the checks of a question leave behind.
 #[derive(Debug, Default)]
-struct Noted {
+struct CheckNotes {
     assumes: BTreeSet<String>,
     asked: BTreeSet<String>,
 }
 
 /// Answers one question about a profile.
-pub fn evaluate(rules: &SbplRules, question: &Question) -> Answer {
+pub fn evaluate(rules: &SbplRules, question: &SbplQuestion) -> SbplAnswer {
     Model::new(rules).ask(question)
 }
 
 /// What a chain of checks comes to: refused at the first that is, open if one is and none is refused.
-fn verdict(chain: &[Step]) -> (Option<Decision>, Option<usize>, String) {
+fn verdict(chain: &[CheckStep]) -> (Option<Decision>, Option<usize>, String) {
     let told = |at: usize, what: &str| {
         let step = &chain[at];
         let way = if at + 1 < chain.len() { " on the way" } else { "" };
@@ -314,7 +319,7 @@ fn verdict(chain: &[Step]) -> (Option<Decision>, Option<usize>, String) {
 }
 
 /// What the members of a group come to: an answer only if they agree. `starts` says where each one's checks begin.
-fn agreement(operation: &str, chain: &[Step], starts: &[usize]) -> (Option<Decision>, Option<usize>, String) {
+fn agreement(operation: &str, chain: &[CheckStep], starts: &[usize]) -> (Option<Decision>, Option<usize>, String) {
     let ends = starts.iter().skip(1).copied().chain([chain.len()]);
     let members: Vec<_> = starts
         .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::filter::Matcher;
-use super::object::{Fact, Host, Object, Socket, Transport};
+use super::object::{AddressHost, CheckFact, CheckObject, CheckSocket, Transport};
 use super::tri::Tri;
 use crate::policy::sbpl::rules::{NetworkAddress, NetworkEnd};
 
@@ -13,14 +13,14 @@ pub(super) fn matches(
     end: NetworkEnd,
     protocol: &str,
     address: &NetworkAddress,
-    object: &Object,
+    object: &CheckObject,
     matcher: &mut Matcher<'_>,
 ) -> Tri {
     let Some(socket) = &object.socket else {
         return Tri::unknown(format!("`{}` is no address that is known", object.shown));
     };
     match socket {
-        Socket::Unix => match (protocol, address) {
+        CheckSocket::Unix => match (protocol, address) {
             ("unix-socket" | "unix", NetworkAddress::Any) => Tri::Yes,
             ("unix-socket" | "unix", NetworkAddress::Path(filter)) => matcher.path(filter, object),
             ("unix-socket" | "unix", NetworkAddress::Unknown(text)) => {
@@ -31,7 +31,7 @@ pub(super) fn matches(
             }
             _ => Tri::No,
         },
-        Socket::Inet { transport, assumed, host, port, is_local } => {
+        CheckSocket::Inet { transport, assumed, host, port, is_local } => {
             let by_protocol = match protocol {
                 "ip" => Tri::Yes,
                 "ip4" => family(host, false),
@@ -68,26 +68,26 @@ pub(super) fn matches(
     }
 }
 
-fn family(host: &Option<Host>, six: bool) -> Tri {
+fn family(host: &Option<AddressHost>, six: bool) -> Tri {
     match host {
-        Some(Host::Address(IpAddr::V6(_))) => six.into(),
-        Some(Host::Address(IpAddr::V4(_))) => (!six).into(),
+        Some(AddressHost::Address(IpAddr::V6(_))) => six.into(),
+        Some(AddressHost::Address(IpAddr::V4(_))) => (!six).into(),
         _ => Tri::unknown("whether the address is of IPv4 or IPv6 is not known"),
     }
 }
 
-fn by_host(wanted: &str, host: Option<&Host>) -> Tri {
+fn by_host(wanted: &str, host: Option<&AddressHost>) -> Tri {
     match (wanted, host) {
         ("*", _) => Tri::Yes,
-        ("localhost", Some(Host::Localhost)) => Tri::Yes,
-        ("localhost", Some(Host::Address(address))) => match address {
+        ("localhost", Some(AddressHost::Localhost)) => Tri::Yes,
+        ("localhost", Some(AddressHost::Address(address))) => match address {
             IpAddr::V4(v4) if v4.octets() == [127, 0, 0, 1] => Tri::Yes,
             IpAddr::V4(v4) if v4.is_loopback() => {
                 Tri::unknown(format!("whether `{v4}` counts as `localhost` is not known"))
             }
             address => address.is_loopback().into(),
         },
-        ("localhost", Some(Host::Name(name))) => Tri::unknown(format!("what `{name}` resolves to is not known")),
+        ("localhost", Some(AddressHost::Name(name))) => Tri::unknown(format!("what `{name}` resolves to is not known")),
         ("localhost", None) => Tri::unknown("the host of that end is not known"),
         _ => Tri::unknown(format!("a rule's host has to be `*` or `localhost`, and this one says `{wanted}`")),
     }
@@ -108,32 +108,29 @@ fn by_port(wanted: &str, port: Option<u16>) -> Tri {
 }
 
 /// What a socket says to `socket-domain`, `socket-type` and `socket-protocol`.
-pub(super) fn socket_fact(filter: &str, object: &Object, assumes: &mut BTreeSet<String>) -> Option<Fact> {
-    let text = match (object.socket.as_ref()?, filter) {
-        (Socket::Unix, "socket-domain") => "AF_UNIX",
-        // A UNIX socket's own type, and the number 0 as protocol, are the caller's choice.
-        (Socket::Unix, _) => return None,
-        (Socket::Inet { host: Some(Host::Address(address)), .. }, "socket-domain") => {
-            if address.is_ipv6() {
-                "AF_INET6"
-            } else {
-                "AF_INET"
+pub(super) fn socket_fact(filter: &str, object: &CheckObject, assumes: &mut BTreeSet<String>) -> Option<CheckFact> {
+    let text =
+        match (object.socket.as_ref()?, filter) {
+            (CheckSocket::Unix, "socket-domain") => "AF_UNIX",
+            // A UNIX socket's own type, and the number 0 as protocol, are the caller's choice.
+            (CheckSocket::Unix, _) => return None,
+            (CheckSocket::Inet { host: Some(AddressHost::Address(address)), .. }, "socket-domain") => {
+                if address.is_ipv6() { "AF_INET6" } else { "AF_INET" }
             }
-        }
-        (Socket::Inet { .. }, "socket-domain") => return None,
-        (Socket::Inet { transport, assumed, .. }, filter) => {
-            if *assumed {
-                assumes.insert("the socket is a TCP one".into());
+            (CheckSocket::Inet { .. }, "socket-domain") => return None,
+            (CheckSocket::Inet { transport, assumed, .. }, filter) => {
+                if *assumed {
+                    assumes.insert("the socket is a TCP one".into());
+                }
+                match (transport, filter) {
+                    (Transport::Tcp, "socket-type") => "SOCK_STREAM",
+                    (Transport::Udp, "socket-type") => "SOCK_DGRAM",
+                    (Transport::Tcp, _) => "IPPROTO_TCP",
+                    (Transport::Udp, _) => "IPPROTO_UDP",
+                }
             }
-            match (transport, filter) {
-                (Transport::Tcp, "socket-type") => "SOCK_STREAM",
-                (Transport::Udp, "socket-type") => "SOCK_DGRAM",
-                (Transport::Tcp, _) => "IPPROTO_TCP",
-                (Transport::Udp, _) => "IPPROTO_UDP",
-            }
-        }
-    };
-    Some(Fact::Is(text.to_owned()))
+        };
+    Some(CheckFact::Is(text.to_owned()))
 }
 
 /// Whether two spellings mean one constant of `<sys/socket.h>` or `<netinet/in.h>`.
@@ -172,7 +169,8 @@ mod tests {
     use crate::policy::sbpl::rules::Filter;
 
     fn ask(rule: (NetworkEnd, &str, Option<(&str, &str)>), target: &str, is_local: bool) -> Tri {
-        let object = Object { shown: target.into(), socket: Socket::read(target, is_local), ..Object::default() };
+        let object =
+            CheckObject { shown: target.into(), socket: CheckSocket::read(target, is_local), ..CheckObject::default() };
         let (regexes, facts) = (Regexes::default(), BTreeMap::new());
         let mut matcher = Matcher::new(&regexes, "network-outbound", &facts);
         let address = rule
@@ -209,7 +207,7 @@ mod tests {
 
     #[test]
     fn sockets_have_a_domain_a_type_and_a_protocol() {
-        let object = |target: &str| Object { socket: Socket::read(target, false), ..Object::default() };
+        let object = |target: &str| CheckObject { socket: CheckSocket::read(target, false), ..CheckObject::default() };
         let (regexes, facts) = (Regexes::default(), BTreeMap::new());
         let holds = |filter: &str, value: &str, target: &str| {
             let filter = Filter::Symbol { filter: filter.into(), value: value.into() };
@@ -220,7 +218,7 @@ mod tests {
                 modifiers: vec![],
                 in_message_filter: false,
                 conditions: vec![],
-                place: crate::policy::sbpl::rules::Place::at(1, 1),
+                place: crate::policy::sbpl::rules::LineColumn::at(1, 1),
             };
             Matcher::new(&regexes, "network-outbound", &facts).rule(&rule, &object(target))
         };

@@ -5,17 +5,17 @@ use std::net::IpAddr;
 
 /// What a check looks at. A fact that is not here is not known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Object {
+pub(super) struct CheckObject {
     /// For people: the path, the name, the address.
     pub shown: String,
     /// The resolved path.
     pub path: Option<String>,
     /// Facts by the name of the filter that asks for them.
-    pub named: BTreeMap<String, Fact>,
+    pub named: BTreeMap<String, CheckFact>,
     /// The permission bits.
     pub mode: Option<u32>,
     /// The socket and its other end.
-    pub socket: Option<Socket>,
+    pub socket: Option<CheckSocket>,
     /// The process that is acted on.
     pub process: Option<Process>,
     /// The class of the IOKit service whose user client this is.
@@ -24,7 +24,7 @@ pub(super) struct Object {
 
 /// A fact of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fact {
+pub(super) enum CheckFact {
     /// It is this text.
     Is(String),
     /// The check has no such thing: what is looked up by its global name has no local name.
@@ -33,7 +33,7 @@ pub(super) enum Fact {
 
 /// The socket of a network operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Socket {
+pub(super) enum CheckSocket {
     /// TCP or UDP.
     Inet {
         /// Which of the two.
@@ -41,7 +41,7 @@ pub(super) enum Socket {
         /// Whether the transport was merely not said.
         assumed: bool,
         /// The host; `None` for `*` or one that is not known.
-        host: Option<Host>,
+        host: Option<AddressHost>,
         /// The port, if it is known.
         port: Option<u16>,
         /// Whether the address is the own end, as for a bind; else it is the other end.
@@ -60,7 +60,7 @@ pub(super) enum Transport {
 
 /// A host of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Host {
+pub(super) enum AddressHost {
     /// `localhost`: either loopback address.
     Localhost,
     /// A numeric address.
@@ -94,7 +94,7 @@ impl Process {
     }
 }
 
-impl Socket {
+impl CheckSocket {
     /// Reads `HOST:PORT`, `[V6]:PORT`, with `tcp:` or `udp:` before it if the transport is to be said.
     pub(super) fn read(text: &str, is_local: bool) -> Option<Self> {
         let (transport, assumed, rest) = match (text.strip_prefix("tcp:"), text.strip_prefix("udp:")) {
@@ -118,8 +118,8 @@ impl Socket {
         };
         let host = match host {
             "" | "*" => None,
-            "localhost" => Some(Host::Localhost),
-            text => Some(text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)),
+            "localhost" => Some(AddressHost::Localhost),
+            text => Some(text.parse().map_or_else(|_| AddressHost::Name(text.to_owned()), AddressHost::Address)),
         };
         Some(Self::Inet { transport, assumed, host, port, is_local })
     }
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn addresses_are_read() {
-        let read = |text: &str| match Socket::read(text, false) {
-            Some(Socket::Inet { transport, assumed, host, port, .. }) => {
+        let read = |text: &str| match CheckSocket::read(text, false) {
+            Some(CheckSocket::Inet { transport, assumed, host, port, .. }) => {
                 format!("{transport:?} {assumed} {host:?} {port:?}")
             }
             other => format!("{other:?}"),

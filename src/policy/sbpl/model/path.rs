@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::host::Host;
+use super::host::HostTable;
 use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 
@@ -16,7 +16,7 @@ const MAX_PATH_BYTES: usize = 1024;
 
 /// What stands at a declared place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct DeclaredNode {
     /// What it is, as the filter `vnode-type` names it; a symbolic link holds its text.
     pub kind: NodeKind,
     /// Its permission bits, where they are known.
@@ -53,21 +53,21 @@ impl NodeKind {
 
 /// The places that are declared, beside those of an installed system.
 #[derive(Debug, Clone, Default)]
-pub struct Tree {
-    nodes: BTreeMap<String, Node>,
+pub struct DeclaredTree {
+    nodes: BTreeMap<String, DeclaredNode>,
     /// Whether `${root}` holds exactly what is declared.
     fixtures: bool,
 }
 
 /// A walk that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Walk {
+pub(super) struct PathWalk {
     /// The places of the links that were followed, in order.
     pub crossed: Vec<String>,
     /// Where it arrived.
     pub place: String,
     /// What is declared there.
-    pub node: Option<Node>,
+    pub node: Option<DeclaredNode>,
     /// What is taken for granted.
     pub assumes: BTreeSet<String>,
 }
@@ -86,11 +86,11 @@ pub(super) enum Last {
 /// How the kernel spells `path` on an installed system, if otherwise: through a symbolic link or a firmlink on the way, the
 /// last name included. `None` if it is spelled so already, or leads nowhere that is known.
 pub fn resolved_spelling(path: &str) -> Option<String> {
-    let walk = Tree::default().walk(path, Last::Follow).ok()?;
+    let walk = DeclaredTree::default().walk(path, Last::Follow).ok()?;
     (walk.place != folded(path)).then_some(walk.place)
 }
 
-impl Tree {
+impl DeclaredTree {
     /// The tree of a probe's fixtures under `${root}`, in the order of their making.
     pub fn of_fixtures(fixtures: &[FixtureEntry]) -> Self {
         let mut tree = Self { nodes: BTreeMap::new(), fixtures: true };
@@ -103,7 +103,7 @@ impl Tree {
             };
             for (end, _) in place.match_indices('/').skip(1) {
                 let folder = place[..end].to_owned();
-                tree.nodes.entry(folder).or_insert(Node { kind: NodeKind::Folder, mode: None });
+                tree.nodes.entry(folder).or_insert(DeclaredNode { kind: NodeKind::Folder, mode: None });
             }
             let text = || fixture.to.clone().unwrap_or_default();
             let mode = fixture.mode.as_deref().and_then(|text| u32::from_str_radix(text, 8).ok());
@@ -132,19 +132,19 @@ impl Tree {
     }
 
     fn put(&mut self, place: String, kind: NodeKind, mode: Option<u32>) {
-        self.nodes.insert(place, Node { kind, mode });
+        self.nodes.insert(place, DeclaredNode { kind, mode });
     }
 
     /// Walks `path`. The error says why it leads nowhere that is known.
-    pub(super) fn walk(&self, path: &str, last: Last) -> Result<Walk, String> {
-        let host = Host::get();
+    pub(super) fn walk(&self, path: &str, last: Last) -> Result<PathWalk, String> {
+        let host = HostTable::get();
         if path.len() > MAX_PATH_BYTES {
             return Err(format!("the path is longer than {MAX_PATH_BYTES} bytes"));
         }
         if path.contains('\0') {
             return Err("the path holds a NUL".into());
         }
-        let mut walk = Walk { crossed: Vec::new(), place: String::new(), node: None, assumes: BTreeSet::new() };
+        let mut walk = PathWalk { crossed: Vec::new(), place: String::new(), node: None, assumes: BTreeSet::new() };
         let mut pending = Vec::new();
         let mut place = begin(path, &mut pending).ok_or_else(|| format!("`{path}` is a relative path"))?;
         while let Some(part) = pending.pop() {
@@ -172,7 +172,7 @@ impl Tree {
             }
             let node = self.nodes.get(&place);
             let text = match node {
-                Some(Node { kind: NodeKind::Symlink(text), .. }) => Some(text.as_str()),
+                Some(DeclaredNode { kind: NodeKind::Symlink(text), .. }) => Some(text.as_str()),
                 Some(_) => None,
                 None => host.link(&place),
             };
@@ -201,7 +201,7 @@ impl Tree {
         }
         let known_link = host.link(&place).map(|text| NodeKind::Symlink(text.to_owned()));
         let device = host.is_device(&place).then_some(NodeKind::CharacterDevice);
-        let known = known_link.or(device).map(|kind| Node { kind, mode: None });
+        let known = known_link.or(device).map(|kind| DeclaredNode { kind, mode: None });
         walk.node = self.nodes.get(&place).cloned().or(known);
         walk.place = place;
         Ok(walk)
@@ -211,7 +211,7 @@ impl Tree {
     fn arrive(
         &self,
         place: &str,
-        node: Option<&Node>,
+        node: Option<&DeclaredNode>,
         is_link: bool,
         is_last: bool,
         last: Last,
@@ -227,7 +227,7 @@ impl Tree {
             }
             return Ok(());
         }
-        if is_link || Host::get().is_plain(place) || (is_last && last == Last::Make) {
+        if is_link || HostTable::get().is_plain(place) || (is_last && last == Last::Make) {
             return Ok(());
         }
         if self.fixtures && place.starts_with(ROOT_TEXT) {
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn walk(path: &str, last: Last) -> (Vec<String>, String) {
-        let walk = Tree::default().walk(path, last).unwrap();
+        let walk = DeclaredTree::default().walk(path, last).unwrap();
         (walk.crossed, walk.place)
     }
 
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn declared_links_are_crossed_hop_by_hop() {
-        let mut tree = Tree::default();
+        let mut tree = DeclaredTree::default();
         tree.declare("/tmp/dir/link", NodeKind::Symlink("/var/tmp".into())).unwrap();
         tree.declare("/tmp/dir/again", NodeKind::Symlink("link/../tmp/./".into())).unwrap();
         let found = tree.walk("/private/tmp/dir/again/z", Last::Follow).unwrap();
@@ -327,7 +327,7 @@ mod tests {
             mode: None,
             xattrs: BTreeMap::new(),
         };
-        let tree = Tree::of_fixtures(&[
+        let tree = DeclaredTree::of_fixtures(&[
             fixture("a/file", FixtureKind::File, None),
             fixture("b", FixtureKind::Symlink, Some("${root}/a")),
         ]);
@@ -339,16 +339,16 @@ mod tests {
         assert!(tree.walk("${root}/a/file/x", Last::Follow).unwrap_err().contains("no folder"));
         assert!(tree.walk("${root}/a/file", Last::Make).unwrap_err().contains("already"));
         assert!(tree.walk("${root}/a/new", Last::Make).unwrap().assumes.is_empty());
-        let host = Tree::default().walk("/private/tmp/x/y", Last::Follow).unwrap();
+        let host = DeclaredTree::default().walk("/private/tmp/x/y", Last::Follow).unwrap();
         assert_eq!(host.assumes.len(), 2);
-        assert!(Tree::default().walk("/private/etc/hosts", Last::Follow).unwrap().assumes.is_empty());
+        assert!(DeclaredTree::default().walk("/private/etc/hosts", Last::Follow).unwrap().assumes.is_empty());
     }
 
     proptest! {
         #[test]
         fn no_path_panics_and_folding_is_idempotent(path in "[/.a-z$\\{\\}é]{0,40}") {
             prop_assert_eq!(folded(&folded(&path)), folded(&path));
-            let _ = Tree::default().walk(&path, Last::Follow);
+            let _ = DeclaredTree::default().walk(&path, Last::Follow);
         }
 
         /// A resolved path resolves to itself and crosses nothing.
@@ -357,7 +357,7 @@ mod tests {
             top in proptest::sample::select(vec!["/tmp", "/var", "/etc", "/private/tmp", "/System/Volumes/Data/private", "/Users"]),
             rest in "(/[a-z.]{1,4}){0,6}",
         ) {
-            let tree = Tree::default();
+            let tree = DeclaredTree::default();
             if let Ok(once) = tree.walk(&format!("{top}{rest}"), Last::Follow) {
                 let twice = tree.walk(&once.place, Last::Follow).unwrap();
                 prop_assert_eq!(&twice.place, &once.place);

@@ -17,7 +17,7 @@ const MAX_COMPILED_BYTES: usize = 1 << 20;
 /// The regular expressions of a profile, each translated when it is first asked.
 #[derive(Debug, Default)]
 pub(super) struct Regexes {
-    known: RefCell<HashMap<String, Rc<Result<Compiled, String>>>>,
+    known: RefCell<HashMap<String, Rc<Result<CompiledPattern, String>>>>,
 }
 
 impl Regexes {
@@ -28,11 +28,11 @@ impl Regexes {
     }
 
     /// The pattern, ready to be looked for.
-    pub(super) fn get(&self, pattern: &str) -> Rc<Result<Compiled, String>> {
+    pub(super) fn get(&self, pattern: &str) -> Rc<Result<CompiledPattern, String>> {
         if let Some(known) = self.known.borrow().get(pattern) {
             return Rc::clone(known);
         }
-        let compiled = Rc::new(Compiled::new(pattern));
+        let compiled = Rc::new(CompiledPattern::new(pattern));
         self.known.borrow_mut().insert(pattern.to_owned(), Rc::clone(&compiled));
         compiled
     }
@@ -40,18 +40,18 @@ impl Regexes {
 
 /// A pattern.
 #[derive(Debug)]
-pub(super) struct Compiled {
+pub(super) struct CompiledPattern {
     /// Whether a class has a backslash, of which it is not known whether it is a member itself.
     backslash_in_class: bool,
     /// As other dialects read it.
-    plain: Reading,
+    plain: PatternReading,
     /// Where it has groups `(?:…)`: as it is if they match nothing.
-    without_groups: Option<Reading>,
+    without_groups: Option<PatternReading>,
 }
 
 /// One reading of a pattern, exact and, once that failed, without regard to case.
 #[derive(Debug)]
-struct Reading {
+struct PatternReading {
     translated: String,
     exact: Regex,
     folded: OnceCell<Result<Regex, String>>,
@@ -59,7 +59,7 @@ struct Reading {
 
 /// Whether a pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum PatternMatch {
     /// It does.
     Match,
     /// It does only if case makes no difference.
@@ -70,26 +70,33 @@ pub(super) enum Found {
     NoGroup,
 }
 
-impl Compiled {
+impl CompiledPattern {
     /// Translates a pattern. The error says why it cannot be.
     pub(super) fn new(pattern: &str) -> Result<Self, String> {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(format!("the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
         }
         let plain = translate(pattern, false)?;
-        let without_groups = if plain.groups { Some(Reading::new(translate(pattern, true)?.text)?) } else { None };
-        Ok(Self { backslash_in_class: plain.backslash_in_class, plain: Reading::new(plain.text)?, without_groups })
+        let without_groups =
+            if plain.groups { Some(PatternReading::new(translate(pattern, true)?.text)?) } else { None };
+        Ok(Self {
+            backslash_in_class: plain.backslash_in_class,
+            plain: PatternReading::new(plain.text)?,
+            without_groups,
+        })
     }
 
     /// Looks for a match anywhere in `text`.
-    pub(super) fn find(&self, text: &str) -> Result<Found, String> {
+    pub(super) fn find(&self, text: &str) -> Result<PatternMatch, String> {
         if self.backslash_in_class && text.contains('\\') {
             return Err("whether a backslash in brackets stands for itself is not known".into());
         }
         let found = self.plain.find(text)?;
-        let Some(without) = self.without_groups.as_ref().filter(|_| found != Found::Nothing) else { return Ok(found) };
+        let Some(without) = self.without_groups.as_ref().filter(|_| found != PatternMatch::Nothing) else {
+            return Ok(found);
+        };
         match without.find(text)? {
-            Found::Nothing => Ok(Found::NoGroup),
+            PatternMatch::Nothing => Ok(PatternMatch::NoGroup),
             _ => {
                 Err("what a pattern matches beside its group `(?:…)`, which is not of the dialect, is not known".into())
             }
@@ -97,17 +104,17 @@ impl Compiled {
     }
 }
 
-impl Reading {
+impl PatternReading {
     fn new(translated: String) -> Result<Self, String> {
         Ok(Self { exact: build(&translated, false)?, translated, folded: OnceCell::new() })
     }
 
-    fn find(&self, text: &str) -> Result<Found, String> {
+    fn find(&self, text: &str) -> Result<PatternMatch, String> {
         if self.exact.is_match(text) {
-            return Ok(Found::Match);
+            return Ok(PatternMatch::Match);
         }
         let folded = self.folded.get_or_init(|| build(&self.translated, true)).as_ref().map_err(String::clone)?;
-        Ok(if folded.is_match(text) { Found::CaseOnly } else { Found::Nothing })
+        Ok(if folded.is_match(text) { PatternMatch::CaseOnly } else { PatternMatch::Nothing })
     }
 }
 
@@ -178,7 +185,7 @@ struct Translated {
     text: String,
     /// Whether it has groups `(?:…)`.
     groups: bool,
-    /// See [`Compiled::backslash_in_class`].
+    /// See [`CompiledPattern::backslash_in_class`].
     backslash_in_class: bool,
 }
 
@@ -307,24 +314,24 @@ mod tests {
     #[test]
     fn the_dialect_is_read() {
         for (pattern, text, found) in [
-            ("^/private/tmp/", "/private/tmp/x", Found::Match),
-            ("/tmp/", "/private/tmp/x", Found::Match),
-            ("^/tmp/", "/private/tmp/x", Found::Nothing),
-            ("^/tmp(/|$)", "/tmp", Found::Match),
-            (r"^/a\.txt$", "/a.txt", Found::Match),
-            (r"^/a\.txt$", "/abtxt", Found::Nothing),
-            ("^/a.txt$", "/abtxt", Found::Match),
-            ("^/[^/]+$", "/one/two", Found::Nothing),
-            ("^/[a-c-]*$", "/a-c", Found::Match),
-            ("^/[]x]$", "/]", Found::Match),
-            (r"^/[\.x]$", "/.", Found::Match),
-            (r"^/[^\.]+$", "/a.b", Found::Nothing),
-            ("^/[[&]$", "/&", Found::Match),
-            ("^/(one|two)?$", "/two", Found::Match),
-            ("^/Users/a$", "/users/A", Found::CaseOnly),
-            ("^com-apple&~#$", "com-apple&~#", Found::Match),
+            ("^/private/tmp/", "/private/tmp/x", PatternMatch::Match),
+            ("/tmp/", "/private/tmp/x", PatternMatch::Match),
+            ("^/tmp/", "/private/tmp/x", PatternMatch::Nothing),
+            ("^/tmp(/|$)", "/tmp", PatternMatch::Match),
+            (r"^/a\.txt$", "/a.txt", PatternMatch::Match),
+            (r"^/a\.txt$", "/abtxt", PatternMatch::Nothing),
+            ("^/a.txt$", "/abtxt", PatternMatch::Match),
+            ("^/[^/]+$", "/one/two", PatternMatch::Nothing),
+            ("^/[a-c-]*$", "/a-c", PatternMatch::Match),
+            ("^/[]x]$", "/]", PatternMatch::Match),
+            (r"^/[\.x]$", "/.", PatternMatch::Match),
+            (r"^/[^\.]+$", "/a.b", PatternMatch::Nothing),
+            ("^/[[&]$", "/&", PatternMatch::Match),
+            ("^/(one|two)?$", "/two", PatternMatch::Match),
+            ("^/Users/a$", "/users/A", PatternMatch::CaseOnly),
+            ("^com-apple&~#$", "com-apple&~#", PatternMatch::Match),
         ] {
-            assert_eq!(Compiled::new(pattern).unwrap().find(text).unwrap(), found, "{pattern} on {text}");
+            assert_eq!(CompiledPattern::new(pattern).unwrap().find(text).unwrap(), found, "{pattern} on {text}");
         }
     }
 
@@ -350,23 +357,23 @@ mod tests {
             r"[\.-z]",
             "(^/a|^/b)",
         ] {
-            assert!(Compiled::new(pattern).is_err(), "{pattern}");
+            assert!(CompiledPattern::new(pattern).is_err(), "{pattern}");
         }
-        let class = Compiled::new(r"^/[\.x]+$").unwrap();
+        let class = CompiledPattern::new(r"^/[\.x]+$").unwrap();
         assert!(class.find(r"/\").is_err() && class.find(r"/a\b").is_err());
-        assert!(Compiled::new(&"(a*)*".repeat(4000)).is_err());
-        assert!(Compiled::new(&"(".repeat(3000)).is_err());
+        assert!(CompiledPattern::new(&"(a*)*".repeat(4000)).is_err());
+        assert!(CompiledPattern::new(&"(".repeat(3000)).is_err());
     }
 
     #[test]
     fn a_group_that_is_no_group_matches_nothing_and_an_anchor_stands_at_the_beginning() {
-        let found = |pattern: &str, text: &str| Compiled::new(pattern).unwrap().find(text);
-        assert_eq!(found("^/a/(?:b|c)$", "/a/b"), Ok(Found::NoGroup));
-        assert_eq!(found("^/a/(?:b|c)$", "/a/d"), Ok(Found::Nothing));
-        assert_eq!(found("^/a/(?:.*/)?\\.env$", "/a/deep/.env"), Ok(Found::NoGroup));
+        let found = |pattern: &str, text: &str| CompiledPattern::new(pattern).unwrap().find(text);
+        assert_eq!(found("^/a/(?:b|c)$", "/a/b"), Ok(PatternMatch::NoGroup));
+        assert_eq!(found("^/a/(?:b|c)$", "/a/d"), Ok(PatternMatch::Nothing));
+        assert_eq!(found("^/a/(?:.*/)?\\.env$", "/a/deep/.env"), Ok(PatternMatch::NoGroup));
         assert!(found("^/a/(?:.*/)?\\.env$", "/a/.env").is_err());
         assert!(found("^/a|(?:b)", "/a").is_err());
-        assert_eq!(found("^/[(?:]$", "/:"), Ok(Found::Match));
+        assert_eq!(found("^/[(?:]$", "/:"), Ok(PatternMatch::Match));
         for pattern in ["(?i)^/x", "/a^b", "(a)^", "a|b^", "[a]^"] {
             assert!(is_refused(pattern), "{pattern}");
         }
@@ -374,14 +381,17 @@ mod tests {
             assert!(!is_refused(pattern), "{pattern}");
         }
         let text = "a.b(c)[d]{e}|f^g$h\\i*j+k?";
-        assert_eq!(Compiled::new(&format!("^{}$", quote(text))).unwrap().find(text).unwrap(), Found::Match);
+        assert_eq!(
+            CompiledPattern::new(&format!("^{}$", quote(text))).unwrap().find(text).unwrap(),
+            PatternMatch::Match
+        );
     }
 
     proptest! {
         #[test]
         fn no_pattern_panics(pattern in ".{0,40}", text in ".{0,40}") {
             let _ = is_refused(&pattern);
-            if let Ok(compiled) = Compiled::new(&pattern) {
+            if let Ok(compiled) = CompiledPattern::new(&pattern) {
                 let _ = compiled.find(&text);
             }
         }
@@ -391,8 +401,8 @@ mod tests {
         fn an_escaped_text_matches_itself(text in "[ -~]{0,30}") {
             let escaped: String = text.chars()
                 .flat_map(|c| c.is_ascii_punctuation().then_some('\\').into_iter().chain([c])).collect();
-            let compiled = Compiled::new(&format!("^{escaped}$")).unwrap();
-            prop_assert_eq!(compiled.find(&text).unwrap(), Found::Match);
+            let compiled = CompiledPattern::new(&format!("^{escaped}$")).unwrap();
+            prop_assert_eq!(compiled.find(&text).unwrap(), PatternMatch::Match);
         }
     }
 }

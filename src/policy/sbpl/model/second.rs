@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::rules::{Choice, Condition, Filter, Gap, GapKind, PathFilter, Place, Rule, SbplRules};
-use super::{Question, evaluate};
+use super::super::rules::{Choice, Condition, Filter, Gap, GapKind, LineColumn, PathFilter, Rule, SbplRules};
+use super::{SbplQuestion, evaluate};
 use crate::record::outcome::Decision;
 
 const ASKED: &str = "file-read-data";
@@ -47,8 +47,8 @@ fn item() -> impl Strategy<Value = Item> {
     prop_oneof![12 => rule, 1 => Just(Item::Gap)]
 }
 
-fn place(n: usize) -> Place {
-    Place::at(n as u32 + 1, 1)
+fn place(n: usize) -> LineColumn {
+    LineColumn::at(n as u32 + 1, 1)
 }
 
 /// The profile of these items.
@@ -150,7 +150,7 @@ proptest! {
     #[test]
     fn both_ways_of_working_out_the_order_agree(items in prop::collection::vec(item(), 0..9)) {
         prop_assume!(items.iter().filter(|item| matches!(item, Item::Gap)).count() < 3);
-        let answer = evaluate(&profile(&items), &Question::new(ASKED, TARGET));
+        let answer = evaluate(&profile(&items), &SbplQuestion::new(ASKED, TARGET));
         let worlds = worlds(&items);
         let by_order: BTreeSet<Option<bool>> = worlds.iter().map(|rules| rules.iter().max().map(|rule| rule.3)).collect();
         let by_position: BTreeSet<Option<bool>> =

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::SbplPolicy;
-use super::super::rules::{Filter, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place, Rule, SbplRules};
+use super::super::rules::{Filter, LineColumn, NetworkAddress, NetworkEnd, PathFilter, Pattern, Rule, SbplRules};
 use super::decide::Matches;
 use super::*;
 use crate::policy::operations::{OPERATIONS, UNSTARRED_GROUPS};
@@ -12,8 +12,8 @@ fn policy(text: &str) -> SbplPolicy {
     SbplPolicy::new(text, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn ask(text: &str, operation: &str, target: &str) -> Answer {
-    evaluate(policy(text).rules(), &Question::new(operation, target))
+fn ask(text: &str, operation: &str, target: &str) -> SbplAnswer {
+    evaluate(policy(text).rules(), &SbplQuestion::new(operation, target))
 }
 
 const DD: &str = "(version 1)(deny default)";
@@ -152,7 +152,7 @@ fn what_deny_default_may_leave_alone_is_denied_by_name_alone() {
         (DD, "mach-lookup", "a.b", "deny"),
         ("(version 2)", "process-info-pidinfo", "1", open),
     ]);
-    let xpc = Question { filter: Some("xpc-service-name".into()), ..Question::new("mach-lookup", "a.b") };
+    let xpc = SbplQuestion { filter: Some("xpc-service-name".into()), ..SbplQuestion::new("mach-lookup", "a.b") };
     assert_eq!(evaluate(policy(DD).rules(), &xpc).decision, None);
     let reason = ask(DD, "process-info-pidinfo", "1").reason;
     assert!(reason.contains("the published policies of browsers deny it by name"), "{reason}");
@@ -247,7 +247,7 @@ fn what_cannot_be_known_matters_only_if_it_could_change_the_answer() {
 fn facts_that_are_given_decide() {
     let text = format!("{AD}(deny file-read* (require-all (file-mode #o0004) (literal \"/private/tmp/a\")))");
     let rules = policy(&text);
-    let mut question = Question::new("file-read*", "/private/tmp/a");
+    let mut question = SbplQuestion::new("file-read*", "/private/tmp/a");
     question.facts.insert("file-mode".into(), "0644".into());
     assert_eq!(evaluate(rules.rules(), &question).decision, Some(Decision::Deny));
     question.facts.insert("file-mode".into(), "0600".into());
@@ -261,7 +261,7 @@ fn a_process_holds_no_extension_unless_a_fact_says_so() {
     let x = "/private/etc/hosts";
     let text = policy(&format!("{DD}(allow file-read* (extension \"a\" \"b\"))"));
     let ask = |facts: &[(&str, &str)]| {
-        let mut question = Question::new("file-read*", x);
+        let mut question = SbplQuestion::new("file-read*", x);
         question.facts.extend(facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         evaluate(text.rules(), &question)
     };
@@ -275,16 +275,19 @@ fn a_process_holds_no_extension_unless_a_fact_says_so() {
     assert_eq!(none.unasked, ["xattr"]);
     // Where an extension could only confirm the answer, nothing is assumed about it.
     assert!(
-        evaluate(policy(&format!("{AD}(allow file-read* (extension \"a\"))")).rules(), &Question::new("file-read*", x))
-            .assumes
-            .is_empty()
+        evaluate(
+            policy(&format!("{AD}(allow file-read* (extension \"a\"))")).rules(),
+            &SbplQuestion::new("file-read*", x)
+        )
+        .assumes
+        .is_empty()
     );
 }
 
 #[test]
 fn facts_about_the_process_decide_homes_and_entitlements() {
     let with = |text: &str, fact: (&str, &str), target: &str| {
-        let mut question = Question::new("file-read-data", target);
+        let mut question = SbplQuestion::new("file-read-data", target);
         question.facts.insert(fact.0.into(), fact.1.into());
         let answer = evaluate(policy(text).rules(), &question);
         assert!(answer.unasked.is_empty(), "{answer:?}");
@@ -441,7 +444,7 @@ fn whether_two_texts_are_one_object_is_not_known() {
 #[test]
 fn a_file_mode_of_several_bits_is_not_known_where_a_file_has_some_of_them() {
     for (bits, wanted) in [("#o0004", Some(Decision::Allow)), ("#o0044", Some(Decision::Allow)), ("#o0006", None)] {
-        let mut question = Question::new("file-read-data", "/a");
+        let mut question = SbplQuestion::new("file-read-data", "/a");
         question.facts.insert("file-mode".into(), "0644".into());
         let answer = evaluate(policy(&format!("{DD}(allow file-read* (file-mode {bits}))")).rules(), &question);
         assert_eq!(answer.decision, wanted, "{bits}: {answer:#?}");
@@ -513,10 +516,10 @@ fn many_expressions_cost_nothing_where_none_is_asked() {
         (0..30_000).map(|n| format!("(allow file-read* (regex #\"^/private/tmp/{n}/(a|b)+$\"))")).collect();
     let whole = policy(&format!("{DD}{rules}"));
     let model = Model::new(whole.rules());
-    let asked = model.ask(&Question::new("process-fork", "self"));
+    let asked = model.ask(&SbplQuestion::new("process-fork", "self"));
     assert_eq!(asked.decision, Some(Decision::Deny));
     assert!(model.regexes.is_empty());
-    let ask = |path: &str| model.ask(&Question::new("file-read-data", path)).decision;
+    let ask = |path: &str| model.ask(&SbplQuestion::new("file-read-data", path)).decision;
     assert_eq!(ask("/private/tmp/29999/a"), Some(Decision::Allow));
     assert!(!model.regexes.is_empty());
 }
@@ -545,7 +548,7 @@ fn names_are_looked_up_as_what_they_are() {
         (&format!("{DD}(allow ipc-posix-shm)"), "ipc-posix-shm", "/a", "allow"),
         (&format!("{DD}(allow ipc-posix-shm-read-data)"), "ipc-posix-shm*", "/a", "undecidable"),
     ]);
-    let local = Question { filter: Some("local-name".into()), ..Question::new("mach-lookup", s) };
+    let local = SbplQuestion { filter: Some("local-name".into()), ..SbplQuestion::new("mach-lookup", s) };
     let text = policy(&format!("{AD}(deny mach-lookup (local-name \"{s}\"))"));
     assert_eq!(evaluate(text.rules(), &local).decision, Some(Decision::Deny));
     // Without `mach-bootstrap`, a lookup that is allowed takes something for granted.
@@ -595,7 +598,7 @@ fn opening_a_service_opens_its_user_client() {
 fn system_calls_are_chains() {
     let data = "(allow file-read-data file-write-mode (literal \"/private/tmp/d/a\"))";
     let with = |syscall: &str, text: &str, target: &str| {
-        let question = Question { syscall: Some(syscall.into()), ..Question::new("file-read*", target) };
+        let question = SbplQuestion { syscall: Some(syscall.into()), ..SbplQuestion::new("file-read*", target) };
         let answer = evaluate(policy(text).rules(), &question);
         let chain: Vec<String> = answer.chain.iter().map(|step| format!("{} {}", step.operation, step.on)).collect();
         (answer.decision.map_or("undecidable", |decision| decision.as_str()), chain.join(", "))
@@ -613,7 +616,8 @@ fn system_calls_are_chains() {
     assert_eq!(with("lstat", DD, "/tmp").1, "file-read-metadata /tmp");
     assert_eq!(with("stat", DD, "/tmp").1, "file-read-metadata /tmp, file-read-metadata /private/tmp");
     assert_eq!(with("frobnicate", AD, "/a").0, "undecidable");
-    let mut rename = Question { syscall: Some("rename".into()), ..Question::new("file-write*", "/private/tmp/a") };
+    let mut rename =
+        SbplQuestion { syscall: Some("rename".into()), ..SbplQuestion::new("file-write*", "/private/tmp/a") };
     let text = policy(&format!("{AD}(deny file-write-create (subpath \"/private/tmp/shut\"))"));
     let open_end = evaluate(text.rules(), &rename);
     assert!(open_end.assumes.iter().any(|text| text.contains("second path")), "{open_end:?}");
@@ -737,7 +741,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             modifiers: Vec::new(),
             in_message_filter: odd == 0,
             conditions: Vec::new(),
-            place: Place::at(1, 1),
+            place: LineColumn::at(1, 1),
         },
     )
 }
@@ -762,7 +766,7 @@ fn deny_all(operation: &str) -> Rule {
         modifiers: Vec::new(),
         in_message_filter: false,
         conditions: Vec::new(),
-        place: Place::at(9, 1),
+        place: LineColumn::at(9, 1),
     }
 }
 
@@ -772,7 +776,7 @@ proptest! {
     /// Whatever the rules are, an answer comes, and it holds together.
     #[test]
     fn an_answer_always_comes(rules in rules(), operation in operation(), target in target()) {
-        let answer = evaluate(&rules, &Question::new(operation, target));
+        let answer = evaluate(&rules, &SbplQuestion::new(operation, target));
         prop_assert!(!answer.reason.is_empty());
         prop_assert!(answer.rule.is_none_or(|index| answer.decision == Some(rules.rules[index].action)));
         if answer.decision.is_none() {
@@ -786,7 +790,7 @@ proptest! {
     fn a_last_unconditional_denial_by_name_denies(rules in rules(), operation in operation(), target in target()) {
         let mut rules = rules;
         rules.rules.retain(|rule| rule.filters.is_empty());
-        let before = evaluate(&rules, &Question::new(operation.clone(), target.clone()));
+        let before = evaluate(&rules, &SbplQuestion::new(operation.clone(), target.clone()));
         let outside = crate::policy::sbpl::gate::scan(&rules).iter().all(|gate| gate.kind.as_str() == "message_filter_deny");
         let checked: Vec<&str> = before.chain.iter().map(|step| step.operation).collect();
         for name in &checked {
@@ -794,7 +798,7 @@ proptest! {
         }
         let outside = outside && crate::policy::sbpl::gate::scan(&rules).iter().all(|gate| gate.kind.as_str() == "message_filter_deny");
         if outside && !checked.is_empty() && !checked.contains(&"default") {
-            let answer = evaluate(&rules, &Question::new(operation, target));
+            let answer = evaluate(&rules, &SbplQuestion::new(operation, target));
             prop_assert_eq!(answer.decision, Some(Decision::Deny), "{:?}", answer);
         }
     }
@@ -802,7 +806,7 @@ proptest! {
     /// Rules about something else never change an answer, wherever they stand.
     #[test]
     fn unrelated_rules_change_nothing(rules in rules(), place in 0..9_usize, allows in any::<bool>(), target in path_text()) {
-        let question = Question::new("file-read*", target);
+        let question = SbplQuestion::new("file-read*", target);
         let before = evaluate(&rules, &question);
         let mut more = rules.clone();
         let action = if allows { Decision::Allow } else { Decision::Deny };
@@ -823,9 +827,9 @@ proptest! {
         let mut rules = SbplRules { version: 1, rules: vec![deny_all("default")], ..SbplRules::default() };
         let filters = vec![Filter::Path(PathFilter::Subpath(path.clone()))];
         rules.rules.push(Rule { action: Decision::Allow, filters, ..deny_all("file*") });
-        let answer = evaluate(&rules, &Question::new("file-read*", format!("{path}{leaf}")));
+        let answer = evaluate(&rules, &SbplQuestion::new("file-read*", format!("{path}{leaf}")));
         prop_assert_eq!(answer.decision, Some(Decision::Allow));
-        let beside = evaluate(&rules, &Question::new("file-read*", format!("{path}0")));
+        let beside = evaluate(&rules, &SbplQuestion::new("file-read*", format!("{path}0")));
         prop_assert_eq!(beside.decision, Some(Decision::Deny));
     }
 
@@ -833,7 +837,7 @@ proptest! {
     #[test]
     fn aliases_are_answered_like_what_they_resolve_to(rules in rules(), leaf in "[a-c]{1,2}") {
         let ask = |path: String| {
-            let answer = evaluate(&rules, &Question::new("file-read-data", path));
+            let answer = evaluate(&rules, &SbplQuestion::new("file-read-data", path));
             answer.chain.last().map(|step| (step.on.clone(), step.decision, step.rule))
         };
         let resolved = ask(format!("/private/tmp/{leaf}"));

@@ -1,5 +1,5 @@
 use super::{literal, read};
-use crate::policy::sbpl::rules::Place;
+use crate::policy::sbpl::rules::LineColumn;
 
 #[test]
 fn rules_stand_after_the_text_on_lines_of_their_own() {
@@ -11,7 +11,7 @@ fn rules_stand_after_the_text_on_lines_of_their_own() {
     );
     assert_eq!(whole.rules().rules.len(), 3);
     assert_eq!(whole.rules().rules[1].filters, [literal("/a")]);
-    assert_eq!(whole.rules().rules[2].place, Place::at(5, 1));
+    assert_eq!(whole.rules().rules[2].place, LineColumn::at(5, 1));
     assert!(whole.is_appended(whole.rules().rules[1].place));
     assert!(!whole.is_appended(whole.rules().rules[0].place));
     assert_ne!(whole.digest(), base.digest());
@@ -33,7 +33,7 @@ fn a_fault_is_found_in_its_rule() {
         let base = read(base);
         let refused = base.with_rules(&["(allow signal)\n", "\n  (allow singal)", "(allow signal)"]).unwrap_err();
         assert_eq!(refused.rule, Some(1));
-        assert_eq!(refused.error.place, Place::at(2, 10));
+        assert_eq!(refused.error.place, LineColumn::at(2, 10));
         assert_eq!(refused.error.line, "  (allow singal)");
         assert_eq!(base.with_rules(&["(allow signal"]).unwrap_err().rule, Some(0));
         assert_eq!(base.with_rules(&["(allow signal)", "", ")"]).unwrap_err().rule, Some(2));

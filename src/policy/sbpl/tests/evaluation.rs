@@ -1,6 +1,6 @@
 use super::{filters, given, literal, read, rules, subpath};
 use crate::policy::sbpl::eval::RemarkKind;
-use crate::policy::sbpl::rules::{Filter, GapKind, NetworkAddress, NetworkEnd, PathFilter, Pattern, Place};
+use crate::policy::sbpl::rules::{Filter, GapKind, LineColumn, NetworkAddress, NetworkEnd, PathFilter, Pattern};
 use crate::record::outcome::Decision;
 
 fn name(filter: &str, pattern: Pattern) -> Filter {
@@ -21,7 +21,7 @@ fn a_rule_has_operations_filters_and_modifiers_in_any_order() {
     assert_eq!(found[0].operations, ["file-read*", "file-write-data"]);
     assert_eq!(found[0].filters, [literal("/a"), subpath("/b")]);
     assert_eq!(found[0].modifiers, ["report", "message \"t\\\"g\""]);
-    assert_eq!(found[0].place, Place::at(2, 1));
+    assert_eq!(found[0].place, LineColumn::at(2, 1));
     let plain = rules("(deny (with no-log) network*)");
     assert_eq!((plain[0].action, plain[0].filters.len()), (Decision::Deny, 0));
 }
@@ -107,7 +107,7 @@ fn what_is_unknown_is_kept() {
     let gap = &policy.rules().gaps[..];
     assert_eq!(gap.len(), 1);
     assert_eq!((gap[0].before, gap[0].kind, gap[0].text.as_str()), (1, GapKind::Form, "(grant-everything 'please)"));
-    assert_eq!(gap[0].place, Place::at(3, 1));
+    assert_eq!(gap[0].place, LineColumn::at(3, 1));
     assert_eq!(policy.rules().rules.len(), 2);
     let remark = RemarkKind::Stranger { name: "grant-everything".into(), close: Vec::new() };
     assert_eq!(policy.remarks().iter().map(|remark| &remark.kind).collect::<Vec<_>>(), [&remark]);

@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
 use super::given;
-use crate::policy::sbpl::rules::{Filter, PathFilter, Place};
-use crate::policy::sbpl::syntax::{Datum, Mark, Node, Program, Radix, RawText};
+use crate::policy::sbpl::rules::{Filter, LineColumn, PathFilter};
+use crate::policy::sbpl::syntax::{Datum, Node, NodeMark, Radix, RawText, SbplText};
 use crate::policy::sbpl::{parse, print, quote};
 
 fn node(datum: Datum) -> Node {
-    Node { place: Place::at(1, 1), datum }
+    Node { place: LineColumn::at(1, 1), datum }
 }
 
 /// Strings with everything that a quoting could trip over.
@@ -62,7 +62,7 @@ fn atom() -> impl Strategy<Value = Datum> {
 }
 
 fn tree() -> impl Strategy<Value = Node> {
-    let mark = prop::sample::select(vec![Mark::Quote, Mark::Quasi, Mark::Unquote, Mark::Splice]);
+    let mark = prop::sample::select(vec![NodeMark::Quote, NodeMark::Quasi, NodeMark::Unquote, NodeMark::Splice]);
     atom().prop_map(node).prop_recursive(6, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(|items| node(Datum::List(items))),
@@ -114,7 +114,7 @@ fn soup() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn what_is_printed_reads_back(forms in prop::collection::vec(tree(), 0..6)) {
-        let program = Program { forms, ..Program::default() };
+        let program = SbplText { forms, ..SbplText::default() };
         let text = print(&program);
         prop_assert_eq!(&parse(&text).unwrap(), &program, "{}", text);
     }
@@ -153,7 +153,7 @@ proptest! {
         let text = format!("{before}\n   (x)");
         let program = parse(&text).unwrap();
         let line = text.matches('\n').count() as u32 + 1;
-        prop_assert_eq!(program.forms.last().unwrap().place, Place::at(line, 4));
+        prop_assert_eq!(program.forms.last().unwrap().place, LineColumn::at(line, 4));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Profiles in the style of those that systems and browsers ship: every construct that they use has to be read.
 
 use super::{given, read};
-use crate::policy::sbpl::model::{Question, evaluate};
+use crate::policy::sbpl::model::{SbplQuestion, evaluate};
 use crate::policy::sbpl::rules::{Filter, GapKind, PathFilter};
 use crate::policy::sbpl::{SbplPolicy, parse, print};
 use crate::record::outcome::Decision;
@@ -78,7 +78,7 @@ const HOST: &str = include_str!("profiles/host.sb");
 #[track_caller]
 fn asked(policy: &SbplPolicy, cases: &[(&str, &str, &str)]) {
     for (operation, target, wanted) in cases {
-        let answer = evaluate(policy.rules(), &Question::new(*operation, *target));
+        let answer = evaluate(policy.rules(), &SbplQuestion::new(*operation, *target));
         let found = answer.decision.map_or("undecidable", |decision| decision.as_str());
         assert_eq!(found, *wanted, "{operation} on {target}: {answer:#?}");
     }
@@ -103,7 +103,8 @@ fn a_closed_profile_with_names_of_other_releases() {
             ("network-outbound", "192.0.2.1:443", "deny"),
         ],
     );
-    let xpc = Question { filter: Some("xpc-service-name".into()), ..Question::new("mach-lookup", "com.example.x") };
+    let xpc =
+        SbplQuestion { filter: Some("xpc-service-name".into()), ..SbplQuestion::new("mach-lookup", "com.example.x") };
     assert_eq!(evaluate(policy.rules(), &xpc).decision, Some(Decision::Deny));
 }
 
@@ -152,7 +153,7 @@ fn an_installer_that_allows_first_denies_then_and_defaults_last() {
             ("network-outbound", "127.0.0.1:443", "allow"),
         ],
     );
-    let outside = evaluate(policy.rules(), &Question::new("file-write-data", "/Users/me/a"));
+    let outside = evaluate(policy.rules(), &SbplQuestion::new("file-write-data", "/Users/me/a"));
     assert!(outside.assumes.iter().any(|text| text.contains("not recorded on 14.4.1")), "{outside:?}");
 }
 

@@ -371,6 +371,6 @@ pub mod comparison {
 /// # Ok::<(), sandproof::api::plans::LoadError>(())
 /// ```
 pub mod inventory {
-    pub use crate::record::inventory::{Category, Component, ComponentStatus, Hit, Inventory};
+    pub use crate::record::inventory::{Category, Component, ComponentStatus, Inventory, KeywordHit};
     pub use crate::review::inventory::{KEYWORDS, build};
 }

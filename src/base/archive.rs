@@ -69,7 +69,7 @@ pub fn pack(folder: &Path, archive: &Path) -> Result<u64, ArchiveError> {
         header.set_mode(0o644);
         header.set_cksum();
         // Not a byte more than was said, should the file grow meanwhile; one that has shrunk is an error.
-        let mut exact = Exact { source: source.take(size), left: size };
+        let mut exact = ExactReader { source: source.take(size), left: size };
         builder.append(&header, &mut exact).at("add to the archive", path)?;
     }
     let written = builder.into_inner().and_then(|mut buffer| {
@@ -81,12 +81,12 @@ pub fn pack(folder: &Path, archive: &Path) -> Result<u64, ArchiveError> {
 }
 
 /// A source that ends early is an error, and not a file filled up with nothing.
-struct Exact<R> {
+struct ExactReader<R> {
     source: R,
     left: u64,
 }
 
-impl<R: Read> Read for Exact<R> {
+impl<R: Read> Read for ExactReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         self.left -= count as u64;

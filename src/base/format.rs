@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// How the format that a document names stands to the one that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum FormatStanding {
     /// The same kind of document, of an earlier version.
     Older,
     /// The same kind of document, of a later version: another program, which knows more, made it.
@@ -14,24 +14,24 @@ pub enum Standing {
 }
 
 /// How `found` stands to `known`, which is another text.
-pub fn standing(found: &str, known: &str) -> Standing {
+pub fn standing(found: &str, known: &str) -> FormatStanding {
     let (Some((kind, version)), Some((known_kind, known_version))) = (split(found), split(known)) else {
-        return Standing::Other;
+        return FormatStanding::Other;
     };
     match version.cmp(&known_version) {
-        _ if kind != known_kind => Standing::Other,
-        Ordering::Less => Standing::Older,
-        Ordering::Greater => Standing::Newer,
-        Ordering::Equal => Standing::Other,
+        _ if kind != known_kind => FormatStanding::Other,
+        Ordering::Less => FormatStanding::Older,
+        Ordering::Greater => FormatStanding::Newer,
+        Ordering::Equal => FormatStanding::Other,
     }
 }
 
 /// What to say of a document whose format is `found` where `known` is read. Both are safe to show.
 pub fn remedy(found: &str, known: &str) -> String {
     match standing(found, known) {
-        Standing::Newer => format!("it is made for a newer sandproof than {}: use that one", super::VERSION),
-        Standing::Older => format!("bring the document to `{known}`: the older format is not read"),
-        Standing::Other => format!("write `{known}`, if the document has that format"),
+        FormatStanding::Newer => format!("it is made for a newer sandproof than {}: use that one", super::VERSION),
+        FormatStanding::Older => format!("bring the document to `{known}`: the older format is not read"),
+        FormatStanding::Other => format!("write `{known}`, if the document has that format"),
     }
 }
 
@@ -52,17 +52,17 @@ mod tests {
     #[test]
     fn versions_are_compared_as_numbers_and_only_of_one_kind() {
         let plan = |version: &str| standing(&format!("runtime-tools.plan.{version}"), "runtime-tools.plan.v0.2");
-        assert_eq!(plan("v0.9"), Standing::Newer);
-        assert_eq!(plan("v0.10"), Standing::Newer);
-        assert_eq!(plan("v1"), Standing::Newer);
-        assert_eq!(plan("v0.2.1"), Standing::Newer);
-        assert_eq!(plan("v0.1"), Standing::Older);
+        assert_eq!(plan("v0.9"), FormatStanding::Newer);
+        assert_eq!(plan("v0.10"), FormatStanding::Newer);
+        assert_eq!(plan("v1"), FormatStanding::Newer);
+        assert_eq!(plan("v0.2.1"), FormatStanding::Newer);
+        assert_eq!(plan("v0.1"), FormatStanding::Older);
         for odd in ["v", "v0.", "v+1", "v-1", "v99999999999999999999", "2", "vx"] {
-            assert_eq!(plan(odd), Standing::Other, "{odd}");
+            assert_eq!(plan(odd), FormatStanding::Other, "{odd}");
         }
-        assert_eq!(standing("runtime-tools.probes.v0.9", "runtime-tools.plan.v0.2"), Standing::Other);
-        assert_eq!(standing("", "runtime-tools.plan.v0.2"), Standing::Other);
-        assert_eq!(standing("sandproof.world.v2", "sandproof.world.v1"), Standing::Newer);
+        assert_eq!(standing("runtime-tools.probes.v0.9", "runtime-tools.plan.v0.2"), FormatStanding::Other);
+        assert_eq!(standing("", "runtime-tools.plan.v0.2"), FormatStanding::Other);
+        assert_eq!(standing("sandproof.world.v2", "sandproof.world.v1"), FormatStanding::Newer);
         assert!(remedy("sandproof.world.v2", "sandproof.world.v1").contains("newer sandproof"));
     }
 }

@@ -36,7 +36,7 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Parses one JSON document, strictly.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
-    read(bytes, Strict { depth: 0 }).map_err(|error| JsonError::from_serde(&error))
+    read(bytes, StrictValue { depth: 0 }).map_err(|error| JsonError::from_serde(&error))
 }
 
 /// Reads bytes in the shape of `T`, by whose strictness it goes.
@@ -61,11 +61,11 @@ const SHOWN_KEY_CHARS: usize = 100;
 /// whole never stands in memory. A document without that member gets a no. No explanation comes with it: the whole document
 /// has to be looked at for that.
 pub fn is_good_in_pieces(bytes: &[u8], long: &str, good: impl FnMut(&Value) -> bool) -> bool {
-    let head = read(bytes, Outer { long, pieces: None::<Pieces<fn(&Value) -> bool>> });
+    let head = read(bytes, TopLevelObject { long, pieces: None::<Pieces<fn(&Value) -> bool>> });
     // A document without that member has no pieces.
     let Some(head) = head.ok().filter(|head| head.get(long).is_some()) else { return false };
     let pieces = Pieces { document: head, long, seen: HashSet::new(), good };
-    read(bytes, Outer { long, pieces: Some(pieces) }).is_ok()
+    read(bytes, TopLevelObject { long, pieces: Some(pieces) }).is_ok()
 }
 
 fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> serde_json::Result<S::Value> {
@@ -75,11 +75,11 @@ fn read<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> serde_json::
 }
 
 #[derive(Clone, Copy)]
-struct Strict {
+struct StrictValue {
     depth: usize,
 }
 
-impl Strict {
+impl StrictValue {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_JSON_DEPTH {
             return Err(E::custom(format_args!("nested deeper than {MAX_JSON_DEPTH} levels")));
@@ -95,7 +95,7 @@ fn check_length<E: de::Error>(text: &str) -> Result<(), E> {
     Ok(())
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for StrictValue {
     type Value = Value;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -103,7 +103,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for StrictValue {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,12 +168,12 @@ impl<'de> Visitor<'de> for Strict {
 
 /// The object at the top of a document. Without `pieces`: everything but what is in the member `long`, which is empty in the
 /// value. With them: nothing but that.
-struct Outer<'l, F> {
+struct TopLevelObject<'l, F> {
     long: &'l str,
     pieces: Option<Pieces<'l, F>>,
 }
 
-impl<'de, F: FnMut(&Value) -> bool> DeserializeSeed<'de> for Outer<'_, F> {
+impl<'de, F: FnMut(&Value) -> bool> DeserializeSeed<'de> for TopLevelObject<'_, F> {
     type Value = Value;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -181,7 +181,7 @@ impl<'de, F: FnMut(&Value) -> bool> DeserializeSeed<'de> for Outer<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for Outer<'_, F> {
+impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for TopLevelObject<'_, F> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,7 +189,7 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for Outer<'_, F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
-        let inner = Strict { depth: 1 };
+        let inner = StrictValue { depth: 1 };
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             match (&mut self.pieces, key == self.long) {
@@ -247,7 +247,7 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for &mut Pieces<'_, F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let inner = Strict { depth: 2 };
+        let inner = StrictValue { depth: 2 };
         let mut piece = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             check_length(&key)?;

@@ -62,13 +62,15 @@ impl OutputPlace {
     /// Begins to write; what was there stays until the document is finished, where the place is a file.
     pub fn open(self) -> Result<Output, FileError> {
         let into = match &self.kind {
-            OutputKind::File(path) => Into::File(Staged::create(path)?),
-            OutputKind::Fifo(path) => Into::Stream(open_fifo(path).at("write to", &self.named)?),
+            OutputKind::File(path) => OutputTarget::File(Staged::create(path)?),
+            OutputKind::Fifo(path) => OutputTarget::Stream(open_fifo(path).at("write to", &self.named)?),
             OutputKind::Device(path) => {
                 let file = OpenOptions::new().write(true).custom_flags(libc::O_NOCTTY | libc::O_CLOEXEC).open(path);
-                Into::Stream(file.at("write to", &self.named)?)
+                OutputTarget::Stream(file.at("write to", &self.named)?)
             }
-            OutputKind::Descriptor(number) => Into::Stream(open_descriptor(*number).at("write to", &self.named)?),
+            OutputKind::Descriptor(number) => {
+                OutputTarget::Stream(open_descriptor(*number).at("write to", &self.named)?)
+            }
         };
         Ok(Output { place: self, into })
     }
@@ -86,11 +88,11 @@ impl OutputPlace {
 #[derive(Debug)]
 pub struct Output {
     place: OutputPlace,
-    into: Into,
+    into: OutputTarget,
 }
 
 #[derive(Debug)]
-enum Into {
+enum OutputTarget {
     File(Staged),
     Stream(File),
 }
@@ -98,14 +100,14 @@ enum Into {
 impl Output {
     /// Whether what is written is seen at once, and cannot be taken back.
     pub fn is_stream(&self) -> bool {
-        matches!(self.into, Into::Stream(_))
+        matches!(self.into, OutputTarget::Stream(_))
     }
 
     /// Ends the document. A file has its name after this, durably.
     pub fn finish(self) -> Result<(), FileError> {
         match self.into {
-            Into::Stream(_) => Ok(()),
-            Into::File(mut staged) => {
+            OutputTarget::Stream(_) => Ok(()),
+            OutputTarget::File(mut staged) => {
                 staged.sync()?;
                 staged.rename()?;
                 self.place.file().map_or(Ok(()), |file| sync_dir(folder_of(file)))
@@ -117,9 +119,9 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.into {
-            Into::File(staged) => staged.write(bytes),
+            OutputTarget::File(staged) => staged.write(bytes),
             // A reader that has seen enough is no failure, as at standard output.
-            Into::Stream(file) => match file.write(bytes) {
+            OutputTarget::Stream(file) => match file.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
                 written => written,
             },
@@ -128,8 +130,8 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.into {
-            Into::File(staged) => Write::flush(staged),
-            Into::Stream(file) => file.flush(),
+            OutputTarget::File(staged) => Write::flush(staged),
+            OutputTarget::Stream(file) => file.flush(),
         }
     }
 }

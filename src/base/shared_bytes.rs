@@ -10,10 +10,10 @@ use super::digest::Digest;
 ///
 /// An `Arc<[u8]>` would have to copy what was read into it, and every holder would digest for itself.
 #[derive(Clone, Default)]
-pub struct SharedBytes(Arc<Inner>);
+pub struct SharedBytes(Arc<SharedBuffer>);
 
 #[derive(Default)]
-struct Inner {
+struct SharedBuffer {
     bytes: Vec<u8>,
     digest: OnceLock<Digest>,
 }
@@ -21,7 +21,7 @@ struct Inner {
 impl SharedBytes {
     /// Bytes that were digested while they were read. That `digest` is theirs is the caller's word.
     pub fn digested(bytes: Vec<u8>, digest: Digest) -> Self {
-        Self(Arc::new(Inner { bytes, digest: OnceLock::from(digest) }))
+        Self(Arc::new(SharedBuffer { bytes, digest: OnceLock::from(digest) }))
     }
 
     /// The digest of the bytes.
@@ -32,7 +32,7 @@ impl SharedBytes {
 
 impl From<Vec<u8>> for SharedBytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Inner { bytes, digest: OnceLock::new() }))
+        Self(Arc::new(SharedBuffer { bytes, digest: OnceLock::new() }))
     }
 }
 

@@ -6,9 +6,9 @@ use std::thread::{self, Scope};
 
 /// Work that is done once: by a thread, or by whoever could not start it. (A thread that cannot be started drops what it
 /// was given.)
-struct Once<F>(Arc<Mutex<Option<F>>>);
+struct OnceWork<F>(Arc<Mutex<Option<F>>>);
 
-impl<F> Once<F> {
+impl<F> OnceWork<F> {
     fn new(work: F) -> Self {
         Self(Arc::new(Mutex::new(Some(work))))
     }
@@ -32,7 +32,7 @@ pub fn both<A: Send, B>(other: impl FnOnce() -> A + Send, here: impl FnOnce() ->
 
 fn both_with<A: Send, B>(threads: bool, other: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
     let mut answer = None;
-    let other = Once::new(|| answer = Some(other()));
+    let other = OnceWork::new(|| answer = Some(other()));
     let made = thread::scope(|scope| {
         let elsewhere = other.shared();
         let work = move || {
@@ -57,14 +57,14 @@ fn both_with<A: Send, B>(threads: bool, other: impl FnOnce() -> A + Send, here: 
 
 /// Where values are sent that are made ahead of their use.
 #[derive(Debug)]
-pub enum Feed<T> {
+pub enum ValueFeed<T> {
     /// From a thread of its own, which waits when it is far ahead.
     Ahead(SyncSender<T>),
     /// From the thread that will use them, which cannot wait for itself: all are made first.
     First(Sender<T>),
 }
 
-impl<T> Feed<T> {
+impl<T> ValueFeed<T> {
     /// Hands a value over. False: nobody wants more.
     pub fn send(&self, value: T) -> bool {
         match self {
@@ -79,7 +79,7 @@ impl<T> Feed<T> {
 pub fn feed<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     ahead: usize,
-    make: impl FnOnce(Feed<T>) + Send + 'scope,
+    make: impl FnOnce(ValueFeed<T>) + Send + 'scope,
 ) -> Receiver<T> {
     feed_with(true, scope, ahead, make)
 }
@@ -88,15 +88,15 @@ fn feed_with<'scope, T: Send + 'scope>(
     threads: bool,
     scope: &'scope Scope<'scope, '_>,
     ahead: usize,
-    make: impl FnOnce(Feed<T>) + Send + 'scope,
+    make: impl FnOnce(ValueFeed<T>) + Send + 'scope,
 ) -> Receiver<T> {
-    let make = Once::new(make);
+    let make = OnceWork::new(make);
     if threads {
         let (to, from) = sync_channel(ahead);
         let elsewhere = make.shared();
         let work = move || {
             if let Some(make) = elsewhere.take() {
-                make(Feed::Ahead(to));
+                make(ValueFeed::Ahead(to));
             }
         };
         if thread::Builder::new().spawn_scoped(scope, work).is_ok() {
@@ -105,7 +105,7 @@ fn feed_with<'scope, T: Send + 'scope>(
     }
     let (to, from) = channel();
     if let Some(make) = make.take() {
-        make(Feed::First(to));
+        make(ValueFeed::First(to));
     }
     from
 }
@@ -127,7 +127,7 @@ mod tests {
     fn everything_that_is_fed_arrives_in_order_with_and_without_a_thread() {
         for threads in [true, false] {
             let sum = thread::scope(|scope| {
-                let from = feed_with(threads, scope, 2, |to: Feed<u32>| {
+                let from = feed_with(threads, scope, 2, |to: ValueFeed<u32>| {
                     for n in 0..1000 {
                         assert!(to.send(n));
                     }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::index::clip;
 use crate::base::digest::Digest;
-use crate::base::format::{self, Standing};
+use crate::base::format::{self, FormatStanding};
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::identity::Discrepancy;
 use crate::record::index::IndexStatus;
@@ -228,8 +228,8 @@ pub enum Problem {
 /// What else is to be said of a format that is not read.
 fn newer(found: &str, known: &str) -> &'static str {
     match format::standing(found, known) {
-        Standing::Newer => ": it is made for a newer sandproof",
-        Standing::Older | Standing::Other => "",
+        FormatStanding::Newer => ": it is made for a newer sandproof",
+        FormatStanding::Older | FormatStanding::Other => "",
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct ReplaySink {
     pub(super) artifacts: BTreeMap<String, Replayed>,
     compare: Option<PathBuf>,
     copy: Option<PathBuf>,
-    writer_thread: Option<WriterThread<Through>>,
+    writer_thread: Option<WriterThread<ReplayStream>>,
 }
 
 /// An artifact as it was derived once more.
@@ -54,16 +54,16 @@ impl ReplaySink {
 
 /// What an artifact is observed through.
 #[derive(Debug)]
-pub(crate) struct ReplayOut(QueuedWriter<Through>);
+pub(crate) struct ReplayOut(QueuedWriter<ReplayStream>);
 
 #[derive(Debug)]
-struct Through {
+struct ReplayStream {
     observer: FileObserver,
     compared: Option<FileComparison>,
     copy: Option<File>,
 }
 
-impl Write for Through {
+impl Write for ReplayStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.observer.take(bytes);
         if let Some(compared) = &mut self.compared {
@@ -102,7 +102,7 @@ impl ArtifactSink for ReplaySink {
             Some(folder) => Some(OpenOptions::new().write(true).create_new(true).open(folder.join(name))?),
             None => None,
         };
-        let through = Through { observer: FileObserver::default(), compared, copy };
+        let through = ReplayStream { observer: FileObserver::default(), compared, copy };
         self.writer_thread.get_or_insert_with(WriterThread::start).open(through).map(ReplayOut)
     }
 

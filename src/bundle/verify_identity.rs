@@ -50,7 +50,7 @@ pub fn read(path: &Path) -> Result<Declaration, VerifyIdentityError> {
 /// If it holds too little to say anything.
 pub fn against_bundle(path: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
-    if let Of::System = of(path, &declaration)? {
+    if let DeclarationSubject::System = of(path, &declaration)? {
         return Err(VerifyIdentityError::NeedsDocument { path: path.to_owned(), kind: declaration.kind });
     }
     let unverified = open_unverified(path).map_err(VerifyIdentityError::NoBundle)?;
@@ -85,7 +85,7 @@ pub fn against_bundle(path: &Path) -> Result<IdentityComparison, VerifyIdentityE
 /// If the bundle has no declaration, or the plan cannot be resolved although every document is as declared.
 pub fn against_sources(path: &Path, root: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
-    if let Of::System = of(path, &declaration)? {
+    if let DeclarationSubject::System = of(path, &declaration)? {
         return system::against_folder(declaration, root);
     }
     let mut found = identity::verify_against_itself(&declaration);
@@ -122,24 +122,24 @@ pub fn against_sources(path: &Path, root: &Path) -> Result<IdentityComparison, V
 pub fn against_document(path: &Path, document: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
     match of(path, &declaration)? {
-        Of::System => system::against_document(declaration, document),
-        Of::Run => Err(VerifyIdentityError::OfRun { path: path.to_owned() }),
+        DeclarationSubject::System => system::against_document(declaration, document),
+        DeclarationSubject::Run => Err(VerifyIdentityError::OfRun { path: path.to_owned() }),
     }
 }
 
 /// What a declaration is of.
-enum Of {
+enum DeclarationSubject {
     Run,
     System,
 }
 
 /// What the declaration that was read from `path` is of. The one in a bundle can only be a run's: if it says otherwise,
 /// that is what is wrong with it.
-fn of(path: &Path, declaration: &Declaration) -> Result<Of, VerifyIdentityError> {
+fn of(path: &Path, declaration: &Declaration) -> Result<DeclarationSubject, VerifyIdentityError> {
     match declaration.schema_version.as_str() {
-        RUN_IDENTITY_SCHEMA => Ok(Of::Run),
-        _ if path.is_dir() => Ok(Of::Run),
-        SYSTEM_DECLARATION_SCHEMA => Ok(Of::System),
+        RUN_IDENTITY_SCHEMA => Ok(DeclarationSubject::Run),
+        _ if path.is_dir() => Ok(DeclarationSubject::Run),
+        SYSTEM_DECLARATION_SCHEMA => Ok(DeclarationSubject::System),
         other => Err(VerifyIdentityError::Format { path: path.to_owned(), format: other.to_owned() }),
     }
 }

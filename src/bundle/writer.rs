@@ -163,13 +163,13 @@ pub struct BundleWriter {
     folders: BTreeSet<PathBuf>,
     /// Every name in use, in lower case: two files that differ in case alone are one file on some file systems.
     taken: BTreeSet<String>,
-    finished: BTreeMap<BundlePath, Finished>,
+    finished: BTreeMap<BundlePath, FinishedFile>,
     /// The thread that writes streamed artifacts, once there is one.
-    writer_thread: Option<WriterThread<Sealing>>,
+    writer_thread: Option<WriterThread<UnsealedFile>>,
 }
 
 #[derive(Debug)]
-struct Finished {
+struct FinishedFile {
     /// `None`: it has its final name already.
     file: Option<Pending>,
     observed: ObservedFile,
@@ -179,7 +179,7 @@ struct Finished {
 #[derive(Debug)]
 pub struct ArtifactOut {
     path: BundlePath,
-    out: QueuedWriter<Sealing>,
+    out: QueuedWriter<UnsealedFile>,
 }
 
 impl Write for ArtifactOut {
@@ -194,7 +194,7 @@ impl Write for ArtifactOut {
 
 /// A temporary file, and what the index will say of it.
 #[derive(Debug)]
-struct Sealing {
+struct UnsealedFile {
     staged: Staged,
     observer: FileObserver,
     /// Whether the kernel is asked early to write to the disk, which pays only before a sync of everything.
@@ -203,7 +203,7 @@ struct Sealing {
     begun: u64,
 }
 
-impl Sealing {
+impl UnsealedFile {
     fn new(staged: Staged, early: bool) -> Self {
         Self { staged, observer: FileObserver::default(), early, begun: 0 }
     }
@@ -214,7 +214,7 @@ impl Sealing {
     }
 }
 
-impl Write for Sealing {
+impl Write for UnsealedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.observer.take(bytes);
         self.staged.write_all(bytes)?;
@@ -296,7 +296,7 @@ impl BundleWriter {
         let mut observer = FileObserver::default();
         observer.take(bytes);
         let observed = observer.finish(&path, 0);
-        self.finished.insert(path, Finished { file: None, observed });
+        self.finished.insert(path, FinishedFile { file: None, observed });
         Ok(())
     }
 
@@ -318,7 +318,7 @@ impl BundleWriter {
         Ok(ArtifactOut { path: path.clone(), out })
     }
 
-    fn begin(&mut self, path: &BundlePath) -> Result<Sealing, WriteError> {
+    fn begin(&mut self, path: &BundlePath) -> Result<UnsealedFile, WriteError> {
         // Those taken so far include the writer's own, of which only the status is a file in the index.
         if self.taken.len() - reserved().count() + 1 >= MAX_BUNDLE_FILES {
             return Err(WriteError::TooMany { path: path.clone() });
@@ -335,7 +335,7 @@ impl BundleWriter {
             let added = parent.ancestors().take_while(|folder| *folder != self.folder).map(Path::to_owned);
             self.folders.extend(added);
         }
-        Ok(Sealing::new(Staged::create(&target)?, self.whole_sync))
+        Ok(UnsealedFile::new(Staged::create(&target)?, self.whole_sync))
     }
 
     /// Takes a finished artifact. Its content is in the kernel's hands after this, and can be read again.
@@ -345,7 +345,7 @@ impl BundleWriter {
         self.seal(path, sealing)
     }
 
-    fn seal(&mut self, path: BundlePath, mut sealing: Sealing) -> Result<(), WriteError> {
+    fn seal(&mut self, path: BundlePath, mut sealing: UnsealedFile) -> Result<(), WriteError> {
         if self.whole_sync {
             sealing.staged.flush()?;
             sealing.start_writeback();
@@ -354,7 +354,7 @@ impl BundleWriter {
         }
         let observed = sealing.observer.finish(&path, 0);
         let file = Some(sealing.staged.close()?);
-        self.finished.insert(path, Finished { file, observed });
+        self.finished.insert(path, FinishedFile { file, observed });
         Ok(())
     }
 
@@ -450,7 +450,7 @@ impl BundleWriter {
             }
         }
         let path = index::path_of(layout::RUN_STATUS);
-        let mut sealing = Sealing::new(Staged::create(&path.under(&self.folder))?, self.whole_sync);
+        let mut sealing = UnsealedFile::new(Staged::create(&path.under(&self.folder))?, self.whole_sync);
         sealing.write_all(&json_out::to_pretty(&self.status)).at("write", sealing.staged.target())?;
         self.seal(path, sealing)
     }

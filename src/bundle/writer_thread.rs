@@ -22,15 +22,15 @@ enum WriterJob<W> {
 #[derive(Debug)]
 pub(super) struct WriterThread<W> {
     jobs: Option<SyncSender<WriterJob<W>>>,
-    spent: Arc<Spent>,
+    spent: Arc<SpentBlocks>,
     opened: usize,
 }
 
 /// Blocks that were written and can be filled again. To allocate each anew costs more than to fill it.
 #[derive(Debug, Default)]
-struct Spent(Mutex<Vec<Vec<u8>>>);
+struct SpentBlocks(Mutex<Vec<Vec<u8>>>);
 
-impl Spent {
+impl SpentBlocks {
     fn take(&self) -> Vec<u8> {
         let spent = self.0.lock().ok().and_then(|mut spent| spent.pop());
         spent.unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES))
@@ -51,14 +51,14 @@ impl Spent {
 /// One writer's end of it. Dropped without a [close](Self::close), it takes its writer back and drops it.
 #[derive(Debug)]
 pub(super) struct QueuedWriter<W> {
-    to: To<W>,
-    spent: Arc<Spent>,
+    to: WriterTarget<W>,
+    spent: Arc<SpentBlocks>,
     block: Vec<u8>,
 }
 
 /// Who writes.
 #[derive(Debug)]
-enum To<W> {
+enum WriterTarget<W> {
     /// The thread, which knows the writer by this number.
     Thread(SyncSender<WriterJob<W>>, usize),
     /// Whoever made the bytes; or the first error.
@@ -71,7 +71,7 @@ impl<W: Write + Send + 'static> WriterThread<W> {
     /// Starts the thread, if there can be one.
     pub(super) fn start() -> Self {
         let (jobs, todo) = sync_channel(WAITING_BLOCKS);
-        let spent = Arc::<Spent>::default();
+        let spent = Arc::<SpentBlocks>::default();
         let returned = Arc::clone(&spent);
         let started = thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo, &returned));
         Self { jobs: started.ok().map(|_| jobs), spent, opened: 0 }
@@ -84,9 +84,9 @@ impl<W: Write + Send + 'static> WriterThread<W> {
         let to = match &self.jobs {
             Some(jobs) => {
                 jobs.send(WriterJob::Open(number, writer)).map_err(|_| gone())?;
-                To::Thread(jobs.clone(), number)
+                WriterTarget::Thread(jobs.clone(), number)
             }
-            None => To::Here(Ok(writer)),
+            None => WriterTarget::Here(Ok(writer)),
         };
         let spent = Arc::clone(&self.spent);
         Ok(QueuedWriter { to, block: spent.take(), spent })
@@ -96,11 +96,11 @@ impl<W: Write + Send + 'static> WriterThread<W> {
 impl<W: Write> QueuedWriter<W> {
     fn hand_over(&mut self) -> io::Result<()> {
         match &mut self.to {
-            To::Thread(jobs, number) => {
+            WriterTarget::Thread(jobs, number) => {
                 let block = std::mem::replace(&mut self.block, self.spent.take());
                 return jobs.send(WriterJob::Block(*number, block)).map_err(|_| gone());
             }
-            To::Here(writer) => {
+            WriterTarget::Here(writer) => {
                 if let Ok(open) = writer
                     && let Err(error) = open.write_all(&self.block)
                 {
@@ -108,7 +108,7 @@ impl<W: Write> QueuedWriter<W> {
                 }
                 self.block.clear();
             }
-            To::Closed => {}
+            WriterTarget::Closed => {}
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl<W: Write> QueuedWriter<W> {
     }
 }
 
-impl<W> To<W> {
+impl<W> WriterTarget<W> {
     fn take_back(&mut self) -> io::Result<W> {
         match std::mem::replace(self, Self::Closed) {
             Self::Thread(jobs, number) => {
@@ -166,11 +166,11 @@ fn gone() -> io::Error {
 }
 
 /// A writer that is open, or its first error.
-type Slot<W> = (usize, io::Result<W>);
+type WriterSlot<W> = (usize, io::Result<W>);
 
-fn work<W: Write>(todo: &Receiver<WriterJob<W>>, spent: &Spent) {
+fn work<W: Write>(todo: &Receiver<WriterJob<W>>, spent: &SpentBlocks) {
     // Few are open at a time, and most jobs are for one of the last.
-    let mut open: Vec<Slot<W>> = Vec::new();
+    let mut open: Vec<WriterSlot<W>> = Vec::new();
     while let Ok(job) = todo.recv() {
         match job {
             WriterJob::Open(number, writer) => open.push((number, Ok(writer))),

@@ -33,7 +33,7 @@ pub struct ManagedJob<'j> {
 
 /// Whose the job is that a manager knows by some name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum JobOwner {
     /// The one that was asked for.
     Ours,
     /// Another of the same name.
@@ -81,7 +81,7 @@ pub trait Manager {
     ///
     /// # Errors
     /// If the manager does not answer.
-    fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError>;
+    fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError>;
 
     /// Ends the job, if it still runs, and makes the manager forget it. Another job of that name is left alone.
     fn end(&self, job: &ManagedJob<'_>);
@@ -134,7 +134,7 @@ impl Manager for Systemd {
         Self::wait(self, alive, limit, arrived, cancelled)
     }
 
-    fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+    fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
         Self::whose(self, job)
     }
 
@@ -178,9 +178,9 @@ impl Manager for Launchd {
         Self::wait(self, alive, limit, arrived, cancelled)
     }
 
-    fn whose(&self, _: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+    fn whose(&self, _: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
         // `start` and `end` tell a job of this label from the one that they wrote by themselves.
-        Ok(Whose::Ours)
+        Ok(JobOwner::Ours)
     }
 
     fn end(&self, job: &ManagedJob<'_>) {

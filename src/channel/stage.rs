@@ -99,7 +99,7 @@ impl Stage {
         let target = self.path().join(EXECUTABLE);
         let mut from = File::open(source).at("open", source)?;
         let mut to = File::create_new(&target).at("create", &target)?;
-        let mut both = Both { file: &mut to, hasher: Hasher::default() };
+        let mut both = HashedFile { file: &mut to, hasher: Hasher::default() };
         io::copy(&mut from, &mut both).at("copy to", &target)?;
         let (sha256, size_bytes) = both.hasher.finish();
         fs::set_permissions(&target, Permissions::from_mode(0o755)).at("make executable", &target)?;
@@ -158,12 +158,12 @@ pub fn left(base: &Path) -> Vec<PathBuf> {
     found
 }
 
-struct Both<'f> {
+struct HashedFile<'f> {
     file: &'f mut File,
     hasher: Hasher,
 }
 
-impl Write for Both<'_> {
+impl Write for HashedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.hasher.update(&bytes[..written]);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::manager::{ManagedJob, Whose};
+use super::manager::{JobOwner, ManagedJob};
 use super::{ChannelError, ChannelUnavailable};
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
@@ -221,7 +221,7 @@ impl Systemd {
     ///
     /// # Errors
     /// If the manager does not answer.
-    pub fn whose(&self, job: &ManagedJob<'_>) -> Result<Whose, ChannelError> {
+    pub fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
         let arguments = ["show", job.unit, "--no-pager", "--property", "LoadState,WorkingDirectory"];
         let output = self.call(&self.systemctl, arguments.map(str::to_string).to_vec())?;
         if output.succeeded() { Ok(whose(&output.stdout, job.folder)) } else { Err(ChannelError::Silent { output }) }
@@ -236,7 +236,7 @@ impl Systemd {
         {
             std::thread::sleep(POLL);
         }
-        if !matches!(self.whose(job), Ok(Whose::Ours)) {
+        if !matches!(self.whose(job), Ok(JobOwner::Ours)) {
             return;
         }
         // Each is right for one state of the unit and an error in the others.
@@ -260,12 +260,12 @@ fn find_tool(name: &str) -> Result<PathBuf, ChannelUnavailable> {
 }
 
 /// Reads the answer about a unit's folder.
-fn whose(text: &str, folder: &Path) -> Whose {
+fn whose(text: &str, folder: &Path) -> JobOwner {
     let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     match (value("LoadState"), value("WorkingDirectory")) {
-        (None | Some("not-found"), _) => Whose::Nobodys,
-        (_, Some(found)) if Path::new(found) == folder => Whose::Ours,
-        _ => Whose::Anothers,
+        (None | Some("not-found"), _) => JobOwner::Nobodys,
+        (_, Some(found)) if Path::new(found) == folder => JobOwner::Ours,
+        _ => JobOwner::Anothers,
     }
 }
 
@@ -362,12 +362,12 @@ mod tests {
     #[test]
     fn only_a_unit_that_works_in_the_jobs_own_folder_is_the_jobs() {
         let whose = |text: &str| whose(text, Path::new("/var/tmp/sandproof-stage-a"));
-        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-a\n"), Whose::Ours);
-        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-b\n"), Whose::Anothers);
-        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=\n"), Whose::Anothers);
-        assert_eq!(whose("LoadState=loaded\n"), Whose::Anothers);
-        assert_eq!(whose("LoadState=not-found\nWorkingDirectory=\n"), Whose::Nobodys);
-        assert_eq!(whose(""), Whose::Nobodys);
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-a\n"), JobOwner::Ours);
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=/var/tmp/sandproof-stage-b\n"), JobOwner::Anothers);
+        assert_eq!(whose("LoadState=loaded\nWorkingDirectory=\n"), JobOwner::Anothers);
+        assert_eq!(whose("LoadState=loaded\n"), JobOwner::Anothers);
+        assert_eq!(whose("LoadState=not-found\nWorkingDirectory=\n"), JobOwner::Nobodys);
+        assert_eq!(whose(""), JobOwner::Nobodys);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) struct LearnArgs {
 
 /// What this program expects of a question of the selftest, by its id, and whether an answer is it; nothing of a question that
 /// it does not know.
-pub(super) type Expects = fn(&str, &str) -> Option<(&'static str, bool)>;
+pub(super) type SelftestExpectation = fn(&str, &str) -> Option<(&'static str, bool)>;
 
 /// The archive is refused.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +56,10 @@ struct ArchiveRefused {
 /// Something in the archive is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct NotIt(String);
+struct ArchiveMismatch(String);
 
 /// Reads, compares, says.
-pub(super) fn run(args: &LearnArgs, expects: Expects, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) fn run(args: &LearnArgs, expects: SelftestExpectation, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut told = read(&args.archive, expects)?;
     if let Some(other) = &args.against {
         let other = read(other, expects)?;
@@ -79,7 +79,7 @@ pub(super) fn run(args: &LearnArgs, expects: Expects, ui: &mut Ui) -> Result<Exi
 }
 
 /// What an archive tells.
-struct Told {
+struct ArchiveContent {
     learned: Learned,
     /// Every answer, by where it was given and to what.
     answers: BTreeMap<(String, String), String>,
@@ -111,7 +111,7 @@ struct ReportItem {
     verdict: SelftestVerdict,
 }
 
-fn read(path: &Path, expects: Expects) -> Result<Told, Failure> {
+fn read(path: &Path, expects: SelftestExpectation) -> Result<ArchiveContent, Failure> {
     let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
         Failure::new(Exit::BundleInvalid, ArchiveRefused { path: path.to_owned(), source })
     };
@@ -119,7 +119,7 @@ fn read(path: &Path, expects: Expects) -> Result<Told, Failure> {
         return of_folder(path, expects, &refused);
     }
     if !path.exists() {
-        return Err(Failure::new(Exit::Usage, NotIt(format!("there is no `{}`", path.display()))));
+        return Err(Failure::new(Exit::Usage, ArchiveMismatch(format!("there is no `{}`", path.display()))));
     }
     let folder = tempfile::Builder::new().prefix("sandproof-learn-").tempdir().or_fail(Exit::Fault)?;
     archive::unpack(path, folder.path()).map_err(|error| refused(error.into()))?;
@@ -128,10 +128,10 @@ fn read(path: &Path, expects: Expects) -> Result<Told, Failure> {
 
 fn of_folder(
     folder: &Path,
-    expects: Expects,
+    expects: SelftestExpectation,
     refused: &dyn Fn(Box<dyn std::error::Error + Send + Sync>) -> Failure,
-) -> Result<Told, Failure> {
-    let mut told = Told {
+) -> Result<ArchiveContent, Failure> {
+    let mut told = ArchiveContent {
         learned: Learned {
             schema_version: LEARNED_SCHEMA,
             version: None,
@@ -159,7 +159,7 @@ fn of_folder(
     let runs = runs_in(folder).map_err(|error| refused(error.into()))?;
     if !anything && runs.is_empty() {
         let words = format!("it has neither `{COLLECTED}`, nor `{COLLECTED_SELFTEST}`, nor a run");
-        return Err(refused(NotIt(words).into()));
+        return Err(refused(ArchiveMismatch(words).into()));
     }
     for place in runs {
         let facts = learn::of_run(&folder.join(&place), &place).map_err(review_failure)?;
@@ -180,12 +180,12 @@ fn document<T: for<'de> Deserialize<'de>>(
     folder: &Path,
     name: &str,
     is_it: impl Fn(&T) -> bool,
-) -> Result<Option<T>, NotIt> {
+) -> Result<Option<T>, ArchiveMismatch> {
     let path = folder.join(name);
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let no = |why: String| NotIt(format!("`{name}` in it is no such document: {why}"));
+    let no = |why: String| ArchiveMismatch(format!("`{name}` in it is no such document: {why}"));
     let bytes = fsx::read_regular(&path, MAX_BUNDLE_DOCUMENT_BYTES).map_err(|error| no(error.to_string()))?;
     // Depth, repeated keys and the like first.
     json::parse(&bytes).map_err(|error| no(error.to_string()))?;
@@ -197,9 +197,9 @@ fn document<T: for<'de> Deserialize<'de>>(
 }
 
 /// The folders of runs, two levels deep, in order.
-fn runs_in(folder: &Path) -> Result<Vec<String>, NotIt> {
-    let names = |folder: &Path| -> Result<Vec<String>, NotIt> {
-        let failed = |error: std::io::Error| NotIt(format!("it cannot be listed: {error}"));
+fn runs_in(folder: &Path) -> Result<Vec<String>, ArchiveMismatch> {
+    let names = |folder: &Path| -> Result<Vec<String>, ArchiveMismatch> {
+        let failed = |error: std::io::Error| ArchiveMismatch(format!("it cannot be listed: {error}"));
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -222,7 +222,7 @@ fn runs_in(folder: &Path) -> Result<Vec<String>, NotIt> {
     Ok(found)
 }
 
-impl Told {
+impl ArchiveContent {
     fn steps(&mut self, collected: &Collected) {
         self.learned.version = Some(collected.version.clone());
         for step in collected.steps.iter().filter(|step| !step.is_answer()) {
@@ -243,7 +243,7 @@ impl Told {
 
     /// The questions. What is expected is what this program expects; of a question that it does not know, what the report
     /// says.
-    fn selftest(&mut self, report: SelftestReport, expects: Expects) {
+    fn selftest(&mut self, report: SelftestReport, expects: SelftestExpectation) {
         let ReportedHost { os, product_version, product_build, kernel_release } = report.host;
         let parts = [Some(os), product_version, product_build, kernel_release];
         self.learned.host = Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));

@@ -73,8 +73,8 @@ pub(super) struct RunChoices {
     #[arg(long, value_enum, default_value_t = ChannelArg::Direct)]
     channel: ChannelArg,
     /// What to do when another run has the output root.
-    #[arg(long, value_enum, default_value_t = Lock::Fail)]
-    lock_mode: Lock,
+    #[arg(long, value_enum, default_value_t = LockArg::Fail)]
+    lock_mode: LockArg,
     /// How long `--lock-mode wait` waits.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     lock_timeout_seconds: f64,
@@ -132,7 +132,7 @@ impl From<ChannelArg> for ChannelKind {
 
 /// The lock modes, as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Lock {
+enum LockArg {
     /// Give up at once.
     Fail,
     /// Wait for it.
@@ -167,8 +167,8 @@ impl RunChoices {
                 channel: self.channel.into(),
                 channel_limit: Duration::from_secs_f64(self.channel_timeout_seconds),
                 lock_mode: match self.lock_mode {
-                    Lock::Fail => LockMode::Fail,
-                    Lock::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
+                    LockArg::Fail => LockMode::Fail,
+                    LockArg::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
                 },
                 dry: self.dry,
                 jobs,

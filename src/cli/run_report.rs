@@ -304,7 +304,7 @@ fn rows_text<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::Counts;
+    use crate::evidence::PlannedRowCounts;
     use crate::plan::LaneSet;
     use crate::record::summary::RowCounts;
 
@@ -313,7 +313,7 @@ mod tests {
         DerivationOutcome {
             status: SummaryStatus::Partial,
             lanes: LaneSet { baseline: true, scenario: true, oracle: true },
-            total: Counts { rows, ..Counts::default() },
+            total: PlannedRowCounts { rows, ..PlannedRowCounts::default() },
             profiles: Vec::new(),
             mismatch_counts: std::collections::BTreeMap::new(),
             mismatched: Vec::new(),

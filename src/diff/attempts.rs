@@ -82,7 +82,7 @@ fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>)
     if identity.is_none() || others.is_empty() {
         return Ok(group);
     }
-    let mut in_question = InQuestion::default();
+    let mut in_question = RowsInQuestion::default();
     for (_, other) in others {
         let mut rows = 0;
         for lane in LANES {
@@ -103,14 +103,14 @@ fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>)
 
 /// Rows that are not the same in all attempts.
 #[derive(Debug, Default)]
-struct InQuestion {
+struct RowsInQuestion {
     /// The first of them.
     listed: BTreeSet<(usize, RowKey)>,
     /// All of them, by a digest: each is counted once, in however many attempts it differs.
     all: HashSet<Digest>,
 }
 
-impl InQuestion {
+impl RowsInQuestion {
     fn add(&mut self, lane: Lane, key: RowKey) {
         let order = LANES.iter().position(|one| *one == lane).unwrap_or(LANES.len());
         // A NUL cannot stand in an id.

@@ -1,7 +1,7 @@
 //! Items that differ, gathered into changes: what can only change together is one change.
 //!
 //! A policy document and its meaning are one change; so are the facts that one system states about itself, and a time
-//! zone and the variable that names it. [`Class`] says which rows a change can reach; `SPEC.md` publishes both rules.
+//! zone and the variable that names it. [`ReachClass`] says which rows a change can reach; `SPEC.md` publishes both rules.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::record::run_diff::{Change, DifferingItem, PartDiff, RowReach};
 
 /// A change, and which rows it can reach.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Grouped {
+pub(super) struct ReachingChange {
     pub(super) change: Change,
-    pub(super) class: Class,
+    pub(super) class: ReachClass,
 }
 
 /// Which rows a change can reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum ReachClass {
     /// Every row: it stands for something that all probes meet.
     All,
     /// Rows that only one side has: it decides which rows there are.
@@ -33,7 +33,7 @@ pub(super) enum Class {
     Nothing,
 }
 
-impl Class {
+impl ReachClass {
     fn reach(&self) -> RowReach {
         match self {
             Self::All => RowReach::AllRows,
@@ -57,13 +57,13 @@ const SYSTEM_FACTS: [&str; 8] = [
 ];
 
 /// Gathers the material items.
-pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Vec<Grouped> {
+pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Vec<ReachingChange> {
     let items: Vec<&DifferingItem> = parts.iter().flat_map(|part| &part.items).filter(|item| item.material).collect();
     let sides = DeclarationSides { a, b, items: &items };
-    let mut changes: Vec<Grouped> = Vec::new();
+    let mut changes: Vec<ReachingChange> = Vec::new();
     for item in &items {
         let (mut id, what, class) =
-            if a.kind == RUN_KIND { sides.of_run(item) } else { (item.pointer.clone(), None, Class::All) };
+            if a.kind == RUN_KIND { sides.of_run(item) } else { (item.pointer.clone(), None, ReachClass::All) };
         // An element that was taken out of a list and one that was put in can have the same place, each on its side.
         let alone = id == item.pointer && item.a.is_none();
         if alone && changes.iter().any(|known| known.change.id == id) {
@@ -71,7 +71,7 @@ pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Ve
         }
         if let Some(known) = changes.iter_mut().find(|known| known.change.id == id) {
             known.change.pointers.push(item.pointer.clone());
-            if let (Class::Policy(profiles), Class::Policy(more)) = (&mut known.class, class) {
+            if let (ReachClass::Policy(profiles), ReachClass::Policy(more)) = (&mut known.class, class) {
                 profiles.extend(more);
             }
             continue;
@@ -82,12 +82,12 @@ pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Ve
             reach: class.reach(),
             pointers: vec![item.pointer.clone()],
         };
-        changes.push(Grouped { change, class });
+        changes.push(ReachingChange { change, class });
     }
     changes
 }
 
-type Sorted = (String, Option<String>, Class);
+type SortedChanges = (String, Option<String>, ReachClass);
 
 struct DeclarationSides<'a> {
     a: &'a Declaration,
@@ -97,25 +97,25 @@ struct DeclarationSides<'a> {
 
 impl DeclarationSides<'_> {
     /// The change that an item of a run's declaration belongs to: its id, its name if it is not the item's, its class.
-    fn of_run(&self, item: &DifferingItem) -> Sorted {
+    fn of_run(&self, item: &DifferingItem) -> SortedChanges {
         let parts = parts_of(&item.pointer);
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let named = |id: &str, what: &str, class| (id.to_owned(), Some(what.to_owned()), class);
         let own = |class| (item.pointer.clone(), None, class);
         match parts.as_slice() {
-            ["artifact", "tool", ..] => named("tool", "the executable", Class::All),
+            ["artifact", "tool", ..] => named("tool", "the executable", ReachClass::All),
             ["artifact", "plan" | "fixtures", ..]
             | ["artifact", "documents", "plan" | "index" | "probes" | "profiles", ..]
             | ["policy", "expectations", ..] => {
-                named("registry", "the plan, its registry or its fixtures", Class::Registry)
+                named("registry", "the plan, its registry or its fixtures", ReachClass::Registry)
             }
             ["artifact", "documents", "policy", path, ..] => self.policy_document(path),
             ["artifact", "profiles", profile, ..] => self.policy(profile),
             ["artifact", "preflight_policy", ..] => {
-                named("preflight_policy", "the policy of the apply preflight", Class::Nothing)
+                named("preflight_policy", "the policy of the apply preflight", ReachClass::Nothing)
             }
             ["artifact", "subject", ..] | ["artifact", "documents", "subject" | "subject_file", ..] => {
-                named("subject", "the declaration of the subject", Class::Nothing)
+                named("subject", "the declaration of the subject", ReachClass::Nothing)
             }
             ["runtime", "host", fact, ..] if SYSTEM_FACTS.contains(fact) => self.system(),
             ["runtime", "enforcer", "abilities", ..] | ["runtime", "world", "world_id", ..] if self.has_system() => {
@@ -124,36 +124,38 @@ impl DeclarationSides<'_> {
             ["artifact", "template" | "documents", ..]
             | ["runtime", "world", ..]
             | ["policy", "gate_rules" | "preflight", ..]
-            | ["history", "waivers", ..] => own(Class::Nothing),
+            | ["history", "waivers", ..] => own(ReachClass::Nothing),
             ["policy", "selection" | "shard", ..] => {
-                named("selection", "the selection of what is run", Class::Presence)
+                named("selection", "the selection of what is run", ReachClass::Presence)
             }
             ["runtime", "host", "uid_class"] | ["runtime", "user", ..] => {
-                named("user", "the user who runs it", Class::All)
+                named("user", "the user who runs it", ReachClass::All)
             }
             ["runtime", "host", "fixture_fs"] | ["runtime", "fixture_file_system", ..] => {
-                named("fixture_file_system", "the file system of the fixtures", Class::All)
+                named("fixture_file_system", "the file system of the fixtures", ReachClass::All)
             }
-            ["runtime", "confinement", ..] => named("confinement", "what confines the run from outside", Class::All),
-            ["runtime", "enforcer", ..] => named("enforcer", "the enforcer", Class::All),
-            ["runtime", "channel", ..] => named("channel", "the channel", Class::All),
+            ["runtime", "confinement", ..] => {
+                named("confinement", "what confines the run from outside", ReachClass::All)
+            }
+            ["runtime", "enforcer", ..] => named("enforcer", "the enforcer", ReachClass::All),
+            ["runtime", "channel", ..] => named("channel", "the channel", ReachClass::All),
             ["runtime", "environment", name, ..] => Self::variable(name),
             // What follows from a variable changes with it.
             ["runtime", "time_zone", ..] if self.differs("/runtime/environment/TZ") => Self::variable("TZ"),
             ["runtime", "locale", ..] => match self.locale_variable() {
                 Some(name) => Self::variable(&name),
-                None => own(Class::All),
+                None => own(ReachClass::All),
             },
-            _ => own(Class::All),
+            _ => own(ReachClass::All),
         }
     }
 
-    fn variable(name: &str) -> Sorted {
-        (format!("environment:{name}"), Some(format!("the environment variable `{name}`")), Class::All)
+    fn variable(name: &str) -> SortedChanges {
+        (format!("environment:{name}"), Some(format!("the environment variable `{name}`")), ReachClass::All)
     }
 
-    fn system(&self) -> Sorted {
-        ("system".to_owned(), Some("the system that the host runs".to_owned()), Class::All)
+    fn system(&self) -> SortedChanges {
+        ("system".to_owned(), Some("the system that the host runs".to_owned()), ReachClass::All)
     }
 
     fn has_system(&self) -> bool {
@@ -180,15 +182,15 @@ impl DeclarationSides<'_> {
         [self.a, self.b].map(|side| side.artifact.get("profiles")?.get(profile)?.get("path").and_then(Value::as_str))
     }
 
-    fn policy(&self, profile: &str) -> Sorted {
+    fn policy(&self, profile: &str) -> SortedChanges {
         let [a, b] = self.paths(profile);
         let path = b.or(a).unwrap_or(profile);
-        let class = Class::Policy(BTreeSet::from([profile.to_owned()]));
+        let class = ReachClass::Policy(BTreeSet::from([profile.to_owned()]));
         (format!("policy:{path}"), Some(format!("the policy `{path}`")), class)
     }
 
     /// A policy document belongs to the profile that has it as its policy.
-    fn policy_document(&self, path: &str) -> Sorted {
+    fn policy_document(&self, path: &str) -> SortedChanges {
         let profiles = self.items.iter().filter_map(|item| {
             let parts = parts_of(&item.pointer);
             match parts.as_slice() {
@@ -212,7 +214,7 @@ impl DeclarationSides<'_> {
                 } else {
                     format!("the policy `{path}`")
                 };
-                (id, Some(what), if preflight { Class::Nothing } else { Class::Policy(BTreeSet::new()) })
+                (id, Some(what), if preflight { ReachClass::Nothing } else { ReachClass::Policy(BTreeSet::new()) })
             }
         }
     }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::changes::{Class, Grouped};
+use super::changes::{ReachClass, ReachingChange};
 use super::row_provenance::RowProvenance;
-use super::verdicts::Differing;
+use super::verdicts::DifferingRow;
 use crate::record::identity::Declaration;
 use crate::record::outcome::Lane;
 use crate::record::run_diff::{Explanation, ExplanationFinding, FlipKind, RowInput, RowVerdict};
@@ -16,7 +16,7 @@ pub(super) struct Grounds<'a> {
     /// Both declarations.
     pub(super) declarations: [&'a Declaration; 2],
     /// What they declare differently.
-    pub(super) changes: &'a [Grouped],
+    pub(super) changes: &'a [ReachingChange],
     /// What the rows in question were resolved from, on both sides.
     pub(super) facts: [HashMap<String, RowProvenance>; 2],
 }
@@ -28,7 +28,7 @@ pub(super) fn unknown() -> Explanation {
 
 impl Grounds<'_> {
     /// What was resolved differently for a row.
-    pub(super) fn resolved_differently(&self, row: &Differing) -> Vec<RowInput> {
+    pub(super) fn resolved_differently(&self, row: &DifferingRow) -> Vec<RowInput> {
         let mut found = Vec::new();
         if self.policy_differs(row) {
             found.push(RowInput::Policy);
@@ -48,11 +48,11 @@ impl Grounds<'_> {
     }
 
     /// What could explain a row.
-    pub(super) fn explain(&self, row: &Differing, resolved: &[RowInput]) -> Explanation {
+    pub(super) fn explain(&self, row: &DifferingRow, resolved: &[RowInput]) -> Explanation {
         let reaching = self.changes.iter().filter(|change| reaches(&change.class, row, resolved));
         let candidates: Vec<String> = reaching.map(|change| change.change.id.clone()).collect();
         // What by the published rule reaches no row at all does not compete.
-        let declared = self.changes.iter().filter(|change| change.class != Class::Nothing).count();
+        let declared = self.changes.iter().filter(|change| change.class != ReachClass::Nothing).count();
         let finding = match (declared, candidates.len()) {
             (0, _) => ExplanationFinding::NothingDeclared,
             (_, 0) => ExplanationFinding::NoneReaches,
@@ -63,7 +63,7 @@ impl Grounds<'_> {
     }
 
     /// Whether what the row's policy means differs; what cannot be told from the meaning is told from the document.
-    fn policy_differs(&self, row: &Differing) -> bool {
+    fn policy_differs(&self, row: &DifferingRow) -> bool {
         let policy = |side: usize, verdict: &Option<RowVerdict>| {
             let profile = &verdict.as_ref()?.profile_id;
             self.declarations[side].artifact.get("profiles")?.get(&**profile)
@@ -78,23 +78,23 @@ impl Grounds<'_> {
 }
 
 /// Whether a change can have reached a row.
-fn reaches(class: &Class, row: &Differing, resolved: &[RowInput]) -> bool {
+fn reaches(class: &ReachClass, row: &DifferingRow, resolved: &[RowInput]) -> bool {
     let one_sided = matches!(row.kind, FlipKind::Appeared | FlipKind::Vanished);
     // Only who writes the expectation changes it.
     if row.kind == FlipKind::ExpectedOtherwise {
-        return *class == Class::Registry && resolved.contains(&RowInput::Expected);
+        return *class == ReachClass::Registry && resolved.contains(&RowInput::Expected);
     }
     match class {
-        Class::All => true,
-        Class::Nothing => false,
-        Class::Presence => one_sided,
-        Class::Registry => {
+        ReachClass::All => true,
+        ReachClass::Nothing => false,
+        ReachClass::Presence => one_sided,
+        ReachClass::Registry => {
             // A control is derived from the profile as a whole, which is not compared row by row.
             one_sided
                 || row.lane == Lane::Control
                 || [RowInput::Profile, RowInput::Probe, RowInput::Fixtures].iter().any(|one| resolved.contains(one))
         }
-        Class::Policy(profiles) => {
+        ReachClass::Policy(profiles) => {
             let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
             let own = profile.is_some_and(|profile| profiles.contains(profile));
             row.lane != Lane::Baseline && own && (one_sided || resolved.contains(&RowInput::Policy))

@@ -20,28 +20,28 @@ const PARTS: usize = 32;
 
 /// Which side a row is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum RowSide {
     A,
     B,
 }
 
 /// Rows of both sides that have the same key, or a row that only one side has.
-pub(super) type Pair = (RowKey, Option<RowVerdict>, Option<RowVerdict>);
+pub(super) type RowPair = (RowKey, Option<RowVerdict>, Option<RowVerdict>);
 
 /// The rows that wait. A key that one side has several times is joined in order.
 #[derive(Debug, Default)]
-struct Waiting {
+struct WaitingRows {
     a: HashMap<RowKey, VecDeque<RowVerdict>>,
     b: HashMap<RowKey, VecDeque<RowVerdict>>,
     count: usize,
 }
 
-impl Waiting {
+impl WaitingRows {
     /// Takes a row in; gives the pair if its counterpart was waiting.
-    fn offer(&mut self, from: From, row: DiffRow) -> Option<Pair> {
+    fn offer(&mut self, from: RowSide, row: DiffRow) -> Option<RowPair> {
         let (own, other) = match from {
-            From::A => (&mut self.a, &mut self.b),
-            From::B => (&mut self.b, &mut self.a),
+            RowSide::A => (&mut self.a, &mut self.b),
+            RowSide::B => (&mut self.b, &mut self.a),
         };
         if let Some(queue) = other.get_mut(&row.key) {
             let verdict = queue.pop_front();
@@ -51,8 +51,8 @@ impl Waiting {
             if let Some(verdict) = verdict {
                 self.count -= 1;
                 return Some(match from {
-                    From::A => (row.key, Some(row.verdict), Some(verdict)),
-                    From::B => (row.key, Some(verdict), Some(row.verdict)),
+                    RowSide::A => (row.key, Some(row.verdict), Some(verdict)),
+                    RowSide::B => (row.key, Some(verdict), Some(row.verdict)),
                 });
             }
         }
@@ -62,29 +62,29 @@ impl Waiting {
     }
 
     /// Everything that has no counterpart.
-    fn drain(&mut self) -> impl Iterator<Item = (From, DiffRow)> + '_ {
+    fn drain(&mut self) -> impl Iterator<Item = (RowSide, DiffRow)> + '_ {
         self.count = 0;
-        let spread = |from: From| {
+        let spread = |from: RowSide| {
             move |(key, queue): (RowKey, VecDeque<RowVerdict>)| {
                 queue.into_iter().map(move |verdict| (from, DiffRow { key: key.clone(), verdict }))
             }
         };
-        self.a.drain().flat_map(spread(From::A)).chain(self.b.drain().flat_map(spread(From::B)))
+        self.a.drain().flat_map(spread(RowSide::A)).chain(self.b.drain().flat_map(spread(RowSide::B)))
     }
 }
 
 /// A join in progress.
 pub(super) struct Join<F> {
-    waiting: Waiting,
+    waiting: WaitingRows,
     parted: Option<RowPartitions>,
     most_waiting: usize,
     found: F,
 }
 
-impl<F: FnMut(Pair)> Join<F> {
+impl<F: FnMut(RowPair)> Join<F> {
     /// Calls `found` for every pair. At most `most_waiting` rows wait in memory.
     pub(super) fn new(most_waiting: usize, found: F) -> Self {
-        Self { waiting: Waiting::default(), parted: None, most_waiting, found }
+        Self { waiting: WaitingRows::default(), parted: None, most_waiting, found }
     }
 
     /// Takes a row of both sides each, as far as they have one.
@@ -96,14 +96,14 @@ impl<F: FnMut(Pair)> Join<F> {
                 Ok(())
             }
             (a, b) => {
-                let a = a.map(|row| (From::A, row));
-                let b = b.map(|row| (From::B, row));
+                let a = a.map(|row| (RowSide::A, row));
+                let b = b.map(|row| (RowSide::B, row));
                 a.into_iter().chain(b).try_for_each(|(from, row)| self.offer(from, row))
             }
         }
     }
 
-    fn offer(&mut self, from: From, row: DiffRow) -> io::Result<()> {
+    fn offer(&mut self, from: RowSide, row: DiffRow) -> io::Result<()> {
         if let Some(parts) = &mut self.parted {
             return parts.put(from, &row);
         }
@@ -124,7 +124,7 @@ impl<F: FnMut(Pair)> Join<F> {
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(parts) = self.parted.take() {
             for (mut a, mut b) in parts.into_files()? {
-                for (from, file) in [(From::A, &mut a), (From::B, &mut b)] {
+                for (from, file) in [(RowSide::A, &mut a), (RowSide::B, &mut b)] {
                     while let Some(row) = file.next()? {
                         if let Some(pair) = self.waiting.offer(from, row) {
                             (self.found)(pair);
@@ -139,11 +139,11 @@ impl<F: FnMut(Pair)> Join<F> {
     }
 }
 
-fn alone(waiting: &mut Waiting, found: &mut impl FnMut(Pair)) {
+fn alone(waiting: &mut WaitingRows, found: &mut impl FnMut(RowPair)) {
     for (from, row) in waiting.drain() {
         found(match from {
-            From::A => (row.key, Some(row.verdict), None),
-            From::B => (row.key, None, Some(row.verdict)),
+            RowSide::A => (row.key, Some(row.verdict), None),
+            RowSide::B => (row.key, None, Some(row.verdict)),
         });
     }
 }
@@ -160,12 +160,12 @@ impl RowPartitions {
         Ok(Self { a: files()?, b: files()? })
     }
 
-    fn put(&mut self, from: From, row: &DiffRow) -> io::Result<()> {
+    fn put(&mut self, from: RowSide, row: &DiffRow) -> io::Result<()> {
         // The same in every process: nothing of the result depends on it, but a run should be repeatable.
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&row.key);
         let files = match from {
-            From::A => &mut self.a,
-            From::B => &mut self.b,
+            RowSide::A => &mut self.a,
+            RowSide::B => &mut self.b,
         };
         let file = &mut files[usize::try_from(hash % PARTS as u64).unwrap_or_default()];
         serde_json::to_writer(&mut *file, row)?;
@@ -215,7 +215,7 @@ mod tests {
 
     fn joined(a: &[(u8, bool)], b: &[(u8, bool)], most_waiting: usize) -> Vec<Shown> {
         let mut found: Vec<Shown> = Vec::new();
-        let mut join = Join::new(most_waiting, |(key, a, b): Pair| {
+        let mut join = Join::new(most_waiting, |(key, a, b): RowPair| {
             found.push((key.id.into(), a.map(|one| one.actual), b.map(|one| one.actual)));
         });
         let (mut left, mut right) = (a.iter(), b.iter());

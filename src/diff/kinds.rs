@@ -17,14 +17,14 @@ pub(super) fn comparable(a: &str, b: &str) -> bool {
 }
 
 /// A run and its deployment compared.
-pub(super) struct Held {
+pub(super) struct DeploymentComparison {
     pub(super) parts: Vec<PartDiff>,
-    pub(super) aside: Aside,
+    pub(super) aside: UncomparedParts,
 }
 
 /// What was not compared.
 #[derive(Default)]
-pub(super) struct Aside {
+pub(super) struct UncomparedParts {
     /// What only the run states, and why the deployment does not.
     pub(super) only_run: Vec<Unstated>,
     /// What neither states.
@@ -32,8 +32,8 @@ pub(super) struct Aside {
 }
 
 /// Compares what both state.
-pub(super) fn compare(a: &Declaration, b: &Declaration) -> Held {
-    let mut aside = Aside::default();
+pub(super) fn compare(a: &Declaration, b: &Declaration) -> DeploymentComparison {
+    let mut aside = UncomparedParts::default();
     let parts = DeclarationPart::ALL.into_iter().map(|part| {
         let at = format!("/{}", part.as_str());
         let [mut of_a, mut of_b] = [a, b].map(|one| Value::Object(one.part(part).clone()));
@@ -45,10 +45,10 @@ pub(super) fn compare(a: &Declaration, b: &Declaration) -> Held {
         declarations::compare_values([a, b], part, [&of_a, &of_b])
     });
     let parts = parts.collect();
-    Held { parts, aside }
+    DeploymentComparison { parts, aside }
 }
 
-impl Aside {
+impl UncomparedParts {
     /// Takes what is not compared out of both. Lists stay whole: their elements have no names to be held against each other.
     fn set(&mut self, at: &str, run: &mut Value, deployment: &mut Value) {
         match (absent(run), absent(deployment)) {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::changes::{self, Grouped};
+use super::changes::{self, ReachingChange};
 use super::explain::{self, Grounds};
 use super::side::ComparedSide;
-use super::verdicts::{self, Differing};
+use super::verdicts::{self, DifferingRow};
 use super::{DiffError, declarations, kinds, row_provenance};
 use crate::bundle::{Bundle, Verified};
 use crate::record::identity::DeclarationPart;
@@ -103,7 +103,11 @@ fn compare_declarations(a: &ComparedSide, b: &ComparedSide) -> Declarations {
     Declarations { materially_equal, parts, ..nothing(Comparability::Parts) }
 }
 
-fn compare_verdicts(a: &ComparedSide, b: &ComparedSide, changes: Option<&[Grouped]>) -> Result<Verdicts, DiffError> {
+fn compare_verdicts(
+    a: &ComparedSide,
+    b: &ComparedSide,
+    changes: Option<&[ReachingChange]>,
+) -> Result<Verdicts, DiffError> {
     let not_compared = |why: &str| Verdicts {
         not_compared: Some(why.to_owned()),
         lanes: Vec::new(),
@@ -144,17 +148,17 @@ fn compare_verdicts(a: &ComparedSide, b: &ComparedSide, changes: Option<&[Groupe
 fn facts(
     a: &Verified<Bundle>,
     b: &Verified<Bundle>,
-    changes: &[Grouped],
-    rows: &[Differing],
+    changes: &[ReachingChange],
+    rows: &[DifferingRow],
 ) -> Result<[HashMap<String, row_provenance::RowProvenance>; 2], DiffError> {
     let wanted: BTreeSet<&str> = rows.iter().filter(|row| row.lane != Lane::Control).map(|row| &*row.key.id).collect();
-    if wanted.is_empty() || !changes.iter().any(|change| change.class == changes::Class::Registry) {
+    if wanted.is_empty() || !changes.iter().any(|change| change.class == changes::ReachClass::Registry) {
         return Ok([HashMap::new(), HashMap::new()]);
     }
     Ok([row_provenance::facts(a, &wanted)?, row_provenance::facts(b, &wanted)?])
 }
 
-fn flip(row: Differing, grounds: Option<&Grounds<'_>>) -> Flip {
+fn flip(row: DifferingRow, grounds: Option<&Grounds<'_>>) -> Flip {
     let resolved_differently = grounds.map(|grounds| grounds.resolved_differently(&row)).unwrap_or_default();
     let explanation = match grounds {
         Some(grounds) => grounds.explain(&row, &resolved_differently),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::json::Text;
 use crate::base::json_array::ArrayReader;
 use crate::base::limits::MAX_ROW_BYTES;
-use crate::base::threads::Feed;
+use crate::base::threads::ValueFeed;
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::baseline::BaselineView;
 use crate::record::controls::{ControlView, ControlsView};
@@ -88,7 +88,7 @@ impl Rows {
 }
 
 /// Sends every row of a lane. What was sent may be relied on only if no error follows.
-pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &Feed<Result<Vec<DiffRow>, RowsError>>) {
+pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &ValueFeed<Result<Vec<DiffRow>, RowsError>>) {
     if !has(bundle, lane) {
         return;
     }

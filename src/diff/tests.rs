@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::changes::{Class, gather};
+use super::changes::{ReachClass, gather};
 use super::explain::Grounds;
 use super::row_provenance::RowProvenance;
 use super::rows::RowKey;
 use super::side::of_declaration;
-use super::verdicts::Differing;
+use super::verdicts::DifferingRow;
 use super::{declarations, render_markdown, render_text};
 use crate::base::digest::Digest;
 use crate::identity::seal::{DeclarationParts, seal};
@@ -139,14 +139,14 @@ fn verdict(profile: &str, actual: RowAnswer) -> RowVerdict {
     RowVerdict { profile_id: profile.into(), expected: Some(Decision::Deny), actual, because: None }
 }
 
-fn row(lane: Lane, profile: &str, kind: FlipKind) -> Differing {
+fn row(lane: Lane, profile: &str, kind: FlipKind) -> DifferingRow {
     let a = (kind != FlipKind::Appeared).then(|| verdict(profile, RowAnswer::Deny));
     let b = (kind != FlipKind::Vanished).then(|| verdict(profile, RowAnswer::Allow));
-    Differing { lane, key: RowKey { id: "x".into(), aspect: "".into() }, kind, a, b, baseline_differs: false }
+    DifferingRow { lane, key: RowKey { id: "x".into(), aspect: "".into() }, kind, a, b, baseline_differs: false }
 }
 
 /// What could explain a row, after these edits, with these facts of the row on both sides.
-fn explained(edits: &[(&str, Value)], row: &Differing, probes: [&[u8]; 2]) -> (ExplanationFinding, Vec<String>) {
+fn explained(edits: &[(&str, Value)], row: &DifferingRow, probes: [&[u8]; 2]) -> (ExplanationFinding, Vec<String>) {
     let [a, b] = changed(edits);
     let changes = gather(&a, &b, &declarations::compare(&a, &b));
     let facts = probes.map(|probe| {
@@ -211,7 +211,7 @@ fn nothing_is_named_that_does_not_reach_the_row() {
 fn a_change_that_reaches_no_row_is_no_candidate() {
     let [a, b] = changed(&[("/policy/gate_rules", json!("g2"))]);
     let changes = gather(&a, &b, &declarations::compare(&a, &b));
-    assert!(changes.iter().all(|change| change.class == Class::Nothing));
+    assert!(changes.iter().all(|change| change.class == ReachClass::Nothing));
 }
 
 /// A report with one of everything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::DiffError;
-use super::join::{Join, MAX_WAITING, Pair};
+use super::join::{Join, MAX_WAITING, RowPair};
 use super::rows::{self, RowKey, Rows};
 use crate::base::threads;
 use crate::bundle::{Bundle, Verified};
@@ -18,7 +18,7 @@ pub(super) const LANES: [Lane; 4] = [Lane::Scenario, Lane::Baseline, Lane::Contr
 
 /// A row that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Differing {
+pub(super) struct DifferingRow {
     pub(super) lane: Lane,
     pub(super) key: RowKey,
     pub(super) kind: FlipKind,
@@ -34,7 +34,7 @@ pub(super) struct ComparedLanes {
     /// How many rows differ.
     pub(super) differing: u64,
     /// The first of them.
-    pub(super) listed: Vec<Differing>,
+    pub(super) listed: Vec<DifferingRow>,
 }
 
 /// Where a row stands in the list; the last is for rows that have all else in common.
@@ -42,13 +42,13 @@ type RowOrder = (usize, RowKey, u32);
 
 /// The first rows by their place, however many come and in whatever order.
 #[derive(Debug)]
-struct Listed {
-    rows: BTreeMap<RowOrder, Differing>,
+struct ListedRows {
+    rows: BTreeMap<RowOrder, DifferingRow>,
     most: usize,
 }
 
-impl Listed {
-    fn add(&mut self, order: usize, row: Differing) {
+impl ListedRows {
+    fn add(&mut self, order: usize, row: DifferingRow) {
         let mut place = (order, row.key.clone(), 0);
         while self.rows.contains_key(&place) {
             place.2 += 1;
@@ -67,7 +67,7 @@ pub(super) fn compare(
     most_listed: usize,
 ) -> Result<ComparedLanes, DiffError> {
     let mut compared = ComparedLanes::default();
-    let mut listed = Listed { rows: BTreeMap::new(), most: most_listed };
+    let mut listed = ListedRows { rows: BTreeMap::new(), most: most_listed };
     // The baseline comes last, because it says something of rows that are listed already.
     for lane in [Lane::Scenario, Lane::Control, Lane::Oracle, Lane::Baseline] {
         let has = [rows::has(a, lane), rows::has(b, lane)];
@@ -105,7 +105,7 @@ pub(super) fn compare(
 }
 
 /// Counts a pair; gives the row if it differs.
-fn note(diff: &mut LaneDiff, (key, a, b): Pair) -> Option<Differing> {
+fn note(diff: &mut LaneDiff, (key, a, b): RowPair) -> Option<DifferingRow> {
     let count = |side: &mut Option<u64>, verdict: &Option<RowVerdict>| {
         if let (Some(count), Some(_)) = (side, verdict) {
             *count += 1;
@@ -127,7 +127,7 @@ fn note(diff: &mut LaneDiff, (key, a, b): Pair) -> Option<Differing> {
     if let (FlipKind::Flipped, Some(a), Some(b)) = (kind, &a, &b) {
         *diff.transitions.entry(format!("{} -> {}", a.actual.as_str(), b.actual.as_str())).or_default() += 1;
     }
-    Some(Differing { lane: diff.lane, key, kind, a, b, baseline_differs: false })
+    Some(DifferingRow { lane: diff.lane, key, kind, a, b, baseline_differs: false })
 }
 
 /// Calls `found` for every pair of rows of a lane. Both sides are parsed on threads of their own.
@@ -135,7 +135,7 @@ pub(super) fn join(
     a: &Verified<Bundle>,
     b: &Verified<Bundle>,
     lane: Lane,
-    found: impl FnMut(Pair),
+    found: impl FnMut(RowPair),
 ) -> Result<(), DiffError> {
     std::thread::scope(|scope| {
         let [mut a, mut b] =

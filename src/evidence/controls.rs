@@ -4,8 +4,8 @@ use super::contradiction::Times;
 use super::decide::{Attempt, ControlsSay, attempt};
 use super::error::DeriveError;
 use super::row_facts::{Context, reason};
-use super::row_prefetch::Batches;
-use super::rows::{LaneReader, Planned};
+use super::row_prefetch::RowBatches;
+use super::rows::{LaneReader, NextPlannedRow};
 use super::surroundings;
 use crate::plan::{ResolvedPlan, ResolvedProfile};
 use crate::record::action::Action;
@@ -162,7 +162,7 @@ impl ControlReport {
 pub(super) fn judge(
     context: &Context<'_>,
     controls: &[ProfileControls],
-    rows: Batches<ProbeRow>,
+    rows: RowBatches<ProbeRow>,
     times: &mut Times,
 ) -> Result<Vec<ControlReport>, DeriveError> {
     let plan = context.plan;
@@ -184,7 +184,7 @@ pub(super) fn judge(
                 Ok(action) => action,
             };
             let reader = reader.as_mut().expect("the lane was opened because a control is planned");
-            let row = reader.probe_row(&Planned {
+            let row = reader.probe_row(&NextPlannedRow {
                 seq,
                 profile_id: profile.id.as_str(),
                 probe_id,

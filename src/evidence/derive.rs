@@ -13,11 +13,11 @@ use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
 use super::host_os::HostOs;
-use super::mismatch::{self, Beside};
-use super::outcome::{Counts, DerivationOutcome, MAX_FINDINGS, ProfileOutcome, RowFinding};
+use super::mismatch::{self, OtherLanes};
+use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowFinding};
 use super::row_facts::{self, Baseline, Context, RowInPlan};
-use super::row_prefetch::{self, Batches, RowPrefetch};
-use super::rows::{LaneReader, Planned};
+use super::row_prefetch::{self, RowBatches, RowPrefetch};
+use super::rows::{LaneReader, NextPlannedRow};
 use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
 use super::witness::{self, LaneAnswer};
@@ -92,7 +92,7 @@ fn derive_rows<S: ArtifactSink>(
     context: &Context<'_>,
     controls: &[ProfileControls],
     rows: RowPrefetch<'_>,
-    oracle: Batches<OracleRow>,
+    oracle: RowBatches<OracleRow>,
     sink: &mut S,
 ) -> Result<DerivationOutcome, DeriveError> {
     let (plan, manifest) = (context.plan, context.manifest);
@@ -115,7 +115,7 @@ fn derive_rows<S: ArtifactSink>(
     let mut writers = Writers::open(context, lanes, sink)?;
     let mut tally = MismatchTally { times, ..MismatchTally::default() };
     let mut profiles = Vec::with_capacity(plan.profiles.len());
-    let mut total = Counts::default();
+    let mut total = PlannedRowCounts::default();
     let mut seq = 0;
     for (n, profile) in plan.profiles.iter().enumerate() {
         let report = reports.as_ref().map(|reports| &reports[n]);
@@ -147,7 +147,7 @@ fn derive_rows<S: ArtifactSink>(
     })
 }
 
-fn lane_reader<T>(lane: Lane, rows: Batches<T>, on: bool) -> Result<Option<LaneReader<T>>, DeriveError> {
+fn lane_reader<T>(lane: Lane, rows: RowBatches<T>, on: bool) -> Result<Option<LaneReader<T>>, DeriveError> {
     if on {
         return LaneReader::open(lane, rows).map(Some);
     }
@@ -278,9 +278,9 @@ fn derive_profile<O: Write>(
     readers: &mut Readers,
     writers: &mut Writers<O>,
     tally: &mut MismatchTally,
-) -> Result<(Counts, Option<EntryStatus>), DeriveError> {
+) -> Result<(PlannedRowCounts, Option<EntryStatus>), DeriveError> {
     let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
-    let mut counts = Counts::default();
+    let mut counts = PlannedRowCounts::default();
     let mut blocked = 0;
     let mut refused = false;
     let scan = static_preflight::of(context, &profile.policy);
@@ -300,7 +300,7 @@ fn derive_profile<O: Write>(
     let mut name = String::new();
     for probe in &profile.probes {
         let placed = RowInPlan { profile, probe };
-        let planned = Planned::probe(*seq, profile, probe);
+        let planned = NextPlannedRow::probe(*seq, profile, probe);
         *seq += 1;
         counts.rows.planned += 1;
         name.clear();
@@ -341,7 +341,7 @@ fn derive_profile<O: Write>(
 
 /// The entry's status. The reference says `blocked` as soon as every failure among the rows is a blocked one, however
 /// many rows succeeded (its weakness W-58), and for any row that timed out; here it takes every row.
-fn entry_status(counts: &Counts, blocked: u64) -> EntryStatus {
+fn entry_status(counts: &PlannedRowCounts, blocked: u64) -> EntryStatus {
     if blocked == counts.rows.planned {
         EntryStatus::Blocked
     } else if counts.rows.matched == counts.rows.planned {
@@ -351,7 +351,7 @@ fn entry_status(counts: &Counts, blocked: u64) -> EntryStatus {
     }
 }
 
-fn entry_notes(counts: &Counts) -> String {
+fn entry_notes(counts: &PlannedRowCounts) -> String {
     let rows = counts.rows;
     let mut text = format!(
         "{} of {} rows matched, {} did not, {} undecided",
@@ -423,7 +423,8 @@ fn derive_row<O: Write>(
     if let Some(mismatch_type) = mismatch::mismatch_type(&judged) {
         *tally.mismatch_counts.entry(mismatch_type).or_default() += 1;
         writers.mismatches.push(&mismatch::row(context, &judged, mismatch_type))?;
-        let beside = Beside { baseline: baseline_document.as_ref().zip(baseline_paths.as_ref()), oracle: lanes.oracle };
+        let beside =
+            OtherLanes { baseline: baseline_document.as_ref().zip(baseline_paths.as_ref()), oracle: lanes.oracle };
         let packet = mismatch::packet(context, &judged, &beside);
         writers.packets.put(|out| {
             append_line(out, &packet)?;

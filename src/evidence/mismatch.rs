@@ -68,13 +68,17 @@ pub(super) fn row<'a>(context: &Context<'a>, judged: &'a Judged<'_>, mismatch_ty
 }
 
 /// The other lanes' part of a packet.
-pub(super) struct Beside<'a> {
+pub(super) struct OtherLanes<'a> {
     pub baseline: Option<(&'a BaselineRow<'a>, &'a Paths<'a>)>,
     pub oracle: Option<&'a OracleRow>,
 }
 
 /// The line of `mismatch_packets.jsonl`.
-pub(super) fn packet<'a>(context: &'a Context<'a>, judged: &'a Judged<'_>, beside: &Beside<'a>) -> MismatchPacket<'a> {
+pub(super) fn packet<'a>(
+    context: &'a Context<'a>,
+    judged: &'a Judged<'_>,
+    beside: &OtherLanes<'a>,
+) -> MismatchPacket<'a> {
     let placed = &judged.placed;
     let file = row_facts::is_file_operation(placed.operation());
     let witness = if !file {
@@ -142,7 +146,7 @@ fn excerpt<'a>(host_os: HostOs, paths: &'a Paths<'_>, lane: Lane, scenario_id: &
 
 /// What the oracle says beside the event: the first callout about the event's operation, else the first callout, else
 /// the model.
-fn oracle_check<'a>(judged: &'a Judged<'_>, beside: &Beside<'a>) -> Option<OracleCheck<'a>> {
+fn oracle_check<'a>(judged: &'a Judged<'_>, beside: &OtherLanes<'a>) -> Option<OracleCheck<'a>> {
     let asked = judged.row.prologue.as_ref().map_or(&[][..], |said| &said.callouts);
     let operation = judged.placed.operation();
     if let Some(record) = asked.iter().find(|record| record.operation == operation).or(asked.first()) {
@@ -173,7 +177,7 @@ pub(super) fn oracle_decision(row: &OracleRow) -> OracleDecision {
     }
 }
 
-fn mismatch_reason(judged: &Judged<'_>, beside: &Beside<'_>) -> MismatchReason {
+fn mismatch_reason(judged: &Judged<'_>, beside: &OtherLanes<'_>) -> MismatchReason {
     if judged.witnessed == Some(false) {
         return MismatchReason::OpNotWitnessed;
     }

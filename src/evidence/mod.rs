@@ -44,7 +44,7 @@ pub use derive::{derive, replay};
 pub use error::DeriveError;
 pub use matrix::expected_matrix;
 #[cfg(test)]
-pub use outcome::Counts;
+pub use outcome::PlannedRowCounts;
 pub use outcome::{DerivationOutcome, ProfileOutcome, RowFinding};
 pub use row_prefetch::RowPrefetch;
 

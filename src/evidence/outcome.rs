@@ -22,7 +22,7 @@ pub struct DerivationOutcome {
     /// The lanes that were on.
     pub lanes: LaneSet,
     /// All profiles together.
-    pub total: Counts,
+    pub total: PlannedRowCounts,
     /// Each profile, in plan order.
     pub profiles: Vec<ProfileOutcome>,
     /// Rows of the mismatch summary, by type.
@@ -40,14 +40,14 @@ pub struct DerivationOutcome {
 
 /// What became of planned rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct PlannedRowCounts {
     /// The numbers.
     pub rows: RowCounts,
     /// Undecided rows by kind.
     pub undecided_by_kind: BTreeMap<FailureKind, u64>,
 }
 
-impl Counts {
+impl PlannedRowCounts {
     pub(super) fn count(&mut self, matched: Option<bool>, kind: Option<FailureKind>) {
         match matched {
             Some(true) => self.rows.matched += 1,
@@ -80,7 +80,7 @@ pub struct ProfileOutcome {
     /// As in `runtime_results.json`; `None` if the scenario lane was off.
     pub status: Option<EntryStatus>,
     /// Its rows.
-    pub counts: Counts,
+    pub counts: PlannedRowCounts,
     /// Its controls; `None` if the scenario lane was off.
     pub controls: Option<ControlReport>,
 }

@@ -14,7 +14,7 @@ use super::RowSource;
 use super::error::DeriveError;
 use super::oracle_model::{self, OtherAnswer};
 use crate::base::limits::MAX_ROW_BYTES;
-use crate::base::threads::{self, Feed};
+use crate::base::threads::{self, ValueFeed};
 use crate::base::{json, json_out};
 use crate::plan::ResolvedPlan;
 use crate::policy::answer::Answerer;
@@ -29,13 +29,13 @@ const BATCH_BYTES: usize = 256 * 1024;
 const WAITING_BATCHES: usize = 4;
 
 /// Some rows of a lane, in order, and what comes after them.
-pub(super) struct Batch<T> {
+pub(super) struct RowBatch<T> {
     pub(super) rows: Vec<T>,
-    pub(super) then: Then,
+    pub(super) then: AfterBatch,
 }
 
 /// What comes after the rows of a batch.
-pub(super) enum Then {
+pub(super) enum AfterBatch {
     /// Another batch.
     More,
     /// Nothing: the lane ends here.
@@ -47,15 +47,15 @@ pub(super) enum Then {
 }
 
 /// A lane, batch by batch.
-pub(super) struct Batches<T> {
-    filled: Receiver<Batch<T>>,
+pub(super) struct RowBatches<T> {
+    filled: Receiver<RowBatch<T>>,
     spent: Sender<Vec<T>>,
 }
 
-impl<T> Batches<T> {
+impl<T> RowBatches<T> {
     /// The next batch, in exchange for the rows of the last, which the thread that made them takes apart: memory that goes
     /// back where it came from is cheaper. `None`: that thread has ended without a last batch.
-    pub(super) fn next(&self, last: Vec<T>) -> Option<Batch<T>> {
+    pub(super) fn next(&self, last: Vec<T>) -> Option<RowBatch<T>> {
         // Whether it still listens makes no difference.
         let _ = self.spent.send(last);
         self.filled.recv().ok()
@@ -63,12 +63,12 @@ impl<T> Batches<T> {
 }
 
 /// The other end of a lane.
-struct Filling<T> {
-    filled: Feed<Batch<T>>,
+struct BatchSender<T> {
+    filled: ValueFeed<RowBatch<T>>,
     spent: Receiver<Vec<T>>,
 }
 
-impl<T> Filling<T> {
+impl<T> BatchSender<T> {
     fn empty(&self) -> Vec<T> {
         let mut rows = self.spent.try_recv().unwrap_or_default();
         rows.clear();
@@ -80,20 +80,20 @@ impl<T> Filling<T> {
 /// A lane whose batches `fill` makes.
 fn batches<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
-    fill: impl FnOnce(&Filling<T>) + Send + 'scope,
-) -> Batches<T> {
+    fill: impl FnOnce(&BatchSender<T>) + Send + 'scope,
+) -> RowBatches<T> {
     let (returned, spent) = channel();
-    let filled = threads::feed(scope, WAITING_BATCHES, move |filled| fill(&Filling { filled, spent }));
-    Batches { filled, spent: returned }
+    let filled = threads::feed(scope, WAITING_BATCHES, move |filled| fill(&BatchSender { filled, spent }));
+    RowBatches { filled, spent: returned }
 }
 
 /// The rows of the lanes whose probes were executed. Their parsing goes on from here, whether or not they are asked for; it
 /// ends early where this is dropped.
 pub struct RowPrefetch<'s> {
     pub(super) source: &'s dyn RowSource,
-    pub(super) baseline: Batches<ProbeRow>,
-    pub(super) control: Batches<ProbeRow>,
-    pub(super) scenario: Batches<ProbeRow>,
+    pub(super) baseline: RowBatches<ProbeRow>,
+    pub(super) control: RowBatches<ProbeRow>,
+    pub(super) scenario: RowBatches<ProbeRow>,
 }
 
 impl<'s> RowPrefetch<'s> {
@@ -108,7 +108,7 @@ impl<'s> RowPrefetch<'s> {
 pub(super) fn oracle_as_recorded<'scope, 'e>(
     scope: &'scope Scope<'scope, 'e>,
     source: &'e dyn RowSource,
-) -> Batches<OracleRow> {
+) -> RowBatches<OracleRow> {
     parsed(scope, source, Lane::Oracle)
 }
 
@@ -119,7 +119,7 @@ pub(super) fn oracle_asked_again<'scope, 'e>(
     source: &'e dyn RowSource,
     plan: &'e ResolvedPlan,
     other: &'e Mutex<Option<OtherAnswer>>,
-) -> Batches<OracleRow> {
+) -> RowBatches<OracleRow> {
     batches(scope, move |out| {
         let mut planned = plan.rows();
         let mut answerer = Answerer::default();
@@ -146,7 +146,7 @@ fn parsed<'scope, 'e, T: DeserializeOwned + Send + 'static>(
     scope: &'scope Scope<'scope, 'e>,
     source: &'e dyn RowSource,
     lane: Lane,
-) -> Batches<T> {
+) -> RowBatches<T> {
     batches(scope, move |out| hand_over(source, lane, out, |number, line| decode(lane, number, line)))
 }
 
@@ -158,7 +158,7 @@ fn decode<T: DeserializeOwned>(lane: Lane, line: u64, bytes: &[u8]) -> Result<T,
 fn hand_over<T>(
     source: &dyn RowSource,
     lane: Lane,
-    out: &Filling<T>,
+    out: &BatchSender<T>,
     mut row: impl FnMut(u64, &[u8]) -> Result<T, DeriveError>,
 ) {
     let opened = source.open(lane).map_err(|source| DeriveError::Open { lane, source });
@@ -166,11 +166,11 @@ fn hand_over<T>(
         Ok(Some(input)) => input,
         // Whether anybody still listens makes no difference at the end.
         Ok(None) => {
-            out.filled.send(Batch { rows: Vec::new(), then: Then::Absent });
+            out.filled.send(RowBatch { rows: Vec::new(), then: AfterBatch::Absent });
             return;
         }
         Err(error) => {
-            out.filled.send(Batch { rows: Vec::new(), then: Then::Failed(error) });
+            out.filled.send(RowBatch { rows: Vec::new(), then: AfterBatch::Failed(error) });
             return;
         }
     };
@@ -181,7 +181,7 @@ fn hand_over<T>(
         let mut bytes = 0;
         let then = loop {
             if rows.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
-                break Then::More;
+                break AfterBatch::More;
             }
             number += 1;
             match read_line(&mut *input, lane, number, &mut line)
@@ -191,12 +191,12 @@ fn hand_over<T>(
                     rows.push(row);
                     bytes += line.len();
                 }
-                Ok(None) => break Then::End,
-                Err(error) => break Then::Failed(error),
+                Ok(None) => break AfterBatch::End,
+                Err(error) => break AfterBatch::Failed(error),
             }
         };
-        let goes_on = matches!(then, Then::More);
-        if !out.filled.send(Batch { rows, then }) || !goes_on {
+        let goes_on = matches!(then, AfterBatch::More);
+        if !out.filled.send(RowBatch { rows, then }) || !goes_on {
             return;
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     /// How many rows each batch of a lane has, all rows, and what came last.
-    fn read(source: &Lines, lane: Lane) -> (Vec<usize>, Vec<serde_json::Value>, Then) {
+    fn read(source: &Lines, lane: Lane) -> (Vec<usize>, Vec<serde_json::Value>, AfterBatch) {
         std::thread::scope(|scope| {
             let batches = parsed(scope, source, lane);
             let (mut lengths, mut all, mut last) = (Vec::new(), Vec::new(), Vec::new());
@@ -244,7 +244,7 @@ mod tests {
                 lengths.push(batch.rows.len());
                 all.extend(batch.rows.iter().cloned());
                 last = batch.rows;
-                if !matches!(batch.then, Then::More) {
+                if !matches!(batch.then, AfterBatch::More) {
                     return (lengths, all, batch.then);
                 }
             }
@@ -261,7 +261,7 @@ mod tests {
         let (lengths, all, then) = read(&lines((0..many).map(|n| n.to_string())), Lane::Baseline);
         assert!(all.iter().enumerate().all(|(n, row)| *row == n) && all.len() == many);
         assert!(lengths.iter().all(|length| *length <= BATCH_ROWS) && lengths.last() == Some(&1));
-        assert!(matches!(then, Then::End));
+        assert!(matches!(then, AfterBatch::End));
 
         let large = format!("\"{}\"", "x".repeat(BATCH_BYTES / 2));
         let (lengths, ..) = read(&lines((0..5).map(|_| large.clone())), Lane::Baseline);
@@ -270,15 +270,15 @@ mod tests {
 
     #[test]
     fn what_ends_a_lane_is_said_after_the_rows_before_it() {
-        let decode = |error: Then| matches!(error, Then::Failed(DeriveError::Decode { line: 3, .. }));
+        let decode = |error: AfterBatch| matches!(error, AfterBatch::Failed(DeriveError::Decode { line: 3, .. }));
         let (lengths, _, then) = read(&lines(["1", "2", "x", "4"].map(str::to_owned).into_iter()), Lane::Baseline);
         assert!(lengths == [2] && decode(then));
         let (lengths, _, then) = read(&Lines(b"1\n2".to_vec()), Lane::Baseline);
-        assert!(lengths == [1] && matches!(then, Then::Failed(DeriveError::CutOff { line: 2, .. })));
+        assert!(lengths == [1] && matches!(then, AfterBatch::Failed(DeriveError::CutOff { line: 2, .. })));
         let (lengths, _, then) = read(&Lines(vec![b'1'; MAX_ROW_BYTES + 2]), Lane::Baseline);
-        assert!(lengths == [0] && matches!(then, Then::Failed(DeriveError::TooLong { line: 1, .. })));
-        assert!(matches!(read(&lines(std::iter::empty()), Lane::Baseline).2, Then::End));
-        assert!(matches!(read(&lines(std::iter::empty()), Lane::Scenario).2, Then::Absent));
+        assert!(lengths == [0] && matches!(then, AfterBatch::Failed(DeriveError::TooLong { line: 1, .. })));
+        assert!(matches!(read(&lines(std::iter::empty()), Lane::Baseline).2, AfterBatch::End));
+        assert!(matches!(read(&lines(std::iter::empty()), Lane::Scenario).2, AfterBatch::Absent));
     }
 
     #[test]

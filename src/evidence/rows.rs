@@ -1,7 +1,7 @@
 //! Reading a lane's rows in the plan's order.
 
 use super::error::DeriveError;
-use super::row_prefetch::{Batches, Then};
+use super::row_prefetch::{AfterBatch, RowBatches};
 use super::template;
 use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
@@ -12,16 +12,16 @@ use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
 /// The rows of one lane, one after the other.
 pub(super) struct LaneReader<T> {
     lane: Lane,
-    batches: Batches<T>,
+    batches: RowBatches<T>,
     /// The rows of the last batch, and how many of them were looked at.
     rows: Vec<T>,
     taken: usize,
-    then: Then,
+    then: AfterBatch,
     number: u64,
 }
 
 /// Which row the plan has next.
-pub(super) struct Planned<'a> {
+pub(super) struct NextPlannedRow<'a> {
     pub seq: u64,
     pub profile_id: &'a str,
     pub probe_id: &'a str,
@@ -34,7 +34,7 @@ pub(super) struct Planned<'a> {
     pub entry: Option<&'a ProbeEntry>,
 }
 
-impl<'a> Planned<'a> {
+impl<'a> NextPlannedRow<'a> {
     pub(super) fn probe(seq: u64, profile: &'a ResolvedProfile, probe: &'a ResolvedProbe) -> Self {
         Self {
             seq,
@@ -53,28 +53,28 @@ impl<'a> Planned<'a> {
 }
 
 impl<T> LaneReader<T> {
-    fn begin(lane: Lane, batches: Batches<T>) -> Self {
-        Self { lane, batches, rows: Vec::new(), taken: 0, then: Then::More, number: 0 }
+    fn begin(lane: Lane, batches: RowBatches<T>) -> Self {
+        Self { lane, batches, rows: Vec::new(), taken: 0, then: AfterBatch::More, number: 0 }
     }
 
     /// The rows of a lane that must be there.
-    pub(super) fn open(lane: Lane, batches: Batches<T>) -> Result<Self, DeriveError> {
+    pub(super) fn open(lane: Lane, batches: RowBatches<T>) -> Result<Self, DeriveError> {
         let mut reader = Self::begin(lane, batches);
         reader.fill();
         match reader.then {
-            Then::Absent => Err(DeriveError::MissingLane { lane }),
-            Then::Failed(error @ DeriveError::Open { .. }) => Err(error),
+            AfterBatch::Absent => Err(DeriveError::MissingLane { lane }),
+            AfterBatch::Failed(error @ DeriveError::Open { .. }) => Err(error),
             _ => Ok(reader),
         }
     }
 
     /// Refuses rows of a lane in which nothing is planned.
-    pub(super) fn expect_none(lane: Lane, batches: Batches<T>) -> Result<(), DeriveError> {
+    pub(super) fn expect_none(lane: Lane, batches: RowBatches<T>) -> Result<(), DeriveError> {
         let mut reader = Self::begin(lane, batches);
         reader.fill();
         match reader.then {
-            Then::End | Then::Absent if reader.is_spent() => Ok(()),
-            Then::Failed(error @ (DeriveError::Open { .. } | DeriveError::Read { .. })) => Err(error),
+            AfterBatch::End | AfterBatch::Absent if reader.is_spent() => Ok(()),
+            AfterBatch::Failed(error @ (DeriveError::Open { .. } | DeriveError::Read { .. })) => Err(error),
             _ => Err(DeriveError::UnplannedLane { lane }),
         }
     }
@@ -84,20 +84,20 @@ impl<T> LaneReader<T> {
         let line = self.number + 1;
         self.fill();
         match self.then {
-            Then::End | Then::Absent if self.is_spent() => Ok(()),
-            Then::Failed(error @ DeriveError::Read { .. }) if self.is_spent() => Err(error),
+            AfterBatch::End | AfterBatch::Absent if self.is_spent() => Ok(()),
+            AfterBatch::Failed(error @ DeriveError::Read { .. }) if self.is_spent() => Err(error),
             _ => Err(DeriveError::ExtraRow { lane: self.lane, line }),
         }
     }
 
     /// Takes further batches until there is a row, or what comes instead.
     fn fill(&mut self) {
-        while self.is_spent() && matches!(self.then, Then::More) {
+        while self.is_spent() && matches!(self.then, AfterBatch::More) {
             self.taken = 0;
             match self.batches.next(std::mem::take(&mut self.rows)) {
                 Some(batch) => (self.rows, self.then) = (batch.rows, batch.then),
                 // Only by a panic, which the scope of the thread passes on.
-                None => self.then = Then::End,
+                None => self.then = AfterBatch::End,
             }
         }
     }
@@ -108,7 +108,7 @@ impl<T> LaneReader<T> {
     }
 
     /// Goes to the next row.
-    fn advance(&mut self, planned: &Planned<'_>) -> Result<(), DeriveError> {
+    fn advance(&mut self, planned: &NextPlannedRow<'_>) -> Result<(), DeriveError> {
         self.fill();
         self.number += 1;
         let (lane, line) = (self.lane, self.number);
@@ -116,8 +116,8 @@ impl<T> LaneReader<T> {
             self.taken += 1;
             return Ok(());
         }
-        match std::mem::replace(&mut self.then, Then::End) {
-            Then::Failed(error) => Err(error),
+        match std::mem::replace(&mut self.then, AfterBatch::End) {
+            AfterBatch::Failed(error) => Err(error),
             _ => Err(DeriveError::MissingRow { lane, line, expected: planned.describe() }),
         }
     }
@@ -156,7 +156,7 @@ impl<T> LaneReader<T> {
 
 impl LaneReader<ProbeRow> {
     /// The next probe row, which must be the planned one.
-    pub(super) fn probe_row(&mut self, planned: &Planned<'_>) -> Result<&ProbeRow, DeriveError> {
+    pub(super) fn probe_row(&mut self, planned: &NextPlannedRow<'_>) -> Result<&ProbeRow, DeriveError> {
         self.advance(planned)?;
         let row = self.row();
         self.check("schema_version", ROW_SCHEMA, &row.schema_version)?;
@@ -201,7 +201,7 @@ impl LaneReader<ProbeRow> {
 
 impl LaneReader<OracleRow> {
     /// The next oracle row, which must be the planned one.
-    pub(super) fn oracle_row(&mut self, planned: &Planned<'_>) -> Result<&OracleRow, DeriveError> {
+    pub(super) fn oracle_row(&mut self, planned: &NextPlannedRow<'_>) -> Result<&OracleRow, DeriveError> {
         self.advance(planned)?;
         let row = self.row();
         self.check("schema_version", ORACLE_ROW_SCHEMA, &row.schema_version)?;

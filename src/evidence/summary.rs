@@ -9,7 +9,7 @@ use super::ArtifactSink;
 use super::artifact_writer::whole;
 use super::decide::DECISION_RULE;
 use super::error::DeriveError;
-use super::outcome::Counts;
+use super::outcome::PlannedRowCounts;
 use super::row_facts::Context;
 use crate::base::json_out::to_pretty;
 use crate::base::printable::is_hidden;
@@ -32,7 +32,7 @@ pub(super) struct LeftOpen {
 pub(super) fn write<S: ArtifactSink>(
     context: &Context<'_>,
     status: SummaryStatus,
-    total: &Counts,
+    total: &PlannedRowCounts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
     left_open: LeftOpen,
     sink: &mut S,
@@ -45,7 +45,7 @@ pub(super) fn write<S: ArtifactSink>(
 fn summary(
     context: &Context<'_>,
     status: SummaryStatus,
-    total: &Counts,
+    total: &PlannedRowCounts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
     left_open: LeftOpen,
 ) -> Summary {

@@ -16,10 +16,10 @@ use crate::record::outcome::{FailureKind, Lane};
 use crate::record::row::ProbeRow;
 
 /// An attempt, and what more there is to say of it.
-pub(super) type Settled = (Attempt, Option<String>);
+pub(super) type SettledAttempt = (Attempt, Option<String>);
 
 /// What a row of a lane under a policy shows once its surroundings are taken into account.
-pub(super) fn settle(manifest: &RunManifest, placed: &RowInPlan<'_>, row: &ProbeRow, shown: Attempt) -> Settled {
+pub(super) fn settle(manifest: &RunManifest, placed: &RowInPlan<'_>, row: &ProbeRow, shown: Attempt) -> SettledAttempt {
     if let Some(settled) = refused_around(manifest, row, shown) {
         return settled;
     }
@@ -36,13 +36,13 @@ pub(super) fn settle(manifest: &RunManifest, placed: &RowInPlan<'_>, row: &Probe
 }
 
 /// The same for a control, whose answer is the same wherever the run has its place.
-pub(super) fn settle_control(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> Settled {
+pub(super) fn settle_control(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> SettledAttempt {
     refused_around(manifest, row, shown).unwrap_or((shown, None))
 }
 
 /// A refusal that a layer around the run makes as soon as any policy stands inside of it, so that the baseline does not
 /// show it. See `enforce::refer_refused_around`; every other refusal from outside strikes the baseline too.
-fn refused_around(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> Option<Settled> {
+fn refused_around(manifest: &RunManifest, row: &ProbeRow, shown: Attempt) -> Option<SettledAttempt> {
     let Attempt::Denied { errno: Some(libc::EXDEV) } = shown else { return None };
     let facts = manifest.confinement.as_ref()?;
     if row.lane == Lane::Baseline || facts.landlock_layers == Some(0) || facts.landlock_refuses_refer == Some(false) {

@@ -29,18 +29,18 @@ pub struct Difference {
 /// both.
 pub fn differences(at: &str, declared: &Value, found: &Value) -> Vec<Difference> {
     let mut all = Vec::new();
-    walk(At { declared: at, found: at }, Some(declared), Some(found), &mut all);
+    walk(PointerPair { declared: at, found: at }, Some(declared), Some(found), &mut all);
     all
 }
 
 /// The places of two values that stand for each other.
 #[derive(Clone, Copy)]
-struct At<'p> {
+struct PointerPair<'p> {
     declared: &'p str,
     found: &'p str,
 }
 
-fn walk(at: At<'_>, declared: Option<&Value>, found: Option<&Value>, all: &mut Vec<Difference>) {
+fn walk(at: PointerPair<'_>, declared: Option<&Value>, found: Option<&Value>, all: &mut Vec<Difference>) {
     match (declared, found) {
         (Some(a), Some(b)) if a == b => {}
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
@@ -49,7 +49,7 @@ fn walk(at: At<'_>, declared: Option<&Value>, found: Option<&Value>, all: &mut V
             for name in names {
                 let part = pointer_part(name);
                 let (of_a, of_b) = (format!("{}/{part}", at.declared), format!("{}/{part}", at.found));
-                walk(At { declared: &of_a, found: &of_b }, a.get(name), b.get(name), all);
+                walk(PointerPair { declared: &of_a, found: &of_b }, a.get(name), b.get(name), all);
             }
         }
         (Some(Value::Array(a)), Some(Value::Array(b))) => {
@@ -61,7 +61,12 @@ fn walk(at: At<'_>, declared: Option<&Value>, found: Option<&Value>, all: &mut V
                 else {
                     continue;
                 };
-                walk(At { declared: of_a, found: of_b }, n.and_then(|n| a.get(n)), m.and_then(|m| b.get(m)), all);
+                walk(
+                    PointerPair { declared: of_a, found: of_b },
+                    n.and_then(|n| a.get(n)),
+                    m.and_then(|m| b.get(m)),
+                    all,
+                );
             }
         }
         (declared, found) => {

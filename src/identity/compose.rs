@@ -123,7 +123,7 @@ fn artifact(
     for document in &plan.documents {
         documents.entry(document.role).or_default().insert(document.path.clone(), document.bytes.digest());
     }
-    let mut values = Values::default();
+    let mut values = PolicyDigests::default();
     let mut profiles = BTreeMap::new();
     for profile in &plan.profiles {
         let element = values.element(&profile.policy)?;
@@ -152,9 +152,9 @@ fn artifact(
 
 /// Digests of policies' meanings, each value digested once however many profiles share it.
 #[derive(Default)]
-struct Values(BTreeMap<*const PolicyValue, Digest>);
+struct PolicyDigests(BTreeMap<*const PolicyValue, Digest>);
 
-impl Values {
+impl PolicyDigests {
     fn element(&mut self, policy: &ResolvedPolicy) -> Result<PolicyElement, CanonError> {
         let key = Arc::as_ptr(&policy.value);
         let value_sha256 = match self.0.get(&key) {

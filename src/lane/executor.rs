@@ -13,7 +13,7 @@ use std::thread;
 use super::cancel::Cancel;
 use super::ports::SLOTS;
 use super::task::Tasks;
-use super::worker::{LaneWorkerError, Shared, Spawn, Worker};
+use super::worker::{LaneWorkerError, RunShared, SpawnZygote, Worker};
 use crate::process::{SpawnError, Zygote};
 
 /// How many rows may be finished or under way beyond the last one handed on.
@@ -23,10 +23,10 @@ const WINDOW: usize = SLOTS as usize;
 const KEPT_LINE_BYTES: usize = 16 * 1024;
 
 /// A worker's wish for another zygote, and where it waits for it.
-type Wish = SyncSender<Result<Zygote, SpawnError>>;
+type ReplacementRequest = SyncSender<Result<Zygote, SpawnError>>;
 
 /// Takes a row's bytes: one JSON line without its newline.
-pub type Emit<'e> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 'e;
+pub type EmitRow<'e> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 'e;
 
 /// Why a lane ended early.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +63,12 @@ struct ExecutorState<'e> {
     /// How many workers wait for room in the window.
     blocked: usize,
     stop: bool,
-    emit: &'e mut Emit<'e>,
+    emit: &'e mut EmitRow<'e>,
     failed: Option<io::Error>,
 }
 
 /// What a worker gets when it asks for a place.
-enum Taken {
+enum TakenPlace {
     /// This one.
     Place(usize),
     /// None yet: the window is full.
@@ -78,7 +78,7 @@ enum Taken {
 }
 
 impl<'e> LaneProgress<'e> {
-    fn new(emit: &'e mut Emit<'e>) -> Self {
+    fn new(emit: &'e mut EmitRow<'e>) -> Self {
         let (waiting, spent, failed) = (BTreeMap::new(), Vec::new(), None);
         let state = ExecutorState { next: 0, handed_on: 0, waiting, spent, blocked: 0, stop: false, emit, failed };
         Self { state: Mutex::new(state), moved: Condvar::new() }
@@ -89,16 +89,16 @@ impl<'e> LaneProgress<'e> {
     }
 
     /// The next place, if the window has room for it now.
-    fn try_take(&self, len: usize) -> Taken {
+    fn try_take(&self, len: usize) -> TakenPlace {
         let mut state = self.lock();
         if state.stop || state.next >= len {
-            return Taken::Done;
+            return TakenPlace::Done;
         }
         if state.next >= state.handed_on + WINDOW {
-            return Taken::Later;
+            return TakenPlace::Later;
         }
         state.next += 1;
-        Taken::Place(state.next - 1)
+        TakenPlace::Place(state.next - 1)
     }
 
     /// Waits until the window has room or there is nothing to wait for.
@@ -166,16 +166,16 @@ impl<'e> LaneProgress<'e> {
 /// See [`LaneError`]. Workers are left idle but alive, except after a [`LaneWorkerError`].
 pub fn run<'r>(
     workers: &mut [Worker<'r>],
-    shared: &Shared<'r>,
+    shared: &RunShared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
-    emit: &mut Emit<'_>,
+    emit: &mut EmitRow<'_>,
 ) -> Result<(), LaneError> {
     let progress = LaneProgress::new(emit);
     // A thread that could not be started would have taken its worker with it.
     let workers: Vec<Mutex<&mut Worker<'r>>> = workers.iter_mut().map(Mutex::new).collect();
     let worked = thread::scope(|scope| {
-        let (wanted, wishes) = channel::<Wish>();
+        let (wanted, wishes) = channel::<ReplacementRequest>();
         let mut handles = Vec::with_capacity(workers.len());
         for worker in &workers {
             let (progress, wanted) = (&progress, wanted.clone());
@@ -213,7 +213,7 @@ pub fn run<'r>(
 }
 
 /// Asks the thread that runs the lane for a zygote.
-fn ask_for_zygote(shared: &Shared<'_>, wanted: &Sender<Wish>) -> Result<Zygote, SpawnError> {
+fn ask_for_zygote(shared: &RunShared<'_>, wanted: &Sender<ReplacementRequest>) -> Result<Zygote, SpawnError> {
     let ending =
         || SpawnError { executable: shared.exe.to_owned(), source: io::Error::other("the lane is ending already") };
     let (wish, answer) = sync_channel(1);
@@ -224,10 +224,10 @@ fn ask_for_zygote(shared: &Shared<'_>, wanted: &Sender<Wish>) -> Result<Zygote, 
 /// One worker's work; whoever fails stops the others.
 fn work<'r>(
     worker: &Mutex<&mut Worker<'r>>,
-    shared: &Shared<'r>,
+    shared: &RunShared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
-    spawn: &Spawn<'_>,
+    spawn: &SpawnZygote<'_>,
     progress: &LaneProgress<'_>,
 ) -> Result<(), LaneWorkerError> {
     let mut worker = worker.lock().expect("no holder of this lock panics");
@@ -241,24 +241,24 @@ fn work<'r>(
 /// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
 fn work_on<'r>(
     worker: &mut Worker<'r>,
-    shared: &Shared<'r>,
+    shared: &RunShared<'r>,
     tasks: &dyn Tasks,
     cancel: &Cancel,
-    spawn: &Spawn<'_>,
+    spawn: &SpawnZygote<'_>,
     progress: &LaneProgress<'_>,
 ) -> Result<(), LaneWorkerError> {
     let mut line = Vec::new();
     loop {
         let taken = progress.try_take(tasks.len());
-        let begun = matches!(taken, Taken::Place(_));
+        let begun = matches!(taken, TakenPlace::Place(_));
         match taken {
-            Taken::Place(place) => worker.begin(shared, place, tasks.get(place))?,
-            Taken::Later | Taken::Done if worker.in_flight() > 0 => {}
-            Taken::Later => {
+            TakenPlace::Place(place) => worker.begin(shared, place, tasks.get(place))?,
+            TakenPlace::Later | TakenPlace::Done if worker.in_flight() > 0 => {}
+            TakenPlace::Later => {
                 progress.wait_for_room();
                 continue;
             }
-            Taken::Done => return Ok(()),
+            TakenPlace::Done => return Ok(()),
         }
         // Without a new job, or with enough of them under way, take what is finished.
         if !begun || worker.in_flight() >= Worker::DEPTH {

@@ -39,31 +39,31 @@ pub struct PortPool {
     left: Mutex<Vec<u16>>,
     /// The ports that were given, by the row's slot and the port's name.
     given: Mutex<HashMap<(u64, String), u16>>,
-    inside: Mutex<Inside>,
+    inside: Mutex<EphemeralPorts>,
 }
 
 /// Ports of the kernel's own range.
 #[derive(Debug, Default)]
-struct Inside {
+struct EphemeralPorts {
     all: HashSet<u16>,
-    of_slot: HashMap<u64, Vec<(u16, Option<Keeper>)>>,
+    of_slot: HashMap<u64, Vec<(u16, Option<PortKeeper>)>>,
     kept: usize,
 }
 
 /// Sockets that keep a port.
 #[derive(Debug)]
-struct Keeper(#[expect(dead_code, reason = "they are there to be open")] [OwnedFd; 2]);
+struct PortKeeper(#[expect(dead_code, reason = "they are there to be open")] [OwnedFd; 2]);
 
-impl Keeper {
+impl PortKeeper {
     fn bind(port: u16) -> io::Result<Self> {
-        let address = Where::OF_THIS_SYSTEM.v4();
-        Ok(Self([Where::OF_THIS_SYSTEM.tcp(address, port)?.0, Where::udp(address, port)?]))
+        let address = BindPlace::OF_THIS_SYSTEM.v4();
+        Ok(Self([BindPlace::OF_THIS_SYSTEM.tcp(address, port)?.0, BindPlace::udp(address, port)?]))
     }
 }
 
 /// Where ports are bound to see whether they are free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Where {
+enum BindPlace {
     /// At every address, listening: that conflicts with a socket on any single one.
     Everywhere,
     /// At the loopback addresses, without listening there and without sharing them, which conflicts with a socket at every
@@ -72,7 +72,7 @@ enum Where {
     Loopback,
 }
 
-impl Where {
+impl BindPlace {
     const OF_THIS_SYSTEM: Self = if cfg!(target_os = "macos") { Self::Loopback } else { Self::Everywhere };
 
     fn v4(self) -> IpAddr {
@@ -182,14 +182,14 @@ impl PortPool {
     /// Keeps the row's ports again, until its next lane.
     pub fn take_back(&self, seq: u64) {
         let mut inside = lock(&self.inside);
-        let Inside { all, of_slot, kept } = &mut *inside;
+        let EphemeralPorts { all, of_slot, kept } = &mut *inside;
         if all.is_empty() {
             return;
         }
         for (port, keeper) in of_slot.get_mut(&(seq % SLOTS)).into_iter().flatten() {
             if keeper.is_none() && *kept < MOST_KEPT {
                 // One that is not kept may still be free when it is needed.
-                *keeper = Keeper::bind(*port).ok();
+                *keeper = PortKeeper::bind(*port).ok();
                 *kept += usize::from(keeper.is_some());
             }
         }
@@ -227,13 +227,13 @@ impl PortPool {
         let mut inside = lock(&self.inside);
         let mut error = io::Error::from_raw_os_error(libc::EADDRINUSE);
         for _ in 0..MOST_INSIDE {
-            let (_, port) = Where::OF_THIS_SYSTEM.tcp(Where::OF_THIS_SYSTEM.v4(), 0)?;
+            let (_, port) = BindPlace::OF_THIS_SYSTEM.tcp(BindPlace::OF_THIS_SYSTEM.v4(), 0)?;
             if inside.all.contains(&port) {
                 continue;
             }
             match check_free(port) {
                 Ok(()) => {
-                    let keeper = if inside.kept < MOST_KEPT { Keeper::bind(port).ok() } else { None };
+                    let keeper = if inside.kept < MOST_KEPT { PortKeeper::bind(port).ok() } else { None };
                     inside.kept += usize::from(keeper.is_some());
                     inside.all.insert(port);
                     inside.of_slot.entry(slot).or_default().push((port, keeper));
@@ -259,7 +259,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Whether a port can be bound here, for TCP and UDP; else why not.
 fn check_free(port: u16) -> io::Result<()> {
-    Where::OF_THIS_SYSTEM.check_free(port)
+    BindPlace::OF_THIS_SYSTEM.check_free(port)
 }
 
 #[cfg(test)]
@@ -285,16 +285,16 @@ mod tests {
             let tcp = TcpListener::bind(taken).unwrap();
             let udp = UdpSocket::bind(taken).unwrap();
             for port in [tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port()] {
-                let error = Where::Loopback.check_free(port).unwrap_err();
+                let error = BindPlace::Loopback.check_free(port).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{taken}");
             }
         }
-        let (kept, port) = Where::Loopback.tcp(Where::Loopback.v4(), 0).unwrap();
+        let (kept, port) = BindPlace::Loopback.tcp(BindPlace::Loopback.v4(), 0).unwrap();
         assert_ne!(port, 0);
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens");
-        assert_eq!(Where::Loopback.check_free(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(BindPlace::Loopback.check_free(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(kept);
-        Where::Loopback.check_free(port).unwrap();
+        BindPlace::Loopback.check_free(port).unwrap();
     }
 
     #[test]

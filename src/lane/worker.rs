@@ -29,7 +29,7 @@ use crate::zygote::protocol::{Job, PolicyUse};
 
 /// What all workers of a run share.
 #[derive(Debug)]
-pub struct Shared<'r> {
+pub struct RunShared<'r> {
     /// The executable that zygotes are made of.
     pub exe: &'r Path,
     /// Where fixture roots are made.
@@ -47,7 +47,7 @@ pub struct Shared<'r> {
 }
 
 /// Starts a zygote from a thread that lives as long as the worker that gets it.
-pub type Spawn<'s> = dyn Fn() -> Result<Zygote, SpawnError> + 's;
+pub type SpawnZygote<'s> = dyn Fn() -> Result<Zygote, SpawnError> + 's;
 
 /// A worker that cannot go on. What a probe does never causes this.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ impl<'r> Worker<'r> {
     ///
     /// # Errors
     /// See [`LaneWorkerError`].
-    pub fn begin(&mut self, shared: &Shared<'r>, place: usize, task: Task<'_>) -> Result<(), LaneWorkerError> {
+    pub fn begin(&mut self, shared: &RunShared<'r>, place: usize, task: Task<'_>) -> Result<(), LaneWorkerError> {
         let mut started = InFlight {
             place,
             row: new_row(&task, shared.base),
@@ -121,7 +121,7 @@ impl<'r> Worker<'r> {
         Ok(())
     }
 
-    fn prepare(&mut self, shared: &Shared<'r>, task: &Task<'_>, started: &mut InFlight<'r>) -> Result<(), NotRun> {
+    fn prepare(&mut self, shared: &RunShared<'r>, task: &Task<'_>, started: &mut InFlight<'r>) -> Result<(), NotRun> {
         let failed = |what: &str, error: &io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
             reason: format!("{what}: {error}"),
@@ -237,8 +237,8 @@ impl<'r> Worker<'r> {
     /// If nothing is in flight.
     pub fn finish(
         &mut self,
-        shared: &Shared<'_>,
-        spawn: &Spawn<'_>,
+        shared: &RunShared<'_>,
+        spawn: &SpawnZygote<'_>,
         cancel: &Cancel,
         line: &mut Vec<u8>,
     ) -> Result<usize, LaneWorkerError> {
@@ -370,7 +370,7 @@ impl NoPort {
 struct Placeholders<'w, 'r> {
     root: String,
     seq: u64,
-    shared: &'w Shared<'r>,
+    shared: &'w RunShared<'r>,
 }
 
 impl Placeholders<'_, '_> {

@@ -43,13 +43,13 @@ impl Snapshot {
 
 /// What the objects of an operation were before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
+pub struct StateBefore {
     target: Option<Snapshot>,
     to: Option<Snapshot>,
     xattr: Option<Vec<u8>>,
 }
 
-impl Before {
+impl StateBefore {
     /// Looks at the objects of an operation.
     pub fn of(action: &Action) -> Self {
         Self {
@@ -99,7 +99,7 @@ pub fn shows_on_files(driver: Driver) -> bool {
 }
 
 /// Whether the effect of `action` is there now.
-pub fn happened(action: &Action, before: &Before) -> bool {
+pub fn happened(action: &Action, before: &StateBefore) -> bool {
     use Driver as D;
     let target = Snapshot::take(&action.target);
     let to = action.to.as_deref().and_then(Snapshot::take);
@@ -233,7 +233,7 @@ mod tests {
             }),
         ];
         for (action, cause) in cases {
-            let before = Before::of(&action);
+            let before = StateBefore::of(&action);
             assert!(!happened(&action, &before), "{:?}", action.driver);
             cause();
             assert!(happened(&action, &before), "{:?}", action.driver);

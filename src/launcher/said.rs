@@ -23,7 +23,7 @@ pub enum WorkerRequest {
     /// Make a process that does nothing.
     Nop,
     /// Perform an operation.
-    Do(Box<Do>),
+    Do(Box<PerformRequest>),
     /// Make the system call of that name with arguments that name nothing.
     Empty {
         /// Its name.
@@ -40,7 +40,7 @@ pub enum WorkerRequest {
 
 /// An operation to perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Do {
+pub struct PerformRequest {
     /// The operation, resolved.
     pub action: Action,
     /// Whether the content that was read is to be reported.
@@ -58,7 +58,7 @@ pub struct Do {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
     /// What may be changed.
-    pub pledge: Pledge,
+    pub pledge: ChangeBounds,
     /// How long the operation may take, in milliseconds.
     pub limit_ms: u64,
 }
@@ -76,7 +76,7 @@ pub struct OutsideProcess {
 
 /// What may be changed: nothing foreign, wherever the launcher has put it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pledge {
+pub struct ChangeBounds {
     /// Device and inode of the folders in which entries may change, and of objects that may.
     pub own: Vec<(u64, u64)>,
     /// The name of a file that the run put into each of its folders, and that no other folder has.
@@ -86,7 +86,7 @@ pub struct Pledge {
 /// What a worker says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Said {
+pub enum WorkerMessage {
     /// Its first word.
     Alive,
     /// What it is about to try.
@@ -100,7 +100,7 @@ pub enum Said {
     /// The error number of an empty call; 0 if it went through.
     Empty(i32),
     /// What a path is, or the error number of the question.
-    Looked(Result<Identity, i32>),
+    Looked(Result<PathIdentity, i32>),
     /// Its last word.
     Bye,
 }
@@ -135,7 +135,7 @@ pub struct Hello {
     /// `/proc/self/net/route`.
     pub routes: String,
     /// Inherited descriptors above 2.
-    pub descriptors: Vec<(i32, Identity)>,
+    pub descriptors: Vec<(i32, PathIdentity)>,
     /// Soft limits, by name.
     pub limits: BTreeMap<String, u64>,
     /// Its working directory.
@@ -156,7 +156,7 @@ pub struct Hello {
 
 /// What a path or descriptor is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct PathIdentity {
     /// Device number.
     pub dev: u64,
     /// Inode number.
@@ -189,7 +189,7 @@ pub struct WorkerReport {
     pub content: Option<String>,
     /// What the operation was on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<Identity>,
+    pub object: Option<PathIdentity>,
     /// The inode of the pidfd of the number in question. Absent: none, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u64>,

@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::frame::{self, Direction, FrameReader, SessionKey};
-use super::said::{Hello, LAST, SUBCOMMAND, Said, UNASKED, WorkerRequest};
+use super::said::{Hello, LAST, SUBCOMMAND, UNASKED, WorkerMessage, WorkerRequest};
 use crate::policy::launcher::{LauncherDocument, StartTexts};
 use crate::record::launcher::StartMode;
 
@@ -126,7 +126,7 @@ pub struct Session {
     steps: Vec<String>,
     hello: Option<Hello>,
     instances: Vec<String>,
-    answers: BTreeMap<u64, Said>,
+    answers: BTreeMap<u64, WorkerMessage>,
     said_bye: bool,
     stderr: Vec<u8>,
     next: u64,
@@ -228,7 +228,7 @@ impl Session {
     }
 
     fn note(&mut self, frame: frame::Frame) {
-        let Ok(said) = serde_json::from_slice::<Said>(&frame.body) else { return };
+        let Ok(said) = serde_json::from_slice::<WorkerMessage>(&frame.body) else { return };
         if !self.instances.contains(&frame.instance) {
             self.instances.push(frame.instance.clone());
         }
@@ -237,10 +237,10 @@ impl Session {
             return;
         }
         match said {
-            Said::Alive => self.alive = true,
-            Said::Step(step) => self.steps.push(step),
-            Said::Hello(hello) if self.hello.is_none() => self.hello = Some(*hello),
-            Said::Bye if frame.seq == LAST => self.said_bye = true,
+            WorkerMessage::Alive => self.alive = true,
+            WorkerMessage::Step(step) => self.steps.push(step),
+            WorkerMessage::Hello(hello) if self.hello.is_none() => self.hello = Some(*hello),
+            WorkerMessage::Bye if frame.seq == LAST => self.said_bye = true,
             said if frame.seq != UNASKED => {
                 self.answers.entry(frame.seq).or_insert(said);
             }
@@ -334,7 +334,7 @@ impl Session {
     }
 
     /// Asks, and waits for the answer. `None`: none came.
-    pub fn ask(&mut self, request: &WorkerRequest, limit: Duration) -> Option<Said> {
+    pub fn ask(&mut self, request: &WorkerRequest, limit: Duration) -> Option<WorkerMessage> {
         let seq = self.send(request);
         self.pump(|it| it.answers.contains_key(&seq) || it.has_another(), limit);
         self.answers.remove(&seq)
@@ -710,7 +710,7 @@ pub fn ask_at_once(
     reached: &ReachedWorker,
     requests: &[WorkerRequest],
     limit: Duration,
-) -> (Vec<Option<Said>>, bool) {
+) -> (Vec<Option<WorkerMessage>>, bool) {
     let none = || (vec![None; requests.len()], false);
     let session = match reached.mode {
         StartMode::Argv => by_arguments_with(setting, &reached.executable, reached.fresh, requests),

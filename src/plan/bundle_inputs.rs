@@ -18,12 +18,12 @@ use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, Input
 pub struct BundleInputs {
     plan: String,
     documents: HashMap<(InputRole, String), InputSource>,
-    copies: Copies,
+    copies: CopySource,
 }
 
 /// Where the bundle's copies are read from.
 #[derive(Debug, Clone)]
-enum Copies {
+enum CopySource {
     /// The bundle's folder, when they are asked for.
     Folder(PathBuf),
     /// They were read, and compared with the list, already.
@@ -60,7 +60,7 @@ impl BundleInputs {
 
     /// The same from a list that was read, and verified, already.
     pub fn from_list(bundle: &Path, list: &[u8]) -> Result<Self, BundleInputsError> {
-        Self::listed(list, Copies::Folder(bundle.to_owned()))
+        Self::listed(list, CopySource::Folder(bundle.to_owned()))
     }
 
     /// From every file of a bundle under `inputs/`, as the very bytes that were digested. Each has to be listed, with its
@@ -69,7 +69,7 @@ impl BundleInputs {
         let refuse = |reason: String| Err(BundleInputsError::List { reason });
         let list_path = BundlePath::new(layout::INPUT_SOURCES).expect("the layout's names are valid bundle paths");
         let Some(list) = files.get(&list_path) else { return refuse("it is absent".into()) };
-        let inputs = Self::listed(list, Copies::Held(files.clone()))?;
+        let inputs = Self::listed(list, CopySource::Held(files.clone()))?;
         let mut named = BTreeSet::from([&list_path]);
         for InputSource { file, size, sha256, .. } in inputs.documents.values() {
             match files.get(file) {
@@ -86,7 +86,7 @@ impl BundleInputs {
         }
     }
 
-    fn listed(list: &[u8], copies: Copies) -> Result<Self, BundleInputsError> {
+    fn listed(list: &[u8], copies: CopySource) -> Result<Self, BundleInputsError> {
         let refuse = |reason: String| BundleInputsError::List { reason };
         let value = json::parse(list).map_err(|error| refuse(error.to_string()))?;
         let sources: InputSources = serde_json::from_value(value).map_err(|error| refuse(error.to_string()))?;
@@ -129,8 +129,8 @@ impl DocumentSource for BundleInputs {
             return refuse(io::ErrorKind::NotFound, "the bundle does not list it among its inputs");
         };
         let bytes = match &self.copies {
-            Copies::Folder(bundle) => SharedBytes::from(fsx::read_regular(&entry.file.under(bundle), cap_bytes)?),
-            Copies::Held(files) => files.get(&entry.file).cloned().unwrap_or_default(),
+            CopySource::Folder(bundle) => SharedBytes::from(fsx::read_regular(&entry.file.under(bundle), cap_bytes)?),
+            CopySource::Held(files) => files.get(&entry.file).cloned().unwrap_or_default(),
         };
         if bytes.len() as u64 > cap_bytes {
             return refuse(io::ErrorKind::FileTooLarge, &format!("it is larger than {cap_bytes} bytes"));

@@ -7,7 +7,7 @@ use super::diagnostic::{DiagnosticKind, Diagnostics};
 use super::text::shared_folders;
 use crate::base::placeholder;
 use crate::record::driver::Platform;
-use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
+use crate::record::fixture::{FixtureEntry, FixtureKind, OutsideFixture};
 
 /// Checks `own`, which is made after `before` in the same folder, on that system. `pointer` is the place of
 /// the list `own`.
@@ -25,7 +25,7 @@ pub(super) fn check(
         let at = |key: &str| format!("{pointer}/{n}/{key}");
         let path = entry.path.as_str();
         // Where the spelling is the question, a folder of the run's own in a shared one.
-        let elsewhere = Elsewhere::read(path).filter(|place| place.folder.starts_with("${"));
+        let elsewhere = OutsideFixture::read(path).filter(|place| place.folder.starts_with("${"));
         let itself = elsewhere.is_some_and(|place| place.rest.is_empty());
         if itself && (entry.kind != FixtureKind::Dir || entry.mode.is_some() || !entry.xattrs.is_empty()) {
             let message = format!("`{path}` is the row's own folder in a shared one, and is made as a closed one");

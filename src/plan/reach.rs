@@ -8,7 +8,7 @@ use super::text::own_elsewhere;
 use crate::policy::landlock::model::{Landing, Landings};
 use crate::record::action::Action;
 use crate::record::driver::{ChangeReach, Driver, Effect, Platform, TargetKind};
-use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind, ListenerKind};
+use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, OutsideFixture};
 
 /// The folders of the row's own in shared ones (`/tmp/${name.NAME}`) that a changing probe's paths lie in and no fixture makes:
 /// they are made for it all the same.
@@ -20,9 +20,9 @@ pub(super) fn implied_folders(action: &Action, fixtures: [&[FixtureEntry]; 2]) -
     let mut implied: Vec<FixtureEntry> = Vec::new();
     for path in [Some(action.target.as_str()), second].into_iter().flatten() {
         let Some(path) = own_elsewhere(path, Platform::Linux) else { continue };
-        let Some(wanted) = Elsewhere::read(&path) else { continue };
+        let Some(wanted) = OutsideFixture::read(&path) else { continue };
         let same = |entry: &FixtureEntry| {
-            Elsewhere::read(&entry.path).is_some_and(|it| (it.parent, it.folder) == (wanted.parent, wanted.folder))
+            OutsideFixture::read(&entry.path).is_some_and(|it| (it.parent, it.folder) == (wanted.parent, wanted.folder))
         };
         if !fixtures.into_iter().flatten().chain(&implied).any(same) {
             implied.push(FixtureEntry {

@@ -7,7 +7,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use crate::base::format::{self, Standing};
+use crate::base::format::{self, FormatStanding};
 
 /// An input document that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,7 +121,7 @@ impl DocumentKind {
     fn remedy(self, value: &Value, wanted: &str) -> String {
         let version = value["schema_version"].as_str().unwrap_or_default();
         let registry = matches!(self, Self::ProbeRegistry | Self::ProfileRegistry);
-        if registry && format::standing(version, wanted) == Standing::Older {
+        if registry && format::standing(version, wanted) == FormatStanding::Older {
             let id = value.get("registry_id").and_then(Value::as_str).map_or("ID".to_owned(), shown);
             return format!(
                 "`sandproof registry-upgrade --registry {id} --overwrite`, in that workspace or with `--root DIR`, brings it to `{wanted}`"

@@ -181,21 +181,21 @@ struct SubjectWalk<'r, 's, 'n> {
 }
 
 /// What an object of one member can be.
-enum Reference<'v> {
+enum ReferenceKind<'v> {
     File(&'v Value),
     Digest(&'v Value),
     Absent(&'v Value),
     Value(&'v Value),
 }
 
-fn reference(members: &Map<String, Value>) -> Option<Reference<'_>> {
+fn reference(members: &Map<String, Value>) -> Option<ReferenceKind<'_>> {
     let mut all = members.iter();
     let (Some((name, value)), None) = (all.next(), all.next()) else { return None };
     Some(match name.as_str() {
-        "file" => Reference::File(value),
-        "digest" => Reference::Digest(value),
-        "absent" => Reference::Absent(value),
-        "value" => Reference::Value(value),
+        "file" => ReferenceKind::File(value),
+        "digest" => ReferenceKind::Digest(value),
+        "absent" => ReferenceKind::Absent(value),
+        "value" => ReferenceKind::Value(value),
         _ => return None,
     })
 }
@@ -220,7 +220,7 @@ impl SubjectWalk<'_, '_, '_> {
     }
 
     fn check_decimal(&mut self, pointer: &str, value: &Value) {
-        let absent = value.as_object().and_then(reference).is_some_and(|one| matches!(one, Reference::Absent(_)));
+        let absent = value.as_object().and_then(reference).is_some_and(|one| matches!(one, ReferenceKind::Absent(_)));
         if !absent && !value.as_str().is_some_and(is_decimal) {
             self.notes.error(
                 DiagnosticKind::BadValue,
@@ -245,12 +245,12 @@ impl SubjectWalk<'_, '_, '_> {
     fn value(&mut self, at: &str, value: Value) -> Value {
         match value {
             Value::Object(members) => match reference(&members) {
-                Some(Reference::File(path)) => self.file(at, path).unwrap_or(Value::Object(members)),
-                Some(Reference::Digest(digest)) => {
+                Some(ReferenceKind::File(path)) => self.file(at, path).unwrap_or(Value::Object(members)),
+                Some(ReferenceKind::Digest(digest)) => {
                     self.check_digest(at, digest);
                     Value::Object(members)
                 }
-                Some(Reference::Absent(reason)) => {
+                Some(ReferenceKind::Absent(reason)) => {
                     if reason.as_str().is_none_or(|reason| reason.trim().is_empty()) {
                         self.notes.error(
                             DiagnosticKind::BadValue,
@@ -261,7 +261,7 @@ impl SubjectWalk<'_, '_, '_> {
                     }
                     Value::Object(members)
                 }
-                Some(Reference::Value(literal)) => {
+                Some(ReferenceKind::Value(literal)) => {
                     self.check_literal(&format!("{at}/value"), literal);
                     Value::Object(members)
                 }

@@ -2,7 +2,7 @@
 
 use crate::base::placeholder::{ROOT, is_name};
 use crate::record::driver::Platform;
-use crate::record::fixture::{ELSEWHERE, Elsewhere};
+use crate::record::fixture::{ELSEWHERE, OutsideFixture};
 
 /// The folders that a launcher is told of, and what they are below the root.
 const FOLDERS: [(&str, &str); 2] = [("${workspace}", "${root}/workspace"), ("${outside}", "${root}/outside")];
@@ -65,7 +65,7 @@ pub(super) fn own_elsewhere(path: &str, platform: Platform) -> Option<String> {
             if aliased { format!("/private{path}") } else { path.to_owned() }
         }
     };
-    let place = Elsewhere::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
+    let place = OutsideFixture::read(&resolved).filter(|place| place.folder.starts_with("${"))?;
     let own = !place.rest.is_empty()
         && is_own(&format!("{ROOT}/{}", place.rest))
         && shared_folders(platform).contains(&place.parent);

@@ -16,7 +16,7 @@ use super::read::{DocumentReader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
 use super::source::{DocumentSource, INDEX_PATH, Workspace};
-use crate::base::format::{self, Standing};
+use crate::base::format::{self, FormatStanding};
 use crate::base::fsx::{FileError, IoContext, Staged, sync_dir};
 use crate::base::ids::RegistryId;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
@@ -78,14 +78,14 @@ pub fn upgrade_registry(workspace: &Workspace, id: &RegistryId) -> Result<Upgrad
     }
     let made = UpgradedRegistry { probes_path, profiles_path, probes, profiles };
     // The last word has the code that will read them.
-    let upgraded = Upgraded { workspace, made: &made };
+    let upgraded = UpgradedWorkspace { workspace, made: &made };
     let paths = (made.probes_path.clone(), made.profiles_path.clone());
     read_registry(&mut DocumentReader::new(&upgraded), id, paths, &mut notes)?;
     if has_errors(&notes) { Err(refused(notes)) } else { Ok(made) }
 }
 
 /// What there is to know of one of the two documents.
-struct Form {
+struct DocumentForm {
     kind: DocumentKind,
     role: InputRole,
     old: &'static str,
@@ -98,7 +98,7 @@ struct Form {
     optional: &'static [&'static str],
 }
 
-const PROBES: Form = Form {
+const PROBES: DocumentForm = DocumentForm {
     kind: DocumentKind::ProbeRegistry,
     role: InputRole::Probes,
     old: OLD_PROBES_SCHEMA,
@@ -117,7 +117,7 @@ const PROBES: Form = Form {
     ],
 };
 
-const PROFILES: Form = Form {
+const PROFILES: DocumentForm = DocumentForm {
     kind: DocumentKind::ProfileRegistry,
     role: InputRole::Profiles,
     old: OLD_PROFILES_SCHEMA,
@@ -151,7 +151,12 @@ fn fill_profile(profile: &mut Map<String, Value>) {
 }
 
 /// One document in the new format; `None`, with notes, if it cannot be had.
-fn upgraded(reader: &mut DocumentReader<'_>, form: &Form, path: &str, notes: &mut Vec<Diagnostic>) -> Option<Vec<u8>> {
+fn upgraded(
+    reader: &mut DocumentReader<'_>,
+    form: &DocumentForm,
+    path: &str,
+    notes: &mut Vec<Diagnostic>,
+) -> Option<Vec<u8>> {
     let what = form.kind.what();
     let parsed = reader
         .bytes(form.role, path, MAX_INPUT_DOCUMENT_BYTES)
@@ -175,7 +180,7 @@ fn upgraded(reader: &mut DocumentReader<'_>, form: &Form, path: &str, notes: &mu
                 let message = format!("found {}, where a format that can be upgraded is needed", found(other));
                 let version = other.as_str().unwrap_or_default();
                 let remedy = match format::standing(version, form.new) {
-                    Standing::Newer => format::remedy(version, form.new),
+                    FormatStanding::Newer => format::remedy(version, form.new),
                     _ => format!("write `{}` or `{}`, if the document has that format", form.old, form.new),
                 };
                 Diagnostics { list: notes, file: path, subject: "" }.error(
@@ -203,12 +208,12 @@ fn upgraded(reader: &mut DocumentReader<'_>, form: &Form, path: &str, notes: &mu
 }
 
 /// The workspace as it would be with the upgraded documents in it.
-struct Upgraded<'a> {
+struct UpgradedWorkspace<'a> {
     workspace: &'a Workspace,
     made: &'a UpgradedRegistry,
 }
 
-impl DocumentSource for Upgraded<'_> {
+impl DocumentSource for UpgradedWorkspace<'_> {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         match role {
             InputRole::Probes => Ok(self.made.probes.clone().into()),

@@ -93,8 +93,8 @@ fn widen(end: &UnixStream) {
 #[derive(Debug)]
 pub struct Zygote {
     child: Child,
-    sending: Patient,
-    receiving: BufReader<Patient>,
+    sending: TimedSocket,
+    receiving: BufReader<TimedSocket>,
     scratch: Vec<u8>,
     /// The deadlines of the jobs that were not answered, oldest first.
     waiting: VecDeque<u64>,
@@ -102,14 +102,14 @@ pub struct Zygote {
 
 /// The harness's end of the socket, which waits, but not longer than it may.
 #[derive(Debug)]
-struct Patient {
+struct TimedSocket {
     /// With timeouts of [`STOP_POLL`] both ways, after which it is looked whether to wait on.
     stream: UnixStream,
     stop: Arc<AtomicUsize>,
     limit: Duration,
 }
 
-impl Patient {
+impl TimedSocket {
     fn patiently(&self, mut call: impl FnMut(&UnixStream) -> io::Result<usize>) -> io::Result<usize> {
         // Nearly every call succeeds at once, and asks no clock.
         let mut started = None;
@@ -129,13 +129,13 @@ impl Patient {
     }
 }
 
-impl Read for Patient {
+impl Read for TimedSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.patiently(|mut stream| stream.read(buffer))
     }
 }
 
-impl Write for Patient {
+impl Write for TimedSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.patiently(|mut stream| stream.write(bytes))
     }
@@ -181,7 +181,7 @@ impl Zygote {
         // The command still holds its end of the socket; dropping it lets a dead zygote be noticed.
         drop(command);
         let stop = Arc::<AtomicUsize>::default();
-        let patient = |stream| Patient { stream, stop: Arc::clone(&stop), limit: ANSWER_SPARE };
+        let patient = |stream| TimedSocket { stream, stop: Arc::clone(&stop), limit: ANSWER_SPARE };
         let receiving = BufReader::with_capacity(64 * 1024, patient(ours.try_clone()?));
         Ok(Self { child, sending: patient(ours), receiving, scratch: Vec::new(), waiting: VecDeque::new() })
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct FixtureEntry {
     /// Where, relative to `${root}`; plain parts only. Missing parent folders are made with mode 0755. Where the
-    /// spelling of a path is the question, an absolute one of the form that [`Elsewhere`] reads.
+    /// spelling of a path is the question, an absolute one of the form that [`OutsideFixture`] reads.
     pub path: String,
     /// What.
     pub kind: FixtureKind,
@@ -52,7 +52,7 @@ pub const ELSEWHERE: [&str; 4] = ["/tmp", "/var/tmp", "/private/tmp", "/private/
 /// A fixture path outside of `${root}`: a shared folder, a folder in it that has a name of the run's own, and what is in
 /// that. In documents the name is `${name.NAME}`, alone; in a run, what that stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elsewhere<'p> {
+pub struct OutsideFixture<'p> {
     /// One of [`ELSEWHERE`].
     pub parent: &'static str,
     /// The folder in it.
@@ -61,7 +61,7 @@ pub struct Elsewhere<'p> {
     pub rest: &'p str,
 }
 
-impl<'p> Elsewhere<'p> {
+impl<'p> OutsideFixture<'p> {
     /// Reads an absolute path. `None`: it lies nowhere that a fixture may be.
     pub fn read(path: &'p str) -> Option<Self> {
         ELSEWHERE.into_iter().find_map(|parent| {

@@ -105,7 +105,7 @@ impl PartDigests {
 #[serde(untagged)]
 pub enum Stated<T> {
     /// It is not there: `{"absent": "why"}`.
-    Absent(Absent),
+    Absent(AbsenceReason),
     /// It is this.
     Is(T),
 }
@@ -113,7 +113,7 @@ pub enum Stated<T> {
 /// Why an element has no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Absent {
+pub struct AbsenceReason {
     /// The reason; never empty.
     pub absent: String,
 }
@@ -121,7 +121,7 @@ pub struct Absent {
 impl<T> Stated<T> {
     /// The element is not there, for this reason.
     pub fn absent(reason: impl Into<String>) -> Self {
-        Self::Absent(Absent { absent: reason.into() })
+        Self::Absent(AbsenceReason { absent: reason.into() })
     }
 
     /// The value, or the reason why there is none.
@@ -143,7 +143,7 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Stated<T> {
         // Read as a value first, so that the message is that of the element's own shape.
         let value = Value::deserialize(deserializer)?;
         if value.get("absent").is_some() {
-            let absent: Absent = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
+            let absent: AbsenceReason = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
             if absent.absent.trim().is_empty() {
                 return Err(serde::de::Error::custom("an element is absent without a reason"));
             }

@@ -21,7 +21,7 @@ pub struct Inventory {
     /// The parts of the workspace that the program knows, by id.
     pub in_repo: Vec<Component>,
     /// Files that have a keyword and belong to none of them.
-    pub unclassified_hits: Vec<Hit>,
+    pub unclassified_hits: Vec<KeywordHit>,
     /// Always empty: nothing outside of the workspace is looked at.
     pub external: Vec<String>,
     /// Files that were not searched: larger than a mebibyte, or unreadable. Ours.
@@ -46,7 +46,7 @@ pub struct Component {
     /// Whether it reads.
     pub status: ComponentStatus,
     /// Those of its files that have a keyword.
-    pub files: Vec<Hit>,
+    pub files: Vec<KeywordHit>,
 }
 
 /// What a part of a workspace is.
@@ -84,7 +84,7 @@ pub enum ComponentStatus {
 
 /// A file with the keywords that it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hit {
+pub struct KeywordHit {
     /// The file, relative to the root.
     pub path: String,
     /// Its keywords, in the order of the search.

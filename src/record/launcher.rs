@@ -113,7 +113,7 @@ pub struct LauncherRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<WorkerAnswer>,
     /// What is around the process, inside and outside.
-    pub around: Around,
+    pub around: WorkerSurroundings,
     /// Whether what should always be there for this kind of question is there. Absent if it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neighbour: Option<bool>,
@@ -317,7 +317,7 @@ pub enum EffectTime {
 /// What is around a process. Each pair: outside, inside.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Around {
+pub struct WorkerSurroundings {
     /// Where the mounts and namespaces of the inside were read. Absent: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_from: Option<ReadFrom>,

@@ -13,7 +13,7 @@ use crate::base::ids::WorldId;
 use crate::plan::catalogue::{PlanListing, RegistryContent, list_plans, list_registries};
 use crate::plan::file::HOME_WORLD;
 use crate::plan::{DocumentSource as _, LoadError, Workspace};
-use crate::record::inventory::{Category, Component, ComponentStatus, Hit, INVENTORY_SCHEMA, Inventory};
+use crate::record::inventory::{Category, Component, ComponentStatus, INVENTORY_SCHEMA, Inventory, KeywordHit};
 use crate::record::layout::WORLDS_FOLDER;
 
 /// What is looked for if nothing else is asked for.
@@ -42,7 +42,7 @@ pub fn build(workspace: &Workspace, keywords: &[String]) -> Result<Inventory, Lo
     for part in &mut parts {
         for path in &part.paths {
             if let Some(found) = search.hits.get(path) {
-                part.files.push(Hit { path: path.clone(), keywords: found.clone() });
+                part.files.push(KeywordHit { path: path.clone(), keywords: found.clone() });
                 owned.insert(path.clone());
             }
         }
@@ -55,7 +55,7 @@ pub fn build(workspace: &Workspace, keywords: &[String]) -> Result<Inventory, Lo
         generated_by: format!("sandproof {VERSION}"),
         keywords: keywords.clone(),
         in_repo: parts,
-        unclassified_hits: unclassified.map(|(path, keywords)| Hit { path, keywords }).collect(),
+        unclassified_hits: unclassified.map(|(path, keywords)| KeywordHit { path, keywords }).collect(),
         external: Vec::new(),
         not_searched: search.not_searched,
     })

@@ -89,7 +89,7 @@ pub fn build(
     let refuse = |contradictions| Err(ReviewError::Contradiction { contradictions });
     let Some(first) = packets.first() else { return refuse(vec!["links need at least one packet".into()]) };
     let world_id = first.packet().world_id.clone();
-    let mut made = Making::new(vocabulary);
+    let mut made = LinksInProgress::new(vocabulary);
     for packet in packets {
         let path = packet.path().display().to_string();
         if packet.packet().world_id != world_id {
@@ -130,7 +130,7 @@ pub fn build(
 }
 
 /// Links in the making.
-struct Making<'a> {
+struct LinksInProgress<'a> {
     vocabulary: &'a Vocabulary,
     packets: BTreeMap<String, LinkedPacket>,
     profiles: BTreeMap<String, LinkedProfile>,
@@ -148,7 +148,7 @@ struct ObservedEvents {
     expectations: BTreeSet<String>,
 }
 
-impl<'a> Making<'a> {
+impl<'a> LinksInProgress<'a> {
     fn new(vocabulary: &'a Vocabulary) -> Self {
         Self {
             vocabulary,

@@ -85,7 +85,7 @@ pub fn from_unverified(bundle: &UnverifiedBundle, vocabulary: &Vocabulary) -> Re
     });
     let unknown = || WorldId::new("unknown").expect("the word is an id");
     let name = path.display().to_string();
-    let meta = Meta {
+    let meta = SummaryMeta {
         job: "runtime_bundle",
         integrity: Integrity::Unverified,
         notes: "Made from events that were not verified; not to be relied on.",
@@ -111,7 +111,7 @@ struct SummarySource {
     packet: Option<(String, Digest)>,
 }
 
-struct Meta {
+struct SummaryMeta {
     job: &'static str,
     integrity: Integrity,
     notes: &'static str,
@@ -126,7 +126,7 @@ fn summarise(bundle: &Bundle, vocabulary: &Vocabulary, source: SummarySource) ->
     let index = format!("{}/{}", bundle.index().bundle_root, layout::ARTIFACT_INDEX);
     let events = bundle.entry(layout::RUNTIME_EVENTS).map(|entry| (entry.path.clone(), entry.sha256));
     let inputs = source.packet.into_iter().chain([(index, bundle.index_sha256())]).chain(events).collect();
-    let meta = Meta {
+    let meta = SummaryMeta {
         job: source.job,
         integrity: Integrity::Verified,
         notes: "Counted from the normalised events of a verified bundle.",
@@ -197,7 +197,7 @@ impl SummaryTally {
         op.scenarios.insert(event.scenario_id);
     }
 
-    fn finish(self, world_id: WorldId, vocabulary: &Vocabulary, meta: Meta) -> OpSummary {
+    fn finish(self, world_id: WorldId, vocabulary: &Vocabulary, meta: SummaryMeta) -> OpSummary {
         let ops: BTreeMap<String, OpEntry> = self
             .ops
             .into_iter()
@@ -264,7 +264,7 @@ mod tests {
         let mut tally = SummaryTally::default();
         let text = events.to_string();
         events::for_each(&mut text.as_bytes(), &mut |event| tally.add(event)).unwrap();
-        let meta = Meta { job: "runtime_bundle", integrity: Integrity::Verified, notes: "", inputs: Vec::new() };
+        let meta = SummaryMeta { job: "runtime_bundle", integrity: Integrity::Verified, notes: "", inputs: Vec::new() };
         tally.finish(WorldId::new("w").unwrap(), &Vocabulary::default(), meta)
     }
 

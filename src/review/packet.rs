@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::ReviewError;
 use crate::base::digest::Digest;
-use crate::base::format::{self, Standing};
+use crate::base::format::{self, FormatStanding};
 use crate::base::limits::MAX_INDEX_BYTES;
 use crate::base::printable::excerpt;
 use crate::base::{fsx, json};
@@ -42,8 +42,8 @@ impl OpenedPacket {
         let found = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
         if found != PROMOTION_PACKET_SCHEMA {
             let newer = match format::standing(found, PROMOTION_PACKET_SCHEMA) {
-                Standing::Newer => "; it is made for a newer sandproof",
-                Standing::Older | Standing::Other => "",
+                FormatStanding::Newer => "; it is made for a newer sandproof",
+                FormatStanding::Older | FormatStanding::Other => "",
             };
             let reason = format!("its format is `{}`, not `{PROMOTION_PACKET_SCHEMA}`{newer}", shown(found));
             return Err(shape(reason));

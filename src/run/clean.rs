@@ -10,7 +10,7 @@ use super::error::{ChannelFailure, RunError, RunStep};
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;
-use super::transaction::{self, Begun, RunReport, transact};
+use super::transaction::{self, RunReport, RunStart, transact};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::fsx;
@@ -20,7 +20,7 @@ use crate::base::limits::MAX_BUNDLE_FILE_BYTES;
 use crate::bundle::index::path_of;
 use crate::bundle::writer::BundleWriter;
 use crate::bundle::{self, Bundle, Verified};
-use crate::channel::manager::{self, ManagedJob, Manager, Whose};
+use crate::channel::manager::{self, JobOwner, ManagedJob, Manager};
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
@@ -52,9 +52,9 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
 pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
     sweep::clear(&request.places.fixture_candidates);
     // What this process sees of the host, until the worker has said what it sees.
-    let Seen { world_id, declaration, candidates } = look(request, manager)?;
+    let HostFindings { world_id, declaration, candidates } = look(request, manager)?;
     let bundle_root = transaction::bundle_root(request);
-    let begun = Begun { world_id, declaration: &declaration, bundle_root: &bundle_root, managed: true };
+    let begun = RunStart { world_id, declaration: &declaration, bundle_root: &bundle_root, managed: true };
     transact(request, begun, |writer| through_worker(request, manager, &declaration, candidates, &bundle_root, writer))
 }
 
@@ -66,14 +66,14 @@ pub(super) fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
 }
 
 /// What this process finds before it starts a worker.
-struct Seen {
+struct HostFindings {
     world_id: WorldId,
     declaration: Declaration,
     /// Where the worker is to make its fixtures: first where the declared file system is.
     candidates: Vec<PathBuf>,
 }
 
-fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
+fn look(request: &RunRequest, manager: &dyn Manager) -> Result<HostFindings, RunError> {
     // Made and removed again: the worker makes its own in the same place.
     let base = choose_base(
         &request.places.fixture_candidates,
@@ -87,7 +87,7 @@ fn look(request: &RunRequest, manager: &dyn Manager) -> Result<Seen, RunError> {
     let declaration = declared_facts::declare(request, &host, base.as_ref(), &tool, ZygoteStarter::Manager(manager))?;
     let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
     let candidates = chosen.into_iter().chain(request.places.fixture_candidates.iter().cloned()).collect();
-    Ok(Seen { world_id, declaration, candidates })
+    Ok(HostFindings { world_id, declaration, candidates })
 }
 
 /// What is known of a job, and grows while it runs.
@@ -108,7 +108,7 @@ fn through_worker(
 ) -> Result<(RunManifest, DerivationOutcome), RunStep> {
     let staged = Stage::create(&stage::usual_base()).map_err(|error| RunStep::Channel(ChannelFailure::Stage(error)))?;
     let mut known = JobKnowledge::default();
-    let order = Order { bundle_root: bundle_root.to_owned(), declaration, candidates };
+    let order = WorkerOrder { bundle_root: bundle_root.to_owned(), declaration, candidates };
     let brought = bring(request, manager, order, &staged, &mut known);
     // Whatever came of it, what is known is evidence.
     let brought = match brought {
@@ -137,7 +137,7 @@ fn through_worker(
 }
 
 /// What a worker is told beside the request.
-struct Order<'o> {
+struct WorkerOrder<'o> {
     bundle_root: String,
     declaration: &'o Declaration,
     candidates: Vec<PathBuf>,
@@ -147,7 +147,7 @@ struct Order<'o> {
 fn bring(
     request: &RunRequest,
     manager: &dyn Manager,
-    order: Order<'_>,
+    order: WorkerOrder<'_>,
     staged: &Stage,
     known: &mut JobKnowledge,
 ) -> Result<Verified<Bundle>, RunStep> {
@@ -182,7 +182,7 @@ fn bring(
     let result = staged.path().join(stage::OUT).join(request.declared.run_id.as_str());
     let watched = match manager.start(&job) {
         Ok(_) => watch(request, manager, &unit, staged, &result, known),
-        Err(_) if matches!(manager.whose(&job), Ok(Whose::Anothers)) => {
+        Err(_) if matches!(manager.whose(&job), Ok(JobOwner::Anothers)) => {
             Err(failed(ChannelFailure::NameTaken { unit: unit.clone() }))
         }
         Err(source) => {
@@ -254,7 +254,7 @@ fn watch(
 }
 
 /// Puts exactly the declared inputs, the executable and the job into the stage.
-fn prepare(request: &RunRequest, order: Order<'_>, staged: &Stage) -> Result<(), fsx::FileError> {
+fn prepare(request: &RunRequest, order: WorkerOrder<'_>, staged: &Stage) -> Result<(), fsx::FileError> {
     let (placed, sources) = inputs::placed(&request.declared.plan);
     let mut files = Vec::with_capacity(placed.len() + 1);
     for (path, document) in placed {

@@ -11,7 +11,7 @@ use super::inputs;
 use super::preflight;
 use super::request::{RunObserver, RunRequest};
 use super::sweep;
-use super::transaction::{self, Begun, RunReport, transact};
+use super::transaction::{self, RunReport, RunStart, transact};
 use crate::base::clock;
 use crate::base::json_out;
 use crate::base::threads;
@@ -26,7 +26,7 @@ use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Task, Tasks};
-use crate::lane::worker::{Shared, Worker};
+use crate::lane::worker::{RunShared, Worker};
 use crate::plan::{self, ResolvedProfile, Workspace};
 use crate::policy::answer::Answerer;
 use crate::policy::launcher::LauncherDocument;
@@ -108,7 +108,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
         None => transaction::bundle_root(request),
     };
     let begun =
-        Begun { world_id: world_id.clone(), declaration: &declaration, bundle_root: &bundle_root, managed: false };
+        RunStart { world_id: world_id.clone(), declaration: &declaration, bundle_root: &bundle_root, managed: false };
     transact(request, begun, |writer| {
         let stage = request.control.worker.as_ref().map(|worker| worker.stage.display().to_string());
         let manifest = RunManifest {
@@ -287,7 +287,7 @@ fn execute(
     }
     store_manifest(manifest, writer)?;
 
-    let shared = Shared {
+    let shared = RunShared {
         exe: request.places.exe.path(),
         base,
         deadline_ms: request.declared.plan.deadline_ms,
@@ -338,7 +338,7 @@ fn rows_artifact(lane: Lane, writer: &mut BundleWriter) -> Result<ArtifactOut, R
 
 fn run_lane<'r>(
     workers: &mut [Worker<'r>],
-    shared: &Shared<'r>,
+    shared: &RunShared<'r>,
     lane: Lane,
     tasks: &dyn Tasks,
     request: &RunRequest,
@@ -360,7 +360,7 @@ fn run_lane<'r>(
 /// The scenario lane of a plan some of whose profiles are launchers: profile by profile, in the plan's order.
 fn run_with_launchers<'r>(
     workers: &mut [Worker<'r>],
-    shared: &Shared<'r>,
+    shared: &RunShared<'r>,
     request: &RunRequest,
     writer: &mut BundleWriter,
     observer: &mut dyn RunObserver,
@@ -411,7 +411,7 @@ impl Tasks for LanePart<'_, '_> {
 #[cfg(target_os = "linux")]
 fn ask_launcher(
     document: &LauncherDocument,
-    shared: &Shared<'_>,
+    shared: &RunShared<'_>,
     request: &RunRequest,
     part: &LanePart<'_, '_>,
     emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
@@ -443,7 +443,7 @@ fn ask_launcher(
 #[cfg(not(target_os = "linux"))]
 fn ask_launcher(
     _document: &LauncherDocument,
-    _shared: &Shared<'_>,
+    _shared: &RunShared<'_>,
     _request: &RunRequest,
     _part: &LanePart<'_, '_>,
     _emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,

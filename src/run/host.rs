@@ -2,11 +2,11 @@
 
 use crate::enforce;
 use crate::record::manifest::HostFacts;
-use crate::world::{self, Measured, Product};
+use crate::world::{self, MeasuredFacts, Product};
 
 /// Observes this host. `fixture_fs`: the file system type of the fixture base, if there is one.
 pub fn observe(fixture_fs: Option<String>) -> HostFacts {
-    world::observe(Measured {
+    world::observe(MeasuredFacts {
         landlock_abi: enforce::landlock_abi(),
         landlock_errata: enforce::landlock_errata(),
         fixture_fs,

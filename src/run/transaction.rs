@@ -28,7 +28,7 @@ pub struct RunReport {
 }
 
 /// What is known of a run when its bundle is begun.
-pub(super) struct Begun<'d> {
+pub(super) struct RunStart<'d> {
     /// The world, as far as this process can tell.
     pub(super) world_id: WorldId,
     pub(super) declaration: &'d Declaration,
@@ -48,7 +48,7 @@ pub(super) fn bundle_root(request: &RunRequest) -> String {
 /// commits. Nothing is executed before the declaration is durable.
 pub(super) fn transact(
     request: &RunRequest,
-    begun: Begun<'_>,
+    begun: RunStart<'_>,
     produce: impl FnOnce(&mut BundleWriter) -> Result<(RunManifest, DerivationOutcome), RunStep>,
 ) -> Result<RunReport, RunError> {
     let declared = &request.declared;

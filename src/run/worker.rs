@@ -143,7 +143,7 @@ fn under_watch(
             }),
         },
     };
-    let ran = engine::run(&request, &mut Silent);
+    let ran = engine::run(&request, &mut SilentObserver);
     if abandoned.load(Ordering::SeqCst) {
         return Err(WorkerError::Abandoned { stage: stage.to_owned() });
     }
@@ -191,9 +191,9 @@ fn wait_to_be_let_go(stage: &Path) -> Result<(), WorkerError> {
 }
 
 /// Nobody watches a worker.
-struct Silent;
+struct SilentObserver;
 
-impl RunObserver for Silent {
+impl RunObserver for SilentObserver {
     fn lane(&mut self, _: Lane, _: usize) {}
 
     fn row(&mut self) {}

@@ -17,7 +17,7 @@ use crate::record::world::{HOME_WORLD, WorldFile};
 
 /// What only other layers can measure.
 #[derive(Debug, Clone, Default)]
-pub struct Measured {
+pub struct MeasuredFacts {
     /// The Landlock ABI that the kernel reports; `None` if it has none.
     pub landlock_abi: Option<i32>,
     /// The Landlock errata that the kernel reports as fixed; `None` if it cannot say.
@@ -44,7 +44,7 @@ pub struct Product {
 }
 
 /// Observes this host.
-pub fn observe(measured: Measured) -> HostFacts {
+pub fn observe(measured: MeasuredFacts) -> HostFacts {
     let uname = nix::sys::utsname::uname().ok();
     let text = |part: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
         uname.as_ref().map(|uname| part(uname).to_string_lossy().into_owned())

@@ -176,7 +176,7 @@ fn an_unknown_world_matches_nothing_and_has_no_clean_channel() {
 
 #[test]
 fn this_host_is_observed() {
-    let facts = observe(Measured { landlock_abi: Some(7), ..Measured::default() });
+    let facts = observe(MeasuredFacts { landlock_abi: Some(7), ..MeasuredFacts::default() });
     assert_eq!(facts.os, std::env::consts::OS);
     assert!(facts.kernel_release.is_some() && facts.arch.is_some());
     assert_eq!(linux().schema_version, "sandproof.world.v1");

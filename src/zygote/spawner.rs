@@ -64,7 +64,7 @@ struct Spawner {
 
 /// How the harness's end of the socket is watched while a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watch {
+enum SocketWatch {
     /// For anything: the next request, or the end.
     Readable,
     /// A request is waiting, so the socket stays readable and says nothing more; the parent is all there is to look at.
@@ -172,7 +172,7 @@ impl Spawner {
     ) -> Result<Result<ExitStatus, io::Error>, UnendedChild> {
         let mut pipe = child.stdout.take();
         let mut limit_ms = deadline_ms;
-        let mut harness = Watch::Readable;
+        let mut harness = SocketWatch::Readable;
         let ended = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break Ok(status),
@@ -212,8 +212,8 @@ impl Spawner {
     ///
     /// A poll(2) that asks for nothing is told of a hang-up by Linux and not by xnu, which registers only what is asked for
     /// (`poll_nocancel`, bsd/kern/sys_generic.c). So it is asked whether there is something to read: the end is, too.
-    fn wait_a_little(&self, pipe: Option<&impl AsFd>, pipe_ended: bool, harness: &mut Watch) -> bool {
-        let asked = if *harness == Watch::Readable { PollFlags::POLLIN } else { PollFlags::empty() };
+    fn wait_a_little(&self, pipe: Option<&impl AsFd>, pipe_ended: bool, harness: &mut SocketWatch) -> bool {
+        let asked = if *harness == SocketWatch::Readable { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut watched = vec![PollFd::new(self.socket.as_fd(), asked)];
         if let Some(pipe) = pipe.filter(|_| !pipe_ended) {
             watched.push(PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
@@ -223,11 +223,11 @@ impl Spawner {
         if came.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) || getppid() != self.harness {
             return true;
         }
-        if came.contains(PollFlags::POLLIN) && *harness == Watch::Readable {
+        if came.contains(PollFlags::POLLIN) && *harness == SocketWatch::Readable {
             let peeked = recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
             match peeked {
                 Ok(0) => return true,
-                Ok(_) => *harness = Watch::Waiting,
+                Ok(_) => *harness = SocketWatch::Waiting,
                 Err(_) => {}
             }
         }

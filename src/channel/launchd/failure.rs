@@ -14,7 +14,7 @@ pub(super) const NO_SUCH_DOMAIN: i32 = 112;
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Evidence {
+pub(super) struct FailureEvidence {
     /// The definition could not be made or written.
     pub(super) not_written: bool,
     /// The exit code of `plutil -lint`, if it ran.
@@ -28,12 +28,12 @@ pub(super) struct Evidence {
 }
 
 /// Sorts a refusal.
-pub(super) fn classify(evidence: &Evidence) -> BootstrapFailure {
+pub(super) fn classify(evidence: &FailureEvidence) -> BootstrapFailure {
     let (classification, cause) = judge(evidence);
     BootstrapFailure { classification, rc: evidence.bootstrap, cause, advice: advice(cause).to_string() }
 }
 
-fn judge(evidence: &Evidence) -> (FailureClass, FailureCause) {
+fn judge(evidence: &FailureEvidence) -> (FailureClass, FailureCause) {
     use FailureCause as Cause;
     use FailureClass as Class;
     if evidence.not_written {
@@ -118,7 +118,7 @@ mod tests {
             (None, Class::BootstrapFailed, Cause::NoExitCode),
         ];
         for (code, class, cause) in cases {
-            let found = classify(&Evidence { lint: Some(0), bootstrap: code, ..Evidence::default() });
+            let found = classify(&FailureEvidence { lint: Some(0), bootstrap: code, ..FailureEvidence::default() });
             assert_eq!((found.classification, found.cause, found.rc), (class, cause, code));
             assert!(!found.advice.is_empty());
         }
@@ -126,21 +126,27 @@ mod tests {
 
     #[test]
     fn what_is_certain_wins_over_what_is_likely() {
-        let found = |evidence: Evidence| classify(&evidence).cause;
-        assert_eq!(found(Evidence { bootstrap: Some(5), label_known: true, ..Evidence::default() }), Cause::LabelInUse);
+        let found = |evidence: FailureEvidence| classify(&evidence).cause;
         assert_eq!(
-            found(Evidence { bootstrap: Some(122), label_known: true, ..Evidence::default() }),
+            found(FailureEvidence { bootstrap: Some(5), label_known: true, ..FailureEvidence::default() }),
+            Cause::LabelInUse
+        );
+        assert_eq!(
+            found(FailureEvidence { bootstrap: Some(122), label_known: true, ..FailureEvidence::default() }),
             Cause::OwnershipOrMode
         );
         assert_eq!(
-            found(Evidence { lint: Some(1), bootstrap: Some(134), ..Evidence::default() }),
+            found(FailureEvidence { lint: Some(1), bootstrap: Some(134), ..FailureEvidence::default() }),
             Cause::RefusedByLint
         );
-        assert_eq!(found(Evidence { not_readable: true, lint: Some(1), ..Evidence::default() }), Cause::NotReadable);
-        assert_eq!(found(Evidence { not_written: true, ..Evidence::default() }), Cause::NotWritten);
+        assert_eq!(
+            found(FailureEvidence { not_readable: true, lint: Some(1), ..FailureEvidence::default() }),
+            Cause::NotReadable
+        );
+        assert_eq!(found(FailureEvidence { not_written: true, ..FailureEvidence::default() }), Cause::NotWritten);
         // An unknown answer of plutil proves nothing against the definition.
         assert_eq!(
-            found(Evidence { lint: None, bootstrap: Some(134), ..Evidence::default() }),
+            found(FailureEvidence { lint: None, bootstrap: Some(134), ..FailureEvidence::default() }),
             Cause::WrongSessionType
         );
     }

@@ -30,8 +30,8 @@ use std::time::Duration;
 
 pub use definition::DefinitionError;
 use diagnostics::JobRecord;
-use failure::Evidence;
-use print::{LastExit, Phase, Printed};
+use failure::FailureEvidence;
+use print::{LastExit, Phase, PrintedJob};
 use tools::{HostTools, LaunchdTools, Tool};
 
 use super::manager::ManagedJob;
@@ -109,7 +109,7 @@ struct JobSnapshot {
 
 enum JobState {
     /// launchd knows it.
-    Loaded(Printed),
+    Loaded(PrintedJob),
     /// launchd does not know it.
     Gone,
     /// launchd does not say.
@@ -151,7 +151,7 @@ impl Launchd {
         {
             Ok(bytes) => bytes,
             Err(source) => {
-                let evidence = Evidence { not_written: true, ..Evidence::default() };
+                let evidence = FailureEvidence { not_written: true, ..FailureEvidence::default() };
                 return Err(self.refused(&evidence, None, Some(source)));
             }
         };
@@ -159,8 +159,11 @@ impl Launchd {
         self.book.borrow_mut().wrote(bytes);
         // A plutil that cannot be run proves nothing against the definition: launchd itself decides then.
         let lint = self.call("plutil_lint", Tool::Plutil, vec!["-lint".into(), text(&plist)]);
-        let mut evidence =
-            Evidence { not_readable, lint: lint.as_ref().ok().and_then(|output| output.code), ..Evidence::default() };
+        let mut evidence = FailureEvidence {
+            not_readable,
+            lint: lint.as_ref().ok().and_then(|output| output.code),
+            ..FailureEvidence::default()
+        };
         if not_readable || evidence.lint.is_some_and(|code| code != 0) {
             return Err(self.refused(&evidence, lint.ok(), None));
         }
@@ -406,7 +409,7 @@ impl Launchd {
 
     fn refused(
         &self,
-        evidence: &Evidence,
+        evidence: &FailureEvidence,
         output: Option<ToolOutput>,
         source: Option<DefinitionError>,
     ) -> ChannelError {
@@ -451,7 +454,7 @@ fn exit_status(output: &ToolOutput) -> Option<i32> {
 }
 
 /// The account of a job that launchd knows.
-fn account_of(domain: &str, unit: &str, printed: &Printed) -> ManagerAccount {
+fn account_of(domain: &str, unit: &str, printed: &PrintedJob) -> ManagerAccount {
     let result = printed.lines.iter().rev().find(|(key, _)| match printed.exit {
         LastExit::Signal(_) => print::is_signal_line(key),
         _ => key == "last exit code",

@@ -7,7 +7,7 @@ use crate::record::channel_witness::{LAUNCHD_DEFAULT_ENVIRONMENT, LAUNCHD_ENVIRO
 
 /// What launchd says of a loaded job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Printed {
+pub(super) struct PrintedJob {
     /// `state`, as launchctl writes it; `None` if it is not there.
     pub(super) state: Option<String>,
     /// `pid`; `None` if no process of the job runs.
@@ -52,7 +52,7 @@ pub(super) enum Phase {
 }
 
 /// Reads the text.
-pub(super) fn parse(text: &str) -> Printed {
+pub(super) fn parse(text: &str) -> PrintedJob {
     let lines = own_lines(text);
     let value = |wanted: &str| {
         let mut found = lines.iter().filter(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
@@ -60,7 +60,7 @@ pub(super) fn parse(text: &str) -> Printed {
         // Two lines that differ leave the fact unknown.
         found.all(|other| other == first).then_some(first)
     };
-    Printed {
+    PrintedJob {
         state: value("state").filter(|state| !state.is_empty()).map(str::to_lowercase),
         pid: value("pid").and_then(|text| text.parse().ok()).filter(|pid| *pid > 0),
         runs: value("runs").and_then(|text| text.parse().ok()),
@@ -142,7 +142,7 @@ pub(super) fn is_signal_line(key: &str) -> bool {
     key.starts_with("last ") && key.contains("signal")
 }
 
-impl Printed {
+impl PrintedJob {
     /// Where the job is in its life.
     pub(super) fn phase(&self) -> Phase {
         let state = self.state.as_deref();

@@ -33,9 +33,9 @@ pub(super) struct IdentityArgs {
 
 #[derive(Debug, Subcommand)]
 enum IdentityCommand {
-    Declare(Declare),
-    Verify(Verify),
-    Show(Show),
+    Declare(IdentityDeclareArgs),
+    Verify(IdentityVerifyArgs),
+    Show(IdentityShowArgs),
 }
 
 /// Declare what a run would be made of, or what a document says of another system; nothing is executed.
@@ -45,7 +45,7 @@ enum IdentityCommand {
 /// leaves unstated is listed at once (exit 3).
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["plan", "from"])))]
-struct Declare {
+struct IdentityDeclareArgs {
     /// The plan, or the folder that its `plan.json` lies in.
     #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
@@ -69,7 +69,7 @@ struct Declare {
 /// compare; 3 if the plan, or the document of another system, cannot be resolved; 2 if the declaration is of another system
 /// and it is not said which document it was sealed from.
 #[derive(Debug, Args)]
-struct Verify {
+struct IdentityVerifyArgs {
     /// The bundle's folder, an output root whose LATEST leads to it, or a sealed declaration's own file.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
@@ -86,7 +86,7 @@ struct Verify {
 
 /// Show a declaration. Exit 1 if its digests are not those of its parts.
 #[derive(Debug, Args)]
-struct Show {
+struct IdentityShowArgs {
     /// The bundle's folder, an output root, or a declaration's own file.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
@@ -115,7 +115,7 @@ pub(super) fn run(args: &IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
 }
 
-fn declare(args: &Declare, ui: &mut Ui) -> Result<Exit, Failure> {
+fn declare(args: &IdentityDeclareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let plan = match (&args.plan, &args.from) {
         (_, Some(from)) => return declare_from::run(from, args.json, ui),
         (Some(plan), None) => plan,
@@ -128,7 +128,7 @@ fn declare(args: &Declare, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
+fn verify(args: &IdentityVerifyArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let compared = match (&args.from, &args.against) {
         (Some(document), _) => verify_identity::against_document(&args.bundle, document),
         (None, Some(root)) => verify_identity::against_sources(&args.bundle, root),
@@ -167,7 +167,7 @@ fn verify(args: &Verify, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(if ok { Exit::Done } else { Exit::Mismatch })
 }
 
-fn show(args: &Show, ui: &mut Ui) -> Result<Exit, Failure> {
+fn show(args: &IdentityShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let declaration = verify_identity::read(&args.bundle).map_err(failure)?;
     print(&declaration, args.json, ui);
     let flaws = identity::verify_against_itself(&declaration);

@@ -57,7 +57,7 @@ struct NoDenial {
 }
 
 /// A denial with how often it was logged.
-struct Logged {
+struct LoggedDenial {
     line: u64,
     count: u64,
     processes: Vec<String>,
@@ -106,8 +106,8 @@ pub(super) fn run(args: &WhyArgs, name: &Path, file: &Path, ui: &mut Ui) -> Resu
 }
 
 /// How many lines a log has and how many of them are about denials, and these, each once. Nothing but them is kept.
-fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, u64, BTreeMap<Denial, Logged>)> {
-    let mut found: BTreeMap<Denial, Logged> = BTreeMap::new();
+fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, u64, BTreeMap<Denial, LoggedDenial>)> {
+    let mut found: BTreeMap<Denial, LoggedDenial> = BTreeMap::new();
     let (mut number, mut about, mut bytes) = (0, 0, Vec::new());
     let mut last: Option<Denial> = None;
     loop {
@@ -129,8 +129,11 @@ fn gather(mut reader: impl BufRead) -> std::io::Result<(u64, u64, BTreeMap<Denia
             if found.len() >= MOST_DENIALS && !found.contains_key(&line.denial) {
                 continue;
             }
-            let logged =
-                found.entry(line.denial).or_insert_with(|| Logged { line: number, count: 0, processes: Vec::new() });
+            let logged = found.entry(line.denial).or_insert_with(|| LoggedDenial {
+                line: number,
+                count: 0,
+                processes: Vec::new(),
+            });
             logged.count = logged.count.saturating_add(line.count);
             if let Some(process) = line.process
                 && !logged.processes.contains(&process)
@@ -146,7 +149,7 @@ fn explain(
     source: &NamedPolicy,
     args: &WhyArgs,
     denial: &Denial,
-    logged: Logged,
+    logged: LoggedDenial,
     opens: bool,
 ) -> Result<Vec<WhyDenial>, Failure> {
     match (denial, source.asked.policy.value.as_ref()) {
@@ -195,7 +198,7 @@ fn seatbelt_denial(
     args: &WhyArgs,
     policy: &SbplPolicy,
     (operation, target): (&str, &str),
-    logged: Logged,
+    logged: LoggedDenial,
     opens: bool,
 ) -> Result<WhyDenial, Failure> {
     let mut denial = WhyDenial {
@@ -334,7 +337,7 @@ fn landlock_denial(
     policy: &LandlockPolicy,
     blocker: &str,
     (path, port): (Option<&str>, Option<&str>),
-    logged: &Logged,
+    logged: &LoggedDenial,
 ) -> WhyDenial {
     let (kind, name) = blocker.split_once('.').unwrap_or(("", blocker));
     let unknown = |reason: String| (Grant { decision: WhyDecision::Undecidable, by: None }, reason, Vec::new());

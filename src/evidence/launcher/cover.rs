@@ -1,7 +1,7 @@
 //! Whether something stands between a worker and the host's object.
 
 use crate::record::driver::{Driver, TargetKind};
-use crate::record::launcher::{Around, MountSource};
+use crate::record::launcher::{MountSource, WorkerSurroundings};
 
 /// What kind of object an operation is about, as far as sandboxes tell kinds apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ pub(super) struct Cover {
 
 impl Cover {
     /// A namespace's id alone covers no path: the mounts on it have to show another object there.
-    pub(super) fn of(driver: Driver, around: &Around) -> Self {
+    pub(super) fn of(driver: Driver, around: &WorkerSurroundings) -> Self {
         match CoverKind::of(driver) {
             CoverKind::Path => by_mount(around),
             CoverKind::Address => pair(&around.net, "another network namespace"),
@@ -97,7 +97,7 @@ fn pair(pair: &Option<[String; 2]>, words: &str) -> Cover {
     }
 }
 
-fn by_mount(around: &Around) -> Cover {
+fn by_mount(around: &WorkerSurroundings) -> Cover {
     if around.traced {
         return Cover::by("a process that traces it".into());
     }

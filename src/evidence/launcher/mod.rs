@@ -11,14 +11,14 @@ mod tests;
 
 use crate::record::driver::Driver;
 use crate::record::launcher::{
-    Around, LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, OperationOutcome,
+    LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, OperationOutcome, WorkerSurroundings,
 };
 #[cfg(test)]
 use crate::record::outcome::Decision;
 use crate::record::outcome::FailureKind;
 pub use cover::OperatedObject;
 use cover::{Cover, CoverKind};
-use success::Success;
+use success::AskedSuccess;
 
 /// Error numbers of Linux, whatever system judges.
 mod errno {
@@ -136,9 +136,9 @@ pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
         return faulty(LauncherFault::Elsewhere);
     }
     // What reached the object under any of its names was not denied.
-    let each: Vec<Success> = record.asked.iter().map(|asked| success::of(driver, record, asked)).collect();
-    if let Some(place) = each.iter().position(|one| matches!(one, Success::Allow(_))) {
-        let Success::Allow(object) = each[place] else { unreachable!("its kind was just asked") };
+    let each: Vec<AskedSuccess> = record.asked.iter().map(|asked| success::of(driver, record, asked)).collect();
+    if let Some(place) = each.iter().position(|one| matches!(one, AskedSuccess::Allow(_))) {
+        let AskedSuccess::Allow(object) = each[place] else { unreachable!("its kind was just asked") };
         let alone = (place > 0).then(|| denial(driver, record, spelled, &each[0]));
         let by_name = match alone.map(|alone| alone.shown) {
             Some(QuestionOutcome::Deny { mechanism, .. }) => Some(mechanism),
@@ -153,8 +153,10 @@ pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
     // Under another name it may have gone through.
     for (asked, one) in record.asked.iter().zip(&each).skip(1) {
         match one {
-            Success::Unclear(kind, note) => return Judgement::undecided(*kind, asked.answer.outcome.errno(), note),
-            Success::Failed
+            AskedSuccess::Unclear(kind, note) => {
+                return Judgement::undecided(*kind, asked.answer.outcome.errno(), note);
+            }
+            AskedSuccess::Failed
                 if matches!(asked.answer.outcome, OperationOutcome::Died { .. } | OperationOutcome::NoAnswer) =>
             {
                 let alone = denial(driver, record, asked, one);
@@ -214,14 +216,14 @@ fn faulty(fault: LauncherFault) -> Judgement {
 }
 
 /// What one asking that did not reach the object shows.
-fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &Success) -> Judgement {
+fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &AskedSuccess) -> Judgement {
     let around = &record.around;
     let cover = Cover::of(driver, around);
     match success {
-        Success::Allow(object) => Judgement { object: *object, ..Judgement::of(QuestionOutcome::Allow) },
-        Success::Unclear(kind, note) => Judgement::undecided(*kind, None, note),
-        Success::Emulated => Judgement::deny(Mechanism::Diverted, None).via("emulated"),
-        Success::Diverted => match guarded(record) {
+        AskedSuccess::Allow(object) => Judgement { object: *object, ..Judgement::of(QuestionOutcome::Allow) },
+        AskedSuccess::Unclear(kind, note) => Judgement::undecided(*kind, None, note),
+        AskedSuccess::Emulated => Judgement::deny(Mechanism::Diverted, None).via("emulated"),
+        AskedSuccess::Diverted => match guarded(record) {
             Some(undecided) => undecided,
             None => {
                 let mut judgement = Judgement::deny(Mechanism::Diverted, None);
@@ -230,7 +232,7 @@ fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &
                 judgement
             }
         },
-        Success::Failed => match &asked.answer.outcome {
+        AskedSuccess::Failed => match &asked.answer.outcome {
             OperationOutcome::Died { signal, twice, nop_lives, box_control_lives } => {
                 died(around, *signal, *twice, *nop_lives, *box_control_lives)
             }
@@ -257,7 +259,13 @@ fn guarded(record: &LauncherRecord) -> Option<Judgement> {
 }
 
 /// The process that performed the operation was ended.
-fn died(around: &Around, signal: i32, twice: bool, nop_lives: bool, box_control: Option<bool>) -> Judgement {
+fn died(
+    around: &WorkerSurroundings,
+    signal: i32,
+    twice: bool,
+    nop_lives: bool,
+    box_control: Option<bool>,
+) -> Judgement {
     let crashed = |note| Judgement::undecided(FailureKind::ProbeCrashed, None, note);
     match box_control {
         Some(false) => return faulty(LauncherFault::TimeLimit),

@@ -7,7 +7,7 @@ use crate::record::outcome::FailureKind;
 
 /// What one asking shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Success {
+pub(super) enum AskedSuccess {
     /// It was on the host's object, or on one with what the host's holds.
     Allow(Option<OperatedObject>),
     /// It went through, on something else.
@@ -22,7 +22,7 @@ pub(super) enum Success {
 
 /// By what the success of an operation shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shows {
+enum SuccessEvidence {
     /// By what was read.
     Content,
     /// By which object it was.
@@ -35,7 +35,7 @@ enum Shows {
     Nothing,
 }
 
-fn shows(driver: Driver) -> Shows {
+fn shows(driver: Driver) -> SuccessEvidence {
     use Driver as D;
     match driver {
         D::FileRead
@@ -44,7 +44,7 @@ fn shows(driver: Driver) -> Shows {
         | D::DirList
         | D::FileReadlink
         | D::XattrGet
-        | D::EnvironmentRead => Shows::Content,
+        | D::EnvironmentRead => SuccessEvidence::Content,
         D::FileStat
         | D::FileAccess
         | D::XattrList
@@ -54,7 +54,7 @@ fn shows(driver: Driver) -> Shows {
         | D::FileStatfs
         | D::Chdir
         | D::InotifyWatch
-        | D::DeviceIoctl => Shows::Object,
+        | D::DeviceIoctl => SuccessEvidence::Object,
         D::FileWrite
         | D::FileCreate
         | D::FileTruncate
@@ -82,7 +82,7 @@ fn shows(driver: Driver) -> Shows {
         | D::AbstractConnect
         | D::AbstractSend
         | D::UnixSend
-        | D::SignalOutside => Shows::Effect,
+        | D::SignalOutside => SuccessEvidence::Effect,
         D::Exec
         | D::ProcessFork
         | D::SignalInside
@@ -106,8 +106,8 @@ fn shows(driver: Driver) -> Shows {
         | D::KeyAdd
         | D::ExecMemfd
         | D::PseudoTty
-        | D::ProcessInspectOutside => Shows::Consequence,
-        _ => Shows::Nothing,
+        | D::ProcessInspectOutside => SuccessEvidence::Consequence,
+        _ => SuccessEvidence::Nothing,
     }
 }
 
@@ -129,26 +129,26 @@ pub(super) fn creates(driver: Driver) -> bool {
 }
 
 /// What one asking of a question shows.
-pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> Success {
+pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> AskedSuccess {
     let answer = &asked.answer;
     if answer.outcome != OperationOutcome::Done {
-        return Success::Failed;
+        return AskedSuccess::Failed;
     }
     let covers = Cover::of(driver, &record.around).covers;
     match shows(driver) {
-        Shows::Content => match answer.content {
-            Some(ContentSeen::Nonce) => Success::Allow(answer.same_object.map(object)),
-            Some(ContentSeen::Other) if host_unchanged(record) => Success::Diverted,
-            Some(ContentSeen::Other) => Success::Unclear(
+        SuccessEvidence::Content => match answer.content {
+            Some(ContentSeen::Nonce) => AskedSuccess::Allow(answer.same_object.map(object)),
+            Some(ContentSeen::Other) if host_unchanged(record) => AskedSuccess::Diverted,
+            Some(ContentSeen::Other) => AskedSuccess::Unclear(
                 FailureKind::Noise,
                 "other content was read, and the host's own was not seen to be still there",
             ),
             Some(ContentSeen::Unmarked) | None => by_object(answer, covers),
         },
-        Shows::Object => by_object(answer, covers),
-        Shows::Effect => by_effect(asked, covers),
-        Shows::Consequence => by_consequence(driver, answer, covers),
-        Shows::Nothing => Success::Unclear(
+        SuccessEvidence::Object => by_object(answer, covers),
+        SuccessEvidence::Effect => by_effect(asked, covers),
+        SuccessEvidence::Consequence => by_consequence(driver, answer, covers),
+        SuccessEvidence::Nothing => AskedSuccess::Unclear(
             FailureKind::ProbeInconclusive,
             "the call went through, and nothing is defined that would show what it brought about",
         ),
@@ -168,32 +168,38 @@ fn host_unchanged(record: &LauncherRecord) -> bool {
 }
 
 /// What cannot be told by content is told by which object it was.
-fn by_object(answer: &WorkerAnswer, covers: Option<bool>) -> Success {
+fn by_object(answer: &WorkerAnswer, covers: Option<bool>) -> AskedSuccess {
     match (answer.content, answer.same_object, covers) {
-        (Some(ContentSeen::Nonce), same, _) => Success::Allow(same.map(object)),
-        (_, Some(true), _) => Success::Allow(Some(OperatedObject::Same)),
-        (_, _, Some(true)) => Success::Diverted,
-        _ => Success::Unclear(FailureKind::ObjectUnproved, "the call went through, and on which object is not known"),
+        (Some(ContentSeen::Nonce), same, _) => AskedSuccess::Allow(same.map(object)),
+        (_, Some(true), _) => AskedSuccess::Allow(Some(OperatedObject::Same)),
+        (_, _, Some(true)) => AskedSuccess::Diverted,
+        _ => AskedSuccess::Unclear(
+            FailureKind::ObjectUnproved,
+            "the call went through, and on which object is not known",
+        ),
     }
 }
 
 /// An effect counts if the host saw it on its own object.
-fn by_effect(asked: &NameTrial, covers: Option<bool>) -> Success {
+fn by_effect(asked: &NameTrial, covers: Option<bool>) -> AskedSuccess {
     let Some(effect) = &asked.effect else {
-        return Success::Unclear(FailureKind::EffectNotSeen, "the call went through, and nobody looked for its effect");
+        return AskedSuccess::Unclear(
+            FailureKind::EffectNotSeen,
+            "the call went through, and nobody looked for its effect",
+        );
     };
     match (effect.when, effect.twin_intact) {
-        (Some(_), Some(false)) => Success::Unclear(
+        (Some(_), Some(false)) => AskedSuccess::Unclear(
             FailureKind::Noise,
             "the effect was seen, and also on an object that nobody had asked about",
         ),
-        (Some(_), _) => Success::Allow(Some(OperatedObject::Same)),
-        (None, _) if effect.barrier == Some(false) => Success::Unclear(
+        (Some(_), _) => AskedSuccess::Allow(Some(OperatedObject::Same)),
+        (None, _) if effect.barrier == Some(false) => AskedSuccess::Unclear(
             FailureKind::EffectNotSeen,
             "the effect was not seen, and neither was the host's own of the same kind",
         ),
-        (None, _) if covers == Some(true) => Success::Diverted,
-        (None, _) => Success::Unclear(
+        (None, _) if covers == Some(true) => AskedSuccess::Diverted,
+        (None, _) => AskedSuccess::Unclear(
             FailureKind::EffectNotSeen,
             "the call went through, its effect was not seen, and nothing covers its object",
         ),
@@ -201,19 +207,21 @@ fn by_effect(asked: &NameTrial, covers: Option<bool>) -> Success {
 }
 
 /// A call without an effect on others counts by what it brings about for its own process.
-fn by_consequence(driver: Driver, answer: &WorkerAnswer, covers: Option<bool>) -> Success {
-    let unproved = Success::Unclear(FailureKind::ObjectUnproved, "it went through, and on which object is not known");
+fn by_consequence(driver: Driver, answer: &WorkerAnswer, covers: Option<bool>) -> AskedSuccess {
+    let unproved =
+        AskedSuccess::Unclear(FailureKind::ObjectUnproved, "it went through, and on which object is not known");
     match answer.consequence {
-        None => {
-            Success::Unclear(FailureKind::EffectNotSeen, "it went through, and nobody looked what it brought about")
-        }
-        Some(false) => Success::Emulated,
+        None => AskedSuccess::Unclear(
+            FailureKind::EffectNotSeen,
+            "it went through, and nobody looked what it brought about",
+        ),
+        Some(false) => AskedSuccess::Emulated,
         // What has an address or a number may be another one of the same.
         Some(true) => match (CoverKind::of(driver), answer.same_object, covers) {
-            (CoverKind::Nothing, _, _) => Success::Allow(None),
-            (_, Some(true), _) => Success::Allow(Some(OperatedObject::Same)),
-            (_, _, Some(true)) => Success::Diverted,
-            (CoverKind::Address, None, Some(false)) => Success::Allow(Some(OperatedObject::Same)),
+            (CoverKind::Nothing, _, _) => AskedSuccess::Allow(None),
+            (_, Some(true), _) => AskedSuccess::Allow(Some(OperatedObject::Same)),
+            (_, _, Some(true)) => AskedSuccess::Diverted,
+            (CoverKind::Address, None, Some(false)) => AskedSuccess::Allow(Some(OperatedObject::Same)),
             _ => unproved,
         },
     }

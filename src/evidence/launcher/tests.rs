@@ -46,7 +46,7 @@ fn record(asks: Vec<NameTrial>) -> LauncherRecord {
         asked: asks,
         before: Some(WorkerAnswer { content: Some(ContentSeen::Nonce), ..answer(OperationOutcome::Done) }),
         after: Some(WorkerAnswer { content: Some(ContentSeen::Nonce), ..answer(OperationOutcome::Done) }),
-        around: Around {
+        around: WorkerSurroundings {
             source_outside: Some(source("254:0", "/o/f")),
             source_inside: Some(source("254:0", "/o/f")),
             net: Some(["1".into(), "1".into()]),
@@ -54,7 +54,7 @@ fn record(asks: Vec<NameTrial>) -> LauncherRecord {
             same_credentials: true,
             seccomp_mode: Some([0, 0]),
             seccomp_filters: Some([0, 0]),
-            ..Around::default()
+            ..WorkerSurroundings::default()
         },
         neighbour: Some(true),
         empty_call: None,
@@ -416,7 +416,7 @@ proptest! {
                 prop_assert!(judgement.covered_by.is_some() && !row.world_changed);
                 prop_assert_eq!(&row.after.as_ref().unwrap().outcome, &OperationOutcome::Done);
                 prop_assert!(row.asked.iter().all(|asked| asked.answer.content != Some(ContentSeen::Nonce)
-                    || asked.answer.outcome != OperationOutcome::Done || success::of(driver, &row, asked) == Success::Diverted));
+                    || asked.answer.outcome != OperationOutcome::Done || success::of(driver, &row, asked) == AskedSuccess::Diverted));
             }
             QuestionOutcome::Deny { mechanism: Mechanism::Diverted, .. } => {
                 prop_assert_eq!(&row.asked[0].answer.outcome, &OperationOutcome::Done);

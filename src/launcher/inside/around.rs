@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
-use crate::launcher::said::{Hello, Identity};
+use crate::launcher::said::{Hello, PathIdentity};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{effective_ids, ids, no_new_privs};
 use crate::sys::linux::socket;
@@ -102,12 +102,12 @@ fn text(path: &str) -> String {
 }
 
 /// What a path is, a final link followed or not.
-pub(super) fn of_path(path: &str, follow: bool) -> Result<Identity, i32> {
+pub(super) fn of_path(path: &str, follow: bool) -> Result<PathIdentity, i32> {
     use std::os::unix::fs::MetadataExt;
     CString::new(path).map_err(|_| libc::EINVAL)?;
     let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
     let found = found.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
-    Ok(Identity {
+    Ok(PathIdentity {
         dev: found.dev(),
         ino: found.ino(),
         mode: found.mode(),
@@ -117,9 +117,9 @@ pub(super) fn of_path(path: &str, follow: bool) -> Result<Identity, i32> {
 }
 
 /// What a descriptor is.
-pub(super) fn of_descriptor(fd: i32) -> Option<Identity> {
+pub(super) fn of_descriptor(fd: i32) -> Option<PathIdentity> {
     let found = path::fstat(fd).ok()?;
-    Some(Identity { dev: found.dev, ino: found.ino, mode: found.mode, size: 0, mtime: (0, 0) })
+    Some(PathIdentity { dev: found.dev, ino: found.ino, mode: found.mode, size: 0, mtime: (0, 0) })
 }
 
 /// The names of the variables that reached the inside.

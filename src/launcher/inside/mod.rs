@@ -11,7 +11,7 @@ use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 use super::frame::{self, Direction, FrameReader, SessionKey};
-use super::said::{LAST, Said, UNASKED, WorkerRequest};
+use super::said::{LAST, UNASKED, WorkerMessage, WorkerRequest};
 use crate::base::json_out;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
@@ -60,7 +60,7 @@ pub fn main(arguments: &[String]) -> u8 {
     };
     // Before anything that could be forbidden.
     if mode != "v" {
-        worker.say(UNASKED, &Said::Alive);
+        worker.say(UNASKED, &WorkerMessage::Alive);
     }
     let path_of = |text: &String| frame::decode(text).and_then(|bytes| CString::new(bytes).ok());
     let channel = match mode {
@@ -77,7 +77,7 @@ pub fn main(arguments: &[String]) -> u8 {
             if duplicate(fd as i32, 1, false).is_err() {
                 return UNFIT;
             }
-            worker.say(UNASKED, &Said::Alive);
+            worker.say(UNASKED, &WorkerMessage::Alive);
             RequestChannel::Input
         }
         "a" => match rest.iter().map(|text| frame::decode(text)).collect() {
@@ -93,7 +93,7 @@ pub fn main(arguments: &[String]) -> u8 {
     worker.inherited = (3..1024).filter(|fd| crate::sys::linux::process::is_open(*fd)).collect();
     worker.test_plumbing();
     let hello = around::look(&worker.inherited, tty, worker.in_process);
-    worker.say(UNASKED, &Said::Hello(Box::new(hello)));
+    worker.say(UNASKED, &WorkerMessage::Hello(Box::new(hello)));
     match channel {
         RequestChannel::Input => worker.serve_input(),
         RequestChannel::Mailbox(path) => worker.serve_mailbox(&path),
@@ -103,12 +103,12 @@ pub fn main(arguments: &[String]) -> u8 {
             }
         }
     }
-    worker.say(LAST, &Said::Bye);
+    worker.say(LAST, &WorkerMessage::Bye);
     0
 }
 
 impl InsideWorker {
-    fn say(&self, seq: u64, said: &Said) {
+    fn say(&self, seq: u64, said: &WorkerMessage) {
         let body = serde_json::to_vec(said).unwrap_or_else(|_| json_out::to_pretty(&said));
         let bytes = frame::lines(&self.key, Direction::Report, seq, &self.instance, &body);
         let mut rest = bytes.as_slice();
@@ -128,14 +128,14 @@ impl InsideWorker {
     /// told is what ended this process.
     fn test_plumbing(&mut self) {
         if self.in_process {
-            self.say(UNASKED, &Said::Step("inproc".into()));
+            self.say(UNASKED, &WorkerMessage::Step("inproc".into()));
             return;
         }
-        self.say(UNASKED, &Said::Step("pipe".into()));
+        self.say(UNASKED, &WorkerMessage::Step("pipe".into()));
         let piped = pipe();
         if let Ok((reading, writing)) = piped {
             let _ = (path::close(reading), path::close(writing));
-            self.say(UNASKED, &Said::Step("fork".into()));
+            self.say(UNASKED, &WorkerMessage::Step("fork".into()));
             match fork() {
                 Ok(Forked::Child) => exit_now(0),
                 Ok(Forked::Parent(pid)) => {
@@ -146,7 +146,7 @@ impl InsideWorker {
         } else {
             self.in_process = true;
         }
-        self.say(UNASKED, &Said::Step(if self.in_process { "inproc" } else { "forks" }.into()));
+        self.say(UNASKED, &WorkerMessage::Step(if self.in_process { "inproc" } else { "forks" }.into()));
     }
 
     /// Milliseconds that are left.
@@ -212,12 +212,14 @@ impl InsideWorker {
     fn answer(&self, seq: u64, body: &[u8]) {
         let Ok(request) = serde_json::from_slice::<WorkerRequest>(body) else { return };
         let said = match request {
-            WorkerRequest::Ping => Said::Pong,
+            WorkerRequest::Ping => WorkerMessage::Pong,
             WorkerRequest::Nop => perform::nop(self.in_process),
-            WorkerRequest::Look { path } => Said::Looked(perform::look(&path)),
-            WorkerRequest::Empty { call, family } => Said::Empty(perform::empty(self.in_process, &call, family)),
+            WorkerRequest::Look { path } => WorkerMessage::Looked(perform::look(&path)),
+            WorkerRequest::Empty { call, family } => {
+                WorkerMessage::Empty(perform::empty(self.in_process, &call, family))
+            }
             WorkerRequest::Do(order) => {
-                Said::Done(Box::new(perform::perform(&order, self.in_process, &self.inherited)))
+                WorkerMessage::Done(Box::new(perform::perform(&order, self.in_process, &self.inherited)))
             }
         };
         self.say(seq, &said);

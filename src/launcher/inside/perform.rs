@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::around;
 use crate::launcher::frame::encode;
-use crate::launcher::said::{Do, Identity, OutsideProcess, Said, WorkerReport};
+use crate::launcher::said::{OutsideProcess, PathIdentity, PerformRequest, WorkerMessage, WorkerReport};
 use crate::probe::{self, SyscallTexts, Trace};
 use crate::record::action::ActionScope;
 use crate::record::driver::{Driver, Effect, TargetKind};
@@ -24,13 +24,13 @@ const MOST_BYTES: usize = 256 * 1024;
 const BEGUN: &[u8] = b"begun\n";
 
 /// A process that does nothing.
-pub(super) fn nop(in_process: bool) -> Said {
+pub(super) fn nop(in_process: bool) -> WorkerMessage {
     if in_process {
-        return Said::Pong;
+        return WorkerMessage::Pong;
     }
     match in_child(|_| Vec::new(), 2_000) {
-        Ended { signal: None, expired: false, .. } => Said::Pong,
-        ended => Said::Done(Box::new(WorkerReport {
+        EndedChild { signal: None, expired: false, .. } => WorkerMessage::Pong,
+        ended => WorkerMessage::Done(Box::new(WorkerReport {
             signal: ended.signal,
             expired: ended.expired,
             ..WorkerReport::default()
@@ -39,7 +39,7 @@ pub(super) fn nop(in_process: bool) -> Said {
 }
 
 /// What a path is.
-pub(super) fn look(path: &str) -> Result<Identity, i32> {
+pub(super) fn look(path: &str) -> Result<PathIdentity, i32> {
     around::of_path(path, true)
 }
 
@@ -94,7 +94,7 @@ fn empty_arguments(call: &str, family: i32) -> Option<(i64, i64, i64)> {
 }
 
 /// How a child ended, and what it said.
-struct Ended {
+struct EndedChild {
     said: Vec<u8>,
     signal: Option<i32>,
     exit: Option<i32>,
@@ -105,11 +105,12 @@ struct Ended {
 }
 
 /// Lets a child do something and say it.
-fn in_child(work: impl FnOnce(i32) -> Vec<u8>, limit_ms: u64) -> Ended {
-    let mut ended = Ended { said: Vec::new(), signal: None, exit: None, expired: false, failed: None, said_all: false };
+fn in_child(work: impl FnOnce(i32) -> Vec<u8>, limit_ms: u64) -> EndedChild {
+    let mut ended =
+        EndedChild { said: Vec::new(), signal: None, exit: None, expired: false, failed: None, said_all: false };
     let (reading, writing) = match pipe() {
         Ok(ends) => ends,
-        Err(errno) => return Ended { failed: Some(errno), ..ended },
+        Err(errno) => return EndedChild { failed: Some(errno), ..ended },
     };
     let pid = match fork() {
         Ok(Forked::Parent(pid)) => pid,
@@ -135,7 +136,7 @@ fn in_child(work: impl FnOnce(i32) -> Vec<u8>, limit_ms: u64) -> Ended {
         }
         Err(errno) => {
             let _ = (path::close(reading), path::close(writing));
-            return Ended { failed: Some(errno), ..ended };
+            return EndedChild { failed: Some(errno), ..ended };
         }
     };
     let _ = path::close(writing);
@@ -201,7 +202,7 @@ fn write_all(fd: i32, bytes: &[u8]) {
 }
 
 /// Performs an operation.
-pub(super) fn perform(order: &Do, in_process: bool, inherited: &[i32]) -> WorkerReport {
+pub(super) fn perform(order: &PerformRequest, in_process: bool, inherited: &[i32]) -> WorkerReport {
     let begun = Instant::now();
     let mut report = if in_process {
         if changes_its_process(order.action.driver) {
@@ -231,7 +232,7 @@ fn changes_its_process(driver: Driver) -> bool {
         || driver.mounts()
 }
 
-fn from_child(order: &Do, ended: Ended) -> WorkerReport {
+fn from_child(order: &PerformRequest, ended: EndedChild) -> WorkerReport {
     let said = ended.said.strip_prefix(BEGUN);
     let told = said.and_then(|said| serde_json::from_slice::<WorkerReport>(said).ok());
     match told {
@@ -259,7 +260,7 @@ fn from_child(order: &Do, ended: Ended) -> WorkerReport {
 }
 
 /// Everything up to the operation, the operation, and what shows what it was on.
-fn operate(order: &Do, inherited: &[i32]) -> WorkerReport {
+fn operate(order: &PerformRequest, inherited: &[i32]) -> WorkerReport {
     let action = &order.action;
     if let Some(fd) = order.folder_fd
         && let Err(errno) = fchdir(fd)
@@ -317,7 +318,7 @@ fn operate(order: &Do, inherited: &[i32]) -> WorkerReport {
 }
 
 /// What is read of what was opened, or of the path once more.
-fn content(order: &Do, opened: Option<i32>) -> Option<Vec<u8>> {
+fn content(order: &PerformRequest, opened: Option<i32>) -> Option<Vec<u8>> {
     let action = &order.action;
     let mut buffer = vec![0; CONTENT_BYTES];
     let target = CString::new(action.target.as_str()).ok()?;
@@ -410,7 +411,7 @@ fn on_process(driver: Driver, victim: OutsideProcess) -> WorkerReport {
 ///
 /// A launcher may show anything under a name of the run. What is the run's own is known by device and inode; a copy of it by
 /// the file that the run put into each of its folders; and what covers it by being empty.
-fn foreign(order: &Do) -> Option<String> {
+fn foreign(order: &PerformRequest) -> Option<String> {
     let action = &order.action;
     let info = action.driver.info();
     if info.target != TargetKind::Path {
@@ -424,7 +425,7 @@ fn foreign(order: &Do) -> Option<String> {
     }
     let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
     [Some(action.target.as_str()), second].into_iter().flatten().find_map(|path| {
-        let own = |found: &Identity| order.pledge.own.contains(&(found.dev, found.ino));
+        let own = |found: &PathIdentity| order.pledge.own.contains(&(found.dev, found.ino));
         let (parent, _) = path.rsplit_once('/').unwrap_or((".", path));
         let parent = if parent.is_empty() { "/" } else { parent };
         // What is not there is not changed.

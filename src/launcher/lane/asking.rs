@@ -33,7 +33,7 @@ pub struct LauncherLane<'r> {
 
 /// A question under way.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct OpenQuestion {
     /// Its task's place.
     pub(super) task: usize,
     pub(super) question: LauncherQuestion,
@@ -49,7 +49,7 @@ pub(super) struct Asking {
     pub(super) started_at_unix_s: f64,
 }
 
-impl Asking {
+impl OpenQuestion {
     /// The variable that stands in for the one in question, with its value.
     pub(super) fn variable(&self) -> Option<(String, String)> {
         let token = self.token?;

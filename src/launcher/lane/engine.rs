@@ -3,35 +3,35 @@
 
 use std::time::Duration;
 
-use crate::launcher::said::{Hello, Said, WorkerReport, WorkerRequest};
+use crate::launcher::said::{Hello, WorkerMessage, WorkerReport, WorkerRequest};
 use crate::launcher::session::{self, NoWorker, ReachedWorker, Setting};
 use crate::policy::launcher::LauncherStartKind;
 use crate::record::launcher::{LauncherFault, StartMode};
 
 /// What came of a request.
 #[derive(Debug, Clone)]
-pub(super) enum Got {
+pub(super) enum RequestResult {
     /// An answer.
-    Said(Said),
+    Said(WorkerMessage),
     /// What performed it was ended.
     Died { signal: i32, twice: bool, nop_lives: bool, box_control_lives: Option<bool> },
     /// None, and why.
     Fault(LauncherFault, String),
 }
 
-impl Got {
+impl RequestResult {
     /// The report, if it is one.
     pub(super) fn report(&self) -> Option<&WorkerReport> {
         match self {
-            Self::Said(Said::Done(report)) => Some(report),
+            Self::Said(WorkerMessage::Done(report)) => Some(report),
             _ => None,
         }
     }
 }
 
 /// What one try showed.
-enum Tried {
-    Said(Said),
+enum StartResult {
+    Said(WorkerMessage),
     /// The worker ended at this age.
     Ended(Duration),
     Silent,
@@ -78,14 +78,14 @@ impl<'s> Engine<'s> {
     }
 
     /// Asks everything, in order. `limits`: how long each may take inside, in milliseconds.
-    pub(super) fn ask(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<Got> {
+    pub(super) fn ask(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<RequestResult> {
         if self.is_one_by_one() {
             return requests.iter().map(|(request, limit)| self.ask_one(request, *limit)).collect();
         }
         self.ask_at_once(requests)
     }
 
-    fn ask_at_once(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<Got> {
+    fn ask_at_once(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<RequestResult> {
         let Some(reached) = self.reached.take() else {
             return requests.iter().map(|_| lost("there is no worker")).collect();
         };
@@ -95,7 +95,7 @@ impl<'s> Engine<'s> {
             Duration::from_millis(total.min(60_000) + 10_000)
         };
         let mut another = false;
-        let mut gots: Vec<Got> = Vec::with_capacity(requests.len());
+        let mut gots: Vec<RequestResult> = Vec::with_capacity(requests.len());
         let all: Vec<WorkerRequest> = requests.iter().map(|(request, _)| request.clone()).collect();
         let answers = if fresh {
             let mut answers = Vec::new();
@@ -131,14 +131,16 @@ impl<'s> Engine<'s> {
                 other => other,
             };
             gots.push(match answer {
-                _ if another => Got::Fault(LauncherFault::Many, "several workers answered".into()),
-                Some(Said::Done(report)) if report.signal.is_some() && !report.expired => Got::Died {
-                    signal: report.signal.unwrap_or(0),
-                    twice: false,
-                    nop_lives: true,
-                    box_control_lives: None,
-                },
-                Some(said) => Got::Said(said),
+                _ if another => RequestResult::Fault(LauncherFault::Many, "several workers answered".into()),
+                Some(WorkerMessage::Done(report)) if report.signal.is_some() && !report.expired => {
+                    RequestResult::Died {
+                        signal: report.signal.unwrap_or(0),
+                        twice: false,
+                        nop_lives: true,
+                        box_control_lives: None,
+                    }
+                }
+                Some(said) => RequestResult::Said(said),
                 None => lost("no answer came back"),
             });
         }
@@ -146,32 +148,39 @@ impl<'s> Engine<'s> {
         gots
     }
 
-    fn ask_one(&mut self, request: &WorkerRequest, limit_ms: u64) -> Got {
+    fn ask_one(&mut self, request: &WorkerRequest, limit_ms: u64) -> RequestResult {
         if let Some((kind, detail)) = &self.stopped {
-            return Got::Fault(*kind, detail.clone());
+            return RequestResult::Fault(*kind, detail.clone());
         }
         let limit = Duration::from_millis(limit_ms + 3_000);
         let got = match self.attempt(request, limit) {
-            Tried::Said(Said::Done(report)) if report.signal.is_some() && !report.expired => {
+            StartResult::Said(WorkerMessage::Done(report)) if report.signal.is_some() && !report.expired => {
                 let signal = report.signal.unwrap_or(0);
-                let nop = |this: &mut Self| matches!(this.attempt(&WorkerRequest::Nop, limit), Tried::Said(Said::Pong));
+                let nop = |this: &mut Self| {
+                    matches!(this.attempt(&WorkerRequest::Nop, limit), StartResult::Said(WorkerMessage::Pong))
+                };
                 let before = nop(self);
                 let again = match self.attempt(request, limit) {
-                    Tried::Said(Said::Done(report)) => report.signal,
+                    StartResult::Said(WorkerMessage::Done(report)) => report.signal,
                     _ => None,
                 };
                 let after = nop(self);
-                Got::Died { signal, twice: again == Some(signal), nop_lives: before && after, box_control_lives: None }
+                RequestResult::Died {
+                    signal,
+                    twice: again == Some(signal),
+                    nop_lives: before && after,
+                    box_control_lives: None,
+                }
             }
-            Tried::Said(said) => Got::Said(said),
-            Tried::Ended(_) => self.ended_with(request, limit),
-            Tried::Silent => {
+            StartResult::Said(said) => RequestResult::Said(said),
+            StartResult::Ended(_) => self.ended_with(request, limit),
+            StartResult::Silent => {
                 // What does not answer one question will not answer the next.
                 self.drop_session();
                 lost("no answer came within the time for it")
             }
-            Tried::Another => self.stop(),
-            Tried::NoStart(kind, detail) => Got::Fault(kind, detail),
+            StartResult::Another => self.stop(),
+            StartResult::NoStart(kind, detail) => RequestResult::Fault(kind, detail),
         };
         if self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh) {
             self.end_session();
@@ -184,63 +193,69 @@ impl<'s> Engine<'s> {
     }
 
     /// The worker ended during a question: is it the question, or the launcher?
-    fn ended_with(&mut self, request: &WorkerRequest, limit: Duration) -> Got {
+    fn ended_with(&mut self, request: &WorkerRequest, limit: Duration) -> RequestResult {
         match self.attempt(request, limit) {
-            Tried::Said(Said::Done(report)) if report.signal.is_some() => {
-                Got::Died { signal: report.signal.unwrap_or(0), twice: false, nop_lives: true, box_control_lives: None }
-            }
-            Tried::Said(said) => Got::Said(said),
-            Tried::Ended(age) => {
+            StartResult::Said(WorkerMessage::Done(report)) if report.signal.is_some() => RequestResult::Died {
+                signal: report.signal.unwrap_or(0),
+                twice: false,
+                nop_lives: true,
+                box_control_lives: None,
+            },
+            StartResult::Said(said) => RequestResult::Said(said),
+            StartResult::Ended(age) => {
                 let lives = match self.renew() {
                     Ok(()) => self.session().is_some_and(|session| {
                         let left = (age + age / 5 + Duration::from_millis(100)).saturating_sub(session.age());
                         session.idle(left)
                     }),
-                    Err((kind, detail)) => return Got::Fault(kind, detail),
+                    Err((kind, detail)) => return RequestResult::Fault(kind, detail),
                 };
                 if !lives {
                     let detail = format!("an idle worker ended as well, at the age of {} ms", age.as_millis());
-                    return Got::Fault(LauncherFault::TimeLimit, detail);
+                    return RequestResult::Fault(LauncherFault::TimeLimit, detail);
                 }
-                Got::Died { signal: 0, twice: true, nop_lives: true, box_control_lives: Some(true) }
+                RequestResult::Died { signal: 0, twice: true, nop_lives: true, box_control_lives: Some(true) }
             }
-            Tried::Silent => {
+            StartResult::Silent => {
                 self.drop_session();
                 lost("the worker ended during the question, and a second one did not answer it")
             }
-            Tried::Another => self.stop(),
-            Tried::NoStart(kind, detail) => Got::Fault(kind, detail),
+            StartResult::Another => self.stop(),
+            StartResult::NoStart(kind, detail) => RequestResult::Fault(kind, detail),
         }
     }
 
-    fn stop(&mut self) -> Got {
+    fn stop(&mut self) -> RequestResult {
         let detail = "a second worker answered; nothing was asked any more".to_owned();
         self.stopped = Some((LauncherFault::Restarted, detail.clone()));
         self.drop_session();
-        Got::Fault(LauncherFault::Restarted, detail)
+        RequestResult::Fault(LauncherFault::Restarted, detail)
     }
 
     fn session(&mut self) -> Option<&mut session::Session> {
         self.reached.as_mut()?.session.as_mut()
     }
 
-    fn attempt(&mut self, request: &WorkerRequest, limit: Duration) -> Tried {
+    fn attempt(&mut self, request: &WorkerRequest, limit: Duration) -> StartResult {
         if self.session().is_none_or(|session| session.is_over())
             && let Err((kind, detail)) = self.renew()
         {
-            return Tried::NoStart(kind, detail);
+            return StartResult::NoStart(kind, detail);
         }
         let Some(session) = self.session() else {
-            return Tried::NoStart(LauncherFault::AnswerLost, "the launcher is reached in another way now".into());
+            return StartResult::NoStart(
+                LauncherFault::AnswerLost,
+                "the launcher is reached in another way now".into(),
+            );
         };
         let said = session.ask(request, limit);
         if session.has_another() {
-            return Tried::Another;
+            return StartResult::Another;
         }
         match said {
-            Some(said) => Tried::Said(said),
-            None if session.is_over() => Tried::Ended(session.age()),
-            None => Tried::Silent,
+            Some(said) => StartResult::Said(said),
+            None if session.is_over() => StartResult::Ended(session.age()),
+            None => StartResult::Silent,
         }
     }
 
@@ -286,6 +301,6 @@ impl<'s> Engine<'s> {
     }
 }
 
-fn lost(detail: &str) -> Got {
-    Got::Fault(LauncherFault::AnswerLost, detail.to_owned())
+fn lost(detail: &str) -> RequestResult {
+    RequestResult::Fault(LauncherFault::AnswerLost, detail.to_owned())
 }

@@ -22,8 +22,8 @@ use crate::lane::task::Task;
 use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, Link, OperationOutcome};
 use crate::record::row::ProbeRow;
 pub use asking::LauncherLane;
-use asking::{Asking, WorkspaceFiles};
-use engine::{Engine, Got};
+use asking::{OpenQuestion, WorkspaceFiles};
+use engine::{Engine, RequestResult};
 use place::LaneSetup;
 use question::LauncherQuestion;
 use rows::LaneSurroundings;
@@ -62,7 +62,7 @@ impl LauncherLane<'_> {
             exe: self.exe.canonicalize().unwrap_or_else(|_| self.exe.to_owned()),
             places,
             unique: self.unique.to_owned(),
-            variables: askings.iter().filter_map(Asking::variable).collect(),
+            variables: askings.iter().filter_map(OpenQuestion::variable).collect(),
         };
         let (programs, version) = identity::of(self.document, &setting.places);
         for asking in &mut askings {
@@ -82,8 +82,8 @@ impl LauncherLane<'_> {
         done
     }
 
-    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &WorkspaceFiles, askings: &mut [Asking]) {
-        let fail = |askings: &mut [Asking], kind: LauncherFault, detail: &str, attempts: &[String]| {
+    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &WorkspaceFiles, askings: &mut [OpenQuestion]) {
+        let fail = |askings: &mut [OpenQuestion], kind: LauncherFault, detail: &str, attempts: &[String]| {
             for asking in askings {
                 asking.record.fault = Some(FaultRecord { kind, detail: detail.to_owned() });
                 asking.record.start.attempts = attempts.to_vec();
@@ -97,7 +97,7 @@ impl LauncherLane<'_> {
             let order = asking.question.order(asking.question.action.clone(), "before", 0, mark);
             let limit = Duration::from_millis(order.limit_ms + 3_000);
             let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
-            asking.record.before = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
+            asking.record.before = said.and_then(|said| rows::answer(asking, &RequestResult::Said(said)).ok());
             if let Some(listener) = &mut asking.question.listener {
                 listener.forget();
             }
@@ -150,7 +150,7 @@ impl LauncherLane<'_> {
             let order = asking.question.order(asking.question.action.clone(), "after", 1, mark);
             let limit = Duration::from_millis(order.limit_ms + 3_000);
             let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
-            asking.record.after = said.and_then(|said| rows::answer(asking, &Got::Said(said)).ok());
+            asking.record.after = said.and_then(|said| rows::answer(asking, &RequestResult::Said(said)).ok());
         }
         outside.end();
         rows::describe_starts(askings, &engine, setting, known);
@@ -188,7 +188,7 @@ impl LauncherLane<'_> {
     }
 
     /// Every question under the name that it spells: what only reads first.
-    fn ask_spelled(&self, engine: &mut Engine<'_>, mark: &str, askings: &mut [Asking]) {
+    fn ask_spelled(&self, engine: &mut Engine<'_>, mark: &str, askings: &mut [OpenQuestion]) {
         let mut order: Vec<usize> = (0..askings.len()).collect();
         order.sort_by_key(|n| askings[*n].question.changes());
         let requests: Vec<(WorkerRequest, u64)> = order
@@ -214,7 +214,7 @@ impl LauncherLane<'_> {
         setting: &Setting<'_>,
         mark: &str,
         ground: &LaneSurroundings,
-        askings: &mut [Asking],
+        askings: &mut [OpenQuestion],
     ) {
         let mut asked = Vec::new();
         let mut requests = Vec::new();
@@ -242,7 +242,7 @@ impl LauncherLane<'_> {
     }
 
     /// Addresses that were not reached, once more at the end.
-    fn ask_again(&self, engine: &mut Engine<'_>, mark: &str, ground: &LaneSurroundings, askings: &mut [Asking]) {
+    fn ask_again(&self, engine: &mut Engine<'_>, mark: &str, ground: &LaneSurroundings, askings: &mut [OpenQuestion]) {
         let again: Vec<usize> = (0..askings.len())
             .filter(|n| {
                 is_late(&askings[*n], ground) && askings[*n].record.asked[0].answer.outcome != OperationOutcome::Done
@@ -283,12 +283,12 @@ fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &LaneSurroundin
 }
 
 /// Whether what is known by now says that the operation reached its object.
-fn reaches(asking: &Asking) -> bool {
+fn reaches(asking: &OpenQuestion) -> bool {
     matches!(rule::judge(asking.question.action.driver, &asking.record).shown, rule::QuestionOutcome::Allow)
 }
 
 /// Whether an effect is still awaited.
-fn has_unseen(asking: &Asking) -> bool {
+fn has_unseen(asking: &OpenQuestion) -> bool {
     asking.record.asked.iter().any(|asked| {
         asked.answer.outcome == OperationOutcome::Done
             && asked.effect.as_ref().is_some_and(|effect| effect.when.is_none())
@@ -296,7 +296,7 @@ fn has_unseen(asking: &Asking) -> bool {
 }
 
 /// Whether the question has to be looked at again later.
-fn is_late(asking: &Asking, ground: &LaneSurroundings) -> bool {
+fn is_late(asking: &OpenQuestion, ground: &LaneSurroundings) -> bool {
     if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
         return false;
     }
@@ -307,9 +307,9 @@ fn is_late(asking: &Asking, ground: &LaneSurroundings) -> bool {
 }
 
 /// Looks for effects that were not seen yet.
-fn look(askings: &mut [Asking], when: EffectTime) {
+fn look(askings: &mut [OpenQuestion], when: EffectTime) {
     for asking in askings {
-        let Asking { question, record, greetings, .. } = asking;
+        let OpenQuestion { question, record, greetings, .. } = asking;
         let intact = question.twin.as_ref().map(super::effects::Twin::is_intact);
         for effect in record.asked.iter_mut().filter_map(|asked| asked.effect.as_mut()) {
             effect.twin_intact = intact;
@@ -347,9 +347,9 @@ fn look(askings: &mut [Asking], when: EffectTime) {
 }
 
 /// Where an effect was not seen, the host's own of the same kind.
-fn barriers(askings: &mut [Asking]) {
+fn barriers(askings: &mut [OpenQuestion]) {
     for asking in askings.iter_mut().filter(|asking| has_unseen(asking)) {
-        let Asking { question, record, greetings, .. } = asking;
+        let OpenQuestion { question, record, greetings, .. } = asking;
         let Some(listener) = &mut question.listener else { continue };
         let passed = listener.barrier();
         for (asked, greeting) in record.asked.iter_mut().zip(greetings.iter()) {
@@ -366,7 +366,7 @@ fn barriers(askings: &mut [Asking]) {
 }
 
 /// For what failed: the same call with arguments that name nothing, inside and outside; and whether a program is visible.
-fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings: &mut [Asking]) {
+fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings: &mut [OpenQuestion]) {
     let mut places = Vec::new();
     let mut requests = Vec::new();
     for (n, asking) in askings.iter().enumerate() {
@@ -391,16 +391,18 @@ fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings:
     }
     let gots = engine.ask(&requests);
     for ((n, call, family), got) in places.into_iter().zip(gots) {
-        use super::said::Said;
+        use super::said::WorkerMessage;
         match got {
-            Got::Said(Said::Empty(inside)) => {
+            RequestResult::Said(WorkerMessage::Empty(inside)) => {
                 let request = WorkerRequest::Empty { call: call.clone(), family };
-                if let Some(Said::Empty(there)) = outside.ask(&request, Duration::from_secs(3)) {
+                if let Some(WorkerMessage::Empty(there)) = outside.ask(&request, Duration::from_secs(3)) {
                     askings[n].record.empty_call =
                         Some(crate::record::launcher::EmptyCall { call, inside, outside: there });
                 }
             }
-            Got::Said(Said::Looked(looked)) => askings[n].record.around.visible = Some(looked.is_ok()),
+            RequestResult::Said(WorkerMessage::Looked(looked)) => {
+                askings[n].record.around.visible = Some(looked.is_ok())
+            }
             _ => {}
         }
     }

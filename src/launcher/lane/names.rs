@@ -3,9 +3,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::asking::Asking;
+use super::asking::OpenQuestion;
 use super::rows::LaneSurroundings;
-use crate::launcher::said::{Do, Pledge, WorkerRequest};
+use crate::launcher::said::{ChangeBounds, PerformRequest, WorkerRequest};
 use crate::launcher::session::Setting;
 use crate::policy::launcher::LauncherDocument;
 use crate::record::action::Action;
@@ -26,21 +26,21 @@ pub(super) struct OtherName {
 
 /// A request that reads a file's content, for the run's own ends.
 pub(super) fn reading(path: &str) -> WorkerRequest {
-    WorkerRequest::Do(Box::new(Do {
+    WorkerRequest::Do(Box::new(PerformRequest {
         action: Action::new(Driver::FileRead, path),
         content: true,
         greeting: None,
         victim: None,
         folder_fd: None,
         fd: None,
-        pledge: Pledge::default(),
+        pledge: ChangeBounds::default(),
         limit_ms: 2_000,
     }))
 }
 
 /// Every other name of what a question is about.
 pub(super) fn of(
-    asking: &Asking,
+    asking: &OpenQuestion,
     ground: &LaneSurroundings,
     setting: &Setting<'_>,
     document: &LauncherDocument,
@@ -103,7 +103,7 @@ fn renamed(action: &Action, text: &str) -> Action {
 }
 
 /// Names through descriptors that the launcher left open: of the object, and of a folder above it.
-fn by_descriptor(asking: &Asking, ground: &LaneSurroundings, real: &str) -> Vec<OtherName> {
+fn by_descriptor(asking: &OpenQuestion, ground: &LaneSurroundings, real: &str) -> Vec<OtherName> {
     let action = &asking.question.action;
     let reads = matches!(action.driver, Driver::FileRead | Driver::FileReadAt | Driver::FileReadInherited);
     let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));

@@ -7,7 +7,7 @@ use crate::launcher::said::{Hello, SUBCOMMAND};
 
 /// What the host found.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outside {
+pub(super) struct HostView {
     pub(super) mountinfo: String,
     pub(super) cgroup: Option<String>,
     pub(super) pid_namespace: Option<String>,
@@ -18,7 +18,7 @@ pub(super) struct Outside {
 }
 
 /// Looks for the worker of a start among this machine's processes. `None`: it is not there, or nobody may look.
-pub(super) fn find(key: &SessionKey) -> Option<Outside> {
+pub(super) fn find(key: &SessionKey) -> Option<HostView> {
     let entries = std::fs::read_dir("/proc").ok()?;
     let mut found: Vec<i32> = entries
         .flatten()
@@ -39,7 +39,7 @@ pub(super) fn find(key: &SessionKey) -> Option<Outside> {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|value| value.trim().parse::<u32>().ok())
         };
-        Some(Outside {
+        Some(HostView {
             mountinfo,
             cgroup: text("cgroup").map(|text| text.trim().to_owned()),
             pid_namespace: namespace("pid"),

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::asking::{Asking, LauncherLane, WorkspaceFiles};
+use super::asking::{LauncherLane, OpenQuestion, WorkspaceFiles};
 use super::identity;
-use super::question::{self, LauncherQuestion, Outsider};
+use super::question::{self, LauncherQuestion, OutsideTarget};
 use super::rows;
 use crate::base::error_chain::error_chain;
 use crate::lane::fixture::Fixture;
@@ -34,7 +34,7 @@ pub(super) struct LaneSetup<'r> {
     pub(super) places: StartTexts,
     /// The name of the file that says which folders are the run's own.
     pub(super) mark: String,
-    pub(super) askings: Vec<Asking>,
+    pub(super) askings: Vec<OpenQuestion>,
     pub(super) not_run: Vec<(usize, ProbeRow)>,
     pub(super) known: WorkspaceFiles,
     pub(super) _fixture: Fixture<'r>,
@@ -164,7 +164,7 @@ impl<'r> LaneSetup<'r> {
         task: &Task<'_>,
         n: usize,
         nonces: &question::Nonces,
-    ) -> Result<Asking, (Option<Action>, NotRun)> {
+    ) -> Result<OpenQuestion, (Option<Action>, NotRun)> {
         let mut texts = ProbeTexts { place: self, unique: lane.unique, seq: task.seq, ports: BTreeMap::new() };
         let failed = |what: &str, error: &std::io::Error| NotRun {
             kind: FailureKind::FixtureFailed,
@@ -205,7 +205,7 @@ impl<'r> LaneSetup<'r> {
             }
         }
         let outsider = match action.driver {
-            Driver::SignalOutside | Driver::ProcessInspectOutside => match Outsider::start(lane.exe) {
+            Driver::SignalOutside | Driver::ProcessInspectOutside => match OutsideTarget::start(lane.exe) {
                 Ok(outsider) => Some(outsider),
                 Err(error) => {
                     let not_run = failed("no process to ask about could be started", &error);
@@ -227,7 +227,7 @@ impl<'r> LaneSetup<'r> {
         );
         let stands_in = question.action.driver == Driver::EnvironmentRead
             && !KEPT_VARIABLES.contains(&question.action.target.as_str());
-        Ok(Asking {
+        Ok(OpenQuestion {
             task: n,
             token: stands_in.then(|| uuid::Uuid::new_v4().as_u128() as u64),
             question,

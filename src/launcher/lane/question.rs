@@ -6,10 +6,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::launcher::effects::{self, Before, Snapshot, Twin};
+use crate::launcher::effects::{self, Snapshot, StateBefore, Twin};
 use crate::launcher::frame::SessionKey;
 use crate::launcher::listeners::LauncherListener;
-use crate::launcher::said::{Do, OutsideProcess, Pledge, SUBCOMMAND};
+use crate::launcher::said::{ChangeBounds, OutsideProcess, PerformRequest, SUBCOMMAND};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
@@ -21,7 +21,7 @@ const CONNECT_MS: u64 = 1_000;
 
 /// A process outside that a question signals.
 #[derive(Debug)]
-pub(super) struct Outsider {
+pub(super) struct OutsideTarget {
     child: Child,
     /// Its end is the process's end.
     _input: Option<ChildStdin>,
@@ -30,7 +30,7 @@ pub(super) struct Outsider {
     pub(super) victim: OutsideProcess,
 }
 
-impl Outsider {
+impl OutsideTarget {
     /// Starts one that says which numbers came with the signal.
     #[expect(clippy::disallowed_methods, reason = "a process outside that ends with its input")]
     pub(super) fn start(exe: &std::path::Path) -> io::Result<Self> {
@@ -73,7 +73,7 @@ impl Outsider {
     }
 }
 
-impl Drop for Outsider {
+impl Drop for OutsideTarget {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -98,9 +98,9 @@ pub(super) struct LauncherQuestion {
     pub(super) listener: Option<LauncherListener>,
     /// What a connection says.
     pub(super) greeting: String,
-    pub(super) outsider: Option<Outsider>,
+    pub(super) outsider: Option<OutsideTarget>,
     /// What its objects were before anybody asked.
-    pub(super) before: Before,
+    pub(super) before: StateBefore,
     pub(super) twin: Option<Twin>,
     /// The folders and objects that it may change.
     own: Vec<(u64, u64)>,
@@ -114,7 +114,7 @@ impl LauncherQuestion {
         own_root: &str,
         expected: Option<Vec<u8>>,
         listener: Option<LauncherListener>,
-        outsider: Option<Outsider>,
+        outsider: Option<OutsideTarget>,
         unique: &str,
         deadline_ms: u64,
     ) -> Self {
@@ -134,7 +134,7 @@ impl LauncherQuestion {
             }));
         }
         Self {
-            before: Before::of(&action),
+            before: StateBefore::of(&action),
             expected,
             listener,
             greeting: format!("sandproof-{}", uuid::Uuid::new_v4().simple()),
@@ -173,7 +173,7 @@ impl LauncherQuestion {
     }
 
     /// The request for it. `greeting` and `nonce` are what its effect carries.
-    pub(super) fn order(&self, action: Action, greeting: &str, nonce: i32, mark: &str) -> Do {
+    pub(super) fn order(&self, action: Action, greeting: &str, nonce: i32, mark: &str) -> PerformRequest {
         let driver = action.driver;
         let content = matches!(
             driver,
@@ -184,13 +184,13 @@ impl LauncherQuestion {
                 | Driver::FileReadlink
                 | Driver::XattrGet
         );
-        Do {
+        PerformRequest {
             content: content && self.expected.is_some(),
             greeting: self.listener.as_ref().filter(|_| is_connection(driver)).map(|_| format!("{greeting}\n")),
             victim: self.outsider.as_ref().map(|outsider| OutsideProcess { nonce, ..outsider.victim }),
             folder_fd: None,
             fd: None,
-            pledge: Pledge { own: self.own.clone(), mark: mark.to_owned() },
+            pledge: ChangeBounds { own: self.own.clone(), mark: mark.to_owned() },
             limit_ms: self.limit_ms,
             action,
         }

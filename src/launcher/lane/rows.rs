@@ -1,18 +1,18 @@
 //! From answers to rows.
 
-use super::asking::{Asking, LauncherLane, WorkspaceFiles};
-use super::engine::{Engine, Got};
-use super::outside::{self, Outside};
+use super::asking::{LauncherLane, OpenQuestion, WorkspaceFiles};
+use super::engine::{Engine, RequestResult};
+use super::outside::{self, HostView};
 use crate::base::clock;
 use crate::lane::task::Task;
 use crate::launcher::frame;
 use crate::launcher::mounts::MountTable;
-use crate::launcher::said::{Hello, Identity, Said, WorkerReport};
+use crate::launcher::said::{Hello, PathIdentity, WorkerMessage, WorkerReport};
 use crate::launcher::session::Setting;
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::launcher::{
-    Around, ContentSeen, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link, NameKind,
-    NameTrial, OperationOutcome, ProcessIdentity, ReadFrom, WorkerAnswer,
+    ContentSeen, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link, NameKind, NameTrial,
+    OperationOutcome, ProcessIdentity, ReadFrom, WorkerAnswer, WorkerSurroundings,
 };
 use crate::record::report::CallRole;
 use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
@@ -20,7 +20,7 @@ use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
 /// What is known of the inside and the outside of one lane.
 pub(super) struct LaneSurroundings {
     hello: Hello,
-    outside: Option<Outside>,
+    outside: Option<HostView>,
     /// What a worker without any launcher found around itself.
     free: Hello,
     host: MountTable,
@@ -46,7 +46,7 @@ impl LaneSurroundings {
         self.outside.is_some()
     }
 
-    pub(super) fn descriptors(&self) -> &[(i32, Identity)] {
+    pub(super) fn descriptors(&self) -> &[(i32, PathIdentity)] {
         &self.hello.descriptors
     }
 
@@ -79,12 +79,12 @@ impl LaneSurroundings {
         found
     }
 
-    pub(super) fn is_address(&self, asking: &Asking) -> bool {
+    pub(super) fn is_address(&self, asking: &OpenQuestion) -> bool {
         matches!(asking.question.action.driver.info().target, TargetKind::Endpoint | TargetKind::AbstractName)
     }
 
     /// Writes down what is around a question.
-    pub(super) fn describe(&self, asking: &mut Asking, link: Option<Link>) {
+    pub(super) fn describe(&self, asking: &mut OpenQuestion, link: Option<Link>) {
         let (hello, free, outside) = (&self.hello, &self.free, self.outside.as_ref());
         let pair = |there: Option<String>, here: Option<String>| Some([there?, here?]);
         let namespace = |name: &str, seen: Option<&Option<String>>| {
@@ -101,7 +101,7 @@ impl LaneSurroundings {
             TargetKind::Endpoint | TargetKind::AbstractName => hello.makes_sockets,
             _ => true,
         });
-        asking.record.around = Around {
+        asking.record.around = WorkerSurroundings {
             read_from: self.read_from,
             source_outside,
             source_inside,
@@ -133,7 +133,7 @@ impl LaneSurroundings {
     /// lead to, whichever differs.
     fn sources(
         &self,
-        asking: &Asking,
+        asking: &OpenQuestion,
     ) -> (Option<crate::record::launcher::MountSource>, Option<crate::record::launcher::MountSource>) {
         let action = &asking.question.action;
         if action.driver.info().target != TargetKind::Path {
@@ -184,7 +184,7 @@ pub(super) fn empty_record() -> LauncherRecord {
         asked: Vec::new(),
         before: None,
         after: None,
-        around: Around::default(),
+        around: WorkerSurroundings::default(),
         neighbour: None,
         empty_call: None,
         world_changed: false,
@@ -192,11 +192,11 @@ pub(super) fn empty_record() -> LauncherRecord {
 }
 
 /// What came back, as an answer to a question.
-pub(super) fn answer(asking: &Asking, got: &Got) -> Result<WorkerAnswer, FaultRecord> {
+pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<WorkerAnswer, FaultRecord> {
     let fault = |kind, detail: &str| FaultRecord { kind, detail: detail.to_owned() };
     let report = match got {
-        Got::Fault(kind, detail) => return Err(fault(*kind, detail)),
-        Got::Died { signal, twice, nop_lives, box_control_lives } => {
+        RequestResult::Fault(kind, detail) => return Err(fault(*kind, detail)),
+        RequestResult::Died { signal, twice, nop_lives, box_control_lives } => {
             let outcome = OperationOutcome::Died {
                 signal: *signal,
                 twice: *twice,
@@ -205,8 +205,10 @@ pub(super) fn answer(asking: &Asking, got: &Got) -> Result<WorkerAnswer, FaultRe
             };
             return Ok(WorkerAnswer { outcome, content: None, same_object: None, consequence: None, duration_us: 0 });
         }
-        Got::Said(Said::Done(report)) => report,
-        Got::Said(_) => return Err(fault(LauncherFault::AnswerLost, "the answer is one to another question")),
+        RequestResult::Said(WorkerMessage::Done(report)) => report,
+        RequestResult::Said(_) => {
+            return Err(fault(LauncherFault::AnswerLost, "the answer is one to another question"));
+        }
     };
     if let Some(foreign) = &report.foreign {
         let detail = format!("`{foreign}` is not the run's own inside");
@@ -286,7 +288,7 @@ fn outcome(report: &WorkerReport) -> Option<OperationOutcome> {
 }
 
 /// Takes the answer under the name as spelled.
-pub(super) fn take(asking: &mut Asking, kind: NameKind, name: String, got: Got) {
+pub(super) fn take(asking: &mut OpenQuestion, kind: NameKind, name: String, got: RequestResult) {
     let greeting = asking.question.greeting.clone();
     match answer(asking, &got) {
         Ok(answer) => push(asking, kind, name, greeting, answer, &got),
@@ -295,7 +297,13 @@ pub(super) fn take(asking: &mut Asking, kind: NameKind, name: String, got: Got) 
 }
 
 /// Takes the answer under another name. That it may not be asked there is no fault of the question.
-pub(super) fn take_other(asking: &mut Asking, kind: NameKind, name: String, greeting: String, got: Got) {
+pub(super) fn take_other(
+    asking: &mut OpenQuestion,
+    kind: NameKind,
+    name: String,
+    greeting: String,
+    got: RequestResult,
+) {
     match answer(asking, &got) {
         Ok(answer) => push(asking, kind, name, greeting, answer, &got),
         Err(FaultRecord { kind: LauncherFault::ForeignTarget | LauncherFault::CannotAsk, .. }) => {}
@@ -304,7 +312,7 @@ pub(super) fn take_other(asking: &mut Asking, kind: NameKind, name: String, gree
 }
 
 /// Takes the answer to the same question at the end of the lane.
-pub(super) fn take_again(asking: &mut Asking, got: Got) {
+pub(super) fn take_again(asking: &mut OpenQuestion, got: RequestResult) {
     let Ok(answer) = answer(asking, &got) else { return };
     asking.record.asked[0].again = Some(answer.outcome.clone());
     if answer.outcome == OperationOutcome::Done {
@@ -313,7 +321,14 @@ pub(super) fn take_again(asking: &mut Asking, got: Got) {
     }
 }
 
-fn push(asking: &mut Asking, kind: NameKind, name: String, greeting: String, answer: WorkerAnswer, got: &Got) {
+fn push(
+    asking: &mut OpenQuestion,
+    kind: NameKind,
+    name: String,
+    greeting: String,
+    answer: WorkerAnswer,
+    got: &RequestResult,
+) {
     if let (Some(outsider), Some(report)) = (&asking.question.outsider, got.report()) {
         asking.record.around.process = Some(ProcessIdentity { outside: outsider.victim.inode, inside: report.process });
     }
@@ -324,7 +339,7 @@ fn push(asking: &mut Asking, kind: NameKind, name: String, greeting: String, ans
 
 /// Writes down how the questions' worker was started, and what its launcher has left behind.
 pub(super) fn describe_starts(
-    askings: &mut [Asking],
+    askings: &mut [OpenQuestion],
     engine: &Engine<'_>,
     setting: &Setting<'_>,
     known: &WorkspaceFiles,
@@ -344,14 +359,14 @@ pub(super) fn describe_starts(
 
 impl LaneSurroundings {
     /// Names the limit that is lower inside, where an answer speaks of one.
-    pub(super) fn note_limit(&self, asking: &mut Asking) {
+    pub(super) fn note_limit(&self, asking: &mut OpenQuestion) {
         let errno = asking.record.asked.first().and_then(|asked| asked.answer.outcome.errno());
         asking.record.around.lower_limit = errno.and_then(|errno| Self::lower_limit(&self.hello, &self.free, errno));
     }
 }
 
 /// A row of a question that was put.
-pub(super) fn row(task: &Task<'_>, root: &str, asking: Asking) -> ProbeRow {
+pub(super) fn row(task: &Task<'_>, root: &str, asking: OpenQuestion) -> ProbeRow {
     let duration_us = asking.record.asked.first().map_or(0, |asked| asked.answer.duration_us);
     ProbeRow {
         action: asking.question.action.clone(),

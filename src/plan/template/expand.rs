@@ -43,7 +43,7 @@ impl<T: serde::Serialize> TypedDocument<T> {
 }
 
 /// The plan and registries of an expanding builder, as they grow.
-pub(super) struct Growing<'a> {
+pub(super) struct ExpandedDocuments<'a> {
     head: &'a BuilderContext,
     lanes: Map<String, Value>,
     order: Vec<ProfileId>,
@@ -79,7 +79,7 @@ pub(super) struct ProbeFields<'a> {
     pub(super) why: Option<String>,
 }
 
-impl<'a> Growing<'a> {
+impl<'a> ExpandedDocuments<'a> {
     /// Nothing yet. `default_lanes`: baseline, scenario, oracle.
     pub(super) fn new(head: &'a BuilderContext, default_lanes: [bool; 3]) -> Self {
         let lanes = head.lanes.clone().unwrap_or_else(|| {

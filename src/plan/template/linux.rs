@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
-use super::policies::{Carried, carried, document_bytes};
+use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
+use super::policies::{CarriedKeys, carried, document_bytes};
 use crate::policy::PolicyMode;
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
@@ -64,12 +64,12 @@ pub(super) fn expand(
             check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
         }
     }
-    let (body, own): (LinuxBody, Carried) = (body(text, notes)?, body(text, notes)?);
+    let (body, own): (LinuxBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
     for (name, operation) in &body.operations.0 {
         let pointer = format!("/operations/{}/paths", pointer_part(name));
         known_names(operation.paths.iter().flatten(), &body.paths, "path case", &pointer, notes);
     }
-    let mut growing = Growing::new(head, [true; 3]);
+    let mut growing = ExpandedDocuments::new(head, [true; 3]);
     for (path, content) in carried(&own.policies, notes) {
         growing.policy(&path, content);
     }

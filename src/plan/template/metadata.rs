@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
-use super::policies::{Carried, carried};
+use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
+use super::policies::{CarriedKeys, carried};
 use crate::policy::PolicyMode;
 use crate::record::outcome::Decision;
 
@@ -20,13 +20,13 @@ const PROFILE_KEYS: &[&str] =
 #[derive(Deserialize)]
 struct MetadataBody {
     path_pairs: Vec<(String, String)>,
-    ops: BTreeMap<String, Calls>,
+    ops: BTreeMap<String, MetadataCalls>,
     profiles: Ordered<MetadataProfile>,
     profile_order: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
-struct Calls {
+struct MetadataCalls {
     #[serde(default)]
     syscalls: Vec<String>,
     #[serde(default)]
@@ -90,8 +90,8 @@ pub(super) fn expand(
             }
         }
     }
-    let (body, own): (MetadataBody, Carried) = (body(text, notes)?, body(text, notes)?);
-    let mut growing = Growing::new(head, [true, true, false]);
+    let (body, own): (MetadataBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
+    let mut growing = ExpandedDocuments::new(head, [true, true, false]);
     for (path, content) in carried(&own.policies, notes) {
         growing.policy(&path, content);
     }
@@ -141,7 +141,7 @@ pub(super) fn expand(
     Some(growing.finish())
 }
 
-impl Calls {
+impl MetadataCalls {
     /// Every call: by itself, or once with each payload.
     fn each(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.syscalls.iter().flat_map(|syscall| {

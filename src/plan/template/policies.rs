@@ -16,7 +16,7 @@ pub type FindPolicy<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 /// The keys of ours that any expanding template may have.
 #[derive(Debug, Deserialize)]
-pub(super) struct Carried {
+pub(super) struct CarriedKeys {
     #[serde(default)]
     pub(super) policies: Ordered<PolicyContent>,
     #[serde(default)]

@@ -12,7 +12,7 @@ use super::super::read::typed;
 use super::super::schema::DocumentKind;
 use super::document::{BuilderContext, body};
 use super::expand::{Expanded, TypedDocument};
-use super::policies::{Carried, carried};
+use super::policies::{CarriedKeys, carried};
 
 #[derive(Deserialize)]
 struct TemplateTexts<'a> {
@@ -52,7 +52,7 @@ pub(super) fn expand(
         }
     }
     let texts = serde_json::from_str::<TemplateTexts<'_>>(text);
-    let (Ok(texts), Some(own)) = (texts, body::<Carried>(text, notes)) else { return Ok(None) };
+    let (Ok(texts), Some(own)) = (texts, body::<CarriedKeys>(text, notes)) else { return Ok(None) };
     Ok(Some(Expanded {
         plan: TypedDocument { value: plan, bytes: outdented(texts.plan) },
         probes: TypedDocument { value: probes, bytes: outdented(texts.probes) },

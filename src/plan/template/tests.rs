@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::vfs::{PathPolicy, Role, pair_decisions};
+use super::vfs::{PathPolicy, PathRole, pair_decisions};
 use super::*;
 use crate::plan::DiagnosticKind;
 use crate::plan::LoadError;
@@ -119,7 +119,7 @@ fn static_document() -> Value {
 #[test]
 fn the_table_of_pairs_is_the_contracts() {
     use PathPolicy::{Canonicalized, CanonicalizedWithVarTmpException as Exception, Literal};
-    use Role::{Both, FirstOnly, SecondOnly};
+    use PathRole::{Both, FirstOnly, SecondOnly};
     for (policy, role, alternate, wanted) in [
         (Canonicalized, FirstOnly, "/private/tmp/x", (Deny, Deny)),
         (Canonicalized, SecondOnly, "/private/var/x", (Allow, Allow)),

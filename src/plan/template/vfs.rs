@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, Growing, ProbeFields, ProfileFields, in_order};
-use super::policies::{Carried, carried};
+use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
+use super::policies::{CarriedKeys, carried};
 use crate::base::ids::ProfileId;
 use crate::policy::PolicyMode;
 use crate::record::outcome::Decision;
@@ -74,7 +74,7 @@ struct VfsProfile {
     variant: Option<String>,
     request_paths: Option<PathList>,
     allowed_paths: Option<PathList>,
-    role: Option<Role>,
+    role: Option<PathRole>,
     path_pairs: Option<PairList>,
     family: Option<String>,
     semantic_group: Option<String>,
@@ -88,7 +88,7 @@ struct VfsProfile {
     #[serde(default)]
     extra_manual_probes: Vec<ManualProbe>,
     #[serde(default)]
-    extra_manual_probes_position: Position,
+    extra_manual_probes_position: PairPosition,
 }
 
 /// How spelled paths relate to allowed ones.
@@ -116,7 +116,7 @@ impl PathPolicy {
 /// Which paths of a pair a profile's rules name.
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Role {
+pub(super) enum PathRole {
     FirstOnly,
     SecondOnly,
     Both,
@@ -124,7 +124,7 @@ pub(super) enum Role {
 
 #[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-enum Position {
+enum PairPosition {
     #[default]
     Append,
     Prepend,
@@ -141,13 +141,13 @@ struct ManualProbe {
 }
 
 /// What a pair (primary, alternate) is expected to give.
-pub(super) fn pair_decisions(policy: PathPolicy, role: Role, alternate: &str) -> (Decision, Decision) {
+pub(super) fn pair_decisions(policy: PathPolicy, role: PathRole, alternate: &str) -> (Decision, Decision) {
     use Decision::{Allow, Deny};
     match (policy, role) {
-        (PathPolicy::Literal, Role::FirstOnly) => (Allow, Deny),
-        (PathPolicy::Literal, Role::SecondOnly) => (Deny, Allow),
-        (PathPolicy::Literal, Role::Both) => (Allow, Allow),
-        (_, Role::FirstOnly) => (Deny, Deny),
+        (PathPolicy::Literal, PathRole::FirstOnly) => (Allow, Deny),
+        (PathPolicy::Literal, PathRole::SecondOnly) => (Deny, Allow),
+        (PathPolicy::Literal, PathRole::Both) => (Allow, Allow),
+        (_, PathRole::FirstOnly) => (Deny, Deny),
         (PathPolicy::CanonicalizedWithVarTmpException, _) if alternate.starts_with("/private/var/") => (Deny, Allow),
         _ => (Allow, Allow),
     }
@@ -169,8 +169,8 @@ pub(super) fn expand(
             }
         }
     }
-    let (body, own): (VfsBody, Carried) = (body(text, notes)?, body(text, notes)?);
-    let mut growing = Growing::new(head, [true; 3]);
+    let (body, own): (VfsBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
+    let mut growing = ExpandedDocuments::new(head, [true; 3]);
     for (path, content) in carried(&own.policies, notes) {
         growing.policy(&path, content);
     }
@@ -196,11 +196,11 @@ pub(super) fn expand(
             by_hand(&mut growing, &id, &profile.manual_probes, &pointer, notes);
             continue;
         }
-        if profile.extra_manual_probes_position == Position::Prepend {
+        if profile.extra_manual_probes_position == PairPosition::Prepend {
             by_hand(&mut growing, &id, &profile.extra_manual_probes, &pointer, notes);
         }
         by_paths(&mut growing, &id, profile, &body.path_sets, &pointer, notes);
-        if profile.extra_manual_probes_position == Position::Append {
+        if profile.extra_manual_probes_position == PairPosition::Append {
             by_hand(&mut growing, &id, &profile.extra_manual_probes, &pointer, notes);
         }
     }
@@ -217,7 +217,7 @@ fn told(profile: &VfsProfile) -> Option<String> {
 }
 
 fn by_hand(
-    growing: &mut Growing<'_>,
+    growing: &mut ExpandedDocuments<'_>,
     id: &ProfileId,
     probes: &[ManualProbe],
     pointer: &str,
@@ -242,7 +242,7 @@ fn by_hand(
 }
 
 fn by_paths(
-    growing: &mut Growing<'_>,
+    growing: &mut ExpandedDocuments<'_>,
     id: &ProfileId,
     profile: &VfsProfile,
     sets: &Ordered<PathSet>,

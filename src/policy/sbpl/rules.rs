@@ -84,7 +84,7 @@ pub struct Condition {
 
 /// One of the ways to go on at a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Choice {
+pub struct ConditionChoice {
     /// The condition, as a place in [`SbplRules::conditions`].
     pub condition: u32,
     /// Which way.
@@ -130,7 +130,7 @@ pub struct Rule {
     /// Whether the rule stands inside `apply-message-filter`, where it decides about messages and not about the operation.
     pub in_message_filter: bool,
     /// The ways that the program has to go for the rule to be there; none: it is there in any case.
-    pub conditions: Vec<Choice>,
+    pub conditions: Vec<ConditionChoice>,
     /// Where the form begins.
     pub place: LineColumn,
 }

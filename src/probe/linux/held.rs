@@ -68,13 +68,13 @@ pub fn read_beneath(trace: &mut Trace, folder: i32, target: &CStr) -> Option<()>
 }
 
 /// What the older thread did: what opening gave, and then what reading gave.
-type Did = (Ret, Option<Ret>);
+type ThreadResult = (Ret, Option<Ret>);
 
 /// A thread that was started before the policy was applied. It opens and reads what it is told.
 #[derive(Debug)]
 pub struct OlderThread {
     ask: Sender<CString>,
-    told: Receiver<Did>,
+    told: Receiver<ThreadResult>,
 }
 
 impl OlderThread {
@@ -96,7 +96,7 @@ impl OlderThread {
         Ok(Self { ask, told })
     }
 
-    fn read(&self, target: &CStr) -> Option<Did> {
+    fn read(&self, target: &CStr) -> Option<ThreadResult> {
         self.ask.send(target.to_owned()).ok()?;
         self.told.recv_timeout(Duration::from_secs(5)).ok()
     }

@@ -14,12 +14,12 @@ const SOME_MODE: u16 = 0o640;
 
 /// What a descriptor is opened for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Use {
+pub(super) enum OpenPurpose {
     Read,
     Write,
 }
 
-impl Use {
+impl OpenPurpose {
     fn flags(self) -> i32 {
         match self {
             Self::Read => libc::O_RDONLY,
@@ -61,14 +61,14 @@ pub(super) fn read_from(steps: &mut OperationSteps, fd: i32) -> Option<()> {
 
 /// Opens for reading and reads one byte.
 pub(super) fn read(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
-    let fd = open_for(steps, "open", calls::open(target, Use::Read.flags() | libc::O_NOCTTY, 0))?;
-    Use::Read.exercise(steps, fd)
+    let fd = open_for(steps, "open", calls::open(target, OpenPurpose::Read.flags() | libc::O_NOCTTY, 0))?;
+    OpenPurpose::Read.exercise(steps, fd)
 }
 
 /// Opens for writing at the end and writes one byte.
 pub(super) fn write(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
-    let fd = open_for(steps, "open", calls::open(target, Use::Write.flags() | libc::O_NOCTTY, 0))?;
-    Use::Write.exercise(steps, fd)
+    let fd = open_for(steps, "open", calls::open(target, OpenPurpose::Write.flags() | libc::O_NOCTTY, 0))?;
+    OpenPurpose::Write.exercise(steps, fd)
 }
 
 /// The folder of a path, and the last part.
@@ -84,7 +84,7 @@ fn split(target: &CStr) -> Option<(CString, CString)> {
 }
 
 /// Opens the parent folder under the policy, which only prepares, then the file relative to it.
-pub(super) fn at_parent(steps: &mut OperationSteps, target: &CStr, usage: Use) -> Option<()> {
+pub(super) fn at_parent(steps: &mut OperationSteps, target: &CStr, usage: OpenPurpose) -> Option<()> {
     let (parent, name) = split(target)?;
     let folder = steps.prepare("open", calls::open(&parent, libc::O_RDONLY | libc::O_DIRECTORY, 0))? as i32;
     let fd = open_for(steps, "openat", calls::openat(folder, &name, usage.flags() | libc::O_NOCTTY))?;
@@ -92,7 +92,7 @@ pub(super) fn at_parent(steps: &mut OperationSteps, target: &CStr, usage: Use) -
 }
 
 /// Opens the file relative to an open `/`.
-pub(super) fn at_root(steps: &mut OperationSteps, root: i32, target: &CStr, usage: Use) -> Option<()> {
+pub(super) fn at_root(steps: &mut OperationSteps, root: i32, target: &CStr, usage: OpenPurpose) -> Option<()> {
     let bytes = target.to_bytes();
     let start = bytes.iter().position(|byte| *byte != b'/').unwrap_or(bytes.len());
     let relative = CString::new(&bytes[start..]).ok()?;

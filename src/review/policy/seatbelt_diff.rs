@@ -80,13 +80,14 @@ pub fn compare_from(a: &SbplPolicy, b: &SbplPolicy, first: usize) -> PolicyCompa
     let each = cost(a) + cost(b) + 1;
     let most = usize::try_from(MOST_COMPARISONS / each).unwrap_or(usize::MAX).max(1);
     let all_asked = asked.len() <= most;
-    let mut grouped: BTreeMap<(Witness, Answered, Answered), BTreeSet<&'static str>> = BTreeMap::new();
+    let mut grouped: BTreeMap<(Witness, AnsweredOperation, AnsweredOperation), BTreeSet<&'static str>> =
+        BTreeMap::new();
     let mut questions = 0;
     for (witness, leaf) in asked.into_iter().take(most) {
         questions += 1;
         let question = question(&witness, leaf);
-        let of_a = Answered::of(&model_a, a, &question);
-        let of_b = Answered::of(&model_b, b, &question);
+        let of_a = AnsweredOperation::of(&model_a, a, &question);
+        let of_b = AnsweredOperation::of(&model_b, b, &question);
         if of_a.decision != of_b.decision {
             grouped.entry((witness, of_a, of_b)).or_default().insert(leaf);
         }
@@ -205,12 +206,12 @@ fn is_target_of(witness: &Witness, operation: &str) -> bool {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Answered {
+struct AnsweredOperation {
     decision: WhyDecision,
     rule: Option<String>,
 }
 
-impl Answered {
+impl AnsweredOperation {
     fn of(model: &Model<'_>, policy: &SbplPolicy, question: &SbplQuestion) -> Self {
         let answer = model.ask(question);
         let rule = answer.rule.map(|index| policy.rules().rules[index].place.to_string());

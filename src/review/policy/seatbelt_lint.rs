@@ -175,7 +175,7 @@ fn rank(rules: &[Rule], index: usize, operation: &str) -> Option<Rank> {
 fn of_precedence(rules: &[Rule], found: &mut Vec<UnplacedFinding>) {
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.in_message_filter) {
         match beaten(rules, index) {
-            Beaten::Always { by, alike } => {
+            Overruled::Always { by, alike } => {
                 let names = rules[by].place;
                 let (weight, kind, how) = if alike {
                     (Weight::Remark, Kind::Redundant, "and decides the same")
@@ -194,25 +194,25 @@ fn of_precedence(rules: &[Rule], found: &mut Vec<UnplacedFinding>) {
                 ));
                 continue;
             }
-            Beaten::Sometimes => {}
+            Overruled::Sometimes => {}
         }
         of_order(rules, index, found);
     }
 }
 
-enum Beaten {
+enum Overruled {
     Always { by: usize, alike: bool },
     Sometimes,
 }
 
 /// Whether for every operation that the rule names some other rule comes first and matches whatever it matches.
-fn beaten(rules: &[Rule], index: usize) -> Beaten {
+fn beaten(rules: &[Rule], index: usize) -> Overruled {
     let rule = &rules[index];
     let mut by = None;
     let mut alike = true;
     // A rule on `default` covers everything, and an operation that nothing else names is left to it.
     if rule.operations.iter().any(|name| name == "default") && !rule.filters.is_empty() {
-        return Beaten::Sometimes;
+        return Overruled::Sometimes;
     }
     for name in &rule.operations {
         let operations: Vec<&'static str> = match name.as_str() {
@@ -220,20 +220,20 @@ fn beaten(rules: &[Rule], index: usize) -> Beaten {
             name => leaves_of(name).collect(),
         };
         if operations.is_empty() {
-            return Beaten::Sometimes;
+            return Overruled::Sometimes;
         }
         for operation in operations {
-            let Some(own) = rank(rules, index, operation) else { return Beaten::Sometimes };
+            let Some(own) = rank(rules, index, operation) else { return Overruled::Sometimes };
             let first = (0..rules.len()).filter(|other| *other != index).find(|other| {
                 rank(rules, *other, operation).is_some_and(|rank| rank < own)
                     && filters::rule_covers(&rules[*other], rule)
             });
-            let Some(first) = first else { return Beaten::Sometimes };
+            let Some(first) = first else { return Overruled::Sometimes };
             alike &= rules[first].action == rule.action;
             by.get_or_insert(first);
         }
     }
-    by.map_or(Beaten::Sometimes, |by| Beaten::Always { by, alike })
+    by.map_or(Overruled::Sometimes, |by| Overruled::Always { by, alike })
 }
 
 /// An earlier rule that comes before this one although this one stands later and overlaps with it.

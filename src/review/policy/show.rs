@@ -25,9 +25,9 @@ pub struct PolicyOverview {
 }
 
 /// What decides about an operation: the answer that no filter gives, its rule, and the filtered rules that are about it.
-type Decided = (WhyDecision, Option<usize>, Vec<usize>);
+type DecidedOperation = (WhyDecision, Option<usize>, Vec<usize>);
 /// What decides about a right: whether it is free, the list that handles it, and the rules that grant it.
-type Restricted = (bool, Option<String>, Vec<String>);
+type RestrictedRight = (bool, Option<String>, Vec<String>);
 
 /// Shows a Seatbelt profile.
 pub fn seatbelt(policy: &SbplPolicy) -> PolicyOverview {
@@ -65,7 +65,7 @@ pub fn seatbelt(policy: &SbplPolicy) -> PolicyOverview {
         }
         about.into_iter().for_each(|leaf| filtered.entry(leaf).or_default().push(index));
     }
-    let mut alike: BTreeMap<Decided, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut alike: BTreeMap<DecidedOperation, BTreeSet<&'static str>> = BTreeMap::new();
     for leaf in leaves() {
         let (decision, by) = seatbelt_diff::otherwise(&model, leaf);
         let by = by.map(|index| unfiltered.places[index]);
@@ -135,7 +135,7 @@ pub fn landlock(policy: &LandlockPolicy) -> PolicyOverview {
     let of_ports = policy
         .port_rules()
         .map(|PlacedRule { pointer, rule, .. }| shown(pointer, rule.allow.names(), format!("port {}", rule.port)));
-    let mut alike: BTreeMap<Restricted, Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<RestrictedRight, Vec<String>> = BTreeMap::new();
     // Each restriction: the list that handles the right, and the rules that grant it.
     let mut put = |restrictions: Vec<(String, Vec<String>)>, name: &str| {
         if restrictions.is_empty() {

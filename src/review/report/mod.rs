@@ -231,7 +231,7 @@ pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> 
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
-    let mut written = Writing { head: &head, render: render.as_mut(), out, place: None, failed: None };
+    let mut written = ReportInProgress { head: &head, render: render.as_mut(), out, place: None, failed: None };
     written.step(|render, head, out| render.begin(head, out));
     for_each_row(bundle, &mut |row| written.row(&row))?;
     written.finish().map_err(ReviewError::Output)?;
@@ -292,7 +292,7 @@ fn head(bundle: &Verified<Bundle>) -> Result<ReportHead, ReviewError> {
 }
 
 /// A report in the making.
-struct Writing<'a> {
+struct ReportInProgress<'a> {
     head: &'a ReportHead,
     render: &'a mut dyn Render,
     out: &'a mut dyn Write,
@@ -301,7 +301,7 @@ struct Writing<'a> {
     failed: Option<io::Error>,
 }
 
-impl Writing<'_> {
+impl ReportInProgress<'_> {
     fn step(&mut self, step: impl FnOnce(&mut dyn Render, &ReportHead, &mut dyn Write) -> io::Result<()>) {
         if self.failed.is_none() {
             self.failed = step(self.render, self.head, self.out).err();

@@ -36,12 +36,12 @@ pub(super) struct PlaceFinder<'a> {
     /// Of each probe registry, by probe: where its expectation stands.
     expectations: Option<Vec<(String, ProbeLines)>>,
     /// The policy that was looked at last, and the places that were found in it. Rows of a profile stand together.
-    policy: Option<Policy>,
+    policy: Option<PolicyText>,
     /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
     pub(super) base: SourceBase,
 }
 
-struct Policy {
+struct PolicyText {
     path: String,
     text: Option<String>,
     found: HashMap<String, Option<(u32, u32)>>,
@@ -86,7 +86,7 @@ impl<'a> PlaceFinder<'a> {
         if self.policy.as_ref().is_none_or(|policy| policy.path != path) {
             let source = self.documents.iter().find(|one| one.role == InputRole::Policy && one.path == path);
             let text = source.and_then(|source| (self.read)(source));
-            self.policy = Some(Policy { path: path.to_owned(), text, found: HashMap::new() });
+            self.policy = Some(PolicyText { path: path.to_owned(), text, found: HashMap::new() });
         }
         let policy = self.policy.as_mut()?;
         let text = policy.text.as_deref()?;

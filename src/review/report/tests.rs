@@ -58,7 +58,8 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
         Format::Html => Box::new(html::Html),
     };
     let mut out = Vec::new();
-    let mut writing = Writing { head: &head, render: render.as_mut(), out: &mut out, place: None, failed: None };
+    let mut writing =
+        ReportInProgress { head: &head, render: render.as_mut(), out: &mut out, place: None, failed: None };
     writing.step(|render, head, out| render.begin(head, out));
     rows.iter().for_each(|row| writing.row(row));
     writing.finish().unwrap();

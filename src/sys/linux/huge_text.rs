@@ -99,9 +99,9 @@ fn is_all_huge(smaps: &str, address: usize) -> bool {
 
 /// Address space that was free, and that is held so that nothing else comes to lie in it.
 #[derive(Debug)]
-struct Reserved(Vec<Range<usize>>);
+struct ReservedSpace(Vec<Range<usize>>);
 
-impl Reserved {
+impl ReservedSpace {
     /// What a region takes besides its mapping.
     ///
     /// # Errors
@@ -139,21 +139,21 @@ impl Reserved {
     }
 }
 
-impl Drop for Reserved {
+impl Drop for ReservedSpace {
     fn drop(&mut self) {
         self.0.drain(..).for_each(unmap);
     }
 }
 
 /// A copy of a region, in memory of its own.
-struct Copied {
+struct CopiedRegion {
     region: Region,
     /// What the copy is to take besides the region's mapping.
-    reserved: Reserved,
+    reserved: ReservedSpace,
     at: usize,
 }
 
-impl Copied {
+impl CopiedRegion {
     /// Gives the copy up. It has not been put in place.
     fn unmap(&self) {
         unmap(self.at..self.at + self.region.blocks.len());
@@ -177,12 +177,12 @@ pub fn move_text() -> io::Result<usize> {
         if all { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
     });
     if let Err(error) = checked {
-        copies.iter().for_each(Copied::unmap);
+        copies.iter().for_each(CopiedRegion::unmap);
         return Err(error);
     }
     for n in 0..copies.len() {
         if let Err(error) = put_in_place(&copies[n]) {
-            copies[n..].iter().for_each(Copied::unmap);
+            copies[n..].iter().for_each(CopiedRegion::unmap);
             return Err(error);
         }
         copies[n].reserved.replaced();
@@ -191,9 +191,9 @@ pub fn move_text() -> io::Result<usize> {
 }
 
 /// Copies a region to memory that the kernel was asked to back with huge pages, and that may be used as the region is.
-fn copy(region: Region) -> io::Result<Copied> {
+fn copy(region: Region) -> io::Result<CopiedRegion> {
     // First, so that the copy itself does not come to lie there.
-    let reserved = Reserved::around(&region)?;
+    let reserved = ReservedSpace::around(&region)?;
     let length = region.blocks.len();
     // SAFETY: new memory at a place that the kernel chooses touches nothing that exists.
     let room = unsafe {
@@ -229,11 +229,11 @@ fn copy(region: Region) -> io::Result<Copied> {
         unmap(at..at + length);
         return Err(error);
     }
-    Ok(Copied { region, reserved, at })
+    Ok(CopiedRegion { region, reserved, at })
 }
 
 /// Replaces a region by its copy.
-fn put_in_place(copy: &Copied) -> io::Result<()> {
+fn put_in_place(copy: &CopiedRegion) -> io::Result<()> {
     let length = copy.region.blocks.len();
     // SAFETY: what is replaced is a part of one mapping of this program's file, and address space that was reserved for it.
     // The copy holds the same bytes with the same permissions, and takes the place in one step: there is no instant
@@ -269,21 +269,22 @@ mod tests {
         let range = AT + HUGE / 2..AT + HUGE;
         let region = Region { mapping: Mapping { range, permissions: "r-xp".into(), file }, blocks: AT..AT + 2 * HUGE };
         assert_eq!(region.around(), [AT..AT + HUGE / 2, AT + HUGE..AT + 2 * HUGE]);
-        let first = Reserved::around(&region).unwrap();
+        let first = ReservedSpace::around(&region).unwrap();
         assert_eq!(first.0, region.around());
         // Taken now, and what the second try had taken before it came to that is free again.
-        let error = Reserved::around(&region).unwrap_err();
+        let error = ReservedSpace::around(&region).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EEXIST));
         let before = Region { blocks: AT - HUGE..AT + 2 * HUGE, ..region.clone() };
-        assert!(Reserved::around(&before).is_err(), "only a part is free");
+        assert!(ReservedSpace::around(&before).is_err(), "only a part is free");
         drop(first);
-        drop(Reserved::around(&before).unwrap());
+        drop(ReservedSpace::around(&before).unwrap());
         // What lies there outlives the attempt.
-        let mut kept = Reserved::around(&Region { blocks: AT + HUGE / 2..AT + 2 * HUGE, ..region.clone() }).unwrap();
-        assert!(Reserved::around(&region).is_err());
-        drop(Reserved::around(&Region { blocks: AT..AT + HUGE, ..region.clone() }).unwrap());
+        let mut kept =
+            ReservedSpace::around(&Region { blocks: AT + HUGE / 2..AT + 2 * HUGE, ..region.clone() }).unwrap();
+        assert!(ReservedSpace::around(&region).is_err());
+        drop(ReservedSpace::around(&Region { blocks: AT..AT + HUGE, ..region.clone() }).unwrap());
         kept.replaced();
-        assert!(Reserved::around(&region).is_err(), "it was given over, not given up");
+        assert!(ReservedSpace::around(&region).is_err(), "it was given over, not given up");
         unmap(AT + HUGE..AT + 2 * HUGE);
     }
 

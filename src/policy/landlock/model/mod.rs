@@ -54,7 +54,7 @@ impl<'p> LandlockAnswerer<'p> {
     ///
     /// All three still hold their placeholders. The fixtures are the profile's and then the probe's, as they are made.
     pub fn evaluate(&mut self, action: &Action, fixtures: &'p [FixtureEntry]) -> ModelAnswer {
-        let mut draft = needs::Draft::default();
+        let mut draft = needs::AnswerDraft::default();
         let ruling = if action.mounts.is_empty() {
             // The same list, not only an equal one: to compare them would cost as much as it saves.
             let ground = match &mut self.ground {
@@ -82,7 +82,7 @@ pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEnt
 /// Whether the answer is known, and the same whether or not the rules `reaching`, by their number over all layers, cover the
 /// fixture root.
 pub fn holds_wherever(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry], reaching: &[usize]) -> bool {
-    let mut draft = needs::Draft::default();
+    let mut draft = needs::AnswerDraft::default();
     needs::RuledTree::lay(policy, fixtures, &action.mounts, reaching).decide(policy, action, &mut draft).is_ok()
 }
 

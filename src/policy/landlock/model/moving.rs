@@ -1,6 +1,6 @@
 //! Renames, exchanges and hard links.
 
-use super::needs::{Case, NO_FOLLOW, Referring, RightsRuling, RulesNotAsked, unknown};
+use super::needs::{ModelCase, NO_FOLLOW, Referring, RightsRuling, RulesNotAsked, unknown};
 use super::rules::{Move, RuleCheck};
 use super::tree::{MountedName, NameIndex, ObjectKind};
 use crate::policy::landlock::rights::{FsRight, RightSet};
@@ -15,7 +15,7 @@ fn make_right(kind: &ObjectKind) -> FsRight {
     }
 }
 
-impl Case<'_> {
+impl ModelCase<'_> {
     pub(super) fn refer(&mut self, how: Referring) -> Result<RightsRuling, RulesNotAsked> {
         let to_text = match &self.action.to {
             Some(to) => to,

@@ -2,7 +2,7 @@
 
 use super::links;
 use super::procfs::{self, Access, ProcfsCondition};
-use super::rules::{self, RuleCheck, Rules, RulesetRefusal, Unlaid};
+use super::rules::{self, RuleCheck, Rules, RulesNotTied, RulesetRefusal};
 use super::tree::{LostPath, ModelTree, MountedName, NameIndex, ObjectKind, PathEnd, ROOT, SLASH};
 use crate::policy::landlock::rights::{FsRight, NetRight, Right, RightSet, Scope};
 use crate::policy::landlock::table::{LandlockPolicy, NetPortRule};
@@ -14,7 +14,7 @@ use crate::record::outcome::Decision;
 
 /// What is gathered on the way to an answer, whether one is found or not.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct AnswerDraft {
     pub needs: Vec<Need>,
     pub assumes: Vec<String>,
 }
@@ -58,7 +58,7 @@ const HANDLED_SCOPE: &str = "/handled/scope";
 /// What an answer rests on and the operation does not change: the fixtures as a tree, with the policy's rules tied to it.
 #[derive(Debug)]
 pub(super) struct RuledTree {
-    laid: Result<(ModelTree, Rules), Unlaid>,
+    laid: Result<(ModelTree, Rules), RulesNotTied>,
     assumes: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl RuledTree {
         reaching: &[usize],
     ) -> Self {
         let mut assumes = Vec::new();
-        let laid = ModelTree::build(fixtures, mounts).map_err(Unlaid::Unknown).and_then(|mut tree| {
+        let laid = ModelTree::build(fixtures, mounts).map_err(RulesNotTied::Unknown).and_then(|mut tree| {
             let rules = Rules::tie(policy, &mut tree, reaching, &mut assumes)?;
             Ok((tree, rules))
         });
@@ -82,18 +82,18 @@ impl RuledTree {
         &mut self,
         policy: &LandlockPolicy,
         action: &Action,
-        draft: &mut Draft,
+        draft: &mut AnswerDraft,
     ) -> Result<RightsRuling, RulesNotAsked> {
         draft.assumes.clone_from(&self.assumes);
         let (tree, rules) = match &mut self.laid {
             Ok((tree, rules)) => (tree, &*rules),
-            Err(Unlaid::Refused(why)) => {
+            Err(RulesNotTied::Refused(why)) => {
                 return unknown(format!("the policy cannot be applied: {}: {}", why.pointer, why.reason));
             }
-            Err(Unlaid::Unknown(why)) => return unknown(why.as_str()),
+            Err(RulesNotTied::Unknown(why)) => return unknown(why.as_str()),
         };
         let mark = tree.mark();
-        let ruling = Case { policy, action, tree, rules, draft }.decide();
+        let ruling = ModelCase { policy, action, tree, rules, draft }.decide();
         tree.forget_since(mark);
         match ruling {
             Err(RulesNotAsked::Settled(ruling)) => Ok(ruling),
@@ -104,26 +104,26 @@ impl RuledTree {
     /// Why the kernel certainly refuses the policy over these fixtures; `None` if it does not, or that is not known.
     pub(super) fn refusal(&self) -> Option<&RulesetRefusal> {
         match &self.laid {
-            Err(Unlaid::Refused(why)) => Some(why),
+            Err(RulesNotTied::Refused(why)) => Some(why),
             _ => None,
         }
     }
 }
 
 /// One question to the model.
-pub(super) struct Case<'a> {
+pub(super) struct ModelCase<'a> {
     pub(super) policy: &'a LandlockPolicy,
     pub(super) action: &'a Action,
     pub(super) tree: &'a mut ModelTree,
     pub(super) rules: &'a Rules,
-    draft: &'a mut Draft,
+    draft: &'a mut AnswerDraft,
 }
 
 /// Whether a final symbolic link is followed.
 const FOLLOW: bool = true;
 pub(super) const NO_FOLLOW: bool = false;
 
-impl Case<'_> {
+impl ModelCase<'_> {
     fn decide(mut self) -> Result<RightsRuling, RulesNotAsked> {
         let ruling = self.decide_by_rules()?;
         // What the rules refuse stays refused, whoever else has a say.

@@ -81,7 +81,7 @@ pub struct RulesetRefusal {
 
 /// Why rules cannot be tied to a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unlaid {
+pub(super) enum RulesNotTied {
     /// The kernel refuses the policy.
     Refused(RulesetRefusal),
     /// It is not known what the kernel does: what is missing.
@@ -104,7 +104,7 @@ pub(super) fn file_rights() -> RightSet<FsRight> {
 
 /// One rule on an object.
 #[derive(Debug, Clone, Copy)]
-struct Tied {
+struct TiedRule {
     /// Its number over all layers.
     index: usize,
     layer: usize,
@@ -116,9 +116,9 @@ struct Tied {
 pub(super) struct Rules {
     /// What each layer refuses unless it grants it.
     handled: Vec<RightSet<FsRight>>,
-    tied: HashMap<ObjectIndex, Vec<Tied>>,
+    tied: HashMap<ObjectIndex, Vec<TiedRule>>,
     /// Rules on host paths that may lie between `/` and the fixture root, or not.
-    maybe: Vec<Tied>,
+    maybe: Vec<TiedRule>,
 }
 
 /// What became of one check.
@@ -137,14 +137,14 @@ pub(super) enum RuleCheck {
 
 /// One assumption about the folders between `/` and the fixture root.
 #[derive(Clone, Copy)]
-struct World<'a> {
+struct TopAssumption<'a> {
     rules: &'a Rules,
     /// Bit n: `maybe[n]` covers the fixture root.
     covering: u32,
 }
 
-impl World<'_> {
-    fn granting(self, tree: &ModelTree, name: NameIndex) -> impl Iterator<Item = Tied> {
+impl TopAssumption<'_> {
+    fn granting(self, tree: &ModelTree, name: NameIndex) -> impl Iterator<Item = TiedRule> {
         let tied = self.rules.tied.get(&tree.object(name)).into_iter().flatten().copied();
         let maybe =
             self.rules.maybe.iter().enumerate().filter(move |(n, _)| name == BETWEEN && self.covering >> n & 1 == 1);
@@ -167,13 +167,13 @@ impl Rules {
         tree: &mut ModelTree,
         reaching: &[usize],
         assumes: &mut Vec<String>,
-    ) -> Result<Self, Unlaid> {
+    ) -> Result<Self, RulesNotTied> {
         let handled = (0..policy.layers.len()).map(|layer| policy.refuses_on_paths(layer)).collect();
         let mut rules = Self { handled, tied: HashMap::new(), maybe: Vec::new() };
         for (index, PlacedRule { layer, pointer, rule }) in policy.path_rules().enumerate() {
             let pointer = format!("{pointer}/path");
             let refuse = |reason: String, missing: bool| {
-                Unlaid::Refused(RulesetRefusal { pointer: pointer.clone(), reason, missing })
+                RulesNotTied::Refused(RulesetRefusal { pointer: pointer.clone(), reason, missing })
             };
             let place = match tree.resolve(&rule.path, true) {
                 Ok(PathEnd { place: Some(place), .. }) => place,
@@ -181,7 +181,7 @@ impl Rules {
                 Err(lost @ (LostPath::Missing(_) | LostPath::Other(_))) => {
                     return Err(refuse(lost.reason(), lost.is_missing()));
                 }
-                Err(lost) => return Err(Unlaid::Unknown(format!("{pointer}: {}", lost.reason()))),
+                Err(lost) => return Err(RulesNotTied::Unknown(format!("{pointer}: {}", lost.reason()))),
             };
             let kind = tree.kind(place.name);
             let folder_only = rule.allow.minus(file_rights());
@@ -194,7 +194,7 @@ impl Rules {
                 );
                 return Err(refuse(reason, false));
             }
-            let tied = Tied { index, layer, allow: rule.allow };
+            let tied = TiedRule { index, layer, allow: rule.allow };
             rules.tied.entry(tree.object(place.name)).or_default().push(tied);
             if *kind == ObjectKind::Host && place.name != SLASH {
                 let path = tree.path(place.name);
@@ -210,8 +210,8 @@ impl Rules {
         Ok(rules)
     }
 
-    fn in_every_world(&self, names: &[NameIndex], mut ask: impl FnMut(World<'_>) -> RuleCheck) -> RuleCheck {
-        let certain = ask(World { rules: self, covering: 0 });
+    fn in_every_world(&self, names: &[NameIndex], mut ask: impl FnMut(TopAssumption<'_>) -> RuleCheck) -> RuleCheck {
+        let certain = ask(TopAssumption { rules: self, covering: 0 });
         if !names.contains(&BETWEEN) || self.maybe.is_empty() {
             return certain;
         }
@@ -222,7 +222,11 @@ impl Rules {
         };
         let granted = |verdict: &RuleCheck| matches!(verdict, RuleCheck::Granted(_));
         let same = |other: &RuleCheck| granted(&certain) == granted(other);
-        if (1..worlds).all(|covering| same(&ask(World { rules: self, covering }))) { certain } else { depends() }
+        if (1..worlds).all(|covering| same(&ask(TopAssumption { rules: self, covering }))) {
+            certain
+        } else {
+            depends()
+        }
     }
 
     /// The rights of `wanted` that need a rule of some layer.
@@ -312,7 +316,7 @@ fn nothing_in(masks: &[RightSet<FsRight>], of: &[RightSet<FsRight>]) -> bool {
 /// asks for all that is handled. So a move may be refused that each layer by itself would let through.
 fn move_under(
     tree: &ModelTree,
-    world: World<'_>,
+    world: TopAssumption<'_>,
     request: &Move,
     source: &[NameIndex],
     target: &[NameIndex],
@@ -418,14 +422,14 @@ fn move_under(
 /// The rules that grant the needs of each side, layer by layer.
 fn granted_by(
     tree: &ModelTree,
-    world: World<'_>,
+    world: TopAssumption<'_>,
     sides: &[(&[NameIndex], &[RightSet<FsRight>])],
 ) -> Vec<(FsRight, usize)> {
     let mut by = Vec::new();
     for (names, needs) in sides {
         for (layer, needs) in needs.iter().enumerate() {
             for right in needs.iter() {
-                let grants = |tied: &Tied| tied.layer == layer && tied.allow.contains(right);
+                let grants = |tied: &TiedRule| tied.layer == layer && tied.allow.contains(right);
                 let rule =
                     names.iter().find_map(|name| world.granting(tree, *name).find(grants).map(|tied| tied.index));
                 by.extend(rule.map(|index| (right, index)));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::base::placeholder::ROOT as ROOT_TEXT;
 use crate::record::action::BindMount;
-use crate::record::fixture::{Elsewhere, FixtureEntry, FixtureKind};
+use crate::record::fixture::{FixtureEntry, FixtureKind, OutsideFixture};
 
 /// As many symbolic links as the kernel follows in one lookup (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
@@ -201,7 +201,7 @@ impl ModelTree {
     }
 
     fn add_fixture(&mut self, fixture: &FixtureEntry) -> Result<(), String> {
-        let (top, path) = match Elsewhere::read(&fixture.path) {
+        let (top, path) = match OutsideFixture::read(&fixture.path) {
             Some(place) if place.rest.is_empty() => {
                 self.elsewhere(place);
                 return Ok(());
@@ -257,7 +257,7 @@ impl ModelTree {
     }
 
     /// The folder of the run's own in a shared one.
-    fn elsewhere(&mut self, place: Elsewhere<'_>) -> NameIndex {
+    fn elsewhere(&mut self, place: OutsideFixture<'_>) -> NameIndex {
         let mut folder = SLASH;
         for part in place.parent.split('/').filter(|part| !part.is_empty()) {
             folder = self.child(folder, part, ObjectKind::Host);

@@ -9,8 +9,8 @@ use super::super::rules::{Filter, GapKind, LineColumn, NetworkAddress, NetworkEn
 use super::super::syntax::{Datum, Node};
 use super::names::{self, Compare, FilterKind, PathKind};
 use super::remark::RemarkKind;
-use super::value::{Built, ScopeId, Value};
-use super::{Evaluator, Want};
+use super::value::{BuiltFilter, ScopeId, Value};
+use super::{Evaluator, ValueUse};
 use crate::base::limits::MAX_SBPL_DEPTH;
 
 impl<'t> Evaluator<'t> {
@@ -29,7 +29,7 @@ impl<'t> Evaluator<'t> {
                 FilterKind::Combination => self.filter_argument(argument, scope)?,
                 FilterKind::Symbol => self.constant(argument, scope)?,
                 FilterKind::Network if n == 0 => self.constant(argument, scope)?,
-                _ => self.eval(argument, scope, Want::Value)?,
+                _ => self.eval(argument, scope, ValueUse::Value)?,
             });
         }
         self.filter(name, values, node)
@@ -49,7 +49,7 @@ impl<'t> Evaluator<'t> {
                 self.charge(text.len() as u64, node.place)?;
                 Ok(Value::Symbol(Rc::from(text)))
             }
-            _ => self.eval(node, scope, Want::Value),
+            _ => self.eval(node, scope, ValueUse::Value),
         }
     }
 
@@ -196,7 +196,7 @@ impl<'t> Evaluator<'t> {
         }
         let weight = weight + 64 + text_bytes(&filter);
         self.charge(weight, place)?;
-        Ok(Value::Filter(Rc::new(Built { filter, weight, depth })))
+        Ok(Value::Filter(Rc::new(BuiltFilter { filter, weight, depth })))
     }
 
     fn combination(&mut self, name: &str, values: Vec<Value<'t>>, node: &Node) -> Result<Value<'t>, LocatedFault> {

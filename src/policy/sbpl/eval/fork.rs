@@ -1,15 +1,15 @@
 //! Conditions whose value is not known: the program goes every way, one after the other, from the same state.
 //!
-//! The rules of each way stand under its [`Choice`]. What the ways bind differently is not known afterwards.
+//! The rules of each way stand under its [`ConditionChoice`]. What the ways bind differently is not known afterwards.
 
 use std::collections::HashMap;
 
 use super::super::error::LocatedFault;
 use super::super::print::brief;
-use super::super::rules::{Choice, Condition, Filter, GapKind, Rule};
+use super::super::rules::{Condition, ConditionChoice, Filter, GapKind, Rule};
 use super::super::syntax::{Datum, Node};
 use super::value::{ScopeId, Value};
-use super::{Evaluator, Want};
+use super::{Evaluator, ValueUse};
 
 /// So deep ways may branch off from ways, and so often a program may branch. Past that, a form that branches is a gap.
 const MOST_NESTED: usize = 6;
@@ -30,7 +30,7 @@ pub(super) enum EvalPath<'t> {
 }
 
 /// What a way left behind.
-struct Gone<'t> {
+struct PathResult<'t> {
     value: Value<'t>,
     /// What it bound.
     bound: HashMap<(ScopeId, &'t str), Option<Value<'t>>>,
@@ -47,7 +47,7 @@ impl<'t> Evaluator<'t> {
         value: &Value<'t>,
         ways: Vec<EvalPath<'t>>,
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<Value<'t>, LocatedFault> {
         let kind = value.unknown().unwrap_or(GapKind::Form);
         if self.choices.len() >= MOST_NESTED || self.forks >= MOST_FORKS {
@@ -67,7 +67,13 @@ impl<'t> Evaluator<'t> {
         let mut refused = false;
         for (branch, way) in ways.into_iter().enumerate() {
             (self.foreign, self.lost) = (foreign, lost);
-            match self.go(way, Choice { condition: number as u32, branch: branch as u32 }, node, scope, want)? {
+            match self.go(
+                way,
+                ConditionChoice { condition: number as u32, branch: branch as u32 },
+                node,
+                scope,
+                want,
+            )? {
                 Some(one) => gone.push(one),
                 None => refused = true,
             }
@@ -122,11 +128,11 @@ impl<'t> Evaluator<'t> {
     fn go(
         &mut self,
         way: EvalPath<'t>,
-        choice: Choice,
+        choice: ConditionChoice,
         node: &'t Node,
         scope: ScopeId,
-        want: Want,
-    ) -> Result<Option<Gone<'t>>, LocatedFault> {
+        want: ValueUse,
+    ) -> Result<Option<PathResult<'t>>, LocatedFault> {
         let mark = self.journal.len();
         let (rules, gaps, depth, around) = (self.rules.len(), self.gaps.len(), self.depth, self.around.len());
         let in_message_filter = self.in_message_filter;
@@ -152,7 +158,7 @@ impl<'t> Evaluator<'t> {
             bound.entry((scope, name)).or_insert(after);
         }
         match outcome {
-            Ok(value) => Ok(Some(Gone { value, bound, rules_end: self.rules.len() })),
+            Ok(value) => Ok(Some(PathResult { value, bound, rules_end: self.rules.len() })),
             Err(stop) if stop.fault.is_limit() => Err(stop),
             Err(_) => {
                 self.rules.truncate(rules);
@@ -165,7 +171,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Binds what the ways bound: what they agree on, and nothing that is known where they do not.
-    fn merge(&mut self, gone: &[Gone<'t>], kind: GapKind, node: &'t Node) -> Result<(), LocatedFault> {
+    fn merge(&mut self, gone: &[PathResult<'t>], kind: GapKind, node: &'t Node) -> Result<(), LocatedFault> {
         let mut names: Vec<(ScopeId, &'t str)> = gone.iter().flat_map(|one| one.bound.keys().copied()).collect();
         names.sort_by_key(|(scope, name)| (scope.0, *name));
         names.dedup();
@@ -183,7 +189,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Where every way made the same rules, they do not depend on the condition.
-    fn join(&mut self, gone: &[Gone<'t>], start: usize) {
+    fn join(&mut self, gone: &[PathResult<'t>], start: usize) {
         let Some((first, others)) = gone.split_first() else { return };
         let end = first.rules_end;
         let mut begin = end;
@@ -221,11 +227,11 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
         kind: GapKind,
     ) -> Result<Value<'t>, LocatedFault> {
         for part in parts {
-            if self.has_effects(part, scope, want == Want::Effect)? {
+            if self.has_effects(part, scope, want == ValueUse::Effect)? {
                 self.gap(node, scope, kind)?;
                 // A procedure that is called may set anything.
                 if self.sets {

@@ -7,10 +7,10 @@ use super::super::print::brief;
 use super::super::rules::{GapKind, LineColumn};
 use super::super::syntax::{Datum, Node, SbplText};
 use super::fork::EvalPath;
-use super::procedure::Alike;
+use super::procedure::Equality;
 use super::remark::RemarkKind;
 use super::value::{EvalStep, Lambda, ScopeId, Value};
-use super::{Evaluator, GLOBAL, Want, names, version_of};
+use super::{Evaluator, GLOBAL, ValueUse, names, version_of};
 use crate::base::suggest::slips;
 
 fn malformed(node: &Node, form: &str, wanted: &'static str) -> LocatedFault {
@@ -25,7 +25,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         match name {
             "begin" => self.body(parts, scope, want),
@@ -89,7 +89,7 @@ impl<'t> Evaluator<'t> {
     /// Runs an imported file in its place. One that was not handed over is a gap, and may define any name.
     fn import(&mut self, node: &'t Node, parts: &'t [Node], scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         let name = match parts {
-            [one] => match self.eval(one, scope, Want::Value)? {
+            [one] => match self.eval(one, scope, ValueUse::Value)? {
                 Value::Text(name) => Some(name),
                 _ => None,
             },
@@ -108,7 +108,7 @@ impl<'t> Evaluator<'t> {
             Some((name, program)) if own_version(program).is_none_or(|version| version == self.version) => {
                 self.importing.push(name);
                 for form in &program.forms {
-                    self.eval(form, GLOBAL, Want::Effect)?;
+                    self.eval(form, GLOBAL, ValueUse::Effect)?;
                 }
                 self.importing.pop();
                 Ok(Value::Nothing)
@@ -150,10 +150,10 @@ impl<'t> Evaluator<'t> {
     }
 
     /// Forms in order; the last one is left to do.
-    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, _: Want) -> Result<EvalStep<'t>, LocatedFault> {
+    pub(super) fn body(&mut self, body: &'t [Node], scope: ScopeId, _: ValueUse) -> Result<EvalStep<'t>, LocatedFault> {
         let Some((last, before)) = body.split_last() else { return Ok(EvalStep::Done(Value::Nothing)) };
         for form in before {
-            self.eval(form, scope, Want::Effect)?;
+            self.eval(form, scope, ValueUse::Effect)?;
         }
         Ok(EvalStep::Tail(last, scope))
     }
@@ -163,13 +163,13 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         let (condition, branches) = match parts.split_first() {
             Some((condition, branches)) if (1..=2).contains(&branches.len()) => (condition, branches),
             _ => return Err(malformed(node, "if", "write `(if CONDITION THEN ELSE)`")),
         };
-        let value = self.eval(condition, scope, Want::Value)?;
+        let value = self.eval(condition, scope, ValueUse::Value)?;
         match value.truth() {
             Some(true) => Ok(EvalStep::Tail(&branches[0], scope)),
             Some(false) => {
@@ -188,12 +188,12 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         let Some((condition, body)) = parts.split_first() else {
             return Err(malformed(node, name, "it takes a condition and forms"));
         };
-        let value = self.eval(condition, scope, Want::Value)?;
+        let value = self.eval(condition, scope, ValueUse::Value)?;
         match value.truth() {
             Some(truth) if truth == (name == "when") => self.body(body, scope, want),
             Some(_) => Ok(EvalStep::Done(Value::Nothing)),
@@ -212,7 +212,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         clauses: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         for (n, clause) in clauses.iter().enumerate() {
             let Some((condition, body)) = clause.list().and_then(|items| items.split_first()) else {
@@ -221,12 +221,12 @@ impl<'t> Evaluator<'t> {
             if condition.symbol() == Some("else") && self.bound("else", scope).is_none() {
                 return self.body(body, scope, want);
             }
-            let value = self.eval(condition, scope, Want::Value)?;
+            let value = self.eval(condition, scope, ValueUse::Value)?;
             match (value.truth(), body) {
                 (Some(false), _) => {}
                 (Some(true), []) => return Ok(EvalStep::Done(value)),
                 (Some(true), [arrow, receiver]) if arrow.symbol() == Some("=>") => {
-                    let receiver = self.eval(receiver, scope, Want::Value)?;
+                    let receiver = self.eval(receiver, scope, ValueUse::Value)?;
                     return self.call(&receiver, vec![value], node, want);
                 }
                 (Some(true), _) => return self.body(body, scope, want),
@@ -250,11 +250,11 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(case KEY ((DATUM …) FORM …) … (else FORM …))`";
         let Some((key, clauses)) = parts.split_first() else { return Err(malformed(node, "case", WANTED)) };
-        let mut value = self.eval(key, scope, Want::Value)?;
+        let mut value = self.eval(key, scope, ValueUse::Value)?;
         let mut ways = Vec::new();
         for clause in clauses {
             let Some((data, body)) = clause.list().and_then(|items| items.split_first()) else {
@@ -274,7 +274,7 @@ impl<'t> Evaluator<'t> {
             }
             for datum in data {
                 let datum = self.quoted(datum)?;
-                match self.alike(Alike::Eqv, &datum, &value, node.place)? {
+                match self.alike(Equality::Eqv, &datum, &value, node.place)? {
                     Some(true) => return self.body(body, scope, want),
                     Some(false) => {}
                     _ => {
@@ -299,7 +299,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(do ((NAME FIRST NEXT) …) (END FORM …) FORM …)`";
         let [variables, end, body @ ..] = parts else { return Err(malformed(node, "do", WANTED)) };
@@ -314,29 +314,29 @@ impl<'t> Evaluator<'t> {
                 Some([Node { datum: Datum::Symbol(name), .. }, first, next]) => (name, first, Some(next)),
                 _ => return Err(malformed(variable, "do", WANTED)),
             };
-            let value = self.eval(first, scope, Want::Value)?;
+            let value = self.eval(first, scope, ValueUse::Value)?;
             self.bind(name, value, inner, variable.place)?;
             steps.push((name.as_str(), next));
         }
         loop {
             self.charge(1, node.place)?;
-            let value = self.eval(test, inner, Want::Value)?;
+            let value = self.eval(test, inner, ValueUse::Value)?;
             match value.truth() {
                 Some(true) => return self.body(results, inner, want),
                 Some(false) => {}
                 None => {
                     // How often it goes round is not known.
                     let kind = value.unknown().unwrap_or(GapKind::Form);
-                    return self.undecided(node, &parts[1..], scope, Want::Effect, kind).map(EvalStep::Done);
+                    return self.undecided(node, &parts[1..], scope, ValueUse::Effect, kind).map(EvalStep::Done);
                 }
             }
             for form in body {
-                self.eval(form, inner, Want::Effect)?;
+                self.eval(form, inner, ValueUse::Effect)?;
             }
             let mut values = Vec::with_capacity(steps.len());
             for (name, next) in &steps {
                 values.push(match next {
-                    Some(next) => self.eval(next, inner, Want::Value)?,
+                    Some(next) => self.eval(next, inner, ValueUse::Value)?,
                     None => self.bound(name, inner).cloned().unwrap_or(Value::Nothing),
                 });
             }
@@ -355,11 +355,11 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         let Some((last, before)) = parts.split_last() else { return Ok(EvalStep::Done(Value::Bool(all))) };
         for (n, part) in before.iter().enumerate() {
-            let value = self.eval(part, scope, Want::Value)?;
+            let value = self.eval(part, scope, ValueUse::Value)?;
             match value.truth() {
                 Some(truth) if truth != all => return Ok(EvalStep::Done(value)),
                 Some(_) => {}
@@ -383,7 +383,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         const WANTED: &str = "write `(let ((NAME VALUE) …) FORM …)`";
         let (own_name, parts) = match parts {
@@ -398,7 +398,7 @@ impl<'t> Evaluator<'t> {
             let Some([Node { datum: Datum::Symbol(bound), .. }, value]) = binding.list() else {
                 return Err(malformed(binding, name, WANTED));
             };
-            let value = self.eval(value, if name == "let" { scope } else { inner }, Want::Value)?;
+            let value = self.eval(value, if name == "let" { scope } else { inner }, ValueUse::Value)?;
             if name == "let" {
                 parameters.push(bound.as_str());
                 values.push(value);
@@ -432,7 +432,7 @@ impl<'t> Evaluator<'t> {
         match (&target.datum, rest) {
             (Datum::Symbol(bound), []) => self.bind(bound, Value::Nothing, scope, node.place)?,
             (Datum::Symbol(bound), [value]) => {
-                let value = self.eval(value, scope, Want::Value)?;
+                let value = self.eval(value, scope, ValueUse::Value)?;
                 let value = if name == "define-once" { self.once(bound, value, scope, node.place)? } else { value };
                 self.bind(bound, value, scope, node.place)?;
             }
@@ -463,7 +463,7 @@ impl<'t> Evaluator<'t> {
             (Value::Lambda(known), Value::Lambda(value)) => {
                 std::ptr::eq(known.body, value.body) && known.scope == value.scope
             }
-            (known, value) => self.alike(Alike::Equal, known, value, place)? == Some(true),
+            (known, value) => self.alike(Equality::Equal, known, value, place)? == Some(true),
         };
         Ok(if is_same { value } else { Value::Unknown(GapKind::Form) })
     }
@@ -472,7 +472,7 @@ impl<'t> Evaluator<'t> {
         let [Node { datum: Datum::Symbol(name), .. }, value] = parts else {
             return Err(malformed(node, "set!", "write `(set! NAME VALUE)`"));
         };
-        let value = self.eval(value, scope, Want::Value)?;
+        let value = self.eval(value, scope, ValueUse::Value)?;
         let mut home = scope;
         while !self.scopes[home.0].names.contains_key(name.as_str()) {
             match self.scopes[home.0].parent {
@@ -525,7 +525,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         parts: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<Value<'t>, LocatedFault> {
         let Some((filter, body)) = parts.split_first() else {
             return Err(malformed(node, "with-filter", "it takes a filter and forms"));
@@ -545,7 +545,7 @@ impl<'t> Evaluator<'t> {
         &mut self,
         body: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<Value<'t>, LocatedFault> {
         let last = self.body(body, scope, want)?;
         self.finish(last, want)
@@ -554,7 +554,7 @@ impl<'t> Evaluator<'t> {
     /// The rules of an `apply-message-filter` form.
     pub(super) fn message_filter(&mut self, body: &'t [Node], scope: ScopeId) -> Result<(), LocatedFault> {
         let outside = std::mem::replace(&mut self.in_message_filter, true);
-        let value = self.whole_body(body, scope, Want::Effect);
+        let value = self.whole_body(body, scope, ValueUse::Effect);
         self.in_message_filter = outside;
         value.map(drop)
     }

@@ -6,7 +6,7 @@ use super::super::error::{Fault, LocatedFault};
 use super::super::rules::{GapKind, LineColumn};
 use super::super::syntax::{Datum, Node, NodeMark, Radix};
 use super::value::{EvalStep, Lambda, ScopeId, Value};
-use super::{Evaluator, Want};
+use super::{Evaluator, ValueUse};
 
 impl<'t> Evaluator<'t> {
     /// `(define-macro (NAME PARAMETER …) FORM …)`, `(define-macro NAME PROCEDURE)`, `(macro (NAME FORM) FORM …)`,
@@ -28,7 +28,7 @@ impl<'t> Evaluator<'t> {
                 };
                 (bound, self.lambda(bound, parameters, body, scope))
             }
-            (Datum::Symbol(bound), [procedure]) => (bound, self.eval(procedure, scope, Want::Value)?),
+            (Datum::Symbol(bound), [procedure]) => (bound, self.eval(procedure, scope, ValueUse::Value)?),
             _ => return Err(malformed()),
         };
         let value = match procedure {
@@ -56,8 +56,8 @@ impl<'t> Evaluator<'t> {
                 values.push(self.quoted(argument)?);
             }
         }
-        let made = self.call(&Value::Lambda(Rc::clone(makro)), values, node, Want::Value)?;
-        let made = self.finish(made, Want::Value)?;
+        let made = self.call(&Value::Lambda(Rc::clone(makro)), values, node, ValueUse::Value)?;
+        let made = self.finish(made, ValueUse::Value)?;
         let Some(made) = self.node_of(&made, node.place)? else {
             self.gap(node, scope, made.unknown().unwrap_or(GapKind::Form))?;
             return Ok(EvalStep::Done(Value::Unknown(GapKind::Form)));
@@ -98,14 +98,14 @@ impl<'t> Evaluator<'t> {
     pub(super) fn quasi(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
         self.charge(1, node.place)?;
         match &node.datum {
-            Datum::Marked(NodeMark::Unquote, inner) => self.eval(inner, scope, Want::Value),
+            Datum::Marked(NodeMark::Unquote, inner) => self.eval(inner, scope, ValueUse::Value),
             // One within the other is more than profiles do.
             Datum::Marked(NodeMark::Quasi | NodeMark::Splice, _) => Ok(Value::Unknown(GapKind::Form)),
             Datum::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
                     if let Datum::Marked(NodeMark::Splice, inner) = &item.datum {
-                        match self.eval(inner, scope, Want::Value)? {
+                        match self.eval(inner, scope, ValueUse::Value)? {
                             Value::List(more) => {
                                 self.charge(more.values.len() as u64, item.place)?;
                                 values.extend(more.values.iter().cloned());

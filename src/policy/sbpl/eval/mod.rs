@@ -24,11 +24,11 @@ use std::rc::Rc;
 
 pub use remark::{Remark, RemarkKind};
 
-use self::value::{Bindings, Built, EvalStep, Items, MacroForms, ScopeId, Value};
+use self::value::{Bindings, BuiltFilter, EvalStep, ListItems, MacroForms, ScopeId, Value};
 use super::error::{Fault, LocatedFault, SbplError};
 use super::imports::{ImportName, Imports};
 use super::print::brief;
-use super::rules::{Choice, Condition, Gap, GapKind, LineColumn, Rule, SbplRules};
+use super::rules::{Condition, ConditionChoice, Gap, GapKind, LineColumn, Rule, SbplRules};
 use super::syntax::{Datum, Node, NodeMark, SbplText};
 use crate::base::limits::{MAX_SBPL_CALLS, MAX_SBPL_DEPTH, MAX_SBPL_WORK, SBPL_WORK_PER_BYTE};
 use crate::base::suggest::close_to;
@@ -66,7 +66,7 @@ pub fn evaluate(
 
 /// What a value is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
+enum ValueUse {
     /// For itself: an argument, a condition.
     Value,
     /// For what it does: a form of the outermost level, or of a body.
@@ -87,7 +87,7 @@ struct Evaluator<'t> {
     /// Inside `apply-message-filter`.
     in_message_filter: bool,
     /// The filters of the `with-filter` forms around.
-    around: Vec<Rc<Built>>,
+    around: Vec<Rc<BuiltFilter>>,
     /// Something before may have defined any name, and what that was.
     foreign: Option<GapKind>,
     /// Something before may have changed any variable, and what that was.
@@ -96,7 +96,7 @@ struct Evaluator<'t> {
     unbound: Vec<(LineColumn, String)>,
     /// Conditions that are not known, and the ways that are being gone.
     conditions: Vec<Condition>,
-    choices: Vec<Choice>,
+    choices: Vec<ConditionChoice>,
     /// How often the program went several ways.
     forks: usize,
     /// What names were bound to before, while several ways are being gone.
@@ -160,7 +160,7 @@ impl<'t> Evaluator<'t> {
             }
         }
         for form in &program.forms {
-            self.eval(form, GLOBAL, Want::Effect)?;
+            self.eval(form, GLOBAL, ValueUse::Effect)?;
         }
         let rules = SbplRules {
             version: self.version,
@@ -201,7 +201,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The value of a node. What stands last in it is evaluated in its place, so that a loop needs no depth.
-    fn eval(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, LocatedFault> {
+    fn eval(&mut self, node: &'t Node, scope: ScopeId, want: ValueUse) -> Result<Value<'t>, LocatedFault> {
         let Datum::List(_) = &node.datum else {
             self.charge(1, node.place)?;
             return self.atom(node, scope, want);
@@ -240,7 +240,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The value of what is no list.
-    fn atom(&mut self, node: &'t Node, scope: ScopeId, want: Want) -> Result<Value<'t>, LocatedFault> {
+    fn atom(&mut self, node: &'t Node, scope: ScopeId, want: ValueUse) -> Result<Value<'t>, LocatedFault> {
         match &node.datum {
             Datum::Text(text) => self.text(text, node.place),
             Datum::Raw(text) => self.text(text.as_str(), node.place),
@@ -250,7 +250,7 @@ impl<'t> Evaluator<'t> {
             Datum::Symbol(name) => {
                 let value = self.variable(name, node.place, scope);
                 // A name alone, where a form is meant: nobody knows what it does.
-                if let (Want::Effect, Some(kind)) = (want, value.unknown())
+                if let (ValueUse::Effect, Some(kind)) = (want, value.unknown())
                     && self.bound(name, scope).is_none()
                 {
                     self.gap(node, scope, kind)?;
@@ -315,7 +315,7 @@ impl<'t> Evaluator<'t> {
         if depth > MAX_SBPL_DEPTH {
             return Err(LocatedFault::new(place, Fault::TooDeep { most: MAX_SBPL_DEPTH }));
         }
-        Ok(Value::List(Rc::new(Items { values, depth })))
+        Ok(Value::List(Rc::new(ListItems { values, depth })))
     }
 
     /// What the profile itself bound to a name.
@@ -382,7 +382,7 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         items: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         let Some((head, arguments)) = items.split_first() else { return Ok(EvalStep::Done(Value::Nothing)) };
         let procedure = match head.symbol() {
@@ -401,13 +401,13 @@ impl<'t> Evaluator<'t> {
                     None => self.stranger(name, head.place),
                 }
             }
-            _ => self.eval(head, scope, Want::Value)?,
+            _ => self.eval(head, scope, ValueUse::Value)?,
         };
         match procedure {
             Value::Lambda(_) | Value::Builtin(_) => {
                 let mut values = Vec::with_capacity(arguments.len());
                 for argument in arguments {
-                    values.push(self.eval(argument, scope, Want::Value)?);
+                    values.push(self.eval(argument, scope, ValueUse::Value)?);
                 }
                 self.call(&procedure, values, node, want)
             }
@@ -420,7 +420,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// The value that a step comes to.
-    fn finish(&mut self, step: EvalStep<'t>, want: Want) -> Result<Value<'t>, LocatedFault> {
+    fn finish(&mut self, step: EvalStep<'t>, want: ValueUse) -> Result<Value<'t>, LocatedFault> {
         match step {
             EvalStep::Done(value) => Ok(value),
             EvalStep::Tail(node, scope) => self.eval(node, scope, want),
@@ -433,10 +433,10 @@ impl<'t> Evaluator<'t> {
         node: &'t Node,
         arguments: &'t [Node],
         scope: ScopeId,
-        want: Want,
+        want: ValueUse,
         kind: GapKind,
     ) -> Result<Value<'t>, LocatedFault> {
-        let mut effects = want == Want::Effect;
+        let mut effects = want == ValueUse::Effect;
         for argument in arguments {
             // What gets a procedure may call it.
             let called = argument.symbol().and_then(|name| self.bound(name, scope));

@@ -9,7 +9,7 @@ use super::super::syntax::Node;
 use super::number;
 use super::remark::RemarkKind;
 use super::value::{EvalStep, Lambda, Value};
-use super::{Evaluator, Want, is_constant, names};
+use super::{Evaluator, ValueUse, is_constant, names};
 
 impl<'t> Evaluator<'t> {
     /// Calls a procedure; `node` is the form that does so.
@@ -18,7 +18,7 @@ impl<'t> Evaluator<'t> {
         procedure: &Value<'t>,
         values: Vec<Value<'t>>,
         node: &'t Node,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         match procedure {
             Value::Lambda(lambda) => self.call_lambda(lambda, values, node.place, want),
@@ -33,7 +33,7 @@ impl<'t> Evaluator<'t> {
         lambda: &Rc<Lambda<'t>>,
         mut values: Vec<Value<'t>>,
         place: LineColumn,
-        want: Want,
+        want: ValueUse,
     ) -> Result<EvalStep<'t>, LocatedFault> {
         let takes = lambda.parameters.len();
         if values.len() < takes || (values.len() > takes && lambda.rest.is_none()) {
@@ -55,7 +55,7 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(apply PROCEDURE ARGUMENT … LIST)`
-    fn apply(&mut self, values: Vec<Value<'t>>, node: &'t Node, want: Want) -> Result<EvalStep<'t>, LocatedFault> {
+    fn apply(&mut self, values: Vec<Value<'t>>, node: &'t Node, want: ValueUse) -> Result<EvalStep<'t>, LocatedFault> {
         self.charge(values.len() as u64, node.place)?;
         if let [procedure, arguments @ .., Value::List(last)] = values.as_slice() {
             let mut all = arguments.to_vec();
@@ -103,7 +103,7 @@ impl<'t> Evaluator<'t> {
                 let mut results = Vec::new();
                 for item in &items.values {
                     self.charge(2, node.place)?;
-                    let want = if name == "map" { Want::Value } else { Want::Effect };
+                    let want = if name == "map" { ValueUse::Value } else { ValueUse::Effect };
                     let step = self.call(&procedure, vec![item.clone()], node, want)?;
                     results.push(self.finish(step, want)?);
                 }
@@ -112,7 +112,7 @@ impl<'t> Evaluator<'t> {
             ("map" | "for-each", [procedure, first, second]) => {
                 // Two lists, side by side.
                 let (Value::List(a), Value::List(b)) = (first, second) else { return self.anything(&values, node) };
-                let want = if name == "map" { Want::Value } else { Want::Effect };
+                let want = if name == "map" { ValueUse::Value } else { ValueUse::Effect };
                 let mut results = Vec::new();
                 for (a, b) in a.values.iter().zip(&b.values) {
                     self.charge(3, node.place)?;
@@ -225,9 +225,9 @@ impl<'t> Evaluator<'t> {
             ("string->number", [Value::Text(text), Value::Number(radix @ (2 | 8 | 10 | 16))]) => {
                 Ok(number::read(text, u32::try_from(*radix).unwrap_or(10)))
             }
-            ("equal?" | "eqv?" | "eq?", [a, b]) => {
-                Ok(self.alike(Alike::of(name), a, b, place)?.map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool))
-            }
+            ("equal?" | "eqv?" | "eq?", [a, b]) => Ok(self
+                .alike(Equality::of(name), a, b, place)?
+                .map_or_else(|| Value::Unknown(GapKind::Form), Value::Bool)),
             ("list", _) => self.items(values.to_vec(), place),
             ("append", _) => {
                 let mut all = Vec::new();
@@ -279,7 +279,7 @@ impl<'t> Evaluator<'t> {
             }
             ("member" | "memq" | "memv", [wanted, Value::List(items)]) => {
                 for (n, item) in items.values.iter().enumerate() {
-                    match self.alike(Alike::of(name), wanted, item, place)? {
+                    match self.alike(Equality::of(name), wanted, item, place)? {
                         Some(true) => return self.items(items.values[n..].to_vec(), place),
                         Some(false) => {}
                         None => return Ok(Value::Unknown(GapKind::Form)),
@@ -291,7 +291,7 @@ impl<'t> Evaluator<'t> {
                 for item in &items.values {
                     let Value::List(pair) = item else { return Ok(Value::Unknown(GapKind::Form)) };
                     let Some(key) = pair.values.first() else { return Ok(Value::Unknown(GapKind::Form)) };
-                    match self.alike(Alike::of(name), wanted, key, place)? {
+                    match self.alike(Equality::of(name), wanted, key, place)? {
                         Some(true) => return Ok(item.clone()),
                         Some(false) => {}
                         None => return Ok(Value::Unknown(GapKind::Form)),
@@ -349,7 +349,7 @@ impl<'t> Evaluator<'t> {
     /// Whether two values are the same as far as `how` asks; `None` if nobody knows.
     pub(super) fn alike(
         &mut self,
-        how: Alike,
+        how: Equality,
         a: &Value<'t>,
         b: &Value<'t>,
         place: LineColumn,
@@ -358,8 +358,8 @@ impl<'t> Evaluator<'t> {
         // Two texts that say the same may be one or two, and which of them a name stands for is not kept here. To `eq?`,
         // so may numbers.
         let may_be_two = match a {
-            Value::Text(_) => how != Alike::Equal,
-            Value::Number(_) | Value::Real(_) => how == Alike::Eq,
+            Value::Text(_) => how != Equality::Equal,
+            Value::Number(_) | Value::Real(_) => how == Equality::Eq,
             _ => false,
         };
         Ok(equal.filter(|equal| !(*equal && may_be_two)))
@@ -401,7 +401,7 @@ impl<'t> Evaluator<'t> {
 
 /// What has to be the same for two values to count as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alike {
+pub(super) enum Equality {
     /// What they say: `equal?`, `member`, `assoc`.
     Equal,
     /// The object, or the number: `eqv?`, `memv`, `assv`, `case`.
@@ -410,7 +410,7 @@ pub(super) enum Alike {
     Eq,
 }
 
-impl Alike {
+impl Equality {
     /// What the procedure `name` asks for.
     fn of(name: &str) -> Self {
         match name {

@@ -6,7 +6,7 @@ use super::super::rules::{Filter, GapKind, LineColumn, Rule};
 use super::super::syntax::Node;
 use super::remark::RemarkKind;
 use super::value::{ScopeId, Value};
-use super::{Evaluator, MOST_REMARKS, Want};
+use super::{Evaluator, MOST_REMARKS, ValueUse};
 use crate::base::suggest::{close_to, slips};
 use crate::policy::operations::{FURTHER_GROUPS, OPERATIONS, OTHER_NAMES, UNSTARRED_GROUPS};
 use crate::record::outcome::Decision;
@@ -79,7 +79,7 @@ impl<'t> Evaluator<'t> {
 
     /// An argument that has to be a filter or a modifier. What is not known is an unknown filter.
     pub(super) fn filter_argument(&mut self, node: &'t Node, scope: ScopeId) -> Result<Value<'t>, LocatedFault> {
-        let value = self.eval(node, scope, Want::Value)?;
+        let value = self.eval(node, scope, ValueUse::Value)?;
         match value {
             Value::Filter(_) | Value::Modifier(_) | Value::Operation(_) => Ok(value),
             // What a missing parameter, a condition without an `else` or a list stands for is the system's to say.

@@ -20,11 +20,11 @@ pub(super) enum Value<'t> {
     Symbol(Rc<str>),
     /// The name of an operation, as written.
     Operation(Rc<str>),
-    Filter(Rc<Built>),
+    Filter(Rc<BuiltFilter>),
     /// What stands behind `with`, as written.
     Modifier(Rc<str>),
-    List(Rc<Items<'t>>),
-    Vector(Rc<Items<'t>>),
+    List(Rc<ListItems<'t>>),
+    Vector(Rc<ListItems<'t>>),
     Lambda(Rc<Lambda<'t>>),
     /// A procedure that makes forms out of forms; `true`: it takes the whole form, `false`: the form's parts.
     Macro(Rc<Lambda<'t>>, bool),
@@ -93,7 +93,7 @@ impl Value<'_> {
 
 /// A filter, and what it costs to copy it.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(super) struct BuiltFilter {
     pub(super) filter: Filter,
     pub(super) weight: u64,
     pub(super) depth: usize,
@@ -101,7 +101,7 @@ pub(super) struct Built {
 
 /// A list, and how deep lists are nested in it: what is nested without limit cannot be freed either.
 #[derive(Debug)]
-pub(super) struct Items<'t> {
+pub(super) struct ListItems<'t> {
     pub(super) values: Vec<Value<'t>>,
     pub(super) depth: usize,
 }

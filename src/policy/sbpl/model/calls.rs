@@ -4,7 +4,7 @@
 //! iokit/Kernel/IOUserClient.cpp of xnu, where the `mac_*_check_*` hooks are called.
 
 use super::object::{CheckFact, CheckObject, CheckSocket, Process};
-use super::path::{DeclaredTree, Last, PathWalk};
+use super::path::{DeclaredTree, PathWalk, WalkPurpose};
 use super::{SbplQuestion, host::HostTable};
 use crate::policy::operations::{OPERATIONS, canonical, covers};
 
@@ -50,25 +50,25 @@ impl Plan<'_> {
         let target = self.question.target.as_str();
         match asked {
             // Opened for reading, or for writing: what asks for these groups.
-            "file-read*" => self.reach("file-read-data", target, Last::Follow),
-            "file-write*" => self.reach("file-write-data", target, Last::Follow),
+            "file-read*" => self.reach("file-read-data", target, WalkPurpose::Follow),
+            "file-write*" => self.reach("file-write-data", target, WalkPurpose::Follow),
             "file-read-metadata" | "file-read-xattr" | "file-write-xattr" | "file-write-unlink" => {
-                self.reach(asked, target, Last::Keep)
+                self.reach(asked, target, WalkPurpose::Keep)
             }
-            "file-write-create" | "file-mknod" => self.reach(asked, target, Last::Make),
+            "file-write-create" | "file-mknod" => self.reach(asked, target, WalkPurpose::Make),
             "file-link" | "file-clone" => {
-                self.reach(asked, target, Last::Follow)?;
+                self.reach(asked, target, WalkPurpose::Follow)?;
                 self.second_path("file-write-create")
             }
             "fs-rename" => {
-                self.reach(asked, target, Last::Keep)?;
+                self.reach(asked, target, WalkPurpose::Keep)?;
                 self.second_path("file-write-create")
             }
             "iokit-open*" | "iokit-open-service" => self.open_service(),
             "iokit-open-user-client" if HostTable::get().user_client(target).is_some() => self.open_service(),
             "default" => self.single(asked, CheckObject { shown: target.to_owned(), ..CheckObject::default() }),
             "file-search" => self.search(),
-            _ if is_on_path(asked) => self.reach(asked, target, Last::Follow),
+            _ if is_on_path(asked) => self.reach(asked, target, WalkPurpose::Follow),
             // A group that no one call asks for: whatever it covers has to be answered alike.
             _ if asked.ends_with('*') && !matches!(asked, "process-exec*") => {
                 for member in OPERATIONS.into_iter().filter(|member| !member.ends_with('*') && covers(asked, member)) {
@@ -87,7 +87,7 @@ impl Plan<'_> {
             return self.search();
         }
         if is_on_path(operation) {
-            return self.reach(operation, &self.question.target, Last::Follow);
+            return self.reach(operation, &self.question.target, WalkPurpose::Follow);
         }
         if operation.starts_with("network-") {
             return self.network(operation);
@@ -110,62 +110,62 @@ impl Plan<'_> {
         let leaf = |usual: &'static str| if asked.ends_with('*') { usual } else { asked };
         match call {
             // `openat` against `/`, which was opened before the profile was applied, walks as `open` does.
-            "open" | "openat_rootrel" => self.reach(leaf(data), target, Last::Follow),
+            "open" | "openat_rootrel" => self.reach(leaf(data), target, WalkPurpose::Follow),
             // The folder is opened under the profile, then the file within it.
             "openat" | "fchownat" => {
                 let operation = if call == "openat" { leaf(data) } else { leaf("file-write-owner") };
                 let (folder, _) = target.rsplit_once('/').ok_or_else(|| format!("`{target}` is a relative path"))?;
-                self.reach("file-read-data", if folder.is_empty() { "/" } else { folder }, Last::Follow)?;
+                self.reach("file-read-data", if folder.is_empty() { "/" } else { folder }, WalkPurpose::Follow)?;
                 let opened = self.checks.list.last().and_then(|check| check.object.path.clone()).unwrap_or_default();
                 let leaf_path = format!("{}/{}", opened.trim_end_matches('/'), &target[folder.len() + 1..]);
-                self.reach(operation, &leaf_path, Last::Follow)
+                self.reach(operation, &leaf_path, WalkPurpose::Follow)
             }
             "open_rw" => {
-                self.reach("file-read-data", target, Last::Follow)?;
+                self.reach("file-read-data", target, WalkPurpose::Follow)?;
                 let opened = self.checks.list.last().map(|check| check.object.clone()).unwrap_or_default();
                 self.single("file-write-data", opened)
             }
             // The descriptor was opened before the profile was applied, so nothing on the way is checked.
             "ioctl" | "mmap" => {
-                let walk = self.question.tree.walk(target, Last::Follow)?;
+                let walk = self.question.tree.walk(target, WalkPurpose::Follow)?;
                 self.checks.assumes.extend(walk.assumes.iter().cloned());
                 let object = self.file(walk);
                 self.single(asked, object)
             }
-            "opendir" => self.reach("file-read-data", target, Last::Follow),
-            "truncate" => self.reach("file-write-data", target, Last::Follow),
-            "lstat" | "readlink" | "getattrlist" => self.reach("file-read-metadata", target, Last::Keep),
-            "stat" => self.reach("file-read-metadata", target, Last::Follow),
-            "access" => self.reach(leaf("file-test-existence"), target, Last::Follow),
+            "opendir" => self.reach("file-read-data", target, WalkPurpose::Follow),
+            "truncate" => self.reach("file-write-data", target, WalkPurpose::Follow),
+            "lstat" | "readlink" | "getattrlist" => self.reach("file-read-metadata", target, WalkPurpose::Keep),
+            "stat" => self.reach("file-read-metadata", target, WalkPurpose::Follow),
+            "access" => self.reach(leaf("file-test-existence"), target, WalkPurpose::Follow),
             "fstat" => self.opened_then("file-read-metadata"),
             "fchmod" => self.opened_then("file-write-mode"),
             "futimes" => self.opened_then("file-write-times"),
             "fchown" => self.opened_then("file-write-owner"),
-            "chmod" => self.reach("file-write-mode", target, Last::Follow),
-            "utimes" => self.reach("file-write-times", target, Last::Follow),
-            "lutimes" => self.reach("file-write-times", target, Last::Keep),
-            "chown" => self.reach("file-write-owner", target, Last::Follow),
-            "lchown" => self.reach("file-write-owner", target, Last::Keep),
-            "chflags" => self.reach("file-write-flags", target, Last::Follow),
+            "chmod" => self.reach("file-write-mode", target, WalkPurpose::Follow),
+            "utimes" => self.reach("file-write-times", target, WalkPurpose::Follow),
+            "lutimes" => self.reach("file-write-times", target, WalkPurpose::Keep),
+            "chown" => self.reach("file-write-owner", target, WalkPurpose::Follow),
+            "lchown" => self.reach("file-write-owner", target, WalkPurpose::Keep),
+            "chflags" => self.reach("file-write-flags", target, WalkPurpose::Follow),
             "setattrlist" => {
                 // Which attributes it sets decides which operation is checked; a probe that calls it says only its own.
                 self.checks.assumes.push(format!("`setattrlist` is checked as `{asked}`"));
-                self.reach(leaf("file-write-times"), target, Last::Follow)
+                self.reach(leaf("file-write-times"), target, WalkPurpose::Follow)
             }
-            "getxattr" | "listxattr" => self.reach("file-read-xattr", target, Last::Keep),
-            "setxattr" => self.reach("file-write-xattr", target, Last::Keep),
-            "creat" | "mkdir" | "mkfifo" | "symlink" => self.reach("file-write-create", target, Last::Make),
-            "unlink" | "rmdir" => self.reach("file-write-unlink", target, Last::Keep),
+            "getxattr" | "listxattr" => self.reach("file-read-xattr", target, WalkPurpose::Keep),
+            "setxattr" => self.reach("file-write-xattr", target, WalkPurpose::Keep),
+            "creat" | "mkdir" | "mkfifo" | "symlink" => self.reach("file-write-create", target, WalkPurpose::Make),
+            "unlink" | "rmdir" => self.reach("file-write-unlink", target, WalkPurpose::Keep),
             "rename" => {
-                self.reach("file-write-unlink", target, Last::Keep)?;
+                self.reach("file-write-unlink", target, WalkPurpose::Keep)?;
                 self.second_path("file-write-create")
             }
             "link" => {
-                self.reach("file-link", target, Last::Follow)?;
+                self.reach("file-link", target, WalkPurpose::Follow)?;
                 self.second_path("file-write-create")
             }
             "clonefile" => {
-                self.reach("file-clone", target, Last::Follow)?;
+                self.reach("file-clone", target, WalkPurpose::Follow)?;
                 self.second_path("file-write-create")
             }
             "searchfs" => self.search(),
@@ -176,7 +176,7 @@ impl Plan<'_> {
     /// The file is opened for reading, and the call works on the descriptor.
     fn opened_then(&mut self, operation: &'static str) -> Result<(), String> {
         let target = self.question.target.as_str();
-        self.reach("file-read-data", target, Last::Follow)?;
+        self.reach("file-read-data", target, WalkPurpose::Follow)?;
         let opened = self.checks.list.last().map(|check| check.object.clone()).unwrap_or_default();
         self.single(operation, opened)
     }
@@ -185,14 +185,14 @@ impl Plan<'_> {
     /// (bsd/vfs/vfs_syscalls.c), so what a filter on a path or a file is compared with is not the target, and which root that
     /// is depends on how the system's volumes are joined.
     fn search(&mut self) -> Result<(), String> {
-        self.reach("file-search", &self.question.target, Last::Follow)?;
+        self.reach("file-search", &self.question.target, WalkPurpose::Follow)?;
         let reached = self.checks.list.pop().map(|check| check.object.shown).unwrap_or_default();
         self.single("file-search", CheckObject { shown: format!("the volume of {reached}"), ..CheckObject::default() })
     }
 
     fn second_path(&mut self, operation: &'static str) -> Result<(), String> {
         match self.question.to.as_deref() {
-            Some(to) => self.reach(operation, to, Last::Make),
+            Some(to) => self.reach(operation, to, WalkPurpose::Make),
             None => {
                 self.checks.assumes.push(format!("`{operation}` is allowed on the second path, which was not given"));
                 Ok(())
@@ -201,7 +201,7 @@ impl Plan<'_> {
     }
 
     /// A check on what a path leads to, with the checks of the links on the way.
-    fn reach(&mut self, operation: &'static str, path: &str, last: Last) -> Result<(), String> {
+    fn reach(&mut self, operation: &'static str, path: &str, last: WalkPurpose) -> Result<(), String> {
         let walk = self.question.tree.walk(path, last)?;
         for link in &walk.crossed {
             let mut object = CheckObject { shown: link.clone(), path: Some(link.clone()), ..CheckObject::default() };
@@ -226,7 +226,7 @@ impl Plan<'_> {
         let target = self.question.target.as_str();
         if target.starts_with('/') || target.starts_with("${root}") {
             let binds = operation == "network-bind";
-            self.reach(operation, target, if binds { Last::Make } else { Last::Follow })?;
+            self.reach(operation, target, if binds { WalkPurpose::Make } else { WalkPurpose::Follow })?;
             let Some(check) = self.checks.list.last_mut() else { return Ok(()) };
             check.object.socket = Some(CheckSocket::Unix);
             if binds {

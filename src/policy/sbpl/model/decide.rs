@@ -36,14 +36,14 @@ pub struct Level {
     pub name: &'static str,
     /// The rules with a filter that match or may match, the last first, up to the first that certainly does; as places in
     /// [`SbplRules::rules`].
-    pub filtered: Vec<(usize, Matches)>,
+    pub filtered: Vec<(usize, MatchCertainty)>,
     /// The rule without a filter that the level falls back to, if it was asked for one.
     pub fallback: Option<usize>,
 }
 
 /// How certainly a rule matches that is not certain not to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Matches {
+pub enum MatchCertainty {
     /// It does.
     Yes,
     /// It may.
@@ -60,13 +60,13 @@ struct Doubt {
 }
 
 /// Which way the program went at conditions.
-pub(super) type Ways = BTreeMap<u32, u32>;
+pub(super) type ConditionPaths = BTreeMap<u32, u32>;
 
 /// What rules are asked of: the profile, and what is known beyond its text.
 pub(super) struct RuleContext<'a> {
     pub rules: &'a SbplRules,
     pub index: &'a Index,
-    pub ways: &'a Ways,
+    pub ways: &'a ConditionPaths,
 }
 
 /// So many conditions are tried both ways, to see whether the answer depends on them.
@@ -211,12 +211,12 @@ impl CheckEvaluation<'_, '_, '_> {
             match self.matches(at) {
                 Tri::No => {}
                 Tri::Yes if stranger.is_none() => {
-                    level.filtered.push((at, Matches::Yes));
+                    level.filtered.push((at, MatchCertainty::Yes));
                     decides = Some(at);
                     break;
                 }
                 answer => {
-                    level.filtered.push((at, Matches::Perhaps));
+                    level.filtered.push((at, MatchCertainty::Perhaps));
                     doubts.push(self.doubt(at, stranger, answer));
                 }
             }

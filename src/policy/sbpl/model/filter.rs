@@ -17,7 +17,7 @@ const NEVER_ABOVE_ROOT: [&str; 9] =
 
 /// What is taken for granted about the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presume {
+pub(super) enum Presumption {
     /// Nothing.
     Nothing,
     /// It holds no sandbox extension.
@@ -32,7 +32,7 @@ pub(super) struct Matcher<'m> {
     pub operation: &'static str,
     /// Facts of the question.
     pub facts: &'m BTreeMap<String, String>,
-    pub presume: Presume,
+    pub presume: Presumption,
     pub assumes: BTreeSet<String>,
     /// Facts that filters asked for.
     pub asked: BTreeSet<String>,
@@ -48,7 +48,7 @@ impl<'m> Matcher<'m> {
             regexes,
             operation,
             facts,
-            presume: Presume::Nothing,
+            presume: Presumption::Nothing,
             assumes: BTreeSet::new(),
             asked: BTreeSet::new(),
             extension_in_doubt: false,
@@ -111,8 +111,8 @@ impl<'m> Matcher<'m> {
         self.asked.insert("extension".into());
         match (self.facts.get("extension"), self.presume) {
             (Some(held), _) => holds(held, class).into(),
-            (None, Presume::NoExtension) => Tri::No,
-            (None, Presume::Nothing) => {
+            (None, Presumption::NoExtension) => Tri::No,
+            (None, Presumption::Nothing) => {
                 self.extension_in_doubt = true;
                 Tri::unknown(format!("whether the process holds the extension `{class}` is known to the kernel alone"))
             }

@@ -38,8 +38,8 @@ use super::gate::{self, GateKind};
 use super::rules::SbplRules;
 use crate::policy::operations::covers;
 use crate::record::outcome::Decision;
-use decide::{CheckRuling, RuleContext, Ways, decide};
-use filter::{Matcher, Presume};
+use decide::{CheckRuling, ConditionPaths, RuleContext, decide};
+use filter::{Matcher, Presumption};
 use index::Index;
 use object::CheckObject;
 use regex::Regexes;
@@ -224,8 +224,8 @@ impl<'r> Model<'r> {
     }
 
     /// The ways that conditions go of which a fact of the question says so.
-    fn ways(&self, question: &SbplQuestion) -> Ways {
-        let Some(held) = question.facts.get("entitlement") else { return Ways::new() };
+    fn ways(&self, question: &SbplQuestion) -> ConditionPaths {
+        let Some(held) = question.facts.get("entitlement") else { return ConditionPaths::new() };
         let conditions = self.rules.conditions.iter().enumerate();
         conditions
             .filter_map(|(n, condition)| {
@@ -242,15 +242,17 @@ impl<'r> Model<'r> {
         operation: &'static str,
         object: &CheckObject,
         question: &SbplQuestion,
-        ways: &Ways,
+        ways: &ConditionPaths,
         noted: &mut CheckNotes,
     ) -> CheckRuling {
         let asked = RuleContext { rules: self.rules, index: &self.index, ways };
         let mut matcher = Matcher::new(&self.regexes, operation, &question.facts);
         let mut ruling = decide(&asked, operation, object, &mut matcher);
         if ruling.decision.is_none() && matcher.extension_in_doubt {
-            let mut second =
-                Matcher { presume: Presume::NoExtension, ..Matcher::new(&self.regexes, operation, &question.facts) };
+            let mut second = Matcher {
+                presume: Presumption::NoExtension,
+                ..Matcher::new(&self.regexes, operation, &question.facts)
+            };
             let presuming = decide(&asked, operation, object, &mut second);
             if presuming.decision.is_some() {
                 second

@@ -74,7 +74,7 @@ pub(super) struct PathWalk {
 
 /// What a walk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Last {
+pub(super) enum WalkPurpose {
     /// The last part has to be there, and is followed if it is a link.
     Follow,
     /// The last part has to be there, and is looked at itself.
@@ -86,7 +86,7 @@ pub(super) enum Last {
 /// How the kernel spells `path` on an installed system, if otherwise: through a symbolic link or a firmlink on the way, the
 /// last name included. `None` if it is spelled so already, or leads nowhere that is known.
 pub fn resolved_spelling(path: &str) -> Option<String> {
-    let walk = DeclaredTree::default().walk(path, Last::Follow).ok()?;
+    let walk = DeclaredTree::default().walk(path, WalkPurpose::Follow).ok()?;
     (walk.place != folded(path)).then_some(walk.place)
 }
 
@@ -126,7 +126,7 @@ impl DeclaredTree {
     /// Declares what stands at `path`, which may be spelled through links that are known already. An error says why
     /// the path leads nowhere.
     pub fn declare(&mut self, path: &str, kind: NodeKind) -> Result<(), String> {
-        let walk = self.walk(path, Last::Make)?;
+        let walk = self.walk(path, WalkPurpose::Make)?;
         self.put(walk.place, kind, None);
         Ok(())
     }
@@ -136,7 +136,7 @@ impl DeclaredTree {
     }
 
     /// Walks `path`. The error says why it leads nowhere that is known.
-    pub(super) fn walk(&self, path: &str, last: Last) -> Result<PathWalk, String> {
+    pub(super) fn walk(&self, path: &str, last: WalkPurpose) -> Result<PathWalk, String> {
         let host = HostTable::get();
         if path.len() > MAX_PATH_BYTES {
             return Err(format!("the path is longer than {MAX_PATH_BYTES} bytes"));
@@ -164,7 +164,7 @@ impl DeclaredTree {
             }
             // A slash at the end makes the last part a folder, so a link there is followed.
             let is_last = pending.iter().all(|rest| matches!(rest.as_str(), "" | "."));
-            let keeps = is_last && pending.is_empty() && last != Last::Follow;
+            let keeps = is_last && pending.is_empty() && last != WalkPurpose::Follow;
             place.push('/');
             place.push_str(&part);
             if let Some(name) = host.firmlinked(&place) {
@@ -214,7 +214,7 @@ impl DeclaredTree {
         node: Option<&DeclaredNode>,
         is_link: bool,
         is_last: bool,
-        last: Last,
+        last: WalkPurpose,
         assumes: &mut BTreeSet<String>,
     ) -> Result<(), String> {
         if let Some(node) = node {
@@ -222,19 +222,19 @@ impl DeclaredTree {
             if !is_last && !folder {
                 return Err(format!("`{place}` is no folder"));
             }
-            if is_last && last == Last::Make {
+            if is_last && last == WalkPurpose::Make {
                 return Err(format!("`{place}` is there already"));
             }
             return Ok(());
         }
-        if is_link || HostTable::get().is_plain(place) || (is_last && last == Last::Make) {
+        if is_link || HostTable::get().is_plain(place) || (is_last && last == WalkPurpose::Make) {
             return Ok(());
         }
         if self.fixtures && place.starts_with(ROOT_TEXT) {
             return Err(format!("`{place}` is not among the declared fixtures"));
         }
         // Whether what is looked at itself is a link makes no difference.
-        if !(is_last && last == Last::Keep) {
+        if !(is_last && last == WalkPurpose::Keep) {
             assumes.insert(format!("`{place}` is no symbolic link"));
         }
         Ok(())
@@ -270,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    fn walk(path: &str, last: Last) -> (Vec<String>, String) {
+    fn walk(path: &str, last: WalkPurpose) -> (Vec<String>, String) {
         let walk = DeclaredTree::default().walk(path, last).unwrap();
         (walk.crossed, walk.place)
     }
@@ -294,13 +294,13 @@ mod tests {
             ("/..", &[], "/"),
         ] {
             assert_eq!(
-                walk(path, Last::Follow),
+                walk(path, WalkPurpose::Follow),
                 (crossed.iter().map(|link| (*link).to_owned()).collect(), place.into())
             );
         }
-        assert_eq!(walk("/tmp", Last::Keep), (vec![], "/tmp".into()));
-        assert_eq!(walk("/tmp/", Last::Keep), (vec!["/tmp".into()], "/private/tmp".into()));
-        assert_eq!(walk("/tmp", Last::Follow), (vec!["/tmp".into()], "/private/tmp".into()));
+        assert_eq!(walk("/tmp", WalkPurpose::Keep), (vec![], "/tmp".into()));
+        assert_eq!(walk("/tmp/", WalkPurpose::Keep), (vec!["/tmp".into()], "/private/tmp".into()));
+        assert_eq!(walk("/tmp", WalkPurpose::Follow), (vec!["/tmp".into()], "/private/tmp".into()));
     }
 
     #[test]
@@ -308,13 +308,13 @@ mod tests {
         let mut tree = DeclaredTree::default();
         tree.declare("/tmp/dir/link", NodeKind::Symlink("/var/tmp".into())).unwrap();
         tree.declare("/tmp/dir/again", NodeKind::Symlink("link/../tmp/./".into())).unwrap();
-        let found = tree.walk("/private/tmp/dir/again/z", Last::Follow).unwrap();
+        let found = tree.walk("/private/tmp/dir/again/z", WalkPurpose::Follow).unwrap();
         assert_eq!(found.crossed, ["/private/tmp/dir/again", "/private/tmp/dir/link", "/var"]);
         assert_eq!(found.place, "/private/var/tmp/z");
         tree.declare("/tmp/loop", NodeKind::Symlink("loop".into())).unwrap();
-        assert!(tree.walk("/tmp/loop", Last::Follow).unwrap_err().contains("more than 32"));
-        assert_eq!(tree.walk("/tmp/loop", Last::Keep).unwrap().place, "/private/tmp/loop");
-        assert!(tree.walk("tmp", Last::Keep).unwrap_err().contains("relative"));
+        assert!(tree.walk("/tmp/loop", WalkPurpose::Follow).unwrap_err().contains("more than 32"));
+        assert_eq!(tree.walk("/tmp/loop", WalkPurpose::Keep).unwrap().place, "/private/tmp/loop");
+        assert!(tree.walk("tmp", WalkPurpose::Keep).unwrap_err().contains("relative"));
     }
 
     #[test]
@@ -331,24 +331,24 @@ mod tests {
             fixture("a/file", FixtureKind::File, None),
             fixture("b", FixtureKind::Symlink, Some("${root}/a")),
         ]);
-        let found = tree.walk("${root}/b/file", Last::Follow).unwrap();
+        let found = tree.walk("${root}/b/file", WalkPurpose::Follow).unwrap();
         assert_eq!((found.crossed, found.place.as_str()), (vec!["${root}/b".to_owned()], "${root}/a/file"));
         assert!(found.assumes.is_empty());
-        assert!(tree.walk("${root}/a/none", Last::Follow).unwrap_err().contains("not among"));
-        assert!(tree.walk("${root}/../x", Last::Follow).unwrap_err().contains("climbs"));
-        assert!(tree.walk("${root}/a/file/x", Last::Follow).unwrap_err().contains("no folder"));
-        assert!(tree.walk("${root}/a/file", Last::Make).unwrap_err().contains("already"));
-        assert!(tree.walk("${root}/a/new", Last::Make).unwrap().assumes.is_empty());
-        let host = DeclaredTree::default().walk("/private/tmp/x/y", Last::Follow).unwrap();
+        assert!(tree.walk("${root}/a/none", WalkPurpose::Follow).unwrap_err().contains("not among"));
+        assert!(tree.walk("${root}/../x", WalkPurpose::Follow).unwrap_err().contains("climbs"));
+        assert!(tree.walk("${root}/a/file/x", WalkPurpose::Follow).unwrap_err().contains("no folder"));
+        assert!(tree.walk("${root}/a/file", WalkPurpose::Make).unwrap_err().contains("already"));
+        assert!(tree.walk("${root}/a/new", WalkPurpose::Make).unwrap().assumes.is_empty());
+        let host = DeclaredTree::default().walk("/private/tmp/x/y", WalkPurpose::Follow).unwrap();
         assert_eq!(host.assumes.len(), 2);
-        assert!(DeclaredTree::default().walk("/private/etc/hosts", Last::Follow).unwrap().assumes.is_empty());
+        assert!(DeclaredTree::default().walk("/private/etc/hosts", WalkPurpose::Follow).unwrap().assumes.is_empty());
     }
 
     proptest! {
         #[test]
         fn no_path_panics_and_folding_is_idempotent(path in "[/.a-z$\\{\\}é]{0,40}") {
             prop_assert_eq!(folded(&folded(&path)), folded(&path));
-            let _ = DeclaredTree::default().walk(&path, Last::Follow);
+            let _ = DeclaredTree::default().walk(&path, WalkPurpose::Follow);
         }
 
         /// A resolved path resolves to itself and crosses nothing.
@@ -358,8 +358,8 @@ mod tests {
             rest in "(/[a-z.]{1,4}){0,6}",
         ) {
             let tree = DeclaredTree::default();
-            if let Ok(once) = tree.walk(&format!("{top}{rest}"), Last::Follow) {
-                let twice = tree.walk(&once.place, Last::Follow).unwrap();
+            if let Ok(once) = tree.walk(&format!("{top}{rest}"), WalkPurpose::Follow) {
+                let twice = tree.walk(&once.place, WalkPurpose::Follow).unwrap();
                 prop_assert_eq!(&twice.place, &once.place);
                 prop_assert!(twice.crossed.is_empty());
             }

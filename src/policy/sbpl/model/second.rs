@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::rules::{Choice, Condition, Filter, Gap, GapKind, LineColumn, PathFilter, Rule, SbplRules};
+use super::super::rules::{Condition, ConditionChoice, Filter, Gap, GapKind, LineColumn, PathFilter, Rule, SbplRules};
 use super::{SbplQuestion, evaluate};
 use crate::record::outcome::Decision;
 
@@ -80,7 +80,10 @@ fn profile(items: &[Item]) -> SbplRules {
                     filters,
                     modifiers: vec![],
                     in_message_filter: false,
-                    conditions: choice.map(|(condition, branch)| Choice { condition, branch }).into_iter().collect(),
+                    conditions: choice
+                        .map(|(condition, branch)| ConditionChoice { condition, branch })
+                        .into_iter()
+                        .collect(),
                     place: place(rules.rules.len()),
                 });
             }

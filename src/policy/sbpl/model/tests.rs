@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::SbplPolicy;
 use super::super::rules::{Filter, LineColumn, NetworkAddress, NetworkEnd, PathFilter, Pattern, Rule, SbplRules};
-use super::decide::Matches;
+use super::decide::MatchCertainty;
 use super::*;
 use crate::policy::operations::{OPERATIONS, UNSTARRED_GROUPS};
 
@@ -119,12 +119,12 @@ fn each_level_leaves_a_trace() {
     let trace = &answer.chain[0].levels;
     assert_eq!(trace.len(), 1, "{trace:?}");
     assert_eq!(trace[0].name, "file-read-data");
-    assert_eq!(trace[0].filtered, [(2, Matches::Perhaps)]);
+    assert_eq!(trace[0].filtered, [(2, MatchCertainty::Perhaps)]);
     assert_eq!(trace[0].fallback, Some(3));
     let answer = ask(&text, "file-write-data", "/private/tmp/a");
     let names: Vec<&str> = answer.chain[0].levels.iter().map(|level| level.name).collect();
     assert_eq!(names, ["file-write-data", "file-write*", "file*"]);
-    assert_eq!(answer.chain[0].levels[2].filtered, [(1, Matches::Yes)]);
+    assert_eq!(answer.chain[0].levels[2].filtered, [(1, MatchCertainty::Yes)]);
 }
 
 #[test]

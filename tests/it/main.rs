@@ -43,6 +43,7 @@ mod reference;
 mod repeated_runs;
 mod review_commands;
 mod run_command;
+mod rust_text;
 mod schemas;
 mod seatbelt_texts;
 #[cfg(target_os = "linux")]
@@ -62,6 +63,7 @@ mod templates;
 #[cfg(target_os = "linux")]
 mod unverified_packets;
 mod why;
+mod words;
 mod worked_example;
 mod workspace;
 mod worlds;

@@ -1,0 +1,113 @@
+//! One word, one meaning: a type name stands for one thing in all of `src`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::rust_text::{Token, bracketed, root, sources, test_files, tokens, without_tests};
+
+/// Names that several files declare on purpose, and why.
+const SHARED: &[(&str, &[&str], &str)] = &[
+    ("Prepared", &["probe/linux/mod.rs", "probe/macos/mod.rs"], "one interface, of which each system has its own"),
+    ("ReadyProfile", &["enforce/seatbelt.rs", "enforce/seatbelt_absent.rs"], "the same where it cannot be enforced"),
+    ("ReadyRuleset", &["enforce/landlock.rs", "enforce/landlock_absent.rs"], "the same where it cannot be enforced"),
+];
+
+/// Words that say where something stands in a sentence, and not what it is.
+const SAYS_NOTHING: &[&str] = &[
+    "Around", "Aside", "At", "Before", "Beside", "Both", "Brought", "Compared", "Did", "Do", "Done", "Facts", "Found",
+    "From", "Given", "Gone", "Got", "Had", "Held", "Inside", "Into", "Kind", "Known", "Look", "Made", "Of", "Outside",
+    "Placed", "Said", "Seen", "Shown", "Shows", "Taken", "Then", "Through", "To", "Told", "Tried", "Use", "Want",
+    "Way", "When", "Where", "Whose", "Within", "Written",
+];
+
+#[test]
+fn a_type_name_has_one_meaning() {
+    let files = sources(&root().join("src"));
+    let declared = declarations(&files);
+    assert!(declared.len() > 1000, "only {} names were found", declared.len());
+    let mut faults = Vec::new();
+    for (name, places) in &declared {
+        let shared = SHARED.iter().find(|(shared, ..)| shared == name).map_or(&[][..], |(_, files, _)| files);
+        if places.len() > 1 && places != shared {
+            faults.push(format!("`{name}` is declared in {places:?}: give each meaning a name of its own"));
+        }
+        if SAYS_NOTHING.contains(&&**name) {
+            faults.push(format!("`{name}` of {places:?} does not say what it is"));
+        }
+    }
+    for (name, files, _) in SHARED {
+        if declared.get(*name).is_none_or(|places| places != files) {
+            faults.push(format!("`{name}` is no longer shared by {files:?}: take it off the list"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn declarations_are_found() {
+    let found = |files: &[(&str, &str)]| -> Vec<(String, usize)> {
+        let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+        declarations(&files).into_iter().map(|(name, places)| (name, places.len())).collect()
+    };
+    let names = |text: &str| found(&[("a.rs", text)]).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("pub struct A; enum B { C } pub(crate) trait D {} type E = u8; union F { g: u8 }").len(), 5);
+    assert_eq!(names("struct A<T>(T); // struct B\nconst C: &str = \"struct D\";"), ["A"]);
+    // A name within a function, and a type of a trait or an impl, are nobody else's.
+    assert_eq!(
+        names("fn f() { struct A; } trait B { type C; } impl B for D { type C = u8; } mod e { struct F; }"),
+        ["B", "F"]
+    );
+    // Nor does it matter what only tests see.
+    assert_eq!(names("struct A; #[cfg(test)] mod tests { struct B; }"), ["A"]);
+    assert_eq!(found(&[("a/mod.rs", "#[cfg(test)] mod b; struct A;"), ("a/b.rs", "struct A;")]), [("A".to_owned(), 1)]);
+    assert_eq!(found(&[("a.rs", "mod b; struct A;"), ("a/b.rs", "struct A;")]), [("A".to_owned(), 2)]);
+}
+
+/// The types that are declared outside of functions and tests, and the files that do so.
+fn declarations(files: &[(PathBuf, String)]) -> BTreeMap<String, Vec<String>> {
+    let tokens: Vec<(&Path, Vec<Token<'_>>)> =
+        files.iter().map(|(path, text)| (&**path, without_tests(&tokens(text)))).collect();
+    let only_tests: Vec<PathBuf> = tokens
+        .iter()
+        .flat_map(|(path, tokens)| test_files(tokens).map(move |name| folder_of_children(path).join(name)))
+        .collect();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, tokens) in tokens {
+        let module = path.with_extension("");
+        if only_tests.iter().any(|tests| module.starts_with(tests)) {
+            continue;
+        }
+        for name in declared_in(&tokens) {
+            let places = found.entry(name.to_owned()).or_default();
+            let place = path.to_string_lossy().into_owned();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+    found
+}
+
+/// Where the files of a module's children lie.
+fn folder_of_children(path: &Path) -> PathBuf {
+    let is_folder = matches!(path.file_stem().and_then(|stem| stem.to_str()), Some("mod" | "lib" | "main"));
+    if is_folder { path.parent().unwrap().to_owned() } else { path.with_extension("") }
+}
+
+fn declared_in<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let word = |n: usize| tokens.get(at + n).map_or("", |token| token.text);
+        match tokens[at].text {
+            "mod" if word(2) == "{" => at += 2,
+            "{" => at += bracketed(&tokens[at..], "{", "}") - 1,
+            "struct" | "enum" | "trait" | "type" | "union" if word(1).starts_with(char::is_uppercase) => {
+                found.push(word(1));
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}

@@ -1,46 +1,17 @@
 //! One interface, whatever service manager it is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error::{ChannelError, ChannelUnavailable};
+use super::job::{JobOwner, ManagedJob};
 use super::launchd::{self, Launchd};
 use super::systemd::{self, Systemd};
-use super::{ChannelError, ChannelUnavailable};
 use crate::base::bundle_path::BundlePath;
 use crate::base::ids::RunId;
 use crate::process::tool::ToolOutput;
 use crate::record::channel_witness::ManagerAccount;
 use crate::record::manifest::ChannelKind;
-
-/// A worker as a job for a service manager.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedJob<'j> {
-    /// Its name, see [`Manager::name_of`].
-    pub unit: &'j str,
-    /// The program, absolute, and its arguments.
-    pub argv: &'j [String],
-    /// The whole environment of the job, as (name, value) pairs; nothing is inherited.
-    pub environment: &'j [(String, String)],
-    /// The working folder of the job, as an absolute path.
-    pub folder: &'j Path,
-    /// Where standard output goes.
-    pub stdout: &'j Path,
-    /// Where standard error goes.
-    pub stderr: &'j Path,
-    /// How long it may run. launchd has no limit of its own for that: there only the wait has.
-    pub limit: Duration,
-}
-
-/// Whose the job is that a manager knows by some name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobOwner {
-    /// The one that was asked for.
-    Ours,
-    /// Another of the same name.
-    Anothers,
-    /// There is none.
-    Nobodys,
-}
 
 /// A service manager that starts workers, gives account of them, and ends them.
 pub trait Manager {
@@ -77,7 +48,7 @@ pub trait Manager {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<ManagerAccount, ChannelError>;
 
-    /// Whose the job of that name is.
+    /// JobOwner the job of that name is.
     ///
     /// # Errors
     /// If the manager does not answer.

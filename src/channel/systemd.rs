@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::manager::{JobOwner, ManagedJob};
-use super::{ChannelError, ChannelUnavailable};
+use super::error::{ChannelError, ChannelUnavailable};
+use super::job::{JobOwner, ManagedJob};
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
 use crate::record::channel_witness::{ManagerAccount, unit_name};
@@ -216,7 +216,7 @@ impl Systemd {
         }
     }
 
-    /// Whose the unit of that job's name is. A unit is this job's if it works in the job's folder, which is a stage with a
+    /// JobOwner the unit of that job's name is. A unit is this job's if it works in the job's folder, which is a stage with a
     /// name that nobody else has.
     ///
     /// # Errors

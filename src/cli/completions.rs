@@ -1,6 +1,6 @@
 //! `sandproof completions`
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
@@ -16,9 +16,8 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the script, made from the definitions that parse the command line.
-pub(super) fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let mut command = super::visible();
+/// Prints the script, made from `command`: the definitions that parse the command line.
+pub(super) fn run(args: &CompletionsArgs, mut command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);

@@ -20,15 +20,15 @@ pub(super) struct ManArgs {
     out: Option<PathBuf>,
 }
 
-/// Prints the main page, or writes all of them.
-pub(super) fn run(args: &ManArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+/// Prints the main page, or writes all of them, made from `command`: the definitions that parse the command line.
+pub(super) fn run(args: &ManArgs, command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     let Some(out) = &args.out else {
-        let page = render(super::visible()).or_fail(Exit::Fault)?;
+        let page = render(command).or_fail(Exit::Fault)?;
         ui.bytes(&page);
         return Ok(Exit::Done);
     };
     fsx::create_dir_all(out).map_err(output_failure)?;
-    for (name, page) in pages().or_fail(Exit::Fault)? {
+    for (name, page) in pages(command).or_fail(Exit::Fault)? {
         let file: &Path = &out.join(format!("{name}.1"));
         OutputPlace::of(file).and_then(|place| place.write(&page)).map_err(output_failure)?;
         ui.line(format!("wrote {}", file.display()));
@@ -37,8 +37,8 @@ pub(super) fn run(args: &ManArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 /// Every page by name: the program's, and one for each visible command, `sandproof-links-build` for one inside another.
-fn pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut root = super::visible().disable_help_subcommand(true);
+fn pages(command: Command) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut root = command.disable_help_subcommand(true);
     root.build();
     let mut pages = Vec::new();
     collect(&root, &mut pages)?;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_visible_subcommand_has_its_page_and_no_hidden_one() {
-        let pages = pages().unwrap();
+        let pages = pages(visible()).unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names[0], "sandproof");
         let main = String::from_utf8(render(visible()).unwrap()).unwrap().replace('\\', "");

@@ -38,6 +38,7 @@ mod progress;
 mod registry_upgrade;
 mod reindex_bundle;
 mod report;
+mod rule_excerpt;
 mod run;
 mod run_report;
 mod schema;
@@ -246,8 +247,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProfile(args) => describe::profile(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Version(args) => version::run(&args, ui),
-        Command::Completions(args) => completions::run(&args, ui),
-        Command::Man(args) => man::run(&args, ui),
+        Command::Completions(args) => completions::run(&args, visible(), ui),
+        Command::Man(args) => man::run(&args, visible(), ui),
         Command::Worker(args) => worker::run(&args),
         Command::Spawner => {
             let running = run::own_executable().or_fail(Exit::Fault)?;

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::failures::load_failure;
+use super::rule_excerpt::{form_at, shortened};
 use super::workspace_args::RootArg;
 use crate::base::ids::RegistryId;
 use crate::base::json_span;
@@ -18,8 +19,6 @@ use crate::policy::PolicyValue;
 use crate::policy::sbpl::SbplPolicy;
 use crate::policy::sbpl::rules::LineColumn;
 use crate::record::why::{WhyPolicy, WhyRule};
-
-use super::why::rule_excerpt::{form_at, shortened};
 
 /// How a policy is found and what it is given.
 #[derive(Debug, Args)]

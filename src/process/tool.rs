@@ -41,6 +41,22 @@ impl ToolOutput {
     pub fn succeeded(&self) -> bool {
         self.code == Some(0)
     }
+
+    /// Its exit code, negative for a signal.
+    pub fn exit_status(&self) -> Option<i32> {
+        self.code.or(self.signal.map(|signal| -signal))
+    }
+
+    /// What it said and how it ended, in one line.
+    pub fn in_a_line(&self) -> String {
+        let text = if self.stderr.trim().is_empty() { self.stdout.trim() } else { self.stderr.trim() };
+        let how = match (self.code, self.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "no exit code".to_string(),
+        };
+        format!("{} ({how})", text.replace('\n', "; "))
+    }
 }
 
 /// A tool that could not be run to its end.

@@ -81,20 +81,25 @@ pub fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     kept
 }
 
+/// Whether an attribute leaves an item to tests alone. One with `not` or `any` does not.
+fn only_tests(attribute: &[&str]) -> bool {
+    let says = |word: &str| attribute.contains(&word);
+    attribute.first() == Some(&"cfg") && says("test") && !says("not") && !says("any")
+}
+
 /// Where the body of a test module begins, if the tokens start with one: `#[cfg(… test …)]`, perhaps other attributes,
-/// `mod NAME {`. A condition with `not` is no test's.
+/// `mod NAME {`.
 fn test_module(tokens: &[Token<'_>]) -> Option<usize> {
     let mut at = 0;
-    let mut only_tests = false;
+    let mut is_only_tests = false;
     while matches!(tokens.get(at..at + 2), Some([hash, open]) if hash.text == "#" && open.text == "[") {
         let end = at + 1 + bracketed(&tokens[at + 1..], "[", "]");
-        let condition = &tokens[at + 2..end];
-        let says = |word: &str| condition.iter().any(|token| token.text == word);
-        only_tests |= condition.first().is_some_and(|token| token.text == "cfg") && says("test") && !says("not");
+        let condition: Vec<&str> = tokens[at + 2..end].iter().map(|token| token.text).collect();
+        is_only_tests |= only_tests(&condition);
         at = end;
     }
     let body = matches!(tokens.get(at..at + 3), Some([word, _, open]) if word.text == "mod" && open.text == "{");
-    (only_tests && body).then_some(at + 2)
+    (is_only_tests && body).then_some(at + 2)
 }
 
 /// The modules in files of their own that only tests see: `#[cfg(test)] mod NAME;`.
@@ -109,7 +114,7 @@ pub fn test_files<'a>(tokens: &[Token<'a>]) -> impl Iterator<Item = &'a str> {
         end -= usize::from(texts[..end].ends_with(&["pub"]));
         let start = texts[..end].iter().rposition(|text| *text == "#").filter(|_| texts[..end].ends_with(&["]"]))?;
         let condition = &texts[start..end];
-        (condition.contains(&"cfg") && condition.contains(&"test") && !condition.contains(&"not")).then_some(name)
+        only_tests(condition.get(2..)?).then_some(name)
     })
 }
 

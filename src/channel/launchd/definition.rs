@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::base::fsx::FileError;
 use crate::base::printable::excerpt;
-use crate::channel::manager::ManagedJob;
+use crate::channel::job::ManagedJob;
 
 /// How long launchd waits between SIGTERM and SIGKILL.
 pub(super) const EXIT_TIMEOUT: Duration = Duration::from_secs(5);

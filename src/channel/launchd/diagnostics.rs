@@ -4,15 +4,15 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::domain::Domain;
 use super::tools::Tool;
-use super::{Domain, exit_status};
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::ids::RunId;
 use crate::base::json_out;
-use crate::channel::manager::ManagedJob;
+use crate::channel::job::ManagedJob;
 use crate::process::tool::{ToolError, ToolOutput};
 use crate::record::launchctl::{
     BootstrapFailure, JobOutcome, LAUNCHCTL_DIAGNOSTICS, LAUNCHCTL_DIAGNOSTICS_SCHEMA, LAUNCHCTL_LAST_RUN,
@@ -76,7 +76,7 @@ impl ToolRun {
             Ok(output) => Self {
                 step,
                 argv,
-                rc: exit_status(output),
+                rc: output.exit_status(),
                 stdout: output.stdout.clone(),
                 stderr: output.stderr.clone(),
                 error: None,

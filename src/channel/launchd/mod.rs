@@ -2,7 +2,8 @@
 //!
 //! - [`definition`](self): the property list that launchd is given,
 //! - `print`: reading what `launchctl print` says,
-//! - `failure`: why a job was refused,
+//! - `failure`: why a job was refused, and [`refusal`] the error that says so,
+//! - `domain`: where jobs are kept,
 //! - `diagnostics`: everything that was asked and said, kept as files,
 //! - [`tools`]: the programs of macOS, behind a trait.
 //!
@@ -13,10 +14,12 @@
 
 mod definition;
 mod diagnostics;
+mod domain;
 #[cfg(test)]
 pub(crate) mod double;
 mod failure;
 mod print;
+pub mod refusal;
 #[cfg(test)]
 mod tests;
 pub mod tools;
@@ -30,18 +33,20 @@ use std::time::Duration;
 
 pub use definition::DefinitionError;
 use diagnostics::JobRecord;
+use domain::Domain;
 use failure::FailureEvidence;
 use print::{LastExit, Phase, PrintedJob};
+use refusal::NotBootstrapped;
 use tools::{HostTools, LaunchdTools, Tool};
 
-use super::manager::ManagedJob;
-use super::{ChannelError, ChannelUnavailable};
+use super::error::{ChannelError, ChannelUnavailable};
+use super::job::ManagedJob;
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::RunId;
 use crate::process::tool::{ToolError, ToolOutput};
 use crate::record::channel_witness::{ManagerAccount, unit_name};
-use crate::record::launchctl::{BootstrapFailure, DomainReason, JobOutcome, Teardown};
+use crate::record::launchctl::{DomainReason, JobOutcome, Teardown};
 use crate::record::manifest::ChannelKind;
 
 /// How long one call of a program may take.
@@ -82,14 +87,6 @@ pub const MANAGER_ENVIRONMENT: &[&str] = &[
 /// seconds.
 pub fn label_of(run_id: &RunId) -> String {
     unit_name(ChannelKind::LaunchdClean, run_id).expect("the channel has a manager")
-}
-
-/// Where launchd keeps jobs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Domain {
-    target: String,
-    reason: DomainReason,
-    session_types: Option<Vec<String>>,
 }
 
 /// launchd, as it can be talked to.
@@ -187,7 +184,7 @@ impl Launchd {
             self.until_spawned(job.unit);
             return answer.map_err(ChannelError::Tool);
         }
-        evidence.bootstrap = answer.as_ref().ok().and_then(exit_status);
+        evidence.bootstrap = answer.as_ref().ok().and_then(ToolOutput::exit_status);
         evidence.label_known = matches!(self.look(job.unit), Ok(JobSnapshot { seen: JobState::Loaded(_), .. }));
         // A refusal can leave the job behind, and so can a launchctl that had to be killed.
         if self.remove(job.unit) {
@@ -419,23 +416,6 @@ impl Launchd {
     }
 }
 
-/// A job that launchd did not take.
-#[derive(Debug, thiserror::Error)]
-#[error("launchd did not take the job ({}{}): {}", failure.classification.as_str(), said(output), failure.advice)]
-pub struct NotBootstrapped {
-    /// The class of the refusal and what it was read from.
-    pub failure: BootstrapFailure,
-    /// What the program said that refused it, if one did.
-    pub output: Option<ToolOutput>,
-    /// Why there was nothing to give to launchd.
-    #[source]
-    pub source: Option<DefinitionError>,
-}
-
-fn said(output: &Option<ToolOutput>) -> String {
-    output.as_ref().map_or_else(String::new, |output| format!("; {}", super::said(output)))
-}
-
 /// launchd takes definitions only that the loading user owns and nobody else may write.
 fn write_definition(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut file = File::create_new(path).at("create", path)?;
@@ -446,11 +426,6 @@ fn write_definition(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 fn text(path: &Path) -> String {
     // The definition's own texts were checked; this one is made of them.
     path.to_string_lossy().into_owned()
-}
-
-/// The exit code, negative for a signal.
-fn exit_status(output: &ToolOutput) -> Option<i32> {
-    output.code.or(output.signal.map(|signal| -signal))
 }
 
 /// The account of a job that launchd knows.

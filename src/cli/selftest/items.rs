@@ -4,21 +4,21 @@ use crate::record::driver::Driver;
 
 /// On which system a question makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum ItemSystem {
+pub(super) enum ItemSystem {
     Macos,
     Linux,
 }
 
 impl ItemSystem {
     /// Whether this is that system.
-    pub(in crate::cli) fn is_here(self) -> bool {
+    pub(super) fn is_here(self) -> bool {
         match self {
             Self::Macos => cfg!(target_os = "macos"),
             Self::Linux => cfg!(target_os = "linux"),
         }
     }
 
-    pub(in crate::cli) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Macos => "macOS",
             Self::Linux => "Linux",
@@ -28,18 +28,18 @@ impl ItemSystem {
 
 /// One question.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct SelftestQuestion {
-    pub(in crate::cli) id: &'static str,
-    pub(in crate::cli) host: ItemSystem,
-    pub(in crate::cli) question: &'static str,
-    pub(in crate::cli) method: Method,
+pub(super) struct SelftestQuestion {
+    pub(super) id: &'static str,
+    pub(super) host: ItemSystem,
+    pub(super) question: &'static str,
+    pub(super) method: Method,
     /// What is observed where nothing surprises: the whole text, or with [`Method::Tool`] a part of it.
-    pub(in crate::cli) expected: &'static str,
+    pub(super) expected: &'static str,
 }
 
 /// How a question is put.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum Method {
+pub(super) enum Method {
     /// Probe processes, one after the other.
     Trials(&'static [Trial]),
     /// A program of the system; its exit code and the first line that it prints.
@@ -54,7 +54,7 @@ pub(in crate::cli) enum Method {
 
 /// What this program finds out by itself.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum ProgramFact {
+pub(super) enum ProgramFact {
     /// Whether Landlock is there.
     Landlock,
     /// In how many Landlock domains this process is.
@@ -65,17 +65,17 @@ pub(in crate::cli) enum ProgramFact {
 
 /// One probe.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Trial {
+pub(super) struct Trial {
     /// What tells it from the others of its item; empty if it is the only one.
-    pub(in crate::cli) label: &'static str,
+    pub(super) label: &'static str,
     /// The policy; `None` for none. SBPL has the parameters `ROOT` (the folder of the trial, resolved) and `LOWER` (a
     /// file of it in another case); on Linux it is a right that is handled and allowed nowhere.
-    pub(in crate::cli) policy: Option<&'static str>,
-    pub(in crate::cli) driver: Driver,
+    pub(super) policy: Option<&'static str>,
+    pub(super) driver: Driver,
     /// `${root}` is the folder, `${alias}` the same through `/tmp`.
-    pub(in crate::cli) target: &'static str,
+    pub(super) target: &'static str,
     /// What the policy is asked first: operation and filter number.
-    pub(in crate::cli) ask: Option<(&'static str, i32)>,
+    pub(super) ask: Option<(&'static str, i32)>,
 }
 
 const fn trial(label: &'static str, policy: &'static str, driver: Driver, target: &'static str) -> Trial {
@@ -94,7 +94,7 @@ const fn linux(id: &'static str, question: &'static str, method: Method, expecte
 }
 
 /// Every question.
-pub(in crate::cli) const ITEMS: &[SelftestQuestion] = &[
+pub(super) const ITEMS: &[SelftestQuestion] = &[
     mac(
         "mac-01",
         "Does `sandbox_check` take the filter number 17 (ipc-posix-name), which was seen on macOS 26 only? The numbers 10, \

@@ -2,7 +2,7 @@
 
 use super::super::exit::Failure;
 use super::super::policy_source::{NamedPolicy, bad};
-use super::{PolicyAnswer, Query};
+use super::query::{PolicyAnswer, Query};
 use crate::plan::ResolvedProbe;
 use crate::policy::landlock::{LandlockPolicy, evaluate};
 use crate::policy::operations::canonical;

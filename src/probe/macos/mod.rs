@@ -4,6 +4,7 @@
 //! can be: everything that could be settled elsewhere is.
 
 mod files;
+mod functions;
 mod guard;
 mod net;
 mod processes;
@@ -23,6 +24,7 @@ use crate::sys::darwin::frameworks::{CoreFoundation, IoKit};
 use crate::sys::darwin::mach::{Bootstrap, Notifier, fresh_port};
 use crate::sys::darwin::symbols::Missing;
 use crate::sys::darwin::xpc::Xpc;
+use functions::RuntimeFunctions;
 
 /// What was made ready before the policy was applied.
 #[derive(Debug)]
@@ -38,18 +40,6 @@ pub struct Prepared {
     tools: RuntimeFunctions,
     /// A process outside the sandbox.
     helper: Option<processes::WaitingChild>,
-}
-
-/// Functions that are found at run time, while nothing is confined yet.
-#[derive(Debug)]
-enum RuntimeFunctions {
-    None,
-    Bootstrap(Bootstrap),
-    Register(Bootstrap, u32),
-    Xpc(Xpc),
-    Service(IoKit, u32),
-    Notifier(Notifier),
-    CoreFoundation(CoreFoundation),
 }
 
 fn missing(Missing(what): Missing) -> SetupFailure {

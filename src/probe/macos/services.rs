@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use super::{OperationSteps, RuntimeFunctions};
+use super::OperationSteps;
+use super::functions::RuntimeFunctions;
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
 

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, markup};
+use super::escape::markup;
+use super::render::{ProfileHead, Render, ReportHead};
+use super::row::{Agreement, ReportRow};
 
 pub(super) struct Html;
 

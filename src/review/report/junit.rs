@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 use chrono::DateTime;
 
-use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, markup};
+use super::escape::markup;
+use super::render::{ProfileHead, Render, ReportHead};
+use super::row::{Agreement, ReportRow};
 
 /// The properties of every suite: what a report of test cases has no other place for.
 #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow};
+use super::render::{ProfileHead, Render, ReportHead};
+use super::row::{Agreement, ReportRow};
 use crate::base::printable::printable;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.

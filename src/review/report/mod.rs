@@ -3,11 +3,14 @@
 //! Reports are made of verified bundles only. A row that decided nothing is an error in every format, and no row is left
 //! out: what a tool of a pipeline counts as passed is exactly what was decided as expected.
 
+mod escape;
 mod html;
 mod junit;
 mod lane_rows;
 mod markdown;
 mod places;
+mod render;
+mod row;
 mod sarif;
 mod tap;
 
@@ -20,15 +23,17 @@ use serde::Deserialize;
 
 use super::ReviewError;
 use super::events;
-use crate::base::json_out;
-use crate::base::printable::{json_for_streams, printable};
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::promote;
 use crate::record::events::EventView;
 use crate::record::layout;
-use crate::record::outcome::{Decision, Lane};
+use crate::record::outcome::Lane;
 use lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
 use places::PlaceFinder;
+use render::{ProfileHead, Render, ReportHead};
+
+pub use row::ReportCounts;
+pub(in crate::review) use row::ReportRow;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,168 +48,6 @@ pub enum Format {
     Markdown,
     /// One HTML page without scripts, images or links to elsewhere.
     Html,
-}
-
-/// What became of the rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReportCounts {
-    /// How many rows the scenario lane has.
-    pub rows: u64,
-    /// Rows whose observation is what was expected.
-    pub matched: u64,
-    /// Rows whose observation is not what was expected.
-    pub mismatched: u64,
-    /// Rows that decided nothing; never counted as passed.
-    pub undecided: u64,
-    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected.
-    pub asked: u64,
-}
-
-impl ReportCounts {
-    fn add(&mut self, agreement: Agreement) {
-        self.rows += 1;
-        *match agreement {
-            Agreement::Matched => &mut self.matched,
-            Agreement::Mismatched => &mut self.mismatched,
-            Agreement::Undecided => &mut self.undecided,
-            Agreement::Asked => &mut self.asked,
-        } += 1;
-    }
-}
-
-/// What became of one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Agreement {
-    Matched,
-    Mismatched,
-    Undecided,
-    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected: no pass, and no fault.
-    Asked,
-}
-
-/// One row, as reports show it.
-#[derive(Debug)]
-pub(in crate::review) struct ReportRow {
-    pub(super) agreement: Agreement,
-    pub(in crate::review) event: EventView<String>,
-    /// The probe, which is what the registry files the expectation under.
-    pub(super) probe_id: Option<String>,
-    /// How long its process ran; 0 for one that was not started.
-    pub(super) duration_us: u64,
-    pub(super) started_at_unix_s: Option<f64>,
-    /// What decides in the policy, as the model says.
-    pub(super) rule: Option<String>,
-    /// What the model says: nothing where its lane was off, nothing within where it cannot know.
-    pub(in crate::review) model: Option<Option<Decision>>,
-}
-
-impl ReportRow {
-    fn new(event: EventView<String>) -> Self {
-        let agreement = match event.matched {
-            Some(true) => Agreement::Matched,
-            Some(false) => Agreement::Mismatched,
-            None if event.is_asked_as_expected() => Agreement::Asked,
-            None => Agreement::Undecided,
-        };
-        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None, model: None }
-    }
-
-    /// With what the lanes say of it.
-    fn with(self, raw: Option<LaneRowFacts>, asked: Option<OracleFacts>) -> Self {
-        let model = asked.as_ref().map(|asked| asked.decision);
-        let rule = asked.and_then(|asked| asked.rule);
-        match raw {
-            None => Self { rule, model, ..self },
-            Some(raw) => Self {
-                probe_id: Some(raw.probe_id),
-                duration_us: raw.duration_us,
-                started_at_unix_s: Some(raw.started_at_unix_s),
-                rule,
-                model,
-                ..self
-            },
-        }
-    }
-
-    pub(in crate::review) fn id(&self) -> &str {
-        self.event.expectation_id.as_deref().unwrap_or(&self.event.scenario_id)
-    }
-
-    pub(in crate::review) fn expected(&self) -> &'static str {
-        self.event.expected.map_or("nothing", |decision| decision.as_str())
-    }
-
-    fn actual(&self) -> &'static str {
-        self.event.actual.map_or("undecided", |decision| decision.as_str())
-    }
-
-    pub(in crate::review) fn target(&self) -> &str {
-        self.event.target.as_deref().unwrap_or_default()
-    }
-
-    /// Why it stands as it does: the kind of failure, or what happened instead.
-    pub(in crate::review) fn kind(&self) -> &str {
-        match self.agreement {
-            Agreement::Matched => "as_expected",
-            Agreement::Mismatched => match self.event.actual {
-                Some(Decision::Allow) => "unexpected_allow",
-                _ => "unexpected_deny",
-            },
-            Agreement::Undecided | Agreement::Asked => self.event.failure_kind.as_deref().unwrap_or("undecided"),
-        }
-    }
-
-    /// The row in one sentence.
-    fn sentence(&self) -> String {
-        let mut text = format!("expected {}, got {}", self.expected(), self.actual());
-        if matches!(self.agreement, Agreement::Undecided | Agreement::Asked) {
-            text.push_str(&format!(" ({})", self.kind()));
-        }
-        if let Some(name) = &self.event.errno_name {
-            text.push_str(&format!(", {name}"));
-        }
-        if let Some(notes) = &self.event.notes {
-            text.push_str(&format!(": {notes}"));
-        }
-        text
-    }
-}
-
-/// What stands at the head of a report.
-#[derive(Debug)]
-pub(super) struct ReportHead {
-    pub(super) run_id: String,
-    pub(super) world_id: String,
-    pub(super) plan_id: String,
-    pub(super) channel: &'static str,
-    pub(super) index_sha256: String,
-    pub(super) tool_version: String,
-    pub(super) total: ReportCounts,
-    /// The profiles that have rows, in plan order.
-    pub(super) profiles: Vec<ProfileHead>,
-    /// Names and meanings of the reasons against promotion.
-    pub(super) reasons: Vec<(&'static str, &'static str)>,
-}
-
-/// One profile at the head of a report.
-#[derive(Debug)]
-pub(super) struct ProfileHead {
-    pub(super) id: String,
-    pub(super) policy: String,
-    pub(super) counts: ReportCounts,
-    /// Of all its rows together.
-    pub(super) duration_us: u64,
-    /// When the first of them was started.
-    pub(super) started_at_unix_s: Option<f64>,
-}
-
-/// Writes one format, a row at a time.
-trait Render {
-    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()>;
-    fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
-    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()>;
-    fn end_profile(&mut self, out: &mut dyn Write) -> io::Result<()>;
-    fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// The part of the expected matrix that is read.
@@ -341,29 +184,4 @@ impl ReportInProgress<'_> {
 /// The second reading shows other profiles than the first; its digest will not be the verified one either.
 fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the events changed between two readings")
-}
-
-/// A value as JSON that holds nothing but ASCII, in one line.
-fn ascii(value: &serde_json::Value) -> String {
-    let mut text = Vec::new();
-    // Memory takes all of it, and a value has no member that cannot be written.
-    json_out::append_compact(&mut text, value).expect("a value can be written to memory");
-    String::from_utf8(json_for_streams(text)).expect("JSON is text")
-}
-
-/// A text as the content of XML or HTML: characters that mean something there are escaped, and those that are not shown, which
-/// are also those that may not stand in XML 1.0 at all, are replaced.
-fn markup(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in printable(&text.replace(['\n', '\t'], " ")).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -7,8 +7,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::escape::ascii;
 use super::places::{PlaceFinder, SourcePlace};
-use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, ascii};
+use super::render::{ProfileHead, Render, ReportHead};
+use super::row::{Agreement, ReportRow};
 use crate::base::digest::Digest;
 use crate::record::outcome::FailureKind;
 

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Agreement, ProfileHead, Render, ReportHead, ReportRow, ascii};
+use super::escape::ascii;
+use super::render::{ProfileHead, Render, ReportHead};
+use super::row::{Agreement, ReportRow};
 use crate::base::printable::printable;
 
 #[derive(Default)]

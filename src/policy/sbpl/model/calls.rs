@@ -3,9 +3,10 @@
 //! Sources: bsd/vfs/vfs_syscalls.c, vfs_lookup.c, vfs_xattr.c, bsd/kern/{kern_sig,uipc_syscalls,uipc_usrreq}.c and
 //! iokit/Kernel/IOUserClient.cpp of xnu, where the `mac_*_check_*` hooks are called.
 
+use super::host::HostTable;
 use super::object::{CheckFact, CheckObject, CheckSocket, Process};
-use super::path::{DeclaredTree, PathWalk, WalkPurpose};
-use super::{SbplQuestion, host::HostTable};
+use super::path::{PathWalk, WalkPurpose};
+use super::question::SbplQuestion;
 use crate::policy::operations::{OPERATIONS, canonical, covers};
 
 /// One check.
@@ -335,9 +336,4 @@ fn not_these(operation: &str, filter: &str) -> Vec<(String, CheckFact)> {
 /// The name under which a filter's fact is kept.
 fn key(filter: &str) -> &str {
     if filter == "iokit-user-client-class" { "iokit-registry-entry-class" } else { filter }
-}
-
-/// The tree of a question that declares nothing.
-pub(super) fn bare_tree() -> DeclaredTree {
-    DeclaredTree::default()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::applies::can_apply;
-use super::network;
+use super::network::{self, AddressMatch};
 use super::object::{CheckFact, CheckObject, CheckSocket, Process};
 use super::path::folded;
 use super::regex::{PatternMatch, Regexes};
@@ -94,7 +94,12 @@ impl<'m> Matcher<'m> {
                 }
             }
             Filter::Network { .. } if !can_apply("remote", self.operation) => Tri::No,
-            Filter::Network { end, protocol, address } => network::matches(*end, protocol, address, object, self),
+            Filter::Network { end, protocol, address } => {
+                match network::matches(*end, protocol, address, object, &mut self.assumes) {
+                    AddressMatch::Answered(answer) => answer,
+                    AddressMatch::OnPath(filter) => self.path(filter, object),
+                }
+            }
             Filter::Extension(class) => self.extension(class),
             Filter::Entitlement(name) => {
                 self.asked.insert("entitlement".into());
@@ -120,7 +125,7 @@ impl<'m> Matcher<'m> {
     }
 
     /// Whether a path filter matches the object's path.
-    pub(super) fn path(&mut self, filter: &PathFilter, object: &CheckObject) -> Tri {
+    fn path(&mut self, filter: &PathFilter, object: &CheckObject) -> Tri {
         if !can_apply("path", self.operation) {
             return Tri::No;
         }

@@ -3,26 +3,34 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::filter::Matcher;
 use super::object::{AddressHost, CheckFact, CheckObject, CheckSocket, Transport};
 use super::tri::Tri;
-use crate::policy::sbpl::rules::{NetworkAddress, NetworkEnd};
+use crate::policy::sbpl::rules::{NetworkAddress, NetworkEnd, PathFilter};
 
-/// `(local …)` and `(remote …)`.
-pub(super) fn matches(
+/// What a condition on an address comes to.
+#[derive(Debug)]
+pub(super) enum AddressMatch<'r> {
+    /// It matches, does not, or that cannot be known.
+    Answered(Tri),
+    /// It matches where this filter matches the path of the socket.
+    OnPath(&'r PathFilter),
+}
+
+/// `(local …)` and `(remote …)`. What an answer takes for granted is added to `assumes`.
+pub(super) fn matches<'r>(
     end: NetworkEnd,
     protocol: &str,
-    address: &NetworkAddress,
+    address: &'r NetworkAddress,
     object: &CheckObject,
-    matcher: &mut Matcher<'_>,
-) -> Tri {
+    assumes: &mut BTreeSet<String>,
+) -> AddressMatch<'r> {
     let Some(socket) = &object.socket else {
-        return Tri::unknown(format!("`{}` is no address that is known", object.shown));
+        return AddressMatch::Answered(Tri::unknown(format!("`{}` is no address that is known", object.shown)));
     };
-    match socket {
+    AddressMatch::Answered(match socket {
         CheckSocket::Unix => match (protocol, address) {
             ("unix-socket" | "unix", NetworkAddress::Any) => Tri::Yes,
-            ("unix-socket" | "unix", NetworkAddress::Path(filter)) => matcher.path(filter, object),
+            ("unix-socket" | "unix", NetworkAddress::Path(filter)) => return AddressMatch::OnPath(filter),
             ("unix-socket" | "unix", NetworkAddress::Unknown(text)) => {
                 Tri::unknown(format!("what `{text}` matches cannot be worked out here"))
             }
@@ -38,7 +46,7 @@ pub(super) fn matches(
                 "ip6" => family(host, true),
                 "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" => {
                     if *assumed {
-                        matcher.assumes.insert("the socket is a TCP one".into());
+                        assumes.insert("the socket is a TCP one".into());
                     }
                     let wanted = if protocol.starts_with("tcp") { Transport::Tcp } else { Transport::Udp };
                     let by_family = match &protocol[3..] {
@@ -65,7 +73,7 @@ pub(super) fn matches(
             };
             Tri::all([by_protocol, by_address])
         }
-    }
+    })
 }
 
 fn family(host: &Option<AddressHost>, six: bool) -> Tri {
@@ -165,18 +173,20 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::policy::sbpl::model::filter::Matcher;
     use crate::policy::sbpl::model::regex::Regexes;
     use crate::policy::sbpl::rules::Filter;
 
     fn ask(rule: (NetworkEnd, &str, Option<(&str, &str)>), target: &str, is_local: bool) -> Tri {
         let object =
             CheckObject { shown: target.into(), socket: CheckSocket::read(target, is_local), ..CheckObject::default() };
-        let (regexes, facts) = (Regexes::default(), BTreeMap::new());
-        let mut matcher = Matcher::new(&regexes, "network-outbound", &facts);
         let address = rule
             .2
             .map_or(NetworkAddress::Any, |(host, port)| NetworkAddress::Text { host: host.into(), port: port.into() });
-        matches(rule.0, rule.1, &address, &object, &mut matcher)
+        match matches(rule.0, rule.1, &address, &object, &mut BTreeSet::new()) {
+            AddressMatch::Answered(answer) => answer,
+            AddressMatch::OnPath(filter) => panic!("{filter:?} is none of these rules'"),
+        }
     }
 
     #[test]

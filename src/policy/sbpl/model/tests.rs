@@ -1,5 +1,7 @@
 //! The model against profiles written out, and properties that hold for all of them.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::super::SbplPolicy;

@@ -6,14 +6,14 @@ use crate::policy::sbpl::rules::LineColumn;
 const MAX_SHOWN: usize = 400;
 
 /// The form that begins at `place`, on one line, shortened if long.
-pub(in crate::cli) fn form_at(text: &str, place: LineColumn) -> String {
+pub(super) fn form_at(text: &str, place: LineColumn) -> String {
     let Some(start) = offset(text, place) else { return String::new() };
     let rest = &text[start..];
     shortened(&rest[..form_length(rest)])
 }
 
 /// A text on one line, shortened if long.
-pub(in crate::cli) fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),

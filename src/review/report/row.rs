@@ -1,0 +1,130 @@
+//! One row, as reports show it, and how many there are of each kind.
+
+use super::lane_rows::{LaneRowFacts, OracleFacts};
+use crate::record::events::EventView;
+use crate::record::outcome::Decision;
+
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReportCounts {
+    /// How many rows the scenario lane has.
+    pub rows: u64,
+    /// Rows whose observation is what was expected.
+    pub matched: u64,
+    /// Rows whose observation is not what was expected.
+    pub mismatched: u64,
+    /// Rows that decided nothing; never counted as passed.
+    pub undecided: u64,
+    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected.
+    pub asked: u64,
+}
+
+impl ReportCounts {
+    pub(super) fn add(&mut self, agreement: Agreement) {
+        self.rows += 1;
+        *match agreement {
+            Agreement::Matched => &mut self.matched,
+            Agreement::Mismatched => &mut self.mismatched,
+            Agreement::Undecided => &mut self.undecided,
+            Agreement::Asked => &mut self.asked,
+        } += 1;
+    }
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agreement {
+    Matched,
+    Mismatched,
+    Undecided,
+    /// Nothing was attempted, as is the driver's nature, and the policy answered as expected: no pass, and no fault.
+    Asked,
+}
+
+/// One row, as reports show it.
+#[derive(Debug)]
+pub(in crate::review) struct ReportRow {
+    pub(super) agreement: Agreement,
+    pub(in crate::review) event: EventView<String>,
+    /// The probe, which is what the registry files the expectation under.
+    pub(super) probe_id: Option<String>,
+    /// How long its process ran; 0 for one that was not started.
+    pub(super) duration_us: u64,
+    pub(super) started_at_unix_s: Option<f64>,
+    /// What decides in the policy, as the model says.
+    pub(super) rule: Option<String>,
+    /// What the model says: nothing where its lane was off, nothing within where it cannot know.
+    pub(in crate::review) model: Option<Option<Decision>>,
+}
+
+impl ReportRow {
+    pub(super) fn new(event: EventView<String>) -> Self {
+        let agreement = match event.matched {
+            Some(true) => Agreement::Matched,
+            Some(false) => Agreement::Mismatched,
+            None if event.is_asked_as_expected() => Agreement::Asked,
+            None => Agreement::Undecided,
+        };
+        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None, model: None }
+    }
+
+    /// With what the lanes say of it.
+    pub(super) fn with(self, raw: Option<LaneRowFacts>, asked: Option<OracleFacts>) -> Self {
+        let model = asked.as_ref().map(|asked| asked.decision);
+        let rule = asked.and_then(|asked| asked.rule);
+        match raw {
+            None => Self { rule, model, ..self },
+            Some(raw) => Self {
+                probe_id: Some(raw.probe_id),
+                duration_us: raw.duration_us,
+                started_at_unix_s: Some(raw.started_at_unix_s),
+                rule,
+                model,
+                ..self
+            },
+        }
+    }
+
+    pub(in crate::review) fn id(&self) -> &str {
+        self.event.expectation_id.as_deref().unwrap_or(&self.event.scenario_id)
+    }
+
+    pub(in crate::review) fn expected(&self) -> &'static str {
+        self.event.expected.map_or("nothing", |decision| decision.as_str())
+    }
+
+    pub(super) fn actual(&self) -> &'static str {
+        self.event.actual.map_or("undecided", |decision| decision.as_str())
+    }
+
+    pub(in crate::review) fn target(&self) -> &str {
+        self.event.target.as_deref().unwrap_or_default()
+    }
+
+    /// Why it stands as it does: the kind of failure, or what happened instead.
+    pub(in crate::review) fn kind(&self) -> &str {
+        match self.agreement {
+            Agreement::Matched => "as_expected",
+            Agreement::Mismatched => match self.event.actual {
+                Some(Decision::Allow) => "unexpected_allow",
+                _ => "unexpected_deny",
+            },
+            Agreement::Undecided | Agreement::Asked => self.event.failure_kind.as_deref().unwrap_or("undecided"),
+        }
+    }
+
+    /// The row in one sentence.
+    pub(super) fn sentence(&self) -> String {
+        let mut text = format!("expected {}, got {}", self.expected(), self.actual());
+        if matches!(self.agreement, Agreement::Undecided | Agreement::Asked) {
+            text.push_str(&format!(" ({})", self.kind()));
+        }
+        if let Some(name) = &self.event.errno_name {
+            text.push_str(&format!(", {name}"));
+        }
+        if let Some(notes) = &self.event.notes {
+            text.push_str(&format!(": {notes}"));
+        }
+        text
+    }
+}

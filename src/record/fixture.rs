@@ -41,7 +41,7 @@ pub enum FixtureKind {
     Hardlink,
     /// A FIFO.
     Fifo,
-    /// A minimal static program that exits with [`PROGRAM_EXIT`]. The `exec` driver's target.
+    /// A minimal program that exits with [`PROGRAM_EXIT`]; static where the system has that. The `exec` driver's target.
     Program,
 }
 

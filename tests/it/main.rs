@@ -15,6 +15,7 @@ mod derive_command;
 mod diff_runs;
 #[cfg(target_os = "linux")]
 mod documents;
+mod first_run;
 mod foreign_texts;
 #[cfg(target_os = "linux")]
 mod golden;

@@ -128,8 +128,6 @@ fn every_driver_of_macos_is_let_through_and_refused_somewhere() {
         "mach_lookup_local",
         "file_read_inherited",
         "file_truncate_inherited",
-        // No fixture of macOS is a program, and plans that ship execute nothing of the host.
-        "exec",
     ];
     let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for plan in sonoma_plans() {

@@ -113,6 +113,8 @@ test(PART, "without a graphical session the user's domain is taken")(
 )
 test("launchd's refusals", "there is no domain at all")(refused({"domains": {"gui/501": 112, "user/501": 112, "system": 112}}, 7, 70))
 test("launchd's refusals", "a job that never starts")(refused({"start": "never"}, 7, 70))
+test("launchd's refusals", "a job that launchctl does not find (113) as soon as it was taken")(refused({"print": [113] * 99}, 7, 70))
+test("launchd's refusals", "a job that goes on when its work is done")(refused({"stays": True}, 7, 70))
 test("launchd's refusals", "a job that a signal ends at once")(refused({"start": "signal"}, 7, 70))
 
 

@@ -11,7 +11,6 @@ PART = "drivers"
 OUT = f"{HOME}/out"
 #: Drivers that cannot be denied, and why.
 NEVER_DENIED = {
-    "exec": "a program that a run makes exists on Linux alone, and no shipped plan executes those of the host",
     "apply_only": "it attempts nothing",
     "policy_query": "it only asks",
     "darwin_notification_post": "notifyd looks at the sandbox of no ordinary client",
@@ -21,7 +20,7 @@ NEVER_DENIED = {
     "file_truncate_inherited": "a descriptor that was opened before the policy is truncated",
 }
 #: Drivers whose success decides nothing.
-NEVER_ALLOWED = {"exec", "policy_query", "darwin_notification_post", "distributed_notification_post", "preference_read", "apply_only"}
+NEVER_ALLOWED = {"policy_query", "darwin_notification_post", "distributed_notification_post", "preference_read", "apply_only"}
 
 
 def of_macos():

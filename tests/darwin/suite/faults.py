@@ -128,3 +128,21 @@ def check_fails(given):
 test("faults", "sandbox_check fails")(check_fails({"answer": -1, "errno": "EINVAL"}))
 test("faults", "sandbox_check says that a confined process is not confined")(check_fails({"answer": 0}))
 test("faults", "sandbox_check says that a process is confined from the start")(check_fails({"answer": 1}))
+
+
+@test("faults", "descriptors that the system guards stay open in every process")
+def guarded(mac):
+    """To close one is the end of the process, so every probe would be lost that tidies up what it did not open."""
+    _, right = calls_made(mac)
+    one = Mac()
+    try:
+        done = one.run(*RUN, extra={"GUARDED": "2"}).expect(0, 1, 8)
+        bundle = Bundle.newest(one, OUT)
+        host("validate-bundle", "--bundle", bundle.folder).expect(0)
+        check(verdicts(bundle) == right, f"{verdicts(bundle)}, and without such descriptors {right}")
+        listed = [row["prologue"]["open_fds"] for row in bundle.rows("scenario") if row.get("prologue")]
+        check(listed and all(len([fd for fd in fds if fd["fd"] > 2]) >= 2 for fds in listed), f"they are not listed: {listed}")
+        one.nothing_is_left()
+    finally:
+        one.remove()
+    return f"exit code {done.code}"

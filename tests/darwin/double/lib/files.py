@@ -164,14 +164,18 @@ def _(folder, path, flags):
     return opened(base, text, i32(flags), Host.machine.argument(0))
 
 
+def _not_guarded(fd):
+    """`fd_guard_ast` (bsd/kern/kern_guarded.c): whoever closes or replaces a descriptor that is guarded is ended."""
+    if fd in Host.process.guarded:
+        raise Quit(signo=9)
+
+
 @call("_close")
 def _(fd):
     fd = i32(fd)
     if fd >= OWN_FDS:
         raise Refused("EBADF")
-    if fd in Host.process.guarded:
-        # `fd_guard_ast` (bsd/kern/kern_guarded.c): closing a descriptor that is guarded ends the process.
-        raise Quit(signo=9)
+    _not_guarded(fd)
     os.close(fd)
     Host.process.forget(fd)
 
@@ -353,6 +357,7 @@ def _(fd):
 def _(fd, to):
     if i32(to) >= OWN_FDS:
         raise Refused("EBADF")
+    _not_guarded(i32(to))
     return os.dup2(i32(fd), i32(to))
 
 

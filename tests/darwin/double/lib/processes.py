@@ -30,7 +30,7 @@ class Process:
 
     def __init__(self, argv):
         self.argv = argv
-        self.guarded = {int(fd) for fd in os.environ.get(PREFIX + "GUARDED", "").split(",") if fd}
+        self.guarded = {_guarded() for _ in range(int(os.environ.get(PREFIX + "GUARDED", "0")))}
         #: Children that were made while a policy was in force, which they share.
         self.confined_children = set()
         self.small_buffers = {}
@@ -45,8 +45,18 @@ class Process:
         self.confined_children = set()
 
 
+def _guarded():
+    """A descriptor that a library of the system opened for itself before `main`, and guards (`guarded_open_np`)."""
+    return os.open("/dev/null", os.O_RDWR)
+
+
 def own_environment():
     return {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
+
+
+def _in_double(words, environment):
+    """Another program that runs inside the double, in this process."""
+    os.execve(sys.executable, [sys.executable, "-E", "-s", "-S", "-B", os.environ[FOLDER], *words], environment)
 
 
 def _become(walk, path, argv, environment):
@@ -65,13 +75,12 @@ def _become(walk, path, argv, environment):
         keep |= environment
         if same:
             raise Exec(argv, keep)
-        os.execve(sys.executable, [sys.executable, "-E", "-s", "-S", "-B", os.environ[FOLDER], *argv[1:]], keep)
+        _in_double(argv[1:], keep)
     known = PROGRAMS.get(guest)
     if known is None:
         raise Refused("ENOEXEC")
     if known[0] in STAND_INS:
-        keep |= environment
-        os.execve(sys.executable, [sys.executable, "-E", "-s", "-S", "-B", os.environ[FOLDER], f"--{known[0]}", *argv[1:]], keep)
+        _in_double([f"--{known[0]}", *argv[1:]], keep | environment)
     if Host.policy.confined and not Host.policy.allows("file-read-data", guest):
         # The loader of the new image may not read it: the kernel has replaced the process, and ends it.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGABRT])
@@ -133,44 +142,24 @@ def _(at):
     ATTRIBUTES.pop(at, None)
 
 
-@call("_posix_spawnattr_setflags", fails="number")
-def _(at, flags):
-    ATTRIBUTES[at]["flags"] = flags & 0xFFFF
+def _attribute(name, key, form, by_address=False):
+    """A member of the attributes, with the function that sets it and the one that gets it."""
+    size = struct.calcsize(form)
+
+    @call(f"_posix_spawnattr_set{name}", fails="number")
+    def _(at, value):
+        data = Host.machine.read(value, size) if by_address else value.to_bytes(8, "little")[:size]
+        ATTRIBUTES[at][key] = struct.unpack(form, data)[0]
+
+    @call(f"_posix_spawnattr_get{name}", fails="number")
+    def _(at, out):
+        Host.machine.write(out, struct.pack(form, ATTRIBUTES[at].get(key, 0)))
 
 
-@call("_posix_spawnattr_getflags", fails="number")
-def _(at, out):
-    Host.machine.write(out, struct.pack("<H", ATTRIBUTES[at]["flags"]))
-
-
-@call("_posix_spawnattr_setpgroup", fails="number")
-def _(at, group):
-    ATTRIBUTES[at]["group"] = i32(group)
-
-
-@call("_posix_spawnattr_getpgroup", fails="number")
-def _(at, out):
-    Host.machine.put32(out, ATTRIBUTES[at].get("group", 0))
-
-
-@call("_posix_spawnattr_setsigdefault", fails="number")
-def _(at, mask):
-    ATTRIBUTES[at]["default"] = Host.machine.u32(mask)
-
-
-@call("_posix_spawnattr_getsigdefault", fails="number")
-def _(at, out):
-    Host.machine.put32(out, ATTRIBUTES[at].get("default", 0))
-
-
-@call("_posix_spawnattr_setsigmask", fails="number")
-def _(at, mask):
-    ATTRIBUTES[at]["mask"] = Host.machine.u32(mask)
-
-
-@call("_posix_spawnattr_getsigmask", fails="number")
-def _(at, out):
-    Host.machine.put32(out, ATTRIBUTES[at].get("mask", 0))
+_attribute("flags", "flags", "<H")
+_attribute("pgroup", "group", "<i")
+_attribute("sigdefault", "default", "<I", by_address=True)
+_attribute("sigmask", "mask", "<I", by_address=True)
 
 
 @call("_posix_spawn_file_actions_init", fails="number")

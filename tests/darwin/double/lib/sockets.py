@@ -100,48 +100,55 @@ def _through_folder(walk):
     return fd, f"/proc/self/fd/{fd}/{name}"
 
 
-@call("_bind")
-def _(fd, at, size):
+def _at_address(fd, at, size, operation, local, act):
+    """bind(2) and connect(2): a local address leads where `local` finds it, one of the internet is only asked about."""
     family, address = _address(at, size)
     if family != AF_UNIX:
-        Host.policy.require("network-bind", _shown(family, address))
-        with_socket(fd, lambda one: one.bind(address))
+        Host.policy.require(operation, _shown(family, address))
+        with_socket(fd, lambda one: act(one, address))
         return
-    walk = Host.tree.walk(address, follow=False, make=True)
-    if walk.found is not None:
-        raise Refused("EADDRINUSE")
-    require("network-bind", walk)
-    require("file-write-create", walk)
-    folder, name = _through_folder(walk)
+    folder, name = _through_folder(local(address))
     try:
-        with_socket(fd, lambda one: one.bind(name))
+        with_socket(fd, lambda one: act(one, name))
     finally:
         os.close(folder)
+
+
+@call("_bind")
+def _(fd, at, size):
+    def local(path):
+        walk = Host.tree.walk(path, follow=False, make=True)
+        if walk.found is not None:
+            raise Refused("EADDRINUSE")
+        require("network-bind", walk)
+        require("file-write-create", walk)
+        return walk
+
+    _at_address(fd, at, size, "network-bind", local, socket.socket.bind)
 
 
 @call("_connect")
 def _(fd, at, size):
-    family, address = _address(at, size)
-    if family != AF_UNIX:
-        Host.policy.require("network-outbound", _shown(family, address))
-        with_socket(fd, lambda one: one.connect(address))
-        return
-    walk = there(Host.tree.walk(address))
-    if not stat.S_ISSOCK(walk.found.st_mode):
-        raise Refused("ENOTSOCK")
-    require("network-outbound", walk)
-    folder, name = _through_folder(walk)
-    try:
-        with_socket(fd, lambda one: one.connect(name))
-    finally:
-        os.close(folder)
+    def local(path):
+        walk = there(Host.tree.walk(path))
+        if not stat.S_ISSOCK(walk.found.st_mode):
+            raise Refused("ENOTSOCK")
+        require("network-outbound", walk)
+        return walk
+
+    _at_address(fd, at, size, "network-outbound", local, socket.socket.connect)
+
+
+def _require_inbound(one):
+    """Of a socket of the internet; one with a path was looked at when it was bound."""
+    if one.family != socket.AF_UNIX:
+        Host.policy.require("network-inbound", _shown(TO_DARWIN[int(one.family)], one.getsockname()[:2]))
 
 
 @call("_listen")
 def _(fd, backlog):
     def act(one):
-        if one.family != socket.AF_UNIX:
-            Host.policy.require("network-inbound", _shown(TO_DARWIN[int(one.family)], one.getsockname()[:2]))
+        _require_inbound(one)
         one.listen(i32(backlog))
 
     with_socket(fd, act)
@@ -154,8 +161,7 @@ def _(fd, at, length):
 
     def act():
         with borrowed(fd) as one:
-            if one.family != socket.AF_UNIX:
-                Host.policy.require("network-inbound", _shown(TO_DARWIN[int(one.family)], one.getsockname()[:2]))
+            _require_inbound(one)
             new, peer = one.accept()
             _put_address(peer[:2] if one.family != socket.AF_UNIX else b"", one.family, at, length)
             got = inheritable(new.detach(), 0)
@@ -165,22 +171,22 @@ def _(fd, at, length):
     return when_ready(fd, select.POLLIN, act)
 
 
-@call("_getsockname")
-def _(fd, at, length):
+def _tell_address(fd, at, length, of):
     def act(one):
-        name = one.getsockname()
+        name = of(one)
         _put_address(name[:2] if one.family != socket.AF_UNIX else b"", one.family, at, length)
 
     with_socket(fd, act)
+
+
+@call("_getsockname")
+def _(fd, at, length):
+    _tell_address(fd, at, length, socket.socket.getsockname)
 
 
 @call("_getpeername")
 def _(fd, at, length):
-    def act(one):
-        name = one.getpeername()
-        _put_address(name[:2] if one.family != socket.AF_UNIX else b"", one.family, at, length)
-
-    with_socket(fd, act)
+    _tell_address(fd, at, length, socket.socket.getpeername)
 
 
 @call("_shutdown")
@@ -217,33 +223,36 @@ def _(fd, buffer, size, flags):
 
 @call("_recvfrom")
 def _(fd, buffer, size, flags, at, length):
-    return _receive(fd, buffer, size, flags, at, length)
+    return _receive(fd, buffer, Host.faults.short("_recvfrom", size), flags, at, length)
 
 
-@call("_send")
-def _(fd, buffer, size, flags):
+def _transmit(fd, buffer, size, flags, to=None):
     fd, data = i32(fd), Host.machine.read(buffer, size) if size else b""
+    os.fstat(fd)
 
     def act():
         with borrowed(fd) as one:
-            return one.send(data, _flags(flags) | socket.MSG_NOSIGNAL)
+            # A peer that is gone is an error of the call, and never the end of the double.
+            given = _flags(flags) | socket.MSG_NOSIGNAL
+            return one.send(data, given) if to is None else one.sendto(data, given, to)
 
     return act() if flags & MSG_DONTWAIT else when_ready(fd, select.POLLOUT, act)
 
 
+@call("_send")
+def _(fd, buffer, size, flags):
+    return _transmit(fd, buffer, size, flags)
+
+
 @call("_sendto")
 def _(fd, buffer, size, flags, at, length):
-    fd, data = i32(fd), Host.machine.read(buffer, size) if size else b""
-    os.fstat(fd)
     if not at:
-        with borrowed(fd) as one:
-            return one.send(data, _flags(flags) | socket.MSG_NOSIGNAL)
+        return _transmit(fd, buffer, size, flags)
     family, address = _address(at, length)
     if family == AF_UNIX:
         raise RuntimeError("datagrams over local sockets are not in the double")
     Host.policy.require("network-outbound", _shown(family, address))
-    with borrowed(fd) as one:
-        return one.sendto(data, _flags(flags), address)
+    return _transmit(fd, buffer, size, flags, address)
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

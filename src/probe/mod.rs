@@ -10,7 +10,11 @@ mod macos;
 mod program;
 
 /// The descriptor of a probe process that its report goes to.
+#[cfg(target_os = "linux")]
 pub const REPORT: i32 = 3;
+/// The same, whatever number is free once the process has begun: one that is taken may be the system's own, and guarded.
+#[cfg(target_os = "macos")]
+pub static REPORT: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(-1);
 
 #[cfg(target_os = "linux")]
 pub use linux::{SyscallTexts, Trace, check_entry, is_hidden, link_of_descriptor, operate, prepare, prepare_inside};

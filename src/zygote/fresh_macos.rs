@@ -1,6 +1,7 @@
 //! A probe process of macOS: what each stage does here.
 
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::protocol::Job;
 use super::stages::{self, System};
@@ -20,14 +21,14 @@ const SPARE_S: u64 = 2;
 
 /// Does the job and ends the process. The report pipe is descriptor 1, and becomes a private one.
 pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
-    calls::duplicate(1, REPORT).map_err(io_error)?;
+    REPORT.store(calls::duplicate_private(1).map_err(io_error)? as i32, Relaxed);
     let null = calls::open(c"/dev/null", libc::O_RDWR, 0).map_err(io_error)? as i32;
     for standard in 0..3 {
         calls::duplicate(null, standard).map_err(io_error)?;
     }
     // Nothing else is closed. The spawner hands on its three standard descriptors alone, everything else of it is
     // close-on-exec; and to close one that the system guards would end the process (`fd_guard_ast`,
-    // bsd/kern/kern_guarded.c of xnu). What is open all the same is listed in the report.
+    // bsd/kern/kern_guarded.c of xnu), as would be to replace it. What is open all the same is listed in the report.
     let seconds = (job.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));
     calls::settle(u32::try_from(seconds).unwrap_or(u32::MAX));
     let mut probe = FreshProbe {
@@ -99,7 +100,7 @@ impl System for FreshProbe<'_> {
     fn report(&mut self, line: &[u8]) {
         let mut rest = line;
         while !rest.is_empty() {
-            match calls::write(REPORT, rest) {
+            match calls::write(REPORT.load(Relaxed), rest) {
                 Ok(count) => rest = &rest[count as usize..],
                 Err(libc::EINTR) => {}
                 // A report that cannot be written leaves no trace but its absence, which the harness sees.

@@ -1,6 +1,7 @@
 //! Programs, processes and signals.
 
 use std::ffi::{CStr, CString};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::OperationSteps;
 use crate::sys::darwin::calls;
@@ -24,7 +25,7 @@ impl WaitingChild {
             0 => {
                 let _ = calls::close(writing);
                 // The report's pipe has to end with the probe, not with its helper.
-                let _ = calls::close(crate::probe::REPORT);
+                let _ = calls::close(crate::probe::REPORT.load(Relaxed));
                 // Ends when the other end is closed: by the probe, or with it.
                 let _ = calls::read(reading, &mut [0]);
                 calls::exit_now(i32::from(!calls::is_pending(SIGNAL)))

@@ -32,6 +32,13 @@ pub fn duplicate(from: i32, to: i32) -> Ret {
     outcome(unsafe { libc::dup2(from, to) })
 }
 
+/// fcntl(2), `F_DUPFD_CLOEXEC`: to the lowest number that is free, behind the standard ones. No program that is executed
+/// has it.
+pub fn duplicate_private(from: i32) -> Ret {
+    // SAFETY: no memory is involved; the number is passed as the variadic `int` that the command takes.
+    outcome(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, 3) })
+}
+
 /// read(2).
 pub fn read(fd: i32, buffer: &mut [u8]) -> Ret {
     // SAFETY: the kernel writes at most the buffer's length.

@@ -79,6 +79,7 @@ pub enum CallRole {
     Operation,
 }
 
+#[cfg(any(target_os = "linux", test))]
 impl CallRole {
     /// Its name in documents.
     pub fn as_str(self) -> &'static str {

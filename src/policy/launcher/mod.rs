@@ -5,7 +5,11 @@ mod texts;
 
 #[cfg(test)]
 pub use document::WantedFile;
-pub use document::{LauncherDocument, LauncherStartKind};
+pub use document::LauncherDocument;
+// Launchers are started on Linux alone; elsewhere their documents are only read and checked.
+#[cfg(any(target_os = "linux", test))]
+pub use document::LauncherStartKind;
+#[cfg(any(target_os = "linux", test))]
 pub use texts::StartTexts;
 
 /// Format of a launcher's document. 1: first release.

@@ -22,6 +22,7 @@ pub struct LauncherError {
 }
 
 /// What the placeholders of one start stand for.
+#[cfg(any(target_os = "linux", test))]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartTexts {
     /// The folder that the sandbox is said to leave to the program.
@@ -36,6 +37,7 @@ pub struct StartTexts {
     pub probe: Vec<String>,
 }
 
+#[cfg(any(target_os = "linux", test))]
 impl StartTexts {
     /// A text with every placeholder replaced. The probe's command stands in it as words with spaces between.
     pub fn fill(&self, text: &str) -> String {

@@ -53,7 +53,7 @@ pub mod plan {
 
 pub mod policy {
     pub use crate::policy::launcher;
-    pub use crate::policy::{PolicyValue, answer, operations, sbpl};
+    pub use crate::policy::{PolicyValue, answer, controls, operations, sbpl};
 
     pub mod landlock {
         pub use crate::policy::landlock::rights::{self, NetRight, Scope};

@@ -281,6 +281,21 @@ fn every_policy_has_both_controls() {
     }
 }
 
+/// Without it nothing shows that a profile is in force, and no run of the plan can be promoted. A policy that
+/// is only asked about refuses nothing by itself.
+#[test]
+fn every_profile_of_the_first_plan_on_a_mac_has_something_that_it_must_refuse() {
+    for plan in load(&["sonoma-runtime-checks"]) {
+        for profile in &plan.profiles {
+            let controls = sandproof::test_support::policy::controls::derive(&profile.policy.value);
+            let refused = profile.probes.iter().any(|probe| {
+                probe.entry.expected == Decision::Deny && probe.action.as_ref().unwrap().driver != Driver::PolicyQuery
+            });
+            assert!(controls.must_deny.is_ok() || refused, "{}: {:?}", profile.id, controls.must_deny);
+        }
+    }
+}
+
 #[test]
 fn quickstart_needs_no_privilege_and_mostly_old_kernels() {
     let plan = sandproof::test_support::plan::load(&plan_path("quickstart"), &Selection::default()).unwrap().0;

@@ -23,7 +23,9 @@ fn lines() -> Vec<String> {
             found.push(command.to_owned());
         } else {
             let inline = line.split('`').skip(1).step_by(2);
-            found.extend(inline.filter(|code| code.starts_with("./sandproof ") || code.contains(" --")).map(String::from));
+            found.extend(
+                inline.filter(|code| code.starts_with("./sandproof ") || code.contains(" --")).map(String::from),
+            );
         }
     }
     found
@@ -55,7 +57,8 @@ fn every_line_of_the_first_run_names_what_is_there() {
             assert_eq!(refusal(arguments), None, "{PAGE}: {line}");
             own += 1;
         } else if program.starts_with("scripts/") {
-            let text = fs::read_to_string(root().join(program)).unwrap_or_else(|error| panic!("{PAGE}: {line}: {error}"));
+            let text =
+                fs::read_to_string(root().join(program)).unwrap_or_else(|error| panic!("{PAGE}: {line}: {error}"));
             let mode = fs::metadata(root().join(program)).unwrap().permissions().mode();
             assert_eq!(mode & 0o111, 0o111, "{program} cannot be executed");
             let usage: String = text.lines().take_while(|line| line.starts_with('#')).collect();
@@ -67,7 +70,10 @@ fn every_line_of_the_first_run_names_what_is_there() {
             assert!(FOREIGN.contains(&program), "{PAGE}: nobody knows `{program}`: {line}");
         }
     }
-    assert!(own >= 30 && scripts >= 1, "{own} lines of this program and {scripts} of scripts: the page is read wrongly");
+    assert!(
+        own >= 30 && scripts >= 1,
+        "{own} lines of this program and {scripts} of scripts: the page is read wrongly"
+    );
 }
 
 #[test]

@@ -3,9 +3,9 @@
 mod document;
 mod texts;
 
+pub use document::LauncherDocument;
 #[cfg(test)]
 pub use document::WantedFile;
-pub use document::LauncherDocument;
 // Launchers are started on Linux alone; elsewhere their documents are only read and checked.
 #[cfg(any(target_os = "linux", test))]
 pub use document::LauncherStartKind;

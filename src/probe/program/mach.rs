@@ -149,7 +149,8 @@ mod tests {
         let file = dir.path().join("program");
         std::fs::write(&file, image).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib/macho.py");
-        let done = Command::new("python3").arg(script).arg("check").arg(&file).args(["--minimum", "11.0"]).output().unwrap();
+        let done =
+            Command::new("python3").arg(script).arg("check").arg(&file).args(["--minimum", "11.0"]).output().unwrap();
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
     }
 

@@ -100,6 +100,14 @@ def check_declaration(declaration):
     yield "/identity", declaration["identity"], digest(seal)
 
 
+def expectation(probe):
+    """What a row of the matrix expects, in a line."""
+    text = probe["expected"]
+    if "mechanism" in probe:
+        text += " " + " or ".join(probe["mechanism"])
+    return text + (", by this name alone" if probe.get("name_alone") else "")
+
+
 def check_bundle(folder, declaration):
     """A run's declaration against the other documents of its bundle."""
     artifact, runtime, policy = (declaration[part] for part in PARTS[:3])
@@ -137,7 +145,7 @@ def check_bundle(folder, declaration):
     if os.path.exists(matrix_path):
         expected = {}
         for profile, entry in read(matrix_path)["profiles"].items():
-            lines = "".join(f"{p['expectation_id']}\t{p['expected']}\n" for p in entry["probes"])
+            lines = "".join(f"{p['expectation_id']}\t{expectation(p)}\n" for p in entry["probes"])
             sha256 = hashlib.sha256(lines.encode("utf-8")).hexdigest()
             expected[profile] = {"rows": len(entry["probes"]), "sha256": sha256}
         for profile in sorted(policy["expectations"].keys() | expected.keys()):

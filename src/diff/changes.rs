@@ -27,6 +27,8 @@ pub(super) enum ReachClass {
     Presence,
     /// Rows for which what was resolved from plan and registry differs.
     Registry,
+    /// Rows of these profiles; never a row of the baseline lane, which has no launcher.
+    Launcher(BTreeSet<String>),
     /// Rows of these profiles, if what their policy means differs; never a row of the baseline lane, which has none.
     Policy(BTreeSet<String>),
     /// None: what it stands for is read by no probe and by no rule that decides a row.
@@ -38,7 +40,7 @@ impl ReachClass {
         match self {
             Self::All => RowReach::AllRows,
             Self::Presence => RowReach::Presence,
-            Self::Registry | Self::Policy(_) => RowReach::ResolvedRows,
+            Self::Registry | Self::Policy(_) | Self::Launcher(_) => RowReach::ResolvedRows,
             Self::Nothing => RowReach::NoRow,
         }
     }
@@ -111,6 +113,10 @@ impl DeclarationSides<'_> {
             }
             ["artifact", "documents", "policy", path, ..] => self.policy_document(path),
             ["artifact", "profiles", profile, ..] => self.policy(profile),
+            ["artifact", "launchers", profile, ..] => {
+                let class = ReachClass::Launcher(BTreeSet::from([(*profile).to_owned()]));
+                named(&format!("launcher:{profile}"), &self.launcher(profile), class)
+            }
             ["artifact", "preflight_policy", ..] => {
                 named("preflight_policy", "the policy of the apply preflight", ReachClass::Nothing)
             }
@@ -147,6 +153,19 @@ impl DeclarationSides<'_> {
                 None => own(ReachClass::All),
             },
             _ => own(ReachClass::All),
+        }
+    }
+
+    /// `the launcher of `P`, from X 1.0 to X 1.1`, as far as both say a version.
+    fn launcher(&self, profile: &str) -> String {
+        let version = |side: &Declaration| {
+            let launcher = side.artifact.get("launchers")?.get(profile)?;
+            launcher.get("version")?.as_str().map(str::to_owned)
+        };
+        match (version(self.a), version(self.b)) {
+            (Some(a), Some(b)) if a == b => format!("the launcher of `{profile}`, which is `{a}` on both sides"),
+            (Some(a), Some(b)) => format!("the launcher of `{profile}`, from `{a}` to `{b}`"),
+            _ => format!("the launcher of `{profile}`"),
         }
     }
 

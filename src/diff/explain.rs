@@ -1,6 +1,6 @@
 //! Which changes could explain a row that differs: those whose reach it is in, and no others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -77,6 +77,12 @@ impl Grounds<'_> {
     }
 }
 
+/// Whether a row belongs to one of these profiles.
+fn is_of(profiles: &BTreeSet<String>, row: &Differing) -> bool {
+    let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
+    profile.is_some_and(|profile| profiles.contains(profile))
+}
+
 /// Whether a change can have reached a row.
 fn reaches(class: &ReachClass, row: &DifferingRow, resolved: &[RowInput]) -> bool {
     let one_sided = matches!(row.kind, FlipKind::Appeared | FlipKind::Vanished);
@@ -94,9 +100,9 @@ fn reaches(class: &ReachClass, row: &DifferingRow, resolved: &[RowInput]) -> boo
                 || row.lane == Lane::Control
                 || [RowInput::Profile, RowInput::Probe, RowInput::Fixtures].iter().any(|one| resolved.contains(one))
         }
+        ReachClass::Launcher(profiles) => row.lane != Lane::Baseline && is_of(profiles, row),
         ReachClass::Policy(profiles) => {
-            let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
-            let own = profile.is_some_and(|profile| profiles.contains(profile));
+            let own = is_of(profiles, row);
             row.lane != Lane::Baseline && own && (one_sided || resolved.contains(&RowInput::Policy))
         }
     }

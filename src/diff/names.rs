@@ -24,6 +24,10 @@ fn of_run(parts: &[&str]) -> Option<String> {
         ["artifact", "profiles", profile, "sha256"] => format!("the policy document of `{profile}`"),
         ["artifact", "profiles", profile, rest @ ..] => format!("the {} of the policy of `{profile}`", words(rest)),
         ["artifact", "commands", path, ..] => format!("the program `{path}`"),
+        ["artifact", "launchers", profile, "programs", path, ..] => {
+            format!("the program `{path}` of the launcher of `{profile}`")
+        }
+        ["artifact", "launchers", profile, rest @ ..] => format!("the launcher of `{profile}`: {}", words(rest)),
         ["runtime", "host", fact, ..] => format!("the host's {}", word(fact)),
         ["runtime", "environment", name, ..] => format!("the environment variable `{name}`"),
         ["runtime", "channel", "job", "environment", name, ..] => {

@@ -9,7 +9,6 @@ use crate::base::digest::Digest;
 use crate::bundle::{Bundle, Verified};
 use crate::plan::{self, BundleInputs, ResolvedProbe, ResolvedProfile, Selection};
 use crate::record::layout;
-use crate::record::outcome::Decision;
 
 /// What one row was resolved from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub(super) struct RowProvenance {
     pub(super) profile: Digest,
     pub(super) probe: Digest,
     pub(super) fixtures: Digest,
-    pub(super) expected: Decision,
+    pub(super) expected: String,
 }
 
 /// The facts of the rows whose expectation is wanted. The plan is resolved once more from the bundle's own inputs.
@@ -47,7 +46,7 @@ fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowProvenance {
     let mut entry = serde_json::to_value(&*probe.entry).unwrap_or_default();
     if let Value::Object(members) = &mut entry {
         // Compared on their own, or read by nobody but people.
-        for apart in ["expected", "fixtures", "why"] {
+        for apart in ["expected", "fixtures", "mechanism", "name_alone", "why"] {
             members.remove(apart);
         }
     }
@@ -56,7 +55,7 @@ fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowProvenance {
         profile: digest_of(&own),
         probe: digest_of(&entry),
         fixtures: digest_of(&*probe.fixtures),
-        expected: probe.entry.expected,
+        expected: probe.entry.expectation(),
     }
 }
 

@@ -152,7 +152,7 @@ fn explained(edits: &[(&str, Value)], row: &DifferingRow, probes: [&[u8]; 2]) ->
     let facts = probes.map(|probe| {
         let probe = Digest::of(probe);
         let facts =
-            RowProvenance { profile: Digest::of(b""), probe, fixtures: Digest::of(b""), expected: Decision::Deny };
+            RowProvenance { profile: Digest::of(b""), probe, fixtures: Digest::of(b""), expected: "deny".into() };
         HashMap::from([("x".to_owned(), facts)])
     });
     let grounds = Grounds { declarations: [&a, &b], changes: &changes, facts };

@@ -9,7 +9,7 @@ use crate::record::callout::CalloutDecision;
 use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
-use crate::record::launcher::LauncherRecord;
+use crate::record::launcher::{LauncherRecord, Names};
 use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
 use crate::record::report::{
     ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, OperationReport, Prologue, TargetIdentity,
@@ -152,6 +152,11 @@ pub enum ControlsSay {
 /// In order: a probe that was not started; a preparing step that failed; a policy that is not in force; a deadline; a
 /// report that is missing or contradicts itself; the calls. An apply failure wins over everything that came after it.
 pub fn attempt(row: &ProbeRow) -> Attempt {
+    attempt_by(row, Names::All)
+}
+
+/// The same, by what came of these names of the operation's object. Without a launcher there is one.
+pub fn attempt_by(row: &ProbeRow, names: Names) -> Attempt {
     use FailureKind as Kind;
     if let Some(not_run) = &row.not_run {
         // Readers refuse other kinds; here they must not pass for something that was observed.
@@ -159,7 +164,7 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
         return Attempt::undecided(kind, not_run.errno, "no process was started");
     }
     if let Some(record) = &row.launcher {
-        return under_launcher(row.action.driver, record);
+        return under_launcher(row.action.driver, record, names);
     }
     let policy_lane = row.lane != Lane::Baseline;
     let ending = match &row.ending {
@@ -218,8 +223,8 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
 }
 
 /// What a question under a launcher shows; its rule is a table of its own.
-fn under_launcher(driver: Driver, record: &LauncherRecord) -> Attempt {
-    match launcher::judge(driver, record).shown {
+fn under_launcher(driver: Driver, record: &LauncherRecord, names: Names) -> Attempt {
+    match launcher::judge(driver, record, names).shown {
         QuestionOutcome::Allow => Attempt::Allowed,
         QuestionOutcome::Deny { errno, .. } => Attempt::Denied { errno },
         QuestionOutcome::Undecided { kind, errno, note } => Attempt::Undecided(Undecided { kind, errno, note }),

@@ -76,6 +76,8 @@ fn write_one<S: ArtifactSink>(
                 operation: &declared.operation,
                 target: &declared.target,
                 expected: declared.expected,
+                mechanism: &declared.mechanism,
+                name_alone: declared.name_alone,
                 expectation_id: probe.expectation_id.as_str(),
                 mode: filled(declared.mode.as_deref()),
                 driver: filled(declared.driver.as_deref()),

@@ -38,6 +38,7 @@ pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
                 // The contract's last resort. A row of stage `probe` without a decision is not witnessed, so it comes here
                 // from no row.
                 (_, None) => MismatchType::FilterDiff,
+                _ if judged.came_about_otherwise() => MismatchType::UnexpectedMechanism,
                 _ if boundary => MismatchType::CanonicalizationBoundary,
                 (Decision::Allow, Some(_)) => MismatchType::UnexpectedDeny,
                 (Decision::Deny, Some(_)) => MismatchType::UnexpectedAllow,

@@ -7,6 +7,7 @@ use super::row_facts::{self, Baseline, Context, Paths, RowInPlan};
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
+use crate::record::launcher::LauncherVerdict;
 use crate::record::outcome::Lane;
 use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
@@ -28,6 +29,8 @@ pub(super) struct Judged<'r> {
     pub paths: Paths<'r>,
     /// Why nothing was decided, in words.
     pub reason: Option<String>,
+    /// What was judged of a question under a launcher.
+    launcher: Option<LauncherVerdict<'r>>,
     report: Option<ApplyReport<'r>>,
     tcc: Option<TccConfounder>,
     service: Option<ServiceConfounder>,
@@ -43,7 +46,10 @@ impl<'r> Judged<'r> {
         paths: Paths<'r>,
     ) -> Self {
         let host_os = context.host_os;
-        let attempt = decide::attempt(row);
+        let declared = &placed.probe.entry;
+        let attempt = decide::attempt_by(row, declared.names());
+        let launcher =
+            row.launcher.as_deref().map(|record| launcher::verdict(row.action.driver, record, declared.names()));
         let (settled, more) = surroundings::settle(context.manifest, &placed, row, attempt);
         let verdict = decide::verdict(row, settled, baseline.map(|b| (b.row, b.attempt)), controls);
         let stage = verdict.stage();
@@ -60,10 +66,14 @@ impl<'r> Judged<'r> {
             status,
             layers: layers::policy_layers(verdict, status, baseline),
             paths,
-            reason: cause.map(|cause| match baseline {
-                Some(baseline) => row_facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
-                None => row_facts::reason(host_os, row, cause, more.as_deref()),
-            }),
+            reason: match cause {
+                Some(cause) => Some(match baseline {
+                    Some(baseline) => row_facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
+                    None => row_facts::reason(host_os, row, cause, more.as_deref()),
+                }),
+                None => other_mechanism(&placed, verdict, launcher.as_ref()),
+            },
+            launcher,
             report: row_facts::apply_report(row, stage, cause),
             tcc: confounders::tcc(host_os, &placed, row, verdict, baseline),
             service: confounders::service(&placed, row, baseline),
@@ -71,7 +81,13 @@ impl<'r> Judged<'r> {
     }
 
     pub(super) fn matched(&self) -> Option<bool> {
-        self.verdict.matches(self.placed.probe.entry.expected)
+        let as_decided = self.verdict.matches(self.placed.probe.entry.expected)?;
+        Some(as_decided && !self.came_about_otherwise())
+    }
+
+    /// Whether it was denied as expected, and not in a way that the expectation demands.
+    pub(super) fn came_about_otherwise(&self) -> bool {
+        other_mechanism(&self.placed, self.verdict, self.launcher.as_ref()).is_some()
     }
 
     pub(super) fn result_row<'a>(&'a self, context: &'a Context<'_>) -> ResultRow<'a> {
@@ -124,7 +140,7 @@ impl<'r> Judged<'r> {
             cmd_pid: row.pid,
             sandbox_check_request: row.check_request.as_ref(),
             listener: row_facts::listener(row),
-            launcher: row.launcher.as_deref().map(|record| launcher::verdict(row.action.driver, record)),
+            launcher: self.launcher.clone(),
             error: row_facts::error(row),
             error_kind: row_facts::error_kind(row),
             notes: self.reason.as_deref(),
@@ -175,6 +191,18 @@ impl<'r> Judged<'r> {
             world_id: context.world_id,
         }
     }
+}
+
+/// That a denial did not come about as the expectation demands, in words.
+fn other_mechanism(placed: &RowInPlan<'_>, verdict: Verdict, shown: Option<&LauncherVerdict<'_>>) -> Option<String> {
+    let declared = &placed.probe.entry;
+    let found = shown.and_then(|shown| shown.mechanism);
+    let expected_so = matches!(verdict, Verdict::Deny { .. }) && verdict.matches(declared.expected) == Some(true);
+    if !expected_so || declared.mechanism.is_empty() || found.is_some_and(|it| declared.mechanism.contains(&it)) {
+        return None;
+    }
+    let found = found.map_or("in no way that is known", |mechanism| mechanism.as_str());
+    Some(format!("expected {}, and it was denied {found}", declared.expectation()))
 }
 
 /// A row of `baseline_results.json`.

@@ -23,8 +23,8 @@ use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated
 use crate::record::manifest::HostFacts;
 use crate::record::run_identity::{
     ArtifactPart, ConfinementElement, ExpectationsElement, FixtureHistory, FixturesElement, GATE_RULES, HistoryPart,
-    LanesElement, LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts, RuntimePart,
-    SelectionElement, ToolElement,
+    LanesElement, LauncherElement, LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts,
+    RuntimePart, SelectionElement, ToolElement,
 };
 
 /// What a declaration holds that no plan says: facts of this program and host, and what the caller chose.
@@ -34,6 +34,8 @@ pub struct DeclaredFacts {
     pub tool: ToolElement,
     /// Programs beside this one.
     pub commands: BTreeMap<String, Stated<Digest>>,
+    /// What the documents of launchers do not hold.
+    pub launchers: BTreeMap<ProfileId, LauncherElement>,
     /// What the run runs on.
     pub runtime: RuntimePart,
     /// Whether everything is done but executing.
@@ -81,7 +83,7 @@ pub(super) fn object(part: &impl Serialize) -> Map<String, Value> {
 /// # Errors
 /// As [`declare`].
 pub fn parts(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<RunParts, CanonError> {
-    let artifact = artifact(plan, given.tool, given.commands)?;
+    let artifact = artifact(plan, given.tool, given.commands, given.launchers)?;
     let policy = PolicyPart {
         lanes: LanesElement { baseline: plan.lanes.baseline, scenario: plan.lanes.scenario, oracle: plan.lanes.oracle },
         controls: plan.plan.controls.clone(),
@@ -118,6 +120,7 @@ fn artifact(
     plan: &ResolvedPlan,
     tool: ToolElement,
     commands: BTreeMap<String, Stated<Digest>>,
+    launchers: BTreeMap<ProfileId, LauncherElement>,
 ) -> Result<ArtifactPart, CanonError> {
     let mut documents: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for document in &plan.documents {
@@ -146,6 +149,7 @@ fn artifact(
         template: Stated::absent("the plan names no template that it was built from"),
         fixtures: fixtures(plan)?,
         commands,
+        launchers,
         subject: external::element(plan.subject.as_ref())?,
     })
 }
@@ -196,7 +200,7 @@ fn expectations(plan: &ResolvedPlan) -> BTreeMap<ProfileId, ExpectationsElement>
         .map(|profile| {
             let mut hasher = std::io::BufWriter::new(Hasher::default());
             for probe in &profile.probes {
-                writeln!(hasher, "{}\t{}", probe.expectation_id, probe.entry.expected.as_str())
+                writeln!(hasher, "{}\t{}", probe.expectation_id, probe.entry.expectation())
                     .expect("a digest takes every byte");
             }
             let (sha256, _) = hasher.into_inner().expect("a digest takes every byte").finish();

@@ -44,6 +44,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Declare
             target: "t".into(),
         },
         commands: BTreeMap::from([("/bin/true".to_owned(), Stated::Is(Digest::of(b"true")))]),
+        launchers: BTreeMap::new(),
         runtime: RuntimePart {
             world: WorldElement {
                 declared: crate::world::declared(plan.plan.world_id.as_ref()),

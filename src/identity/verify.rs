@@ -3,6 +3,8 @@
 //! Three questions, each answered by JSON pointer into the declaration: does it agree with itself, with the plan resolved
 //! from the bundle's (or a workspace's) documents, and with what the manifest says of program and host?
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -10,10 +12,12 @@ use serde_json::{Map, Value};
 use super::compare::{Difference, differences};
 use super::compose::{self, DeclaredFacts, LISTED_PATHS, object};
 use super::seal::{self, Flaw};
+use crate::base::ids::ProfileId;
 use crate::plan::ResolvedPlan;
+use crate::policy::PolicyMode;
 use crate::record::identity::{Declaration, DeclarationPart, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
 use crate::record::manifest::{ChannelKind, RunManifest};
-use crate::record::run_identity::{PreExisting, RunParts};
+use crate::record::run_identity::{LauncherElement, PreExisting, RunParts};
 
 /// One thing in which a declaration is not what it should be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -115,6 +119,16 @@ pub fn parts_of(declaration: &Declaration) -> Result<RunParts, Vec<Discrepancy>>
     }
 }
 
+/// One element for each profile that has a launcher: what was declared of it, if anything was.
+fn expected_launchers(
+    plan: &ResolvedPlan,
+    mut declared: BTreeMap<ProfileId, LauncherElement>,
+) -> BTreeMap<ProfileId, LauncherElement> {
+    let none = || LauncherElement { programs: BTreeMap::new(), version: Stated::absent("it was not declared") };
+    let launchers = plan.profiles.iter().filter(|profile| profile.entry.mode == PolicyMode::Launcher);
+    launchers.map(|profile| (profile.id.clone(), declared.remove(&profile.id).unwrap_or_else(none))).collect()
+}
+
 /// Where a declaration is not what `plan` gives. Facts that no plan says are taken from the declaration itself.
 pub fn verify_against_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Vec<Discrepancy> {
     let parts = match parts_of(declaration) {
@@ -128,6 +142,7 @@ pub fn verify_against_plan(plan: &ResolvedPlan, declaration: &Declaration) -> Ve
     let given = DeclaredFacts {
         tool: parts.artifact.tool,
         commands: parts.artifact.commands,
+        launchers: expected_launchers(plan, parts.artifact.launchers),
         runtime,
         dry_run: parts.policy.dry_run,
         host_programs: parts.policy.host_programs,

@@ -10,6 +10,7 @@ use crate::base::ids::{ExpectationId, PlanId, ProbeId, ProfileId, RegistryId, Wo
 use crate::policy::PolicyMode;
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
+use crate::record::launcher::{Mechanism, Names};
 use crate::record::outcome::{Decision, Lane};
 use crate::record::run_identity::Waiver;
 
@@ -185,12 +186,37 @@ pub struct ProbeEntry {
     /// What the harness listens on while the probe runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<ListenerSpec>,
+    /// How a denial under a launcher has to come about. Empty: in whatever way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mechanism: Vec<Mechanism>,
+    /// Whether the expectation is about the target's name as it is spelled, whatever other names its object has inside of a
+    /// launcher.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name_alone: bool,
     /// Why the expectation holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
 impl ProbeEntry {
+    /// What the expectation asks for, in a line of words: `deny`, `deny hidden or refused, by this name alone`.
+    pub fn expectation(&self) -> String {
+        let how: Vec<&str> = self.mechanism.iter().map(|mechanism| mechanism.as_str()).collect();
+        let mut text = self.expected.as_str().to_owned();
+        if !how.is_empty() {
+            text.push_str(&format!(" {}", how.join(" or ")));
+        }
+        if self.name_alone {
+            text.push_str(", by this name alone");
+        }
+        text
+    }
+
+    /// The names of its object that the expectation is about.
+    pub fn names(&self) -> Names {
+        if self.name_alone { Names::Spelled } else { Names::All }
+    }
+
     /// Whether the probe is made for a lane. Controls are not its own.
     pub fn supports(&self, lane: Lane) -> bool {
         self.supports_lanes.get(lane.as_str()) != Some(&false)

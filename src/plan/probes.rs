@@ -12,6 +12,7 @@ use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, DriverInfo, Effect, Param, Platform, TargetKind};
 use crate::record::fixture::ListenerKind;
+use crate::record::outcome::Decision;
 
 /// What is known about the placeholders, for messages.
 const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME}`, with NAME of a-z, 0-9 and `_`";
@@ -26,6 +27,7 @@ pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnosti
     let before = notes.list.len();
     check_params(entry, info, info.syscall, base, notes);
     check_texts(entry, base, notes);
+    check_demands(entry, base, notes);
     check_target(entry, info, base, notes);
     check_mounts(entry, base, notes);
     check_listener(entry, driver, base, notes);
@@ -219,6 +221,18 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
                 "remove it",
             );
         }
+    }
+}
+
+/// What an expectation demands beside its decision has to make sense.
+fn check_demands(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
+    if !entry.mechanism.is_empty() && entry.expected != Decision::Deny {
+        notes.error(
+            DiagnosticKind::Parameter,
+            format!("{base}/mechanism"),
+            "only a denial has a mechanism, and the probe expects none",
+            "remove it, or expect `deny`",
+        );
     }
 }
 

@@ -385,6 +385,16 @@ impl Resolver<'_> {
                 let mut notes = Diagnostics { list: &mut self.notes, file: &self.probes_path, subject: probe_id };
                 reach::check(&probe, action, &all.entries, &mut notes);
             }
+            if entry.mode != PolicyMode::Launcher && (!probe.mechanism.is_empty() || probe.name_alone) {
+                let key = if probe.name_alone { "name_alone" } else { "mechanism" };
+                let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+                notes.error(
+                    DiagnosticKind::BadValue,
+                    format!("{base}/probe_refs/{}", row.place),
+                    format!("the probe `{}` demands `{key}`, which only a launcher can meet", probe.probe_id),
+                    "refer to a probe without it, or make the profile one of mode `launcher`",
+                );
+            }
             let full = ids.full(id, &probe, row.probe);
             if !everything && !self.selects(&full, base_id(&probe)) {
                 continue;

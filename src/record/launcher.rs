@@ -19,6 +19,9 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Refused, Self::Hidden, Self::Diverted, Self::Killed, Self::Dropped];
+
     /// Its name in documents.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -192,6 +195,22 @@ pub enum NameKind {
     Descriptor,
     /// The default gateway of the network inside, or its neighbour, in the address's place.
     Gateway,
+}
+
+/// Which names of an object an expectation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Names {
+    /// Every one that is known.
+    All,
+    /// The one that the question spells.
+    Spelled,
+}
+
+impl Names {
+    /// Whether what came of a name counts.
+    pub fn count(self, kind: NameKind) -> bool {
+        self == Self::All || kind == NameKind::Spelled
+    }
 }
 
 /// One asking of a question, under one name.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::launcher::Mechanism;
 use super::outcome::Decision;
 
 /// One row: a probe under a profile, as declared.
@@ -15,6 +16,12 @@ pub struct MatrixProbe<'a> {
     pub target: &'a str,
     /// What the author expects.
     pub expected: Decision,
+    /// How a denial has to come about; absent: in whatever way.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub mechanism: &'a [Mechanism],
+    /// Whether the target's name as it is spelled is meant alone; absent: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub name_alone: bool,
     /// Which expectation.
     pub expectation_id: &'a str,
     /// `blob` forces blob mode.

@@ -32,6 +32,8 @@ pub enum MismatchType {
     UnexpectedDeny,
     /// Let through, though it should not be.
     UnexpectedAllow,
+    /// Refused as it should be, but in another way than the expectation demands. Ours.
+    UnexpectedMechanism,
     /// The rest in the reference; no row here is one, because a row that decided nothing is not witnessed.
     FilterDiff,
 }
@@ -48,6 +50,7 @@ impl MismatchType {
             Self::CanonicalizationBoundary => "canonicalization_boundary",
             Self::UnexpectedDeny => "unexpected_deny",
             Self::UnexpectedAllow => "unexpected_allow",
+            Self::UnexpectedMechanism => "unexpected_mechanism",
             Self::FilterDiff => "filter_diff",
         }
     }

@@ -37,8 +37,21 @@ pub struct ArtifactPart {
     pub fixtures: FixturesElement,
     /// Programs beside this one that the run starts: resolved path to digest.
     pub commands: BTreeMap<String, Stated<Digest>>,
+    /// What the documents of launchers do not hold, by profile. Absent: no profile is one of mode `launcher`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub launchers: BTreeMap<ProfileId, LauncherElement>,
     /// The system whose sandbox is being probed, as a declaration of its own.
     pub subject: Stated<SubjectElement>,
+}
+
+/// Which launcher it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherElement {
+    /// Its programs: resolved path, or the name of one that was not found, to digest.
+    pub programs: BTreeMap<String, Stated<Digest>>,
+    /// The first line that it says of its version.
+    pub version: Stated<String>,
 }
 
 /// This program.

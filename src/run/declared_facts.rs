@@ -10,6 +10,7 @@ use super::executable::Executable;
 use super::request::RunRequest;
 use crate::base::digest::Digest;
 use crate::base::fsx::IoContext;
+use crate::base::ids::ProfileId;
 use crate::bundle::lock::LockMode;
 use crate::channel::manager::Manager;
 use crate::channel::witness::{self, NONCE_VARIABLE};
@@ -19,13 +20,15 @@ use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
 use crate::plan::ResolvedPlan;
 use crate::policy::Enforcer;
+#[cfg(target_os = "linux")]
+use crate::policy::PolicyValue;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::driver::Platform;
 use crate::record::identity::{Declaration, Stated};
 use crate::record::manifest::{HostFacts, ToolFacts};
 use crate::record::run_identity::{
-    ChannelElement, EnforcerElement, JobElement, LimitElement, LockElement, PreExisting, RuntimePart, ToolElement,
-    UserElement, WorldElement,
+    ChannelElement, EnforcerElement, JobElement, LauncherElement, LimitElement, LockElement, PreExisting, RuntimePart,
+    ToolElement, UserElement, WorldElement,
 };
 
 /// The environment that a worker's job lists beside its nonce.
@@ -100,6 +103,7 @@ fn gather(
             target: option_env!("SANDPROOF_TARGET").unwrap_or("unknown").to_owned(),
         },
         commands,
+        launchers: launchers(request),
         runtime: runtime(request, host, base, starter),
         dry_run: request.declared.dry,
         host_programs: request.declared.host_programs,
@@ -233,6 +237,39 @@ fn time_zone(own: Option<&Vec<(String, Vec<u8>)>>) -> Stated<String> {
         None => target,
     });
     Stated::or_absent(name, "`TZ` is not set, and `/etc/localtime` is no link that names a zone")
+}
+
+/// Which launchers the plan's profiles have.
+#[cfg(target_os = "linux")]
+fn launchers(request: &RunRequest) -> BTreeMap<ProfileId, LauncherElement> {
+    let may_start = match super::engine::check_launchers(request) {
+        Ok(()) if request.declared.dry => Err("a dry run starts nothing"),
+        Ok(()) => Ok(()),
+        Err(_) => Err("it is not started without consent"),
+    };
+    let profiles = request.declared.plan.profiles.iter();
+    profiles
+        .filter_map(|profile| match &*profile.policy.value {
+            PolicyValue::Launcher(document) => {
+                Some((profile.id.clone(), crate::launcher::lane::identity::of(document, may_start)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Which launchers the plan's profiles have. None is started on this system.
+#[cfg(not(target_os = "linux"))]
+fn launchers(request: &RunRequest) -> BTreeMap<ProfileId, LauncherElement> {
+    let none = || LauncherElement {
+        programs: BTreeMap::new(),
+        version: Stated::absent("no launcher is started on this system"),
+    };
+    let profiles = request.declared.plan.profiles.iter();
+    profiles
+        .filter(|profile| profile.policy.value.enforcer() == Enforcer::Launcher)
+        .map(|profile| (profile.id.clone(), none()))
+        .collect()
 }
 
 /// The programs that the plan's probes execute.

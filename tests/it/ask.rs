@@ -101,6 +101,35 @@ fn one_line_asks_a_box_and_leaves_a_bundle_that_verifies() {
 }
 
 #[test]
+fn an_expectation_may_demand_how_a_denial_comes_about() {
+    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
+        skip!("bubblewrap is not installed");
+    }
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    // Masked at its own name, and readable at another one.
+    let words = "bwrap --ro-bind / / --ro-bind / /mnt --dev /dev --proc /proc --tmpfs ${outside} --unshare-pid --";
+    let boxed: Vec<&str> = words.split_whitespace().collect();
+    let met =
+        ["allow read ${outside}/a", "deny(by-name, hidden) read ${outside}/b", "deny(diverted) create ${outside}/n"];
+    let asked = ask(folder.path(), &[&met[..], &["--json"]].concat(), &boxed);
+    expect_code(&asked, 0);
+    assert_eq!(pairs(&answers(&asked)), [("allow", "-"), ("deny", "hidden"), ("deny", "diverted")]);
+    let report: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    expect_code(&validate(Path::new(report["bundle"].as_str().unwrap())), 0);
+    let unmet = ask(folder.path(), &["deny(refused,hidden) create ${outside}/n", "--json"], &boxed);
+    expect_code(&unmet, 1);
+    let report: Value = serde_json::from_slice(&unmet.stdout).unwrap();
+    let bundle = Path::new(report["bundle"].as_str().unwrap());
+    expect_code(&validate(bundle), 0);
+    let mismatches = std::fs::read_to_string(bundle.join("mismatch_summary.json")).unwrap();
+    assert!(mismatches.contains("unexpected_mechanism"), "{mismatches}");
+    assert!(mismatches.contains("expected deny refused or hidden, and it was denied diverted"), "{mismatches}");
+    let wrong = ask(folder.path(), &["deny(hiden) read ${outside}/a"], &boxed);
+    expect_code(&wrong, 2);
+    assert!(stderr(&wrong).contains("`hiden` is none of refused, hidden"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn exit_codes_say_whether_it_was_as_expected() {
     let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
     expect_code(&ask(folder.path(), &["allow read /etc/hostname", "deny fork", "read /etc/passwd"], &["env"]), 1);
@@ -130,6 +159,51 @@ fn what_cannot_be_asked_is_refused_before_anything_is_started() {
     let nobody = ask(folder.path(), &["deny read /x"], &[]);
     expect_code(&nobody, 2);
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn two_versions_of_a_launcher_are_told_apart_and_named() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let root = folder.path();
+    let first = ask(root, &["allow read ${workspace}/f", "--json"], &["env"]);
+    expect_code(&first, 0);
+    let report: Value = serde_json::from_slice(&first.stdout).unwrap();
+    let inputs = Path::new(report["bundle"].as_str().unwrap()).join("inputs");
+    let sources: Value = serde_json::from_slice(&std::fs::read(inputs.join("sources.json")).unwrap()).unwrap();
+    let plan = root.join("plan");
+    for source in sources["documents"].as_array().expect("a list of inputs") {
+        let to = plan.join(source["path"].as_str().unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let stored = Path::new(report["bundle"].as_str().unwrap()).join(source["file"].as_str().unwrap());
+        std::fs::copy(stored, to).unwrap();
+    }
+    let box_of = root.join("box");
+    let document = serde_json::json!({
+        "schema_version": "sandproof.launcher.v1", "launcher_id": "box", "argv": [box_of.to_str().unwrap()],
+        "version": { "argv": [box_of.to_str().unwrap(), "--version"] },
+    });
+    std::fs::write(plan.join("registry/launcher.json"), document.to_string()).unwrap();
+    let run = |version: &str, run_id: &str| {
+        let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'box {version}' && exit\nexec \"$@\"\n");
+        std::fs::write(&box_of, script).unwrap();
+        std::fs::set_permissions(&box_of, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut running = sandproof();
+        running.current_dir(root).args(["run", "--allow-host-programs", "--run-id", run_id, "--plan"]);
+        running.arg(plan.join("plan.json"));
+        if nix::unistd::geteuid().is_root() {
+            running.arg("--as-root");
+        }
+        expect_code(&output(&mut running), 0);
+        root.join("out").join(run_id)
+    };
+    let [a, b] = [run("1.0", "a"), run("1.1", "b")];
+    let declared: Value = serde_json::from_slice(&std::fs::read(a.join("run_identity.json")).unwrap()).unwrap();
+    assert_eq!(declared["artifact"]["launchers"]["ask"]["version"], "box 1.0", "{declared}");
+    let programs = declared["artifact"]["launchers"]["ask"]["programs"].as_object().unwrap();
+    assert_eq!(programs.keys().collect::<Vec<_>>(), [box_of.to_str().unwrap()]);
+    expect_code(&validate(&b), 0);
+    let diff = output(sandproof().arg("diff-runs").args([&a, &b]));
+    assert!(stdout(&diff).contains("the launcher of `ask`, from `box 1.0` to `box 1.1`"), "{}", stdout(&diff));
 }
 
 #[test]

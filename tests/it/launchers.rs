@@ -18,7 +18,7 @@ use sandproof::test_support::policy::launcher::LauncherDocument;
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, ListenerSpec};
-use sandproof::test_support::record::launcher::{NameKind, StartMode};
+use sandproof::test_support::record::launcher::{NameKind, Names, StartMode};
 use sandproof::test_support::record::outcome::Lane;
 use sandproof::test_support::record::row::ProbeRow;
 
@@ -152,7 +152,7 @@ fn ask_with(document: &LauncherDocument, questions: &[Q]) -> Vec<Got> {
     rows.into_iter()
         .map(|row| {
             assert!(row.not_run.is_none(), "{:?}", row.not_run);
-            let judgement = judge(row.action.driver, row.launcher.as_ref().unwrap());
+            let judgement = judge(row.action.driver, row.launcher.as_ref().unwrap(), Names::All);
             Got { judgement, row }
         })
         .collect()

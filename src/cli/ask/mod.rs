@@ -101,6 +101,10 @@ struct AskResult {
     question: String,
     /// What was expected; null for a question that is only answered.
     expected: Option<Decision>,
+    /// How a denial has to come about to be as expected. Empty: in whatever way.
+    demanded: Vec<&'static str>,
+    /// Whether the name as spelled is meant alone, whatever other names its object has inside.
+    name_alone: bool,
     /// What happened; null if nobody can say.
     answer: Option<Decision>,
     /// The word of what is undecided; null if it is decided.
@@ -276,7 +280,7 @@ fn answer(question: &AskQuestion, event: &Value, row: &ProbeRow) -> AskResult {
         _ => None,
     };
     let record = row.launcher.as_deref();
-    let verdict = record.map(|record| rule::verdict(row.action.driver, record));
+    let verdict = record.map(|record| rule::verdict(row.action.driver, record, question.names()));
     let mut causes: Vec<String> = Vec::new();
     if let Some(verdict) = verdict.as_ref().filter(|_| decided.is_some()) {
         causes.extend(
@@ -300,6 +304,8 @@ fn answer(question: &AskQuestion, event: &Value, row: &ProbeRow) -> AskResult {
     AskResult {
         question: question.text.clone(),
         expected: question.expected,
+        demanded: question.mechanism.iter().map(|mechanism| mechanism.as_str()).collect(),
+        name_alone: question.name_alone,
         answer: decided,
         undecided: text("failure_kind").filter(|_| decided.is_none()),
         mechanism: verdict
@@ -316,7 +322,9 @@ fn answer(question: &AskQuestion, event: &Value, row: &ProbeRow) -> AskResult {
 }
 
 fn is_mismatch(answer: &AskResult) -> bool {
+    let otherwise = |how: &str| !answer.demanded.is_empty() && !answer.demanded.contains(&how);
     answer.expected.zip(answer.answer).is_some_and(|(expected, found)| expected != found)
+        || answer.answer == Some(Decision::Deny) && otherwise(answer.mechanism.unwrap_or_default())
 }
 
 fn is_open(answer: &AskResult) -> bool {
@@ -339,7 +347,7 @@ fn document<'r>(report: &'r RunReport, answers: &'r [AskResult], exit: Exit) -> 
         schema_version: ASK_REPORT_SCHEMA,
         run_id: &report.manifest.run_id,
         bundle: path_text(&report.committed.folder),
-        as_expected: count(&|answer| answer.expected.is_some() && answer.expected == answer.answer),
+        as_expected: count(&|answer| answer.expected.is_some() && !is_open(answer) && !is_mismatch(answer)),
         mismatched: count(&is_mismatch),
         undecided: count(&is_open),
         answers,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::record::driver::Driver;
+use crate::record::launcher::{Mechanism, Names};
 use crate::record::outcome::Decision;
 
 /// What `ask --help` says of the verbs.
@@ -27,6 +28,9 @@ Verbs:
   io_uring           set up an io_uring        bpf           make a BPF map
   raw                make a raw socket
 
+`deny(hidden)` demands how a denial comes about: refused, hidden, diverted, killed, dropped, or several of them with commas;
+`deny(by-name)` and `allow(by-name)` mean the name as it is spelled alone, whatever other names its object has inside.
+
 Paths may begin with `~`, or be relative to this folder. `${workspace}/NAME` and `${outside}/NAME` are fixtures that `ask`
 makes: the workspace is the folder that the command is started in, and that its arguments can name; the other one lies beside
 it. `127.0.0.1:${port}` is a listener that `ask` keeps. What exists is only read, never changed; what is changed is a fixture.
@@ -41,6 +45,10 @@ pub(super) struct AskQuestion {
     pub(super) text: String,
     /// `None`: it is only answered.
     pub(super) expected: Option<Decision>,
+    /// How a denial has to come about. Empty: in whatever way.
+    pub(super) mechanism: Vec<Mechanism>,
+    /// Whether the name as spelled is meant alone.
+    pub(super) name_alone: bool,
     driver: Driver,
     target: String,
     to: Option<String>,
@@ -59,16 +67,22 @@ impl AskQuestion {
             word
         };
         let first = word();
-        let (expected, verb) = match first {
+        let (decision, demands) = match first.split_once('(').map(|(word, behind)| (word, behind.strip_suffix(')'))) {
+            Some((word, Some(demands))) => (word, demands),
+            _ => (first, ""),
+        };
+        let (expected, verb) = match decision {
             "allow" => (Some(Decision::Allow), word()),
             "deny" => (Some(Decision::Deny), word()),
-            verb => (None, verb),
+            _ => (None, first),
         };
         let what = rest;
         let mut question = Self {
             place,
             text: text.trim().to_owned(),
             expected,
+            mechanism: Vec::new(),
+            name_alone: false,
             driver: Driver::FileRead,
             target: String::new(),
             to: None,
@@ -76,6 +90,9 @@ impl AskQuestion {
             fixtures: Vec::new(),
             listener: None,
         };
+        if expected.is_some() {
+            question.demand(demands)?;
+        }
         let words: Vec<&str> = what.split_whitespace().collect();
         let two = || match words.as_slice() {
             [a, b] => Ok((*a, *b)),
@@ -146,6 +163,31 @@ impl AskQuestion {
             other => return Err(format!("`{other}` is no verb")),
         }
         Ok(question)
+    }
+
+    /// What stands in brackets behind `allow` or `deny`.
+    fn demand(&mut self, demands: &str) -> Result<(), String> {
+        for demand in demands.split(',').map(str::trim).filter(|demand| !demand.is_empty()) {
+            let mechanism = Mechanism::ALL.iter().find(|mechanism| mechanism.as_str() == demand);
+            match (demand, mechanism) {
+                ("by-name", _) => self.name_alone = true,
+                (_, Some(_)) if self.expected != Some(Decision::Deny) => {
+                    return Err(format!("only a denial is `{demand}`"));
+                }
+                (_, Some(mechanism)) if !self.mechanism.contains(mechanism) => self.mechanism.push(*mechanism),
+                (_, Some(_)) => {}
+                _ => {
+                    let known: Vec<&str> = Mechanism::ALL.iter().map(|mechanism| mechanism.as_str()).collect();
+                    return Err(format!("`{demand}` is none of {}, by-name", known.join(", ")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of its object that it is about.
+    pub(super) fn names(&self) -> Names {
+        if self.name_alone { Names::Spelled } else { Names::All }
     }
 
     fn nothing(&mut self, driver: Driver, what: &str) -> Result<(), String> {
@@ -235,6 +277,12 @@ impl AskQuestion {
         }
         if !self.argv.is_empty() {
             probe["argv"] = json!(self.argv);
+        }
+        if !self.mechanism.is_empty() {
+            probe["mechanism"] = json!(self.mechanism);
+        }
+        if self.name_alone {
+            probe["name_alone"] = json!(true);
         }
         if let Some((kind, address)) = &self.listener {
             probe["listener"] = json!({ "kind": kind, "address": address });

@@ -11,7 +11,8 @@ mod tests;
 
 use crate::record::driver::Driver;
 use crate::record::launcher::{
-    LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, OperationOutcome, WorkerSurroundings,
+    LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, Names, OperationOutcome,
+    WorkerSurroundings,
 };
 #[cfg(test)]
 use crate::record::outcome::Decision;
@@ -124,19 +125,20 @@ impl Judgement {
     }
 }
 
-/// Judges one question.
-pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
+/// Judges one question, by what came of these names of its object.
+pub fn judge(driver: Driver, record: &LauncherRecord, names: Names) -> Judgement {
     if let Some(fault) = &record.fault {
         return faulty(fault.kind);
     }
-    let Some(spelled) = record.asked.first() else {
+    let asked: Vec<&NameTrial> = record.asked.iter().filter(|asked| names.count(asked.kind)).collect();
+    let Some(&spelled) = asked.first() else {
         return Judgement::undecided(FailureKind::ProbeNoReport, None, "the row has neither an answer nor a fault");
     };
     if record.start.link.is_none() {
         return faulty(LauncherFault::Elsewhere);
     }
     // What reached the object under any of its names was not denied.
-    let each: Vec<AskedSuccess> = record.asked.iter().map(|asked| success::of(driver, record, asked)).collect();
+    let each: Vec<AskedSuccess> = asked.iter().map(|asked| success::of(driver, record, asked)).collect();
     if let Some(place) = each.iter().position(|one| matches!(one, AskedSuccess::Allow(_))) {
         let AskedSuccess::Allow(object) = each[place] else { unreachable!("its kind was just asked") };
         let alone = (place > 0).then(|| denial(driver, record, spelled, &each[0]));
@@ -144,14 +146,15 @@ pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
             Some(QuestionOutcome::Deny { mechanism, .. }) => Some(mechanism),
             _ => None,
         };
-        return Judgement { object, name: Some(place), by_name, ..Judgement::of(QuestionOutcome::Allow) };
+        let name = record.asked.iter().position(|one| std::ptr::eq(one, asked[place]));
+        return Judgement { object, name, by_name, ..Judgement::of(QuestionOutcome::Allow) };
     }
     let first = denial(driver, record, spelled, &each[0]);
     if !matches!(first.shown, QuestionOutcome::Deny { .. }) {
         return first;
     }
     // Under another name it may have gone through.
-    for (asked, one) in record.asked.iter().zip(&each).skip(1) {
+    for (asked, one) in asked.into_iter().zip(&each).skip(1) {
         match one {
             AskedSuccess::Unclear(kind, note) => {
                 return Judgement::undecided(*kind, asked.answer.outcome.errno(), note);
@@ -171,8 +174,8 @@ pub fn judge(driver: Driver, record: &LauncherRecord) -> Judgement {
 }
 
 /// What is judged of a question, for documents.
-pub fn verdict(driver: Driver, record: &LauncherRecord) -> LauncherVerdict<'_> {
-    let judgement = judge(driver, record);
+pub fn verdict(driver: Driver, record: &LauncherRecord, names: Names) -> LauncherVerdict<'_> {
+    let judgement = judge(driver, record, names);
     LauncherVerdict {
         mechanism: match judgement.shown {
             QuestionOutcome::Deny { mechanism, .. } => Some(mechanism),
@@ -183,7 +186,7 @@ pub fn verdict(driver: Driver, record: &LauncherRecord) -> LauncherVerdict<'_> {
         object: judgement.object.map(OperatedObject::as_str),
         name: judgement.name.and_then(|place| record.asked.get(place)).map(|asked| asked.name.as_str()),
         by_name: judgement.by_name,
-        tried: record.asked.iter().map(|asked| asked.name.as_str()).collect(),
+        tried: record.asked.iter().filter(|it| names.count(it.kind)).map(|asked| asked.name.as_str()).collect(),
         start: record.start.mode,
         residue: &record.start.residue,
     }

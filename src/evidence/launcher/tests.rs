@@ -75,7 +75,7 @@ fn filtered(mut record: LauncherRecord) -> LauncherRecord {
 
 /// The outcome in a few words: `allow`, `deny hidden via X`, or the word of what is undecided.
 fn words(driver: Driver, record: &LauncherRecord) -> String {
-    let judgement = judge(driver, record);
+    let judgement = judge(driver, record, Names::All);
     let via = judgement.via.map_or(String::new(), |via| format!(" via {via}"));
     match judgement.shown {
         QuestionOutcome::Allow => "allow".into(),
@@ -207,7 +207,7 @@ fn another_name_that_works_makes_it_allowed_and_says_how_the_spelled_one_was_den
     let nonce =
         WorkerAnswer { content: Some(ContentSeen::Nonce), same_object: Some(true), ..answer(OperationOutcome::Done) };
     row.asked.push(NameTrial { kind: NameKind::Mount, name: "/mnt/o/f".into(), ..asked(nonce) });
-    let judgement = judge(Driver::FileRead, &row);
+    let judgement = judge(Driver::FileRead, &row, Names::All);
     assert_eq!(judgement.shown, QuestionOutcome::Allow);
     assert_eq!((judgement.name, judgement.by_name), (Some(1), Some(Mechanism::Hidden)));
     assert_eq!(judgement.object, Some(OperatedObject::Same));
@@ -244,6 +244,21 @@ fn refusals_and_what_refuses() {
 }
 
 #[test]
+fn a_name_alone_is_judged_as_if_nothing_else_had_been_asked() {
+    let mut row = masked(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
+    row.asked.push(NameTrial {
+        kind: NameKind::Mount,
+        name: "/mnt/o/f".into(),
+        ..asked(WorkerAnswer { content: Some(ContentSeen::Nonce), ..answer(OperationOutcome::Done) })
+    });
+    let all = judge(Driver::FileRead, &row, Names::All);
+    assert_eq!((all.shown, all.name, all.by_name), (QuestionOutcome::Allow, Some(1), Some(Mechanism::Hidden)));
+    let alone = verdict(Driver::FileRead, &row, Names::Spelled);
+    assert_eq!((alone.mechanism, alone.name, alone.by_name), (Some(Mechanism::Hidden), None, None));
+    assert_eq!(alone.tried, ["/o/f"]);
+}
+
+#[test]
 fn a_filter_is_accused_only_by_what_it_alone_explains() {
     let row = |inside, outside| {
         let mut row = filtered(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
@@ -263,7 +278,7 @@ fn a_filter_is_accused_only_by_what_it_alone_explains() {
     let mut others = row(errno::EPERM, 14);
     others.asked[0].answer.outcome = failed("openat", errno::EPERM);
     others.around.same_credentials = false;
-    let judgement = judge(Driver::FileRead, &others);
+    let judgement = judge(Driver::FileRead, &others, Names::All);
     assert!(
         matches!(judgement.shown, QuestionOutcome::Deny { mechanism: Mechanism::Refused, .. })
             && judgement.via.is_none()
@@ -405,7 +420,7 @@ proptest! {
     #[test]
     fn every_record_has_an_outcome_that_keeps_its_promises(row in any_record(), n in 0..Driver::ALL.len()) {
         let driver = Driver::ALL[n];
-        let judgement = judge(driver, &row);
+        let judgement = judge(driver, &row, Names::All);
         match judgement.shown {
             QuestionOutcome::Allow => {
                 let asked = &row.asked[judgement.name.expect("an allowed question names what was allowed")];

@@ -4,32 +4,57 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::digest::Digest;
-use crate::policy::launcher::{LauncherDocument, StartTexts};
+use crate::policy::launcher::LauncherDocument;
 use crate::process::tool;
+use crate::record::identity::Stated;
 use crate::record::launcher::LauncherProgram;
+use crate::record::run_identity::LauncherElement;
 
 /// How long the question for the version may take.
 const LIMIT: Duration = Duration::from_secs(10);
 /// The most characters of the answer that are kept.
 const MOST_CHARS: usize = 200;
 
-/// The launcher's programs and its version, as far as they can be found.
-pub(super) fn of(document: &LauncherDocument, places: &StartTexts) -> (Vec<LauncherProgram>, Option<String>) {
+/// The launcher's programs, and its version if it may be started to say it.
+pub fn of(document: &LauncherDocument, may_start: Result<(), &str>) -> LauncherElement {
     let own: Vec<String> = document.argv.first().cloned().into_iter().collect();
     let names = if document.identity.is_empty() { &own } else { &document.identity };
-    let programs = names
-        .iter()
-        .filter_map(|name| {
-            let path = find(&places.fill(name))?;
-            let (sha256, _) = Digest::of_reader(std::fs::File::open(&path).ok()?).ok()?;
-            Some(LauncherProgram { path: path.to_str()?.to_owned(), sha256 })
-        })
-        .collect();
-    let version = document.version.as_ref().and_then(|question| {
-        let argv: Vec<String> = question.argv.iter().map(|word| places.fill(word)).collect();
-        ask(&argv)
-    });
-    (programs, version)
+    let version = match (&document.version, may_start) {
+        (None, _) => Stated::absent("its document does not say how to ask it"),
+        (Some(_), Err(reason)) => Stated::absent(reason),
+        (Some(question), Ok(())) if question.argv.iter().any(|word| word.contains("${")) => {
+            Stated::absent("the question holds placeholders, which stand for nothing before a start")
+        }
+        (Some(question), Ok(())) => {
+            Stated::or_absent(ask(&question.argv), "it was asked, and said nothing within ten seconds")
+        }
+    };
+    LauncherElement { programs: names.iter().map(|name| program(name)).collect(), version }
+}
+
+/// A program by its resolved path, with its digest.
+fn program(name: &str) -> (String, Stated<Digest>) {
+    let Some(path) = find(name).filter(|path| path.is_file()) else {
+        return (name.to_owned(), Stated::absent("no such program was found"));
+    };
+    let digest = match std::fs::File::open(&path).and_then(Digest::of_reader) {
+        Ok((digest, _)) => Stated::Is(digest),
+        Err(error) => Stated::absent(format!("it cannot be read: {}", error.kind())),
+    };
+    (path.to_string_lossy().into_owned(), digest)
+}
+
+/// What is known, as a row has it.
+pub(super) fn for_rows(element: &LauncherElement) -> (Vec<LauncherProgram>, Option<String>) {
+    let known = |(path, stated): (&String, &Stated<Digest>)| match stated {
+        Stated::Is(sha256) => Some(LauncherProgram { path: path.clone(), sha256: *sha256 }),
+        Stated::Absent { .. } => None,
+    };
+    let version = match &element.version {
+        Stated::Is(version) => Some(version.clone()),
+        Stated::Absent { .. } => None,
+    };
+    (element.programs.iter().filter_map(known).collect(), version)
 }
 
 /// The file of a program: of a path, or of a name that is looked for as a shell does.

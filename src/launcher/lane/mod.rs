@@ -5,7 +5,7 @@
 
 mod asking;
 mod engine;
-mod identity;
+pub mod identity;
 mod names;
 mod outside;
 mod place;
@@ -19,7 +19,7 @@ use super::said::WorkerRequest;
 use super::session::{self, NoWorker, Setting};
 use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
-use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, Link, OperationOutcome};
+use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, LauncherProgram, Link, Names, OperationOutcome};
 use crate::record::row::ProbeRow;
 pub use asking::LauncherLane;
 use asking::{OpenQuestion, WorkspaceFiles};
@@ -35,11 +35,12 @@ impl LauncherLane<'_> {
     /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
     pub fn run(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
         let mut rows: Vec<Option<ProbeRow>> = tasks.iter().map(|_| None).collect();
+        let known = identity::for_rows(&identity::of(self.document, Ok(())));
         for set in place::sets(tasks) {
             if self.cancel.requested().is_some() {
                 break;
             }
-            for (n, row) in self.run_set(tasks, &set) {
+            for (n, row) in self.run_set(tasks, &set, &known) {
                 rows[n] = Some(row);
             }
         }
@@ -47,7 +48,12 @@ impl LauncherLane<'_> {
     }
 
     /// One set of questions that do not disturb each other, under starts of their own.
-    fn run_set(&self, tasks: &[Task<'_>], set: &[usize]) -> Vec<(usize, ProbeRow)> {
+    fn run_set(
+        &self,
+        tasks: &[Task<'_>],
+        set: &[usize],
+        (programs, version): &(Vec<LauncherProgram>, Option<String>),
+    ) -> Vec<(usize, ProbeRow)> {
         let place = match LaneSetup::make(self, tasks, set) {
             Ok(place) => place,
             Err(not_run) => {
@@ -64,10 +70,9 @@ impl LauncherLane<'_> {
             unique: self.unique.to_owned(),
             variables: askings.iter().filter_map(OpenQuestion::variable).collect(),
         };
-        let (programs, version) = identity::of(self.document, &setting.places);
         for asking in &mut askings {
-            asking.record.start.programs.clone_from(&programs);
-            asking.record.start.version.clone_from(&version);
+            asking.record.start.programs.clone_from(programs);
+            asking.record.start.version.clone_from(version);
         }
         self.ask_all(&setting, &mark, &known, &mut askings);
         for asking in askings {
@@ -284,7 +289,7 @@ fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &LaneSurroundin
 
 /// Whether what is known by now says that the operation reached its object.
 fn reaches(asking: &OpenQuestion) -> bool {
-    matches!(rule::judge(asking.question.action.driver, &asking.record).shown, rule::QuestionOutcome::Allow)
+    matches!(rule::judge(asking.question.action.driver, &asking.record, Names::All).shown, rule::QuestionOutcome::Allow)
 }
 
 /// Whether an effect is still awaited.

@@ -173,6 +173,8 @@ impl<'a> ExpandedDocuments<'a> {
             attribute: text(fields.attribute),
             argv: Vec::new(),
             exit_code: None,
+            mechanism: Vec::new(),
+            name_alone: false,
             fixtures: Vec::new(),
             mounts: Vec::new(),
             listener: None,

@@ -286,6 +286,26 @@ const CASES: &[Case] = &[
         &["`/profiles/one/probe_refs/1`", "the probes `read_in` and `read_out` have the same expectation id `read_in`"],
     ),
     (
+        "a mechanism of what is allowed",
+        |s| add(&mut s.probes, "/probes/read_in", "mechanism", json!(["hidden"])),
+        &["`/probes/read_in/mechanism`", "only a denial has a mechanism"],
+    ),
+    (
+        "a mechanism of another kind",
+        |s| add(&mut s.probes, "/probes/read_out", "mechanism", json!(["hiden"])),
+        &["`/probes/read_out/mechanism/0`", "did you mean `hidden`?"],
+    ),
+    (
+        "a mechanism where there is no launcher",
+        |s| add(&mut s.probes, "/probes/read_out", "mechanism", json!(["hidden"])),
+        &["`/profiles/one/probe_refs/1`", "demands `mechanism`, which only a launcher can meet"],
+    ),
+    (
+        "a name alone where there is no launcher",
+        |s| add(&mut s.probes, "/probes/read_out", "name_alone", json!(true)),
+        &["`/profiles/one/probe_refs/1`", "demands `name_alone`, which only a launcher can meet"],
+    ),
+    (
         "profile without probes",
         |s| set(&mut s.profiles, "/profiles/one/probe_refs", json!([])),
         &["`/profiles/one/probe_refs`", "the profile lists no probe"],

@@ -188,7 +188,7 @@ fn two_versions_of_a_launcher_are_told_apart_and_named() {
         std::fs::write(&box_of, script).unwrap();
         std::fs::set_permissions(&box_of, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let mut running = sandproof();
-        running.current_dir(root).args(["run", "--allow-host-programs", "--run-id", run_id, "--plan"]);
+        running.current_dir(root).args(["run", "--out", "out", "--allow-host-programs", "--run-id", run_id, "--plan"]);
         running.arg(plan.join("plan.json"));
         if nix::unistd::geteuid().is_root() {
             running.arg("--as-root");

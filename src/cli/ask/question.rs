@@ -61,21 +61,8 @@ impl AskQuestion {
     /// Reads a question.
     pub(super) fn read(place: usize, text: &str) -> Result<Self, String> {
         let mut rest = text.trim();
-        let mut word = || {
-            let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            rest = behind.trim_start();
-            word
-        };
-        let first = word();
-        let (decision, demands) = match first.split_once('(').map(|(word, behind)| (word, behind.strip_suffix(')'))) {
-            Some((word, Some(demands))) => (word, demands),
-            _ => (first, ""),
-        };
-        let (expected, verb) = match decision {
-            "allow" => (Some(Decision::Allow), word()),
-            "deny" => (Some(Decision::Deny), word()),
-            _ => (None, first),
-        };
+        let (expected, demands) = expectation(&mut rest)?;
+        let verb = word(&mut rest);
         let what = rest;
         let mut question = Self {
             place,
@@ -289,6 +276,30 @@ impl AskQuestion {
         }
         probe
     }
+}
+
+/// Takes the next word.
+fn word<'t>(rest: &mut &'t str) -> &'t str {
+    let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    *rest = behind.trim_start();
+    word
+}
+
+/// Takes `allow` or `deny`, and what stands in brackets behind it.
+fn expectation<'t>(rest: &mut &'t str) -> Result<(Option<Decision>, &'t str), String> {
+    for decision in [Decision::Allow, Decision::Deny] {
+        let Some(behind) = rest.strip_prefix(decision.as_str()) else { continue };
+        if let Some(demands) = behind.strip_prefix('(') {
+            let (demands, behind) = demands.split_once(')').ok_or("the bracket is not closed")?;
+            *rest = behind.trim_start();
+            return Ok((Some(decision), demands));
+        }
+        if behind.is_empty() || behind.starts_with(char::is_whitespace) {
+            *rest = behind.trim_start();
+            return Ok((Some(decision), ""));
+        }
+    }
+    Ok((None, ""))
 }
 
 /// Whether a path is one of the folders that `ask` makes, or in one.

@@ -78,7 +78,7 @@ impl Grounds<'_> {
 }
 
 /// Whether a row belongs to one of these profiles.
-fn is_of(profiles: &BTreeSet<String>, row: &Differing) -> bool {
+fn is_of(profiles: &BTreeSet<String>, row: &DifferingRow) -> bool {
     let profile = row.b.as_ref().or(row.a.as_ref()).map(|verdict| &*verdict.profile_id);
     profile.is_some_and(|profile| profiles.contains(profile))
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from suite import clean, commands, coverage, drivers, faults, first_run, kills, plans, runner  # noqa: E402, F401
+from suite import clean, commands, coverage, drivers, faults, first_run, kills, plans, runner, spawner  # noqa: E402, F401
 from suite.mac import REPOSITORY, Mac, Tools  # noqa: E402
 
 CANNOT_SHOW = [

@@ -76,6 +76,9 @@ def table(chosen, failed, seconds, uncovered):
     print("\nWHAT THE DOUBLE CANNOT SHOW")
     for what, why in CANNOT_SHOW:
         print(f"  {what:12}{why}")
+    left = [one for one in runner.TESTS if one.if_named and one not in chosen]
+    if left:
+        print(f"\nNOT EXECUTED: {len(left)} tests that run only if they are named (--only), of the parts " + ", ".join(sorted({one.part for one in left})))
     print(f"\n{len(chosen)} tests, {len(failed)} failed, {seconds:.0f} s.")
     print("No Mac was involved: the arm64 executable was emulated on this host, and nothing that came out is evidence about macOS.")
 

@@ -258,7 +258,7 @@ pub mod bundles {
     }
 }
 
-/// Promotion: whether a bundle may be handed on, and the packet that says so.
+/// Promotion: whether a bundle may be forwarded, and the packet that says so.
 ///
 /// ```no_run
 /// use sandproof::api::bundles::load_bundle;

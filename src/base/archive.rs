@@ -11,17 +11,17 @@ use super::bundle_path::{BundlePath, BundlePathError};
 use super::fsx::{self, FileError, IoContext};
 use super::limits::{MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES};
 
-/// An archive that is refused, or that could not be made or taken apart.
+/// An archive that is refused, or that could not be made or extracted.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
     /// What was read is no archive.
-    #[error("it is no tar archive, or a damaged one")]
+    #[error("it is not a tar archive, or it is damaged")]
     Damaged(#[source] io::Error),
     /// It holds something that is no plain file.
-    #[error("`{name}` in it is {kind}; an archive of `collect` has plain files alone")]
+    #[error("`{name}` in it is {kind}; an archive of `collect` contains only plain files")]
     NoFile {
         /// Its name, as far as it can be shown.
         name: String,
@@ -29,10 +29,10 @@ pub enum ArchiveError {
         kind: &'static str,
     },
     /// A name in it could lead elsewhere, or stands there twice.
-    #[error("a name in it is refused")]
+    #[error("it contains a file name that is not allowed")]
     Name(#[source] BundlePathError),
     /// A name stands there twice, or a file where another has a folder.
-    #[error("`{name}` stands in it twice, or under a file")]
+    #[error("`{name}` occurs in it twice, or below a file")]
     Twice {
         /// The name.
         name: String,

@@ -33,7 +33,7 @@ impl BundlePath {
             "it has an empty or `.` part"
         } else if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._+-@".contains(&b)) {
             // ASCII alone also rules out names that only look different: case aside, there are no Unicode twins.
-            "only ASCII letters, digits and `/._+-@` may stand in it"
+            "it may hold only ASCII letters, digits and `/._+-@`"
         } else {
             return Ok(Self(text));
         };

@@ -28,13 +28,13 @@ pub struct CanonError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CanonProblem {
     /// A number with a fraction or an exponent, or minus zero.
-    #[error("the number is no whole number; write it as a text")]
+    #[error("the number is not an integer; write it as a string")]
     Fraction,
     /// A number that a double does not hold exactly.
-    #[error("the number is beyond ±{MAX_INTEGER}; write it as a text")]
+    #[error("the number is outside ±{MAX_INTEGER}; write it as a string")]
     TooLarge,
     /// A text that another spelling of Unicode would give other bytes.
-    #[error("the text is not in Unicode normal form C; normalise it")]
+    #[error("the string is not in Unicode normal form C; normalise it")]
     NotNfc,
     /// A member's name, likewise.
     #[error("a member's name is not in Unicode normal form C; normalise it")]
@@ -209,7 +209,7 @@ mod tests {
             "0.000000000000000000000000001",
             "1.0",
         ] {
-            assert!(refused(text).contains("no whole number"), "{text}: {}", refused(text));
+            assert!(refused(text).contains("not an integer"), "{text}: {}", refused(text));
         }
         for text in ["9007199254740992", "-9007199254740992", "18446744073709551615", "9223372036854775807"] {
             assert!(refused(text).contains("beyond"), "{text}: {}", refused(text));
@@ -225,9 +225,9 @@ mod tests {
         assert!(canonical_of_text(b"\xef\xbb\xbf{}").is_err());
         assert_eq!(
             refused("{\"a\":{\"b/c~d\":[0,\"e\\u0301\"]}}"),
-            "`/a/b~1c~0d/1`: the text is not in Unicode normal form C; normalise it"
+            "`/a/b~1c~0d/1`: the string is not in Unicode normal form C; normalise it"
         );
-        assert_eq!(refused("1.5"), "the document itself: the number is no whole number; write it as a text");
+        assert_eq!(refused("1.5"), "the document itself: the number is not an integer; write it as a string");
         assert!(canonical_of_text("\"\u{e9}\"".as_bytes()).is_ok());
         assert!(digest_data(&json!(["e\u{301}"])).is_ok());
         assert!(digest_data(&json!([1.5])).is_err());

@@ -42,13 +42,13 @@ fn check_run_id(kind: &'static str, text: &str) -> Result<(), IdError> {
         return refuse("it is longer than 128 bytes");
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
-        return refuse("only ASCII letters, digits, `-`, `_` and `.` may stand in it");
+        return refuse("it may hold only ASCII letters, digits, `-`, `_` and `.`");
     }
     if text.starts_with(['.', '-']) {
         return refuse("it starts with `.` or `-`");
     }
     if text == "LATEST" {
-        return refuse("that name is taken by the pointer file");
+        return refuse("that name is reserved for the pointer file");
     }
     Ok(())
 }

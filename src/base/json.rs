@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for StrictValue {
             // Before the value is read, so that the place in the message is the key's.
             if object.contains_key(&key) {
                 let key = excerpt(&key, SHOWN_KEY_CHARS);
-                return Err(de::Error::custom(format_args!("the key `{key}` stands twice in one object")));
+                return Err(de::Error::custom(format_args!("the key `{key}` occurs twice in one object")));
             }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
@@ -204,7 +204,7 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for TopLevelObject<'_, F> {
                         map.next_value_seed(inner)?
                     };
                     if object.insert(key, value).is_some() {
-                        return Err(de::Error::custom("a key stands twice in one object"));
+                        return Err(de::Error::custom("a key occurs twice in one object"));
                     }
                 }
             }
@@ -252,7 +252,7 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for &mut Pieces<'_, F> {
         while let Some(key) = map.next_key::<String>()? {
             check_length(&key)?;
             if !self.seen.insert(key.clone()) {
-                return Err(de::Error::custom("a key stands twice in one object"));
+                return Err(de::Error::custom("a key occurs twice in one object"));
             }
             piece.insert(key, map.next_value_seed(inner)?);
             if piece.len() == PIECE {

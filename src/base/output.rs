@@ -167,12 +167,12 @@ fn kind_of(named: &Path) -> io::Result<OutputKind> {
                 kind if kind.is_dir() => "a folder",
                 kind if kind.is_socket() => "a socket",
                 kind if kind.is_block_device() => "a block device",
-                _ => "nothing that a document can be written to",
+                _ => "not something that a document can be written to",
             };
             return Err(refused(format!("it is {what}")));
         }
     }
-    Err(refused("its links do not end"))
+    Err(refused("its symbolic links form a loop"))
 }
 
 /// The descriptor of this process that a path names by the system's own convention. Such paths are links that lead to no
@@ -204,7 +204,7 @@ fn open_descriptor(number: u32) -> io::Result<File> {
     let kind = file.metadata()?.file_type();
     // A file could be one that this program has open itself, and its descriptor says nothing of where to go on.
     if !kind.is_fifo() && !kind.is_char_device() {
-        return Err(refused("that descriptor is no pipe and no terminal; name the file itself"));
+        return Err(refused("that descriptor is neither a pipe nor a terminal; name the file itself"));
     }
     blocking(file)
 }
@@ -216,10 +216,10 @@ fn open_fifo(path: &Path) -> io::Result<File> {
         let opened = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path);
         match opened {
             Ok(file) if file.metadata()?.file_type().is_fifo() => return blocking(file),
-            Ok(_) => return Err(refused("it is no FIFO any more")),
+            Ok(_) => return Err(refused("it is no longer a FIFO")),
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
                 if since.elapsed() > READER_LIMIT {
-                    return Err(refused("it is a FIFO, and nobody reads it"));
+                    return Err(refused("it is a FIFO without a reader"));
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -276,10 +276,10 @@ mod tests {
         for (name, why) in [
             ("socket", "a socket"),
             ("to_socket", "a socket"),
-            ("loop", "do not end"),
+            ("loop", "form a loop"),
             ("", "folder"),
             ("x/", "folder"),
-            ("fifo", "nobody reads it"),
+            ("fifo", "without a reader"),
             ("none/x", "No such file"),
         ] {
             let error = write(&at(name)).unwrap_err();

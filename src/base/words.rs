@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordsError {
     /// A quote has no end.
-    #[error("the {0} quote that begins at byte {1} has no end")]
+    #[error("the {0} quote that begins at byte {1} is not closed")]
     OpenQuote(&'static str, usize),
     /// A backslash stands at the end.
     #[error("the text ends in a backslash, which needs a character behind it")]

@@ -55,7 +55,7 @@ pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(
     let context = manifest.stage_root.as_deref().unwrap_or(".");
     if manifest.stage_used != managed || roots != [managed; 2] || manifest.repo_root_context != context {
         let words = format!(
-            "the channel is `{}`, and what it says of a staged copy is that of another one",
+            "the channel is `{}`, but what it says of a staged copy belongs to another one",
             manifest.channel.as_str()
         );
         return wrong(layout::RUN_MANIFEST, DocumentRule::ManifestStage, words);
@@ -64,7 +64,7 @@ pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(
     let own = format!("sandproof-{}", manifest.run_id);
     let is_own = base.is_absolute() && base.file_name().is_some_and(|name| name == own.as_str());
     if if manifest.dry_run { !manifest.fixture_base.is_empty() } else { !is_own } {
-        let words = format!("its fixtures lay in `{}`, which is no folder of this run", manifest.fixture_base);
+        let words = format!("its fixtures were in `{}`, which is not a folder of this run", manifest.fixture_base);
         return wrong(layout::RUN_MANIFEST, DocumentRule::ManifestFixtures, words);
     }
     let Some(record) = manifest.apply_preflight.as_ref().map(|preflight| &preflight.record) else { return Ok(()) };
@@ -74,7 +74,7 @@ pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(
         Err(error) => return broken(error.to_string()),
     };
     if record.run_id.as_ref() != Some(&manifest.run_id) || record.world_id != manifest.world_id {
-        return broken("it is of another run or world".into());
+        return broken("it belongs to another run or world".into());
     }
     if preflight.is_some_and(|path| path != record.profile) {
         return broken(format!("it applied `{}`, which is not the policy that the plan names", record.profile));
@@ -89,35 +89,35 @@ pub(super) fn check(manifest: &RunManifest, preflight: Option<&str>) -> Result<(
 fn facts(record: &ApplyPreflight) -> Option<&'static str> {
     let own = &record.sandbox_check_self;
     if own.rc.map(|rc| rc != 0) != own.sandboxed || own.sandboxed.is_some() == own.error.is_some() {
-        return Some("its check of itself says two things");
+        return Some("its self-check contradicts itself");
     }
     let said = record.exit_code.is_some() || record.apply_report.is_some() || record.apply_marker_pid.is_some();
     if record.status == PreflightStatus::Error {
         let silent = !said && record.apply_ok.is_none() && record.error.is_some();
-        return (!silent).then_some("it did not run, and says how it went");
+        return (!silent).then_some("it did not run, but has a result");
     }
     if record.error.is_some() || record.apply_ok.is_none() || record.apply_marker_pid.is_none_or(|pid| pid <= 1) {
-        return Some("it ran, and does not say so");
+        return Some("it ran, but does not say so");
     }
     if record.stderr.as_deref() != Some("") || record.stdout.as_deref() != Some("") {
-        return Some("the process printed something, which none can");
+        return Some("it holds output of a process, and a probe process cannot print");
     }
     let ok = record.apply_ok == Some(true);
     if ok == record.failure_stage.is_some() {
-        return Some("`apply_ok` and `failure_stage` say two things");
+        return Some("`apply_ok` and `failure_stage` contradict each other");
     }
     let applied = record.apply_report.as_ref().is_some_and(|report| {
         report.rc == 0 && report.errno.is_none() && report.errbuf.is_none() && report.err_class == ErrClass::Ok
     });
     // It may have been applied and not confine, so this is asked in one direction only.
     (ok && !(applied && record.exit_code == Some(0)))
-        .then_some("`apply_ok` is true, and the process did not apply the policy or did not end well")
+        .then_some("`apply_ok` is true, but the process did not apply the policy or did not end well")
 }
 
 /// In what the status of a complete run speaks of a failure.
 pub(super) fn of_complete(status: &RunStatus) -> Option<&'static str> {
     if status.error.is_some() {
-        return Some("the run is complete, and names an error");
+        return Some("the run is complete, but names an error");
     }
-    status.failure_stage.is_some().then_some("the run is complete, and names a stage at which it failed")
+    status.failure_stage.is_some().then_some("the run is complete, but names a stage at which it failed")
 }

@@ -39,7 +39,7 @@ pub enum Problem {
     #[error("it could not be read: {0}")]
     Unreadable(String),
     /// A document is not what it should be.
-    #[error("it cannot be understood: {0}")]
+    #[error("it cannot be parsed: {0}")]
     Malformed(String),
     /// A document has another format than this program reads.
     #[error("its format is `{found}`; this program reads `{known}`{}", newer(found, known))]
@@ -80,7 +80,7 @@ pub enum Problem {
     #[error("every bundle has it, but the index does not list it")]
     NotListed,
     /// An artifact of no known kind.
-    #[error("no artifact of that name is known, so nothing can vouch for it")]
+    #[error("no artifact of that name is known, so nothing verifies it")]
     UnknownArtifact,
     /// A file is there that the index does not list.
     #[error("it is in the folder, but the index does not list it")]
@@ -136,7 +136,7 @@ pub enum Problem {
         reason: String,
     },
     /// The index lists the artifacts in another order than they have.
-    #[error("its artifacts are not in their order")]
+    #[error("its artifacts are not in index order")]
     OutOfOrder,
     /// Two documents name different values for one fact.
     #[error("its {field} is `{found}`; the index says `{indexed}`")]
@@ -166,7 +166,7 @@ pub enum Problem {
         /// The stamp.
         found: String,
     },
-    /// The declaration is not what the bundle's own documents give.
+    /// The declaration is not what the bundle's own documents yield.
     #[error("`{pointer}`: {words}")]
     IdentityDiffers {
         /// JSON pointer into the declaration.
@@ -212,16 +212,16 @@ pub enum Problem {
     #[error("its run is `{0}`")]
     ReferenceState(String),
     /// The evidence cannot be derived from the bundle's own inputs and rows.
-    #[error("its evidence cannot be derived again: {0}")]
+    #[error("its evidence cannot be replayed: {0}")]
     NotDerivable(String),
     /// A derived artifact is not what the rows give.
-    #[error("it differs from what the bundle's own inputs and rows give")]
+    #[error("it differs from what the bundle's own inputs and rows yield")]
     NotDerived,
     /// The rows give an artifact that the bundle does not have.
-    #[error("the bundle's own inputs and rows give it, but it is absent")]
+    #[error("the bundle's own inputs and rows yield it, but it is absent")]
     DerivedMissing,
     /// The bundle has an artifact that its rows do not give.
-    #[error("the bundle's own inputs and rows do not give it")]
+    #[error("the bundle's own inputs and rows do not yield it")]
     DerivedExtra,
 }
 

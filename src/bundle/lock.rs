@@ -47,7 +47,7 @@ impl std::fmt::Display for Holder {
         match (&self.pid, &self.run_id) {
             (Some(pid), Some(run)) => write!(f, "process {pid}, run {run}"),
             (Some(pid), None) => write!(f, "process {pid}"),
-            _ => f.write_str("a process that has not said which"),
+            _ => f.write_str("an unidentified process"),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) enum ReplayError {
     #[error(transparent)]
     Plan(#[from] LoadError),
     /// The manifest and the inputs disagree.
-    #[error("the manifest says {what} `{manifest}`, the bundle's own inputs give `{inputs}`")]
+    #[error("the manifest says {what} `{manifest}`, the bundle's own inputs yield `{inputs}`")]
     Disagree {
         /// What they disagree in.
         what: &'static str,
@@ -60,10 +60,10 @@ pub(crate) enum ReplayError {
     #[error(transparent)]
     WorldId(#[from] IdError),
     /// The manifest's account of the world is not what follows from the bundle.
-    #[error("the manifest's check of its world is not what the world's document and the host's facts give")]
+    #[error("the manifest's check of its world is not what the world's document and the host's facts yield")]
     World,
     /// The manifest declares other documents than the plan was resolved from.
-    #[error("the manifest {what} the {role} `{path}`, which the bundle's own inputs give otherwise")]
+    #[error("the manifest {what} the {role} `{path}`, which differs in the bundle's own inputs")]
     Declared {
         /// Whether it does.
         what: &'static str,
@@ -73,7 +73,7 @@ pub(crate) enum ReplayError {
         path: String,
     },
     /// The run's declaration is not what the bundle gives.
-    #[error("`{}` is not what the bundle's own documents give", layout::RUN_IDENTITY)]
+    #[error("`{}` is not what the bundle's own documents yield", layout::RUN_IDENTITY)]
     Identity(Vec<Discrepancy>),
     /// A document is not of its published shape.
     #[error(transparent)]

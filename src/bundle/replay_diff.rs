@@ -59,13 +59,13 @@ pub enum ArtifactDifferenceKind {
     #[error("{}", describe(.0))]
     Content(FirstDifference),
     /// The bundle does not hold it.
-    #[error("the bundle's own inputs and rows give it, but it is absent")]
+    #[error("the bundle's own inputs and rows yield it, but it is absent")]
     Absent,
     /// It is not derived from these inputs and rows.
-    #[error("the bundle's own inputs and rows do not give it")]
+    #[error("the bundle's own inputs and rows do not yield it")]
     Extra,
     /// The file is as derived, and the index says something else of it.
-    #[error("it is what the bundle's own inputs and rows give, but {0}")]
+    #[error("it is what the bundle's own inputs and rows yield, but {0}")]
     Index(String),
 }
 
@@ -84,7 +84,7 @@ impl ArtifactDifferenceKind {
 fn describe(first: &FirstDifference) -> String {
     let FirstDifference { byte, line, length_only } = first;
     let how = if *length_only { "one of the two ends" } else { "it differs" };
-    format!("it is not what the bundle's own inputs and rows give: {how} at byte {byte}, line {line}")
+    format!("it is not what the bundle's own inputs and rows yield: {how} at byte {byte}, line {line}")
 }
 
 /// The evidence was not derived.
@@ -97,7 +97,7 @@ pub enum ReplayDiffError {
     #[error("`{}` is there already and not empty; give a folder that does not exist", .0.display())]
     Occupied(PathBuf),
     /// The folder for the artifacts lies in the bundle.
-    #[error("`{}` lies inside the bundle, which is a closed world; give a folder outside of it", .0.display())]
+    #[error("`{}` lies inside the bundle, which must not change; name a folder outside it", .0.display())]
     Inside(PathBuf),
     /// A file operation failed.
     #[error(transparent)]

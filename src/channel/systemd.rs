@@ -22,7 +22,7 @@ use crate::record::manifest::ChannelKind;
 const FOLDERS: [&str; 2] = ["/usr/bin", "/bin"];
 /// How long one call of systemctl or systemd-run may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// How often the caller's hint that the unit may have ended is looked at, and its wish to stop.
+/// How often the caller's hint that the unit may have ended, and cancellation, are polled.
 const POLL: Duration = Duration::from_millis(20);
 /// How often the manager is asked without such a hint: each question costs it and this host a process.
 const ASK: Duration = Duration::from_millis(500);

@@ -79,7 +79,7 @@ impl DeriveArgs {
                 lines.line(format!("{name}: {kind}"));
             }
             match derived.differences.len() {
-                0 => lines.line(format!("{count} derived artifacts, all as the inputs and rows give them")),
+                0 => lines.line(format!("{count} derived artifacts, all as the inputs and rows yield them")),
                 some => lines.line(format!("{count} derived artifacts, {some} differences")),
             }
         } else {

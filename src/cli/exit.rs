@@ -32,7 +32,7 @@ pub enum Exit {
     Undecided,
     /// 9: nothing ran.
     NothingRan,
-    /// 70: a fault of ours.
+    /// 70: an internal error.
     Fault,
     /// 130: interrupted by SIGINT.
     Interrupted,

@@ -37,7 +37,7 @@ pub(super) fn review_failure(error: ReviewError) -> Failure {
     };
     let hint = match &error {
         ReviewError::NotPromotable { .. } => {
-            Some("`sandproof explain REASON` says what a reason means; --allow-nonpromotable goes on regardless")
+            Some("`sandproof explain REASON` says what a reason means; --allow-nonpromotable continues regardless")
         }
         ReviewError::NoBundle { .. } => {
             Some("name the folder that its pointers are relative to with --root, or put the bundle beside the packet")

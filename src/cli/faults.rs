@@ -45,7 +45,7 @@ fn conclude(panic: &PanicHookInfo<'_>) {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "error: this program found a fault of its own{place}: {said}\n  hint: please report this line; what was written so far is not committed"
+        "error: internal error{place}: {said}\n  hint: please report this line; what was written so far is not committed"
     );
     fixture::remove_all_now();
     ending::exit_at_once(Exit::Fault.code());
@@ -142,7 +142,7 @@ mod tests {
             let ended = done(deed, dir.path());
             let said = String::from_utf8(ended.stderr).unwrap();
             assert_eq!(ended.status.code(), Some(70), "{said}");
-            assert!(said.contains("error: this program found a fault of its own at src/cli/faults.rs:"), "{said}");
+            assert!(said.contains("error: internal error at src/cli/faults.rs:"), "{said}");
             assert!(said.contains(": the reason\n") && !said.contains("RUST_BACKTRACE"), "{said}");
             assert_eq!(left(dir.path()), 0);
         }
@@ -155,7 +155,7 @@ mod tests {
             let ended = done(deed, dir.path());
             let said = String::from_utf8(ended.stderr).unwrap();
             assert_eq!(ended.status.code(), Some(70), "{said}");
-            assert!(said.contains("error: this program had to end itself"), "{said}");
+            assert!(said.contains("error: aborted: out of memory"), "{said}");
         }
     }
 

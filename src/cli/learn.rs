@@ -30,7 +30,7 @@ use crate::review::learn;
 /// archive is refused.
 #[derive(Debug, Args)]
 pub(super) struct LearnArgs {
-    /// The archive, or a folder that it was taken apart in.
+    /// The archive, or a folder that it was extracted to.
     archive: PathBuf,
     /// Also compare with this other archive or folder: of another host, or of an emulated one.
     #[arg(long, value_name = "ARCHIVE")]
@@ -185,7 +185,7 @@ fn document<T: for<'de> Deserialize<'de>>(
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let no = |why: String| ArchiveMismatch(format!("`{name}` in it is no such document: {why}"));
+    let no = |why: String| ArchiveMismatch(format!("`{name}` in it is not a valid document: {why}"));
     let bytes = fsx::read_regular(&path, MAX_BUNDLE_DOCUMENT_BYTES).map_err(|error| no(error.to_string()))?;
     // Depth, repeated keys and the like first.
     json::parse(&bytes).map_err(|error| no(error.to_string()))?;
@@ -321,7 +321,7 @@ fn text(learned: &Learned) -> Lines {
     }
     lines.blank();
     lines.line(match (learned.facts.len(), learned.open.len()) {
-        (0, 0) => "everything is as was said".to_owned(),
+        (0, 0) => "everything is as documented".to_owned(),
         (facts, open) => format!("{facts} to learn, {open} without an answer"),
     });
     lines

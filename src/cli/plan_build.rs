@@ -141,7 +141,7 @@ fn folder_failure(error: FolderError) -> Failure {
     let hint = match &error {
         FolderError::Exists { .. } => Some("give another folder, or --overwrite to replace these files and no others"),
         FolderError::Torn { .. } => {
-            Some("the plan file was taken away first, so nothing half-made can be run; build it again")
+            Some("the plan file was removed first, so that nothing half-built can be run; build it again")
         }
         FolderError::NotAFolder { .. } | FolderError::NotAFile { .. } | FolderError::Link { .. } => {
             Some("give a folder of its own")

@@ -199,7 +199,7 @@ struct GivenLauncher(LauncherDocument);
 fn given_launcher(text: &str) -> Result<GivenLauncher, String> {
     let (name, command) = text.split_once('=').ok_or("write NAME=COMMAND")?;
     if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err(format!("`{name}` is no name"));
+        return Err(format!("`{name}` is not a valid name"));
     }
     let argv = words::split(command).map_err(|error| error.to_string())?;
     let document = LauncherDocument::of_command(name, argv);

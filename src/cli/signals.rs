@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM become a wish to stop; a second one ends the program at once.
+//! SIGINT and SIGTERM cancel the run; a second one ends the program at once.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -69,7 +69,7 @@ fn render(document: &StatusDocument) -> Lines {
     sheet.list("channels", channels.iter().map(String::as_str));
     sheet.line("output", &document.output.root);
     if let Some(holder) = &document.output.locked_by {
-        let pid = holder.pid.map_or_else(|| "a process that has not said which".into(), |pid| format!("process {pid}"));
+        let pid = holder.pid.map_or_else(|| "an unidentified process".into(), |pid| format!("process {pid}"));
         let run = holder.run_id.as_ref().map_or_else(String::new, |run_id| format!(", run {run_id}"));
         sheet.line("locked", &format!("by {pid}{run}"));
     }

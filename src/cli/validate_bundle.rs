@@ -58,7 +58,7 @@ pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failur
 pub(super) const TRUST: &str = "consistent_not_authenticated";
 /// The same in words.
 pub(super) const TRUST_WORDS: &str =
-    "consistent, not authenticated: its parts agree, and who made it, where and when is not shown";
+    "consistent, not authenticated: its parts agree; nothing proves who made it, where or when";
 
 /// What is wrong with a bundle, for people: one line each. Of a run that did not end well that comes first, and what only
 /// follows from it is counted.

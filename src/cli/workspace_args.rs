@@ -49,7 +49,7 @@ impl RegistryArg {
 
 /// There are no registries.
 #[derive(Debug, thiserror::Error)]
-#[error("`{start}` is no workspace: it has neither `registries/index.json` nor `registry/index.json`")]
+#[error("`{start}` is not a workspace: it has neither `registries/index.json` nor `registry/index.json`")]
 struct NoWorkspace {
     start: String,
 }

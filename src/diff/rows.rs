@@ -27,7 +27,7 @@ const BATCH_ROWS: usize = 256;
 pub(super) struct RowKey {
     /// The expectation; for a control its profile.
     pub(super) id: Box<str>,
-    /// What tells rows of one expectation apart: who was asked (oracle), which control.
+    /// What tells rows of one expectation apart: the source (oracle), which control.
     pub(super) aspect: Box<str>,
 }
 

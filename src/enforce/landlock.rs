@@ -265,7 +265,7 @@ struct Table {
     ports: Vec<(u16, BitFlags<AccessNet>)>,
 }
 
-/// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
+/// Makes a policy ready whose placeholders are resolved. [`apply`] reports what prevents it.
 pub(super) fn ready(policy: &LandlockPolicy) -> Option<ReadyRuleset> {
     let tables = abi_here().and_then(|abi| {
         rules_are_added()?;

@@ -48,7 +48,7 @@ impl ReadyPolicy {
     }
 }
 
-/// Makes a policy ready whose placeholders are resolved. What stands against it is said by [`apply`].
+/// Makes a policy ready whose placeholders are resolved. [`apply`] reports what prevents it.
 pub fn ready(policy: &Enforceable) -> ReadyPolicy {
     let ready = match policy {
         Enforceable::Landlock { policy } => landlock::ready(policy).map(ReadyPolicy::Landlock),

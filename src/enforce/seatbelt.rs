@@ -25,7 +25,7 @@ enum SeatbeltProfile {
     Text(Initializer, CString, Vec<CString>),
     /// A compiled profile.
     Compiled(Applier, Vec<u8>),
-    /// Something stands against it, which the record says.
+    /// Something prevents it, which the record names.
     Refused,
 }
 
@@ -44,7 +44,7 @@ fn absent(Missing(what): Missing) -> (FailureKind, String) {
     (FailureKind::EnforcerUnavailable, format!("this system has no {what}"))
 }
 
-/// Makes a profile text ready whose placeholders are resolved. What stands against it is said by [`apply`].
+/// Makes a profile text ready whose placeholders are resolved. [`apply`] reports what prevents it.
 pub(super) fn text(text: &str, parameters: &BTreeMap<String, String>) -> Option<ReadyProfile> {
     let pairs = parameters.iter().flat_map(|(key, value)| [key, value]).map(|text| CString::new(text.as_str()));
     let profile = match (Initializer::resolve(), CString::new(text), pairs.collect::<Result<Vec<_>, _>>()) {
@@ -55,7 +55,7 @@ pub(super) fn text(text: &str, parameters: &BTreeMap<String, String>) -> Option<
     made(PolicyMode::Sbpl, profile)
 }
 
-/// Makes a compiled profile ready. What stands against it is said by [`apply`].
+/// Makes a compiled profile ready. [`apply`] reports what prevents it.
 pub(super) fn compiled(bytes: &[u8]) -> Option<ReadyProfile> {
     let applier = Applier::resolve().map_err(absent);
     made(PolicyMode::Blob, applier.map(|applier| SeatbeltProfile::Compiled(applier, bytes.to_vec())))

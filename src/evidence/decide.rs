@@ -466,7 +466,7 @@ pub fn reached(attempt: Attempt) -> bool {
 }
 
 /// Whether a row without a decision could not have come to one: its driver only asks, or a success of it proves nothing.
-/// Such rows are named in the packet and stand against nothing.
+/// Such rows are named in the packet and block nothing.
 pub fn by_design(driver: Driver, kind: FailureKind) -> bool {
     match kind {
         FailureKind::OracleOnly => driver == Driver::PolicyQuery,

@@ -53,7 +53,7 @@ pub(super) struct RowBatches<T> {
 }
 
 impl<T> RowBatches<T> {
-    /// The next batch, in exchange for the rows of the last, which the thread that made them takes apart: memory that goes
+    /// The next batch, in exchange for the rows of the last, which the thread that made them frees: memory that goes
     /// back where it came from is cheaper. `None`: that thread has ended without a last batch.
     pub(super) fn next(&self, last: Vec<T>) -> Option<RowBatch<T>> {
         // Whether it still listens makes no difference.

@@ -1,4 +1,4 @@
-//! The wish to stop.
+//! Cancellation of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

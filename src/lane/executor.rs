@@ -16,7 +16,7 @@ use super::task::Tasks;
 use super::worker::{LaneWorkerError, RunShared, SpawnZygote, Worker};
 use crate::process::{SpawnError, Zygote};
 
-/// How many rows may be finished or under way beyond the last one handed on.
+/// How many rows may be finished or under way beyond the last one forwarded.
 const WINDOW: usize = SLOTS as usize;
 
 /// What held a row is used for another one up to this size; rows have some 1,500 bytes.
@@ -40,12 +40,12 @@ pub enum LaneError {
     /// A worker could not go on.
     #[error("a worker could not go on")]
     Worker(#[source] LaneWorkerError),
-    /// A row could not be handed on.
+    /// A row could not be forwarded.
     #[error("could not write a row")]
     Sink(#[source] io::Error),
 }
 
-/// Which places are given out and handed on.
+/// Which places are assigned and forwarded.
 struct LaneProgress<'e> {
     state: Mutex<ExecutorState<'e>>,
     moved: Condvar,
@@ -54,11 +54,11 @@ struct LaneProgress<'e> {
 struct ExecutorState<'e> {
     /// The next place to give out.
     next: usize,
-    /// The next place to hand on.
+    /// The next place to forward.
     handed_on: usize,
     /// Rows that wait for their turn.
     waiting: BTreeMap<usize, Vec<u8>>,
-    /// What held rows that were handed on, to be filled again.
+    /// What held rows that were forwarded, to be filled again.
     spent: Vec<Vec<u8>>,
     /// How many workers wait for room in the window.
     blocked: usize,
@@ -160,7 +160,7 @@ impl<'e> LaneProgress<'e> {
 /// Zygotes that replace lost ones are started by the calling thread, with which they end, and not by a worker's, which
 /// ends with the lane.
 ///
-/// On an error, what was handed on stays handed on: rows 0 to n without a gap.
+/// On an error, what was forwarded stays forwarded: rows 0 to n without a gap.
 ///
 /// # Errors
 /// See [`LaneError`]. Workers are left idle but alive, except after a [`LaneWorkerError`].

@@ -217,7 +217,7 @@ impl PortPool {
             }
         }
         if found.is_err() {
-            // What stands against them may pass, as a full table of open files does.
+            // What prevents them may pass, as a full table of open files does.
             left.extend(forbidden.into_iter().rev());
         }
         found

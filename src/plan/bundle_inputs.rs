@@ -37,13 +37,13 @@ pub enum BundleInputsError {
     #[error("the bundle's list of input documents cannot be read")]
     Read(#[from] FileError),
     /// The list is no acceptable JSON, or of another shape, or contradicts itself or the files that it lists.
-    #[error("`{}` cannot be understood: {reason}", layout::INPUT_SOURCES)]
+    #[error("`{}` cannot be parsed: {reason}", layout::INPUT_SOURCES)]
     List {
         /// What is wrong with it.
         reason: String,
     },
     /// A file under `inputs/` that the list does not name.
-    #[error("`{path}` stands under inputs/ and is no input document")]
+    #[error("`{path}` lies under inputs/ and is not an input document")]
     Stray {
         /// Where it lies in the bundle.
         path: BundlePath,

@@ -86,7 +86,7 @@ pub(super) fn check(
             _ if entry.to.is_some() => notes.error(
                 DiagnosticKind::Fixture,
                 at("to"),
-                format!("`{path}` is no link, so `to` says nothing"),
+                format!("`{path}` is not a link, so `to` has no meaning"),
                 "remove it, or make the kind `symlink` or `hardlink`",
             ),
             _ => {}
@@ -95,7 +95,7 @@ pub(super) fn check(
             notes.error(
                 DiagnosticKind::Fixture,
                 at("text"),
-                format!("`{path}` is no file, so it has no text"),
+                format!("`{path}` is not a file, so it has no text"),
                 "remove it",
             );
         }
@@ -105,7 +105,7 @@ pub(super) fn check(
                 notes.error(
                     DiagnosticKind::Fixture,
                     at("mode"),
-                    format!("`{}` are no permission bits", super::diagnostic::shown(mode)),
+                    format!("`{}` are not permission bits", super::diagnostic::shown(mode)),
                     "write octal digits, such as `0640`",
                 );
             } else if matches!(entry.kind, FixtureKind::Symlink | FixtureKind::Hardlink) {

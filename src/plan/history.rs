@@ -49,7 +49,7 @@ pub(super) fn check(plan: &PlanFile, notes: &mut Diagnostics<'_>) {
         if let Some(day) = &waiver.expires
             && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err()
         {
-            let message = format!("`{}` is no day of the calendar", shown(day));
+            let message = format!("`{}` is not a calendar date", shown(day));
             notes.error(DiagnosticKind::BadValue, at("expires"), message, "write YYYY-MM-DD");
         }
     }

@@ -65,7 +65,7 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
     for (n, entry) in index.registries.iter().enumerate() {
         let mut at = Diagnostics { list: &mut notes, file: path, subject: entry.id.as_str() };
         if !seen.insert(&entry.id) {
-            let message = format!("the registry `{}` stands in the index twice", entry.id);
+            let message = format!("the registry `{}` is listed twice in the index", entry.id);
             at.error(DiagnosticKind::Registry, format!("/registries/{n}/id"), message, "remove one");
         }
         entry_paths(entry, n, &mut at);
@@ -134,7 +134,7 @@ fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &
     for (id, probe) in probes {
         for lane in probe.supports_lanes.keys().filter(|lane| !LANES.contains(&lane.as_str())) {
             let pointer = format!("/probes/{}/supports_lanes/{}", pointer_part(id.as_str()), pointer_part(lane));
-            let message = format!("`{}` is no lane", super::diagnostic::shown(lane));
+            let message = format!("`{}` is not a lane", super::diagnostic::shown(lane));
             let remedy = hint_for(lane, LANES, "use baseline, scenario, oracle");
             Diagnostics { list: notes, file: path, subject: id.as_str() }.warning(
                 DiagnosticKind::Lane,

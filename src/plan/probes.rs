@@ -98,7 +98,7 @@ pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base:
         notes.error(
             DiagnosticKind::Operation,
             format!("{base}/operation"),
-            format!("`{}` is no operation of the vocabulary", shown(&entry.operation)),
+            format!("`{}` is not an operation of the vocabulary", shown(&entry.operation)),
             remedy,
         );
     }
@@ -108,7 +108,7 @@ pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base:
             notes.error(
                 DiagnosticKind::ExpectedOps,
                 format!("{base}/expected_primary_ops/{n}"),
-                format!("`{}` is no operation of the vocabulary", shown(operation)),
+                format!("`{}` is not an operation of the vocabulary", shown(operation)),
                 remedy,
             );
         }
@@ -217,7 +217,7 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
             notes.warning(
                 DiagnosticKind::Parameter,
                 format!("{base}/{key}"),
-                format!("the driver `{}` pays no heed to `{key}`; its system call is `{call}`", info.name),
+                format!("the driver `{}` ignores `{key}`; its system call is `{call}`", info.name),
                 "remove it",
             );
         }
@@ -253,7 +253,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
         TargetKind::Endpoint if !is_endpoint(target) => refuse(
             notes,
             "target",
-            format!("`{}` is no endpoint", shown(target)),
+            format!("`{}` is not an endpoint", shown(target)),
             "write `127.0.0.1:PORT` or `[::1]:PORT`, where PORT is a number or `${port.NAME}`",
         ),
         TargetKind::AbstractName if target.is_empty() => {
@@ -266,7 +266,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
             refuse(
                 notes,
                 "target",
-                format!("`{}` is no name of a variable", shown(target)),
+                format!("`{}` is not a variable name", shown(target)),
                 "write one, such as `SANDPROOF_SECRET`",
             );
         }
@@ -339,10 +339,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
         (Some(_), None) if !matches!(driver, Driver::UdpSend | Driver::UdpConnect) => notes.warning(
             DiagnosticKind::Listener,
             base,
-            format!(
-                "nothing listens for `{}`, so a connection that is let through fails all the same",
-                driver.info().name
-            ),
+            format!("nothing listens for `{}`, so even an allowed connection fails", driver.info().name),
             "add `listener`",
         ),
         (Some(kind), Some(listener)) if listener.kind != kind => notes.warning(
@@ -369,7 +366,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
             notes.error(
                 DiagnosticKind::Listener,
                 format!("{base}/listener/address"),
-                format!("`{}` is no address for {}", shown(&listener.address), listener_name(listener.kind)),
+                format!("`{}` is not an address for {}", shown(&listener.address), listener_name(listener.kind)),
                 "write `127.0.0.1:${port.NAME}`, a path under `${root}`, or an abstract name",
             );
         }

@@ -51,7 +51,7 @@ pub(super) fn find_registry(
     };
     let mut notes = Diagnostics { list: notes, file: index_path, subject: id.as_str() };
     if matching.next().is_some() {
-        let message = format!("the registry `{id}` stands in the index twice");
+        let message = format!("the registry `{id}` is listed twice in the index");
         notes.error(DiagnosticKind::Registry, "/registries", message, "remove one");
     }
     let place = index.registries.iter().position(|other| std::ptr::eq(other, entry)).unwrap_or_default();
@@ -115,19 +115,19 @@ fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Diagnost
             Diagnostics { list: notes, file, subject: id.as_str() }.error(
                 DiagnosticKind::IdMismatch,
                 "/registry_id",
-                format!("the document says that it is registry `{found}`, and is used as `{id}`"),
+                format!("the document is of the registry `{found}`, but is used as `{id}`"),
                 "correct the id, or the index",
             );
         }
     }
     for (key, entry) in probes.probes.iter().filter(|(key, entry)| **key != entry.probe_id) {
-        let message = format!("the probe says that it is `{}`, and stands under `{key}`", entry.probe_id);
+        let message = format!("the probe has the id `{}`, but stands under the key `{key}`", entry.probe_id);
         let pointer = format!("/probes/{}/probe_id", pointer_part(key.as_str()));
         let mut notes = Diagnostics { list: notes, file: probes_path, subject: key.as_str() };
         notes.error(DiagnosticKind::IdMismatch, pointer, message, "make them equal");
     }
     for (key, entry) in profiles.profiles.iter().filter(|(key, entry)| **key != entry.profile_id) {
-        let message = format!("the profile says that it is `{}`, and stands under `{key}`", entry.profile_id);
+        let message = format!("the profile has the id `{}`, but stands under the key `{key}`", entry.profile_id);
         let pointer = format!("/profiles/{}/profile_id", pointer_part(key.as_str()));
         let mut notes = Diagnostics { list: notes, file: profiles_path, subject: key.as_str() };
         notes.error(DiagnosticKind::IdMismatch, pointer, message, "make them equal");

@@ -183,7 +183,7 @@ fn payload(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Optio
     let Some(text) = &entry.attr_payload else { return Some(PAYLOADS[0].to_owned()) };
     if !PAYLOADS.contains(&text.as_str()) {
         let remedy = notes.hint(text, PAYLOADS, &format!("use {}", PAYLOADS.join(", ")));
-        let message = format!("`{}` is no attribute list", shown(text));
+        let message = format!("`{}` is not an attribute list", shown(text));
         notes.error(DiagnosticKind::Parameter, format!("{base}/attr_payload"), message, remedy);
     }
     Some(text.clone())
@@ -198,10 +198,12 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diag
     let (message, remedy) = match info.target {
         TargetKind::Path if !is_absolute(target) => ("is a relative path", "start it with `${root}` or `/`"),
         TargetKind::Endpoint if !is_endpoint(target) => {
-            ("is no endpoint", "write `127.0.0.1:PORT` or `[::1]:PORT`, where PORT is a number or `${port.NAME}`")
+            ("is not an endpoint", "write `127.0.0.1:PORT` or `[::1]:PORT`, where PORT is a number or `${port.NAME}`")
         }
         TargetKind::Name if target.is_empty() => ("names nothing", "write a name"),
-        TargetKind::Process if !known_process(target) => ("is no process", "write `self`, `outside` or a process id"),
+        TargetKind::Process if !known_process(target) => {
+            ("is not a process", "write `self`, `outside` or a process id")
+        }
         _ => {
             for (key, path) in [("target", Some(target)), ("to", entry.to.as_deref())] {
                 let foreign = |path: &&str| !is_own(path) && own_elsewhere(path, Platform::Macos).is_none();
@@ -331,7 +333,7 @@ mod tests {
             ("network-outbound", "tcp_connect", "host", json!({}), "no endpoint"),
             ("process-info-pidinfo", "process_info", "0", json!({}), "no process"),
             ("mach-lookup", "mach_lookup", "", json!({}), "names nothing"),
-            ("file-read-metadata", "file_getattrlist", "/a", json!({"attr_payload": "all"}), "no attribute list"),
+            ("file-read-metadata", "file_getattrlist", "/a", json!({"attr_payload": "all"}), "not an attribute list"),
             ("file-read*", "file_read", "/a", json!({"mounts": [{"from": "/a", "at": "${root}"}]}), "mount namespaces"),
         ] {
             let (action, notes) = resolve(&entry(operation, Some(name), target, more));

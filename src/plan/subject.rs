@@ -316,7 +316,7 @@ impl SubjectWalk<'_, '_, '_> {
             self.notes.error(
                 DiagnosticKind::BadValue,
                 format!("{at}/digest"),
-                format!("found {}, which is no digest", found(digest)),
+                format!("found {}, which is not a digest", found(digest)),
                 format!("write `sha256:` and 64 lower-case hexadecimal digits; {LITERALLY}"),
             );
         }
@@ -384,7 +384,7 @@ fn advice(problem: CanonProblem) -> (&'static str, &'static str) {
     match problem {
         CanonProblem::Fraction | CanonProblem::TooLarge => (
             if problem == CanonProblem::Fraction {
-                "which is no whole number"
+                "which is not an integer"
             } else {
                 "which is larger than every reader of JSON keeps exactly"
             },

@@ -64,10 +64,7 @@ pub(super) fn read(
         notes.warning(
             DiagnosticKind::WorldUnknown,
             "/world_id",
-            format!(
-                "nothing is known of the world `{}`, so no run of the plan can be promoted",
-                super::diagnostic::shown(id)
-            ),
+            format!("the world `{}` is unknown, so no run of the plan can be promoted", super::diagnostic::shown(id)),
             hint_for(id, known.iter().map(String::as_str), &otherwise),
         );
         return Ok(None);
@@ -88,7 +85,7 @@ pub(super) fn read(
             DiagnosticKind::WorldRedefined,
             "/world_id",
             format!("{how}, so a run of the plan may not be promoted (`world_redefined`)"),
-            "give the world an id of its own, or take the document away",
+            "give the world an id of its own, or remove the document",
         );
     }
     Ok(Some(ResolvedWorld { digest: bytes.digest(), value }))

@@ -25,7 +25,7 @@ pub const SPAWNER: &str = "__spawner";
 /// Which of the two this system's runs use: frameworks and `sandbox_init` of macOS do not survive a fork.
 pub const SERVER: &str = if cfg!(target_os = "macos") { SPAWNER } else { SUBCOMMAND };
 
-/// How often the wish to stop is looked at while the zygote is waited for.
+/// How often cancellation is checked while the zygote is waited for.
 const STOP_POLL: Duration = Duration::from_millis(25);
 /// How much longer than its job's deadline an answer may take. The zygote ends what overruns a deadline by itself, in a
 /// few seconds at most; one that is silent for longer does not work any more.

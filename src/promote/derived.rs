@@ -25,7 +25,7 @@ pub(super) struct SummaryFacts {
     pub(super) without_refusal: ProfileList,
 }
 
-/// What `summary.json` says; nothing if it cannot be understood.
+/// What `summary.json` says; nothing if it cannot be parsed.
 pub(super) fn summary(document: Option<&[u8]>) -> Option<SummaryFacts> {
     let part: SummaryPart = serde_json::from_slice(document?).ok()?;
     let rows = PacketRows {

@@ -88,7 +88,7 @@ reasons! {
         "it is not on record what ran: there is no `run_identity.json`, or what it declares was not compared again after the last lane (a dry run has none)";
     /// The declaration is not what the bundle gives.
     IdentityNotReproducible = "identity_not_reproducible",
-        "the declared identity is not what the bundle's own documents give; `sandproof identity verify --bundle DIR` says where";
+        "the declared identity is not what the bundle's own documents yield; `sandproof identity verify --bundle DIR` says where";
     /// There is no manifest.
     ManifestMissing = "manifest_missing",
         "there is no manifest that can be read";
@@ -115,7 +115,7 @@ reasons! {
         "the observed host is not the world that the plan declares, or nothing is known of that world: `run_manifest.json` says under `world` which facts differ; an unknown world needs a document in `registries/worlds`";
     /// A carried world was described by somebody else.
     WorldRedefined = "world_redefined",
-        "the run goes by the name of a world that sandproof carries, and the workspace describes that world otherwise; give the world an id of its own, or take the document away";
+        "the run goes by the name of a world that sandproof carries, and the workspace describes that world otherwise; give the world an id of its own, or remove the document";
 }
 
 /// Whether a bundle may be promoted, and what that was judged from.
@@ -240,7 +240,7 @@ struct GateFacts<'a> {
     /// Nothing was found that contradicts the declared identity.
     reproducible: bool,
     controls: ControlFacts,
-    /// Absent if it cannot be understood.
+    /// Absent if it cannot be parsed.
     summary: Option<SummaryFacts>,
     missing: bool,
 }

@@ -14,7 +14,7 @@ pub const CHANNEL_WITNESS_SCHEMA: &str = "sandproof.channel_witness.v1";
 pub const WORKER_WITNESS_SCHEMA: &str = "sandproof.worker_witness.v1";
 
 /// The blocks in which `launchctl print` tells of a job's environment: what launchd itself and the job's definition set,
-/// what launchd falls back on, and what the domain hands on, `launchctl setenv` included. In [`ManagerAccount::raw`] each
+/// what launchd falls back on, and what the domain passes on, `launchctl setenv` included. In [`ManagerAccount::raw`] each
 /// is one entry, whose value has the block's lines.
 pub const LAUNCHD_ENVIRONMENT: &str = "environment";
 /// See [`LAUNCHD_ENVIRONMENT`].

@@ -79,7 +79,7 @@ pub struct OracleResult<'a> {
     pub filter_type_name: Option<&'static str>,
     /// What was asked about: of the model, the target as declared.
     pub argument: Option<&'a str>,
-    /// Who was asked: `landlock_model`, `seatbelt_model`, `sandbox_check`, …
+    /// The source of the answer: `landlock_model`, `seatbelt_model`, `sandbox_check`, …
     pub api: &'a str,
     /// How `sandbox_check` was asked; nothing for the model.
     #[serde(flatten)]
@@ -103,7 +103,7 @@ pub struct OracleView<T> {
     pub profile_id: T,
     /// The answer.
     pub decision: OracleDecision,
-    /// Who was asked.
+    /// The source of the answer.
     pub api: T,
     /// Why, in words; may be empty.
     pub reason: Option<T>,

@@ -315,7 +315,7 @@ pub struct PathObservation<'a> {
     /// Where that comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_nofirmlink_source: Option<PathSource>,
-    /// Who was asked.
+    /// The source that was asked.
     pub observed_path_source: PathSource,
 }
 

@@ -121,7 +121,7 @@ pub struct OracleRow {
     pub probe_id: ProbeId,
     /// Which expectation.
     pub expectation_id: ExpectationId,
-    /// Who was asked: `landlock_model` or `seatbelt_model`.
+    /// The source of the answer: `landlock_model` or `seatbelt_model`.
     pub source: CompactString,
     /// The answer; absent if the model cannot know.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -256,7 +256,7 @@ pub struct Flip {
     pub lane: Lane,
     /// The expectation; for a control its profile.
     pub id: String,
-    /// What tells rows of one id apart: who was asked (oracle), which control; else empty.
+    /// What tells rows of one id apart: the source (oracle), which control; else empty.
     pub aspect: String,
     /// How it differs.
     pub kind: FlipKind,
@@ -324,7 +324,7 @@ pub enum RowAnswer {
     Deny,
     /// Neither can be said.
     Undecided,
-    /// Who was asked had no answer (oracle).
+    /// The source had no answer (oracle).
     Error,
 }
 

@@ -52,12 +52,12 @@ pub struct Summary {
     pub counts: RowCounts,
     /// Undecided rows by kind. Ours.
     pub undecided_kinds: BTreeMap<FailureKind, u64>,
-    /// Those of them that should have been decided: they stand against promotion. Ours.
+    /// Those of them that should have been decided: they block promotion. Ours.
     pub undecided_rows: RowList,
     /// Those whose driver by design only asks, or by design learns nothing from a success. Ours.
     pub by_design_rows: RowList,
     /// Profiles under which nothing was refused: no operation could be derived that the policy must refuse, and no row was
-    /// denied. They stand against promotion. Ours.
+    /// denied. They block promotion. Ours.
     pub profiles_without_refusal: ProfileList,
 }
 

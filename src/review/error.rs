@@ -22,7 +22,7 @@ pub enum ReviewError {
         source: JsonError,
     },
     /// A document is not what it should be.
-    #[error("`{}` is no {what}: {reason}", file.display())]
+    #[error("`{}` is not a valid {what}: {reason}", file.display())]
     Shape {
         /// Path of the document, as it was named.
         file: PathBuf,
@@ -63,7 +63,7 @@ pub enum ReviewError {
         /// Names of the members in which they differ.
         fields: Vec<String>,
     },
-    /// A gate stands against it.
+    /// A gate blocks promotion.
     #[error("`{}` may not be promoted: {}", what.display(), reasons.join(", "))]
     NotPromotable {
         /// The packet or bundle.

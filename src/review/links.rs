@@ -72,7 +72,7 @@ impl NamedDocument {
     pub fn read(key: &str, file: &Path) -> Result<Self, ReviewError> {
         if !LINK_KEYS.contains(&key) {
             let contradictions =
-                vec![format!("`{key}` is no document that links name; known are {}", LINK_KEYS.join(", "))];
+                vec![format!("`{key}` is not a document that links name; known are {}", LINK_KEYS.join(", "))];
             return Err(ReviewError::Contradiction { contradictions });
         }
         let bytes = fsx::read_input(file, MAX_INPUT_DOCUMENT_BYTES)?;

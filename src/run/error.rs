@@ -65,13 +65,13 @@ pub enum RunError {
     #[error("found no folder for fixtures")]
     Fixtures(#[source] BaseError),
     /// The output root is locked, or cannot be.
-    #[error("could not take the output root")]
+    #[error("could not lock the output root")]
     Lock(#[source] LockError),
     /// The executable could not be digested.
     #[error("could not read this executable")]
     Executable(#[source] FileError),
     /// The observed host makes no valid world id.
-    #[error("the host's facts make no world id")]
+    #[error("no world id can be derived from the host's facts")]
     World(#[source] IdError),
     /// The run cannot be declared.
     #[error("the run's declaration has no canonical form")]
@@ -117,7 +117,7 @@ pub enum ChannelFailure {
         source: Box<ChannelError>,
     },
     /// The manager has another job of that name, which this run leaves alone.
-    #[error("the service manager has a job `{unit}` already, which is none of this run")]
+    #[error("the service manager has a job `{unit}` already, which does not belong to this run")]
     NameTaken {
         /// The name.
         unit: String,

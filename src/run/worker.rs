@@ -47,7 +47,7 @@ pub enum WorkerError {
     #[error("the job does not have the shape `{WORKER_JOB_SCHEMA}`")]
     Shape(#[source] serde_json::Error),
     /// The declaration has another shape.
-    #[error("the staged declaration cannot be understood")]
+    #[error("the staged declaration cannot be parsed")]
     Declaration(#[source] serde_json::Error),
     /// Something arrived as another thing.
     #[error("a staged file is not what was staged")]
@@ -59,10 +59,10 @@ pub enum WorkerError {
     #[error("the staged plan cannot be resolved")]
     Plan(#[source] LoadError),
     /// Nobody let the worker go on.
-    #[error("the worker was not let go on within two minutes")]
+    #[error("the worker was not told to continue within two minutes")]
     NotLetGo,
     /// Nobody waits for a result.
-    #[error("whoever made the stage `{}` is gone, so nobody would take a result", stage.display())]
+    #[error("whoever made the stage `{}` has ended, so nothing would collect a result", stage.display())]
     Abandoned {
         /// The stage.
         stage: PathBuf,

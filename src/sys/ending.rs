@@ -3,8 +3,8 @@
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// What is said when the process ends itself.
-const ABORTED: &[u8] = b"error: this program had to end itself: there is no memory left (RLIMIT_AS, a memory cgroup), or the fault is ours\n";
-/// The exit code then: a fault of ours.
+const ABORTED: &[u8] = b"error: aborted: out of memory (RLIMIT_AS, a memory cgroup), or an internal error\n";
+/// The exit code then: an internal error.
 const FAULT: i32 = 70;
 
 /// Lets a write beyond the limit on the size of files (RLIMIT_FSIZE) fail with EFBIG, which can be said, instead of ending

@@ -26,7 +26,7 @@ pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
     for standard in 0..3 {
         calls::duplicate(null, standard).map_err(io_error)?;
     }
-    // Nothing else is closed. The spawner hands on its three standard descriptors alone, everything else of it is
+    // Nothing else is closed. The spawner passes on only its three standard descriptors, everything else of it is
     // close-on-exec; and to close one that the system guards would end the process (`fd_guard_ast`,
     // bsd/kern/kern_guarded.c of xnu), as would be to replace it. What is open all the same is listed in the report.
     let seconds = (job.deadline_ms / 1000 + SPARE_S).min(u64::from(u32::MAX));

@@ -149,7 +149,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_started() {
     let folder = tempfile::tempdir().unwrap();
     for (question, words) in [
         ("deny delete /etc/passwd", "what exists is never changed"),
-        ("deny fly away", "`fly` is no verb"),
+        ("deny fly away", "`fly` is not a verb"),
         ("connect localhost:80", "names are not looked up"),
     ] {
         let refused = ask(folder.path(), &[question], &["env"]);

@@ -15,7 +15,7 @@ fn a_sound_bundle_gives_itself() {
     let run = finished_run("plans/quickstart/plan.json", 0);
     let checked = derive(&run.out, &["--check"]);
     expect_code(&checked, 0);
-    assert!(stdout(&checked).contains("all as the inputs and rows give them"), "{}", stdout(&checked));
+    assert!(stdout(&checked).contains("all as the inputs and rows yield them"), "{}", stdout(&checked));
 
     let copy = run.dir.path().join("derived");
     let written = derive(&run.out, &["--json", "--check", "--out", copy.to_str().unwrap()]);
@@ -55,7 +55,7 @@ fn every_difference_is_listed_with_its_place() {
     assert_eq!(found, [("fixtures.json", "absent"), ("summary.json", "content"), ("summary.md", "content")]);
     let said = stdout(&derive(&run.bundle, &["--check"]));
     assert!(
-        said.contains("summary.md: it is not what the bundle's own inputs and rows give: it differs at byte"),
+        said.contains("summary.md: it is not what the bundle's own inputs and rows yield: it differs at byte"),
         "{said}"
     );
     assert!(said.contains("line 3"), "{said}");

@@ -48,7 +48,7 @@ fn they_verify_and_their_evidence_is_still_the_same() {
         let derived = output(sandproof().args(["derive", "--check", "--bundle"]).arg(&copy));
         expect_code(&derived, 0);
         expect_code(&output(sandproof().args(["reindex-bundle", "--strict", "--bundle"]).arg(&copy)), 0);
-        assert!(stdout(&derived).contains("all as the inputs and rows give them"), "{name}");
+        assert!(stdout(&derived).contains("all as the inputs and rows yield them"), "{name}");
     }
 }
 

@@ -198,7 +198,7 @@ fn a_document_goes_to_a_bare_name_to_standard_output_and_to_what_is_no_file() {
         assert!(reader.join().unwrap().len().abs_diff(document.len()) < 64, "{arguments:?} to a FIFO");
         let unread = output(&mut writing(&arguments, "./fifo", folder));
         expect_code(&unread, 2);
-        assert!(stderr(&unread).contains("nobody reads it"), "{}", stderr(&unread));
+        assert!(stderr(&unread).contains("a FIFO without a reader"), "{}", stderr(&unread));
         let kind = fs::symlink_metadata(folder.join("fifo")).unwrap().file_type();
         assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind), "{arguments:?} replaced a FIFO");
         fs::remove_file(folder.join("fifo")).unwrap();

@@ -105,7 +105,7 @@ fn check_label(label: &str) -> Result<(), DefinitionError> {
         return Err(refuse("Label", label, "a label is a plain file name of at most 200 bytes"));
     }
     if !label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
-        return Err(refuse("Label", label, "only ASCII letters, digits, `.`, `-` and `_` may stand in it"));
+        return Err(refuse("Label", label, "it may hold only ASCII letters, digits, `.`, `-` and `_`"));
     }
     Ok(())
 }

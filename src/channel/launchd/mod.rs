@@ -67,7 +67,7 @@ const TEARDOWN_LIMIT: Duration = definition::EXIT_TIMEOUT.saturating_add(Duratio
 const LOG_SPAN: &str = "2m";
 
 /// Names that launchd adds to a job's environment of its own accord: its default `PATH`, the session's agent socket, the
-/// `XPC_` names, and what a user's domain hands on (launchd.plist(5), launchctl(1) under `setenv`). What else it sets, such
+/// `XPC_` names, and what a user's domain passes on (launchd.plist(5), launchctl(1) under `setenv`). What else it sets, such
 /// as `OSLogRateLimit` on later releases, it says itself where it lists the job's environment, and the witness believes
 /// that. Whatever somebody has set with `launchctl setenv` is neither here nor there, and makes a worker unclean.
 pub const MANAGER_ENVIRONMENT: &[&str] = &[

@@ -127,7 +127,7 @@ struct AskResult {
 pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let usage = |text: String| Failure::new(Exit::Usage, BadQuestion(text));
     if args.command.is_empty() && args.policy.is_none() {
-        return Err(usage("nobody is asked".into())
+        return Err(usage("neither a launcher nor a policy is named".into())
             .hint("name a command after `--`: `sandproof ask 'deny read /etc/shadow' -- bwrap --ro-bind / / --`")
             .hint("or a policy: `sandproof ask 'allow read /etc/passwd' --policy FILE`"));
     }

@@ -147,7 +147,7 @@ impl AskQuestion {
             }
             "" => return Err("there is no verb".into()),
             "abstract" => return Err("`abstract` needs a name".into()),
-            other => return Err(format!("`{other}` is no verb")),
+            other => return Err(format!("`{other}` is not a verb")),
         }
         Ok(question)
     }
@@ -181,7 +181,7 @@ impl AskQuestion {
         self.driver = driver;
         let other = matches!(driver, Driver::SignalOutside | Driver::ProcessInspectOutside);
         self.target = if other { "outside" } else { "self" }.to_owned();
-        if what.is_empty() { Ok(()) } else { Err(format!("it takes nothing, and `{what}` stands behind it")) }
+        if what.is_empty() { Ok(()) } else { Err(format!("it takes no argument, but got `{what}`")) }
     }
 
     fn read_or_list(&mut self, what: &str) -> Result<(), String> {
@@ -343,7 +343,7 @@ fn path(what: &str) -> Result<String, String> {
     }
     let spelled = match what.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            let home = home().ok_or("`~` stands for nothing, since HOME is not set")?;
+            let home = home().ok_or("`~` cannot be expanded: HOME is not set")?;
             PathBuf::from(format!("{}{rest}", home.to_string_lossy()))
         }
         _ => PathBuf::from(what),
@@ -354,9 +354,9 @@ fn path(what: &str) -> Result<String, String> {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => absolute.canonicalize().unwrap_or(absolute),
     };
-    let text = cleaned.to_str().ok_or("the path is no text")?;
+    let text = cleaned.to_str().ok_or("the path is not UTF-8")?;
     if text.contains("${") {
-        return Err(format!("`{text}` holds a placeholder in its middle"));
+        return Err(format!("`{text}` holds a placeholder that is not at its beginning"));
     }
     Ok(text.to_owned())
 }
@@ -370,12 +370,12 @@ fn endpoint(what: &str) -> Result<String, String> {
             .and_then(|rest| rest.strip_suffix(']'))
             .is_some_and(|v6| v6.parse::<std::net::Ipv6Addr>().is_ok());
     if !known {
-        return Err(format!("`{host}` is no numeric address; names are not looked up"));
+        return Err(format!("`{host}` is not a numeric address; names are not looked up"));
     }
     match port {
         "${port}" => Ok(format!("{host}:${{port.own}}")),
         port if port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(what.to_owned()),
-        port => Err(format!("`{port}` is no port; write a number, or `${{port}}` for one that `ask` picks")),
+        port => Err(format!("`{port}` is not a port; write a number, or `${{port}}` for one that `ask` picks")),
     }
 }
 

@@ -125,6 +125,6 @@ fn render(report: &PolicyDiff) -> Lines {
     } else {
         "; there are more targets that the rules suggest, which were left out"
     };
-    lines.line(format!("{} questions put to both{rest}", report.questions));
+    lines.line(format!("{} questions asked of both{rest}", report.questions));
     lines
 }

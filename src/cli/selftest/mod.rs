@@ -29,7 +29,7 @@ use crate::record::selftest::{
 /// How long a program of the system may take.
 const TOOL_LIMIT: Duration = Duration::from_secs(30);
 
-/// Put to this host what is not known for certain about its sandbox, and print a report to send back.
+/// Probe this host for what is not known for certain about its sandbox, and print a report to send back.
 #[derive(Debug, Args)]
 pub(super) struct SelftestArgs {
     /// Put only this question. May be given several times.

@@ -20,7 +20,7 @@ pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &LandlockPolic
     ] {
         if given {
             let remedy = "leave it out; --driver names what would attempt the operation";
-            return Err(bad(format!("{option} says nothing to a Landlock policy"), remedy));
+            return Err(bad(format!("{option} does not apply to a Landlock policy"), remedy));
         }
     }
     let operation = canonical(&query.operation).unwrap_or(&query.operation);

@@ -356,7 +356,7 @@ fn landlock_denial(
                 "a policy that handles a file right keeps the process from mounting and pivoting".into(),
                 Vec::new(),
             ),
-            None => unknown(format!("`{blocker}` is no right that is known here")),
+            None => unknown(format!("`{blocker}` is not a known right")),
         },
         ("net", _, Some(port)) => match NetRight::ALL.iter().find(|right| right.name() == name) {
             Some(right) => {
@@ -366,7 +366,7 @@ fn landlock_denial(
                 let added = rules_to_add(policy, "net_port", &rule, refuses);
                 (grant, format!("`{name}` on port {port}, of any host"), added)
             }
-            None => unknown(format!("`{blocker}` is no right that is known here")),
+            None => unknown(format!("`{blocker}` is not a known right")),
         },
         ("scope", ..) => match Scope::ALL.iter().find(|scope| scope.name() == name) {
             Some(scope) => (
@@ -374,7 +374,7 @@ fn landlock_denial(
                 format!("`{name}` keeps what is outside the domain out of reach"),
                 Vec::new(),
             ),
-            None => unknown(format!("`{blocker}` is no scope that is known here")),
+            None => unknown(format!("`{blocker}` is not a known scope")),
         },
         ("", ..) if name == "ptrace" => (
             Grant { decision: WhyDecision::Deny, by: None },

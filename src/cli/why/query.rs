@@ -50,7 +50,7 @@ impl Query {
         };
         if canonical(operation).is_none() {
             let remedy = hint_for(operation, OPERATIONS, "use one of Seatbelt's names, such as `file-read-data`");
-            return Err(bad(format!("`{}` is no operation of the vocabulary", short(operation)), remedy));
+            return Err(bad(format!("`{}` is not an operation of the vocabulary", short(operation)), remedy));
         }
         Ok(Self { operation: operation.to_owned(), driver, ..Self::default() })
     }

@@ -28,7 +28,7 @@ pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &SbplPolicy) -
         .collect();
     let mut remarks = remarks(&question.operation);
     for fact in unasked {
-        remarks.push(format!("the fact `{fact}` changed nothing: no rule that was looked at asks for it"));
+        remarks.push(format!("the fact `{fact}` changed nothing: no rule that was evaluated uses it"));
     }
     for doubt in policy.remarks() {
         let remedy = match &doubt.kind {

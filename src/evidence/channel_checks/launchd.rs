@@ -5,7 +5,7 @@ use crate::record::channel_witness::{
 };
 
 /// The names that launchd sets of its own accord, beside those of the job's definition: what stands under `environment` or
-/// `default environment`. What it hands on from the domain is not its own: `launchctl setenv` stands there, so a name that
+/// `default environment`. What it passes on from the domain is not its own: `launchctl setenv` stands there, so a name that
 /// is under `inherited environment` too does not count.
 ///
 /// A block that is there twice says nothing: a value with line ends in it could have made one of them. Neither does one

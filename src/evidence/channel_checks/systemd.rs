@@ -112,7 +112,7 @@ fn bounding_set(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     list.same("capability_bounding_set", own, sides.own(|w| w.parent_capability_bounding_set.clone()));
 }
 
-/// Root has what its bounding set has, other users nothing, and nothing is handed on by the ambient set.
+/// Root has what its bounding set has, other users nothing, and nothing is inherited through the ambient set.
 fn capabilities(list: &mut WitnessChecks, sides: &WitnessSides<'_>) {
     let known = sides.own(|w| Some((w.effective_capabilities.as_deref()?, w.ambient_capabilities.as_deref()?)));
     let (Some((effective, ambient)), Some(declared)) = (known, sides.declared) else {

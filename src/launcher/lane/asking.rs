@@ -27,7 +27,7 @@ pub struct LauncherLane<'r> {
     pub host_programs: bool,
     /// What host and user have.
     pub capabilities: &'r HostCapabilities,
-    /// The wish to stop.
+    /// The cancellation of the run.
     pub cancel: &'r Cancel,
 }
 

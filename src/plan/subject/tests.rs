@@ -134,9 +134,9 @@ fn what_is_wrong_is_said_where_it_stands() {
     let (at, message) = one(|d| d["artifact"]["parameters"]["temperature"] = json!(0.7));
     assert!(at == "/artifact/parameters/temperature" && message.contains("decimal number as a text"), "{message}");
     let (at, message) = one(|d| d["policy"]["veto_thresholds"]["risk"] = json!(0.5));
-    assert!(at == "/policy/veto_thresholds/risk" && message.contains("no whole number"), "{message}");
+    assert!(at == "/policy/veto_thresholds/risk" && message.contains("not an integer"), "{message}");
     let (at, message) = one(|d| d["artifact"]["tools"] = json!({"value": [{"default": 1.5}]}));
-    assert!(at == "/artifact/tools/value/0/default" && message.contains("no whole number"), "{message}");
+    assert!(at == "/artifact/tools/value/0/default" && message.contains("not an integer"), "{message}");
     assert_eq!(one(|d| d["artifact"]["memory_policy"] = json!({"absent": " "})).0, "/artifact/memory_policy/absent");
     assert_eq!(one(|d| d["artifact"]["tools"] = json!({"digest": "md5:x"})).0, "/artifact/tools/digest");
     let (at, message) = one(|d| d["artifact"]["tools"] = json!({"properties": {"file": {"type": "string"}}}));

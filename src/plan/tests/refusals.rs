@@ -108,7 +108,7 @@ const CASES: &[Case] = &[
             let entry = s.index["registries"][0].clone();
             s.index["registries"].as_array_mut().unwrap().push(entry);
         },
-        &["`registries/index.json`", "stands in the index twice"],
+        &["`registries/index.json`", "is listed twice in the index"],
     ),
     (
         "index path leaves the root",
@@ -128,12 +128,12 @@ const CASES: &[Case] = &[
     (
         "registry id differs",
         |s| set(&mut s.probes, "/registry_id", json!("q")),
-        &[PROBES, "`/registry_id`", "says that it is registry `q`, and is used as `r`"],
+        &[PROBES, "`/registry_id`", "the document is of the registry `q`, but is used as `r`"],
     ),
     (
         "probe key differs",
         |s| set(&mut s.probes, "/probes/read_in/probe_id", json!("read_inn")),
-        &[PROBES, "`/probes/read_in/probe_id`", "says that it is `read_inn`"],
+        &[PROBES, "`/probes/read_in/probe_id`", "the probe has the id `read_inn`"],
     ),
     (
         "strict key missing",
@@ -153,7 +153,12 @@ const CASES: &[Case] = &[
     (
         "operation that is none",
         |s| set(&mut s.probes, "/probes/read_in/operation", json!("file-read-dat")),
-        &[PROBES, "`/probes/read_in/operation`", "`file-read-dat` is no operation", "did you mean `file-read-data`?"],
+        &[
+            PROBES,
+            "`/probes/read_in/operation`",
+            "`file-read-dat` is not an operation",
+            "did you mean `file-read-data`?",
+        ],
     ),
     (
         "no driver",
@@ -218,7 +223,7 @@ const CASES: &[Case] = &[
     (
         "endpoint that is none",
         |s| s.probes["probes"]["read_in"] = probe("read_in", "tcp_connect", "network-outbound", "localhost:1", "deny"),
-        &["`/probes/read_in/target`", "`localhost:1` is no endpoint", "127.0.0.1:PORT"],
+        &["`/probes/read_in/target`", "`localhost:1` is not an endpoint", "127.0.0.1:PORT"],
     ),
     (
         "unknown capability",
@@ -253,7 +258,7 @@ const CASES: &[Case] = &[
     (
         "fixture mode",
         |s| add(&mut s.profiles, "/profiles/one/fixtures/0", "mode", json!("rw-r--r--")),
-        &["`/profiles/one/fixtures/0/mode`", "no permission bits", "`0640`"],
+        &["`/profiles/one/fixtures/0/mode`", "not permission bits", "`0640`"],
     ),
     (
         "hard link to nothing",
@@ -404,7 +409,7 @@ fn text_that_is_no_acceptable_json_is_refused_with_its_line() {
     let plan = sample.write();
     let good = fs::read_to_string(&plan).unwrap();
     for (bytes, wanted) in [
-        (good.replacen('{', "{\"plan_id\": \"x\",", 1).into_bytes(), "the key `plan_id` stands twice in one object"),
+        (good.replacen('{', "{\"plan_id\": \"x\",", 1).into_bytes(), "the key `plan_id` occurs twice in one object"),
         (good.as_bytes()[..good.len() - 1].to_vec(), "line"),
         (format!("{good}x").into_bytes(), "trailing characters"),
         (b"\xef\xbb\xbf{}".to_vec(), "expected value"),

@@ -18,7 +18,7 @@ const SYSTEM_FOLDERS: [&str; 3] =
 /// What is read for an import. `None`: there is no such file.
 pub type ReadImport<'r> = dyn FnMut(&str) -> Result<Option<String>, String> + 'r;
 
-/// Imported files, read and taken apart.
+/// Imported files, read and parsed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Imports {
     files: BTreeMap<String, Import>,

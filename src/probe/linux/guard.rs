@@ -1,6 +1,6 @@
 //! What keeps a probe from reaching what the run did not make.
 //!
-//! The question is put to the kernel in the probe process itself: after its mounts were made, before the policy is applied,
+//! The kernel is asked in the probe process itself: after its mounts were made, before the policy is applied,
 //! with the very path that the operation is about to take. So links, `..`, mounts and hard links are followed by the same
 //! code that will follow them for the operation, and nothing else acts on the probe's folders in between. What counts is
 //! where the path ends: the name that the kernel gives for the object, and the mount that it was reached through. A path

@@ -63,7 +63,7 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
         match if path.starts_with('/') { look(path) } else { PathState::Unknown } {
             PathState::NoFolder if !folder_only.is_empty() => {
                 let message = format!(
-                    "`{path}` is no folder on this host, and {} can only be granted on one: landlock_add_rule(2) answers \
+                    "`{path}` is not a folder on this host, and {} can only be granted on one: landlock_add_rule(2) answers \
                      EINVAL and the policy is not applied",
                     folder_only.names().join(", ")
                 );
@@ -71,7 +71,7 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
             }
             PathState::Nothing => {
                 let message = format!("`{path}` does not exist on this host, where the policy could not be applied");
-                put(Weight::Warning, Kind::RuleTarget, message, "make it, or take the rule away");
+                put(Weight::Warning, Kind::RuleTarget, message, "make it, or remove the rule");
             }
             PathState::Elsewhere(real) => {
                 let message = format!("`{path}` leads to `{real}` on this host; the rule is tied to what is there");
@@ -92,8 +92,8 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
             }
         }
         if granted.contains_all(rule.allow) {
-            let message = format!("all that this rule grants is granted by {} already", by.join(", "));
-            put(Weight::Remark, Kind::Redundant, message, "take one of them away");
+            let message = format!("everything that this rule grants is already granted by {}", by.join(", "));
+            put(Weight::Remark, Kind::Redundant, message, "remove one of them");
         }
     }
     for (number, PlacedRule { layer, pointer: at, rule }) in policy.port_rules().enumerate() {
@@ -101,8 +101,8 @@ fn of_rules(policy: &LandlockPolicy, look: &dyn Fn(&str) -> PathState, found: &m
             other.layer == layer && other.rule.port == rule.port && other.rule.allow.contains_all(rule.allow)
         });
         if let Some(wider) = wider {
-            let message = format!("all that this rule grants is granted by {} already", wider.pointer);
-            found.push(UnplacedFinding::new(Weight::Remark, Kind::Redundant, at, message, "take one of them away"));
+            let message = format!("everything that this rule grants is already granted by {}", wider.pointer);
+            found.push(UnplacedFinding::new(Weight::Remark, Kind::Redundant, at, message, "remove one of them"));
         }
     }
 }

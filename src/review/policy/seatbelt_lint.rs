@@ -39,7 +39,7 @@ pub fn lint(policy: &SbplPolicy) -> Vec<UnplacedFinding> {
 fn of_text(policy: &SbplPolicy, found: &mut Vec<UnplacedFinding>) {
     for gate in policy.gates() {
         let message = format!("the system refuses to apply this profile: {}", gate.kind);
-        let remedy = "take it away, or write what the system takes";
+        let remedy = "remove it, or write what the system accepts";
         found.push(UnplacedFinding::new(Weight::Error, Kind::WouldNotApply, gate.place.to_string(), message, remedy));
     }
     for remark in policy.remarks() {
@@ -95,7 +95,7 @@ fn of_filters(rule: &Rule, found: &mut Vec<UnplacedFinding>) {
             };
             if !text.starts_with('/') {
                 if !text.starts_with("${root}") {
-                    let message = format!("`{text}` is no absolute path, and the kernel compares absolute ones");
+                    let message = format!("`{text}` is not an absolute path, and the kernel compares absolute ones");
                     put(Weight::Warning, Kind::NeverMatches, message, "write the whole path".into());
                 }
                 return;
@@ -190,7 +190,7 @@ fn of_precedence(rules: &[Rule], found: &mut Vec<UnplacedFinding>) {
                     kind,
                     rule.place.to_string(),
                     message,
-                    "take one of the two away",
+                    "remove one of the two",
                 ));
                 continue;
             }

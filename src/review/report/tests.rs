@@ -1,4 +1,4 @@
-//! Texts of strangers in every format, and what counts as what.
+//! Untrusted text in every format, and what counts as what.
 
 use super::*;
 use crate::record::sources::InputSource;

@@ -9,7 +9,7 @@ from .runner import test
 OUT = f"{HOME}/out"
 PLAN = "plans/sonoma-runtime-checks/plan.json"
 RUN = ["run", "--json", "--plan", PLAN, "--out", OUT, "--jobs", "1", "--only-scenario", "checks:deny_one_file:read_named"]
-#: What SPEC has for a run: done, mismatches, refused input, bundle invalid, locked, not here, undecided, a fault of ours.
+#: What SPEC has for a run: done, mismatches, refused input, bundle invalid, locked, not here, undecided, an internal error.
 CODES = {0, 1, 3, 4, 6, 7, 8, 70}
 #: Calls that a signal can interrupt, and calls that need room (their manual pages' ERRORS).
 INTERRUPTIBLE = """_accept _close _connect _fcntl _flock _fsync _ftruncate _nanosleep _open _openat _poll _pread _pwrite _read _readv

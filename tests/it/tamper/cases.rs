@@ -29,12 +29,12 @@ pub const CASES: &[Case] = &[
     case(
         "a better summary",
         |b| b.lie("summary.json", "\"matched\": 1", "\"matched\": 2"),
-        "summary.json: it differs from what the bundle's own inputs and rows give",
+        "summary.json: it differs from what the bundle's own inputs and rows yield",
     ),
     case(
         "a better text",
         |b| b.lie("summary.md", "none", "0"),
-        "summary.md: it differs from what the bundle's own inputs and rows give",
+        "summary.md: it differs from what the bundle's own inputs and rows yield",
     ),
     case(
         "an event turned round",
@@ -216,12 +216,12 @@ pub const CASES: &[Case] = &[
             let file = sources["documents"][0]["file"].as_str().unwrap().to_owned();
             b.lie(&file, "quickstart", "quickstory");
         },
-        "`inputs/sources.json` cannot be understood: it lists",
+        "`inputs/sources.json` cannot be parsed: it lists",
     ),
     case(
         "sources that lead up",
         |b| b.lie("inputs/sources.json", "\"file\": \"inputs/", "\"file\": \"../inputs/"),
-        "`inputs/sources.json` cannot be understood",
+        "`inputs/sources.json` cannot be parsed",
     ),
     case(
         "a stray input",
@@ -242,17 +242,17 @@ pub const CASES: &[Case] = &[
                 entries.insert(at, stray);
             });
         },
-        "`inputs/stray.json` stands under inputs/ and is no input document",
+        "`inputs/stray.json` lies under inputs/ and is not an input document",
     ),
     case(
         "inputs taken out of both",
         |b| b.forget("inputs/sources.json"),
-        "`inputs/sources.json` cannot be understood: it is absent",
+        "`inputs/sources.json` cannot be parsed: it is absent",
     ),
     case(
         "controls taken out of both",
         |b| b.forget("controls.json"),
-        "controls.json: the bundle's own inputs and rows give it, but it is absent",
+        "controls.json: the bundle's own inputs and rows yield it, but it is absent",
     ),
     case(
         "an artifact of no kind in both",

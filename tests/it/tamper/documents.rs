@@ -42,14 +42,14 @@ pub const CASES: &[Case] = &[
         |b| fs::remove_file(b.at(INDEX)).unwrap(),
         "artifact_index.json: it is absent: this bundle was not committed",
     ),
-    case("an empty index", |b| fs::write(b.at(INDEX), "").unwrap(), "artifact_index.json: it cannot be understood"),
+    case("an empty index", |b| fs::write(b.at(INDEX), "").unwrap(), "artifact_index.json: it cannot be parsed"),
     case(
         "an index cut off",
         |b| {
             let text = b.read(INDEX);
             fs::write(b.at(INDEX), &text[..text.len() / 2]).unwrap();
         },
-        "artifact_index.json: it cannot be understood: EOF",
+        "artifact_index.json: it cannot be parsed: EOF",
     ),
     case(
         "two indexes in one",
@@ -57,12 +57,12 @@ pub const CASES: &[Case] = &[
             let text = b.read(INDEX);
             fs::write(b.at(INDEX), format!("{text}{text}")).unwrap();
         },
-        "artifact_index.json: it cannot be understood: trailing characters",
+        "artifact_index.json: it cannot be parsed: trailing characters",
     ),
     case(
         "an index that is a list",
         |b| fs::write(b.at(INDEX), "[]").unwrap(),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "an index of nothing",
@@ -72,37 +72,37 @@ pub const CASES: &[Case] = &[
     case(
         "a key twice in the index",
         |b| b.edit(INDEX, "\"status\": \"ok\"", "\"status\": \"failed\", \"status\": \"ok\""),
-        "artifact_index.json: it cannot be understood: the key `status` stands twice",
+        "artifact_index.json: it cannot be parsed: the key `status` occurs twice",
     ),
     case(
         "deep nesting in the index",
         |b| b.edit(INDEX, "\"missing\": []", &format!("\"missing\": {}{}", "[".repeat(100_000), "]".repeat(100_000))),
-        "artifact_index.json: it cannot be understood: nested deeper than 64 levels",
+        "artifact_index.json: it cannot be parsed: nested deeper than 64 levels",
     ),
     case(
         "a huge number in the index",
         |b| b.edit(INDEX, "\"file_size\": ", "\"file_size\": 1e999999"),
-        "artifact_index.json: it cannot be understood: number out of range",
+        "artifact_index.json: it cannot be parsed: number out of range",
     ),
     case(
         "a size past all sizes",
         |b| b.edit(INDEX, "\"file_size\": ", "\"file_size\": 99999999999999999999"),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "NaN in the index",
         |b| b.edit(INDEX, "\"file_size\": ", "\"file_size\": NaN, \"x\": "),
-        "artifact_index.json: it cannot be understood: expected value",
+        "artifact_index.json: it cannot be parsed: expected value",
     ),
     case(
         "a lone surrogate in the index",
         |b| b.edit(INDEX, "\"status\": \"ok\"", "\"status\": \"\\ud800\""),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "a string of two megabytes in the index",
         |b| b.edit(INDEX, "\"status\": \"ok\"", &format!("\"status\": \"{}\"", "x".repeat(2 << 20))),
-        "artifact_index.json: it cannot be understood: a string is longer than",
+        "artifact_index.json: it cannot be parsed: a string is longer than",
     ),
     case(
         "bytes that are no text in the index",
@@ -112,22 +112,22 @@ pub const CASES: &[Case] = &[
             bytes[at] = 0xff;
             fs::write(b.at(INDEX), bytes).unwrap();
         },
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "a negative size",
         |b| b.entry(MANIFEST, |e| e["file_size"] = json!(-1)),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "an unknown key in the index",
         |b| b.index(|i| i["trusted"] = json!(true)),
-        "artifact_index.json: it cannot be understood: unknown field `trusted`",
+        "artifact_index.json: it cannot be parsed: unknown field `trusted`",
     ),
     case(
         "an index without status",
         |b| b.index(|i| drop(i.as_object_mut().unwrap().remove("status"))),
-        "artifact_index.json: it cannot be understood: missing field `status`",
+        "artifact_index.json: it cannot be parsed: missing field `status`",
     ),
     case(
         "an index of another format",
@@ -190,7 +190,7 @@ pub const CASES: &[Case] = &[
     case(
         "another order in the index",
         |b| b.index(|i| i["artifacts"].as_array_mut().unwrap().swap(0, 1)),
-        "artifact_index.json: its artifacts are not in their order",
+        "artifact_index.json: its artifacts are not in index order",
     ),
     case(
         "five thousand entries",
@@ -221,12 +221,12 @@ pub const CASES: &[Case] = &[
     case(
         "a digest in capitals",
         |b| b.entry(MANIFEST, |e| e["sha256"] = e["sha256"].as_str().unwrap().to_uppercase().into()),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "no digest",
         |b| b.entry(MANIFEST, |e| drop(e.as_object_mut().unwrap().remove("sha256"))),
-        "artifact_index.json: it cannot be understood: missing field `sha256`",
+        "artifact_index.json: it cannot be parsed: missing field `sha256`",
     ),
     case(
         "another schema version in the index",
@@ -237,7 +237,7 @@ pub const CASES: &[Case] = &[
     case(
         "a run id that is a path",
         |b| b.index(|i| i["run_id"] = "../x".into()),
-        "artifact_index.json: it cannot be understood",
+        "artifact_index.json: it cannot be parsed",
     ),
     case(
         "the index of another world",
@@ -273,12 +273,12 @@ pub const CASES: &[Case] = &[
     case(
         "an unknown key in the manifest",
         |b| b.lie(MANIFEST, "{", "{\"clean\": true,"),
-        "run_manifest.json: it cannot be understood: unknown field `clean`",
+        "run_manifest.json: it cannot be parsed: unknown field `clean`",
     ),
     case(
         "a key twice in the manifest",
         |b| b.lie(MANIFEST, "{", "{\"dry_run\": true,"),
-        "run_manifest.json: it cannot be understood: the key `dry_run` stands twice",
+        "run_manifest.json: it cannot be parsed: the key `dry_run` occurs twice",
     ),
     case(
         "another deadline in the manifest",
@@ -315,7 +315,7 @@ pub const CASES: &[Case] = &[
     case(
         "a state that there is not",
         |b| b.lie(STATUS, "\"complete\"", "\"fine\""),
-        "run_status.json: it cannot be understood: unknown variant `fine`",
+        "run_status.json: it cannot be parsed: unknown variant `fine`",
     ),
     case(
         "another preflight record",

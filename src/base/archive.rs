@@ -23,7 +23,7 @@ pub enum ArchiveError {
     /// It holds something that is no plain file.
     #[error("`{name}` in it is {kind}; an archive of `collect` contains only plain files")]
     NoFile {
-        /// Its name, as far as it can be shown.
+        /// Name of the entry in the archive, as far as it can be shown.
         name: String,
         /// What it is.
         kind: &'static str,
@@ -34,15 +34,15 @@ pub enum ArchiveError {
     /// A name stands there twice, or a file where another has a folder.
     #[error("`{name}` occurs in it twice, or below a file")]
     Twice {
-        /// The name.
+        /// The name, as written.
         name: String,
     },
     /// It is past a limit.
     #[error("it holds more than {limit} {what}")]
     TooMuch {
-        /// The limit.
+        /// The most that is allowed.
         limit: u64,
-        /// Of what.
+        /// What there is too much of.
         what: &'static str,
     },
 }

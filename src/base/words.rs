@@ -14,7 +14,7 @@ pub enum WordsError {
     NeedsShell {
         /// The character or characters.
         what: String,
-        /// Where.
+        /// Byte offset in the text, counted from 0.
         at: usize,
     },
 }

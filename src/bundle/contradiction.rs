@@ -43,7 +43,7 @@ pub(crate) struct DocumentContradiction {
     pub path: &'static str,
     /// Which rule it breaks.
     pub rule: DocumentRule,
-    /// How.
+    /// What contradicts what, as text for people.
     pub words: String,
 }
 

@@ -19,7 +19,7 @@ pub struct BundleFinding {
     /// What it concerns: a path inside the bundle, `.` for the bundle as a whole, or a path as the index spells it where
     /// that is the problem.
     pub path: String,
-    /// The problem.
+    /// What is wrong there.
     pub problem: Problem,
 }
 
@@ -141,7 +141,7 @@ pub enum Problem {
     /// Two documents name different values for one fact.
     #[error("its {field} is `{found}`; the index says `{indexed}`")]
     Disagrees {
-        /// Which fact.
+        /// Name of the field.
         field: &'static str,
         /// What the index says.
         indexed: String,
@@ -151,7 +151,7 @@ pub enum Problem {
     /// The run status names another value than the manifest.
     #[error("its {field} is `{status}`; the manifest says `{manifest}`")]
     StatusDisagrees {
-        /// Which fact.
+        /// Name of the field.
         field: &'static str,
         /// What the manifest says.
         manifest: String,
@@ -163,7 +163,7 @@ pub enum Problem {
     OtherIdentity {
         /// What was declared.
         declared: String,
-        /// The stamp.
+        /// The identity that the artifact is stamped with.
         found: String,
     },
     /// The declaration is not what the bundle's own documents yield.
@@ -182,17 +182,17 @@ pub enum Problem {
     Contradicts {
         /// Which rule it breaks, by name.
         rule: &'static str,
-        /// How.
+        /// What contradicts what, as text for people.
         words: String,
     },
     /// The run is not complete.
     #[error("{}", describe_state(*state, failure_stage.as_deref(), error.as_deref()))]
     RunState {
-        /// Its state.
+        /// State that the run status records: in progress or failed.
         state: RunState,
         /// Where it failed.
         failure_stage: Option<String>,
-        /// Why.
+        /// The recorded error; `None` if there is no record of one.
         error: Option<String>,
     },
     /// The index says that the bundle is not whole.

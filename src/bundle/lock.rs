@@ -36,7 +36,7 @@ pub enum LockMode {
 /// Who holds a lock, as far as it has said so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holder {
-    /// Its process id.
+    /// Process id of the holder; `None` if the lock file does not name one yet.
     pub pid: Option<u32>,
     /// What it is writing.
     pub run_id: Option<RunId>,
@@ -61,7 +61,7 @@ pub enum LockError {
         root.display(), waited(*waited_s)
     )]
     Held {
-        /// The output root.
+        /// Path of the output root.
         root: PathBuf,
         /// Who has it.
         holder: Holder,
@@ -71,7 +71,7 @@ pub enum LockError {
     /// Waiting was cancelled.
     #[error("waiting for the lock on the output root `{}` was cancelled", root.display())]
     Cancelled {
-        /// The output root.
+        /// Path of the output root.
         root: PathBuf,
     },
     /// The lock file could not be used.

@@ -460,7 +460,7 @@ pub(super) fn is_temporary(path: &BundlePath) -> bool {
 /// A bundle as it lies there, whatever it is worth. For debugging: nothing can be promoted from it.
 #[derive(Debug, Serialize)]
 pub struct UnverifiedBundle {
-    /// Where it lies.
+    /// Path of the bundle's folder.
     #[serde(serialize_with = "crate::base::printable::serialize_path")]
     pub bundle_dir: PathBuf,
     /// Always `unverified`.
@@ -473,13 +473,13 @@ pub struct UnverifiedBundle {
     pub missing: Vec<String>,
     /// Files that are not what the index says.
     pub digest_mismatches: Vec<String>,
-    /// The run status.
+    /// The run status; null if it cannot be read.
     pub run_status: Option<RunStatus>,
-    /// The manifest.
+    /// The run manifest; null if it cannot be read.
     pub run_manifest: Option<RunManifest>,
     /// What the run declared.
     pub run_identity: Option<Declaration>,
-    /// The index.
+    /// The artifact index; null if it cannot be read.
     pub artifact_index: Option<ArtifactIndex>,
     /// What witnesses the channel.
     #[serde(skip)]

@@ -46,15 +46,15 @@ pub enum RepairError {
     /// Nothing in the bundle says which run it belongs to.
     #[error("the bundle `{}` cannot be repaired: neither index, manifest nor run status can be read, so nothing says which run it is", folder.display())]
     Nameless {
-        /// Where it lies.
+        /// Path of the bundle's folder.
         folder: PathBuf,
     },
     /// There is a log that cannot be appended to.
     #[error("`{}` cannot be appended to, and a repair never replaces it: {reason}; move it out of the bundle first", path.display())]
     Log {
-        /// The log.
+        /// Path of the repair log.
         path: PathBuf,
-        /// Why not.
+        /// The reason, as text for people.
         reason: String,
     },
     /// The output root is locked.

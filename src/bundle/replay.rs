@@ -69,7 +69,7 @@ pub(crate) enum ReplayError {
         what: &'static str,
         /// What the document is for.
         role: &'static str,
-        /// The document.
+        /// Path of the document, spelled as it is referred to.
         path: String,
     },
     /// The run's declaration is not what the bundle gives.

@@ -22,9 +22,9 @@ use crate::record::layout::is_derived;
 /// What a bundle's inputs and rows give, against what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayDiff {
-    /// The bundle.
+    /// Path of the bundle's folder.
     pub folder: PathBuf,
-    /// Its run.
+    /// Id of the run that the bundle is of.
     pub run_id: RunId,
     /// Every artifact that is derived, by name.
     pub artifacts: Vec<DerivedArtifact>,
@@ -35,27 +35,27 @@ pub struct ReplayDiff {
 /// One derived artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DerivedArtifact {
-    /// Its name.
+    /// Name of the artifact: its path inside the bundle.
     pub name: String,
-    /// Its size in bytes.
+    /// Size in bytes, as derived.
     pub file_size: u64,
-    /// Its digest.
+    /// SHA-256 of the derived bytes.
     pub sha256: Digest,
 }
 
 /// One way in which a bundle is not what was derived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactDifference {
-    /// The artifact.
+    /// Name of the artifact: its path inside the bundle.
     pub name: String,
-    /// How.
+    /// How it differs.
     pub kind: ArtifactDifferenceKind,
 }
 
 /// How an artifact is not what was derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArtifactDifferenceKind {
-    /// Its bytes are others.
+    /// The bundle has other bytes than are derived.
     #[error("{}", describe(.0))]
     Content(FirstDifference),
     /// The bundle does not hold it.
@@ -70,7 +70,7 @@ pub enum ArtifactDifferenceKind {
 }
 
 impl ArtifactDifferenceKind {
-    /// Its name, for programs.
+    /// The word that `--json` has for it.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Content(_) => "content",

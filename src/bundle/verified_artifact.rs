@@ -19,30 +19,30 @@ pub enum ArtifactError {
     /// The bundle has none of that name.
     #[error("the bundle has no `{name}`")]
     Absent {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         name: String,
     },
     /// It could not be read.
     #[error("`{name}` cannot be read")]
     Read {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         name: String,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
     /// It is not what was verified.
     #[error("`{name}` has changed since the bundle was verified")]
     Changed {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         name: String,
     },
     /// It is what was verified, and cannot be used.
     #[error("`{name}` cannot be used: {reason}")]
     Unusable {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         name: String,
-        /// Why.
+        /// The reason, as text for people.
         reason: String,
     },
 }

@@ -94,7 +94,7 @@ impl Bundle {
         &self.folder
     }
 
-    /// Its index.
+    /// The artifact index, as verified.
     pub fn index(&self) -> &ArtifactIndex {
         &self.index
     }

@@ -73,15 +73,15 @@ pub enum WriteError {
     /// The run's folder exists already.
     #[error("the bundle folder `{}` exists already; a bundle is never overwritten", path.display())]
     Exists {
-        /// The folder.
+        /// Path of the bundle's folder.
         path: PathBuf,
     },
     /// The bundle's path in documents does not end in its run id.
     #[error("the bundle's path in documents, `{bundle_root}`, does not end in its run id `{run_id}`")]
     Root {
-        /// The path.
+        /// Path of the bundle as documents name it.
         bundle_root: String,
-        /// The run id.
+        /// Id of the run.
         run_id: String,
     },
     /// That name cannot be one of a bundle.
@@ -90,21 +90,21 @@ pub enum WriteError {
     /// That artifact is the writer's own, or there is one of that name, or of one that differs in case alone.
     #[error("the artifact `{path}` exists already, at least in another spelling of upper and lower case")]
     Twice {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         path: BundlePath,
     },
     /// More files than a bundle may have.
     #[error("a bundle may hold at most {MAX_BUNDLE_FILES} files; `{path}` would be one more")]
     TooMany {
-        /// The artifact.
+        /// Name of the artifact: its path inside the bundle.
         path: BundlePath,
     },
     /// The bundle is committed, but `LATEST` could not be moved to it.
     #[error("the bundle `{}` is committed, but `LATEST` does not lead to it", folder.display())]
     Latest {
-        /// The bundle.
+        /// Path of the bundle's folder.
         folder: PathBuf,
-        /// Why not.
+        /// The underlying error.
         #[source]
         source: FileError,
     },
@@ -129,7 +129,7 @@ pub enum RunEnd {
     },
     /// Before its end.
     Failed {
-        /// Why.
+        /// The reason, as text for people.
         error: String,
         /// Where: `interrupted`, `lane`, `derive`, `write`.
         stage: String,
@@ -139,9 +139,9 @@ pub enum RunEnd {
 /// A committed bundle.
 #[derive(Debug, Clone)]
 pub struct Committed {
-    /// Its folder.
+    /// The bundle's folder, `OUT/RUN_ID`.
     pub folder: PathBuf,
-    /// Its index.
+    /// The index as it was written, which makes the bundle a committed one.
     pub index: ArtifactIndex,
     /// The digest of the index file.
     pub index_sha256: Digest,

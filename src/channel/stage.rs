@@ -186,9 +186,9 @@ pub enum ArrivalError {
     Differs {
         /// The file's path in the bundle.
         path: BundlePath,
-        /// Its size when it was staged.
+        /// Size in bytes when it was staged.
         size_bytes: u64,
-        /// Its digest when it was staged.
+        /// SHA-256 when it was staged.
         wanted: Digest,
         /// The digest of what is there.
         found: Digest,

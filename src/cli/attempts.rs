@@ -21,7 +21,7 @@ pub(super) struct AttemptsArgs {
     /// Every bundle below this output root.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The bundles.
+    /// Folders of the bundles.
     #[arg(value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
     /// Answer in JSON.

@@ -11,7 +11,7 @@ use super::ui::Ui;
 /// For bash: `sandproof completions bash > ~/.local/share/bash-completion/completions/sandproof`.
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
-    /// The shell.
+    /// Shell to make completions for.
     #[arg(value_enum)]
     shell: Shell,
 }

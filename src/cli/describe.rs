@@ -28,7 +28,7 @@ pub(super) struct DescribePlanArgs {
 pub(super) struct DescribeProbeArgs {
     #[command(flatten)]
     registry: RegistryArg,
-    /// The probe.
+    /// Id of the probe.
     #[arg(long, value_name = "ID")]
     probe: String,
     /// Print the probe as JSON.
@@ -41,7 +41,7 @@ pub(super) struct DescribeProbeArgs {
 pub(super) struct DescribeProfileArgs {
     #[command(flatten)]
     registry: RegistryArg,
-    /// The profile.
+    /// Id of the profile.
     #[arg(long, value_name = "ID")]
     profile: String,
     /// Print the profile as JSON.

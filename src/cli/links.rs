@@ -86,10 +86,10 @@ struct ResolveArgs {
     /// The links, as `links build` wrote them.
     #[arg(long, value_name = "FILE")]
     links: PathBuf,
-    /// The profile.
+    /// Id of the profile.
     #[arg(long, value_name = "ID")]
     profile: Option<String>,
-    /// The expectation.
+    /// Id of the expectation.
     #[arg(long, value_name = "ID")]
     expectation: Option<String>,
     /// Print what was found as JSON.

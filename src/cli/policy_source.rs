@@ -70,7 +70,7 @@ struct CompiledPolicy {
 pub(super) struct NamedPolicy {
     /// The policy.
     pub(super) asked: FoundPolicy,
-    /// Its document, as it was named.
+    /// The policy's document, spelled as on the command line.
     pub(super) file: String,
 }
 

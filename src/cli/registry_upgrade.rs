@@ -20,7 +20,7 @@ use crate::plan::upgrade::{UpgradeError, upgrade_registry};
 /// refuses the whole upgrade, and nothing is written.
 #[derive(Debug, Args)]
 pub(super) struct RegistryUpgradeArgs {
-    /// The registry.
+    /// Id of the registry to upgrade.
     #[arg(long, value_name = "ID")]
     registry: String,
     /// Where both documents go, under the names that they have. Default: the folder of the probe registry.

@@ -24,7 +24,7 @@ pub(super) struct ReportArgs {
     /// The bundle's folder, or an output root whose LATEST leads to it.
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
-    /// The format.
+    /// Format of the report.
     #[arg(long, value_enum)]
     format: FormatName,
     /// Write the report to this file, as a whole, instead of standard output; `-` is standard output too.

@@ -15,7 +15,7 @@ use crate::sys;
 /// Does one job and exits. Started by a service manager, not by people.
 #[derive(Debug, Args)]
 pub(super) struct WorkerArgs {
-    /// The job.
+    /// Path of the job document.
     job: PathBuf,
 }
 

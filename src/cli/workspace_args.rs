@@ -33,7 +33,7 @@ impl RootArg {
 /// Which registry a command is about.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RegistryArg {
-    /// The registry.
+    /// Id of the registry.
     #[arg(long, value_name = "ID")]
     registry: String,
     #[command(flatten)]

@@ -43,9 +43,9 @@ pub enum DiffError {
     /// A document is not what it has to be.
     #[error("`{file}` cannot be compared: {reason}")]
     Document {
-        /// Which.
+        /// Path of the file.
         file: String,
-        /// Why.
+        /// The reason, as text for people.
         reason: String,
     },
     /// A declaration of another system is incomplete or wrong.
@@ -62,9 +62,9 @@ pub enum DiffError {
     /// The plan of a verified bundle could not be resolved once more.
     #[error("could not resolve the plan of the bundle `{bundle}` from its own inputs")]
     Inputs {
-        /// Which bundle.
+        /// Path of the bundle's folder.
         bundle: String,
-        /// Why.
+        /// The underlying error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -74,7 +74,7 @@ pub enum DiffError {
     /// The temporary files could not be used.
     #[error("could not keep rows in temporary files while joining them")]
     Spill {
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },

@@ -16,7 +16,7 @@ use crate::record::row::ProbeRow;
 /// A rule of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowRule {
-    /// Its folder is the run's own for that place of the lane.
+    /// The row's fixture folder is the one of this run for that place of the lane.
     Root,
     /// A process was started exactly if the row says so, and it is one.
     Process,

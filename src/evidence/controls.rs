@@ -65,7 +65,7 @@ pub struct ControlReport {
 pub enum ControlResult {
     /// The policy yields no such control.
     NotDerivable {
-        /// Why.
+        /// The reason, as text for people.
         reason: String,
     },
     /// It ran, or should have.

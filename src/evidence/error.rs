@@ -11,68 +11,68 @@ pub enum DeriveError {
     /// A lane's rows could not be opened.
     #[error("could not open `{}`, the rows of the {} lane", rows_of(*lane), lane.as_str())]
     Open {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
     /// A lane that is on has no file.
     #[error("`{}` is missing; the {} lane is on, so it must hold one row for every planned probe", rows_of(*lane), lane.as_str())]
     MissingLane {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
     },
     /// A lane that is off, or has nothing planned, has rows.
     #[error("`{}` holds rows, but nothing is planned in the {} lane", rows_of(*lane), lane.as_str())]
     UnplannedLane {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
     },
     /// A row could not be read.
     #[error("could not read `{}`, line {line}", rows_of(*lane))]
     Read {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
     /// A row's line is longer than rows may be.
     #[error("`{}`, line {line}: longer than {} bytes", rows_of(*lane), crate::base::limits::MAX_ROW_BYTES)]
     TooLong {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
     },
     /// The last line has no newline, so it was cut off.
     #[error("`{}`, line {line}: the line does not end in a newline; the file was cut off", rows_of(*lane))]
     CutOff {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
     },
     /// A line is no row.
     #[error("`{}`, line {line}: not a row of that lane", rows_of(*lane))]
     Decode {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
-        /// Why.
+        /// Where the document has another shape than expected.
         #[source]
         source: serde_json::Error,
     },
     /// A row is not the one that the plan has at its place.
     #[error("`{}`, line {line}: {field} is `{found}`, expected `{expected}`", rows_of(*lane))]
     Unexpected {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
         /// Which field differs.
         field: &'static str,
@@ -84,29 +84,29 @@ pub enum DeriveError {
     /// A row contradicts itself.
     #[error("`{}`, line {line}: {message}", rows_of(*lane))]
     Inconsistent {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
-        /// How.
+        /// What contradicts what, as text for people.
         message: &'static str,
     },
     /// A row says what cannot be if the rest of the bundle is true.
     #[error("`{}`, line {line}: {words}", rows_of(*lane))]
     Contradiction {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
         /// Which rule it breaks.
         rule: RowRule,
-        /// How.
+        /// What contradicts what, as text for people.
         words: String,
     },
     /// The file ends before every planned row was there.
     #[error("`{}` ends after {} rows; the next one must be {expected}", rows_of(*lane), line - 1)]
     MissingRow {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
         /// The line where it should be.
         line: u64,
@@ -116,9 +116,9 @@ pub enum DeriveError {
     /// The file goes on after every planned row was there.
     #[error("`{}`, line {line}: one row too many; every planned row stands before it", rows_of(*lane))]
     ExtraRow {
-        /// The lane.
+        /// The lane whose rows file it is.
         lane: Lane,
-        /// The line.
+        /// Line of the rows file, counted from 1.
         line: u64,
     },
     /// An oracle row is not what the model answers.
@@ -135,9 +135,9 @@ pub enum DeriveError {
     /// An artifact could not be written.
     #[error("could not write `{artifact}`")]
     Write {
-        /// Its name.
+        /// Name of the artifact: its path inside the bundle.
         artifact: &'static str,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },

@@ -50,6 +50,6 @@ pub fn ask<'p>(
 pub struct OtherAnswer {
     /// The line, from 1.
     pub line: u64,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: ExpectationId,
 }

@@ -41,7 +41,7 @@ pub struct DerivationOutcome {
 /// What became of planned rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlannedRowCounts {
-    /// The numbers.
+    /// The counts as `summary.json` has them.
     pub rows: RowCounts,
     /// Undecided rows by kind.
     pub undecided_by_kind: BTreeMap<FailureKind, u64>,
@@ -75,26 +75,26 @@ impl PlannedRowCounts {
 /// One profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileOutcome {
-    /// Which.
+    /// Id of the profile, as in the registry.
     pub profile_id: ProfileId,
     /// As in `runtime_results.json`; `None` if the scenario lane was off.
     pub status: Option<EntryStatus>,
-    /// Its rows.
+    /// How many of the profile's rows matched, mismatched or stayed undecided.
     pub counts: PlannedRowCounts,
-    /// Its controls; `None` if the scenario lane was off.
+    /// What the controls of the profile showed; `None` if the scenario lane was off.
     pub controls: Option<ControlReport>,
 }
 
 /// One row worth showing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFinding {
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: ProfileId,
     /// The probe's short name.
     pub probe_name: String,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: ExpectationId,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: String,
     /// The target as declared.
     pub target: String,

@@ -61,7 +61,7 @@ pub enum Flaw {
     /// A digest is another one.
     #[error("it is {declared}; its part gives {computed}")]
     Digest {
-        /// Which.
+        /// The part of the declaration.
         part: DeclarationPart,
         /// What the declaration says.
         declared: Digest,

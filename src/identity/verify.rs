@@ -29,7 +29,7 @@ pub enum Discrepancy {
     Malformed {
         /// JSON pointer of the place.
         pointer: String,
-        /// Why.
+        /// The reason, as text for people.
         problem: String,
     },
 }

@@ -34,7 +34,7 @@ impl SessionKey {
         (decode(text)?.len() == 16).then(|| Self(text.to_owned()))
     }
 
-    /// Its text: letters, digits, `-` and `_`.
+    /// The key as text: letters, digits, `-` and `_`.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -26,14 +26,14 @@ pub enum WorkerRequest {
     Do(Box<PerformRequest>),
     /// Make the system call of that name with arguments that name nothing.
     Empty {
-        /// Its name.
+        /// Name of the system call.
         call: String,
         /// The address family, for `socket`.
         family: i32,
     },
     /// Say what a path is.
     Look {
-        /// The path.
+        /// Path to look at, as it is named inside.
         path: String,
     },
 }
@@ -66,7 +66,7 @@ pub struct PerformRequest {
 /// A process outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutsideProcess {
-    /// Its number outside.
+    /// Process id in the host's own process id namespace.
     pub pid: i32,
     /// The inode of its pidfd.
     pub inode: u64,
@@ -87,7 +87,7 @@ pub struct ChangeBounds {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerMessage {
-    /// Its first word.
+    /// The worker has started; the first message of each.
     Alive,
     /// What it is about to try.
     Step(String),
@@ -101,14 +101,14 @@ pub enum WorkerMessage {
     Empty(i32),
     /// What a path is, or the error number of the question.
     Looked(Result<PathIdentity, i32>),
-    /// Its last word.
+    /// The worker is about to end; the last message of each.
     Bye,
 }
 
 /// What a worker found around itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Its process id, as it sees it.
+    /// Process id of the worker in its own process id namespace.
     pub pid: i32,
     /// Real, effective and saved user ids, as `/proc/self/status` has them, or the effective one alone.
     pub uids: String,
@@ -124,7 +124,7 @@ pub struct Hello {
     pub seccomp_filters: Option<u32>,
     /// Who traces it; 0: nobody, or a process that it cannot see. `None`: not known.
     pub tracer: Option<i32>,
-    /// Its control group.
+    /// Text of `/proc/self/cgroup`; empty if it cannot be read.
     pub cgroup: String,
     /// Namespaces by name.
     pub namespaces: BTreeMap<String, String>,
@@ -138,7 +138,7 @@ pub struct Hello {
     pub descriptors: Vec<(i32, PathIdentity)>,
     /// Soft limits, by name.
     pub limits: BTreeMap<String, u64>,
-    /// Its working directory.
+    /// Absolute path of the working directory; empty if it has none.
     pub cwd: String,
     /// Whether its standard input is a terminal.
     pub tty: bool,

@@ -54,7 +54,7 @@ pub struct Setting<'a> {
 /// As what the worker's executable is named to the launcher.
 #[derive(Debug)]
 pub enum WorkerExecutable {
-    /// Its own path.
+    /// The path of this executable itself.
     Path,
     /// A copy in the workspace.
     Copy(PathBuf),
@@ -63,7 +63,7 @@ pub enum WorkerExecutable {
 }
 
 impl WorkerExecutable {
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Path => "path",
@@ -93,7 +93,7 @@ pub enum NoWorker {
 /// A way to a worker.
 #[derive(Debug)]
 pub struct ReachedWorker {
-    /// Which.
+    /// How requests reach the worker.
     pub mode: StartMode,
     /// What its executable is called.
     pub executable: WorkerExecutable,

@@ -24,20 +24,20 @@ use crate::record::sources::InputRole;
 pub enum PlanListing {
     /// One that reads.
     Plan {
-        /// Its id.
+        /// Id of the plan.
         plan_id: PlanId,
-        /// Its registry.
+        /// Id of the registry that the plan refers to.
         registry_id: RegistryId,
         /// How many profiles it lists.
         profiles: usize,
-        /// Its file, relative to the root.
+        /// Path of the plan's file, relative to the root.
         path: String,
     },
     /// One that does not.
     Broken {
-        /// Its file, relative to the root.
+        /// Path of the plan's file, relative to the root.
         path: String,
-        /// Why.
+        /// The reason, as text for people.
         error: String,
     },
 }
@@ -118,9 +118,9 @@ fn read_plan(workspace: &Workspace, path: &str) -> Result<PlanFile, LoadError> {
 pub struct PlanDescription {
     /// The plan as written.
     pub plan: PlanFile,
-    /// Its file, relative to the root.
+    /// Path of the plan's file, relative to the root.
     pub path: String,
-    /// Its digest.
+    /// SHA-256 over the plan's material keys.
     pub plan_digest: Digest,
 }
 
@@ -155,11 +155,11 @@ pub fn require_registry(workspace: &Workspace, id: &RegistryId) -> Result<(), Lo
 /// A registry's probes and profiles, by id.
 #[derive(Debug, Clone)]
 pub struct RegistryContent {
-    /// The registry.
+    /// Id of the registry.
     pub id: RegistryId,
-    /// Its probes, by probe id.
+    /// Every probe of the registry, sorted by probe id.
     pub probes: Vec<ProbeEntry>,
-    /// Its profiles, by profile id.
+    /// Every profile of the registry, sorted by profile id.
     pub profiles: Vec<ProfileEntry>,
 }
 

@@ -21,7 +21,7 @@ pub struct Diagnostic {
     pub subject: String,
     /// Which rule.
     pub kind: DiagnosticKind,
-    /// What was found.
+    /// What was found, as text for people.
     pub message: String,
     /// What to do about it.
     pub remedy: String,

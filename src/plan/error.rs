@@ -16,7 +16,7 @@ pub enum LoadError {
         what: &'static str,
         /// The document, as it is referred to.
         file: String,
-        /// The cause.
+        /// The underlying error.
         #[source]
         source: FileError,
     },
@@ -37,7 +37,7 @@ pub enum LoadError {
         what: &'static str,
         /// The document, as it is referred to.
         file: String,
-        /// The cause.
+        /// The underlying error.
         #[source]
         source: JsonError,
     },
@@ -61,7 +61,7 @@ pub enum LoadError {
     UnknownId {
         /// What kind of id.
         kind: &'static str,
-        /// The id.
+        /// The id, as it was asked for.
         id: String,
         /// Where it was looked for.
         place: String,
@@ -73,7 +73,7 @@ pub enum LoadError {
     Ambiguous {
         /// What kind of id.
         kind: &'static str,
-        /// The id.
+        /// The id, as it was asked for.
         id: String,
         /// Where it was found.
         places: String,
@@ -81,7 +81,7 @@ pub enum LoadError {
     /// Every id of the selection exists, and still nothing is left.
     #[error("the selection leaves nothing of plan `{plan_id}` to run; no selected profile has a selected scenario")]
     NothingSelected {
-        /// The plan.
+        /// Id of the plan.
         plan_id: String,
     },
 }

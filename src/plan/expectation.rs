@@ -26,7 +26,7 @@ pub(super) struct PlannedProfile {
 pub(super) struct PlannedRow {
     /// The probe, by number.
     pub(super) probe: u32,
-    /// Its place in `probe_refs`.
+    /// Place of the probe in the profile's `probe_refs`, counted from 0.
     pub(super) place: u32,
 }
 

@@ -29,7 +29,7 @@ pub const PROFILES_SCHEMA: &str = "runtime-tools.profile_registry.v0.2";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
-    /// Always `runtime-tools.plan.v0.1`.
+    /// The document's format: always `runtime-tools.plan.v0.1`.
     pub schema_version: String,
     /// The plan's id.
     pub plan_id: PlanId,
@@ -82,7 +82,7 @@ pub const DEFAULT_DEADLINE_MS: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IndexFile {
-    /// Always `runtime-tools.registry_index.v0.1`.
+    /// The document's format: always `runtime-tools.registry_index.v0.1`.
     pub schema_version: String,
     /// The registries; ids are unique.
     pub registries: Vec<IndexEntry>,
@@ -107,13 +107,13 @@ pub struct IndexEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbesFile {
-    /// Always `runtime-tools.probe_registry.v0.2`.
+    /// The document's format: always `runtime-tools.probe_registry.v0.2`.
     pub schema_version: String,
     /// The registry's id.
     pub registry_id: RegistryId,
     /// The world that the probes are written for.
     pub world_id: WorldId,
-    /// The probes.
+    /// The probes, by probe id.
     pub probes: BTreeMap<ProbeId, ProbeEntry>,
 }
 
@@ -227,13 +227,13 @@ impl ProbeEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfilesFile {
-    /// Always `runtime-tools.profile_registry.v0.2`.
+    /// The document's format: always `runtime-tools.profile_registry.v0.2`.
     pub schema_version: String,
     /// The registry's id.
     pub registry_id: RegistryId,
     /// The world that the profiles are written for.
     pub world_id: WorldId,
-    /// The profiles.
+    /// The profiles, by profile id.
     pub profiles: BTreeMap<ProfileId, ProfileEntry>,
 }
 

@@ -35,13 +35,13 @@ pub struct FoundPolicy {
 /// The profile of a registry that was asked about.
 #[derive(Debug, Clone)]
 pub struct FoundProfile {
-    /// The registry.
+    /// Id of the registry.
     pub registry_id: RegistryId,
     /// The document that holds the profile.
     pub profiles_path: String,
     /// That document's bytes.
     pub profiles_document: SharedBytes,
-    /// The profile.
+    /// The profile, resolved.
     pub profile: ResolvedProfile,
 }
 

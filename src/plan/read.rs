@@ -20,7 +20,7 @@ pub struct InputDocument {
     pub role: InputRole,
     /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
     pub path: String,
-    /// Its bytes.
+    /// The document's bytes, exactly as they were read.
     pub bytes: SharedBytes,
 }
 

@@ -66,9 +66,9 @@ pub struct LaneSet {
 /// `--only-profile` and `--only-scenario`. Empty lists select everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Profile ids.
+    /// Ids of the selected profiles; empty selects all.
     pub only_profiles: Vec<String>,
-    /// Expectation ids.
+    /// Ids of the selected expectations; empty selects all.
     pub only_scenarios: Vec<String>,
 }
 
@@ -81,11 +81,11 @@ impl From<&SelectionRecord> for Selection {
 /// A policy document and its meaning.
 #[derive(Debug, Clone)]
 pub struct ResolvedPolicy {
-    /// Its path, as in `InputDocument::path`.
+    /// Path of the policy document, spelled like `InputDocument::path`.
     pub path: String,
     /// Digest of the document.
     pub digest: Digest,
-    /// Its meaning.
+    /// The policy that the document states, parsed and checked.
     pub value: Arc<PolicyValue>,
 }
 
@@ -94,20 +94,20 @@ pub struct ResolvedPolicy {
 pub struct ResolvedWorld {
     /// Digest of the document.
     pub digest: Digest,
-    /// Its meaning.
+    /// The world that the document describes, parsed and checked.
     pub value: WorldFile,
 }
 
 /// A profile with its policy and probes.
 #[derive(Debug, Clone)]
 pub struct ResolvedProfile {
-    /// Its id.
+    /// Id of the profile, as in the registry.
     pub id: ProfileId,
     /// The entry as written.
     pub entry: ProfileEntry,
-    /// Its policy.
+    /// The policy that the profile applies.
     pub policy: ResolvedPolicy,
-    /// Its probes in order, after selection; never empty.
+    /// The profile's probes in the order of `probe_refs`, after selection; never empty.
     pub probes: Vec<ResolvedProbe>,
 }
 

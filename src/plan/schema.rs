@@ -63,7 +63,7 @@ macro_rules! documents {
                 match self { $(Self::$variant => $what),* }
             }
 
-            /// Its schema.
+            /// Text of the published schema that such a document satisfies.
             pub fn schema_text(self) -> &'static str {
                 match self {
                     $(Self::$variant => include_str!(concat!("../../schemas/", $name, ".schema.json"))),*

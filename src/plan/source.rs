@@ -160,7 +160,7 @@ impl Workspace {
         }
     }
 
-    /// The root.
+    /// Path of the workspace's folder.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -85,11 +85,11 @@ pub struct ResolvedSubject {
 pub struct SubjectFile {
     /// Where it is named.
     pub pointer: String,
-    /// Its path, relative to the declaration's folder.
+    /// Path of the file, relative to the declaration's folder.
     pub path: String,
     /// How large it is, in bytes.
     pub size: u64,
-    /// Its digest.
+    /// SHA-256 of the file's bytes.
     pub digest: Digest,
 }
 

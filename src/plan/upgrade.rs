@@ -48,13 +48,13 @@ pub enum UpgradeError {
     /// There is something already.
     #[error("`{}` exists already", path.display())]
     Exists {
-        /// The file.
+        /// Path of the file that is there already.
         path: PathBuf,
     },
     /// Both documents have the same name, so they cannot go into one folder.
     #[error("both documents are called `{name}`, so they cannot go into one folder")]
     SameName {
-        /// The name.
+        /// The name, as written.
         name: String,
     },
     /// A file operation failed.

@@ -13,7 +13,7 @@ use crate::record::enforcer::PolicyMode;
 pub enum Enforceable {
     /// A Landlock rule table.
     Landlock {
-        /// The table.
+        /// The rule tables, by layer.
         policy: LandlockPolicy,
     },
     /// Seatbelt text with the values of its parameters.
@@ -25,7 +25,7 @@ pub enum Enforceable {
     },
     /// A compiled Seatbelt profile.
     Blob {
-        /// Its bytes.
+        /// The compiled profile's bytes, as `sandbox_apply` takes them.
         bytes: Vec<u8>,
     },
     /// A launcher. It is started around the process, which has nothing to put in force on itself.

@@ -26,7 +26,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(2);
 pub struct ToolOutput {
     /// The tool's path and its arguments.
     pub argv: Vec<String>,
-    /// Its exit code, if it exited.
+    /// Exit code; `None` if a signal ended the tool.
     pub code: Option<i32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,

@@ -25,7 +25,7 @@ pub enum PacketError {
     InsideBundle {
         /// Where it was to go.
         out: PathBuf,
-        /// The bundle.
+        /// Path of the bundle's folder.
         bundle: PathBuf,
     },
     /// A file operation failed.

@@ -9,7 +9,7 @@ use super::driver::Driver;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// Which driver.
+    /// The driver that performs the operation.
     pub driver: Driver,
     /// What it acts on; the meaning is the driver's.
     pub target: String,

@@ -12,7 +12,7 @@ pub const ATTEMPTS_SCHEMA: &str = "sandproof.attempts.v1";
 /// What `attempts --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Attempts {
-    /// Always `sandproof.attempts.v1`.
+    /// The document's format: always `sandproof.attempts.v1`.
     pub schema_version: &'static str,
     /// Whether no two attempts of one declaration disagree.
     pub agree: bool,
@@ -44,18 +44,18 @@ pub struct Group {
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttemptedRun {
-    /// Its id.
+    /// Id of the run.
     pub run_id: String,
-    /// Its bundle.
+    /// Path of the run's bundle.
     pub path: String,
-    /// Its world.
+    /// Id of the world that the run declares.
     pub world_id: String,
 }
 
 /// A row in which attempts disagree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RowInQuestion {
-    /// In which lane.
+    /// The lane that the row belongs to.
     pub lane: Lane,
     /// The expectation; for a control its profile.
     pub id: String,
@@ -70,7 +70,7 @@ pub struct RowInQuestion {
 pub struct LeftOut {
     /// Where it lies.
     pub path: String,
-    /// Why.
+    /// The reason, as text for people.
     pub why: String,
     /// Whether it is merely not finished: a run in progress, killed or failed.
     pub unfinished: bool,

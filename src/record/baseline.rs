@@ -51,7 +51,7 @@ pub struct BaselineRow<'a> {
     /// Where it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_source: Option<PathSource>,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// What it was meant to try.
     pub primary_intent: PrimaryIntent<'a>,
@@ -90,11 +90,11 @@ pub struct BaselineView<T> {
 /// What a baseline row was meant to try. Keys in alphabetical order.
 #[derive(Debug, Serialize)]
 pub struct PrimaryIntent<'a> {
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The probe's short name.
     pub probe_name: &'a str,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// The target as declared.
     pub target: &'a str,

@@ -7,15 +7,15 @@ use crate::base::digest::Digest;
 /// Format of the document. 1: first release.
 pub const BUILT_FROM_SCHEMA: &str = "sandproof.built_from.v1";
 
-/// The document.
+/// `built_from.json`: what a plan folder was built from, and what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuiltFrom {
-    /// [`BUILT_FROM_SCHEMA`].
+    /// The document's format: always [`BUILT_FROM_SCHEMA`].
     pub schema_version: String,
-    /// The template.
+    /// Id of the template.
     pub template_id: String,
-    /// Its builder.
+    /// Word for the builder that expanded the template, such as `vfs`.
     pub builder: String,
     /// The digest of the template document; of a plan that ships with the program, of its plan document.
     pub template_sha256: Digest,
@@ -35,11 +35,11 @@ pub struct BuiltFrom {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuiltFile {
-    /// Its path, relative to the folder.
+    /// Path of the file, relative to the plan folder.
     pub path: String,
     /// How long it is.
     pub size: u64,
-    /// Its digest.
+    /// SHA-256 of the file's bytes.
     pub sha256: Digest,
 }
 
@@ -47,7 +47,7 @@ pub struct BuiltFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostPolicy {
-    /// Its absolute path.
+    /// Absolute path of the policy document on the host.
     pub path: String,
     /// Its digest when the folder was made; null if it was not there.
     pub sha256: Option<Digest>,

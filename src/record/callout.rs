@@ -156,13 +156,13 @@ pub struct Callout<'a> {
     pub argument: Option<&'a str>,
     /// Why the flag was not passed.
     pub canonical_flag_reason: Option<&'a str>,
-    /// Whether it was.
+    /// Whether the question was asked with the canonical flag.
     pub canonical_flag_used: bool,
     /// `raw` or `canonical`.
     pub canonicalization: Option<&'a str>,
     /// Filter and flags.
     pub check_type: i64,
-    /// The answer.
+    /// What `sandbox_check` answered.
     pub decision: CalloutDecision,
     /// The error number.
     pub errno: i32,
@@ -170,19 +170,19 @@ pub struct Callout<'a> {
     pub error: Option<&'a str>,
     /// The filter's number.
     pub filter_type: i32,
-    /// Its name; `unknown` for another number.
+    /// Name of the filter's number; `unknown` for another number.
     pub filter_type_name: &'static str,
     /// [`CALLOUT_MARKER_VERSION`].
     pub marker_schema_version: u32,
     /// Whether it was kept out of the log.
     pub no_report: bool,
-    /// Why not.
+    /// Why the flag was not set; null if it was.
     pub no_report_reason: Option<&'a str>,
-    /// The operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// What the call returned.
     pub rc: i32,
-    /// When.
+    /// At which stage the question was asked.
     pub stage: &'a str,
     /// The Mach code of asking for the token.
     pub token_mach_kr: Option<i32>,

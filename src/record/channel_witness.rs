@@ -35,9 +35,9 @@ pub fn unit_name(channel: ChannelKind, run_id: &RunId) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelWitness {
-    /// [`CHANNEL_WITNESS_SCHEMA`].
+    /// The document's format: always [`CHANNEL_WITNESS_SCHEMA`].
     pub schema_version: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The channel that was asked for.
     pub channel: ChannelKind,
@@ -71,7 +71,7 @@ pub struct JobFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessCheck {
-    /// Which question.
+    /// Id of the question.
     pub check: String,
     /// The answer; null if it could not be had, which is not clean.
     pub ok: Option<bool>,
@@ -83,7 +83,7 @@ pub struct WitnessCheck {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerWitness {
-    /// [`WORKER_WITNESS_SCHEMA`].
+    /// The document's format: always [`WORKER_WITNESS_SCHEMA`].
     pub schema_version: String,
     /// Process id, in the worker's own namespace.
     pub pid: i32,
@@ -165,7 +165,7 @@ pub struct PreloadEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentEntry {
-    /// Its name.
+    /// Name of the variable.
     pub name: String,
     /// Digest of its value.
     pub value_sha256: Digest,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Format of the document. 1: first release.
 pub const COLLECTED_SCHEMA: &str = "sandproof.collected.v1";
-/// Its name in the archive.
+/// Name of the document in the archive.
 pub const COLLECTED: &str = "collected.json";
 /// The name of the selftest's report in the archive.
 pub const COLLECTED_SELFTEST: &str = "selftest.json";
@@ -13,7 +13,7 @@ pub const COLLECTED_SELFTEST: &str = "selftest.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Collected {
-    /// [`COLLECTED_SCHEMA`].
+    /// The document's format: always [`COLLECTED_SCHEMA`].
     pub schema_version: String,
     /// The program's version.
     pub version: String,
@@ -31,7 +31,7 @@ pub struct CollectedStep {
     pub step: String,
     /// Its arguments, with the names that files have in the archive.
     pub arguments: Vec<String>,
-    /// Its exit code; null if a signal ended it.
+    /// Exit code of the command; null if a signal ended it.
     pub exit_code: Option<i32>,
     /// The signal that ended it; null if it exited.
     pub signal: Option<i32>,

@@ -17,7 +17,7 @@ pub struct ConfinementFacts {
     /// Whether one of them refuses to move a file between folders of the fixtures as soon as any further layer handles a
     /// file right. A layer that handles no file right itself refuses nothing until then, so no baseline shows it.
     pub landlock_refuses_refer: Option<bool>,
-    /// Its seccomp mode: 0 off, 1 strict, 2 filter.
+    /// Seccomp mode of the process: 0 off, 1 strict, 2 filter; `None` if it is not known.
     pub seccomp: Option<u32>,
     /// How many seccomp filters it has.
     pub seccomp_filters: Option<u32>,

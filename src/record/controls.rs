@@ -11,7 +11,7 @@ pub const CONTROLS_SCHEMA: &str = "sandproof.controls.v1";
 /// The controls of one profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ControlsEntry<'a> {
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// Both together.
     pub status: ControlsStatus,

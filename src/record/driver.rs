@@ -68,7 +68,7 @@ pub enum Platforms {
     Linux,
     /// macOS, under Seatbelt.
     Macos,
-    /// Both.
+    /// On Linux and on macOS.
     Both,
 }
 

@@ -24,17 +24,17 @@ pub struct Event<'a> {
     /// The error number that was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<i32>,
-    /// Its name.
+    /// Symbolic name of `errno`, such as `EPERM`; absent if there is no error or it has no name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_name: Option<&'static str>,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// What the author expects.
     pub expected: Decision,
     /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_kind: Option<FailureKind>,
-    /// Where it stopped.
+    /// The stage at which it stopped; `None` if it came to a decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_stage: Option<FailureStage>,
     /// What else may explain a file error.
@@ -61,7 +61,7 @@ pub struct Event<'a> {
     /// Where that comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_source: Option<PathSource>,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// Who decided.
     pub policy_layers: PolicyLayers,
@@ -73,14 +73,14 @@ pub struct Event<'a> {
     pub probe_details: Option<ProbeDetails<'a>>,
     /// The probe's short name.
     pub probe_name: &'a str,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// The path that was really asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_path: Option<&'a str>,
     /// What the process inherited.
     pub resource_hygiene: ResourceHygiene,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: &'a str,
     /// What ran the probe.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ pub struct Event<'a> {
     /// What `sandbox_check` said beforehand about this operation on this target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox_check_prepass: Option<Prepass<'a>>,
-    /// The expectation id.
+    /// Id of the scenario, which is that of the expectation.
     pub scenario_id: &'a str,
     /// Every question that was put to `sandbox_check`, with its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +106,7 @@ pub struct Event<'a> {
     /// `EPERM` if that was the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violation_summary: Option<&'static str>,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: &'a str,
 }
 
@@ -204,7 +204,7 @@ pub struct PolicyLayers {
 /// The baseline's part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PlatformPolicy {
-    /// Its decision.
+    /// What the platform alone decided, as the baseline shows it.
     pub decision: LayerDecision,
     /// Why the baseline did not decide, as a failure kind.
     pub error: Option<FailureKind>,
@@ -219,11 +219,11 @@ pub struct PlatformPolicy {
 /// The profile's part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ProcessPolicy {
-    /// Its decision.
+    /// What the process's policy decided.
     pub decision: LayerDecision,
     /// Why it did not succeed.
     pub failure_kind: Option<FailureKind>,
-    /// Where it stopped.
+    /// The stage at which it stopped; `None` if it came to a decision.
     pub failure_stage: Option<FailureStage>,
     /// In the contract's words.
     pub status: Option<RuntimeStatus>,
@@ -287,7 +287,7 @@ pub struct FileConfounder {
     pub classification: ConfounderClass,
     /// The error number.
     pub errno: i32,
-    /// Its name.
+    /// Symbolic name of `errno`; null if it has none.
     pub errno_name: Option<&'static str>,
 }
 
@@ -389,33 +389,33 @@ pub enum Prepass<'a> {
 /// One answer of it; the words are those of [`Callout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PrepassCheck<'a> {
-    /// The call.
+    /// Name of the function that was called.
     pub api: &'a str,
     /// The first argument.
     pub argument: Option<&'a str>,
     /// Why the flag was not passed.
     pub canonical_flag_reason: Option<&'a str>,
-    /// Whether it was.
+    /// Whether the question was asked with the canonical flag.
     pub canonical_flag_used: bool,
     /// `raw` or `canonical`.
     pub canonicalization: Option<&'a str>,
-    /// The answer.
+    /// What `sandbox_check` answered.
     pub decision: CalloutDecision,
     /// The error number.
     pub errno: i32,
     /// The filter's number.
     pub filter_type: i32,
-    /// Its name.
+    /// Name of the filter's number; `unknown` for another number.
     pub filter_type_name: &'static str,
     /// Whether it was kept out of the log.
     pub no_report: bool,
-    /// Why not.
+    /// Why the flag was not set; null if it was.
     pub no_report_reason: Option<&'a str>,
-    /// The operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// What the call returned.
     pub rc: i32,
-    /// When.
+    /// At which stage the question was asked.
     pub stage: &'a str,
     /// The Mach code of asking for the token.
     pub token_mach_kr: Option<i32>,

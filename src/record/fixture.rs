@@ -11,7 +11,7 @@ pub struct FixtureEntry {
     /// Where, relative to `${root}`; plain parts only. Missing parent folders are made with mode 0755. Where the
     /// spelling of a path is the question, an absolute one of the form that [`OutsideFixture`] reads.
     pub path: String,
-    /// What.
+    /// What is made: a file, a folder, a link, …
     pub kind: FixtureKind,
     /// A file's content; empty if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,19 +14,19 @@ pub const FIXTURE_MARKER_SCHEMA: &str = "runtime-tools.fixture_marker.v0.1";
 /// One record.
 #[derive(Debug, Serialize)]
 pub struct FixtureMarker<'a> {
-    /// [`FIXTURE_MARKER_SCHEMA`].
+    /// The document's format: always [`FIXTURE_MARKER_SCHEMA`].
     pub schema_version: &'static str,
     /// `loopback_listener` as in the contract; `local_listener` and `target` are ours.
     pub fixture_id: FixtureId,
-    /// Baseline or scenario.
+    /// The lane: baseline or scenario.
     pub lane: Lane,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// The probe's short name.
     pub probe_name: &'a str,
     /// Expectation id, or name of the baseline row.
     pub scenario_id: &'a str,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The target as declared.
     pub target: &'a str,

@@ -78,13 +78,13 @@ impl Declaration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartDigests {
-    /// Of `artifact`.
+    /// SHA-256 of the part `artifact` in canonical form.
     pub artifact: Digest,
-    /// Of `runtime`.
+    /// SHA-256 of the part `runtime` in canonical form.
     pub runtime: Digest,
-    /// Of `policy`.
+    /// SHA-256 of the part `policy` in canonical form.
     pub policy: Digest,
-    /// Of `history`.
+    /// SHA-256 of the part `history` in canonical form.
     pub history: Digest,
 }
 

@@ -12,9 +12,9 @@ pub const ARTIFACT_INDEX_SCHEMA: &str = "runtime-tools.artifact_index.v0.1";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArtifactIndex {
-    /// [`ARTIFACT_INDEX_SCHEMA`].
+    /// The document's format: always [`ARTIFACT_INDEX_SCHEMA`].
     pub schema_version: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The run's identity. Ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,11 +39,11 @@ pub struct ArtifactIndex {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArtifactEntry {
-    /// Its path, `bundle_root` included.
+    /// Path of the artifact, beginning with `bundle_root`.
     pub path: String,
-    /// Its size in bytes.
+    /// Size of the artifact in bytes.
     pub file_size: u64,
-    /// Its digest.
+    /// SHA-256 of the artifact's bytes.
     pub sha256: Digest,
     /// Its `schema_version`: the top-level string of a `.json` object or of the first line of a `.jsonl` file, as far as
     /// it stands within the first 64 KiB; else null.

@@ -10,7 +10,7 @@ pub const INVENTORY_SCHEMA: &str = "hardened-runtime.other-runtime-inventory.v0.
 /// `inventory --json`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inventory {
-    /// Always `hardened-runtime.other-runtime-inventory.v0.1`.
+    /// The document's format: always `hardened-runtime.other-runtime-inventory.v0.1`.
     pub schema_version: String,
     /// The world that plans are for which name none.
     pub world_id: WorldId,
@@ -31,9 +31,9 @@ pub struct Inventory {
 /// A part of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Component {
-    /// Its category and its own id: `plan:quickstart`.
+    /// Category and id within it, joined by a colon: `plan:quickstart`.
     pub id: String,
-    /// Its files, relative to the root.
+    /// Paths of the component's files, relative to the root.
     pub paths: Vec<String>,
     /// What it is.
     pub category: Category,
@@ -62,7 +62,7 @@ pub enum Category {
 }
 
 impl Category {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plan => "plan",
@@ -87,6 +87,6 @@ pub enum ComponentStatus {
 pub struct KeywordHit {
     /// The file, relative to the root.
     pub path: String,
-    /// Its keywords, in the order of the search.
+    /// The keywords found in the file, in the order of the search.
     pub keywords: Vec<String>,
 }

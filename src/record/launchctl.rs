@@ -22,7 +22,7 @@ pub const LAUNCHCTL_LAST_RUN: &str = "launchctl_last_run.json";
 pub struct LaunchctlLastRun {
     /// The job's label.
     pub label: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The stage, which is gone by now.
     pub stage_root: String,
@@ -32,11 +32,11 @@ pub struct LaunchctlLastRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaunchctlDiagnostics {
-    /// [`LAUNCHCTL_DIAGNOSTICS_SCHEMA`].
+    /// The document's format: always [`LAUNCHCTL_DIAGNOSTICS_SCHEMA`].
     pub schema_version: String,
     /// The job's label.
     pub label: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The domain: `gui/UID`, `user/UID`, or `system` for root.
     pub domain: String,
@@ -46,7 +46,7 @@ pub struct LaunchctlDiagnostics {
     pub session_types: Option<Vec<String>>,
     /// The bundle's copy of the job definition.
     pub plist_path: String,
-    /// Its digest; null if it could not be made.
+    /// SHA-256 of the job definition; null if the definition could not be made.
     pub plist_sha256: Option<Digest>,
     /// The stage, which is gone by now.
     pub stage_root: String,
@@ -86,13 +86,13 @@ pub enum DomainReason {
 pub struct LaunchctlCommand {
     /// What it was for; also a part of the files' names.
     pub step: String,
-    /// What was called.
+    /// The command and its arguments.
     pub argv: Vec<String>,
     /// The exit code, negative for a signal; null if it did not run to its end.
     pub rc: Option<i32>,
-    /// Standard output.
+    /// Path of the file with standard output.
     pub stdout_path: String,
-    /// Standard error.
+    /// Path of the file with standard error.
     pub stderr_path: String,
     /// Why it did not run to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +109,7 @@ pub struct BootstrapFailure {
     pub rc: Option<i32>,
     /// What the evidence says more exactly.
     pub cause: FailureCause,
-    /// What to do.
+    /// What to do about it, as text for people.
     pub advice: String,
 }
 

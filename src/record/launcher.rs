@@ -22,7 +22,7 @@ impl Mechanism {
     /// Every one.
     pub const ALL: &'static [Self] = &[Self::Refused, Self::Hidden, Self::Diverted, Self::Killed, Self::Dropped];
 
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -51,7 +51,7 @@ pub enum StartMode {
 }
 
 impl StartMode {
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -69,7 +69,7 @@ impl StartMode {
 pub enum Link {
     /// It read what was planted in the run's folders after it had started.
     Read,
-    /// Its process is among this machine's own.
+    /// The worker's process was found among this machine's own.
     Process,
     /// It read what was planted before it started, and nothing that came later: it has a copy.
     Copy,
@@ -163,7 +163,7 @@ pub struct LauncherStart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LauncherProgram {
-    /// Its file.
+    /// Path of the program's file.
     pub path: String,
     /// The digest of its file.
     pub sha256: crate::base::digest::Digest,
@@ -173,7 +173,7 @@ pub struct LauncherProgram {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRecord {
-    /// The word.
+    /// What went wrong, as one of the known kinds.
     pub kind: LauncherFault,
     /// What was seen.
     pub detail: String,
@@ -187,7 +187,7 @@ pub enum NameKind {
     Spelled,
     /// What the launcher's document says that it is called inside.
     Mapped,
-    /// Its path without links.
+    /// The object's path without symbolic links.
     Canonical,
     /// Another mount of the same file system that shows it.
     Mount,
@@ -219,7 +219,7 @@ impl Names {
 pub struct NameTrial {
     /// What kind of name it is.
     pub kind: NameKind,
-    /// The name.
+    /// The name, as written.
     pub name: String,
     /// What came back.
     pub answer: WorkerAnswer,
@@ -259,9 +259,9 @@ pub enum OperationOutcome {
     Done,
     /// A call failed.
     Failed {
-        /// Its name.
+        /// Name of the call that failed.
         call: String,
-        /// Its error number.
+        /// Error number (errno) of that call.
         errno: i32,
         /// Whether it only prepared the operation.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -402,7 +402,7 @@ pub struct MountSource {
     pub path: String,
     /// Where it is mounted.
     pub mount_point: String,
-    /// Its type.
+    /// Type of the file system, as in mountinfo: `ext4`, `tmpfs`, `overlay`, …
     pub fs_type: String,
     /// Whether it is read-only there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -431,9 +431,9 @@ pub struct ProcessIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmptyCall {
-    /// Its name.
+    /// Name of the system call.
     pub call: String,
-    /// Its error number inside; 0 if it went through.
+    /// Error number (errno) inside the launcher; 0 if the call succeeded.
     pub inside: i32,
     /// The same outside.
     pub outside: i32,

@@ -8,7 +8,7 @@ pub const LEARNED_SCHEMA: &str = "sandproof.learned.v1";
 /// `learn --json`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Learned {
-    /// [`LEARNED_SCHEMA`].
+    /// The document's format: always [`LEARNED_SCHEMA`].
     pub schema_version: &'static str,
     /// The version of the program that collected; null if that is not told.
     pub version: Option<String>,
@@ -27,7 +27,7 @@ pub struct Learned {
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LearnedRun {
-    /// Its folder in the archive.
+    /// Folder of the run, relative to the archive's top.
     pub folder: String,
     /// The plan; null if the bundle does not verify.
     pub plan_id: Option<String>,

@@ -44,15 +44,15 @@ pub struct RuntimeLinks {
 pub struct LinksMeta {
     /// The one world of all packets.
     pub world_id: WorldId,
-    /// [`RUNTIME_LINKS_SCHEMA`].
+    /// The document's format: always [`RUNTIME_LINKS_SCHEMA`].
     pub schema_version: String,
     /// Always `ok`: links are made of verified bundles or not at all.
     pub status: String,
-    /// For people.
+    /// Remarks for people.
     pub notes: String,
     /// The files that they were made from.
     pub inputs: Vec<String>,
-    /// Their digests.
+    /// SHA-256 of each input document, by its path.
     pub input_hashes: BTreeMap<String, Digest>,
 }
 
@@ -60,20 +60,20 @@ pub struct LinksMeta {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkedPacket {
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
-    /// The manifest.
+    /// Path of the run manifest.
     pub run_manifest: String,
-    /// What was expected.
+    /// Path of the expected matrix.
     pub expected_matrix: String,
-    /// Normalised events.
+    /// Path of the normalised events.
     pub runtime_events: String,
-    /// Scenario lane.
+    /// Path of the results of the scenario lane.
     pub runtime_results: String,
-    /// Baseline lane.
+    /// Path of the results of the baseline lane; absent if it was off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_results: Option<String>,
-    /// Oracle lane.
+    /// Path of the results of the oracle lane; absent if it was off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oracle_results: Option<String>,
     /// The bundle's folder, run id included.
@@ -92,15 +92,15 @@ pub struct LinkedPacket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkedProfile {
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: String,
-    /// Its policy document.
+    /// Path of the profile's policy document.
     pub profile_path: String,
     /// How that is written.
     pub profile_mode: String,
-    /// Tag.
+    /// Tag of the profile, as the registry has it; null if it has none.
     pub family: Option<String>,
-    /// Tag.
+    /// Tag of the profile, as the registry has it; null if it has none.
     pub semantic_group: Option<String>,
     /// Operations that were expected, sorted.
     pub expected_ops: Vec<String>,
@@ -108,13 +108,13 @@ pub struct LinkedProfile {
     pub observed_ops: Vec<String>,
     /// Numbers of the operations that were expected, by name, as far as the vocabulary has them.
     pub op_ids: BTreeMap<String, i64>,
-    /// Its expectations in the order of the plan.
+    /// The profile's expectations in the order of the plan.
     pub expectation_ids: Vec<String>,
-    /// Its scenarios that events were seen of, sorted.
+    /// Scenarios of the profile for which there are events, sorted.
     pub scenario_ids: Vec<String>,
-    /// Its expectations that events were seen of, sorted.
+    /// Expectations of the profile for which there are events, sorted.
     pub observed_expectation_ids: Vec<String>,
-    /// How many events.
+    /// How many events there are, by what they show.
     pub observation_counts: ObservationCounts,
     /// The packets, sorted.
     pub source_packets: Vec<String>,
@@ -134,11 +134,11 @@ pub struct LinkedProfile {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObservationCounts {
-    /// All of them.
+    /// How many there are in all.
     pub total: u64,
     /// Those that stopped before the operation.
     pub blocked: u64,
-    /// These by stage.
+    /// How many of these, by failure stage.
     pub blocked_by_stage: BTreeMap<String, u64>,
 }
 
@@ -146,14 +146,14 @@ pub struct ObservationCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileSource {
-    /// Its path.
+    /// Path of the policy document.
     pub path: String,
     /// Whether the bundle holds it.
     pub exists: bool,
-    /// Its digest.
+    /// SHA-256 of the document; absent if the bundle does not hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
-    /// Its size in bytes.
+    /// Size of the document in bytes; absent if the bundle does not hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
@@ -162,11 +162,11 @@ pub struct ProfileSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkedExpectation {
-    /// The expectation.
+    /// Id of the expectation.
     pub expectation_id: String,
-    /// Its profile.
+    /// Id of the profile that the expectation belongs to.
     pub profile_id: String,
-    /// Its operation.
+    /// Name of the operation that is expected to be allowed or denied.
     pub operation: String,
     /// The operation's number, if the vocabulary has it.
     pub op_id: Option<i64>,
@@ -174,7 +174,7 @@ pub struct LinkedExpectation {
     pub expected: Decision,
     /// The target as declared.
     pub target: String,
-    /// The driver.
+    /// Name of the driver; null if the probe names none.
     pub driver: Option<String>,
     /// The first of `source_packets`.
     pub source_packet: String,

@@ -39,9 +39,9 @@ impl ChannelKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunManifest {
-    /// [`RUN_MANIFEST_SCHEMA`].
+    /// The document's format: always [`RUN_MANIFEST_SCHEMA`].
     pub schema_version: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The identity that `run_identity.json` declares. Ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,9 +50,9 @@ pub struct RunManifest {
     pub world_id: WorldId,
     /// How the worker was started.
     pub channel: ChannelKind,
-    /// The plan.
+    /// Id of the plan.
     pub plan_id: PlanId,
-    /// Its digest.
+    /// SHA-256 over the plan's material keys.
     pub plan_digest: Digest,
     /// Whether nothing was executed.
     pub dry_run: bool,
@@ -110,7 +110,7 @@ pub struct PreflightRef {
 pub struct ToolFacts {
     /// `sandproof`
     pub name: String,
-    /// Its version.
+    /// Version of the tool, as `sandproof version` prints it.
     pub version: String,
     /// Digest of the executable file.
     pub sha256: Digest,
@@ -170,7 +170,7 @@ pub struct WorldCheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactCheck {
-    /// The fact.
+    /// Name of the host fact that the world states.
     pub name: String,
     /// What the document says.
     pub expected: String,
@@ -186,9 +186,9 @@ pub struct FactCheck {
 pub struct DeclaredInput {
     /// What it is for.
     pub role: InputRole,
-    /// Its path as it is referred to.
+    /// Path of the document, spelled as it is referred to.
     pub path: String,
-    /// Its digest.
+    /// SHA-256 of the document's bytes.
     pub sha256: Digest,
 }
 
@@ -196,9 +196,9 @@ pub struct DeclaredInput {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelectionRecord {
-    /// `--only-profile`
+    /// Profile ids given with `--only-profile`; empty selects all.
     pub only_profiles: Vec<String>,
-    /// `--only-scenario`
+    /// Expectation ids given with `--only-scenario`; empty selects all.
     pub only_scenarios: Vec<String>,
 }
 
@@ -206,9 +206,9 @@ pub struct SelectionRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunStatus {
-    /// [`RUN_STATUS_SCHEMA`].
+    /// The document's format: always [`RUN_STATUS_SCHEMA`].
     pub schema_version: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The identity that `run_identity.json` declares, once it is sealed. Ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,9 +217,9 @@ pub struct RunStatus {
     pub world_id: WorldId,
     /// How the worker was started.
     pub channel: ChannelKind,
-    /// The plan.
+    /// Id of the plan.
     pub plan_id: PlanId,
-    /// Its digest.
+    /// SHA-256 over the plan's material keys.
     pub plan_digest: Digest,
     /// Where the run is.
     pub state: RunState,

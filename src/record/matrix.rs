@@ -8,9 +8,9 @@ use super::outcome::Decision;
 /// One row: a probe under a profile, as declared.
 #[derive(Debug, Serialize)]
 pub struct MatrixProbe<'a> {
-    /// Short name.
+    /// Name of the probe within its profile.
     pub name: &'a str,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The target as declared.
     pub target: &'a str,
@@ -22,12 +22,12 @@ pub struct MatrixProbe<'a> {
     /// Whether the target's name as it is spelled is meant alone; absent: no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub name_alone: bool,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// `blob` forces blob mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<&'a str>,
-    /// The driver.
+    /// Name of the driver; absent if the probe names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<&'a str>,
     /// The system call.

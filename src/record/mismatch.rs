@@ -39,7 +39,7 @@ pub enum MismatchType {
 }
 
 impl MismatchType {
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpNotWitnessed => "op_not_witnessed",
@@ -82,13 +82,13 @@ pub enum MismatchReason {
 /// One row of the summary.
 #[derive(Debug, Serialize)]
 pub struct MismatchRow<'a> {
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: &'a str,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The target as declared.
     pub path: &'a str,
@@ -113,7 +113,7 @@ pub struct MismatchPacket<'a> {
     pub canonicalization: Option<PacketWitness<'a>>,
     /// What happened.
     pub decision_event: DecisionEvent<'a>,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// What was expected.
     pub expected: Expected<'a>,
@@ -123,14 +123,14 @@ pub struct MismatchPacket<'a> {
     pub oracle_check: Option<OracleCheck<'a>>,
     /// Where and how it ran.
     pub run_context: RunContext<'a>,
-    /// [`MISMATCH_PACKET_SCHEMA`].
+    /// The document's format: always [`MISMATCH_PACKET_SCHEMA`].
     pub schema_version: &'static str,
 }
 
 /// What the kernel says of a mismatch's path.
 #[derive(Debug, Serialize)]
 pub struct PacketWitness<'a> {
-    /// The witness.
+    /// The path witness of the row.
     pub witness: WitnessExcerpt<'a>,
     /// `path_witnesses.json`
     pub witness_source: &'static str,
@@ -168,11 +168,11 @@ pub struct DecisionEvent<'a> {
     pub errno: Option<i32>,
     /// Why it did not succeed.
     pub failure_kind: Option<FailureKind>,
-    /// Where it stopped.
+    /// The stage at which it stopped; `None` if it came to a decision.
     pub failure_stage: Option<FailureStage>,
     /// The filter of the chosen callout; null without one.
     pub filter_type: Option<i32>,
-    /// Its name.
+    /// Name of the filter's number; null if the decision has no filter.
     pub filter_type_name: Option<&'static str>,
     /// Whether the operation was witnessed: something was decided; null if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
@@ -180,19 +180,19 @@ pub struct DecisionEvent<'a> {
     pub normalized_path: Option<&'a str>,
     /// What the kernel says was opened.
     pub observed_path: Option<&'a str>,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// Who decided.
     pub policy_layers: PolicyLayers,
     /// The probe's short name.
     pub probe_name: &'a str,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// The path that was asked for.
     pub requested_path: Option<&'a str>,
     /// In the contract's words.
     pub runtime_status: RuntimeStatus,
-    /// The expectation id.
+    /// Id of the scenario, which is that of the expectation.
     pub scenario_id: &'a str,
     /// `syscall`: the decision was witnessed, not asked for.
     pub source: &'static str,
@@ -203,7 +203,7 @@ pub struct DecisionEvent<'a> {
 /// What was expected, in a packet.
 #[derive(Debug, Serialize)]
 pub struct Expected<'a> {
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// What the author expects.
     pub expected_decision: Decision,
@@ -216,11 +216,11 @@ pub struct Expected<'a> {
 pub struct OracleCheck<'a> {
     /// What was asked about: of the model, the target as declared.
     pub argument: Option<&'a str>,
-    /// Its answer.
+    /// What the oracle answered.
     pub decision: OracleDecision,
     /// The filter's number; null of the model, which has no filters.
     pub filter_type: Option<i32>,
-    /// Its name.
+    /// Name of the filter's number; null if the question has no filter.
     pub filter_type_name: Option<&'static str>,
     /// `model`, or when `sandbox_check` was asked.
     pub stage: &'a str,
@@ -229,14 +229,14 @@ pub struct OracleCheck<'a> {
 /// Where and how it ran, in a packet.
 #[derive(Debug, Serialize)]
 pub struct RunContext<'a> {
-    /// The channel.
+    /// How the worker is started: `direct`, `launchd_clean` or `systemd_clean`.
     pub channel: ChannelKind,
     /// What relative paths are relative to.
     pub repo_root_context: &'a str,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: &'a str,
     /// The manifest's path, spelled as in the index.
     pub run_manifest: &'a str,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: &'a str,
 }

@@ -27,9 +27,9 @@ pub struct OpSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpSummaryMeta {
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: WorldId,
-    /// [`MAPPING_SCHEMA`].
+    /// The document's format: always [`MAPPING_SCHEMA`].
     pub schema_version: String,
     /// [`RUNTIME_LOG_SCHEMA`].
     pub runtime_log_schema: String,
@@ -39,11 +39,11 @@ pub struct OpSummaryMeta {
     pub tier: String,
     /// `runtime_bundle` or `promotion_packet`.
     pub source_jobs: Vec<String>,
-    /// For people.
+    /// Remarks for people.
     pub notes: String,
     /// The files that it was made from.
     pub inputs: Vec<String>,
-    /// Their digests.
+    /// SHA-256 of each input document, by its path.
     pub input_hashes: BTreeMap<String, Digest>,
     /// Whether the bundle was verified. Ours.
     pub integrity: Integrity,
@@ -63,11 +63,11 @@ pub enum Integrity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpEntry {
-    /// The operation.
+    /// Name of the operation, as the policy language has it.
     pub op_name: String,
     /// Its number in the vocabulary that was given; null if it has none there, or none was given.
     pub op_id: Option<i64>,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: WorldId,
     /// Events that decided something: neither blocked, nor unobserved, nor undecided.
     pub probes: u64,
@@ -98,11 +98,11 @@ pub struct OpEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockedCounts {
-    /// All of them.
+    /// How many there are in all.
     pub total: u64,
-    /// By stage.
+    /// How many of them, by failure stage.
     pub by_stage: BTreeMap<String, u64>,
-    /// By kind.
+    /// How many of them, by failure kind.
     pub by_kind: BTreeMap<String, u64>,
 }
 
@@ -110,15 +110,15 @@ pub struct BlockedCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpExample {
-    /// The scenario.
+    /// Id of the scenario, which is that of the expectation.
     pub scenario_id: String,
-    /// The expectation.
+    /// Id of the expectation; null if it is not known.
     pub expectation_id: Option<String>,
     /// What the author expects.
     pub expected: Option<Decision>,
-    /// What happened.
+    /// What was decided; null if nothing was.
     pub actual: Option<Decision>,
-    /// Whether both agree.
+    /// Whether expectation and decision agree; null if nothing was decided.
     #[serde(rename = "match")]
     pub matched: Option<bool>,
 }
@@ -127,13 +127,13 @@ pub struct OpExample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpMismatch {
-    /// The scenario.
+    /// Id of the scenario, which is that of the expectation.
     pub scenario_id: String,
-    /// The expectation.
+    /// Id of the expectation; null if it is not known.
     pub expectation_id: Option<String>,
     /// What the author expects.
     pub expected: Option<Decision>,
-    /// What happened.
+    /// What was decided; null if nothing was.
     pub actual: Option<Decision>,
     /// The target as declared.
     pub target: Option<String>,
@@ -152,7 +152,7 @@ pub enum Coverage {
 }
 
 impl Coverage {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Brittle => "brittle",

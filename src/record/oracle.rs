@@ -38,11 +38,11 @@ pub struct OracleCallout<'a> {
     pub canonicalization: Option<&'a str>,
     /// Whether the flag was passed.
     pub canonical_flag_used: bool,
-    /// Why not.
+    /// Why the flag was not set; null if it was.
     pub canonical_flag_reason: Option<&'a str>,
     /// Whether the question was kept out of the log.
     pub no_report: bool,
-    /// Why not.
+    /// Why the flag was not set; null if it was.
     pub no_report_reason: Option<&'a str>,
     /// By what the process was named.
     pub token_status: &'a str,
@@ -57,25 +57,25 @@ pub struct OracleCallout<'a> {
 /// One answer.
 #[derive(Debug, Serialize)]
 pub struct OracleResult<'a> {
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: &'a str,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: &'a str,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// The profile. Ours: expectation ids alone are no key (the contract's weakness W-60).
     pub profile_id: &'a str,
     /// The probe's short name. Ours.
     pub probe_name: &'a str,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// `model`: the policy was evaluated, no process was asked. Else when `sandbox_check` was asked.
     pub stage: &'a str,
-    /// The answer.
+    /// What the oracle answered.
     pub decision: OracleDecision,
     /// The filter's number; null of the model, which has no filters.
     pub filter_type: Option<i32>,
-    /// Its name.
+    /// Name of the filter's number; null if the question has no filter.
     pub filter_type_name: Option<&'static str>,
     /// What was asked about: of the model, the target as declared.
     pub argument: Option<&'a str>,
@@ -101,7 +101,7 @@ pub struct OracleView<T> {
     pub expectation_id: T,
     /// The profile's id.
     pub profile_id: T,
-    /// The answer.
+    /// What the oracle answered.
     pub decision: OracleDecision,
     /// The source of the answer.
     pub api: T,

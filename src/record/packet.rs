@@ -21,7 +21,7 @@ pub const PROMOTION_PACKET_SCHEMA: &str = "runtime-tools.promotion_packet.v0.2";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromotionPacket {
-    /// Always `runtime-tools.promotion_packet.v0.2`.
+    /// The document's format: always `runtime-tools.promotion_packet.v0.2`.
     pub schema_version: String,
     /// The attempt. Ours.
     pub run_id: RunId,
@@ -38,18 +38,18 @@ pub struct PromotionPacket {
     pub world_document_sha256: Option<Digest>,
     /// Digest of the bundle's index, which stands for the whole bundle. Ours.
     pub index_sha256: Digest,
-    /// The manifest.
+    /// Path of the run manifest.
     pub run_manifest: String,
-    /// What was expected.
+    /// Path of the expected matrix.
     pub expected_matrix: String,
-    /// Scenario lane.
+    /// Path of the results of the scenario lane.
     pub runtime_results: String,
-    /// Normalised events.
+    /// Path of the normalised events.
     pub runtime_events: String,
-    /// Baseline lane.
+    /// Path of the results of the baseline lane; absent if it was off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_results: Option<String>,
-    /// Oracle lane.
+    /// Path of the results of the oracle lane; absent if it was off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oracle_results: Option<String>,
     /// Mismatches with their context.
@@ -81,7 +81,7 @@ pub struct PromotionPacket {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnverifiedPacket {
-    /// Always `runtime-tools.promotion_packet.v0.2`.
+    /// The document's format: always `runtime-tools.promotion_packet.v0.2`.
     pub schema_version: String,
     /// The attempt, by the bundle's own account. Ours.
     pub run_id: RunId,

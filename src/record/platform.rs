@@ -10,7 +10,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// Both.
+    /// Every system that this program runs on.
     pub const ALL: [Self; 2] = [Self::Linux, Self::Macos];
 
     /// The name in sentences.

@@ -17,9 +17,9 @@ pub const POLICY_DIFF_SCHEMA: &str = "sandproof.policy_diff.v1";
 /// What a lint of one policy found.
 #[derive(Debug, Serialize)]
 pub struct PolicyLint {
-    /// [`POLICY_LINT_SCHEMA`].
+    /// The document's format: always [`POLICY_LINT_SCHEMA`].
     pub schema_version: &'static str,
-    /// Which policy.
+    /// The policy that was asked about, and its document.
     pub policy: WhyPolicy,
     /// Whether there is no error.
     pub ok: bool,
@@ -44,7 +44,7 @@ pub enum Weight {
 }
 
 impl Weight {
-    /// The word.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -131,9 +131,9 @@ pub struct PolicyFinding {
 /// A policy as it is in force: parameters and imports resolved.
 #[derive(Debug, Serialize)]
 pub struct PolicyShow {
-    /// [`POLICY_SHOW_SCHEMA`].
+    /// The document's format: always [`POLICY_SHOW_SCHEMA`].
     pub schema_version: &'static str,
-    /// Which policy.
+    /// The policy that was asked about, and its document.
     pub policy: WhyPolicy,
     /// The parameters that were given.
     pub parameters: BTreeMap<String, String>,
@@ -156,7 +156,7 @@ pub struct ShownRule {
     pub operations: Vec<String>,
     /// What it is on; empty for a rule without filter.
     pub on: Vec<String>,
-    /// Its modifiers.
+    /// Modifiers of the rule (`with …`), as written without the word `with`; absent if it has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modifiers: Vec<String>,
 }
@@ -166,7 +166,7 @@ pub struct ShownRule {
 pub struct ShownGap {
     /// Where it stands.
     pub at: String,
-    /// The form.
+    /// The form, as written, shortened if long.
     pub text: String,
 }
 
@@ -197,7 +197,7 @@ pub struct UnwitnessedRule {
 /// How the access of two policies differs.
 #[derive(Debug, Serialize)]
 pub struct PolicyDiff {
-    /// [`POLICY_DIFF_SCHEMA`].
+    /// The document's format: always [`POLICY_DIFF_SCHEMA`].
     pub schema_version: &'static str,
     /// The first policy.
     pub a: WhyPolicy,

@@ -12,11 +12,11 @@ pub const APPLY_PREFLIGHT_SCHEMA: &str = "runtime-tools.apply_preflight.v0.1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyPreflight {
-    /// [`APPLY_PREFLIGHT_SCHEMA`].
+    /// The document's format: always [`APPLY_PREFLIGHT_SCHEMA`].
     pub schema_version: String,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: WorldId,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: Option<RunId>,
     /// The policy document, as the plan names it.
     pub profile: String,
@@ -93,7 +93,7 @@ pub struct PreflightApplyReport {
     pub err_class_source: super::results::ErrClassSource,
     /// The error in words.
     pub errbuf: Option<String>,
-    /// Its number.
+    /// Error number (errno) of the failed call; null if none failed.
     pub errno: Option<i32>,
     /// 0 if the policy is in force, -1 if not.
     pub rc: i32,

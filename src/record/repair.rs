@@ -12,7 +12,7 @@ pub const REPAIR_LOG_SCHEMA: &str = "runtime-tools.repair_log.v0.1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepairLog {
-    /// [`REPAIR_LOG_SCHEMA`].
+    /// The document's format: always [`REPAIR_LOG_SCHEMA`].
     pub schema_version: String,
     /// The bundle, as its index spells it.
     pub bundle_dir: String,
@@ -60,7 +60,7 @@ pub struct RepairRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepairChange {
-    /// Its path inside the bundle.
+    /// Path of the file, relative to the bundle's folder.
     pub path: String,
     /// What the index said; null if it did not list the file.
     pub before: Option<FileFacts>,
@@ -72,8 +72,8 @@ pub struct RepairChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileFacts {
-    /// In bytes.
+    /// Size of the file in bytes.
     pub file_size: u64,
-    /// Of its content.
+    /// SHA-256 of the file's bytes.
     pub sha256: Digest,
 }

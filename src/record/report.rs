@@ -55,7 +55,7 @@ pub struct OperationReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// Its name.
+    /// Name of the system call or function.
     pub syscall: CompactString,
     /// Whether it is the operation in question, or only prepares it.
     pub role: CallRole,
@@ -81,7 +81,7 @@ pub enum CallRole {
 
 #[cfg(any(target_os = "linux", test))]
 impl CallRole {
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
@@ -94,7 +94,7 @@ impl CallRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenFd {
-    /// Its number.
+    /// Number of the descriptor.
     pub fd: i32,
     /// What it is, in the words of `/proc/self/fd`.
     pub what: CompactString,
@@ -119,9 +119,9 @@ pub struct SelfCheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetupFailure {
-    /// Which step.
+    /// Name of the step.
     pub step: CompactString,
-    /// Its error number; 0 if something is missing that has none.
+    /// Error number (errno); 0 if something is missing that has none.
     pub errno: i32,
     /// The library or function that this system does not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,7 +230,7 @@ pub struct TargetIdentity {
     /// File type and permission bits, as in `st_mode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// Owner.
+    /// User id of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
 }

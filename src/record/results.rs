@@ -49,12 +49,12 @@ pub enum RuntimeStatus {
 pub struct ResultRow<'a> {
     /// The probe's short name.
     pub name: &'a str,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: &'a str,
     /// Anchor context, copied from the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor_ctx_id: Option<&'a str>,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The target as declared.
     pub path: &'a str,
@@ -91,7 +91,7 @@ pub struct ResultRow<'a> {
     /// How long it ran, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd_duration_s: Option<f64>,
-    /// The process.
+    /// Process id of the probe process; absent if none was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd_pid: Option<i32>,
     /// As in [`RuntimeResult`].
@@ -127,7 +127,7 @@ pub struct RuntimeResult<'a> {
     pub errno: Option<i32>,
     /// Where it stopped; null for an allowed operation.
     pub failure_stage: Option<FailureStage>,
-    /// Why.
+    /// The kind of failure; `None` if it came to a decision.
     pub failure_kind: Option<FailureKind>,
     /// How applying the policy went.
     pub apply_report: Option<ApplyReport<'a>>,
@@ -154,7 +154,7 @@ pub struct ApplyReport<'a> {
     pub err_class_source: ErrClassSource,
     /// The error in words.
     pub errbuf: Option<&'a str>,
-    /// Its number.
+    /// Error number (errno) of the failed call; null if none failed.
     pub errno: Option<i32>,
     /// 0 if the policy is in force, -1 if not.
     pub rc: i32,
@@ -186,7 +186,7 @@ pub enum ErrClassSource {
     None,
     /// The text says it.
     ErrbufRegex,
-    /// The number.
+    /// From the error number alone.
     ErrnoOnly,
     /// Only a text was there.
     ErrbufPresent,
@@ -259,7 +259,7 @@ pub struct ProbeDetails<'a> {
     /// What else the driver saw.
     #[serde(skip_serializing_if = "Details::is_empty")]
     pub details: Details<'a>,
-    /// Which driver.
+    /// The driver that performs the operation.
     pub driver: Driver,
     /// The call's error number; 0 on success.
     pub errno: i32,
@@ -271,7 +271,7 @@ pub struct ProbeDetails<'a> {
     /// Whether the service is there, as far as a lookup tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_present: Option<bool>,
-    /// Its name.
+    /// Name of the system call or function that is the operation.
     pub syscall: &'a str,
     /// What XPC answered, where it answered with an error.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,11 +302,11 @@ impl Serialize for Details<'_> {
 /// What the kernel says the opened descriptor is. Keys in alphabetical order.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct PathObservation<'a> {
-    /// Its path.
+    /// Path of the opened descriptor, as the kernel tells it; null if it did not answer.
     pub observed_path: Option<&'a str>,
     /// Error number of the question.
     pub observed_path_errno: Option<i32>,
-    /// Its path without firmlinks (macOS).
+    /// Path of the descriptor without firmlinks (macOS); absent if it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_path_nofirmlink: Option<&'a str>,
     /// Error number of that question.

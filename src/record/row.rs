@@ -21,17 +21,17 @@ pub const ORACLE_ROW_SCHEMA: &str = "sandproof.oracle_row.v1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeRow {
-    /// [`ROW_SCHEMA`].
+    /// The document's format: always [`ROW_SCHEMA`].
     pub schema_version: CompactString,
     /// Place in the lane, from 0, in plan order.
     pub seq: u64,
-    /// Which lane.
+    /// The lane that the row belongs to.
     pub lane: Lane,
     /// Under which profile. In the baseline lane: the profile whose scenario row this one is compared with.
     pub profile_id: ProfileId,
     /// Which probe; for a control, `control:must_deny` or `control:must_allow`.
     pub probe_id: ProbeId,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: ExpectationId,
     /// For a control: what the model is certain of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,15 +111,15 @@ pub struct ListenerRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OracleRow {
-    /// [`ORACLE_ROW_SCHEMA`].
+    /// The document's format: always [`ORACLE_ROW_SCHEMA`].
     pub schema_version: CompactString,
     /// Place in the lane, from 0, in plan order.
     pub seq: u64,
-    /// Under which profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: ProfileId,
-    /// Which probe.
+    /// Id of the probe, as in the registry.
     pub probe_id: ProbeId,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: ExpectationId,
     /// The source of the answer: `landlock_model` or `seatbelt_model`.
     pub source: CompactString,

@@ -18,7 +18,7 @@ pub const RUN_DIFF_SCHEMA: &str = "sandproof.run_diff.v1";
 /// What `diff-runs --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunDiff {
-    /// Always `sandproof.run_diff.v1`.
+    /// The document's format: always `sandproof.run_diff.v1`.
     pub schema_version: &'static str,
     /// Whether both declarations are materially equal, nothing in them is stated by neither side (unless that was
     /// accepted), and no verdict differs.
@@ -27,11 +27,11 @@ pub struct RunDiff {
     pub a: Side,
     /// The second side.
     pub b: Side,
-    /// The declarations.
+    /// What differs in the declarations.
     pub declarations: Declarations,
     /// The material differences, gathered into changes; explanations refer to them by `id`.
     pub changes: Vec<Change>,
-    /// The verdicts.
+    /// What differs in the verdicts.
     pub verdicts: Verdicts,
 }
 
@@ -67,7 +67,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
@@ -121,11 +121,11 @@ pub enum Comparability {
 /// One part of both declarations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PartDiff {
-    /// Which.
+    /// The part of the declaration.
     pub part: DeclarationPart,
-    /// Its digest on the first side.
+    /// SHA-256 of the part in canonical form, on the first side.
     pub a: Digest,
-    /// Its digest on the second side.
+    /// SHA-256 of the part in canonical form, on the second side.
     pub b: Digest,
     /// Whether no material item differs.
     pub materially_equal: bool,
@@ -158,7 +158,7 @@ pub struct DifferingItem {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShownValue {
-    /// The value.
+    /// The value itself.
     Value(Value),
     /// The digest of its canonical form.
     Digest(Digest),
@@ -167,7 +167,7 @@ pub enum ShownValue {
 /// Material differences that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Its name in this report.
+    /// Id of the change within this report, to which explanations refer.
     pub id: String,
     /// What changed, for people.
     pub what: String,
@@ -209,7 +209,7 @@ pub struct Verdicts {
 /// One lane of both sides.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LaneDiff {
-    /// Which.
+    /// The lane that is compared.
     pub lane: Lane,
     /// Rows on the first side; null if it does not have the lane.
     pub a_rows: Option<u64>,
@@ -238,7 +238,7 @@ pub enum FlipKind {
 }
 
 impl FlipKind {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Flipped => "flipped",
@@ -252,7 +252,7 @@ impl FlipKind {
 /// One row that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Flip {
-    /// In which lane.
+    /// The lane that the row belongs to.
     pub lane: Lane,
     /// The expectation; for a control its profile.
     pub id: String,
@@ -289,7 +289,7 @@ pub enum RowInput {
 }
 
 impl RowInput {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Profile => "profile",
@@ -304,7 +304,7 @@ impl RowInput {
 /// One verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RowVerdict {
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: Box<str>,
     /// What was expected; null where nothing is.
     pub expected: Option<Decision>,
@@ -329,7 +329,7 @@ pub enum RowAnswer {
 }
 
 impl RowAnswer {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",

@@ -23,7 +23,7 @@ pub const GATE_RULES: &str = "sandproof.gate_rules.v2";
 pub struct ArtifactPart {
     /// This program.
     pub tool: ToolElement,
-    /// The plan.
+    /// The plan that is run, and its digest.
     pub plan: PlanElement,
     /// Every document that the run reads: role to path to digest.
     pub documents: BTreeMap<InputRole, BTreeMap<String, Digest>>,
@@ -60,7 +60,7 @@ pub struct LauncherElement {
 pub struct ToolElement {
     /// `sandproof`
     pub name: String,
-    /// Its version.
+    /// Version of the tool, as `sandproof version` prints it.
     pub version: String,
     /// Digest of the executable file.
     pub sha256: Digest,
@@ -70,15 +70,15 @@ pub struct ToolElement {
     pub target: String,
 }
 
-/// The plan.
+/// The plan, as a declaration names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanElement {
-    /// Its id.
+    /// Id of the plan.
     pub plan_id: PlanId,
     /// The digest over its material keys.
     pub plan_digest: Digest,
-    /// The registry.
+    /// Id of the registry.
     pub registry_id: String,
 }
 
@@ -86,7 +86,7 @@ pub struct PlanElement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyElement {
-    /// The document.
+    /// Path of the policy document.
     pub path: String,
     /// How it is written.
     pub mode: String,
@@ -110,13 +110,13 @@ pub struct FixturesElement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectElement {
-    /// Its declaration.
+    /// Path of the subject's declaration.
     pub path: String,
     /// Digest of the declaration's file.
     pub sha256: Digest,
     /// What it declares itself to be.
     pub kind: String,
-    /// Its identity.
+    /// Identity of the subject: the digest that its sealed declaration states.
     pub identity: Digest,
 }
 
@@ -124,7 +124,7 @@ pub struct SubjectElement {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimePart {
-    /// The world.
+    /// The declared world, and the digest of its document.
     pub world: WorldElement,
     /// The host as observed: fact to value.
     pub host: BTreeMap<String, Stated<Value>>,
@@ -138,11 +138,11 @@ pub struct RuntimePart {
     pub user: UserElement,
     /// Resource limits of the process that starts probes.
     pub rlimits: Stated<BTreeMap<String, LimitElement>>,
-    /// Its file mode creation mask, octal.
+    /// File mode creation mask of the process, in octal.
     pub umask: Stated<String>,
     /// The locale that the environment asks for. The program itself uses none.
     pub locale: Stated<String>,
-    /// The time zone.
+    /// Name of the time zone, such as `Europe/Paris`, as `TZ` or `/etc/localtime` states it.
     pub time_zone: Stated<String>,
     /// The type of the file system that fixtures are made on.
     pub fixture_file_system: Stated<String>,
@@ -152,7 +152,7 @@ pub struct RuntimePart {
     pub jobs: u32,
 }
 
-/// The world.
+/// The world, as a declaration names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldElement {
@@ -178,7 +178,7 @@ pub struct EnforcerElement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelElement {
-    /// The channel.
+    /// How the worker is started: `direct`, `launchd_clean` or `systemd_clean`.
     pub kind: ChannelKind,
     /// What the service manager is told.
     pub job: Stated<JobElement>,
@@ -213,7 +213,7 @@ pub struct ConfinementElement {
     pub landlock_layers: Stated<u32>,
     /// Whether they refuse to move files between folders once a further layer handles file rights.
     pub landlock_refuses_refer: Stated<bool>,
-    /// Its seccomp mode: 0 off, 1 strict, 2 filter.
+    /// Seccomp mode of the process: 0 off, 1 strict, 2 filter.
     pub seccomp: Stated<u32>,
     /// How many seccomp filters it has.
     pub seccomp_filters: Stated<u32>,
@@ -308,9 +308,9 @@ pub struct LockElement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelectionElement {
-    /// `--only-profile`
+    /// Profile ids given with `--only-profile`; empty selects all.
     pub only_profiles: Vec<String>,
-    /// `--only-scenario`
+    /// Expectation ids given with `--only-scenario`; empty selects all.
     pub only_scenarios: Vec<String>,
 }
 
@@ -342,7 +342,7 @@ pub struct FixtureHistory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreExisting {
-    /// How many.
+    /// How many paths there are.
     pub paths: u64,
     /// SHA-256 over one line each, sorted: path, tab, kind, newline.
     pub sha256: Digest,

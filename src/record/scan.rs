@@ -19,7 +19,7 @@ pub struct StaticScan<'a> {
     pub signature: Option<&'static str>,
     /// `sandproof`
     pub tool: &'static str,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: &'a str,
 }
 

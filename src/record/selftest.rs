@@ -7,10 +7,10 @@ use super::manifest::HostFacts;
 /// Format of the document.
 pub const SELFTEST_SCHEMA: &str = "sandproof.selftest.v1";
 
-/// The report.
+/// `selftest --json`
 #[derive(Debug, Serialize)]
 pub struct SelftestDocument {
-    /// [`SELFTEST_SCHEMA`].
+    /// The document's format: always [`SELFTEST_SCHEMA`].
     pub schema_version: &'static str,
     /// The program's version.
     pub version: &'static str,
@@ -40,9 +40,9 @@ pub struct SelftestCounts {
 /// One question.
 #[derive(Debug, Serialize)]
 pub struct SelftestItem {
-    /// Its id.
+    /// Id of the question, which `--only` takes.
     pub id: &'static str,
-    /// The question.
+    /// The question in words.
     pub question: &'static str,
     /// What was done.
     pub done: String,

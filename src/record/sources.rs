@@ -14,7 +14,7 @@ pub const INPUT_SOURCES_SCHEMA: &str = "sandproof.input_sources.v1";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSources {
-    /// [`INPUT_SOURCES_SCHEMA`].
+    /// The document's format: always [`INPUT_SOURCES_SCHEMA`].
     pub schema_version: String,
     /// The documents, in the order in which they were read: the plan first. No two have the same role and path.
     pub documents: Vec<InputSource>,
@@ -28,7 +28,7 @@ pub struct InputSource {
     pub role: InputRole,
     /// Its path as it is referred to: relative to the root where it lay under it, else as spelled.
     pub path: String,
-    /// Its copy in the bundle.
+    /// Path of the bundle's copy, relative to the bundle's folder.
     pub file: BundlePath,
     /// The copy's size in bytes.
     pub size: u64,
@@ -40,7 +40,7 @@ pub struct InputSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputRole {
-    /// The plan.
+    /// The plan document.
     Plan,
     /// The registry index.
     Index,

@@ -13,7 +13,7 @@ pub const STATUS_SCHEMA: &str = "runtime-tools.status.v0.1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusDocument {
-    /// Always `runtime-tools.status.v0.1`.
+    /// The document's format: always `runtime-tools.status.v0.1`.
     pub schema_version: String,
     /// The id of the first known world that this host is; null if it is none of them.
     pub world_id: Option<WorldId>,
@@ -43,7 +43,7 @@ pub struct StatusDocument {
     pub enforcers: Vec<Availability>,
     /// What confines this very process.
     pub confined: Confinement,
-    /// The channels.
+    /// The channels, and whether each can be used here.
     pub channels: Vec<Availability>,
     /// The output root.
     pub output: OutputStatus,
@@ -79,7 +79,7 @@ pub struct KnownWorld {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Availability {
-    /// Its name.
+    /// Name of what can be used or not, such as a channel.
     pub name: String,
     /// Whether it can be used.
     pub available: bool,
@@ -93,7 +93,7 @@ pub struct Availability {
 pub struct Confinement {
     /// How many Landlock domains it is in.
     pub landlock_layers: Option<u32>,
-    /// Its seccomp mode: 0 off, 1 strict, 2 filter.
+    /// Seccomp mode of the process: 0 off, 1 strict, 2 filter; null if it is not known.
     pub seccomp: Option<u32>,
     /// Whether it has given up gaining privileges.
     pub no_new_privs: Option<bool>,
@@ -130,7 +130,7 @@ impl Confinement {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputStatus {
-    /// The output root.
+    /// Path of the output root.
     pub root: String,
     /// The run that `LATEST` leads to.
     pub latest: Option<RunId>,
@@ -177,7 +177,7 @@ impl LeftKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LastRun {
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// Where it is, by its own account.
     pub state: RunState,
@@ -197,7 +197,7 @@ pub struct LastRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockHolder {
-    /// Its process id.
+    /// Process id of the holder; null if the lock file does not name one.
     pub pid: Option<u32>,
     /// What it is writing.
     pub run_id: Option<RunId>,

@@ -17,20 +17,20 @@ pub const SUMMARY_SCHEMA: &str = "runtime-tools.summary.v0.1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
-    /// [`SUMMARY_SCHEMA`].
+    /// The document's format: always [`SUMMARY_SCHEMA`].
     pub schema_version: String,
-    /// The world.
+    /// Id of the world that the plan declares.
     pub world_id: WorldId,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The run's identity. Ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Digest>,
-    /// The plan.
+    /// Id of the plan.
     pub plan_id: PlanId,
-    /// Its digest.
+    /// SHA-256 over the plan's material keys.
     pub plan_digest: Digest,
-    /// The channel.
+    /// How the worker is started: `direct`, `launchd_clean` or `systemd_clean`.
     pub channel: ChannelKind,
     /// How the run went.
     pub status: SummaryStatus,
@@ -40,7 +40,7 @@ pub struct Summary {
     pub profile_count: u64,
     /// How many rows were planned.
     pub scenario_count: u64,
-    /// The profiles.
+    /// Ids of the profiles that the plan lists, after selection.
     pub expected_profiles: Vec<ProfileId>,
     /// Rows of the mismatch summary, by type.
     pub mismatch_counts: BTreeMap<String, u64>,
@@ -68,7 +68,7 @@ pub const MAX_LISTED_ROWS: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowList {
-    /// All of them.
+    /// How many there are in all.
     pub count: u64,
     /// All of them by kind.
     pub kinds: BTreeMap<FailureKind, u64>,
@@ -85,7 +85,7 @@ pub const MAX_LISTED_PROFILES: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileList {
-    /// All of them.
+    /// How many there are in all.
     pub count: u64,
     /// The first [`MAX_LISTED_PROFILES`] of them, in plan order.
     pub profiles: Vec<ProfileId>,
@@ -109,9 +109,9 @@ impl ProfileList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListedRow {
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: ProfileId,
-    /// Which expectation.
+    /// Id of the expectation.
     pub expectation_id: ExpectationId,
     /// Why nothing was decided.
     pub failure_kind: FailureKind,
@@ -160,7 +160,7 @@ pub enum SummaryStatus {
 }
 
 impl SummaryStatus {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

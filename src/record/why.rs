@@ -14,15 +14,15 @@ pub const WHY_LOG_SCHEMA: &str = "sandproof.why_log.v1";
 /// An answer.
 #[derive(Debug, Serialize)]
 pub struct WhyAnswer {
-    /// [`WHY_SCHEMA`].
+    /// The document's format: always [`WHY_SCHEMA`].
     pub schema_version: &'static str,
-    /// Which policy.
+    /// The policy that was asked about, and its document.
     pub policy: WhyPolicy,
     /// The operation that was asked about.
     pub operation: String,
     /// What it would be attempted on.
     pub target: String,
-    /// The answer.
+    /// What the model decides, or that it cannot know.
     pub decision: WhyDecision,
     /// The rule that decides. Null: none does (no rule matches, or there is no decision).
     pub rule: Option<WhyRule>,
@@ -39,7 +39,7 @@ pub struct WhyAnswer {
 /// The policy that was asked about.
 #[derive(Debug, Serialize)]
 pub struct WhyPolicy {
-    /// Its document.
+    /// Path of the policy document, as it was named.
     pub file: String,
     /// `sbpl` or `landlock`.
     pub mode: &'static str,
@@ -76,7 +76,7 @@ impl WhyDecision {
         }
     }
 
-    /// The word.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -95,7 +95,7 @@ pub struct WhyRule {
     pub line: u32,
     /// The column, in characters, from 1.
     pub column: u32,
-    /// Its text, shortened if long.
+    /// Text of the rule, shortened if long.
     pub text: String,
     /// Where it stands in a JSON document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ pub struct WhyStep {
 /// The answers to a file of questions.
 #[derive(Debug, Serialize)]
 pub struct WhyAnswers {
-    /// [`WHY_ANSWERS_SCHEMA`].
+    /// The document's format: always [`WHY_ANSWERS_SCHEMA`].
     pub schema_version: &'static str,
     /// The policy that all questions are about; null where each brings its own.
     pub policy: Option<WhyPolicy>,
@@ -141,23 +141,23 @@ pub struct WhyAnswers {
 pub struct WhyAsked {
     /// The line that it stands on, from 1.
     pub line: usize,
-    /// Its id, if it has one.
+    /// Id that the question brought along; absent if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: String,
-    /// The target.
+    /// What the operation is on, as it was asked.
     pub target: String,
     /// What is expected; null if nothing is.
     pub expected: Option<WhyExpected>,
-    /// The answer.
+    /// What the model decides, or that it cannot know.
     pub decision: WhyExpected,
     /// Whether that is as expected; null where nothing is, or where an allow or deny is expected and the model cannot
     /// know.
     pub as_expected: Option<bool>,
     /// The rule that decides.
     pub rule: Option<WhyRule>,
-    /// Why, in words.
+    /// The reason, as text for people.
     pub reason: String,
     /// What the answer takes for granted.
     pub assumes: Vec<String>,
@@ -187,7 +187,7 @@ impl WhyExpected {
         }
     }
 
-    /// The word.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -201,9 +201,9 @@ impl WhyExpected {
 /// What a policy says of logged denials.
 #[derive(Debug, Serialize)]
 pub struct WhyLog {
-    /// [`WHY_LOG_SCHEMA`].
+    /// The document's format: always [`WHY_LOG_SCHEMA`].
     pub schema_version: &'static str,
-    /// The policy.
+    /// The policy that was asked about, and its document.
     pub policy: WhyPolicy,
     /// How many lines were read.
     pub lines: u64,
@@ -230,7 +230,7 @@ pub struct WhyDenial {
     pub decision: WhyDecision,
     /// The rule that decides.
     pub rule: Option<WhyRule>,
-    /// Why, in words.
+    /// The reason, as text for people.
     pub reason: String,
     /// What the answer takes for granted.
     pub assumes: Vec<String>,

@@ -14,15 +14,15 @@ pub const PATH_WITNESS_SCHEMA: &str = "runtime-tools.path_witness.v0.1";
 /// One witness.
 #[derive(Debug, Serialize)]
 pub struct PathWitness<'a> {
-    /// [`PATH_WITNESS_SCHEMA`].
+    /// The document's format: always [`PATH_WITNESS_SCHEMA`].
     pub schema_version: &'static str,
-    /// Baseline or scenario.
+    /// The lane: baseline or scenario.
     pub lane: Lane,
-    /// The profile.
+    /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
     /// Expectation id, or name of the baseline row.
     pub scenario_id: &'a str,
-    /// The sandbox operation.
+    /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
     /// The path that was asked for.
     pub requested_path: Option<&'a str>,
@@ -78,9 +78,9 @@ pub enum WitnessEnding {
     Scenario {
         /// The error number that was seen.
         errno: Option<i32>,
-        /// Where it stopped.
+        /// The stage at which it stopped; `None` if it came to a decision.
         failure_stage: Option<FailureStage>,
-        /// Why.
+        /// The kind of failure; `None` if it came to a decision.
         failure_kind: Option<FailureKind>,
     },
 }

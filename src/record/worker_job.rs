@@ -14,9 +14,9 @@ pub const WORKER_JOB_SCHEMA: &str = "sandproof.worker_job.v1";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerJob {
-    /// [`WORKER_JOB_SCHEMA`].
+    /// The document's format: always [`WORKER_JOB_SCHEMA`].
     pub schema_version: String,
-    /// The attempt.
+    /// Id of the run.
     pub run_id: RunId,
     /// The channel that the worker is started through.
     pub channel: ChannelKind,
@@ -28,9 +28,9 @@ pub struct WorkerJob {
     pub identity: StagedFile,
     /// The staged `inputs/` of the bundle: the plan and everything that it refers to.
     pub inputs: Vec<StagedFile>,
-    /// `--only-profile`
+    /// Profile ids given with `--only-profile`; empty selects all.
     pub only_profiles: Vec<String>,
-    /// `--only-scenario`
+    /// Expectation ids given with `--only-scenario`; empty selects all.
     pub only_scenarios: Vec<String>,
     /// How many workers run probes.
     pub jobs: u32,
@@ -47,8 +47,8 @@ pub struct WorkerJob {
 pub struct StagedFile {
     /// Where, relative to the stage.
     pub path: BundlePath,
-    /// Its size.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// Its digest.
+    /// SHA-256 of the file's bytes.
     pub sha256: Digest,
 }

@@ -14,11 +14,11 @@ pub const HOME_WORLD: &str = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldFile {
-    /// Always `sandproof.world.v1`.
+    /// The document's format: always `sandproof.world.v1`.
     pub schema_version: String,
     /// The id that plans declare. An opaque label, unless `derive_id` says how a real one is made from facts.
     pub world_id: WorldId,
-    /// What it is.
+    /// What the world is, as text for people.
     pub description: String,
     /// Facts that have to have these values, by name (see `world::fact`); lists are joined by commas.
     #[serde(rename = "match")]

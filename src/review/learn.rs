@@ -15,7 +15,7 @@ use crate::record::outcome::Decision;
 /// What a run shows.
 #[derive(Debug)]
 pub struct RunFacts {
-    /// The run.
+    /// What the archive's document says of the run.
     pub run: LearnedRun,
     /// What is not as was said, or was not said.
     pub facts: Vec<LearnedFact>,

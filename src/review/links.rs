@@ -61,7 +61,7 @@ struct LinkMatrixProbe {
 pub struct NamedDocument {
     /// One of [`LINK_KEYS`].
     pub key: String,
-    /// Its path, as it was named.
+    /// Path of the document, as it was named.
     pub path: String,
     /// SHA-256 of its bytes.
     pub digest: Digest,

@@ -22,15 +22,15 @@ pub enum RunError {
     /// The channel does not exist here.
     #[error("the channel `{}` is not available: {reason}", channel.as_str())]
     Channel {
-        /// The channel.
+        /// How the worker is started: `direct`, `launchd_clean` or `systemd_clean`.
         channel: ChannelKind,
-        /// Why not.
+        /// The reason, as text for people.
         reason: String,
     },
     /// A profile's policy cannot be put in force on this system.
     #[error("the profile `{profile}` needs {enforcer}, which this host does not have")]
     Enforcer {
-        /// The profile.
+        /// Id of the profile, as in the registry.
         profile: String,
         /// What it needs.
         enforcer: &'static str,
@@ -52,13 +52,13 @@ pub enum RunError {
     /// The plan names a launcher, and nobody agreed to start it.
     #[error("the profile `{profile}` starts a launcher that the plan names, which is a program of this host")]
     LauncherUnasked {
-        /// The profile.
+        /// Id of the profile, as in the registry.
         profile: String,
     },
     /// A launcher would be started as root, and nobody asked for that.
     #[error("the profile `{profile}` would start its launcher as root")]
     LauncherAsRoot {
-        /// The profile.
+        /// Id of the profile, as in the registry.
         profile: String,
     },
     /// No place for fixtures.
@@ -82,18 +82,18 @@ pub enum RunError {
     /// The run began and failed; what was written is marked so.
     #[error("the run failed; what there is of it lies in `{}`", bundle.display())]
     Failed {
-        /// The bundle's folder.
+        /// Path of the bundle's folder.
         bundle: PathBuf,
-        /// Why.
+        /// The step that failed, and why.
         #[source]
         source: RunStep,
     },
     /// The run was interrupted; what was written is marked so.
     #[error("interrupted by signal {signal}; what there is of the run lies in `{}`, marked failed", bundle.display())]
     Interrupted {
-        /// The signal.
+        /// Number of the signal.
         signal: i32,
-        /// The bundle's folder.
+        /// Path of the bundle's folder.
         bundle: PathBuf,
     },
 }
@@ -104,7 +104,7 @@ pub enum ChannelFailure {
     /// What it needs could not be staged.
     #[error("could not stage what the worker needs")]
     Stage(#[source] FileError),
-    /// The manager.
+    /// The service manager reported an error.
     #[error(transparent)]
     Manager(ChannelError),
     /// The manager did not start it.
@@ -112,14 +112,14 @@ pub enum ChannelFailure {
     NotStarted {
         /// The manager's account.
         how: String,
-        /// Its words.
+        /// What the channel reported.
         #[source]
         source: Box<ChannelError>,
     },
     /// The manager has another job of that name, which this run leaves alone.
     #[error("the service manager has a job `{unit}` already, which does not belong to this run")]
     NameTaken {
-        /// The name.
+        /// Name of the job at the manager.
         unit: String,
     },
     /// It ended without a sealed result.
@@ -130,13 +130,13 @@ pub enum ChannelFailure {
         /// The end of what it printed to standard error.
         stderr: String,
     },
-    /// Its result does not verify.
+    /// The worker's result does not verify.
     #[error("the worker's result does not verify")]
     Result(#[source] BundleRefused),
     /// A file of its result changed between verifying and copying.
     #[error("the worker's `{path}` changed after it was verified")]
     Changed {
-        /// Which.
+        /// Path of the file.
         path: String,
     },
 }
@@ -154,10 +154,10 @@ pub enum RunStep {
     /// A lane.
     #[error("a lane ended early")]
     Lane(#[source] LaneError),
-    /// The derivation.
+    /// Deriving documents from the rows failed.
     #[error("could not derive the results from the rows")]
     Derive(#[source] DeriveError),
-    /// The channel.
+    /// The channel brought no result back.
     #[error("the worker did not bring a result back")]
     Channel(#[source] ChannelFailure),
     /// What was declared is not what is there now.

@@ -32,7 +32,7 @@ pub struct RunRequest {
 pub struct DeclaredRun {
     /// What to run.
     pub plan: ResolvedPlan,
-    /// The attempt's id.
+    /// Id of the run.
     pub run_id: RunId,
     /// How the worker is started.
     pub channel: ChannelKind,
@@ -132,7 +132,7 @@ pub struct LauncherConsent {
 pub struct WorkerContext {
     /// The bundle's folder as documents spell it in the end.
     pub bundle_root: String,
-    /// The stage.
+    /// Path of the stage's folder.
     pub stage: PathBuf,
     /// What the run is held to, as its parent sealed it.
     pub declaration: Declaration,

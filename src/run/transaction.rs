@@ -21,7 +21,7 @@ use crate::record::manifest::RunManifest;
 pub struct RunReport {
     /// The sealed bundle.
     pub committed: Committed,
-    /// Its manifest.
+    /// The manifest as it was written.
     pub manifest: RunManifest,
     /// What came out.
     pub outcome: DerivationOutcome,

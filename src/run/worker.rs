@@ -64,10 +64,10 @@ pub enum WorkerError {
     /// Nobody waits for a result.
     #[error("whoever made the stage `{}` has ended, so nothing would collect a result", stage.display())]
     Abandoned {
-        /// The stage.
+        /// Path of the stage's folder.
         stage: PathBuf,
     },
-    /// The run.
+    /// The run itself failed.
     #[error(transparent)]
     Run(RunError),
 }

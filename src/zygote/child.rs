@@ -32,7 +32,7 @@ pub struct Work<'a> {
     pub action: &'a Action,
     /// What it may change and execute.
     pub scope: &'a ActionScope,
-    /// Its texts, or why there are none.
+    /// NUL-terminated texts for system calls, or why they could not be made.
     pub texts: Result<SyscallTexts, SetupFailure>,
     /// The policy; `None` in the baseline lane.
     pub policy: Option<enforce::ReadyPolicy>,

@@ -16,7 +16,7 @@ pub enum ServeError {
     Prepare {
         /// The step, in words that follow "could not".
         step: &'static str,
-        /// The cause.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
@@ -29,7 +29,7 @@ pub enum ServeError {
     /// A job names a policy that was never sent.
     #[error("job {seq} names the policy {key}, which was not sent")]
     UnknownPolicy {
-        /// The job's number.
+        /// Number of the job, counted from 0.
         seq: u64,
         /// The key that it names.
         key: u32,

@@ -1,6 +1,7 @@
-//! One word, one meaning: a type name stands for one thing in all of `src`.
+//! One word, one meaning: a type name stands for one thing in all of `src`, and documentation says what it is.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::rust_text::{Token, bracketed, root, sources, test_files, tokens, without_tests};
@@ -61,6 +62,79 @@ fn declarations_are_found() {
     assert_eq!(names("struct A; #[cfg(test)] mod tests { struct B; }"), ["A"]);
     assert_eq!(found(&[("a/mod.rs", "#[cfg(test)] mod b; struct A;"), ("a/b.rs", "struct A;")]), [("A".to_owned(), 1)]);
     assert_eq!(found(&[("a.rs", "mod b; struct A;"), ("a/b.rs", "struct A;")]), [("A".to_owned(), 2)]);
+}
+
+#[test]
+fn the_glossary_has_every_term_once_and_names_types_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let glossary = text.split_once("## Glossary").expect("a glossary").1;
+    let declared = declarations(&sources(&root().join("src")));
+    let mut terms = Vec::new();
+    for row in glossary.lines().filter(|line| line.starts_with("| **")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert_eq!(cells.len(), 3, "{row}");
+        terms.push(cells[0].split("**").filter(|term| term.contains(char::is_alphabetic)).collect::<Vec<_>>());
+        for name in cells[2].split('`').skip(1).step_by(2) {
+            let is_type = |part: &&str| part.starts_with(char::is_uppercase) && part.contains(char::is_lowercase);
+            let found = name.split("::").find(is_type).is_none_or(|part| declared.contains_key(part));
+            assert!(found, "the glossary names `{name}`, which no file declares");
+        }
+    }
+    assert!(terms.len() > 30, "only {} rows were found", terms.len());
+    assert!(terms.is_sorted_by_key(|terms| terms[0]), "the glossary is not in alphabetical order");
+    let mut all: Vec<&str> = terms.concat();
+    all.sort_unstable();
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "a term stands twice in {all:?}");
+}
+
+#[test]
+fn documentation_says_more_than_the_name() {
+    let mut faults = Vec::new();
+    for (path, text) in sources(&root().join("src")) {
+        for (line, doc) in empty_documentation(&text) {
+            faults.push(format!("src/{}:{line}: `{doc}` says no meaning, unit, form or absence", path.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn empty_documentation_is_found() {
+    let is_empty = |text: &str| !empty_documentation(text).is_empty();
+    assert_eq!(empty_documentation("struct A {\n    /// Its name.\n    b: u8,\n}"), [(2, "Its name.")]);
+    assert!(is_empty("/// Which.\na: u8,") && is_empty("    /// Its `b` size.\n    #[c]\n    a: u8,"));
+    assert!(is_empty("/// The time zone.\n#[a]\npub(super) time_zone: u8,"));
+    assert!(
+        !is_empty("/// The time zone.\nTimeZone,") && !is_empty("/// The time zone, as `TZ` has it.\ntime_zone: u8,")
+    );
+    assert!(!is_empty("/// Its size when it was staged, in bytes.\na: u8,"));
+    assert!(!is_empty("/// Its name.\n///\n/// It has no other.\na: u8,") && !is_empty("// Its name.\na: u8,"));
+}
+
+/// Documentation of a single line that names what stands below it and says nothing about it, with its line.
+fn empty_documentation(text: &str) -> Vec<(usize, &str)> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let doc = |at: usize| lines.get(at).and_then(|line| line.strip_prefix("///"));
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(said) = line.strip_prefix("/// ") else { continue };
+        if doc(at + 1).is_some() || at > 0 && doc(at - 1).is_some() {
+            continue;
+        }
+        let words: Vec<&str> = said.trim_end_matches('.').split(' ').collect();
+        let field = lines[at + 1..].iter().find(|line| !line.starts_with("#[")).and_then(|line| line.split_once(": "));
+        let field = field.map(|(name, _)| name.rsplit(' ').next().unwrap_or(name));
+        let is_empty = match &words[..] {
+            [word] => ["Both", "How", "That", "What", "When", "Where", "Which", "Who", "Why"].contains(word),
+            ["Its", rest @ ..] => rest.len() <= 2,
+            ["A" | "An" | "The", rest @ ..] => field == Some(&*rest.join("_")),
+            _ => false,
+        };
+        if is_empty {
+            found.push((at + 1, said));
+        }
+    }
+    found
 }
 
 /// The types that are declared outside of functions and tests, and the files that do so.

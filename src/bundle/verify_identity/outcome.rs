@@ -22,25 +22,25 @@ pub enum VerifyIdentityError {
     /// It is no acceptable JSON.
     #[error("`{}` is not acceptable JSON", path.display())]
     Json {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
-        /// Why.
+        /// Where the text is not acceptable JSON, and why.
         #[source]
         source: JsonError,
     },
     /// It is no declaration.
     #[error("`{}` does not have the shape of a declaration", path.display())]
     Shape {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
-        /// Why.
+        /// Where the document has another shape than expected.
         #[source]
         source: serde_json::Error,
     },
     /// The bundle has no manifest that could be read.
     #[error("the bundle `{}` has no manifest that can be read", folder.display())]
     NoManifest {
-        /// Which.
+        /// The folder, as it was named.
         folder: PathBuf,
     },
     /// The sources cannot be resolved.
@@ -52,13 +52,13 @@ pub enum VerifyIdentityError {
         path.display()
     )]
     NotSealed {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
     },
     /// It is in a format that nothing here computes again.
     #[error("`{}` is a declaration in the format `{format}`, which this program does not know", path.display())]
     Format {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
         /// What it says of its format.
         format: String,
@@ -70,7 +70,7 @@ pub enum VerifyIdentityError {
         path.display()
     )]
     NeedsDocument {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
         /// What is declared.
         kind: String,
@@ -81,7 +81,7 @@ pub enum VerifyIdentityError {
         none_of(found), folder.display()
     )]
     NoSuchDocument {
-        /// Where.
+        /// The folder, as it was named.
         folder: PathBuf,
         /// What is declared.
         kind: String,
@@ -95,7 +95,7 @@ pub enum VerifyIdentityError {
         path.display()
     )]
     OfRun {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
     },
     /// The folder with the document of another system cannot be listed.
@@ -120,7 +120,7 @@ fn none_of(found: &[String]) -> String {
 /// A declaration and everything in which it is not what it was compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IdentityComparison {
-    /// The declaration.
+    /// The declaration that was compared.
     pub declaration: Declaration,
     /// Where it differs; empty if nowhere.
     pub discrepancies: Vec<Discrepancy>,

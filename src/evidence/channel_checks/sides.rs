@@ -33,9 +33,9 @@ impl DeclaredWorker {
 /// What is asked about, and the sides that answer. A side that is missing leaves its questions without an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct WitnessSides<'a> {
-    /// The channel.
+    /// How the worker is started: `direct`, `launchd_clean` or `systemd_clean`.
     pub channel: ChannelKind,
-    /// The run.
+    /// Id of the run.
     pub run_id: &'a RunId,
     /// What was declared.
     pub declared: Option<&'a DeclaredWorker>,

@@ -42,7 +42,7 @@ pub enum OperatedObject {
 }
 
 impl OperatedObject {
-    /// Its name in documents.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",

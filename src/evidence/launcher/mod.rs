@@ -51,7 +51,7 @@ const PROMPT_US: u64 = 100_000;
 /// What a row under a launcher shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// The outcome.
+    /// What the question came to.
     pub shown: QuestionOutcome,
     /// What made the refusal, as far as it is known: `seccomp`, `rlimit NAME`, `interpreter`, `emulated`.
     pub via: Option<String>,
@@ -72,14 +72,14 @@ pub enum QuestionOutcome {
     Allow,
     /// It did not.
     Deny {
-        /// How.
+        /// How the denial came about.
         mechanism: Mechanism,
         /// With this error number.
         errno: Option<i32>,
     },
     /// Nobody can say.
     Undecided {
-        /// The word.
+        /// The kind of failure.
         kind: FailureKind,
         /// The error number that was seen.
         errno: Option<i32>,

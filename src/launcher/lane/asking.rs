@@ -13,7 +13,7 @@ use crate::record::launcher::LauncherRecord;
 /// What a profile's lane works with.
 #[derive(Debug)]
 pub struct LauncherLane<'r> {
-    /// The launcher.
+    /// The launcher's document.
     pub document: &'r LauncherDocument,
     /// This executable.
     pub exe: &'r Path,
@@ -34,7 +34,7 @@ pub struct LauncherLane<'r> {
 /// A question under way.
 #[derive(Debug)]
 pub(super) struct OpenQuestion {
-    /// Its task's place.
+    /// Place of the question's task in the lane, counted from 0.
     pub(super) task: usize,
     pub(super) question: LauncherQuestion,
     pub(super) record: LauncherRecord,

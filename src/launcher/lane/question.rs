@@ -23,7 +23,7 @@ const CONNECT_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(super) struct OutsideTarget {
     child: Child,
-    /// Its end is the process's end.
+    /// Standard input of the process, which ends when this is closed.
     _input: Option<ChildStdin>,
     lines: Receiver<String>,
     heard: Vec<i32>,

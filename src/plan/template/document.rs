@@ -26,7 +26,7 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// Its name.
+    /// The word for `builder` in a template.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Static => "static",

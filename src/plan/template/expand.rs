@@ -185,7 +185,7 @@ impl<'a> ExpandedDocuments<'a> {
         self.probes.insert(probe_id, entry);
     }
 
-    /// The documents.
+    /// The finished documents.
     pub(super) fn finish(self) -> Expanded {
         let head = self.head;
         let plan = PlanFile {

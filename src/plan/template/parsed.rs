@@ -59,7 +59,7 @@ impl Template {
         })
     }
 
-    /// Its id.
+    /// Id of the template (`template_id`).
     pub fn id(&self) -> &str {
         &self.head.template_id
     }
@@ -74,7 +74,7 @@ impl Template {
         self.head.builder
     }
 
-    /// Its file, as it is referred to.
+    /// Path of the template's file, spelled as it is referred to.
     pub fn file(&self) -> &str {
         &self.file
     }

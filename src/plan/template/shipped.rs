@@ -18,7 +18,7 @@ include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 /// A template in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listing {
-    /// Its id.
+    /// Id of the template, by which `plan-build --template` finds it.
     pub template_id: String,
     /// What it is about.
     pub description: String,

@@ -12,7 +12,7 @@ pub const MAX_LAYERS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "DocumentMembers", into = "DocumentMembers")]
 pub struct PolicyDocument {
-    /// Always `sandproof.landlock_policy.v1`.
+    /// The document's format: always `sandproof.landlock_policy.v1`.
     pub schema_version: String,
     /// What the policy is for.
     pub description: Option<String>,

@@ -141,9 +141,9 @@ pub struct CompileError {
 pub struct PlacedRule<'p, T> {
     /// The layer that it belongs to.
     pub layer: usize,
-    /// Its JSON pointer in the document.
+    /// JSON pointer of the rule in its document.
     pub pointer: String,
-    /// The rule.
+    /// The rule itself.
     pub rule: &'p T,
 }
 

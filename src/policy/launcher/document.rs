@@ -15,7 +15,7 @@ pub const DEFAULT_START_TIMEOUT_MS: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LauncherDocument {
-    /// [`LAUNCHER_SCHEMA`].
+    /// The document's format: always [`LAUNCHER_SCHEMA`].
     pub schema_version: String,
     /// What it is called.
     pub launcher_id: String,

@@ -15,9 +15,9 @@ const FOR_FILES: [&str; 3] = ["${state}/", "${home}/", "${workspace}/"];
 pub struct LauncherError {
     /// Where, as a JSON pointer.
     pub pointer: String,
-    /// What is wrong.
+    /// What is wrong, as text for people.
     pub message: String,
-    /// What to do.
+    /// What to do about it, as text for people.
     pub remedy: String,
 }
 

@@ -8,9 +8,9 @@ use crate::base::printable::{excerpt, is_hidden};
 /// A refusal. As text it is the place, the fault, the remedy, and the line with a caret below the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SbplError {
-    /// Where.
+    /// Line and column in the text.
     pub place: LineColumn,
-    /// What.
+    /// What is wrong there.
     pub fault: Fault,
     /// The line, shortened around the place if long, without control characters.
     pub line: String,
@@ -65,33 +65,33 @@ pub enum Fault {
     /// The text is too large.
     #[error("the text has {bytes} bytes, {most} are the most")]
     TooLarge {
-        /// Its size.
+        /// Size of the text in bytes.
         bytes: usize,
-        /// The limit.
+        /// The largest size allowed, in bytes.
         most: u64,
     },
     /// Lists stand in lists too often.
     #[error("lists are nested deeper than {most} levels")]
     TooDeep {
-        /// The limit.
+        /// The deepest nesting allowed.
         most: usize,
     },
     /// Too many lists and atoms.
     #[error("the text holds more than {most} lists and atoms")]
     TooMany {
-        /// The limit.
+        /// The largest number allowed.
         most: usize,
     },
     /// The program does too much.
     #[error("the profile's program takes more than {most} steps")]
     TooMuchWork {
-        /// The limit.
+        /// The most work allowed, in steps.
         most: u64,
     },
     /// Calls stand in calls too often.
     #[error("the profile's program calls itself deeper than {most} levels")]
     TooManyCalls {
-        /// The limit.
+        /// The most nested calls allowed.
         most: usize,
     },
     /// A NUL character.
@@ -103,7 +103,7 @@ pub enum Fault {
     /// A bracket where a parenthesis has to be.
     #[error("`{found}` is no parenthesis of the profile language")]
     Bracket {
-        /// The bracket.
+        /// The bracket that has no counterpart.
         found: char,
     },
     /// A constant that a filter does not know.
@@ -119,7 +119,7 @@ pub enum Fault {
     /// A regular expression that macOS does not compile.
     #[error("macOS does not compile the regular expression `{pattern}`: a `^` stands in its middle")]
     Regex {
-        /// The expression.
+        /// The regular expression, as written.
         pattern: String,
     },
     /// A list without end.
@@ -134,7 +134,7 @@ pub enum Fault {
     /// A mark before nothing.
     #[error("nothing follows this `{mark}`")]
     StrayMark {
-        /// The mark.
+        /// The mark, as written.
         mark: &'static str,
     },
     /// `#` and something unknown.
@@ -180,9 +180,9 @@ pub enum Fault {
     /// A name that this version of the language does not have.
     #[error("version {version} of the profile language has no `{name}`")]
     NotInVersion {
-        /// The name.
+        /// The name, as written.
         name: String,
-        /// The version.
+        /// The version that the profile declares.
         version: u32,
         /// What to write instead; empty if there is nothing.
         instead: String,
@@ -204,7 +204,7 @@ pub enum Fault {
     /// A filter with the wrong arguments.
     #[error("`{filter}` needs {wanted}, and {found} stands here")]
     FilterArgument {
-        /// The filter.
+        /// Name of the filter.
         filter: String,
         /// What it takes.
         wanted: &'static str,
@@ -214,7 +214,7 @@ pub enum Fault {
     /// A form of the language that is not formed as it has to be.
     #[error("this `{form}` is malformed: {wanted}")]
     Malformed {
-        /// The form.
+        /// Name of the form.
         form: String,
         /// How it is written.
         wanted: &'static str,
@@ -222,7 +222,7 @@ pub enum Fault {
     /// A procedure of the profile is called with too few or too many arguments.
     #[error("`{name}` takes {takes}, and is called with {given}")]
     Arity {
-        /// The procedure.
+        /// Name of the procedure.
         name: String,
         /// How many it takes.
         takes: String,
@@ -232,7 +232,7 @@ pub enum Fault {
     /// The profile refuses itself: `(error "…")`.
     #[error("the profile itself refuses: {message}")]
     Raised {
-        /// Its words.
+        /// The message that the profile gave to `error`.
         message: String,
     },
 }

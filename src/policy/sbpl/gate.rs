@@ -23,9 +23,9 @@ pub const MESSAGE_FILTER_OPERATIONS: [&str; 6] = [
 /// A part of a profile that keeps it from being applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyGate {
-    /// The rule.
+    /// Line and column of the rule.
     pub place: LineColumn,
-    /// Why.
+    /// Why the rule keeps the profile from being applied.
     pub kind: GateKind,
 }
 

@@ -21,7 +21,7 @@ impl ImportName {
         Some(Self(number))
     }
 
-    /// The name.
+    /// The name, as the profile imports it.
     pub fn as_str(self) -> &'static str {
         let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         names[usize::from(self.0)]

@@ -38,9 +38,9 @@ pub enum ImportError {
     /// It cannot be read.
     #[error("the imported file `{name}` cannot be read: {why}")]
     Unreadable {
-        /// Its name.
+        /// Name of the file, as the profile imports it.
         name: String,
-        /// Why.
+        /// The reason, as text for people.
         why: String,
     },
     /// It is no profile.

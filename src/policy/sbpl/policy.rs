@@ -99,7 +99,7 @@ impl SbplPolicy {
         place.file.map_or(&self.text, |file| self.imports.text(file))
     }
 
-    /// Its rules.
+    /// The rules that the profile's text comes to.
     pub fn rules(&self) -> &SbplRules {
         &self.rules
     }

@@ -13,9 +13,9 @@ use crate::record::outcome::Decision;
 pub struct LineColumn {
     /// The imported file that it stands in, by the name that the import gives; `None`: the profile's own text.
     pub file: Option<ImportName>,
-    /// The line.
+    /// Line, counted from 1.
     pub line: u32,
-    /// The column.
+    /// Column in characters, counted from 1.
     pub column: u32,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for LineColumn {
 pub struct SbplRules {
     /// The language version that the profile declares (1, 2 or 3).
     pub version: u32,
-    /// Its rules, in the order of the text.
+    /// The rules of the profile, in the order of the text.
     pub rules: Vec<Rule>,
     /// What the profile also says and nobody here knows: later rules may override it, earlier ones may be overridden.
     pub gaps: Vec<Gap>,
@@ -72,7 +72,7 @@ impl SbplRules {
 pub struct Condition {
     /// As written, shortened if long.
     pub text: String,
-    /// Where it begins.
+    /// Line and column at which it begins.
     pub place: LineColumn,
     /// Why it is not known.
     pub kind: GapKind,
@@ -144,7 +144,7 @@ pub struct Gap {
     pub kind: GapKind,
     /// The form, as written, shortened if long.
     pub text: String,
-    /// Where it begins.
+    /// Line and column at which it begins.
     pub place: LineColumn,
 }
 
@@ -202,7 +202,7 @@ pub enum Filter {
     Entitlement(String),
     /// A filter that this program does not know.
     Unknown {
-        /// Its name.
+        /// Name of the filter, as written.
         name: String,
         /// The form, as written, shortened if long.
         text: String,

@@ -5,7 +5,7 @@ use super::rules::LineColumn;
 /// A list or an atom. Two nodes are equal if they say the same; where they stand does not count.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where it begins.
+    /// Line and column at which it begins.
     pub place: LineColumn,
     /// What it is.
     pub datum: Datum,
@@ -53,7 +53,7 @@ pub enum Datum {
     Raw(RawText),
     /// A whole number.
     Number {
-        /// Its value.
+        /// The number, whatever base it is written in.
         value: i64,
         /// How it is written.
         radix: Radix,
@@ -86,7 +86,7 @@ impl RawText {
         (!escaped).then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The text as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -106,7 +106,7 @@ pub enum Radix {
 }
 
 impl Radix {
-    /// Its base.
+    /// The base of such numbers: 2, 8, 10 or 16.
     pub fn base(self) -> u32 {
         match self {
             Self::Binary => 2,

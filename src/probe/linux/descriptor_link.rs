@@ -18,7 +18,7 @@ impl LinkText {
     /// Enough for nearly every path, and little enough to touch no further page of the stack.
     pub const SHORT: usize = 256;
 
-    /// The bytes.
+    /// The link's text, without its terminating NUL.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Short(bytes, length) => bytes.get(..*length).unwrap_or(bytes),

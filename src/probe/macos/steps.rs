@@ -51,7 +51,7 @@ impl OperationSteps {
         self.0.details.push((name.into(), value));
     }
 
-    /// The record.
+    /// The calls so far, as the operation's report.
     pub fn finish(self) -> OperationReport {
         self.0
     }

@@ -16,7 +16,7 @@ use crate::record::why::WhyDecision;
 /// What is shown of a policy.
 #[derive(Debug, Default)]
 pub struct PolicyOverview {
-    /// Its rules, in their order in the document.
+    /// The policy's rules, in the order of the document.
     pub rules: Vec<ShownRule>,
     /// What is not known of it.
     pub gaps: Vec<ShownGap>,

@@ -35,7 +35,7 @@ use render::{ProfileHead, Render, ReportHead};
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;
 
-/// The formats.
+/// The formats that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JUnit's XML: a suite for each profile, a case for each row.

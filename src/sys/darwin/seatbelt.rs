@@ -69,7 +69,7 @@ impl Checker {
 pub struct SeatbeltRefused {
     /// The error number.
     pub errno: i32,
-    /// The text.
+    /// What the system says about it; `None` if it says nothing.
     pub text: Option<String>,
 }
 

@@ -108,9 +108,9 @@ pub struct Stat {
     pub ino: u64,
     /// Type and permission bits.
     pub mode: u32,
-    /// Owner.
+    /// User id of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group id of the owner.
     pub gid: u32,
     /// Size in bytes.
     pub size: i64,

@@ -12,7 +12,7 @@ use crate::sys::ret::outcome;
 pub enum Forked {
     /// The parent, with the child's id.
     Parent(i32),
-    /// The child.
+    /// This is the child.
     Child,
 }
 

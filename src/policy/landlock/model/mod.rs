@@ -45,7 +45,7 @@ impl<'p> LandlockAnswerer<'p> {
         Self { policy, ground: None }
     }
 
-    /// The policy.
+    /// The policy that is asked.
     pub fn policy(&self) -> &'p LandlockPolicy {
         self.policy
     }

@@ -40,12 +40,12 @@ impl Access {
 pub(super) enum ProcfsCondition {
     /// Nothing, but for what is taken for granted.
     Open {
-        /// That.
+        /// What is taken for granted, as text for people.
         assumes: String,
     },
     /// What no process in a domain has.
     Shut {
-        /// Why.
+        /// The reason, as text for people.
         reason: String,
         /// What is taken for granted.
         assumes: String,

@@ -105,7 +105,7 @@ pub(super) fn file_rights() -> RightSet<FsRight> {
 /// One rule on an object.
 #[derive(Debug, Clone, Copy)]
 struct TiedRule {
-    /// Its number over all layers.
+    /// Number of the rule, counted from 0 over all layers.
     index: usize,
     layer: usize,
     allow: RightSet<FsRight>,

@@ -104,7 +104,7 @@ pub(super) enum LostPath {
     Other(String),
     /// It meets a link that only those may follow or read who may inspect another process.
     Inspects {
-        /// The link.
+        /// Path of the link.
         path: String,
         /// Whether it is the last part of the path.
         last: bool,
@@ -128,7 +128,7 @@ impl LostPath {
     }
 }
 
-/// The tree.
+/// Names and objects below the fixture root, and the mounts over them.
 #[derive(Debug)]
 pub(super) struct ModelTree {
     names: Vec<NameEntry>,

@@ -37,7 +37,7 @@ use crate::policy::operations::{self, OTHER_NAMES, UNSTARRED_GROUPS};
 /// What came of a program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Its rules.
+    /// The rules that the program made.
     pub rules: SbplRules,
     /// What is doubtful about it, in the order of the text's evaluation.
     pub remarks: Vec<Remark>,

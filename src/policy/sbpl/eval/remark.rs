@@ -7,9 +7,9 @@ use super::super::rules::LineColumn;
 /// A remark and the first place that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// Where.
+    /// Line and column in the text.
     pub place: LineColumn,
-    /// What.
+    /// What is doubtful.
     pub kind: RemarkKind,
 }
 
@@ -20,7 +20,7 @@ pub enum RemarkKind {
     MissingParameter(String),
     /// A name that nobody here knows.
     Stranger {
-        /// The name.
+        /// The name, as written.
         name: String,
         /// Known names that are close to it.
         close: Vec<String>,
@@ -33,7 +33,7 @@ pub enum RemarkKind {
     Constant {
         /// The filter, or `with`.
         filter: String,
-        /// The value.
+        /// The value that it has here.
         value: String,
     },
     /// A path in a rule that is empty or relative.

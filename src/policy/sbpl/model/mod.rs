@@ -83,11 +83,11 @@ pub struct CheckStep {
     pub operation: &'static str,
     /// What it is checked on: the resolved path, the name, the address.
     pub on: String,
-    /// Its decision; `None` if the model cannot know.
+    /// What the check decides; `None` if the model cannot know.
     pub decision: Option<Decision>,
     /// The rule that decides it.
     pub rule: Option<usize>,
-    /// Why, in words.
+    /// The reason, as text for people.
     pub why: String,
     /// The levels that were asked, the nearest first; empty where the profile cannot be applied.
     pub levels: Vec<Level>,

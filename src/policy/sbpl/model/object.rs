@@ -72,7 +72,7 @@ pub(super) enum AddressHost {
 /// The process that is acted on, as seen from the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Process {
-    /// The caller.
+    /// The calling process.
     Itself,
     /// Another process that runs under the same sandbox, such as a child that was made under it.
     SameSandbox,

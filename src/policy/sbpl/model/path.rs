@@ -19,7 +19,7 @@ const MAX_PATH_BYTES: usize = 1024;
 pub struct DeclaredNode {
     /// What it is, as the filter `vnode-type` names it; a symbolic link holds its text.
     pub kind: NodeKind,
-    /// Its permission bits, where they are known.
+    /// Permission bits; `None` if they are not known.
     pub mode: Option<u32>,
 }
 

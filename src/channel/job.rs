@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A worker as a job for a service manager.
 #[derive(Debug, Clone, Copy)]
 pub struct ManagedJob<'j> {
-    /// Its name, see [`Manager::name_of`](super::manager::Manager::name_of).
+    /// The job's name at the manager, a unit of systemd or a label of launchd: see
+    /// [`Manager::name_of`](super::manager::Manager::name_of).
     pub unit: &'j str,
     /// The program, absolute, and its arguments.
     pub argv: &'j [String],

@@ -279,9 +279,9 @@ mod tests {
 
     #[test]
     fn the_strict_refusals() {
-        assert!(message(r#"{"a":1,"b":{"c":1,"c":2}}"#).contains("the key `c` stands twice"));
+        assert!(message(r#"{"a":1,"b":{"c":1,"c":2}}"#).contains("the key `c` occurs twice"));
         let hostile = message("{\"a\\u001b[2K\\n\": 1, \"a\\u001b[2K\\n\": 2}");
-        assert!(hostile.contains("stands twice") && !hostile.contains(char::is_control), "{hostile}");
+        assert!(hostile.contains("occurs twice") && !hostile.contains(char::is_control), "{hostile}");
         assert!(message("{} {}").contains("trailing characters"));
         assert!(message("{").contains("EOF"));
         assert!(message("NaN").contains("expected value"));

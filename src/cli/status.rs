@@ -82,7 +82,7 @@ fn render(document: &StatusDocument) -> Lines {
         document.leftovers.iter().map(|left| format!("{:11}{}", left.kind.as_str(), left.path)).collect();
     if !left.is_empty() {
         sheet.list("left behind", left.iter().map(String::as_str));
-        sheet.line("", "by runs that were killed; the next run takes it away");
+        sheet.line("", "by runs that were killed; the next run removes it");
     }
     sheet.render()
 }
@@ -99,7 +99,7 @@ fn origin_of(last: &LastRun) -> &'static str {
 fn state_of(last: &LastRun) -> String {
     match last.state {
         RunState::InProgress if last.abandoned => {
-            "abandoned: in progress by its own account, and nobody writes it".into()
+            "abandoned: in progress by its own account, but no process writes it".into()
         }
         RunState::InProgress => "in progress".into(),
         RunState::Complete if last.committed => "complete".into(),

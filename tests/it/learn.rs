@@ -178,13 +178,13 @@ fn what_strangers_send_is_refused_before_it_does_anything() {
         bytes
     };
     let regular = tar::EntryType::Regular;
-    refused("none.tar", b"no archive at all", "no tar archive");
+    refused("none.tar", b"no archive at all", "not a tar archive");
     refused("up.tar", &archive("../../up.json", b"{}", regular), "`..` part");
     refused("absolute.tar", &archive("/tmp/x.json", b"{}", regular), "absolute");
     refused("link.tar", &archive("direct", b"", tar::EntryType::Symlink), "symbolic link");
     refused("other.tar", &archive("hello.txt", b"hello", regular), "nor a run");
-    refused("deep.tar", &archive("selftest.json", "[".repeat(5000).as_bytes(), regular), "no such document");
-    refused("twice.tar", &archive("collected.json", br#"{"a":1,"a":2}"#, regular), "no such document");
+    refused("deep.tar", &archive("selftest.json", "[".repeat(5000).as_bytes(), regular), "not a valid document");
+    refused("twice.tar", &archive("collected.json", br#"{"a":1,"a":2}"#, regular), "not a valid document");
     refused(
         "old.tar",
         &archive("collected.json", br#"{"schema_version":"x.v9","version":"1","os":"macos","steps":[]}"#, regular),

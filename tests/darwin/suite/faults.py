@@ -16,6 +16,9 @@ INTERRUPTIBLE = """_accept _close _connect _fcntl _flock _fsync _ftruncate _nano
 _recv _recvfrom _select _send _sendto _sem_open _truncate _waitpid _write _writev""".split()
 NEEDING_ROOM = """_clonefile _fclonefileat _fsync _fcntl _link _linkat _mkdir _mkdirat _mkfifo _open _openat _pwrite _rename _renameat
 _setxattr _symlink _symlinkat _write _writev _fcopyfile""".split()
+#: Without memory a Rust program aborts, by its library's own rule.
+MEMORY = """_calloc _malloc _posix_memalign _realloc""".split()
+ABORTED = -6
 ROLES = ("harness", "__spawner", "__fresh")
 
 
@@ -37,7 +40,8 @@ def verdicts(bundle):
 def attempt(mac, faults, right, what):
     """One run with these faults."""
     done = mac.run(*RUN, faults=faults, limit=90)
-    check(done.code in CODES, f"{what}: exit code {done.code}\n{done.out[-1500:]}\n{done.err[-3000:]}")
+    aborts = done.code == ABORTED and all(fault.get("call") in MEMORY for fault in faults)
+    check(done.code in CODES or aborts, f"{what}: exit code {done.code}\n{done.out[-1500:]}\n{done.err[-3000:]}")
     out = mac.root / OUT[1:]
     if done.code in (0, 1, 8) and (out / "LATEST").exists():
         bundle = Bundle.newest(mac, OUT)
@@ -64,7 +68,7 @@ def sweep(errno, chosen, share=(0, 1)):
                 codes[attempt(one, [fault | {"nth": 1} if errno == "EINTR" else fault], right, what)] += 1
                 # The fixtures of a run whose removal was refused are said to be left; everything else has to go.
                 removes = call in ("_unlink", "_unlinkat", "_rmdir", "_opendir", "_fdopendir", "_openat", "_readdir", "_readdir_r",
-                                   "_lstat", "_fstat", "_stat", "_open", "_malloc", "_fstatat", "_close", "_fcntl")  # fmt: skip
+                                   "_lstat", "_fstat", "_stat", "_open", "_fstatat", "_close", "_fcntl", *MEMORY)  # fmt: skip
                 if not removes:
                     one.nothing_is_left()
             except Failed as failed:

@@ -16,8 +16,9 @@ INTERRUPTIBLE = """_accept _close _connect _fcntl _flock _fsync _ftruncate _nano
 _recv _recvfrom _select _send _sendto _sem_open _truncate _waitpid _write _writev""".split()
 NEEDING_ROOM = """_clonefile _fclonefileat _fsync _fcntl _link _linkat _mkdir _mkdirat _mkfifo _open _openat _pwrite _rename _renameat
 _setxattr _symlink _symlinkat _write _writev _fcopyfile""".split()
-#: Without memory a Rust program aborts, by its library's own rule.
-MEMORY = """_calloc _malloc _posix_memalign _realloc""".split()
+#: Without memory, or where a lock does not lock, a Rust program aborts: its library's own rule.
+FATAL = """_calloc _malloc _posix_memalign _realloc _pthread_mutex_lock _pthread_mutex_trylock _pthread_mutex_unlock
+_pthread_cond_wait _pthread_cond_timedwait _pthread_cond_signal _pthread_cond_broadcast""".split()
 ABORTED = -6
 ROLES = ("harness", "__spawner", "__fresh")
 
@@ -40,7 +41,7 @@ def verdicts(bundle):
 def attempt(mac, faults, right, what):
     """One run with these faults."""
     done = mac.run(*RUN, faults=faults, limit=90)
-    aborts = done.code == ABORTED and all(fault.get("call") in MEMORY for fault in faults)
+    aborts = done.code == ABORTED and all(fault.get("call") in FATAL for fault in faults)
     check(done.code in CODES or aborts, f"{what}: exit code {done.code}\n{done.out[-1500:]}\n{done.err[-3000:]}")
     out = mac.root / OUT[1:]
     if done.code in (0, 1, 8) and (out / "LATEST").exists():
@@ -68,7 +69,7 @@ def sweep(errno, chosen, share=(0, 1)):
                 codes[attempt(one, [fault | {"nth": 1} if errno == "EINTR" else fault], right, what)] += 1
                 # The fixtures of a run whose removal was refused are said to be left; everything else has to go.
                 removes = call in ("_unlink", "_unlinkat", "_rmdir", "_opendir", "_fdopendir", "_openat", "_readdir", "_readdir_r",
-                                   "_lstat", "_fstat", "_stat", "_open", "_fstatat", "_close", "_fcntl", *MEMORY)  # fmt: skip
+                                   "_lstat", "_fstat", "_stat", "_open", "_fstatat", "_close", "_fcntl", *FATAL)  # fmt: skip
                 if not removes:
                     one.nothing_is_left()
             except Failed as failed:

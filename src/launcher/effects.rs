@@ -31,6 +31,15 @@ impl Snapshot {
         })
     }
 
+    /// Looks at what the operation is on: through a final link if it follows one.
+    fn of_target(action: &Action) -> Option<Self> {
+        if !follows_links(action.driver) {
+            return Self::take(&action.target);
+        }
+        let behind = std::fs::canonicalize(&action.target).ok()?;
+        Self::take(behind.to_str()?)
+    }
+
     /// Device and inode.
     pub fn identity(&self) -> (u64, u64) {
         (self.dev, self.ino)
@@ -53,7 +62,7 @@ impl StateBefore {
     /// Looks at the objects of an operation.
     pub fn of(action: &Action) -> Self {
         Self {
-            target: Snapshot::take(&action.target),
+            target: Snapshot::of_target(action),
             to: action.to.as_deref().and_then(Snapshot::take),
             xattr: xattr(action),
         }
@@ -98,10 +107,26 @@ pub fn shows_on_files(driver: Driver) -> bool {
     )
 }
 
+/// Whether the operation changes what a link at the end of its path leads to, and not the link.
+fn follows_links(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::FileWrite
+            | D::FileTruncate
+            | D::FileOpenTruncate
+            | D::FileTruncateInherited
+            | D::FileTruncateFd
+            | D::FileChmod
+            | D::FileUtimes
+            | D::XattrSet
+    )
+}
+
 /// Whether the effect of `action` is there now.
 pub fn happened(action: &Action, before: &StateBefore) -> bool {
     use Driver as D;
-    let target = Snapshot::take(&action.target);
+    let target = Snapshot::of_target(action);
     let to = action.to.as_deref().and_then(Snapshot::take);
     let made = |is_kind: &dyn Fn(&std::fs::FileType) -> bool| {
         before.target.is_none()
@@ -238,6 +263,24 @@ mod tests {
             cause();
             assert!(happened(&action, &before), "{:?}", action.driver);
         }
+    }
+
+    #[test]
+    fn what_goes_through_a_link_shows_on_what_is_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("behind"), b"content").unwrap();
+        std::os::unix::fs::symlink("behind", at("link")).unwrap();
+        let action = Action::new(Driver::FileWrite, at("link"));
+        let before = Before::of(&action);
+        assert!(!happened(&action, &before));
+        std::fs::write(at("link"), b"contentx").unwrap();
+        assert!(happened(&action, &before));
+        // The link itself is what a removal is about.
+        let action = Action::new(Driver::FileUnlink, at("link"));
+        let before = Before::of(&action);
+        std::fs::remove_file(at("link")).unwrap();
+        assert!(happened(&action, &before));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use crate::record::driver::Platform;
 use crate::record::fixture::{ELSEWHERE, OutsideFixture};
 
 /// The folders that a launcher is told of, and what they are below the root.
-const FOLDERS: [(&str, &str); 2] = [("${workspace}", "${root}/workspace"), ("${outside}", "${root}/outside")];
+const FOLDERS: [(&str, &str); 3] =
+    [("${workspace}", "${root}/workspace"), ("${outside}", "${root}/outside"), ("${home}", "${root}/home")];
 
 /// Whether a text names one of the folders that a launcher is told of.
 pub(super) fn has_folder(text: &str) -> bool {

@@ -27,6 +27,7 @@ mod json_answers;
 #[cfg(target_os = "linux")]
 mod launchd;
 #[cfg(target_os = "linux")]
+mod launcher_plans;
 mod launchers;
 mod layers;
 #[cfg(target_os = "linux")]

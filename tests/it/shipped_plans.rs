@@ -19,6 +19,8 @@ use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 const COVERED_ABI: i32 = 7;
 /// Plans for Linux.
 const LINUX: [&str; 5] = ["quickstart", "linux-files", "linux-network", "linux-scopes", "linux-surface"];
+/// Plans for commands that sandbox.
+const LAUNCHER: [&str; 1] = ["launcher-files"];
 /// Plans for macOS Sonoma 14.4.1: the families of the baseline, and every operation that can be attempted.
 const SONOMA: [&str; 11] = [
     "sonoma-anchor-filter-map",
@@ -69,9 +71,9 @@ fn every_plan_of_the_folder_is_tested_and_lints_without_a_finding() {
         .filter(|entry| entry.file_type().unwrap().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
-    assert_eq!(found, LINUX.into_iter().chain(SONOMA).map(String::from).collect());
+    assert_eq!(found, LINUX.into_iter().chain(LAUNCHER).chain(SONOMA).map(String::from).collect());
     let is_gate = |note: &Diagnostic| note.kind == DiagnosticKind::ApplyGate && note.severity == Severity::Warning;
-    for name in LINUX.into_iter().chain(SONOMA) {
+    for name in LINUX.into_iter().chain(LAUNCHER).chain(SONOMA) {
         let notes = sandproof::test_support::plan::lint::lint_plan_file(&plan_path(name)).unwrap();
         if name == "sonoma-lifecycle-lockdown" {
             // That its gated profiles cannot be applied is what this plan is about.
@@ -228,7 +230,7 @@ fn the_plan_of_what_else_a_program_can_do_comes_out_as_expected() {
 #[test]
 fn every_probe_is_in_one_profile_and_says_why() {
     let mut count = 0;
-    for plan in load(&[&LINUX[..], &SONOMA[..]].concat()) {
+    for plan in load(&[&LINUX[..], &LAUNCHER[..], &SONOMA[..]].concat()) {
         let mut seen = BTreeSet::new();
         for (profile, probe) in plan.rows() {
             let id = &probe.entry.probe_id;

@@ -124,7 +124,9 @@ impl Claim {
             None => self.operation == operation,
         };
         let below = |folder: &String| {
-            let folder = folder.replace("${workspace}", "${root}/workspace").replace("${outside}", "${root}/outside");
+            let folder = ["workspace", "outside", "home"].iter().fold(folder.clone(), |folder, part| {
+                folder.replace(&format!("${{{part}}}"), &format!("${{root}}/{part}"))
+            });
             target
                 .strip_prefix(folder.trim_end_matches('/'))
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -572,11 +572,22 @@ fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> 
 /// The text without the ports of this machine's own addresses, which each lane picks for itself.
 fn without_names(text: &str) -> String {
     match text.rsplit_once(':') {
-        Some((host @ ("127.0.0.1" | "[::1]"), port)) if port.parse::<u16>().is_ok_and(|port| port >= 1024) => {
+        Some((host, port)) if is_own(host) && port.parse::<u16>().is_ok_and(|port| port >= 1024) => {
             format!("{host}:PORT")
         }
         _ => text.to_owned(),
     }
+}
+
+/// Whether an address, in brackets where it has colons, is this machine's own wherever it is asked.
+fn is_own(host: &str) -> bool {
+    use std::net::{IpAddr, Ipv6Addr};
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = match bare {
+        Some(bare) => bare.parse::<Ipv6Addr>().map(|address| address.to_canonical()),
+        None => host.parse::<IpAddr>(),
+    };
+    address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 /// What of a target's identity two lanes must share.

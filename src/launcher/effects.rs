@@ -272,13 +272,13 @@ mod tests {
         std::fs::write(at("behind"), b"content").unwrap();
         std::os::unix::fs::symlink("behind", at("link")).unwrap();
         let action = Action::new(Driver::FileWrite, at("link"));
-        let before = Before::of(&action);
+        let before = StateBefore::of(&action);
         assert!(!happened(&action, &before));
         std::fs::write(at("link"), b"contentx").unwrap();
         assert!(happened(&action, &before));
         // The link itself is what a removal is about.
         let action = Action::new(Driver::FileUnlink, at("link"));
-        let before = Before::of(&action);
+        let before = StateBefore::of(&action);
         std::fs::remove_file(at("link")).unwrap();
         assert!(happened(&action, &before));
     }

@@ -127,9 +127,11 @@ impl LauncherListener {
             ListenerSocket::Tcp(_) => {
                 TcpStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting))
             }
-            ListenerSocket::Udp(_) => UdpSocket::bind("127.0.0.1:0")
-                .and_then(|socket| socket.send_to(greeting.as_bytes(), &self.address))
-                .map(|_| ()),
+            ListenerSocket::Udp(_) => {
+                UdpSocket::bind(if self.address.starts_with('[') { "[::1]:0" } else { "127.0.0.1:0" })
+                    .and_then(|socket| socket.send_to(greeting.as_bytes(), &self.address))
+                    .map(|_| ())
+            }
             ListenerSocket::Unix(_) if self.kind == ListenerKind::Abstract => {
                 SocketAddr::from_abstract_name(&self.address)
                     .and_then(|address| UnixStream::connect_addr(&address))
@@ -196,6 +198,15 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hosts_own_datagram_is_seen_at_either_loopback_address() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            // Not every host has both.
+            let Ok(mut listener) = LauncherListener::open(ListenerKind::Udp, address) else { continue };
+            assert!(listener.barrier(), "{address}");
+        }
+    }
 
     #[test]
     fn a_connection_without_the_greeting_is_nobodys_answer() {

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::skip;
 use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 
-const PLANS: [&str; 1] = ["launcher-files"];
+const PLANS: [&str; 5] =
+    ["launcher-files", "launcher-network", "launcher-processes", "launcher-surface", "launcher-agent"];
 const DOCUMENTS: [&str; 7] = ["bubblewrap", "codex", "firejail", "none", "nsjail", "sandbox-runtime", "sandlock"];
 /// A box that leaves the workspace writable and shows the rest read-only.
 const BOX: &str = "box=bwrap --ro-bind / / --dev /dev --proc /proc --bind ${workspace} ${workspace} --unshare-all \
@@ -117,7 +118,7 @@ fn every_question_names_a_public_report_and_changes_only_what_is_the_runs_own() 
             }
         }
     }
-    assert!(questions >= 40 && reports.len() >= 15, "{questions} questions, {} reports", reports.len());
+    assert!(questions >= 150 && reports.len() >= 100, "{questions} questions, {} reports", reports.len());
 }
 
 #[test]
@@ -154,4 +155,26 @@ fn without_a_launcher_nothing_is_refused() {
             assert_eq!(wanted, Some(Decision::Allow), "{plan}: {name} (expected {expected}): {actual:?} {why}");
         }
     }
+}
+
+#[test]
+fn a_template_makes_a_plan_for_a_command_of_ones_own() {
+    let folder = folder();
+    let made = folder.path().join("mine");
+    let built = output(sandproof().args(["plan-build", "--template", "launcher-paths", "--out"]).arg(&made));
+    expect_code(&built, 0);
+    let document = std::fs::read(made.join("policies/launcher.json")).unwrap();
+    let document: LauncherDocument = serde_json::from_slice(&document).unwrap();
+    assert_eq!((document.launcher_id.as_str(), document.faults()), ("mine", Vec::new()));
+    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
+        skip!("bubblewrap is not installed");
+    }
+    let mut running = sandproof();
+    running.args(["run", "--allow-host-programs", "--plan"]).arg(made.join("plan.json"));
+    running.arg("--out").arg(folder.path().join("out"));
+    if nix::unistd::geteuid().is_root() {
+        running.arg("--as-root");
+    }
+    let ran = output(&mut running);
+    assert_eq!(ran.status.code(), Some(0), "{}", stdout(&ran) + &stderr(&ran));
 }

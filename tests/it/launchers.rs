@@ -380,3 +380,48 @@ fn networks_copies_overlays_and_users_of_root_are_judged_by_what_the_host_sees()
     assert_eq!(gots[2].judgement.via.as_deref(), Some("rlimit NPROC"), "{}", gots[2].told());
     assert!(gots[0].row.launcher.as_ref().unwrap().start.in_process);
 }
+
+/// Whatever goes wrong with a start is a word of its own. Nothing is refused here, so every denial would be an invention.
+#[test]
+fn a_start_that_goes_wrong_is_never_a_denial() {
+    let questions = || vec![read("${outside}/f"), create("${outside}/n1"), connect()];
+    for (script, word) in [
+        // It hangs, it runs something else, it eats what is meant for the probe, it wants a user to say yes.
+        ("exec sleep 600", "launcher_not_started"),
+        ("exec sleep 0.2", "launcher_not_started"),
+        ("cat >/dev/null; exit 0", "launcher_not_started"),
+        ("printf 'continue? [y/N] '; exit 1", "launcher_not_started"),
+        ("kill -9 $$", "launcher_not_started"),
+    ] {
+        let script = format!("W=$1; O=$2; shift 2; {script}");
+        let argv = ["sh", "-c", &script, "box", "${workspace}", "${outside}"].map(str::to_owned);
+        let mut document = LauncherDocument::of_command("mock", argv.to_vec());
+        document.start_timeout_ms = 300;
+        let gots = ask_with(&document, &questions());
+        expect(&gots, &[word; 3]);
+        for got in &gots {
+            let record = got.row.launcher.as_ref().unwrap();
+            let told = record.start.attempts.join("; ");
+            assert!(told.contains("the launcher"), "{script}: {told}");
+        }
+    }
+    // Without any input it is reached in another way.
+    expect(&sh("\"$@\" <&-", &questions()), &["allow"; 3]);
+}
+
+#[test]
+fn a_launcher_that_dies_half_way_decides_only_what_it_answered() {
+    let slow = Q {
+        action: Action { argv: vec!["sleep".into(), "0.9".into()], ..Action::new(Driver::Exec, "/bin/sleep") },
+        fixtures: Vec::new(),
+        listener: None,
+    };
+    let script = "exec 3<&0; \"$@\" <&3 & p=$!; (sleep 0.5; kill -9 $p) >/dev/null 2>&1 <&- & wait $p; exit 1";
+    let gots = sh(script, &[read("${outside}/f"), slow, create("${outside}/n1")]);
+    // How far it came by then is nobody's promise.
+    let words = gots[1].words();
+    assert!(matches!(words.as_str(), "launcher_time_limit" | "launcher_not_started" | "probe_no_report"), "{words}");
+    for got in &gots {
+        assert!(!got.words().starts_with("deny"), "{}", got.told());
+    }
+}

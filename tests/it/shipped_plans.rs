@@ -20,7 +20,8 @@ const COVERED_ABI: i32 = 7;
 /// Plans for Linux.
 const LINUX: [&str; 5] = ["quickstart", "linux-files", "linux-network", "linux-scopes", "linux-surface"];
 /// Plans for commands that sandbox.
-const LAUNCHER: [&str; 1] = ["launcher-files"];
+const LAUNCHER: [&str; 5] =
+    ["launcher-files", "launcher-network", "launcher-processes", "launcher-surface", "launcher-agent"];
 /// Plans for macOS Sonoma 14.4.1: the families of the baseline, and every operation that can be attempted.
 const SONOMA: [&str; 11] = [
     "sonoma-anchor-filter-map",

@@ -236,6 +236,14 @@ pub(super) fn merged(lists: &[&[FixtureEntry]]) -> Result<(Vec<FixtureEntry>, No
         }
         entries.push(made);
     }
+    // A folder that a list names is made before what others put into it.
+    entries.sort_by(|one, other| {
+        let folder = |entry: &FixtureEntry| (entry.kind == FixtureKind::Dir).then(|| entry.path.clone());
+        match (folder(one), folder(other)) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        }
+    });
     Ok((entries, nonces))
 }
 
@@ -253,4 +261,27 @@ pub(super) fn plant(path: &std::path::Path, content: &str) -> io::Result<()> {
     let mut file = std::fs::File::create(path)?;
     file.write_all(content.as_bytes())?;
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_before_what_another_question_puts_into_it() {
+        let entry = |path: &str, kind| FixtureEntry {
+            path: path.into(),
+            kind,
+            text: None,
+            to: None,
+            mode: None,
+            xattrs: BTreeMap::new(),
+        };
+        let first = [entry("home/.docker/config.json", FixtureKind::File), entry("w/link", FixtureKind::Symlink)];
+        let second = [entry("home/.docker", FixtureKind::Dir), entry("home", FixtureKind::Dir)];
+        let (entries, nonces) = merged(&[&first, &second]).unwrap();
+        let paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["home", "home/.docker", "home/.docker/config.json", "w/link"]);
+        assert_eq!(nonces.len(), 1);
+    }
 }

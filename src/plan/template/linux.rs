@@ -1,4 +1,4 @@
-//! The linux builder: path cases, operations and Landlock policies, each written once.
+//! The linux builder: path cases, operations and policies (of Landlock, or launchers), each written once.
 //!
 //! A profile lists the cases that each operation may reach under its policy; every other combination is expected to be
 //! refused. The lists are the author's word: lint compares them with the model, a run with the kernel.
@@ -13,6 +13,7 @@ use super::document::{BuilderContext, Ordered, body, check_keys};
 use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
 use super::policies::{CarriedKeys, carried, document_bytes};
 use crate::policy::PolicyMode;
+use crate::policy::launcher::LAUNCHER_SCHEMA;
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
 use crate::record::outcome::Decision;
@@ -86,7 +87,7 @@ pub(super) fn expand(
         let path = format!("policies/{}.json", file_name(name));
         let fields = ProfileFields {
             path: path.clone(),
-            mode: PolicyMode::Landlock,
+            mode: mode_of(&profile.policy),
             family: profile.family.clone(),
             semantic_group: profile.semantic_group.clone(),
             key_specific_rules: Vec::new(),
@@ -173,6 +174,14 @@ fn known_names<'n, T>(
     for name in names.filter(|name| known.get(name).is_none()) {
         let remedy = notes.hint(name, known.keys(), "define it, or correct the name");
         notes.error(DiagnosticKind::Dangling, pointer, format!("there is no {what} `{}`", shown(name)), remedy);
+    }
+}
+
+/// What puts a profile's document in force, which its format says.
+fn mode_of(policy: &Map<String, Value>) -> PolicyMode {
+    match policy.get("schema_version").and_then(Value::as_str) {
+        Some(LAUNCHER_SCHEMA) => PolicyMode::Launcher,
+        _ => PolicyMode::Landlock,
     }
 }
 

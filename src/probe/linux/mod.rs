@@ -210,7 +210,7 @@ pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Op
     let mut made = Preparation::default();
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
     match action.driver {
-        Driver::FileReadInherited | Driver::FileWriteReopened => {
+        Driver::FileReadInherited | Driver::FileWriteReopened | Driver::FileMapExecutable => {
             made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
         }
         Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,

@@ -170,6 +170,8 @@ fn a_template_makes_a_plan_for_a_command_of_ones_own() {
         skip!("bubblewrap is not installed");
     }
     let mut running = sandproof();
+    // A need of a program is looked for where its user's programs are.
+    running.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     running.args(["run", "--allow-host-programs", "--plan"]).arg(made.join("plan.json"));
     running.arg("--out").arg(folder.path().join("out"));
     if nix::unistd::geteuid().is_root() {

@@ -36,6 +36,7 @@ mod learn;
 mod left_behind;
 #[cfg(target_os = "linux")]
 mod limits;
+mod papers;
 mod plan_commands;
 mod policy_commands;
 mod policy_layers;

@@ -1,7 +1,7 @@
 //! The rule for operations under a launcher: from one row's evidence to what the launcher's sandbox did.
 //!
 //! A pure, total function. `Deny` says that the host's object could not be reached under any of the names that were tried,
-//! and how that came about; whatever falls short of that is undecided under a word of its own. SPEC.md, section 2.2, has the
+//! and how that came about; whatever falls short of that is undecided under a word of its own. SPEC.md, section 2.3, has the
 //! same rule as a table.
 
 mod cover;

@@ -65,6 +65,13 @@ pub(super) fn read(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     OpenPurpose::Read.exercise(steps, fd)
 }
 
+/// Truncates through a descriptor of its own. To open it for writing asks for the same right, so that is the operation too: what
+/// refuses the one refuses it at the other already.
+pub(super) fn open_and_truncate(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
+    let fd = open_for(steps, "open", calls::open(target, libc::O_WRONLY | libc::O_NOCTTY, 0))?;
+    steps.operate("ftruncate", calls::ftruncate(fd)).map(|_| ())
+}
+
 /// Opens for writing at the end and writes one byte.
 pub(super) fn write(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
     let fd = open_for(steps, "open", calls::open(target, OpenPurpose::Write.flags() | libc::O_NOCTTY, 0))?;

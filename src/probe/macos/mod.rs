@@ -150,7 +150,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut OperationSt
         Driver::FileOpenTruncate => files::open(steps, target, libc::O_WRONLY | libc::O_TRUNC, 0),
         Driver::FileTruncate => steps.operate("truncate", calls::truncate(target)).map(|_| ()),
         Driver::FileTruncateInherited => steps.operate("ftruncate", calls::ftruncate(fd)).map(|_| ()),
-        Driver::FileTruncateFd => files::through(steps, target, libc::O_WRONLY, "ftruncate", calls::ftruncate),
+        Driver::FileTruncateFd => files::open_and_truncate(steps, target),
         Driver::DirList => files::list(steps, target),
         Driver::FileUnlink => steps.operate("unlink", calls::unlink(target)).map(|_| ()),
         Driver::FileRename => steps.operate("rename", calls::rename(target, to)).map(|_| ()),

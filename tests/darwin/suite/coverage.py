@@ -11,12 +11,13 @@ FILES = [
 ]  # fmt: skip
 #: Why lines of a file may stay unexecuted.
 REASONS = {
-    "src/channel/launchd": "answers of launchctl that have no words to go by, and limits of half a minute; the tests of the crate "
-    "put them on any host",
-    "src/sys/darwin": "symbols that a release may lack and that the double hides one at a time",
-    "src/probe/macos": "errors of calls that only prepare, beyond those that the sweep makes",
-    "src/zygote": "processes that do not end after SIGKILL",
-    "src/enforce": "Landlock's arms, which macOS only refuses",
+    "src/channel/launchd": "a definition that cannot be written or read back, answers of launchctl without words, and a launchctl "
+    "that cannot be started or does not end; the tests of the crate put them on any host",
+    "src/sys/darwin": "a library that is there and lacks a function, and answers of XPC that only a real service gives",
+    "src/probe/macos/guard.rs": "targets that lead out of a run's own folder, which checks of the plan refuse before anything starts",
+    "src/probe/macos": "errors of calls that only prepare; the sweeps of faults make some, and run only if named",
+    "src/zygote": "probes that write too much or do not end after SIGKILL; tests of the crate have them on Linux",
+    "src/enforce": "profiles that a release without the private functions cannot be given",
 }
 
 

@@ -38,16 +38,20 @@ def of_macos():
     return found
 
 
-def registry(mac, name, probes, policies):
-    """A plan of its own: probes, and profiles by name with their policy and what they run."""
+def registry(mac, name, probes, policies, mode="sbpl"):
+    """A plan of its own: probes, and profiles by name with their policy (a text, or bytes that were compiled from one) and
+    what they run."""
+    suffix = "sb" if mode == "sbpl" else "bin"
     folder = mac.home / "registries" / name
     (folder / "policies").mkdir(parents=True)
     profiles = {}
     for profile, (text, refs) in policies.items():
-        (folder / "policies" / f"{profile}.sb").write_text(text)
+        (folder / "policies" / f"{profile}.{suffix}").write_bytes(text if isinstance(text, bytes) else text.encode())
         profiles[f"ends:{profile}"] = {
-            "profile_id": f"ends:{profile}", "profile_path": f"registries/{name}/policies/{profile}.sb", "mode": "sbpl",
-            "family": "ends", "semantic_group": profile, "notes": "The ends of drivers.", "key_specific_rules": [], "parameters": {"ROOT": "${root}"},
+            "profile_id": f"ends:{profile}", "profile_path": f"registries/{name}/policies/{profile}.{suffix}", "mode": mode,
+            "family": "ends", "semantic_group": profile, "notes": "The ends of drivers.", "key_specific_rules": [],
+            # Bytes have no parameters.
+            **({"parameters": {"ROOT": "${root}"}} if mode == "sbpl" else {}),
             "fixtures": [{"path": "open/a", "kind": "file", "text": "content of a\n"}], "probe_refs": refs,
         }  # fmt: skip
     shipped = REPOSITORY / "registries/sonoma-runtime-checks"
@@ -95,12 +99,55 @@ def inherited(mac):
     bundle.verify()
     for one in bundle.probes():
         check(one["actual"] == "allow", f"{one['expectation_id']} is {one['actual']}: {json.dumps(one)[:800]}")
-    as_the_model_says_of_inherited(mac, bundle)
+    remember(bundle, "allow")
 
 
-def as_the_model_says_of_inherited(mac, bundle):
+def remember(bundle, decision):
+    """For the test of the drivers' ends, what no plan that ships shows."""
     for row in bundle.rows("scenario"):
-        SEEN[row["action"]["driver"], "allow"] += 1
+        SEEN[row["action"]["driver"], decision] += 1
+
+
+@test(PART, "a service that is there is refused, to every way of asking for it")
+def services(mac):
+    name = "com.apple.system.opendirectoryd.libinfo"
+    probes = dict([
+        probe("ends:xpc", "xpc_lookup", "mach-lookup", name, "deny"),
+        probe("ends:local", "mach_lookup_local", "mach-lookup", name, "deny", filter_name="local-name"),
+    ])  # fmt: skip
+    policy = f'(version 1)\n(allow default)\n(deny mach-lookup (global-name "{name}") (local-name "{name}"))\n'
+    plan = registry(mac, "double-services", probes, {"services": (policy, list(probes))})
+    mac.run("run", "--json", "--plan", plan, "--out", OUT).expect(0)
+    bundle = Bundle.newest(mac, OUT)
+    bundle.verify()
+    check([one["actual"] for one in bundle.probes()] == ["deny"] * 2, f"{bundle.probes()}")
+    remember(bundle, "deny")
+
+
+@test(PART, "a compiled profile is applied, and decides as what it was compiled from")
+def compiled(mac):
+    """What the bytes mean is told to the double: nothing that compiles them is here."""
+    data = b"bytes that stand for a compiled profile\n"
+    mac.compiled(data, '(version 1)\n(allow default)\n(deny file-read-data (literal "/private/etc/hosts"))\n')
+    probes = dict([
+        probe("ends:denied", "file_read", "file-read-data", "/private/etc/hosts", "deny"),
+        probe("ends:allowed", "file_read", "file-read-data", "${root}/open/a", "allow"),
+    ])  # fmt: skip
+    plan = registry(mac, "double-compiled", probes, {"compiled": (data, list(probes))}, mode="blob")
+    mac.run("run", "--json", "--plan", plan, "--out", OUT).expect(0, 8)
+    bundle = Bundle.newest(mac, OUT)
+    bundle.verify()
+    check([one["actual"] for one in bundle.probes()] == ["deny", "allow"], f"{bundle.probes()}")
+
+
+@test(PART, "bytes that are no compiled profile are not applied, and decide nothing")
+def not_compiled(mac):
+    probes = dict([probe("ends:read", "file_read", "file-read-data", "${root}/open/a", "allow")])
+    plan = registry(mac, "double-not-compiled", probes, {"compiled": (b"no profile", list(probes))}, mode="blob")
+    mac.run("run", "--json", "--plan", plan, "--out", OUT).expect(8)
+    bundle = Bundle.newest(mac, OUT)
+    bundle.verify()
+    check([one["actual"] for one in bundle.probes()] == [None], f"{bundle.probes()}")
 
 
 UNAVAILABLE = [

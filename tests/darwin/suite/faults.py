@@ -16,9 +16,9 @@ INTERRUPTIBLE = """_accept _close _connect _fcntl _flock _fsync _ftruncate _nano
 _recv _recvfrom _select _send _sendto _sem_open _truncate _waitpid _write _writev""".split()
 NEEDING_ROOM = """_clonefile _fclonefileat _fsync _fcntl _link _linkat _mkdir _mkdirat _mkfifo _open _openat _pwrite _rename _renameat
 _setxattr _symlink _symlinkat _write _writev _fcopyfile""".split()
-#: Without memory, a lock that locks or the size of a page, a Rust program aborts: its library's own rule.
+#: Without memory, a lock that locks, or what its library does before `main`, a Rust program aborts: the library's own rule.
 FATAL = """_calloc _malloc _posix_memalign _realloc _pthread_mutex_lock _pthread_mutex_trylock _pthread_mutex_unlock
-_pthread_cond_wait _pthread_cond_timedwait _pthread_cond_signal _pthread_cond_broadcast _sysconf""".split()
+_pthread_cond_wait _pthread_cond_timedwait _pthread_cond_signal _pthread_cond_broadcast _sysconf _mmap _signal""".split()
 ABORTED = -6
 ROLES = ("harness", "__spawner", "__fresh")
 

@@ -46,8 +46,7 @@ def as_the_model_says(mac, bundle):
 
 def direct(plan):
     def run(mac):
-        done = mac.run("run", "--json", "--plan", f"plans/{plan}/plan.json", "--out", OUT, "--jobs", "2",
-                       "--allow-host-programs").expect(0, 1, 8)  # fmt: skip
+        done = mac.run("run", "--json", "--plan", f"plans/{plan}/plan.json", "--out", OUT, "--jobs", "2").expect(0, 1, 8)
         bundle = Bundle.newest(mac, OUT)
         bundle.verify()
         packet = bundle.packet()

@@ -45,7 +45,7 @@ def start_of(bundle):
 
 def main():
     executable, out = sys.argv[1:]
-    stated, used, faults = reasons(), set(), []
+    stated, used, faults, silent = reasons(), set(), [], {}
     table = [("LAUNCHER", "USER", "PLAN", "ASKED", "AS EXPECTED", "NOT", "UNDECIDED", "MS", "REMARK")]
     for user in sorted(os.listdir(out)):
         for launcher in sorted(os.listdir(os.path.join(out, user))):
@@ -85,7 +85,7 @@ def main():
                                       if all(map(fnmatch.fnmatchcase, texts, pattern))), None)
                         used.add(place)
                         if place is None:
-                            faults.append(f"{launcher} as {user}, {plan}: {name} is undecided ({kind}), and nothing says why")
+                            silent.setdefault((f"{plan}:{name}", kind), []).append(f"{launcher} as {user}")
                 # The control that must fail: without a sandbox whatever should be refused goes through.
                 if launcher == "none" and not counts["open"]:
                     refused = [row["name"] for row in rows_of(bundle) if row["actual"] == "deny"]
@@ -103,6 +103,8 @@ def main():
         for place in shown:
             pattern, reason = stated[place]
             print(f"  {' '.join(pattern)}: {reason}")
+    for (question, kind), where in sorted(silent.items()):
+        faults.append(f"{question} is undecided ({kind}), and nothing says why: {', '.join(where)}")
     for fault in faults:
         print(f"FAULT {fault}", file=sys.stderr)
     sys.exit(1 if faults else 0)

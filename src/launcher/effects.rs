@@ -84,6 +84,7 @@ pub fn shows_on_files(driver: Driver) -> bool {
     matches!(
         driver,
         D::FileWrite
+            | D::FileWriteReopened
             | D::FileCreate
             | D::FileTruncate
             | D::FileOpenTruncate
@@ -148,7 +149,7 @@ pub fn happened(action: &Action, before: &StateBefore) -> bool {
         D::CharDeviceCreate => made(&|it| it.is_char_device()),
         D::BlockDeviceCreate => made(&|it| it.is_block_device()),
         // What copies carry back may be another inode, so only what was written counts.
-        D::FileWrite => changed(&|was, is| is.size == was.size + 1),
+        D::FileWrite | D::FileWriteReopened => changed(&|was, is| is.size == was.size + 1),
         D::FileTruncate | D::FileOpenTruncate | D::FileTruncateInherited | D::FileTruncateFd => {
             changed(&|was, is| was.size > 0 && is.size == 0)
         }

@@ -57,6 +57,12 @@ pub struct PerformRequest {
     /// The descriptor that is itself the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
+    /// Device and inode of what was handed down to the worker, if the launcher hands it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_down: Option<(u64, u64)>,
+    /// The number of a System V object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipc_id: Option<i32>,
     /// What may be changed.
     pub pledge: ChangeBounds,
     /// How long the operation may take, in milliseconds.
@@ -72,6 +78,10 @@ pub struct OutsideProcess {
     pub inode: u64,
     /// What is sent along with the signal.
     pub nonce: i32,
+    /// The number of one of its own descriptors, from which a token can be read.
+    pub fd: i32,
+    /// Where in its memory the token lies.
+    pub address: u64,
 }
 
 /// What may be changed: nothing foreign, wherever the launcher has put it.

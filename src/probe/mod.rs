@@ -17,7 +17,10 @@ pub const REPORT: i32 = 3;
 pub static REPORT: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(-1);
 
 #[cfg(target_os = "linux")]
-pub use linux::{SyscallTexts, Trace, check_entry, is_hidden, link_of_descriptor, operate, prepare, prepare_inside};
+pub use linux::{
+    Preparation, Prepared, SyscallTexts, Trace, check_entry, is_hidden, link_of_descriptor, operate, prepare,
+    prepare_inside, prepare_outside, private_namespace,
+};
 #[cfg(target_os = "macos")]
 pub use macos::{OperationSteps, Prepared, check_entry, operate, prepare};
 pub use program::program_image;

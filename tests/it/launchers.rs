@@ -425,3 +425,182 @@ fn a_launcher_that_dies_half_way_decides_only_what_it_answered() {
         assert!(!got.words().starts_with("deny"), "{}", got.told());
     }
 }
+
+fn listening(driver: Driver, kind: ListenerKind) -> Q {
+    let address = "127.0.0.1:${port.p}";
+    let listener = Some(ListenerSpec { kind, address: address.into() });
+    Q { listener, ..q(driver, address) }
+}
+
+/// Operations on what only somebody outside can make.
+fn of_outside() -> Vec<Q> {
+    use Driver as D;
+    let processes = [
+        D::PtraceOutside,
+        D::PidfdGetfdOutside,
+        D::ProcessVmReadvOutside,
+        D::ProcessEnvironOutside,
+        D::ProcessMapsOutside,
+        D::ProcessMemOutside,
+        D::ProcessRootOutside,
+        D::ProcessPriorityOutside,
+    ];
+    let others = [D::SysvShm, D::TtyIoctl, D::TtyInject, D::DescriptorRead, D::KeyRead];
+    processes.into_iter().chain(others).map(|driver| q(driver, "outside")).collect()
+}
+
+#[test]
+fn what_was_made_outside_is_reached_without_a_launcher() {
+    only_root!("debugging a process that is no child, and typing into a terminal");
+    let questions = of_outside();
+    expect(&ask(&["env"], &questions), &vec!["allow"; questions.len()]);
+    let connections = [
+        listening(Driver::TcpConnect, ListenerKind::Tcp),
+        listening(Driver::TcpFastOpen, ListenerKind::Tcp),
+        listening(Driver::UdpConnect, ListenerKind::Udp),
+        listening(Driver::IoUringConnect, ListenerKind::Tcp),
+    ];
+    expect(&ask(&["env"], &connections), &["allow"; 4]);
+    let files = [
+        q(Driver::FileReadReopened, "${outside}/a"),
+        q(Driver::FileWriteReopened, "${outside}/b"),
+        q(Driver::FileLock, "${outside}/c"),
+        q(Driver::FileChown, "${outside}/d"),
+        q(Driver::FileMapExecutable, "${outside}/e"),
+        q(Driver::IoUringRead, "${outside}/f"),
+        q(Driver::PosixShm, "x"),
+    ];
+    expect(&ask(&["env"], &files), &["allow"; 7]);
+}
+
+#[test]
+fn a_box_of_its_own_processes_and_ipc_hides_those_of_the_outside() {
+    if !has("bwrap") {
+        skip!("bubblewrap is not installed");
+    }
+    only_root!("debugging a process that is no child, and typing into a terminal");
+    let questions = of_outside();
+    let boxed = BOX.replace(" --cap-drop", " --new-session --cap-drop");
+    let mut wanted = vec!["deny hidden"; questions.len()];
+    // It hands descriptors and keyrings down.
+    let last = wanted.len();
+    wanted[last - 2..].fill("allow");
+    expect(&sh(&format!("exec {boxed} \"$@\""), &questions), &wanted);
+    // Without a session of its own, its terminal is the caller's.
+    let terminal = [q(Driver::TtyIoctl, ""), q(Driver::TtyInject, "")];
+    let kept = BOX.replace(" --cap-drop ALL", "");
+    expect(&sh(&format!("exec {kept} \"$@\""), &terminal), &["allow", "allow"]);
+    let closed = "exec 40<&- 41<&- 42<&-; exec \"$@\"";
+    expect(&sh(&format!("exec bash -c '{closed}' x \"$@\""), &[q(Driver::DescriptorRead, "")]), &["deny hidden"]);
+}
+
+#[test]
+fn mounts_are_made_where_nobody_else_sees_them() {
+    only_root!("mounting");
+    let questions = || {
+        let mut all = Vec::new();
+        for (driver, name) in [(Driver::MountTmpfs, "m"), (Driver::Chroot, "r"), (Driver::PivotRoot, "p")] {
+            let target = format!("${{workspace}}/{name}");
+            let fixtures = vec![entry(&format!("workspace/{name}"), FixtureKind::Dir)];
+            all.push(Q { fixtures, ..q(driver, &target) });
+        }
+        all.push(read("${workspace}/f"));
+        all
+    };
+    let before = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    expect(&ask(&["env"], &questions()), &["allow"; 4]);
+    assert_eq!(std::fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
+    if !has("cc") {
+        skip!("there is no C compiler");
+    }
+    // A filter that says that everything went through, and lets nothing happen.
+    let folder = tempfile::Builder::new().prefix("filter-").tempdir_in("/var/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (source, filter) = (folder.path().join("f.c"), folder.path().join("f"));
+    std::fs::write(&source, FILTER).unwrap();
+    assert!(Command::new("cc").arg("-o").args([&filter, &source]).status().unwrap().success());
+    let filter = filter.to_str().unwrap();
+    let mut all = questions();
+    all.truncate(1);
+    all.extend([q(Driver::PacketSocket, ""), q(Driver::UserNamespace, ""), read("${outside}/f")]);
+    expect(&ask(&[filter, "0"], &all), &["deny diverted", "deny diverted", "deny diverted", "allow"]);
+    // One that refuses.
+    let gots = ask(&[filter, "1"], &all);
+    expect(&gots, &["deny refused", "deny refused", "deny refused", "allow"]);
+    assert_eq!(gots[0].judgement.via.as_deref(), Some("seccomp"), "{}", gots[0].told());
+}
+
+#[test]
+fn boxes_that_copy_mask_and_limit_are_judged_by_what_they_do() {
+    if !has("bwrap") {
+        skip!("bubblewrap is not installed");
+    }
+    // Empty content over a file that holds something.
+    let null = "exec bwrap --dev-bind / / --dev-bind /dev/null \"$O/token\" -- \"$@\"";
+    expect(&sh(null, &[read("${outside}/token"), read("${outside}/f")]), &["deny diverted", "allow"]);
+    // A snapshot of the start, which nobody carries back.
+    let snapshot = "C=$(mktemp -d -p /var/tmp); cp -a \"$O/.\" \"$C\"; \
+                    bwrap --dev-bind / / --bind \"$C\" \"$O\" -- \"$@\"; rm -rf \"$C\"";
+    expect(&sh(snapshot, &[read("${outside}/secret"), create("${outside}/n1")]), &["allow", "deny diverted"]);
+    // A folder is masked, and what a link in it leads to is not.
+    let linked = Q {
+        fixtures: vec![
+            entry("outside/real", FixtureKind::File),
+            entry("outside/masked", FixtureKind::Dir),
+            FixtureEntry { to: Some("../real".into()), ..entry("outside/masked/link", FixtureKind::Symlink) },
+        ],
+        ..q(Driver::FileRead, "${outside}/masked/link")
+    };
+    let masked = "exec bwrap --dev-bind / / --tmpfs \"$O/masked\" -- \"$@\"";
+    let gots = sh(masked, &[linked]);
+    expect(&gots, &["allow"]);
+    let record = gots[0].row.launcher.as_ref().unwrap();
+    assert_eq!(record.asked[gots[0].judgement.name.unwrap()].kind, NameKind::Canonical, "{}", gots[0].told());
+    // A root of its own in which nothing of the run can be seen, not even the worker's executable.
+    let elsewhere = "exec bwrap --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc \
+                     --dev /dev --unshare-all -- \"$@\"";
+    let gots = sh(elsewhere, &[read("${workspace}/f"), create("${outside}/n1")]);
+    expect(&gots[..1], &["deny hidden"]);
+    assert_eq!(gots[0].row.launcher.as_ref().unwrap().start.executable, "memfd", "{}", gots[0].told());
+    // No file may grow.
+    let gots = sh("exec prlimit --fsize=0 \"$@\"", &[q(Driver::FileWrite, "${outside}/w"), read("${outside}/f")]);
+    expect(&gots, &["deny refused", "allow"]);
+    assert_eq!(gots[0].judgement.via.as_deref(), Some("rlimit FSIZE"), "{}", gots[0].told());
+}
+
+#[test]
+fn a_mask_that_is_full_hides_all_the_same() {
+    only_root!("mounting");
+    let full = "exec unshare -m sh -c 'mount -t tmpfs -o nr_inodes=2 t \"$0\" && exec \"$@\"' \"$O\" \"$@\"";
+    expect(&sh(full, &[create("${outside}/n1"), create("${outside}/n2")]), &["deny diverted", "deny hidden"]);
+}
+
+/// Answers mount(2), unshare(2) and sockets of AF_PACKET with the error number of its first argument.
+const FILTER: &str = r#"
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+int main(int argc, char **argv) {
+    unsigned answer = SECCOMP_RET_ERRNO | atoi(argv[1]);
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mount, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_PACKET, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, answer),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof code / sizeof *code, code };
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return 9;
+    execvp(argv[2], argv + 2);
+    return 9;
+}
+"#;

@@ -26,7 +26,21 @@ Verbs:
   env NAME           read a variable (a stand-in for its value is set outside)
   userns             make a user namespace     memfd         execute a program from memory
   io_uring           set up an io_uring        bpf           make a BPF map
-  raw                make a raw socket
+  perf               open a performance event  userfaultfd   make one
+  raw, packet, netlink, vsock                  make a socket of that kind
+  mptcp HOST:PORT, fastopen HOST:PORT          connect by MPTCP, or by sending
+  fd                 read a descriptor that was open at the command's start
+  key                read a key of the session keyring
+  shm                read System V shared memory of the outside
+  sem, msg, mq, pty  make a semaphore, a message queue, a POSIX one, a pseudo terminal
+  ptrace, mem, environ, maps, root, getfd      attach to a process outside; read its memory, environment, mappings; go
+                     through the link to its root; take its descriptor
+  priority           lower the priority of a process outside
+  tty                change the size of the terminal that controls the command (one that `ask` makes)
+  tiocsti            type into that terminal
+  mount DIR, chroot DIR, pivot DIR             mount a tmpfs on a folder, or make it the root: in a mount namespace of its own
+  chdir DIR, statfs PATH, watch PATH, lock FILE, chown FILE, mmap FILE
+                     go there; ask for its file system; watch, lock, give to oneself, map for execution
 
 `deny(hidden)` demands how a denial comes about: refused, hidden, diverted, killed, dropped, or several of them with commas;
 `deny(by-name)` and `allow(by-name)` mean the name as it is spelled alone, whatever other names its object has inside.
@@ -113,6 +127,21 @@ impl AskQuestion {
                 if !arguments.is_empty() {
                     question.argv = words.iter().map(|word| (*word).to_owned()).collect();
                 }
+            }
+            "chdir" => question.on(Driver::Chdir, what, Some("dir"))?,
+            "statfs" => question.on(Driver::FileStatfs, what, Some("file"))?,
+            "watch" => question.on(Driver::InotifyWatch, what, Some("file"))?,
+            "mmap" => question.on(Driver::FileMapExecutable, what, Some("file"))?,
+            "lock" => question.changing(Driver::FileLock, what, Some("file"))?,
+            "chown" => question.changing(Driver::FileChown, what, Some("file"))?,
+            "mount" => question.changing(Driver::MountTmpfs, what, Some("dir"))?,
+            "pivot" => question.changing(Driver::PivotRoot, what, Some("dir"))?,
+            "chroot" => question.on(Driver::Chroot, what, Some("dir"))?,
+            "mptcp" => question.address(Driver::MptcpConnect, what, "tcp")?,
+            "fastopen" => question.address(Driver::TcpFastOpen, what, "tcp")?,
+            verb if NOTHING.iter().any(|(name, _)| *name == verb) => {
+                let driver = NOTHING.iter().find(|(name, _)| *name == verb).map_or(Driver::ProcessFork, |(_, it)| *it);
+                question.nothing(driver, what)?;
             }
             "fork" => question.nothing(Driver::ProcessFork, what)?,
             "signal" => question.nothing(Driver::SignalOutside, what)?,
@@ -277,6 +306,33 @@ impl AskQuestion {
         probe
     }
 }
+
+/// Verbs that need nothing behind them.
+const NOTHING: [(&str, Driver); 23] = [
+    ("perf", Driver::PerfEvent),
+    ("userfaultfd", Driver::Userfaultfd),
+    ("packet", Driver::PacketSocket),
+    ("netlink", Driver::NetlinkSocket),
+    ("vsock", Driver::VsockSocket),
+    ("fd", Driver::DescriptorRead),
+    ("key", Driver::KeyRead),
+    ("shm", Driver::SysvShm),
+    ("sem", Driver::SysvSem),
+    ("msg", Driver::SysvMsg),
+    ("mq", Driver::PosixMq),
+    ("pty", Driver::PseudoTty),
+    ("ptrace", Driver::PtraceOutside),
+    ("mem", Driver::ProcessVmReadvOutside),
+    ("environ", Driver::ProcessEnvironOutside),
+    ("maps", Driver::ProcessMapsOutside),
+    ("root", Driver::ProcessRootOutside),
+    ("getfd", Driver::PidfdGetfdOutside),
+    ("priority", Driver::ProcessPriorityOutside),
+    ("tty", Driver::TtyIoctl),
+    ("tiocsti", Driver::TtyInject),
+    ("keyadd", Driver::KeyAdd),
+    ("procmem", Driver::ProcessMemOutside),
+];
 
 /// Takes the next word.
 fn word<'t>(rest: &mut &'t str) -> &'t str {

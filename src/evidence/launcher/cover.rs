@@ -12,6 +12,8 @@ pub(super) enum CoverKind {
     Address,
     /// A process.
     Process,
+    /// A System V object.
+    Ipc,
     /// What a process has from the one that started it.
     HandedDown,
     /// Nothing that could be covered.
@@ -21,8 +23,30 @@ pub(super) enum CoverKind {
 impl CoverKind {
     pub(super) fn of(driver: Driver) -> Self {
         match (driver, driver.info().target) {
-            (Driver::SignalOutside | Driver::ProcessInspectOutside, _) => Self::Process,
-            (Driver::EnvironmentRead | Driver::DescriptorRead, _) => Self::HandedDown,
+            (
+                Driver::SignalOutside
+                | Driver::ProcessInspectOutside
+                | Driver::PtraceOutside
+                | Driver::PidfdGetfdOutside
+                | Driver::ProcessVmReadvOutside
+                | Driver::ProcessEnvironOutside
+                | Driver::ProcessMapsOutside
+                | Driver::ProcessMemOutside
+                | Driver::ProcessRootOutside
+                | Driver::ProcessPriorityOutside,
+                _,
+            ) => Self::Process,
+            (
+                Driver::EnvironmentRead
+                | Driver::DescriptorRead
+                | Driver::KeyRead
+                | Driver::TtyIoctl
+                | Driver::TtyInject,
+                _,
+            ) => Self::HandedDown,
+            (Driver::SysvShm, _) => Self::Ipc,
+            // Where something may be mounted is the process's own affair.
+            (driver, _) if driver.mounts() => Self::Nothing,
             (_, TargetKind::Path) => Self::Path,
             (_, TargetKind::Endpoint | TargetKind::AbstractName) => Self::Address,
             _ => Self::Nothing,
@@ -74,6 +98,7 @@ impl Cover {
                 }
                 _ => pair(&around.pid, "another process id namespace"),
             },
+            CoverKind::Ipc => pair(&around.ipc, "another IPC namespace"),
             // Each program that starts another decides what it hands down.
             CoverKind::HandedDown => Self::by("a program that does not hand it down".into()),
             CoverKind::Nothing => Self { covers: None, words: None },

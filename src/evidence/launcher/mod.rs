@@ -10,6 +10,7 @@ mod success;
 mod tests;
 
 use crate::record::driver::Driver;
+use crate::record::launcher::WorkerAnswer;
 use crate::record::launcher::{
     LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, Names, OperationOutcome,
     WorkerSurroundings,
@@ -20,6 +21,7 @@ use crate::record::outcome::FailureKind;
 pub use cover::OperatedObject;
 use cover::{Cover, CoverKind};
 use success::AskedSuccess;
+pub use success::reads_token;
 
 /// Error numbers of Linux, whatever system judges.
 mod errno {
@@ -35,9 +37,11 @@ mod errno {
     pub(super) const EINVAL: i32 = 22;
     pub(super) const EMFILE: i32 = 24;
     pub(super) const EFBIG: i32 = 27;
+    pub(super) const ENOSPC: i32 = 28;
     pub(super) const EROFS: i32 = 30;
     pub(super) const ENOSYS: i32 = 38;
     pub(super) const EOVERFLOW: i32 = 75;
+    pub(super) const EUSERS: i32 = 87;
     pub(super) const EAFNOSUPPORT: i32 = 97;
 }
 
@@ -322,7 +326,7 @@ fn failed(
     prepares: bool,
 ) -> Judgement {
     let (around, seen) = (&record.around, Some(number));
-    if prepares && !matches!(call, "socket" | "openat" | "open" | "stat") {
+    if prepares && !matches!(call, "socket" | "openat" | "open" | "stat" | "unshare" | "mount_bind") {
         return Judgement::undecided(
             FailureKind::ProbePrepareFailed,
             seen,
@@ -346,13 +350,20 @@ fn failed(
             ),
         };
     }
-    if is_refusal(driver, number) {
+    if let Some(before) = &record.before
+        && matches!(before.outcome, OperationOutcome::Failed { .. })
+        && is_refusal(driver, record, number)
+    {
+        let note = "the operation failed outside of the launcher as well";
+        return Judgement::undecided(FailureKind::BaselineDenied, seen, note);
+    }
+    if is_refusal(driver, record, number) {
         return Judgement::deny(Mechanism::Refused, seen);
     }
     if driver == Driver::Exec && matches!(number, errno::ENOENT | errno::ENOTDIR) && around.visible == Some(true) {
         return Judgement::deny(Mechanism::Refused, seen).via("interpreter");
     }
-    if cover.covers == Some(true) && !matches!(number, errno::EINTR | errno::EINVAL) {
+    if cover.covers == Some(true) && !says_nothing(driver, number) {
         return hidden(driver, record, asked, cover, number);
     }
     let note = match cover.covers {
@@ -361,6 +372,11 @@ fn failed(
         None => "the operation failed, and what the sandbox shows of its object is not known",
     };
     Judgement::undecided(FailureKind::AbsentUnattributed, seen, note)
+}
+
+/// Whether an error number says nothing about the object. EINVAL of shared memory says that there is no such number.
+fn says_nothing(driver: Driver, number: i32) -> bool {
+    number == errno::EINTR || (number == errno::EINVAL && driver != Driver::SysvShm)
 }
 
 /// Something covers the object. Whether that is why the operation failed.
@@ -402,8 +418,16 @@ fn by_filter(record: &LauncherRecord, call: &str, number: i32) -> bool {
     filtered && more && around.same_credentials && answers
 }
 
+/// Whether the call is one of this kernel's: it went through outside, or gave another answer than that it is unknown.
+fn kernel_has_call(record: &LauncherRecord) -> bool {
+    let done =
+        |answer: &Option<WorkerAnswer>| answer.as_ref().is_some_and(|answer| answer.outcome == OperationOutcome::Done);
+    let answered = record.empty_call.as_ref().is_some_and(|it| it.outside >= 0 && it.outside != errno::ENOSYS);
+    done(&record.before) || done(&record.after) || answered
+}
+
 /// Whether an error number says "no" for this operation.
-fn is_refusal(driver: Driver, number: i32) -> bool {
+fn is_refusal(driver: Driver, record: &LauncherRecord, number: i32) -> bool {
     use Driver as D;
     let moves = matches!(driver, D::FileRename | D::FileExchange | D::FileLink);
     let removes = matches!(driver, D::FileRename | D::FileExchange | D::FileUnlink | D::DirRemove);
@@ -412,8 +436,9 @@ fn is_refusal(driver: Driver, number: i32) -> bool {
         errno::EXDEV => moves,
         errno::EBUSY => removes,
         errno::EAFNOSUPPORT => CoverKind::of(driver) == CoverKind::Address,
-        errno::ENOSYS => true,
+        errno::ENOSYS => kernel_has_call(record),
         errno::EOVERFLOW => success::creates(driver),
+        errno::ENOSPC | errno::EUSERS => matches!(driver, D::UserNamespace | D::UserNamespaceMap) || driver.mounts(),
         _ => false,
     }
 }

@@ -44,7 +44,9 @@ fn shows(driver: Driver) -> SuccessEvidence {
         | D::DirList
         | D::FileReadlink
         | D::XattrGet
-        | D::EnvironmentRead => SuccessEvidence::Content,
+        | D::FileReadReopened
+        | D::IoUringRead => SuccessEvidence::Content,
+        _ if reads_token(driver) => SuccessEvidence::Content,
         D::FileStat
         | D::FileAccess
         | D::XattrList
@@ -54,6 +56,9 @@ fn shows(driver: Driver) -> SuccessEvidence {
         | D::FileStatfs
         | D::Chdir
         | D::InotifyWatch
+        | D::FileLock
+        | D::FileChown
+        | D::FileMapExecutable
         | D::DeviceIoctl => SuccessEvidence::Object,
         D::FileWrite
         | D::FileCreate
@@ -77,6 +82,13 @@ fn shows(driver: Driver) -> SuccessEvidence {
         | D::XattrSet
         | D::UnixBind
         | D::TcpConnect
+        | D::MptcpConnect
+        | D::TcpFastOpen
+        | D::IoUringConnect
+        | D::UdpConnect
+        | D::FileWriteReopened
+        | D::TtyIoctl
+        | D::TtyInject
         | D::UdpSend
         | D::UnixConnect
         | D::AbstractConnect
@@ -105,10 +117,37 @@ fn shows(driver: Driver) -> SuccessEvidence {
         | D::PosixMq
         | D::KeyAdd
         | D::ExecMemfd
+        | D::ExecWritten
+        | D::MptcpBind
+        | D::PosixShm
+        | D::MountBind
+        | D::MountTmpfs
+        | D::Chroot
+        | D::PivotRoot
+        | D::ProcessMapsOutside
+        | D::ProcessRootOutside
+        | D::ProcessPriorityOutside
         | D::PseudoTty
         | D::ProcessInspectOutside => SuccessEvidence::Consequence,
         _ => SuccessEvidence::Nothing,
     }
+}
+
+/// Whether the operation reads a token that was made for it, which its trace tells.
+pub fn reads_token(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::EnvironmentRead
+            | D::DescriptorRead
+            | D::SysvShm
+            | D::KeyRead
+            | D::PtraceOutside
+            | D::PidfdGetfdOutside
+            | D::ProcessVmReadvOutside
+            | D::ProcessEnvironOutside
+            | D::ProcessMemOutside
+    )
 }
 
 /// Whether the operation makes something in a folder.
@@ -146,7 +185,7 @@ pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> 
             Some(ContentSeen::Unmarked) | None => by_object(answer, covers),
         },
         SuccessEvidence::Object => by_object(answer, covers),
-        SuccessEvidence::Effect => by_effect(asked, covers),
+        SuccessEvidence::Effect => by_effect(driver, asked, covers),
         SuccessEvidence::Consequence => by_consequence(driver, answer, covers),
         SuccessEvidence::Nothing => AskedSuccess::Unclear(
             FailureKind::ProbeInconclusive,
@@ -181,13 +220,8 @@ fn by_object(answer: &WorkerAnswer, covers: Option<bool>) -> AskedSuccess {
 }
 
 /// An effect counts if the host saw it on its own object.
-fn by_effect(asked: &NameTrial, covers: Option<bool>) -> AskedSuccess {
-    let Some(effect) = &asked.effect else {
-        return AskedSuccess::Unclear(
-            FailureKind::EffectNotSeen,
-            "the call went through, and nobody looked for its effect",
-        );
-    };
+fn by_effect(driver: Driver, asked: &NameTrial, covers: Option<bool>) -> AskedSuccess {
+    let Some(effect) = &asked.effect else { return without_witness(driver, &asked.answer, covers) };
     match (effect.when, effect.twin_intact) {
         (Some(_), Some(false)) => AskedSuccess::Unclear(
             FailureKind::Noise,
@@ -203,6 +237,20 @@ fn by_effect(asked: &NameTrial, covers: Option<bool>) -> AskedSuccess {
             FailureKind::EffectNotSeen,
             "the call went through, its effect was not seen, and nothing covers its object",
         ),
+    }
+}
+
+/// Where somebody else listens, the host cannot look. A connection stands only if whoever is there has accepted it, and who is
+/// there is the host's own if nothing stands between.
+fn without_witness(driver: Driver, answer: &WorkerAnswer, covers: Option<bool>) -> AskedSuccess {
+    let path = CoverKind::of(driver) == CoverKind::Path;
+    match (answer.consequence, covers) {
+        (Some(false), _) => AskedSuccess::Emulated,
+        (Some(true), Some(false)) => AskedSuccess::Allow(Some(OperatedObject::Same)),
+        (Some(true), Some(true)) if path => AskedSuccess::Diverted,
+        _ => {
+            AskedSuccess::Unclear(FailureKind::EffectNotSeen, "the call went through, and nobody looked for its effect")
+        }
     }
 }
 

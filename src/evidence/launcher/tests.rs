@@ -244,6 +244,38 @@ fn refusals_and_what_refuses() {
 }
 
 #[test]
+fn a_call_that_the_kernel_does_not_have_was_refused_by_nobody() {
+    let mut row = record(vec![asked(answer(failed("userfaultfd", errno::ENOSYS)))]);
+    row.before = None;
+    row.after = None;
+    row.empty_call = Some(EmptyCall { call: "userfaultfd".into(), inside: errno::ENOSYS, outside: errno::ENOSYS });
+    assert_eq!(words(Driver::Userfaultfd, &row), "absent_unattributed");
+    row.empty_call = Some(EmptyCall { call: "userfaultfd".into(), inside: errno::ENOSYS, outside: 22 });
+    assert_eq!(words(Driver::Userfaultfd, &row), "deny refused");
+}
+
+#[test]
+fn what_is_refused_outside_as_well_is_not_the_launchers_doing() {
+    let mut row = record(vec![asked(answer(failed("ptrace", errno::EPERM)))]);
+    assert_eq!(words(Driver::PtraceOutside, &row), "deny refused");
+    row.before = Some(answer(failed("ptrace", errno::EPERM)));
+    assert_eq!(words(Driver::PtraceOutside, &row), "baseline_denied");
+}
+
+#[test]
+fn a_connection_to_somebody_elses_service_counts_where_nothing_stands_between() {
+    let connection = |consequence, inside: &str| {
+        let mut row = record(vec![asked(WorkerAnswer { consequence, ..answer(OperationOutcome::Done) })]);
+        row.around.net = Some(["1".into(), inside.into()]);
+        words(Driver::TcpConnect, &row)
+    };
+    assert_eq!(connection(Some(true), "1"), "allow");
+    assert_eq!(connection(Some(true), "2"), "effect_not_seen");
+    assert_eq!(connection(Some(false), "1"), "deny diverted via emulated");
+    assert_eq!(connection(None, "1"), "effect_not_seen");
+}
+
+#[test]
 fn a_name_alone_is_judged_as_if_nothing_else_had_been_asked() {
     let mut row = masked(record(vec![asked(answer(failed("openat", errno::ENOENT)))]));
     row.asked.push(NameTrial {

@@ -5,7 +5,9 @@
 //! launcher's own process has ended. One thread; a process for each question where processes can be made.
 
 mod around;
+mod objects;
 mod perform;
+mod process;
 
 use std::ffi::CString;
 use std::time::{Duration, Instant};
@@ -22,6 +24,11 @@ use crate::sys::linux::process::{
 const MAILBOX_POLL_MS: i32 = 15;
 /// What ends a worker that cannot work.
 const UNFIT: u8 = 64;
+
+/// The variable in which a process outside has the token that others are asked to read.
+pub const TOKEN_VARIABLE: &str = "SANDPROOF_HELD";
+/// How many tokens a pipe holds: each reading takes one.
+pub const TOKENS: usize = 400;
 
 /// How requests come to it.
 enum RequestChannel {
@@ -226,11 +233,32 @@ impl InsideWorker {
     }
 }
 
+/// What a process holds that others are asked to read.
+struct HeldToken {
+    line: String,
+    _memory: crate::sys::linux::memory::Mapped,
+}
+
+/// Puts the token of its environment behind a descriptor and into memory, and says where: `ready FD ADDRESS`.
+#[expect(clippy::disallowed_methods, reason = "whoever started it has put the token there")]
+fn hold_token() -> Result<HeldToken, i32> {
+    let text = std::env::var(TOKEN_VARIABLE).unwrap_or_default();
+    let token = text.strip_prefix("sandproof-").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let token = token.ok_or(libc::EINVAL)?;
+    let memory = crate::sys::linux::memory::Mapped::page(token)?;
+    let (held, filling) = pipe()?;
+    // Each reading takes one of them.
+    path::write(filling, &token.to_ne_bytes().repeat(TOKENS))?;
+    path::close(filling)?;
+    Ok(HeldToken { line: format!("ready {held} {}\n", memory.address()), _memory: memory })
+}
+
 /// Waits for signals, outside of any launcher, and says which number came with each; until its input ends.
 fn be_signalled() -> u8 {
     use crate::sys::linux::process::{block_signal, signal_fd};
     let Ok(signals) = block_signal(libc::SIGUSR1).and_then(|_| signal_fd(libc::SIGUSR1)) else { return UNFIT };
-    let _ = path::write(1, b"ready\n");
+    let Ok(ready) = hold_token() else { return UNFIT };
+    let _ = path::write(1, ready.line.as_bytes());
     let signals = signals as i32;
     let mut record = [0; size_of::<libc::signalfd_siginfo>()];
     let number = std::mem::offset_of!(libc::signalfd_siginfo, ssi_int);

@@ -3,17 +3,17 @@
 use std::ffi::CString;
 use std::time::Instant;
 
-use super::around;
+use super::{around, objects, process};
 use crate::launcher::frame::encode;
-use crate::launcher::said::{OutsideProcess, PathIdentity, PerformRequest, WorkerMessage, WorkerReport};
+use crate::launcher::said::{PathIdentity, PerformRequest, WorkerMessage, WorkerReport};
 use crate::probe::{self, SyscallTexts, Trace};
 use crate::record::action::ActionScope;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::report::{CONFIRMED, OperationReport};
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    Forked, Watched, close_range, duplicate, empty_call, exit_now, fchdir, fork, is_open, kill, pidfd_open, pipe, poll,
-    set_process_group, signal_with, wait,
+    Forked, Watched, close_range, duplicate, empty_call, exit_now, fchdir, fork, is_open, kill, pipe, poll,
+    set_process_group, wait,
 };
 
 /// The most bytes of content that are reported.
@@ -80,6 +80,29 @@ fn empty_arguments(call: &str, family: i32) -> Option<(i64, i64, i64)> {
         "read" => (libc::SYS_read, -1, 0),
         "write" => (libc::SYS_write, -1, 0),
         "getdents64" => (libc::SYS_getdents64, -1, 0),
+        "mount" => (libc::SYS_mount, 0, 0),
+        "chroot" => (libc::SYS_chroot, 0, 0),
+        "pivot_root" => (libc::SYS_pivot_root, 0, 0),
+        "statfs" => (libc::SYS_statfs, 0, 0),
+        "chdir" => (libc::SYS_chdir, 0, 0),
+        "flock" => (libc::SYS_flock, -1, 0),
+        "inotify_add_watch" => (libc::SYS_inotify_add_watch, -1, 0),
+        "fchownat" => (libc::SYS_fchownat, -1, 0),
+        // No flag, command or request has these numbers, and no process and no object either.
+        "unshare" => (libc::SYS_unshare, 1, 0),
+        "bpf" => (libc::SYS_bpf, 0xffff, 0),
+        "userfaultfd" => (libc::SYS_userfaultfd, 0x7f00_0000, 0),
+        "io_uring_setup" => (libc::SYS_io_uring_setup, 0, 0),
+        "perf_event_open" => (libc::SYS_perf_event_open, 0, 0),
+        "ptrace" => (libc::SYS_ptrace, 0xffff, i64::from(i32::MAX)),
+        "pidfd_open" => (libc::SYS_pidfd_open, i64::from(i32::MAX), 0),
+        "pidfd_getfd" => (libc::SYS_pidfd_getfd, -1, -1),
+        "process_vm_readv" => (libc::SYS_process_vm_readv, i64::from(i32::MAX), 0),
+        "setpriority" => (libc::SYS_setpriority, 99, 0),
+        "keyctl" => (libc::SYS_keyctl, 0xffff, 0),
+        "add_key" => (libc::SYS_add_key, 0, 0),
+        "shmat" => (libc::SYS_shmat, -1, 0),
+        "mq_open" => (libc::SYS_mq_open, 0, 0),
         "connect" => (libc::SYS_connect, -1, 0),
         "bind" => (libc::SYS_bind, -1, 0),
         "listen" => (libc::SYS_listen, -1, 0),
@@ -271,7 +294,7 @@ fn operate(order: &PerformRequest, inherited: &[i32]) -> WorkerReport {
         return read_descriptor(fd);
     }
     if let Some(victim) = order.victim {
-        return on_process(action.driver, victim);
+        return process::operate(action, victim);
     }
     if let Some(foreign) = foreign(order) {
         return WorkerReport { foreign: Some(foreign), ..WorkerReport::default() };
@@ -283,29 +306,40 @@ fn operate(order: &PerformRequest, inherited: &[i32]) -> WorkerReport {
             return WorkerReport { setup: Some((failure.step.into(), failure.errno)), ..WorkerReport::default() };
         }
     };
-    let mut prepared = match probe::prepare_inside(action, &texts) {
+    let given = match objects::given(order, inherited) {
+        Ok(given) => given,
+        Err(report) => return *report,
+    };
+    let mut prepared = match probe::prepare_inside(action, &texts, given) {
         Ok(Some(prepared)) => prepared,
         Ok(None) => return WorkerReport { cannot: true, ..WorkerReport::default() },
         Err(failure) => {
             return WorkerReport { setup: Some((failure.step.into(), failure.errno)), ..WorkerReport::default() };
         }
     };
+    // Afterwards the path may lead elsewhere, for this process.
+    let entered = action.driver.mounts().then(|| around::of_path(&action.target, true).ok()).flatten();
     let mut trace = Trace::new();
     probe::operate(action, &mut prepared, &mut trace);
+    objects::take_away(&prepared);
     prepared.finish();
     let operation = trace.finish();
     let went_through = operation.calls.iter().all(|call| call.ret >= 0);
-    let opened = (3..256).rev().find(|fd| !before.contains(fd) && !inherited.contains(fd) && is_open(*fd));
+    let opened: Vec<i32> =
+        (3..256).rev().filter(|fd| !before.contains(fd) && !inherited.contains(fd) && is_open(*fd)).collect();
     let mut report = WorkerReport::default();
     if went_through {
         if order.content {
-            report.content = content(order, opened).map(|bytes| encode(&bytes));
+            report.content = content(order, &opened).map(|bytes| encode(&bytes));
         }
-        if let (Some(greeting), Some(fd)) = (&order.greeting, opened) {
+        let socket = opened.iter().copied().find(|fd| is_socket(*fd));
+        if let (Some(greeting), Some(fd)) = (&order.greeting, socket) {
             write_all(fd, greeting.as_bytes());
         }
-        report.consequence = consequence(action.driver, &operation, opened);
-        if action.driver.info().target == TargetKind::Path {
+        report.consequence = consequence(action.driver, &operation, socket);
+        if action.driver.mounts() {
+            report.object = entered;
+        } else if action.driver.info().target == TargetKind::Path {
             // An opened file is what it is, whatever its path leads to now.
             let kept = operation.opened.as_ref().map(|opened| (opened.dev, opened.ino));
             report.object = around::of_path(&action.target, true)
@@ -318,7 +352,7 @@ fn operate(order: &PerformRequest, inherited: &[i32]) -> WorkerReport {
 }
 
 /// What is read of what was opened, or of the path once more.
-fn content(order: &PerformRequest, opened: Option<i32>) -> Option<Vec<u8>> {
+fn content(order: &PerformRequest, opened: &[i32]) -> Option<Vec<u8>> {
     let action = &order.action;
     let mut buffer = vec![0; CONTENT_BYTES];
     let target = CString::new(action.target.as_str()).ok()?;
@@ -334,7 +368,7 @@ fn content(order: &PerformRequest, opened: Option<i32>) -> Option<Vec<u8>> {
                 names.take(512).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
             return Some(names.join("\n").into_bytes());
         }
-        _ => nix::sys::uio::pread(borrowed(opened?), &mut buffer, 0).ok()?,
+        _ => opened.iter().find_map(|fd| nix::sys::uio::pread(borrowed(*fd), &mut buffer, 0).ok())?,
     };
     buffer.truncate(count);
     Some(buffer)
@@ -347,8 +381,26 @@ fn consequence(driver: Driver, operation: &OperationReport, opened: Option<i32>)
         Driver::ProcessFork => Some(detail("child_exit_code") == Some(0)),
         Driver::SignalInside | Driver::SignalSelf => Some(detail("received") == Some(1)),
         Driver::TcpBind | Driver::UdpBind | Driver::TcpListenUnbound => Some(opened.is_some_and(is_bound)),
+        driver if connects(driver) => Some(opened.is_some_and(is_connected)),
         _ => detail(CONFIRMED).map(|confirmed| confirmed == 1),
     }
+}
+
+fn is_socket(fd: i32) -> bool {
+    path::fstat(fd).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFSOCK)
+}
+
+/// Whether a success leaves a connection that stands.
+fn connects(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::TcpConnect | D::MptcpConnect | D::TcpFastOpen | D::IoUringConnect | D::UnixConnect | D::AbstractConnect
+    )
+}
+
+fn is_connected(fd: i32) -> bool {
+    nix::sys::socket::getpeername::<nix::sys::socket::SockaddrStorage>(fd).is_ok()
 }
 
 fn is_bound(fd: i32) -> bool {
@@ -376,35 +428,6 @@ fn read_descriptor(fd: i32) -> WorkerReport {
         object: around::of_descriptor(fd),
         ..WorkerReport::default()
     }
-}
-
-/// Signals or inspects a process outside, if its number is the same process here.
-fn on_process(driver: Driver, victim: OutsideProcess) -> WorkerReport {
-    let mut trace = Trace::new();
-    let mut report = WorkerReport::default();
-    match pidfd_open(victim.pid) {
-        Err(errno) => {
-            trace.operate("pidfd_open", Err(errno));
-        }
-        Ok(fd) => {
-            report.process = path::fstat(fd as i32).ok().map(|found| found.ino);
-            // Whoever else has the number here is no business of anybody.
-            if report.process == Some(victim.inode) {
-                if driver == Driver::SignalOutside {
-                    trace.operate("kill", signal_with(victim.pid, libc::SIGUSR1, victim.nonce));
-                } else {
-                    let link = CString::new(format!("/proc/{}/exe", victim.pid)).unwrap_or_default();
-                    let read = path::readlink(&link, &mut [0; 1024]);
-                    report.consequence = Some(read.is_ok());
-                    trace.operate("readlinkat", read);
-                }
-            } else {
-                trace.operate("pidfd_open", Err(libc::ESRCH));
-            }
-        }
-    }
-    report.operation = Some(trace.finish());
-    report
 }
 
 /// What the operation would change and is not the run's own; also a device that it would open.

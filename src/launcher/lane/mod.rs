@@ -8,10 +8,13 @@ mod engine;
 pub mod identity;
 mod names;
 mod outside;
+mod outside_objects;
 mod place;
 mod question;
 mod rows;
+mod target;
 
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,7 @@ use crate::record::row::ProbeRow;
 pub use asking::LauncherLane;
 use asking::{OpenQuestion, WorkspaceFiles};
 use engine::{Engine, RequestResult};
+use outside_objects::Terminal;
 use place::LaneSetup;
 use question::LauncherQuestion;
 use rows::LaneSurroundings;
@@ -34,6 +38,13 @@ const LATE: Duration = Duration::from_secs(2);
 impl LauncherLane<'_> {
     /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
     pub fn run(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
+        // Keyrings belong to a thread and to whatever it starts: what is made for a question ends with this one.
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.run_sets(tasks)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn run_sets(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
         let mut rows: Vec<Option<ProbeRow>> = tasks.iter().map(|_| None).collect();
         let known = identity::for_rows(&identity::of(self.document, Ok(())));
         for set in place::sets(tasks) {
@@ -63,12 +74,16 @@ impl LauncherLane<'_> {
         let LaneSetup { root, places, mark, mut askings, not_run, known, _fixture: fixture } = place;
         let mut done: Vec<(usize, ProbeRow)> =
             not_run.into_iter().map(|(n, row)| (n, rows::with_root(row, &root))).collect();
+        // A terminal controls one session.
+        let own_terminal = terminal_of(&askings).and_then(|_| Terminal::make().ok());
         let setting = Setting {
             document: Some(self.document),
             exe: self.exe.canonicalize().unwrap_or_else(|_| self.exe.to_owned()),
             places,
             unique: self.unique.to_owned(),
             variables: askings.iter().filter_map(OpenQuestion::variable).collect(),
+            terminal: terminal_of(&askings),
+            own_terminal: own_terminal.as_ref().map(|terminal| terminal.peer.as_raw_fd()),
         };
         for asking in &mut askings {
             asking.record.start.programs.clone_from(programs);
@@ -268,6 +283,11 @@ impl LauncherLane<'_> {
             rows::take_again(&mut askings[n], got);
         }
     }
+}
+
+/// The terminal that a question is about.
+fn terminal_of(askings: &[OpenQuestion]) -> Option<i32> {
+    askings.iter().find_map(|asking| Some(asking.question.object.as_ref()?.terminal()?.as_raw_fd()))
 }
 
 fn nonce(question: &LauncherQuestion) -> i32 {

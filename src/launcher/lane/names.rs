@@ -33,6 +33,8 @@ pub(super) fn reading(path: &str) -> WorkerRequest {
         victim: None,
         folder_fd: None,
         fd: None,
+        handed_down: None,
+        ipc_id: None,
         pledge: ChangeBounds::default(),
         limit_ms: 2_000,
     }))

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::asking::{LauncherLane, OpenQuestion, WorkspaceFiles};
 use super::identity;
-use super::question::{self, LauncherQuestion, OutsideTarget};
+use super::outside_objects::OutsideObject;
+use super::question::{self, LauncherQuestion};
 use super::rows;
+use super::target::OutsideTarget;
 use crate::base::error_chain::error_chain;
 use crate::lane::fixture::Fixture;
 use crate::lane::task::Task;
@@ -68,7 +70,12 @@ fn disturb(one: &Task<'_>, other: &Task<'_>) -> bool {
     let above = |a: &str, b: &str| b.strip_prefix(a).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     // Two that use one address would hear each other.
     let same_address = one.listener.is_some() && one.listener == other.listener;
+    // A start has one terminal, and one session keyring.
+    let singles = [&[Driver::TtyIoctl, Driver::TtyInject][..], &[Driver::KeyRead]];
+    let same_single =
+        singles.iter().any(|some| some.contains(&one.action.driver) && some.contains(&other.action.driver));
     same_address
+        || same_single
         || ((changes(one) || changes(other)) && paths(one).any(|a| paths(other).any(|b| above(a, b) || above(b, a))))
 }
 
@@ -204,16 +211,18 @@ impl<'r> LaneSetup<'r> {
                 return Err(refuse(FailureKind::CapabilityMissing, reason));
             }
         }
-        let outsider = match action.driver {
-            Driver::SignalOutside | Driver::ProcessInspectOutside => match OutsideTarget::start(lane.exe) {
-                Ok(outsider) => Some(outsider),
-                Err(error) => {
-                    let not_run = failed("no process to ask about could be started", &error);
-                    return Err((Some(action), NotRun { kind: FailureKind::SetupFailed, ..not_run }));
-                }
-            },
-            _ => None,
+        let setup = |what: &str, action: Action, error: &std::io::Error| {
+            (Some(action), NotRun { kind: FailureKind::SetupFailed, ..failed(what, error) })
         };
+        let outsider = match is_about_process(action.driver) {
+            true => Some(
+                OutsideTarget::start(lane.exe)
+                    .map_err(|error| setup("no process to ask about could be started", action.clone(), &error))?,
+            ),
+            false => None,
+        };
+        let object = OutsideObject::make(&action)
+            .map_err(|error| setup("what is asked about could not be made", action.clone(), &error))?;
         let expected = self.expected(&action, nonces, lane.unique);
         let (host, marked) = self.host(&action, nonces);
         let question = LauncherQuestion::new(
@@ -221,7 +230,7 @@ impl<'r> LaneSetup<'r> {
             &self.root,
             expected,
             listener,
-            outsider,
+            (outsider, object),
             &short(lane.unique),
             lane.deadline_ms,
         );
@@ -273,6 +282,24 @@ impl<'r> LaneSetup<'r> {
             self.nonce_of(&action.target, nonces).map(|_| (found.size() as i64, (found.mtime(), found.mtime_nsec())));
         (Some((found.dev(), found.ino())), marked)
     }
+}
+
+/// Whether an operation is on a process outside.
+pub(super) fn is_about_process(driver: Driver) -> bool {
+    use Driver as D;
+    matches!(
+        driver,
+        D::SignalOutside
+            | D::ProcessInspectOutside
+            | D::PtraceOutside
+            | D::PidfdGetfdOutside
+            | D::ProcessVmReadvOutside
+            | D::ProcessEnvironOutside
+            | D::ProcessMapsOutside
+            | D::ProcessMemOutside
+            | D::ProcessRootOutside
+            | D::ProcessPriorityOutside
+    )
 }
 
 /// A text that is short enough to stand in names.

@@ -1,91 +1,19 @@
 //! The questions of a profile with everything that is made for them before the launcher starts.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::io::{self, Write};
 
+use super::outside_objects::OutsideObject;
+use super::target::OutsideTarget;
 use crate::launcher::effects::{self, Snapshot, StateBefore, Twin};
-use crate::launcher::frame::SessionKey;
 use crate::launcher::listeners::LauncherListener;
-use crate::launcher::said::{ChangeBounds, OutsideProcess, PerformRequest, SUBCOMMAND};
+use crate::launcher::said::{ChangeBounds, OutsideProcess, PerformRequest};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
-use crate::sys::linux::path;
-use crate::sys::linux::process::pidfd_open;
 
 /// How long a connection may take inside, in milliseconds.
 const CONNECT_MS: u64 = 1_000;
-
-/// A process outside that a question signals.
-#[derive(Debug)]
-pub(super) struct OutsideTarget {
-    child: Child,
-    /// Standard input of the process, which ends when this is closed.
-    _input: Option<ChildStdin>,
-    lines: Receiver<String>,
-    heard: Vec<i32>,
-    pub(super) victim: OutsideProcess,
-}
-
-impl OutsideTarget {
-    /// Starts one that says which numbers came with the signal.
-    #[expect(clippy::disallowed_methods, reason = "a process outside that ends with its input")]
-    pub(super) fn start(exe: &std::path::Path) -> io::Result<Self> {
-        let token = format!("{}.v.600", SessionKey::fresh().as_str());
-        let mut child = Command::new(exe)
-            .args([SUBCOMMAND, &token])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let input = child.stdin.take();
-        let output = child.stdout.take().ok_or_else(|| io::Error::other("it has no output"))?;
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let ready = lines.recv_timeout(Duration::from_secs(5)).map_err(io::Error::other)?;
-        if ready != "ready" {
-            return Err(io::Error::other(format!("it said `{ready}`")));
-        }
-        let pid = child.id() as i32;
-        let (inode, own) = (inode_of(pid)?, inode_of(std::process::id() as i32)?);
-        if inode == own {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(io::Error::other("this kernel gives processes no numbers that last (Linux 6.9 does)"));
-        }
-        let nonce = uuid::Uuid::new_v4().as_u128() as i32;
-        Ok(Self { child, _input: input, lines, heard: Vec::new(), victim: OutsideProcess { pid, inode, nonce } })
-    }
-
-    /// Whether the signal with that number has come.
-    pub(super) fn has_heard(&mut self, nonce: i32) -> bool {
-        self.heard.extend(self.lines.try_iter().filter_map(|line| line.strip_prefix("got ")?.parse::<i32>().ok()));
-        self.heard.contains(&nonce)
-    }
-}
-
-impl Drop for OutsideTarget {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn inode_of(pid: i32) -> io::Result<u64> {
-    let fd = pidfd_open(pid).map_err(io::Error::from_raw_os_error)? as i32;
-    let found = path::fstat(fd).map_err(io::Error::from_raw_os_error);
-    let _ = path::close(fd);
-    Ok(found?.ino)
-}
 
 /// One question.
 #[derive(Debug)]
@@ -99,6 +27,8 @@ pub(super) struct LauncherQuestion {
     /// What a connection says.
     pub(super) greeting: String,
     pub(super) outsider: Option<OutsideTarget>,
+    /// What else was made outside for it.
+    pub(super) object: Option<OutsideObject>,
     /// What its objects were before anybody asked.
     pub(super) before: StateBefore,
     pub(super) twin: Option<Twin>,
@@ -114,7 +44,7 @@ impl LauncherQuestion {
         own_root: &str,
         expected: Option<Vec<u8>>,
         listener: Option<LauncherListener>,
-        outsider: Option<OutsideTarget>,
+        (outsider, object): (Option<OutsideTarget>, Option<OutsideObject>),
         unique: &str,
         deadline_ms: u64,
     ) -> Self {
@@ -139,6 +69,7 @@ impl LauncherQuestion {
             listener,
             greeting: format!("sandproof-{}", uuid::Uuid::new_v4().simple()),
             outsider,
+            object,
             twin,
             own,
             limit_ms: if is_connection(action.driver) { CONNECT_MS } else { deadline_ms },
@@ -153,7 +84,9 @@ impl LauncherQuestion {
 
     /// Whether its effect shows to the host.
     pub(super) fn has_effect(&self) -> bool {
-        effects::shows_on_files(self.action.driver) || self.listener.is_some() || self.outsider.is_some()
+        let signals = self.action.driver == Driver::SignalOutside;
+        let shown = self.object.as_ref().is_some_and(OutsideObject::shows_effects);
+        effects::shows_on_files(self.action.driver) || self.listener.is_some() || signals || shown
     }
 
     /// Whether the effect is there now.
@@ -161,10 +94,19 @@ impl LauncherQuestion {
         if let Some(listener) = &mut self.listener {
             return listener.has_heard(greeting);
         }
-        if let Some(outsider) = &mut self.outsider {
+        if let Some(outsider) = self.outsider.as_mut().filter(|_| self.action.driver == Driver::SignalOutside) {
             return outsider.has_heard(nonce);
         }
+        if let Some(object) = self.object.as_mut().filter(|object| object.shows_effects()) {
+            return object.was_changed();
+        }
         effects::happened(&self.action, &self.before)
+    }
+
+    /// What the object holds that was made outside for it, if that can be told.
+    pub(super) fn held(&self) -> Option<u64> {
+        let of_process = self.outsider.as_ref().map(|outsider| outsider.held);
+        of_process.or_else(|| self.object.as_ref().and_then(OutsideObject::token))
     }
 
     /// How long the worker may take for it, in milliseconds.
@@ -180,6 +122,8 @@ impl LauncherQuestion {
             Driver::FileRead
                 | Driver::FileReadAt
                 | Driver::FileReadInherited
+                | Driver::FileReadReopened
+                | Driver::IoUringRead
                 | Driver::DirList
                 | Driver::FileReadlink
                 | Driver::XattrGet
@@ -190,6 +134,8 @@ impl LauncherQuestion {
             victim: self.outsider.as_ref().map(|outsider| OutsideProcess { nonce, ..outsider.victim }),
             folder_fd: None,
             fd: None,
+            handed_down: self.object.as_ref().and_then(OutsideObject::identity),
+            ipc_id: self.object.as_ref().and_then(OutsideObject::ipc_id),
             pledge: ChangeBounds { own: self.own.clone(), mark: mark.to_owned() },
             limit_ms: self.limit_ms,
             action,
@@ -199,7 +145,11 @@ impl LauncherQuestion {
 
 /// Whether the operation waits for somebody else.
 pub(super) fn is_connection(driver: Driver) -> bool {
-    matches!(driver, Driver::TcpConnect | Driver::UnixConnect | Driver::AbstractConnect)
+    use Driver as D;
+    matches!(
+        driver,
+        D::TcpConnect | D::MptcpConnect | D::TcpFastOpen | D::IoUringConnect | D::UnixConnect | D::AbstractConnect
+    )
 }
 
 /// The family of the socket that a driver makes, for the call that names nothing.

@@ -4,6 +4,7 @@ use super::asking::{LauncherLane, OpenQuestion, WorkspaceFiles};
 use super::engine::{Engine, RequestResult};
 use super::outside::{self, HostView};
 use crate::base::clock;
+use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
 use crate::launcher::frame;
 use crate::launcher::mounts::MountTable;
@@ -215,7 +216,7 @@ pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<Worke
         return Err(fault(LauncherFault::ForeignTarget, &detail));
     }
     if report.cannot {
-        return Err(fault(LauncherFault::CannotAsk, "it would replace the worker, which cannot make processes"));
+        return Err(fault(LauncherFault::CannotAsk, "the worker has no way of performing it in this start"));
     }
     let outcome = outcome(report)
         .ok_or_else(|| fault(LauncherFault::AnswerLost, "the process ended and said nothing of the operation"))?;
@@ -223,9 +224,9 @@ pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<Worke
     let went_through = outcome == OperationOutcome::Done;
     let content = report.content.as_deref().and_then(frame::decode).zip(asking.question.expected.as_ref());
     let content = match (content, driver) {
-        (_, Driver::EnvironmentRead) => {
+        (_, driver) if rule::reads_token(driver) => {
             let told = report.operation.as_ref().and_then(|it| it.details.iter().find(|(name, _)| name == "content"));
-            Some(match (asking.token, told) {
+            Some(match (asking.token.or_else(|| asking.question.held()), told) {
                 (None, _) => ContentSeen::Unmarked,
                 (Some(token), Some((_, found))) if *found as u64 == token => ContentSeen::Nonce,
                 (Some(_), _) => ContentSeen::Other,
@@ -246,6 +247,8 @@ pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<Worke
             Driver::FileRead
             | Driver::FileReadAt
             | Driver::FileReadInherited
+            | Driver::FileReadReopened
+            | Driver::IoUringRead
             | Driver::DirList
             | Driver::FileReadlink
             | Driver::XattrGet,

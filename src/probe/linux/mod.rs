@@ -36,6 +36,7 @@ use held::OlderThread;
 use helper::SignalHelper;
 use ipc::Remover;
 pub use made::Preparation;
+pub use mounts::private_namespace;
 pub use process::is_hidden;
 pub use trace::Trace;
 
@@ -110,6 +111,11 @@ impl Prepared<'_> {
     /// The process that self-checks and the inspecting driver ask about.
     pub fn reference(&self) -> i32 {
         self.reference
+    }
+
+    /// The path of what the operation makes beside the run's folders, if it does.
+    pub fn new_name(&self) -> Option<&CStr> {
+        (!self.made.name.is_empty()).then_some(self.made.name.as_c_str())
     }
 
     /// The target as a path, if the driver has one.
@@ -206,8 +212,11 @@ pub fn prepare<'a>(
 ///
 /// # Errors
 /// If something that has to be opened beforehand cannot be.
-pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Option<Prepared<'a>>, SetupFailure> {
-    let mut made = Preparation::default();
+pub fn prepare_inside<'a>(
+    action: &Action,
+    texts: &'a SyscallTexts,
+    mut made: Preparation,
+) -> Result<Option<Prepared<'a>>, SetupFailure> {
     let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
     match action.driver {
         Driver::FileReadInherited | Driver::FileWriteReopened | Driver::FileMapExecutable => {
@@ -215,13 +224,11 @@ pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Op
         }
         Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
         Driver::FileReadReopened => made.fd = inherit(libc::O_PATH)? as i32,
+        Driver::PivotRoot => {
+            namespaces::make_mount(&texts.target).map_err(|errno| SetupFailure::at("mount_bind", errno))?
+        }
         Driver::FileReadAtInherited
         | Driver::FileReadOlderThread
-        | Driver::DescriptorRead
-        | Driver::SysvShm
-        | Driver::KeyRead
-        | Driver::TtyIoctl
-        | Driver::TtyInject
         | Driver::PtraceOutside
         | Driver::PidfdGetfdOutside
         | Driver::ProcessVmReadvOutside
@@ -230,10 +237,25 @@ pub fn prepare_inside<'a>(action: &Action, texts: &'a SyscallTexts) -> Result<Op
         | Driver::ProcessMemOutside
         | Driver::ProcessRootOutside
         | Driver::ProcessPriorityOutside => return Ok(None),
-        driver if driver.mounts() || !action.mounts.is_empty() => return Ok(None),
+        _ if !action.mounts.is_empty() => return Ok(None),
         _ => {}
     }
     Ok(Some(Prepared::given(texts, made, 0)))
+}
+
+/// Makes, for the processes that this one will start, what an operation inside of them reads: `None` for one that needs no such
+/// thing. It is there for as long as the value is.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn prepare_outside(action: &Action) -> Result<Option<Preparation>, SetupFailure> {
+    let mut made = Preparation::default();
+    match action.driver {
+        Driver::SysvShm => ipc::make_segment(&mut made).map_err(|errno| SetupFailure::at("shared_memory", errno))?,
+        Driver::KeyRead => keys::make(&mut made).map_err(|errno| SetupFailure::at("key", errno))?,
+        _ => return Ok(None),
+    }
+    Ok(Some(made))
 }
 
 /// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.

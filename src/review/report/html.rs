@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::markup;
-use super::render::{ProfileHead, Render, ReportHead};
+use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 
 pub(super) struct Html;
@@ -48,9 +48,11 @@ impl Render for Html {
     }
 
     fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+        let residue = profile.residue_sentence().map(|found| format!("<p>{RESIDUE}: {}</p>\n", markup(&found)));
+        let residue = residue.unwrap_or_default();
         writeln!(
             out,
-            "<h2>{}</h2>\n<p>Policy <code>{}</code></p>\n<table>\n<thead><tr><th>Expectation</th><th>Operation</th>\
+            "<h2>{}</h2>\n<p>Policy <code>{}</code></p>\n{residue}<table>\n<thead><tr><th>Expectation</th><th>Operation</th>\
              <th>Target</th><th>Result</th></tr></thead>\n<tbody>",
             markup(&profile.id),
             markup(&profile.policy)

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use chrono::DateTime;
 
 use super::escape::markup;
-use super::render::{ProfileHead, Render, ReportHead};
+use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 
 /// The properties of every suite: what a report of test cases has no other place for.
@@ -39,6 +39,7 @@ impl Render for Junit {
             ("bundle_index_sha256", head.index_sha256.clone()),
             ("tool_version", head.tool_version.clone()),
         ];
+        self.properties.extend(head.profiles.iter().filter_map(|it| Some((RESIDUE, it.residue_sentence()?))));
         let total = &head.total;
         let duration_us = head.profiles.iter().fold(0, |sum: u64, profile| sum.saturating_add(profile.duration_us));
         writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;

@@ -21,6 +21,28 @@ pub(super) struct LaneRowFacts {
     pub(super) probe_id: String,
     pub(super) started_at_unix_s: f64,
     pub(super) duration_us: u64,
+    /// What is read of a question under a launcher.
+    #[serde(default)]
+    pub(super) launcher: Option<LauncherFacts>,
+}
+
+/// What a report takes of a launcher.
+#[derive(Debug, Deserialize)]
+pub(super) struct LauncherFacts {
+    start: LauncherStartFacts,
+}
+
+#[derive(Debug, Deserialize)]
+struct LauncherStartFacts {
+    #[serde(default)]
+    residue: Vec<String>,
+}
+
+impl LaneRowFacts {
+    /// What the launcher has left in the workspace.
+    pub(super) fn residue(&self) -> &[String] {
+        self.launcher.as_ref().map_or(&[], |launcher| &launcher.start.residue)
+    }
 }
 
 /// What a report takes of a row of the oracle lane.

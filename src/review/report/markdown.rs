@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::render::{ProfileHead, Render, ReportHead};
+use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::printable::printable;
 
@@ -97,7 +97,11 @@ impl Render for Markdown {
         if self.left_out > 0 {
             writeln!(out, "- … and {} more", self.left_out)?;
         }
-        if self.shown > 0 {
+        let residue: Vec<String> = head.profiles.iter().filter_map(ProfileHead::residue_sentence).collect();
+        for found in &residue {
+            writeln!(out, "- finding {}: {}", code(RESIDUE), sentence(found))?;
+        }
+        if self.shown > 0 || !residue.is_empty() {
             writeln!(out)?;
         }
         if head.reasons.is_empty() {

@@ -17,6 +17,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Deserialize;
@@ -110,10 +111,18 @@ fn head(bundle: &Verified<Bundle>) -> Result<ReportHead, ReviewError> {
         if profiles.last().is_none_or(|last| last.id != *id) {
             let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
             let (id, counts) = (id.clone(), ReportCounts::default());
-            profiles.push(ProfileHead { id, policy, counts, duration_us: 0, started_at_unix_s: None });
+            profiles.push(ProfileHead {
+                id,
+                policy,
+                counts,
+                duration_us: 0,
+                started_at_unix_s: None,
+                residue: BTreeSet::new(),
+            });
         }
         if let Some(last) = profiles.last_mut() {
             last.counts.add(row.agreement);
+            last.residue.extend(row.residue.iter().cloned());
             last.duration_us = last.duration_us.saturating_add(row.duration_us);
             let first = |one: f64| last.started_at_unix_s.map_or(one, |other| other.min(one));
             last.started_at_unix_s = row.started_at_unix_s.map(first).or(last.started_at_unix_s);

@@ -1,5 +1,6 @@
 //! What every format is given, and has to do.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::row::{ReportCounts, ReportRow};
@@ -30,7 +31,21 @@ pub(super) struct ProfileHead {
     pub(super) duration_us: u64,
     /// When the first of them was started.
     pub(super) started_at_unix_s: Option<f64>,
+    /// What its launcher has left in the workspace.
+    pub(super) residue: BTreeSet<String>,
 }
+
+impl ProfileHead {
+    /// The finding that its launcher leaves something behind, in a sentence; nothing if it does not.
+    pub(super) fn residue_sentence(&self) -> Option<String> {
+        let listed: Vec<String> = self.residue.iter().map(|path| format!("`{}`", path.replace('`', "'"))).collect();
+        let id = &self.id;
+        (!listed.is_empty()).then(|| format!("the launcher of `{id}` left in the workspace: {}", listed.join(", ")))
+    }
+}
+
+/// The word of that finding.
+pub(super) const RESIDUE: &str = "launcher_residue";
 
 /// Writes one format, a row at a time.
 pub(super) trait Render {

@@ -51,6 +51,8 @@ pub(in crate::review) struct ReportRow {
     /// How long its process ran; 0 for one that was not started.
     pub(super) duration_us: u64,
     pub(super) started_at_unix_s: Option<f64>,
+    /// What the launcher has left in the workspace.
+    pub(super) residue: Vec<String>,
     /// What decides in the policy, as the model says.
     pub(super) rule: Option<String>,
     /// What the model says: nothing where its lane was off, nothing within where it cannot know.
@@ -65,7 +67,16 @@ impl ReportRow {
             None if event.is_asked_as_expected() => Agreement::Asked,
             None => Agreement::Undecided,
         };
-        Self { agreement, event, probe_id: None, duration_us: 0, started_at_unix_s: None, rule: None, model: None }
+        Self {
+            agreement,
+            event,
+            probe_id: None,
+            duration_us: 0,
+            started_at_unix_s: None,
+            residue: Vec::new(),
+            rule: None,
+            model: None,
+        }
     }
 
     /// With what the lanes say of it.
@@ -75,6 +86,7 @@ impl ReportRow {
         match raw {
             None => Self { rule, model, ..self },
             Some(raw) => Self {
+                residue: raw.residue().to_vec(),
                 probe_id: Some(raw.probe_id),
                 duration_us: raw.duration_us,
                 started_at_unix_s: Some(raw.started_at_unix_s),
@@ -106,6 +118,7 @@ impl ReportRow {
         match self.agreement {
             Agreement::Matched => "as_expected",
             Agreement::Mismatched => match self.event.actual {
+                actual if actual == self.event.expected => "unexpected_mechanism",
                 Some(Decision::Allow) => "unexpected_allow",
                 _ => "unexpected_deny",
             },

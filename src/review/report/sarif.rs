@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::escape::ascii;
 use super::places::{PlaceFinder, SourcePlace};
-use super::render::{ProfileHead, Render, ReportHead};
+use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::digest::Digest;
 use crate::record::outcome::FailureKind;
@@ -56,6 +56,16 @@ fn rule(kind: &str) -> Value {
                 .to_owned(),
             "Add a rule that grants it or, if it is meant to be denied, correct the expectation. `sandproof why` shows what \
              the policy answers and what is missing.",
+        ),
+        ("unexpected_mechanism", _) => (
+            "The launcher denies in another way than expected.",
+            "The operation was denied, and the registry demands another mechanism.".to_owned(),
+            "The message says both. Correct the launcher's command line or, if it is meant to deny like this, the expectation.",
+        ),
+        (RESIDUE, _) => (
+            "The launcher leaves files in the workspace.",
+            "After the launcher had ended, files lay in the workspace that nobody had asked for.".to_owned(),
+            "Remove them after each start, or report it to the launcher's authors.",
         ),
         (_, Some(known)) => (
             "Nothing was decided.",
@@ -143,8 +153,22 @@ impl Render for Sarif<'_> {
         )
     }
 
-    fn begin_profile(&mut self, _: &ProfileHead, _: &mut dyn Write) -> io::Result<()> {
-        Ok(())
+    fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
+        let Some(found) = profile.residue_sentence().filter(|_| self.written < MOST_RESULTS) else { return Ok(()) };
+        self.rules.insert(RESIDUE.to_owned());
+        let digest = Digest::of(format!("{}\0{RESIDUE}", profile.id).as_bytes()).to_string();
+        let result = json!({
+            "ruleId": RESIDUE,
+            "kind": "fail",
+            "level": "warning",
+            "message": { "text": found },
+            "locations": [{ "physicalLocation": { "artifactLocation": self.artifact(&profile.policy) } }],
+            "partialFingerprints": { "primaryLocationLineHash": format!("{}:1", &digest[..16]) },
+            "properties": { "profile_id": profile.id, "files": profile.residue },
+        });
+        let separator = if self.written > 0 { "," } else { "" };
+        self.written += 1;
+        write!(out, "{separator}\n{}", ascii(&result))
     }
 
     fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {

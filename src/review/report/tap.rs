@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::escape::ascii;
-use super::render::{ProfileHead, Render, ReportHead};
+use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::printable::printable;
 
@@ -36,7 +36,11 @@ impl Render for Tap {
     }
 
     fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "# {}", description(&profile.id))
+        writeln!(out, "# {}", description(&profile.id))?;
+        match profile.residue_sentence() {
+            Some(found) => writeln!(out, "# {RESIDUE}: {}", description(&found)),
+            None => Ok(()),
+        }
     }
 
     fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {

@@ -277,6 +277,12 @@ pub fn random_entropy_count(fd: i32) -> Result<(i64, i32), i32> {
     Ok((ret, count))
 }
 
+/// A descriptor that this process has just got, with its end in its owner's hands.
+pub fn own(fd: i32) -> std::os::fd::OwnedFd {
+    // SAFETY: callers pass a descriptor that a call has just given them, and nothing else holds it.
+    unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }
+}
+
 /// A descriptor as calls of other libraries take it. The caller's process keeps it open for as long as it is used.
 pub fn borrow<'fd>(fd: i32) -> BorrowedFd<'fd> {
     // SAFETY: probe processes close none of the descriptors that they pass here, and -1 is none of them.

@@ -49,6 +49,13 @@ pub fn new_session() -> Ret {
     outcome(unsafe { libc::setsid() })
 }
 
+/// Lets a command begin as the leader of a session of its own, which the terminal behind `fd` controls.
+pub fn lead_session_on(command: &mut std::process::Command, fd: i32) {
+    let begin = move || new_session().and_then(|_| control(fd)).map(|_| ()).map_err(std::io::Error::from_raw_os_error);
+    // SAFETY: between fork and exec two system calls are made, and nothing is allocated.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, begin) };
+}
+
 /// getpgid(2).
 pub fn group_of(pid: i32) -> Ret {
     // SAFETY: no memory is involved.

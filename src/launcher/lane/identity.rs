@@ -72,7 +72,8 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
 /// The first line that a command prints.
 fn ask(argv: &[String]) -> Option<String> {
     let (program, rest) = argv.split_first()?;
-    let said = tool::run(&find(program)?, rest, &[("PATH".into(), search_path()?)], LIMIT).ok()?;
+    let environment: Vec<(String, String)> = search_path().map(|path| ("PATH".into(), path)).into_iter().collect();
+    let said = tool::run(&find(program)?, rest, &environment, LIMIT).ok()?;
     let text = if said.stdout.trim().is_empty() { said.stderr } else { said.stdout };
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim().chars().take(MOST_CHARS).collect::<String>();
     (!line.is_empty()).then_some(line)

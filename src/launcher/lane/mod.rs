@@ -164,7 +164,7 @@ impl LauncherLane<'_> {
         }
         barriers(askings);
         for asking in askings.iter_mut() {
-            if asking.record.asked.is_empty() || reaches(asking) {
+            if asking.record.asked.is_empty() || reaches_by(asking, Names::Spelled) {
                 continue;
             }
             let order = asking.question.order(asking.question.action.clone(), "after", 1, mark);
@@ -309,7 +309,12 @@ fn reads(engine: &mut Engine<'_>, setting: &Setting<'_>, ground: &LaneSurroundin
 
 /// Whether what is known by now says that the operation reached its object.
 fn reaches(asking: &OpenQuestion) -> bool {
-    matches!(rule::judge(asking.question.action.driver, &asking.record, Names::All).shown, rule::QuestionOutcome::Allow)
+    reaches_by(asking, Names::All)
+}
+
+/// The same by some of its names. An expectation may be about the spelled one alone.
+fn reaches_by(asking: &OpenQuestion, names: Names) -> bool {
+    matches!(rule::judge(asking.question.action.driver, &asking.record, names).shown, rule::QuestionOutcome::Allow)
 }
 
 /// Whether an effect is still awaited.
@@ -322,7 +327,7 @@ fn has_unseen(asking: &OpenQuestion) -> bool {
 
 /// Whether the question has to be looked at again later.
 fn is_late(asking: &OpenQuestion, ground: &LaneSurroundings) -> bool {
-    if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
+    if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches_by(asking, Names::Spelled) {
         return false;
     }
     let address =

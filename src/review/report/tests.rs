@@ -47,6 +47,7 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
             counts,
             duration_us: 2_500_000,
             started_at_unix_s: Some(86_400.5),
+            residue: rows.iter().flat_map(|row| row.residue.clone()).collect(),
         }],
         reasons: vec![("not_clean_channel", "why")],
     };
@@ -64,6 +65,19 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
     rows.iter().for_each(|row| writing.row(row));
     writing.finish().unwrap();
     String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_a_launcher_leaves_behind_is_a_finding_of_every_format() {
+    let mut left = row(serde_json::json!({"expectation_id": "good", "actual": "deny", "match": true}));
+    for format in ALL {
+        assert!(!render(format, std::slice::from_ref(&left)).contains("launcher_residue"), "{format:?}");
+    }
+    left.residue = vec![".mcp.json".into()];
+    for format in ALL {
+        let text = render(format, std::slice::from_ref(&left));
+        assert!(text.contains("launcher_residue") && text.contains(".mcp.json"), "{format:?}: {text}");
+    }
 }
 
 const ALL: [Format; 5] = [Format::Junit, Format::Tap, Format::Sarif, Format::Markdown, Format::Html];

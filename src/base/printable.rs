@@ -52,7 +52,7 @@ pub fn is_hidden(c: char) -> bool {
     code <= 0x9f || no_character || HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&code))
 }
 
-/// A text of foreign origin for one line of a terminal or a report: what is not shown is replaced, so that it stays on its
+/// Untrusted text for one line of a terminal or a report: what is not shown is replaced, so that it stays on its
 /// line and says nothing but what can be read.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -71,7 +71,7 @@ fn without_commands(text: String) -> String {
     text
 }
 
-/// The beginning of a text of foreign origin, for a message: at most `most_chars` of it, with `…` where more follows.
+/// The beginning of an untrusted text, for a message: at most `most_chars` of it, with `…` where more follows.
 pub fn excerpt(text: &str, most_chars: usize) -> String {
     match text.char_indices().nth(most_chars) {
         Some((end, _)) => format!("{}…", printable(&text[..end])),

@@ -75,7 +75,7 @@ pub fn strip(bundle_root: &str, indexed: &str) -> Result<BundlePath, IndexedPath
     Ok(BundlePath::new(rest)?)
 }
 
-/// A foreign text shortened for a message, with what is not shown ([`is_hidden`]) escaped.
+/// Untrusted text, shortened for a message, with what is not shown ([`is_hidden`]) escaped.
 pub(super) fn clip(text: &str) -> String {
     clip_to(text, 200)
 }

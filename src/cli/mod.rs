@@ -183,7 +183,7 @@ pub fn main() -> u8 {
     exit::conclude_with(outcome, ui)
 }
 
-/// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are foreign texts too, and
+/// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are untrusted text too, and
 /// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
 fn parsing_ended(error: &clap::Error, when: color::ColorChoice) -> u8 {
     let text = error.render();

@@ -50,7 +50,7 @@ impl Ui {
         self.out(&Lines::from_iter([text]));
     }
 
-    /// Writes a document as it is. What foreign texts in it may look like is the business of whoever made it.
+    /// Writes a document as it is: making untrusted text in it harmless is up to the caller.
     pub fn bytes(&mut self, bytes: &[u8]) {
         if self.lost.is_none() {
             let mut out = io::stdout().lock();

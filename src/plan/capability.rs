@@ -25,7 +25,7 @@ pub enum Capability {
 
 /// The text names no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is no capability")]
+#[error("`{found}` is not a capability")]
 pub struct UnknownCapability {
     found: String,
 }

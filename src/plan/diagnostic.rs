@@ -254,7 +254,7 @@ impl Diagnostics<'_> {
     }
 }
 
-/// A text of foreign origin, shortened for a message, without control characters.
+/// Untrusted text, shortened for a message, without control characters.
 pub(super) fn shown(text: &str) -> String {
     excerpt(text, 80)
 }

@@ -45,7 +45,7 @@ pub(super) fn check(
                 DiagnosticKind::Fixture,
                 at("path"),
                 format!(
-                    "the profile is for {system}, where `{}` is no shared folder to make `{path}` in",
+                    "the profile is for {system}, where `{}` is not a shared folder to make `{path}` in",
                     place.parent
                 ),
                 format!("write it below {shared_words}"),

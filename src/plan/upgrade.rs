@@ -244,7 +244,7 @@ impl UpgradedRegistry {
         // A device, a FIFO or a socket of that name is no document, and not replaced by one.
         for path in &targets {
             if path.symlink_metadata().is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
-                let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+                let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
                 return Err(FileError { action: "replace", path: path.clone(), source }.into());
             }
         }

@@ -245,7 +245,7 @@ impl<'a> LinksInProgress<'a> {
         let numbered = |op: &String| Some((op.clone(), self.vocabulary.number(op)?));
         found.op_ids = found.expected_ops.iter().filter_map(numbered).collect();
         for operation in found.expected_ops.iter().filter(|op| !is_operation(op)) {
-            self.refuse(format!("`{operation}`, which `{path}` expects something of, is no operation"));
+            self.refuse(format!("`{operation}`, which `{path}` expects something of, is not an operation"));
         }
         match self.profiles.get_mut(id) {
             None => {
@@ -318,7 +318,7 @@ impl<'a> LinksInProgress<'a> {
         seen.expectations.extend(event.expectation_id);
         let unknown = !is_operation(&event.operation);
         if seen.operations.insert(event.operation.clone()) && unknown {
-            self.refuse(format!("`{}`, of which `{path}` has an event, is no operation", event.operation));
+            self.refuse(format!("`{}`, of which `{path}` has an event, is not an operation", event.operation));
         }
     }
 

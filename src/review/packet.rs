@@ -169,7 +169,7 @@ fn differences(found: &Value, due: &Value) -> Vec<String> {
     differing
 }
 
-/// A text of foreign origin for a message.
+/// Untrusted text for a message.
 fn shown(text: &str) -> String {
     excerpt(text, 200)
 }

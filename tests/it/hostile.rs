@@ -247,7 +247,7 @@ fn folders_of_the_other_system_and_links_to_nowhere_are_told_by_lint() {
         fixtures(probe, json!([{"path": "/private/tmp/${name.fix}/x", "kind": "file"}]));
     });
     assert!(
-        code == Some(1) && said.contains("the profile is for Linux, where `/private/tmp` is no shared folder"),
+        code == Some(1) && said.contains("the profile is for Linux, where `/private/tmp` is not a shared folder"),
         "{said}"
     );
     let (_, said) = lint(&|probe| {

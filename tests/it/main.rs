@@ -16,7 +16,6 @@ mod diff_runs;
 #[cfg(target_os = "linux")]
 mod documents;
 mod first_run;
-mod foreign_texts;
 #[cfg(target_os = "linux")]
 mod golden;
 #[cfg(target_os = "linux")]
@@ -63,6 +62,7 @@ mod systemd;
 #[cfg(target_os = "linux")]
 mod tamper;
 mod templates;
+mod untrusted_text;
 #[cfg(target_os = "linux")]
 mod unverified_packets;
 mod why;

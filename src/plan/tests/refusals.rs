@@ -228,7 +228,7 @@ const CASES: &[Case] = &[
     (
         "unknown capability",
         |s| set(&mut s.probes, "/probes/read_in/capabilities_required", json!(["Root"])),
-        &["`/probes/read_in/capabilities_required/0`", "`Root` is no capability", "did you mean `root`?"],
+        &["`/probes/read_in/capabilities_required/0`", "`Root` is not a capability", "did you mean `root`?"],
     ),
     (
         "unknown key in a probe",

@@ -59,7 +59,7 @@ impl LocatedFault {
     }
 }
 
-/// What is wrong with a profile's text. Texts of foreign origin in it are short and hold no control characters.
+/// What is wrong with a profile's text. Untrusted text in it is short and holds no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The text is too large.
@@ -287,7 +287,7 @@ impl Fault {
     }
 }
 
-/// A text of foreign origin for a message: short, without control characters.
+/// Untrusted text for a message: short, without control characters.
 pub(super) fn shown(text: &str) -> String {
     excerpt(text, 80)
 }

@@ -69,13 +69,13 @@ fn rule(kind: &str) -> Value {
         ),
         (_, Some(known)) => (
             "Nothing was decided.",
-            format!("Nothing was decided, so the row is no pass. {}", known.explain()),
+            format!("Nothing was decided, so the row does not count as a pass. {}", known.explain()),
             "Remove the cause, which the message names, and run again. An undecided row says nothing about the policy, \
              neither good nor bad.",
         ),
         (_, None) => (
             "Nothing was decided.",
-            "Nothing was decided, so the row is no pass.".to_owned(),
+            "Nothing was decided, so the row does not count as a pass.".to_owned(),
             "Remove the cause, which the message names, and run again.",
         ),
     };

@@ -69,7 +69,7 @@ fn check_text(what: &str, text: &str) {
 }
 
 #[test]
-fn no_command_shows_a_foreign_text_raw() {
+fn no_command_shows_untrusted_text_raw() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("plan");
     hostile_plan(&folder);

@@ -63,7 +63,7 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// A part.
+    /// The elements of one part, by name.
     pub fn part(&self, part: DeclarationPart) -> &Map<String, Value> {
         match part {
             DeclarationPart::Artifact => &self.artifact,

@@ -242,7 +242,7 @@ fn time_zone(own: Option<&Vec<(String, Vec<u8>)>>) -> Stated<String> {
 /// Which launchers the plan's profiles have.
 #[cfg(target_os = "linux")]
 fn launchers(request: &RunRequest) -> BTreeMap<ProfileId, LauncherElement> {
-    let may_start = match super::engine::check_launchers(request) {
+    let may_start = match super::consent::check_launchers(request) {
         Ok(()) if request.declared.dry => Err("a dry run starts nothing"),
         Ok(()) => Ok(()),
         Err(_) => Err("it is not started without consent"),

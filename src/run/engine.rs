@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::clean;
 use super::confinement;
+use super::consent::{check_launchers, is_launcher};
 use super::declared_facts::{self, ZygoteStarter};
 use super::drift;
 use super::error::{RunError, RunStep};
@@ -27,10 +28,10 @@ use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Task, Tasks};
 use crate::lane::worker::{RunShared, Worker};
-use crate::plan::{self, ResolvedProfile, Workspace};
+use crate::plan::{self, Workspace};
+use crate::policy::PolicyValue;
 use crate::policy::answer::Answerer;
 use crate::policy::launcher::LauncherDocument;
-use crate::policy::{Enforcer, PolicyValue};
 use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord};
@@ -61,27 +62,6 @@ fn check_host_programs(request: &RunRequest) -> Result<(), RunError> {
         (_, 0) => Ok(()),
         (first, count) => Err(RunError::HostPrograms { first, count }),
     }
-}
-
-/// A launcher is a program of the host that starts others: whoever starts a run names it, or agrees to what a plan names. It
-/// reaches the real host, so as root only if that is wanted.
-pub(super) fn check_launchers(request: &RunRequest) -> Result<(), RunError> {
-    let mut launchers = request.declared.plan.profiles.iter().filter(|profile| is_launcher(profile));
-    let Some(first) = launchers.next().filter(|_| !request.declared.dry && request.control.worker.is_none()) else {
-        return Ok(());
-    };
-    let profile = first.id.to_string();
-    if !request.declared.launchers.given && !request.declared.host_programs {
-        return Err(RunError::LauncherUnasked { profile });
-    }
-    if !request.declared.launchers.as_root && nix::unistd::geteuid().is_root() {
-        return Err(RunError::LauncherAsRoot { profile });
-    }
-    Ok(())
-}
-
-fn is_launcher(profile: &ResolvedProfile) -> bool {
-    profile.policy.value.enforcer() == Enforcer::Launcher
 }
 
 /// All steps in this process.

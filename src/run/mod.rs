@@ -8,6 +8,7 @@
 
 pub mod clean;
 mod confinement;
+mod consent;
 mod declared_facts;
 mod drift;
 mod engine;

@@ -122,6 +122,9 @@ test("faults", "a call of a probe is interrupted once, and decides nothing wrong
 test("faults", "reads and writes move a byte at a time")(
     with_fault([{"call": "_read", "short": 97, "role": role} for role in ROLES] + [{"call": "_write", "short": 61}], {0, 1, 8})
 )
+test("faults", "no mode can be set, and the run's folder is removed all the same")(
+    with_fault([{"call": "_fchmod", "errno": "EPERM", "role": "harness"}])
+)
 test("faults", "the clock stands still")(with_fault([{"clock": "frozen"}], {0, 1, 8, 70}))
 
 

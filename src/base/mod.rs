@@ -11,6 +11,7 @@ pub mod errno;
 pub mod error_chain;
 pub mod format;
 pub mod fsx;
+pub mod grouping;
 pub mod ids;
 pub mod json;
 pub mod json_array;

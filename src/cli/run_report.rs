@@ -11,16 +11,19 @@ use super::table;
 use super::ui::Ui;
 use crate::base::errno::errno_name;
 use crate::base::fsx;
+use crate::base::grouping;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
+use crate::evidence::opinions;
 use crate::evidence::{DerivationOutcome, ProfileOutcome, RowFinding};
 use crate::promote::gates::{self, Documents, GateReport};
 use crate::record::controls::{ControlStatus, ControlsStatus};
 use crate::record::layout;
 use crate::record::manifest::ChannelKind;
 use crate::record::mismatch::MismatchType;
+use crate::record::opinions::Opinions;
 use crate::record::outcome::{Decision, FailureKind, FailureStage};
 use crate::record::packet::Promotability;
 use crate::record::summary::SummaryStatus;
@@ -50,6 +53,8 @@ struct RunAnswer<'r> {
     profiles: Vec<ProfileDocument<'r>>,
     mismatches: Vec<RowDocument<'r>>,
     undecided_rows: Vec<RowDocument<'r>>,
+    surprises: Vec<RowDocument<'r>>,
+    surprised: u64,
     promotability: Promotability,
     exit_code: u8,
 }
@@ -73,13 +78,14 @@ struct RowDocument<'r> {
     target: &'r str,
     expected: Decision,
     actual: Option<Decision>,
-    mismatch_type: MismatchType,
+    mismatch_type: Option<MismatchType>,
     failure_stage: Option<FailureStage>,
     failure_kind: Option<FailureKind>,
     asked: bool,
     errno: Option<i32>,
     errno_name: Option<String>,
     reason: &'r str,
+    opinions: &'r Opinions,
 }
 
 impl<'r> From<&'r RowFinding> for RowDocument<'r> {
@@ -98,6 +104,7 @@ impl<'r> From<&'r RowFinding> for RowDocument<'r> {
             errno: row.errno,
             errno_name: row.errno.and_then(errno_name),
             reason: &row.reason,
+            opinions: &row.opinions,
         }
     }
 }
@@ -192,6 +199,8 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnsw
             .collect(),
         mismatches: outcome.mismatched.iter().map(RowDocument::from).collect(),
         undecided_rows: outcome.undecided.iter().map(RowDocument::from).collect(),
+        surprises: outcome.surprises.iter().map(RowDocument::from).collect(),
+        surprised: outcome.surprised,
         promotability: gate.to_record(),
         exit_code: exit.code(),
     }
@@ -206,6 +215,7 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
     // The verdict counts those that were only asked, and nothing is to be done about them.
     let open: Vec<&RowFinding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
+    rows_text(&mut out, (color::DOUBTFUL, "as expected, and a surprise"), &outcome.surprises, outcome.surprised);
     out.line(verdict(outcome));
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
@@ -276,29 +286,61 @@ fn rows_text<'r>(
     rows: impl IntoIterator<Item = &'r RowFinding>,
     total: u64,
 ) {
-    let rows: Vec<&RowFinding> = rows.into_iter().collect();
+    let rows: Vec<&RowFinding> = rows.into_iter().take(SHOWN).collect();
     if rows.is_empty() {
         return;
     }
     out.marked(&color::on_stdout(style, &format!("{title}:")), "");
-    for row in rows.iter().take(SHOWN) {
-        let actual = row.actual.map_or("undecided", Decision::as_str);
-        out.line(format!("  {}  {} {}", row.expectation_id, row.operation, row.target));
-        let mut result = format!("    expected {}, got {actual}", row.expected.as_str());
-        if let Some(kind) = row.kind {
-            result.push_str(&format!("; stage {}, {}", kind.stage().as_str(), kind.as_str()));
+    let listed = rows.len() as u64;
+    for rows in causes(rows) {
+        match &rows[..] {
+            [row] => {
+                out.line(named(row));
+                opinions_text(out, row);
+            }
+            rows => {
+                rows.iter().for_each(|row| out.line(format!("{}, expected {}", named(row), row.expected.as_str())));
+                out.line(format!("    {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
+                out.line(format!("    {}", rows[0].reason));
+            }
         }
-        if let Some(name) = row.errno.and_then(errno_name) {
-            result.push_str(&format!(", {name}"));
-        }
-        out.line(result);
-        out.line(format!("    {}", row.reason));
     }
-    let rest = total.saturating_sub(rows.len().min(SHOWN) as u64);
+    let rest = total.saturating_sub(listed);
     if rest > 0 {
         out.line(format!("  … and {rest} more; `runtime_results.json` in the bundle has all"));
     }
     out.blank();
+}
+
+/// What the three say of a row, and what follows.
+fn opinions_text(out: &mut Lines, row: &RowFinding) {
+    let stopped = why(row).filter(|_| row.actual.is_none());
+    for (name, text) in opinions::lines(&row.opinions, stopped.as_deref(), &row.reason) {
+        out.line(format!("    {name:<9} {text}"));
+    }
+}
+
+/// Rows that decided nothing for one and the same cause stand together; any other row stands by itself.
+fn causes(rows: Vec<&RowFinding>) -> Vec<Vec<&RowFinding>> {
+    fn key<'r>((n, row): &(usize, &'r RowFinding)) -> (Option<usize>, Option<String>, &'r str) {
+        match row.actual {
+            None => (None, why(row), &row.reason),
+            Some(_) => (Some(*n), None, ""),
+        }
+    }
+    let groups = grouping::by_key(rows.into_iter().enumerate(), key);
+    groups.into_iter().map(|(_, rows)| rows.into_iter().map(|(_, row)| row).collect()).collect()
+}
+
+fn named(row: &RowFinding) -> String {
+    format!("  {}  {} {}", row.expectation_id, row.operation, row.target)
+}
+
+/// Where it stopped, and by what.
+fn why(row: &RowFinding) -> Option<String> {
+    let stopped = row.kind.map(|kind| format!("stage {}, {}", kind.stage().as_str(), kind.as_str()));
+    let why: Vec<String> = stopped.into_iter().chain(row.errno.and_then(errno_name)).collect();
+    (!why.is_empty()).then(|| why.join(", "))
 }
 
 #[cfg(test)]
@@ -318,6 +360,8 @@ mod tests {
             mismatch_counts: std::collections::BTreeMap::new(),
             mismatched: Vec::new(),
             undecided: Vec::new(),
+            surprises: Vec::new(),
+            surprised: 0,
             asked,
             times: Default::default(),
         }
@@ -342,5 +386,53 @@ mod tests {
         assert_eq!(exit_of(&outcome(0, 0, 4, 4)), Exit::Undecided);
         assert_eq!(exit_of(&outcome(3, 0, 1, 0)), Exit::Undecided);
         assert_eq!(verdict(&outcome(3, 0, 0, 0)), "3 probes, 3 as expected.");
+    }
+
+    #[test]
+    fn rows_that_decided_nothing_for_one_cause_are_one_paragraph() {
+        let row = |id: &str, actual: Option<Decision>, reason: &str| RowFinding {
+            profile_id: ProfileId::new("p").unwrap(),
+            probe_name: id.to_owned(),
+            expectation_id: ExpectationId::new(id).unwrap(),
+            operation: "file-read-data".to_owned(),
+            target: format!("/{id}"),
+            expected: Decision::Deny,
+            actual,
+            mismatch_type: Some(MismatchType::ApplyGate),
+            kind: actual.is_none().then_some(FailureKind::LauncherNotStarted),
+            asked: false,
+            errno: None,
+            reason: reason.to_owned(),
+            opinions: crate::evidence::opinions::of(Some(Decision::Deny), Some("so be it".into()), actual, None),
+        };
+        let rows = [
+            row("a", None, "it did not start"),
+            row("x", None, "something else"),
+            row("b", None, "it did not start"),
+            row("c", Some(Decision::Allow), "it did not start"),
+            row("d", Some(Decision::Allow), "it did not start"),
+        ];
+        let mut out = Lines::default();
+        rows_text(&mut out, (color::DOUBTFUL, "undecided"), &rows, 7);
+        let expected = "undecided:\n\
+            \u{20} a  file-read-data /a, expected deny\n\
+            \u{20} b  file-read-data /b, expected deny\n\
+            \u{20}   2 rows, one cause: stage apply, launcher_not_started\n\
+            \u{20}   it did not start\n\
+            \u{20} x  file-read-data /x\n\
+            \u{20}   expected  deny: so be it\n\
+            \u{20}   kernel    undecided (stage apply, launcher_not_started): something else\n\
+            \u{20}   so        nothing was decided\n\
+            \u{20} c  file-read-data /c\n\
+            \u{20}   expected  deny: so be it\n\
+            \u{20}   kernel    allow: it did not start\n\
+            \u{20}   so        the policy or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
+            \u{20} d  file-read-data /d\n\
+            \u{20}   expected  deny: so be it\n\
+            \u{20}   kernel    allow: it did not start\n\
+            \u{20}   so        the policy or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
+            \u{20} … and 2 more; `runtime_results.json` in the bundle has all\n\n";
+        let text = anstream::adapter::strip_str(out.as_str()).to_string();
+        assert_eq!(text, expected);
     }
 }

@@ -12,9 +12,11 @@ use super::contradiction::{ContradictionFrame, Times};
 use super::controls::{self, ControlReport, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
+use super::finding;
 use super::host_os::HostOs;
 use super::mismatch::{self, OtherLanes};
 use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowFinding};
+use super::places::RuleLines;
 use super::row_facts::{self, Baseline, Context, RowInPlan};
 use super::row_prefetch::{self, RowBatches, RowPrefetch};
 use super::rows::{LaneReader, NextPlannedRow};
@@ -142,6 +144,8 @@ fn derive_rows<S: ArtifactSink>(
         mismatch_counts: tally.mismatch_counts,
         mismatched: tally.mismatched,
         undecided: tally.undecided,
+        surprises: tally.surprises,
+        surprised: tally.surprised,
         asked: tally.asked,
         times: tally.times,
     })
@@ -265,6 +269,9 @@ struct MismatchTally {
     mismatch_counts: BTreeMap<MismatchType, u64>,
     mismatched: Vec<RowFinding>,
     undecided: Vec<RowFinding>,
+    surprises: Vec<RowFinding>,
+    surprised: u64,
+    places: RuleLines,
     asked: u64,
     left_open: LeftOpen,
     times: Times,
@@ -432,7 +439,14 @@ fn derive_row<O: Write>(
         })?;
         let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
         if findings.len() < MAX_FINDINGS {
-            findings.push(finding(context.host_os, row, &judged, mismatch_type));
+            findings.push(finding::of(context, &judged, Some(mismatch_type), lanes.oracle, &mut tally.places));
+        }
+    } else if let (Some(done), Some(said)) = (judged.verdict.actual(), lanes.oracle.and_then(|row| row.decision))
+        && done != said
+    {
+        tally.surprised += 1;
+        if tally.surprises.len() < MAX_FINDINGS {
+            tally.surprises.push(finding::of(context, &judged, None, lanes.oracle, &mut tally.places));
         }
     }
     if let Verdict::Undecided(cause) = judged.verdict {
@@ -521,34 +535,5 @@ fn callout_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, record: &'a 
         reason: "the confined process asked, right before the operation",
         assumes: &[],
         error: callout.error,
-    }
-}
-
-fn finding(host_os: HostOs, row: &ProbeRow, judged: &Judged<'_>, mismatch_type: MismatchType) -> RowFinding {
-    let placed = judged.placed;
-    let errno = judged.verdict.errno();
-    let reason = judged.reason.clone().unwrap_or_else(|| match errno {
-        None => "the operation went through".to_owned(),
-        Some(errno) => {
-            let name = host_os.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
-            format!("the operation was refused with {name}")
-        }
-    });
-    RowFinding {
-        profile_id: placed.profile.id.clone(),
-        probe_name: placed.name().to_owned(),
-        expectation_id: placed.probe.expectation_id.clone(),
-        operation: placed.operation().to_owned(),
-        target: placed.target().to_owned(),
-        expected: placed.probe.entry.expected,
-        actual: judged.verdict.actual(),
-        mismatch_type,
-        kind: judged.verdict.kind(),
-        asked: judged
-            .verdict
-            .kind()
-            .is_some_and(|kind| decide::asked_as_expected(row, kind, placed.probe.entry.expected)),
-        errno,
-        reason,
     }
 }

@@ -7,6 +7,7 @@ use super::controls::ControlReport;
 use crate::base::ids::{ExpectationId, ProfileId};
 use crate::plan::LaneSet;
 use crate::record::mismatch::MismatchType;
+use crate::record::opinions::Opinions;
 use crate::record::outcome::{Decision, FailureKind};
 use crate::record::results::EntryStatus;
 use crate::record::summary::{RowCounts, SummaryStatus};
@@ -31,6 +32,10 @@ pub struct DerivationOutcome {
     pub mismatched: Vec<RowFinding>,
     /// The first two hundred rows without a decision.
     pub undecided: Vec<RowFinding>,
+    /// The first two hundred rows that are as expected though the model says otherwise.
+    pub surprises: Vec<RowFinding>,
+    /// How many such rows there are.
+    pub surprised: u64,
     /// How many of the undecided rows only ask, by the nature of their driver, and were answered as their authors expect.
     /// They are in every count of undecided rows, and leave nothing open.
     pub asked: u64,
@@ -102,8 +107,8 @@ pub struct RowFinding {
     pub expected: Decision,
     /// What the policy did.
     pub actual: Option<Decision>,
-    /// How the two part.
-    pub mismatch_type: MismatchType,
+    /// How the two part; nothing for a row that is as expected.
+    pub mismatch_type: Option<MismatchType>,
     /// Why it did not succeed.
     pub kind: Option<FailureKind>,
     /// Whether it only asks, and was answered as its author expects.
@@ -112,4 +117,6 @@ pub struct RowFinding {
     pub errno: Option<i32>,
     /// Why, in words: what is missing for a decision, or what the operation answered.
     pub reason: String,
+    /// What its author, the kernel and the model say.
+    pub opinions: Opinions,
 }

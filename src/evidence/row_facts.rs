@@ -390,6 +390,10 @@ pub(super) fn reason(host_os: HostOs, row: &ProbeRow, cause: &Undecided, more: O
     let said = match (&row.not_run, prologue, &row.ending) {
         (Some(not_run), _, _) => Some(not_run.reason.as_str()),
         (_, _, Some(Ending::Lost { reason })) => Some(reason.as_str()),
+        _ if row.launcher.is_some() => {
+            let fault = row.launcher.as_ref().and_then(|record| record.fault.as_ref());
+            fault.map(|fault| fault.detail.as_str())
+        }
         (_, Some(prologue), _) if prologue.setup_failure.is_some() => {
             prologue.setup_failure.as_ref().map(|failure| failure.leads_to.as_deref().unwrap_or(&failure.step))
         }

@@ -30,6 +30,7 @@ pub mod manifest;
 pub mod matrix;
 pub mod mismatch;
 pub mod op_summary;
+pub mod opinions;
 pub mod oracle;
 pub mod outcome;
 pub mod packet;

@@ -132,7 +132,7 @@ fn of_row(row: &ReportRow, place: &str, told: &mut RunFacts) {
     if event.matched == Some(false) {
         told.facts.push(fact(FactSource::Expectation, row.expected(), answer.clone()));
     }
-    match row.model {
+    match row.model() {
         // The lane was off.
         None => {}
         Some(Some(said)) if said == actual => {}

@@ -258,3 +258,17 @@ fn a_plan_for_launchers_is_asked_of_a_command_of_ones_own() {
     }
     expect_code(&output(&mut running), 0);
 }
+
+#[test]
+fn a_launcher_that_does_not_start_is_told_once_however_many_questions_it_leaves_open() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let questions = ["deny read /etc/shadow", "allow read /etc/passwd", "deny write /etc/x"];
+    let asked = ask(folder.path(), &questions, &["false"]);
+    expect_code(&asked, 8);
+    let text = stdout(&asked);
+    assert_eq!(text.matches("no worker inside the launcher said that it lives").count(), 1, "{text}");
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("undecided: launcher_not_started")).collect();
+    assert_eq!(rows.len(), 3, "{text}");
+    assert!(rows.iter().all(|row| row.ends_with('?') && row.len() < 80), "{text}");
+    assert!(text.contains("\nlauncher_not_started: no worker inside the launcher said that it lives: "), "{text}");
+}

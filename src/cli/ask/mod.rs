@@ -17,6 +17,7 @@ use super::run::{environment, own_executable, run_failure};
 use super::ui::Ui;
 use super::{color, signals, table};
 use crate::base::fsx;
+use crate::base::grouping;
 use crate::base::ids::RunId;
 use crate::base::json_out;
 use crate::base::limits::MAX_BUNDLE_DOCUMENT_BYTES;
@@ -298,8 +299,6 @@ fn answer(question: &AskQuestion, event: &Value, row: &ProbeRow) -> AskResult {
     }
     if decided.is_none() {
         causes.extend(text("notes"));
-        let fault = record.and_then(|record| record.fault.as_ref());
-        causes.extend(fault.map(|fault| fault.detail.clone()).filter(|detail| !detail.is_empty()));
     }
     AskResult {
         question: question.text.clone(),
@@ -375,11 +374,23 @@ fn text(report: &RunReport, answers: &[AskResult]) -> Lines {
                 answer.errno.clone().filter(|_| answer.answer != Some(Decision::Allow)),
             ];
             let how: Vec<String> = how.into_iter().flatten().collect();
-            vec![answer.question.clone(), found, held.to_owned(), how.join(" "), answer.cause.clone()]
+            // Why nothing is decided takes a paragraph, and is often the same for all: it stands below, once.
+            let cause = if answer.answer.is_some() { answer.cause.clone() } else { String::new() };
+            vec![answer.question.clone(), found, held.to_owned(), how.join(" "), cause]
         })
         .collect();
     let mut out = table::render(&["QUESTION", "ANSWER", "AS EXPECTED", "HOW", "CAUSE"], &rows);
     out.blank();
+    let open = answers.iter().filter(|answer| answer.answer.is_none() && !answer.cause.is_empty());
+    let causes = grouping::by_key(open, |answer| (answer.undecided.as_deref().unwrap_or("undecided"), &*answer.cause));
+    let several = causes.len() > 1;
+    for ((word, cause), answers) in causes {
+        out.line(format!("{word}: {cause}"));
+        if several {
+            answers.iter().for_each(|answer| out.line(format!("  {}", answer.question)));
+        }
+        out.blank();
+    }
     let residue = answers.iter().flat_map(|answer| &answer.launcher_residue).collect::<std::collections::BTreeSet<_>>();
     if !residue.is_empty() {
         let listed: Vec<&str> = residue.into_iter().map(String::as_str).collect();

@@ -424,7 +424,7 @@ fn every_kind_of_failure_stays_undecided() {
         change(&mut bench);
         let (memory, outcome) = bench.derive();
         let finding = outcome.undecided.iter().find(|finding| finding.probe_name == "read_secret").unwrap();
-        assert_eq!((finding.kind, finding.mismatch_type), (Some(*kind), *mismatch_type), "{name}");
+        assert_eq!((finding.kind, finding.mismatch_type), (Some(*kind), Some(*mismatch_type)), "{name}");
         assert!(!finding.reason.is_empty(), "{name}");
         assert!(outcome.mismatched.is_empty(), "{name}");
         assert_ne!(outcome.profiles[0].status, Some(EntryStatus::Ok), "{name}");

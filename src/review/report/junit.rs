@@ -98,12 +98,16 @@ impl Render for Junit {
         writeln!(out, ">")?;
         writeln!(
             out,
-            r#"      <{element} type="{}" message="{}">{} on {}</{element}>"#,
+            r#"      <{element} type="{}" message="{}">{} on {}"#,
             markup(row.kind()),
             markup(&row.sentence()),
             markup(&row.event.operation),
             markup(row.target())
         )?;
+        for (name, text) in row.opinion_lines() {
+            writeln!(out, "{name}: {}", markup(&text))?;
+        }
+        writeln!(out, "</{element}>")?;
         writeln!(out, "    </testcase>")
     }
 

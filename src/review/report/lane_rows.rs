@@ -11,6 +11,7 @@ use serde_json::{Deserializer, StreamDeserializer};
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::record::events::EventView;
 use crate::record::layout;
+use crate::record::opinions::ModelOpinion;
 use crate::record::outcome::{Decision, Lane};
 
 /// What a report takes of a raw row.
@@ -50,10 +51,22 @@ impl LaneRowFacts {
 pub(super) struct OracleFacts {
     profile_id: String,
     expectation_id: String,
-    pub(super) rule: Option<String>,
+    source: String,
+    rule: Option<String>,
     /// The answer; absent if the model cannot know.
     #[serde(default)]
-    pub(super) decision: Option<Decision>,
+    decision: Option<Decision>,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    assumes: Vec<String>,
+}
+
+impl From<OracleFacts> for ModelOpinion {
+    fn from(facts: OracleFacts) -> Self {
+        let OracleFacts { source, rule, decision, reason, assumes, .. } = facts;
+        Self { source, decision, rule, rule_place: None, reason, assumes }
+    }
 }
 
 /// A row that can be told to be an event's.
@@ -116,7 +129,7 @@ mod tests {
     #[test]
     fn an_event_takes_its_own_row_and_no_other() {
         let text = ["a", "b", "d"].map(|id| {
-            serde_json::json!({"profile_id": "p", "expectation_id": id, "rule": format!("/{id}"), "more": [1]})
+            serde_json::json!({"profile_id": "p", "expectation_id": id, "source": "m", "rule": format!("/{id}"), "more": [1]})
                 .to_string()
         });
         let text = text.join("\n");

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
+use crate::base::grouping;
 use crate::base::printable::printable;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
@@ -13,6 +14,8 @@ const SHOWN: u64 = 100;
 pub(super) struct Markdown {
     shown: u64,
     left_out: u64,
+    /// Undecided rows: which, and why. Many share one cause, which is told once, below.
+    undecided: Vec<(String, String)>,
 }
 
 /// An id, a target, a name: as code, in which nothing is markup, no address becomes a link and no name a mention. What would end
@@ -79,14 +82,30 @@ impl Render for Markdown {
             return Ok(());
         }
         self.shown += 1;
-        let word = match row.agreement {
-            Agreement::Matched => return Ok(()),
-            Agreement::Mismatched => "**mismatch**",
-            Agreement::Undecided => "**undecided**",
-            Agreement::Asked => "only asked, and answered as expected:",
-        };
         let (operation, target) = (code(&row.event.operation), code(row.target()));
-        writeln!(out, "- {word} {}: {operation} on {target}: {}", code(row.id()), sentence(&row.sentence()))
+        let named = format!("{}: {operation} on {target}", code(row.id()));
+        match row.agreement {
+            Agreement::Matched => Ok(()),
+            Agreement::Undecided => {
+                let expected = format!("{named}, expected {}", row.expected());
+                let why = [Some(row.kind()), row.event.errno_name.as_deref()].into_iter().flatten().map(code);
+                let why = why.collect::<Vec<_>>().join(", ");
+                let notes =
+                    row.event.notes.as_deref().map(|notes| format!(": {}", sentence(notes))).unwrap_or_default();
+                self.undecided.push((expected, why + &notes));
+                Ok(())
+            }
+            Agreement::Asked => {
+                writeln!(out, "- only asked, and answered as expected: {named}: {}", sentence(&row.sentence()))
+            }
+            Agreement::Mismatched => {
+                writeln!(out, "- **mismatch** {named}")?;
+                for (name, text) in row.opinion_lines() {
+                    writeln!(out, "  - {name}: {}", sentence(&text))?;
+                }
+                Ok(())
+            }
+        }
     }
 
     fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -94,6 +113,13 @@ impl Render for Markdown {
     }
 
     fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
+        let undecided = std::mem::take(&mut self.undecided);
+        for (cause, rows) in grouping::by_key(undecided, |(_, cause)| cause.clone()) {
+            writeln!(out, "- **undecided**: {cause}")?;
+            for (row, _) in rows {
+                writeln!(out, "  - {row}")?;
+            }
+        }
         if self.left_out > 0 {
             writeln!(out, "- … and {} more", self.left_out)?;
         }

@@ -33,6 +33,7 @@ use lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
 use places::PlaceFinder;
 use render::{ProfileHead, Render, ReportHead};
 
+use row::Agreement;
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;
 
@@ -68,16 +69,17 @@ struct ReportMatrixEntry {
 /// A bundle of a run that executed nothing has no events, which is an error ([`crate::bundle::ArtifactError::Absent`]).
 pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<ReportCounts, ReviewError> {
     let head = head(bundle)?;
+    let places = PlaceFinder::of(bundle)?;
     let mut render: Box<dyn Render> = match format {
         Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
-        Format::Sarif => Box::new(sarif::Sarif::new(PlaceFinder::of(bundle)?)),
+        Format::Sarif => Box::new(sarif::Sarif::new(places.base.clone())),
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
-    let mut written = ReportInProgress { head: &head, render: render.as_mut(), out, place: None, failed: None };
+    let mut written = ReportInProgress { head: &head, places, render: render.as_mut(), out, place: None, failed: None };
     written.step(|render, head, out| render.begin(head, out));
-    for_each_row(bundle, &mut |row| written.row(&row))?;
+    for_each_row(bundle, &mut |row| written.row(row))?;
     written.finish().map_err(ReviewError::Output)?;
     Ok(head.total)
 }
@@ -146,6 +148,7 @@ fn head(bundle: &Verified<Bundle>) -> Result<ReportHead, ReviewError> {
 /// A report in the making.
 struct ReportInProgress<'a> {
     head: &'a ReportHead,
+    places: PlaceFinder<'a>,
     render: &'a mut dyn Render,
     out: &'a mut dyn Write,
     /// Which profile the last row was of.
@@ -160,7 +163,7 @@ impl ReportInProgress<'_> {
         }
     }
 
-    fn row(&mut self, row: &ReportRow) {
+    fn row(&mut self, row: ReportRow) {
         let here = self.place.and_then(|place| self.head.profiles.get(place));
         if here.is_none_or(|profile| profile.id != row.event.profile_id) {
             if self.place.is_some() {
@@ -174,8 +177,11 @@ impl ReportInProgress<'_> {
             });
         }
         let place = self.place.unwrap_or_default();
+        let policy = self.head.profiles.get(place).map_or("", |profile| profile.policy.as_str());
+        // What is as expected is shown without its places; there may be a million of those.
+        let row = if row.agreement == Agreement::Matched { row } else { row.placed(&mut self.places, policy) };
         self.step(|render, head, out| match head.profiles.get(place) {
-            Some(profile) => render.row(row, profile, out),
+            Some(profile) => render.row(&row, profile, out),
             None => Err(changed()),
         });
     }

@@ -7,24 +7,22 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::base::json_span;
 use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::evidence::places::RuleLines;
 use crate::record::layout;
+use crate::record::opinions::SourcePlace;
 use crate::record::sources::{InputRole, InputSource, InputSources};
 
-/// A place in a document of the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourcePlace {
-    /// The document's path, as the plan refers to it.
-    pub(super) path: String,
-    /// The line, from 1.
-    pub(super) line: u32,
-    /// In characters, from 1.
-    pub(super) column: u32,
-}
+/// By probe.
+type ProbeLines = HashMap<String, ExpectationText>;
 
-/// Line and column, by probe.
-type ProbeLines = HashMap<String, (u32, u32)>;
+/// What a registry says of an expectation, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ExpectationText {
+    line: u32,
+    column: u32,
+    why: Option<String>,
+}
 
 /// Gives the text of an input document. `None` for one that is no text.
 type ReadText<'a> = Box<dyn FnMut(&InputSource) -> Option<String> + 'a>;
@@ -35,16 +33,9 @@ pub(super) struct PlaceFinder<'a> {
     read: ReadText<'a>,
     /// Of each probe registry, by probe: where its expectation stands.
     expectations: Option<Vec<(String, ProbeLines)>>,
-    /// The policy that was looked at last, and the places that were found in it. Rows of a profile stand together.
-    policy: Option<PolicyText>,
+    rules: RuleLines,
     /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
     pub(super) base: SourceBase,
-}
-
-struct PolicyText {
-    path: String,
-    text: Option<String>,
-    found: HashMap<String, Option<(u32, u32)>>,
 }
 
 /// The part of a probe registry that is looked at; every value is a part of the text.
@@ -58,6 +49,7 @@ struct RegistryText<'t> {
 struct ProbeText<'t> {
     #[serde(borrow)]
     expected: Option<&'t RawValue>,
+    why: Option<String>,
 }
 
 impl<'a> PlaceFinder<'a> {
@@ -77,25 +69,23 @@ impl<'a> PlaceFinder<'a> {
     }
 
     pub(super) fn new(documents: Vec<InputSource>, read: ReadText<'a>, base: SourceBase) -> Self {
-        Self { documents, read, expectations: None, policy: None, base }
+        Self { documents, read, expectations: None, rules: RuleLines::default(), base }
     }
 
     /// The place of a rule in the policy document at `path`. The rule is a JSON pointer or `LINE:COLUMN`; one of an imported
     /// file is nowhere in the document.
     pub(super) fn rule(&mut self, path: &str, rule: &str) -> Option<SourcePlace> {
-        if self.policy.as_ref().is_none_or(|policy| policy.path != path) {
-            let source = self.documents.iter().find(|one| one.role == InputRole::Policy && one.path == path);
-            let text = source.and_then(|source| (self.read)(source));
-            self.policy = Some(PolicyText { path: path.to_owned(), text, found: HashMap::new() });
-        }
-        let policy = self.policy.as_mut()?;
-        let text = policy.text.as_deref()?;
-        let found = policy.found.entry(rule.to_owned()).or_insert_with(|| place_of_rule(text, rule));
-        found.map(|(line, column)| SourcePlace { path: path.to_owned(), line, column })
+        let Self { documents, read, rules, .. } = self;
+        let text = || {
+            let source = documents.iter().find(|one| one.role == InputRole::Policy && one.path == path)?;
+            read(source)
+        };
+        let (line, column) = rules.find(path, rule, text)?;
+        Some(SourcePlace { path: path.to_owned(), line, column })
     }
 
-    /// The place of a probe's expectation in its registry.
-    pub(super) fn expectation(&mut self, probe_id: &str) -> Option<SourcePlace> {
+    /// The place of a probe's expectation in its registry, and why its author expects that.
+    pub(super) fn expectation(&mut self, probe_id: &str) -> Option<(SourcePlace, Option<String>)> {
         let Self { documents, read, expectations, .. } = self;
         let all = expectations.get_or_insert_with(|| {
             let registries = documents.iter().filter(|one| one.role == InputRole::Probes);
@@ -104,18 +94,10 @@ impl<'a> PlaceFinder<'a> {
                 .collect()
         });
         all.iter().find_map(|(path, places)| {
-            places.get(probe_id).map(|(line, column)| SourcePlace { path: path.clone(), line: *line, column: *column })
+            let ExpectationText { line, column, why } = places.get(probe_id)?;
+            Some((SourcePlace { path: path.clone(), line: *line, column: *column }, why.clone()))
         })
     }
-}
-
-fn place_of_rule(text: &str, rule: &str) -> Option<(u32, u32)> {
-    if rule.starts_with('/') {
-        return json_span::find(text, rule).map(|place| (place.line, place.column));
-    }
-    let (line, column) = rule.split_once(':')?;
-    let (line, column) = (line.parse().ok()?, column.parse().ok()?);
-    (line >= 1 && column >= 1).then_some((line, column))
 }
 
 /// By probe: where its `expected` stands, or the probe if it has none.
@@ -131,8 +113,9 @@ fn expectations_in(text: &str) -> ProbeLines {
         (line as u32, column as u32)
     };
     let probes = registry.probes.iter().map(|(id, probe)| {
-        let expected = serde_json::from_str::<ProbeText<'_>>(probe.get()).ok().and_then(|probe| probe.expected);
-        (id.to_string(), place(expected.unwrap_or(probe)))
+        let entry = serde_json::from_str::<ProbeText<'_>>(probe.get()).ok();
+        let (line, column) = place(entry.as_ref().and_then(|entry| entry.expected).unwrap_or(probe));
+        (id.to_string(), ExpectationText { line, column, why: entry.and_then(|entry| entry.why) })
     });
     probes.collect()
 }
@@ -184,21 +167,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_and_expectations_have_their_lines() {
-        let policy = "{\n  \"handled\": {\"fs\": [\"read_file\"]},\n  \"path_beneath\": [\n    {\"path\": \"/a\"},\n    {\"path\": \"/b\"}\n  ]\n}\n";
-        assert_eq!(place_of_rule(policy, "/path_beneath/1"), Some((5, 5)));
-        assert_eq!(place_of_rule(policy, "/handled/fs"), Some((2, 21)));
-        assert_eq!(place_of_rule(policy, "/path_beneath/2"), None);
-        assert_eq!(place_of_rule("(version 1)", "3:2"), Some((3, 2)));
-        // What an imported file holds is no line of this one.
-        for elsewhere in ["system.sb:3:2", "3", "0:1", "x:y", ""] {
-            assert_eq!(place_of_rule("(version 1)", elsewhere), None, "{elsewhere}");
-        }
-        let registry =
-            "{\"é\": 1, \"probes\": {\n \"a\\u0062\": {\n  \"n\": \"é\", \"expected\": \"deny\"}, \"c\":\n   {}\n}}";
+    fn expectations_have_their_lines() {
+        let registry = "{\"é\": 1, \"probes\": {\n \"a\\u0062\": {\n  \"n\": \"é\", \"expected\": \"deny\", \"why\": \"so\"}, \"c\":\n   {}\n}}";
         let found = expectations_in(registry);
-        assert_eq!(found["ab"], (3, 25));
-        assert_eq!(found["c"], (4, 4));
+        assert_eq!(found["ab"], ExpectationText { line: 3, column: 25, why: Some("so".into()) });
+        assert_eq!(found["c"], ExpectationText { line: 4, column: 4, why: None });
         assert!(expectations_in("[").is_empty());
     }
 

@@ -1,7 +1,10 @@
 //! One row, as reports show it, and how many there are of each kind.
 
 use super::lane_rows::{LaneRowFacts, OracleFacts};
+use super::places::PlaceFinder;
+use crate::evidence::opinions;
 use crate::record::events::EventView;
+use crate::record::opinions::{ModelOpinion, Opinions, SourcePlace};
 use crate::record::outcome::Decision;
 
 /// What became of the rows.
@@ -42,7 +45,7 @@ pub(super) enum Agreement {
 }
 
 /// One row, as reports show it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::review) struct ReportRow {
     pub(super) agreement: Agreement,
     pub(in crate::review) event: EventView<String>,
@@ -53,10 +56,10 @@ pub(in crate::review) struct ReportRow {
     pub(super) started_at_unix_s: Option<f64>,
     /// What the launcher has left in the workspace.
     pub(super) residue: Vec<String>,
-    /// What decides in the policy, as the model says.
-    pub(super) rule: Option<String>,
-    /// What the model says: nothing where its lane was off, nothing within where it cannot know.
-    pub(in crate::review) model: Option<Option<Decision>>,
+    /// What its author, the kernel and the model say.
+    pub(super) opinions: Opinions,
+    /// Where its expectation stands.
+    pub(super) expectation_place: Option<SourcePlace>,
 }
 
 impl ReportRow {
@@ -67,6 +70,7 @@ impl ReportRow {
             None if event.is_asked_as_expected() => Agreement::Asked,
             None => Agreement::Undecided,
         };
+        let opinions = opinions::of(event.expected, None, event.actual, None);
         Self {
             agreement,
             event,
@@ -74,27 +78,55 @@ impl ReportRow {
             duration_us: 0,
             started_at_unix_s: None,
             residue: Vec::new(),
-            rule: None,
-            model: None,
+            opinions,
+            expectation_place: None,
         }
     }
 
     /// With what the lanes say of it.
     pub(super) fn with(self, raw: Option<LaneRowFacts>, asked: Option<OracleFacts>) -> Self {
-        let model = asked.as_ref().map(|asked| asked.decision);
-        let rule = asked.and_then(|asked| asked.rule);
+        let opinions = opinions::of(self.event.expected, None, self.event.actual, asked.map(ModelOpinion::from));
         match raw {
-            None => Self { rule, model, ..self },
+            None => Self { opinions, ..self },
             Some(raw) => Self {
                 residue: raw.residue().to_vec(),
                 probe_id: Some(raw.probe_id),
                 duration_us: raw.duration_us,
                 started_at_unix_s: Some(raw.started_at_unix_s),
-                rule,
-                model,
+                opinions,
                 ..self
             },
         }
+    }
+
+    /// With the places in the documents of the plan. `policy`: the policy's path.
+    pub(super) fn placed(mut self, places: &mut PlaceFinder<'_>, policy: &str) -> Self {
+        let expectation = self.probe_id.as_deref().and_then(|id| places.expectation(id));
+        let (place, why) = expectation.map_or((None, None), |(place, why)| (Some(place), why));
+        self.expectation_place = place;
+        let model = self.opinions.model.take().map(|model| ModelOpinion {
+            rule_place: model.rule.as_deref().and_then(|rule| places.rule(policy, rule)),
+            ..model
+        });
+        self.opinions = opinions::of(self.event.expected, why, self.event.actual, model);
+        self
+    }
+
+    /// What the model says: nothing where its lane was off, nothing within where it cannot know.
+    pub(in crate::review) fn model(&self) -> Option<Option<Decision>> {
+        self.opinions.model.as_ref().map(|model| model.decision)
+    }
+
+    /// What each of the three says, and what follows, each with its name.
+    pub(super) fn opinion_lines(&self) -> Vec<(&'static str, String)> {
+        let done = match (self.event.actual, &self.event.errno_name, &self.event.notes) {
+            (_, _, Some(notes)) => notes.clone(),
+            (Some(Decision::Allow), ..) => "the operation went through".to_owned(),
+            (_, Some(name), None) => format!("the operation was refused with {name}"),
+            _ => String::new(),
+        };
+        let stopped = self.event.failure_kind.as_deref().filter(|_| self.event.actual.is_none());
+        opinions::lines(&self.opinions, stopped, &done)
     }
 
     pub(in crate::review) fn id(&self) -> &str {

@@ -8,10 +8,11 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::escape::ascii;
-use super::places::{PlaceFinder, SourcePlace};
+use super::places::SourceBase;
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::digest::Digest;
+use crate::record::opinions::SourcePlace;
 use crate::record::outcome::FailureKind;
 
 /// How many results are written. GitHub refuses a run with more; the number of the rest is said.
@@ -20,8 +21,8 @@ pub(super) const MOST_RESULTS: u64 = 25_000;
 /// What relative URIs are relative to, by the name that scanners of repositories use.
 const BASE_ID: &str = "%SRCROOT%";
 
-pub(super) struct Sarif<'a> {
-    places: PlaceFinder<'a>,
+pub(super) struct Sarif {
+    base: SourceBase,
     written: u64,
     rules: BTreeSet<String>,
 }
@@ -93,15 +94,15 @@ fn rule(kind: &str) -> Value {
     })
 }
 
-impl<'a> Sarif<'a> {
-    pub(super) fn new(places: PlaceFinder<'a>) -> Self {
-        Self { places, written: 0, rules: BTreeSet::new() }
+impl Sarif {
+    pub(super) fn new(base: SourceBase) -> Self {
+        Self { base, written: 0, rules: BTreeSet::new() }
     }
 
     fn artifact(&self, path: &str) -> Value {
         match path.starts_with('/') {
             true => json!({ "uri": uri(path) }),
-            false => json!({ "uri": uri(&self.places.base.path(path)), "uriBaseId": BASE_ID }),
+            false => json!({ "uri": uri(&self.base.path(path)), "uriBaseId": BASE_ID }),
         }
     }
 
@@ -121,7 +122,7 @@ fn fingerprints(profile: &ProfileHead, row: &ReportRow) -> Value {
     })
 }
 
-impl Render for Sarif<'_> {
+impl Render for Sarif {
     fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let results = head.total.mismatched + head.total.undecided;
         let left_out = results.saturating_sub(MOST_RESULTS);
@@ -140,7 +141,7 @@ impl Render for Sarif<'_> {
             invocation["toolExecutionNotifications"] = json!([{ "level": "warning", "message": { "text": text } }]);
         }
         let id = json!({ "id": format!("{}/{}", head.plan_id, head.run_id) });
-        let bases = json!({ BASE_ID: { "description": { "text": self.places.base.words() } } });
+        let bases = json!({ BASE_ID: { "description": { "text": self.base.words() } } });
         write!(
             out,
             "{{\n\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n\"version\": \"2.1.0\",\n\"runs\": [{{\n\
@@ -177,14 +178,15 @@ impl Render for Sarif<'_> {
         }
         let kind = row.kind();
         self.rules.insert(kind.to_owned());
-        let rule = row.rule.as_deref().filter(|_| row.agreement == Agreement::Mismatched);
-        let rule = rule.and_then(|rule| self.places.rule(&profile.policy, rule));
-        let expectation = row.probe_id.as_deref().and_then(|id| self.places.expectation(id));
-        let physical = match rule.as_ref().or(expectation.as_ref()) {
+        let model = row.opinions.model.as_ref().filter(|_| row.agreement == Agreement::Mismatched);
+        let rule = model.and_then(|model| model.rule_place.as_ref());
+        let expectation = row.expectation_place.as_ref();
+        let physical = match rule.or(expectation) {
             Some(place) => self.physical(place),
             None => json!({ "artifactLocation": self.artifact(&profile.policy) }),
         };
         let message = format!("{}: {} on {}: {}", row.id(), row.event.operation, row.target(), row.sentence());
+        let message = format!("{message}. {}.", row.opinions.sentence);
         let mut result = json!({
             "ruleId": kind,
             "kind": "fail",
@@ -199,9 +201,10 @@ impl Render for Sarif<'_> {
                 "profile_id": profile.id, "operation": row.event.operation, "target": row.target(),
                 "expected": row.expected(), "actual": row.actual(),
                 "undecided": row.agreement == Agreement::Undecided, "policy": profile.policy,
+                "opinions": row.opinions,
             },
         });
-        if let (Some(_), Some(expectation)) = (&rule, &expectation) {
+        if let (Some(_), Some(expectation)) = (rule, expectation) {
             result["relatedLocations"] = json!([{
                 "id": 1, "physicalLocation": self.physical(expectation), "message": { "text": "The expectation." },
             }]);

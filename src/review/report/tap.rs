@@ -61,6 +61,7 @@ impl Render for Tap {
         }
         // A text of JSON is a text of YAML.
         let severity = if row.agreement == Agreement::Mismatched { "fail" } else { "error" };
+        let model = row.opinions.model.as_ref();
         let facts = [
             ("severity", json!(severity)),
             ("kind", json!(row.kind())),
@@ -68,6 +69,13 @@ impl Render for Tap {
             ("profile", json!(profile.id)),
             ("operation", json!(row.event.operation)),
             ("target", json!(row.target())),
+            ("expected", json!(row.expected())),
+            ("why", json!(row.opinions.why)),
+            ("kernel", json!(row.opinions.kernel)),
+            ("model", json!(model.map(|model| model.decision.map_or("cannot_know", |decision| decision.as_str())))),
+            ("rule", json!(model.and_then(|model| model.rule.as_deref()))),
+            ("rule_place", json!(model.and_then(|model| model.rule_place.as_ref()).map(|place| place.to_string()))),
+            ("conclusion", json!(row.opinions.sentence)),
         ];
         writeln!(out, "  ---")?;
         for (name, value) in facts {

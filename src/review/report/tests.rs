@@ -1,6 +1,8 @@
 //! Untrusted text in every format, and what counts as what.
 
 use super::*;
+use crate::record::opinions::ModelOpinion;
+use crate::record::outcome::Decision;
 use crate::record::sources::InputSource;
 
 fn row(more: serde_json::Value) -> ReportRow {
@@ -54,15 +56,21 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
     let mut render: Box<dyn Render> = match format {
         Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
-        Format::Sarif => Box::new(sarif::Sarif::new(documents())),
+        Format::Sarif => Box::new(sarif::Sarif::new(documents().base)),
         Format::Markdown => Box::new(markdown::Markdown::default()),
         Format::Html => Box::new(html::Html),
     };
     let mut out = Vec::new();
-    let mut writing =
-        ReportInProgress { head: &head, render: render.as_mut(), out: &mut out, place: None, failed: None };
+    let mut writing = ReportInProgress {
+        head: &head,
+        places: documents(),
+        render: render.as_mut(),
+        out: &mut out,
+        place: None,
+        failed: None,
+    };
     writing.step(|render, head, out| render.begin(head, out));
-    rows.iter().for_each(|row| writing.row(row));
+    rows.iter().for_each(|row| writing.row(row.clone()));
     writing.finish().unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -97,7 +105,14 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
     let junit = render(Format::Junit, &three());
     assert!(junit.contains(r#"tests="3" failures="1" errors="1" skipped="0""#), "{junit}");
     assert!(junit.contains(r#"<testcase classname="p" name="good" time="0.000000"/>"#), "{junit}");
-    assert!(junit.contains(r#"<failure type="unexpected_allow" message="expected deny, got allow">"#), "{junit}");
+    assert!(
+        junit.contains(
+            r#"<failure type="unexpected_allow" message="expected deny, got allow">file-read* on \nexpected: deny\n"#
+                .replace("\\n", "\n")
+                .as_str()
+        ),
+        "{junit}"
+    );
     assert!(junit.contains(r#"<error type="landlock_rule_target""#), "{junit}");
 
     let tap = render(Format::Tap, &three());
@@ -122,7 +137,10 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
         markdown.contains("1 not as expected, 1 undecided") && markdown.contains("| `p` | 3 | 1 | 1 | 1 |"),
         "{markdown}"
     );
-    assert!(markdown.contains("**undecided** `open`") && !markdown.contains("good"), "{markdown}");
+    assert!(
+        markdown.contains("- **undecided**: `landlock_rule_target`\n  - `open`: ") && !markdown.contains("good"),
+        "{markdown}"
+    );
 
     let html = render(Format::Html, &three());
     assert_eq!(html.matches("<tr class=").count(), 3, "{html}");
@@ -201,14 +219,14 @@ fn markdown_shows_ids_and_targets_as_code_and_no_backtick_of_a_sentence_is_left(
     let shown = |more: serde_json::Value| render(Format::Markdown, &[row(more)]);
     let text = shown(serde_json::json!({"expectation_id": "a:b_c", "target": "https://example.org/@x*",
         "notes": "asked as `file_read` by @x", "match": false}));
-    assert!(text.contains("`a:b_c`: `file-read*` on `https://example.org/@x*`: expected deny"), "{text}");
+    assert!(text.contains("`a:b_c`: `file-read*` on `https://example.org/@x*`\n  - expected: deny\n"), "{text}");
     assert!(text.contains(": asked as `file_read` by \\@x"), "{text}");
     // What code cannot hold is escaped: an end of the code, of a cell, or the beginning of a tag.
     for target in ["a`b", "a|b", "<b>", " a", ""] {
         let text = shown(serde_json::json!({"expectation_id": "e", "target": target, "match": false}));
         assert!(
             text.contains(&format!(
-                "on {}: ",
+                "on {}\n",
                 target.replace('`', "\\`").replace('|', "\\|").replace("<b>", "&lt;b\\>")
             )),
             "{text}"
@@ -224,7 +242,14 @@ fn sarif_shows_a_mismatch_at_the_rule_that_decides_and_an_undecided_row_at_its_e
         let mut one =
             row(serde_json::json!({"expectation_id": id, "match": matched, "actual": matched.map(|_| "allow")}));
         one.probe_id = Some("probe".into());
-        one.rule = Some(rule.into());
+        one.opinions.model = Some(ModelOpinion {
+            source: "landlock_model".into(),
+            decision: Some(Decision::Allow),
+            rule: Some(rule.into()),
+            rule_place: None,
+            reason: "granted".into(),
+            assumes: Vec::new(),
+        });
         one
     };
     let rows = [

@@ -1,0 +1,63 @@
+//! Rows worth showing, with what everybody says of them.
+
+use super::decide;
+use super::opinions;
+use super::outcome::RowFinding;
+use super::places::RuleLines;
+use super::row_facts::Context;
+use super::scenario::Judged;
+use crate::record::mismatch::MismatchType;
+use crate::record::opinions::{ModelOpinion, SourcePlace};
+use crate::record::row::OracleRow;
+
+/// The finding of a judged row. `asked`: its row of the oracle lane.
+pub(super) fn of(
+    context: &Context<'_>,
+    judged: &Judged<'_>,
+    mismatch_type: Option<MismatchType>,
+    asked: Option<&OracleRow>,
+    places: &mut RuleLines,
+) -> RowFinding {
+    let placed = judged.placed;
+    let entry = &placed.probe.entry;
+    let errno = judged.verdict.errno();
+    let reason = judged.reason.clone().unwrap_or_else(|| match errno {
+        None => "the operation went through".to_owned(),
+        Some(errno) => {
+            let name = context.host_os.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
+            format!("the operation was refused with {name}")
+        }
+    });
+    let policy = &placed.profile.policy.path;
+    let model = asked.map(|row| ModelOpinion {
+        source: row.source.to_string(),
+        decision: row.decision,
+        rule: row.rule.clone(),
+        rule_place: row.rule.as_deref().and_then(|rule| {
+            let text = || {
+                let document = context.plan.documents.iter().find(|one| one.path == *policy)?;
+                std::str::from_utf8(&document.bytes).ok().map(str::to_owned)
+            };
+            let (line, column) = places.find(policy, rule, text)?;
+            Some(SourcePlace { path: policy.clone(), line, column })
+        }),
+        reason: row.reason.clone(),
+        assumes: row.assumes.clone(),
+    });
+    let actual = judged.verdict.actual();
+    RowFinding {
+        profile_id: placed.profile.id.clone(),
+        probe_name: placed.name().to_owned(),
+        expectation_id: placed.probe.expectation_id.clone(),
+        operation: placed.operation().to_owned(),
+        target: placed.target().to_owned(),
+        expected: entry.expected,
+        actual,
+        mismatch_type,
+        kind: judged.verdict.kind(),
+        asked: judged.verdict.kind().is_some_and(|kind| decide::asked_as_expected(judged.row, kind, entry.expected)),
+        errno,
+        reason,
+        opinions: opinions::of(Some(entry.expected), entry.why.clone(), actual, model),
+    }
+}

@@ -1,16 +1,21 @@
 //! `sandproof report`
 
 use std::io::{self, BufWriter, Read, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::diff_runs;
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::review_failure;
 use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
+use crate::base::fsx::{IoContext, folder_of};
 use crate::bundle::{self, ArtifactError, Bundle, Verified};
+use crate::diff;
+use crate::record::run_diff::ComparisonShown;
 use crate::review::ReviewError;
 use crate::review::report::{self, Format, ReportCounts};
 
@@ -30,6 +35,61 @@ pub(super) struct ReportArgs {
     /// Write the report to this file, as a whole, instead of standard output; `-` is standard output too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Show as well what changed since this bundle. For `html` and `markdown`.
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
+}
+
+/// A report that a run makes of its own bundle: `FORMAT:FILE`.
+#[derive(Debug, Clone)]
+pub(super) struct WantedReport {
+    format: FormatName,
+    file: PathBuf,
+}
+
+impl FromStr for WantedReport {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text.split_once(':').ok_or("write FORMAT:FILE")?;
+        let format = FormatName::from_str(format, false).map_err(|_| {
+            let known: Vec<String> = FormatName::value_variants()
+                .iter()
+                .filter_map(|one| Some(one.to_possible_value()?.get_name().to_owned()))
+                .collect();
+            format!("`{format}` is no format; known are {}", known.join(", "))
+        })?;
+        match file {
+            "" => Err("the file has no name".to_owned()),
+            "-" => Err("standard output holds what the run itself says; name a file".to_owned()),
+            file => Ok(Self { format, file: file.into() }),
+        }
+    }
+}
+
+impl WantedReport {
+    /// Whether it can be written where it is wanted, as far as that is known before.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if let Destination::Place(place) = Destination::of(&self.file)?
+            && let Some(path) = place.file()
+        {
+            std::fs::metadata(folder_of(path)).at("write to", &self.file).map_err(output_failure)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the reports that a run was asked for, of its committed bundle.
+pub(super) fn make_wanted(wanted: &[WantedReport], folder: &Path, ui: &mut Ui) -> Result<(), Failure> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let bundle = bundle::verify(folder).map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
+    for WantedReport { format, file } in wanted {
+        produce(&bundle, *format, None, Some(Destination::of(file)?), ui)?;
+        ui.remark(format!("wrote {}", file.display()));
+    }
+    Ok(())
 }
 
 /// The formats, as typed.
@@ -68,38 +128,21 @@ struct NothingRan {
 
 /// Reports.
 pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if args.against.is_some() && !matches!(args.format, FormatName::Html | FormatName::Markdown) {
+        return Err(Failure::new(Exit::Usage, "`--against` is for the formats `html` and `markdown`".to_owned())
+            .hint("`sandproof diff-runs` compares two bundles for programs"));
+    }
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let to_stdout = matches!(destination, Some(Destination::Stdout));
     let bundle = match bundle::verify(&args.bundle) {
         Ok(bundle) => bundle,
         Err(refused) => return validate_bundle::report(&refused, false, ui),
     };
-    let output = match destination {
-        None | Some(Destination::Stdout) => None,
-        Some(Destination::Place(place)) => Some(place.open().map_err(output_failure)?),
+    let against = match &args.against {
+        Some(old) => Some(changes(old, &args.bundle)?),
+        None => None,
     };
-    let counts = match output {
-        Some(mut output) if !output.is_stream() => {
-            let counts = write(&bundle, args.format, &mut output)?;
-            output.finish().map_err(output_failure)?;
-            counts
-        }
-        output => {
-            // Nothing is shown before the last byte that it was made from proved to be the verified one.
-            let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Fault)?);
-            let counts = write(&bundle, args.format, &mut waiting)?;
-            let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Fault)?;
-            file.rewind().or_fail(Exit::Fault)?;
-            match output {
-                Some(mut output) => {
-                    io::copy(&mut file, &mut output).or_fail(Exit::Fault)?;
-                    output.finish().map_err(output_failure)?;
-                }
-                None => copy(&mut file, ui)?,
-            }
-            counts
-        }
-    };
+    let counts = produce(&bundle, args.format, against.as_ref(), destination, ui)?;
     if let Some(out) = args.out.as_deref().filter(|_| !to_stdout) {
         ui.remark(format!("wrote {}", out.display()));
     }
@@ -111,8 +154,56 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     })
 }
 
-fn write(bundle: &Verified<Bundle>, format: FormatName, out: &mut dyn Write) -> Result<ReportCounts, Failure> {
-    report::write(bundle, format.into(), out).map_err(|error| match error {
+/// What changed from one bundle to another.
+fn changes(old: &Path, new: &Path) -> Result<ComparisonShown, Failure> {
+    let side = |path: &Path| diff::open(path).map_err(diff_runs::failure);
+    let compared = diff::compare(&side(old)?, &side(new)?).map_err(diff_runs::failure)?;
+    Ok(diff::shown(&compared))
+}
+
+/// Writes one report to where it is wanted, or to standard output.
+fn produce(
+    bundle: &Verified<Bundle>,
+    format: FormatName,
+    against: Option<&ComparisonShown>,
+    destination: Option<Destination>,
+    ui: &mut Ui,
+) -> Result<ReportCounts, Failure> {
+    let output = match destination {
+        None | Some(Destination::Stdout) => None,
+        Some(Destination::Place(place)) => Some(place.open().map_err(output_failure)?),
+    };
+    match output {
+        Some(mut output) if !output.is_stream() => {
+            let counts = write(bundle, format, against, &mut output)?;
+            output.finish().map_err(output_failure)?;
+            Ok(counts)
+        }
+        output => {
+            // Nothing is shown before the last byte that it was made from proved to be the verified one.
+            let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Fault)?);
+            let counts = write(bundle, format, against, &mut waiting)?;
+            let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Fault)?;
+            file.rewind().or_fail(Exit::Fault)?;
+            match output {
+                Some(mut output) => {
+                    io::copy(&mut file, &mut output).or_fail(Exit::Fault)?;
+                    output.finish().map_err(output_failure)?;
+                }
+                None => copy(&mut file, ui)?,
+            }
+            Ok(counts)
+        }
+    }
+}
+
+fn write(
+    bundle: &Verified<Bundle>,
+    format: FormatName,
+    against: Option<&ComparisonShown>,
+    out: &mut dyn Write,
+) -> Result<ReportCounts, Failure> {
+    report::write_against(bundle, format.into(), against, out).map_err(|error| match error {
         ReviewError::Artifact(ArtifactError::Absent { .. }) => {
             Failure::new(Exit::NothingRan, NothingRan { bundle: bundle.folder().to_owned() })
         }

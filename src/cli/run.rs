@@ -13,6 +13,7 @@ use super::failures::load_failure;
 use super::faults;
 use super::out::io_exit;
 use super::progress::ProgressBars;
+use super::report::{self, WantedReport};
 use super::run_report;
 use super::signals;
 use super::ui::Ui;
@@ -61,6 +62,9 @@ pub(super) struct RunArgs {
     /// UUID.
     #[arg(long, value_name = "ID")]
     run_id: Option<RunId>,
+    /// Make a report of the run as well: `html:run.html`. Formats as in `report`. May be given several times.
+    #[arg(long, value_name = "FORMAT:FILE")]
+    report: Vec<WantedReport>,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -259,6 +263,7 @@ impl GivenLauncher {
 
 /// Runs a plan.
 pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    args.report.iter().try_for_each(WantedReport::check)?;
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
     let mut request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
@@ -280,10 +285,13 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     progress.finish();
     let report = outcome.map_err(run_failure)?;
     let concluded = run_report::conclude(&report, args.json, ui);
+    // Whatever the run came to, its reports show it; a dry run has nothing that they could.
+    let reports: &[WantedReport] = if request.declared.dry { &[] } else { &args.report };
+    let reported = report::make_wanted(reports, &report.committed.folder, ui);
     drop(folder);
     // The process ends here; to take a large plan apart before would only keep its user waiting.
     std::mem::forget(request);
-    concluded
+    reported.and(concluded)
 }
 
 impl RunArgs {

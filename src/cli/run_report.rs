@@ -16,10 +16,11 @@ use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
+use crate::evidence::controls::ControlResult;
 use crate::evidence::opinions;
 use crate::evidence::{DerivationOutcome, ProfileOutcome, RowFinding};
 use crate::promote::gates::{self, Documents, GateReport};
-use crate::record::controls::{ControlStatus, ControlsStatus};
+use crate::record::controls::ControlsStatus;
 use crate::record::layout;
 use crate::record::manifest::ChannelKind;
 use crate::record::mismatch::MismatchType;
@@ -230,16 +231,10 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
 }
 
 fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
-    let word = |status| match status {
-        ControlStatus::Ok => "ok",
-        ControlStatus::Wrong => "WRONG",
-        ControlStatus::NotApplied => "not applied",
-        ControlStatus::NotShown => "not shown",
-        ControlStatus::NotDerivable => "none",
-    };
+    let word = |control: &ControlResult| control.status().words();
     let controls = profile.controls.as_ref().map_or_else(
         || "-".to_string(),
-        |controls| format!("deny {}, allow {}", word(controls.must_deny.status()), word(controls.must_allow.status())),
+        |controls| format!("deny {}, allow {}", word(&controls.must_deny), word(&controls.must_allow)),
     );
     let rows = &profile.counts.rows;
     let numbers = [rows.planned, rows.matched, rows.mismatched, rows.undecided].map(|n| n.to_string());

@@ -16,6 +16,7 @@ pub mod render_text;
 mod report;
 mod row_provenance;
 mod rows;
+mod shown;
 mod side;
 mod verdicts;
 
@@ -25,6 +26,7 @@ use std::io;
 pub use attempts::{attempts, render as render_attempts};
 pub use report::{compare, compare_accepting_absent};
 pub use rows::RowsError;
+pub use shown::shown;
 pub use side::{ComparedSide, open};
 
 use crate::base::fsx::FileError;

@@ -75,6 +75,19 @@ pub enum ControlStatus {
     NotDerivable,
 }
 
+impl ControlStatus {
+    /// For people, in a word or two.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Wrong => "WRONG",
+            Self::NotApplied => "not applied",
+            Self::NotShown => "not shown",
+            Self::NotDerivable => "none",
+        }
+    }
+}
+
 /// What is read of the controls of one profile. `T` is a kind of text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ControlsView<T> {

@@ -394,3 +394,33 @@ pub enum ExplanationFinding {
     /// The declarations could not be compared item by item.
     Unknown,
 }
+
+/// A comparison with another run, in words, for a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparisonShown {
+    /// What the other run was given as.
+    pub against: String,
+    /// The answer in one line.
+    pub headline: String,
+    /// What was declared differently.
+    pub changes: Vec<String>,
+    /// The first rows that differ.
+    pub rows: Vec<ChangedRow>,
+    /// How many more do.
+    pub more: u64,
+}
+
+/// A row that differs, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedRow {
+    /// Which.
+    pub name: String,
+    /// Its lane.
+    pub lane: &'static str,
+    /// What the other run showed.
+    pub before: String,
+    /// What this run shows.
+    pub now: String,
+    /// What could explain it.
+    pub explanation: String,
+}

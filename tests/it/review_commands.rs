@@ -321,7 +321,7 @@ fn a_report_says_what_the_run_said() {
     let run = finished_run(QUICKSTART, 0);
     let planned = run.report["planned"].as_u64().unwrap();
     let ask = |format: &str| output(sandproof().args(["report", "--format", format, "--bundle"]).arg(&run.out));
-    for (format, of_a_row) in [("junit", "<testcase "), ("tap", "\nok "), ("html", "<tr class=\"matched\">")] {
+    for (format, of_a_row) in [("junit", "<testcase "), ("tap", "\nok "), ("html", "<tr><td>")] {
         let shown = ask(format);
         expect_code(&shown, 0);
         assert_eq!(stdout(&shown).matches(of_a_row).count() as u64, planned, "{format}:\n{}", stdout(&shown));
@@ -447,4 +447,67 @@ fn reports_have_the_times_of_the_rows_and_the_lines_of_the_repository_that_holds
     let run_id = read(&bundle.join("run_manifest.json"))["run_id"].as_str().unwrap().to_owned();
     assert!(junit.contains(&format!(r#"<property name="run_id" value="{run_id}"/>"#)), "{junit}");
     assert!(junit.contains(r#"<property name="promotable" value="false"/>"#), "{junit}");
+}
+
+#[test]
+fn a_run_makes_reports_of_itself_and_one_says_what_changed_since_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = dir.path().join("plan");
+    expect_code(&output(sandproof().args(["plan-build", "--template", "quickstart", "--out"]).arg(&plan)), 0);
+    let run = |out: &str, reports: &[String]| {
+        let mut command = sandproof();
+        command.args(["run", "--plan"]).arg(&plan).arg("--out").arg(dir.path().join(out));
+        for report in reports {
+            command.args(["--report", report]);
+        }
+        output(&mut command)
+    };
+    expect_code(&run("old", &[]), 0);
+    edit(&plan.join("registry/probes.json"), |probes| {
+        probes["probes"]["quickstart:read_only:read_inside"]["expected"] = "deny".into();
+        for (n, id) in ["list_inside", "read_outside"].iter().enumerate() {
+            probes["probes"][format!("quickstart:read_only:{id}")]["target"] = format!("${{root}}/none/{n}").into();
+        }
+    });
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let wanted = ["html:page.html", "junit:cases.xml", "markdown:text.md"];
+    let wanted = wanted.map(|one| one.split_once(':').map(|(format, name)| format!("{format}:{}", at(name))).unwrap());
+    let ran = run("new", &wanted);
+    expect_code(&ran, 1);
+    let text = stdout(&ran);
+    // The three opinions with the rule and its line, and one cause once.
+    assert!(text.contains("    expected  deny: "), "{text}");
+    assert!(text.contains("    kernel    allow: the operation went through\n"), "{text}");
+    assert!(text.contains("    model     allow: granted: read_file by /path_beneath/0\n"), "{text}");
+    let so =
+        "the policy is wrong, which allows it by `/path_beneath/0` (registries/quickstart/policies/read-only.json:";
+    assert!(text.contains(&format!("    so        {so}")), "{text}");
+    assert_eq!(text.matches("the operation failed with an error that is no denial").count(), 1, "{text}");
+
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    for (format, name) in [("html", "page.html"), ("junit", "cases.xml"), ("markdown", "text.md")] {
+        let asked = output(sandproof().args(["report", "--format", format, "--bundle", &at("new")]));
+        assert_eq!(stdout(&asked).lines().count(), read(name).lines().count(), "{format}");
+    }
+    assert!(read("text.md").contains("the policy is wrong, which allows it by `/path_beneath/0`"));
+    assert!(read("cases.xml").contains("so: the policy is wrong, which allows it by `/path_beneath/0`"));
+    let page = read("page.html");
+    assert_eq!(page.matches("the operation failed with an error that is no denial").count(), 1, "{page}");
+    // The finding leads to the line of the policy that the page shows.
+    let line = page.split("href=\"#p0-").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(page.contains(&format!("<span id=\"p0-{line}\">")), "{line}: {page}");
+
+    let compared = |format: &str| {
+        output(sandproof().args(["report", "--format", format, "--bundle", &at("new"), "--against", &at("old")]))
+    };
+    let page = stdout(&compared("html"));
+    assert!(page.contains("id=\"changes\"") && !read("page.html").contains("id=\"changes\""), "{page}");
+    assert!(stdout(&compared("markdown")).contains("\nWhat changed since "));
+    expect_code(&compared("tap"), 2);
+    // A slip is told before anything runs.
+    for slip in ["html", "pdf:x", "html:", "html:-", "html:/nowhere/x/page.html"] {
+        let refused = run("slip", &[slip.to_owned()]);
+        expect_code(&refused, 2);
+        assert!(!dir.path().join("slip").exists(), "{slip}");
+    }
 }

@@ -1,86 +1,357 @@
-//! One HTML page: no scripts, no images, nothing loaded from anywhere, which its own policy forbids as well.
+//! One HTML page that a reviewer can print: no scripts, no images, nothing loaded from anywhere, which its own policy forbids
+//! as well.
+//!
+//! What is not as it should be stands first, with its cause and the line of the policy; then each policy with what it lets
+//! through. Foreign texts reach the page through [`foreign`], [`words`] and [`prose`] alone.
 
 use std::io::{self, Write};
 
-use super::escape::markup;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
+use crate::base::grouping;
+use crate::base::printable::printable;
+use crate::record::opinions::Conclusion;
+use crate::record::run_diff::ComparisonShown;
 
-pub(super) struct Html;
+const STYLE: &str = include_str!("report.css");
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
-color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:1rem 0}\
-th,td{text-align:left;vertical-align:top;padding:.25rem .75rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}\
-.mismatched{background:#fde0dc}.undecided{background:#fff3cd}code{font-family:ui-monospace,monospace}\
-@media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}th,td{border-color:#444}\
-.mismatched{background:#5c1f1a}.undecided{background:#54450f}}";
+/// How many rows that are not as expected, or undecided, the page has. It says how many more there are.
+const MOST_FINDINGS: u64 = 500;
+/// The same of the rows of all policies.
+const MOST_ROWS: u64 = 5_000;
+
+#[derive(Default)]
+pub(super) struct Html {
+    /// What changed since another run.
+    against: Option<ComparisonShown>,
+    mismatched: String,
+    surprises: String,
+    /// Undecided rows by profile: word of the cause, cause, row.
+    undecided: Vec<(String, String, Markup)>,
+    policies: String,
+    findings: u64,
+    findings_left_out: u64,
+    rows: u64,
+    rows_left_out: u64,
+    /// How many profiles have begun.
+    profiles: usize,
+}
+
+impl Html {
+    pub(super) fn new(against: Option<&ComparisonShown>) -> Self {
+        Self { against: against.cloned(), ..Self::default() }
+    }
+
+    fn take_finding(&mut self) -> bool {
+        let room = self.findings < MOST_FINDINGS;
+        self.findings += u64::from(room);
+        self.findings_left_out += u64::from(!room);
+        room
+    }
+}
+
+/// A text of somebody else: on one line, and with nothing in it that is not shown.
+fn foreign(text: &str) -> String {
+    printable(&text.replace(['\n', '\t'], " ")).into_owned()
+}
+
+/// An id or a path, which may be broken where its parts end and nowhere else.
+fn words(text: &str) -> Markup {
+    let text = foreign(text);
+    html! {
+        @for part in text.split_inclusive(['/', ':', '_', '.']) { (part) wbr; }
+    }
+}
+
+/// A sentence, in which what stands between backticks is code.
+fn prose(text: &str) -> Markup {
+    let text = foreign(text);
+    let paired = text.matches('`').count() % 2 == 0;
+    html! {
+        @if paired {
+            @for (n, part) in text.split('`').enumerate() {
+                @if n % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (text) }
+    }
+}
+
+fn count(number: u64, of: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {of}{s}")
+}
+
+/// Where a row's rule stands: a link, if the page shows that policy.
+fn rule_place(row: &ReportRow, profile: &ProfileHead, number: usize) -> Markup {
+    let place = row.opinions.model.as_ref().and_then(|model| model.rule_place.as_ref());
+    html! {
+        @if let Some(place) = place {
+            dt { "policy" }
+            dd {
+                @if profile.policy_text.is_some() && place.path == profile.policy {
+                    a href=(format!("#p{number}-{}", place.line)) { code { (words(&place.to_string())) } }
+                } @else { code { (words(&place.to_string())) } }
+            }
+        }
+    }
+}
+
+fn finding(row: &ReportRow, profile: &ProfileHead, number: usize, class: &str) -> Markup {
+    html! {
+        div class=(class) {
+            p { b { (words(row.id())) } " " span.sub { "in " (words(&profile.id)) } }
+            p { code { (words(&row.event.operation)) } " on " code { (words(row.target())) } }
+            dl {
+                @for (name, text) in row.opinion_lines() { dt { (name) } dd { (prose(&text)) } }
+                (rule_place(row, profile, number))
+            }
+        }
+    }
+}
+
+fn result(row: &ReportRow) -> Markup {
+    let (class, sign) = match (row.agreement, row.actual()) {
+        (Agreement::Mismatched, _) => ("v x", "✗"),
+        (Agreement::Undecided, _) => ("v u", "?"),
+        (Agreement::Asked, _) => ("v", "?"),
+        (Agreement::Matched, "allow") => ("v", "✓"),
+        (Agreement::Matched, _) => ("v", "⊘"),
+    };
+    html! {
+        span class=(class) { (sign) " " (row.actual()) }
+        @match row.agreement {
+            Agreement::Mismatched => { " " span.x { "(expected " (row.expected()) ")" } }
+            Agreement::Undecided => { " " span.u { "(" (words(row.kind())) ")" } }
+            Agreement::Asked => { " (only asked, and answered as expected)" }
+            Agreement::Matched => {}
+        }
+    }
+}
+
+/// The policy's own text, with numbers that findings lead to.
+fn policy_text(text: &str, number: usize) -> Markup {
+    html! {
+        details {
+            summary { "The policy (" (count(text.lines().count() as u64, "line")) ")" }
+            pre {
+                @for (n, line) in text.lines().enumerate() {
+                    span id=(format!("p{number}-{}", n + 1)) { i { (n + 1) } (printable(&line.replace('\t', "    "))) }
+                    "\n"
+                }
+            }
+        }
+    }
+}
+
+fn tiles(head: &ReportHead) -> Markup {
+    let total = &head.total;
+    let class = |bad: bool, class: &'static str| if bad { class } else { "" };
+    let (held, controls) = head.controls();
+    html! {
+        ul.tiles aria-label="The verdict" {
+            li { b class=(class(total.matched > 0, "o")) { (total.matched) } "as expected" }
+            li { b class=(class(total.mismatched > 0, "x")) { (total.mismatched) } "not as expected" }
+            li { b class=(class(total.undecided > 0, "u")) { (total.undecided) } "undecided" }
+            @if total.asked > 0 { li { b { (total.asked) } "only asked, as expected" } }
+            @if controls > 0 {
+                li { b class=(if held == controls { "o" } else { "x" }) { (held) " of " (controls) } "controls held" }
+            }
+            li {
+                b class=(if head.reasons.is_empty() { "o" } else { "x" }) {
+                    @if head.reasons.is_empty() { "yes" } @else { "no" }
+                }
+                "may be promoted"
+            }
+        }
+    }
+}
+
+fn promotion(head: &ReportHead) -> Markup {
+    html! {
+        @if head.reasons.is_empty() {
+            p.note.ok { b { "May be promoted:" } " nothing speaks against handing this result on." }
+        } @else {
+            div.note {
+                p { b { "Why it may not be promoted, and what to do:" } }
+                ul {
+                    @for (name, meaning) in &head.reasons { li { code { (words(name)) } ": " (prose(meaning)) } }
+                }
+            }
+        }
+    }
+}
+
+fn changes(against: &ComparisonShown) -> Markup {
+    html! {
+        h2 id="changes" { "What changed since " code { (words(&against.against)) } }
+        p { (prose(&against.headline)) }
+        @if !against.changes.is_empty() {
+            ul { @for change in &against.changes { li { (prose(change)) } } }
+        }
+        @for row in &against.rows {
+            div.find.open {
+                p { b { (words(&row.name)) } " " span.sub { "in the " (row.lane) " lane" } }
+                dl {
+                    dt { "before" } dd { (prose(&row.before)) }
+                    dt { "now" } dd { (prose(&row.now)) }
+                    dt { "why" } dd { (prose(&row.explanation)) }
+                }
+            }
+        }
+        @if against.more > 0 { p { "… and " (count(against.more, "more row")) "; " code { "sandproof diff-runs" } " has all." } }
+    }
+}
+
+fn evidence(head: &ReportHead) -> Markup {
+    html! {
+        h2 id="evidence" { "Evidence" }
+        dl {
+            @for (name, value) in head.evidence() {
+                dt { (name) } dd { code { (words(&value)) } }
+            }
+            dt { "check it" } dd { code { "sandproof validate-bundle --bundle " (words(&head.folder)) } }
+        }
+    }
+}
 
 impl Render for Html {
-    fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        let (plan, total) = (markup(&head.plan_id), &head.total);
-        writeln!(
-            out,
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{plan}</title>\n<style>{STYLE}</style>\n\
-             </head>\n<body>\n<h1>{plan}</h1>\n\
-             <p>{} rows: {} as expected, {} not as expected, {} undecided, {} only asked.</p>",
-            total.rows, total.matched, total.mismatched, total.undecided, total.asked
-        )?;
-        if head.reasons.is_empty() {
-            writeln!(out, "<p>May be promoted.</p>")?;
-        } else {
-            writeln!(out, "<p>May not be promoted:</p>\n<ul>")?;
-            for (name, meaning) in &head.reasons {
-                writeln!(out, "<li><code>{}</code>: {}</li>", markup(name), markup(meaning))?;
+    fn begin(&mut self, _: &ReportHead, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn begin_profile(&mut self, profile: &ProfileHead, _: &mut dyn Write) -> io::Result<()> {
+        let counts = &profile.counts;
+        let head = html! {
+            h3 { (words(&profile.id)) }
+            p.sub {
+                (count(counts.rows, "probe"))
+                @if counts.mismatched > 0 { " · " span.x { (counts.mismatched) " not as expected" } }
+                @if counts.undecided > 0 { " · " span.u { (counts.undecided) " undecided" } }
+                @if counts.asked > 0 { " · " (counts.asked) " only asked" }
+                @if let Some((deny, allow)) = profile.controls {
+                    " · controls: deny " (deny.words()) ", allow " (allow.words())
+                }
             }
-            writeln!(out, "</ul>")?;
-        }
-        writeln!(
-            out,
-            "<p>Run <code>{}</code>, world <code>{}</code>, channel <code>{}</code>, bundle index SHA-256 <code>{}</code>.\
-             </p>",
-            markup(&head.run_id),
-            markup(&head.world_id),
-            markup(head.channel),
-            head.index_sha256
-        )
-    }
-
-    fn begin_profile(&mut self, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        let residue = profile.residue_sentence().map(|found| format!("<p>{RESIDUE}: {}</p>\n", markup(&found)));
-        let residue = residue.unwrap_or_default();
-        writeln!(
-            out,
-            "<h2>{}</h2>\n<p>Policy <code>{}</code></p>\n{residue}<table>\n<thead><tr><th>Expectation</th><th>Operation</th>\
-             <th>Target</th><th>Result</th></tr></thead>\n<tbody>",
-            markup(&profile.id),
-            markup(&profile.policy)
-        )
-    }
-
-    fn row(&mut self, row: &ReportRow, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        let class = match row.agreement {
-            Agreement::Matched => "matched",
-            Agreement::Mismatched => "mismatched",
-            Agreement::Undecided => "undecided",
-            Agreement::Asked => "asked",
+            @if let Some(notes) = &profile.notes { p { (prose(notes)) } }
+            @if let Some(found) = profile.residue_sentence() { p { code { (RESIDUE) } ": " (prose(&found)) } }
+            p { "Policy " code { (words(&profile.policy)) } }
+            @if let Some(text) = &profile.policy_text { (policy_text(text, self.profiles)) }
+            (PreEscaped("<table><thead><tr><th>Probe</th><th>Operation</th><th>Target</th><th>Result</th></tr></thead><tbody>"))
         };
-        writeln!(
-            out,
-            "<tr class=\"{class}\"><td>{}</td><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>",
-            markup(row.id()),
-            markup(&row.event.operation),
-            markup(row.target()),
-            markup(&row.sentence())
-        )
+        self.policies.push_str(&head.into_string());
+        self.profiles += 1;
+        Ok(())
     }
 
-    fn end_profile(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "</tbody>\n</table>")
+    fn row(&mut self, row: &ReportRow, profile: &ProfileHead, _: &mut dyn Write) -> io::Result<()> {
+        let number = self.profiles.saturating_sub(1);
+        let surprise = row.opinions.conclusion == Conclusion::KernelSurprisesModel;
+        match row.agreement {
+            Agreement::Mismatched if self.take_finding() => {
+                self.mismatched.push_str(&finding(row, profile, number, "find").into_string());
+            }
+            Agreement::Undecided if self.take_finding() => {
+                let why = [row.event.failure_stage.map(|stage| stage.as_str()), Some(row.kind())];
+                let why =
+                    why.into_iter().flatten().chain(row.event.errno_name.as_deref()).collect::<Vec<_>>().join(", ");
+                let item = html! {
+                    li {
+                        b { (words(row.id())) } ": " code { (words(&row.event.operation)) } " on "
+                        code { (words(row.target())) } ", expected " (row.expected())
+                    }
+                };
+                self.undecided.push((why, row.event.notes.clone().unwrap_or_default(), item));
+            }
+            Agreement::Matched if surprise && self.take_finding() => {
+                self.surprises.push_str(&finding(row, profile, number, "find open").into_string());
+            }
+            _ => {}
+        }
+        if self.rows == MOST_ROWS {
+            self.rows_left_out += 1;
+            return Ok(());
+        }
+        self.rows += 1;
+        let line = html! {
+            tr {
+                td { (words(row.id())) }
+                td data-label="operation" { code { (words(&row.event.operation)) } }
+                td data-label="target" { @if row.target().is_empty() { "–" } @else { code { (words(row.target())) } } }
+                td data-label="result" { (result(row)) }
+            }
+        };
+        self.policies.push_str(&line.into_string());
+        Ok(())
     }
 
-    fn end(&mut self, _: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "</body>\n</html>")
+    fn end_profile(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        self.policies.push_str("</tbody></table>");
+        Ok(())
+    }
+
+    fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
+        let undecided = std::mem::take(&mut self.undecided);
+        let causes = grouping::by_key(undecided, |(word, cause, _)| (word.clone(), cause.clone()));
+        let total = &head.total;
+        let title = format!(
+            "{}: {} not as expected, {} undecided · sandproof",
+            foreign(&head.plan_id),
+            total.mismatched,
+            total.undecided
+        );
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    a.skip href="#policies" { "To the policies" }
+                    main {
+                        h1 { (words(&head.plan_id)) }
+                        p.sub {
+                            "What " @if head.profiles.len() == 1 { "one policy lets" } @else { (head.profiles.len()) " policies let" }
+                            " through on " (foreign(&head.host)) ". " (foreign(&head.made))
+                        }
+                        (tiles(head))
+                        (promotion(head))
+                        @if !self.mismatched.is_empty() {
+                            h2 id="mismatched" { "Not as expected" }
+                            (PreEscaped(&self.mismatched))
+                        }
+                        @if !causes.is_empty() {
+                            h2 id="undecided" { "Undecided: never counted as a pass" }
+                            @for ((word, cause), rows) in &causes {
+                                div.find.open {
+                                    p { code { (words(word)) } @if !cause.is_empty() { ": " (prose(cause)) } }
+                                    ul { @for (_, _, row) in rows { (row) } }
+                                }
+                            }
+                        }
+                        @if !self.surprises.is_empty() {
+                            h2 id="surprises" { "As expected, though the model says otherwise" }
+                            (PreEscaped(&self.surprises))
+                        }
+                        @if self.findings_left_out > 0 {
+                            p { "… and " (count(self.findings_left_out, "more row")) ", which the bundle has." }
+                        }
+                        @if let Some(against) = &self.against { (changes(against)) }
+                        h2 id="policies" { "What each policy lets through" }
+                        (PreEscaped(&self.policies))
+                        @if self.rows_left_out > 0 {
+                            p { "… and " (count(self.rows_left_out, "more row")) ", which the bundle has." }
+                        }
+                        (evidence(head))
+                    }
+                }
+            }
+        };
+        writeln!(out, "{}", page.into_string())
     }
 }

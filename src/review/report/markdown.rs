@@ -6,6 +6,8 @@ use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::grouping;
 use crate::base::printable::printable;
+use crate::record::opinions::Conclusion;
+use crate::record::run_diff::ComparisonShown;
 
 /// How many rows are spelled out. More would not fit a pull request; the number of the rest is said.
 const SHOWN: u64 = 100;
@@ -14,8 +16,16 @@ const SHOWN: u64 = 100;
 pub(super) struct Markdown {
     shown: u64,
     left_out: u64,
+    /// What changed since another run.
+    against: Option<ComparisonShown>,
     /// Undecided rows: which, and why. Many share one cause, which is told once, below.
     undecided: Vec<(String, String)>,
+}
+
+impl Markdown {
+    pub(super) fn new(against: Option<&ComparisonShown>) -> Self {
+        Self { against: against.cloned(), ..Self::default() }
+    }
 }
 
 /// An id, a target, a name: as code, in which nothing is markup, no address becomes a link and no name a mention. What would end
@@ -74,7 +84,8 @@ impl Render for Markdown {
     }
 
     fn row(&mut self, row: &ReportRow, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if row.agreement == Agreement::Matched {
+        let surprise = row.opinions.conclusion == Conclusion::KernelSurprisesModel;
+        if row.agreement == Agreement::Matched && !surprise {
             return Ok(());
         }
         if self.shown == SHOWN {
@@ -85,7 +96,6 @@ impl Render for Markdown {
         let (operation, target) = (code(&row.event.operation), code(row.target()));
         let named = format!("{}: {operation} on {target}", code(row.id()));
         match row.agreement {
-            Agreement::Matched => Ok(()),
             Agreement::Undecided => {
                 let expected = format!("{named}, expected {}", row.expected());
                 let why = [Some(row.kind()), row.event.errno_name.as_deref()].into_iter().flatten().map(code);
@@ -98,8 +108,10 @@ impl Render for Markdown {
             Agreement::Asked => {
                 writeln!(out, "- only asked, and answered as expected: {named}: {}", sentence(&row.sentence()))
             }
-            Agreement::Mismatched => {
-                writeln!(out, "- **mismatch** {named}")?;
+            Agreement::Mismatched | Agreement::Matched => {
+                let word =
+                    if row.agreement == Agreement::Mismatched { "mismatch" } else { "as expected, and a surprise" };
+                writeln!(out, "- **{word}** {named}")?;
                 for (name, text) in row.opinion_lines() {
                     writeln!(out, "  - {name}: {}", sentence(&text))?;
                 }
@@ -128,6 +140,28 @@ impl Render for Markdown {
             writeln!(out, "- finding {}: {}", code(RESIDUE), sentence(found))?;
         }
         if self.shown > 0 || !residue.is_empty() {
+            writeln!(out)?;
+        }
+        if let Some(against) = self.against.take() {
+            writeln!(out, "What changed since {}: {}\n", code(&against.against), sentence(&against.headline))?;
+            for change in &against.changes {
+                writeln!(out, "- {}", sentence(change))?;
+            }
+            let (shown, rest) = against.rows.split_at(against.rows.len().min(SHOWN as usize));
+            for row in shown {
+                let (before, now) = (sentence(&row.before), sentence(&row.now));
+                writeln!(
+                    out,
+                    "- {} ({} lane): {before} → {now}; {}",
+                    code(&row.name),
+                    row.lane,
+                    sentence(&row.explanation)
+                )?;
+            }
+            let more = against.more + rest.len() as u64;
+            if more > 0 {
+                writeln!(out, "- … and {more} more")?;
+            }
             writeln!(out)?;
         }
         if head.reasons.is_empty() {

@@ -4,6 +4,7 @@
 //! out: what a tool of a pipeline counts as passed is exactly what was decided as expected.
 
 mod escape;
+mod head;
 mod html;
 mod junit;
 mod lane_rows;
@@ -17,21 +18,19 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
-
-use serde::Deserialize;
 
 use super::ReviewError;
 use super::events;
 use crate::bundle::{ArtifactError, Bundle, Verified};
-use crate::promote;
 use crate::record::events::EventView;
 use crate::record::layout;
+use crate::record::opinions::Conclusion;
 use crate::record::outcome::Lane;
+use crate::record::run_diff::ComparisonShown;
 use lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
 use places::PlaceFinder;
-use render::{ProfileHead, Render, ReportHead};
+use render::{Render, ReportHead};
 
 use row::Agreement;
 pub use row::ReportCounts;
@@ -52,30 +51,29 @@ pub enum Format {
     Html,
 }
 
-/// The part of the expected matrix that is read.
-#[derive(Deserialize)]
-struct ReportMatrix {
-    profiles: std::collections::BTreeMap<String, ReportMatrixEntry>,
-}
-
-#[derive(Deserialize)]
-struct ReportMatrixEntry {
-    blob: String,
-}
-
 /// Writes the report of a bundle to `out`, and says what became of its rows.
 ///
 /// The events are read twice, for the counts and for the rows; an error means that what was written is not to be used.
 /// A bundle of a run that executed nothing has no events, which is an error ([`crate::bundle::ArtifactError::Absent`]).
 pub fn write(bundle: &Verified<Bundle>, format: Format, out: &mut dyn Write) -> Result<ReportCounts, ReviewError> {
-    let head = head(bundle)?;
-    let places = PlaceFinder::of(bundle)?;
+    write_against(bundle, format, None, out)
+}
+
+/// The same with what changed since another run, which HTML and Markdown show.
+pub(crate) fn write_against(
+    bundle: &Verified<Bundle>,
+    format: Format,
+    against: Option<&ComparisonShown>,
+    out: &mut dyn Write,
+) -> Result<ReportCounts, ReviewError> {
+    let mut places = PlaceFinder::of(bundle)?;
+    let head = head::of(bundle, &mut places)?;
     let mut render: Box<dyn Render> = match format {
         Format::Junit => Box::new(junit::Junit::default()),
         Format::Tap => Box::new(tap::Tap::default()),
         Format::Sarif => Box::new(sarif::Sarif::new(places.base.clone())),
-        Format::Markdown => Box::new(markdown::Markdown::default()),
-        Format::Html => Box::new(html::Html),
+        Format::Markdown => Box::new(markdown::Markdown::new(against)),
+        Format::Html => Box::new(html::Html::new(against)),
     };
     let mut written = ReportInProgress { head: &head, places, render: render.as_mut(), out, place: None, failed: None };
     written.step(|render, head, out| render.begin(head, out));
@@ -100,49 +98,6 @@ pub(in crate::review) fn for_each_row(
             })
         })
     })??
-}
-
-fn head(bundle: &Verified<Bundle>) -> Result<ReportHead, ReviewError> {
-    let matrix: ReportMatrix =
-        bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
-    let mut total = ReportCounts::default();
-    let mut profiles: Vec<ProfileHead> = Vec::new();
-    for_each_row(bundle, &mut |row| {
-        total.add(row.agreement);
-        let id = &row.event.profile_id;
-        if profiles.last().is_none_or(|last| last.id != *id) {
-            let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
-            let (id, counts) = (id.clone(), ReportCounts::default());
-            profiles.push(ProfileHead {
-                id,
-                policy,
-                counts,
-                duration_us: 0,
-                started_at_unix_s: None,
-                residue: BTreeSet::new(),
-            });
-        }
-        if let Some(last) = profiles.last_mut() {
-            last.counts.add(row.agreement);
-            last.residue.extend(row.residue.iter().cloned());
-            last.duration_us = last.duration_us.saturating_add(row.duration_us);
-            let first = |one: f64| last.started_at_unix_s.map_or(one, |other| other.min(one));
-            last.started_at_unix_s = row.started_at_unix_s.map(first).or(last.started_at_unix_s);
-        }
-    })?;
-    let manifest = bundle.manifest();
-    let report = promote::evaluate(bundle);
-    Ok(ReportHead {
-        run_id: manifest.run_id.to_string(),
-        world_id: manifest.world_id.to_string(),
-        plan_id: manifest.plan_id.to_string(),
-        channel: manifest.channel.as_str(),
-        index_sha256: bundle.index_sha256().to_string(),
-        tool_version: manifest.tool.version.clone(),
-        total,
-        profiles,
-        reasons: report.reasons().iter().map(|reason| (reason.as_str(), reason.explain())).collect(),
-    })
 }
 
 /// A report in the making.
@@ -179,7 +134,8 @@ impl ReportInProgress<'_> {
         let place = self.place.unwrap_or_default();
         let policy = self.head.profiles.get(place).map_or("", |profile| profile.policy.as_str());
         // What is as expected is shown without its places; there may be a million of those.
-        let row = if row.agreement == Agreement::Matched { row } else { row.placed(&mut self.places, policy) };
+        let plain = row.agreement == Agreement::Matched && row.opinions.conclusion == Conclusion::AsExpected;
+        let row = if plain { row } else { row.placed(&mut self.places, policy) };
         self.step(|render, head, out| match head.profiles.get(place) {
             Some(profile) => render.row(&row, profile, out),
             None => Err(changed()),

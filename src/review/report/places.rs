@@ -72,6 +72,33 @@ impl<'a> PlaceFinder<'a> {
         Self { documents, read, expectations: None, rules: RuleLines::default(), base }
     }
 
+    fn text(&mut self, role: InputRole, path: &str) -> Option<String> {
+        let source = self.documents.iter().find(|one| one.role == role && one.path == path)?;
+        (self.read)(source)
+    }
+
+    /// The text of a policy; nothing for one that is no text.
+    pub(super) fn policy_text(&mut self, path: &str) -> Option<String> {
+        self.text(InputRole::Policy, path)
+    }
+
+    /// What the registry says of its profiles, by profile.
+    pub(super) fn profile_notes(&mut self) -> HashMap<String, String> {
+        #[derive(Deserialize)]
+        struct ProfileRegistryText {
+            profiles: HashMap<String, ProfileText>,
+        }
+        #[derive(Deserialize)]
+        struct ProfileText {
+            notes: Option<String>,
+        }
+        let registries = self.documents.iter().filter(|one| one.role == InputRole::Profiles);
+        let paths: Vec<String> = registries.map(|one| one.path.clone()).collect();
+        let texts: Vec<String> = paths.iter().filter_map(|path| self.text(InputRole::Profiles, path)).collect();
+        let registries = texts.iter().filter_map(|text| serde_json::from_str::<ProfileRegistryText>(text).ok());
+        registries.flat_map(|one| one.profiles).filter_map(|(id, profile)| Some((id, profile.notes?))).collect()
+    }
+
     /// The place of a rule in the policy document at `path`. The rule is a JSON pointer or `LINE:COLUMN`; one of an imported
     /// file is nowhere in the document.
     pub(super) fn rule(&mut self, path: &str, rule: &str) -> Option<SourcePlace> {

@@ -1,6 +1,8 @@
 //! Untrusted text in every format, and what counts as what.
 
+use super::render::ProfileHead;
 use super::*;
+use crate::record::controls::ControlStatus;
 use crate::record::opinions::ModelOpinion;
 use crate::record::outcome::Decision;
 use crate::record::sources::InputSource;
@@ -42,10 +44,17 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
         channel: "direct",
         index_sha256: "0".repeat(64),
         tool_version: "1".into(),
+        folder: "out/run".into(),
+        identity: None,
+        host: "Linux".into(),
+        made: "today".into(),
         total: counts,
         profiles: vec![ProfileHead {
             id: "p".into(),
             policy: "policies/a b.json".into(),
+            policy_text: Some(POLICY.into()),
+            notes: Some("says `this` <b>".into()),
+            controls: Some((ControlStatus::Ok, ControlStatus::NotDerivable)),
             counts,
             duration_us: 2_500_000,
             started_at_unix_s: Some(86_400.5),
@@ -58,7 +67,7 @@ fn render(format: Format, rows: &[ReportRow]) -> String {
         Format::Tap => Box::new(tap::Tap::default()),
         Format::Sarif => Box::new(sarif::Sarif::new(documents().base)),
         Format::Markdown => Box::new(markdown::Markdown::default()),
-        Format::Html => Box::new(html::Html),
+        Format::Html => Box::new(html::Html::default()),
     };
     let mut out = Vec::new();
     let mut writing = ReportInProgress {
@@ -143,9 +152,14 @@ fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
     );
 
     let html = render(Format::Html, &three());
-    assert_eq!(html.matches("<tr class=").count(), 3, "{html}");
-    assert!(html.contains("<tr class=\"undecided\"><td>open</td>"), "{html}");
-    assert!(!html.contains("<script") && !html.contains("src=") && !html.contains("href="), "{html}");
+    assert_eq!(html.matches("<tr><td>").count(), 3, "{html}");
+    assert!(html.contains("<span class=\"v u\">? undecided</span>"), "{html}");
+    assert!(html.contains("<b class=\"x\">1</b>not as expected"), "{html}");
+    let order = ["id=\"mismatched\"", "id=\"undecided\"", "id=\"policies\"", "id=\"evidence\""];
+    let places: Vec<Option<usize>> = order.iter().map(|id| html.find(id)).collect();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{places:?}: {html}");
+    assert!(!html.contains("<script") && !html.contains("src="), "{html}");
+    assert!(html.matches("href=").count() == html.matches("href=\"#").count(), "nothing leads elsewhere: {html}");
 }
 
 #[test]
@@ -165,7 +179,7 @@ fn a_row_that_only_asks_is_skipped_if_it_was_answered_as_expected_and_an_error_o
     assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
     let markdown = render(Format::Markdown, &rows);
     assert!(markdown.contains("all as expected, 1 only asked"), "{markdown}");
-    assert!(render(Format::Html, &rows).contains("<tr class=\"asked\">"));
+    assert!(render(Format::Html, &rows).contains("(only asked, and answered as expected)"));
     for answer in ["allow", "error"] {
         let rows = [good(), asked(answer)];
         assert!(render(Format::Junit, &rows).contains(r#"<error type="oracle_only""#), "{answer}");

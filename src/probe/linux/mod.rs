@@ -42,6 +42,7 @@ pub use trace::Trace;
 
 use crate::record::action::{Action, ActionScope};
 use crate::record::driver::{Driver, TargetKind};
+use crate::record::driver_sets::macos_drivers;
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
 
@@ -367,40 +368,8 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::FileReadAtInherited => held::read_beneath(trace, made.fd, target),
         Driver::FileReadOlderThread => held::read_by_older_thread(trace, made.older.as_ref(), target),
         Driver::ApplyOnly => Some(()),
-        // Drivers of macOS alone, named so that the compiler asks for the calls of a new one. Plans that use them here are
-        // refused; should one arrive, it says nothing.
-        other @ (Driver::FileLstat
-        | Driver::FileFstat
-        | Driver::FileGetattrlist
-        | Driver::FileSetattrlist
-        | Driver::FileFchmod
-        | Driver::FileLchown
-        | Driver::FileFchown
-        | Driver::FileFchownat
-        | Driver::FileFutimes
-        | Driver::FileLutimes
-        | Driver::FileWriteAt
-        | Driver::FileReadRootrel
-        | Driver::FileWriteRootrel
-        | Driver::FileSearch
-        | Driver::FileClone
-        | Driver::FileIoctl
-        | Driver::MachLookup
-        | Driver::MachLookupLocal
-        | Driver::MachRegister
-        | Driver::XpcLookup
-        | Driver::IokitOpenService
-        | Driver::IokitOpenUserClient
-        | Driver::SysctlRead
-        | Driver::DarwinNotificationPost
-        | Driver::DistributedNotificationPost
-        | Driver::ProcessInfo
-        | Driver::SignalSameSandbox
-        | Driver::TcpAccept
-        | Driver::PosixSem
-        | Driver::SystemSocket
-        | Driver::PreferenceRead
-        | Driver::PolicyQuery) => {
+        // Plans that use them here are refused; should one arrive, it says nothing.
+        other @ (macos_drivers!()) => {
             trace.prepare(other.info().darwin_call, Err(libc::ENOSYS));
             None
         }

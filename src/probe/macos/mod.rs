@@ -18,6 +18,7 @@ pub use steps::OperationSteps;
 
 use crate::record::action::{Action, ActionScope};
 use crate::record::driver::{Driver, TargetKind};
+use crate::record::driver_sets::linux_drivers;
 use crate::record::report::SetupFailure;
 use crate::sys::darwin::calls;
 use crate::sys::darwin::frameworks::{CoreFoundation, IoKit};
@@ -216,8 +217,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut OperationSt
         | Driver::DistributedNotificationPost
         | Driver::PreferenceRead => services::call(steps, &prepared.tools, target, name),
         Driver::ApplyOnly | Driver::PolicyQuery => Some(()),
-        // Drivers of Linux. Plans that use them here are refused; should one arrive, it says nothing. That no driver of macOS
-        // is among them is seen where each is run (scripts/test-darwin).
-        linux => steps.prepare(linux.info().syscall, Err(libc::ENOSYS)).map(|_| ()),
+        // Plans that use them here are refused; should one arrive, it says nothing.
+        linux @ (linux_drivers!()) => steps.prepare(linux.info().syscall, Err(libc::ENOSYS)).map(|_| ()),
     };
 }

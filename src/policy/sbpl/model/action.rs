@@ -3,6 +3,7 @@
 use super::{DeclaredTree, SbplQuestion};
 use crate::record::action::Action;
 use crate::record::driver::Driver;
+use crate::record::driver_sets::linux_drivers;
 use crate::record::fixture::FixtureEntry;
 
 /// What a probe asks the kernel.
@@ -86,7 +87,9 @@ pub fn question(
             );
         }
         D::ApplyOnly => return Err("the driver attempts nothing after the profile was applied".into()),
-        _ => return Err(format!("the driver `{}` is not made for macOS", driver.info().name)),
+        linux_drivers!() => {
+            return Err(format!("the driver `{}` is not made for macOS", driver.info().name));
+        }
     };
     let target = match driver {
         D::SignalSelf => "self".to_owned(),

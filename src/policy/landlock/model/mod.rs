@@ -9,11 +9,15 @@
 //!
 //! Sources: Documentation/userspace-api/landlock.rst; security/landlock/{fs,net,task}.c of the kernel.
 
+mod demands;
+mod files;
 mod landing;
 mod links;
 mod moving;
 mod needs;
+mod objects;
 mod places;
+mod ports;
 mod procfs;
 mod rules;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::file::ProfileEntry;
 use super::read::{DocumentReader, typed};
@@ -258,8 +260,13 @@ fn gathered(
         .ok()
 }
 
-/// Reads a Landlock policy document.
-fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<LandlockPolicy> {
+/// Reads a policy document of JSON in its typed shape.
+fn document<T: DeserializeOwned>(
+    kind: DocumentKind,
+    bytes: &[u8],
+    path: &str,
+    notes: &mut Diagnostics<'_>,
+) -> Option<T> {
     let value = match json::parse(bytes) {
         Ok(value) => value,
         Err(error) => {
@@ -267,16 +274,15 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
             return None;
         }
     };
-    if !DocumentKind::LandlockPolicy.check(&value, notes) {
+    if !kind.check(&value, notes) {
         return None;
     }
-    let document: PolicyDocument = match typed(value, path, "") {
-        Ok(document) => document,
-        Err(error) => {
-            notes.list.extend(error.into_notes());
-            return None;
-        }
-    };
+    typed(value, path, "").map_err(|error| notes.list.extend(error.into_notes())).ok()
+}
+
+/// Reads a Landlock policy document.
+fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<LandlockPolicy> {
+    let document: PolicyDocument = document(DocumentKind::LandlockPolicy, bytes, path, notes)?;
     let texts = document.layers.iter().enumerate().flat_map(|(n, layer)| {
         let at = document.layer_pointer(n);
         let (here, there) = (at.clone(), at);
@@ -311,23 +317,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
 
 /// Reads a launcher's document.
 fn launcher(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<LauncherDocument> {
-    let value = match json::parse(bytes) {
-        Ok(value) => value,
-        Err(error) => {
-            notes.error(DiagnosticKind::Json, "", format!("not acceptable JSON: {error}"), "correct the text");
-            return None;
-        }
-    };
-    if !DocumentKind::Launcher.check(&value, notes) {
-        return None;
-    }
-    let document: LauncherDocument = match typed(value, path, "") {
-        Ok(document) => document,
-        Err(error) => {
-            notes.list.extend(error.into_notes());
-            return None;
-        }
-    };
+    let document: LauncherDocument = document(DocumentKind::Launcher, bytes, path, notes)?;
     let faults = document.faults();
     for fault in &faults {
         notes.error(DiagnosticKind::PolicyRefused, &fault.pointer, &fault.message, &fault.remedy);

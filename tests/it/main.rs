@@ -66,6 +66,7 @@ mod untrusted_text;
 #[cfg(target_os = "linux")]
 mod unverified_packets;
 mod why;
+mod wire_shapes;
 mod words;
 mod worked_example;
 mod workspace;

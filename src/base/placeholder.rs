@@ -1,5 +1,5 @@
 //! Placeholders in the texts of plans, policies and fixtures: `${root}`, `${port.NAME}` and `${name.NAME}`;
-//! and those of launchers, `${workspace}` and `${outside}`.
+//! and those of launchers, `${workspace}`, `${outside}` and `${home}`.
 //!
 //! They stand for what only the run knows: a probe's own folder, a port of its own, a name of its own. Here is how they are
 //! read, replaced, and found again: [`replace`] makes the text that a run uses, [`leads_to`] says whether a text can be one
@@ -16,7 +16,7 @@ const BEGIN: &str = "${";
 pub enum Placeholder<'t> {
     /// The probe's own folder.
     Root,
-    /// A folder of that name in it, which a launcher is told of: `workspace` or `outside`.
+    /// A folder of that name in it, which a launcher is told of: `workspace`, `outside` or `home`.
     Folder(&'t str),
     /// A port of the run's own, by that name.
     Port(&'t str),
@@ -39,7 +39,7 @@ impl<'t> Placeholder<'t> {
         if inside == "root" {
             return Some(Self::Root);
         }
-        if matches!(inside, "workspace" | "outside") {
+        if matches!(inside, "workspace" | "outside" | "home") {
             return Some(Self::Folder(inside));
         }
         let (kind, name) = inside.split_once('.')?;
@@ -178,6 +178,7 @@ mod tests {
         assert!(!fits("/etc/hostname", "/etc/hosts"));
         assert!(fits("${root}/a", "/dev/shm/r/0/a"));
         assert!(!fits("${root}/a", "/dev/shm/r/1/a"));
+        assert!(fits("${home}/a", "/dev/shm/r/0/home/a"));
         assert!(!fits("${root}/a", "/dev/shm/r/0/b"));
         assert!(fits("127.0.0.1:${port.open}", "127.0.0.1:40123"));
         assert!(!fits("127.0.0.1:${port.open}", "127.0.0.1:"));

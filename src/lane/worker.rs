@@ -308,7 +308,8 @@ fn own_folders(started: &InFlight<'_>, unique: &str) -> Vec<String> {
 /// Whether a task's fixture root has to be there: something is made in it, or somebody may name it. To make and remove a
 /// folder costs a tenth of a probe.
 fn needs_root(task: &Task<'_>) -> bool {
-    let names_root = |text: &str| [ROOT, "${workspace}", "${outside}"].iter().any(|name| text.contains(name));
+    let names_root =
+        |text: &str| [ROOT, "${workspace}", "${outside}", "${home}"].iter().any(|name| text.contains(name));
     !task.fixtures.is_empty()
         || task.action.texts().any(names_root)
         || task.listener.is_some_and(|spec| names_root(&spec.address))

@@ -202,4 +202,18 @@ mod tests {
         assert_eq!(shown(long.clone()), ShownValue::Digest(canon::digest(&long).unwrap()));
         assert_eq!(shown(json!(1)), ShownValue::Value(json!(1)));
     }
+
+    #[test]
+    fn only_what_both_state_alike_is_stated_by_neither() {
+        let with = |value: Value| {
+            let [artifact, runtime, policy, history] =
+                [json!({"x": value}), json!({}), json!({}), json!({})].map(object);
+            seal("test.v1", "system", DeclarationParts { artifact, runtime, policy, history }).unwrap()
+        };
+        let [absent, other, known] =
+            [json!({"absent": "unknown"}), json!({"absent": "there is none"}), json!("1")].map(with);
+        let unstated = |a: &Declaration, b: &Declaration| stated_by_neither(a, b).len();
+        assert_eq!(unstated(&absent, &absent.clone()), 1);
+        assert_eq!([unstated(&absent, &other), unstated(&absent, &known), unstated(&known, &absent)], [0, 0, 0]);
+    }
 }

@@ -285,6 +285,31 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_the_effect_and_is_none_is_not_taken_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        for name in ["there", "linked", "other"] {
+            std::fs::write(at(name), b"content").unwrap();
+        }
+        let made = Action::new(Driver::FileCreate, at("there"));
+        let before = StateBefore::of(&made);
+        assert!(!happened(&made, &before), "it was there before");
+        let link = Action { to: Some(at("new")), ..Action::new(Driver::FileLink, at("linked")) };
+        let before = StateBefore::of(&link);
+        std::fs::hard_link(at("other"), at("new")).unwrap();
+        assert!(!happened(&link, &before), "it is a link to something else");
+        let set = Action { name: Some("user.a".into()), ..Action::new(Driver::XattrSet, at("there")) };
+        let path = std::ffi::CString::new(at("there")).unwrap();
+        // Not every file system has them.
+        if crate::sys::linux::path::setxattr(&path, c"user.a", b"1").is_ok() {
+            let before = StateBefore::of(&set);
+            assert!(!happened(&set, &before), "it had that value before");
+            crate::sys::linux::path::setxattr(&path, c"user.a", b"2").unwrap();
+            assert!(happened(&set, &before));
+        }
+    }
+
+    #[test]
     fn a_twin_that_goes_too_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("f").to_str().unwrap().to_owned();
@@ -292,6 +317,8 @@ mod tests {
         let twin = Twin::beside(&target, "1").unwrap();
         std::fs::remove_file(&target).unwrap();
         assert!(twin.is_intact());
+        std::fs::write(&twin.path, b"xy").unwrap();
+        assert!(!twin.is_intact(), "it is longer");
         std::fs::remove_file(&twin.path).unwrap();
         assert!(!twin.is_intact());
     }

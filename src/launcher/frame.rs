@@ -254,6 +254,44 @@ mod tests {
         assert_eq!(read(&key, argv.as_bytes()), (vec![], 0), "a command line that is printed");
     }
 
+    /// A line that whoever has the key could write.
+    fn line(key: &SessionKey, of: &str, body: &str) -> String {
+        let head = format!("1:{of}:i");
+        format!("@SP3:{head}:{body}:{}\n", key.tag(Direction::Report, &head, body))
+    }
+
+    #[test]
+    fn parts_that_cannot_be_are_left_alone_and_a_message_begun_anew_is_read_anew() {
+        let key = SessionKey::fresh();
+        let mut reader = FrameReader::new(key.clone(), Direction::Report);
+        let many = format!("1/{}", MOST_PARTS + 1);
+        for of in ["0/1", "2/1", &many, "1/x", "1"] {
+            assert_eq!(reader.take(line(&key, of, "AAAA").as_bytes()), [], "{of}");
+            assert!(reader.parts.is_empty(), "{of}: nothing is kept of it");
+        }
+        assert_eq!(reader.take(line(&key, "1/3", "AAAA").as_bytes()), []);
+        assert_eq!(reader.take(line(&key, "2/2", "BBBB").as_bytes()), []);
+        let found = reader.take(line(&key, "1/2", "CCCC").as_bytes());
+        assert_eq!(found.iter().map(|frame| encode(&frame.body)).collect::<Vec<_>>(), ["CCCCBBBB"]);
+    }
+
+    #[test]
+    fn keys_have_one_length_and_lines_an_end() {
+        assert_eq!(SessionKey::read(&encode(&[7; 16])).map(|key| key.0), Some(encode(&[7; 16])));
+        for bytes in [0, 15, 17] {
+            assert_eq!(SessionKey::read(&encode(&vec![7; bytes])), None, "{bytes}");
+        }
+        let key = SessionKey::fresh();
+        let mut reader = FrameReader::new(key.clone(), Direction::Report);
+        let block = vec![b'x'; 64 * 1024];
+        for _ in 0..=LONGEST_LINE / block.len() {
+            assert_eq!(reader.take(&block), []);
+            assert!(reader.line.len() <= LONGEST_LINE);
+        }
+        assert_eq!(reader.take(b"\n"), []);
+        assert_eq!(reader.take(&lines(&key, Direction::Report, 1, "i", b"pong")).len(), 1);
+    }
+
     #[test]
     fn long_messages_come_in_lines_that_a_terminal_lets_through() {
         let key = SessionKey::fresh();

@@ -20,6 +20,7 @@ use crate::evidence::channel_checks;
 use crate::evidence::contradiction::Times;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
 use crate::record::confinement::ConfinementFacts;
+use crate::record::index::{ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RunManifest};
 use crate::record::packet::PromotionPacket;
@@ -212,7 +213,7 @@ fn a_witness_of_another_worker_than_the_manifest_convinces_nobody() {
 #[test]
 fn a_witness_convinces_only_as_a_whole() {
     type Spoil = fn(&mut ChannelWitness);
-    let spoilt: [(&str, Spoil); 8] = [
+    let spoilt: [(&str, Spoil); 9] = [
         ("output that led elsewhere", |w| {
             let opened = w.worker.as_mut().unwrap().open_fds.as_mut().unwrap();
             opened.push(OpenFd { fd: 1, what: "/etc/shadow".into() });
@@ -231,6 +232,11 @@ fn a_witness_convinces_only_as_a_whole() {
         ("fewer questions", |w| w.checks.truncate(1)),
         ("no questions", |w| w.checks.clear()),
         ("it says itself that it is not clean", |w| w.clean = false),
+        ("it says that it is clean, and its answers say otherwise", |w| {
+            w.worker.as_mut().unwrap().no_new_privs = Some(true);
+            settle(w);
+            w.clean = true;
+        }),
         ("another channel", |w| {
             w.channel = ChannelKind::LaunchdClean;
             let label = format!("sandproof.runtime.{RUN}");
@@ -257,6 +263,91 @@ fn a_witness_convinces_only_as_a_whole() {
     let folder = writer.commit(RunEnd::Complete { dry: false }).unwrap().folder;
     let refused = verify(&folder).unwrap_err();
     assert!(refused.to_string().contains(layout::CHANNEL_WITNESS), "{refused}");
+}
+
+/// What the early gates read of a bundle of which nothing speaks against promotion.
+struct Early {
+    manifest: RunManifest,
+    index: ArtifactIndex,
+    documents: Documents,
+}
+
+impl Early {
+    fn good() -> Self {
+        let out = tempfile::tempdir().unwrap();
+        let lock = lock(out.path(), RUN);
+        let mut manifest = manifest(RUN);
+        manifest.apply_preflight = preflight(true, json!(false));
+        manifest.channel = ChannelKind::SystemdClean;
+        let mut writer = derived(raw_as(&lock, &manifest));
+        writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(&witness())).unwrap();
+        let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
+        let read = |name: &str| fs::read(committed.folder.join(name)).ok();
+        let documents = Documents {
+            channel_witness: read(layout::CHANNEL_WITNESS),
+            run_identity: read(layout::RUN_IDENTITY),
+            controls: read(layout::CONTROLS),
+            summary: read(layout::SUMMARY),
+            run_status: read(layout::RUN_STATUS),
+            times: Times::default(),
+        };
+        Self { manifest, index: committed.index, documents }
+    }
+
+    /// The reasons after a change.
+    fn but(change: impl FnOnce(&mut Self)) -> Vec<&'static str> {
+        let mut early = Self::good();
+        change(&mut early);
+        names(evaluate_committed(&early.manifest, &early.index, &early.documents).reasons())
+    }
+
+    /// The index's entry of that artifact.
+    fn entry(&mut self, name: &str) -> &mut ArtifactEntry {
+        let wanted = format!("/{name}");
+        self.index.artifacts.iter_mut().find(|entry| entry.path.ends_with(&wanted)).unwrap()
+    }
+}
+
+#[test]
+fn each_document_that_gates_read_is_held_to_the_others() {
+    assert_eq!(Early::but(|_| ()), Vec::<&str>::new());
+    let foreign = ChannelWitness { run_id: RunId::new("other").unwrap(), ..witness() };
+    let another_runs = |early: &mut Early| early.documents.channel_witness = Some(json_out::to_pretty(&foreign));
+    assert_eq!(Early::but(another_runs), ["channel_unwitnessed"]);
+    // The name alone, in whatever folder, is not the artifact.
+    let elsewhere = |name: &'static str| {
+        Early::but(|early| {
+            let path = early.entry(name).path.replace(name, &format!("copies/{name}"));
+            early.entry(name).path = path;
+        })
+    };
+    assert_eq!(elsewhere(layout::RUNTIME_RESULTS), ["decision_stage_artifacts_missing"]);
+    assert_eq!(elsewhere(layout::INPUT_SOURCES), ["identity_missing"]);
+    assert_eq!(elsewhere(layout::CHANNEL_WITNESS), ["channel_unwitnessed"]);
+    let silent = json!({"sandbox_check_self": {"sandboxed": false}});
+    let unanswered = |early: &mut Early| early.manifest.apply_preflight.as_mut().unwrap().record = silent;
+    assert_eq!(Early::but(unanswered), ["apply_failed"]);
+    let redefined = |early: &mut Early| {
+        early.manifest.world.declared = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5".parse().unwrap();
+        early.manifest.world.document_sha256 = Some(Digest::of(b"of somebody else"));
+    };
+    assert_eq!(Early::but(redefined), ["world_redefined"]);
+}
+
+#[test]
+fn times_that_cannot_all_be_right_speak_against_a_bundle() {
+    let with = |times: Times| Early::but(|early| early.documents.times = times);
+    let begun = Early::good().manifest.started_at_unix_s;
+    let within = Times { span: Some((begun, begun)), ..Times::default() };
+    assert_eq!(with(within), Vec::<&str>::new());
+    for wrong in [
+        Times { span: Some((begun - 60.0, begun)), ..Times::default() },
+        Times { span: Some((begun, f64::MAX)), ..Times::default() },
+        Times { overran: true, ..within },
+        Times { out_of_order: true, ..within },
+    ] {
+        assert_eq!(with(wrong), ["times_disagree"], "{wrong:?}");
+    }
 }
 
 #[test]

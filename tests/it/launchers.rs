@@ -266,6 +266,8 @@ fn workers_are_reached_through_what_launchers_do_to_streams() {
         let gots = sh(&script, &[read("${workspace}/f"), create("${workspace}/n1"), create("${outside}/n1")]);
         expect(&gots, &["allow", "allow", "allow"]);
         assert_eq!(gots[0].mode(), Some(mode), "{script}: {}", gots[0].told());
+        let start = &gots[0].row.launcher.as_ref().unwrap().start;
+        assert_eq!(start.executable, "path", "{script}: no copy is made where the executable itself can be started");
     }
 }
 
@@ -331,6 +333,9 @@ fn a_workspace_under_another_name_is_found_there() {
     let gots = ask_with(&document, &questions());
     expect(&gots, &["allow", "allow", "deny hidden"]);
     assert_eq!(gots[0].judgement.object, Some(OperatedObject::Same));
+    let record = gots[0].row.launcher.as_ref().unwrap();
+    let name = &record.asked[gots[0].judgement.name.unwrap()];
+    assert_eq!((name.kind, name.name.as_str()), (NameKind::Mapped, "/work/f"), "{}", gots[0].told());
 }
 
 #[test]

@@ -246,6 +246,11 @@ fn each_single_fault_of_the_worker_is_found_under_its_name() {
             ("invocation_id", None, |s| s.w().invocation_id = Some(String::new())),
             ("control_group", Some(false), |s| s.w().control_group = Some("/user.slice".into())),
             ("control_group", Some(false), |s| s.w().control_group = Some(format!("/evil.slice/{UNIT}"))),
+            ("control_group", Some(false), |s| {
+                // Both name the same one, and it is not that of the unit.
+                s.w().control_group = Some("/system.slice/other.service".into());
+                s.m().control_group = Some("/system.slice/other.service".into());
+            }),
             ("parent", Some(false), |s| s.w().parent_name = Some("bash".into())),
             ("parent_pid", Some(false), |s| s.w().ppid = 7),
             ("capabilities", Some(false), |s| s.w().ambient_capabilities = Some("0001".into())),

@@ -306,6 +306,9 @@ fn a_filter_is_accused_only_by_what_it_alone_explains() {
     let mut as_many = row(errno::ENOENT, 14);
     as_many.around.seccomp_filters = Some([1, 1]);
     assert_eq!(words(Driver::FileRead, &as_many), "absent_unattributed");
+    let mut another = row(errno::ENOENT, 14);
+    another.empty_call.as_mut().unwrap().call = "unlinkat".into();
+    assert_eq!(words(Driver::FileRead, &another), "absent_unattributed", "another call was answered so");
     // With other capabilities the refusal may be theirs.
     let mut others = row(errno::EPERM, 14);
     others.asked[0].answer.outcome = failed("openat", errno::EPERM);
@@ -328,6 +331,8 @@ fn a_process_that_was_ended_was_killed_only_if_nothing_else_explains_it() {
     assert_eq!(words(Driver::FileRead, &died(9, true, false, None)), "probe_crashed");
     assert_eq!(words(Driver::FileRead, &died(0, true, true, Some(true))), "deny killed via box");
     assert_eq!(words(Driver::FileRead, &died(0, true, true, Some(false))), "launcher_time_limit");
+    assert_eq!(words(Driver::FileRead, &died(SIGSYS, true, true, None)), "deny killed", "no filter is known");
+    assert_eq!(words(Driver::FileRead, &died(0, false, true, Some(true))), "probe_crashed", "it was seen once only");
 }
 
 #[test]
@@ -344,7 +349,9 @@ fn silence_is_a_denial_only_if_it_is_the_sandbox_that_is_silent() {
     };
     assert_eq!(words(Driver::TcpConnect, &row()), "deny dropped");
     type Change = fn(&mut LauncherRecord);
-    let changes: [Change; 4] = [
+    let changes: [Change; 5] = [
+        // A connection stood, and whoever made it did not hear of it.
+        |row| row.asked[0].effect.as_mut().unwrap().when = Some(EffectTime::AtOnce),
         |row| row.asked[0].again = None,
         |row| row.around.cgroup = None,
         |row| row.after.as_mut().unwrap().duration_us = 4_000_000,
@@ -379,6 +386,48 @@ fn addresses_and_processes_are_covered_by_their_own_namespaces() {
     assert_eq!(words(Driver::SignalOutside, &gone), "deny hidden", "another process of that number");
     gone.around.process = Some(ProcessIdentity { outside: 7, inside: Some(7) });
     assert_eq!(words(Driver::SignalOutside, &gone), "absent_unattributed");
+}
+
+#[test]
+fn error_numbers_mean_a_refusal_only_of_what_they_are_about() {
+    let with = |driver, number| words(driver, &record(vec![asked(answer(failed("openat", number)))]));
+    assert_eq!(with(Driver::FileRead, errno::EXDEV), "absent_unattributed");
+    assert_eq!(with(Driver::FileRead, errno::EAFNOSUPPORT), "absent_unattributed");
+    // A program that cannot be seen is not one without its interpreter.
+    for visible in [None, Some(false)] {
+        let mut script = record(vec![asked(answer(failed("execve", errno::ENOENT)))]);
+        script.around.visible = visible;
+        assert_eq!(words(Driver::Exec, &script), "absent_unattributed", "{visible:?}");
+    }
+    let prepares = |call: &str| {
+        let outcome = OperationOutcome::Failed { call: call.into(), errno: errno::EACCES, prepares: true };
+        words(Driver::TcpConnect, &record(vec![asked(answer(outcome))]))
+    };
+    assert_eq!(prepares("setsockopt"), "probe_prepare_failed");
+    assert_eq!(prepares("socket"), "deny refused", "without a socket there is no operation");
+    let mut seen = effect(Some(EffectTime::EndOfLane), Some(true));
+    seen.asked[0].answer.outcome = failed("openat", errno::EACCES);
+    assert_eq!(words(Driver::FileCreate, &seen), "probe_no_report", "it was refused, and it happened");
+}
+
+#[test]
+fn what_is_not_known_of_the_host_or_of_namespaces_proves_nothing() {
+    let mut read = read(ContentSeen::Other);
+    for content in [None, Some(ContentSeen::Unmarked)] {
+        read.after.as_mut().unwrap().content = content;
+        assert_eq!(words(Driver::FileRead, &read), "noise", "{content:?}: the host's own was not looked at");
+    }
+    let mut bound = record(vec![asked(WorkerAnswer { consequence: Some(true), ..answer(OperationOutcome::Done) })]);
+    assert_eq!(words(Driver::TcpBind, &bound), "allow");
+    bound.around.net = None;
+    assert_eq!(words(Driver::TcpBind, &bound), "object_unproved", "it may be a port of another network");
+}
+
+#[test]
+fn another_path_of_the_same_file_system_is_another_object() {
+    let mut row = record(vec![asked(answer(failed("openat", errno::ENOENT)))]);
+    row.around.source_inside = Some(source("254:0", "/elsewhere/f"));
+    assert_eq!(words(Driver::FileRead, &row), "deny hidden");
 }
 
 fn any_outcome() -> impl Strategy<Value = OperationOutcome> {

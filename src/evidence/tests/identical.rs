@@ -4,6 +4,7 @@ use crate::evidence::decide::{Attempt, ControlsSay, Verdict, attempt, verdict};
 use crate::evidence::testing::{action, allowed, call, refused};
 use crate::record::action::BindMount;
 use crate::record::driver::Driver;
+use crate::record::launcher::{LauncherRecord, LauncherStart, WorkerSurroundings};
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::report::CallRole;
 use crate::record::row::ProbeRow;
@@ -101,4 +102,56 @@ fn another_target_of_the_baseline_makes_no_denial() {
 #[test]
 fn another_caller_of_the_baseline_makes_no_denial() {
     no_denial("root instead of an ordinary user", |b| b.prologue.as_mut().unwrap().uid = 0);
+}
+
+/// A refused question under a launcher, and an operation that went through without it.
+fn under_launcher(scenario: &str, baseline: &str) -> Verdict {
+    let start = LauncherStart {
+        number: 1,
+        mode: None,
+        executable: "path".into(),
+        in_process: false,
+        link: None,
+        attempts: Vec::new(),
+        programs: Vec::new(),
+        version: None,
+        residue: Vec::new(),
+    };
+    let record = LauncherRecord {
+        start,
+        fault: None,
+        asked: Vec::new(),
+        before: None,
+        after: None,
+        around: WorkerSurroundings::default(),
+        neighbour: None,
+        empty_call: None,
+        world_changed: false,
+    };
+    let row = |lane, target: &str, root: &str| {
+        let mut row = allowed(lane, 0, "p", "read", &action(Driver::FileRead, target));
+        (row.action.target, row.root) = (target.replace("${root}", root), root.to_owned());
+        row
+    };
+    let mut asked = row(Lane::Scenario, scenario, "/run/l000000");
+    asked.launcher = Some(Box::new(record));
+    let without = row(Lane::Baseline, baseline, "/run/r000000");
+    let denied = Attempt::Denied { errno: Some(libc::EACCES) };
+    verdict(&asked, denied, Some((&without, Attempt::Allowed)), ControlsSay::NothingWrong)
+}
+
+#[test]
+fn a_question_under_a_launcher_is_compared_with_the_same_operation_in_another_folder() {
+    let denied = Verdict::Deny { errno: Some(libc::EACCES) };
+    for (scenario, baseline, same) in [
+        ("${root}/f", "${root}/f", true),
+        ("${root}/f", "${root}/g", false),
+        ("/etc/passwd", "/etc/passwd", true),
+        // Each lane picks its own port; those that a plan names are no such.
+        ("127.0.0.1:40001", "127.0.0.1:40002", true),
+        ("127.0.0.1:80", "127.0.0.1:81", false),
+        ("10.0.0.1:40001", "10.0.0.1:40002", false),
+    ] {
+        assert_eq!(under_launcher(scenario, baseline) == denied, same, "{scenario} and {baseline}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests over the whole derivation.
 
 mod artifacts;
+mod branches;
 mod identical;
 mod reference;
 mod rows;

@@ -484,3 +484,72 @@ fn is_empty(folder: &str) -> bool {
     // What a launcher put there for itself, it made: a folder of somebody else has more in it.
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launcher::said::ChangeBounds;
+    use crate::record::action::Action;
+
+    fn order(driver: Driver, target: &str, own: Vec<(u64, u64)>) -> PerformRequest {
+        PerformRequest {
+            action: Action::new(driver, target),
+            content: false,
+            greeting: None,
+            victim: None,
+            folder_fd: None,
+            fd: None,
+            handed_down: None,
+            ipc_id: None,
+            pledge: ChangeBounds { own, mark: "no-such-mark".into() },
+            limit_ms: 1_000,
+        }
+    }
+
+    #[test]
+    fn nothing_is_changed_that_is_not_the_runs_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("f"), "x").unwrap();
+        // By another name that leads to the run's folder it would be the run's own.
+        let report = operate(&order(Driver::FileUnlink, &at("f"), Vec::new()), &[]);
+        assert_eq!(report.foreign, Some(at("f")));
+        assert!(report.operation.is_none() && std::fs::exists(at("f")).unwrap());
+        let report = operate(&order(Driver::FileCreate, &at("n"), Vec::new()), &[]);
+        assert_eq!(report.foreign.as_deref(), folder.path().to_str(), "a folder with something in it");
+        assert!(!std::fs::exists(at("n")).unwrap());
+        nix::unistd::mkfifo(at("p").as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let report = operate(&order(Driver::FileRead, &at("p"), Vec::new()), &[]);
+        assert_eq!(report.foreign, Some(format!("{} (a FIFO)", at("p"))), "opening it would wait, or wake others");
+
+        let own = around::of_path(folder.path().to_str().unwrap(), true).unwrap();
+        let report = operate(&order(Driver::FileUnlink, &at("f"), vec![(own.dev, own.ino)]), &[]);
+        assert_eq!(report.foreign, None);
+        assert!(!std::fs::exists(at("f")).unwrap());
+    }
+
+    #[test]
+    fn a_worker_without_processes_does_not_replace_itself() {
+        for driver in [Driver::Exec, Driver::UserNamespace, Driver::Chdir] {
+            assert!(perform(&order(driver, "/nonexistent", Vec::new()), true, &[]).cannot, "{driver:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_of_a_process_that_was_killed_is_not_believed() {
+        let said = |report: &WorkerReport| [BEGUN, &serde_json::to_vec(report).unwrap()].concat();
+        let whole = WorkerReport { operation: Some(Trace::new().finish()), ..WorkerReport::default() };
+        let ended = |signal| EndedChild {
+            said: said(&whole),
+            signal,
+            exit: Some(0),
+            expired: false,
+            failed: None,
+            said_all: true,
+        };
+        let order = order(Driver::FileRead, "/nonexistent", Vec::new());
+        assert!(from_child(&order, ended(None)).operation.is_some());
+        let killed = from_child(&order, ended(Some(9)));
+        assert_eq!((killed.operation, killed.signal), (None, Some(9)));
+    }
+}

@@ -70,3 +70,22 @@ pub(super) fn real_path(path: &str) -> Option<String> {
     let (parent, name) = (path.parent()?, path.file_name()?);
     Some(parent.canonicalize().ok()?.join(name).to_str()?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_users_groups_or_capabilities_are_other_credentials() {
+        let hello =
+            Hello { uids: "0 0 0 0".into(), gids: "0 0 0 0".into(), capabilities: "1ff".into(), ..Hello::default() };
+        assert!(same_credentials(&hello, &hello.clone()));
+        for other in [
+            Hello { uids: "1 1 1 1".into(), ..hello.clone() },
+            Hello { gids: "1 1 1 1".into(), ..hello.clone() },
+            Hello { capabilities: "0".into(), ..hello.clone() },
+        ] {
+            assert!(!same_credentials(&hello, &other));
+        }
+    }
+}

@@ -416,3 +416,110 @@ fn bare(task: &Task<'_>, root: String) -> ProbeRow {
         operation: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launcher::lane::question::LauncherQuestion;
+    use crate::record::action::Action;
+    use crate::record::report::{Call, OperationReport};
+
+    fn asking(action: Action, expected: Option<&[u8]>) -> OpenQuestion {
+        let expected = expected.map(<[u8]>::to_vec);
+        OpenQuestion {
+            task: 0,
+            question: LauncherQuestion::new(action, "/nonexistent", expected, None, (None, None), "u", 1_000),
+            record: empty_record(),
+            greetings: Vec::new(),
+            host: None,
+            marked: None,
+            token: None,
+            started_at_unix_s: 0.0,
+        }
+    }
+
+    fn call(ret: i64, errno: i32) -> OperationReport {
+        let call = Call { syscall: "openat".into(), role: CallRole::Operation, ret, errno, code: None };
+        OperationReport { calls: vec![call], opened: None, details: Vec::new() }
+    }
+
+    fn done() -> WorkerReport {
+        WorkerReport { operation: Some(call(3, 0)), ..WorkerReport::default() }
+    }
+
+    fn got(report: WorkerReport) -> RequestResult {
+        RequestResult::Said(WorkerMessage::Done(Box::new(report)))
+    }
+
+    fn seen(asking: &OpenQuestion, report: WorkerReport) -> Option<ContentSeen> {
+        answer(asking, &got(report)).unwrap().content
+    }
+
+    #[test]
+    fn only_what_the_run_has_put_there_is_its_content() {
+        let read = asking(Action::new(Driver::FileRead, "/nonexistent/f"), Some(b"nonce"));
+        let with = |bytes: &[u8]| WorkerReport { content: Some(frame::encode(bytes)), ..done() };
+        assert_eq!(seen(&read, with(b"a nonce in it")), Some(ContentSeen::Nonce));
+        assert_eq!(seen(&read, with(b"something else")), Some(ContentSeen::Other));
+        assert_eq!(seen(&read, done()), Some(ContentSeen::Unmarked));
+        // What only looks shows length and time instead.
+        let mut stat = asking(Action::new(Driver::FileStat, "/nonexistent/f"), None);
+        stat.marked = Some((5, (1, 2)));
+        let object = |size, mtime| WorkerReport {
+            object: Some(PathIdentity { size, mtime, ..PathIdentity::default() }),
+            ..done()
+        };
+        assert_eq!(seen(&stat, object(5, (1, 2))), Some(ContentSeen::Nonce));
+        for other in [object(6, (1, 2)), object(5, (1, 3)), done()] {
+            assert_eq!(seen(&stat, other), None);
+        }
+        let mut variable = asking(Action::new(Driver::EnvironmentRead, "X"), None);
+        variable.token = Some(7);
+        let told = |value| {
+            let operation = OperationReport { details: vec![("content".into(), value)], ..call(0, 0) };
+            WorkerReport { operation: Some(operation), ..WorkerReport::default() }
+        };
+        assert_eq!(seen(&variable, told(7)), Some(ContentSeen::Nonce));
+        assert_eq!(seen(&variable, told(8)), Some(ContentSeen::Other));
+    }
+
+    #[test]
+    fn what_was_not_done_or_could_not_be_done_is_no_answer() {
+        let unlink = asking(Action::new(Driver::FileUnlink, "/nonexistent/f"), None);
+        let fault = |report| answer(&unlink, &got(report)).unwrap_err().kind;
+        let foreign = WorkerReport { foreign: Some("/etc".into()), ..done() };
+        assert_eq!(fault(foreign), LauncherFault::ForeignTarget);
+        assert_eq!(fault(WorkerReport { cannot: true, ..done() }), LauncherFault::CannotAsk);
+        assert_eq!(fault(WorkerReport::default()), LauncherFault::AnswerLost);
+        assert_eq!(
+            answer(&unlink, &RequestResult::Said(WorkerMessage::Pong)).unwrap_err().kind,
+            LauncherFault::AnswerLost
+        );
+        // A return value that its error number contradicts is no success.
+        let torn = WorkerReport { operation: Some(call(0, 5)), ..WorkerReport::default() };
+        let outcome = answer(&unlink, &got(torn)).unwrap().outcome;
+        assert!(matches!(outcome, OperationOutcome::Failed { errno: 5, .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn what_went_through_at_the_end_of_the_lane_is_an_answer_of_its_own() {
+        let mut connect = asking(Action::new(Driver::TcpConnect, "127.0.0.1:1"), None);
+        let refused = WorkerReport { operation: Some(call(-1, libc::ECONNREFUSED)), ..WorkerReport::default() };
+        take(&mut connect, NameKind::Spelled, "127.0.0.1:1".into(), got(refused.clone()));
+        take_again(&mut connect, got(refused));
+        assert_eq!(connect.record.asked.len(), 1, "the same answer is noted beside the first");
+        assert!(matches!(connect.record.asked[0].again, Some(OperationOutcome::Failed { .. })));
+        take_again(&mut connect, got(done()));
+        assert_eq!(connect.record.asked[1].answer.outcome, OperationOutcome::Done);
+    }
+
+    #[test]
+    fn a_limit_is_named_only_if_it_is_lower_inside() {
+        let limited = |value| Hello { limits: [("FSIZE".to_owned(), value)].into(), ..Hello::default() };
+        let lower = |inside, outside| LaneSurroundings::lower_limit(&limited(inside), &limited(outside), libc::EFBIG);
+        assert_eq!(lower(1, 2).as_deref(), Some("FSIZE"));
+        assert_eq!(lower(2, 2), None);
+        assert_eq!(lower(3, 2), None);
+        assert_eq!(LaneSurroundings::lower_limit(&limited(1), &limited(2), libc::EMFILE), None, "another limit");
+    }
+}

@@ -412,3 +412,60 @@ fn unblock(stream: &impl AsFd) -> io::Result<()> {
     fcntl(stream, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::launcher::said::PathIdentity;
+
+    fn setting<'a>(document: Option<&'a LauncherDocument>, workspace: &Path) -> Setting<'a> {
+        let places = StartTexts { workspace: workspace.to_str().unwrap().to_owned(), ..StartTexts::default() };
+        Setting {
+            document,
+            exe: "/bin/cat".into(),
+            places,
+            unique: "u".into(),
+            variables: Vec::new(),
+            terminal: None,
+            own_terminal: None,
+        }
+    }
+
+    #[test]
+    fn only_the_first_worker_of_a_start_is_heard_and_its_first_words_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session =
+            Session::spawn(&setting(None, folder.path()), &WorkerExecutable::Path, "l.1", &[], true).unwrap();
+        let key = session.key.clone();
+        let say = |session: &mut Session, instance: &str, seq: u64, said: WorkerMessage| {
+            let body = serde_json::to_vec(&said).unwrap();
+            session.take(0, &frame::lines(&key, Direction::Report, seq, instance, &body));
+        };
+        let hello = |pid| WorkerMessage::Hello(Box::new(Hello { pid, ..Hello::default() }));
+        say(&mut session, "a", UNASKED, hello(1));
+        say(&mut session, "a", UNASKED, hello(2));
+        assert_eq!(session.hello.as_ref().map(|hello| hello.pid), Some(1));
+        say(&mut session, "a", 1, WorkerMessage::Pong);
+        say(&mut session, "a", 1, WorkerMessage::Looked(Ok(PathIdentity::default())));
+        assert_eq!(session.answers.get(&1), Some(&WorkerMessage::Pong));
+        assert!(!session.has_another());
+        say(&mut session, "b", 2, WorkerMessage::Pong);
+        assert!(session.has_another());
+        assert_eq!(session.answers.get(&2), None, "what another worker says is no answer");
+    }
+
+    #[test]
+    fn a_launcher_is_given_the_variables_of_its_document_with_their_placeholders_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "printf %s \"$GIVEN\" >\"$1\"";
+        let argv = ["sh", "-c", script, "sh", "${workspace}/given"].map(str::to_owned);
+        let mut document = LauncherDocument::of_command("box", argv.to_vec());
+        document.env = [("GIVEN".to_owned(), "in ${workspace}".to_owned())].into();
+        let setting = setting(Some(&document), folder.path());
+        Session::spawn(&setting, &WorkerExecutable::Path, "l.1", &[], true).unwrap().end();
+        let given = std::fs::read_to_string(folder.path().join("given")).unwrap();
+        assert_eq!(given, format!("in {}", folder.path().display()));
+    }
+}

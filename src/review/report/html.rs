@@ -72,7 +72,10 @@ fn prose(text: &str) -> Markup {
     html! {
         @if paired {
             @for (n, part) in text.split('`').enumerate() {
-                @if n % 2 == 1 { code { (part) } } @else { (part) }
+                @if n % 2 == 1 { code { (part) } } @else {
+                    // A path in a sentence may be broken where its parts end.
+                    @for piece in part.split_inclusive('/') { (piece) wbr; }
+                }
             }
         } @else { (text) }
     }

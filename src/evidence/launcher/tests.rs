@@ -154,7 +154,11 @@ fn a_call_that_says_it_worked_and_brings_nothing_about_was_emulated() {
     assert_eq!(words(Driver::ProcessFork, &with(Some(true))), "allow");
     assert_eq!(words(Driver::ProcessFork, &with(Some(false))), "deny diverted via emulated");
     assert_eq!(words(Driver::ProcessFork, &with(None)), "effect_not_seen");
-    assert_eq!(words(Driver::FileReadOlderThread, &with(Some(true))), "probe_inconclusive", "nothing is defined for it");
+    assert_eq!(
+        words(Driver::FileReadOlderThread, &with(Some(true))),
+        "probe_inconclusive",
+        "nothing is defined for it"
+    );
     let mut elsewhere = with(Some(true));
     elsewhere.around.net = Some(["1".into(), "2".into()]);
     assert_eq!(words(Driver::TcpBind, &elsewhere), "deny diverted", "a port of another network");

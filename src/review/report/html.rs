@@ -68,7 +68,7 @@ fn words(text: &str) -> Markup {
 /// A sentence, in which what stands between backticks is code.
 fn prose(text: &str) -> Markup {
     let text = foreign(text);
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     html! {
         @if paired {
             @for (n, part) in text.split('`').enumerate() {

@@ -193,8 +193,8 @@ const CASES: &[Case] = &[
     ),
     (
         "unknown placeholder",
-        |s| set(&mut s.probes, "/probes/read_in/target", json!("${root}/${home}")),
-        &["`/probes/read_in/target`", "the placeholder `${home}` does not exist", "known are `${root}`"],
+        |s| set(&mut s.probes, "/probes/read_in/target", json!("${root}/${hme}")),
+        &["`/probes/read_in/target`", "the placeholder `${hme}` does not exist", "known are `${root}`"],
     ),
     (
         "relative target",

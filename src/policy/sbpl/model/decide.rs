@@ -416,7 +416,10 @@ fn settle(
     let against = |doubt: &&Doubt| doubt.action != Some(decision);
     match doubts.iter().find(against) {
         Some(doubt) => {
-            let condition = doubts.iter().filter(against).find_map(|doubt| doubt.conditions.first().copied());
+            // Best one that the doubt itself depends on. One that a rule which agrees depends on may settle it too:
+            // wherever that rule is there, it may come before what is doubtful.
+            let condition =
+                doubts.iter().filter(against).chain(doubts).find_map(|doubt| doubt.conditions.first().copied());
             (CheckRuling { decision: None, rule: None, why: doubt.why.clone(), levels }, condition)
         }
         None => (CheckRuling { decision: Some(decision), rule, why, levels }, None),

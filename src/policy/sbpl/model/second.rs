@@ -147,6 +147,22 @@ fn worlds(items: &[Item]) -> Vec<Vec<Placed>> {
     worlds.into_iter().map(|(rules, _)| rules).collect()
 }
 
+/// One of two branches always brings a rule that comes before the doubtful one, and both say the same.
+#[test]
+fn rules_that_agree_on_every_branch_settle_what_is_doubtful_behind_them() {
+    let rule = |allows, name, how, choice| Item::Rule { allows, names: vec![name], how, choice };
+    let items = [
+        rule(true, 0, Match::Unfiltered, None),
+        rule(true, 2, Match::Unfiltered, Some((1, 0))),
+        rule(false, 0, Match::Unknown, None),
+        rule(true, 0, Match::Yes, Some((1, 1))),
+    ];
+    let answer = evaluate(&profile(&items), &SbplQuestion::new(ASKED, TARGET));
+    assert_eq!(answer.decision, Some(Decision::Allow), "{answer:?}");
+    let answer = evaluate(&profile(&items[..3]), &SbplQuestion::new(ASKED, TARGET));
+    assert_eq!(answer.decision, None, "{answer:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 

@@ -413,9 +413,9 @@ pub struct ComparisonShown {
 /// A row that differs, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedRow {
-    /// Which.
+    /// The row's id, with what tells it apart from others of the same id.
     pub name: String,
-    /// Its lane.
+    /// The lane that it is a row of.
     pub lane: &'static str,
     /// What the other run showed.
     pub before: String,

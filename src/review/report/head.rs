@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::DateTime;
 use serde::Deserialize;
 
-use super::for_each_row;
 use super::places::PlaceFinder;
 use super::render::{ProfileHead, ReportHead};
 use super::row::ReportCounts;
+use super::rows::for_each_row;
 use crate::bundle::{Bundle, Verified};
 use crate::promote;
 use crate::record::controls::ControlStatus;

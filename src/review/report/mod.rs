@@ -12,6 +12,7 @@ mod markdown;
 mod places;
 mod render;
 mod row;
+mod rows;
 mod sarif;
 mod tap;
 
@@ -21,20 +22,16 @@ mod tests;
 use std::io::{self, Write};
 
 use super::ReviewError;
-use super::events;
-use crate::bundle::{ArtifactError, Bundle, Verified};
-use crate::record::events::EventView;
-use crate::record::layout;
+use crate::bundle::{Bundle, Verified};
 use crate::record::opinions::Conclusion;
-use crate::record::outcome::Lane;
 use crate::record::run_diff::ComparisonShown;
-use lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
 use places::PlaceFinder;
 use render::{Render, ReportHead};
 
 use row::Agreement;
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;
+pub(in crate::review) use rows::for_each_row;
 
 /// The formats that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,24 +77,6 @@ pub(crate) fn write_against(
     for_each_row(bundle, &mut |row| written.row(row))?;
     written.finish().map_err(ReviewError::Output)?;
     Ok(head.total)
-}
-
-/// Gives every scenario row to `take`, in plan order.
-pub(in crate::review) fn for_each_row(
-    bundle: &Verified<Bundle>,
-    take: &mut dyn FnMut(ReportRow),
-) -> Result<(), ArtifactError> {
-    with_lane(bundle, Lane::Scenario, |raw| {
-        with_lane(bundle, Lane::Oracle, |asked| {
-            let (mut raw, mut asked) = (LaneRows::<LaneRowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
-            bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
-                events::for_each(reader, &mut |event: EventView<String>| {
-                    let (raw, asked) = (raw.take(&event), asked.take(&event));
-                    take(ReportRow::new(event).with(raw, asked));
-                })
-            })
-        })
-    })??
 }
 
 /// A report in the making.

@@ -1,0 +1,27 @@
+//! The rows of a run, as the events and the lanes of its bundle have them.
+
+use super::lane_rows::{LaneRowFacts, LaneRows, OracleFacts, with_lane};
+use super::row::ReportRow;
+use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::events::EventView;
+use crate::record::layout;
+use crate::record::outcome::Lane;
+use crate::review::events;
+
+/// Gives every scenario row to `take`, in plan order.
+pub(in crate::review) fn for_each_row(
+    bundle: &Verified<Bundle>,
+    take: &mut dyn FnMut(ReportRow),
+) -> Result<(), ArtifactError> {
+    with_lane(bundle, Lane::Scenario, |raw| {
+        with_lane(bundle, Lane::Oracle, |asked| {
+            let (mut raw, mut asked) = (LaneRows::<LaneRowFacts>::new(raw), LaneRows::<OracleFacts>::new(asked));
+            bundle.read_artifact(layout::RUNTIME_EVENTS, |reader| {
+                events::for_each(reader, &mut |event: EventView<String>| {
+                    let (raw, asked) = (raw.take(&event), asked.take(&event));
+                    take(ReportRow::new(event).with(raw, asked));
+                })
+            })
+        })
+    })??
+}

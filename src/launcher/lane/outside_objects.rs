@@ -88,7 +88,7 @@ impl OutsideObject {
         }
     }
 
-    /// Its number.
+    /// The identifier of a System V segment or a key; `None` for what has none, or where the kernel refused it.
     pub(super) fn ipc_id(&self) -> Option<i32> {
         match self {
             Self::Kernel(made) if made.id >= 0 => Some(made.id),

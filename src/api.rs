@@ -335,6 +335,9 @@ pub mod links {
 /// ```
 pub mod report {
     pub use crate::review::ReviewError;
+    pub use crate::review::report::matrix::{
+        MOST_COLUMNS, Matrix, MatrixForm, gather as gather_matrix, write as write_matrix,
+    };
     pub use crate::review::report::{Format, ReportCounts, write};
 }
 

@@ -19,6 +19,7 @@ mod bundles;
 mod derive;
 mod floors;
 mod identity;
+mod launchers;
 mod probes;
 mod stats;
 mod tool;
@@ -120,7 +121,7 @@ fn conclude(outcome: Result<bool>) -> ExitCode {
 fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let tool = Tool::new(program, scale)?;
-    let groups: [(&[&str], Group); 8] = [
+    let groups: [(&[&str], Group); 9] = [
         (&["probe", "probe with fixture", "two workers", "two workers free", "two workers bound"], probes::workers),
         (&["scripts"], probes::scripts),
         (&["late rate"], probes::late_rate),
@@ -128,6 +129,7 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
         (&["derive"], derive::derive),
         (&["hash"], bundles::hash),
         (&["declare"], identity::declare),
+        (&["question", "question by all names", "fresh question", "matrix"], launchers::launchers),
         (&["commit 15", "commit 1000", "sync calls"], bundles::commit),
     ];
     let is_wanted =

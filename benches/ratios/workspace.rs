@@ -84,10 +84,21 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
             (id.clone(), profile)
         })
         .collect();
-    let registry = |schema: &str, key: &str, entries: &Map<String, Value>| json!({"schema_version": schema, "registry_id": "bench", "world_id": "linux-host", key: entries});
     write(folder, "registries/bench/policies/five_rules.json", &policy)?;
-    write(folder, "registries/bench/probes.json", &registry(PROBES_SCHEMA, "probes", &probes))?;
-    write(folder, "registries/bench/profiles.json", &registry(PROFILES_SCHEMA, "profiles", &profiles))?;
+    write_plan(folder, &probes, &profiles, true)?;
+    Ok(folder.to_owned())
+}
+
+/// Writes a plan of all these profiles, with its registry.
+pub fn write_plan(
+    folder: &Path,
+    probes: &Map<String, Value>,
+    profiles: &Map<String, Value>,
+    oracle: bool,
+) -> Result<()> {
+    let registry = |schema: &str, key: &str, entries: &Map<String, Value>| json!({"schema_version": schema, "registry_id": "bench", "world_id": "linux-host", key: entries});
+    write(folder, "registries/bench/probes.json", &registry(PROBES_SCHEMA, "probes", probes))?;
+    write(folder, "registries/bench/profiles.json", &registry(PROFILES_SCHEMA, "profiles", profiles))?;
     let paths = ["probes", "profiles"].map(|name| format!("registries/bench/{name}.json"));
     let entry = json!({"id": "bench", "probes": paths[0], "profiles": paths[1]});
     write(folder, "registries/index.json", &json!({"schema_version": INDEX_SCHEMA, "registries": [entry]}))?;
@@ -96,14 +107,14 @@ pub fn make(folder: &Path, shape: Shape) -> Result<PathBuf> {
         "plan_id": "bench",
         "registry_id": "bench",
         "world_id": "linux-host",
-        "profiles": names,
-        "lanes": {"baseline": true, "scenario": true, "oracle": true},
+        "profiles": profiles.keys().collect::<Vec<_>>(),
+        "lanes": {"baseline": true, "scenario": true, "oracle": oracle},
     });
-    write(folder, "plans/bench/plan.json", &plan)?;
-    Ok(folder.to_owned())
+    write(folder, "plans/bench/plan.json", &plan)
 }
 
-fn write(folder: &Path, path: &str, document: &Value) -> Result<()> {
+/// Writes a document of the workspace.
+pub fn write(folder: &Path, path: &str, document: &Value) -> Result<()> {
     let path = folder.join(path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

@@ -55,6 +55,21 @@ fn both_with<A: Send, B>(threads: bool, other: impl FnOnce() -> A + Send, here: 
     (answer.expect("the other work was done"), made)
 }
 
+/// Does the same work on so many threads at once, of which the caller's is one; on fewer where there can be no more. Gives what
+/// each made.
+///
+/// # Panics
+/// If one of them does.
+pub fn together<T: Send>(count: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let others: Vec<_> = (1..count).map_while(start).collect();
+        let mut made = vec![work()];
+        made.extend(others.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
+        made
+    })
+}
+
 /// Where values are sent that are made ahead of their use.
 #[derive(Debug)]
 pub enum ValueFeed<T> {
@@ -120,6 +135,24 @@ mod tests {
             let (mut one, mut two) = (0, 0);
             let made = both_with(threads, || std::mem::replace(&mut one, 7), || std::mem::replace(&mut two, 8));
             assert_eq!((made, one, two), ((0, 0), 7, 8));
+        }
+    }
+
+    #[test]
+    fn work_that_is_shared_is_done_to_the_last_piece() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        for count in [0, 1, 4] {
+            let next = AtomicUsize::new(0);
+            let work = || {
+                let mut done = Vec::new();
+                while let Some(piece) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|piece| *piece < 100) {
+                    done.push(piece);
+                }
+                done
+            };
+            let mut done: Vec<usize> = together(count, work).into_iter().flatten().collect();
+            done.sort_unstable();
+            assert_eq!(done, (0..100).collect::<Vec<_>>());
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn review_failure(error: ReviewError) -> Failure {
         | ReviewError::Json { .. }
         | ReviewError::Shape { .. }
         | ReviewError::Contradiction { .. }
+        | ReviewError::TooManyColumns { .. }
         | ReviewError::UnknownId { .. } => Exit::InputRefused,
     };
     let hint = match &error {

@@ -21,6 +21,7 @@ pub mod exit;
 mod explain;
 mod failures;
 mod faults;
+mod given_launchers;
 mod identity;
 mod inventory;
 mod key_values;

@@ -17,6 +17,7 @@ use crate::bundle::{self, ArtifactError, Bundle, Verified};
 use crate::diff;
 use crate::record::run_diff::ComparisonShown;
 use crate::review::ReviewError;
+use crate::review::report::matrix::{self, MatrixForm};
 use crate::review::report::{self, Format, ReportCounts};
 
 /// Show a bundle in a format that other tools read.
@@ -26,9 +27,9 @@ use crate::review::report::{self, Format, ReportCounts};
 /// stayed undecided.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
-    bundle: PathBuf,
+    /// The bundle's folder, or an output root whose LATEST leads to it. Several with the formats of the matrix.
+    #[arg(long, value_name = "DIR", required = true)]
+    bundle: Vec<PathBuf>,
     /// Format of the report.
     #[arg(long, value_enum)]
     format: FormatName,
@@ -84,9 +85,9 @@ pub(super) fn make_wanted(wanted: &[WantedReport], folder: &Path, ui: &mut Ui) -
     if wanted.is_empty() {
         return Ok(());
     }
-    let bundle = bundle::verify(folder).map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
+    let bundles = [bundle::verify(folder).map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?];
     for WantedReport { format, file } in wanted {
-        produce(&bundle, *format, None, Some(Destination::of(file)?), ui)?;
+        produce(&bundles, format.input(None), None, Some(Destination::of(file)?), ui)?;
         ui.remark(format!("wrote {}", file.display()));
     }
     Ok(())
@@ -105,25 +106,47 @@ enum FormatName {
     Markdown,
     /// One HTML page that loads nothing.
     Html,
+    /// Questions by launchers or other policies, of one bundle or several, for people: as wide as the terminal.
+    Matrix,
+    /// The same in Markdown.
+    MatrixMarkdown,
+    /// The same as one HTML page that loads nothing.
+    MatrixHtml,
+    /// The same as JSON (schema `matrix`).
+    MatrixJson,
 }
 
-impl From<FormatName> for Format {
-    fn from(name: FormatName) -> Self {
-        match name {
-            FormatName::Junit => Self::Junit,
-            FormatName::Tap => Self::Tap,
-            FormatName::Sarif => Self::Sarif,
-            FormatName::Markdown => Self::Markdown,
-            FormatName::Html => Self::Html,
+/// What a report is made of.
+#[derive(Debug, Clone, Copy)]
+enum ReportInput {
+    /// Of one bundle.
+    One(Format),
+    /// Of any number of them.
+    Matrix(MatrixForm),
+}
+
+impl FormatName {
+    /// `width`: how many columns the terminal has, if it is one that the report goes to.
+    fn input(self, width: Option<usize>) -> ReportInput {
+        match self {
+            Self::Junit => ReportInput::One(Format::Junit),
+            Self::Tap => ReportInput::One(Format::Tap),
+            Self::Sarif => ReportInput::One(Format::Sarif),
+            Self::Markdown => ReportInput::One(Format::Markdown),
+            Self::Html => ReportInput::One(Format::Html),
+            Self::Matrix => ReportInput::Matrix(MatrixForm::Text(width)),
+            Self::MatrixMarkdown => ReportInput::Matrix(MatrixForm::Markdown),
+            Self::MatrixHtml => ReportInput::Matrix(MatrixForm::Html),
+            Self::MatrixJson => ReportInput::Matrix(MatrixForm::Json),
         }
     }
 }
 
 /// Nothing was executed.
 #[derive(Debug, thiserror::Error)]
-#[error("the bundle `{}` has no scenario rows: there is nothing to report", bundle.display())]
+#[error("no scenario rows in `{bundles}`: there is nothing to report")]
 struct NothingRan {
-    bundle: PathBuf,
+    bundles: String,
 }
 
 /// Reports.
@@ -134,15 +157,23 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let to_stdout = matches!(destination, Some(Destination::Stdout));
-    let bundle = match bundle::verify(&args.bundle) {
-        Ok(bundle) => bundle,
-        Err(refused) => return validate_bundle::report(&refused, false, ui),
+    let input = args.format.input(if args.out.is_none() { ui.width() } else { None });
+    if matches!(input, ReportInput::One(_)) && args.bundle.len() > 1 {
+        return Err(Failure::new(Exit::Usage, "this format is of one bundle alone".to_owned())
+            .hint("the formats `matrix`, `matrix-markdown`, `matrix-html` and `matrix-json` join several"));
+    }
+    let mut bundles = Vec::new();
+    for bundle in &args.bundle {
+        match bundle::verify(bundle) {
+            Ok(bundle) => bundles.push(bundle),
+            Err(refused) => return validate_bundle::report(&refused, false, ui),
+        }
+    }
+    let against = match (&args.against, args.bundle.first()) {
+        (Some(old), Some(bundle)) => Some(changes(old, bundle)?),
+        _ => None,
     };
-    let against = match &args.against {
-        Some(old) => Some(changes(old, &args.bundle)?),
-        None => None,
-    };
-    let counts = produce(&bundle, args.format, against.as_ref(), destination, ui)?;
+    let counts = produce(&bundles, input, against.as_ref(), destination, ui)?;
     if let Some(out) = args.out.as_deref().filter(|_| !to_stdout) {
         ui.remark(format!("wrote {}", out.display()));
     }
@@ -163,8 +194,8 @@ fn changes(old: &Path, new: &Path) -> Result<ComparisonShown, Failure> {
 
 /// Writes one report to where it is wanted, or to standard output.
 fn produce(
-    bundle: &Verified<Bundle>,
-    format: FormatName,
+    bundles: &[Verified<Bundle>],
+    input: ReportInput,
     against: Option<&ComparisonShown>,
     destination: Option<Destination>,
     ui: &mut Ui,
@@ -175,14 +206,14 @@ fn produce(
     };
     match output {
         Some(mut output) if !output.is_stream() => {
-            let counts = write(bundle, format, against, &mut output)?;
+            let counts = write(bundles, input, against, &mut output)?;
             output.finish().map_err(output_failure)?;
             Ok(counts)
         }
         output => {
             // Nothing is shown before the last byte that it was made from proved to be the verified one.
             let mut waiting = BufWriter::new(tempfile::tempfile().or_fail(Exit::Fault)?);
-            let counts = write(bundle, format, against, &mut waiting)?;
+            let counts = write(bundles, input, against, &mut waiting)?;
             let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error).or_fail(Exit::Fault)?;
             file.rewind().or_fail(Exit::Fault)?;
             match output {
@@ -198,14 +229,24 @@ fn produce(
 }
 
 fn write(
-    bundle: &Verified<Bundle>,
-    format: FormatName,
+    bundles: &[Verified<Bundle>],
+    input: ReportInput,
     against: Option<&ComparisonShown>,
     out: &mut dyn Write,
 ) -> Result<ReportCounts, Failure> {
-    report::write_against(bundle, format.into(), against, out).map_err(|error| match error {
+    let written = match input {
+        ReportInput::Matrix(form) => matrix::gather(bundles).and_then(|matrix| {
+            matrix::write(&matrix, form, out).map_err(ReviewError::Output)?;
+            Ok(matrix.counts())
+        }),
+        ReportInput::One(format) => bundles
+            .first()
+            .map_or(Ok(ReportCounts::default()), |bundle| report::write_against(bundle, format, against, out)),
+    };
+    written.map_err(|error| match error {
         ReviewError::Artifact(ArtifactError::Absent { .. }) => {
-            Failure::new(Exit::NothingRan, NothingRan { bundle: bundle.folder().to_owned() })
+            let folders = bundles.iter().map(|bundle| bundle.folder().display().to_string()).collect::<Vec<_>>();
+            Failure::new(Exit::NothingRan, NothingRan { bundles: folders.join("`, `") })
         }
         ReviewError::Output(error) => Failure::new(Exit::Fault, error),
         error => review_failure(error),

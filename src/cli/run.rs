@@ -11,6 +11,7 @@ use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
 use super::faults;
+use super::given_launchers::{self, GivenLauncher};
 use super::out::io_exit;
 use super::progress::ProgressBars;
 use super::report::{self, WantedReport};
@@ -18,17 +19,13 @@ use super::run_report;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
-use crate::base::{fsx, json_out, words};
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
 use crate::lane::fixture::usual_places;
 use crate::lane::worker::LaneWorkerError;
 use crate::plan::{self, Selection};
-use crate::policy::PolicyMode;
-use crate::policy::launcher::LauncherDocument;
 use crate::record::manifest::ChannelKind;
-use crate::record::sources::InputRole;
 use crate::run::{
     self, ChannelFailure, DeclaredRun, Executable, LauncherConsent, RunControl, RunError, RunPlaces, RunRequest,
     RunStep,
@@ -55,9 +52,11 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Ask the questions of the plan's launchers of this command instead: `NAME=COMMAND …`, split into words as a shell does
-    /// it, without any expansion. Placeholders: `${workspace}`, `${outside}`, `${home}`, `${state}`, `${probe}`.
-    #[arg(long, value_name = "NAME=COMMAND", value_parser = given_launcher)]
-    launcher: Option<GivenLauncher>,
+    /// it, without any expansion. Placeholders: `${workspace}`, `${outside}`, `${home}`, `${state}`, `${probe}`. Or the file
+    /// of a launcher's document, `FILE.json`. May be given several times: each is asked everything, and a matrix shows them
+    /// side by side.
+    #[arg(long, value_name = "NAME=COMMAND|FILE", value_parser = given_launchers::read)]
+    launcher: Vec<GivenLauncher>,
     /// The attempt's id, which is also the bundle's folder name. Default: the variable SANDBOX_LORE_RUN_ID, else a fresh
     /// UUID.
     #[arg(long, value_name = "ID")]
@@ -196,80 +195,15 @@ impl RunChoices {
     }
 }
 
-/// A launcher that was named on the command line.
-#[derive(Debug, Clone)]
-struct GivenLauncher(LauncherDocument);
-
-fn given_launcher(text: &str) -> Result<GivenLauncher, String> {
-    let (name, command) = text.split_once('=').ok_or("write NAME=COMMAND")?;
-    if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err(format!("`{name}` is not a valid name"));
-    }
-    let argv = words::split(command).map_err(|error| error.to_string())?;
-    let document = LauncherDocument::of_command(name, argv);
-    match document.faults().into_iter().next() {
-        Some(fault) => Err(format!("{}; {}", fault.message, fault.remedy)),
-        None => Ok(GivenLauncher(document)),
-    }
-}
-
-/// Why a plan's launchers cannot be replaced.
-#[derive(Debug, thiserror::Error)]
-enum NoReplacement {
-    #[error("the plan has no profile of mode `launcher` whose questions could be asked")]
-    NoLauncher,
-    #[error("the plan names the document `{0}` by an absolute path, so another launcher cannot stand in its folder")]
-    Absolute(String),
-}
-
-impl GivenLauncher {
-    /// Lets the request run a copy of its plan in which this launcher stands in the place of the plan's own. The copy is there
-    /// as long as the value that is given back.
-    fn put_into(&self, request: &mut RunRequest) -> Result<tempfile::TempDir, Failure> {
-        let plan = &request.declared.plan;
-        let replaced: Vec<&str> = plan
-            .profiles
-            .iter()
-            .filter(|profile| profile.policy.value.mode() == PolicyMode::Launcher)
-            .map(|profile| profile.policy.path.as_str())
-            .collect();
-        if replaced.is_empty() {
-            return Err(Failure::new(Exit::InputRefused, NoReplacement::NoLauncher)
-                .hint("a plan for launchers has profiles of mode `launcher`; `sandproof ask` needs no plan"));
-        }
-        let folder = tempfile::Builder::new().prefix("sandproof-plan-").tempdir().or_fail(Exit::Fault)?;
-        let mut plan_path = None;
-        for document in &plan.documents {
-            if Path::new(&document.path).is_absolute() {
-                let error = NoReplacement::Absolute(document.path.clone());
-                return Err(Failure::new(Exit::InputRefused, error));
-            }
-            if document.role == InputRole::Plan {
-                plan_path = Some(document.path.clone());
-            }
-            let path = folder.path().join(&document.path);
-            path.parent().map_or(Ok(()), std::fs::create_dir_all).or_fail(Exit::Fault)?;
-            let launcher = document.role == InputRole::Policy && replaced.contains(&document.path.as_str());
-            let bytes = if launcher { json_out::to_pretty(&self.0) } else { document.bytes.to_vec() };
-            fsx::write_scratch(&path, &bytes).or_fail(Exit::Fault)?;
-        }
-        let plan_path = folder.path().join(plan_path.unwrap_or_default());
-        let (plan, root) = plan::load(&plan_path, &plan.selection).map_err(load_failure)?;
-        (request.declared.plan, request.places.root) = (plan, root);
-        request.declared.launchers.given = true;
-        Ok(folder)
-    }
-}
-
 /// Runs a plan.
 pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     args.report.iter().try_for_each(WantedReport::check)?;
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
     let mut request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
-    let folder = match &args.launcher {
-        Some(launcher) => Some(launcher.put_into(&mut request)?),
-        None => None,
+    let folder = match args.launcher.as_slice() {
+        [] => None,
+        launchers => Some(given_launchers::put_into(launchers, &mut request)?),
     };
     if !request.declared.dry {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
@@ -284,6 +218,9 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let outcome = run::run(&request, &mut progress);
     progress.finish();
     let report = outcome.map_err(run_failure)?;
+    if args.launcher.len() > 1 && !args.json && !request.declared.dry {
+        given_launchers::show(&report.committed.folder, ui)?;
+    }
     let concluded = run_report::conclude(&report, args.json, ui);
     // Whatever the run came to, its reports show it; a dry run has nothing that they could.
     let reports: &[WantedReport] = if request.declared.dry { &[] } else { &args.report };

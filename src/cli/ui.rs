@@ -35,6 +35,11 @@ impl Ui {
         self.progress
     }
 
+    /// How many columns standard output's terminal has; `None` if it is none, or does not say.
+    pub fn width(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+    }
+
     /// Whether nobody reads what is written to standard output, so that it need not be made.
     pub fn is_lost(&self) -> bool {
         self.lost.is_some()

@@ -6,6 +6,7 @@
 //! - [`session`]: one start of a launcher, and the ladder of ways to reach the worker (Linux)
 //! - [`mounts`]: what a mount table shows a path as, and under which other names
 //! - [`effects`]: what the host sees of an operation
+//! - [`strays`]: processes that a launcher has left behind (Linux)
 //! - [`lane`]: the questions of one profile, from their fixtures to their rows (Linux)
 
 #[cfg(target_os = "linux")]
@@ -25,3 +26,5 @@ mod listeners;
 pub mod mounts;
 #[cfg(target_os = "linux")]
 pub mod session;
+#[cfg(target_os = "linux")]
+pub mod strays;

@@ -213,6 +213,20 @@ impl Names {
     }
 }
 
+impl NameKind {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spelled => "spelled",
+            Self::Mapped => "mapped",
+            Self::Canonical => "canonical",
+            Self::Mount => "mount",
+            Self::Descriptor => "descriptor",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// One asking of a question, under one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

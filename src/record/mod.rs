@@ -26,6 +26,7 @@ pub mod index;
 pub mod inventory;
 pub mod launchctl;
 pub mod launcher;
+pub mod launcher_matrix;
 pub mod layout;
 pub mod learned;
 pub mod links;

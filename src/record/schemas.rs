@@ -32,6 +32,7 @@ schemas! {
     "linked_expectations", "what `links expectations --json` prints";
     "linked_profiles", "what `links profiles --json` prints";
     "lint_report", "what `plan-lint --json` and `registry-lint --json` print";
+    "matrix", "what `report --format matrix-json` prints";
     "mismatch_packet", "a line of mismatch_packets.jsonl";
     "mismatch_summary", "mismatch_summary.json";
     "op_runtime_summary", "op_runtime_summary.json, and what `summarize-ops --json` prints";

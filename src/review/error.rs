@@ -83,6 +83,12 @@ pub enum ReviewError {
         /// Every contradiction, a sentence each.
         contradictions: Vec<String>,
     },
+    /// A matrix would be too wide.
+    #[error("the bundles have more than {most} launchers or policies, which is the most that a matrix has columns for")]
+    TooManyColumns {
+        /// The most columns.
+        most: usize,
+    },
     /// An id names nothing.
     #[error("there is no {kind} `{id}` in the links; {remedy}")]
     UnknownId {

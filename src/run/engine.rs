@@ -9,6 +9,7 @@ use super::declared_facts::{self, ZygoteStarter};
 use super::drift;
 use super::error::{RunError, RunStep};
 use super::inputs;
+use super::launchers;
 use super::preflight;
 use super::request::{RunObserver, RunRequest};
 use super::sweep;
@@ -26,12 +27,10 @@ use crate::lane::control_tasks::ControlTasks;
 use crate::lane::executor::{self, LaneError};
 use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
-use crate::lane::task::{PlanTasks, Task, Tasks};
+use crate::lane::task::{PlanTasks, Tasks};
 use crate::lane::worker::{RunShared, Worker};
 use crate::plan::{self, Workspace};
-use crate::policy::PolicyValue;
 use crate::policy::answer::Answerer;
-use crate::policy::launcher::LauncherDocument;
 use crate::record::identity::Declaration;
 use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord};
@@ -291,7 +290,11 @@ fn execute(
             run_lane(&mut workers, &shared, Lane::Control, &controls, request, writer, observer)?;
             observer.lane(Lane::Scenario, plan.row_count());
             if plan.profiles.iter().any(is_launcher) {
-                run_with_launchers(&mut workers, &shared, request, writer, observer)?;
+                let mut out = rows_artifact(Lane::Scenario, writer)?;
+                let ran = launchers::run_lane(&mut workers, &shared, request, &mut out, observer);
+                // Also after an error: the rows up to it are evidence.
+                let kept = writer.finish_artifact(out).map_err(RunStep::Write);
+                ran.and(kept)?;
             } else {
                 let tasks = PlanTasks::new(plan, Lane::Scenario);
                 run_lane(&mut workers, &shared, Lane::Scenario, &tasks, request, writer, observer)?;
@@ -335,100 +338,6 @@ fn run_lane<'r>(
     let kept = writer.finish_artifact(out).map_err(RunStep::Write);
     ran.map_err(RunStep::Lane)?;
     kept
-}
-
-/// The scenario lane of a plan some of whose profiles are launchers: profile by profile, in the plan's order.
-fn run_with_launchers<'r>(
-    workers: &mut [Worker<'r>],
-    shared: &RunShared<'r>,
-    request: &RunRequest,
-    writer: &mut BundleWriter,
-    observer: &mut dyn RunObserver,
-) -> Result<(), RunStep> {
-    let tasks = PlanTasks::new(&request.declared.plan, Lane::Scenario);
-    let mut out = rows_artifact(Lane::Scenario, writer)?;
-    let mut from = 0;
-    let mut ran = Ok(());
-    for profile in &request.declared.plan.profiles {
-        let part = LanePart { tasks: &tasks, from, len: profile.probes.len() };
-        from += part.len;
-        let mut emit = |row: &[u8]| {
-            observer.row();
-            out.write_all(row)?;
-            out.write_all(b"\n")
-        };
-        ran = match profile.policy.value.as_ref() {
-            PolicyValue::Launcher(document) => ask_launcher(document, shared, request, &part, &mut emit),
-            _ => executor::run(workers, shared, &part, &request.control.cancel, &mut emit).map_err(RunStep::Lane),
-        };
-        if ran.is_err() {
-            break;
-        }
-    }
-    // Also after an error: the rows up to it are evidence.
-    let kept = writer.finish_artifact(out).map_err(RunStep::Write);
-    ran?;
-    kept
-}
-
-/// Some of a lane's tasks.
-struct LanePart<'t, 'p> {
-    tasks: &'t PlanTasks<'p>,
-    from: usize,
-    len: usize,
-}
-
-impl Tasks for LanePart<'_, '_> {
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn get(&self, place: usize) -> Task<'_> {
-        self.tasks.get(self.from + place)
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn ask_launcher(
-    document: &LauncherDocument,
-    shared: &RunShared<'_>,
-    request: &RunRequest,
-    part: &LanePart<'_, '_>,
-    emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<(), RunStep> {
-    let lane = crate::launcher::lane::LauncherLane {
-        document,
-        exe: shared.exe,
-        base: shared.base,
-        unique: shared.unique,
-        deadline_ms: shared.deadline_ms,
-        host_programs: shared.host_programs,
-        capabilities: shared.capabilities,
-        cancel: &request.control.cancel,
-    };
-    let tasks: Vec<Task<'_>> = (0..part.len).map(|place| part.get(place)).collect();
-    let mut line = Vec::new();
-    let rows = lane.run(&tasks);
-    for row in &rows {
-        line.clear();
-        json_out::append_compact(&mut line, row).map_err(RunStep::Artifact)?;
-        emit(&line).map_err(RunStep::Artifact)?;
-    }
-    match request.control.cancel.requested() {
-        Some(signal) if rows.len() < part.len => Err(RunStep::Lane(LaneError::Cancelled { signal })),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ask_launcher(
-    _document: &LauncherDocument,
-    _shared: &RunShared<'_>,
-    _request: &RunRequest,
-    _part: &LanePart<'_, '_>,
-    _emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<(), RunStep> {
-    unreachable!("`check_host` refuses a launcher on a system without them")
 }
 
 /// Writes the oracle lane's rows.

@@ -16,6 +16,7 @@ mod error;
 mod executable;
 pub mod host;
 mod inputs;
+mod launchers;
 mod preflight;
 mod request;
 pub mod status;

@@ -99,7 +99,7 @@ fn prepare() -> Result<(), ServeError> {
     if null != i64::from(NULL) {
         step("find descriptors 0 and 2 open", Err(libc::EBADF))?;
     }
-    step("adopt orphans", adopt_orphans())?;
+    step("adopt orphans", adopt_orphans(true))?;
     // Children inherit the rest, so it need not be done for each of them.
     step("forbid core dumps", forbid_core_dumps())?;
     step("go to the root folder", chdir(c"/"))?;

@@ -13,7 +13,7 @@ use sandproof::test_support::lane::cancel::Cancel;
 use sandproof::test_support::lane::capability::HostCapabilities;
 use sandproof::test_support::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use sandproof::test_support::lane::task::Task;
-use sandproof::test_support::launcher::lane::LauncherLane;
+use sandproof::test_support::launcher::lane::{LauncherLane, Turns};
 use sandproof::test_support::policy::launcher::LauncherDocument;
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
@@ -126,6 +126,7 @@ fn ask_with(document: &LauncherDocument, questions: &[Q]) -> Vec<Got> {
         host_programs: true,
         capabilities: &capabilities,
         cancel: &cancel,
+        turns: &Turns::new(1),
     };
     let profile = "p".parse().unwrap();
     let tasks: Vec<Task<'_>> = questions

@@ -35,6 +35,7 @@ mod learn;
 mod left_behind;
 #[cfg(target_os = "linux")]
 mod limits;
+mod matrix;
 mod papers;
 mod plan_commands;
 mod policy_commands;

@@ -210,7 +210,12 @@ impl InsideWorker {
                     if here.is_err() || self.left_ms() == 0 {
                         return;
                     }
-                    let _ = poll::<0>(&mut [], MAILBOX_POLL_MS);
+                    // A run that was killed takes nothing away; its end of the output is gone.
+                    let mut output = [Watched::new(1, 0)];
+                    let _ = poll(&mut output, MAILBOX_POLL_MS);
+                    if output[0].came & (libc::POLLERR | libc::POLLHUP) != 0 {
+                        return;
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::question::LauncherQuestion;
+use super::turns::Turns;
 use crate::lane::cancel::Cancel;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
@@ -29,6 +30,8 @@ pub struct LauncherLane<'r> {
     pub capabilities: &'r HostCapabilities,
     /// The cancellation of the run.
     pub cancel: &'r Cancel,
+    /// How many starts work at the same time, also of other profiles.
+    pub turns: &'r Turns,
 }
 
 /// A question under way.

@@ -13,13 +13,16 @@ mod place;
 mod question;
 mod rows;
 mod target;
+mod turns;
 
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::said::WorkerRequest;
 use super::session::{self, NoWorker, Setting};
+use crate::base::threads;
 use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
 use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, LauncherProgram, Link, Names, OperationOutcome};
@@ -31,9 +34,18 @@ use outside_objects::Terminal;
 use place::LaneSetup;
 use question::LauncherQuestion;
 use rows::LaneSurroundings;
+use turns::Turn;
+pub use turns::Turns;
 
+/// How many sets of questions are begun before one has ended.
+const MOST_AT_ONCE: usize = 8;
 /// How old a start has to be before what was not there is believed to be missing.
 const LATE: Duration = Duration::from_secs(2);
+
+/// Whether somebody listens on an address that nobody else can have at the same time.
+pub fn must_be_alone(tasks: &[Task<'_>]) -> bool {
+    tasks.iter().any(|task| task.listener.is_some_and(|listener| !listener.address.contains("${")))
+}
 
 impl LauncherLane<'_> {
     /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
@@ -45,15 +57,23 @@ impl LauncherLane<'_> {
     }
 
     fn run_sets(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
-        let mut rows: Vec<Option<ProbeRow>> = tasks.iter().map(|_| None).collect();
         let known = identity::for_rows(&identity::of(self.document, Ok(())));
-        for set in place::sets(tasks) {
-            if self.cancel.requested().is_some() {
-                break;
+        let sets = place::sets(tasks);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(set) = sets.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.cancel.requested().is_some() {
+                    break;
+                }
+                done.extend(self.run_set(tasks, set, &known));
             }
-            for (n, row) in self.run_set(tasks, &set, &known) {
-                rows[n] = Some(row);
-            }
+            done
+        };
+        let at_once = if must_be_alone(tasks) { 1 } else { sets.len().min(MOST_AT_ONCE) };
+        let mut rows: Vec<Option<ProbeRow>> = tasks.iter().map(|_| None).collect();
+        for (n, row) in threads::together(at_once, work).into_iter().flatten() {
+            rows[n] = Some(row);
         }
         rows.into_iter().map_while(|row| row).collect()
     }
@@ -65,6 +85,7 @@ impl LauncherLane<'_> {
         set: &[usize],
         (programs, version): &(Vec<LauncherProgram>, Option<String>),
     ) -> Vec<(usize, ProbeRow)> {
+        let turn = self.turns.take();
         let place = match LaneSetup::make(self, tasks, set) {
             Ok(place) => place,
             Err(not_run) => {
@@ -89,7 +110,7 @@ impl LauncherLane<'_> {
             asking.record.start.programs.clone_from(programs);
             asking.record.start.version.clone_from(version);
         }
-        self.ask_all(&setting, &mark, &known, &mut askings);
+        self.ask_all(&setting, &mark, &known, &mut askings, &turn);
         for asking in askings {
             if let Some(made) = crate::lane::write_guard::new_of_own(&asking.question.action, self.unique) {
                 // It has the run's own name, in a folder that is not the run's.
@@ -102,7 +123,14 @@ impl LauncherLane<'_> {
         done
     }
 
-    fn ask_all(&self, setting: &Setting<'_>, mark: &str, known: &WorkspaceFiles, askings: &mut [OpenQuestion]) {
+    fn ask_all(
+        &self,
+        setting: &Setting<'_>,
+        mark: &str,
+        known: &WorkspaceFiles,
+        askings: &mut [OpenQuestion],
+        turn: &Turn<'_>,
+    ) {
         let fail = |askings: &mut [OpenQuestion], kind: LauncherFault, detail: &str, attempts: &[String]| {
             for asking in askings {
                 asking.record.fault = Some(FaultRecord { kind, detail: detail.to_owned() });
@@ -151,7 +179,7 @@ impl LauncherLane<'_> {
         look(askings, EffectTime::AtOnce);
         ask_emptily(&mut engine, &mut outside, askings);
         if askings.iter().any(|asking| is_late(asking, &ground)) {
-            std::thread::sleep(LATE.saturating_sub(begun.elapsed()));
+            turn.rest(|| std::thread::sleep(LATE.saturating_sub(begun.elapsed())));
             look(askings, EffectTime::EndOfLane);
             self.ask_again(&mut engine, mark, &ground, askings);
             look(askings, EffectTime::EndOfLane);

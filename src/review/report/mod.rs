@@ -9,6 +9,7 @@ mod html;
 mod junit;
 mod lane_rows;
 mod markdown;
+pub mod matrix;
 mod places;
 mod render;
 mod row;

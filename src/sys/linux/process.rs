@@ -121,10 +121,10 @@ pub fn die_with_parent() -> Ret {
     outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
 }
 
-/// Makes this process the parent of orphaned descendants. See `PR_SET_CHILD_SUBREAPER` in prctl(2).
-pub fn adopt_orphans() -> Ret {
+/// Makes this process the parent of orphaned descendants, or no longer. See `PR_SET_CHILD_SUBREAPER` in prctl(2).
+pub fn adopt_orphans(adopt: bool) -> Ret {
     // SAFETY: the operation takes a plain number.
-    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1_u64) })
+    outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, u64::from(adopt)) })
 }
 
 /// `PR_SET_NO_NEW_PRIVS`.

@@ -84,11 +84,11 @@ pub struct ClaimCounts {
 pub struct MatrixQuestion {
     /// The probe.
     pub probe_id: String,
-    /// The operation.
+    /// Seatbelt's name of what is asked.
     pub operation: String,
     /// The target as declared.
     pub target: String,
-    /// The driver.
+    /// Name of the driver that tries it.
     pub driver: String,
 }
 
@@ -146,11 +146,11 @@ pub struct MatrixClaim {
 pub struct MatrixRow<'a> {
     /// As in [`MatrixQuestion`], and the fields below.
     pub probe_id: &'a str,
-    /// The operation.
+    /// Seatbelt's name of what is asked.
     pub operation: &'a str,
     /// The target as declared.
     pub target: &'a str,
-    /// The driver.
+    /// Name of the driver that tries it.
     pub driver: &'a str,
     /// The answers, by the column's label. A column that did not ask is not among them.
     pub answers: BTreeMap<&'a str, &'a MatrixCell>,

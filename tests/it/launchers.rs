@@ -3,6 +3,10 @@
 //! The engine is driven as `run` drives it, with this program's own executable as the worker inside.
 #![cfg(target_os = "linux")]
 
+mod ending;
+mod flags;
+mod kinds;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;

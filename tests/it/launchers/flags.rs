@@ -101,7 +101,7 @@ fn a_flag_that_is_taken_away_is_noticed_or_written_down_as_unasked() {
         seen
     };
     let seen = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(seen.len(), FLAGS.len());

@@ -22,6 +22,9 @@ pub struct Matrix {
     pub(super) longest: usize,
 }
 
+/// What is given each question in turn, with its answers by column.
+type TakeRow<'t> = dyn FnMut(&MatrixQuestion, &[(usize, MatrixCell)]) -> io::Result<()> + 't;
+
 impl Matrix {
     /// What became of all rows of all bundles together.
     pub fn counts(&self) -> ReportCounts {
@@ -29,10 +32,7 @@ impl Matrix {
     }
 
     /// Every question in order, with its answers by column.
-    pub(super) fn for_each(
-        &self,
-        take: &mut dyn FnMut(&MatrixQuestion, &[(usize, MatrixCell)]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(super) fn for_each(&self, take: &mut TakeRow<'_>) -> io::Result<()> {
         let mut rest = self.cells.as_slice();
         for (number, place) in (0_u32..).zip(&self.questions) {
             let own = rest.partition_point(|(question, ..)| *question == number);

@@ -36,7 +36,9 @@ fn cut(text: &str, most: usize) -> String {
 /// The columns that stand side by side, in blocks, and how wide the questions are.
 fn blocks(widths: &[usize], width: Option<usize>, longest: usize) -> (usize, Vec<std::ops::Range<usize>>) {
     let least = longest.clamp("QUESTION".len(), LEAST_QUESTION);
-    let Some(width) = width else { return (longest.max("QUESTION".len()), vec![0..widths.len()]) };
+    let Some(width) = width else {
+        return (longest.max("QUESTION".len()), std::iter::once(0..widths.len()).collect());
+    };
     let mut blocks = Vec::new();
     let (mut from, mut used, mut widest) = (0, least, 0);
     for (n, column) in widths.iter().enumerate() {

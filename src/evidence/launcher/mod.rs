@@ -21,6 +21,7 @@ use crate::record::outcome::FailureKind;
 pub use cover::OperatedObject;
 use cover::{Cover, CoverKind};
 use success::AskedSuccess;
+#[cfg(target_os = "linux")]
 pub use success::reads_token;
 
 /// Error numbers of Linux, whatever system judges.

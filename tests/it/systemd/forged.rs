@@ -145,7 +145,7 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     };
     let lonely = by_hand(&[]);
     expect_code(&lonely, 70);
-    assert!(stderr(&lonely).contains("is gone"), "{}", stderr(&lonely));
+    assert!(stderr(&lonely).contains("has ended"), "{}", stderr(&lonely));
     assert!(job.exists());
     assert!(!stage.join("out").exists());
 

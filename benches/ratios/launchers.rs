@@ -43,7 +43,9 @@ pub fn launchers(tool: &Tool) -> Result<Vec<Item>> {
     let starts = |words: &str| -> Result<f64> {
         let workspace = tool.on_disk("bare")?;
         fs::create_dir_all(workspace.join("masked"))?;
-        let words = words.replace("${workspace}", ".").replace("${outside}", &workspace.display().to_string());
+        // Absolute, as in a run: a launcher takes a relative place inside for one below its new root.
+        let place = workspace.display().to_string();
+        let words = words.replace("${workspace}", &place).replace("${outside}", &place);
         let mut words = words.split(' ');
         let mut bare = Command::new(words.next().unwrap_or_default());
         bare.args(words).arg("true").current_dir(&workspace).stdin(Stdio::null()).stdout(Stdio::null());

@@ -1,7 +1,7 @@
 //! Keeps README, SPEC and the guides true where a machine can: the example, the links, the numbers of sections, the lists.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::support::root;
 
@@ -155,5 +155,5 @@ fn the_mistake_that_readme_shows_is_caught() {
     );
     expect_code(&asked, 1);
     let shown = cells(block(&readme, "QUESTION "), "/home/ada");
-    assert_eq!(cells(&stdout(&asked), Path::to_str(home.path()).unwrap()), shown, "{}", stdout(&asked));
+    assert_eq!(cells(&stdout(&asked), home.path().to_str().unwrap()), shown, "{}", stdout(&asked));
 }

@@ -153,12 +153,12 @@ pub mod templates {
 /// use std::path::Path;
 /// use std::time::Duration;
 /// use sandproof::api::plans::{Selection, load_plan};
-/// use sandproof::api::runs::{Cancel, ChannelKind, LockMode, Observer, RunId, run_plan};
+/// use sandproof::api::runs::{Cancel, ChannelKind, LockMode, RunId, RunObserver, run_plan};
 /// use sandproof::api::runs::{DeclaredRun, RunControl, RunPlaces, RunRequest};
 ///
 /// /// Progress is of no interest here.
 /// struct Silent;
-/// impl Observer for Silent {
+/// impl RunObserver for Silent {
 ///     fn lane(&mut self, _: sandproof::api::runs::Lane, _: usize) {}
 ///     fn row(&mut self) {}
 /// }

@@ -38,7 +38,7 @@ use crate::record::manifest::{RunManifest, RunState, RunStatus};
 /// let bundle = load_bundle("out".as_ref())?;
 /// let packet = promotion::make_packet(&bundle, &promotion::evaluate(&bundle));
 /// # let _ = packet;
-/// # Ok::<(), sandproof::api::bundles::Refused>(())
+/// # Ok::<(), sandproof::api::bundles::BundleRefused>(())
 /// ```
 ///
 /// What was only looked at does not become one:

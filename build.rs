@@ -12,16 +12,7 @@ fn main() -> io::Result<()> {
     }
     list_what_ships()?;
     note_commit();
-    align_segments();
     Ok(())
-}
-
-/// On Linux, lets text, constants and data of the executable begin in blocks of 2 MiB that they do not share. Processes
-/// that fork very often put the first two on huge pages (`sys::linux::huge_text`).
-fn align_segments() {
-    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,max-page-size=0x200000");
-    }
 }
 
 /// Writes the templates, the plans and the registries as lists. They are made of the folders themselves: a file that is

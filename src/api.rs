@@ -58,11 +58,11 @@ pub mod ids {
 /// # let root = Path::new(env!("CARGO_MANIFEST_DIR"));
 ///
 /// let file = root.join("plans/quickstart/plan.json");
-/// assert!(lint_plan(&file)?.is_empty());
-/// let (plan, _root) = load_plan(&file, &Selection::default())?;
+/// assert!(lint_plan(&file, None)?.is_empty());
+/// let (plan, _root) = load_plan(&file, None, &Selection::default())?;
 /// assert_eq!(plan.row_count(), plan.profiles.iter().map(|profile| profile.probes.len()).sum::<usize>());
 ///
-/// let (described, _) = describe_plan(&file)?;
+/// let (described, _) = describe_plan(&file, None)?;
 /// println!("{} has the digest {}", described.plan.plan_id, described.plan_digest);
 /// # let workspace = sandproof::api::registries::Workspace::at(root);
 /// assert!(!list_plans(&workspace).is_empty());
@@ -98,7 +98,7 @@ pub mod plans {
     pub use crate::plan::lint::lint_plan_file as lint_plan;
     pub use crate::plan::{
         Diagnostic, DiagnosticKind, LaneSet, LoadError, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile,
-        Selection, Severity, load as load_plan, resolve as compile_profiles,
+        Selection, Severity, TextPlace, load as load_plan, resolve as compile_profiles,
     };
     pub use crate::policy::PolicyMode;
 }
@@ -163,7 +163,7 @@ pub mod templates {
 ///     fn row(&mut self) {}
 /// }
 ///
-/// let (plan, root) = load_plan(Path::new("plans/quickstart/plan.json"), &Selection::default())?;
+/// let (plan, root) = load_plan(Path::new("plans/quickstart/plan.json"), None, &Selection::default())?;
 /// let report = run_plan(
 ///     &RunRequest {
 ///         places: RunPlaces {
@@ -181,6 +181,8 @@ pub mod templates {
 ///             lock_mode: LockMode::Wait(Duration::from_secs(30)),
 ///             dry: false,
 ///             jobs: 2,
+///             repeat: 1,
+///             shuffle: None,
 ///             host_programs: false,
 ///             launchers: Default::default(),
 ///             environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
@@ -206,7 +208,7 @@ pub mod runs {
     pub use crate::evidence::{DerivationOutcome, ProfileOutcome};
     pub use crate::lane::cancel::Cancel;
     pub use crate::record::manifest::ChannelKind;
-    pub use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
+    pub use crate::record::outcome::{Decision, Expectation, FailureKind, FailureStage, Lane};
     pub use crate::record::status_doc::StatusDocument;
     pub use crate::run::run as run_plan;
     pub use crate::run::status::{StatusError, runtime_status};
@@ -275,7 +277,7 @@ pub mod promotion {
         PacketError, make as make_packet, make_unverified as make_unverified_packet, write as write_packet,
         write_unverified as write_unverified_packet,
     };
-    pub use crate::promote::{GateReport, Reason, evaluate, evaluate_unverified};
+    pub use crate::promote::{GateEvaluation, Reason, evaluate, evaluate_unverified};
     pub use crate::record::packet::{PromotionPacket, UnverifiedPacket};
     /// A packet together with the bundle behind it, both verified.
     pub use crate::review::OpenedPacket;

@@ -23,6 +23,9 @@
 //! | 6 | `promote` | `base`, `record`, `evidence`, `plan`, `identity`, `bundle`; nothing that executes |
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `review` | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
+//! | 6 | `mutate` | 0–5 except `channel`; `run` for what it asks and checks, `review` for questions about policies; writes nothing |
+//! | 6 | `drift` | 0–5 except `channel` and `bundle`: random cases for model and kernel; writes nothing |
+//! | 6 | `conformance` | `base`, `record`, `process`: another implementation and the test vectors; nothing of this program judges |
 //! | 7 | [`api`] | everything but `cli`: the library in one place |
 //! | 7 | `cli` | everything; nobody imports `cli` but `test_support` |
 //! | 8 | `test_support` | everything: what the tests use beyond `api`, behind a feature |
@@ -37,12 +40,15 @@ mod base;
 mod bundle;
 mod channel;
 mod cli;
+mod conformance;
 mod diff;
+mod drift;
 mod enforce;
 mod evidence;
 mod identity;
 mod lane;
 mod launcher;
+mod mutate;
 mod plan;
 mod policy;
 mod probe;

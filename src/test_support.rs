@@ -23,6 +23,10 @@ pub mod cli {
     pub use crate::cli::{Exit, visible};
 }
 
+pub mod drift {
+    pub use crate::drift::{case, dice, judge};
+}
+
 pub mod enforce {
     pub use crate::enforce::{already_confined_layers, landlock_abi};
 }
@@ -47,7 +51,8 @@ pub mod launcher {
 
 pub mod plan {
     pub use crate::plan::{
-        Diagnostic, DiagnosticKind, LaneSet, ResolvedPlan, Selection, Severity, Workspace, file, lint, load,
+        Diagnostic, DiagnosticKind, LaneSet, LoadError, ResolvedPlan, Selection, Severity, Workspace, file, lint, load,
+        questions,
     };
 }
 

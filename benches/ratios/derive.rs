@@ -64,7 +64,7 @@ fn expect_only_success(workspace: &Path) -> Result<()> {
 
 /// The rows that a run of the workspace would write, all from one.
 fn write_rows(workspace: &Path, row: &ProbeRow, to: &Path) -> Result<()> {
-    let (plan, _) = plan::load(&workspace.join("plans/bench/plan.json"), &Selection::default())?;
+    let (plan, _) = plan::load(&workspace.join("plans/bench/plan.json"), None, &Selection::default())?;
     let mut row = row.clone();
     let mut out = BufWriter::with_capacity(BUFFER, File::create(to)?);
     for (seq, (profile, probe)) in plan.rows().enumerate() {
@@ -94,7 +94,7 @@ pub fn typed(rows: &Path) -> Result<f64> {
 
 /// The program's own code: seconds for deriving the events, written to nowhere. Resolving the plan is not counted.
 pub fn events(workspace: &Path, manifest: &Path, rows: &Path) -> Result<f64> {
-    let (mut plan, _) = plan::load(&workspace.join("plans/bench/plan.json"), &Selection::default())?;
+    let (mut plan, _) = plan::load(&workspace.join("plans/bench/plan.json"), None, &Selection::default())?;
     plan.lanes = LaneSet { baseline: false, scenario: true, oracle: false };
     let manifest: RunManifest = serde_json::from_slice(&fs::read(manifest)?)?;
     let none = ProfileControls { must_deny: Err("not measured".into()), must_allow: Err("not measured".into()) };

@@ -12,7 +12,7 @@ use sandproof::test_support::base::digest::Digest;
 use sandproof::test_support::base::ids::{PlanId, RunId, WorldId};
 use sandproof::test_support::bundle::index::ExpectedArtifacts;
 use sandproof::test_support::bundle::{BundleWriter, LockMode, OutputLock, RunEnd};
-use sandproof::test_support::record::manifest::{ChannelKind, RUN_STATUS_SCHEMA, RunState, RunStatus};
+use sandproof::test_support::record::manifest::{ChannelKind, RunStatus};
 use serde_json::Value;
 
 use super::Result;
@@ -168,22 +168,9 @@ fn bundle(folder: &Path, count: usize, bytes: usize) -> Result<f64> {
     let root = folder.parent().ok_or("the folder has no parent")?;
     let name = folder.file_name().and_then(OsStr::to_str).ok_or("the folder has no name")?;
     let run_id = RunId::new(name)?;
-    let status = RunStatus {
-        schema_version: RUN_STATUS_SCHEMA.into(),
-        run_id: run_id.clone(),
-        identity: None,
-        world_id: WorldId::new("bench")?,
-        channel: ChannelKind::Direct,
-        plan_id: PlanId::new("bench")?,
-        plan_digest: Digest::of(b"bench"),
-        state: RunState::InProgress,
-        writer_pid: std::process::id(),
-        updated_at_unix: 0.0,
-        error: None,
-        failure_stage: None,
-        drift: None,
-        launchctl_diagnostics: None,
-    };
+    let plan = (PlanId::new("bench")?, Digest::of(b"bench"));
+    let written = (std::process::id(), 0.0);
+    let status = RunStatus::begun(run_id.clone(), WorldId::new("bench")?, ChannelKind::Direct, plan, written);
     // The writer adds its own status file and index to these.
     let paths: Vec<BundlePath> = (0..count)
         .map(|n| BundlePath::new(format!("inputs/artifact-{n:04}.json")))

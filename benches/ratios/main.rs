@@ -129,7 +129,17 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
         (&["derive"], derive::derive),
         (&["hash"], bundles::hash),
         (&["declare"], identity::declare),
-        (&["question", "question by all names", "fresh question", "matrix"], launchers::launchers),
+        (
+            &[
+                "question",
+                "question by all names",
+                "question to start",
+                "fresh question",
+                "fresh question to start",
+                "matrix",
+            ],
+            launchers::launchers,
+        ),
         (&["commit 15", "commit 1000", "sync calls"], bundles::commit),
     ];
     let is_wanted =

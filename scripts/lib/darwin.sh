@@ -64,12 +64,11 @@ SCRIPT
 
 # Builds the optimised executable, checks its form, and prints its path. After darwin_environment.
 #
-# Without optimisation between crates: that would take several times as long, and this program waits for processes, not
-# for its own code. Line tables stay in the objects, where coverage is read from; the executable has none.
+# The profile `release` also where it is shipped, without optimisation between crates: what people get is what the double
+# runs, and lines can be told only of objects that hold code. Line tables stay in the objects; the executable has none.
 darwin_executable() {
     local executable=$darwin_build/$darwin_triple/release/sandproof
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_SPLIT_DEBUGINFO=unpacked \
+    CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_SPLIT_DEBUGINFO=unpacked \
         /usr/bin/cargo build -Zbuild-std=std,panic_abort --target "$darwin_triple" --locked --release --bin sandproof >&2
     python3 "$root/scripts/lib/macho.py" check "$executable" --minimum "$darwin_minimum" >&2
     printf '%s\n' "$executable"

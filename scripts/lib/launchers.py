@@ -8,6 +8,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REASONS = os.path.join(ROOT, "scripts", "lib", "launchers-undecided.txt")
+SECOND_READER = os.path.join(ROOT, "scripts", "verify_bundle.py")
 # What is undecided because no worker answered: the launcher is not here, or does not start.
 ABSENT = {"capability_missing", "launcher_not_started"}
 
@@ -63,6 +64,9 @@ def main():
                 valid = subprocess.run([executable, "validate-bundle", "--bundle", bundle], capture_output=True, text=True)
                 if valid.returncode != 0:
                     faults.append(f"{launcher} as {user}, {plan}: its bundle is not valid: {valid.stderr.strip()}")
+                second = subprocess.run([sys.executable, SECOND_READER, bundle], capture_output=True, text=True)
+                if second.returncode != 0:
+                    faults.append(f"{launcher} as {user}, {plan}: the second reader refuses it: {second.stdout.strip()}")
                 counts, why = {"yes": 0, "no": 0, "open": 0}, {}
                 remark, words = start_of(bundle)
                 for row in rows_of(bundle):

@@ -1,6 +1,6 @@
 //! Archives of plain files: tar in its oldest form that everybody reads (ustar), with nothing in it but regular files.
 //!
-//! What is taken out of one comes from strangers: names, sizes and kinds are held to limits before anything is written, and
+//! What is taken out of one is untrusted: names, sizes and kinds are held to limits before anything is written, and
 //! what an archive of this program never holds (links, devices, folders of its own, extended headers) is refused.
 
 use std::fs::{self, File};

@@ -9,6 +9,17 @@ pub fn unix_seconds() -> f64 {
     micros as f64 / 1e6
 }
 
+/// The day that a time since 1970 lies in, `YYYY-MM-DD`, in UTC; empty for what is no time of this era.
+pub fn day_of(unix_s: f64) -> String {
+    let when = chrono::DateTime::from_timestamp(unix_s as i64, 0);
+    when.map(|when| when.format("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+/// Today, as [`day_of`] writes it.
+pub fn today() -> String {
+    day_of(unix_seconds())
+}
+
 /// Measures a duration.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

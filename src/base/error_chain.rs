@@ -1,17 +1,15 @@
-//! Errors as one line of text, where they become a part of a document.
+//! An error with what lies behind it.
 
 use std::error::Error;
 
-/// An error and its causes, in one line.
+/// An error and its causes, the nearest first.
+pub fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |one| (*one).source())
+}
+
+/// The same in one line of text, where it becomes a part of a document.
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
+    causes(error).map(|one| one.to_string()).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -119,6 +119,18 @@ id_type!(
     /// Names a profile within a registry.
     ProfileId, "profile id", check_text
 );
+impl ProbeId {
+    /// The id of a probe that does not repeat it, until its key is known. No text is read as it.
+    pub(crate) fn of_its_key() -> Self {
+        Self(CompactString::default())
+    }
+
+    /// Whether it is an id, and does not stand for one that is still to come.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 id_type!(
     /// Names a probe within a registry.
     ProbeId, "probe id", check_text

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
 use super::limits::{MAX_JSON_DEPTH, MAX_STRING_BYTES};
+use super::line_excerpt::LineExcerpt;
+use super::objects_only::ObjectsOnly;
 use super::printable::excerpt;
 
 /// Why bytes are not an acceptable JSON document.
@@ -18,15 +20,28 @@ pub struct JsonError {
     message: String,
     /// Line of the problem, from 1.
     pub line: usize,
-    /// Column of the problem, from 1; 0 when it is the line as a whole.
+    /// Column of the problem in characters, from 1; 0 when it is the line as a whole.
     pub column: usize,
+    /// The line with its place; `None` where the text has no such line.
+    pub excerpt: Option<Box<LineExcerpt>>,
 }
 
 impl JsonError {
-    fn from_serde(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head).to_string();
-        Self { message, line: error.line(), column: error.column() }
+    fn in_bytes(error: &serde_json::Error, bytes: &[u8]) -> Self {
+        let said = error.to_string();
+        let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(head, _)| head).to_string();
+        let line = error.line();
+        // The parser counts bytes.
+        let whole = line.checked_sub(1).and_then(|n| bytes.split(|byte| *byte == b'\n').nth(n)).unwrap_or_default();
+        let to = &whole[..error.column().min(whole.len())];
+        let column = if error.column() == 0 { 0 } else { String::from_utf8_lossy(to).chars().count().max(1) };
+        let text = String::from_utf8_lossy(whole);
+        // One line of the text is a text of one line; the number is the document's.
+        let excerpt = u32::try_from(line).ok().zip(u32::try_from(column).ok());
+        let excerpt = excerpt.filter(|_| !whole.is_empty() && column > 0);
+        let excerpt =
+            excerpt.and_then(|(line, column)| LineExcerpt::of(&text, 1, column, 1).map(|it| it.on_line(line)));
+        Self { message, line, column, excerpt: excerpt.map(Box::new) }
     }
 }
 
@@ -36,17 +51,35 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Parses one JSON document, strictly.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
-    read(bytes, StrictValue { depth: 0 }).map_err(|error| JsonError::from_serde(&error))
+    read(bytes, StrictValue { depth: 0 }).map_err(|error| JsonError::in_bytes(&error, bytes))
 }
 
-/// Reads bytes in the shape of `T`, by whose strictness it goes.
+/// Reads bytes in the shape of `T`, by whose strictness it goes; but no list passes for an object.
 ///
 /// Text that is checked once as a whole parses sooner. What is no text is no JSON either; the slower way says why.
 pub fn typed<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::Result<T> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(bytes),
+        Ok(text) => whole(serde_json::Deserializer::from_str(text)),
+        Err(_) => whole(serde_json::Deserializer::from_slice(bytes)),
     }
+}
+
+fn whole<'de, R: serde_json::de::Read<'de>, T: Deserialize<'de>>(
+    mut bytes: serde_json::Deserializer<R>,
+) -> serde_json::Result<T> {
+    let value = T::deserialize(ObjectsOnly(&mut bytes))?;
+    bytes.end()?;
+    Ok(value)
+}
+
+/// A value in the shape of `T`, likewise.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> serde_json::Result<T> {
+    T::deserialize(ObjectsOnly(value))
+}
+
+/// A member that is there: with `default`, an absent one is `None`, and null is one that is there.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// How many members of a long object are looked at together.
@@ -295,7 +328,11 @@ mod tests {
     #[test]
     fn errors_carry_the_place() {
         let error = parse(b"{\n  \"a\": 1,\n  \"a\": 2\n}").unwrap_err();
-        assert_eq!(error.line, 3);
+        assert_eq!((error.line, error.column), (3, 5));
+        let error = parse("{\n  \"é\": tru,\n}".as_bytes()).unwrap_err();
+        assert_eq!((error.line, error.column), (2, 11));
+        assert_eq!(error.excerpt.unwrap().lines(), ["  2 |   \"é\": tru,", "    |           ^"]);
+        assert_eq!(parse(b"{\n").unwrap_err().excerpt, None);
     }
 
     /// Whether the members of `m` are numbers, asked of the whole and in pieces.

@@ -5,6 +5,8 @@ use super::json;
 /// A member's place in its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonSpan {
+    /// Where its key begins, in bytes; `None` for an item of a list, and for a document as a whole.
+    pub key: Option<usize>,
     /// Where the value begins, in bytes.
     pub start: usize,
     /// Where it ends, in bytes: the first byte behind it.
@@ -20,22 +22,35 @@ pub struct JsonSpan {
 pub fn find(text: &str, pointer: &str) -> Option<JsonSpan> {
     // Once the text is known to be well formed, the scan below can rely on it.
     json::parse(text.as_bytes()).ok()?;
-    let mut scan = SpanScan { text, at: 0 };
+    find_in_good(text, pointer)
+}
+
+/// [`find`] in a text that is known to be acceptable JSON.
+pub fn find_in_good(text: &str, pointer: &str) -> Option<JsonSpan> {
+    let mut scan = SpanScan { text, at: 0, key: None };
     for part in pointer.split('/').skip(1) {
         scan.enter(&part.replace("~1", "/").replace("~0", "~"))?;
     }
     scan.space();
     let start = scan.at;
     scan.value()?;
-    let before = &text[..start];
+    let (line, column) = line_and_column(text, start);
+    Some(JsonSpan { key: scan.key, start, end: scan.at, line, column })
+}
+
+/// The line and the column in characters, both from 1, of the place `at` in bytes.
+pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    let before = &text[..at];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-    Some(JsonSpan { start, end: scan.at, line: line as u32, column: column as u32 })
+    (line as u32, column as u32)
 }
 
 struct SpanScan<'t> {
     text: &'t str,
     at: usize,
+    /// Where the key of the member that was entered last begins.
+    key: Option<usize>,
 }
 
 impl SpanScan<'_> {
@@ -68,6 +83,7 @@ impl SpanScan<'_> {
                 }
             }
             self.space();
+            self.key = None;
             return (self.peek() != Some(b']')).then_some(());
         }
         if !self.take(b'{') {
@@ -83,6 +99,7 @@ impl SpanScan<'_> {
             let key: String = serde_json::from_str(&self.text[start..self.at]).ok()?;
             self.take(b':').then_some(())?;
             if key == name {
+                self.key = Some(start);
                 return Some(());
             }
             self.value()?;

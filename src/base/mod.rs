@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod bundle_path;
 pub mod canon;
+pub mod checkout;
 pub mod clock;
 pub mod digest;
 pub mod errno;
@@ -19,10 +20,13 @@ pub mod json_out;
 mod json_serializer;
 pub mod json_span;
 pub mod limits;
+pub mod line_excerpt;
+mod objects_only;
 
 pub mod output;
 pub mod placeholder;
 pub mod printable;
+pub mod random;
 #[cfg(any(target_os = "linux", test))]
 pub mod report_line;
 pub mod shared_bytes;

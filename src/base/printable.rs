@@ -141,6 +141,21 @@ impl Lines {
         self.text.push('\n');
     }
 
+    /// The lines again, with each that has more than `width` characters broken by `broken`. One with a mark that has a colour stays
+    /// as it is.
+    pub fn within(&self, width: usize, broken: impl Fn(&str, usize) -> Vec<String>) -> Self {
+        let mut lines = Self::default();
+        for line in self.text.split_inclusive('\n') {
+            let text = line.trim_end_matches('\n');
+            if text.chars().count() <= width || text.contains('\u{1b}') {
+                lines.text.push_str(line);
+            } else {
+                broken(text, width).iter().for_each(|part| lines.line(part));
+            }
+        }
+        lines
+    }
+
     /// Adds other lines.
     pub fn append(&mut self, other: &Self) {
         self.text.push_str(&other.text);

@@ -1,8 +1,77 @@
-//! Threads that can be done without: where the system gives no more of them, the same work is done by whoever asked.
+//! Where threads come from. Most can be done without: where the system gives no more of them, the same work is done by
+//! whoever asked.
 
+use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
+
+/// What is known of the threads of this process.
+static OF_THIS_PROCESS: ThreadCensus = ThreadCensus(AtomicU8::new(ThreadCensus::NONE_STARTED));
+
+/// Whether threads were started, and whether any may be.
+struct ThreadCensus(AtomicU8);
+
+impl ThreadCensus {
+    /// This program has started none.
+    const NONE_STARTED: u8 = 0;
+    /// It has started some, which may have ended.
+    const SOME_STARTED: u8 = 1;
+    /// It starts none: the process was found to have one, and somebody relies on that.
+    const FORBIDDEN: u8 = 2;
+
+    /// Notes that one is about to be started. False: it must not.
+    fn note(&self) -> bool {
+        let noted = self.0.compare_exchange(Self::NONE_STARTED, Self::SOME_STARTED, Ordering::SeqCst, Ordering::SeqCst);
+        noted != Err(Self::FORBIDDEN)
+    }
+
+    fn none_was_started(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == Self::NONE_STARTED
+    }
+
+    fn forbid(&self) -> bool {
+        self.0.swap(Self::FORBIDDEN, Ordering::SeqCst) != Self::FORBIDDEN
+    }
+
+    fn allow(&self) {
+        self.0.store(Self::SOME_STARTED, Ordering::SeqCst);
+    }
+}
+
+/// What every thread of this program is started with.
+///
+/// # Errors
+/// In a process that relies on having one.
+#[expect(clippy::disallowed_methods, reason = "the home of threads, which notes that there are some")]
+pub fn builder() -> io::Result<thread::Builder> {
+    if OF_THIS_PROCESS.note() {
+        Ok(thread::Builder::new())
+    } else {
+        Err(io::Error::other("this process relies on having one thread"))
+    }
+}
+
+/// How many workers there are where nobody says: one per processor, and no more than anybody may ask for.
+pub fn usual_workers() -> u32 {
+    thread::available_parallelism().map_or(1, |n| n.get().min(256) as u32)
+}
+
+/// Whether this program has started no thread in this process.
+pub fn none_was_started() -> bool {
+    OF_THIS_PROCESS.none_was_started()
+}
+
+/// From here on no thread is started; called by the only one that there is. False: that was so before.
+pub fn forbid() -> bool {
+    OF_THIS_PROCESS.forbid()
+}
+
+/// Threads may be started again: nobody relies on there being one.
+pub fn allow() {
+    OF_THIS_PROCESS.allow();
+}
 
 /// Work that is done once: by a thread, or by whoever could not start it. (A thread that cannot be started drops what it
 /// was given.)
@@ -40,7 +109,7 @@ fn both_with<A: Send, B>(threads: bool, other: impl FnOnce() -> A + Send, here: 
                 work();
             }
         };
-        let started = if threads { thread::Builder::new().spawn_scoped(scope, work).ok() } else { None };
+        let started = if threads { builder().and_then(|new| new.spawn_scoped(scope, work)).ok() } else { None };
         let made = here();
         match started {
             Some(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
@@ -60,10 +129,9 @@ fn both_with<A: Send, B>(threads: bool, other: impl FnOnce() -> A + Send, here: 
 ///
 /// # Panics
 /// If one of them does.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "launchers are asked on Linux alone"))]
 pub fn together<T: Send>(count: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
-        let start = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let start = |_| builder().and_then(|new| new.spawn_scoped(scope, &work)).ok();
         let others: Vec<_> = (1..count).map_while(start).collect();
         let mut made = vec![work()];
         made.extend(others.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
@@ -115,7 +183,7 @@ fn feed_with<'scope, T: Send + 'scope>(
                 make(ValueFeed::Ahead(to));
             }
         };
-        if thread::Builder::new().spawn_scoped(scope, work).is_ok() {
+        if builder().and_then(|new| new.spawn_scoped(scope, work)).is_ok() {
             return from;
         }
     }
@@ -129,6 +197,18 @@ fn feed_with<'scope, T: Send + 'scope>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_thread_is_started_while_somebody_relies_on_there_being_one() {
+        let census = ThreadCensus(AtomicU8::new(ThreadCensus::NONE_STARTED));
+        assert!(census.none_was_started());
+        assert!(census.note() && !census.none_was_started());
+        assert!(census.forbid());
+        assert!(!census.forbid(), "one relies on it already");
+        assert!(!census.note() && !census.none_was_started());
+        census.allow();
+        assert!(census.note() && !census.none_was_started(), "there was one that could have gone on");
+    }
 
     #[test]
     fn both_are_done_once_with_and_without_a_thread() {

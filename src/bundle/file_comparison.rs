@@ -87,7 +87,7 @@ impl FileComparison {
 }
 
 /// Reads until the buffer is full or the file ends.
-fn read_fully(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_fully(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
         match file.read(&mut buffer[length..]) {
@@ -124,6 +124,33 @@ mod tests {
         assert_eq!(first("a\nb\nc", &["a\nb"]), Some((3, 2, true)));
         assert_eq!(first("", &[]), None);
         assert_eq!(first("", &["a"]), Some((0, 1, true)));
+    }
+
+    /// Gives a byte each time, then what it was told to.
+    struct Slowly(Vec<io::Result<u8>>);
+
+    impl Read for Slowly {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.pop() {
+                None => Ok(0),
+                Some(Ok(byte)) => {
+                    buffer[0] = byte;
+                    Ok(1)
+                }
+                Some(Err(error)) => Err(error),
+            }
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_no_reading_and_another_error_does() {
+        let read = |kind: io::ErrorKind| {
+            let mut buffer = [0; 4];
+            let length = read_fully(&mut Slowly(vec![Ok(b'b'), Err(kind.into()), Ok(b'a')]), &mut buffer)?;
+            Ok::<_, io::Error>(buffer[..length].to_vec())
+        };
+        assert_eq!(read(io::ErrorKind::Interrupted).unwrap(), b"ab");
+        assert_eq!(read(io::ErrorKind::Other).unwrap_err().kind(), io::ErrorKind::Other);
     }
 
     #[test]

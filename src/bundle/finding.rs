@@ -217,6 +217,9 @@ pub enum Problem {
     /// A derived artifact is not what the rows give.
     #[error("it differs from what the bundle's own inputs and rows yield")]
     NotDerived,
+    /// `verdicts.jsonl` is not what the rows give.
+    #[error("it differs from the verdicts that the bundle's own inputs and rows yield")]
+    VerdictsDiffer,
     /// The rows give an artifact that the bundle does not have.
     #[error("the bundle's own inputs and rows yield it, but it is absent")]
     DerivedMissing,
@@ -303,6 +306,7 @@ impl Problem {
             Self::ReferenceState(_) => "run_state",
             Self::NotDerivable(_) => "not_derivable",
             Self::NotDerived => "not_derived",
+            Self::VerdictsDiffer => "verdicts_differ",
             Self::DerivedMissing => "derived_missing",
             Self::DerivedExtra => "derived_extra",
         }

@@ -36,7 +36,8 @@ impl ExpectedArtifacts {
 
     fn has(self, when: ExpectedWhen) -> bool {
         match when {
-            ExpectedWhen::Always => true,
+            // What is written is of the newest format.
+            ExpectedWhen::Always | ExpectedWhen::Formatted => true,
             ExpectedWhen::Baseline => self.baseline,
             ExpectedWhen::Scenario => self.scenario,
             ExpectedWhen::Probes => self.scenario || self.baseline,
@@ -197,6 +198,12 @@ mod tests {
     }
 
     #[test]
+    fn foreign_text_is_shortened_and_what_is_not_shown_is_escaped() {
+        assert_eq!(clip_to("a\u{202e}b\nc \u{e9}", 200), "a\\u{202e}b\\nc \u{e9}");
+        assert_eq!(clip_to("abc", 2), "ab");
+    }
+
+    #[test]
     fn only_the_exact_prefix_is_stripped() {
         assert_eq!(strip("out/r", "out/r/a.json").unwrap().as_str(), "a.json");
         for bad in ["out/r", "out/rx/a", "out/r2/a", "a.json", "/out/r/a", "out/r//a", "out/r/../x", "out/r/", ""] {
@@ -207,12 +214,12 @@ mod tests {
     #[test]
     fn what_a_bundle_must_have_follows_from_its_lanes() {
         let none = ExpectedArtifacts::default().paths();
-        assert_eq!(none.len(), 9);
+        assert_eq!(none.len(), 10);
         assert_eq!(none[0].as_str(), layout::RUN_STATUS);
         let lanes = ExpectedArtifacts { baseline: true, scenario: true, oracle: true, ..ExpectedArtifacts::default() };
-        assert_eq!(lanes.paths().len(), 20);
+        assert_eq!(lanes.paths().len(), 21);
         let all = ExpectedArtifacts { preflight: true, channel_witness: true, identity: true, ..lanes }.paths();
-        assert_eq!(all.len(), 23);
+        assert_eq!(all.len(), 24);
         assert_eq!(all[14].as_str(), layout::ORACLE_RESULTS);
     }
 }

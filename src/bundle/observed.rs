@@ -185,3 +185,44 @@ impl Read for HashingReader<'_> {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is interrupted before each piece of what it holds.
+    struct Interrupted(&'static [u8], bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
+        }
+    }
+
+    fn observed(file: impl Read, size: u64) -> io::Result<ObservedFile> {
+        observe(file, &index::path_of(layout::rows_of(Lane::Baseline)), size, &mut Vec::new(), None)
+    }
+
+    #[test]
+    fn a_file_is_read_to_one_byte_past_what_it_should_have_and_no_further() {
+        let seen = |size| observed(&b"a\nb\nc\n"[..], size).map(|seen| (seen.size, seen.lines)).unwrap();
+        assert_eq!(seen(6), (6, 3));
+        assert_eq!(seen(9), (6, 3));
+        assert_eq!(seen(2), (3, 1));
+        assert_eq!(seen(0), (1, 0));
+    }
+
+    #[test]
+    fn an_interrupted_read_is_done_again_and_another_failure_is_one() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        }
+        let seen = observed(Interrupted(b"a\n", false), 2).unwrap();
+        assert_eq!((seen.size, seen.digest), (2, Digest::of(b"a\n")));
+        assert_eq!(observed(Broken, 2).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+}

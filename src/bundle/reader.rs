@@ -193,7 +193,7 @@ pub(super) fn decode<T: DeserializeOwned>(
         findings.add(name, Problem::UnknownFormat { found: clip(found), known: schema });
         return None;
     }
-    match serde_json::from_value(value) {
+    match json::from_value(value) {
         Ok(document) => Some(document),
         Err(error) => {
             findings.add(name, Problem::Malformed(clip(&error.to_string())));

@@ -225,7 +225,7 @@ fn earlier_repairs(path: &Path) -> Result<Vec<RepairRecord>, RepairError> {
         Err(error) => return Err(refuse(chain(&error))),
     };
     let value = json::parse(&bytes).map_err(|error| refuse(error.to_string()))?;
-    let log: RepairLog = serde_json::from_value(value).map_err(|error| refuse(error.to_string()))?;
+    let log: RepairLog = json::from_value(value).map_err(|error| refuse(error.to_string()))?;
     Ok(log.repairs)
 }
 

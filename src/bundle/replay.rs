@@ -12,6 +12,7 @@ use super::replay_sink::ReplaySink;
 use crate::base::bundle_path::BundlePath;
 use crate::base::ids::IdError;
 use crate::base::shared_bytes::SharedBytes;
+use crate::base::threads;
 use crate::evidence::contradiction::Times;
 use crate::evidence::{self, DeriveError, ProfileControls, RowPrefetch};
 use crate::identity::{self, Discrepancy};
@@ -72,6 +73,14 @@ pub(crate) enum ReplayError {
         /// Path of the document, spelled as it is referred to.
         path: String,
     },
+    /// A document is listed that the plan was not resolved from: nothing declares it.
+    #[error("`{}` lists the {role} `{path}`, which the plan does not need", layout::INPUT_SOURCES)]
+    Unread {
+        /// What the document is for.
+        role: &'static str,
+        /// Path of the document, spelled as it is referred to.
+        path: String,
+    },
     /// The run's declaration is not what the bundle gives.
     #[error("`{}` is not what the bundle's own documents yield", layout::RUN_IDENTITY)]
     Identity(Vec<Discrepancy>),
@@ -116,6 +125,7 @@ fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut Rep
     contradiction::check(manifest, plan.preflight.as_ref().map(|policy| policy.path.as_str()))?;
     check_world(manifest, &plan)?;
     check_declared(manifest, &plan)?;
+    check_listed(&documents, &plan)?;
     if let Some(declaration) = inputs.identity {
         let mut found = identity::verify_against_itself(declaration);
         found.extend(identity::verify_against_plan(&plan, declaration));
@@ -126,7 +136,7 @@ fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut Rep
     }
     let outcome = evidence::replay(&plan, manifest, &ProfileControls::of_plan(&plan), rows, sink)?;
     // Nobody needs to wait until a large plan is freed. Where there can be no further thread, it is done here.
-    let _ = std::thread::Builder::new().spawn(move || drop(plan));
+    let _ = threads::builder().and_then(|new| new.spawn(move || drop(plan)));
     Ok(outcome.times)
 }
 
@@ -154,6 +164,15 @@ fn check_declared(manifest: &RunManifest, plan: &ResolvedPlan) -> Result<(), Rep
             let what = if listed { "declares" } else { "does not declare" };
             Err(ReplayError::Declared { what, role: role.as_str(), path: (*path).to_string() })
         }
+        None => Ok(()),
+    }
+}
+
+/// The bundle holds no input document beside those that the plan was resolved from.
+fn check_listed(documents: &BundleInputs, plan: &ResolvedPlan) -> Result<(), ReplayError> {
+    let read: BTreeSet<_> = plan.documents.iter().map(|document| (document.role, document.path.as_str())).collect();
+    match documents.documents().filter(|listed| !read.contains(listed)).min() {
+        Some((role, path)) => Err(ReplayError::Unread { role: role.as_str(), path: path.to_owned() }),
         None => Ok(()),
     }
 }
@@ -197,5 +216,22 @@ mod tests {
             m.declared_inputs.push(DeclaredInput { path: "more.json".into(), ..m.declared_inputs[0].clone() })
         });
         assert!(more.contains("more.json"), "{more}");
+    }
+
+    #[test]
+    fn a_bundle_lists_no_document_that_its_plan_does_not_need() {
+        let bundle = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/out/sound");
+        let mut list: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(bundle.join(layout::INPUT_SOURCES)).unwrap()).unwrap();
+        let check = |list: &serde_json::Value| {
+            let documents = BundleInputs::from_list(&bundle, &serde_json::to_vec(list).unwrap()).unwrap();
+            let plan = plan::resolve(&documents, documents.plan_path(), &Selection::default()).unwrap();
+            check_listed(&documents, &plan).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&list), Ok(()));
+        let mut more = list["documents"][0].clone();
+        (more["role"], more["path"]) = ("policy".into(), "more.json".into());
+        list["documents"].as_array_mut().unwrap().push(more);
+        assert!(check(&list).unwrap_err().contains("more.json"));
     }
 }

@@ -362,6 +362,7 @@ fn compare_artifacts(inspection: &mut Inspection, sink: &ReplaySink) -> usize {
         match entry {
             None => inspection.findings.add(name, Problem::DerivedMissing),
             Some((_, entry)) if (entry.sha256, entry.file_size) == (observed.digest, observed.size) => agreeing += 1,
+            Some(_) if name == layout::VERDICTS => inspection.findings.add(name, Problem::VerdictsDiffer),
             Some(_) => inspection.findings.add(name, Problem::NotDerived),
         }
     }

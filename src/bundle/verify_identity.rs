@@ -41,7 +41,7 @@ pub fn read(path: &Path) -> Result<Declaration, VerifyIdentityError> {
     if describes && value.get("identity").is_none() && value.get("digests").is_none() {
         return Err(VerifyIdentityError::NotSealed { path: file });
     }
-    serde_json::from_value(value).map_err(|source| VerifyIdentityError::Shape { path: file, source })
+    json::from_value(value).map_err(|source| VerifyIdentityError::Shape { path: file, source })
 }
 
 /// Computes the identity of a bundle again from what the bundle holds.

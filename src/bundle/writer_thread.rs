@@ -4,7 +4,8 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+
+use crate::base::threads;
 
 /// How much is collected before it is handed over, in bytes.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -56,7 +57,7 @@ pub(super) struct QueuedWriter<W> {
     block: Vec<u8>,
 }
 
-/// Who writes.
+/// Where bytes go to: a thread, or the file itself.
 #[derive(Debug)]
 enum WriterTarget<W> {
     /// The thread, which knows the writer by this number.
@@ -73,7 +74,8 @@ impl<W: Write + Send + 'static> WriterThread<W> {
         let (jobs, todo) = sync_channel(WAITING_BLOCKS);
         let spent = Arc::<SpentBlocks>::default();
         let returned = Arc::clone(&spent);
-        let started = thread::Builder::new().name("bundle-writer".into()).spawn(move || work(&todo, &returned));
+        let started =
+            threads::builder().and_then(|new| new.name("bundle-writer".into()).spawn(move || work(&todo, &returned)));
         Self { jobs: started.ok().map(|_| jobs), spent, opened: 0 }
     }
 

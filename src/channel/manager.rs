@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::{ChannelError, ChannelUnavailable};
+use super::error::ChannelError;
 use super::job::{JobOwner, ManagedJob};
-use super::launchd::{self, Launchd};
-use super::systemd::{self, Systemd};
 use crate::base::bundle_path::BundlePath;
 use crate::base::ids::RunId;
 use crate::process::tool::ToolOutput;
 use crate::record::channel_witness::ManagerAccount;
-use crate::record::manifest::ChannelKind;
 
 /// A service manager that starts workers, gives account of them, and ends them.
 pub trait Manager {
@@ -39,7 +36,7 @@ pub trait Manager {
     /// Waits for the job's end; never for its first output. `arrived` says whether the worker's result is there.
     ///
     /// # Errors
-    /// If the manager does not answer, the time runs out, or somebody wishes to stop. The job may still run then.
+    /// If the manager does not answer, the time runs out, or the run is cancelled. The job may still run then.
     fn wait(
         &self,
         alive: &ManagerAccount,
@@ -48,7 +45,7 @@ pub trait Manager {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<ManagerAccount, ChannelError>;
 
-    /// JobOwner the job of that name is.
+    /// Whose the job of that name is.
     ///
     /// # Errors
     /// If the manager does not answer.
@@ -59,106 +56,7 @@ pub trait Manager {
 
     /// Everything that was asked and said, as files of the bundle, beyond what the account holds. Called while the stage
     /// is there.
-    fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)>;
-}
-
-/// The manager of a clean channel on this host.
-///
-/// # Errors
-/// Why there is none. `direct` has none.
-pub fn of_channel(channel: ChannelKind) -> Result<Box<dyn Manager>, ChannelUnavailable> {
-    match channel {
-        ChannelKind::Direct => Err(ChannelUnavailable::new("a direct run is started by no manager")),
-        ChannelKind::SystemdClean => Ok(Box::new(Systemd::find()?)),
-        ChannelKind::LaunchdClean => Ok(Box::new(Launchd::find()?)),
-    }
-}
-
-impl Manager for Systemd {
-    fn name_of(&self, run_id: &RunId) -> String {
-        systemd::unit_of(run_id)
-    }
-
-    fn own_environment(&self) -> &'static [&'static str] {
-        systemd::MANAGER_ENVIRONMENT
-    }
-
-    fn programs(&self) -> Vec<PathBuf> {
-        Self::programs(self)
-    }
-
-    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        Self::start(self, job)
-    }
-
-    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
-        Self::account(self, unit)
-    }
-
-    fn wait(
-        &self,
-        alive: &ManagerAccount,
-        limit: Duration,
-        arrived: &dyn Fn() -> bool,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<ManagerAccount, ChannelError> {
-        Self::wait(self, alive, limit, arrived, cancelled)
-    }
-
-    fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
-        Self::whose(self, job)
-    }
-
-    fn end(&self, job: &ManagedJob<'_>) {
-        Self::end(self, job);
-    }
-
-    fn diagnostics(&self, _: &RunId, _: &str) -> Vec<(BundlePath, Vec<u8>)> {
+    fn diagnostics(&self, _run_id: &RunId, _bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
         Vec::new()
-    }
-}
-
-impl Manager for Launchd {
-    fn name_of(&self, run_id: &RunId) -> String {
-        launchd::label_of(run_id)
-    }
-
-    fn own_environment(&self) -> &'static [&'static str] {
-        launchd::MANAGER_ENVIRONMENT
-    }
-
-    fn programs(&self) -> Vec<PathBuf> {
-        [launchd::tools::Tool::Launchctl, launchd::tools::Tool::Plutil].map(|tool| tool.path().to_owned()).to_vec()
-    }
-
-    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        Self::start(self, job)
-    }
-
-    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
-        Self::account(self, unit)
-    }
-
-    fn wait(
-        &self,
-        alive: &ManagerAccount,
-        limit: Duration,
-        arrived: &dyn Fn() -> bool,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<ManagerAccount, ChannelError> {
-        Self::wait(self, alive, limit, arrived, cancelled)
-    }
-
-    fn whose(&self, _: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
-        // `start` and `end` tell a job of this label from the one that they wrote by themselves.
-        Ok(JobOwner::Ours)
-    }
-
-    fn end(&self, job: &ManagedJob<'_>) {
-        Self::end(self, job.unit);
-    }
-
-    fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
-        Self::diagnostics(self, run_id, bundle_root)
     }
 }

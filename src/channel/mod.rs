@@ -16,9 +16,25 @@ pub mod stage;
 pub mod systemd;
 pub mod witness;
 
+use launchd::Launchd;
+use manager::Manager;
+use systemd::Systemd;
+
 use crate::record::manifest::ChannelKind;
 
 pub use error::{ChannelError, ChannelUnavailable, words};
+
+/// The manager of a clean channel on this host.
+///
+/// # Errors
+/// Why there is none. `direct` has none.
+pub fn manager_of(channel: ChannelKind) -> Result<Box<dyn Manager>, ChannelUnavailable> {
+    match channel {
+        ChannelKind::Direct => Err(ChannelUnavailable::new("a direct run is started by no manager")),
+        ChannelKind::SystemdClean => Ok(Box::new(Systemd::find()?)),
+        ChannelKind::LaunchdClean => Ok(Box::new(Launchd::find()?)),
+    }
+}
 
 /// Whether a channel can be used here.
 ///
@@ -27,6 +43,6 @@ pub use error::{ChannelError, ChannelUnavailable, words};
 pub fn check(channel: ChannelKind) -> Result<(), ChannelUnavailable> {
     match channel {
         ChannelKind::Direct => Ok(()),
-        clean => manager::of_channel(clean).map(|_| ()),
+        clean => manager_of(clean).map(|_| ()),
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{ChannelError, ChannelUnavailable};
 use super::job::{JobOwner, ManagedJob};
+use super::manager::Manager;
 use crate::base::ids::RunId;
 use crate::process::tool::{self, ToolOutput};
 use crate::record::channel_witness::{ManagerAccount, unit_name};
@@ -27,7 +28,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How often the manager is asked without such a hint: each question costs it and this host a process.
 const ASK: Duration = Duration::from_millis(500);
 /// How long a manager may be silent, because it is being reloaded or replaced, before it counts as gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How much longer than its caller waits the manager lets a unit run. It acts only if the caller could not.
 const GRACE: Duration = Duration::from_secs(15);
 /// What is asked about the unit. The last two lines are what a manager can do to a unit that no process sees in itself:
@@ -60,7 +61,7 @@ pub const MANAGER_ENVIRONMENT: &[&str] = &[
     "XDG_RUNTIME_DIR",
 ];
 
-/// Which manager.
+/// Whose units a manager starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagerScope {
     /// The host's manager, process 1.
@@ -126,11 +127,6 @@ impl Systemd {
         Ok(found)
     }
 
-    /// systemd-run(1) and systemctl(1).
-    pub fn programs(&self) -> Vec<PathBuf> {
-        vec![self.systemd_run.clone(), self.systemctl.clone()]
-    }
-
     fn call(&self, program: &Path, arguments: Vec<String>) -> Result<ToolOutput, ChannelError> {
         let mut all = Vec::with_capacity(arguments.len() + 1);
         if self.scope == ManagerScope::User {
@@ -138,17 +134,6 @@ impl Systemd {
         }
         all.extend(arguments);
         tool::run(program, &all, &self.environment, CALL_LIMIT).map_err(ChannelError::Tool)
-    }
-
-    /// Starts the job. It runs, or has run, when this returns. After an error the unit may run all the same, if the
-    /// manager was slow to answer: [`Systemd::end`] is right in every case.
-    ///
-    /// # Errors
-    /// If the manager refuses it, with its words.
-    pub fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        let strange = self.strange_environment()?;
-        let output = self.call(&self.systemd_run, arguments(job, &strange))?;
-        if output.succeeded() { Ok(output) } else { Err(ChannelError::Refused { output }) }
     }
 
     /// Variables of the manager's own environment that a unit would inherit and that are not among
@@ -162,11 +147,36 @@ impl Systemd {
         Ok(names.filter(|name| !MANAGER_ENVIRONMENT.contains(&name.as_str())).collect())
     }
 
-    /// What the manager says of the unit now. A manager that is silent for a moment is asked again.
-    ///
-    /// # Errors
-    /// If it does not answer.
-    pub fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
+    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. What asks is
+    /// in the unit too, and may be ended before it has its answer.
+    pub fn leave(&self, unit: &str) {
+        let _ = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
+    }
+}
+
+impl Manager for Systemd {
+    fn name_of(&self, run_id: &RunId) -> String {
+        unit_of(run_id)
+    }
+
+    fn own_environment(&self) -> &'static [&'static str] {
+        MANAGER_ENVIRONMENT
+    }
+
+    /// systemd-run(1) and systemctl(1).
+    fn programs(&self) -> Vec<PathBuf> {
+        vec![self.systemd_run.clone(), self.systemctl.clone()]
+    }
+
+    /// After an error the unit may run all the same, if the manager was slow to answer: [`Manager::end`] is right in every case.
+    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
+        let strange = self.strange_environment()?;
+        let output = self.call(&self.systemd_run, arguments(job, &strange))?;
+        if output.succeeded() { Ok(output) } else { Err(ChannelError::Refused { output }) }
+    }
+
+    /// A manager that is silent for a moment is asked again.
+    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
         let started = Instant::now();
         loop {
             let arguments = ["show", unit, "--no-pager", "--property", PROPERTIES].map(str::to_string).to_vec();
@@ -181,12 +191,9 @@ impl Systemd {
         }
     }
 
-    /// Waits for the unit's end. The account is the last one, with what only a running unit has (its control group)
-    /// taken from `alive`. `may_have_ended` is a hint, looked at often; the manager's word is what counts.
-    ///
-    /// # Errors
-    /// If the manager does not answer, the time runs out, or somebody wishes to stop. The unit may still run then.
-    pub fn wait(
+    /// The account is the last one, with what only a running unit has (its control group) taken from `alive`.
+    /// `may_have_ended` is a hint, looked at often; the manager's word is what counts.
+    fn wait(
         &self,
         alive: &ManagerAccount,
         limit: Duration,
@@ -216,19 +223,14 @@ impl Systemd {
         }
     }
 
-    /// JobOwner the unit of that job's name is. A unit is this job's if it works in the job's folder, which is a stage with a
-    /// name that nobody else has.
-    ///
-    /// # Errors
-    /// If the manager does not answer.
-    pub fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
+    /// A unit is this job's if it works in the job's folder, which is a stage with a name that nobody else has.
+    fn whose(&self, job: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
         let arguments = ["show", job.unit, "--no-pager", "--property", "LoadState,WorkingDirectory"];
         let output = self.call(&self.systemctl, arguments.map(str::to_string).to_vec())?;
         if output.succeeded() { Ok(whose(&output.stdout, job.folder)) } else { Err(ChannelError::Silent { output }) }
     }
 
-    /// Ends the job's unit, if it still runs, and makes the manager forget it. Another unit of that name is left alone.
-    pub fn end(&self, job: &ManagedJob<'_>) {
+    fn end(&self, job: &ManagedJob<'_>) {
         let started = Instant::now();
         // A manager that is silent for a moment is asked again.
         while let Err(ChannelError::Silent { .. }) = self.whose(job)
@@ -242,12 +244,6 @@ impl Systemd {
         // Each is right for one state of the unit and an error in the others.
         let _ = self.call(&self.systemctl, vec!["stop".to_string(), job.unit.to_string()]);
         let _ = self.call(&self.systemctl, vec!["reset-failed".to_string(), job.unit.to_string()]);
-    }
-
-    /// Asks the manager to end the unit, and does not wait for it: for a process that is itself in the unit. What asks is
-    /// in the unit too, and may be ended before it has its answer.
-    pub fn leave(&self, unit: &str) {
-        let _ = self.call(&self.systemctl, ["stop", "--no-block", unit].map(str::to_string).to_vec());
     }
 }
 

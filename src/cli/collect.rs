@@ -9,19 +9,17 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use super::exit::{Exit, Failure, OrFail};
+use super::first_plan::FIRST_TEMPLATE;
 use super::out::output_exit;
 use super::run::own_executable;
+use super::scratch::ScratchFolder;
 use super::ui::Ui;
 use crate::base::archive::{self, ArchiveError};
 use crate::base::json_out;
 use crate::record::collected::{COLLECTED, COLLECTED_SCHEMA, COLLECTED_SELFTEST, Collected, CollectedStep};
 
-/// The plan that is the first to try, and the clean channel, on this system.
-const FIRST: (&str, &str) = if cfg!(target_os = "macos") {
-    ("sonoma-runtime-checks", "launchd_clean")
-} else {
-    ("quickstart", "systemd_clean")
-};
+/// The clean channel of this system.
+const CLEAN_CHANNEL: &str = if cfg!(target_os = "macos") { "launchd_clean" } else { "systemd_clean" };
 /// Where what the steps print lies in the archive.
 const PRINTED: &str = "printed";
 
@@ -58,28 +56,27 @@ struct NotMade {
     reason = "a folder of its own that nobody else reads, and that is gone at the end"
 )]
 pub(super) fn run(args: &CollectArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let exe = own_executable().or_fail(Exit::Fault)?;
+    let exe = own_executable()?;
     if args.out.symlink_metadata().is_ok() {
         let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         let source = crate::base::fsx::FileError { action: "create", path: args.out.clone(), source }.into();
         return Err(Failure::new(Exit::Usage, NotMade { path: args.out.clone(), source })
             .hint("name another with `--out FILE`"));
     }
-    let folder = tempfile::Builder::new().prefix("sandproof-collect-").tempdir().or_fail(Exit::Fault)?;
+    let folder = ScratchFolder::new("collect")?;
     std::fs::create_dir(folder.path().join(PRINTED)).or_fail(Exit::Fault)?;
     let mut steps = CollectSteps { exe, folder: folder.path(), done: Vec::new() };
-    let (template, channel) = FIRST;
     steps.run(ui, "status", &["status", "--json"])?;
     steps.run(ui, "selftest", &["selftest", "--out", &steps.at(COLLECTED_SELFTEST)])?;
     let plan = match &args.plan {
         Some(plan) => std::path::absolute(plan).or_fail(Exit::Usage)?.display().to_string(),
         None => {
-            steps.run(ui, "plan", &["plan-build", "--template", template, "--out", &steps.at("plan")])?;
+            steps.run(ui, "plan", &["plan-build", "--template", FIRST_TEMPLATE, "--out", &steps.at("plan")])?;
             steps.at("plan/plan.json")
         }
     };
     steps.run(ui, "direct", &["run", "--plan", &plan, "--out", &steps.at("direct")])?;
-    steps.run(ui, "clean", &["run", "--plan", &plan, "--channel", channel, "--out", &steps.at("clean")])?;
+    steps.run(ui, "clean", &["run", "--plan", &plan, "--channel", CLEAN_CHANNEL, "--out", &steps.at("clean")])?;
 
     let collected = Collected {
         schema_version: COLLECTED_SCHEMA.to_owned(),

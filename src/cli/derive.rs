@@ -44,7 +44,7 @@ pub(super) fn run(args: &DeriveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         }
     };
     if args.json {
-        ui.json(&args.document(&derived));
+        ui.answer("derive_report", &args.document(&derived));
     } else {
         ui.out(&args.text(&derived));
     }

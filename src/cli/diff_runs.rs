@@ -1,16 +1,21 @@
 //! `sandproof diff-runs`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use super::failures::review_failure;
 use super::out::Destination;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::json_out;
 use crate::base::printable::json_for_streams;
 use crate::diff::{self, ComparedSide, DiffError};
+use crate::record::outcome::Lane;
+use crate::record::run_diff::{Flip, FlipOpinions, RowVerdict, RunDiff};
+use crate::review;
 
 /// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
 ///
@@ -52,7 +57,8 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         Err(exit) => return Ok(exit),
     };
     let compare = if args.accept_absent { diff::compare_accepting_absent } else { diff::compare };
-    let report = compare(&a, &b).map_err(failure)?;
+    let mut report = compare(&a, &b).map_err(failure)?;
+    give_opinions(&mut report, &a, &b)?;
     let bytes = if args.json {
         let mut bytes = json_for_streams(json_out::to_pretty(&report));
         bytes.push(b'\n');
@@ -71,6 +77,24 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         _ => ui.bytes(&bytes),
     }
     Ok(if report.same { Exit::Done } else { Exit::Mismatch })
+}
+
+/// Fills in what author, kernel and model say of the rows that are listed.
+fn give_opinions(report: &mut RunDiff, a: &ComparedSide, b: &ComparedSide) -> Result<(), Failure> {
+    let flips = &mut report.verdicts.flips;
+    let of = |side: &ComparedSide, verdict: fn(&Flip) -> Option<&RowVerdict>| {
+        let scenario = flips.iter().filter(|flip| flip.lane == Lane::Scenario);
+        let verdicts = scenario.filter_map(|flip| Some((flip.id.as_str(), verdict(flip)?))).collect();
+        match side.bundle() {
+            Some(bundle) => review::report::verdict_opinions(bundle, &verdicts).map_err(review_failure),
+            None => Ok(BTreeMap::new()),
+        }
+    };
+    let (mut of_a, mut of_b) = (of(a, |flip| flip.a.as_ref())?, of(b, |flip| flip.b.as_ref())?);
+    for flip in flips.iter_mut().filter(|flip| flip.lane == Lane::Scenario) {
+        flip.opinions = FlipOpinions { a: of_a.remove(&flip.id), b: of_b.remove(&flip.id) };
+    }
+    Ok(())
 }
 
 /// Opens a side; a bundle that is refused is reported as `validate-bundle` does.

@@ -62,13 +62,16 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
         promote::packet::write(&packet, &bundle, &args.out).map_err(unwritten)?;
     }
     if args.json {
-        ui.json(&json!({
-            "wrote": (!refused).then(|| path_text(&args.out)),
-            "promotability": report.to_record(),
-            "trust": validate_bundle::TRUST,
-        }));
+        ui.answer(
+            "promotion_report",
+            &json!({
+                "wrote": (!refused).then(|| path_text(&args.out)),
+                "promotability": report.to_record(),
+                "trust": validate_bundle::TRUST,
+            }),
+        );
     } else {
-        ui.out(&describe(report.reasons()));
+        ui.within_width(&describe(report.reasons()));
         ui.line(validate_bundle::TRUST_WORDS);
         if !refused {
             ui.line(format!("wrote {}", args.out.display()));
@@ -95,15 +98,18 @@ impl EmitPromotionArgs {
         }
         promote::packet::write_unverified(&packet, &bundle, &self.out).map_err(unwritten)?;
         if self.json {
-            ui.json(&json!({
-                "wrote": path_text(&self.out),
-                "promotability": packet.promotability,
-                "errors": refused.findings,
-            }));
+            ui.answer(
+                "promotion_report",
+                &json!({
+                    "wrote": path_text(&self.out),
+                    "promotability": packet.promotability,
+                    "errors": refused.findings,
+                }),
+            );
             return Ok(Exit::BundleInvalid);
         }
         let exit = validate_bundle::report(refused, false, ui)?;
-        ui.out(&describe(report.reasons()));
+        ui.within_width(&describe(report.reasons()));
         ui.line(format!("wrote {}, which says that the bundle does not verify", self.out.display()));
         Ok(exit)
     }

@@ -3,11 +3,16 @@
 use std::error::Error;
 use std::io::Write;
 
+use serde::Serialize;
+
 use super::color::{BAD, HELPFUL, on_stderr};
 use super::ui::Ui;
+use crate::base::error_chain::{causes, error_chain};
+use crate::base::json::JsonError;
+use crate::base::line_excerpt::LineExcerpt;
 use crate::base::printable::Lines;
 use crate::diff::DiffError;
-use crate::plan::LoadError;
+use crate::plan::{Diagnostic, LoadError, spelled_out};
 
 /// How the program ends. The numbers are an interface: `SPEC.md` publishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +47,6 @@ pub enum Exit {
 
 impl Exit {
     /// Every one, by number.
-    #[cfg(any(test, feature = "test-support"))]
     pub const ALL: [Self; 13] = [
         Self::Done,
         Self::Mismatch,
@@ -58,6 +62,25 @@ impl Exit {
         Self::Interrupted,
         Self::Terminated,
     ];
+
+    /// What it means, as help and manual pages say it.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, and everything as expected",
+            Self::Mismatch => "done; something is not as expected, or a lint or a comparison found something",
+            Self::Usage => "the arguments make no sense",
+            Self::InputRefused => "a plan, registry, template, policy or other input was refused",
+            Self::BundleInvalid => "a bundle or packet is invalid, incomplete or not committed",
+            Self::GateRefused => "not promotable",
+            Self::Locked => "another run has the output root; worth a retry",
+            Self::Unavailable => "this host cannot do it",
+            Self::Undecided => "done, with something left undecided",
+            Self::NothingRan => "nothing ran",
+            Self::Fault => "an internal error, or an output that could not be written",
+            Self::Interrupted => "interrupted by SIGINT",
+            Self::Terminated => "ended by SIGTERM",
+        }
+    }
 
     /// The number.
     pub fn code(self) -> u8 {
@@ -95,13 +118,7 @@ impl Failure {
 
     /// What went wrong, with its causes, on one line.
     pub(super) fn told(&self) -> String {
-        let mut text = self.error.to_string();
-        let mut cause = self.error.source();
-        while let Some(inner) = cause {
-            text.push_str(&format!(": {inner}"));
-            cause = inner.source();
-        }
-        text
+        error_chain(self.error.as_ref())
     }
 
     /// Adds a line about what to try next.
@@ -124,6 +141,48 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
     }
 }
 
+/// Why a command has no answer, for programs.
+#[derive(Serialize)]
+pub(super) struct Refusal {
+    exit_code: u8,
+    error: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<Vec<Diagnostic>>,
+}
+
+impl Refusal {
+    /// The refusal of arguments: what the parser says of them, its error first.
+    pub(super) fn of_usage(said: &str) -> Self {
+        let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+        let error = lines.next().unwrap_or("the arguments make no sense").trim_start_matches("error: ").to_owned();
+        Self {
+            exit_code: Exit::Usage.code(),
+            error,
+            causes: Vec::new(),
+            hints: lines.map(str::to_owned).collect(),
+            findings: None,
+        }
+    }
+}
+
+impl Failure {
+    /// Writes the refusal as an answer of its own.
+    fn answer(&self, ui: &mut Ui) {
+        ui.answer(
+            "refusal",
+            &Refusal {
+                exit_code: self.exit.code(),
+                error: self.error.to_string(),
+                causes: causes(self.error.as_ref()).skip(1).map(|one| one.to_string()).collect(),
+                hints: self.hints.clone(),
+                findings: load_error(self.error.as_ref()).and_then(LoadError::findings),
+            },
+        );
+    }
+}
+
 /// Prints a failure, once, with its chain of causes, and gives the exit code.
 pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
     let failure = match outcome {
@@ -131,11 +190,9 @@ pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
         Err(failure) => failure,
     };
     let mut lines = Lines::default();
-    told(&mut lines, &format!("{} ", on_stderr(BAD, "error:")), failure.error.as_ref());
-    let mut cause = failure.error.source();
-    while let Some(inner) = cause {
-        told(&mut lines, "  cause: ", inner);
-        cause = inner.source();
+    let error = format!("{} ", on_stderr(BAD, "error:"));
+    for (n, one) in causes(failure.error.as_ref()).enumerate() {
+        told(&mut lines, if n == 0 { &error } else { "  cause: " }, one);
     }
     for hint in &failure.hints {
         lines.marked(&format!("  {} ", on_stderr(HELPFUL, "hint:")), hint);
@@ -146,7 +203,15 @@ pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
 
 /// [`conclude`], after everything was said: where standard output did not take it, whoever asked does not have the answer,
 /// which is then the worst that there is to say. What the command did is done all the same.
-pub(super) fn conclude_with(outcome: Result<Exit, Failure>, ui: Ui) -> u8 {
+///
+/// Where an answer in JSON was asked for and there is none, the refusal is one.
+pub(super) fn conclude_with(outcome: Result<Exit, Failure>, mut ui: Ui, json: bool) -> u8 {
+    if let Err(failure) = &outcome
+        && json
+        && !ui.has_said()
+    {
+        failure.answer(&mut ui);
+    }
     match (outcome, ui.end()) {
         (Ok(exit), Some(failed)) => {
             let verdict =
@@ -157,23 +222,125 @@ pub(super) fn conclude_with(outcome: Result<Exit, Failure>, ui: Ui) -> u8 {
     }
 }
 
-/// One error, in one line whatever stands in it. Only an error that is a list of findings has a line for each; these are
-/// printable already, so that every line break in it is its own.
+/// One error, in one line whatever stands in it, and the line of the input that it is about. Only an error that is a list of
+/// findings has a line for each.
 fn told(lines: &mut Lines, mark: &str, error: &(dyn Error + 'static)) {
-    let text = error.to_string();
-    if !is_list(error) {
-        return lines.marked(mark, text);
+    if let Some(LoadError::Refused { notes }) = load_error(error) {
+        for (n, (line, place)) in spelled_out(notes).into_iter().enumerate() {
+            lines.marked(if n == 0 { mark } else { "" }, line);
+            show_place(lines, place.map(|place| &place.excerpt));
+        }
+        return;
     }
-    for (n, line) in text.split('\n').enumerate() {
-        lines.marked(if n == 0 { mark } else { "" }, line);
+    lines.marked(mark, error.to_string());
+    show_place(lines, error.downcast_ref::<JsonError>().and_then(|error| error.excerpt.as_deref()));
+}
+
+/// The line that a message is about, with the place marked.
+pub(super) fn show_place(lines: &mut Lines, excerpt: Option<&LineExcerpt>) {
+    for line in excerpt.into_iter().flat_map(LineExcerpt::lines) {
+        lines.line(line);
     }
 }
 
-fn is_list(error: &(dyn Error + 'static)) -> bool {
-    let of_plan = match (error.downcast_ref::<LoadError>(), error.downcast_ref::<DiffError>()) {
-        (Some(error), _) => error,
-        (None, Some(DiffError::Load(error))) => error,
-        _ => return false,
-    };
-    matches!(of_plan, LoadError::Refused { .. })
+/// The error of a plan or registry, if this is one.
+fn load_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e LoadError> {
+    match (error.downcast_ref::<LoadError>(), error.downcast_ref::<DiffError>()) {
+        (Some(error), _) => Some(error),
+        (None, Some(DiffError::Load(error))) => Some(error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{DiagnosticKind, Severity, TextPlace};
+
+    fn said(error: &(dyn Error + 'static)) -> String {
+        let mut lines = Lines::default();
+        told(&mut lines, "error: ", error);
+        lines.as_str().to_owned()
+    }
+
+    #[test]
+    fn an_error_that_is_no_list_of_findings_has_one_line() {
+        let foreign = std::io::Error::other("one\ntwo");
+        assert_eq!(said(&foreign).lines().count(), 1, "{}", said(&foreign));
+    }
+
+    #[test]
+    fn a_list_of_findings_has_a_line_for_each_and_one_mark() {
+        let note = |message: &str| Diagnostic {
+            severity: Severity::Error,
+            file: "plan.json".into(),
+            pointer: "/x".into(),
+            subject: String::new(),
+            kind: DiagnosticKind::BadValue,
+            message: message.into(),
+            remedy: String::new(),
+            runs_anyway: false,
+            place: (message == "two").then(|| TextPlace::of("{\n  \"x\": 1}\n", 2, 8, 1).unwrap()),
+        };
+        let list = || LoadError::Refused { notes: vec![note("one"), note("two")] };
+        let wanted = "error: the input is refused for 2 reasons:\n  `plan.json` at `/x`: one\n  `plan.json` at `/x`: two\n  2 |   \"x\": 1}\n    |        ^\n";
+        assert_eq!(said(&list()), wanted);
+        let of_diff = DiffError::Load(Box::new(list()));
+        assert_eq!(said(&of_diff), wanted);
+        let findings = serde_json::to_value(load_error(&of_diff).unwrap().findings().unwrap()).unwrap();
+        assert_eq!((&findings[1]["line"], &findings[1]["column"]), (&2.into(), &8.into()));
+        assert_eq!(findings[0].get("line"), None);
+        assert!(LoadError::NoRoot { plan: "p".into(), shared: None }.findings().is_none());
+    }
+
+    /// One meaning, in three places: each word that tells it apart stands in SPEC's table and in README's line, and no code is in
+    /// either that the program does not have.
+    #[test]
+    fn the_published_meanings_are_those_of_the_program() {
+        let spec = include_str!("../../SPEC.md");
+        let table = spec.split("\n## 5. Exit codes").nth(1).and_then(|rest| rest.split("\n\nAn id").next()).unwrap();
+        let readme = include_str!("../../README.md");
+        let line = readme.split("Exit codes: ").nth(1).and_then(|rest| rest.split(". `COMMAND").next()).unwrap();
+        let line = line.replace('\n', " ");
+        // The word that a reader knows the code by.
+        let word = |exit: Exit| match exit {
+            Exit::Done => "as expected",
+            Exit::Mismatch => "finding",
+            Exit::Usage => "usage",
+            Exit::InputRefused => "refused",
+            Exit::BundleInvalid => "invalid",
+            Exit::GateRefused => "gate refused",
+            Exit::Locked => "locked",
+            Exit::Unavailable => "this host",
+            Exit::Undecided => "undecided",
+            Exit::NothingRan => "nothing ran",
+            Exit::Fault => "an internal error",
+            Exit::Interrupted | Exit::Terminated => "interrupted",
+        };
+        let mut codes = Vec::new();
+        for exit in Exit::ALL {
+            let code = exit.code().to_string();
+            let row = table.lines().find(|row| {
+                let cell = row.strip_prefix("| ").and_then(|row| row.split(" |").next()).unwrap_or_default();
+                cell.split(", ").any(|one| one == code)
+            });
+            let row = row.unwrap_or_else(|| panic!("SPEC has no row for {code}"));
+            assert!(row.contains(word(exit)), "SPEC, {code}: {row}");
+            // From the code to the next one.
+            let parts = line.split(", ").filter(|part| part.split(' ').any(|one| one == code)).collect::<Vec<_>>();
+            assert!(parts.iter().any(|part| part.contains(word(exit))), "README, {code}: {parts:?}");
+            codes.push(code);
+        }
+        let rows = table.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
+        for code in rows.flat_map(|cell| cell.split(", ")).filter(|cell| cell.bytes().all(|b| b.is_ascii_digit())) {
+            assert!(codes.iter().any(|known| known == code), "SPEC has the code {code}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_arguments_has_its_error_first_and_no_empty_hint() {
+        let refusal = Refusal::of_usage("error: there is no `--x`\n\n  tip: a similar one exists\n\nUsage: y\n");
+        assert_eq!((&*refusal.error, refusal.exit_code), ("there is no `--x`", Exit::Usage.code()));
+        assert_eq!(refusal.hints, ["tip: a similar one exists", "Usage: y"]);
+    }
 }

@@ -9,11 +9,12 @@ use super::ui::Ui;
 use crate::base::printable::excerpt;
 use crate::base::suggest::hint_for;
 use crate::promote::Reason;
+use crate::record::outcome::FailureKind;
 
-/// Explain a reason why a bundle may not be promoted, or all of them.
+/// Explain a reason why a bundle may not be promoted, or a kind of failure that left a row undecided; or list them all.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The reason, as the packet names it; without it all are listed.
+    /// The reason or the kind, as documents name it; without it all are listed.
     reason: Option<String>,
     /// Print the answer as JSON.
     #[arg(long)]
@@ -22,7 +23,7 @@ pub(super) struct ExplainArgs {
 
 /// No reason has that name.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no reason `{name}`; {remedy}")]
+#[error("there is neither a reason nor a kind `{name}`; {remedy}")]
 struct UnknownReason {
     name: String,
     remedy: String,
@@ -41,29 +42,61 @@ impl ExplainedReason {
     }
 }
 
+/// One kind of failure.
+#[derive(Debug, Serialize)]
+struct ExplainedKind {
+    kind: &'static str,
+    stage: &'static str,
+    meaning: &'static str,
+}
+
+impl ExplainedKind {
+    fn of(kind: FailureKind) -> Self {
+        Self { kind: kind.as_str(), stage: kind.stage().as_str(), meaning: kind.explain() }
+    }
+}
+
+/// `explain --json`
+#[derive(Debug, Serialize)]
+struct Explained {
+    reasons: Vec<ExplainedReason>,
+    kinds: Vec<ExplainedKind>,
+}
+
+/// What is called `name`; all, if nothing is named.
+fn explained(name: Option<&str>) -> Explained {
+    let asked = |one: &str| name.is_none_or(|name| name == one);
+    let reasons = Reason::ALL.iter().copied().filter(|reason| asked(reason.as_str()));
+    let kinds = FailureKind::ALL.iter().copied().filter(|kind| asked(kind.as_str()));
+    Explained { reasons: reasons.map(ExplainedReason::of).collect(), kinds: kinds.map(ExplainedKind::of).collect() }
+}
+
+/// Every name that can be asked about.
+pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let reasons = Reason::ALL.iter().map(|reason| (reason.as_str(), reason.explain()));
+    reasons.chain(FailureKind::ALL.iter().map(|kind| (kind.as_str(), kind.explain())))
+}
+
 /// Explains.
 pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let Some(name) = &args.reason else {
-        let all: Vec<ExplainedReason> = Reason::ALL.iter().copied().map(ExplainedReason::of).collect();
-        if args.json {
-            ui.json(&all);
-        } else {
-            let rows: Vec<Vec<String>> = all.iter().map(|one| vec![one.reason.into(), one.meaning.into()]).collect();
-            ui.out(&table::render(&["REASON", "MEANING"], &rows));
-        }
-        return Ok(Exit::Done);
-    };
-    let Some(reason) = Reason::ALL.iter().copied().find(|reason| reason.as_str() == name) else {
-        let names = || Reason::ALL.iter().map(|reason| reason.as_str());
-        let remedy = hint_for(name, names(), "`sandproof explain` lists all");
-        let name = excerpt(name, 80);
-        return Err(Failure::new(Exit::InputRefused, UnknownReason { name, remedy }));
-    };
-    let one = ExplainedReason::of(reason);
+    let found = explained(args.reason.as_deref());
+    if found.reasons.is_empty() && found.kinds.is_empty() {
+        let name = args.reason.as_deref().unwrap_or_default();
+        let remedy = hint_for(name, names().map(|(known, _)| known), "`sandproof explain` lists all");
+        return Err(Failure::new(Exit::InputRefused, UnknownReason { name: excerpt(name, 80), remedy }));
+    }
     if args.json {
-        ui.json(&one);
+        ui.answer("reasons", &found);
+    } else if args.reason.is_some() {
+        found.reasons.iter().for_each(|one| ui.line(format!("{}: {}", one.reason, one.meaning)));
+        found.kinds.iter().for_each(|one| ui.line(format!("{} (stage {}): {}", one.kind, one.stage, one.meaning)));
     } else {
-        ui.line(format!("{}: {}", one.reason, one.meaning));
+        let reasons: Vec<_> = found.reasons.iter().map(|one| vec![one.reason.into(), one.meaning.into()]).collect();
+        ui.out(&table::fitted(&["WHY IT MAY NOT BE PROMOTED", "MEANING"], &reasons, ui.width()));
+        ui.line("");
+        let kind = |one: &ExplainedKind| vec![one.kind.into(), one.stage.into(), one.meaning.into()];
+        let kinds: Vec<_> = found.kinds.iter().map(kind).collect();
+        ui.out(&table::fitted(&["WHY NOTHING WAS DECIDED", "STAGE", "MEANING"], &kinds, ui.width()));
     }
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::{load_failure, review_failure};
+use super::scratch::ScratchFolder;
 use super::ui::Ui;
 use crate::base::error_chain::error_chain;
 use crate::base::limits::MAX_POLICY_BYTES;
@@ -53,7 +54,9 @@ fn sound(document: LauncherDocument) -> Result<GivenLauncher, String> {
 enum NoReplacement {
     #[error("the plan has no profile of mode `launcher` whose questions could be asked")]
     NoLauncher,
-    #[error("the plan names the document `{0}` by an absolute path, so another launcher cannot stand in its folder")]
+    #[error(
+        "the plan names the document `{0}` by a path that is not below its own folder, so another launcher cannot stand in its folder"
+    )]
     Absolute(String),
     #[error("two launchers are called `{0}`")]
     Twice(String),
@@ -62,7 +65,7 @@ enum NoReplacement {
 /// Lets the request run a copy of its plan in which these launchers stand in the place of the plan's own: each is asked every
 /// question once, whichever of the plan's launchers it was meant for. The copy is there as long as the value that is given
 /// back.
-pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) -> Result<tempfile::TempDir, Failure> {
+pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) -> Result<ScratchFolder, Failure> {
     let refuse = |why| Failure::new(Exit::InputRefused, why);
     for (n, GivenLauncher(launcher)) in launchers.iter().enumerate() {
         if launchers[..n].iter().any(|GivenLauncher(other)| other.launcher_id == launcher.launcher_id) {
@@ -70,12 +73,12 @@ pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) ->
         }
     }
     let plan = &request.declared.plan;
-    let folder = tempfile::Builder::new().prefix("sandproof-plan-").tempdir().or_fail(Exit::Fault)?;
+    let folder = ScratchFolder::new("plan")?;
     let mut plan_path = None;
     let mut plan_value = Value::Null;
     let mut profiles = None;
     for document in &plan.documents {
-        if Path::new(&document.path).is_absolute() {
+        if Path::new(&document.path).is_absolute() || plan::leads_out(&document.path) {
             return Err(refuse(NoReplacement::Absolute(document.path.clone())));
         }
         match document.role {
@@ -87,7 +90,7 @@ pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) ->
                 let value: Value = serde_json::from_slice(&document.bytes).or_fail(Exit::Fault)?;
                 profiles = Some((document.path.clone(), value));
             }
-            _ => write(folder.path(), &document.path, &document.bytes)?,
+            _ => folder.write(&document.path, &document.bytes)?,
         }
     }
     let (Some(plan_path), Some((profiles_path, mut profiles))) = (plan_path, profiles) else {
@@ -113,13 +116,13 @@ pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) ->
     }
     plan_value["profiles"] = Value::from(ids);
     profiles["profiles"] = Value::from(kept);
-    write(folder.path(), &plan_path, &json_out::to_pretty(&plan_value))?;
-    write(folder.path(), &profiles_path, &json_out::to_pretty(&profiles))?;
+    folder.write(&plan_path, &json_out::to_pretty(&plan_value))?;
+    folder.write(&profiles_path, &json_out::to_pretty(&profiles))?;
     for GivenLauncher(launcher) in launchers {
-        write(folder.path(), &document_path(launcher), &json_out::to_pretty(launcher))?;
+        folder.write(&document_path(launcher), &json_out::to_pretty(launcher))?;
     }
     let selection = Selection { only_profiles: only, ..plan.selection.clone() };
-    let (plan, root) = plan::load(&folder.path().join(plan_path), &selection).map_err(load_failure)?;
+    let (plan, root) = plan::load(&folder.path().join(plan_path), None, &selection).map_err(load_failure)?;
     (request.declared.plan, request.places.root) = (plan, root);
     request.declared.launchers.given = true;
     Ok(folder)
@@ -127,12 +130,6 @@ pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) ->
 
 fn document_path(launcher: &LauncherDocument) -> String {
     format!("{FOLDER}/{}.json", launcher.launcher_id.replace('/', "-"))
-}
-
-fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let path = folder.join(path);
-    path.parent().map_or(Ok(()), std::fs::create_dir_all).or_fail(Exit::Fault)?;
-    fsx::write_scratch(&path, bytes).or_fail(Exit::Fault)
 }
 
 /// What becomes of one of the plan's profiles.

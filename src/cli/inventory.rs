@@ -39,12 +39,12 @@ pub(super) fn run(args: &InventoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             vec![part.id.clone(), status.into(), part.paths.len().to_string(), needs, part.description.clone()]
         })
         .collect();
-    let mut text = table::render(&["PART", "STATUS", "FILES", "NEEDS", "DESCRIPTION"], &rows);
+    let mut text = table::fitted(&["PART", "STATUS", "FILES", "NEEDS", "DESCRIPTION"], &rows, ui.width());
     if !inventory.unclassified_hits.is_empty() {
         let hits: Vec<Vec<String>> =
             inventory.unclassified_hits.iter().map(|hit| vec![hit.path.clone(), hit.keywords.join(", ")]).collect();
         text.blank();
-        text.append(&table::render(&["OTHER FILE", "WORDS"], &hits));
+        text.append(&table::fitted(&["OTHER FILE", "WORDS"], &hits, ui.width()));
     }
     ui.out(&text);
     if !inventory.not_searched.is_empty() {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
 use super::failures::review_failure;
-use super::ui::Ui;
+use super::scratch::ScratchFolder;
+use super::ui::{Ui, json_text};
 use crate::base::archive;
 use crate::base::fsx;
 use crate::base::json;
@@ -17,7 +18,7 @@ use crate::base::printable::Lines;
 use crate::record::collected::{COLLECTED, COLLECTED_SCHEMA, COLLECTED_SELFTEST, Collected};
 use crate::record::layout::RUN_STATUS;
 use crate::record::learned::{FactSource, LEARNED_SCHEMA, Learned, LearnedFact, LearnedRun};
-use crate::record::selftest::{SELFTEST_SCHEMA, SelftestVerdict};
+use crate::record::selftest::{SELFTEST_SCHEMA, SelftestConclusion};
 use crate::review::learn;
 
 /// Read an archive that `collect` made on some host, and list what is to be learnt from it.
@@ -66,11 +67,7 @@ pub(super) fn run(args: &LearnArgs, expects: SelftestExpectation, ui: &mut Ui) -
         told.compare(&other);
     }
     let learned = told.learned;
-    if args.json {
-        ui.json(&learned);
-    } else {
-        ui.out(&text(&learned));
-    }
+    ui.bytes(&answer(&learned, args.json));
     Ok(match (learned.facts.is_empty(), learned.open.is_empty()) {
         (false, _) => Exit::Mismatch,
         (true, false) => Exit::Undecided,
@@ -108,7 +105,7 @@ struct ReportItem {
     expected: String,
     observed: Option<String>,
     reason: Option<String>,
-    verdict: SelftestVerdict,
+    verdict: SelftestConclusion,
 }
 
 fn read(path: &Path, expects: SelftestExpectation) -> Result<ArchiveContent, Failure> {
@@ -121,7 +118,7 @@ fn read(path: &Path, expects: SelftestExpectation) -> Result<ArchiveContent, Fai
     if !path.exists() {
         return Err(Failure::new(Exit::Usage, ArchiveMismatch(format!("there is no `{}`", path.display()))));
     }
-    let folder = tempfile::Builder::new().prefix("sandproof-learn-").tempdir().or_fail(Exit::Fault)?;
+    let folder = ScratchFolder::new("learn")?;
     archive::unpack(path, folder.path()).map_err(|error| refused(error.into()))?;
     of_folder(folder.path(), expects, &refused)
 }
@@ -261,12 +258,12 @@ impl ArchiveContent {
                     self.learned.questions += 1;
                     self.answers.insert((COLLECTED_SELFTEST.to_owned(), item.id.clone()), observed.clone());
                     let (said, as_expected) = expects(&item.id, observed)
-                        .unwrap_or((&item.expected, item.verdict == SelftestVerdict::Settled));
+                        .unwrap_or((&item.expected, item.verdict == SelftestConclusion::Settled));
                     if !as_expected {
                         self.learned.facts.push(fact(said.to_owned(), observed.clone()));
                     }
                 }
-                None if item.verdict == SelftestVerdict::Skipped => {}
+                None if item.verdict == SelftestConclusion::Skipped => {}
                 None => {
                     let reason = item.reason.clone().unwrap_or_else(|| "no reason is given".to_owned());
                     self.learned.open.push(fact(item.expected.clone(), reason));
@@ -291,6 +288,11 @@ impl ArchiveContent {
             }
         }
     }
+}
+
+/// What is written to standard output.
+fn answer(learned: &Learned, json: bool) -> Vec<u8> {
+    if json { json_text(learned) } else { text(learned).as_str().into() }
 }
 
 fn text(learned: &Learned) -> Lines {
@@ -325,4 +327,173 @@ fn text(learned: &Learned) -> Lines {
         (facts, open) => format!("{facts} to learn, {open} without an answer"),
     });
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::record::collected::CollectedStep;
+
+    /// Knows one question, whose answer is to be `yes`.
+    fn expects(id: &str, observed: &str) -> Option<(&'static str, bool)> {
+        (id == "known").then_some(("yes", observed == "yes"))
+    }
+
+    fn folder(files: &[(&str, Value)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, document) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, document.to_string()).unwrap();
+        }
+        dir
+    }
+
+    fn read_it(path: &Path) -> Result<ArchiveContent, String> {
+        read(path, expects).map_err(|failure| failure.told())
+    }
+
+    fn collected(steps: &[(&str, Option<i32>)]) -> Collected {
+        let steps = steps.iter().map(|(name, exit_code)| CollectedStep {
+            step: (*name).into(),
+            arguments: vec!["run".into(), "plan.json".into()],
+            exit_code: *exit_code,
+            signal: exit_code.is_none().then_some(9),
+            stdout: format!("{name}.out"),
+            stderr: format!("{name}.err"),
+        });
+        let (schema_version, version, os) = (COLLECTED_SCHEMA.into(), "1.2".into(), "linux".into());
+        Collected { schema_version, version, os, steps: steps.collect() }
+    }
+
+    fn item(id: &str, observed: Option<&str>, verdict: &str, reason: Option<&str>) -> Value {
+        json!({"id": id, "question": format!("{id}?"), "expected": "as ever", "observed": observed, "verdict": verdict,
+            "reason": reason})
+    }
+
+    fn report(items: &[Value]) -> Value {
+        json!({"schema_version": SELFTEST_SCHEMA, "host": {"os": "linux", "kernel_release": "6.1"}, "items": items})
+    }
+
+    fn words(facts: &[LearnedFact]) -> Vec<String> {
+        facts.iter().map(|fact| format!("{}: said {}, observed {}", fact.about, fact.said, fact.observed)).collect()
+    }
+
+    #[test]
+    fn an_archive_is_a_folder_or_a_file_and_has_to_be_there() {
+        let dir = folder(&[(COLLECTED, serde_json::to_value(collected(&[])).unwrap()), ("no-archive", json!(1))]);
+        assert_eq!(read_it(dir.path()).unwrap().learned.version.as_deref(), Some("1.2"));
+        let absent = read_it(&dir.path().join("none")).err().unwrap();
+        assert!(absent.starts_with("there is no `"), "{absent}");
+        let refused = read_it(&dir.path().join("no-archive")).err().unwrap();
+        assert!(refused.starts_with("the archive `"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_has_to_hold_something_that_is_read() {
+        let refused = read_it(folder(&[("other.json", json!({}))]).path()).err().unwrap();
+        assert!(refused.ends_with("it has neither `collected.json`, nor `selftest.json`, nor a run"), "{refused}");
+        let only_report = read_it(folder(&[(COLLECTED_SELFTEST, report(&[]))]).path()).unwrap().learned;
+        assert_eq!((only_report.host.as_deref(), only_report.version), (Some("linux 6.1"), None));
+        // One that does not verify, which is a fact.
+        let only_run = read_it(folder(&[("out/run-1/run_status.json", json!({}))]).path()).unwrap().learned;
+        assert_eq!((only_run.runs.len(), only_run.facts.len(), &*only_run.runs[0].folder), (1, 1, "out/run-1"));
+    }
+
+    #[test]
+    fn a_document_of_another_format_is_refused() {
+        let mut other = report(&[]);
+        other["schema_version"] = json!("sandproof.selftest.v0");
+        let refused = read_it(folder(&[(COLLECTED_SELFTEST, other)]).path()).err().unwrap();
+        assert!(
+            refused.ends_with("`selftest.json` in it is not a valid document: it is of another format"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn runs_are_folders_two_levels_deep_that_have_a_status() {
+        let files = ["b/run-2/run_status.json", "b/run-1/run_status.json", "a/run-3/run_status.json"];
+        let others = ["a/no-run/other.json", "a/file", "run_status.json", "c/run_status.json", "c/d/e/run_status.json"];
+        let all: Vec<(&str, Value)> = files.into_iter().chain(others).map(|name| (name, json!({}))).collect();
+        assert_eq!(runs_in(folder(&all).path()).unwrap(), ["a/run-3", "b/run-1", "b/run-2"]);
+    }
+
+    fn content(steps: &[(&str, Option<i32>)], items: &[Value]) -> ArchiveContent {
+        let steps = serde_json::to_value(collected(steps)).unwrap();
+        read_it(folder(&[(COLLECTED, steps), (COLLECTED_SELFTEST, report(items))]).path()).unwrap()
+    }
+
+    #[test]
+    fn a_step_that_gave_no_answer_is_open() {
+        let steps =
+            [("status", Some(0)), ("plan", Some(3)), ("direct", Some(1)), ("clean", None), ("selftest", Some(8))];
+        let told = content(&steps, &[]).learned;
+        let wanted = [
+            "plan: said exit 0, 1 or 8, observed exit 3; see plan.err",
+            "clean: said exit 0, 1 or 8, observed signal 9; see clean.err",
+        ];
+        assert_eq!(words(&told.open), wanted);
+        assert_eq!((told.facts.len(), &*told.open[0].subject), (0, "run plan.json"));
+    }
+
+    #[test]
+    fn an_answer_is_held_to_what_this_program_expects_and_else_to_the_report() {
+        let told = content(
+            &[],
+            &[
+                // What the report makes of a question that is known here does not count.
+                item("known", Some("yes"), "differs", None),
+                item("foreign", Some("as ever"), "settled", None),
+                item("other", Some("as never"), "differs", None),
+                item("left", None, "skipped", Some("not wanted")),
+                item("broken", None, "unavailable", Some("no such call")),
+                item("silent", None, "unavailable", None),
+            ],
+        );
+        assert_eq!(told.learned.questions, 3);
+        assert_eq!(words(&told.learned.facts), ["other: said as ever, observed as never"]);
+        let open = ["broken: said as ever, observed no such call", "silent: said as ever, observed no reason is given"];
+        assert_eq!(words(&told.learned.open), open);
+        let wrong = content(&[], &[item("known", Some("no"), "settled", None)]);
+        assert_eq!(words(&wrong.learned.facts), ["known: said yes, observed no"]);
+    }
+
+    #[test]
+    fn archives_are_compared_where_both_have_an_answer() {
+        let answers = |list: &[(&str, &str)]| {
+            let items: Vec<Value> = list.iter().map(|(id, answer)| item(id, Some(answer), "settled", None)).collect();
+            content(&[], &items)
+        };
+        let mut own = answers(&[("same", "1"), ("other", "2"), ("only-here", "3")]);
+        own.compare(&answers(&[("same", "1"), ("other", "4"), ("only-there", "5")]));
+        assert_eq!(words(&own.learned.facts), ["other: said 4, observed 2"]);
+        assert_eq!(own.learned.facts[0].source, FactSource::Other);
+    }
+
+    #[test]
+    fn the_text_has_a_heading_for_what_there_is_alone() {
+        let said = |items: &[Value]| text(&content(&[], items).learned).as_str().to_owned();
+        let headings =
+            |text: &str| ["to learn:", "without an answer:"].map(|heading| text.lines().any(|line| line == heading));
+        let none = said(&[]);
+        assert_eq!(headings(&none), [false, false], "{none}");
+        assert!(none.ends_with("\neverything is as documented\n"), "{none}");
+        let facts = said(&[item("known", Some("no"), "differs", None)]);
+        assert_eq!(headings(&facts), [true, false], "{facts}");
+        assert!(facts.contains("    said yes; observed no\n"), "{facts}");
+        let open = said(&[item("broken", None, "unavailable", None)]);
+        assert_eq!(headings(&open), [false, true], "{open}");
+        assert!(open.ends_with("\n0 to learn, 1 without an answer\n"), "{open}");
+    }
+
+    #[test]
+    fn the_answer_is_a_document_or_a_text() {
+        let learned = content(&[], &[]).learned;
+        let document: Value = serde_json::from_slice(&answer(&learned, true)).unwrap();
+        assert_eq!((&document["schema_version"], &document["questions"]), (&json!(LEARNED_SCHEMA), &json!(0)));
+        assert_eq!(answer(&learned, false), text(&learned).as_str().as_bytes());
+    }
 }

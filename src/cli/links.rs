@@ -162,7 +162,7 @@ fn make(args: &BuildArgs) -> Result<RuntimeLinks, ReviewError> {
 fn profiles(args: &LinksListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let links = links::load(&args.links).map_err(review_failure)?;
     if args.json {
-        ui.json(&links.profiles.values().collect::<Vec<_>>());
+        ui.answer_with("linked_profiles", "profiles", &links.profiles.values().collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = links
@@ -178,14 +178,14 @@ fn profiles(args: &LinksListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ]
         })
         .collect();
-    ui.out(&table::render(&["PROFILE", "EXPECTED", "OBSERVED", "PACKETS", "POLICY"], &rows));
+    ui.out(&table::fitted(&["PROFILE", "EXPECTED", "OBSERVED", "PACKETS", "POLICY"], &rows, ui.width()));
     Ok(Exit::Done)
 }
 
 fn expectations(args: &ExpectationsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let links = links::load(&args.links).map_err(review_failure)?;
     if args.json {
-        ui.json(&links.expectations.values().collect::<Vec<_>>());
+        ui.answer_with("linked_expectations", "expectations", &links.expectations.values().collect::<Vec<_>>());
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = links
@@ -201,7 +201,7 @@ fn expectations(args: &ExpectationsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             ]
         })
         .collect();
-    ui.out(&table::render(&["EXPECTATION", "EXPECTED", "OPERATION", "PROFILE", "PACKETS"], &rows));
+    ui.out(&table::fitted(&["EXPECTATION", "EXPECTED", "OPERATION", "PROFILE", "PACKETS"], &rows, ui.width()));
     Ok(Exit::Done)
 }
 
@@ -214,7 +214,7 @@ fn resolve(args: &ResolveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let sources = expectation.map_or(&profile.source_packets, |one| &one.source_packets);
     let packets = sources.iter().filter_map(|path| links.packets.get(path)).collect();
     if args.json {
-        ui.json(&ResolvedLinks { expectation, profile, packets });
+        ui.answer("link_resolution", &ResolvedLinks { expectation, profile, packets });
         return Ok(Exit::Done);
     }
     let mut sheet = KeyValues::default();

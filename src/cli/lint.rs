@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::color;
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure, OrFail, show_place};
 use super::failures::load_failure;
+use super::run::home;
 use super::ui::Ui;
 use super::workspace_args::RootArg;
 use crate::base::ids::RegistryId;
@@ -16,7 +17,7 @@ use crate::plan::catalogue::require_registry;
 use crate::plan::lint::{lint_plan_file, lint_registries};
 use crate::plan::{Diagnostic, Severity};
 
-/// Which plan.
+/// The arguments of `plan-lint`.
 #[derive(Debug, Args)]
 pub(super) struct PlanLintArgs {
     /// The plan, or the folder that its `plan.json` lies in.
@@ -27,7 +28,7 @@ pub(super) struct PlanLintArgs {
     json: bool,
 }
 
-/// Which registries.
+/// The arguments of `registry-lint`.
 #[derive(Debug, Args)]
 pub(super) struct RegistryLintArgs {
     /// This registry only. Default: every registry in the index.
@@ -42,7 +43,7 @@ pub(super) struct RegistryLintArgs {
 
 /// Checks a plan.
 pub(super) fn plan(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let notes = lint_plan_file(&args.plan).map_err(load_failure)?;
+    let notes = lint_plan_file(&args.plan, home().as_deref()).map_err(load_failure)?;
     report("plan", &notes, args.json, ui)
 }
 
@@ -70,13 +71,14 @@ fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<E
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     let warnings = notes.len() - errors;
     if json {
-        ui.json(&LintAnswer { ok: errors == 0, errors, warnings, notes });
+        ui.answer("lint_report", &LintAnswer { ok: errors == 0, errors, warnings, notes });
     } else {
         let mut lines = Lines::default();
         for note in notes {
             let style = if note.severity == Severity::Error { color::BAD } else { color::DOUBTFUL };
             let word = color::on_stdout(style, note.severity.as_str());
             lines.marked(&word, format!("[{}] {note}", note.kind.as_str()));
+            show_place(&mut lines, note.place.as_ref().map(|place| &place.excerpt));
         }
         lines.line(match (errors, warnings) {
             (0, 0) => format!("{what} ok"),

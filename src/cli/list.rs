@@ -57,14 +57,14 @@ pub(super) fn plans(args: &WorkspaceListArgs, ui: &mut Ui) -> Result<Exit, Failu
             PlanListing::Broken { .. } => {}
         }
     }
-    print(&plans, args.json, ["PLAN", "REGISTRY", "PROFILES", "FILE"], rows, ui)
+    print(("plan_list", "plans"), &plans, args.json, ["PLAN", "REGISTRY", "PROFILES", "FILE"], rows, ui)
 }
 
 /// Lists the registry index.
 pub(super) fn registries(args: &WorkspaceListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let registries = catalogue::list_registries(&args.root.workspace()?).map_err(load_failure)?.registries;
     let rows = registries.iter().map(|entry| [entry.id.to_string(), entry.description.clone().unwrap_or_default()]);
-    print(&registries, args.json, ["REGISTRY", "DESCRIPTION"], rows, ui)
+    print(("registry_list", "registries"), &registries, args.json, ["REGISTRY", "DESCRIPTION"], rows, ui)
 }
 
 /// Lists templates; every shipped plan is one.
@@ -76,7 +76,7 @@ pub(super) fn templates(args: &ListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let templates = checkout.with_carried();
     let rows =
         templates.iter().map(|one| [one.template_id.clone(), one.builder.as_str().to_owned(), one.description.clone()]);
-    print(&templates, args.json, ["TEMPLATE", "BUILDER", "DESCRIPTION"], rows, ui)
+    print(("template_list", "templates"), &templates, args.json, ["TEMPLATE", "BUILDER", "DESCRIPTION"], rows, ui)
 }
 
 /// Lists probes by id.
@@ -91,7 +91,14 @@ pub(super) fn probes(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Failu
             probe.target.clone(),
         ]
     });
-    print(&probes, args.json, ["PROBE", "EXPECTED", "OPERATION", "DRIVER", "TARGET"], rows, ui)
+    print(
+        ("probe_list", "probes"),
+        &probes,
+        args.json,
+        ["PROBE", "EXPECTED", "OPERATION", "DRIVER", "TARGET"],
+        rows,
+        ui,
+    )
 }
 
 /// Lists profiles by id.
@@ -105,11 +112,12 @@ pub(super) fn profiles(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Fai
             profile.profile_path.clone(),
         ]
     });
-    print(&profiles, args.json, ["PROFILE", "MODE", "PROBES", "POLICY"], rows, ui)
+    print(("profile_list", "profiles"), &profiles, args.json, ["PROFILE", "MODE", "PROBES", "POLICY"], rows, ui)
 }
 
-/// Prints what was found: as it is for programs, a row each for people.
+/// Prints what was found: under `key` in an answer of the format `schema` for programs, a row each for people.
 fn print<T: Serialize, const N: usize>(
+    (schema, key): (&str, &'static str),
     found: &[T],
     json: bool,
     head: [&str; N],
@@ -117,10 +125,10 @@ fn print<T: Serialize, const N: usize>(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     if json {
-        ui.json(found);
+        ui.answer_with(schema, key, found);
     } else {
         let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
-        ui.out(&table::render(&head, &rows));
+        ui.out(&table::fitted(&head, &rows, ui.width()));
     }
     Ok(Exit::Done)
 }

@@ -11,25 +11,34 @@ mod ask;
 mod attempts;
 mod collect;
 mod color;
+mod complete;
 mod completions;
 mod confinement;
+mod conformance;
 mod derive;
 mod describe;
 mod diff_runs;
+mod drift;
+mod drivers;
 mod emit_promotion;
 pub mod exit;
 mod explain;
 mod failures;
 mod faults;
+mod first_plan;
 mod given_launchers;
+mod help;
 mod identity;
+mod init;
 mod inventory;
+mod judge;
 mod key_values;
 mod learn;
 mod links;
 mod lint;
 mod list;
 mod man;
+mod mutate;
 mod out;
 mod plan_build;
 mod plan_folder;
@@ -43,6 +52,7 @@ mod rule_excerpt;
 mod run;
 mod run_report;
 mod schema;
+mod scratch;
 mod selftest;
 mod signals;
 mod status;
@@ -58,9 +68,11 @@ mod workspace_args;
 use std::ffi::OsString;
 use std::io::Write;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::printable::printable;
+use crate::base::suggest::close_to;
 use crate::process::SUBCOMMAND;
 use exit::OrFail;
 pub use exit::{Exit, Failure};
@@ -73,6 +85,12 @@ struct Cli {
     /// When to colour what is for people.
     #[arg(long, value_enum, global = true, value_name = "WHEN", default_value_t = color::ColorChoice::Auto)]
     color: color::ColorChoice,
+    /// Say nothing beside results and errors: neither remarks nor progress.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Draw no progress.
+    #[arg(long, global = true)]
+    no_progress: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -81,10 +99,14 @@ struct Cli {
 enum Command {
     Run(Box<run::RunArgs>),
     Ask(ask::AskArgs),
+    #[command(visible_alias = "new")]
+    Init(init::InitArgs),
+    #[command(visible_alias = "verify")]
     ValidateBundle(validate_bundle::ValidateBundleArgs),
     EmitPromotion(emit_promotion::EmitPromotionArgs),
     ReindexBundle(reindex_bundle::ReindexBundleArgs),
     Attempts(attempts::AttemptsArgs),
+    #[command(visible_alias = "diff")]
     DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::DeriveArgs),
     Report(report::ReportArgs),
@@ -93,6 +115,10 @@ enum Command {
     Identity(identity::IdentityArgs),
     Why(Box<why::WhyArgs>),
     Policy(policy::PolicyArgs),
+    Mutate(Box<mutate::MutateArgs>),
+    Drift(drift::DriftArgs),
+    Conformance(conformance::ConformanceArgs),
+    #[command(visible_alias = "list-reasons")]
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Selftest(selftest::SelftestArgs),
@@ -101,6 +127,7 @@ enum Command {
     Inventory(inventory::InventoryArgs),
     PlanBuild(plan_build::PlanBuildArgs),
     /// Check a plan with everything that it refers to; nothing is executed.
+    #[command(visible_aliases = ["lint", "check"])]
     PlanLint(lint::PlanLintArgs),
     /// Check registries with the policies that they name.
     RegistryLint(lint::RegistryLintArgs),
@@ -113,10 +140,16 @@ enum Command {
     ///
     /// Within a checkout of the reference runtime, its templates are listed too; of two with one id, the checkout's is used.
     ListTemplates(list::ListArgs),
+    /// List the drivers: what can be asked.
+    ListDrivers(drivers::ListDriversArgs),
     /// List the probes of a registry.
     ListProbes(list::RegistryListArgs),
     /// List the profiles of a registry.
     ListProfiles(list::RegistryListArgs),
+    /// Show a driver: its operations, target, parameters, which answers are a denial, and a probe that it performs.
+    DescribeDriver(drivers::DescribeDriverArgs),
+    /// Show a template, or print it.
+    DescribeTemplate(describe::DescribeTemplateArgs),
     /// Show a plan with its digest.
     DescribePlan(describe::DescribePlanArgs),
     /// Show one probe of a registry.
@@ -133,18 +166,31 @@ enum Command {
     /// Is one probe. Started by `__spawner`, not by people.
     #[command(name = "__fresh", hide = true)]
     Probe,
+    /// Applies the decision rule to rows of test vectors. For `scripts/make-vectors`, not for people.
+    #[command(name = "__judge", hide = true)]
+    Judge,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
 }
 
-/// The definitions that the command line is parsed with.
+/// The definitions of the command line, with everything that its help says. Arguments are parsed by less: the examples of some
+/// fifty commands are made only where somebody asks for help.
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::completed(Cli::command())
 }
 
-/// The same without the commands that are not for people: what completions and man pages are made from.
+/// The same without the commands that are not for people.
+#[cfg(any(test, feature = "test-support"))]
 pub fn visible() -> clap::Command {
-    let whole = command();
+    shown(command())
+}
+
+/// What the manual pages and completions are made from: the former have sections of their own for examples and exit codes.
+fn without_examples() -> clap::Command {
+    shown(Cli::command())
+}
+
+fn shown(whole: clap::Command) -> clap::Command {
     let mut shown = clap::Command::new("sandproof").version(crate::base::VERSION).args(whole.get_arguments());
     if let Some(about) = whole.get_about() {
         shown = shown.about(about.clone());
@@ -159,7 +205,6 @@ pub fn main() -> u8 {
     if std::env::args_os().skip(1).eq([SUBCOMMAND]) {
         return exit::conclude(crate::zygote::serve().map(|()| Exit::Done).or_fail(Exit::Fault));
     }
-    #[cfg(target_os = "linux")]
     if std::env::args_os().nth(1).is_some_and(|word| word == crate::launcher::said::SUBCOMMAND) {
         let words = std::env::args_os().skip(2).map(|word| word.to_string_lossy().into_owned());
         return crate::launcher::inside::main(&words.collect::<Vec<_>>());
@@ -169,38 +214,47 @@ pub fn main() -> u8 {
         return code;
     }
     faults::prepare();
+    if let Some(code) = complete::answered(without_examples) {
+        return code;
+    }
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let when = color::ColorChoice::ahead_of_parsing(&arguments);
-    let parsed = command().color(when.into()).try_get_matches_from(arguments);
+    let parsed = match Cli::command().color(when.into()).try_get_matches_from(&arguments) {
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            command().color(when.into()).try_get_matches_from(&arguments)
+        }
+        parsed => parsed,
+    };
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            return parsing_ended(&error, when);
+            return parsing_ended(&error, &arguments, when);
         }
     };
     cli.color.settle();
+    let json = wants_json(&arguments);
     let mut ui = Ui::standard();
+    ui.hush(cli.quiet, cli.no_progress);
     let outcome = dispatch(cli.command, &mut ui);
-    exit::conclude_with(outcome, ui)
+    exit::conclude_with(outcome, ui, json)
 }
 
 /// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are untrusted text too, and
 /// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
-fn parsing_ended(error: &clap::Error, when: color::ColorChoice) -> u8 {
+fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::ColorChoice) -> u8 {
     let text = error.render();
     let mut ui = Ui::standard();
     if !error.use_stderr() {
         ui.bytes(
             if color::wanted(when, &std::io::stdout()) { text.ansi().to_string() } else { text.to_string() }.as_bytes(),
         );
-        return exit::conclude_with(Ok(Exit::Done), ui);
+        return exit::conclude_with(Ok(Exit::Done), ui, false);
     }
-    let arguments: Vec<OsString> = std::env::args_os().collect();
     let shown: Vec<OsString> =
         arguments.iter().map(|one| printable(&one.to_string_lossy()).into_owned().into()).collect();
-    let harmless = shown == arguments;
+    let harmless = shown.as_slice() == arguments;
     // The same complaint about the arguments as they can be shown. Where there is none then, the fault was in what cannot be.
-    let plain = match command().try_get_matches_from(shown) {
+    let plain = match Cli::command().try_get_matches_from(shown) {
         Err(said) if !harmless => said.render().to_string(),
         _ => text.to_string(),
     };
@@ -209,13 +263,36 @@ fn parsing_ended(error: &clap::Error, when: color::ColorChoice) -> u8 {
     } else {
         ui.remarks(&plain.trim_end().lines().collect());
     }
+    // The parser knows no slip of two letters that changed places.
+    let close = meant_command(error);
+    if let Some(close) = close.as_ref().filter(|_| !plain.contains("tip: ")) {
+        ui.remark(format!("  tip: did you mean `{close}`?"));
+    }
+    if wants_json(arguments) {
+        ui.answer("refusal", &exit::Refusal::of_usage(&plain));
+    }
     Exit::Usage.code()
+}
+
+/// The command that an unknown one was probably meant to be.
+fn meant_command(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let known = shown(Cli::command());
+    let names: Vec<&str> =
+        known.get_subcommands().flat_map(|sub| [sub.get_name()].into_iter().chain(sub.get_visible_aliases())).collect();
+    close_to(word, names).first().map(|name| (*name).to_owned())
+}
+
+/// Whether an answer in JSON was asked for. What stands behind `--` is a command's and not ours.
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|one| *one != "--").any(|one| one == "--json")
 }
 
 fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(&args, ui),
         Command::Ask(args) => ask::run(&args, ui),
+        Command::Init(args) => init::run(&args, ui),
         Command::ValidateBundle(args) => validate_bundle::run(&args, ui),
         Command::EmitPromotion(args) => emit_promotion::run(&args, ui),
         Command::ReindexBundle(args) => reindex_bundle::run(&args, ui),
@@ -227,6 +304,9 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Links(args) => links::run(&args, ui),
         Command::Identity(args) => identity::run(&args, ui),
         Command::Why(args) => why::run(&args, ui),
+        Command::Drift(args) => drift::run(&args, ui),
+        Command::Conformance(args) => conformance::run(&args, ui),
+        Command::Mutate(args) => mutate::run(&args, ui),
         Command::Policy(args) => policy::run(&args, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Status(args) => status::run(&args, ui),
@@ -241,6 +321,9 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ListPlans(args) => list::plans(&args, ui),
         Command::ListRegistries(args) => list::registries(&args, ui),
         Command::ListTemplates(args) => list::templates(&args, ui),
+        Command::ListDrivers(args) => drivers::list(&args, ui),
+        Command::DescribeDriver(args) => drivers::describe(&args, ui),
+        Command::DescribeTemplate(args) => describe::template(&args, ui),
         Command::ListProbes(args) => list::probes(&args, ui),
         Command::ListProfiles(args) => list::profiles(&args, ui),
         Command::DescribePlan(args) => describe::plan(&args, ui),
@@ -248,11 +331,12 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::DescribeProfile(args) => describe::profile(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Version(args) => version::run(&args, ui),
-        Command::Completions(args) => completions::run(&args, visible(), ui),
-        Command::Man(args) => man::run(&args, visible(), ui),
+        Command::Completions(args) => completions::run(&args, ui),
+        Command::Man(args) => man::run(&args, without_examples(), ui),
+        Command::Judge => judge::run(ui),
         Command::Worker(args) => worker::run(&args),
         Command::Spawner => {
-            let running = run::own_executable().or_fail(Exit::Fault)?;
+            let running = run::own_executable()?;
             crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)
         }
         Command::Probe => match crate::zygote::probe_process().or_fail(Exit::Fault)? {},

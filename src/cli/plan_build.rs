@@ -1,32 +1,44 @@
 //! `sandproof plan-build`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
 use super::plan_folder::{self, FolderError};
+use super::run::home;
 use super::ui::Ui;
+use crate::base::checkout;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError};
 use crate::base::json_out;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
-use crate::base::printable::Lines;
+use crate::base::printable::{Lines, path_text};
 use crate::evidence::expected_matrix;
 use crate::plan::template::{self, BUILT_FROM_FILE, FileSet, PLAN_FILE, Template};
-use crate::plan::{LoadError, Severity};
+use crate::plan::{self, LoadError, OWN_PROFILES_PATH, Selection, Severity, Workspace};
 use crate::record::build::BuiltFile;
+use crate::record::sources::InputRole;
 
 /// Where the matrix goes, relative to the folder.
 const MATRIX_FILE: &str = "out/expected_matrix.json";
 
-/// Make a plan folder from a template: plan, registries and policies, complete in itself.
+/// Make a plan folder from a template or a questions file: plan, registries and policies, complete in itself.
 #[derive(Debug, Args)]
 pub(super) struct PlanBuildArgs {
     /// A template that this program or the checkout around carries, by id (see `list-templates`), or a template file.
-    #[arg(long, value_name = "ID|FILE")]
+    #[arg(long, value_name = "ID|FILE", required_unless_present = "questions", default_value = "")]
     template: String,
+    /// Write the documents that this questions file stands for.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["template", "write_expected_matrix", "skip_expected_matrix", "policies", "json"]
+    )]
+    questions: Option<PathBuf>,
     /// The folder to make. Nothing outside it is written.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -49,6 +61,9 @@ pub(super) struct PlanBuildArgs {
 
 /// Builds, writes, reports. Findings of the lint are exit 1; the folder is there all the same.
 pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if let Some(file) = &args.questions {
+        return write_questions(file, args, ui);
+    }
     let set = build(args)?;
     let mut built = set.built_from().clone();
     let mut files: Vec<(String, Vec<u8>)> =
@@ -71,7 +86,7 @@ pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut receipt = json_out::to_pretty(&built);
     receipt.push(b'\n');
     files.push((BUILT_FROM_FILE.to_owned(), receipt));
-    plan_folder::write(&args.out, &files, PLAN_FILE, args.overwrite).map_err(folder_failure)?;
+    plan_folder::write(&args.out, &files, PLAN_FILE, args.overwrite).map_err(|error| folder_failure(error, true))?;
 
     let errors = notes.iter().filter(|note| note.severity == Severity::Error).count();
     for note in &notes {
@@ -96,6 +111,65 @@ pub(super) fn run(args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Mismatch })
 }
+
+/// Writes the documents that a questions file stands for, with the policies that it names.
+fn write_questions(file: &Path, args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let (workspace, _) = Workspace::of_plan(file, home().as_deref()).map_err(load_failure)?;
+    let Some(questions) = workspace.expanded() else {
+        return Err(Failure::new(Exit::InputRefused, NoQuestions(path_text(file)))
+            .hint("a plan of JSON documents is complete as it is"));
+    };
+    let (plan, _) = plan::load(file, home().as_deref(), &Selection::default()).map_err(load_failure)?;
+    let mut files: Vec<(String, Vec<u8>)> =
+        questions.documents().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
+    let named = plan.documents.iter().filter(|document| document.role == InputRole::Policy);
+    let own = named.filter(|document| !document.path.starts_with('/') && questions.document(&document.path).is_none());
+    let (above, beside): (Vec<_>, Vec<_>) = own.partition(|document| plan::leads_out(&document.path));
+    files.extend(beside.into_iter().map(|document| (document.path.clone(), document.bytes.to_vec())));
+    bring_in(&mut files, above.into_iter().map(|document| (document.path.as_str(), document.bytes.to_vec())));
+    plan_folder::write(&args.out, &files, PLAN_FILE, args.overwrite).map_err(|error| folder_failure(error, true))?;
+    let out = args.out.display();
+    let mut lines = Lines::default();
+    for (path, _) in &files {
+        lines.line(format!("wrote {out}/{path}"));
+    }
+    lines.line(format!("{} rows in each lane: sandproof run --plan {out}/{PLAN_FILE}", plan.row_count()));
+    ui.out(&lines);
+    Ok(Exit::Done)
+}
+
+/// Gives the policies that lie above the questions file a place in the plan folder, and their profiles the new path.
+fn bring_in<'d>(files: &mut Vec<(String, Vec<u8>)>, above: impl Iterator<Item = (&'d str, Vec<u8>)>) {
+    let mut moved = BTreeMap::new();
+    for (path, bytes) in above {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let places = (1..).map(|n| if n == 1 { format!("policies/{name}") } else { format!("policies/{n}-{name}") });
+        let place = places.into_iter().find(|place| !files.iter().any(|(taken, _)| taken == place));
+        let place = place.expect("names do not run out");
+        files.push((place.clone(), bytes));
+        moved.insert(path, place);
+    }
+    if moved.is_empty() {
+        return;
+    }
+    for (path, bytes) in files.iter_mut().filter(|(path, _)| path == OWN_PROFILES_PATH) {
+        let mut document: Value = serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let profiles = document["profiles"].as_object_mut().into_iter().flat_map(|profiles| profiles.values_mut());
+        for profile in profiles {
+            let spelled = profile["profile_path"].as_str().map(|text| plan::spelled_below(Path::new(""), text));
+            if let Some(place) = spelled.and_then(|spelled| moved.get(spelled.as_str())) {
+                profile["profile_path"] = Value::from(place.as_str());
+            }
+        }
+        *bytes = json_out::to_pretty(&document);
+        bytes.push(b'\n');
+    }
+}
+
+/// The file holds a plan, and no questions.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` holds a plan, and no questions")]
+struct NoQuestions(String);
 
 /// Reads the template and builds it in memory.
 fn build(args: &PlanBuildArgs) -> Result<FileSet, Failure> {
@@ -133,13 +207,17 @@ fn folders_of(template: &Path) -> Vec<PathBuf> {
     const TOPS: [&str; 3] = [".git", "AGENTS.md", "registries/index.json"];
     let own = template.parent().unwrap_or(Path::new("/"));
     let above: Vec<PathBuf> = own.ancestors().map(Path::to_owned).collect();
-    let top = above.iter().position(|folder| TOPS.iter().any(|mark| folder.join(mark).exists())).unwrap_or(0);
+    let top = above.iter().position(|folder| TOPS.iter().any(|mark| checkout::is_marked(folder, mark))).unwrap_or(0);
     above.into_iter().take(top + 1).collect()
 }
 
-fn folder_failure(error: FolderError) -> Failure {
+/// The class of a folder that was not written. `overwrites`: whether the command has `--overwrite`.
+pub(super) fn folder_failure(error: FolderError, overwrites: bool) -> Failure {
     let hint = match &error {
-        FolderError::Exists { .. } => Some("give another folder, or --overwrite to replace these files and no others"),
+        FolderError::Exists { .. } if overwrites => {
+            Some("give another folder, or --overwrite to replace these files and no others")
+        }
+        FolderError::Exists { .. } => Some("give another folder"),
         FolderError::Torn { .. } => {
             Some("the plan file was removed first, so that nothing half-built can be run; build it again")
         }

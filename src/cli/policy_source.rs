@@ -37,6 +37,26 @@ pub(super) struct PolicyOptions {
     root: RootArg,
 }
 
+/// One policy, and how to answer about it.
+#[derive(Debug, Args)]
+pub(super) struct OnePolicyArgs {
+    /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
+    #[arg(value_name = "FILE|ID")]
+    policy: PathBuf,
+    #[command(flatten)]
+    options: PolicyOptions,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl OnePolicyArgs {
+    /// Finds the policy.
+    pub(super) fn find(&self) -> Result<NamedPolicy, Failure> {
+        self.options.find(&self.policy)
+    }
+}
+
 /// `NAME=VALUE`
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
@@ -26,6 +25,9 @@ pub(super) struct RegistryUpgradeArgs {
     /// Where both documents go, under the names that they have. Default: the folder of the probe registry.
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
+    /// Leave out of the probes what equals its default, instead of filling it in. Every plan resolves to what it did.
+    #[arg(long)]
+    shorten: bool,
     /// Replace documents that exist.
     #[arg(long)]
     overwrite: bool,
@@ -41,6 +43,7 @@ pub(super) fn run(args: &RegistryUpgradeArgs, ui: &mut Ui) -> Result<Exit, Failu
     let workspace = args.root.workspace()?;
     let id = RegistryId::new(&args.registry).or_fail(Exit::InputRefused)?;
     let upgraded = upgrade_registry(&workspace, &id).map_err(load_failure)?;
+    let upgraded = if args.shorten { upgraded.shortened().map_err(load_failure)? } else { upgraded };
     let folder = args.out_dir.clone().unwrap_or_else(|| upgraded.own_folder(&workspace));
     let written = upgraded.write(&folder, args.overwrite).map_err(|error| match error {
         UpgradeError::Exists { .. } => Failure::new(Exit::Usage, error)
@@ -49,7 +52,7 @@ pub(super) fn run(args: &RegistryUpgradeArgs, ui: &mut Ui) -> Result<Exit, Failu
         UpgradeError::File(error) => output_failure(error),
     })?;
     if args.json {
-        ui.json(&json!({ "wrote": written.iter().map(|file| path_text(file)).collect::<Vec<_>>() }));
+        ui.answer_with("written_files", "wrote", &written.iter().map(|file| path_text(file)).collect::<Vec<_>>());
     } else {
         for file in &written {
             ui.line(format!("wrote {}", file.display()));

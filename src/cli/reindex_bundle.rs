@@ -45,7 +45,7 @@ impl ReindexBundleArgs {
             Err(refused) => return validate_bundle::report(&refused, self.json, ui),
         };
         if self.json {
-            ui.json(&json!({ "status": "ok", "bundle_dir": path_text(&folder) }));
+            ui.answer("reindex_report", &json!({ "status": "ok", "bundle_dir": path_text(&folder) }));
         } else {
             ui.line("bundle ok");
         }
@@ -57,7 +57,7 @@ impl ReindexBundleArgs {
             Ok(Repair::Done(repaired)) => repaired,
             Ok(Repair::Unchanged { bundle_dir, index_status }) => {
                 if self.json {
-                    ui.json(&json!({ "status": "unchanged", "bundle_dir": path_text(&bundle_dir), "index_status": index_status }));
+                    ui.answer("reindex_report", &json!({ "status": "unchanged", "bundle_dir": path_text(&bundle_dir), "index_status": index_status }));
                 } else {
                     ui.line(format!(
                         "nothing to repair, and nothing written: the index fits the files (status `{}`)",
@@ -77,13 +77,16 @@ impl ReindexBundleArgs {
             }
         };
         if self.json {
-            ui.json(&json!({
-                "status": "repaired",
-                "bundle_dir": path_text(&repaired.bundle_dir),
-                "index_status": repaired.index_status,
-                "errors": repaired.findings,
-                "changes": repaired.changes,
-            }));
+            ui.answer(
+                "reindex_report",
+                &json!({
+                    "status": "repaired",
+                    "bundle_dir": path_text(&repaired.bundle_dir),
+                    "index_status": repaired.index_status,
+                    "errors": repaired.findings,
+                    "changes": repaired.changes,
+                }),
+            );
         } else {
             for finding in &repaired.findings {
                 ui.line(finding.to_string());

@@ -179,8 +179,8 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     Ok(match counts {
         ReportCounts { rows: 0, .. } => Exit::NothingRan,
-        ReportCounts { mismatched: 1.., .. } => Exit::Mismatch,
-        ReportCounts { undecided: 1.., .. } | ReportCounts { matched: 0, .. } => Exit::Undecided,
+        counts if counts.unknown() + counts.unneeded > 0 => Exit::Mismatch,
+        ReportCounts { undecided: 1.., .. } | ReportCounts { matched: 0, unasserted: 0, .. } => Exit::Undecided,
         _ => Exit::Done,
     })
 }

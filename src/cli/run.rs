@@ -11,6 +11,7 @@ use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
 use super::faults;
+use super::first_plan::FirstPlan;
 use super::given_launchers::{self, GivenLauncher};
 use super::out::io_exit;
 use super::progress::ProgressBars;
@@ -19,6 +20,7 @@ use super::run_report;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
+use crate::base::threads;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
@@ -34,15 +36,11 @@ use crate::run::{
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
 
-/// The plan of this workspace that is run where none is named: the first one to try on this system.
-const FIRST_PLAN: &str =
-    if cfg!(target_os = "macos") { "plans/sonoma-runtime-checks/plan.json" } else { "plans/quickstart/plan.json" };
-
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The plan to run, or the folder that its `plan.json` lies in. Default: the first one to try that ships for this system, if it is in this folder:
-    /// `plans/quickstart/plan.json` on Linux, `plans/sonoma-runtime-checks/plan.json` on macOS.
+    /// The plan to run, or the folder that its `plan.json` lies in. Default: the first one to try on this system: `quickstart`
+    /// on Linux, `sonoma-runtime-checks` on macOS, from `plans` in this folder or, where that is not there, from this program.
     #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -96,6 +94,14 @@ pub(super) struct RunChoices {
     /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
+    /// Perform each probe N times, one pass over the lane after the other. A row whose repetitions disagree is undecided
+    /// (`repetitions_disagree`), which blocks promotion.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+    /// Take up probes in an order that this number names; the same number gives the same order. Without it, in the plan's order.
+    /// Never changes the order of an artifact.
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u32>,
     /// Let probes execute programs of this host, and scripts that the plan brings: whoever wrote the plan then runs code as
     /// you, in the baseline lane without any policy. Declared with the run.
     #[arg(long)]
@@ -159,10 +165,8 @@ impl RunChoices {
     ) -> Result<RunRequest, Failure> {
         let selection =
             Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
-        let (plan, root) = plan::load(plan, &selection).map_err(load_failure)?;
-        let jobs = self.jobs.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(256)
-        });
+        let (plan, root) = plan::load(plan, home().as_deref(), &selection).map_err(load_failure)?;
+        let jobs = self.jobs.unwrap_or_else(threads::usual_workers);
         Ok(RunRequest {
             declared: DeclaredRun {
                 plan,
@@ -175,6 +179,8 @@ impl RunChoices {
                 },
                 dry: self.dry,
                 jobs,
+                repeat: self.repeat,
+                shuffle: self.shuffle,
                 host_programs: self.allow_host_programs,
                 launchers: LauncherConsent { given: false, as_root: self.as_root },
                 environment: environment(),
@@ -199,8 +205,12 @@ impl RunChoices {
 pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     args.report.iter().try_for_each(WantedReport::check)?;
     let cancel = signals::install().or_fail(Exit::Fault)?;
-    let exe = Executable::from(own_executable().or_fail(Exit::Fault)?);
-    let mut request = args.choices.request(args.plan(ui)?, args.out.clone(), args.run_id()?, exe, cancel)?;
+    let exe = Executable::from(own_executable()?);
+    let first = if args.plan.is_none() { Some(FirstPlan::find(ui)?) } else { None };
+    let plan =
+        args.plan.as_deref().or_else(|| first.as_ref().map(|first| first.file.as_path())).unwrap_or(Path::new(""));
+    let out = args.out.clone().or_else(|| first.as_ref().and_then(FirstPlan::out));
+    let mut request = args.choices.request(plan, out, args.run_id()?, exe, cancel)?;
     let folder = match args.launcher.as_slice() {
         [] => None,
         launchers => Some(given_launchers::put_into(launchers, &mut request)?),
@@ -232,22 +242,6 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 impl RunArgs {
-    /// The plan that was named, or the first one to try; then says which.
-    fn plan(&self, ui: &mut Ui) -> Result<&Path, Failure> {
-        if let Some(plan) = &self.plan {
-            return Ok(plan);
-        }
-        let first = Path::new(FIRST_PLAN);
-        if !first.is_file() {
-            let missing = format!("no plan is named, and `{FIRST_PLAN}`, which is run then, is not in this folder");
-            return Err(Failure::new(Exit::Usage, missing)
-                .hint("name one with `--plan FILE`; `sandproof list-plans` shows those of a workspace")
-                .hint("`sandproof plan-build` makes one that runs from anywhere"));
-        }
-        ui.remark(format!("no plan is named: running `{FIRST_PLAN}`"));
-        Ok(first)
-    }
-
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the
     /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else.
     #[expect(clippy::disallowed_methods, reason = "read here and passed down")]
@@ -274,10 +268,33 @@ pub(super) fn environment() -> Vec<(String, Vec<u8>)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.into_vec())).collect()
 }
 
+/// The user's home, which `~` stands for in questions.
+#[expect(clippy::disallowed_methods, reason = "read here and passed down")]
+pub(super) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+}
+
+/// Without its executable a process starts no probes.
+#[derive(Debug, thiserror::Error)]
+#[error("this process cannot reach its own executable, which probe processes are started from")]
+struct NoExecutable(#[source] std::io::Error);
+
 /// The file that this process was started from, also where it was replaced or removed since.
-pub(super) fn own_executable() -> std::io::Result<PathBuf> {
+pub(super) fn own_executable() -> Result<PathBuf, Failure> {
     let through_proc = Path::new("/proc/self/exe");
-    if through_proc.exists() { Ok(through_proc.to_owned()) } else { std::env::current_exe() }
+    if through_proc.exists() {
+        return Ok(through_proc.to_owned());
+    }
+    std::env::current_exe().map_err(|error| {
+        let failure = Failure::new(Exit::Unavailable, NoExecutable(error));
+        if cfg!(target_os = "linux") {
+            failure
+                .hint("it is reached through /proc, as paths are that a probe would change: `mount -t proc proc /proc`")
+                .hint("what executes nothing needs no /proc: `plan-lint`, `why`, `policy`, `validate-bundle`, `report`")
+        } else {
+            failure
+        }
+    })
 }
 
 pub(super) fn run_failure(error: RunError) -> Failure {
@@ -289,6 +306,8 @@ pub(super) fn run_failure(error: RunError) -> Failure {
             .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")
             .hint("as root, `scripts/with-systemd sandproof run …` starts a systemd for this one command")
             .hint("`--dry` does everything but execute; `validate-bundle` reads bundles that were made elsewhere"),
+        RunError::LauncherElsewhere { .. } => Failure::new(Exit::Unavailable, error)
+            .hint("name the system of this host under `os` of the document, if the launcher is there here too"),
         RunError::Enforcer { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`sandproof run --dry` does everything but execute; `validate-bundle` reads bundles made elsewhere"),
         RunError::HostPrograms { .. } => Failure::new(Exit::InputRefused, error)
@@ -297,6 +316,9 @@ pub(super) fn run_failure(error: RunError) -> Failure {
         RunError::LauncherUnasked { .. } => Failure::new(Exit::InputRefused, error)
             .hint("read its document; `--allow-host-programs` lets it run as you")
             .hint("`--launcher 'NAME=COMMAND …'` asks the plan's questions of a command of your own"),
+        RunError::LauncherOnce { .. } => Failure::new(Exit::InputRefused, error)
+            .hint("`--only-profile ID` leaves launchers out")
+            .hint("several runs of one declaration are compared by `sandproof attempts BUNDLE …`"),
         RunError::LauncherAsRoot { .. } => Failure::new(Exit::InputRefused, error)
             .hint("run it as an ordinary user, as launchers are meant to be run")
             .hint("`--as-root` starts it as root; what the sandbox lets through is then done as root"),

@@ -1,5 +1,6 @@
 //! What `run` says at the end: for people a short table, for programs a document.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anstyle::Style;
@@ -18,14 +19,14 @@ use crate::base::printable::{Lines, path_text};
 use crate::bundle;
 use crate::evidence::controls::ControlResult;
 use crate::evidence::opinions;
-use crate::evidence::{DerivationOutcome, ProfileOutcome, RowFinding};
-use crate::promote::gates::{self, Documents, GateReport};
+use crate::evidence::{DerivationOutcome, JudgedWaiver, ProfileOutcome, RowFinding, WaiverStanding};
+use crate::promote::gates::{self, Documents, GateEvaluation};
 use crate::record::controls::ControlsStatus;
 use crate::record::layout;
 use crate::record::manifest::ChannelKind;
 use crate::record::mismatch::MismatchType;
 use crate::record::opinions::Opinions;
-use crate::record::outcome::{Decision, FailureKind, FailureStage};
+use crate::record::outcome::{Decision, Expectation, FailureKind, FailureStage};
 use crate::record::packet::Promotability;
 use crate::record::summary::SummaryStatus;
 use crate::run::RunReport;
@@ -51,13 +52,37 @@ struct RunAnswer<'r> {
     mismatched: u64,
     undecided: u64,
     asked: u64,
+    unasserted: u64,
     profiles: Vec<ProfileDocument<'r>>,
     mismatches: Vec<RowDocument<'r>>,
     undecided_rows: Vec<RowDocument<'r>>,
     surprises: Vec<RowDocument<'r>>,
     surprised: u64,
+    known: u64,
+    waivers: Vec<WaiverDocument<'r>>,
     promotability: Promotability,
     exit_code: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct WaiverDocument<'r> {
+    expectation_id: &'r ExpectationId,
+    standing: WaiverStanding,
+    reason: &'r str,
+    approved_by: &'r str,
+    expires: Option<&'r str>,
+}
+
+impl<'r> From<&'r JudgedWaiver> for WaiverDocument<'r> {
+    fn from(one: &'r JudgedWaiver) -> Self {
+        Self {
+            expectation_id: &one.waiver.expectation_id,
+            standing: one.standing,
+            reason: &one.waiver.reason,
+            approved_by: &one.waiver.approved_by,
+            expires: one.waiver.expires.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +92,7 @@ struct ProfileDocument<'r> {
     matched: u64,
     mismatched: u64,
     undecided: u64,
+    unasserted: u64,
     undecided_kinds: std::collections::BTreeMap<&'static str, u64>,
     control: Option<ControlsStatus>,
 }
@@ -77,7 +103,7 @@ struct RowDocument<'r> {
     expectation_id: &'r ExpectationId,
     operation: &'r str,
     target: &'r str,
-    expected: Decision,
+    expected: Expectation,
     actual: Option<Decision>,
     mismatch_type: Option<MismatchType>,
     failure_stage: Option<FailureStage>,
@@ -117,14 +143,14 @@ pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Ex
     if json {
         ui.json(&document(report, &gate, exit));
     } else {
-        ui.out(&text(report, &gate));
+        ui.within_width(&text(report, &gate, ui.width()));
     }
     Ok(exit)
 }
 
 /// The gate's answer. It is given on a verified bundle only, so the bundle is verified first; what could not be
 /// promoted in any case is judged without that.
-fn judge(report: &RunReport) -> Result<GateReport, Failure> {
+fn judge(report: &RunReport) -> Result<GateEvaluation, Failure> {
     let folder = &report.committed.folder;
     let read = |name: &str, cap| fsx::read_regular(&folder.join(name), cap).ok();
     // The very documents that a reader of the bundle judges, so that both come to the same reasons.
@@ -147,7 +173,8 @@ fn judge(report: &RunReport) -> Result<GateReport, Failure> {
 
 fn exit_of(outcome: &DerivationOutcome) -> Exit {
     let rows = &outcome.total.rows;
-    if rows.mismatched > 0 {
+    let unneeded = outcome.with_standing(WaiverStanding::Unneeded).next().is_some();
+    if rows.mismatched > outcome.known() || unneeded {
         Exit::Mismatch
     } else if outcome.status == SummaryStatus::Dry {
         // Nothing was asked for but a look at what would be done, and that was done.
@@ -155,7 +182,7 @@ fn exit_of(outcome: &DerivationOutcome) -> Exit {
     } else if rows.planned == 0 || !outcome.lanes.scenario {
         // Without scenario rows nothing was held against an expectation, whatever the other lanes found.
         Exit::NothingRan
-    } else if rows.undecided > outcome.asked || rows.matched == 0 {
+    } else if rows.undecided > outcome.asked || rows.matched + rows.unasserted == 0 {
         // What was only asked leaves nothing open if it was answered as expected; by itself it shows nothing either.
         Exit::Undecided
     } else {
@@ -163,7 +190,7 @@ fn exit_of(outcome: &DerivationOutcome) -> Exit {
     }
 }
 
-fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnswer<'r> {
+fn document<'r>(report: &'r RunReport, gate: &GateEvaluation, exit: Exit) -> RunAnswer<'r> {
     let outcome = &report.outcome;
     let rows = &outcome.total.rows;
     RunAnswer {
@@ -180,6 +207,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnsw
         mismatched: rows.mismatched,
         undecided: rows.undecided,
         asked: outcome.asked,
+        unasserted: rows.unasserted,
         profiles: outcome
             .profiles
             .iter()
@@ -189,6 +217,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnsw
                 matched: profile.counts.rows.matched,
                 mismatched: profile.counts.rows.mismatched,
                 undecided: profile.counts.rows.undecided,
+                unasserted: profile.counts.rows.unasserted,
                 undecided_kinds: profile
                     .counts
                     .undecided_by_kind
@@ -202,21 +231,28 @@ fn document<'r>(report: &'r RunReport, gate: &GateReport, exit: Exit) -> RunAnsw
         undecided_rows: outcome.undecided.iter().map(RowDocument::from).collect(),
         surprises: outcome.surprises.iter().map(RowDocument::from).collect(),
         surprised: outcome.surprised,
+        known: outcome.known(),
+        waivers: outcome.waivers.iter().map(WaiverDocument::from).collect(),
         promotability: gate.to_record(),
         exit_code: exit.code(),
     }
 }
 
-fn text(report: &RunReport, gate: &GateReport) -> Lines {
+fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Lines {
     let outcome = &report.outcome;
     let rows: Vec<Vec<String>> = outcome.profiles.iter().map(profile_cells).collect();
-    let mut out = table::render(&["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"], &rows);
+    let head = ["PROFILE", "PROBES", "MATCHED", "MISMATCHED", "UNDECIDED", "CONTROLS"];
+    let mut out = table::fitted(&head, &rows, width);
     out.blank();
-    rows_text(&mut out, (color::BAD, "not as expected"), &outcome.mismatched, outcome.total.rows.mismatched);
+    let known: HashSet<&ExpectationId> =
+        outcome.with_standing(WaiverStanding::Holds).map(|one| &one.waiver.expectation_id).collect();
+    let mismatched = outcome.mismatched.iter().filter(|row| !known.contains(&row.expectation_id));
+    rows_text(&mut out, (color::BAD, "not as expected"), mismatched, outcome.total.rows.mismatched - outcome.known());
     // The verdict counts those that were only asked, and nothing is to be done about them.
     let open: Vec<&RowFinding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
     rows_text(&mut out, (color::DOUBTFUL, "as expected, and a surprise"), &outcome.surprises, outcome.surprised);
+    waivers_text(&mut out, outcome);
     out.line(verdict(outcome));
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
@@ -228,6 +264,30 @@ fn text(report: &RunReport, gate: &GateReport) -> Lines {
         }
     }
     out
+}
+
+/// Every waiver about a row of the run: those that are findings by themselves first.
+fn waivers_text(out: &mut Lines, outcome: &DerivationOutcome) {
+    let titles = [
+        (color::BAD, "waived, and as expected", WaiverStanding::Unneeded),
+        (color::BAD, "waived until a day that is past", WaiverStanding::Expired),
+        (color::DOUBTFUL, "waived, and undecided", WaiverStanding::Undecided),
+        (color::DOUBTFUL, "known deviations", WaiverStanding::Holds),
+    ];
+    for (style, title, standing) in titles {
+        let some: Vec<&JudgedWaiver> = outcome.with_standing(standing).collect();
+        if some.is_empty() {
+            continue;
+        }
+        out.marked(&color::on_stdout(style, &format!("{title}:")), "");
+        for one in some.iter().take(SHOWN) {
+            out.line(format!("  {}  {}", one.waiver.expectation_id, one.sentence()));
+        }
+        if some.len() > SHOWN {
+            out.line(format!("  … and {} more", some.len() - SHOWN));
+        }
+        out.blank();
+    }
 }
 
 fn profile_cells(profile: &ProfileOutcome) -> Vec<String> {
@@ -262,12 +322,19 @@ fn verdict(outcome: &DerivationOutcome) -> String {
         return format!("{probes} planned, none decided: the scenario lane is off.");
     }
     let open = rows.undecided - outcome.asked;
+    let known = outcome.known();
     let mut text = format!("{probes}, {} as expected", rows.matched);
-    if rows.mismatched > 0 {
-        text.push_str(&format!(", {} not", rows.mismatched));
+    if rows.mismatched > known {
+        text.push_str(&format!(", {} not", rows.mismatched - known));
+    }
+    if known > 0 {
+        text.push_str(&format!(", {known} not and known"));
     }
     if open > 0 || rows.mismatched > 0 {
         text.push_str(&format!(", {open} undecided"));
+    }
+    if rows.unasserted > 0 {
+        text.push_str(&format!(", {} answered with nothing expected", rows.unasserted));
     }
     if outcome.asked > 0 {
         text.push_str(&format!(", {} only asked, and answered as expected", outcome.asked));
@@ -297,6 +364,7 @@ fn rows_text<'r>(
                 rows.iter().for_each(|row| out.line(format!("{}, expected {}", named(row), row.expected.as_str())));
                 out.line(format!("    {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
                 out.line(format!("    {}", rows[0].reason));
+                advice(rows[0]).into_iter().for_each(|text| out.line(format!("    {text}")));
             }
         }
     }
@@ -310,7 +378,7 @@ fn rows_text<'r>(
 /// What the three say of a row, and what follows.
 fn opinions_text(out: &mut Lines, row: &RowFinding) {
     let stopped = why(row).filter(|_| row.actual.is_none());
-    for (name, text) in opinions::lines(&row.opinions, stopped.as_deref(), &row.reason) {
+    for (name, text) in opinions::lines(&row.opinions, stopped.as_deref(), &row.reason, advice(row)) {
         out.line(format!("    {name:<9} {text}"));
     }
 }
@@ -331,6 +399,12 @@ fn named(row: &RowFinding) -> String {
     format!("  {}  {} {}", row.expectation_id, row.operation, row.target)
 }
 
+/// What can be done about it, if it decided nothing.
+fn advice(row: &RowFinding) -> Option<&'static str> {
+    let kind = row.kind.filter(|_| row.actual.is_none())?;
+    opinions::advice(kind.as_str(), row.errno.and_then(errno_name).as_deref())
+}
+
 /// Where it stopped, and by what.
 fn why(row: &RowFinding) -> Option<String> {
     let stopped = row.kind.map(|kind| format!("stage {}, {}", kind.stage().as_str(), kind.as_str()));
@@ -346,7 +420,8 @@ mod tests {
     use crate::record::summary::RowCounts;
 
     fn outcome(matched: u64, mismatched: u64, undecided: u64, asked: u64) -> DerivationOutcome {
-        let rows = RowCounts { planned: matched + mismatched + undecided, matched, mismatched, undecided };
+        let rows =
+            RowCounts { planned: matched + mismatched + undecided, matched, mismatched, undecided, unasserted: 0 };
         DerivationOutcome {
             status: SummaryStatus::Partial,
             lanes: LaneSet { baseline: true, scenario: true, oracle: true },
@@ -358,6 +433,7 @@ mod tests {
             surprises: Vec::new(),
             surprised: 0,
             asked,
+            waivers: Vec::new(),
             times: Default::default(),
         }
     }
@@ -384,6 +460,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_which_nothing_is_expected_are_counted_by_themselves() {
+        let mut any = outcome(2, 0, 0, 0);
+        any.total.rows.unasserted = 3;
+        any.total.rows.planned = 5;
+        assert_eq!(verdict(&any), "5 probes, 2 as expected, 3 answered with nothing expected.");
+        assert_eq!(exit_of(&any), Exit::Done);
+        any.total.rows.undecided = 1;
+        assert_eq!(exit_of(&any), Exit::Undecided);
+    }
+
+    #[test]
     fn rows_that_decided_nothing_for_one_cause_are_one_paragraph() {
         let row = |id: &str, actual: Option<Decision>, reason: &str| RowFinding {
             profile_id: ProfileId::new("p").unwrap(),
@@ -391,7 +478,7 @@ mod tests {
             expectation_id: ExpectationId::new(id).unwrap(),
             operation: "file-read-data".to_owned(),
             target: format!("/{id}"),
-            expected: Decision::Deny,
+            expected: Expectation::Deny,
             actual,
             mismatch_type: Some(MismatchType::ApplyGate),
             kind: actual.is_none().then_some(FailureKind::LauncherNotStarted),

@@ -69,7 +69,7 @@ pub(super) fn run(args: &SummarizeOpsArgs, ui: &mut Ui) -> Result<Exit, Failure>
         ui.json(&summary);
         return Ok(Exit::Done);
     }
-    ui.out(&text(&summary));
+    ui.out(&text(&summary, ui.width()));
     if let Some(out) = &args.out {
         ui.line(format!("wrote {}", out.display()));
     }
@@ -95,7 +95,7 @@ fn summarise(args: &SummarizeOpsArgs, vocabulary: &Vocabulary, ui: &mut Ui) -> R
     }
 }
 
-fn text(summary: &OpSummary) -> Lines {
+fn text(summary: &OpSummary, width: Option<usize>) -> Lines {
     let rows: Vec<Vec<String>> = summary
         .ops
         .values()
@@ -109,5 +109,5 @@ fn text(summary: &OpSummary) -> Lines {
         })
         .collect();
     let head = ["OPERATION", "DECIDED", "MATCHED", "MISMATCHED", "UNDECIDED", "UNOBSERVED", "BLOCKED", "COVERAGE"];
-    table::render(&head, &rows)
+    table::fitted(&head, &rows, width)
 }

@@ -1,55 +1,216 @@
-//! Short tables for people: aligned columns, two spaces between them, no lines.
+//! Short tables for people: aligned columns, two spaces between them, no lines. And long lines in columns of their own making.
 
-use crate::base::printable::Lines;
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
-/// Renders a table. Columns are as wide as their widest cell; numbers stand to the right.
-pub(super) fn render(head: &[&str], rows: &[Vec<String>]) -> Lines {
-    let width_of = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or_default()
-    };
+use crate::base::printable::{Lines, printable};
+
+/// What stands between two columns.
+const GAP: &str = "  ";
+/// No column is made narrower than this, unless it already is: words would stand below one another, one a line.
+const NARROWEST: usize = 16;
+
+/// Renders a table that is at most `width` columns wide, if its content can be wrapped so far: the widest columns become
+/// narrower first, and their cells go on in the next line. `None`: as wide as its content; columns are as wide as their widest
+/// cell. Numbers stand to the right.
+pub(super) fn fitted(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> Lines {
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     let is_number = |column: usize| {
-        let cells = || rows.iter().filter_map(move |row| row.get(column));
-        cells().next().is_some() && cells().all(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()))
+        cells(column).next().is_some()
+            && cells(column).all(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()))
     };
-    let columns: Vec<(usize, bool)> = (0..head.len()).map(|column| (width_of(column), is_number(column))).collect();
+    let mut widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            cells(column)
+                .map(|cell| cell.chars().count())
+                .chain([head[column].chars().count()])
+                .max()
+                .unwrap_or_default()
+        })
+        .collect();
+    if let Some(width) = width {
+        narrow(&mut widths, head, width);
+    }
+    let columns: Vec<(usize, bool)> =
+        widths.into_iter().enumerate().map(|(column, width)| (width, is_number(column))).collect();
     let mut lines = Lines::default();
-    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+    line(&mut lines, &columns, &mut head.iter().copied());
+    for row in rows {
+        line(&mut lines, &columns, &mut row.iter().map(String::as_str));
+    }
+    lines
+}
+
+/// Makes columns narrower until all of them fit: the widest first, none below its head or [`NARROWEST`].
+fn narrow(widths: &mut [usize], head: &[&str], width: usize) {
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
+    let least: Vec<usize> =
+        widths.iter().zip(head).map(|(width, head)| (*width).min(NARROWEST.max(head.chars().count()))).collect();
+    while excess > 0 {
+        let Some((widest, floor)) =
+            widths.iter_mut().zip(&least).filter(|(width, floor)| **width > **floor).max_by_key(|(width, _)| **width)
+        else {
+            return;
+        };
+        let step = excess.min(*widest - floor).min(8);
+        *widest -= step;
+        excess -= step;
+    }
+}
+
+/// Writes one row, in as many lines as its highest cell has.
+fn line(lines: &mut Lines, columns: &[(usize, bool)], cells: &mut dyn Iterator<Item = &str>) {
+    let wrapped: Vec<Vec<String>> = cells.zip(columns).map(|(cell, (width, _))| wrap(cell, *width)).collect();
+    let height = wrapped.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    for n in 0..height {
         let mut rendered = String::new();
-        for (column, cell) in cells.enumerate() {
-            let (width, is_number) = columns.get(column).copied().unwrap_or_default();
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            if is_number {
+        for (cell, (width, is_number)) in wrapped.iter().zip(columns) {
+            let text = cell.get(n).map_or("", String::as_str);
+            let padding = " ".repeat(width.saturating_sub(text.chars().count()));
+            if *is_number {
                 rendered.push_str(&padding);
             }
-            rendered.push_str(cell);
+            rendered.push_str(text);
             if !is_number {
                 rendered.push_str(&padding);
             }
-            rendered.push_str("  ");
+            rendered.push_str(GAP);
         }
         lines.line(rendered.trim_end());
-    };
-    line(&mut head.iter().copied());
-    for row in rows {
-        line(&mut row.iter().map(String::as_str));
     }
-    lines
+}
+
+/// A cell's lines. A word is broken only if it is wider than its column.
+fn wrap(cell: &str, width: usize) -> Vec<String> {
+    let cell = printable(cell);
+    if cell.chars().count() <= width {
+        return vec![cell.into_owned()];
+    }
+    let options = Options::new(width).word_separator(WordSeparator::Custom(parts));
+    textwrap::wrap(&cell, options).into_iter().map(|line| line.into_owned()).collect()
+}
+
+/// The words of a cell, and the parts of ids and paths, which may be broken where a part ends.
+fn parts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut words = Vec::new();
+    let mut begin = 0;
+    let mut characters = line.char_indices().peekable();
+    while let Some((_, c)) = characters.next() {
+        let Some((next_at, next)) = characters.peek().copied() else { break };
+        if matches!(c, ' ' | '/' | ':' | '_') && next != ' ' {
+            words.push(Word::from(&line[begin..next_at]));
+            begin = next_at;
+        }
+    }
+    words.push(Word::from(&line[begin..]));
+    Box::new(words.into_iter())
+}
+
+/// A line that is too long for a terminal, in several: broken between words, and the later ones stand below the column that the
+/// line ends in.
+pub(super) fn hanging(line: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(last_column(line, width / 2));
+    let options = Options::new(width)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation);
+    // What stands before the first word is no space between words.
+    let begin = line.len() - line.trim_start().len();
+    let wrapped = textwrap::wrap(&line[begin..], options.initial_indent(&line[..begin]));
+    wrapped.into_iter().map(|line| line.into_owned()).collect()
+}
+
+/// Where the last column begins, not further right than `most`: behind two spaces or more.
+fn last_column(line: &str, most: usize) -> usize {
+    let mut column = 0;
+    let mut spaces = 2;
+    for (n, c) in line.chars().enumerate() {
+        if c == ' ' {
+            spaces += 1;
+            continue;
+        }
+        if spaces >= 2 && n > 0 && n <= most {
+            column = n;
+        }
+        spaces = 0;
+    }
+    column
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn columns_are_aligned_and_ends_are_clean() {
         let rows = vec![vec!["a".into(), "first".into()], vec!["long-id".into(), "\u{1b}[31m".into()]];
-        assert_eq!(render(&["ID", "NAME"], &rows).as_str(), "ID       NAME\na        first\nlong-id  \u{fffd}[31m\n");
+        assert_eq!(
+            fitted(&["ID", "NAME"], &rows, None).as_str(),
+            "ID       NAME\na        first\nlong-id  \u{fffd}[31m\n"
+        );
     }
 
     #[test]
     fn numbers_stand_to_the_right() {
         let rows = vec![vec!["a".into(), "5".into(), "x".into()], vec!["longer".into(), "1234".into(), "y".into()]];
-        assert_eq!(render(&["ID", "N", "T"], &rows).as_str(), "ID         N  T\na          5  x\nlonger  1234  y\n");
+        assert_eq!(
+            fitted(&["ID", "N", "T"], &rows, None).as_str(),
+            "ID         N  T\na          5  x\nlonger  1234  y\n"
+        );
+    }
+
+    #[test]
+    fn what_is_too_wide_goes_on_below_and_keeps_its_words() {
+        let rows = vec![
+            vec!["file_read".into(), "opens a file for reading and reads a byte".into()],
+            vec!["x".into(), "y".into()],
+        ];
+        let expected = "DRIVER     WHAT\nfile_read  opens a file for\n           reading and reads a\n           byte\nx          y\n";
+        assert_eq!(fitted(&["DRIVER", "WHAT"], &rows, Some(32)).as_str(), expected);
+        assert_eq!(fitted(&["DRIVER", "WHAT"], &rows, Some(500)), fitted(&["DRIVER", "WHAT"], &rows, None));
+    }
+
+    #[test]
+    fn a_path_is_broken_where_its_parts_end() {
+        let rows = vec![vec!["plans/linux-network/plan.json".into(), "quickstart:read_only".into()]];
+        let expected = "FILE              PROFILE\nplans/linux-      quickstart:read_only\nnetwork/\nplan.json\n";
+        assert_eq!(fitted(&["FILE", "PROFILE"], &rows, Some(38)).as_str(), expected);
+    }
+
+    #[test]
+    fn a_long_line_goes_on_below_its_last_column() {
+        let line = "    so        the policy is wrong, which allows it by `/path_beneath/0`";
+        assert_eq!(
+            hanging(line, 40),
+            [
+                "    so        the policy is wrong, which",
+                "              allows it by",
+                "              `/path_beneath/0`"
+            ]
+        );
+        assert_eq!(hanging("18 probes, 15 as expected", 20), ["18 probes, 15 as", "expected"]);
+        let long = "  x  a/path/that/is/longer/than/the/line and more";
+        assert_eq!(hanging(long, 20), ["  x", "     a/path/that/is/longer/than/the/line", "     and more"]);
+        let mut lines = Lines::default();
+        lines.line("short");
+        lines.line("    so        a longer ::error one");
+        assert_eq!(lines.within(28, hanging).as_str(), "short\n    so        a longer\n              \\::error one\n");
+    }
+
+    proptest! {
+        /// Whatever stands in the cells: no line is wider than the terminal, where the least widths allow it, and nothing is lost.
+        #[test]
+        fn a_table_fits_and_holds_everything(rows in prop::collection::vec(prop::collection::vec("[a-z/ ]{0,60}", 3), 0..8), width in 60_usize..200) {
+            let table = fitted(&["A", "B", "C"], &rows, Some(width));
+            for line in table.as_str().lines() {
+                prop_assert!(line.chars().count() <= width, "{line}");
+            }
+            let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+            let all: usize = rows.iter().flatten().map(|cell| letters(cell)).sum();
+            prop_assert_eq!(letters(table.as_str()), all + 3);
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! there to hear it: a reader that went away (`| head`) is no failure, and one that could not be served is one at the very
 //! end, when everything else is done (`Ui::end`).
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use super::table;
 use crate::base::json_out;
 use crate::base::printable::{Lines, json_for_streams};
 
@@ -16,21 +18,46 @@ use crate::base::printable::{Lines, json_for_streams};
 #[error("could not write to standard output")]
 pub(super) struct StdoutFailed(#[source] io::Error);
 
+/// An answer and its format.
+#[derive(Serialize)]
+struct Answer<'v, T> {
+    schema_version: String,
+    #[serde(flatten)]
+    answer: &'v T,
+}
+
+/// A result as the JSON document that is written for it.
+pub(super) fn json_text<T: ?Sized + Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = json_for_streams(json_out::to_pretty(value));
+    bytes.push(b'\n');
+    bytes
+}
+
 /// Where results and remarks go.
 #[derive(Debug)]
 pub struct Ui {
     progress: bool,
+    /// Whether remarks are said.
+    remarks: bool,
     /// Why nothing is written to standard output any more.
     lost: Option<io::Error>,
+    /// Whether there is a result on standard output, in part or whole.
+    said: bool,
 }
 
 impl Ui {
     /// The process's own streams.
     pub fn standard() -> Self {
-        Self { progress: io::stderr().is_terminal(), lost: None }
+        Self { progress: io::stderr().is_terminal(), remarks: true, lost: None, said: false }
     }
 
-    /// Whether progress may be drawn: standard error is a terminal.
+    /// Leaves out remarks and progress (`quiet`), or progress alone.
+    pub fn hush(&mut self, quiet: bool, no_progress: bool) {
+        self.remarks = !quiet;
+        self.progress &= !quiet && !no_progress;
+    }
+
+    /// Whether progress may be drawn: standard error is a terminal, and nobody forbade it.
     pub fn draws_progress(&self) -> bool {
         self.progress
     }
@@ -38,6 +65,11 @@ impl Ui {
     /// How many columns standard output's terminal has; `None` if it is none, or does not say.
     pub fn width(&self) -> Option<usize> {
         terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+    }
+
+    /// Whether there is a result on standard output already.
+    pub(super) fn has_said(&self) -> bool {
+        self.said
     }
 
     /// Whether nobody reads what is written to standard output, so that it need not be made.
@@ -50,6 +82,14 @@ impl Ui {
         self.bytes(lines.as_str().as_bytes());
     }
 
+    /// Writes result lines, broken between words where the terminal is narrower than they are.
+    pub fn within_width(&mut self, lines: &Lines) {
+        match self.width() {
+            Some(width) => self.out(&lines.within(width, table::hanging)),
+            None => self.out(lines),
+        }
+    }
+
     /// Writes one result line.
     pub fn line(&mut self, text: impl AsRef<str>) {
         self.out(&Lines::from_iter([text]));
@@ -57,17 +97,27 @@ impl Ui {
 
     /// Writes a document as it is: making untrusted text in it harmless is up to the caller.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        self.said |= !bytes.is_empty();
         if self.lost.is_none() {
             let mut out = io::stdout().lock();
             self.lost = out.write_all(bytes).and_then(|()| out.flush()).err();
         }
     }
 
+    /// Writes an answer as a JSON document: the members of `value`, behind the format `sandproof.NAME.v1`, whose schema is
+    /// published under that name.
+    pub fn answer<T: Serialize>(&mut self, name: &str, value: &T) {
+        self.json(&Answer { schema_version: format!("sandproof.{name}.v1"), answer: value });
+    }
+
+    /// [`Self::answer`] with one member: `key`, and a list of things or a thing that has a shape of its own.
+    pub fn answer_with<T: ?Sized + Serialize>(&mut self, name: &str, key: &'static str, value: &T) {
+        self.answer(name, &BTreeMap::from([(key, value)]));
+    }
+
     /// Writes a result as a JSON document.
     pub fn json<T: ?Sized + Serialize>(&mut self, value: &T) {
-        let mut bytes = json_for_streams(json_out::to_pretty(value));
-        bytes.push(b'\n');
-        self.bytes(&bytes);
+        self.bytes(&json_text(value));
     }
 
     /// Writes a remark for people to standard error, as one line.
@@ -77,6 +127,9 @@ impl Ui {
 
     /// Writes remarks for people to standard error.
     pub fn remarks(&mut self, lines: &Lines) {
+        if !self.remarks {
+            return;
+        }
         let _ = io::stderr().lock().write_all(lines.as_str().as_bytes());
     }
 

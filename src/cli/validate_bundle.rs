@@ -31,18 +31,21 @@ pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failur
         Ok(bundle) => {
             let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
             if args.json {
-                ui.json(&json!({
-                    "ok": true,
-                    "bundle_dir": path_text(bundle.folder()),
-                    "run_id": bundle.index().run_id,
-                    "index_sha256": bundle.index_sha256(),
-                    "files": files,
-                    "rows": rows,
-                    "derived": derived,
-                    "repaired": bundle.index().repaired,
-                    "trust": TRUST,
-                    "errors": [],
-                }));
+                ui.answer(
+                    "bundle_report",
+                    &json!({
+                        "ok": true,
+                        "bundle_dir": path_text(bundle.folder()),
+                        "run_id": bundle.index().run_id,
+                        "index_sha256": bundle.index_sha256(),
+                        "files": files,
+                        "rows": rows,
+                        "derived": derived,
+                        "repaired": bundle.index().repaired,
+                        "trust": TRUST,
+                        "errors": [],
+                    }),
+                );
             } else {
                 let mark = if bundle.index().repaired { " (its index was rewritten by a repair)" } else { "" };
                 ui.line(format!("bundle ok: {files} files, {rows} rows, {derived} derived artifacts recomputed{mark}"));
@@ -85,7 +88,10 @@ pub(super) fn findings(refused: &BundleRefused) -> Lines {
 /// Prints what is wrong with a bundle, one line each, and gives the exit class.
 pub(super) fn report(refused: &BundleRefused, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     if as_json {
-        ui.json(&json!({ "ok": false, "bundle_dir": path_text(&refused.bundle), "errors": refused.findings }));
+        ui.answer(
+            "bundle_report",
+            &json!({ "ok": false, "bundle_dir": path_text(&refused.bundle), "errors": refused.findings }),
+        );
     } else {
         ui.out(&findings(refused));
         let noun = if refused.findings.len() == 1 { "problem" } else { "problems" };

@@ -50,7 +50,7 @@ impl Version {
             static_executable: cfg!(target_feature = "crt-static"),
             enforcers: Enforcer::ALL
                 .into_iter()
-                .filter(|enforcer| Some(enforcer.platform()) == Platform::here())
+                .filter(|enforcer| enforcer.platform().is_none_or(|platform| Some(platform) == Platform::here()))
                 .map(|enforcer| enforcer.info().name)
                 .collect(),
         }

@@ -31,7 +31,7 @@ pub(super) fn run(args: &WorkerArgs) -> Result<Exit, Failure> {
     };
     let witness = witness::collect(given, &environment);
     let cancel = signals::install().or_fail(Exit::Fault)?;
-    let running = super::run::own_executable().or_fail(Exit::Fault)?;
+    let running = super::run::own_executable()?;
     run::work(&args.job, &running, witness, cancel).or_fail(Exit::Fault)?;
     Ok(Exit::Done)
 }

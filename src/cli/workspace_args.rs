@@ -25,7 +25,8 @@ impl RootArg {
             // A root that was named is meant, not one above it.
             Some(workspace) if start.canonicalize().is_ok_and(|named| named == workspace.root()) => Ok(workspace),
             _ => Err(Failure::new(Exit::InputRefused, NoWorkspace { start: start.display().to_string() })
-                .hint("name the folder that holds `registries/` with --root")),
+                .hint("name the folder that holds `registries/` with --root")
+                .hint("`sandproof list-templates` lists the plans that this program carries, for which no folder is needed")),
         }
     }
 }

@@ -89,10 +89,7 @@ mod tests {
     use crate::identity::seal::{DeclarationParts, seal};
 
     fn object(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(members) => members,
-            other => panic!("{other} is no object"),
-        }
+        serde_json::from_value(value).unwrap()
     }
 
     fn sealed(parts: &[Map<String, Value>; 4]) -> Declaration {

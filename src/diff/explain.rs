@@ -9,11 +9,11 @@ use super::row_provenance::RowProvenance;
 use super::verdicts::DifferingRow;
 use crate::record::identity::Declaration;
 use crate::record::outcome::Lane;
-use crate::record::run_diff::{Explanation, ExplanationFinding, FlipKind, RowInput, RowVerdict};
+use crate::record::run_diff::{Explanation, ExplanationGrade, FlipKind, RowInput, RowVerdict};
 
 /// What explanations are drawn from.
 pub(super) struct Grounds<'a> {
-    /// Both declarations.
+    /// The declarations of the first side and of the second.
     pub(super) declarations: [&'a Declaration; 2],
     /// What they declare differently.
     pub(super) changes: &'a [ReachingChange],
@@ -23,7 +23,7 @@ pub(super) struct Grounds<'a> {
 
 /// The explanation of a row whose declarations cannot be compared.
 pub(super) fn unknown() -> Explanation {
-    Explanation { finding: ExplanationFinding::Unknown, candidates: Vec::new() }
+    Explanation { finding: ExplanationGrade::Unknown, candidates: Vec::new() }
 }
 
 impl Grounds<'_> {
@@ -54,10 +54,10 @@ impl Grounds<'_> {
         // What by the published rule reaches no row at all does not compete.
         let declared = self.changes.iter().filter(|change| change.class != ReachClass::Nothing).count();
         let finding = match (declared, candidates.len()) {
-            (0, _) => ExplanationFinding::NothingDeclared,
-            (_, 0) => ExplanationFinding::NoneReaches,
-            (1, 1) => ExplanationFinding::OnlyDifference,
-            _ => ExplanationFinding::Candidates,
+            (0, _) => ExplanationGrade::NothingDeclared,
+            (_, 0) => ExplanationGrade::NoneReaches,
+            (1, 1) => ExplanationGrade::OnlyDifference,
+            _ => ExplanationGrade::Candidates,
         };
         Explanation { finding, candidates }
     }

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod changes;
+mod comparison;
 mod declarations;
 mod explain;
 mod join;
@@ -13,7 +14,6 @@ mod names;
 mod phrases;
 pub mod render_markdown;
 pub mod render_text;
-mod report;
 mod row_provenance;
 mod rows;
 mod shown;
@@ -24,7 +24,7 @@ use std::error::Error;
 use std::io;
 
 pub use attempts::{attempts, render as render_attempts};
-pub use report::{compare, compare_accepting_absent};
+pub use comparison::{compare, compare_accepting_absent};
 pub use rows::RowsError;
 pub use shown::shown;
 pub use side::{ComparedSide, open};

@@ -1,8 +1,10 @@
 //! A comparison in words; what the texts for people and for pull requests share.
 
 pub(super) use crate::base::printable::printable;
+use crate::record::opinions::Opinions;
+use crate::record::outcome::Decision;
 use crate::record::run_diff::{
-    Change, Comparability, Declarations, DifferingItem, ExplanationFinding, Flip, LaneDiff, RowInput, RowVerdict,
+    Change, Comparability, Declarations, DifferingItem, ExplanationGrade, Flip, LaneDiff, RowInput, RowVerdict,
     RunDiff, ShownValue,
 };
 
@@ -115,6 +117,20 @@ pub(super) fn verdict(verdict: Option<&RowVerdict>) -> String {
     format!("{}{details}", verdict.actual.as_str())
 }
 
+/// What is said of a row on one side, each with who says it: why it is expected, the model with its rule's place, what follows.
+/// What is expected, and what the kernel did, stand in the verdict.
+pub(super) fn opinions(opinions: Option<&Opinions>) -> Vec<(&'static str, String)> {
+    let Some(opinions) = opinions else { return Vec::new() };
+    let model = opinions.model.as_ref().map(|model| {
+        let said = model.decision.map_or("cannot know", Decision::as_str);
+        let place = model.rule_place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        format!("{said}{place}: {}", model.reason)
+    });
+    let why = opinions.why.clone().map(|why| ("why", why));
+    let lines = [why, model.map(|model| ("model", model)), Some(("so", opinions.sentence.clone()))];
+    lines.into_iter().flatten().map(|(who, text)| (who, printable(&text).into_owned())).collect()
+}
+
 /// A row's name: its id, and what tells it apart from its like.
 pub(super) fn row(flip: &Flip) -> String {
     let aspect = if flip.aspect.is_empty() { String::new() } else { format!(" [{}]", flip.aspect) };
@@ -132,22 +148,22 @@ pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
         .collect();
     let names = names.join("; ");
     let mut text = match flip.explanation.finding {
-        ExplanationFinding::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
-        ExplanationFinding::Candidates if flip.explanation.candidates.len() == 1 => {
+        ExplanationGrade::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
+        ExplanationGrade::Candidates if flip.explanation.candidates.len() == 1 => {
             format!("could be explained by {names}; what else was declared differently does not reach this row")
         }
-        ExplanationFinding::Candidates => format!("could be explained by any of: {names}"),
-        ExplanationFinding::NoneReaches => {
+        ExplanationGrade::Candidates => format!("could be explained by any of: {names}"),
+        ExplanationGrade::NoneReaches => {
             "nothing that was declared differently reaches this row: evidence of nondeterminism, \
                                    or of an influence that is not declared"
                 .to_owned()
         }
-        ExplanationFinding::NothingDeclared => {
+        ExplanationGrade::NothingDeclared => {
             "same declaration, different verdict: evidence of nondeterminism, or of an \
                                        influence that is not declared"
                 .to_owned()
         }
-        ExplanationFinding::Unknown => "the declarations could not be compared item by item".to_owned(),
+        ExplanationGrade::Unknown => "the declarations could not be compared item by item".to_owned(),
     };
     // That the policy is another one is said by the change's own name.
     let what: Vec<&str> =

@@ -1,7 +1,8 @@
 //! A comparison for a pull request, as Markdown.
 
 use super::phrases::{self, MAX_PRINTED};
-use crate::record::run_diff::{ExplanationFinding, RunDiff, Side};
+use crate::record::opinions::Opinions;
+use crate::record::run_diff::{ExplanationGrade, RowVerdict, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
 pub fn render(diff: &RunDiff) -> String {
@@ -73,14 +74,14 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         let explanation = escape(&phrases::explanation(flip, &diff.changes));
         let strong =
-            matches!(flip.explanation.finding, ExplanationFinding::NoneReaches | ExplanationFinding::NothingDeclared);
+            matches!(flip.explanation.finding, ExplanationGrade::NoneReaches | ExplanationGrade::NothingDeclared);
         let explanation = if strong { format!("**{explanation}**") } else { explanation };
         out.push_str(&format!(
             "| {} | {} | {} | {} | {explanation} |\n",
             flip.lane.as_str(),
             code(&phrases::row(flip)),
-            escape(&phrases::verdict(flip.a.as_ref())),
-            escape(&phrases::verdict(flip.b.as_ref())),
+            side_of(flip.a.as_ref(), flip.opinions.a.as_ref()),
+            side_of(flip.b.as_ref(), flip.opinions.b.as_ref()),
         ));
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
@@ -88,6 +89,12 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
         let more = phrases::counted(diff.verdicts.differing - printed, "more row");
         out.push_str(&format!("\nand {more}\n"));
     }
+}
+
+/// One side of a row: its verdict, and what is said of it.
+fn side_of(verdict: Option<&RowVerdict>, opinions: Option<&Opinions>) -> String {
+    let said = phrases::opinions(opinions).into_iter().map(|(who, text)| format!("<br>{who}: {}", escape(&text)));
+    escape(&phrases::verdict(verdict)) + &said.collect::<String>()
 }
 
 /// Text that Markdown shows as it is, in a table too. Code spans that our own sentences have stay code.

@@ -84,8 +84,12 @@ fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         out.blank();
         out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), phrases::row(flip)));
-        out.line(1, &format!("A: {}", phrases::verdict(flip.a.as_ref())));
-        out.line(1, &format!("B: {}", phrases::verdict(flip.b.as_ref())));
+        for (name, verdict, opinions) in [("A", &flip.a, &flip.opinions.a), ("B", &flip.b, &flip.opinions.b)] {
+            out.line(1, &format!("{name}: {}", phrases::verdict(verdict.as_ref())));
+            for (who, text) in phrases::opinions(opinions.as_ref()) {
+                out.line(2, &format!(" {who:<8} {text}"));
+            }
+        }
         out.line(1, &phrases::explanation(flip, &diff.changes));
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;

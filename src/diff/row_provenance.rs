@@ -46,7 +46,7 @@ fn facts_of(profile: &ResolvedProfile, probe: &ResolvedProbe) -> RowProvenance {
     let mut entry = serde_json::to_value(&*probe.entry).unwrap_or_default();
     if let Value::Object(members) = &mut entry {
         // Compared on their own, or read by nobody but people.
-        for apart in ["expected", "fixtures", "mechanism", "name_alone", "why"] {
+        for apart in ["errno", "expected", "fixtures", "mechanism", "name_alone", "why"] {
             members.remove(apart);
         }
     }

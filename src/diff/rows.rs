@@ -16,7 +16,7 @@ use crate::record::controls::{ControlView, ControlsView};
 use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::oracle::OracleView;
-use crate::record::outcome::{Decision, Lane};
+use crate::record::outcome::{Decision, Expectation, Lane};
 use crate::record::run_diff::RowVerdict;
 
 /// How many rows are handed over at a time.
@@ -236,7 +236,7 @@ fn controls(bytes: &[u8]) -> io::Result<[DiffRow; 2]> {
         let why = shown(&control.reason).or(shown(&control.failure_kind));
         let verdict = RowVerdict {
             profile_id: profile_id.as_ref().into(),
-            expected: Some(expected),
+            expected: Some(Expectation::from(expected)),
             actual: control.actual.into(),
             because: join([why, errno_text(control.errno).as_deref()]),
         };

@@ -28,6 +28,13 @@ pub struct ComparedSide {
     pub(super) bundle: Option<Verified<Bundle>>,
 }
 
+impl ComparedSide {
+    /// Its bundle; `None` for a declaration, and for a packet whose bundle is not at hand.
+    pub fn bundle(&self) -> Option<&Verified<Bundle>> {
+        self.bundle.as_ref()
+    }
+}
+
 /// Opens the thing at `path`. A bundle is verified; a packet is too if its bundle can be found.
 pub fn open(path: &Path) -> Result<ComparedSide, DiffError> {
     let given = path.display().to_string();
@@ -48,7 +55,7 @@ pub fn open(path: &Path) -> Result<ComparedSide, DiffError> {
                 "it says itself that its bundle does not verify, so nothing can be compared with it".into(),
             ));
         }
-        let packet = serde_json::from_value(value).map_err(|error| refuse(format!("as a packet: {error}")))?;
+        let packet = json::from_value(value).map_err(|error| refuse(format!("as a packet: {error}")))?;
         return open_packet(path, given, &packet);
     }
     if value.get("digests").is_some() && value.get("identity").is_some() {
@@ -105,8 +112,7 @@ fn open_bundle(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
 
 /// A declaration whose digests are those of its own parts.
 fn sealed(value: Value) -> Result<Declaration, String> {
-    let declaration: Declaration =
-        serde_json::from_value(value).map_err(|error| format!("as a declaration: {error}"))?;
+    let declaration: Declaration = json::from_value(value).map_err(|error| format!("as a declaration: {error}"))?;
     match identity::check(&declaration).first() {
         Some(flaw) => Err(format!("`{}`: {flaw}", flaw.pointer())),
         None => Ok(declaration),

@@ -16,7 +16,7 @@ use crate::identity::seal::{DeclarationParts, seal};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
 use crate::record::outcome::{Decision, Lane};
 use crate::record::run_diff::{
-    ExplanationFinding, Flip, FlipKind, LaneDiff, RowAnswer, RowInput, RowReach, RowVerdict, RunDiff,
+    ExplanationGrade, Flip, FlipKind, LaneDiff, RowAnswer, RowInput, RowReach, RowVerdict, RunDiff,
 };
 
 /// A declaration in the shape of a run's, as far as anything here reads it.
@@ -136,7 +136,7 @@ fn every_change_has_its_reach() {
 }
 
 fn verdict(profile: &str, actual: RowAnswer) -> RowVerdict {
-    RowVerdict { profile_id: profile.into(), expected: Some(Decision::Deny), actual, because: None }
+    RowVerdict { profile_id: profile.into(), expected: Some(Decision::Deny.into()), actual, because: None }
 }
 
 fn row(lane: Lane, profile: &str, kind: FlipKind) -> DifferingRow {
@@ -146,7 +146,7 @@ fn row(lane: Lane, profile: &str, kind: FlipKind) -> DifferingRow {
 }
 
 /// What could explain a row, after these edits, with these facts of the row on both sides.
-fn explained(edits: &[(&str, Value)], row: &DifferingRow, probes: [&[u8]; 2]) -> (ExplanationFinding, Vec<String>) {
+fn explained(edits: &[(&str, Value)], row: &DifferingRow, probes: [&[u8]; 2]) -> (ExplanationGrade, Vec<String>) {
     let [a, b] = changed(edits);
     let changes = gather(&a, &b, &declarations::compare(&a, &b));
     let facts = probes.map(|probe| {
@@ -165,45 +165,45 @@ fn nothing_is_named_that_does_not_reach_the_row() {
     let policy: &[(&str, Value)] = &[("/artifact/profiles/a/value_sha256", json!("v2"))];
     let same: [&[u8]; 2] = [b"p", b"p"];
     let flipped = |lane, profile| row(lane, profile, FlipKind::Flipped);
-    let only = |id: &str| (ExplanationFinding::OnlyDifference, vec![id.to_owned()]);
+    let only = |id: &str| (ExplanationGrade::OnlyDifference, vec![id.to_owned()]);
     let none = |finding| (finding, Vec::new());
 
-    assert_eq!(explained(&[], &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NothingDeclared));
+    assert_eq!(explained(&[], &flipped(Lane::Scenario, "a"), same), none(ExplanationGrade::NothingDeclared));
     // The number of workers is no difference, and gate rules reach no row.
     let beside = [("/runtime/jobs", json!(9)), ("/policy/gate_rules", json!("g2"))];
-    assert_eq!(explained(&beside, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NothingDeclared));
+    assert_eq!(explained(&beside, &flipped(Lane::Scenario, "a"), same), none(ExplanationGrade::NothingDeclared));
 
     assert_eq!(explained(policy, &flipped(Lane::Scenario, "a"), same), only("policy:p/one.json"));
     assert_eq!(explained(policy, &flipped(Lane::Oracle, "a"), same), only("policy:p/one.json"));
     // Another profile of the same document whose meaning is the same, another document, a lane without a policy.
-    assert_eq!(explained(policy, &flipped(Lane::Scenario, "b"), same), none(ExplanationFinding::NoneReaches));
-    assert_eq!(explained(policy, &flipped(Lane::Scenario, "c"), same), none(ExplanationFinding::NoneReaches));
-    assert_eq!(explained(policy, &flipped(Lane::Baseline, "a"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Scenario, "b"), same), none(ExplanationGrade::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Scenario, "c"), same), none(ExplanationGrade::NoneReaches));
+    assert_eq!(explained(policy, &flipped(Lane::Baseline, "a"), same), none(ExplanationGrade::NoneReaches));
     // The same meaning in another spelling.
     let spelled = [("/artifact/profiles/a/sha256", json!("d2"))];
-    assert_eq!(explained(&spelled, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(&spelled, &flipped(Lane::Scenario, "a"), same), none(ExplanationGrade::NoneReaches));
 
     let registry = [("/artifact/documents/probes/probes.json", json!("r2"))];
-    assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), same), none(ExplanationGrade::NoneReaches));
     assert_eq!(explained(&registry, &flipped(Lane::Scenario, "a"), [b"p", b"q"]), only("registry"));
     assert_eq!(explained(&registry, &row(Lane::Scenario, "a", FlipKind::Appeared), same), only("registry"));
 
     let selection = [("/policy/selection/only_profiles", json!(["a"]))];
     assert_eq!(explained(&selection, &row(Lane::Scenario, "a", FlipKind::Vanished), same), only("selection"));
-    assert_eq!(explained(&selection, &flipped(Lane::Scenario, "a"), same), none(ExplanationFinding::NoneReaches));
+    assert_eq!(explained(&selection, &flipped(Lane::Scenario, "a"), same), none(ExplanationGrade::NoneReaches));
 
     // Two that reach it are candidates; so is one that reaches it beside one that does not.
     let two = [policy[0].clone(), ("/runtime/host/landlock_abi", json!(6))];
     let both = vec!["policy:p/one.json".to_owned(), "system".to_owned()];
-    assert_eq!(explained(&two, &flipped(Lane::Scenario, "a"), same), (ExplanationFinding::Candidates, both));
-    let kernel = (ExplanationFinding::Candidates, vec!["system".to_owned()]);
+    assert_eq!(explained(&two, &flipped(Lane::Scenario, "a"), same), (ExplanationGrade::Candidates, both));
+    let kernel = (ExplanationGrade::Candidates, vec!["system".to_owned()]);
     assert_eq!(explained(&two, &flipped(Lane::Scenario, "c"), same), kernel);
 
     // Only who writes an expectation changes it.
     let otherwise = row(Lane::Scenario, "a", FlipKind::ExpectedOtherwise);
     assert_eq!(
         explained(&[("/artifact/tool/sha256", json!("t2"))], &otherwise, same),
-        none(ExplanationFinding::NoneReaches)
+        none(ExplanationGrade::NoneReaches)
     );
 }
 
@@ -250,21 +250,22 @@ fn report() -> RunDiff {
         kind: FlipKind::Flipped,
         a: Some(RowVerdict { because: Some("probe_syscall_errno EACCES".into()), ..verdict("a", RowAnswer::Deny) }),
         b: Some(verdict("a", RowAnswer::Allow)),
-        baseline_differs: finding == ExplanationFinding::NoneReaches,
-        resolved_differently: if finding == ExplanationFinding::Candidates { vec![RowInput::Probe] } else { vec![] },
+        baseline_differs: finding == ExplanationGrade::NoneReaches,
+        resolved_differently: if finding == ExplanationGrade::Candidates { vec![RowInput::Probe] } else { vec![] },
         explanation: crate::record::run_diff::Explanation {
             finding,
             candidates: candidates.iter().map(|one| (*one).to_owned()).collect(),
         },
+        opinions: Default::default(),
     };
     report.verdicts.flips = vec![
-        flip("one", ExplanationFinding::OnlyDifference, &["system"]),
-        flip("two|\u{1b}[31m", ExplanationFinding::Candidates, &["policy:p/one.json", "system"]),
-        flip("three", ExplanationFinding::Candidates, &["system"]),
-        flip("four", ExplanationFinding::NoneReaches, &[]),
-        flip("five", ExplanationFinding::NothingDeclared, &[]),
-        flip("six", ExplanationFinding::Unknown, &[]),
-        Flip { kind: FlipKind::Vanished, b: None, ..flip("seven", ExplanationFinding::Candidates, &["system"]) },
+        flip("one", ExplanationGrade::OnlyDifference, &["system"]),
+        flip("two|\u{1b}[31m", ExplanationGrade::Candidates, &["policy:p/one.json", "system"]),
+        flip("three", ExplanationGrade::Candidates, &["system"]),
+        flip("four", ExplanationGrade::NoneReaches, &[]),
+        flip("five", ExplanationGrade::NothingDeclared, &[]),
+        flip("six", ExplanationGrade::Unknown, &[]),
+        Flip { kind: FlipKind::Vanished, b: None, ..flip("seven", ExplanationGrade::Candidates, &["system"]) },
     ];
     report
 }

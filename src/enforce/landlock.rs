@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -22,8 +22,8 @@ use crate::policy::landlock::{FsRight, LandlockPolicy, Layer, RightSet};
 use crate::record::outcome::FailureKind;
 use crate::record::report::ApplyRecord;
 use crate::sys::linux::landlock as bare;
-use crate::sys::linux::path::{self, open_handle};
-use crate::sys::linux::process::{Forked, exit_now, fork, has_seccomp_filter, set_no_new_privs, wait};
+use crate::sys::linux::path::open_handle;
+use crate::sys::linux::process::{has_seccomp_filter, set_no_new_privs};
 
 /// [`document::MAX_LAYERS`] as the count of domains that a process can be in.
 const MAX_LAYERS: u32 = document::MAX_LAYERS as u32;
@@ -69,16 +69,8 @@ fn asking_kills() -> bool {
         if !has_seccomp_filter() {
             return false;
         }
-        match fork() {
-            Ok(Forked::Child) => {
-                // Nothing here allocates, so this is sound even if the parent has other threads.
-                let _ = bare::abi();
-                exit_now(0)
-            }
-            Ok(Forked::Parent(pid)) => matches!(wait(pid, 0), Ok(Some((_, status))) if libc::WIFSIGNALED(status)),
-            // Whoever may not have a child can only ask itself.
-            Err(_) => false,
-        }
+        // Whoever may not have a child can only ask itself.
+        bare::asking_kills_a_child().unwrap_or(false)
     })
 }
 
@@ -94,33 +86,8 @@ pub fn landlock_errata() -> Option<Vec<u32>> {
 ///
 /// `None` if it cannot be found out: no Landlock, no child process, or another limit struck first.
 pub fn already_confined_layers() -> Option<u32> {
-    /// Says that another error than E2BIG ended the count.
-    const UNKNOWN: i32 = 255;
     landlock_abi()?;
-    match fork().ok()? {
-        Forked::Child => {
-            // Nothing here allocates, so this is sound even if the parent has other threads.
-            let mut more = 0;
-            let count = match (set_no_new_privs(), bare::minimal_ruleset()) {
-                (Ok(_), Ok(ruleset)) => loop {
-                    match bare::restrict_self(ruleset as i32) {
-                        Ok(_) if more < MAX_LAYERS as i32 => more += 1,
-                        Err(libc::E2BIG) => break more,
-                        _ => break UNKNOWN,
-                    }
-                },
-                _ => UNKNOWN,
-            };
-            exit_now(count)
-        }
-        Forked::Parent(pid) => {
-            let (_, status) = wait(pid, 0).ok()??;
-            if !libc::WIFEXITED(status) {
-                return None;
-            }
-            MAX_LAYERS.checked_sub(libc::WEXITSTATUS(status) as u32)
-        }
-    }
+    MAX_LAYERS.checked_sub(bare::domains_that_fit(document::MAX_LAYERS as u8)?)
 }
 
 /// Whether the Landlock domains around this process refuse to move a file from one folder to another as soon as a further
@@ -134,8 +101,6 @@ pub fn already_confined_layers() -> Option<u32> {
 /// `None` if it cannot be found out.
 #[expect(clippy::disallowed_methods, reason = "a file whose creation is the question")]
 pub fn refer_refused_around(folder: &Path) -> Option<bool> {
-    /// Says that another error than EXDEV came of it.
-    const UNKNOWN: i32 = 2;
     if bare::abi().ok()? < 2 {
         // Before ABI 2 nothing can grant it, so any layer refuses it, whoever made it.
         return Some(true);
@@ -155,25 +120,7 @@ pub fn refer_refused_around(folder: &Path) -> Option<bool> {
     let answer = made.and_then(|()| std::fs::write(from.join("f"), b"")).ok().and_then(|()| {
         let text = |path: std::path::PathBuf| CString::new(path.into_os_string().into_encoded_bytes()).ok();
         let (from, to) = (text(from.join("f"))?, text(to.join("f"))?);
-        match fork().ok()? {
-            Forked::Child => {
-                // Nothing here allocates, so this is sound even if the parent has other threads.
-                let confined = set_no_new_privs().and_then(|_| bare::restrict_self(ruleset.as_raw_fd()));
-                exit_now(match confined.and_then(|_| path::rename(&from, &to, 0)) {
-                    Ok(_) => 0,
-                    Err(libc::EXDEV) => 1,
-                    Err(_) => UNKNOWN,
-                })
-            }
-            Forked::Parent(pid) => {
-                let (_, status) = wait(pid, 0).ok()??;
-                match libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)) {
-                    Some(0) => Some(false),
-                    Some(1) => Some(true),
-                    _ => None,
-                }
-            }
-        }
+        bare::may_move_under(ruleset.as_fd(), &from, &to).map(|may| !may)
     });
     let _ = std::fs::remove_dir_all(&scratch);
     answer
@@ -461,7 +408,7 @@ fn restrict_all_threads(ruleset: RulesetCreated) -> Result<(), ApplyRefusal> {
     };
     let ruleset: Option<OwnedFd> = ruleset.into();
     let ruleset = ruleset.ok_or_else(|| refused(libc::EINVAL))?;
-    set_no_new_privs().and_then(|_| bare::restrict_all_threads(ruleset.as_raw_fd())).map(|_| ()).map_err(refused)
+    set_no_new_privs().and_then(|_| bare::restrict_all_threads(ruleset.as_fd())).map(|_| ()).map_err(refused)
 }
 
 fn unopened(rule: usize, path: &str, errno: i32) -> ApplyRefusal {

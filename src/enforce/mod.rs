@@ -20,6 +20,7 @@ pub mod apply_class;
 
 use crate::policy::{Enforceable, Enforcer, PolicyMode};
 use crate::record::outcome::FailureKind;
+use crate::record::platform::Platform;
 use crate::record::report::ApplyRecord;
 
 pub use landlock::{already_confined_layers, landlock_abi, landlock_errata, refer_refused_around};
@@ -73,7 +74,8 @@ fn elsewhere(mode: PolicyMode) -> ApplyRecord {
     let message = match mode.enforcer() {
         Enforcer::Launcher => "a launcher is started, and nobody puts it in force on himself".to_owned(),
         Enforcer::Landlock | Enforcer::Seatbelt => {
-            format!("{} is a part of {}; this is another system", info.title, info.platform.title())
+            let system = info.platform.map_or("another system", Platform::title);
+            format!("{} is a part of {system}; this is another system", info.title)
         }
     };
     ApplyRecord {
@@ -90,7 +92,7 @@ pub fn needs(enforcer: Enforcer) -> Option<&'static str> {
     match enforcer {
         Enforcer::Landlock => landlock::needs(),
         Enforcer::Seatbelt => seatbelt::needs(),
-        Enforcer::Launcher => (!cfg!(target_os = "linux")).then_some("launchers on Linux"),
+        Enforcer::Launcher => None,
     }
 }
 
@@ -99,24 +101,20 @@ pub fn availability(enforcer: Enforcer) -> (bool, String) {
     match enforcer {
         Enforcer::Landlock => landlock::availability(),
         Enforcer::Seatbelt => seatbelt::availability(),
-        Enforcer::Launcher => match needs(enforcer) {
-            None => (true, "any command that runs a program".to_owned()),
-            Some(needs) => (false, format!("it needs {needs}")),
-        },
+        Enforcer::Launcher => (true, "any command that runs a program".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::driver::Platform;
 
     #[test]
     fn a_policy_of_another_system_is_an_apply_failure_that_says_which() {
         let sbpl = Enforceable::Sbpl { text: "(version 1)".into(), parameters: Default::default() };
         for policy in [sbpl, Enforceable::Blob { bytes: vec![1] }] {
             let mode = policy.mode();
-            if Platform::here() == Some(mode.enforcer().platform()) {
+            if Platform::here() == mode.enforcer().platform() {
                 continue;
             }
             let mut ready = ready(&policy);

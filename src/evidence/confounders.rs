@@ -121,6 +121,24 @@ pub(super) fn prepass<'a>(operation: &str, row: &'a ProbeRow) -> Option<Prepass<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::decide::Undecided;
+
+    #[test]
+    fn a_refusal_in_both_lanes_is_read_by_its_number_and_nothing_else_is() {
+        let said = |kind, errno| {
+            let verdict = Verdict::Undecided(Undecided { kind, errno: Some(errno), note: "" });
+            file(HostOs::Linux, "file-read-data", verdict).map(|found| (found.classification, found.attribution))
+        };
+        let unknown = Some((ConfounderClass::OtherErrno, ConfounderAttribution::Unknown));
+        let unix = Some((ConfounderClass::UnixPermissions, ConfounderAttribution::UnixAcl));
+        let mac = Some((ConfounderClass::SandboxOrMac, ConfounderAttribution::Mac));
+        assert_eq!(said(FailureKind::BaselineDenied, libc::EACCES), unix);
+        assert_eq!(said(FailureKind::BaselineDenied, libc::EPERM), mac);
+        for errno in [libc::EACCES, libc::EPERM] {
+            assert_eq!(said(FailureKind::BaselineMissing, errno), unknown);
+        }
+        assert_eq!(said(FailureKind::BaselineDenied, libc::ENOENT), unknown);
+    }
 
     #[test]
     fn guarded_folders_are_those_of_any_home() {

@@ -4,6 +4,7 @@
 //! a process id that comes again, a file of the host that is replaced) is no contradiction. A bundle with one is refused
 //! by verification. SPEC 3 lists the rules, and what is no rule and why.
 
+use crate::record::detail_name::DetailName;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::enforcer::{Enforcer, PolicyMode};
@@ -36,6 +37,8 @@ pub enum RowRule {
     Content,
     /// What went through went through to its end.
     Calls,
+    /// It was performed as often as the manifest says.
+    Repetitions,
 }
 
 impl RowRule {
@@ -52,6 +55,7 @@ impl RowRule {
             Self::Opened => "row_opened",
             Self::Content => "row_content",
             Self::Calls => "row_calls",
+            Self::Repetitions => "row_repetitions",
         }
     }
 }
@@ -65,6 +69,8 @@ pub(super) struct ContradictionFrame<'m> {
     is_linux: bool,
     /// Whether inodes of the run's own files keep their numbers.
     keeps_inodes: bool,
+    /// How often each probe was performed.
+    times: usize,
 }
 
 /// File systems on which a file that nobody touches keeps its device and inode number from one look to the next.
@@ -81,12 +87,24 @@ impl<'m> ContradictionFrame<'m> {
             landlock_abi: host.landlock_abi,
             is_root: host.uid_class == "root",
             is_linux: host.os == "linux",
+            times: manifest.repeat.map_or(1, |times| times as usize),
             keeps_inodes: host.fixture_fs.as_deref().is_some_and(|found| KEEP_INODES.contains(&found)),
         }
     }
 
-    /// The first rule that the row breaks, and how. `fixtures`: what the run made for it, as far as that is known.
+    /// The first rule that the row breaks, or one of its repetitions, and how. `fixtures`: what the run made for it, as far as
+    /// that is known.
     pub(super) fn check(&self, row: &ProbeRow, fixtures: &[FixtureEntry]) -> Result<(), (RowRule, String)> {
+        let times = row.repetitions.len() + 1;
+        if times != self.times {
+            let words = format!("it was performed {times} times; the manifest says {}", self.times);
+            return Err((RowRule::Repetitions, words));
+        }
+        self.check_one(row, fixtures)?;
+        row.repeated().try_for_each(|again| self.check_one(&again, fixtures))
+    }
+
+    fn check_one(&self, row: &ProbeRow, fixtures: &[FixtureEntry]) -> Result<(), (RowRule, String)> {
         let wrong = |rule, words: String| Err((rule, words));
         let name = if row.lane == Lane::Control { 'c' } else { 'r' };
         let root = format!("{}/{name}{:06}", self.base, row.seq);
@@ -180,12 +198,11 @@ impl<'m> ContradictionFrame<'m> {
                 format!("it went through, and ends in `{}` instead of `{end}`", last.syscall),
             ));
         }
-        let detail = |wanted: &str| operation.details.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
         let holds_text = |fixture: &&FixtureEntry| {
             fixture.kind == FixtureKind::File && fixture.text.as_deref().is_some_and(|text| !text.is_empty())
         };
         let declared = fixtures.iter().find(|fixture| Some(fixture.path.as_str()) == inside).filter(holds_text);
-        if declared.is_some() && row.action.mounts.is_empty() && detail("bytes_read") == Some(0) {
+        if declared.is_some() && row.action.mounts.is_empty() && operation.detail(DetailName::BytesRead) == Some(0) {
             return Err((RowRule::Content, "it read nothing of a file that the run had filled".to_owned()));
         }
         Ok(())
@@ -201,7 +218,7 @@ fn process(row: &ProbeRow) -> Result<(), (RowRule, String)> {
         row.ending,
         Some(Ending::Exited { .. } | Ending::Signaled { .. } | Ending::Expired { .. } | Ending::Lost { .. })
     );
-    if !started && (spoke || row.pid.is_some()) {
+    if !started && (spoke || row.pid.is_some() || row.process.is_some()) {
         return wrong("no process was started, and the row says what one did");
     }
     if let Some(pid) = row.pid.filter(|pid| *pid <= 1) {

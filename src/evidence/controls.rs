@@ -53,7 +53,7 @@ impl ProfileControls {
 
 /// What the controls of one profile showed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ControlReport {
+pub struct ControlOutcomes {
     /// What must be refused.
     pub must_deny: ControlResult,
     /// What must be let through.
@@ -123,8 +123,8 @@ impl ControlResult {
     }
 }
 
-impl ControlReport {
-    /// Both together.
+impl ControlOutcomes {
+    /// What the two come to together.
     pub fn status(&self) -> ControlsStatus {
         let both = [self.must_deny.status(), self.must_allow.status()];
         if both.contains(&ControlStatus::Wrong) {
@@ -164,7 +164,7 @@ pub(super) fn judge(
     controls: &[ProfileControls],
     rows: RowBatches<ProbeRow>,
     times: &mut Times,
-) -> Result<Vec<ControlReport>, DeriveError> {
+) -> Result<Vec<ControlOutcomes>, DeriveError> {
     let plan = context.plan;
     if controls.len() != plan.profiles.len() {
         return Err(DeriveError::Controls { profiles: plan.profiles.len(), given: controls.len() });
@@ -205,7 +205,7 @@ pub(super) fn judge(
         };
         let must_deny = show(&controls.must_deny, MUST_DENY, Decision::Deny)?;
         let must_allow = show(&controls.must_allow, MUST_ALLOW, Decision::Allow)?;
-        reports.push(ControlReport { must_deny, must_allow });
+        reports.push(ControlOutcomes { must_deny, must_allow });
     }
     if let Some(reader) = reader {
         reader.finish()?;

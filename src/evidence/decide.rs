@@ -4,16 +4,16 @@
 //! with an error that its driver names as a denial, and without the policy the identical call on the identical target
 //! went through. Whatever falls short of that is undecided, with its stage, kind and error number kept.
 
+use super::identical::difference;
 use super::launcher::{self, QuestionOutcome};
 use crate::record::callout::CalloutDecision;
+use crate::record::detail_name::DetailName;
 use crate::record::driver::{Denials, Driver};
 use crate::record::ending::Ending;
 use crate::record::enforcer::PolicyMode;
 use crate::record::launcher::{LauncherRecord, Names};
-use crate::record::outcome::{Decision, FailureKind, FailureStage, Lane};
-use crate::record::report::{
-    ApplyRecord, CONFIRMED, Call, CallRole, GUARD_STEPS, OperationReport, Prologue, TargetIdentity,
-};
+use crate::record::outcome::{Decision, Expectation, FailureKind, FailureStage, Lane};
+use crate::record::report::{ApplyRecord, Call, CallRole, GUARD_STEPS, OperationReport, Prologue};
 use crate::record::row::ProbeRow;
 
 /// Which version of the rule this program applies. A change of any outcome below changes it.
@@ -102,9 +102,9 @@ impl Verdict {
         }
     }
 
-    /// The contract's `match`: nothing if there is no `actual`.
-    pub fn matches(self, expected: Decision) -> Option<bool> {
-        self.actual().map(|actual| actual == expected)
+    /// The contract's `match`: nothing if there is no `actual`, or nothing is expected.
+    pub fn matches(self, expected: Expectation) -> Option<bool> {
+        Some(self.actual()? == expected.decision()?)
     }
 
     /// The contract's `intended_op_witnessed`: nothing for a row that was blocked, and else whether something was decided. A
@@ -156,7 +156,22 @@ pub fn attempt(row: &ProbeRow) -> Attempt {
 }
 
 /// The same, by what came of these names of the operation's object. Without a launcher there is one.
+///
+/// A row that was repeated shows what all of its executions show, or nothing.
 pub fn attempt_by(row: &ProbeRow, names: Names) -> Attempt {
+    let first = single(row, names);
+    match row.repeated().find(|again| single(again, names).decision() != first.decision()) {
+        None => first,
+        Some(_) => Attempt::undecided(
+            FailureKind::RepetitionsDisagree,
+            first.errno().unwrap_or(0),
+            "the same was performed several times, and did not come to the same each time",
+        ),
+    }
+}
+
+/// What one execution shows.
+fn single(row: &ProbeRow, names: Names) -> Attempt {
     use FailureKind as Kind;
     if let Some(not_run) = &row.not_run {
         // Readers refuse other kinds; here they must not pass for something that was observed.
@@ -397,7 +412,7 @@ fn judge_success(row: &ProbeRow, operation: &OperationReport) -> Attempt {
             // execve(2) does not return on success.
             return Attempt::undecided(Kind::ProbeNoReport, 0, "the report says that a successful execution returned");
         }
-        let code = operation.details.iter().find(|(name, _)| name == "program_exit_code").map(|(_, code)| *code);
+        let code = operation.detail(DetailName::ProgramExitCode);
         return match (code.and_then(|code| i32::try_from(code).ok()), row.action.exit_code) {
             (Some(code), _) => judge_program(row, code),
             (None, None) => Attempt::Allowed,
@@ -427,22 +442,16 @@ impl EffectWitness {
     fn of(row: &ProbeRow, operation: &OperationReport) -> Self {
         let mut effect = Self { seen: false, missed: false };
         let mut witness = |seen: bool| if seen { effect.seen = true } else { effect.missed = true };
-        operation.details.iter().filter(|(name, _)| name == CONFIRMED).for_each(|(_, n)| witness(*n != 0));
-        match row.action.driver {
-            Driver::SignalOutside | Driver::SignalInside | Driver::SignalSelf | Driver::SignalSameSandbox => {
-                operation.details.iter().filter(|(name, _)| name == "received").for_each(|(_, n)| witness(*n != 0));
-            }
-            Driver::TcpConnect
-            | Driver::UdpSend
-            | Driver::UnixConnect
-            | Driver::AbstractConnect
-            | Driver::AbstractSend
-            | Driver::UnixSend
-            | Driver::MptcpConnect
-            | Driver::TcpFastOpen
-            | Driver::UdpConnect
-            | Driver::IoUringConnect => row.listener.iter().for_each(|listener| witness(listener.accept_count > 0)),
-            _ => {}
+        operation.details.iter().filter(|(name, _)| *name == DetailName::Confirmed).for_each(|(_, n)| witness(*n != 0));
+        if row.action.driver.sees_signal() {
+            operation
+                .details
+                .iter()
+                .filter(|(name, _)| *name == DetailName::Received)
+                .for_each(|(_, n)| witness(*n != 0));
+        }
+        if row.action.driver.listener().is_some() {
+            row.listener.iter().for_each(|listener| witness(listener.accept_count > 0));
         }
         effect
     }
@@ -477,10 +486,11 @@ pub fn by_design(driver: Driver, kind: FailureKind) -> bool {
 
 /// Whether a row whose driver only asks was answered as its author expects, by every answer there is. Nothing was
 /// attempted, so that decides nothing; but nothing was left open that the row could have settled.
-pub fn asked_as_expected(row: &ProbeRow, kind: FailureKind, expected: Decision) -> bool {
+pub fn asked_as_expected(row: &ProbeRow, kind: FailureKind, expected: Expectation) -> bool {
     let wanted = match expected {
-        Decision::Allow => CalloutDecision::Allow,
-        Decision::Deny => CalloutDecision::Deny,
+        Expectation::Allow => CalloutDecision::Allow,
+        Expectation::Deny => CalloutDecision::Deny,
+        Expectation::Any => return false,
     };
     let answers = row.prologue.as_ref().map_or(&[][..], |said| &said.callouts);
     kind == FailureKind::OracleOnly
@@ -530,67 +540,4 @@ pub fn verdict(
             },
         },
     }
-}
-
-/// What makes the baseline's call another call than the scenario's, if anything does.
-///
-/// Inode numbers may differ, since fixtures are made afresh for every lane; path, type, permission bits and owner may
-/// not, and neither may the user who calls.
-fn difference(scenario: &ProbeRow, baseline: &ProbeRow) -> Option<&'static str> {
-    if scenario.launcher.is_some() {
-        // All questions of a launcher share a root; the very objects were asked about outside of it, too.
-        let within = |row: &ProbeRow| {
-            row.action
-                .map_texts(|text| Ok::<_, std::convert::Infallible>(without_names(&text.replace(&row.root, "${root}"))))
-        };
-        return (within(scenario) != within(baseline))
-            .then_some("the baseline attempted another operation or another target");
-    }
-    if scenario.action != baseline.action {
-        return Some("the baseline attempted another operation or another target");
-    }
-    if let (Some(here), Some(there)) = (&scenario.operation, &baseline.operation) {
-        // The refused call ends the scenario's list, so it is a prefix of the baseline's. (An execution that went
-        // through leaves no list at all.)
-        let same = here.calls.len() <= there.calls.len()
-            && here.calls.iter().zip(&there.calls).all(|(a, b)| a.syscall == b.syscall && a.role == b.role);
-        if !same {
-            return Some("the baseline made other system calls");
-        }
-    }
-    let caller = |row: &ProbeRow| row.prologue.as_ref().map(|prologue| prologue.uid);
-    if caller(scenario) != caller(baseline) {
-        return Some("the baseline was attempted by another user");
-    }
-    let target = |row: &ProbeRow| row.prologue.as_ref().and_then(|prologue| prologue.target.as_ref().map(shape));
-    if target(scenario) != target(baseline) {
-        return Some("the baseline's target was of another type, mode or owner");
-    }
-    None
-}
-
-/// The text without the ports of this machine's own addresses, which each lane picks for itself.
-fn without_names(text: &str) -> String {
-    match text.rsplit_once(':') {
-        Some((host, port)) if is_own(host) && port.parse::<u16>().is_ok_and(|port| port >= 1024) => {
-            format!("{host}:PORT")
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// Whether an address, in brackets where it has colons, is this machine's own wherever it is asked.
-fn is_own(host: &str) -> bool {
-    use std::net::{IpAddr, Ipv6Addr};
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let address = match bare {
-        Some(bare) => bare.parse::<Ipv6Addr>().map(|address| address.to_canonical()),
-        None => host.parse::<IpAddr>(),
-    };
-    address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
-}
-
-/// What of a target's identity two lanes must share.
-fn shape(target: &TargetIdentity) -> (i32, Option<u32>, Option<u32>) {
-    (target.errno, target.mode, target.uid)
 }

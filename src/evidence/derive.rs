@@ -9,19 +9,21 @@ use std::sync::Mutex;
 
 use super::artifact_writer::{ArrayDocument, ArtifactWriter, EntriesDocument, ListDocument};
 use super::contradiction::{ContradictionFrame, Times};
-use super::controls::{self, ControlReport, ProfileControls};
+use super::controls::{self, ControlOutcomes, ProfileControls};
 use super::decide::{self, ControlsSay, Verdict};
 use super::error::DeriveError;
 use super::finding;
 use super::host_os::HostOs;
 use super::mismatch::{self, OtherLanes};
-use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowFinding};
+use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowAgreement, RowFinding};
 use super::places::RuleLines;
 use super::row_facts::{self, Baseline, Context, RowInPlan};
 use super::row_prefetch::{self, RowBatches, RowPrefetch};
 use super::rows::{LaneReader, NextPlannedRow};
 use super::scenario::{Judged, baseline_row};
 use super::summary::LeftOpen;
+use super::verdict_lines::{ShownByLanes, VerdictLines};
+use super::waivers::{JudgedWaiver, Waivers};
 use super::witness::{self, LaneAnswer};
 use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
 use crate::base::json_out::append_line;
@@ -31,7 +33,7 @@ use crate::record::callout::{Callout, CalloutRecord};
 use crate::record::controls::{CONTROLS_SCHEMA, ControlStatus};
 use crate::record::fixtures_doc::FIXTURES_SCHEMA;
 use crate::record::layout;
-use crate::record::manifest::RunManifest;
+use crate::record::manifest::{BundleFormat, RunManifest};
 use crate::record::mismatch::MismatchType;
 use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleCallout, OracleDecision, OracleResult};
 use crate::record::outcome::Lane;
@@ -115,7 +117,9 @@ fn derive_rows<S: ArtifactSink>(
         oracle: lane_reader(Lane::Oracle, oracle, lanes.oracle)?,
     };
     let mut writers = Writers::open(context, lanes, sink)?;
-    let mut tally = MismatchTally { times, ..MismatchTally::default() };
+    let declared = plan.plan.history.iter().flat_map(|history| &history.waivers);
+    let waivers = Waivers::of(declared, manifest.started_at_unix_s);
+    let mut tally = MismatchTally { times, waivers, ..MismatchTally::default() };
     let mut profiles = Vec::with_capacity(plan.profiles.len());
     let mut total = PlannedRowCounts::default();
     let mut seq = 0;
@@ -130,7 +134,7 @@ fn derive_rows<S: ArtifactSink>(
     writers.finish(&tally.mismatch_counts, sink)?;
     let status = if manifest.dry_run {
         SummaryStatus::Dry
-    } else if lanes.scenario && tally.mismatch_counts.is_empty() {
+    } else if lanes.scenario && tally.mismatch_counts.is_empty() && total.rows.unasserted == 0 {
         SummaryStatus::Ok
     } else {
         SummaryStatus::Partial
@@ -147,6 +151,7 @@ fn derive_rows<S: ArtifactSink>(
         surprises: tally.surprises,
         surprised: tally.surprised,
         asked: tally.asked,
+        waivers: tally.judged_waivers,
         times: tally.times,
     })
 }
@@ -161,7 +166,7 @@ fn lane_reader<T>(lane: Lane, rows: RowBatches<T>, on: bool) -> Result<Option<La
 
 fn write_controls<S: ArtifactSink>(
     context: &Context<'_>,
-    reports: &[ControlReport],
+    reports: &[ControlOutcomes],
     sink: &mut S,
 ) -> Result<(), DeriveError> {
     let head = [
@@ -202,6 +207,8 @@ struct Writers<O> {
     fixtures: Option<ListDocument<O>>,
     mismatches: ListDocument<O>,
     packets: ArtifactWriter<O>,
+    /// Nothing in a bundle of a format that has none.
+    verdicts: Option<VerdictLines<O>>,
 }
 
 impl<O: Write> Writers<O> {
@@ -241,6 +248,7 @@ impl<O: Write> Writers<O> {
                 "mismatches",
             )?,
             packets: ArtifactWriter::create(sink, layout::MISMATCH_PACKETS)?,
+            verdicts: context.manifest.bundle_format.map(|BundleFormat::V2| VerdictLines::create(sink)).transpose()?,
         })
     }
 
@@ -258,6 +266,9 @@ impl<O: Write> Writers<O> {
         if let Some(events) = self.events {
             events.finish(sink)?;
         }
+        if let Some(verdicts) = self.verdicts {
+            verdicts.finish(sink)?;
+        }
         self.mismatches.finish(sink, |object, out| object.member(out, "counts", counts))?;
         self.packets.finish(sink)
     }
@@ -273,6 +284,8 @@ struct MismatchTally {
     surprised: u64,
     places: RuleLines,
     asked: u64,
+    waivers: Waivers,
+    judged_waivers: Vec<JudgedWaiver>,
     left_open: LeftOpen,
     times: Times,
 }
@@ -280,13 +293,13 @@ struct MismatchTally {
 fn derive_profile<O: Write>(
     context: &Context<'_>,
     profile: &ResolvedProfile,
-    report: Option<&ControlReport>,
+    report: Option<&ControlOutcomes>,
     seq: &mut u64,
     readers: &mut Readers,
     writers: &mut Writers<O>,
     tally: &mut MismatchTally,
 ) -> Result<(PlannedRowCounts, Option<EntryStatus>), DeriveError> {
-    let say = report.map_or(ControlsSay::NothingWrong, ControlReport::say);
+    let say = report.map_or(ControlsSay::NothingWrong, ControlOutcomes::say);
     let mut counts = PlannedRowCounts::default();
     let mut blocked = 0;
     let mut refused = false;
@@ -307,7 +320,8 @@ fn derive_profile<O: Write>(
     let mut name = String::new();
     for probe in &profile.probes {
         let placed = RowInPlan { profile, probe };
-        let planned = NextPlannedRow::probe(*seq, profile, probe);
+        let place = *seq;
+        let planned = NextPlannedRow::probe(place, profile, probe);
         *seq += 1;
         counts.rows.planned += 1;
         name.clear();
@@ -322,15 +336,16 @@ fn derive_profile<O: Write>(
         if let (Some(baseline), Some(scenario)) = (baseline_raw, scenario_raw) {
             tally.times.compare(baseline, scenario);
         }
-        let lanes = Lanes { baseline: baseline_raw, baseline_name: &name, scenario: scenario_raw, oracle };
-        if let Some((matched, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
-            counts.count(matched, verdict.kind());
+        let lanes = Lanes { seq: place, baseline: baseline_raw, baseline_name: &name, scenario: scenario_raw, oracle };
+        if let Some((agreement, verdict)) = derive_row(context, placed, scan.as_ref(), &lanes, say, writers, tally)? {
+            counts.count(agreement, verdict.kind());
+            tally.judged_waivers.extend(tally.waivers.judge(placed.expectation_id(), agreement.matched()));
             blocked += u64::from(verdict.stage().is_some_and(|stage| stage.is_blocked()));
             refused |= matches!(verdict, Verdict::Deny { .. });
         }
     }
     // A control that must be refused and was not is a matter of its own.
-    let underivable = |report: &ControlReport| report.must_deny.status() == ControlStatus::NotDerivable;
+    let underivable = |report: &ControlOutcomes| report.must_deny.status() == ControlStatus::NotDerivable;
     if report.is_some_and(underivable) && !refused {
         tally.left_open.without_refusal.add(&profile.id);
     }
@@ -364,6 +379,9 @@ fn entry_notes(counts: &PlannedRowCounts) -> String {
         "{} of {} rows matched, {} did not, {} undecided",
         rows.matched, rows.planned, rows.mismatched, rows.undecided
     );
+    if rows.unasserted > 0 {
+        text.push_str(&format!(", {} answered without an expectation", rows.unasserted));
+    }
     for (n, (kind, count)) in counts.undecided_by_kind.iter().enumerate() {
         text.push_str(if n == 0 { ": " } else { ", " });
         text.push_str(&format!("{} {count}", kind.as_str()));
@@ -373,6 +391,8 @@ fn entry_notes(counts: &PlannedRowCounts) -> String {
 
 /// The rows of one place.
 struct Lanes<'r> {
+    /// The place, from 0.
+    seq: u64,
     baseline: Option<&'r ProbeRow>,
     /// The name that the contract gives the baseline row.
     baseline_name: &'r str,
@@ -389,7 +409,7 @@ fn derive_row<O: Write>(
     say: ControlsSay,
     writers: &mut Writers<O>,
     tally: &mut MismatchTally,
-) -> Result<Option<(Option<bool>, Verdict)>, DeriveError> {
+) -> Result<Option<(RowAgreement, Verdict)>, DeriveError> {
     let baseline = lanes.baseline.map(|row| Baseline { row, attempt: decide::attempt(row), name: lanes.baseline_name });
     let baseline_paths = lanes.baseline.map(|row| row_facts::paths(context, row));
     let mut baseline_document = None;
@@ -409,8 +429,21 @@ fn derive_row<O: Write>(
             document.push(&oracle_result(context, placed, row))?;
         }
     }
-    let Some(row) = lanes.scenario else { return Ok(None) };
-    let judged = Judged::new(context, placed, row, baseline.as_ref(), say, row_facts::paths(context, row));
+    let judged = lanes
+        .scenario
+        .map(|row| Judged::new(context, placed, row, baseline.as_ref(), say, row_facts::paths(context, row)));
+    if let Some(document) = &mut writers.verdicts
+        && !context.manifest.dry_run
+    {
+        let shown = ShownByLanes {
+            baseline: baseline.as_ref().map(|baseline| baseline.attempt),
+            scenario: judged.as_ref(),
+            oracle: lanes.oracle,
+        };
+        document.push(lanes.seq, placed, &shown)?;
+    }
+    let Some(judged) = judged else { return Ok(None) };
+    let row = judged.row;
     let id = placed.expectation_id();
     if let Some(results) = &mut writers.results {
         results.push(&judged.result_row(context))?;
@@ -437,7 +470,10 @@ fn derive_row<O: Write>(
             append_line(out, &packet)?;
             out.write_all(b"\n")
         })?;
-        let findings = if judged.matched().is_some() { &mut tally.mismatched } else { &mut tally.undecided };
+        let findings = match judged.agreement() {
+            RowAgreement::Undecided => &mut tally.undecided,
+            _ => &mut tally.mismatched,
+        };
         if findings.len() < MAX_FINDINGS {
             findings.push(finding::of(context, &judged, Some(mismatch_type), lanes.oracle, &mut tally.places));
         }
@@ -456,7 +492,7 @@ fn derive_row<O: Write>(
         let list = if by_design { named } else { undecided };
         list.add(&placed.profile.id, &placed.probe.expectation_id, cause.kind);
     }
-    Ok(Some((judged.matched(), judged.verdict)))
+    Ok(Some((judged.agreement(), judged.verdict)))
 }
 
 fn witness_and_fixtures<O: Write>(
@@ -484,6 +520,22 @@ fn witness_and_fixtures<O: Write>(
 fn oracle_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, row: &'a OracleRow) -> OracleResult<'a> {
     let decision = mismatch::oracle_decision(row);
     OracleResult {
+        rule: row.rule.as_deref(),
+        assumes: &row.assumes,
+        error: (decision == OracleDecision::Error).then_some(row.reason.as_str()),
+        ..answer_about(context, placed, decision, &row.source, &row.reason)
+    }
+}
+
+/// An answer about a row by `api`, with nothing in it that only one kind of oracle says.
+fn answer_about<'a>(
+    context: &Context<'a>,
+    placed: RowInPlan<'a>,
+    decision: OracleDecision,
+    api: &'a str,
+    reason: &'a str,
+) -> OracleResult<'a> {
+    OracleResult {
         world_id: context.world_id,
         run_id: context.run_id,
         expectation_id: placed.expectation_id(),
@@ -495,30 +547,26 @@ fn oracle_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, row: &'a Orac
         filter_type: None,
         filter_type_name: None,
         argument: Some(placed.target()),
-        api: &row.source,
+        api,
         check: None,
-        rule: row.rule.as_deref(),
-        reason: &row.reason,
-        assumes: &row.assumes,
-        error: (decision == OracleDecision::Error).then_some(row.reason.as_str()),
+        rule: None,
+        reason,
+        assumes: &[],
+        error: None,
     }
 }
+
+/// The reason that stands with what `sandbox_check` answered.
+const ASKED_BY_PROCESS: &str = "the confined process asked, right before the operation";
 
 fn callout_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, record: &'a CalloutRecord) -> OracleResult<'a> {
     let callout = Callout::from(record);
     OracleResult {
-        world_id: context.world_id,
-        run_id: context.run_id,
-        expectation_id: placed.expectation_id(),
-        profile_id: placed.profile_id(),
-        probe_name: placed.name(),
         operation: callout.operation,
         stage: callout.stage,
-        decision: callout.decision.into(),
         filter_type: Some(callout.filter_type),
         filter_type_name: Some(callout.filter_type_name),
         argument: callout.argument,
-        api: callout.api,
         check: Some(OracleCallout {
             check_type: callout.check_type,
             canonicalization: callout.canonicalization,
@@ -531,9 +579,7 @@ fn callout_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, record: &'a 
             rc: callout.rc,
             errno: callout.errno,
         }),
-        rule: None,
-        reason: "the confined process asked, right before the operation",
-        assumes: &[],
         error: callout.error,
+        ..answer_about(context, placed, callout.decision.into(), callout.api, ASKED_BY_PROCESS)
     }
 }

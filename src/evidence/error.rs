@@ -110,7 +110,7 @@ pub enum DeriveError {
         lane: Lane,
         /// The line where it should be.
         line: u64,
-        /// Which row.
+        /// The row that the plan has there: profile and probe.
         expected: String,
     },
     /// The file goes on after every planned row was there.

@@ -58,6 +58,6 @@ pub(super) fn of(
         asked: judged.verdict.kind().is_some_and(|kind| decide::asked_as_expected(judged.row, kind, entry.expected)),
         errno,
         reason,
-        opinions: opinions::of(Some(entry.expected), entry.why.clone(), actual, model),
+        opinions: opinions::of(entry.expected.decision(), entry.why.clone(), actual, model),
     }
 }

@@ -5,6 +5,7 @@ use super::darwin_errno::darwin_errno_name;
 use super::linux_errno::linux_errno_name;
 use crate::record::manifest::HostFacts;
 use crate::record::outcome::Lane;
+use crate::record::platform::Platform;
 use crate::record::results::PathSource;
 
 /// The system that a run was made on.
@@ -12,6 +13,14 @@ use crate::record::results::PathSource;
 pub(super) enum HostOs {
     Linux,
     Macos,
+}
+
+/// The name of an error number of that system, whatever the reader's own is.
+pub fn errno_name(platform: Platform, number: i32) -> Option<&'static str> {
+    match platform {
+        Platform::Linux => linux_errno_name(number),
+        Platform::Macos => darwin_errno_name(number),
+    }
 }
 
 impl HostOs {
@@ -22,10 +31,11 @@ impl HostOs {
 
     /// The name of an error number.
     pub(super) fn errno_name(self, number: i32) -> Option<&'static str> {
-        match self {
-            Self::Linux => linux_errno_name(number),
-            Self::Macos => darwin_errno_name(number),
-        }
+        let platform = match self {
+            Self::Linux => Platform::Linux,
+            Self::Macos => Platform::Macos,
+        };
+        errno_name(platform, number)
     }
 
     /// Folders that it shows under two names: (alias, real place).

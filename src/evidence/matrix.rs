@@ -72,11 +72,12 @@ fn write_one<S: ArtifactSink>(
         for probe in &profile.probes {
             let declared = &*probe.entry;
             let row = MatrixProbe {
-                name: &declared.name,
+                name: declared.name(),
                 operation: &declared.operation,
                 target: &declared.target,
                 expected: declared.expected,
                 mechanism: &declared.mechanism,
+                errno: &declared.errno,
                 name_alone: declared.name_alone,
                 expectation_id: probe.expectation_id.as_str(),
                 mode: filled(declared.mode.as_deref()),

@@ -19,11 +19,12 @@ use crate::record::oracle::OracleDecision;
 use crate::record::outcome::{Decision, FailureStage, Lane};
 use crate::record::row::OracleRow;
 
+use super::outcome::RowAgreement;
 use super::row_facts;
 
 /// How a row parts from its expectation; nothing if it does not.
 pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
-    if judged.matched() == Some(true) {
+    if matches!(judged.agreement(), RowAgreement::Matched | RowAgreement::Unasserted) {
         return None;
     }
     Some(match judged.verdict.stage() {
@@ -38,10 +39,10 @@ pub(super) fn mismatch_type(judged: &Judged<'_>) -> Option<MismatchType> {
                 // The contract's last resort. A row of stage `probe` without a decision is not witnessed, so it comes here
                 // from no row.
                 (_, None) => MismatchType::FilterDiff,
-                _ if judged.came_about_otherwise() => MismatchType::UnexpectedMechanism,
+                _ if let Some(how) = judged.came_about_otherwise() => how,
                 _ if boundary => MismatchType::CanonicalizationBoundary,
-                (Decision::Allow, Some(_)) => MismatchType::UnexpectedDeny,
-                (Decision::Deny, Some(_)) => MismatchType::UnexpectedAllow,
+                (_, Some(Decision::Deny)) => MismatchType::UnexpectedDeny,
+                (_, Some(Decision::Allow)) => MismatchType::UnexpectedAllow,
             }
         }
     })

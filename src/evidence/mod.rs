@@ -14,6 +14,8 @@ mod derive;
 mod error;
 mod finding;
 mod host_os;
+mod identical;
+pub mod judge;
 pub mod launcher;
 mod layers;
 mod linux_errno;
@@ -37,6 +39,8 @@ mod testing;
 mod testing_schemas;
 #[cfg(test)]
 mod tests;
+mod verdict_lines;
+mod waivers;
 mod witness;
 
 use std::io::{self, BufRead, Write};
@@ -45,11 +49,13 @@ pub use controls::ProfileControls;
 pub use decide::DECISION_RULE;
 pub use derive::{derive, replay};
 pub use error::DeriveError;
+pub use host_os::errno_name;
 pub use matrix::expected_matrix;
 #[cfg(test)]
 pub use outcome::PlannedRowCounts;
 pub use outcome::{DerivationOutcome, ProfileOutcome, RowFinding};
 pub use row_prefetch::RowPrefetch;
+pub use waivers::{JudgedWaiver, WaiverStanding, Waivers};
 
 use crate::record::outcome::Lane;
 

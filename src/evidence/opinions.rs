@@ -3,8 +3,9 @@
 //! Nothing here decides anything: a verdict is there before, and stays what it is. That the author is wrong, or the policy, is
 //! never said of one of the two alone, because rows cannot tell what was meant.
 
+use crate::policy::model_answer::assumptions_phrase;
 use crate::record::opinions::{Conclusion, ModelOpinion, Opinions};
-use crate::record::outcome::Decision;
+use crate::record::outcome::{Decision, FailureKind};
 
 /// The source of an answer that is what a launcher's document claims; see `record::enforcer`.
 const CLAIMS: &str = "launcher_claims";
@@ -21,7 +22,7 @@ pub fn of(
         (_, None, _) => Conclusion::Undecided,
         (_, Some(kernel), Some(said)) if kernel != said => Conclusion::KernelSurprisesModel,
         (Some(expected), Some(kernel), _) if kernel == expected => Conclusion::AsExpected,
-        (None, Some(_), _) => Conclusion::AsExpected,
+        (None, Some(_), _) => Conclusion::Unasserted,
         (Some(_), Some(_), Some(_)) => Conclusion::PolicyOrExpectation,
         (Some(_), Some(_), None) if model.is_some() => Conclusion::ModelCannotTell,
         (Some(_), Some(_), None) => Conclusion::ModelNotAsked,
@@ -30,10 +31,38 @@ pub fn of(
     Opinions { expected, why, kernel, model, conclusion, sentence }
 }
 
-/// The opinions as lines with a name each. `stopped`: what an undecided row stopped at; `done`: what happened, in words.
-pub fn lines(opinions: &Opinions, stopped: Option<&str>, done: &str) -> Vec<(&'static str, String)> {
+/// What somebody can do about a row that decided nothing, as far as its kind of failure and its error say. `None` where they do
+/// not, or where nothing can be done.
+pub fn advice(kind: &str, errno_name: Option<&str>) -> Option<&'static str> {
+    if kind != FailureKind::ProbeErrno.as_str() {
+        return None;
+    }
+    match errno_name? {
+        "ENOENT" | "ENOTDIR" => Some(
+            "nothing is there, with or without the policy; ask about what this host has, or let the run make it (a path below \
+             `${home}` or `${workspace}` in a question, a fixture in a registry)",
+        ),
+        "ECONNREFUSED" => Some(
+            "nobody listens there, with or without the policy; let the run listen (`127.0.0.1:${port}` or `abstract ${name}` in a \
+             question, `listener` in a registry)",
+        ),
+        "ENETUNREACH" | "EHOSTUNREACH" | "EADDRNOTAVAIL" => Some(
+            "no way leads to that address from here; ask about one that this host reaches, such as `127.0.0.1:${port}`",
+        ),
+        _ => None,
+    }
+}
+
+/// The opinions as lines with a name each. `stopped`: what an undecided row stopped at; `done`: what happened, in words;
+/// `advice`: what can be done about it.
+pub fn lines(
+    opinions: &Opinions,
+    stopped: Option<&str>,
+    done: &str,
+    advice: Option<&str>,
+) -> Vec<(&'static str, String)> {
     let because = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
-    let mut lines = Vec::with_capacity(4);
+    let mut lines = Vec::with_capacity(5);
     if let Some(expected) = opinions.expected {
         lines.push(("expected", format!("{}{}", expected.as_str(), because(opinions.why.as_deref().unwrap_or("")))));
     }
@@ -44,11 +73,14 @@ pub fn lines(opinions: &Opinions, stopped: Option<&str>, done: &str) -> Vec<(&'s
         let said = model.decision.map_or("cannot know", Decision::as_str);
         let granted = match &model.assumes[..] {
             [] => String::new(),
-            assumes => format!(" (if {})", assumes.join(", and ")),
+            // What it takes for granted is so, or does not matter, where the kernel did the same.
+            _ if model.decision.is_some() && model.decision == opinions.kernel => String::new(),
+            assumes => format!(" (if {})", assumptions_phrase(assumes.iter().map(String::as_str))),
         };
         lines.push(("model", format!("{said}{}{granted}", because(&model.reason))));
     }
     lines.push(("so", opinions.sentence.clone()));
+    lines.extend(advice.map(|advice| ("do", advice.to_owned())));
     lines
 }
 
@@ -66,6 +98,8 @@ fn sentence(
     match (conclusion, said) {
         (Conclusion::AsExpected, Some(_)) => format!("as expected, and as {policy} says"),
         (Conclusion::AsExpected, None) => "as expected".to_owned(),
+        (Conclusion::Unasserted, Some(_)) => format!("nothing was expected; as {policy} says"),
+        (Conclusion::Unasserted, None) => "nothing was expected".to_owned(),
         (Conclusion::PolicyOrExpectation, _) => {
             let does = match (said, rule.is_empty()) {
                 (Some(Decision::Allow), true) => "does not restrict it".to_owned(),
@@ -167,7 +201,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(of(None, None, Some(Allow), None).conclusion, C::AsExpected);
+        assert_eq!(of(None, None, Some(Allow), None).conclusion, C::Unasserted);
+        let denies = Some(model("landlock_model", Some(Deny), None));
+        assert_eq!(of(None, None, Some(Allow), denies).conclusion, C::KernelSurprisesModel);
     }
 
     #[test]
@@ -200,6 +236,29 @@ mod tests {
             "nothing was decided; the policy denies it, which is not what is expected"
         );
         assert_eq!(text(Deny, Some(Deny), landlock(Some(Deny), None)), "as expected, and as the policy says");
+    }
+
+    #[test]
+    fn what_the_model_takes_for_granted_is_said_where_it_may_matter() {
+        let told = |kernel| {
+            let assumes = vec!["`/usr` exists".to_owned()];
+            let model = ModelOpinion { assumes, ..model("landlock_model", Some(Deny), None) };
+            let opinions = of(Some(Allow), None, kernel, Some(model));
+            lines(&opinions, None, "", None).into_iter().find(|(name, _)| *name == "model").unwrap().1
+        };
+        assert_eq!(told(Some(Deny)), "deny: why");
+        assert_eq!(told(Some(Allow)), "deny: why (if `/usr` exists)");
+        assert_eq!(told(None), "deny: why (if `/usr` exists)");
+    }
+
+    #[test]
+    fn a_row_that_asks_about_nothing_says_what_to_do() {
+        let missing = advice("probe_errno", Some("ENOENT"));
+        assert!(missing.is_some_and(|text| text.contains("${home}")));
+        assert_eq!(lines(&of(Some(Deny), None, None, None), None, "", missing).last().unwrap().0, "do");
+        for nothing in [("probe_errno", None), ("probe_errno", Some("EIO")), ("apply_failed", Some("ENOENT"))] {
+            assert_eq!(advice(nothing.0, nothing.1), None, "{nothing:?}");
+        }
     }
 
     #[test]

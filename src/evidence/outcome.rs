@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::contradiction::Times;
-use super::controls::ControlReport;
+use super::controls::ControlOutcomes;
+use super::waivers::{JudgedWaiver, WaiverStanding};
 use crate::base::ids::{ExpectationId, ProfileId};
 use crate::plan::LaneSet;
 use crate::record::mismatch::MismatchType;
 use crate::record::opinions::Opinions;
-use crate::record::outcome::{Decision, FailureKind};
+use crate::record::outcome::{Decision, Expectation, FailureKind};
 use crate::record::results::EntryStatus;
 use crate::record::summary::{RowCounts, SummaryStatus};
 
@@ -39,8 +40,46 @@ pub struct DerivationOutcome {
     /// How many of the undecided rows only ask, by the nature of their driver, and were answered as their authors expect.
     /// They are in every count of undecided rows, and leave nothing open.
     pub asked: u64,
+    /// The waivers about rows of the run, in the order of the rows.
+    pub waivers: Vec<JudgedWaiver>,
     /// When rows were executed.
     pub times: Times,
+}
+
+impl DerivationOutcome {
+    /// How many of the mismatched rows are known and approved.
+    pub fn known(&self) -> u64 {
+        self.with_standing(WaiverStanding::Holds).count() as u64
+    }
+
+    /// The waivers that stand like that.
+    pub fn with_standing(&self, standing: WaiverStanding) -> impl Iterator<Item = &JudgedWaiver> {
+        self.waivers.iter().filter(move |one| one.standing == standing)
+    }
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowAgreement {
+    /// It is as expected.
+    Matched,
+    /// It is not.
+    Mismatched,
+    /// Something was decided, and nothing was expected.
+    Unasserted,
+    /// Nothing was decided, whatever was expected.
+    Undecided,
+}
+
+impl RowAgreement {
+    /// Whether it is as expected; nothing if nothing was decided, or nothing expected.
+    pub(super) fn matched(self) -> Option<bool> {
+        match self {
+            Self::Matched => Some(true),
+            Self::Mismatched => Some(false),
+            Self::Unasserted | Self::Undecided => None,
+        }
+    }
 }
 
 /// What became of planned rows.
@@ -53,11 +92,12 @@ pub struct PlannedRowCounts {
 }
 
 impl PlannedRowCounts {
-    pub(super) fn count(&mut self, matched: Option<bool>, kind: Option<FailureKind>) {
-        match matched {
-            Some(true) => self.rows.matched += 1,
-            Some(false) => self.rows.mismatched += 1,
-            None => {
+    pub(super) fn count(&mut self, agreement: RowAgreement, kind: Option<FailureKind>) {
+        match agreement {
+            RowAgreement::Matched => self.rows.matched += 1,
+            RowAgreement::Mismatched => self.rows.mismatched += 1,
+            RowAgreement::Unasserted => self.rows.unasserted += 1,
+            RowAgreement::Undecided => {
                 self.rows.undecided += 1;
                 if let Some(kind) = kind {
                     *self.undecided_by_kind.entry(kind).or_default() += 1;
@@ -71,6 +111,7 @@ impl PlannedRowCounts {
         self.rows.matched += other.rows.matched;
         self.rows.mismatched += other.rows.mismatched;
         self.rows.undecided += other.rows.undecided;
+        self.rows.unasserted += other.rows.unasserted;
         for (kind, count) in &other.undecided_by_kind {
             *self.undecided_by_kind.entry(*kind).or_default() += count;
         }
@@ -87,7 +128,7 @@ pub struct ProfileOutcome {
     /// How many of the profile's rows matched, mismatched or stayed undecided.
     pub counts: PlannedRowCounts,
     /// What the controls of the profile showed; `None` if the scenario lane was off.
-    pub controls: Option<ControlReport>,
+    pub controls: Option<ControlOutcomes>,
 }
 
 /// One row worth showing.
@@ -104,7 +145,7 @@ pub struct RowFinding {
     /// The target as declared.
     pub target: String,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// What the policy did.
     pub actual: Option<Decision>,
     /// How the two part; nothing for a row that is as expected.

@@ -12,7 +12,7 @@ use crate::record::callout::Callout;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
 use crate::record::events::NormalizedSource;
-use crate::record::fixture::FixtureEntry;
+use crate::record::fixture::{FixtureEntry, ListenerKind};
 use crate::record::layout::RUN_MANIFEST;
 use crate::record::manifest::RunManifest;
 use crate::record::outcome::{FailureKind, FailureStage};
@@ -319,8 +319,8 @@ fn xpc_error(syscall: &str, code: Option<i32>) -> Option<&'static str> {
 
 pub(super) fn listener(row: &ProbeRow) -> Option<ListenerDoc<'_>> {
     let record = row.listener.as_ref()?;
-    let (host, port) = match record.kind.as_str() {
-        "tcp" | "udp" => match record.address.rsplit_once(':') {
+    let (host, port) = match record.kind {
+        ListenerKind::Tcp | ListenerKind::Udp => match record.address.rsplit_once(':') {
             Some((host, port)) => (Some(host), port.parse().ok()),
             None => (None, None),
         },
@@ -331,7 +331,7 @@ pub(super) fn listener(row: &ProbeRow) -> Option<ListenerDoc<'_>> {
         address: &record.address,
         error: None,
         host,
-        kind: &record.kind,
+        kind: record.kind,
         port,
         precheck: Precheck::SKIPPED,
         status: "ok",
@@ -357,17 +357,7 @@ pub(super) fn reason_beside(
         text.push_str(&reason(host_os, baseline.row, without, None));
         let nobody =
             matches!(without.errno.and_then(|errno| host_os.errno_name(errno)), Some("ECONNREFUSED" | "ENOENT"));
-        let reaches_out = matches!(
-            baseline.row.action.driver,
-            Driver::TcpConnect
-                | Driver::UnixConnect
-                | Driver::AbstractConnect
-                | Driver::AbstractSend
-                | Driver::UnixSend
-                | Driver::MptcpConnect
-                | Driver::TcpFastOpen
-                | Driver::IoUringConnect
-        );
+        let reaches_out = baseline.row.action.driver.needs_listener();
         if nobody && reaches_out && baseline.row.listener.is_none() {
             text.push_str("; the probe has no `listener`, so nobody answers there: add one");
         }
@@ -421,7 +411,7 @@ impl<'p> RowInPlan<'p> {
         self.profile.id.as_str()
     }
     pub(super) fn name(&self) -> &'p str {
-        &self.probe.entry.name
+        self.probe.entry.name()
     }
     pub(super) fn operation(&self) -> &'p str {
         &self.probe.entry.operation

@@ -23,7 +23,7 @@ use crate::record::row::{OracleRow, ProbeRow};
 
 /// How many rows are handed over at a time, at most.
 const BATCH_ROWS: usize = 128;
-/// How many bytes of rows, after which a batch is closed: the rows of a stranger's bundle may be large.
+/// How many bytes of rows, after which a batch is closed: rows of an untrusted bundle may be large.
 const BATCH_BYTES: usize = 256 * 1024;
 /// How many batches of a lane may wait. More would only push each other out of the processor's caches.
 const WAITING_BATCHES: usize = 4;

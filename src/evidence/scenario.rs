@@ -3,11 +3,13 @@
 use super::decide::{self, Attempt, ControlsSay, Verdict};
 use super::host_os::HostOs;
 use super::launcher;
+use super::outcome::RowAgreement;
 use super::row_facts::{self, Baseline, Context, Paths, RowInPlan};
 use super::{confounders, layers, surroundings};
 use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
-use crate::record::launcher::LauncherVerdict;
+use crate::record::launcher::{LauncherJudgement, Mechanism};
+use crate::record::mismatch::MismatchType;
 use crate::record::outcome::Lane;
 use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
@@ -20,6 +22,8 @@ use crate::record::scan::StaticScan;
 pub(super) struct Judged<'r> {
     pub placed: RowInPlan<'r>,
     pub row: &'r ProbeRow,
+    /// What the row shows by itself.
+    pub by_itself: Attempt,
     pub verdict: Verdict,
     /// The contract's `intended_op_witnessed`.
     pub witnessed: Option<bool>,
@@ -29,8 +33,10 @@ pub(super) struct Judged<'r> {
     pub paths: Paths<'r>,
     /// Why nothing was decided, in words.
     pub reason: Option<String>,
+    /// In what it was not denied as the expectation demands, though it was denied as expected.
+    otherwise: Option<MismatchType>,
     /// What was judged of a question under a launcher.
-    launcher: Option<LauncherVerdict<'r>>,
+    launcher: Option<LauncherJudgement<'r>>,
     report: Option<ApplyReport<'r>>,
     tcc: Option<TccConfounder>,
     service: Option<ServiceConfounder>,
@@ -58,9 +64,11 @@ impl<'r> Judged<'r> {
             _ => None,
         };
         let status = layers::runtime_status(row, verdict);
+        let otherwise = otherwise(host_os, &placed, verdict, launcher.as_ref());
         Self {
             placed,
             row,
+            by_itself: attempt,
             verdict,
             witnessed: verdict.witnessed(),
             status,
@@ -71,8 +79,9 @@ impl<'r> Judged<'r> {
                     Some(baseline) => row_facts::reason_beside(host_os, row, cause, more.as_deref(), baseline),
                     None => row_facts::reason(host_os, row, cause, more.as_deref()),
                 }),
-                None => other_mechanism(&placed, verdict, launcher.as_ref()),
+                None => otherwise.as_ref().map(|(_, words)| words.clone()),
             },
+            otherwise: otherwise.map(|(kind, _)| kind),
             launcher,
             report: row_facts::apply_report(row, stage, cause),
             tcc: confounders::tcc(host_os, &placed, row, verdict, baseline),
@@ -82,12 +91,26 @@ impl<'r> Judged<'r> {
 
     pub(super) fn matched(&self) -> Option<bool> {
         let as_decided = self.verdict.matches(self.placed.probe.entry.expected)?;
-        Some(as_decided && !self.came_about_otherwise())
+        Some(as_decided && self.otherwise.is_none())
     }
 
-    /// Whether it was denied as expected, and not in a way that the expectation demands.
-    pub(super) fn came_about_otherwise(&self) -> bool {
-        other_mechanism(&self.placed, self.verdict, self.launcher.as_ref()).is_some()
+    pub(super) fn agreement(&self) -> RowAgreement {
+        match (self.matched(), self.verdict.actual()) {
+            (Some(true), _) => RowAgreement::Matched,
+            (Some(false), _) => RowAgreement::Mismatched,
+            (None, Some(_)) => RowAgreement::Unasserted,
+            (None, None) => RowAgreement::Undecided,
+        }
+    }
+
+    /// How the question under a launcher was denied; nothing for anything else.
+    pub(super) fn mechanism(&self) -> Option<Mechanism> {
+        self.launcher.as_ref()?.mechanism
+    }
+
+    /// In what it was not denied as the expectation demands, though it was denied as expected.
+    pub(super) fn came_about_otherwise(&self) -> Option<MismatchType> {
+        self.otherwise
     }
 
     pub(super) fn result_row<'a>(&'a self, context: &'a Context<'_>) -> ResultRow<'a> {
@@ -187,22 +210,46 @@ impl<'r> Judged<'r> {
             service_confounder: self.service,
             target: placed.target(),
             tcc_confounder: self.tcc,
+            unmet_demand: self.otherwise.map(MismatchType::as_str),
             violation_summary: row_facts::violation_summary(errno),
             world_id: context.world_id,
         }
     }
 }
 
-/// That a denial did not come about as the expectation demands, in words.
-fn other_mechanism(placed: &RowInPlan<'_>, verdict: Verdict, shown: Option<&LauncherVerdict<'_>>) -> Option<String> {
+/// That a denial did not come about as the expectation demands: in what, and in words.
+fn otherwise(
+    host_os: HostOs,
+    placed: &RowInPlan<'_>,
+    verdict: Verdict,
+    shown: Option<&LauncherJudgement<'_>>,
+) -> Option<(MismatchType, String)> {
     let declared = &placed.probe.entry;
-    let found = shown.and_then(|shown| shown.mechanism);
-    let expected_so = matches!(verdict, Verdict::Deny { .. }) && verdict.matches(declared.expected) == Some(true);
-    if !expected_so || declared.mechanism.is_empty() || found.is_some_and(|it| declared.mechanism.contains(&it)) {
+    let Verdict::Deny { errno } = verdict else { return None };
+    if verdict.matches(declared.expected) != Some(true) {
         return None;
     }
-    let found = found.map_or("in no way that is known", |mechanism| mechanism.as_str());
-    Some(format!("expected {}, and it was denied {found}", declared.expectation()))
+    let how = shown.and_then(|shown| shown.mechanism);
+    let name = errno.and_then(|errno| host_os.errno_name(errno));
+    let other_way = !declared.mechanism.is_empty() && !how.is_some_and(|how| declared.mechanism.contains(&how));
+    let other_number =
+        !declared.errno.is_empty() && !name.is_some_and(|name| declared.errno.iter().any(|one| one == name));
+    let kind = match (other_way, other_number) {
+        (true, _) => MismatchType::UnexpectedMechanism,
+        (false, true) => MismatchType::UnexpectedErrno,
+        (false, false) => return None,
+    };
+    let how = match how {
+        _ if !other_way => "",
+        Some(how) => &format!(" {}", how.as_str()),
+        None => " in no way that is known",
+    };
+    let with = match name {
+        _ if !other_number => "",
+        Some(name) => &format!(" with {name}"),
+        None => " with no error number that has a name",
+    };
+    Some((kind, format!("expected {}, and it was denied{how}{with}", declared.expectation())))
 }
 
 /// A row of `baseline_results.json`.

@@ -43,6 +43,18 @@ pub(super) fn mismatch<'a>(
     if !mounts_fit {
         return Some(("action.mounts", "the declared bind mounts", "others"));
     }
+    let words_fit = declared.argv.len() == found.argv.len()
+        && declared.argv.iter().zip(&found.argv).all(|(one, other)| leads_to(one, other));
+    if !words_fit {
+        return Some(("action.argv", "the declared arguments", "others"));
+    }
+    // What the answer is read by: with another exit code, another answer would be as good.
+    if declared.exit_code != found.exit_code {
+        return Some(("action.exit_code", "the declared exit code", "another, or none"));
+    }
+    if declared.payload != found.payload {
+        return Some(("action.payload", "the declared attribute list", "another"));
+    }
     None
 }
 
@@ -61,5 +73,26 @@ mod tests {
             let other = Action { to: Some("/etc/hosts".into()), ..declared.clone() };
             assert!(mismatch(&declared, &other, "/dev/shm/r/0", false).is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_row_executes_with_the_arguments_and_the_exit_code_of_its_plan() {
+        let planned = Action {
+            argv: vec!["tool".into(), "${root}/a".into()],
+            exit_code: Some(42),
+            ..Action::new(Driver::Exec, "${root}/tool")
+        };
+        let field = |edit: fn(&mut Action)| {
+            let mut found =
+                Action { target: "/r/tool".into(), argv: vec!["tool".into(), "/r/a".into()], ..planned.clone() };
+            edit(&mut found);
+            mismatch(&planned, &found, "/r", true).map(|(field, ..)| field)
+        };
+        assert_eq!(field(|_| ()), None);
+        assert_eq!(field(|found| found.argv.truncate(1)), Some("action.argv"));
+        assert_eq!(field(|found| found.argv[1] = "/etc".into()), Some("action.argv"));
+        assert_eq!(field(|found| found.exit_code = None), Some("action.exit_code"));
+        assert_eq!(field(|found| found.exit_code = Some(7)), Some("action.exit_code"));
+        assert_eq!(field(|found| found.payload = Some("cmn-times".into())), Some("action.payload"));
     }
 }

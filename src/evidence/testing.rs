@@ -15,16 +15,13 @@ use crate::policy::landlock::LandlockPolicy;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
 use crate::record::ending::Ending;
-use crate::record::manifest::{
-    ChannelKind, DeclaredInput, FactCheck, HostFacts, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord, ToolFacts,
-    WorldCheck,
-};
+use crate::record::fixture::ListenerKind;
+use crate::record::manifest::{ChannelKind, FactCheck, HostFacts, RunManifest, RunStatus, WorldCheck, testing};
 use crate::record::outcome::{Decision, Lane};
 use crate::record::report::{
     ApplyRecord, Call, CallRole, OpenedFile, OperationReport, Prologue, SelfCheck, TargetIdentity,
 };
-use crate::record::row::{ListenerRecord, ORACLE_ROW_SCHEMA, OracleRow, ProbeRow, ROW_SCHEMA};
-use crate::record::sources::InputRole;
+use crate::record::row::{ListenerRecord, ORACLE_ROW_SCHEMA, OracleRow, ProbeRow};
 
 pub(super) const ALL_LANES: LaneSet = LaneSet { baseline: true, scenario: true, oracle: true };
 
@@ -112,51 +109,21 @@ fn profile(id: &str, probes: &[ProbeSpec<'_>]) -> ResolvedProfile {
 }
 
 pub(super) fn manifest(plan: &ResolvedPlan) -> RunManifest {
+    let world_id = plan.plan.world_id.clone().unwrap();
+    let resolved = (plan.plan.plan_id.clone(), plan.plan_digest);
+    let run_id = RunId::new("run-1").unwrap();
+    let bare = testing::manifest(RunStatus::begun(run_id, world_id, ChannelKind::Direct, resolved, (1, 0.0)));
+    let facts = vec![FactCheck { name: "os".into(), expected: "macos".into(), observed: None, ok: false }];
     RunManifest {
-        schema_version: RUN_MANIFEST_SCHEMA.to_owned(),
-        run_id: RunId::new("run-1").unwrap(),
-        identity: None,
-        world_id: plan.plan.world_id.clone().unwrap(),
-        channel: ChannelKind::Direct,
-        plan_id: plan.plan.plan_id.clone(),
-        plan_digest: plan.plan_digest,
-        dry_run: false,
-        stage_used: false,
-        stage_root: None,
-        repo_root_context: ".".to_owned(),
-        staged_output_root: None,
-        output_root: "out/run-1".to_owned(),
-        apply_preflight: None,
-        tool: ToolFacts { name: "sandproof".to_owned(), version: "0.0.0".to_owned(), sha256: Digest::of(b"tool") },
         host: HostFacts {
-            os: "linux".to_owned(),
             kernel_release: Some("6.18.0".to_owned()),
             arch: Some("x86_64".to_owned()),
-            landlock_abi: Some(7),
             lsms: Some(vec!["landlock".to_owned()]),
-            uid_class: "user".to_owned(),
             fixture_fs: Some("tmpfs".to_owned()),
-            ..HostFacts::default()
+            ..bare.host
         },
-        world: WorldCheck {
-            declared: plan.plan.world_id.clone().unwrap(),
-            document_sha256: None,
-            matches: false,
-            facts: vec![FactCheck { name: "os".into(), expected: "macos".into(), observed: None, ok: false }],
-            clean_channels: vec![ChannelKind::SystemdClean],
-        },
-        declared_inputs: vec![DeclaredInput {
-            role: InputRole::Plan,
-            path: "plan.json".into(),
-            sha256: Digest::of(b"plan"),
-        }],
-        selection: SelectionRecord::default(),
-        deadline_ms: 10_000,
-        jobs: 1,
-        host_programs: false,
-        fixture_base: "/dev/shm/sandproof-test".to_owned(),
-        confinement: None,
-        started_at_unix_s: 1_700_000_000.0,
+        world: WorldCheck { facts, ..bare.world },
+        ..bare
     }
 }
 
@@ -168,6 +135,20 @@ pub(super) fn call(syscall: &str, role: CallRole, errno: i32) -> Call {
 
 pub(super) fn resolved(text: &str) -> String {
     text.replace("${root}", ROOT).replace("${port.open}", "40123")
+}
+
+/// What a probe reports that enforced its Landlock policy.
+pub(super) fn landlock_applied() -> ApplyRecord {
+    ApplyRecord {
+        api: "landlock_restrict_self".into(),
+        rc: 0,
+        errno: 0,
+        failure: None,
+        class: None,
+        message: None,
+        abi: Some(7),
+        unsupported: Vec::new(),
+    }
 }
 
 /// A row that went through, as a probe under an enforced policy (or none, in the baseline) reports it.
@@ -191,19 +172,18 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
         ino: 100 + seq,
         mode: 0o100_644,
     });
+    let ids = (
+        ProfileId::new(profile).unwrap(),
+        ProbeId::new(probe).unwrap(),
+        ExpectationId::new(format!("{profile}:{probe}")).unwrap(),
+    );
+    let listener = matches!(action.driver, Driver::TcpConnect | Driver::UdpSend).then(|| ListenerRecord {
+        kind: ListenerKind::Tcp,
+        address: action.target.clone(),
+        accept_count: 1,
+    });
     ProbeRow {
-        schema_version: ROW_SCHEMA.into(),
-        seq,
-        lane,
-        profile_id: ProfileId::new(profile).unwrap(),
-        probe_id: ProbeId::new(probe).unwrap(),
-        expectation_id: ExpectationId::new(format!("{profile}:{probe}")).unwrap(),
-        control_expects: None,
-        root: ROOT.to_owned(),
         ending: Some(Ending::Exited { code: 0 }),
-        not_run: None,
-        launcher: None,
-        started_at_unix_s: 1_700_000_000.25,
         duration_us: 500,
         pid: Some(4242),
         prologue: Some(Prologue {
@@ -213,16 +193,7 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             self_check_before: check(false),
             setup_failure: None,
             target,
-            apply: policy.then(|| ApplyRecord {
-                api: "landlock_restrict_self".into(),
-                rc: 0,
-                errno: 0,
-                failure: None,
-                class: None,
-                message: None,
-                abi: Some(7),
-                unsupported: Vec::new(),
-            }),
+            apply: policy.then(landlock_applied),
             self_check_after: policy.then(|| check(true)),
             callouts: Vec::new(),
         }),
@@ -231,15 +202,8 @@ pub(super) fn allowed(lane: Lane, seq: u64, profile: &str, probe: &str, declared
             opened,
             details: Vec::new(),
         }),
-        report_error: None,
-        left_descendants: false,
-        listener: matches!(action.driver, Driver::TcpConnect | Driver::UdpSend).then(|| ListenerRecord {
-            kind: "tcp".to_owned(),
-            address: action.target.clone(),
-            accept_count: 1,
-        }),
-        check_request: None,
-        action,
+        listener,
+        ..ProbeRow::new(lane, seq, ids, action, ROOT.to_owned(), 1_700_000_000.25)
     }
 }
 
@@ -343,7 +307,7 @@ impl Bench {
                 probe_id: probe.entry.probe_id.clone(),
                 expectation_id: probe.expectation_id.clone(),
                 source: "landlock_model".into(),
-                decision: Some(probe.entry.expected),
+                decision: probe.entry.expected.decision(),
                 rule: Some("/path_beneath/0".to_owned()),
                 reason: "the rule beneath the root grants it".to_owned(),
                 assumes: Vec::new(),

@@ -19,7 +19,7 @@ macro_rules! schema {
     };
 }
 
-static ARTIFACTS: [(&str, LazyLock<Validator>); 12] = [
+static ARTIFACTS: [(&str, LazyLock<Validator>); 13] = [
     (layout::EXPECTED_MATRIX, schema!("expected_matrix")),
     (layout::EXPECTED_MATRIX_GENERATED, schema!("expected_matrix")),
     (layout::RUNTIME_RESULTS, schema!("runtime_results")),
@@ -28,6 +28,7 @@ static ARTIFACTS: [(&str, LazyLock<Validator>); 12] = [
     (layout::ORACLE_RESULTS, schema!("oracle_results")),
     (layout::MISMATCH_SUMMARY, schema!("mismatch_summary")),
     (layout::MISMATCH_PACKETS, schema!("mismatch_packet")),
+    (layout::VERDICTS, schema!("verdict")),
     (layout::PATH_WITNESSES, schema!("path_witnesses")),
     (layout::FIXTURES, schema!("fixtures")),
     (layout::CONTROLS, schema!("controls")),
@@ -54,7 +55,7 @@ pub(super) fn check(memory: &Memory) {
         }
         let (_, validator) = ARTIFACTS.iter().find(|(known, _)| known == name).expect("every artifact has a schema");
         assert!(bytes.is_ascii(), "{name}");
-        if name == layout::MISMATCH_PACKETS {
+        if [layout::MISMATCH_PACKETS, layout::VERDICTS].contains(&name.as_str()) {
             for line in memory.text(name).lines().filter(|line| !line.is_empty()) {
                 let value = crate::base::json::parse(line.as_bytes()).unwrap();
                 sorted(name, &value, line);
@@ -82,7 +83,9 @@ pub(super) fn check(memory: &Memory) {
 /// A parsed object is sorted by key, so writing it again in the same form must give the same text.
 fn sorted(name: &str, value: &Value, text: &str) {
     let mut again = Vec::new();
-    if name == layout::MISMATCH_PACKETS {
+    if name == layout::VERDICTS {
+        again = crate::base::canon::canonical(value).unwrap();
+    } else if name == layout::MISMATCH_PACKETS {
         crate::base::json_out::append_line(&mut again, value).unwrap();
     } else {
         again = crate::base::json_out::to_pretty(value);

@@ -6,6 +6,7 @@
 use super::decide::{Attempt, Verdict};
 use super::host_os::HostOs;
 use super::row_facts::{self, Paths, RowInPlan};
+use crate::record::fixture::ListenerKind;
 use crate::record::fixtures_doc::{FIXTURE_MARKER_SCHEMA, FixtureId, FixtureMarker};
 use crate::record::outcome::Lane;
 use crate::record::row::ProbeRow;
@@ -98,7 +99,7 @@ pub(super) fn fixtures<'a>(
         state: None,
     };
     let listener = row_facts::listener(row);
-    let local = listener.is_some_and(|listener| !matches!(listener.kind, "tcp" | "udp"));
+    let local = listener.is_some_and(|listener| !matches!(listener.kind, ListenerKind::Tcp | ListenerKind::Udp));
     let heard = (listener.is_some() || placed.operation() == "network-outbound").then(|| FixtureMarker {
         listener,
         ..marker(if local { FixtureId::LocalListener } else { FixtureId::LoopbackListener })

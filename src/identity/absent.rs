@@ -19,7 +19,9 @@ pub fn absences(declaration: &Declaration) -> Vec<(String, String)> {
 fn find(at: &str, value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => match members.get("absent").and_then(Value::as_str) {
-            Some(reason) if members.len() == 1 => found.push((at.to_owned(), reason.to_owned())),
+            Some(reason) if members.keys().all(|name| ["absent", "detail"].contains(&name.as_str())) => {
+                found.push((at.to_owned(), reason.to_owned()));
+            }
             // Within `value` nothing is a reference.
             _ if members.len() == 1 && members.contains_key("value") => {}
             _ => members.iter().for_each(|(name, one)| find(&format!("{at}/{}", pointer_part(name)), one, found)),

@@ -17,10 +17,11 @@ use crate::base::limits;
 use crate::evidence::DECISION_RULE;
 use crate::plan::{ResolvedPlan, ResolvedPolicy};
 use crate::policy::PolicyValue;
+use crate::record::absence::Absence;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::fixture::FixtureEntry;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND, Stated};
-use crate::record::manifest::HostFacts;
+use crate::record::manifest::{ChannelKind, HostFacts};
 use crate::record::run_identity::{
     ArtifactPart, ConfinementElement, ExpectationsElement, FixtureHistory, FixturesElement, GATE_RULES, HistoryPart,
     LanesElement, LauncherElement, LockElement, PlanElement, PolicyElement, PolicyPart, PreExisting, RunParts,
@@ -99,9 +100,10 @@ pub fn parts(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<RunParts, Cano
             only_profiles: plan.selection.only_profiles.clone(),
             only_scenarios: plan.selection.only_scenarios.clone(),
         },
-        shard: Stated::absent("the plan is not divided"),
+        shard: Stated::absent(Absence::NotDivided),
         dry_run: given.dry_run,
         host_programs: given.host_programs,
+        unconfirmed: Some(unconfirmed(artifact.launchers.keys(), given.runtime.channel.kind)),
     };
     let stated = plan.plan.history.clone().unwrap_or_default();
     let history = HistoryPart {
@@ -115,6 +117,39 @@ pub fn parts(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<RunParts, Cano
     };
     Ok(RunParts { artifact, runtime: given.runtime, policy, history })
 }
+
+/// What of a declaration no document of a bundle confirms, by JSON pointer.
+fn unconfirmed<'p>(launchers: impl Iterator<Item = &'p ProfileId>, channel: ChannelKind) -> Vec<String> {
+    let mut found: Vec<String> = UNCONFIRMED.map(str::to_owned).into();
+    if channel != ChannelKind::Direct {
+        // The manifest has what the worker found out itself.
+        found.push("/runtime/confinement".to_owned());
+    }
+    for profile in launchers {
+        let at = format!("/artifact/launchers/{}", canon::pointer_part(profile.as_str()));
+        found.extend([format!("{at}/programs"), format!("{at}/version")]);
+    }
+    found.sort_unstable();
+    found
+}
+
+/// What no bundle confirms of any declaration.
+const UNCONFIRMED: [&str; 14] = [
+    "/artifact/commands",
+    "/artifact/tool/commit",
+    "/artifact/tool/target",
+    "/history/inputs",
+    "/policy/channel_limit_ms",
+    "/policy/lock",
+    "/runtime/channel/job",
+    "/runtime/enforcer",
+    "/runtime/environment",
+    "/runtime/locale",
+    "/runtime/rlimits",
+    "/runtime/time_zone",
+    "/runtime/umask",
+    "/runtime/user/gid_class",
+];
 
 fn artifact(
     plan: &ResolvedPlan,
@@ -134,7 +169,7 @@ fn artifact(
     }
     let preflight_policy = match &plan.preflight {
         Some(policy) => Stated::Is(values.element(policy)?),
-        None => Stated::absent("the plan names no `apply_preflight_profile`"),
+        None => Stated::absent(Absence::NoPreflight),
     };
     Ok(ArtifactPart {
         tool,
@@ -146,7 +181,7 @@ fn artifact(
         documents,
         profiles,
         preflight_policy,
-        template: Stated::absent("the plan names no template that it was built from"),
+        template: Stated::absent(Absence::NoTemplate),
         fixtures: fixtures(plan)?,
         commands,
         launchers,
@@ -272,14 +307,13 @@ pub fn host_facts(host: &HostFacts) -> BTreeMap<String, Stated<Value>> {
 /// The element for what confines a run. `dry`: nothing is executed, so no fixture is made.
 pub fn confinement(facts: &ConfinementFacts, os: &str, dry: bool) -> ConfinementElement {
     fn stated<T>(value: Option<T>, of: &str, os: &str) -> Stated<T> {
-        let why = if of == os { "it could not be found out" } else { "this system has no such fact" };
+        let why = if of == os { Absence::NotFoundOut } else { Absence::NoSuchFact };
         Stated::or_absent(value, why)
     }
-    const NO_FIXTURES: &str = "a dry run makes no fixtures";
     ConfinementElement {
         landlock_layers: stated(facts.landlock_layers, "linux", os),
         landlock_refuses_refer: match facts.landlock_refuses_refer {
-            None if dry => Stated::absent(NO_FIXTURES),
+            None if dry => Stated::absent(Absence::DryRunNoFixtures),
             known => stated(known, "linux", os),
         },
         seccomp: stated(facts.seccomp, "linux", os),
@@ -288,7 +322,7 @@ pub fn confinement(facts: &ConfinementFacts, os: &str, dry: bool) -> Confinement
         lsm_label: stated(facts.lsm_label.clone(), "linux", os),
         seatbelt: stated(facts.seatbelt, "macos", os),
         rules_over_fixtures: if dry {
-            Stated::absent(NO_FIXTURES)
+            Stated::absent(Absence::DryRunNoFixtures)
         } else {
             Stated::Is(facts.rules_over_fixtures.clone())
         },
@@ -296,12 +330,115 @@ pub fn confinement(facts: &ConfinementFacts, os: &str, dry: bool) -> Confinement
 }
 
 /// Why a fact of the host has no value.
-fn why_unknown(os: &str, name: &str) -> &'static str {
+fn why_unknown(os: &str, name: &str) -> Absence {
     let macos = ["product_version", "product_build", "shared_cache_uuid", "sip_config"].contains(&name);
     let linux = ["landlock_abi", "landlock_errata", "lsms"].contains(&name);
-    if (macos && os != "macos") || (linux && os != "linux") {
-        "this system has no such fact"
-    } else {
-        "it could not be observed by the declaring process"
+    if (macos && os != "macos") || (linux && os != "linux") { Absence::NoSuchFact } else { Absence::NotObserved }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::tests::{given, quickstart};
+    use crate::record::fixture::FixtureKind;
+
+    fn absent<T>(stated: &Stated<T>) -> &str {
+        match stated {
+            Stated::Absent(why) => &why.absent,
+            Stated::Is(_) => "",
+        }
+    }
+
+    #[test]
+    fn a_dry_run_makes_no_fixtures() {
+        let plan = quickstart();
+        let created = |dry_run| {
+            let given = DeclaredFacts { dry_run, ..given(&plan, &[], 1) };
+            parts(&plan, given).unwrap().history.fixtures.created
+        };
+        assert_eq!((&*created(true), &*created(false)), ("none", "fresh"));
+    }
+
+    #[test]
+    fn fixtures_are_those_of_the_profiles_and_probes_that_have_some() {
+        let mut plan = quickstart();
+        let one = |path: &str| FixtureEntry::new(path, FixtureKind::Dir);
+        for profile in &mut plan.profiles {
+            profile.entry.fixtures.clear();
+            for probe in &mut profile.probes {
+                Arc::make_mut(&mut probe.entry).fixtures.clear();
+            }
+        }
+        let digest = |probes: Value, profiles: Value| {
+            canon::digest_data(&json!({"probes": probes, "profiles": profiles})).unwrap()
+        };
+        let none = fixtures(&plan).unwrap();
+        assert_eq!((none.entries, none.sha256), (0, digest(json!({}), json!({}))));
+        plan.profiles[0].entry.fixtures = vec![one("a"), one("b")];
+        Arc::make_mut(&mut plan.profiles[1].probes[0].entry).fixtures = vec![one("c")];
+        let (profile, probe) = (plan.profiles[0].id.to_string(), plan.profiles[1].probes[0].entry.probe_id.to_string());
+        let some = fixtures(&plan).unwrap();
+        assert_eq!(some.entries, 3);
+        assert_eq!(some.sha256, digest(json!({probe: [one("c")]}), json!({profile: [one("a"), one("b")]})));
+    }
+
+    #[test]
+    fn fixed_paths_are_the_absolute_ones_that_probes_aim_at() {
+        let mut plan = quickstart();
+        plan.profiles.truncate(1);
+        plan.profiles[0].probes.truncate(3);
+        let targets = [("/etc/hosts", Some("/tmp/to")), ("${root}/f", Some("${root}/g")), ("127.0.0.1:1", None)];
+        for (probe, (target, to)) in plan.profiles[0].probes.iter_mut().zip(targets) {
+            let entry = Arc::make_mut(&mut probe.entry);
+            entry.target = target.to_owned();
+            entry.to = to.map(str::to_owned);
+        }
+        assert_eq!(fixed_paths(&plan).into_iter().collect::<Vec<_>>(), ["/etc/hosts", "/tmp/to"]);
+    }
+
+    #[test]
+    fn paths_are_listed_in_one_spelling_and_up_to_a_number_and_all_are_counted() {
+        let spelled = pre_existing([("/e\u{301}", "file"), ("/plain", "dir")]);
+        assert_eq!((spelled.paths, spelled.kinds), (2, BTreeMap::from([("/plain".to_owned(), "dir".to_owned())])));
+        assert_eq!(spelled.sha256, Digest::of("/e\u{301}\tfile\n/plain\tdir\n".as_bytes()));
+        let many: Vec<String> = (0..LISTED_PATHS + 2).map(|n| format!("/{n}")).collect();
+        let found = pre_existing(many.iter().map(|path| (path.as_str(), "file")));
+        assert_eq!((found.paths, found.kinds.len()), (LISTED_PATHS as u64 + 2, LISTED_PATHS));
+        assert!(found.kinds.contains_key(&many[LISTED_PATHS - 1]) && !found.kinds.contains_key(&many[LISTED_PATHS]));
+    }
+
+    #[test]
+    fn each_fact_of_the_host_is_stated_once_with_why_it_is_not_known() {
+        const OTHER: &str = "no_such_fact";
+        const UNSEEN: &str = "not_observed";
+        for (os, landlock, product) in [("linux", UNSEEN, OTHER), ("macos", OTHER, UNSEEN)] {
+            let host = HostFacts { os: os.into(), uid_class: "user".into(), ..HostFacts::default() };
+            let host = HostFacts { fixture_fs: Some("tmpfs".into()), arch: Some("x86_64".into()), ..host };
+            let facts = host_facts(&host);
+            // They stand elsewhere in the declaration.
+            assert!(!facts.contains_key("uid_class") && !facts.contains_key("fixture_fs"), "{facts:?}");
+            assert_eq!(facts["arch"], Stated::Is(json!("x86_64")));
+            assert_eq!(absent(&facts["landlock_abi"]), landlock, "{os}");
+            assert_eq!(absent(&facts["product_version"]), product, "{os}");
+            assert_eq!(absent(&facts["kernel_release"]), UNSEEN, "{os}");
+        }
+    }
+
+    #[test]
+    fn what_confines_a_run_is_stated_as_far_as_the_system_and_a_dry_run_let_it_be_known() {
+        const UNSEEN: &str = "not_found_out";
+        const OTHER: &str = "no_such_fact";
+        const DRY: &str = "dry_run_no_fixtures";
+        let unknown = ConfinementFacts::default();
+        let found = confinement(&unknown, "linux", false);
+        assert_eq!((absent(&found.landlock_layers), absent(&found.seatbelt)), (UNSEEN, OTHER));
+        assert_eq!(absent(&found.landlock_refuses_refer), UNSEEN);
+        assert_eq!(found.rules_over_fixtures, Stated::Is(BTreeMap::new()));
+        let found = confinement(&unknown, "macos", false);
+        assert_eq!((absent(&found.landlock_layers), absent(&found.seatbelt)), (OTHER, UNSEEN));
+        let found = confinement(&unknown, "linux", true);
+        assert_eq!((absent(&found.landlock_refuses_refer), absent(&found.rules_over_fixtures)), (DRY, DRY));
+        let known = ConfinementFacts { landlock_refuses_refer: Some(true), ..unknown };
+        assert_eq!(confinement(&known, "linux", true).landlock_refuses_refer, Stated::Is(true));
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::base::canon;
 use crate::base::digest::Digest;
+use crate::record::absence::Absence;
 use crate::record::identity::Stated;
 
 /// The names that a run on this system lists, sorted.
@@ -50,13 +51,10 @@ pub const LISTED: &[&str] = if cfg!(target_os = "macos") {
     ]
 };
 
-/// What to say of a variable that the process does not have.
-pub const NOT_SET: &str = "not set";
-
 /// The listed variables of an environment, each by the digest of its value.
 pub fn declared(environment: &[(String, Vec<u8>)]) -> BTreeMap<String, Stated<Digest>> {
     let value = |name: &str| environment.iter().find(|(found, _)| found == name).map(|(_, value)| Digest::of(value));
-    LISTED.iter().map(|name| ((*name).to_owned(), Stated::or_absent(value(name), NOT_SET))).collect()
+    LISTED.iter().map(|name| ((*name).to_owned(), Stated::or_absent(value(name), Absence::NotSet))).collect()
 }
 
 /// The locale that an environment asks for (setlocale(3)): the first of `LC_ALL`, `LC_CTYPE`, `LANG` that has a value.
@@ -64,7 +62,7 @@ pub fn locale(environment: &[(String, Vec<u8>)]) -> Stated<String> {
     let value = |name: &str| environment.iter().find(|(found, value)| found == name && !value.is_empty());
     match ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(value) {
         Some((_, value)) => text(value),
-        None => Stated::absent("the environment asks for none"),
+        None => Stated::absent(Absence::NoLocale),
     }
 }
 
@@ -72,7 +70,7 @@ pub fn locale(environment: &[(String, Vec<u8>)]) -> Stated<String> {
 pub fn text(value: &[u8]) -> Stated<String> {
     match std::str::from_utf8(value) {
         Ok(text) if canon::is_normal(text) => Stated::Is(text.to_owned()),
-        _ => Stated::absent("the value is no text in Unicode normal form C; its digest stands under `environment`"),
+        _ => Stated::absent(Absence::NoNormalText),
     }
 }
 
@@ -91,7 +89,7 @@ mod tests {
         assert_eq!(found.len(), LISTED.len());
         assert_eq!(found["TZ"], Stated::Is(Digest::of(b"UTC")));
         assert_eq!(found["LANG"], Stated::Is(Digest::of(b"")));
-        assert_eq!(found["TMPDIR"], Stated::absent(NOT_SET));
+        assert_eq!(found["TMPDIR"], Stated::absent(Absence::NotSet));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::seal::{DeclarationParts, seal};
 use crate::base::canon::CanonError;
 use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
+use crate::record::absence::Absence;
 use crate::record::identity::{Declaration, Stated};
 use crate::record::run_identity::SubjectElement;
 
@@ -20,7 +21,7 @@ pub fn declare(subject: &ResolvedSubject) -> Result<Declaration, CanonError> {
 /// # Errors
 /// As [`declare`].
 pub fn element(subject: Option<&ResolvedSubject>) -> Result<Stated<SubjectElement>, CanonError> {
-    let Some(subject) = subject else { return Ok(Stated::absent("the plan names no subject")) };
+    let Some(subject) = subject else { return Ok(Stated::absent(Absence::NoSubject)) };
     let declaration = declare(subject)?;
     Ok(Stated::Is(SubjectElement {
         path: subject.path.clone(),

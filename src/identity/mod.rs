@@ -1,7 +1,7 @@
 //! The identity of a declaration: four parts, a digest of each, and one over them.
 //!
 //! Everything here is pure: facts are handed in, and the same facts give the same identity on any machine. [`mod@seal`]
-//! holds the rule that a stranger follows to compute an identity, [`compose`] says what a run declares, [`verify`] asks
+//! holds the rule that anybody follows to compute an identity, [`compose`] says what a run declares, [`verify`] asks
 //! a declaration whether it is what plan and manifest give, [`mod@compare`] says where two values differ, [`external`] seals
 //! what others declare of their systems, and [`carried`] knows whose worlds are whose.
 

@@ -12,7 +12,7 @@ use crate::record::identity::{Declaration, DeclarationPart, PartDigests};
 /// The four parts before they are sealed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeclarationParts {
-    /// What runs.
+    /// What runs: documents, policies and programs, by digest.
     pub artifact: Map<String, Value>,
     /// What it runs on.
     pub runtime: Map<String, Value>,
@@ -114,10 +114,7 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
-        match value {
-            Value::Object(members) => members,
-            other => panic!("{other} is no object"),
-        }
+        serde_json::from_value(value).unwrap()
     }
 
     fn parts() -> DeclarationParts {

@@ -14,6 +14,7 @@ use crate::base::digest::Digest;
 use crate::base::json;
 use crate::base::json_out;
 use crate::plan::{self, ResolvedPlan, Selection, Workspace};
+use crate::record::absence::Absence;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::identity::{Declaration, DeclarationPart, Stated};
 use crate::record::manifest::{ChannelKind, HostFacts};
@@ -21,12 +22,12 @@ use crate::record::run_identity::{
     ChannelElement, EnforcerElement, LimitElement, LockElement, RuntimePart, ToolElement, UserElement, WorldElement,
 };
 
-fn quickstart() -> ResolvedPlan {
+pub(super) fn quickstart() -> ResolvedPlan {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     plan::resolve(&Workspace::at(root), "plans/quickstart/plan.json", &Selection::default()).unwrap()
 }
 
-fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> DeclaredFacts {
+pub(super) fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> DeclaredFacts {
     let host = HostFacts {
         os: "linux".into(),
         kernel_release: Some("6.1".into()),
@@ -48,7 +49,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Declare
         runtime: RuntimePart {
             world: WorldElement {
                 declared: crate::world::declared(plan.plan.world_id.as_ref()),
-                world_id: Stated::absent("not asked"),
+                world_id: Stated::absent(Absence::NotObserved),
                 document_sha256: verify::world_document(plan),
             },
             host: compose::host_facts(&host),
@@ -56,7 +57,7 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Declare
                 name: Stated::Is("landlock".into()),
                 abilities: Stated::Is(BTreeMap::from([("user_xattr".to_owned(), json!(true))])),
             },
-            channel: ChannelElement { kind: ChannelKind::Direct, job: Stated::absent("no manager") },
+            channel: ChannelElement { kind: ChannelKind::Direct, job: Stated::absent(Absence::NoManager) },
             environment: environment::declared(pairs),
             user: UserElement { uid_class: "user".into(), gid_class: "user".into() },
             rlimits: Stated::Is(BTreeMap::from([("RLIMIT_NOFILE".to_owned(), limit)])),
@@ -66,11 +67,13 @@ fn given(plan: &ResolvedPlan, pairs: &[(String, Vec<u8>)], jobs: u32) -> Declare
             fixture_file_system: Stated::Is("tmpfs".into()),
             confinement: Stated::Is(compose::confinement(&ConfinementFacts::default(), "linux", false)),
             jobs,
+            repeat: None,
+            shuffle: None,
         },
         dry_run: false,
         host_programs: false,
-        channel_limit_ms: Stated::absent("no manager"),
-        lock: LockElement { mode: "fail".into(), limit_ms: Stated::absent("it does not wait") },
+        channel_limit_ms: Stated::absent(Absence::NoManager),
+        lock: LockElement { mode: "fail".into(), limit_ms: Stated::absent(Absence::NoWait) },
         pre_existing: compose::pre_existing(compose::fixed_paths(plan).into_iter().map(|path| (path, "file"))),
         inputs: "workspace".into(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Workers take places in order and may finish out of order; rows wait in a bounded window until their turn. A worker
 //! that would run further ahead than the window waits first, so memory does not grow with the run. Whoever finishes the row
-//! whose turn it is hands it on, and those that waited for it: no thread is woken for that.
+//! whose turn it is forwards it, and those that waited for it: no thread is woken for that.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,9 +11,11 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 
 use super::cancel::Cancel;
+use super::order::{BLOCK, TaskOrder};
 use super::ports::SLOTS;
 use super::task::Tasks;
 use super::worker::{LaneWorkerError, RunShared, SpawnZygote, Worker};
+use crate::base::threads;
 use crate::process::{SpawnError, Zygote};
 
 /// How many rows may be finished or under way beyond the last one forwarded.
@@ -52,8 +54,12 @@ struct LaneProgress<'e> {
 }
 
 struct ExecutorState<'e> {
-    /// The next place to give out.
+    /// How many places were given out.
     next: usize,
+    /// In which order they are.
+    order: TaskOrder,
+    /// The places of the block that [`Self::next`] stands in.
+    block: Vec<usize>,
     /// The next place to forward.
     handed_on: usize,
     /// Rows that wait for their turn.
@@ -77,10 +83,31 @@ enum TakenPlace {
     Done,
 }
 
+impl ExecutorState<'_> {
+    /// The place that is given out next, of a lane with `len` tasks.
+    fn next_place(&mut self, len: usize) -> usize {
+        let within = self.next % BLOCK;
+        if within == 0 {
+            self.block = self.order.block(self.next, len);
+        }
+        self.block[within]
+    }
+}
+
 impl<'e> LaneProgress<'e> {
-    fn new(emit: &'e mut EmitRow<'e>) -> Self {
-        let (waiting, spent, failed) = (BTreeMap::new(), Vec::new(), None);
-        let state = ExecutorState { next: 0, handed_on: 0, waiting, spent, blocked: 0, stop: false, emit, failed };
+    fn new(emit: &'e mut EmitRow<'e>, order: TaskOrder) -> Self {
+        let state = ExecutorState {
+            next: 0,
+            order,
+            block: Vec::new(),
+            handed_on: 0,
+            waiting: BTreeMap::new(),
+            spent: Vec::new(),
+            blocked: 0,
+            stop: false,
+            emit,
+            failed: None,
+        };
         Self { state: Mutex::new(state), moved: Condvar::new() }
     }
 
@@ -94,17 +121,18 @@ impl<'e> LaneProgress<'e> {
         if state.stop || state.next >= len {
             return TakenPlace::Done;
         }
-        if state.next >= state.handed_on + WINDOW {
+        let place = state.next_place(len);
+        if place >= state.handed_on + WINDOW {
             return TakenPlace::Later;
         }
         state.next += 1;
-        TakenPlace::Place(state.next - 1)
+        TakenPlace::Place(place)
     }
 
     /// Waits until the window has room or there is nothing to wait for.
-    fn wait_for_room(&self) {
+    fn wait_for_room(&self, len: usize) {
         let mut state = self.lock();
-        while !state.stop && state.next >= state.handed_on + WINDOW {
+        while !state.stop && state.next < len && state.next_place(len) >= state.handed_on + WINDOW {
             state.blocked += 1;
             state = self.moved.wait(state).expect("no holder of this lock panics");
             state.blocked -= 1;
@@ -154,7 +182,7 @@ impl<'e> LaneProgress<'e> {
     }
 }
 
-/// Runs every task and calls `emit` with each row's bytes in order of place.
+/// Takes up every task in the order `order`, and calls `emit` with each row's bytes in order of place.
 ///
 /// Each worker has a thread. Where there can be no more of them, fewer workers work, and without any it is done here.
 /// Zygotes that replace lost ones are started by the calling thread, with which they end, and not by a worker's, which
@@ -168,20 +196,21 @@ pub fn run<'r>(
     workers: &mut [Worker<'r>],
     shared: &RunShared<'r>,
     tasks: &dyn Tasks,
+    order: TaskOrder,
     cancel: &Cancel,
     emit: &mut EmitRow<'_>,
 ) -> Result<(), LaneError> {
-    let progress = LaneProgress::new(emit);
+    let progress = LaneProgress::new(emit, order);
+    let lane = LaneWork { shared, tasks, cancel, progress: &progress };
     // A thread that could not be started would have taken its worker with it.
     let workers: Vec<Mutex<&mut Worker<'r>>> = workers.iter_mut().map(Mutex::new).collect();
     let worked = thread::scope(|scope| {
         let (wanted, wishes) = channel::<ReplacementRequest>();
         let mut handles = Vec::with_capacity(workers.len());
         for worker in &workers {
-            let (progress, wanted) = (&progress, wanted.clone());
-            let started = thread::Builder::new().name("lane-worker".into()).spawn_scoped(scope, move || {
-                work(worker, shared, tasks, cancel, &|| ask_for_zygote(shared, &wanted), progress)
-            });
+            let wanted = wanted.clone();
+            let all = move || lane.share(worker, &|| ask_for_zygote(shared, &wanted));
+            let started = threads::builder().and_then(|new| new.name("lane-worker".into()).spawn_scoped(scope, all));
             match started {
                 Ok(handle) => handles.push(handle),
                 Err(_) => break,
@@ -190,7 +219,7 @@ pub fn run<'r>(
         // It is closed when the last worker has ended.
         drop(wanted);
         if let ([], Some(worker)) = (handles.as_slice(), workers.first()) {
-            return work(worker, shared, tasks, cancel, &|| Zygote::spawn(shared.exe), &progress);
+            return lane.share(worker, &|| Zygote::spawn(shared.exe));
         }
         for wish in wishes {
             // A worker that waits for it no longer drops it, which ends it.
@@ -221,55 +250,53 @@ fn ask_for_zygote(shared: &RunShared<'_>, wanted: &Sender<ReplacementRequest>) -
     answer.recv().map_err(|_| ending())?
 }
 
-/// One worker's work; whoever fails stops the others.
-fn work<'r>(
-    worker: &Mutex<&mut Worker<'r>>,
-    shared: &RunShared<'r>,
-    tasks: &dyn Tasks,
-    cancel: &Cancel,
-    spawn: &SpawnZygote<'_>,
-    progress: &LaneProgress<'_>,
-) -> Result<(), LaneWorkerError> {
-    let mut worker = worker.lock().expect("no holder of this lock panics");
-    let outcome = work_on(&mut worker, shared, tasks, cancel, spawn, progress);
-    if outcome.is_err() {
-        progress.stop();
-    }
-    outcome
+/// What the workers of a lane work on together.
+#[derive(Clone, Copy)]
+struct LaneWork<'a, 'r, 'p> {
+    shared: &'a RunShared<'r>,
+    tasks: &'a dyn Tasks,
+    cancel: &'a Cancel,
+    progress: &'a LaneProgress<'p>,
 }
 
-/// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
-fn work_on<'r>(
-    worker: &mut Worker<'r>,
-    shared: &RunShared<'r>,
-    tasks: &dyn Tasks,
-    cancel: &Cancel,
-    spawn: &SpawnZygote<'_>,
-    progress: &LaneProgress<'_>,
-) -> Result<(), LaneWorkerError> {
-    let mut line = Vec::new();
-    loop {
-        let taken = progress.try_take(tasks.len());
-        let begun = matches!(taken, TakenPlace::Place(_));
-        match taken {
-            TakenPlace::Place(place) => worker.begin(shared, place, tasks.get(place))?,
-            TakenPlace::Later | TakenPlace::Done if worker.in_flight() > 0 => {}
-            TakenPlace::Later => {
-                progress.wait_for_room();
-                continue;
-            }
-            TakenPlace::Done => return Ok(()),
+impl<'r> LaneWork<'_, 'r, '_> {
+    /// One worker's work; whoever fails stops the others.
+    fn share(&self, worker: &Mutex<&mut Worker<'r>>, spawn: &SpawnZygote<'_>) -> Result<(), LaneWorkerError> {
+        let mut worker = worker.lock().expect("no holder of this lock panics");
+        let outcome = self.work_on(&mut worker, spawn);
+        if outcome.is_err() {
+            self.progress.stop();
         }
-        // Without a new job, or with enough of them under way, take what is finished.
-        if !begun || worker.in_flight() >= Worker::DEPTH {
-            let place = worker.finish(shared, spawn, cancel, &mut line)?;
-            // What a probe that nobody waited for would have done is not known, so it gets no row.
-            if cancel.requested().is_some() {
-                progress.stop();
+        outcome
+    }
+
+    /// One worker's loop: keep two jobs with the zygote, so that it never waits for the harness.
+    fn work_on(&self, worker: &mut Worker<'r>, spawn: &SpawnZygote<'_>) -> Result<(), LaneWorkerError> {
+        let Self { shared, tasks, cancel, progress } = *self;
+        let mut line = Vec::new();
+        loop {
+            let taken = progress.try_take(tasks.len());
+            let begun = matches!(taken, TakenPlace::Place(_));
+            match taken {
+                TakenPlace::Place(place) => worker.begin(shared, place, tasks.get(place))?,
+                TakenPlace::Later | TakenPlace::Done if worker.in_flight() > 0 => {}
+                TakenPlace::Later => {
+                    progress.wait_for_room(tasks.len());
+                    continue;
+                }
+                TakenPlace::Done => return Ok(()),
             }
-            if !progress.deliver(place, &mut line) {
-                worker.abandon();
-                return Ok(());
+            // Without a new job, or with enough of them under way, take what is finished.
+            if !begun || worker.in_flight() >= Worker::DEPTH {
+                let place = worker.finish(shared, spawn, cancel, &mut line)?;
+                // What a probe that nobody waited for would have done is not known, so it gets no row.
+                if cancel.requested().is_some() {
+                    progress.stop();
+                }
+                if !progress.deliver(place, &mut line) {
+                    worker.abandon();
+                    return Ok(());
+                }
             }
         }
     }

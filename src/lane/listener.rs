@@ -105,15 +105,7 @@ impl Listener {
             }
             FixtureSocket::Datagram(socket) => count(|| socket.recv(&mut byte).map(|_| ())),
         };
-        let kind = match self.kind {
-            ListenerKind::Tcp => "tcp",
-            ListenerKind::Udp => "udp",
-            ListenerKind::Unix => "unix",
-            ListenerKind::UnixDgram => "unix_dgram",
-            ListenerKind::Abstract => "abstract",
-            ListenerKind::AbstractDgram => "abstract_dgram",
-        };
-        ListenerRecord { kind: kind.to_owned(), address: self.address, accept_count }
+        ListenerRecord { kind: self.kind, address: self.address, accept_count }
     }
 }
 
@@ -139,14 +131,22 @@ fn endpoint(address: &str) -> io::Result<std::net::SocketAddr> {
     })
 }
 
+/// The address of an abstract name.
+///
+/// # Errors
+/// If it is too long, or there are no such names.
 #[cfg(target_os = "linux")]
-fn abstract_address(name: &str) -> io::Result<SocketAddr> {
+pub fn abstract_address(name: &str) -> io::Result<SocketAddr> {
     use std::os::linux::net::SocketAddrExt;
     SocketAddr::from_abstract_name(name)
 }
 
+/// The address of an abstract name, which there is none of.
+///
+/// # Errors
+/// Always.
 #[cfg(not(target_os = "linux"))]
-fn abstract_address(_name: &str) -> io::Result<SocketAddr> {
+pub fn abstract_address(_name: &str) -> io::Result<SocketAddr> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "abstract UNIX sockets are a part of Linux"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::clock;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId};
 use crate::plan::file::ProbeEntry;
 use crate::plan::{ResolvedPlan, ResolvedProbe, ResolvedProfile};
@@ -9,6 +10,7 @@ use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::outcome::{Decision, Lane};
+use crate::record::row::ProbeRow;
 
 /// One probe execution to come. Texts still hold placeholders.
 #[derive(Debug, Clone)]
@@ -39,6 +41,17 @@ pub struct Task<'p> {
     pub asks: Option<&'p ProbeEntry>,
     /// The policy to apply, with the key under which workers keep it.
     pub policy: Option<(u32, &'p Arc<PolicyValue>)>,
+}
+
+impl Task<'_> {
+    /// The task's row before anything has been done for it, with the folder that `${root}` stands for. It is started now.
+    pub fn row(&self, root: String) -> ProbeRow {
+        let ids = (self.profile_id.clone(), self.probe_id.clone(), self.expectation_id.clone());
+        ProbeRow {
+            control_expects: self.control_expects,
+            ..ProbeRow::new(self.lane, self.seq, ids, self.action.clone(), root, clock::unix_seconds())
+        }
+    }
 }
 
 /// A lane's tasks, by place. Nothing is built before it is asked for, so a million rows cost nothing here.

@@ -11,10 +11,9 @@ use super::check;
 use super::fixture::{Fixture, FixtureBase, FixtureError};
 use super::listener::Listener;
 use super::ports::{PortPool, SLOTS};
-use super::report::append_row;
+use super::row_line::append_row;
 use super::task::Task;
 use super::write_guard;
-use crate::base::clock;
 use crate::base::error_chain::error_chain;
 use crate::base::placeholder::{self, Piece, Placeholder, ROOT};
 use crate::policy::PolicyValue;
@@ -24,7 +23,7 @@ use crate::record::action::{Action, ActionScope};
 use crate::record::ending::Ending;
 use crate::record::fixture::{FixtureEntry, ListenerKind, ListenerSpec};
 use crate::record::outcome::{FailureKind, Lane};
-use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
+use crate::record::row::{NotRun, ProbeRow};
 use crate::zygote::protocol::{Job, PolicyUse};
 
 /// What all workers of a run share.
@@ -107,7 +106,7 @@ impl<'r> Worker<'r> {
     pub fn begin(&mut self, shared: &RunShared<'r>, place: usize, task: Task<'_>) -> Result<(), LaneWorkerError> {
         let mut started = InFlight {
             place,
-            row: new_row(&task, shared.base),
+            row: task.row(shared.base.path().join(root_name(&task)).to_string_lossy().into_owned()),
             fixture: None,
             listener: None,
             job: None,
@@ -226,9 +225,9 @@ impl<'r> Worker<'r> {
         let _ = self.zygote.send(job);
     }
 
-    /// Waits for the oldest task, gives its place, and appends its row to `line` as JSON. A zygote that was lost, or
+    /// Waits for the oldest task, gives its place, and appends its row to `line` as JSON. A zygote that was lost, is spent, or
     /// could not end a probe, is replaced by one that `spawn` starts from a thread that lives as long as this worker;
-    /// unless somebody wishes to stop.
+    /// unless the run is cancelled.
     ///
     /// # Errors
     /// See [`LaneWorkerError`].
@@ -247,7 +246,7 @@ impl<'r> Worker<'r> {
         if started.job.is_some() {
             let gone = match self.zygote.recv() {
                 Ok(answer) => {
-                    let gave_up = matches!(answer.ending, Ending::Lost { .. });
+                    let gave_up = answer.spent || matches!(answer.ending, Ending::Lost { .. });
                     reply = Some(answer);
                     gave_up
                 }
@@ -321,32 +320,6 @@ fn root_name(task: &Task<'_>) -> String {
     match task.lane {
         Lane::Control => format!("c{:06}", task.seq),
         _ => format!("r{:06}", task.seq),
-    }
-}
-
-fn new_row(task: &Task<'_>, base: &FixtureBase) -> ProbeRow {
-    ProbeRow {
-        schema_version: ROW_SCHEMA.into(),
-        seq: task.seq,
-        lane: task.lane,
-        profile_id: task.profile_id.clone(),
-        probe_id: task.probe_id.clone(),
-        expectation_id: task.expectation_id.clone(),
-        control_expects: task.control_expects,
-        action: task.action.clone(),
-        root: base.path().join(root_name(task)).to_string_lossy().into_owned(),
-        ending: None,
-        not_run: None,
-        launcher: None,
-        started_at_unix_s: clock::unix_seconds(),
-        duration_us: 0,
-        pid: None,
-        report_error: None,
-        left_descendants: false,
-        listener: None,
-        check_request: None,
-        prologue: None,
-        operation: None,
     }
 }
 

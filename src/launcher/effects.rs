@@ -3,8 +3,11 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use crate::launcher::said::PathIdentity;
 use crate::record::action::Action;
-use crate::record::driver::Driver;
+use crate::record::driver::ChangeReach;
+use crate::record::driver_witness::{FileEffect, MadeFile};
+use crate::sys::native::path;
 
 /// What a path was at one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,16 +36,25 @@ impl Snapshot {
 
     /// Looks at what the operation is on: through a final link if it follows one.
     fn of_target(action: &Action) -> Option<Self> {
-        if !follows_links(action.driver) {
+        if action.driver.reach() != [ChangeReach::Object] {
             return Self::take(&action.target);
         }
         let behind = std::fs::canonicalize(&action.target).ok()?;
         Self::take(behind.to_str()?)
     }
 
+    fn is_dir(&self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
+    }
+
     /// Device and inode.
     pub fn identity(&self) -> (u64, u64) {
         (self.dev, self.ino)
+    }
+
+    /// Whether it is what the inside shows: the same object, or, with `by_time`, one with its time, kind and bits.
+    fn is(&self, seen: &PathIdentity, by_time: bool) -> bool {
+        self.identity() == (seen.dev, seen.ino) || (by_time && (self.mtime, self.mode) == (seen.mtime, seen.mode))
     }
 
     fn is_same_object(&self, other: &Self) -> bool {
@@ -59,6 +71,11 @@ pub struct StateBefore {
 }
 
 impl StateBefore {
+    /// Whether the target was there.
+    pub fn has_target(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// Looks at the objects of an operation.
     pub fn of(action: &Action) -> Self {
         Self {
@@ -73,60 +90,13 @@ fn xattr(action: &Action) -> Option<Vec<u8>> {
     let (path, name) =
         (std::ffi::CString::new(action.target.as_str()).ok()?, std::ffi::CString::new(action.name.as_deref()?).ok()?);
     let mut value = vec![0; 4096];
-    let count = crate::sys::linux::path::getxattr(&path, &name, &mut value).ok()? as usize;
+    let count = path::getxattr(&path, &name, &mut value).ok()? as usize;
     value.truncate(count);
     Some(value)
 }
 
-/// Whether the operation is one whose effect can be seen on the host's files.
-pub fn shows_on_files(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::FileWrite
-            | D::FileWriteReopened
-            | D::FileCreate
-            | D::FileTruncate
-            | D::FileOpenTruncate
-            | D::FileTruncateInherited
-            | D::FileTruncateFd
-            | D::FileUnlink
-            | D::FileRename
-            | D::FileExchange
-            | D::FileLink
-            | D::SymlinkCreate
-            | D::DirCreate
-            | D::DirRemove
-            | D::FifoCreate
-            | D::SocketNodeCreate
-            | D::CharDeviceCreate
-            | D::BlockDeviceCreate
-            | D::FileChmod
-            | D::FileUtimes
-            | D::XattrSet
-            | D::UnixBind
-    )
-}
-
-/// Whether the operation changes what a link at the end of its path leads to, and not the link.
-fn follows_links(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::FileWrite
-            | D::FileTruncate
-            | D::FileOpenTruncate
-            | D::FileTruncateInherited
-            | D::FileTruncateFd
-            | D::FileChmod
-            | D::FileUtimes
-            | D::XattrSet
-    )
-}
-
-/// Whether the effect of `action` is there now.
+/// Whether the effect of `action` on files is there now; never for one that has none that would show.
 pub fn happened(action: &Action, before: &StateBefore) -> bool {
-    use Driver as D;
     let target = Snapshot::of_target(action);
     let to = action.to.as_deref().and_then(Snapshot::take);
     let made = |is_kind: &dyn Fn(&std::fs::FileType) -> bool| {
@@ -137,42 +107,56 @@ pub fn happened(action: &Action, before: &StateBefore) -> bool {
         (Some(was), Some(is)) => differs(was, is),
         _ => false,
     };
-    match action.driver {
-        D::FileCreate => made(&|it| it.is_file()),
-        D::SymlinkCreate => {
+    let Some(effect) = action.driver.file_effect() else { return false };
+    match effect {
+        FileEffect::Made(MadeFile::Regular) => made(&|it| it.is_file()),
+        FileEffect::Made(MadeFile::Symlink) => {
             made(&|it| it.is_symlink())
                 && std::fs::read_link(&action.target).ok().as_deref() == action.to.as_deref().map(Path::new)
         }
-        D::DirCreate => made(&|it| it.is_dir()),
-        D::FifoCreate => made(&|it| it.is_fifo()),
-        D::SocketNodeCreate | D::UnixBind => made(&|it| it.is_socket()),
-        D::CharDeviceCreate => made(&|it| it.is_char_device()),
-        D::BlockDeviceCreate => made(&|it| it.is_block_device()),
+        FileEffect::Made(MadeFile::Dir) => made(&|it| it.is_dir()),
+        FileEffect::Made(MadeFile::Fifo) => made(&|it| it.is_fifo()),
+        FileEffect::Made(MadeFile::Socket) => made(&|it| it.is_socket()),
+        FileEffect::Made(MadeFile::CharDevice) => made(&|it| it.is_char_device()),
+        FileEffect::Made(MadeFile::BlockDevice) => made(&|it| it.is_block_device()),
         // What copies carry back may be another inode, so only what was written counts.
-        D::FileWrite | D::FileWriteReopened => changed(&|was, is| is.size == was.size + 1),
-        D::FileTruncate | D::FileOpenTruncate | D::FileTruncateInherited | D::FileTruncateFd => {
-            changed(&|was, is| was.size > 0 && is.size == 0)
-        }
-        D::FileChmod => changed(&|was, is| was.mode != is.mode),
-        D::FileUtimes => changed(&|was, is| was.mtime != is.mtime && is.mtime.1 == 0),
-        D::XattrSet => {
+        FileEffect::Grown => changed(&|was, is| is.size == was.size + 1),
+        FileEffect::Emptied => changed(&|was, is| was.size > 0 && is.size == 0),
+        FileEffect::Mode => changed(&|was, is| was.mode != is.mode),
+        FileEffect::Times => changed(&|was, is| was.mtime != is.mtime && is.mtime.1 == 0),
+        FileEffect::Xattr => {
             let now = xattr(action);
             now.is_some() && now != before.xattr
         }
-        D::FileUnlink | D::DirRemove => before.target.is_some() && target.is_none(),
-        D::FileRename => match (&before.target, &to) {
+        FileEffect::Removed => before.target.is_some() && target.is_none(),
+        FileEffect::Renamed => match (&before.target, &to) {
             (Some(was), Some(is)) => target.is_none() && (was.is_same_object(is) || was.size == is.size),
             _ => false,
         },
-        D::FileExchange => match (&before.target, &before.to, &target, &to) {
+        FileEffect::Exchanged => match (&before.target, &before.to, &target, &to) {
             (Some(a), Some(b), Some(now_a), Some(now_b)) => a.is_same_object(now_b) && b.is_same_object(now_a),
             _ => false,
         },
-        D::FileLink => match (&before.target, &before.to, &to) {
+        FileEffect::Linked => match (&before.target, &before.to, &to) {
             (Some(was), None, Some(is)) => was.is_same_object(is) && is.links > was.links,
             _ => false,
         },
-        _ => false,
+    }
+}
+
+/// Whether what the host sees of an effect is on what the operation was on inside. A time that the operation itself gave a file
+/// is as good as the file; what an operation leaves as it was tells nothing.
+pub fn is_of(action: &Action, before: &StateBefore, seen: &PathIdentity) -> bool {
+    let Some(effect) = action.driver.file_effect() else { return false };
+    let now = || Snapshot::of_target(action);
+    match effect {
+        FileEffect::Made(_) | FileEffect::Grown | FileEffect::Emptied => now().is_some_and(|now| now.is(seen, true)),
+        FileEffect::Mode | FileEffect::Times | FileEffect::Xattr => now().is_some_and(|now| now.is(seen, false)),
+        FileEffect::Removed => before.target.is_some_and(|was| was.is(seen, false)),
+        FileEffect::Renamed | FileEffect::Exchanged | FileEffect::Linked => {
+            let second = action.to.as_deref().and_then(Snapshot::take);
+            second.is_some_and(|second| second.is(seen, false))
+        }
     }
 }
 
@@ -204,7 +188,7 @@ impl Twin {
         Snapshot::take(&self.path).is_some_and(|is| {
             let same = (is.mode, is.size, is.mtime) == (self.was.mode, self.was.size, self.was.mtime);
             // A folder's length and time are its file system's business.
-            same || (is.mode & libc::S_IFMT == libc::S_IFDIR && is.mode == self.was.mode)
+            same || (self.was.is_dir() && is.mode == self.was.mode)
         })
     }
 }
@@ -212,6 +196,7 @@ impl Twin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::driver::Driver;
 
     #[test]
     fn an_effect_is_seen_once_it_is_there_and_not_before() {
@@ -277,6 +262,11 @@ mod tests {
         assert!(!happened(&action, &before));
         std::fs::write(at("link"), b"contentx").unwrap();
         assert!(happened(&action, &before));
+        // A file that is opened again through a descriptor from before is the one behind it too.
+        let action = Action::new(Driver::FileWriteReopened, at("link"));
+        let before = StateBefore::of(&action);
+        std::fs::write(at("behind"), b"contentxy").unwrap();
+        assert!(happened(&action, &before));
         // The link itself is what a removal is about.
         let action = Action::new(Driver::FileUnlink, at("link"));
         let before = StateBefore::of(&action);
@@ -301,10 +291,10 @@ mod tests {
         let set = Action { name: Some("user.a".into()), ..Action::new(Driver::XattrSet, at("there")) };
         let path = std::ffi::CString::new(at("there")).unwrap();
         // Not every file system has them.
-        if crate::sys::linux::path::setxattr(&path, c"user.a", b"1").is_ok() {
+        if path::setxattr(&path, c"user.a", b"1").is_ok() {
             let before = StateBefore::of(&set);
             assert!(!happened(&set, &before), "it had that value before");
-            crate::sys::linux::path::setxattr(&path, c"user.a", b"2").unwrap();
+            path::setxattr(&path, c"user.a", b"2").unwrap();
             assert!(happened(&set, &before));
         }
     }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
+use crate::lane::listener::abstract_address;
 use crate::record::fixture::ListenerKind;
 
 /// How long a connection that stands may take to say its greeting.
@@ -56,7 +56,7 @@ impl LauncherListener {
                 (ListenerSocket::Unix(socket), address.to_owned())
             }
             ListenerKind::Abstract => {
-                let socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(address)?)?;
+                let socket = UnixListener::bind_addr(&abstract_address(address)?)?;
                 socket.set_nonblocking(true)?;
                 (ListenerSocket::Unix(socket), address.to_owned())
             }
@@ -68,7 +68,7 @@ impl LauncherListener {
                 (ListenerSocket::Datagram(socket), address.to_owned())
             }
             ListenerKind::AbstractDgram => {
-                let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)?;
+                let socket = UnixDatagram::bind_addr(&abstract_address(address)?)?;
                 socket.set_nonblocking(true)?;
                 (ListenerSocket::Datagram(socket), address.to_owned())
             }
@@ -133,11 +133,9 @@ impl LauncherListener {
                     .and_then(|socket| socket.send_to(greeting.as_bytes(), &self.address))
                     .map(|_| ())
             }
-            ListenerSocket::Unix(_) if self.kind == ListenerKind::Abstract => {
-                SocketAddr::from_abstract_name(&self.address)
-                    .and_then(|address| UnixStream::connect_addr(&address))
-                    .and_then(|mut stream| say(&mut stream, &greeting))
-            }
+            ListenerSocket::Unix(_) if self.kind == ListenerKind::Abstract => abstract_address(&self.address)
+                .and_then(|address| UnixStream::connect_addr(&address))
+                .and_then(|mut stream| say(&mut stream, &greeting)),
             ListenerSocket::Unix(_) => {
                 UnixStream::connect(&self.address).and_then(|mut stream| say(&mut stream, &greeting))
             }
@@ -146,7 +144,7 @@ impl LauncherListener {
                 .map(|_| ()),
             ListenerSocket::Datagram(_) => UnixDatagram::unbound()
                 .and_then(|socket| {
-                    let address = SocketAddr::from_abstract_name(&self.address)?;
+                    let address = abstract_address(&self.address)?;
                     socket.send_to_addr(greeting.as_bytes(), &address)
                 })
                 .map(|_| ()),

@@ -9,6 +9,13 @@ use crate::record::report::OperationReport;
 
 /// The hidden subcommand that is the worker.
 pub const SUBCOMMAND: &str = "__inside";
+/// The exit code of a worker that cannot work.
+pub const UNFIT: u8 = 64;
+/// The variable in which a process outside has the token that others are asked to read.
+pub const TOKEN_VARIABLE: &str = "SANDPROOF_HELD";
+/// How many tokens a pipe holds: each reading takes one.
+#[cfg(target_os = "linux")]
+pub const TOKENS: usize = 400;
 /// The question number of what a worker says unasked.
 pub const UNASKED: u64 = 0;
 /// The question number of a worker's last word.
@@ -57,16 +64,42 @@ pub struct PerformRequest {
     /// The descriptor that is itself the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
-    /// Device and inode of what was handed down to the worker, if the launcher hands it on.
+    /// The variable inside that names the proxy by which the target is to be reached. Absent: directly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Device and inode of what was handed down to the worker, if the launcher passes it on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_down: Option<(u64, u64)>,
     /// The number of a System V object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipc_id: Option<i32>,
+    /// What stands for the size that a terminal is given, or for the word that is typed into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<u64>,
     /// What may be changed.
     pub pledge: ChangeBounds,
     /// How long the operation may take, in milliseconds.
     pub limit_ms: u64,
+}
+
+impl PerformRequest {
+    /// Asks for `action` with what it always needs: nothing handed down, nothing that may be changed.
+    pub fn new(action: Action, limit_ms: u64) -> Self {
+        Self {
+            action,
+            content: false,
+            greeting: None,
+            victim: None,
+            folder_fd: None,
+            fd: None,
+            proxy: None,
+            handed_down: None,
+            ipc_id: None,
+            drawn: None,
+            pledge: ChangeBounds::default(),
+            limit_ms,
+        }
+    }
 }
 
 /// A process outside.
@@ -74,11 +107,11 @@ pub struct PerformRequest {
 pub struct OutsideProcess {
     /// Process id in the host's own process id namespace.
     pub pid: i32,
-    /// The inode of its pidfd.
+    /// What no other process has had: on Linux the inode of its pidfd, on macOS its number.
     pub inode: u64,
-    /// What is sent along with the signal.
+    /// What is sent along with the signal; 0 where nothing can be.
     pub nonce: i32,
-    /// The number of one of its own descriptors, from which a token can be read.
+    /// The number of one of its own descriptors, from which a token can be read; -1 if it has none.
     pub fd: i32,
     /// Where in its memory the token lies.
     pub address: u64,
@@ -128,8 +161,11 @@ pub struct Hello {
     pub capabilities: String,
     /// `PR_GET_NO_NEW_PRIVS`.
     pub no_new_privs: bool,
-    /// Whether a filter of system calls is on it: 0, 1 or 2.
-    pub seccomp_mode: u32,
+    /// Whether a filter of system calls is on it: 0, 1 or 2. `None`: this system has none.
+    pub seccomp_mode: Option<u32>,
+    /// Whether Seatbelt confines it. `None`: there is no Seatbelt, or it cannot be asked.
+    #[serde(default)]
+    pub seatbelt: Option<bool>,
     /// How many filters. `None`: not known.
     pub seccomp_filters: Option<u32>,
     /// Who traces it; 0: nobody, or a process that it cannot see. `None`: not known.
@@ -179,6 +215,26 @@ pub struct PathIdentity {
     pub mtime: (i64, i64),
 }
 
+/// `S_IFMT` of sys/stat.h and the types below it, which are the same numbers on every system and of another integer type on each.
+const TYPE: u32 = 0o170_000;
+
+impl PathIdentity {
+    /// Whether it is a folder.
+    pub fn is_dir(&self) -> bool {
+        self.mode & TYPE == 0o040_000
+    }
+
+    /// Whether it is a FIFO.
+    pub fn is_fifo(&self) -> bool {
+        self.mode & TYPE == 0o010_000
+    }
+
+    /// Whether it is a socket.
+    pub fn is_socket(&self) -> bool {
+        self.mode & TYPE == 0o140_000
+    }
+}
+
 /// What came of an operation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkerReport {
@@ -191,6 +247,9 @@ pub struct WorkerReport {
     /// What would have been changed and is not the run's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<String>,
+    /// Whether a FIFO stands there, which to open would wait for somebody else or wake him.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
     /// Whether the worker has no way of performing it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cannot: bool,
@@ -200,6 +259,9 @@ pub struct WorkerReport {
     /// What the operation was on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<PathIdentity>,
+    /// Of an operation on files: the file that it made or changed, afterwards, or the one that it removed, before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<PathIdentity>,
     /// The inode of the pidfd of the number in question. Absent: none, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u64>,

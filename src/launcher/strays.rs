@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp};
 
-use crate::sys::linux::process::adopt_orphans;
+use crate::sys::native::process::adopt_orphans;
 
 /// How long what was ended may take to be gone.
 const END: Duration = Duration::from_secs(2);

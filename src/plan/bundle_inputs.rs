@@ -89,7 +89,7 @@ impl BundleInputs {
     fn listed(list: &[u8], copies: CopySource) -> Result<Self, BundleInputsError> {
         let refuse = |reason: String| BundleInputsError::List { reason };
         let value = json::parse(list).map_err(|error| refuse(error.to_string()))?;
-        let sources: InputSources = serde_json::from_value(value).map_err(|error| refuse(error.to_string()))?;
+        let sources: InputSources = json::from_value(value).map_err(|error| refuse(error.to_string()))?;
         if sources.schema_version != INPUT_SOURCES_SCHEMA {
             return Err(refuse(format!("its format is not `{INPUT_SOURCES_SCHEMA}`")));
         }
@@ -108,6 +108,11 @@ impl BundleInputs {
         }
         let plan = plan.ok_or_else(|| refuse("it lists no plan".into()))?;
         Ok(Self { plan, documents, copies })
+    }
+
+    /// Every document that is listed: its role, and the path by which it is referred to.
+    pub fn documents(&self) -> impl Iterator<Item = (InputRole, &str)> {
+        self.documents.keys().map(|(role, path)| (*role, path.as_str()))
     }
 
     /// The path by which the plan is referred to.
@@ -143,5 +148,10 @@ impl DocumentSource for BundleInputs {
 
     fn has(&self, role: InputRole, path: &str) -> bool {
         self.documents.contains_key(&(role, path.to_owned()))
+    }
+
+    fn questions(&self) -> Option<String> {
+        let mut listed = self.documents.keys().filter(|(role, _)| *role == InputRole::Questions);
+        listed.next().map(|(_, path)| path.clone())
     }
 }

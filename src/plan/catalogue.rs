@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::diagnostic::has_errors;
 use super::error::LoadError;
 use super::file::{IndexFile, PlanFile, ProbeEntry, ProfileEntry};
+use super::paths::OWN_INDEX_PATH;
 use super::read::{DocumentReader, refused};
 use super::registry::{find_registry, read_registry};
 use super::schema::DocumentKind;
-use super::source::{OWN_INDEX_PATH, REFERENCE_INDEX_PATH, Workspace, holds, index_path};
+use super::source::{REFERENCE_INDEX_PATH, Workspace, holds, index_path};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RegistryId};
 use crate::base::suggest::hint_for;
@@ -46,7 +47,7 @@ pub enum PlanListing {
 const REFERENCE_PLANS: &str = "book/experiments";
 /// How many entries of folders are looked at there.
 const MOST_ENTRIES: usize = 50_000;
-/// How deep.
+/// How many folders below it that goes.
 const DEEPEST: usize = 12;
 
 /// The plans at `plans/*/plan.json`, by path; of a plan folder that is its own root, its one plan; of a checkout of the
@@ -125,10 +126,11 @@ pub struct PlanDescription {
 }
 
 /// Describes the plan in a file, without following its references.
-pub fn describe_plan(plan: &Path) -> Result<(PlanDescription, PathBuf), LoadError> {
-    let (workspace, path) = Workspace::of_plan(plan)?;
+pub fn describe_plan(plan: &Path, home: Option<&Path>) -> Result<(PlanDescription, PathBuf), LoadError> {
+    let (workspace, path) = Workspace::of_plan(plan, home)?;
     let plan = read_plan(&workspace, &path)?;
     let plan_digest = super::digest::plan_digest(&plan);
+    let path = workspace.expanded().map_or(path, |questions| questions.name().to_owned());
     Ok((PlanDescription { plan, path, plan_digest }, workspace.root().to_owned()))
 }
 
@@ -176,11 +178,11 @@ impl RegistryContent {
         let mut reader = DocumentReader::new(workspace);
         let mut notes = Vec::new();
         let Some(paths) = find_registry(&mut reader, &id, (index_path(workspace), "/registries"), &mut notes)? else {
-            return Err(refused(notes));
+            return Err(refused(notes).located(workspace));
         };
         let registry = read_registry(&mut reader, &id, paths, &mut notes)?;
         if has_errors(&notes) {
-            return Err(refused(notes));
+            return Err(refused(notes).located(workspace));
         }
         Ok(Self {
             id,

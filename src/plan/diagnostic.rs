@@ -4,22 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text_place::TextPlace;
+
 use crate::base::printable::excerpt;
 use crate::base::suggest::hint_for;
 
 /// One finding: where, about what, what was found, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     /// Whether the document can be used nevertheless.
     pub severity: Severity,
     /// The document, as it is referred to.
     pub file: String,
-    /// JSON pointer of the place, or `LINE:COLUMN` in a policy text; empty for the document as a whole.
+    /// JSON pointer of the place, or `LINE:COLUMN` in a policy text or a questions file; empty for the document as a whole.
     pub pointer: String,
     /// The id of the plan, profile, probe or registry that is concerned; empty if there is none.
     pub subject: String,
-    /// Which rule.
+    /// The rule of lint that it breaks.
     pub kind: DiagnosticKind,
     /// What was found, as text for people.
     pub message: String,
@@ -28,6 +29,9 @@ pub struct Diagnostic {
     /// Whether a run goes ahead in spite of it: it says what would come of the run, not that there can be none.
     #[serde(skip)]
     pub runs_anyway: bool,
+    /// Where that is in the document's text; `None` where it is the document as a whole, or where its text cannot be read.
+    #[serde(flatten)]
+    pub place: Option<TextPlace>,
 }
 
 /// How bad a finding is. Errors come first.
@@ -101,6 +105,8 @@ diagnostic_kinds! {
     Duplicate = "duplicate",
     /// A reference to something that does not exist.
     Dangling = "dangling",
+    /// A line of a questions file that asks nothing that can be asked.
+    Question = "question",
     /// A path that leaves the root, or cannot be a path.
     BadPath = "bad_path",
     /// A policy document that is not there.
@@ -123,6 +129,8 @@ diagnostic_kinds! {
     ForeignTarget = "foreign_target",
     /// A program that the run did not make, which is only executed if `run` is told so.
     HostProgram = "host_program",
+    /// A waiver whose last day is past.
+    Expired = "expired",
     /// A placeholder that does not exist.
     Placeholder = "placeholder",
     /// A fixture that cannot be made.
@@ -157,7 +165,7 @@ impl fmt::Display for Diagnostic {
         if !self.remedy.is_empty() {
             text.push_str(&format!("; {}", self.remedy));
         }
-        // What a stranger wrote must not steer the terminal. The fields themselves stay exact.
+        // Untrusted text must not steer the terminal. The fields themselves stay exact.
         f.write_str(&excerpt(&text, 4000))
     }
 }
@@ -245,6 +253,7 @@ impl Diagnostics<'_> {
             message,
             remedy,
             runs_anyway: false,
+            place: None,
         });
     }
 
@@ -284,6 +293,7 @@ mod tests {
             message: "m".into(),
             remedy: "r".into(),
             runs_anyway: false,
+            place: None,
         };
         let mut notes = vec![
             note(Severity::Warning, "/a"),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Severity};
+use super::text_place::TextPlace;
 use crate::base::fsx::FileError;
 use crate::base::json::JsonError;
 
@@ -50,11 +51,16 @@ pub enum LoadError {
     /// The plan lies under no root.
     #[error(
         "`{plan}` belongs to no workspace: neither a folder above it has `registries/index.json`, nor its own folder \
-         `registry/probes.json`"
+         `registry/probes.json`{}",
+        shared.as_ref().map_or_else(String::new, |folder| format!(
+            " (`{}` has registries, but anybody could have put them there: it is shared with everybody)", folder.display()
+        ))
     )]
     NoRoot {
         /// The plan's file.
         plan: PathBuf,
+        /// A folder above it that has an index and is shared with everybody.
+        shared: Option<PathBuf>,
     },
     /// An id on the command line names nothing.
     #[error("there is no {kind} `{id}` in {place}; {remedy}")]
@@ -89,6 +95,18 @@ pub enum LoadError {
 impl LoadError {
     /// The findings, for a lint that goes on where a run stops.
     pub fn into_notes(self) -> Vec<Diagnostic> {
+        match self {
+            Self::Refused { notes } => notes,
+            other => other.as_notes(),
+        }
+    }
+
+    /// What is wrong with the documents, if that is why: a list of findings, or a text that is no acceptable JSON.
+    pub fn findings(&self) -> Option<Vec<Diagnostic>> {
+        matches!(self, Self::Refused { .. } | Self::Json { .. }).then(|| self.as_notes())
+    }
+
+    fn as_notes(&self) -> Vec<Diagnostic> {
         let note = |kind, file: &str, message: String, remedy: &str| {
             vec![Diagnostic {
                 severity: Severity::Error,
@@ -99,27 +117,28 @@ impl LoadError {
                 message,
                 remedy: remedy.to_owned(),
                 runs_anyway: false,
+                place: None,
             }]
         };
         match self {
-            Self::Refused { notes } => notes,
-            Self::Read { ref file, ref source, what } => note(
+            Self::Refused { notes } => notes.clone(),
+            Self::Read { file, source, what } => note(
                 DiagnosticKind::Unreadable,
                 file,
                 format!("the {what} cannot be read: {}", source.source),
                 "create it, or correct the path that names it",
             ),
-            Self::Json { ref file, ref source, what } => note(
-                DiagnosticKind::Json,
-                file,
-                format!("the {what} is not acceptable JSON: {source}"),
-                "correct the text",
-            ),
-            Self::NoRoot { ref plan } => {
+            Self::Json { file, source, what } => {
+                let message = format!("the {what} is not acceptable JSON: {source}");
+                let mut notes = note(DiagnosticKind::Json, file, message, "correct the text");
+                notes[0].place = TextPlace::of_json(source);
+                notes
+            }
+            Self::NoRoot { plan, .. } => {
                 let file = plan.display().to_string();
                 note(DiagnosticKind::Registry, &file, self.to_string(), "move it under a workspace")
             }
-            Self::NoPlan { ref plan, problem, ref remedy } => {
+            Self::NoPlan { plan, problem, remedy } => {
                 note(DiagnosticKind::Unreadable, plan, format!("the plan cannot be read: {problem}"), remedy)
             }
             Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
@@ -132,17 +151,20 @@ impl LoadError {
 /// How many findings a message spells out.
 const SPELLED_OUT: usize = 20;
 
-fn render(notes: &[Diagnostic]) -> String {
+/// The lines of a message that spells findings out, each with its place if it has one.
+pub fn spelled_out(notes: &[Diagnostic]) -> Vec<(String, Option<&TextPlace>)> {
     let errors: Vec<&Diagnostic> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
     if let [only] = errors[..] {
-        return only.to_string();
+        return vec![(only.to_string(), only.place.as_ref())];
     }
-    let mut text = format!("the input is refused for {} reasons:", errors.len());
-    for note in errors.iter().take(SPELLED_OUT) {
-        text.push_str(&format!("\n  {note}"));
-    }
+    let mut lines = vec![(format!("the input is refused for {} reasons:", errors.len()), None)];
+    lines.extend(errors.iter().take(SPELLED_OUT).map(|note| (format!("  {note}"), note.place.as_ref())));
     if errors.len() > SPELLED_OUT {
-        text.push_str(&format!("\n  … and {} more", errors.len() - SPELLED_OUT));
+        lines.push((format!("  … and {} more", errors.len() - SPELLED_OUT), None));
     }
-    text
+    lines
+}
+
+fn render(notes: &[Diagnostic]) -> String {
+    spelled_out(notes).into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("\n")
 }

@@ -55,6 +55,19 @@ pub(super) fn check(plan: &PlanFile, notes: &mut Diagnostics<'_>) {
     }
 }
 
+/// Waivers that hold no more on `day` (`YYYY-MM-DD`). Only a lint says it: a plan loads on every day, or old bundles would not.
+pub(super) fn check_expired(plan: &PlanFile, day: &str, notes: &mut Diagnostics<'_>) {
+    for (n, waiver) in plan.history.iter().flat_map(|history| &history.waivers).enumerate() {
+        if let Some(last) = waiver.expires.as_deref().filter(|last| *last < day) {
+            let message = format!("the waiver of `{}` expired on {last}", waiver.expectation_id);
+            let remedy = "correct what it waived, or have it approved anew; until then the row counts as any other";
+            let before = notes.list.len();
+            notes.error(DiagnosticKind::Expired, format!("/history/waivers/{n}/expires"), message, remedy);
+            notes.runs_anyway(before);
+        }
+    }
+}
+
 /// Every waiver has to be about a row of the plan, selected or not.
 pub(super) fn check_waivers(
     plan: &PlanFile,

@@ -13,7 +13,9 @@ use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, point
 use super::error::LoadError;
 use super::expectation::base_id;
 use super::file::{IndexFile, PLAN_SCHEMA, PlanFile, ProbeEntry};
+use super::history;
 use super::lint_sbpl;
+use super::locate::locate;
 use super::reach::{host_program, missing};
 use super::read::DocumentReader;
 use super::registry::{entry_paths, find_registry, read_registry};
@@ -21,6 +23,7 @@ use super::resolve::{follow, resolve_noting};
 use super::resolved::{ResolvedPlan, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::source::{DocumentSource, Workspace, index_path};
+use crate::base::clock;
 use crate::base::ids::{PlanId, ProbeId, RegistryId};
 use crate::base::suggest::hint_for;
 use crate::policy::PolicyValue;
@@ -31,9 +34,14 @@ use crate::record::sources::InputRole;
 
 /// Lints the plan in the file `plan`, within the workspace that it lies in. An error is returned only if there is
 /// nothing to lint: no such file, or no workspace around it.
-pub fn lint_plan_file(plan: &Path) -> Result<Vec<Diagnostic>, LoadError> {
-    let (workspace, path) = Workspace::of_plan(plan)?;
-    Ok(lint_plan(&workspace, &path))
+pub fn lint_plan_file(plan: &Path, home: Option<&Path>) -> Result<Vec<Diagnostic>, LoadError> {
+    let (workspace, path) = match Workspace::of_plan(plan, home) {
+        Err(LoadError::Refused { notes }) => return Ok(notes),
+        found => found?,
+    };
+    let mut notes = workspace.retold(lint_plan(&workspace, &path));
+    locate(&mut notes, |file| workspace.text(file));
+    Ok(notes)
 }
 
 /// Lints the plan at `plan_path` of `source`. The findings are sorted, errors first.
@@ -47,6 +55,8 @@ pub fn lint_plan(source: &dyn DocumentSource, plan_path: &str) -> Vec<Diagnostic
         check_lanes(plan, &mut notes);
         check_profiles(plan, &mut notes);
         check_shared_ids(plan, &mut notes);
+        let mut at = Diagnostics { list: &mut notes, file: plan_path, subject: plan.plan.plan_id.as_str() };
+        history::check_expired(&plan.plan, &clock::today(), &mut at);
     }
     tidy(&mut notes);
     notes
@@ -82,6 +92,7 @@ pub fn lint_registries(workspace: &Workspace, only: Option<&RegistryId>) -> Vec<
         None => seen.into_iter().for_each(|id| lint_registry(workspace, id, &mut notes)),
     }
     tidy(&mut notes);
+    locate(&mut notes, |file| workspace.text(file));
     notes
 }
 
@@ -189,7 +200,7 @@ fn check_profile(
     notes: &mut Vec<Diagnostic>,
     probes_path: &str,
 ) {
-    let platform = profile.entry.mode.enforcer().platform();
+    let platform = profile.platform();
     let linux = platform == Platform::Linux;
     check_applies(profile, notes);
     for probe in &profile.probes {
@@ -201,7 +212,7 @@ fn check_profile(
         let entry = &probe.entry;
         let base = format!("/probes/{}", pointer_part(entry.probe_id.as_str()));
         let mut at = Diagnostics { list: notes, file: probes_path, subject: entry.probe_id.as_str() };
-        if !entry.expected_primary_ops.contains(&entry.operation) {
+        if !entry.expected_primary_ops().contains(&entry.operation) {
             at.warning(
                 DiagnosticKind::ExpectedOps,
                 format!("{base}/expected_primary_ops"),
@@ -268,7 +279,7 @@ fn check_needs(probe: &ResolvedProbe, base: &str, at: &mut Diagnostics<'_>) {
     let Some(action) = &probe.action else { return };
     let entry = &probe.entry;
     let mut needed = Vec::new();
-    if matches!(action.driver, Driver::XattrGet | Driver::XattrSet | Driver::XattrList) {
+    if action.driver.info().operations.iter().any(|operation| operation.ends_with("-xattr")) {
         needed.push(("user_xattr", "works on extended attributes"));
     }
     if action.driver == Driver::BlockDeviceCreate {

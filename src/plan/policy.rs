@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::file::ProfileEntry;
+use super::paths::{clean_path, clean_policy_path};
 use super::read::{DocumentReader, typed};
 use super::resolved::ResolvedPolicy;
 use super::schema::DocumentKind;
-use super::source::clean_path;
+use super::text_place::TextPlace;
 use crate::base::json;
 use crate::base::limits::MAX_POLICY_BYTES;
 use crate::base::placeholder;
@@ -50,14 +51,8 @@ pub(super) fn read_profile(
         if !entry.mode.info().takes_supplements {
             let message = format!("a {} policy takes no parameters", entry.mode.as_str());
             notes.error(DiagnosticKind::Parameter, pointer, message, "remove it, or make the profile's mode `sbpl`");
-        } else if let Some(unknown) = placeholder::unknown(text) {
-            let message = format!("the placeholder `{}` does not exist", shown(unknown));
-            notes.error(
-                DiagnosticKind::Placeholder,
-                pointer,
-                message,
-                "known are `${root}`, `${port.NAME}`, `${name.NAME}`",
-            );
+        } else {
+            check_placeholders(text, pointer, notes);
         }
     }
     let import_dir = match entry.import_dir.as_deref().map(clean_path).transpose() {
@@ -125,7 +120,7 @@ pub(super) fn read(
     tolerate_absent: bool,
     notes: &mut Diagnostics<'_>,
 ) -> Option<ResolvedPolicy> {
-    let path = match clean_path(spelled) {
+    let path = match clean_policy_path(spelled) {
         Ok(path) => path,
         Err(reason) => {
             let message = format!("`{}` cannot name a policy document: {reason}", shown(spelled));
@@ -142,7 +137,7 @@ pub(super) fn read(
         read_present(reader, path, mode, &key.2, pointer, notes)
     } else {
         let message = format!("the policy document `{path}` does not exist");
-        if tolerate_absent && mode.enforcer().platform() == Platform::Macos && path.starts_with('/') {
+        if tolerate_absent && mode.enforcer().platform() == Some(Platform::Macos) && path.starts_with('/') {
             let remedy = "check it on a host that has this system profile";
             notes.warning(DiagnosticKind::PolicyMissing, pointer, message, remedy);
         } else {
@@ -192,7 +187,7 @@ fn read_present(
                 Err(error) => {
                     let mut inside = Diagnostics { list: notes.list, file: path, subject: notes.subject };
                     let place = error.place.to_string();
-                    inside.error(DiagnosticKind::PolicyRefused, place, told(&error), error.fault.remedy());
+                    inside.error(DiagnosticKind::PolicyRefused, place, error.fault.to_string(), error.fault.remedy());
                     return None;
                 }
             },
@@ -270,7 +265,11 @@ fn document<T: DeserializeOwned>(
     let value = match json::parse(bytes) {
         Ok(value) => value,
         Err(error) => {
+            let before = notes.list.len();
             notes.error(DiagnosticKind::Json, "", format!("not acceptable JSON: {error}"), "correct the text");
+            if let Some(note) = notes.list.get_mut(before) {
+                note.place = TextPlace::of_json(&error);
+            }
             return None;
         }
     };
@@ -278,6 +277,15 @@ fn document<T: DeserializeOwned>(
         return None;
     }
     typed(value, path, "").map_err(|error| notes.list.extend(error.into_notes())).ok()
+}
+
+/// Notes the first placeholder in the text at `pointer` that stands for nothing.
+fn check_placeholders(text: &str, pointer: String, notes: &mut Diagnostics<'_>) {
+    if let Some(unknown) = placeholder::unknown(text) {
+        let message = format!("the placeholder `{}` does not exist", shown(unknown));
+        let remedy = "known are `${root}`, `${port.NAME}`, `${name.NAME}`";
+        notes.error(DiagnosticKind::Placeholder, pointer, message, remedy);
+    }
 }
 
 /// Reads a Landlock policy document.
@@ -293,15 +301,7 @@ fn landlock(bytes: &[u8], path: &str, notes: &mut Diagnostics<'_>) -> Option<Lan
     });
     let before = notes.list.len();
     for (pointer, text) in texts {
-        if let Some(unknown) = placeholder::unknown(text) {
-            let message = format!("the placeholder `{}` does not exist", shown(unknown));
-            notes.error(
-                DiagnosticKind::Placeholder,
-                pointer,
-                message,
-                "known are `${root}`, `${port.NAME}`, `${name.NAME}`",
-            );
-        }
+        check_placeholders(text, pointer, notes);
     }
     match LandlockPolicy::compile(&document) {
         Ok(policy) if notes.list.len() == before => Some(policy),

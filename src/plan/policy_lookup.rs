@@ -128,6 +128,10 @@ impl DocumentSource for OneDocument<'_> {
     fn has(&self, role: InputRole, path: &str) -> bool {
         path == self.name || self.files.has(role, path)
     }
+
+    fn text(&self, file: &str) -> Option<SharedBytes> {
+        if file == self.name { Some(self.bytes.clone()) } else { self.files.text(file) }
+    }
 }
 
 fn read_document(
@@ -150,7 +154,7 @@ fn read_document(
     let policy = policy::read(&mut reader, known, spelled, mode, supplied, "", false, &mut notes);
     match policy {
         Some(policy) if !has_errors(&list) => Ok(FoundPolicy { policy, document: bytes, profile: None }),
-        _ => Err(refused(list)),
+        _ => Err(refused(list).located(source)),
     }
 }
 
@@ -170,7 +174,7 @@ pub fn policy_of_profile(
         let mut reader = DocumentReader::new(workspace);
         let mut notes = Vec::new();
         let Some(paths) = find_registry(&mut reader, &registry, (INDEX_PATH, "/registries"), &mut notes)? else {
-            return Err(refused(notes));
+            return Err(refused(notes).located(workspace));
         };
         let read = read_registry(&mut reader, &registry, paths, &mut notes)?;
         if read.profiles.profiles.keys().any(|key| key.as_str() == id) {
@@ -204,7 +208,7 @@ pub fn policy_of_profile(
         subject: Default::default(),
     };
     let resolve::Resolution { plan, notes } = follow(reader, plan, "", read, &Selection::default(), true, notes)?;
-    let Some(mut plan) = plan else { return Err(refused(notes)) };
+    let Some(mut plan) = plan else { return Err(refused(notes).located(workspace)) };
     let document = |path: &str| {
         plan.documents
             .iter()
@@ -212,7 +216,7 @@ pub fn policy_of_profile(
             .map_or_else(SharedBytes::default, |found| found.bytes.clone())
     };
     // What stands in the way of one probe is no reason to keep silent about the policy.
-    let Some(profile) = plan.profiles.first() else { return Err(refused(notes)) };
+    let Some(profile) = plan.profiles.first() else { return Err(refused(notes).located(workspace)) };
     let policy = profile.policy.clone();
     let (text, profiles_document) = (document(&policy.path), document(&profiles_path));
     let profile = plan.profiles.remove(0);

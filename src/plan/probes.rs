@@ -12,7 +12,7 @@ use crate::policy::operations::{OPERATIONS, is_operation};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, DriverInfo, Effect, Param, Platform, TargetKind};
 use crate::record::fixture::ListenerKind;
-use crate::record::outcome::Decision;
+use crate::record::outcome::Expectation;
 
 /// What is known about the placeholders, for messages.
 const PLACEHOLDERS: &str = "known are `${root}`, `${port.NAME}` and `${name.NAME}`, with NAME of a-z, 0-9 and `_`";
@@ -45,7 +45,7 @@ pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnosti
 }
 
 /// The probe with the folders that a launcher is told of spelled as what they are: parts of its own root.
-fn with_folders(entry: &ProbeEntry) -> Cow<'_, ProbeEntry> {
+pub(super) fn with_folders(entry: &ProbeEntry) -> Cow<'_, ProbeEntry> {
     let texts = [Some(&entry.target), entry.to.as_ref(), entry.listener.as_ref().map(|it| &it.address)];
     if !texts.into_iter().flatten().chain(&entry.argv).any(|text| has_folder(text)) {
         return Cow::Borrowed(entry);
@@ -102,7 +102,7 @@ pub(super) fn check_operation(entry: &ProbeEntry, known: fn(&str) -> bool, base:
             remedy,
         );
     }
-    for (n, operation) in entry.expected_primary_ops.iter().enumerate() {
+    for (n, operation) in entry.expected_primary_ops().iter().enumerate() {
         if !known(operation) {
             let remedy = notes.hint(operation, OPERATIONS, "use one of Seatbelt's names");
             notes.error(
@@ -144,8 +144,11 @@ fn find_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> O
         return None;
     };
     let Some(driver) = Driver::by_name(name) else {
-        let remedy =
-            notes.hint(name, Driver::ALL.iter().map(|driver| driver.info().name), "see SPEC.md for the drivers");
+        let remedy = notes.hint(
+            name,
+            Driver::ALL.iter().map(|driver| driver.info().name),
+            "`sandproof list-drivers` lists them",
+        );
         notes.error(
             DiagnosticKind::Driver,
             format!("{base}/driver"),
@@ -225,14 +228,19 @@ pub(super) fn check_params(entry: &ProbeEntry, info: DriverInfo, call: &str, bas
 }
 
 /// What an expectation demands beside its decision has to make sense.
-fn check_demands(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
-    if !entry.mechanism.is_empty() && entry.expected != Decision::Deny {
-        notes.error(
-            DiagnosticKind::Parameter,
-            format!("{base}/mechanism"),
-            "only a denial has a mechanism, and the probe expects none",
-            "remove it, or expect `deny`",
-        );
+pub(super) fn check_demands(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
+    for (key, what, given) in [
+        ("mechanism", "a mechanism", !entry.mechanism.is_empty()),
+        ("errno", "an error number", !entry.errno.is_empty()),
+    ] {
+        if given && entry.expected != Expectation::Deny {
+            notes.error(
+                DiagnosticKind::Parameter,
+                format!("{base}/{key}"),
+                format!("only a denial has {what}, and the probe expects none"),
+                "remove it, or expect `deny`",
+            );
+        }
     }
 }
 
@@ -259,10 +267,7 @@ fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Di
         TargetKind::AbstractName if target.is_empty() => {
             refuse(notes, "target", "the abstract name is empty".into(), "write a name, such as `${name.outside}`");
         }
-        TargetKind::Name
-            if info.name == Driver::EnvironmentRead.info().name
-                && (target.is_empty() || target.contains(['=', '$'])) =>
-        {
+        TargetKind::Variable if target.is_empty() || target.contains(['=', '$']) => {
             refuse(
                 notes,
                 "target",
@@ -324,19 +329,9 @@ fn check_mounts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
 }
 
 pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diagnostics<'_>) {
-    let wanted = match driver {
-        Driver::TcpConnect | Driver::MptcpConnect | Driver::TcpFastOpen | Driver::IoUringConnect => {
-            Some(ListenerKind::Tcp)
-        }
-        Driver::UdpSend | Driver::UdpConnect => Some(ListenerKind::Udp),
-        Driver::UnixSend => Some(ListenerKind::UnixDgram),
-        Driver::UnixConnect => Some(ListenerKind::Unix),
-        Driver::AbstractConnect => Some(ListenerKind::Abstract),
-        Driver::AbstractSend => Some(ListenerKind::AbstractDgram),
-        _ => None,
-    };
+    let wanted = driver.listener();
     match (wanted, &entry.listener) {
-        (Some(_), None) if !matches!(driver, Driver::UdpSend | Driver::UdpConnect) => notes.warning(
+        (Some(_), None) if driver.needs_listener() => notes.warning(
             DiagnosticKind::Listener,
             base,
             format!("nothing listens for `{}`, so even an allowed connection fails", driver.info().name),
@@ -346,7 +341,7 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
             DiagnosticKind::Listener,
             format!("{base}/listener/kind"),
             format!("the driver `{}` cannot reach a listener of this kind", driver.info().name),
-            format!("use {}", listener_name(kind)),
+            format!("use `{}`", kind.as_str()),
         ),
         (None, Some(_)) => notes.warning(
             DiagnosticKind::Listener,
@@ -366,20 +361,9 @@ pub(super) fn check_listener(entry: &ProbeEntry, driver: Driver, base: &str, not
             notes.error(
                 DiagnosticKind::Listener,
                 format!("{base}/listener/address"),
-                format!("`{}` is not an address for {}", shown(&listener.address), listener_name(listener.kind)),
+                format!("`{}` is not an address for `{}`", shown(&listener.address), listener.kind.as_str()),
                 "write `127.0.0.1:${port.NAME}`, a path under `${root}`, or an abstract name",
             );
         }
-    }
-}
-
-fn listener_name(kind: ListenerKind) -> &'static str {
-    match kind {
-        ListenerKind::Tcp => "`tcp`",
-        ListenerKind::Udp => "`udp`",
-        ListenerKind::Unix => "`unix`",
-        ListenerKind::UnixDgram => "`unix_dgram`",
-        ListenerKind::Abstract => "`abstract`",
-        ListenerKind::AbstractDgram => "`abstract_dgram`",
     }
 }

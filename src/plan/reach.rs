@@ -25,14 +25,7 @@ pub(super) fn implied_folders(action: &Action, fixtures: [&[FixtureEntry]; 2]) -
             OutsideFixture::read(&entry.path).is_some_and(|it| (it.parent, it.folder) == (wanted.parent, wanted.folder))
         };
         if !fixtures.into_iter().flatten().chain(&implied).any(same) {
-            implied.push(FixtureEntry {
-                path: format!("{}/{}", wanted.parent, wanted.folder),
-                kind: FixtureKind::Dir,
-                text: None,
-                to: None,
-                mode: None,
-                xattrs: std::collections::BTreeMap::new(),
-            });
+            implied.push(FixtureEntry::new(format!("{}/{}", wanted.parent, wanted.folder), FixtureKind::Dir));
         }
     }
     implied

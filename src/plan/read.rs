@@ -137,7 +137,7 @@ fn checked(kind: DocumentKind, path: &str, bytes: &[u8]) -> Result<Value, LoadEr
         json::parse(bytes).map_err(|source| LoadError::Json { what: kind.what(), file: path.to_owned(), source })?;
     let mut notes = Vec::new();
     if !kind.check(&value, &mut Diagnostics { list: &mut notes, file: path, subject: "" }) {
-        return Err(refused(notes));
+        return Err(refused(notes).located_within(path, &bytes.to_vec().into()));
     }
     Ok(value)
 }
@@ -145,7 +145,7 @@ fn checked(kind: DocumentKind, path: &str, bytes: &[u8]) -> Result<Value, LoadEr
 /// A value in its typed shape. Past the schema, only what a schema cannot say is refused here (an id that is too long
 /// in bytes, `1.0` where an integer is needed).
 pub(super) fn typed<T: DeserializeOwned>(value: Value, path: &str, pointer: &str) -> Result<T, LoadError> {
-    serde_json::from_value(value).map_err(|error| {
+    json::from_value(value).map_err(|error| {
         let mut notes = Vec::new();
         Diagnostics { list: &mut notes, file: path, subject: "" }.error(
             DiagnosticKind::BadValue,

@@ -3,9 +3,10 @@
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, pointer_part};
 use super::error::LoadError;
 use super::file::{IndexEntry, IndexFile, ProbesFile, ProfilesFile};
+use super::paths::{OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
 use super::read::DocumentReader;
 use super::schema::DocumentKind;
-use super::source::{OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path, index_path};
+use super::source::index_path;
 use crate::base::ids::RegistryId;
 use crate::base::suggest::hint_for;
 use crate::record::sources::InputRole;

@@ -10,28 +10,37 @@ use super::expectation::{PlannedProfile, PlannedRow, SharedExpectationIds, base_
 use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
 use super::fixtures::{self, FixtureSets};
 use super::history;
+use super::paths::{clean_path, clean_policy_path};
 use super::policy;
 use super::probes::linux_action;
+use super::questions;
 use super::reach;
 use super::read::{DocumentReader, refused};
 use super::registry::{Registry, find_registry, read_registry_for};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::seatbelt::seatbelt_action;
-use super::source::{DocumentSource, Workspace, clean_path};
+use super::source::{DocumentSource, Workspace};
 use super::subject::{self, ResolvedSubject};
 use super::worlds;
 use crate::base::ids::{ExpectationId, ProbeId, ProfileId, WorldId};
-use crate::base::limits::MAX_ROWS;
+use crate::base::limits::{MAX_POLICY_BYTES, MAX_ROWS};
 use crate::policy::PolicyMode;
+use crate::policy::launcher::LauncherDocument;
 use crate::record::action::Action;
+use crate::record::denial_errnos::denial_errnos;
 use crate::record::driver::Platform;
 use crate::record::sources::InputRole;
 
 /// Loads the plan in the file `plan`, from the workspace that it lies in. The second value is the workspace's root.
-pub fn load(plan: &Path, selection: &Selection) -> Result<(ResolvedPlan, PathBuf), LoadError> {
-    let (workspace, path) = Workspace::of_plan(plan)?;
-    let resolved = resolve(&workspace, &path, selection)?;
+///
+/// The plan may be a questions file, in which `home` is what `~` means.
+pub fn load(plan: &Path, home: Option<&Path>, selection: &Selection) -> Result<(ResolvedPlan, PathBuf), LoadError> {
+    let (workspace, path) = Workspace::of_plan(plan, home)?;
+    let resolved = resolve(&workspace, &path, selection).map_err(|error| match error {
+        LoadError::Refused { notes } => LoadError::Refused { notes: workspace.retold(notes) }.located(&workspace),
+        error => error,
+    })?;
     Ok((resolved, workspace.root().to_owned()))
 }
 
@@ -64,6 +73,15 @@ pub(super) fn resolve_noting(
     let mut notes = Vec::new();
     let plan: PlanFile = reader.typed(DocumentKind::Plan, InputRole::Plan, plan_path)?;
     check_plan(&plan, plan_path, &mut notes);
+    let questions = match source.questions() {
+        Some(path) => {
+            let read = reader.bytes(InputRole::Questions, &path, MAX_POLICY_BYTES);
+            let bytes =
+                read.map_err(|source| LoadError::Read { what: "questions file", file: path.clone(), source })?;
+            Some((path, bytes))
+        }
+        None => None,
+    };
     let asked_by = (plan_path, "/registry_id");
     let Some(paths) = find_registry(&mut reader, &plan.registry_id, asked_by, &mut notes)? else {
         return Ok(Resolution { plan: None, notes });
@@ -84,6 +102,9 @@ pub(super) fn resolve_noting(
         let subject = read_subject(reader, &plan, plan_path, notes)?;
         let source = reader.source();
         let reader = std::mem::replace(reader, DocumentReader::new(source));
+        if let Some((path, bytes)) = &questions {
+            check_questions(path, bytes, &plan, &registry, notes);
+        }
         let mut resolution = follow(reader, plan, plan_path, registry, selection, lint, std::mem::take(notes))?;
         if let Some(plan) = &mut resolution.plan {
             plan.world = world;
@@ -92,6 +113,23 @@ pub(super) fn resolve_noting(
         Ok(resolution)
     };
     read_registry_for(&mut reader, &registry_id, paths, &mut notes, go_on)
+}
+
+/// Whether the documents that were made of a questions file ask what it asks.
+fn check_questions(path: &str, bytes: &[u8], plan: &PlanFile, registry: &Registry, notes: &mut Vec<Diagnostic>) {
+    let asked = plan.profiles.iter().filter_map(|id| {
+        let probes = registry.profiles.profiles.get(id)?.probe_refs.iter();
+        let expected = probes.filter_map(|id| Some((id.as_str(), registry.probes.probes.get(id)?.expected.as_str())));
+        Some((id.as_str(), expected.collect()))
+    });
+    if !std::str::from_utf8(bytes).is_ok_and(|text| questions::agrees(text, asked)) {
+        Diagnostics { list: notes, file: path, subject: plan.plan_id.as_str() }.error(
+            DiagnosticKind::Question,
+            "",
+            "the plan and its registry do not ask what the questions file asks",
+            "make them of it again",
+        );
+    }
 }
 
 /// Reads the declaration of the plan's subject, with every file that it names.
@@ -232,9 +270,10 @@ impl Resolver<'_> {
     /// The plan's profiles in order, after selection.
     fn profiles(&mut self, entries: BTreeMap<ProfileId, ProfileEntry>) -> Result<Vec<ResolvedProfile>, LoadError> {
         let planned = self.planned(entries)?;
-        if let Some(Ok(path)) = self.plan.apply_preflight_profile.as_deref().map(clean_path) {
+        if let Some(Ok(path)) = self.plan.apply_preflight_profile.as_deref().map(clean_policy_path) {
             // Before any selection, so that a selection does not change how the document is read.
-            let same = planned.iter().find(|profile| clean_path(&profile.entry.profile_path).as_ref() == Ok(&path));
+            let same =
+                planned.iter().find(|profile| clean_policy_path(&profile.entry.profile_path).as_ref() == Ok(&path));
             self.preflight_mode = same.map(|profile| profile.entry.mode);
         }
         let mut clashes = Vec::new();
@@ -347,7 +386,7 @@ impl Resolver<'_> {
         let (id, entry) = (&profile.id, &profile.entry);
         let base = format!("/profiles/{}", pointer_part(id.as_str()));
         let mode = entry.mode.info();
-        let platform = mode.enforcer.platform();
+        let platform = mode.enforcer.platform().unwrap_or_else(|| self.launcher_system(&entry.profile_path));
         let mut notes = Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
         fixtures::check(&[], &entry.fixtures, platform, &format!("{base}/fixtures"), &mut notes);
         if !mode.takes_supplements && !entry.key_specific_rules.is_empty() {
@@ -395,6 +434,26 @@ impl Resolver<'_> {
                     "refer to a probe without it, or make the profile one of mode `launcher`",
                 );
             }
+            if let Some(driver) = action.as_ref().map(|action| action.driver).filter(|_| !probe.errno.is_empty()) {
+                let can = denial_errnos(driver, mode.enforcer);
+                for unknown in probe.errno.iter().filter(|name| !can.contains(name)) {
+                    let mut notes =
+                        Diagnostics { list: &mut self.notes, file: &self.profiles_path, subject: id.as_str() };
+                    notes.error(
+                        DiagnosticKind::BadValue,
+                        format!("{base}/probe_refs/{}", row.place),
+                        format!(
+                            "the probe `{}` demands a denial with `{}`, and {} denies `{}` with {}",
+                            probe.probe_id,
+                            super::diagnostic::shown(unknown),
+                            mode.enforcer.info().title,
+                            driver.info().name,
+                            if can.is_empty() { "no error number".to_owned() } else { can.join(", ") },
+                        ),
+                        "demand one of these, or none",
+                    );
+                }
+            }
             let full = ids.full(id, &probe, row.probe);
             if !everything && !self.selects(&full, base_id(&probe)) {
                 continue;
@@ -423,7 +482,7 @@ impl Resolver<'_> {
     fn check_names(&mut self, profile: &PlannedProfile, base: &str) {
         let mut names: HashSet<&str> = HashSet::with_capacity(profile.rows.len());
         for row in &profile.rows {
-            let name = self.probes[row.probe as usize].name.as_str();
+            let name = self.probes[row.probe as usize].name();
             if names.insert(name) {
                 continue;
             }
@@ -443,6 +502,14 @@ impl Resolver<'_> {
     }
 
     /// The probe's action on a system; it is checked once however many profiles run it.
+    /// The system that a launcher's document names. A document that cannot be read is complained of where it is read for good.
+    fn launcher_system(&self, spelled: &str) -> Platform {
+        let bytes = clean_path(spelled)
+            .ok()
+            .and_then(|path| self.reader.source().read(InputRole::Policy, &path, MAX_POLICY_BYTES).ok());
+        bytes.map_or(Platform::Linux, |bytes| LauncherDocument::system_of(&bytes))
+    }
+
     fn action_of(&mut self, number: u32, platform: Platform) -> Option<Arc<Action>> {
         let known = &mut self.actions[platform as usize][number as usize];
         if let Some(known) = known {

@@ -13,6 +13,7 @@ use crate::policy::PolicyValue;
 use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
 use crate::record::manifest::SelectionRecord;
+use crate::record::platform::Platform;
 use crate::record::world::WorldFile;
 
 /// What a run works from. It leaves execution no choices.
@@ -109,6 +110,17 @@ pub struct ResolvedProfile {
     pub policy: ResolvedPolicy,
     /// The profile's probes in the order of `probe_refs`, after selection; never empty.
     pub probes: Vec<ResolvedProbe>,
+}
+
+impl ResolvedProfile {
+    /// The system that it is for.
+    pub fn platform(&self) -> Platform {
+        match (self.entry.mode.enforcer().platform(), self.policy.value.as_ref()) {
+            (Some(platform), _) => platform,
+            (None, PolicyValue::Launcher(document)) => document.os,
+            (None, PolicyValue::Landlock(_) | PolicyValue::Sbpl(_) | PolicyValue::Blob(_)) => Platform::Linux,
+        }
+    }
 }
 
 /// A probe under one profile.

@@ -199,7 +199,10 @@ impl DocumentKind {
                     DiagnosticKind::WrongType,
                     at,
                     format!("found {}, where the type is {wanted}", found(instance)),
-                    format!("write a value of type {wanted}"),
+                    match instance {
+                        Value::Number(_) | Value::Bool(_) if wanted == "string" => format!("write `\"{instance}\"`"),
+                        _ => format!("write a value of type {wanted}"),
+                    },
                 );
             }
             ValidationErrorKind::Constant { expected_value } => {

@@ -5,7 +5,9 @@
 
 use super::diagnostic::{DiagnosticKind, Diagnostics, Severity, shown};
 use super::file::ProbeEntry;
-use super::probes::{check_capabilities, check_listener, check_operation, check_params, check_texts};
+use super::probes::{
+    check_capabilities, check_demands, check_listener, check_operation, check_params, check_texts, with_folders,
+};
 use super::text::{is_absolute, is_endpoint, is_own, own_elsewhere};
 use crate::policy::operations::canonical;
 use crate::record::action::Action;
@@ -29,6 +31,7 @@ const REFERENCE_DRIVERS: [&str; 9] = [
 
 /// Checks a probe that runs under a Seatbelt profile, and gives what it does. `base` is the probe's place.
 pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Option<Action> {
+    let entry = &with_folders(entry);
     let before = notes.list.len();
     check_operation(entry, |name| canonical(name).is_some(), base, notes);
     check_capabilities(entry, Severity::Warning, base, notes);
@@ -49,6 +52,7 @@ pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Diagno
         action.payload = payload(entry, base, notes);
     }
     check_texts(entry, base, notes);
+    check_demands(entry, base, notes);
     check_target(entry, driver, base, notes);
     check_listener(entry, driver, base, notes);
     if !entry.mounts.is_empty() {
@@ -66,7 +70,7 @@ fn own_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Op
     let pointer = format!("{base}/driver");
     let Some(driver) = Driver::by_name(name) else {
         let known = here().map(|info| info.name).chain(REFERENCE_DRIVERS);
-        let remedy = notes.hint(name, known, "see SPEC.md for the drivers");
+        let remedy = notes.hint(name, known, "`sandproof list-drivers` lists them");
         notes.error(DiagnosticKind::Driver, pointer, format!("there is no driver `{}`", shown(name)), remedy);
         return None;
     };
@@ -123,7 +127,10 @@ fn reference_driver(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>)
         _ => {}
     }
     let macos = || {
-        let attempts = |driver: &Driver| !matches!(driver, Driver::ApplyOnly | Driver::PolicyQuery);
+        // The reference's documents know no driver that looks into its own environment.
+        let attempts = |driver: &Driver| {
+            !matches!(driver, Driver::ApplyOnly | Driver::PolicyQuery) && driver.info().target != TargetKind::Variable
+        };
         Driver::ALL.iter().copied().filter(|driver| driver.info().platforms.macos()).filter(attempts)
     };
     let attempted = macos()
@@ -201,6 +208,9 @@ fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diag
             ("is not an endpoint", "write `127.0.0.1:PORT` or `[::1]:PORT`, where PORT is a number or `${port.NAME}`")
         }
         TargetKind::Name if target.is_empty() => ("names nothing", "write a name"),
+        TargetKind::Variable if target.is_empty() || target.contains(['=', '$']) => {
+            ("is not a variable name", "write one, such as `SANDPROOF_SECRET`")
+        }
         TargetKind::Process if !known_process(target) => {
             ("is not a process", "write `self`, `outside` or a process id")
         }

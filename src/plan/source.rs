@@ -4,12 +4,19 @@
 //! resolves a plan in its workspace and in a bundle that somebody else made.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::carried_worlds;
+use super::diagnostic::Diagnostic;
 use super::error::LoadError;
+use super::paths::{OWN_INDEX_PATH, OWN_PROBES_PATH, PLAN_FILE, QUESTIONS_FILE};
+use super::questions::{self, Asker, ExpandedQuestions};
+use crate::base::checkout;
 use crate::base::fsx::{self, FileError, folder_of};
+use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
 use crate::base::suggest::close_to;
@@ -18,17 +25,8 @@ use crate::record::sources::InputRole;
 
 /// The registry index, relative to the root.
 pub const INDEX_PATH: &str = "registries/index.json";
-/// The index of a plan folder that is its own root, as `plan-build` writes it.
-pub const OWN_INDEX_PATH: &str = "registry/index.json";
 /// The index of a checkout of the reference runtime (Protonk/sandbox-boostrap).
 pub const REFERENCE_INDEX_PATH: &str = "book/api/runtime/plans/registry/index.json";
-/// The probe registry of a plan folder that has its own, relative to that folder.
-pub const OWN_PROBES_PATH: &str = "registry/probes.json";
-/// The profile registry of a plan folder that has its own, relative to that folder.
-pub const OWN_PROFILES_PATH: &str = "registry/profiles.json";
-
-/// The plan of a folder that is named in its stead.
-const PLAN_NAME: &str = "plan.json";
 /// How many entries of a folder are looked at for a suggestion.
 const MOST_NEIGHBOURS: usize = 10_000;
 
@@ -62,6 +60,16 @@ pub trait DocumentSource {
         self.read(role, &path, cap_bytes)
     }
 
+    /// Path of the questions file that the plan and its registry were made of; `None` for documents that somebody wrote.
+    fn questions(&self) -> Option<String> {
+        None
+    }
+
+    /// The text of the document that messages call `file`, for a look at a place in it; `None` where it cannot be had any more.
+    fn text(&self, _file: &str) -> Option<SharedBytes> {
+        None
+    }
+
     /// The ids of the worlds that have a document, as far as they can be listed; for hints.
     fn worlds(&self) -> Vec<String> {
         Vec::new()
@@ -72,20 +80,22 @@ pub trait DocumentSource {
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
+    /// What the workspace's plan and registry are, where nobody wrote them.
+    questions: Option<Arc<ExpandedQuestions>>,
 }
 
 impl Workspace {
     /// The workspace whose root is `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), questions: None }
     }
 
     /// The workspace of a plan, and the plan's path within it.
     ///
     /// The root is the plan's own folder if it holds `registry/index.json`; else the nearest folder above the plan that
     /// holds `registries/index.json` or `book/api/runtime/plans/registry/index.json`; failing that, the plan's own folder
-    /// if it holds `registry/probes.json`.
-    pub fn of_plan(plan: &Path) -> Result<(Self, String), LoadError> {
+    /// if it holds `registry/probes.json`. The root of a questions file is its own folder; `home` is what `~` means in it.
+    pub fn of_plan(plan: &Path, home: Option<&Path>) -> Result<(Self, String), LoadError> {
         let plan = &file_of_plan(plan)?;
         let read_error = |source: io::Error| LoadError::Read {
             what: "plan",
@@ -97,30 +107,64 @@ impl Workspace {
         // Links and `..` are resolved here, so that "above" means what the file system means.
         let folder = parent.canonicalize().map_err(read_error)?;
         folder.join(name).metadata().map_err(read_error)?;
+        if let Some(workspace) = Self::of_questions(plan, &folder, name, home)? {
+            return Ok((workspace, PLAN_FILE.to_owned()));
+        }
         let own = |is_there: bool| is_there.then_some(folder.as_path());
         let root = own(holds(&folder, OWN_INDEX_PATH))
-            .or_else(|| {
-                let shared = [INDEX_PATH, REFERENCE_INDEX_PATH];
-                folder.ancestors().find(|above| shared.iter().any(|path| holds(above, path)))
-            })
+            .or_else(|| nearest_with(&folder, &[INDEX_PATH, REFERENCE_INDEX_PATH]))
             .or_else(|| own(folder.join(OWN_PROBES_PATH).is_file()))
-            .ok_or_else(|| LoadError::NoRoot { plan: plan.to_owned() })?;
+            .ok_or_else(|| LoadError::NoRoot {
+                plan: plan.to_owned(),
+                shared: folder.ancestors().find(|above| holds(above, INDEX_PATH)).map(Path::to_owned),
+            })?;
         let full = folder.join(name);
         let path = full.strip_prefix(root).unwrap_or(&full).to_string_lossy().into_owned();
         Ok((Self::at(root), path))
     }
 
+    /// The workspace of the questions file `named`, which is `folder/name`; `None` if it is none.
+    fn of_questions(named: &Path, folder: &Path, name: &OsStr, home: Option<&Path>) -> Result<Option<Self>, LoadError> {
+        if is_named_json(named) {
+            return Ok(None);
+        }
+        let bytes = fsx::read_input(named, MAX_POLICY_BYTES).map_err(|source| LoadError::Read {
+            what: "plan",
+            file: path_text(named),
+            source,
+        })?;
+        if !questions::is_questions(&bytes) {
+            return Ok(None);
+        }
+        let asker = Asker { home: home.map(Path::to_owned), folder: folder.to_owned() };
+        let expanded = ExpandedQuestions::read(&name.to_string_lossy(), bytes.into(), &asker)?;
+        Ok(Some(Self { root: folder.to_owned(), questions: Some(Arc::new(expanded)) }))
+    }
+
+    /// The documents that stand nowhere, because a questions file stands for them.
+    pub fn expanded(&self) -> Option<&ExpandedQuestions> {
+        self.questions.as_deref()
+    }
+
+    /// Notes on documents that a questions file stands for, as notes on its lines.
+    pub(super) fn retold(&self, notes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        match &self.questions {
+            Some(questions) => questions.retold(notes),
+            None => notes,
+        }
+    }
+
     /// The workspace that `folder` lies in: the nearest folder at or above it that holds an index.
     pub fn around(folder: &Path) -> Option<Self> {
         let folder = folder.canonicalize().ok()?;
-        let root = folder.ancestors().find(|above| INDEX_PATHS.iter().any(|path| holds(above, path)))?;
+        let root = nearest_with(&folder, &INDEX_PATHS)?;
         Some(Self::at(root))
     }
 
     /// The checkout of the reference runtime that `folder` lies in.
     pub fn reference_checkout(folder: &Path) -> Option<PathBuf> {
         let folder = folder.canonicalize().ok()?;
-        folder.ancestors().find(|above| holds(above, REFERENCE_INDEX_PATH)).map(Path::to_owned)
+        nearest_with(&folder, &[REFERENCE_INDEX_PATH]).map(Path::to_owned)
     }
 
     /// What pointers into bundles are relative to, for plans of the workspace at `root`: the top of the checkout that it
@@ -171,12 +215,13 @@ fn file_of_plan(named: &Path) -> Result<PathBuf, LoadError> {
     let missing = |problem, remedy| LoadError::NoPlan { plan: path_text(named), problem, remedy };
     match named.metadata() {
         Ok(found) if found.is_dir() => {
-            let file = named.join(PLAN_NAME);
-            if file.exists() {
-                return Ok(file);
+            let file = named.join(PLAN_FILE);
+            let files = [&file, &named.join(QUESTIONS_FILE)];
+            if let Some(file) = files.into_iter().find(|file| file.exists()) {
+                return Ok(file.clone());
             }
             let remedy = meant(&file).unwrap_or_else(|| "`sandproof list-plans` lists those of a workspace".into());
-            Err(missing("it is a folder without a `plan.json`", remedy))
+            Err(missing("it is a folder without a `plan.json` or `sandbox.questions`", remedy))
         }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             let remedy = meant(named).unwrap_or_else(|| "`sandproof list-plans` lists those of a workspace".into());
@@ -189,7 +234,7 @@ fn file_of_plan(named: &Path) -> Result<PathBuf, LoadError> {
 /// What a path that leads nowhere was probably meant to be: a plan whose path differs in a slip, or the one of that name
 /// among the workspace's plans.
 fn meant(missing: &Path) -> Option<String> {
-    let is_plan = |path: &Path| path.is_file() || path.join(PLAN_NAME).is_file();
+    let is_plan = |path: &Path| path.is_file() || path.join(PLAN_FILE).is_file();
     let by_name = missing.file_name().map(|name| Path::new("plans").join(name)).filter(|path| is_plan(path));
     let mut found: Vec<String> = by_name.iter().map(|path| path_text(path)).collect();
     // Below the deepest folder that there is, the next part is the one that is wrong.
@@ -213,6 +258,14 @@ fn meant(missing: &Path) -> Option<String> {
 
 impl DocumentSource for Workspace {
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
+        if let Some(questions) = &self.questions {
+            if role == InputRole::Questions {
+                return Ok(questions.bytes().clone());
+            }
+            if let Some(bytes) = questions.document(path) {
+                return Ok(bytes.clone());
+            }
+        }
         let file = self.root.join(path);
         // A workspace that describes a world itself is believed before this program.
         if role == InputRole::World
@@ -235,10 +288,29 @@ impl DocumentSource for Workspace {
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {
+        if let Some(questions) = &self.questions
+            && (role == InputRole::Index || questions.document(path).is_some())
+        {
+            return questions.document(path).is_some();
+        }
         if role == InputRole::Index {
             return holds(&self.root, path);
         }
         self.root.join(path).is_file() || (role == InputRole::World && carried_worlds::carried(path).is_some())
+    }
+
+    fn questions(&self) -> Option<String> {
+        self.questions.as_ref().map(|questions| questions.name().to_owned())
+    }
+
+    fn text(&self, file: &str) -> Option<SharedBytes> {
+        match &self.questions {
+            Some(questions) if questions.name() == file => Some(questions.bytes().clone()),
+            // Nobody wrote those: what is wrong with them is told of the lines that they are made of.
+            Some(questions) if questions.document(file).is_some() => None,
+            // As a world, because this program carries some.
+            _ => self.read(InputRole::World, file, MAX_INPUT_DOCUMENT_BYTES).ok(),
+        }
     }
 
     fn worlds(&self) -> Vec<String> {
@@ -249,10 +321,22 @@ impl DocumentSource for Workspace {
     }
 }
 
+/// Whether a file is called a JSON document, so that it is taken for nothing else.
+fn is_named_json(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
 /// Whether `folder` has an index at `path`, of whatever kind: what is no regular file is refused where it is read. Were it
 /// passed over, a run would silently take its registries from a folder further up, or from beside the plan.
 pub(super) fn holds(folder: &Path, path: &str) -> bool {
     folder.join(path).symlink_metadata().is_ok()
+}
+
+/// The nearest folder, `folder` or above it, that has an index at one of `paths`. What lies above in a folder that is shared
+/// with everybody is none: anybody could put registries there, and other people's plans would take their probes from them.
+fn nearest_with<'f>(folder: &'f Path, paths: &[&str]) -> Option<&'f Path> {
+    let own = |above: &Path| above == folder || !checkout::is_shared(above);
+    folder.ancestors().find(|above| paths.iter().any(|path| holds(above, path)) && own(above))
 }
 
 /// A path without links and `..`, as far as it exists.
@@ -266,9 +350,9 @@ fn real(path: &Path) -> PathBuf {
 
 /// The top of the checkout that the real folder `folder` lies in: the nearest folder that has `.git` (in a worktree or a
 /// submodule, that is a file); failing that, as in a copy without its history, the topmost that has `AGENTS.md`; failing
-/// that, the nearest that has the reference's index.
+/// that, the nearest that has the reference's index. What lies in a folder shared with everybody marks none.
 fn checkout_top(folder: &Path) -> Option<&Path> {
-    let has = |name: &'static str| move |above: &&Path| above.join(name).exists();
+    let has = |name: &'static str| move |above: &&Path| checkout::is_marked(above, name);
     let above = || folder.ancestors();
     above()
         .find(has(".git"))
@@ -276,53 +360,25 @@ fn checkout_top(folder: &Path) -> Option<&Path> {
         .or_else(|| above().find(has(REFERENCE_INDEX_PATH)))
 }
 
-/// Why a text cannot be a document's path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PathRefusal {
-    #[error("the path is empty")]
-    Empty,
-    #[error("the path holds a control character")]
-    Control,
-    #[error("the path leaves the root")]
-    Leaves,
-}
-
-/// A document's path in the one spelling by which it is known: absolute as it stands, relative without `.` and `..`.
-pub(super) fn clean_path(text: &str) -> Result<String, PathRefusal> {
-    if text.is_empty() {
-        return Err(PathRefusal::Empty);
-    }
-    if text.chars().any(char::is_control) {
-        return Err(PathRefusal::Control);
-    }
-    if text.starts_with('/') {
-        return Ok(text.to_owned());
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for component in Path::new(text).components() {
-        match component {
-            Component::Normal(part) => parts.push(part.to_str().expect("a part of a str is a str")),
-            Component::ParentDir => {
-                parts.pop().ok_or(PathRefusal::Leaves)?;
-            }
-            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
-        }
-    }
-    if parts.is_empty() { Err(PathRefusal::Empty) } else { Ok(parts.join("/")) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
-    fn paths_have_one_spelling() {
-        assert_eq!(clean_path("a/./b//c").unwrap(), "a/b/c");
-        assert_eq!(clean_path("a/../b").unwrap(), "b");
-        assert_eq!(clean_path("/System/x.sb").unwrap(), "/System/x.sb");
-        assert_eq!(clean_path("../b"), Err(PathRefusal::Leaves));
-        assert_eq!(clean_path("a/../../b"), Err(PathRefusal::Leaves));
-        assert_eq!(clean_path("."), Err(PathRefusal::Empty));
-        assert_eq!(clean_path("a\0b"), Err(PathRefusal::Control));
+    fn registries_that_anybody_could_put_above_a_plan_are_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(shared.join("registries")).unwrap();
+        fs::write(shared.join(INDEX_PATH), "{}").unwrap();
+        let own = shared.join("own");
+        fs::create_dir(&own).unwrap();
+        assert_eq!(nearest_with(&own, &INDEX_PATHS), Some(&*shared));
+        fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(nearest_with(&own, &INDEX_PATHS), None);
+        // Who names the folder itself means it.
+        assert_eq!(nearest_with(&shared, &INDEX_PATHS), Some(&*shared));
     }
 }

@@ -100,7 +100,7 @@ pub fn read_declaration(source: &dyn DocumentSource, path: &str) -> Result<Resol
     let subject = read(&mut DocumentReader::new(source), path, &mut notes)?;
     match subject {
         Some(subject) if !has_errors(&notes) => Ok(subject),
-        _ => Err(refused(notes)),
+        _ => Err(refused(notes).located(source)),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn has_folder(text: &str) -> bool {
 }
 
 /// The text with those folders spelled as what they are.
-pub(super) fn folders_as_parts(text: &str) -> String {
+pub(in crate::plan) fn folders_as_parts(text: &str) -> String {
     FOLDERS.iter().fold(text.to_owned(), |text, (folder, part)| text.replace(folder, part))
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
-use super::file::{PROBES_SCHEMA, PROFILES_SCHEMA};
-use super::read::{DocumentReader, refused};
+use super::file::{EVERY_CONTROL, PROBES_SCHEMA, PROFILES_SCHEMA, ProbeEntry, ProbesFile, shorten};
+use super::read::{DocumentReader, refused, typed};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
 use super::source::{DocumentSource, INDEX_PATH, Workspace};
@@ -68,20 +68,57 @@ pub fn upgrade_registry(workspace: &Workspace, id: &RegistryId) -> Result<Upgrad
     let mut reader = DocumentReader::new(workspace);
     let mut notes = Vec::new();
     let paths = find_registry(&mut reader, id, (INDEX_PATH, "/registries"), &mut notes)?;
-    let Some((probes_path, profiles_path)) = paths else { return Err(refused(notes)) };
+    let Some((probes_path, profiles_path)) = paths else { return Err(refused(notes).located(workspace)) };
 
     let probes = upgraded(&mut reader, &PROBES, &probes_path, &mut notes);
     let profiles = upgraded(&mut reader, &PROFILES, &profiles_path, &mut notes);
-    let (Some(probes), Some(profiles)) = (probes, profiles) else { return Err(refused(notes)) };
+    let (Some(probes), Some(profiles)) = (probes, profiles) else { return Err(refused(notes).located(workspace)) };
     if has_errors(&notes) {
-        return Err(refused(notes));
+        return Err(refused(notes).located(workspace));
     }
     let made = UpgradedRegistry { probes_path, profiles_path, probes, profiles };
     // The last word has the code that will read them.
     let upgraded = UpgradedWorkspace { workspace, made: &made };
     let paths = (made.probes_path.clone(), made.profiles_path.clone());
     read_registry(&mut DocumentReader::new(&upgraded), id, paths, &mut notes)?;
-    if has_errors(&notes) { Err(refused(notes)) } else { Ok(made) }
+    if has_errors(&notes) { Err(refused(notes).located(workspace)) } else { Ok(made) }
+}
+
+impl UpgradedRegistry {
+    /// The same with everything left out of the probes that equals its default. What is left says the same of every probe,
+    /// so every plan resolves to what it did.
+    ///
+    /// # Errors
+    /// The shortened document cannot be read, or says something else.
+    pub fn shortened(self) -> Result<Self, LoadError> {
+        let file = &self.probes_path;
+        let json_error = |source| LoadError::Json { what: "probe registry", file: file.clone(), source };
+        let whole = json::parse(&self.probes).map_err(json_error)?;
+        let mut short = whole.clone();
+        let entries = short.get_mut("probes").and_then(Value::as_object_mut);
+        for (id, probe) in entries.into_iter().flatten() {
+            if let Some(probe) = probe.as_object_mut() {
+                shorten(id, probe);
+            }
+        }
+        let said = |value: Value| -> Result<Vec<ProbeEntry>, LoadError> {
+            let probes: ProbesFile = typed(value, file, "")?;
+            Ok(probes.probes.values().map(ProbeEntry::written_out).collect())
+        };
+        if said(whole)? != said(short.clone())? {
+            let mut notes = Vec::new();
+            Diagnostics { list: &mut notes, file, subject: "" }.error(
+                DiagnosticKind::BadValue,
+                "/probes",
+                "the shortened registry would say something else",
+                "leave it as it is",
+            );
+            return Err(refused(notes));
+        }
+        let mut probes = json_out::to_pretty(&short);
+        probes.push(b'\n');
+        Ok(Self { probes, ..self })
+    }
 }
 
 /// What there is to know of one of the two documents.
@@ -140,7 +177,7 @@ fn fill_probe(probe: &mut Map<String, Value>) {
     probe.entry("expected_primary_ops").or_insert(operation);
     probe.entry("expected_predicates").or_insert(target);
     probe.entry("capabilities_required").or_insert_with(|| json!([]));
-    probe.entry("controls_supported").or_insert_with(|| json!(["baseline", "allow_default", "deny_default"]));
+    probe.entry("controls_supported").or_insert_with(|| json!(EVERY_CONTROL));
 }
 
 fn fill_profile(profile: &mut Map<String, Value>) {
@@ -348,6 +385,29 @@ mod tests {
         made.write(&made.own_folder(&workspace), true).unwrap();
         assert_eq!(upgrade_registry(&workspace, &id()).unwrap(), made);
         assert_eq!(fs::read_dir(folder.path().join("registries/old")).unwrap().count(), 2, "a temporary file was left");
+    }
+
+    #[test]
+    fn a_shortened_registry_says_the_same_in_less() {
+        let (_folder, workspace) = workspace(&old_probes(), &old_profiles());
+        let made = upgrade_registry(&workspace, &id()).unwrap();
+        let short = made.clone().shortened().unwrap();
+        let probes: Value = json::parse(&short.probes).unwrap();
+        assert_eq!(
+            probes["probes"]["b"],
+            json!({"name": "read", "operation": "file-read*", "target": "/etc/hosts", "expected": "allow", "filter_name": "path"})
+        );
+        assert_eq!(probes["probes"]["a"]["supports_lanes"], json!({"oracle": false}));
+        let said = |bytes: &[u8]| -> Vec<ProbeEntry> {
+            let file: ProbesFile = serde_json::from_slice(bytes).unwrap();
+            file.probes.values().map(ProbeEntry::written_out).collect()
+        };
+        assert_eq!(said(&short.probes), said(&made.probes));
+        assert_eq!(short.clone().shortened().unwrap(), short);
+        // What an upgrade of it writes out again is what it was.
+        short.write(&short.own_folder(&workspace), true).unwrap();
+        let again: Value = json::parse(&upgrade_registry(&workspace, &id()).unwrap().probes).unwrap();
+        assert_eq!(again["probes"]["a"]["expected_predicates"], json!(["com.apple.x"]));
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn known(workspace: &Workspace) -> Result<Vec<ResolvedWorld>, LoadError> {
         let mut on_folder = Diagnostics { list: &mut notes, file: WORLDS_FOLDER, subject: id.as_str() };
         known.extend(read(&mut DocumentReader::new(workspace), Some(&id), &mut on_folder)?);
         if has_errors(&notes) {
-            return Err(refused(notes));
+            return Err(refused(notes).located(workspace));
         }
     }
     Ok(known)

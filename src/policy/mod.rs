@@ -6,7 +6,7 @@ pub mod controls;
 pub mod enforceable;
 pub mod landlock;
 pub mod launcher;
-mod model_answer;
+pub mod model_answer;
 pub mod operations;
 pub mod sbpl;
 pub mod value;

@@ -18,9 +18,9 @@ pub static REPORT: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Preparation, Prepared, SyscallTexts, Trace, check_entry, is_hidden, link_of_descriptor, operate, prepare,
-    prepare_inside, prepare_outside, private_namespace,
+    Beforehand, Preparation, Prepared, SyscallTexts, Trace, check_entry, drawn_size, drawn_word, is_hidden,
+    link_of_descriptor, may_share_memory, operate, prepare, prepare_inside, prepare_outside, private_namespace,
 };
 #[cfg(target_os = "macos")]
-pub use macos::{OperationSteps, Prepared, check_entry, operate, prepare};
+pub use macos::{OperationSteps, OperationSteps as Trace, Prepared, check_entry, operate, prepare, prepare_inside};
 pub use program::program_image;

@@ -3,4 +3,4 @@
 pub mod tool;
 pub mod zygote;
 
-pub use zygote::{SERVER, SUBCOMMAND, SpawnError, Zygote};
+pub use zygote::{SERVER, SUBCOMMAND, SpawnError, Zygote, ZygoteLost};

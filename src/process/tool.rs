@@ -1,5 +1,6 @@
 //! Running a system tool to its end: bounded in time and output, with a listed environment.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -12,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// Most bytes that are kept of each stream.
+/// Most bytes that are kept of each stream of a tool of the system.
 const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 /// How often the end is looked for.
 const POLL_MS: u16 = 2;
@@ -79,6 +80,12 @@ pub enum ToolError {
         /// The limit, in seconds.
         limit_s: u64,
     },
+    /// Somebody asked to stop, and it was killed.
+    #[error("`{}` was ended, because somebody asked to stop", tool.display())]
+    Stopped {
+        /// The tool's path.
+        tool: PathBuf,
+    },
     /// Waiting for it failed.
     #[error("could not wait for `{}`", tool.display())]
     Wait {
@@ -90,37 +97,94 @@ pub enum ToolError {
     },
 }
 
+/// How a tool is called.
+#[derive(Clone, Copy)]
+pub struct ToolCall<'a> {
+    /// The tool. A bare name is looked up along `PATH`.
+    pub tool: &'a Path,
+    /// Words behind the tool's name, in order.
+    pub arguments: &'a [String],
+    /// The variables that it gets.
+    pub environment: ToolEnvironment<'a>,
+    /// The folder that it is called in.
+    pub folder: &'a Path,
+    /// What it reads on standard input. `None`: nothing.
+    pub input: Option<&'a File>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Most bytes that are kept of each stream.
+    pub most_bytes: usize,
+    /// Whether somebody asked to stop. Asked while the tool runs.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+/// The environment of a tool.
+#[derive(Debug, Clone, Copy)]
+pub enum ToolEnvironment<'a> {
+    /// Nothing but these variables.
+    Only(&'a [(String, String)]),
+    /// That of this process.
+    Own,
+}
+
 /// Runs `tool` with these arguments and nothing but this environment, and waits for its end.
-///
-/// The tool gets a process group of its own. What is left of the group, when the tool or its time has ended, is killed.
 ///
 /// # Errors
 /// See [`ToolError`]. A tool that fails is no error.
-#[expect(clippy::disallowed_methods, reason = "the home of tools: limited in time, ended with their group")]
 pub fn run(
     tool: &Path,
     arguments: &[String],
     environment: &[(String, String)],
     limit: Duration,
 ) -> Result<ToolOutput, ToolError> {
-    let mut child = Command::new(tool)
+    call(ToolCall {
+        tool,
+        arguments,
+        environment: ToolEnvironment::Only(environment),
+        folder: Path::new("/"),
+        input: None,
+        limit,
+        most_bytes: MAX_OUTPUT_BYTES,
+        stop: &|| false,
+    })
+}
+
+/// Calls a tool, and waits for its end.
+///
+/// The tool gets a process group of its own. What is left of the group, when the tool or its time has ended, is killed.
+///
+/// # Errors
+/// See [`ToolError`]. A tool that fails is no error.
+#[expect(clippy::disallowed_methods, reason = "the home of tools: limited in time, ended with their group")]
+pub fn call(asked: ToolCall<'_>) -> Result<ToolOutput, ToolError> {
+    let ToolCall { tool, arguments, limit, most_bytes, .. } = asked;
+    let start = |source| ToolError::Start { tool: tool.to_owned(), source };
+    let mut command = Command::new(tool);
+    if let ToolEnvironment::Only(environment) = asked.environment {
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    }
+    let input = match asked.input {
+        Some(file) => Stdio::from(file.try_clone().map_err(start)?),
+        None => Stdio::null(),
+    };
+    let mut child = command
         .args(arguments)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(Stdio::null())
+        .current_dir(asked.folder)
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|source| ToolError::Start { tool: tool.to_owned(), source })?;
-    let mut streams = (ToolStream::of(child.stdout.take()), ToolStream::of(child.stderr.take()));
-    let status = match wait(&mut child, limit, &mut streams.0, &mut streams.1) {
-        Ok(Some(status)) => status,
+        .map_err(start)?;
+    let mut streams =
+        (ToolStream::of(child.stdout.take(), most_bytes), ToolStream::of(child.stderr.take(), most_bytes));
+    let status = match wait(&mut child, limit, asked.stop, &mut streams.0, &mut streams.1) {
+        Ok(ToolEnd::Ended(status)) => status,
         ended => {
             end(&mut child);
             return Err(match ended {
                 Err(source) => ToolError::Wait { tool: tool.to_owned(), source },
+                Ok(ToolEnd::Stopped) => ToolError::Stopped { tool: tool.to_owned() },
                 Ok(_) => ToolError::Expired { tool: tool.to_owned(), limit_s: limit.as_secs() },
             });
         }
@@ -144,13 +208,21 @@ struct ToolStream<P> {
     /// `None` once it has ended.
     pipe: Option<P>,
     kept: Vec<u8>,
+    most_bytes: usize,
+}
+
+/// How waiting for a tool ended.
+enum ToolEnd {
+    Ended(std::process::ExitStatus),
+    Expired,
+    Stopped,
 }
 
 impl<P: Read + AsFd> ToolStream<P> {
-    fn of(pipe: Option<P>) -> Self {
+    fn of(pipe: Option<P>, most_bytes: usize) -> Self {
         // One that would make its reader wait is not read at all.
         let pipe = pipe.filter(|pipe| fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok());
-        Self { pipe, kept: Vec::new() }
+        Self { pipe, kept: Vec::new(), most_bytes }
     }
 
     /// Takes what is there. What is too much is read and dropped, so that the tool does not wait for its reader.
@@ -160,7 +232,7 @@ impl<P: Read + AsFd> ToolStream<P> {
             match pipe.read(&mut chunk) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
-                    let room = MAX_OUTPUT_BYTES - self.kept.len();
+                    let room = self.most_bytes - self.kept.len();
                     self.kept.extend_from_slice(&chunk[..count.min(room)]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -179,13 +251,14 @@ impl<P: Read + AsFd> ToolStream<P> {
     }
 }
 
-/// Waits for the tool's end and then, a little, for that of its streams. `None`: its time is up.
+/// Waits for the tool's end and then, a little, for that of its streams.
 fn wait(
     child: &mut Child,
     limit: Duration,
+    stop: &dyn Fn() -> bool,
     stdout: &mut ToolStream<impl Read + AsFd>,
     stderr: &mut ToolStream<impl Read + AsFd>,
-) -> io::Result<Option<std::process::ExitStatus>> {
+) -> io::Result<ToolEnd> {
     let started = Instant::now();
     let mut ended = None;
     loop {
@@ -196,9 +269,10 @@ fn wait(
         stderr.drain();
         match ended {
             Some((status, at)) if (stdout.ended() && stderr.ended()) || at.elapsed() >= STREAMS_LIMIT => {
-                return Ok(Some(status));
+                return Ok(ToolEnd::Ended(status));
             }
-            None if started.elapsed() >= limit => return Ok(None),
+            None if started.elapsed() >= limit => return Ok(ToolEnd::Expired),
+            None if stop() => return Ok(ToolEnd::Stopped),
             _ => {}
         }
         let open = stdout.pipe.as_ref().map(AsFd::as_fd).into_iter().chain(stderr.pipe.as_ref().map(AsFd::as_fd));
@@ -267,6 +341,30 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
+    }
+
+    #[test]
+    fn a_tool_reads_what_it_is_given_in_its_folder_and_is_ended_when_somebody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("in"), "asked").unwrap();
+        let input = File::open(folder.path().join("in")).unwrap();
+        let asked = ToolCall {
+            tool: Path::new("sh"),
+            arguments: &["-c".into(), "pwd; cat; printf %s \"$ONLY$PATH\" | wc -c >&2".into()],
+            environment: ToolEnvironment::Own,
+            folder: folder.path(),
+            input: Some(&input),
+            limit: Duration::from_secs(20),
+            most_bytes: 8,
+            stop: &|| false,
+        };
+        let out = call(asked).unwrap();
+        let all = format!("{}\nasked", folder.path().canonicalize().unwrap().display());
+        assert_eq!(out.stdout, all[..8], "no more is kept than was asked for");
+        assert_ne!(out.stderr.trim(), "0", "it has this process's environment");
+        let waits: &[String] = &["-c".into(), "sleep 60".into()];
+        let stopped = call(ToolCall { arguments: waits, stop: &|| true, ..asked });
+        assert!(matches!(stopped, Err(ToolError::Stopped { .. })), "{stopped:?}");
     }
 
     #[test]

@@ -88,8 +88,8 @@ fn widen(end: &UnixStream) {
 /// On Linux the zygote dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so that thread has to live as long
 /// as the zygote is used. Dropping it ends and reaps it.
 ///
-/// Nothing here waits for ever: an answer is waited for until its job's deadline and a while after, less if somebody
-/// wishes to stop ([`Self::stop_on`]), and the end of a zygote for some seconds.
+/// Nothing here waits for ever: an answer is waited for until its job's deadline and a while after, less if the run
+/// is cancelled ([`Self::stop_on`]), and the end of a zygote for some seconds.
 #[derive(Debug)]
 pub struct Zygote {
     child: Child,

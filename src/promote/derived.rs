@@ -30,7 +30,8 @@ pub(super) fn summary(document: Option<&[u8]>) -> Option<SummaryFacts> {
     let part: SummaryPart = serde_json::from_slice(document?).ok()?;
     let rows = PacketRows {
         planned: part.counts.planned,
-        decided: part.counts.matched + part.counts.mismatched,
+        decided: part.counts.matched + part.counts.mismatched + part.counts.unasserted,
+        unasserted: part.counts.unasserted,
         undecided: part.undecided_rows,
         by_design: part.by_design_rows,
     };

@@ -7,7 +7,7 @@ use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::evidence::channel_checks::{self, DeclaredWorker, WitnessSides};
 use crate::evidence::contradiction::{TOLERANCE_S, Times};
 use crate::identity::redefines_carried_world;
-use crate::record::channel_witness::ChannelWitness;
+use crate::record::channel_witness::{ChannelWitness, WitnessCheck};
 use crate::record::identity::Declaration;
 use crate::record::index::{ArtifactIndex, IndexStatus};
 use crate::record::layout;
@@ -120,18 +120,18 @@ reasons! {
 
 /// Whether a bundle may be promoted, and what that was judged from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GateReport {
+pub struct GateEvaluation {
     reasons: Vec<Reason>,
     inputs: GatingInputs,
 }
 
-impl GateReport {
-    /// Whether nothing speaks against it.
+impl GateEvaluation {
+    /// Whether no reason blocks promotion.
     pub fn is_promotable(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// The reasons against it, sorted, each once.
+    /// The reasons that block it, sorted, each once.
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
@@ -147,7 +147,7 @@ impl GateReport {
 }
 
 /// Judges a verified bundle.
-pub fn evaluate(bundle: &Verified<Bundle>) -> GateReport {
+pub fn evaluate(bundle: &Verified<Bundle>) -> GateEvaluation {
     GateFacts {
         verified: true,
         manifest: Some(bundle.manifest()),
@@ -183,7 +183,7 @@ pub struct Documents {
 
 /// Judges a bundle that this process has just committed as complete, before anybody verified it. A report without
 /// reasons means only that verifying is worth while.
-pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documents: &Documents) -> GateReport {
+pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documents: &Documents) -> GateEvaluation {
     let status: Option<RunStatus> =
         documents.run_status.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     let declaration: Option<Declaration> =
@@ -207,7 +207,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
 }
 
 /// Judges a bundle that did not pass verification, or was not put to it. It is never promotable.
-pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateReport {
+pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateEvaluation {
     GateFacts {
         verified: false,
         manifest: bundle.run_manifest.as_ref(),
@@ -260,7 +260,7 @@ impl<'a> From<&'a RunStatus> for StatusFacts<'a> {
 }
 
 impl GateFacts<'_> {
-    fn judge(&self) -> GateReport {
+    fn judge(&self) -> GateEvaluation {
         let mut reasons = Vec::new();
         let mut add = |reason, holds: bool| {
             if holds {
@@ -324,7 +324,7 @@ impl GateFacts<'_> {
             apply_ok,
             sandbox_check_self: self_check.cloned(),
         };
-        GateReport { reasons, inputs }
+        GateEvaluation { reasons, inputs }
     }
 
     /// Manifest, rows and status, in this order, are not of this order; or a process ran for longer than it could.
@@ -350,7 +350,7 @@ impl GateFacts<'_> {
         self.has(layout::CHANNEL_WITNESS)
             && witness.run_id == manifest.run_id
             && witness.channel == manifest.channel
-            && witness.checks == answers
+            && answers_alike(&witness.checks, &answers)
             && witness.clean
             && channel_checks::is_clean(&answers)
             && is_of_one_worker(manifest, witness)
@@ -372,6 +372,12 @@ impl GateFacts<'_> {
             |path: &str| path.strip_prefix(&index.bundle_root).and_then(|rest| rest.strip_prefix('/')) == Some(name);
         index.artifacts.iter().any(|entry| wanted(&entry.path))
     }
+}
+
+/// Whether both are the same questions in the same order, answered alike. What was found is told in words, which decide nothing.
+fn answers_alike(told: &[WitnessCheck], given: &[WitnessCheck]) -> bool {
+    let answer = |check: &'_ WitnessCheck| (check.check.clone(), check.ok);
+    told.iter().map(answer).eq(given.iter().map(answer))
 }
 
 /// The manifest and the witness are of one worker, which found out both: the same confinement, as far as both name it, and

@@ -7,7 +7,7 @@ mod derived;
 pub mod gates;
 pub mod packet;
 
-pub use gates::{GateReport, Reason, evaluate, evaluate_unverified};
+pub use gates::{GateEvaluation, Reason, evaluate, evaluate_unverified};
 
 #[cfg(test)]
 mod schema_tests;

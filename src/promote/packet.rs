@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::derived;
-use super::gates::GateReport;
+use super::gates::GateEvaluation;
 use crate::base::digest::Digest;
 use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::json_out;
@@ -34,7 +34,7 @@ pub enum PacketError {
 }
 
 /// Makes the packet of a bundle from what its gates said.
-pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
+pub fn make(bundle: &Verified<Bundle>, report: &GateEvaluation) -> PromotionPacket {
     let index = bundle.index();
     let summary = derived::summary(bundle.summary()).unwrap_or_default();
     let mut artifact_digests = BTreeMap::new();
@@ -54,6 +54,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
     let oracle_results = optional(layout::ORACLE_RESULTS);
     let mismatch_packets = optional(layout::MISMATCH_PACKETS);
     let summary_path = optional(layout::SUMMARY);
+    let verdicts = optional(layout::VERDICTS);
     let path_witnesses = optional(layout::PATH_WITNESSES);
     let fixtures = optional(layout::FIXTURES);
     PromotionPacket {
@@ -72,6 +73,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
         oracle_results,
         mismatch_packets,
         summary: summary_path,
+        verdicts,
         path_witnesses,
         fixtures,
         rows: summary.rows,
@@ -88,7 +90,7 @@ pub fn make(bundle: &Verified<Bundle>, report: &GateReport) -> PromotionPacket {
 /// is, or it is none of this program's.
 pub fn make_unverified(
     bundle: &UnverifiedBundle,
-    report: &GateReport,
+    report: &GateEvaluation,
     findings: &[BundleFinding],
 ) -> Option<UnverifiedPacket> {
     if findings.iter().any(|finding| matches!(finding.problem, Problem::Reference { .. })) {

@@ -130,13 +130,29 @@ fn settle(witness: &mut ChannelWitness) {
     witness.clean = channel_checks::is_clean(&witness.checks);
 }
 
+/// What the gates read of a bundle's files before it is verified.
+fn documents_of(folder: &Path) -> Documents {
+    let read = |name: &str| fs::read(folder.join(name)).ok();
+    Documents {
+        channel_witness: read(layout::CHANNEL_WITNESS),
+        run_identity: read(layout::RUN_IDENTITY),
+        controls: read(layout::CONTROLS),
+        summary: read(layout::SUMMARY),
+        run_status: read(layout::RUN_STATUS),
+        times: Times::default(),
+    }
+}
+
+/// Of a run of the channel `systemd_clean` whose preflight went well.
+fn clean_manifest() -> RunManifest {
+    RunManifest { apply_preflight: preflight(true, json!(false)), channel: ChannelKind::SystemdClean, ..manifest(RUN) }
+}
+
 /// The reasons against an otherwise good bundle of the channel `systemd_clean` with that witness and that drift.
 fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'static str> {
     let out = tempfile::tempdir().unwrap();
     let lock = lock(out.path(), RUN);
-    let mut manifest = manifest(RUN);
-    manifest.apply_preflight = preflight(true, json!(false));
-    manifest.channel = ChannelKind::SystemdClean;
+    let manifest = clean_manifest();
     let mut writer = derived(raw_as(&lock, &manifest));
     writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(witness)).unwrap();
     if let Some(drift) = drift {
@@ -145,16 +161,7 @@ fn reasons_of(witness: &ChannelWitness, drift: Option<Vec<String>>) -> Vec<&'sta
     let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
     let bundle = verify(&committed.folder).unwrap();
     let report = evaluate(&bundle);
-    let read = |name: &str| fs::read(committed.folder.join(name)).ok();
-    let documents = Documents {
-        channel_witness: read(layout::CHANNEL_WITNESS),
-        run_identity: read(layout::RUN_IDENTITY),
-        controls: read(layout::CONTROLS),
-        summary: read(layout::SUMMARY),
-        run_status: read(layout::RUN_STATUS),
-        times: Times::default(),
-    };
-    let early = evaluate_committed(&manifest, &committed.index, &documents);
+    let early = evaluate_committed(&manifest, &committed.index, &documents_of(&committed.folder));
     assert_eq!(early, report, "the early answer is the same");
     names(report.reasons())
 }
@@ -249,6 +256,10 @@ fn a_witness_convinces_only_as_a_whole() {
             assert!(w.clean, "for that channel it would do: {:?}", w.checks);
         }),
     ];
+    // In other words, the same answers.
+    let mut reworded = witness();
+    reworded.checks.iter_mut().for_each(|check| check.found = "told otherwise".into());
+    assert_eq!(reasons_of(&reworded, None), Vec::<&str>::new());
     for (what, spoil) in spoilt {
         let mut witness = witness();
         spoil(&mut witness);
@@ -265,7 +276,7 @@ fn a_witness_convinces_only_as_a_whole() {
     assert!(refused.to_string().contains(layout::CHANNEL_WITNESS), "{refused}");
 }
 
-/// What the early gates read of a bundle of which nothing speaks against promotion.
+/// What the early gates read of a bundle whose promotion nothing blocks.
 struct Early {
     manifest: RunManifest,
     index: ArtifactIndex,
@@ -276,22 +287,11 @@ impl Early {
     fn good() -> Self {
         let out = tempfile::tempdir().unwrap();
         let lock = lock(out.path(), RUN);
-        let mut manifest = manifest(RUN);
-        manifest.apply_preflight = preflight(true, json!(false));
-        manifest.channel = ChannelKind::SystemdClean;
+        let manifest = clean_manifest();
         let mut writer = derived(raw_as(&lock, &manifest));
         writer.put(&path(layout::CHANNEL_WITNESS), &json_out::to_pretty(&witness())).unwrap();
         let committed = writer.commit(RunEnd::Complete { dry: false }).unwrap();
-        let read = |name: &str| fs::read(committed.folder.join(name)).ok();
-        let documents = Documents {
-            channel_witness: read(layout::CHANNEL_WITNESS),
-            run_identity: read(layout::RUN_IDENTITY),
-            controls: read(layout::CONTROLS),
-            summary: read(layout::SUMMARY),
-            run_status: read(layout::RUN_STATUS),
-            times: Times::default(),
-        };
-        Self { manifest, index: committed.index, documents }
+        Self { manifest, index: committed.index, documents: documents_of(&committed.folder) }
     }
 
     /// The reasons after a change.
@@ -433,7 +433,7 @@ fn the_packet_is_bound_to_its_bundle() {
     let report = evaluate(&bundle);
     let made = packet::make(&bundle, &report);
     assert_eq!(made.index_sha256, Digest::of(&fs::read(committed.folder.join(layout::ARTIFACT_INDEX)).unwrap()));
-    assert_eq!(made.artifact_digests.len(), 10);
+    assert_eq!(made.artifact_digests.len(), 11);
     for (pointer, digest) in &made.artifact_digests {
         let name = pointer.strip_prefix("out/run-1/").unwrap();
         assert_eq!(*digest, Digest::of(&fs::read(committed.folder.join(name)).unwrap()), "{name}");

@@ -13,7 +13,7 @@ pub const CONTROLS_SCHEMA: &str = "sandproof.controls.v1";
 pub struct ControlsEntry<'a> {
     /// Id of the profile, as in the registry.
     pub profile_id: &'a str,
-    /// Both together.
+    /// What the two controls come to together.
     pub status: ControlsStatus,
     /// The control that the model is certain must be refused.
     pub must_deny: ControlEntry<'a>,

@@ -94,11 +94,11 @@ macro_rules! info {
 }
 
 macro_rules! drivers {
-    ($($(#[$doc:meta])* $variant:ident $name:literal { $($row:tt)* })*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal { $($row:tt)* })*) => {
         /// A driver, by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Driver {
-            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+            $($(#[doc = $doc])* #[serde(rename = $name)] $variant,)*
         }
 
         impl Driver {
@@ -110,6 +110,14 @@ macro_rules! drivers {
                 match self {
                     $(Self::$variant => info!($name, $($row)*),)*
                 }
+            }
+
+            /// What it does, in a sentence or two: its documentation here.
+            pub fn description(self) -> String {
+                let lines: &[&str] = match self {
+                    $(Self::$variant => &[$($doc),*],)*
+                };
+                lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
             }
 
             /// Whether it may stand for that operation. A policy query may for any.
@@ -215,13 +223,13 @@ drivers! {
     /// Sends a datagram to an abstract UNIX socket.
     AbstractSend "abstract_send" { &["network-outbound"], "sendto", AbstractName, &[], Reads, PERM }
     /// Signals a process that was started before the policy was applied, outside its domain.
-    SignalOutside "signal_outside" { &["signal"], "kill", None, &[], Reads, PERM; macos "kill" }
+    SignalOutside "signal_outside" { &["signal"], "kill", OutsideProcess, &[], Reads, PERM; macos "kill" }
     /// Signals a process that was started after the policy was applied, inside its domain.
     SignalInside "signal_inside" { &["signal"], "kill", None, &[], Reads, PERM }
     /// Signals the probe process itself.
     SignalSelf "signal_self" { &["signal"], "kill", None, &[], Reads, PERM; macos "kill" }
     /// Reads the executable link of the process outside the domain, which asks for ptrace-style access.
-    ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", None, &[], Reads, INSPECT }
+    ProcessInspectOutside "process_inspect_outside" { &["process-info-pidinfo"], "readlinkat", OutsideProcess, &[], Reads, INSPECT }
     /// Binds a folder over another, in a mount namespace of the probe's own.
     MountBind "mount_bind" { &["file-mount"], "mount", Path, &[Param::To], Changes, PERM }
     /// Asks for the facts of the file system that the target lies on.
@@ -260,11 +268,11 @@ drivers! {
     /// Makes a socket towards a hypervisor or virtual machine (`AF_VSOCK`).
     VsockSocket "vsock_socket" { &["system-socket"], "socket", None, &[], Reads, NEVER }
     /// Looks for the variable that the target names in the environment of its process.
-    EnvironmentRead "environment_read" { &["process-info-pidinfo"], "getenv", Name, &[], Reads, NEVER }
+    EnvironmentRead "environment_read" { &["process-info-pidinfo"], "getenv", Variable, &[], Reads, NEVER; macos "getenv" }
     /// Reads from a descriptor, no file's, that was open before the policy was applied.
-    DescriptorRead "descriptor_read" { &["file-read-data"], "read", None, &[], Reads, NEVER }
+    DescriptorRead "descriptor_read" { &["file-read-data"], "read", HandedDown, &[], Reads, NEVER }
     /// Attaches System V shared memory that was made before the policy was applied, and reads it.
-    SysvShm "sysv_shm" { &["ipc-sysv-shm"], "shmat", None, &[], Reads, NEVER }
+    SysvShm "sysv_shm" { &["ipc-sysv-shm"], "shmat", SharedMemory, &[], Reads, NEVER }
     /// Makes a System V semaphore, and removes it.
     SysvSem "sysv_sem" { &["ipc-sysv-sem"], "semget", None, &[], Reads, NEVER }
     /// Makes a System V message queue, and removes it.
@@ -272,36 +280,36 @@ drivers! {
     /// Makes a POSIX message queue, and removes it.
     PosixMq "posix_mq" { &["ipc-posix*"], "mq_open", None, &[], Reads, ACCES }
     /// Reads a key of its process's session keyring that was added before the policy was applied.
-    KeyRead "key_read" { &["syscall-unix"], "keyctl", None, &[], Reads, NEVER }
+    KeyRead "key_read" { &["syscall-unix"], "keyctl", HandedDown, &[], Reads, NEVER }
     /// Adds a key to a keyring of its process's own.
     KeyAdd "key_add" { &["syscall-unix"], "add_key", None, &[], Reads, NEVER }
     /// Changes the window size of a terminal that was open before the policy was applied (`TIOCSWINSZ`).
-    TtyIoctl "tty_ioctl" { &["file-ioctl"], "ioctl", None, &[], Reads, NEVER }
+    TtyIoctl "tty_ioctl" { &["file-ioctl"], "ioctl", HandedDown, &[], Reads, NEVER }
     /// Types into its process's controlling terminal, which was open before the policy was applied (`TIOCSTI`).
-    TtyInject "tty_inject" { &["file-ioctl"], "ioctl", None, &[], Reads, NEVER }
+    TtyInject "tty_inject" { &["file-ioctl"], "ioctl", HandedDown, &[], Reads, NEVER }
     /// Executes this program's own small one from memory without a path (memfd_create(2)), in a child.
     ExecMemfd "exec_memfd" { &["process-exec*"], "execveat", None, &[], Reads, NEVER }
     /// Writes this program's own small one to a new file under the policy, which only prepares, and executes it, in a child.
     ExecWritten "exec_written" { &["process-exec*"], "execve", Path, &[], Changes, ACCES }
     /// Attaches to a process outside the domain as a debugger, and reads its memory.
-    PtraceOutside "ptrace_outside" { &["process-info*"], "ptrace", None, &[], Reads, PERM }
+    PtraceOutside "ptrace_outside" { &["process-info*"], "ptrace", OutsideProcess, &[], Reads, PERM }
     /// Takes a descriptor of a process outside the domain, and reads from it.
-    PidfdGetfdOutside "pidfd_getfd_outside" { &["process-info*"], "pidfd_getfd", None, &[], Reads, PERM }
+    PidfdGetfdOutside "pidfd_getfd_outside" { &["process-info*"], "pidfd_getfd", OutsideProcess, &[], Reads, PERM }
     /// Reads the memory of a process outside the domain.
     ProcessVmReadvOutside "process_vm_readv_outside" {
-        &["process-info*"], "process_vm_readv", None, &[], Reads, PERM
+        &["process-info*"], "process_vm_readv", OutsideProcess, &[], Reads, PERM
     }
     /// Reads `/proc/PID/environ` of a process outside the domain.
-    ProcessEnvironOutside "process_environ_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    ProcessEnvironOutside "process_environ_outside" { &["process-info-pidinfo"], "openat", OutsideProcess, &[], Reads, INSPECT }
     /// Reads `/proc/PID/maps` of a process outside the domain.
-    ProcessMapsOutside "process_maps_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    ProcessMapsOutside "process_maps_outside" { &["process-info-pidinfo"], "openat", OutsideProcess, &[], Reads, INSPECT }
     /// Reads `/proc/PID/mem` of a process outside the domain.
-    ProcessMemOutside "process_mem_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    ProcessMemOutside "process_mem_outside" { &["process-info-pidinfo"], "openat", OutsideProcess, &[], Reads, INSPECT }
     /// Goes through `/proc/PID/root` of a process outside the domain.
-    ProcessRootOutside "process_root_outside" { &["process-info-pidinfo"], "openat", None, &[], Reads, INSPECT }
+    ProcessRootOutside "process_root_outside" { &["process-info-pidinfo"], "openat", OutsideProcess, &[], Reads, INSPECT }
     /// Lowers the priority of a process outside the domain.
     ProcessPriorityOutside "process_priority_outside" {
-        &["process-info-setcontrol"], "setpriority", None, &[], Reads, NEVER
+        &["process-info-setcontrol"], "setpriority", OutsideProcess, &[], Reads, NEVER
     }
     /// Enters a new user namespace.
     UserNamespace "user_namespace" { &["system-privilege"], "unshare", None, &[], Reads, NEVER }

@@ -17,8 +17,26 @@ pub enum TargetKind {
     Name,
     /// `self`, `outside` (a process that was started before the policy was applied) or a process id.
     Process,
+    /// The name of an environment variable.
+    Variable,
+    /// What a process has from the one that started it: a descriptor, a key, a terminal. The field is informative.
+    HandedDown,
+    /// System V shared memory that the run makes. The field is informative.
+    SharedMemory,
+    /// A process outside, which the run starts or is itself. The field is informative.
+    OutsideProcess,
     /// No target; the field is informative.
     None,
+}
+
+impl TargetKind {
+    /// Whether a probe's target only tells people what is meant.
+    pub fn is_informative(self) -> bool {
+        match self {
+            Self::HandedDown | Self::SharedMemory | Self::OutsideProcess | Self::None => true,
+            Self::Path | Self::Endpoint | Self::AbstractName | Self::Name | Self::Process | Self::Variable => false,
+        }
+    }
 }
 
 /// Whether a driver changes its target (then the target has to be the run's own).

@@ -159,8 +159,76 @@ impl Driver {
         )
     }
 
+    /// Whether it opens its target for reading, before the policy is applied or under it.
+    pub fn opens_for_reading(self) -> bool {
+        matches!(
+            self,
+            Self::FileRead
+                | Self::FileReadAt
+                | Self::FileReadInherited
+                | Self::DeviceIoctl
+                | Self::DirList
+                | Self::FileReadReopened
+                | Self::FileReadAtInherited
+                | Self::FileReadOlderThread
+                | Self::IoUringRead
+                | Self::FileMapExecutable
+        )
+    }
+
+    /// Whether its operation is a signal that its process sees arrive.
+    pub fn sees_signal(self) -> bool {
+        matches!(self, Self::SignalOutside | Self::SignalInside | Self::SignalSelf | Self::SignalSameSandbox)
+    }
+
+    /// Whether it leaves its process another one than it was.
+    pub fn changes_its_process(self) -> bool {
+        self.mounts()
+            || matches!(
+                self,
+                Self::Exec
+                    | Self::ExecMemfd
+                    | Self::ExecWritten
+                    | Self::Chdir
+                    | Self::UserNamespace
+                    | Self::UserNamespaceMap
+            )
+    }
+
     /// Whether it works in a mount namespace of its own.
     pub fn mounts(self) -> bool {
         matches!(self, Self::MountBind | Self::MountTmpfs | Self::Chroot | Self::PivotRoot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::driver::{Effect, TargetKind};
+
+    /// So that a new one that opens what it looks at is not forgotten: a device may start something when it is opened.
+    #[test]
+    fn a_driver_of_linux_that_only_looks_at_a_path_opens_it_or_is_named_here() {
+        let opens_nothing = [
+            Driver::FileOpenPath,
+            Driver::FileStat,
+            Driver::FileAccess,
+            Driver::FileReadlink,
+            Driver::XattrGet,
+            Driver::XattrList,
+            Driver::FileStatfs,
+            Driver::Chdir,
+            Driver::Chroot,
+            Driver::InotifyWatch,
+            // What is executed is looked at by a rule of its own, and a socket is connected to.
+            Driver::Exec,
+            Driver::UnixConnect,
+            Driver::UnixSend,
+        ];
+        for driver in Driver::ALL.iter().filter(|driver| driver.info().platforms.linux()) {
+            let info = driver.info();
+            let looks = info.target == TargetKind::Path && info.effect == Effect::Reads;
+            assert_eq!(driver.opens_for_reading(), looks && !opens_nothing.contains(driver), "{}", info.name);
+        }
     }
 }

@@ -33,7 +33,6 @@ macro_rules! linux_drivers {
             | $crate::record::driver::Driver::PacketSocket
             | $crate::record::driver::Driver::NetlinkSocket
             | $crate::record::driver::Driver::VsockSocket
-            | $crate::record::driver::Driver::EnvironmentRead
             | $crate::record::driver::Driver::DescriptorRead
             | $crate::record::driver::Driver::SysvShm
             | $crate::record::driver::Driver::SysvSem

@@ -54,8 +54,9 @@ pub struct EnforcerInfo {
     pub name: &'static str,
     /// The name in sentences.
     pub title: &'static str,
-    /// The system that has it. Profiles of it run that system's drivers, on paths as that system spells them.
-    pub platform: Platform,
+    /// The system that has it. Profiles of it run that system's drivers, on paths as that system spells them. `None`: each may
+    /// have it, and a policy document names one.
+    pub platform: Option<Platform>,
     /// Who answers in the oracle lane without a kernel.
     pub model: &'static str,
     /// What else is asked in the oracle lane, inside the confined process; `None`: nothing can be asked.
@@ -94,7 +95,7 @@ impl Enforcer {
             Self::Landlock => EnforcerInfo {
                 name: "landlock",
                 title: "Landlock",
-                platform: Platform::Linux,
+                platform: Some(Platform::Linux),
                 model: "landlock_model",
                 query: None,
                 self_check: SelfCheckKind::InspectOutside,
@@ -103,7 +104,7 @@ impl Enforcer {
             Self::Seatbelt => EnforcerInfo {
                 name: "seatbelt",
                 title: "Seatbelt",
-                platform: Platform::Macos,
+                platform: Some(Platform::Macos),
                 model: "seatbelt_model",
                 query: Some("sandbox_check"),
                 self_check: SelfCheckKind::SandboxCheck,
@@ -112,7 +113,7 @@ impl Enforcer {
             Self::Launcher => EnforcerInfo {
                 name: "launcher",
                 title: "a launcher",
-                platform: Platform::Linux,
+                platform: None,
                 model: "launcher_claims",
                 query: None,
                 self_check: SelfCheckKind::None,
@@ -129,8 +130,8 @@ impl Enforcer {
         }
     }
 
-    /// The system that has it.
-    pub const fn platform(self) -> Platform {
+    /// The system that has it; `None` if each may.
+    pub const fn platform(self) -> Option<Platform> {
         self.info().platform
     }
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::callout::{Callout, CalloutDecision};
-use super::outcome::{Decision, FailureKind, FailureStage};
+use super::outcome::{Decision, Expectation, FailureKind, FailureStage};
 use super::results::{ApplyReport, PathSource, ProbeDetails, ResourceHygiene, RunnerInfo, RuntimeStatus};
 use super::scan::StaticScan;
 
@@ -30,7 +30,7 @@ pub struct Event<'a> {
     /// Id of the expectation.
     pub expectation_id: &'a str,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_kind: Option<FailureKind>,
@@ -63,7 +63,7 @@ pub struct Event<'a> {
     pub observed_path_source: Option<PathSource>,
     /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
-    /// Who decided.
+    /// The layers that had a part in the decision.
     pub policy_layers: PolicyLayers,
     /// The static scan of a Seatbelt profile.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +103,9 @@ pub struct Event<'a> {
     /// What privacy protection (TCC) may have to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tcc_confounder: Option<TccConfounder>,
+    /// What of a denial that was expected is not as the expectation demands; absent if nothing is. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet_demand: Option<&'static str>,
     /// `EPERM` if that was the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violation_summary: Option<&'static str>,
@@ -125,7 +128,7 @@ pub struct EventView<T> {
     /// The target as declared.
     pub target: Option<T>,
     /// What the author expects; absent if nothing was said.
-    pub expected: Option<Decision>,
+    pub expected: Option<Expectation>,
     /// What the policy did; absent if nothing was decided.
     pub actual: Option<Decision>,
     /// Whether the two agree; absent if nothing was decided.
@@ -139,6 +142,8 @@ pub struct EventView<T> {
     pub errno_name: Option<T>,
     /// Why nothing was decided.
     pub notes: Option<T>,
+    /// The mismatch of a denial that was expected, and not like this; absent: none.
+    pub unmet_demand: Option<T>,
     /// Whether the operation was witnessed; absent if the row was blocked.
     pub intended_op_witnessed: Option<bool>,
     /// What was put to `sandbox_check`, in whatever form; absent if nothing was.
@@ -159,7 +164,7 @@ impl EventView<String> {
 
     /// Whether nothing was attempted, as is the driver's nature, and every answer of the policy is the expected one.
     pub fn is_asked_as_expected(&self) -> bool {
-        let Some(expected) = self.expected else { return false };
+        let Some(expected) = self.claim() else { return false };
         self.matched.is_none()
             && self.failure_kind.as_deref() == Some(FailureKind::OracleOnly.as_str())
             && self.answers().next().is_some()
@@ -168,6 +173,16 @@ impl EventView<String> {
 }
 
 impl<T> EventView<T> {
+    /// The decision that is expected; nothing where none is.
+    pub fn claim(&self) -> Option<Decision> {
+        self.expected.and_then(Expectation::decision)
+    }
+
+    /// Whether something was decided of which nothing was expected.
+    pub fn is_unasserted(&self) -> bool {
+        self.expected == Some(Expectation::Any) && self.actual.is_some()
+    }
+
     /// Whether it stopped before the operation.
     pub fn is_blocked(&self) -> bool {
         matches!(self.failure_stage, Some(FailureStage::Preflight | FailureStage::Apply | FailureStage::Bootstrap))
@@ -462,7 +477,7 @@ mod tests {
             errno: Some(13),
             errno_name: Some("EACCES"),
             expectation_id: "e",
-            expected: Decision::Allow,
+            expected: Expectation::Allow,
             failure_kind: Some(FailureKind::FixtureFailed),
             failure_stage: Some(FailureStage::Probe),
             file_confounder: None,
@@ -514,6 +529,7 @@ mod tests {
             service_confounder: None,
             target: "/t",
             tcc_confounder: None,
+            unmet_demand: None,
             violation_summary: None,
             world_id: "w",
         };
@@ -526,13 +542,14 @@ mod tests {
             profile_id: text("f"),
             operation: text("file-read*"),
             target: Some(text("/t")),
-            expected: Some(Decision::Allow),
+            expected: Some(Expectation::Allow),
             actual: Some(Decision::Deny),
             matched: Some(false),
             failure_stage: Some(FailureStage::Probe),
             failure_kind: Some(text("fixture_failed")),
             errno_name: Some(text("EACCES")),
             notes: Some(text("n\u{e9}\n")),
+            unmet_demand: None,
             intended_op_witnessed: Some(true),
             seatbelt_callouts: None,
         };

@@ -27,6 +27,13 @@ pub struct FixtureEntry {
     pub xattrs: BTreeMap<String, String>,
 }
 
+impl FixtureEntry {
+    /// One with its kind's usual content and mode.
+    pub fn new(path: impl Into<String>, kind: FixtureKind) -> Self {
+        Self { path: path.into(), kind, text: None, to: None, mode: None, xattrs: BTreeMap::new() }
+    }
+}
+
 /// The kinds of fixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,4 +112,18 @@ pub enum ListenerKind {
     Abstract,
     /// A UNIX datagram receiver on an abstract name.
     AbstractDgram,
+}
+
+impl ListenerKind {
+    /// The name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Unix => "unix",
+            Self::UnixDgram => "unix_dgram",
+            Self::Abstract => "abstract",
+            Self::AbstractDgram => "abstract_dgram",
+        }
+    }
 }

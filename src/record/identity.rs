@@ -4,7 +4,9 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::absence::Absence;
 use crate::base::digest::Digest;
+use crate::base::json;
 
 /// Format of a run's declaration. 1: first release.
 pub const RUN_IDENTITY_SCHEMA: &str = "sandproof.run_identity.v1";
@@ -48,7 +50,7 @@ pub struct Declaration {
     pub schema_version: String,
     /// What is declared.
     pub kind: String,
-    /// What runs.
+    /// What runs: documents, policies and programs, by digest.
     pub artifact: Map<String, Value>,
     /// What it runs on.
     pub runtime: Map<String, Value>,
@@ -104,7 +106,7 @@ impl PartDigests {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Stated<T> {
-    /// It is not there: `{"absent": "why"}`.
+    /// It is not there: `{"absent": CODE}`.
     Absent(AbsenceReason),
     /// It is this.
     Is(T),
@@ -114,18 +116,26 @@ pub enum Stated<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AbsenceReason {
-    /// The reason; never empty.
+    /// The reason: the code of an [`Absence`]; in declarations of the first format words. Never empty.
     pub absent: String,
+    /// What more is to be said of it: a commit, an error. Absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl<T> Stated<T> {
     /// The element is not there, for this reason.
-    pub fn absent(reason: impl Into<String>) -> Self {
-        Self::Absent(AbsenceReason { absent: reason.into() })
+    pub fn absent(reason: Absence) -> Self {
+        Self::Absent(AbsenceReason { absent: reason.code().to_owned(), detail: None })
+    }
+
+    /// The same, with what more is to be said.
+    pub fn absent_with(reason: Absence, detail: impl Into<String>) -> Self {
+        Self::Absent(AbsenceReason { absent: reason.code().to_owned(), detail: Some(detail.into()) })
     }
 
     /// The value, or the reason why there is none.
-    pub fn or_absent(value: Option<T>, reason: &str) -> Self {
+    pub fn or_absent(value: Option<T>, reason: Absence) -> Self {
         value.map_or_else(|| Self::absent(reason), Self::Is)
     }
 
@@ -143,12 +153,12 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Stated<T> {
         // Read as a value first, so that the message is that of the element's own shape.
         let value = Value::deserialize(deserializer)?;
         if value.get("absent").is_some() {
-            let absent: AbsenceReason = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
+            let absent: AbsenceReason = json::from_value(value).map_err(serde::de::Error::custom)?;
             if absent.absent.trim().is_empty() {
                 return Err(serde::de::Error::custom("an element is absent without a reason"));
             }
             return Ok(Self::Absent(absent));
         }
-        T::deserialize(value).map(Self::Is).map_err(serde::de::Error::custom)
+        json::from_value(value).map(Self::Is).map_err(serde::de::Error::custom)
     }
 }

@@ -1,6 +1,10 @@
 //! What a question put to a worker inside a launcher's sandbox showed: observations alone. `evidence::launcher` judges them.
 
+pub use super::named_executable::NamedExecutable;
 use serde::{Deserialize, Serialize};
+
+use super::platform::Platform;
+use crate::base::json::present;
 
 /// How a denial under a launcher came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -101,6 +105,9 @@ pub enum LauncherFault {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LauncherRecord {
+    /// The system whose error numbers stand here. Absent: Linux.
+    #[serde(default = "Platform::linux", skip_serializing_if = "Platform::is_linux")]
+    pub system: Platform,
     /// The start that it was asked in.
     pub start: LauncherStart,
     /// Why there is no answer. Absent where there is one.
@@ -128,6 +135,24 @@ pub struct LauncherRecord {
     pub world_changed: bool,
 }
 
+impl LauncherRecord {
+    /// A record that says nothing yet, of a question in the start of that number.
+    pub fn empty(start: u32) -> Self {
+        Self {
+            system: Platform::here().unwrap_or(Platform::Linux),
+            start: LauncherStart::new(start),
+            fault: None,
+            asked: Vec::new(),
+            before: None,
+            after: None,
+            around: WorkerSurroundings::default(),
+            neighbour: None,
+            empty_call: None,
+            world_changed: false,
+        }
+    }
+}
+
 /// How a worker was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,8 +162,8 @@ pub struct LauncherStart {
     /// How it was reached. Absent if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<StartMode>,
-    /// `path`, `copy` or `memfd`: as what the worker's executable was named to the launcher.
-    pub executable: String,
+    /// As what the worker's executable was named to the launcher.
+    pub executable: NamedExecutable,
     /// Whether operations are performed in the worker itself, because it cannot make processes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_process: bool,
@@ -157,6 +182,23 @@ pub struct LauncherStart {
     /// What the launcher left in the workspace that the run did not put there, by path in it; at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub residue: Vec<String>,
+}
+
+impl LauncherStart {
+    /// The start of that number, of which nothing is known yet.
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            mode: None,
+            executable: NamedExecutable::Itself,
+            in_process: false,
+            link: None,
+            attempts: Vec::new(),
+            programs: Vec::new(),
+            version: None,
+            residue: Vec::new(),
+        }
+    }
 }
 
 /// A program that is a part of a launcher's identity.
@@ -195,6 +237,8 @@ pub enum NameKind {
     Descriptor,
     /// The default gateway of the network inside, or its neighbour, in the address's place.
     Gateway,
+    /// By way of an HTTP or SOCKS proxy that the environment inside names.
+    Proxy,
 }
 
 /// Which names of an object an expectation is about.
@@ -223,6 +267,7 @@ impl NameKind {
             Self::Mount => "mount",
             Self::Descriptor => "descriptor",
             Self::Gateway => "gateway",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -261,13 +306,12 @@ pub struct WorkerAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consequence: Option<bool>,
     /// How long it took, in microseconds.
-    #[serde(default)]
     pub duration_us: u64,
 }
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "is", rename_all = "snake_case", try_from = "OutcomeMembers")]
 pub enum OperationOutcome {
     /// Every call went through.
     Done,
@@ -283,6 +327,8 @@ pub enum OperationOutcome {
     },
     /// Nothing came back within the operation's own limit.
     NoAnswer,
+    /// It was not performed: a FIFO stands there, and to open one waits for whoever has its other end, or wakes him.
+    Withheld,
     /// The process that performed it was ended.
     Died {
         /// By this signal; 0 if it is not known.
@@ -296,6 +342,60 @@ pub enum OperationOutcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         box_control_lives: Option<bool>,
     },
+}
+
+/// An outcome as it is read: all members that any has. (A tagged enum that is derived would take a list for an object.)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutcomeMembers {
+    is: OutcomeKind,
+    #[serde(default, deserialize_with = "present")]
+    call: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    errno: Option<i32>,
+    #[serde(default, deserialize_with = "present")]
+    prepares: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    signal: Option<i32>,
+    #[serde(default, deserialize_with = "present")]
+    twice: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    nop_lives: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    box_control_lives: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OutcomeKind {
+    Done,
+    Failed,
+    NoAnswer,
+    Withheld,
+    Died,
+}
+
+impl TryFrom<OutcomeMembers> for OperationOutcome {
+    type Error = &'static str;
+
+    fn try_from(read: OutcomeMembers) -> Result<Self, Self::Error> {
+        let failed = (read.call, read.errno, read.prepares);
+        let died = (read.signal, read.twice, read.nop_lives, read.box_control_lives);
+        match (read.is, failed, died) {
+            (OutcomeKind::Done, (None, None, None), (None, None, None, None)) => Ok(Self::Done),
+            (OutcomeKind::NoAnswer, (None, None, None), (None, None, None, None)) => Ok(Self::NoAnswer),
+            (OutcomeKind::Withheld, (None, None, None), (None, None, None, None)) => Ok(Self::Withheld),
+            (OutcomeKind::Failed, (Some(call), Some(errno), prepares), (None, None, None, None)) => {
+                Ok(Self::Failed { call, errno, prepares: prepares.unwrap_or_default() })
+            }
+            (
+                OutcomeKind::Died,
+                (None, None, None),
+                (Some(signal), Some(twice), Some(nop_lives), box_control_lives),
+            ) => Ok(Self::Died { signal, twice, nop_lives, box_control_lives }),
+            _ => Err("an outcome has other members than its `is` calls for"),
+        }
+    }
 }
 
 impl OperationOutcome {
@@ -333,6 +433,11 @@ pub struct EffectSeen {
     /// Whether the host's own effect of the same kind, made afterwards, was seen. Absent where the host made none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<bool>,
+    /// Of an effect on files that was there: whether nobody else can have had it. It appeared between a look right before the
+    /// question and one right after its answer, or the file is the very one that the operation was on, or has the time that
+    /// the operation gave it. Absent for effects that carry a word of the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<bool>,
 }
 
 /// When the host looked.
@@ -378,11 +483,17 @@ pub struct WorkerSurroundings {
     /// `Seccomp:` of `/proc/PID/status`, or what prctl(2) says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp_mode: Option<[u32; 2]>,
+    /// Whether Seatbelt confines it, outside and inside. Absent where there is no Seatbelt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seatbelt: Option<[bool; 2]>,
     /// `Seccomp_filters:`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seccomp_filters: Option<[u32; 2]>,
+    /// Whether something of the target's name came after the run had made what it makes, and before the question: somebody else
+    /// has made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub appeared: bool,
     /// Whether user ids and capabilities are the same inside and outside.
-    #[serde(default)]
     pub same_credentials: bool,
     /// A resource limit that is lower inside and that the error number speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -455,7 +566,7 @@ pub struct EmptyCall {
 
 /// What was judged of a question under a launcher, as `runtime_results.json` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LauncherVerdict<'a> {
+pub struct LauncherJudgement<'a> {
     /// How it was denied; null for anything else.
     pub mechanism: Option<Mechanism>,
     /// What made the refusal, as far as it is known.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::enforcer::PolicyMode;
 use super::launcher::{LauncherProgram, Mechanism, NameKind, StartMode};
-use super::outcome::Decision;
+use super::outcome::{Decision, Expectation};
 use crate::base::digest::Digest;
 
 /// Format of the matrix. 1: first release.
@@ -66,6 +66,8 @@ pub struct MatrixCounts {
     pub undecided: u64,
     /// Only asked of the policy, as is the driver's nature, and answered as expected.
     pub asked: u64,
+    /// Answered, and nothing was expected.
+    pub unasserted: u64,
 }
 
 /// What became of documented claims: how many questions a claim speaks of.
@@ -100,7 +102,7 @@ pub struct MatrixCell {
     /// The expectation's id in its bundle.
     pub expectation_id: String,
     /// What was expected; null if nothing was said.
-    pub expected: Option<Decision>,
+    pub expected: Option<Expectation>,
     /// What was observed; null if nothing was decided.
     pub actual: Option<Decision>,
     /// Whether the two agree; null if nothing was decided.

@@ -37,6 +37,8 @@ pub const CONTROLS: &str = "controls.json";
 pub const SUMMARY: &str = "summary.json";
 /// The same for people, derived.
 pub const SUMMARY_TEXT: &str = "summary.md";
+/// What every row came to, a line each, derived. Ours.
+pub const VERDICTS: &str = "verdicts.jsonl";
 /// The commit barrier.
 pub const ARTIFACT_INDEX: &str = "artifact_index.json";
 /// What the worker and its manager say of the context that the worker was started in. Ours.
@@ -109,6 +111,8 @@ pub enum ExpectedWhen {
     Managed,
     /// If the run was declared.
     Declared,
+    /// In every bundle whose manifest names a format that has it (`record::manifest::BundleFormat`).
+    Formatted,
     /// Never: it may be there.
     Optional,
 }
@@ -131,7 +135,7 @@ pub struct Artifact {
 const IN_CONTRACT_ORDER: usize = 15;
 
 /// Every artifact that a bundle can hold.
-pub const ARTIFACTS: [Artifact; 30] = {
+pub const ARTIFACTS: [Artifact; 31] = {
     use Origin::{Commit, Derived, Raw, Repair, Rows};
     const fn of(name: &'static str, origin: Origin, when: ExpectedWhen, schema: &'static str) -> Artifact {
         Artifact { name, origin, when, schema: Some(schema) }
@@ -170,6 +174,7 @@ pub const ARTIFACTS: [Artifact; 30] = {
         of(rows_of(Lane::Oracle), Rows(Lane::Oracle), ExpectedWhen::Oracle, "oracle_row"),
         of(rows_of(Lane::Scenario), Rows(Lane::Scenario), ExpectedWhen::Scenario, "probe_row"),
         of(RUN_IDENTITY, Raw, ExpectedWhen::Declared, "run_identity"),
+        of(VERDICTS, Derived, ExpectedWhen::Formatted, "verdict"),
         plain(WORKER_WITNESS, Raw, ExpectedWhen::Optional),
     ]
 };
@@ -243,11 +248,11 @@ mod tests {
         assert_eq!(artifact(INPUT_SOURCES).map(|known| known.when), Some(ExpectedWhen::Always));
         let named = format!("{LAUNCHCTL_FOLDER}{}", crate::record::launchctl::LAUNCHCTL_DIAGNOSTICS);
         assert_eq!(named, LAUNCHCTL_DIAGNOSTICS);
-        for unknown in ["verdict.json", "inputs", "rows/other.jsonl", "x/channel/log", "SUMMARY.md", ""] {
+        for unknown in ["verdict.txt", "inputs", "rows/other.jsonl", "x/channel/log", "SUMMARY.md", ""] {
             assert_eq!(artifact(unknown), None, "{unknown:?}");
         }
         assert_eq!(lane_of("rows/oracle.jsonl"), Some(Lane::Oracle));
-        assert!(is_derived(CONTROLS) && !is_derived(RUN_MANIFEST) && !is_derived("verdict.json"));
+        assert!(is_derived(CONTROLS) && !is_derived(RUN_MANIFEST) && !is_derived("verdict.txt"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Decision;
+use super::outcome::Expectation;
 use crate::base::digest::Digest;
 use crate::base::ids::{RunId, WorldId};
 
@@ -171,7 +171,7 @@ pub struct LinkedExpectation {
     /// The operation's number, if the vocabulary has it.
     pub op_id: Option<i64>,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// The target as declared.
     pub target: String,
     /// Name of the driver; null if the probe names none.

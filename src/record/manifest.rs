@@ -35,12 +35,24 @@ impl ChannelKind {
     }
 }
 
+/// The format of a bundle, which says what files it has and by which rules these are made. A manifest without one is of the
+/// first format, which has no `verdicts.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BundleFormat {
+    /// With `verdicts.jsonl`.
+    #[serde(rename = "sandproof.bundle.v2")]
+    V2,
+}
+
 /// `run_manifest.json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunManifest {
     /// The document's format: always [`RUN_MANIFEST_SCHEMA`].
     pub schema_version: String,
+    /// Format of the bundle; absent: the first. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_format: Option<BundleFormat>,
     /// Id of the run.
     pub run_id: RunId,
     /// The identity that `run_identity.json` declares. Ours.
@@ -82,6 +94,12 @@ pub struct RunManifest {
     pub deadline_ms: u64,
     /// How many workers ran probes.
     pub jobs: u32,
+    /// How often each probe was performed (`--repeat`); absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// The seed of the order in which probes were taken up (`--shuffle`); absent: as the plan has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<u32>,
     /// Whether probes were allowed to execute programs that are not this program's own; absent: they were not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_programs: bool,
@@ -240,6 +258,34 @@ pub struct RunStatus {
     pub launchctl_diagnostics: Option<String>,
 }
 
+impl RunStatus {
+    /// That of a run which the process `writer_pid` has begun, at that time in seconds since 1970.
+    pub fn begun(
+        run_id: RunId,
+        world_id: WorldId,
+        channel: ChannelKind,
+        (plan_id, plan_digest): (PlanId, Digest),
+        (writer_pid, updated_at_unix): (u32, f64),
+    ) -> Self {
+        Self {
+            schema_version: RUN_STATUS_SCHEMA.to_owned(),
+            run_id,
+            identity: None,
+            world_id,
+            channel,
+            plan_id,
+            plan_digest,
+            state: RunState::InProgress,
+            writer_pid,
+            updated_at_unix,
+            error: None,
+            failure_stage: None,
+            drift: None,
+            launchctl_diagnostics: None,
+        }
+    }
+}
+
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -250,4 +296,59 @@ pub enum RunState {
     Complete,
     /// Ended without a complete result.
     Failed,
+}
+
+/// What tests of other rooms begin with.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// The manifest of a run of Linux that has this status, and of which nothing else is said.
+    pub(crate) fn manifest(status: RunStatus) -> RunManifest {
+        RunManifest {
+            schema_version: RUN_MANIFEST_SCHEMA.to_owned(),
+            bundle_format: Some(BundleFormat::V2),
+            output_root: format!("out/{}", status.run_id),
+            run_id: status.run_id,
+            identity: None,
+            channel: status.channel,
+            plan_id: status.plan_id,
+            plan_digest: status.plan_digest,
+            dry_run: false,
+            stage_used: false,
+            stage_root: None,
+            repo_root_context: ".".to_owned(),
+            staged_output_root: None,
+            apply_preflight: None,
+            tool: ToolFacts { name: "sandproof".to_owned(), version: "0.0.0".to_owned(), sha256: Digest::of(b"tool") },
+            host: HostFacts {
+                os: "linux".to_owned(),
+                landlock_abi: Some(7),
+                uid_class: "user".to_owned(),
+                ..HostFacts::default()
+            },
+            world: WorldCheck {
+                declared: status.world_id.clone(),
+                document_sha256: None,
+                matches: false,
+                facts: Vec::new(),
+                clean_channels: vec![ChannelKind::SystemdClean],
+            },
+            world_id: status.world_id,
+            declared_inputs: vec![DeclaredInput {
+                role: InputRole::Plan,
+                path: "plan.json".to_owned(),
+                sha256: Digest::of(b"plan"),
+            }],
+            selection: SelectionRecord::default(),
+            deadline_ms: 10_000,
+            jobs: 1,
+            repeat: None,
+            shuffle: None,
+            host_programs: false,
+            fixture_base: "/dev/shm/sandproof-test".to_owned(),
+            confinement: None,
+            started_at_unix_s: 1_700_000_000.0,
+        }
+    }
 }

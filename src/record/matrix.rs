@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::launcher::Mechanism;
-use super::outcome::Decision;
+use super::outcome::Expectation;
 
 /// One row: a probe under a profile, as declared.
 #[derive(Debug, Serialize)]
@@ -15,10 +15,13 @@ pub struct MatrixProbe<'a> {
     /// The target as declared.
     pub target: &'a str,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// How a denial has to come about; absent: in whatever way.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub mechanism: &'a [Mechanism],
+    /// The error numbers with one of which a denial has to come; absent: with whichever.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errno: &'a [String],
     /// Whether the target's name as it is spelled is meant alone; absent: no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub name_alone: bool,

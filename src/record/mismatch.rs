@@ -6,7 +6,7 @@ use super::baseline::BaselineRow;
 use super::events::{NormalizedSource, PolicyLayers};
 use super::manifest::ChannelKind;
 use super::oracle::OracleDecision;
-use super::outcome::{Decision, FailureKind, FailureStage, Lane};
+use super::outcome::{Decision, Expectation, FailureKind, FailureStage, Lane};
 use super::results::{PathSource, RuntimeStatus};
 
 /// Format of one line of the packets.
@@ -34,6 +34,8 @@ pub enum MismatchType {
     UnexpectedAllow,
     /// Refused as it should be, but in another way than the expectation demands. Ours.
     UnexpectedMechanism,
+    /// Refused as it should be, with another error number than the expectation demands. Ours.
+    UnexpectedErrno,
     /// The rest in the reference; no row here is one, because a row that decided nothing is not witnessed.
     FilterDiff,
 }
@@ -51,6 +53,7 @@ impl MismatchType {
             Self::UnexpectedDeny => "unexpected_deny",
             Self::UnexpectedAllow => "unexpected_allow",
             Self::UnexpectedMechanism => "unexpected_mechanism",
+            Self::UnexpectedErrno => "unexpected_errno",
             Self::FilterDiff => "filter_diff",
         }
     }
@@ -93,7 +96,7 @@ pub struct MismatchRow<'a> {
     /// The target as declared.
     pub path: &'a str,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// What the policy did; null if undecided.
     pub actual: Option<Decision>,
     /// How they part.
@@ -111,7 +114,7 @@ pub struct MismatchPacket<'a> {
     pub baseline: Option<&'a BaselineRow<'a>>,
     /// What the kernel says of the path.
     pub canonicalization: Option<PacketWitness<'a>>,
-    /// What happened.
+    /// The event of the scenario row.
     pub decision_event: DecisionEvent<'a>,
     /// Id of the expectation.
     pub expectation_id: &'a str,
@@ -182,7 +185,7 @@ pub struct DecisionEvent<'a> {
     pub observed_path: Option<&'a str>,
     /// The operation, as the policy language names it, such as `file-read-data`.
     pub operation: &'a str,
-    /// Who decided.
+    /// The layers that had a part in the decision.
     pub policy_layers: PolicyLayers,
     /// The probe's short name.
     pub probe_name: &'a str,
@@ -206,7 +209,7 @@ pub struct Expected<'a> {
     /// Id of the expectation.
     pub expectation_id: &'a str,
     /// What the author expects.
-    pub expected_decision: Decision,
+    pub expected_decision: Expectation,
     /// The target as declared.
     pub target: &'a str,
 }

@@ -3,6 +3,7 @@
 //! Writer and reader share these shapes, so neither can drift alone. Wire shapes are apart from working types: other
 //! layers convert.
 
+pub mod absence;
 pub mod action;
 pub mod attempts;
 pub mod baseline;
@@ -11,11 +12,16 @@ pub mod callout;
 pub mod channel_witness;
 pub mod collected;
 pub mod confinement;
+pub mod conformance;
 pub mod controls;
+pub mod denial_errnos;
+pub mod detail_name;
+pub mod drift;
 pub mod driver;
 pub mod driver_info;
 mod driver_reach;
 pub mod driver_sets;
+pub mod driver_witness;
 pub mod ending;
 pub mod enforcer;
 pub mod events;
@@ -33,6 +39,8 @@ pub mod links;
 pub mod manifest;
 pub mod matrix;
 pub mod mismatch;
+pub mod mutation;
+mod named_executable;
 pub mod op_summary;
 pub mod opinions;
 pub mod oracle;
@@ -53,6 +61,7 @@ pub mod selftest;
 pub mod sources;
 pub mod status_doc;
 pub mod summary;
+pub mod verdict_line;
 pub mod why;
 pub mod witness;
 pub mod worker_job;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Decision;
+use super::outcome::{Decision, Expectation};
 use crate::base::digest::Digest;
 use crate::base::ids::WorldId;
 
@@ -59,6 +59,10 @@ pub enum Integrity {
     Unverified,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What was seen of one operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +87,9 @@ pub struct OpEntry {
     pub unobserved: u64,
     /// Events that were not blocked and decided nothing. Ours; the reference counts them as unobserved.
     pub undecided: u64,
+    /// Events that decided something of which nothing was expected; absent: none. Ours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasserted: u64,
     /// The first events, at most five.
     pub examples: Vec<OpExample>,
     /// Every scenario id, sorted.
@@ -115,7 +122,7 @@ pub struct OpExample {
     /// Id of the expectation; null if it is not known.
     pub expectation_id: Option<String>,
     /// What the author expects.
-    pub expected: Option<Decision>,
+    pub expected: Option<Expectation>,
     /// What was decided; null if nothing was.
     pub actual: Option<Decision>,
     /// Whether expectation and decision agree; null if nothing was decided.
@@ -132,7 +139,7 @@ pub struct OpMismatch {
     /// Id of the expectation; null if it is not known.
     pub expectation_id: Option<String>,
     /// What the author expects.
-    pub expected: Option<Decision>,
+    pub expected: Option<Expectation>,
     /// What was decided; null if nothing was.
     pub actual: Option<Decision>,
     /// The target as declared.

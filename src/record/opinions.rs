@@ -18,6 +18,8 @@ pub enum Conclusion {
     ModelCannotTell,
     /// Not what is expected, and the model was not asked: the oracle lane was off.
     ModelNotAsked,
+    /// Nothing was expected, and no model says otherwise.
+    Unasserted,
     /// Nothing was decided, whatever the others say.
     Undecided,
 }
@@ -25,12 +27,13 @@ pub enum Conclusion {
 impl Conclusion {
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AsExpected,
         Self::PolicyOrExpectation,
         Self::KernelSurprisesModel,
         Self::ModelCannotTell,
         Self::ModelNotAsked,
+        Self::Unasserted,
         Self::Undecided,
     ];
 
@@ -42,6 +45,7 @@ impl Conclusion {
             Self::KernelSurprisesModel => "kernel_surprises_model",
             Self::ModelCannotTell => "model_cannot_tell",
             Self::ModelNotAsked => "model_not_asked",
+            Self::Unasserted => "unasserted",
             Self::Undecided => "undecided",
         }
     }
@@ -81,6 +85,13 @@ pub struct ModelOpinion {
     pub assumes: Vec<String>,
 }
 
+impl ModelOpinion {
+    /// With the place where its rule stands, as `find` finds it.
+    pub fn placed(self, find: impl FnOnce(&str) -> Option<SourcePlace>) -> Self {
+        Self { rule_place: self.rule.as_deref().and_then(find), ..self }
+    }
+}
+
 /// The three opinions of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opinions {
@@ -92,8 +103,8 @@ pub struct Opinions {
     pub kernel: Option<Decision>,
     /// What the model says; null if it was not asked.
     pub model: Option<ModelOpinion>,
-    /// What follows.
+    /// What the three come to together.
     pub conclusion: Conclusion,
-    /// What follows, as a sentence.
+    /// The conclusion as a sentence.
     pub sentence: String,
 }

@@ -22,6 +22,47 @@ impl Decision {
     }
 }
 
+/// What an author expects of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expectation {
+    /// It is let through.
+    Allow,
+    /// It is refused.
+    Deny,
+    /// Nothing: it is only answered, and whatever the answer is, it is neither a pass nor a mismatch.
+    Any,
+}
+
+impl Expectation {
+    /// `allow`, `deny` or `any`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Any => "any",
+        }
+    }
+
+    /// The decision that is expected, if one is.
+    pub fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Allow => Some(Decision::Allow),
+            Self::Deny => Some(Decision::Deny),
+            Self::Any => None,
+        }
+    }
+}
+
+impl From<Decision> for Expectation {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Allow => Self::Allow,
+            Decision::Deny => Self::Deny,
+        }
+    }
+}
+
 /// One kind of evidence. Lanes are never mixed: each has its own rows file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +226,8 @@ failure_kinds! {
     OracleOnly = "oracle_only" at Probe,
     /// The deadline passed.
     ProbeTimeout = "probe_timeout" at Probe,
+    /// The probe was performed several times (`--repeat`), and did not come to the same decision each time.
+    RepetitionsDisagree = "repetitions_disagree" at Probe,
     /// A signal ended the process during the operation, or after it had reported.
     ProbeCrashed = "probe_crashed" at Probe,
     /// The process left no report that can be believed: none, one that cannot be read, or one that contradicts itself, the
@@ -210,6 +253,14 @@ failure_kinds! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_stage_but_the_last_keeps_the_operation_from_being_reached() {
+        for stage in [FailureStage::Preflight, FailureStage::Apply, FailureStage::Bootstrap] {
+            assert!(stage.is_blocked(), "{}", stage.as_str());
+        }
+        assert!(!FailureStage::Probe.is_blocked());
+    }
 
     #[test]
     fn names_agree_with_the_wire() {

@@ -58,6 +58,9 @@ pub struct PromotionPacket {
     /// The run in numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// What every row came to, wholly specified. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<String>,
     /// What the kernel says of the paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_witnesses: Option<String>,
@@ -112,6 +115,10 @@ pub struct Unverified {
     pub digests_as_read: BTreeMap<String, Digest>,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What became of the rows of the scenario lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +127,9 @@ pub struct PacketRows {
     pub planned: u64,
     /// Rows that came to a decision, as expected or not.
     pub decided: u64,
+    /// Those of them of which nothing was expected: they bear no claim out; absent: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasserted: u64,
     /// Rows that should have come to one and did not.
     pub undecided: RowList,
     /// Rows that could not: their driver by design only asks, or by design learns nothing from a success.

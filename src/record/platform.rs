@@ -1,7 +1,10 @@
 //! The systems that this program runs on.
 
+use serde::{Deserialize, Serialize};
+
 /// A system that this program runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// Linux.
     Linux,
@@ -12,6 +15,16 @@ pub enum Platform {
 impl Platform {
     /// Every system that this program runs on.
     pub const ALL: [Self; 2] = [Self::Linux, Self::Macos];
+
+    /// Linux, which documents need not name.
+    pub const fn linux() -> Self {
+        Self::Linux
+    }
+
+    /// Whether it is the one that documents need not name.
+    pub fn is_linux(&self) -> bool {
+        *self == Self::Linux
+    }
 
     /// The name in sentences.
     pub const fn title(self) -> &'static str {

@@ -29,7 +29,7 @@ pub struct ApplyPreflight {
     /// Why not: `missing_preflight_profile`, `timeout`, or a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What ran.
+    /// The program and arguments that ran; absent if nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,
     /// Exit code, negative for a signal. This and what follows stands only with status `ok`.

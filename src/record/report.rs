@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::callout::CalloutRecord;
+use super::detail_name::DetailName;
 
 /// The first line: everything up to the operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,14 @@ pub struct OperationReport {
     pub opened: Option<OpenedFile>,
     /// What else the driver saw, as (name, value) pairs: bytes read, a signal received.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub details: Vec<(CompactString, i64)>,
+    pub details: Vec<(DetailName, i64)>,
+}
+
+impl OperationReport {
+    /// The first value under that name.
+    pub fn detail(&self, name: DetailName) -> Option<i64> {
+        self.details.iter().find(|(told, _)| *told == name).map(|(_, value)| *value)
+    }
 }
 
 /// One system call.
@@ -137,10 +145,6 @@ impl SetupFailure {
         Self { step: step.into(), errno, missing: None, leads_to: None }
     }
 }
-
-/// The detail in which a driver says whether what its call should have caused is really there (1: the lock is held, the
-/// namespace is another one, the byte came back) or not (0). Absent where the driver looks for nothing of the kind.
-pub const CONFIRMED: &str = "confirmed";
 
 /// A variable in the environment of the process that probes are forked from, and its value: room that a process outside the
 /// domain writes over with what only it knows, so that its environment can be told from every other (Linux).

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::callout::{Callout, CheckRequest};
+use super::detail_name::DetailName;
 use super::driver::Driver;
 use super::enforcer::PolicyMode;
-use super::outcome::{Decision, FailureKind, FailureStage};
+use super::fixture::ListenerKind;
+use super::outcome::{Decision, Expectation, FailureKind, FailureStage};
 
 /// Format of a profile entry.
 pub const RUNTIME_RESULTS_SCHEMA: &str = "runtime-tools.runtime_results.v0.1";
@@ -59,7 +60,7 @@ pub struct ResultRow<'a> {
     /// The target as declared.
     pub path: &'a str,
     /// What the author expects.
-    pub expected: Decision,
+    pub expected: Expectation,
     /// What the policy did; null if undecided.
     pub actual: Option<Decision>,
     /// Whether they agree; null exactly if `actual` is.
@@ -102,7 +103,7 @@ pub struct ResultRow<'a> {
     pub listener: Option<ListenerDoc<'a>>,
     /// What was judged of a question under a launcher.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub launcher: Option<super::launcher::LauncherVerdict<'a>>,
+    pub launcher: Option<super::launcher::LauncherJudgement<'a>>,
     /// `timeout`, or why no process ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
@@ -280,7 +281,7 @@ pub struct ProbeDetails<'a> {
 
 /// What else a driver saw: an object of name to value. The last value counts if a name stands twice.
 #[derive(Debug, Clone, Copy)]
-pub struct Details<'a>(pub &'a [(CompactString, i64)]);
+pub struct Details<'a>(pub &'a [(DetailName, i64)]);
 
 impl Details<'_> {
     /// Whether it saw nothing else.
@@ -294,7 +295,7 @@ impl Serialize for Details<'_> {
         if let [(name, value)] = self.0 {
             return serializer.collect_map([(name, value)]);
         }
-        let sorted: BTreeMap<&str, i64> = self.0.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let sorted: BTreeMap<DetailName, i64> = self.0.iter().copied().collect();
         serializer.collect_map(sorted)
     }
 }
@@ -376,7 +377,7 @@ pub struct ListenerDoc<'a> {
     /// The host, for TCP and UDP.
     pub host: Option<&'a str>,
     /// The kind of socket.
-    pub kind: &'a str,
+    pub kind: ListenerKind,
     /// The port, for TCP and UDP.
     pub port: Option<u16>,
     /// No precheck is made, since it would count as a connection.

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::events::BaselineStatus;
 use super::identity::DeclarationPart;
+use super::opinions::Opinions;
 use super::oracle::OracleDecision;
-use super::outcome::{Decision, Lane};
+use super::outcome::{Decision, Expectation, Lane};
 use crate::base::digest::Digest;
 
 /// Format of the report. 1: first release.
@@ -32,7 +33,7 @@ pub struct RunDiff {
     /// The material differences, gathered into changes; explanations refer to them by `id`.
     pub changes: Vec<Change>,
     /// What differs in the verdicts.
-    pub verdicts: Verdicts,
+    pub verdicts: VerdictComparison,
 }
 
 /// One of the two things that are compared.
@@ -193,7 +194,7 @@ pub enum RowReach {
 
 /// The comparison of the verdicts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Verdicts {
+pub struct VerdictComparison {
     /// Why they were not compared; null if they were.
     pub not_compared: Option<String>,
     /// The lanes that either side has.
@@ -270,6 +271,18 @@ pub struct Flip {
     pub resolved_differently: Vec<RowInput>,
     /// What could explain it.
     pub explanation: Explanation,
+    /// What its author, the kernel and the model say on either side. Of rows of the scenario lane, where the bundle is there;
+    /// filled in by whoever shows the comparison.
+    pub opinions: FlipOpinions,
+}
+
+/// The three opinions of one row, on either side; null where they are not known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct FlipOpinions {
+    /// On the first side.
+    pub a: Option<Opinions>,
+    /// On the second side.
+    pub b: Option<Opinions>,
 }
 
 /// A thing that a row is resolved from.
@@ -307,7 +320,7 @@ pub struct RowVerdict {
     /// Id of the profile, as in the registry.
     pub profile_id: Box<str>,
     /// What was expected; null where nothing is.
-    pub expected: Option<Decision>,
+    pub expected: Option<Expectation>,
     /// What was found.
     pub actual: RowAnswer,
     /// Why, as far as the bundle says: the kind of failure, the error, the oracle's reason.
@@ -336,6 +349,15 @@ impl RowAnswer {
             Self::Deny => "deny",
             Self::Undecided => "undecided",
             Self::Error => "error",
+        }
+    }
+
+    /// What was decided; nothing where nothing was.
+    pub fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Allow => Some(Decision::Allow),
+            Self::Deny => Some(Decision::Deny),
+            Self::Undecided | Self::Error => None,
         }
     }
 }
@@ -374,7 +396,7 @@ impl From<OracleDecision> for RowAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// How much can be said.
-    pub finding: ExplanationFinding,
+    pub finding: ExplanationGrade,
     /// The changes that could, by `id`.
     pub candidates: Vec<String>,
 }
@@ -382,7 +404,7 @@ pub struct Explanation {
 /// How much can be said of a row that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ExplanationFinding {
+pub enum ExplanationGrade {
     /// One thing was declared differently, and it reaches this row.
     OnlyDifference,
     /// What is listed reaches this row; more was declared differently, or the list has several.

@@ -17,7 +17,7 @@ use crate::base::ids::{ExpectationId, PlanId, ProfileId, WorldId};
 /// The rules by which `promote` judges. Declared with the run, so that a packet under other rules can be told apart.
 pub const GATE_RULES: &str = "sandproof.gate_rules.v2";
 
-/// What runs.
+/// What runs: documents, policies and programs, by digest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArtifactPart {
@@ -150,6 +150,12 @@ pub struct RuntimePart {
     pub confinement: Stated<ConfinementElement>,
     /// How many workers run probes.
     pub jobs: u32,
+    /// How often each probe is performed; absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// The seed of the order in which probes are taken up; absent: as the plan has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<u32>,
 }
 
 /// The world, as a declaration names it.
@@ -270,6 +276,10 @@ pub struct PolicyPart {
     /// Whether probes may execute programs that are not this program's own; absent: they may not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_programs: bool,
+    /// JSON pointers of what no document of a bundle confirms, sorted: it stands as it is declared. Absent in declarations of the
+    /// first format, whose reasons for absence are words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<Vec<String>>,
 }
 
 /// Which lanes are on.
@@ -369,7 +379,7 @@ pub struct Waiver {
 /// The four parts, read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunParts {
-    /// What runs.
+    /// Documents, policies and programs, by digest.
     pub artifact: ArtifactPart,
     /// What it runs on.
     pub runtime: RuntimePart,

@@ -19,8 +19,13 @@ schemas! {
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "collected", "collected.json, in the archive that `collect` makes";
+    "conformance_report", "what `conformance --json` prints";
     "controls", "controls.json";
     "derive_report", "what `derive --json` prints";
+    "drift_case", "a case that `drift --keep` writes";
+    "drift_report", "what `drift --json` prints";
+    "driver_description", "what `describe-driver --json` prints";
+    "driver_list", "what `list-drivers --json` prints";
     "expected_matrix", "expected_matrix.json";
     "fixtures", "fixtures.json";
     "identity_report", "what `identity verify --json` prints";
@@ -35,6 +40,7 @@ schemas! {
     "matrix", "what `report --format matrix-json` prints";
     "mismatch_packet", "a line of mismatch_packets.jsonl";
     "mismatch_summary", "mismatch_summary.json";
+    "mutation_report", "what `mutate --json` prints";
     "op_runtime_summary", "op_runtime_summary.json, and what `summarize-ops --json` prints";
     "oracle_results", "oracle_results.json";
     "oracle_row", "a line of rows/oracle.jsonl";
@@ -52,6 +58,7 @@ schemas! {
     "promotion_packet", "promotion_packet.json";
     "promotion_report", "what `emit-promotion --json` prints";
     "reasons", "what `explain --json` prints";
+    "refusal", "what any command prints with `--json` where it has no answer";
     "registry_list", "what `list-registries --json` prints";
     "reindex_report", "what `reindex-bundle --json` prints";
     "repair_log", "repair_log.json";
@@ -68,14 +75,16 @@ schemas! {
     "status", "what `status --json` prints";
     "summary", "summary.json";
     "system_identity", "what `identity declare --from --json` prints";
+    "template_description", "what `describe-template --json` prints";
     "template_list", "what `list-templates --json` prints";
     "unverified_packet", "what `emit-promotion` writes of a bundle that does not verify";
+    "verdict", "a line of verdicts.jsonl";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";
     "why_answers", "what `why --ask --json` prints";
     "why_log", "what `why --log --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
-    "written_files", "what `registry-upgrade --json` prints";
+    "written_files", "what `registry-upgrade --json`, `init --json` and `schema --all --json` print";
 }
 
 #[cfg(test)]

@@ -18,13 +18,13 @@ pub struct SelftestDocument {
     pub host: HostFacts,
     /// Whether this process is confined already, so that nothing below says much; null if that is not known.
     pub confined: Option<bool>,
-    /// How many items have each verdict.
+    /// How many items came to each conclusion.
     pub counts: SelftestCounts,
     /// The items, in order.
     pub items: Vec<SelftestItem>,
 }
 
-/// How many items have each verdict.
+/// How many items came to each conclusion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SelftestCounts {
     /// As expected.
@@ -50,8 +50,8 @@ pub struct SelftestItem {
     pub expected: &'static str,
     /// What was observed; null if nothing was.
     pub observed: Option<String>,
-    /// What follows.
-    pub verdict: SelftestVerdict,
+    /// Whether the answer is the expected one, and why there is none otherwise.
+    pub verdict: SelftestConclusion,
     /// Why nothing was observed.
     pub reason: Option<String>,
 }
@@ -59,7 +59,7 @@ pub struct SelftestItem {
 /// What follows from an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SelftestVerdict {
+pub enum SelftestConclusion {
     /// As expected.
     Settled,
     /// Not as expected: a fact about this host that a decision must not take the other way.
@@ -70,8 +70,8 @@ pub enum SelftestVerdict {
     Skipped,
 }
 
-impl SelftestVerdict {
-    /// The verdict's name.
+impl SelftestConclusion {
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Settled => "settled",

@@ -56,6 +56,8 @@ pub enum InputRole {
     Subject,
     /// A file that this declaration names.
     SubjectFile,
+    /// The questions file that plan, index, probes and profiles were made of.
+    Questions,
 }
 
 impl InputRole {
@@ -70,6 +72,7 @@ impl InputRole {
             Self::World => "world",
             Self::Subject => "subject",
             Self::SubjectFile => "subject_file",
+            Self::Questions => "questions",
         }
     }
 }

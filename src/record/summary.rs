@@ -131,7 +131,7 @@ impl RowList {
     }
 }
 
-/// What became of planned rows. The last three add up to the first if the scenario lane ran.
+/// What became of planned rows. The others add up to the first if the scenario lane ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowCounts {
@@ -143,6 +143,13 @@ pub struct RowCounts {
     pub mismatched: u64,
     /// Nothing was decided.
     pub undecided: u64,
+    /// Something was decided, and nothing was expected; absent: no such row.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasserted: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How the run went.
@@ -151,7 +158,7 @@ pub struct RowCounts {
 pub enum SummaryStatus {
     /// Everything as expected.
     Ok,
-    /// Some row is in the mismatch summary, or the scenario lane was off, so that nothing was held against an expectation.
+    /// Some row is in the mismatch summary, or nothing was expected of it, or the scenario lane was off, so that nothing was held against an expectation.
     Partial,
     /// The run failed.
     Failed,

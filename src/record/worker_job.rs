@@ -34,6 +34,12 @@ pub struct WorkerJob {
     pub only_scenarios: Vec<String>,
     /// How many workers run probes.
     pub jobs: u32,
+    /// How often each probe is performed; absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// The seed of the order in which probes are taken up; absent: as the plan has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<u32>,
     /// Folders in which fixtures may be made, best first.
     pub fixture_candidates: Vec<String>,
     /// `--allow-host-programs`

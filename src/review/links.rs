@@ -24,7 +24,7 @@ use crate::record::links::{
     LINK_KEYS, LinkedExpectation, LinkedPacket, LinkedProfile, LinksMeta, ObservationCounts, ProfileSource,
     RUNTIME_LINKS_SCHEMA, RuntimeLinks,
 };
-use crate::record::outcome::Decision;
+use crate::record::outcome::Expectation;
 use crate::record::sources::{InputRole, InputSource, InputSources};
 
 /// Folders of a bundle that hold policies as they were applied.
@@ -50,7 +50,7 @@ struct LinkMatrixEntry {
 struct LinkMatrixProbe {
     operation: String,
     target: String,
-    expected: Decision,
+    expected: Expectation,
     expectation_id: String,
     #[serde(default)]
     driver: Option<String>,

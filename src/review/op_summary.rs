@@ -147,6 +147,7 @@ struct OpTally {
     matches: u64,
     mismatches: u64,
     undecided: u64,
+    unasserted: u64,
     unobserved: u64,
     blocked: BlockedCounts,
     examples: Vec<OpExample>,
@@ -156,7 +157,7 @@ struct OpTally {
 
 impl SummaryTally {
     fn add(&mut self, event: EventView<String>) {
-        let is_blocked = event.is_blocked();
+        let (is_blocked, is_unasserted) = (event.is_blocked(), event.is_unasserted());
         let op = self.ops.entry(event.operation).or_default();
         op.all += 1;
         if op.examples.len() < EXAMPLES {
@@ -191,6 +192,7 @@ impl SummaryTally {
                         target: event.target,
                     });
                 }
+                None if is_unasserted => op.unasserted += 1,
                 None => op.undecided += 1,
             }
         }
@@ -227,7 +229,7 @@ impl SummaryTally {
 
 impl OpTally {
     fn finish(self, op_name: String, op_id: Option<i64>, world_id: WorldId) -> OpEntry {
-        let probes = self.matches + self.mismatches;
+        let probes = self.matches + self.mismatches + self.unasserted;
         let coverage_status = if probes == 0 {
             Coverage::Brittle
         } else if self.matches == self.all {
@@ -246,6 +248,7 @@ impl OpTally {
             blocked: self.blocked,
             unobserved: self.unobserved,
             undecided: self.undecided,
+            unasserted: self.unasserted,
             examples: self.examples,
             scenarios: self.scenarios.into_iter().collect(),
             mismatch_details: self.mismatch_details,
@@ -294,6 +297,9 @@ mod tests {
                 json!({"failure_stage": "probe", "failure_kind": "probe_errno", "intended_op_witnessed": false})
             ),
             event("f", "signal", good.clone()),
+            event("k", "sysctl-read", good.clone()),
+            event("l", "sysctl-read", json!({"expected": "any", "actual": "allow"})),
+            event("m", "sysctl-read", json!({"expected": "any"})),
             event("g", "file-write*", json!({})),
             event("h", "mach-lookup", good.clone()),
             event("i", "mach-lookup", json!({"failure_stage": "bootstrap"})),
@@ -307,6 +313,10 @@ mod tests {
         assert_eq!(read.scenarios, ["a", "b", "c", "d", "e", "j"]);
         assert_eq!(read.coverage_status, Coverage::Partial);
         assert_eq!(summary.ops["signal"].coverage_status, Coverage::Ok);
+        // What nothing is expected of covers nothing.
+        let any = &summary.ops["sysctl-read"];
+        assert_eq!((any.probes, any.matches, any.unasserted, any.undecided), (2, 1, 1, 1));
+        assert_eq!(any.coverage_status, Coverage::Partial);
         assert_eq!(summary.ops["file-write*"].coverage_status, Coverage::Brittle);
         // One good row does not make up for one that was never asked.
         assert_eq!(summary.ops["mach-lookup"].coverage_status, Coverage::Partial);

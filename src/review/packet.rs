@@ -16,7 +16,7 @@ use crate::base::printable::excerpt;
 use crate::base::{fsx, json};
 use crate::bundle::{self, Bundle, Verified};
 use crate::plan::Workspace;
-use crate::promote::{self, GateReport};
+use crate::promote::{self, GateEvaluation};
 use crate::record::layout;
 use crate::record::packet::{PROMOTION_PACKET_SCHEMA, PromotionPacket};
 
@@ -27,7 +27,7 @@ pub struct OpenedPacket {
     digest: Digest,
     packet: PromotionPacket,
     bundle: Verified<Bundle>,
-    report: GateReport,
+    report: GateEvaluation,
 }
 
 impl OpenedPacket {
@@ -60,7 +60,7 @@ impl OpenedPacket {
             return Err(shape("it has no `index_sha256`, so nothing ties it to its bundle".into()));
         }
         let packet: PromotionPacket =
-            serde_json::from_value(value.clone()).map_err(|error| shape(shown(&error.to_string())))?;
+            json::from_value(value.clone()).map_err(|error| shape(shown(&error.to_string())))?;
         let folder = find_bundle(file, root, &packet)?;
         let bundle = bundle::verify(&folder).map_err(ReviewError::Refused)?;
         let report = promote::evaluate(&bundle);
@@ -98,13 +98,13 @@ impl OpenedPacket {
     }
 
     /// What its gates say.
-    pub fn report(&self) -> &GateReport {
+    pub fn report(&self) -> &GateEvaluation {
         &self.report
     }
 }
 
 /// Refuses what may not be promoted, with every reason.
-pub(super) fn require_promotable(what: &Path, report: &GateReport) -> Result<(), ReviewError> {
+pub(super) fn require_promotable(what: &Path, report: &GateEvaluation) -> Result<(), ReviewError> {
     if report.is_promotable() {
         return Ok(());
     }

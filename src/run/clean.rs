@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::declared_facts::{self, WORKER_ENVIRONMENT, ZygoteStarter};
 use super::drift;
 use super::error::{ChannelFailure, RunError, RunStep};
+use super::fixture_places::fixture_places;
 use super::inputs;
 use super::request::RunRequest;
 use super::sweep;
@@ -21,7 +22,7 @@ use crate::bundle::index::path_of;
 use crate::bundle::writer::BundleWriter;
 use crate::bundle::{self, Bundle, Verified};
 use crate::channel::job::{JobOwner, ManagedJob};
-use crate::channel::manager::{self, Manager};
+use crate::channel::manager::Manager;
 use crate::channel::stage::{self, Stage};
 use crate::channel::witness::NONCE_VARIABLE;
 use crate::channel::{self, ChannelError};
@@ -41,7 +42,7 @@ const MAX_PRINTED_BYTES: u64 = 1024 * 1024;
 
 /// Runs a plan in a worker that the service manager starts.
 pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
-    let manager = manager::of_channel(request.declared.channel)
+    let manager = channel::manager_of(request.declared.channel)
         .map_err(|reason| RunError::Channel { channel: request.declared.channel, reason: reason.to_string() })?;
     run_through(request, manager.as_ref())
 }
@@ -53,7 +54,7 @@ pub(super) fn run(request: &RunRequest) -> Result<RunReport, RunError> {
 pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunReport, RunError> {
     sweep::clear(&request.places.fixture_candidates);
     // What this process sees of the host, until the worker has said what it sees.
-    let HostFindings { world_id, declaration, candidates } = look(request, manager)?;
+    let WorkerDeclaration { world_id, declaration, candidates } = look(request, manager)?;
     let bundle_root = transaction::bundle_root(request);
     let begun = RunStart { world_id, declaration: &declaration, bundle_root: &bundle_root, managed: true };
     transact(request, begun, |writer| through_worker(request, manager, &declaration, candidates, &bundle_root, writer))
@@ -61,34 +62,30 @@ pub fn run_through(request: &RunRequest, manager: &dyn Manager) -> Result<RunRep
 
 /// Declares a run through the host's own manager.
 pub(super) fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
-    let manager = manager::of_channel(request.declared.channel)
+    let manager = channel::manager_of(request.declared.channel)
         .map_err(|reason| RunError::Channel { channel: request.declared.channel, reason: reason.to_string() })?;
     Ok(look(request, manager.as_ref())?.declaration)
 }
 
 /// What this process finds before it starts a worker.
-struct HostFindings {
+struct WorkerDeclaration {
     world_id: WorldId,
     declaration: Declaration,
     /// Where the worker is to make its fixtures: first where the declared file system is.
     candidates: Vec<PathBuf>,
 }
 
-fn look(request: &RunRequest, manager: &dyn Manager) -> Result<HostFindings, RunError> {
+fn look(request: &RunRequest, manager: &dyn Manager) -> Result<WorkerDeclaration, RunError> {
     // Made and removed again: the worker makes its own in the same place.
-    let base = choose_base(
-        &request.places.fixture_candidates,
-        &request.declared.run_id,
-        &RulePlaces::of(&request.declared.plan),
-    )
-    .ok();
+    let places = fixture_places(request);
+    let base = choose_base(&places, &request.declared.run_id, &RulePlaces::of(&request.declared.plan)).ok();
     let host = super::host::observe(base.as_ref().map(|base| base.file_system().to_string()));
     let (world_id, _) = request.declared.world_on(&host).map_err(RunError::World)?;
     let tool = declared_facts::tool_facts(&request.places.exe)?;
     let declaration = declared_facts::declare(request, &host, base.as_ref(), &tool, ZygoteStarter::Manager(manager))?;
     let chosen = base.as_ref().and_then(|base| base.path().parent()).map(Path::to_owned);
-    let candidates = chosen.into_iter().chain(request.places.fixture_candidates.iter().cloned()).collect();
-    Ok(HostFindings { world_id, declaration, candidates })
+    let candidates = chosen.into_iter().chain(places).collect();
+    Ok(WorkerDeclaration { world_id, declaration, candidates })
 }
 
 /// What is known of a job, and grows while it runs.
@@ -273,6 +270,8 @@ fn prepare(request: &RunRequest, order: WorkerOrder<'_>, staged: &Stage) -> Resu
         only_profiles: request.declared.plan.selection.only_profiles.clone(),
         only_scenarios: request.declared.plan.selection.only_scenarios.clone(),
         jobs: request.declared.jobs,
+        repeat: Some(request.declared.repeat).filter(|times| *times > 1),
+        shuffle: request.declared.shuffle,
         host_programs: request.declared.host_programs,
         // The worker has another working folder.
         fixture_candidates: order

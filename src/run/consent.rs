@@ -13,6 +13,13 @@ pub(super) fn check_launchers(request: &RunRequest) -> Result<(), RunError> {
         return Ok(());
     };
     let profile = first.id.to_string();
+    // One start answers many questions, in an order of its own.
+    let declared = &request.declared;
+    for (option, asked) in [("--repeat", declared.repeat > 1), ("--shuffle", declared.shuffle.is_some())] {
+        if asked {
+            return Err(RunError::LauncherOnce { profile, option });
+        }
+    }
     if !request.declared.launchers.given && !request.declared.host_programs {
         return Err(RunError::LauncherUnasked { profile });
     }

@@ -12,9 +12,10 @@ use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::threads;
 use crate::bundle::writer::BundleWriter;
 use crate::identity::{self, Discrepancy};
-use crate::plan::{DocumentSource, ResolvedPlan};
+use crate::plan::{DocumentSource, ResolvedPlan, questions};
 use crate::record::identity::{Declaration, DeclarationPart};
 use crate::record::manifest::{DeclaredInput, RunManifest};
+use crate::record::sources::InputRole;
 
 /// Digests the executable and every input document again, notes what differs in the run's status together with what is
 /// known to differ already, and fails if anything does.
@@ -74,12 +75,16 @@ fn find(source: &dyn DocumentSource, manifest: &RunManifest, exe: &Path) -> Vec<
         let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
         read.map(|bytes| bytes.digest()).map_err(|error| error.source.to_string())
     };
+    // What a questions file stands for lies nowhere: it is what it was as long as the file is.
+    let has_questions = manifest.declared_inputs.iter().any(|input| input.role == InputRole::Questions);
+    let lies_nowhere = |input: &&DeclaredInput| has_questions && questions::stand_for(input.role, &input.path);
+    let written: Vec<&DeclaredInput> = manifest.declared_inputs.iter().filter(|input| !lies_nowhere(input)).collect();
     let (executable, inputs) = threads::both(
         || digest_of(exe).map_err(|error| error.to_string()),
-        || manifest.declared_inputs.iter().map(digest).collect::<Vec<_>>(),
+        || written.iter().map(|input| digest(input)).collect::<Vec<_>>(),
     );
     compare("the executable".to_string(), manifest.tool.sha256, executable);
-    for (input, found) in manifest.declared_inputs.iter().zip(inputs) {
+    for (input, found) in written.into_iter().zip(inputs) {
         compare(format!("{} `{}`", input.role.as_str(), input.path), input.sha256, found);
     }
     drift

@@ -8,9 +8,11 @@ use super::consent::{check_launchers, is_launcher};
 use super::declared_facts::{self, ZygoteStarter};
 use super::drift;
 use super::error::{RunError, RunStep};
+use super::fixture_places::fixture_places;
 use super::inputs;
 use super::launchers;
 use super::preflight;
+use super::repetitions::Repetitions;
 use super::request::{RunObserver, RunRequest};
 use super::sweep;
 use super::transaction::{self, RunReport, RunStart, transact};
@@ -24,7 +26,7 @@ use crate::enforce;
 use crate::evidence::{self, DerivationOutcome, ProfileControls, oracle_model};
 use crate::lane::capability::HostCapabilities;
 use crate::lane::control_tasks::ControlTasks;
-use crate::lane::executor::{self, LaneError};
+use crate::lane::executor::LaneError;
 use crate::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use crate::lane::ports::PortPool;
 use crate::lane::task::{PlanTasks, Tasks};
@@ -33,22 +35,33 @@ use crate::plan::{self, Workspace};
 use crate::policy::answer::Answerer;
 use crate::record::identity::Declaration;
 use crate::record::layout;
-use crate::record::manifest::{ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord};
+use crate::record::manifest::{
+    BundleFormat, ChannelKind, PreflightRef, RUN_MANIFEST_SCHEMA, RunManifest, SelectionRecord,
+};
 use crate::record::outcome::Lane;
+use crate::record::platform::Platform;
 
 /// Runs a plan and commits its bundle.
 ///
 /// # Errors
 /// See [`RunError`]. Where a bundle was begun, it is marked failed and named.
 pub fn run(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunReport, RunError> {
-    check_host(request)?;
-    check_host_programs(request)?;
-    check_launchers(request)?;
+    check(request)?;
     if request.declared.channel == ChannelKind::Direct || request.declared.dry || request.control.worker.is_some() {
         run_here(request, observer)
     } else {
         clean::run(request)
     }
+}
+
+/// Whether this host can do it, and whoever starts it has agreed to what it would execute. Nothing is written.
+///
+/// # Errors
+/// The first reason why it is not begun.
+pub fn check(request: &RunRequest) -> Result<(), RunError> {
+    check_host(request)?;
+    check_host_programs(request)?;
+    check_launchers(request)
 }
 
 /// Whoever starts a run has to agree before a plan executes what is not this program's own.
@@ -92,6 +105,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
         let stage = request.control.worker.as_ref().map(|worker| worker.stage.display().to_string());
         let manifest = RunManifest {
             schema_version: RUN_MANIFEST_SCHEMA.to_string(),
+            bundle_format: Some(BundleFormat::V2),
             run_id: request.declared.run_id.clone(),
             identity: Some(declaration.identity),
             world_id,
@@ -115,6 +129,8 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
             },
             deadline_ms: request.declared.plan.deadline_ms,
             jobs: request.declared.jobs,
+            repeat: Some(request.declared.repeat).filter(|times| *times > 1),
+            shuffle: request.declared.shuffle,
             host_programs: request.declared.host_programs,
             fixture_base: base.as_ref().map(|base| base.path().to_string_lossy().into_owned()).unwrap_or_default(),
             confinement: Some(confinement),
@@ -153,17 +169,7 @@ pub fn declare(request: &RunRequest) -> Result<Declaration, RunError> {
 /// A folder for the fixtures that no rule of the plan's policies reaches, if there is one.
 fn base_for(request: &RunRequest) -> Result<FixtureBase, RunError> {
     let declared = &request.declared;
-    let mut candidates = request.places.fixture_candidates.clone();
-    if declared.plan.profiles.iter().any(is_launcher) {
-        // Launchers make a `/dev` and often a `/tmp` of their own, which would be all that is seen of them.
-        candidates.sort_by_key(|place| match place.to_str() {
-            Some("/var/tmp") => 0,
-            Some("/tmp") => 2,
-            Some("/dev/shm") => 3,
-            _ => 1,
-        });
-    }
-    choose_base(&candidates, &declared.run_id, &RulePlaces::of(&declared.plan)).map_err(RunError::Fixtures)
+    choose_base(&fixture_places(request), &declared.run_id, &RulePlaces::of(&declared.plan)).map_err(RunError::Fixtures)
 }
 
 /// Whether this host can do it at all; asked before anything is written.
@@ -176,6 +182,10 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
         return Ok(());
     }
     for profile in &request.declared.plan.profiles {
+        if is_launcher(profile) && Platform::here() != Some(profile.platform()) {
+            let system = profile.platform().title();
+            return Err(RunError::LauncherElsewhere { profile: profile.id.to_string(), system });
+        }
         let Some(enforcer) = enforce::needs(profile.policy.value.enforcer()) else { continue };
         return Err(RunError::Enforcer { profile: profile.id.to_string(), enforcer });
     }
@@ -278,6 +288,9 @@ fn execute(
     let plan = &request.declared.plan;
     let lanes = plan.lanes;
     let mut oracle = lanes.oracle.then(|| rows_artifact(Lane::Oracle, writer)).transpose()?;
+    let baseline_rows = if lanes.baseline { PlanTasks::new(plan, Lane::Baseline).len() } else { 0 };
+    let scenario_rows = if lanes.scenario { ControlTasks::new(plan).len() + plan.row_count() } else { 0 };
+    observer.begin(baseline_rows + scenario_rows);
     let mut run_lanes = || {
         if lanes.baseline {
             let tasks = PlanTasks::new(plan, Lane::Baseline);
@@ -329,14 +342,16 @@ fn run_lane<'r>(
     observer: &mut dyn RunObserver,
 ) -> Result<(), RunStep> {
     let mut out = rows_artifact(lane, writer)?;
-    let ran = executor::run(workers, shared, tasks, &request.control.cancel, &mut |row| {
+    let declared = &request.declared;
+    let repetitions = Repetitions::new(declared.repeat, declared.shuffle, lane);
+    let ran = repetitions.run(workers, shared, tasks, &request.control.cancel, &mut |row| {
         observer.row();
         out.write_all(row)?;
         out.write_all(b"\n")
     });
     // Also after an error: the rows up to it are evidence.
     let kept = writer.finish_artifact(out).map_err(RunStep::Write);
-    ran.map_err(RunStep::Lane)?;
+    ran?;
     kept
 }
 

@@ -35,6 +35,16 @@ pub enum RunError {
         /// What it needs.
         enforcer: &'static str,
     },
+    /// A launcher is made for another system.
+    #[error(
+        "the launcher of the profile `{profile}` is made for {system}, as its document says, and this is another system"
+    )]
+    LauncherElsewhere {
+        /// Id of the profile, as in the registry.
+        profile: String,
+        /// The name of that system.
+        system: &'static str,
+    },
     /// The plan executes programs that are not this program's own, and nobody agreed to that.
     #[error(
         "{count} probe{} of the plan execute{} what is not sandproof's own program: {}{}",
@@ -54,6 +64,14 @@ pub enum RunError {
     LauncherUnasked {
         /// Id of the profile, as in the registry.
         profile: String,
+    },
+    /// A launcher's questions were to be repeated, or mixed.
+    #[error("`{option}` does not reach the questions of a launcher, which `{profile}` is")]
+    LauncherOnce {
+        /// Id of the profile, as in the registry.
+        profile: String,
+        /// `--repeat` or `--shuffle`.
+        option: &'static str,
     },
     /// A launcher would be started as root, and nobody asked for that.
     #[error("the profile `{profile}` would start its launcher as root")]

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use crate::base::digest::Digest;
+use crate::base::threads;
 
 /// An executable's file. To digest it takes as long as a small plan takes to resolve, so that begins on a thread of its own
 /// as soon as the file is named.
@@ -46,7 +47,7 @@ impl<P: Into<PathBuf>> From<P> for Executable {
         let path = path.into();
         let file = path.clone();
         // Where there can be no further thread, it is digested by whoever asks.
-        let begun = thread::Builder::new().name("digest".into()).spawn(move || digest_of(&file)).ok();
+        let begun = threads::builder().and_then(|new| new.name("digest".into()).spawn(move || digest_of(&file))).ok();
         Self { path, begun: Mutex::new(begun), digest: OnceLock::new() }
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>,
                     subject_files += 1;
                     format!("inputs/subject/{subject_files:03}-{}", file_name(&document.path))
                 }
+                InputRole::Questions => "inputs/questions.txt".to_owned(),
                 role => format!("inputs/{}.json", role.as_str()),
             };
             (BundlePath::new(name).expect("an input's name is made of safe parts"), document)

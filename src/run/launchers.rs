@@ -1,29 +1,24 @@
 //! The part of a run that asks launchers.
 
 use std::io::Write;
-#[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::consent::is_launcher;
 use super::error::RunStep;
 use super::request::{RunObserver, RunRequest};
-#[cfg(target_os = "linux")]
 use crate::base::{json_out, threads};
 use crate::bundle::writer::ArtifactOut;
 use crate::lane::executor;
-#[cfg(target_os = "linux")]
 use crate::lane::executor::LaneError;
+use crate::lane::order::TaskOrder;
 use crate::lane::task::{PlanTasks, Task, Tasks};
 use crate::lane::worker::{RunShared, Worker};
 use crate::plan::ResolvedProfile;
-#[cfg(target_os = "linux")]
 use crate::policy::PolicyValue;
 use crate::record::outcome::Lane;
-#[cfg(target_os = "linux")]
 use crate::record::row::ProbeRow;
 
 /// How many launchers are asked at the same time. What each answers is held until it is its turn in the plan.
-#[cfg(target_os = "linux")]
 const LAUNCHERS_AT_ONCE: usize = 8;
 
 /// The scenario lane of a plan some of whose profiles are launchers: profile by profile, in the plan's order.
@@ -57,7 +52,8 @@ pub(super) fn run_lane<'r>(
             continue;
         }
         for part in &parts {
-            executor::run(workers, shared, part, &request.control.cancel, &mut emit).map_err(RunStep::Lane)?;
+            executor::run(workers, shared, part, TaskOrder::Planned, &request.control.cancel, &mut emit)
+                .map_err(RunStep::Lane)?;
         }
     }
     Ok(())
@@ -81,7 +77,6 @@ impl Tasks for LanePart<'_, '_> {
 }
 
 /// Asks several launchers at the same time, and gives their rows in the plan's order.
-#[cfg(target_os = "linux")]
 fn ask(
     profiles: &[ResolvedProfile],
     shared: &RunShared<'_>,
@@ -139,15 +134,4 @@ fn ask(
         }
     }
     Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ask(
-    _profiles: &[ResolvedProfile],
-    _shared: &RunShared<'_>,
-    _request: &RunRequest,
-    _parts: &[LanePart<'_, '_>],
-    _emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-) -> Result<(), RunStep> {
-    unreachable!("`check_host` refuses a launcher on a system without them")
 }

@@ -12,7 +12,7 @@ use crate::lane::cancel::Cancel;
 use crate::plan::{BundleInputs, ResolvedPlan};
 use crate::record::channel_witness::WorkerWitness;
 use crate::record::identity::Declaration;
-use crate::record::manifest::{ChannelKind, HostFacts, RUN_STATUS_SCHEMA, RunState, RunStatus, WorldCheck};
+use crate::record::manifest::{ChannelKind, HostFacts, RunStatus, WorldCheck};
 use crate::record::outcome::Lane;
 use crate::world;
 
@@ -44,6 +44,10 @@ pub struct DeclaredRun {
     pub dry: bool,
     /// How many workers run probes; at least 1.
     pub jobs: u32,
+    /// How often each probe is performed; at least 1.
+    pub repeat: u32,
+    /// The seed of the order in which probes are taken up; `None`: as the plan has them.
+    pub shuffle: Option<u32>,
     /// Whether probes may execute programs and scripts that are not this program's own.
     pub host_programs: bool,
     /// What was agreed to about launchers.
@@ -85,22 +89,9 @@ impl DeclaredRun {
 
     /// The status that says that the run has begun.
     pub(super) fn first_status(&self, world_id: &WorldId) -> RunStatus {
-        RunStatus {
-            schema_version: RUN_STATUS_SCHEMA.to_string(),
-            run_id: self.run_id.clone(),
-            identity: None,
-            world_id: world_id.clone(),
-            channel: self.channel,
-            plan_id: self.plan.plan.plan_id.clone(),
-            plan_digest: self.plan.plan_digest,
-            state: RunState::InProgress,
-            writer_pid: std::process::id(),
-            updated_at_unix: clock::unix_seconds(),
-            error: None,
-            failure_stage: None,
-            drift: None,
-            launchctl_diagnostics: None,
-        }
+        let plan = (self.plan.plan.plan_id.clone(), self.plan.plan_digest);
+        let written = (std::process::id(), clock::unix_seconds());
+        RunStatus::begun(self.run_id.clone(), world_id.clone(), self.channel, plan, written)
     }
 
     /// Which files the bundle has to have. `managed`: this process starts a worker through a manager.
@@ -144,6 +135,9 @@ pub struct WorkerContext {
 
 /// Told how the run goes, by whichever thread takes it on; for progress only.
 pub trait RunObserver: Send {
+    /// The run has so many rows, in all its lanes. Said once, before the first of them.
+    fn begin(&mut self, _rows: usize) {}
+
     /// A lane begins that has so many rows.
     fn lane(&mut self, lane: Lane, rows: usize);
 

@@ -142,7 +142,7 @@ fn output_status(out: &Path) -> OutputStatus {
 
 fn read_run(folder: &Path, locked_by: Option<&LockHolder>) -> Option<LastRun> {
     let bytes = fsx::read_regular(&folder.join(layout::RUN_STATUS), MAX_INDEX_BYTES).ok()?;
-    let status: RunStatus = serde_json::from_value(json::parse(&bytes).ok()?).ok()?;
+    let status: RunStatus = json::from_value(json::parse(&bytes).ok()?).ok()?;
     let committed = folder.join(layout::ARTIFACT_INDEX).is_file();
     // A holder that has not said what it writes may be writing this.
     let held = locked_by.is_some_and(|holder| holder.run_id.as_ref().is_none_or(|run_id| *run_id == status.run_id));

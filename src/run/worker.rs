@@ -14,6 +14,7 @@ use super::request::{DeclaredRun, RunControl, RunObserver, RunPlaces, RunRequest
 use crate::base::clock::Stopwatch;
 use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
+use crate::base::threads;
 use crate::bundle::lock::LockMode;
 use crate::channel::stage::{self, ArrivalError};
 use crate::channel::systemd::{self, Systemd};
@@ -79,7 +80,7 @@ pub enum WorkerError {
 pub fn work(path: &Path, running: &Path, witness: WorkerWitness, cancel: Cancel) -> Result<(), WorkerError> {
     let bytes = fsx::read_regular(path, MAX_JOB_BYTES).map_err(WorkerError::Read)?;
     let value = json::parse(&bytes).map_err(WorkerError::Json)?;
-    let job: WorkerJob = serde_json::from_value(value).map_err(WorkerError::Shape)?;
+    let job: WorkerJob = json::from_value(value).map_err(WorkerError::Shape)?;
     let stage = path.parent().unwrap_or(Path::new("/")).to_owned();
     // Only its own unit may it end: started by hand it is in another, the one of its caller's session for instance.
     let unit = Some(systemd::unit_of(&job.run_id)).filter(|unit| witness.unit.as_ref() == Some(unit));
@@ -122,6 +123,8 @@ fn under_watch(
             lock_mode: LockMode::Fail,
             dry: false,
             jobs: job.jobs,
+            repeat: job.repeat.unwrap_or(1),
+            shuffle: job.shuffle,
             host_programs: job.host_programs,
             launchers: Default::default(),
             environment: Vec::new(),
@@ -154,7 +157,7 @@ fn under_watch(
 fn read_declaration(stage: &Path, staged: &StagedFile) -> Result<Declaration, WorkerError> {
     let bytes = stage::read_arrived(stage, staged).map_err(WorkerError::Arrival)?;
     let value = json::parse(&bytes).map_err(WorkerError::Json)?;
-    serde_json::from_value(value).map_err(WorkerError::Declaration)
+    json::from_value(value).map_err(WorkerError::Declaration)
 }
 
 /// Asks to stop as soon as the owner of the stage is gone, and says so in the flag that is returned.
@@ -162,13 +165,14 @@ fn watch_owner(stage: &Path, cancel: &Cancel) -> Arc<AtomicBool> {
     let abandoned = Arc::new(AtomicBool::new(false));
     let (flag, stage, cancel) = (Arc::clone(&abandoned), stage.to_owned(), cancel.clone());
     // Where there can be no further thread, the manager ends an abandoned worker when its time is up.
-    let _ = std::thread::Builder::new().name("owner".into()).spawn(move || {
+    let watch = move || {
         while !stage::is_abandoned(&stage) {
             std::thread::sleep(OWNER_POLL);
         }
         flag.store(true, Ordering::SeqCst);
         cancel.request(libc::SIGTERM);
-    });
+    };
+    let _ = threads::builder().and_then(|new| new.name("owner".into()).spawn(watch));
     abandoned
 }
 

@@ -10,23 +10,28 @@ use crate::record::enforcer::SelfCheckKind;
 use crate::record::report::{ApplyRecord, SelfCheck, SetupFailure};
 #[cfg(doc)]
 use crate::record::report::{OperationReport, Prologue};
+use crate::record::row::ProbeProcess;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    close_range, die_with_parent, duplicate, effective_ids, exit_now, ids, is_open, kill, no_new_privs,
-    set_process_group,
+    die_with_parent, effective_ids, exit_now, ids, is_open, kill, no_new_privs, set_process_group,
 };
+use crate::sys::linux::sole::Sole;
+use crate::sys::linux::watch::WatchedEnd;
 
 /// `/dev/null`, which probe processes get as their standard streams.
 pub const NULL: i32 = 1;
 
 /// The exit code of a probe process that could not become what it has to be. Its report is empty.
 const UNFIT: i32 = 71;
+/// The exit code of one that shares memory and whose operation needs memory of its own. Its report is empty.
+const NOT_FOR_SHARED: i32 = 72;
 
 /// What a probe process does, worked out before the fork as far as that says the same.
 ///
 /// A fork copies no page tables for program text and shares all memory until it is written to. So a probe process pays
 /// for every page of code that it runs and of memory that it writes, some microseconds each, and its parent, which did
-/// the same a moment ago, does not.
+/// the same a moment ago, does not. One that shares its parent's memory pays for none of it, and may change nothing of it that
+/// outlives the job but the report's buffer.
 pub struct Work<'a> {
     /// The operation, with every placeholder replaced.
     pub action: &'a Action,
@@ -40,20 +45,33 @@ pub struct Work<'a> {
     pub zygote: i32,
     /// The link that tells whether the zygote may be inspected.
     pub zygote_link: &'a CStr,
+    /// What kind of process this is.
+    pub process: ProbeProcess,
 }
 
-/// Everything a probe process does. `buffer` is memory for its report.
-pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
-    let Ok(pid) = isolate(report, work.zygote) else { exit_now(UNFIT) };
+/// Whether a process that shares memory ended before it did anything, because its target lies on proc: what is asked there
+/// about a process or written to it would be asked of its parent's memory and written to it (`mem`, `maps`, `oom_score_adj`).
+pub fn asked_for_a_fork(end: &WatchedEnd) -> bool {
+    let said_so = |status| libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == NOT_FOR_SHARED;
+    end.status.is_ok_and(said_so) && end.report_length == 0
+}
+
+/// Everything a probe process does. `buffer` is memory for its report, and empty.
+pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>, sole: Sole) -> ! {
+    let Ok(pid) = isolate(&sole, report, work.zygote) else { exit_now(UNFIT) };
+    if work.process == ProbeProcess::Shared && work.texts.as_ref().is_ok_and(|texts| texts.is_on_proc(work.action)) {
+        exit_now(NOT_FOR_SHARED);
+    }
     let mut line = ReportLine::begin(buffer);
     line.signed("pid", pid.into());
     line.unsigned("uid", effective_ids().0.into());
     let before = self_check(work.zygote_link);
+    let mut sole = Some(sole);
     let prepared = work
         .texts
         .as_ref()
         .map_err(Clone::clone)
-        .and_then(|texts| probe::prepare(work.action, texts, work.scope, work.zygote));
+        .and_then(|texts| probe::prepare(work.action, texts, work.scope, work.zygote, &mut sole));
     open_descriptors(&mut line);
     let mut prepared = match prepared {
         Ok(prepared) => prepared,
@@ -103,7 +121,7 @@ pub fn run(work: &mut Work<'_>, report: i32, buffer: &mut Vec<u8>) -> ! {
     send(buffer);
     if reached {
         let mut trace = Trace::new();
-        probe::operate(work.action, &mut prepared, &mut trace);
+        probe::operate(work.action, &mut prepared, &mut trace, sole.as_ref());
         buffer.clear();
         trace.write(buffer);
         if !send(buffer) {
@@ -123,7 +141,7 @@ pub fn executable_link(pid: i32) -> CString {
 /// A process group of its own, no way to outlive the zygote, /dev/null as standard streams, nothing else open but the
 /// report. The rest is inherited: the zygote gave itself the working directory, mask, limits and signal actions that its
 /// children need. Gives this process's id.
-fn isolate(report: i32, zygote: i32) -> Result<i32, i32> {
+fn isolate(sole: &Sole, report: i32, zygote: i32) -> Result<i32, i32> {
     set_process_group(0, 0)?;
     die_with_parent()?;
     let (pid, parent) = ids();
@@ -131,13 +149,13 @@ fn isolate(report: i32, zygote: i32) -> Result<i32, i32> {
         return Err(libc::ESRCH);
     }
     if report != REPORT {
-        duplicate(report, REPORT, true)?;
+        sole.duplicate(report, REPORT, true)?;
     }
-    duplicate(NULL, 0, false)?;
-    duplicate(NULL, 2, false)?;
+    sole.duplicate(NULL, 0, false)?;
+    sole.duplicate(NULL, 2, false)?;
     // The zygote opened it to close on exec.
-    duplicate(0, NULL, false)?;
-    close_range(REPORT as u32 + 1, u32::MAX)?;
+    sole.duplicate(0, NULL, false)?;
+    sole.close_range(REPORT as u32 + 1, u32::MAX)?;
     Ok(pid)
 }
 

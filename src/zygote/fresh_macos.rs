@@ -13,6 +13,7 @@ use crate::record::action::{Action, ActionScope};
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::report::{ApplyRecord, OpenFd, OperationReport, SelfCheck, SetupFailure, TargetIdentity};
 use crate::sys::darwin::calls;
+use crate::sys::darwin::native::process::{effective_ids, ids};
 use crate::sys::darwin::seatbelt::Checker;
 use crate::sys::darwin::{ask, open_fds};
 
@@ -21,11 +22,7 @@ const SPARE_S: u64 = 2;
 
 /// Does the job and ends the process. The report pipe is descriptor 1, and becomes a private one.
 pub fn run(job: &Job<Enforceable>) -> io::Result<std::convert::Infallible> {
-    REPORT.store(calls::duplicate_private(1).map_err(io_error)? as i32, Relaxed);
-    let null = calls::open(c"/dev/null", libc::O_RDWR, 0).map_err(io_error)? as i32;
-    for standard in 0..3 {
-        calls::duplicate(null, standard).map_err(io_error)?;
-    }
+    REPORT.store(calls::put_output_aside().map_err(io_error)?, Relaxed);
     // Nothing else is closed. The spawner passes on only its three standard descriptors, everything else of it is
     // close-on-exec; and to close one that the system guards would end the process (`fd_guard_ast`,
     // bsd/kern/kern_guarded.c of xnu), as would be to replace it. What is open all the same is listed in the report.
@@ -52,8 +49,7 @@ struct FreshProbe<'w> {
 
 impl System for FreshProbe<'_> {
     fn ids(&self) -> (i32, u32) {
-        let (pid, _, uid, _) = calls::ids();
-        (pid, uid)
+        (ids().0, effective_ids().0)
     }
 
     fn self_check(&mut self) -> SelfCheck {

@@ -16,6 +16,7 @@ use crate::policy::Enforceable;
 use crate::record::action::{Action, ActionScope};
 use crate::record::callout::CheckRequest;
 use crate::record::ending::Ending;
+use crate::record::row::ProbeProcess;
 
 /// Largest frame, in bytes.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -120,6 +121,11 @@ pub struct Reply {
     pub report_overflow: bool,
     /// Whether processes of its group were alive after it ended (they were killed).
     pub left_descendants: bool,
+    /// What kind of process it was; `None` if it could not be started.
+    pub process: Option<ProbeProcess>,
+    /// Whether this is the last answer of this server, which ends by itself. Jobs that it was sent and did not answer are
+    /// another's to do.
+    pub spent: bool,
 }
 
 /// What is true of a reply, as a bit each in its head.
@@ -130,8 +136,15 @@ mod flag {
     pub(super) const LEFT: u8 = 2;
     /// It exited, and the head has its exit code. Else the head has the length of the ending, which follows as JSON.
     pub(super) const EXITED: u8 = 4;
+    /// [`Reply::spent`](super::Reply::spent).
+    pub(super) const SPENT: u8 = 8;
+    /// Two bits: where the kind of its process stands in [`ProbeProcess::ALL`](super::ProbeProcess::ALL), counted from 1; 0
+    /// for none.
+    pub(super) const PROCESS: u8 = 0b11 << PROCESS_SHIFT;
+    /// By how many bits that is shifted.
+    pub(super) const PROCESS_SHIFT: u32 = 4;
     /// All of them.
-    pub(super) const KNOWN: u8 = OVERFLOW | LEFT | EXITED;
+    pub(super) const KNOWN: u8 = OVERFLOW | LEFT | EXITED | SPENT | PROCESS;
 }
 
 impl Reply {
@@ -146,6 +159,8 @@ impl Reply {
             report: Vec::new(),
             report_overflow: false,
             left_descendants: false,
+            process: None,
+            spent: false,
         }
     }
 
@@ -171,9 +186,14 @@ pub fn write_reply(out: &mut impl Write, scratch: &mut Vec<u8>, reply: &Reply) -
 
 fn append_reply(frame: &mut Vec<u8>, reply: &Reply) -> io::Result<()> {
     let mut flags = 0;
-    for (flag, set) in [(flag::OVERFLOW, reply.report_overflow), (flag::LEFT, reply.left_descendants)] {
+    let facts =
+        [(flag::OVERFLOW, reply.report_overflow), (flag::LEFT, reply.left_descendants), (flag::SPENT, reply.spent)];
+    for (flag, set) in facts {
         flags |= if set { flag } else { 0 };
     }
+    let place =
+        ProbeProcess::ALL.iter().position(|kind| Some(*kind) == reply.process).map_or(0, |place| place as u8 + 1);
+    flags |= place << flag::PROCESS_SHIFT;
     let (number, ending) = match &reply.ending {
         Ending::Exited { code } => (code.cast_unsigned(), Vec::new()),
         other => {
@@ -249,6 +269,10 @@ fn reply_of(mut frame: &[u8]) -> io::Result<Reply> {
         report: frame.to_vec(),
         report_overflow: flags & flag::OVERFLOW != 0,
         left_descendants: flags & flag::LEFT != 0,
+        process: usize::from((flags & flag::PROCESS) >> flag::PROCESS_SHIFT)
+            .checked_sub(1)
+            .and_then(|place| ProbeProcess::ALL.get(place).copied()),
+        spent: flags & flag::SPENT != 0,
     })
 }
 
@@ -311,14 +335,24 @@ mod tests {
             report: report.to_vec(),
             report_overflow: false,
             left_descendants: true,
+            process: Some(ProbeProcess::Forked),
+            spent: false,
         };
         let sent = SentSignal { signal: 15, at_ms: 20 };
         let replies = [
             reply(b"{\"a\":1}\n\xff", Ending::Exited { code: 255 }),
-            Reply { pid: None, ..reply(b"", Ending::NotStarted { errno: 1 }) },
-            reply(b"{}", Ending::Signaled { signal: 9, core_dumped: false }),
+            Reply { pid: None, process: None, ..reply(b"", Ending::NotStarted { errno: 1 }) },
+            Reply {
+                process: Some(ProbeProcess::Shared),
+                spent: true,
+                ..reply(b"{}", Ending::Signaled { signal: 9, core_dumped: false })
+            },
             reply(b"{}", Ending::Expired { deadline_ms: 20, sent: vec![sent], signal: None }),
-            Reply { report_overflow: true, ..reply(b"x", Ending::Lost { reason: "who knows".into() }) },
+            Reply {
+                report_overflow: true,
+                process: Some(ProbeProcess::Fresh),
+                ..reply(b"x", Ending::Lost { reason: "who knows".into() })
+            },
         ];
         let (mut wire, mut scratch) = (Vec::new(), Vec::new());
         for reply in &replies {
@@ -343,6 +377,8 @@ mod tests {
             report: b"{}".to_vec(),
             report_overflow: false,
             left_descendants: false,
+            process: None,
+            spent: false,
         };
         let mut frame = Vec::new();
         append_reply(&mut frame, &reply).unwrap();
@@ -352,7 +388,7 @@ mod tests {
             assert!(reply_of(&frame[..length]).is_err(), "{length} bytes");
         }
         let head = frame.len() - reply.report.len() - serde_json::to_vec(&reply.ending).unwrap().len();
-        for (at, byte) in [(head - 1, 8), (head, b'x')] {
+        for (at, byte) in [(head - 1, 64), (head, b'x')] {
             let mut other = frame.clone();
             other[at] = byte;
             assert!(reply_of(&other).is_err(), "byte {at}");

@@ -39,11 +39,12 @@ pub enum ServeError {
 /// Makes probe processes.
 pub(super) trait ProbeStarter {
     /// Does one job, and waits for its end. The answer is `None` if nobody waits for one any more; one whose ending is
-    /// [`Ending::Lost`] says that the probe may still run, and this process has to end, because such a probe ends with it.
+    /// [`Ending::Lost`] says that the probe may still run, and this process has to end, because such a probe ends with it. So
+    /// it has after one that is [`Reply::spent`].
     fn run(&mut self, job: &Job<Enforceable>) -> Option<Reply>;
 }
 
-/// Serves jobs until the control socket is closed, nobody waits for an answer, or a probe was lost.
+/// Serves jobs until the control socket is closed, nobody waits for an answer, a probe was lost, or one has spent this process.
 pub(super) fn serve(
     incoming: impl Read,
     mut outgoing: impl Write,
@@ -63,7 +64,7 @@ pub(super) fn serve(
                 let job = resolved(job.into_owned(), &policies)?;
                 let Some(reply) = starter.run(&job) else { return Ok(()) };
                 write_reply(&mut outgoing, &mut scratch, &reply).map_err(ServeError::Reply)?;
-                if matches!(reply.ending, Ending::Lost { .. }) {
+                if reply.spent || matches!(reply.ending, Ending::Lost { .. }) {
                     return Ok(());
                 }
             }

@@ -23,6 +23,7 @@ use crate::base::clock::Stopwatch;
 use crate::base::limits::MAX_REPORT_BYTES;
 use crate::policy::Enforceable;
 use crate::record::ending::{Ending, SentSignal};
+use crate::record::row::ProbeProcess;
 
 /// The hidden subcommand of a probe process that was started afresh.
 pub const PROBE_SUBCOMMAND: &str = "__fresh";
@@ -111,6 +112,7 @@ impl ProbeStarter for Spawner {
             }
         };
         reply.pid = i32::try_from(child.id()).ok();
+        reply.process = Some(ProbeProcess::Fresh);
         let mut report = PipeBuffer::default();
         let mut sent = Vec::new();
         let status = match self.until_end(&mut child, job.deadline_ms, &watch, &mut report, &mut sent) {

@@ -13,6 +13,7 @@ use crate::support::{files, finished_run, root};
 /// The names of the entries that a bundle fills, after it was held to the table.
 fn held_to_the_table(bundle: &Path) -> BTreeSet<&'static str> {
     let identity: Value = serde_json::from_slice(&fs::read(bundle.join("run_identity.json")).unwrap()).unwrap();
+    let manifest: Value = serde_json::from_slice(&fs::read(bundle.join("run_manifest.json")).unwrap()).unwrap();
     let says = |pointer: &str| identity.pointer(pointer) == Some(&Value::Bool(true));
     let executes = !says("/policy/dry_run");
     let lane = |name: &str| executes && says(&format!("/policy/lanes/{name}"));
@@ -25,6 +26,7 @@ fn held_to_the_table(bundle: &Path) -> BTreeSet<&'static str> {
         ExpectedWhen::Oracle => lane("oracle"),
         ExpectedWhen::Preflight => says("/policy/preflight"),
         ExpectedWhen::Managed => executes && managed,
+        ExpectedWhen::Formatted => manifest.get("bundle_format").is_some(),
         ExpectedWhen::Optional => false,
     };
     let mut filled = BTreeSet::new();

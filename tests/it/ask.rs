@@ -229,6 +229,77 @@ fn a_policy_is_asked_the_same_way() {
 }
 
 #[test]
+fn a_plain_question_is_only_answered_in_its_bundle_too() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let questions = ["read /etc/passwd", "create ${workspace}/new", "allow read /etc/passwd", "--json"];
+    let asked = ask(folder.path(), &questions, &["env"]);
+    expect_code(&asked, 0);
+    let report: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    assert_eq!([&report["as_expected"], &report["unasserted"]], [1, 2], "{report}");
+    let bundle = Path::new(report["bundle"].as_str().unwrap());
+    expect_code(&validate(bundle), 0);
+    let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(bundle.join(name)).unwrap()).unwrap() };
+    assert_eq!(read("mismatch_summary.json")["mismatches"].as_array().unwrap().len(), 0);
+    let summary = read("summary.json");
+    assert_eq!([&summary["counts"]["matched"], &summary["counts"]["unasserted"]], [1, 2], "{summary}");
+    assert_eq!(summary["status"], "partial", "what nothing is expected of is not as expected");
+    let events = read("runtime_events.normalized.json");
+    assert_eq!((&events[0]["expected"], &events[0]["actual"]), (&"any".into(), &"allow".into()));
+    assert!(events[0].get("match").is_none(), "{}", events[0]);
+    let packet = folder.path().join("packet.json");
+    let mut promoting = sandproof();
+    promoting.arg("emit-promotion").arg("--bundle").arg(bundle).arg("--out").arg(&packet);
+    expect_code(&output(&mut promoting), 0);
+    let packet: Value = serde_json::from_slice(&std::fs::read(packet).unwrap()).unwrap();
+    assert_eq!([&packet["rows"]["decided"], &packet["rows"]["unasserted"]], [3, 2], "{packet}");
+    // One that stays open is open, whatever was expected.
+    let open = ask(folder.path(), &["allow read /etc/passwd", "read /nonexistent/secret", "--json"], &["env"]);
+    expect_code(&open, 8);
+    let report: Value = serde_json::from_slice(&open.stdout).unwrap();
+    assert_eq!([&report["undecided"], &report["unasserted"]], [1, 0], "{report}");
+}
+
+#[test]
+fn an_expectation_may_demand_the_error_number() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let policy = folder.path().join("policy.json");
+    let text = r#"{"schema_version":"sandproof.landlock_policy.v1","abi":1,"handled":{"fs":["read_file"]},
+        "path_beneath":[{"path":"/etc","allow":["read_file"]}]}"#;
+    std::fs::write(&policy, text).unwrap();
+    let of_policy = |question| {
+        let mut asking = sandproof();
+        asking.current_dir(folder.path()).args(["ask", question, "--policy"]).arg(&policy).arg("--json");
+        output(&mut asking)
+    };
+    let met = of_policy("deny(EACCES) read ${outside}/secret");
+    if met.status.code() == Some(7) {
+        skip!("this kernel has no Landlock");
+    }
+    expect_code(&met, 0);
+    let never = of_policy("deny(EROFS) read ${outside}/secret");
+    expect_code(&never, 3);
+    assert!(stderr(&never).contains("Landlock denies `file_read` with EACCES"), "{}", stderr(&never));
+    expect_code(&of_policy("allow(EACCES) read ${outside}/secret"), 2);
+    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
+        skip!("bubblewrap is not installed");
+    }
+    let boxed = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--"];
+    expect_code(&ask(folder.path(), &["deny(refused,EROFS) create ${outside}/n"], &boxed), 0);
+    let unmet = ask(folder.path(), &["deny(EACCES,EPERM) create ${outside}/n", "--json"], &boxed);
+    expect_code(&unmet, 1);
+    let report: Value = serde_json::from_slice(&unmet.stdout).unwrap();
+    let bundle = Path::new(report["bundle"].as_str().unwrap());
+    expect_code(&validate(bundle), 0);
+    let mismatches = std::fs::read_to_string(bundle.join("mismatch_summary.json")).unwrap();
+    assert!(mismatches.contains("unexpected_errno"), "{mismatches}");
+    assert!(mismatches.contains("expected deny with EACCES or EPERM, and it was denied with EROFS"), "{mismatches}");
+    let mut reporting = sandproof();
+    let tap = output(reporting.args(["report", "--format", "tap", "--bundle"]).arg(bundle));
+    expect_code(&tap, 1);
+    assert!(stdout(&tap).contains(r#"kind: "unexpected_errno""#), "{}", stdout(&tap));
+}
+
+#[test]
 fn a_plan_for_launchers_is_asked_of_a_command_of_ones_own() {
     let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
     let first = ask(folder.path(), &["allow read ${workspace}/f", "allow create ${outside}/n", "--json"], &["env"]);

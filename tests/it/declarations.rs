@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::diff_runs::shaped;
-use crate::support::{copy_folder, expect_code, output, root, sandproof, stderr, stdout, validate};
+use crate::support::{
+    copy_folder, expect_code, json_answer, output, root, sandproof, shaped, stderr, stdout, validate,
+};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "docs/examples/support-agent";
@@ -21,9 +22,7 @@ fn example() -> TempDir {
 
 #[track_caller]
 fn declare(from: &Path) -> Value {
-    let output = output(sandproof().args(["identity", "declare", "--json", "--from"]).arg(from));
-    expect_code(&output, 0);
-    shaped("system_identity", &output.stdout)
+    json_answer(sandproof().args(["identity", "declare", "--json", "--from"]).arg(from), "system_identity", 0)
 }
 
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
@@ -107,9 +106,7 @@ fn a_run_is_held_against_its_deployment_in_what_both_state() {
     let dir = example();
     let (run, deployment) = (dir.path().join("run.json"), dir.path().join("deployment.json"));
     let diff = |a: &Path, b: &Path, more: &[&str], code: i32| {
-        let output = output(sandproof().args(["diff-runs", "--json"]).args(more).arg(a).arg(b));
-        expect_code(&output, code);
-        shaped("run_diff", &output.stdout)
+        json_answer(sandproof().args(["diff-runs", "--json"]).args(more).arg(a).arg(b), "run_diff", code)
     };
     let pointers = |items: &Value| -> Vec<String> {
         items.as_array().unwrap().iter().map(|one| one["pointer"].as_str().unwrap().to_owned()).collect()
@@ -163,15 +160,21 @@ fn a_run_is_held_against_its_deployment_in_what_both_state() {
     assert_eq!(differing(&diff(&run, &deployment, &["--accept-absent"], 1)), ["/policy/approval_rules"]);
 }
 
+/// A plan of one read in `folder`, and its sealed declaration.
+fn sealed_run(folder: &Path) -> (PathBuf, PathBuf) {
+    Workspace::new(folder).many_reads("r", 1);
+    let plan = folder.join("plans/r/plan.json");
+    let declared = output(sandproof().args(["identity", "declare", "--json", "--plan"]).arg(&plan));
+    expect_code(&declared, 0);
+    let sealed = folder.join("sealed.json");
+    fs::write(&sealed, &declared.stdout).unwrap();
+    (plan, sealed)
+}
+
 #[test]
 fn a_run_of_this_program_and_another_system_have_nothing_in_common() {
     let dir = example();
-    Workspace::new(dir.path()).many_reads("r", 1);
-    let plan = dir.path().join("plans/r/plan.json");
-    let declared = output(sandproof().args(["identity", "declare", "--json", "--plan"]).arg(&plan));
-    expect_code(&declared, 0);
-    let sealed = dir.path().join("sealed.json");
-    fs::write(&sealed, &declared.stdout).unwrap();
+    let (_, sealed) = sealed_run(dir.path());
     for name in ["run.json", "deployment.json"] {
         let kinds = output(sandproof().arg("diff-runs").arg(&sealed).arg(dir.path().join(name)));
         expect_code(&kinds, 2);
@@ -369,12 +372,7 @@ fn a_sealed_system_is_never_compared_with_what_a_run_declares() {
 #[test]
 fn a_run_has_no_document_that_it_was_sealed_from() {
     let dir = tempfile::tempdir().unwrap();
-    Workspace::new(dir.path()).many_reads("r", 1);
-    let plan = dir.path().join("plans/r/plan.json");
-    let declared = output(sandproof().args(["identity", "declare", "--json", "--plan"]).arg(&plan));
-    expect_code(&declared, 0);
-    let sealed = dir.path().join("sealed.json");
-    fs::write(&sealed, &declared.stdout).unwrap();
+    let (plan, sealed) = sealed_run(dir.path());
     expect_code(&verify(&sealed, "--against", dir.path()), 0);
     let refused = verify(&sealed, "--from", &plan);
     expect_code(&refused, 2);
@@ -407,11 +405,7 @@ fn a_message_put_in_before_others_is_one_change() {
         edit(&path, |document| document["artifact"]["conversation"] = json!(messages));
         path
     });
-    let diff = |a: &Path, b: &Path| {
-        let output = output(sandproof().args(["diff-runs", "--json"]).arg(a).arg(b));
-        expect_code(&output, 1);
-        shaped("run_diff", &output.stdout)
-    };
+    let diff = |a: &Path, b: &Path| json_answer(sandproof().args(["diff-runs", "--json"]).args([a, b]), "run_diff", 1);
     let items = &diff(&a, &b)["declarations"]["parts"][0]["items"];
     assert_eq!(items.as_array().unwrap().len(), 1, "{items}");
     assert_eq!((&items[0]["pointer"], &items[0]["b"]["value"]), (&json!("/artifact/conversation/0"), &message("new")));

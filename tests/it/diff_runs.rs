@@ -8,19 +8,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{copy_folder, expect_code, output, root, sandproof, stderr, stdout};
+use crate::support::{copy_folder, expect_code, json_answer, output, sandproof, shaped, stderr, stdout};
 use crate::workspace::{Workspace, probe, read_policy};
-
-/// A document that has its published shape.
-#[track_caller]
-pub fn shaped(schema: &str, bytes: &[u8]) -> Value {
-    let document: Value = serde_json::from_slice(bytes).expect("JSON");
-    let text = fs::read(root().join(format!("schemas/{schema}.schema.json"))).unwrap();
-    let validator = jsonschema::draft202012::new(&serde_json::from_slice(&text).unwrap()).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
-    document
-}
 
 /// A workspace of its own, in which runs can be made and inputs be edited.
 struct Bench {
@@ -61,9 +50,7 @@ impl Bench {
     /// `diff-runs --json`
     #[track_caller]
     fn diff(&self, a: &Path, b: &Path, code: i32) -> Value {
-        let output = output(sandproof().args(["diff-runs", "--json"]).args([a, b]));
-        expect_code(&output, code);
-        shaped("run_diff", &output.stdout)
+        json_answer(sandproof().args(["diff-runs", "--json"]).args([a, b]), "run_diff", code)
     }
 }
 
@@ -92,6 +79,11 @@ fn a_bundle_does_not_differ_from_itself_nor_from_another_attempt() {
     assert_eq!(other["declarations"]["materially_equal"], true);
 }
 
+/// What an opinion has where a verdict says `undecided`.
+fn none_if_undecided(actual: &Value) -> Value {
+    if actual == "undecided" { Value::Null } else { actual.clone() }
+}
+
 #[test]
 fn a_changed_policy_line_is_the_only_difference_that_reaches_the_row() {
     let bench = Bench::new();
@@ -111,6 +103,14 @@ fn a_changed_policy_line_is_the_only_difference_that_reaches_the_row() {
     let scenario: Vec<&Value> =
         diff["verdicts"]["flips"].as_array().unwrap().iter().filter(|flip| flip["lane"] == "scenario").collect();
     assert_eq!(scenario.len(), 4);
+    for flip in &scenario {
+        // What author, kernel and model say, on either side; the rule has its line.
+        let [a, b] = ["a", "b"].map(|side| &flip["opinions"][side]);
+        assert_eq!((&a["kernel"], &b["kernel"]), (&flip["a"]["actual"], &none_if_undecided(&flip["b"]["actual"])));
+        assert_eq!(a["expected"], flip["a"]["expected"]);
+        assert!(a["model"]["decision"].is_string() && a["conclusion"] == "as_expected", "{a}");
+        assert!([a, b].iter().any(|side| side["model"]["rule_place"]["line"].as_u64().is_some()), "{flip}");
+    }
     for flip in scenario {
         assert_eq!((&flip["kind"], &flip["baseline_differs"]), (&json!("flipped"), &json!(false)));
         assert_eq!(flip["explanation"]["finding"], "only_difference");
@@ -134,6 +134,48 @@ fn a_changed_policy_line_is_the_only_difference_that_reaches_the_row() {
     {
         assert_eq!((&one["id"], &one["a"], &one["b"]), (&other["id"], &other["b"], &other["a"]));
     }
+}
+
+#[test]
+fn where_the_oracle_lane_is_off_a_flip_has_no_model_and_still_its_authors_reason() {
+    let bench = Bench::new();
+    bench.edit("plans/r/plan.json", "\"oracle\": true", "\"oracle\": false");
+    let path = bench.path("registries/r/probes.json");
+    let mut probes: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (id, probe) in probes["probes"].as_object_mut().unwrap() {
+        probe["why"] = format!("because of {id}").into();
+    }
+    fs::write(&path, probes.to_string()).unwrap();
+    let a = bench.run("a", 0, &[], &[]);
+    bench.edit("registries/r/policies/policy.json", "\"${root}/open\"", "\"${root}/shut\"");
+    let b = bench.run("b", 1, &[], &[]);
+    let diff = bench.diff(&a, &b, 1);
+    assert_eq!(strings(&diff["verdicts"]["lanes"], "lane"), ["scenario", "baseline", "control"]);
+    let flips: Vec<&Value> =
+        diff["verdicts"]["flips"].as_array().unwrap().iter().filter(|flip| flip["lane"] == "scenario").collect();
+    assert_eq!(flips.len(), 4);
+    for flip in flips {
+        let id = flip["id"].as_str().unwrap();
+        let [a, b] = ["a", "b"].map(|side| &flip["opinions"][side]);
+        for (side, verdict) in [(a, &flip["a"]), (b, &flip["b"])] {
+            assert_eq!((&side["model"], &side["kernel"]), (&Value::Null, &none_if_undecided(&verdict["actual"])));
+            assert_eq!(side["why"], format!("because of {id}"));
+        }
+        assert_eq!(a["conclusion"], "as_expected");
+        let (conclusion, part) = match b["kernel"].as_str() {
+            Some(_) => ("model_not_asked", "the model was not asked, because the oracle lane is off"),
+            None => ("undecided", "nothing was decided"),
+        };
+        assert_eq!(b["conclusion"], conclusion);
+        assert!(b["sentence"].as_str().unwrap().contains(part), "{b}");
+    }
+    // Against a run that had the lane, its rows are no differences.
+    bench.edit("plans/r/plan.json", "\"oracle\": false", "\"oracle\": true");
+    let asked = bench.run("asked", 1, &[], &[]);
+    let diff = bench.diff(&b, &asked, 1);
+    let oracle = diff["verdicts"]["lanes"].as_array().unwrap().iter().find(|lane| lane["lane"] == "oracle").unwrap();
+    assert_eq!((&oracle["a_rows"], &oracle["b_rows"]), (&Value::Null, &json!(4)));
+    assert_eq!(diff["verdicts"]["differing"], 0);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn schema_of(name: &str) -> Option<&'static str> {
         "rows/baseline.jsonl" | "rows/control.jsonl" | "rows/scenario.jsonl" => "probe_row",
         "rows/oracle.jsonl" => "oracle_row",
         "mismatch_packets.jsonl" => "mismatch_packet",
+        "verdicts.jsonl" => "verdict",
         "inputs/sources.json" => "input_sources",
         "expected_matrix.json" | "expected_matrix.generated.json" => "expected_matrix",
         "runtime_events.normalized.json" => "runtime_events",

@@ -313,7 +313,7 @@ fn a_declaration_reads_no_file_that_is_no_program() {
     call.args(["20", env!("CARGO_BIN_EXE_sandproof"), "identity", "declare", "--json", "--plan"]).arg(plan);
     let declared = output(&mut call);
     expect_code(&declared, 0);
-    assert!(stdout(&declared).contains("it is no program"), "{}", stdout(&declared));
+    assert!(stdout(&declared).contains("\"absent\": \"no_program\""), "{}", stdout(&declared));
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("registry-upgrade", &["--registry", id, "--out-dir", &at("upgraded")], "written_files", 0),
         case("inventory", &[], "inventory", 0),
         case("list-templates", &[], "template_list", 0),
+        case("init", &[&at("init")], "written_files", 0),
         case("plan-build", &["--template", "quickstart", "--out", &at("built"), "--overwrite"], "built_from", 0),
         case(
             "why",
@@ -131,6 +132,9 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             "policy_diff",
             0,
         ),
+        case("drift", &["--cases", "20"], "drift_report", 0),
+        case("conformance", &["--rows", "cat"], "conformance_report", 1),
+        case("mutate", &["--plan", "plans/sonoma-mach-name-equivalence"], "mutation_report", 0),
         case("diff-runs", &[&bundle, &bundle], "run_diff", 0),
         case("attempts", &["--out", &bundle], "attempts", 0),
         case("selftest", &["--only", "linux-01"], "selftest", 0),
@@ -141,6 +145,14 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             "ask_report",
             0,
         ),
+        case("list-drivers", &[], "driver_list", 0),
+        case("list-drivers", &["--operation", "file-write-create", "--system", "macos"], "driver_list", 0),
+        case("list-drivers", &["--operation", "file-write-craete"], "refusal", 3),
+        case("describe-driver", &["file_getattrlist"], "driver_description", 0),
+        case("describe-driver", &["mach_lookup"], "driver_description", 0),
+        case("describe-driver", &["exce"], "refusal", 3),
+        case("describe-template", &["--template", "linux-path-matrix"], "template_description", 0),
+        case("describe-template", &["--template", "quickstart"], "template_description", 0),
         case("list-plans", &[], "plan_list", 0),
         case("list-registries", &[], "registry_list", 0),
         case("list-probes", &["--registry", id], "probe_list", 0),
@@ -149,6 +161,11 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("describe-probe", &["--registry", id, "--probe", "quickstart:read_only:read_inside"], "probe", 0),
         case("describe-profile", &["--registry", id, "--profile", profile], "profile", 0),
         case("schema", &[], "schema_list", 0),
+        case("schema", &["--all", "--out", &at("schemas")], "written_files", 0),
+        case("run", &["--plan", "nowhere.json"], "refusal", 3),
+        case("run", &["--no-such-flag"], "refusal", 2),
+        case("links profiles", &["--links", "nowhere.json"], "refusal", 3),
+        case("describe-plan", &["--plan", "Cargo.toml"], "refusal", 3),
         case("version", &[], "version", 0),
     ]
 }
@@ -182,7 +199,7 @@ fn every_answer_satisfies_its_schema_and_stands_alone() {
         expect_code(&answer, case.exit);
         schemas.check(case.schema, &what, &answer);
         assert!(!stderr(&answer).contains('{'), "{what} writes JSON to standard error: {}", stderr(&answer));
-        if case.command == "registry-upgrade" || case.command == "reindex-bundle" {
+        if ["registry-upgrade", "reindex-bundle", "init"].contains(&case.command) {
             // Asked again it would not do the same.
             continue;
         }
@@ -217,18 +234,55 @@ fn colour_is_for_those_who_look() {
 }
 
 #[test]
-fn refusals_leave_standard_output_alone() {
+fn a_refusal_is_an_answer_with_json_and_leaves_standard_output_alone_without() {
+    let schemas = Schemas::load();
     for arguments in [
-        &["run", "--plan", "nowhere.json", "--json"][..],
-        &["list-probes", "--registry", "nobody", "--json"],
-        &["schema", "nothing", "--json"],
-        &["links", "profiles", "--links", "nowhere.json", "--json"],
+        &["run", "--plan", "nowhere.json"][..],
+        &["list-probes", "--registry", "nobody"],
+        &["schema", "nothing"],
+        &["links", "profiles", "--links", "nowhere.json"],
+        &["ask", "deny fly /x", "--policy", "nowhere.json"],
         &["no-such-command"],
         &["validate-bundle"],
     ] {
         let refused = output(sandproof().args(arguments));
-        assert!([2, 3].contains(&refused.status.code().unwrap()), "{arguments:?}");
+        let code = refused.status.code().unwrap();
+        assert!([2, 3].contains(&code), "{arguments:?}");
         assert_eq!(stdout(&refused), "", "{arguments:?}");
         assert!(!stderr(&refused).is_empty(), "{arguments:?}");
+
+        let answered = output(sandproof().args(arguments).arg("--json"));
+        let answer = schemas.check("refusal", &format!("{arguments:?}"), &answered);
+        assert_eq!(answer["exit_code"], code, "{arguments:?}: the code is the same");
+        assert_eq!(answered.status.code(), Some(code), "{arguments:?}");
+        let people = stderr(&answered);
+        let first = answer["error"].as_str().unwrap().lines().next().unwrap();
+        assert!(people.contains(first), "{arguments:?}: people read the same: {first}\n{people}");
+    }
+    // What stands behind `--` is the command's own.
+    let launched = output(sandproof().args(["ask", "deny fly /x", "--", "env", "--json"]));
+    assert_eq!(stdout(&launched), "");
+}
+
+#[test]
+fn a_refused_document_answers_with_its_findings() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = dir.path().join("plan.json");
+    std::fs::create_dir(dir.path().join("registry")).unwrap();
+    std::fs::write(dir.path().join("registry/index.json"), "{}").unwrap();
+    std::fs::write(&plan, r#"{"schema_version": "runtime-tools.plan.v0.1", "plan_id": "p", "profiles": 5}"#).unwrap();
+    let refused = output(sandproof().args(["run", "--json", "--plan"]).arg(&plan));
+    let answer = Schemas::load().check("refusal", "a plan that is refused", &refused);
+    let findings = answer["findings"].as_array().expect("the findings");
+    assert!(findings.iter().any(|finding| finding["pointer"] == "/profiles"), "{findings:#?}");
+}
+
+#[test]
+fn every_schema_can_be_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    expect_code(&output(sandproof().args(["schema", "--all", "--out"]).arg(dir.path())), 0);
+    for (name, schema) in published() {
+        let text = std::fs::read_to_string(dir.path().join(format!("{name}.schema.json"))).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), schema, "{name}");
     }
 }

@@ -17,7 +17,8 @@ use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
 
 const PLANS: [&str; 5] =
     ["launcher-files", "launcher-network", "launcher-processes", "launcher-surface", "launcher-agent"];
-const DOCUMENTS: [&str; 7] = ["bubblewrap", "codex", "firejail", "none", "nsjail", "sandbox-runtime", "sandlock"];
+const DOCUMENTS: [&str; 8] =
+    ["bubblewrap", "codex", "firejail", "none", "nsjail", "sandbox-exec", "sandbox-runtime", "sandlock"];
 /// A box that leaves the workspace writable and shows the rest read-only.
 const BOX: &str = "box=bwrap --ro-bind / / --dev /dev --proc /proc --bind ${workspace} ${workspace} --unshare-all \
                    --die-with-parent --new-session --cap-drop ALL --";
@@ -33,7 +34,7 @@ fn plan_path(name: &str) -> PathBuf {
 fn plans() -> Vec<ResolvedPlan> {
     PLANS
         .iter()
-        .map(|name| sandproof::test_support::plan::load(&plan_path(name), &Selection::default()).unwrap().0)
+        .map(|name| sandproof::test_support::plan::load(&plan_path(name), None, &Selection::default()).unwrap().0)
         .collect()
 }
 

@@ -6,6 +6,8 @@
 mod ending;
 mod flags;
 mod kinds;
+mod made_outside;
+mod mock_ups;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use sandproof::test_support::lane::capability::HostCapabilities;
 use sandproof::test_support::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use sandproof::test_support::lane::task::Task;
 use sandproof::test_support::launcher::lane::{LauncherLane, Turns};
-use sandproof::test_support::policy::launcher::LauncherDocument;
+use sandproof::test_support::policy::launcher::{LauncherDocument, LauncherStartKind};
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
 use sandproof::test_support::record::fixture::{FixtureEntry, FixtureKind, ListenerKind, ListenerSpec};
@@ -35,10 +37,6 @@ struct Q {
     listener: Option<ListenerSpec>,
 }
 
-fn entry(path: &str, kind: FixtureKind) -> FixtureEntry {
-    FixtureEntry { path: path.into(), kind, text: None, to: None, mode: None, xattrs: Default::default() }
-}
-
 fn q(driver: Driver, target: &str) -> Q {
     let mut fixtures = Vec::new();
     let within =
@@ -51,7 +49,7 @@ fn q(driver: Driver, target: &str) -> Q {
             _ => FixtureKind::File,
         };
         if driver != Driver::UnixConnect {
-            fixtures.push(entry(&within, kind));
+            fixtures.push(FixtureEntry::new(&within, kind));
         }
     }
     Q { action: Action::new(driver, target), fixtures, listener: None }
@@ -230,7 +228,8 @@ fn starts_that_do_not_work_are_undecided_each_with_its_own_word() {
         ("echo welcome; exit 3", "launcher_not_started"),
         ("set -x; : \"$@\"; exit 0", "launcher_not_started"),
         ("exec cat", "launcher_not_started"),
-        ("\"$@\" <&0 & \"$@\"; wait", "launcher_many"),
+        // Nothing is asked before both have begun: a second one that begins after everything was answered is seen by nobody.
+        ("{ sleep 1; exec cat; } | { \"$@\" <&0 & \"$@\"; wait; }", "launcher_many"),
         ("exec timeout 0.05 sleep 5", "launcher_not_started"),
     ] {
         let gots = sh(script, &question());
@@ -272,7 +271,11 @@ fn workers_are_reached_through_what_launchers_do_to_streams() {
         expect(&gots, &["allow", "allow", "allow"]);
         assert_eq!(gots[0].mode(), Some(mode), "{script}: {}", gots[0].told());
         let start = &gots[0].row.launcher.as_ref().unwrap().start;
-        assert_eq!(start.executable, "path", "{script}: no copy is made where the executable itself can be started");
+        assert_eq!(
+            start.executable.as_str(),
+            "path",
+            "{script}: no copy is made where the executable itself can be started"
+        );
     }
 }
 
@@ -329,33 +332,18 @@ fn a_workspace_under_another_name_is_found_there() {
         skip!("bubblewrap is not installed");
     }
     let script = "exec bwrap --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin \
-                  --proc /proc --dev /dev --bind \"$W\" /work --chdir /work --unshare-all --cap-drop ALL -- \"$@\"";
+                  --proc /proc --dev /dev --bind \"$W\" /inside --chdir /inside --unshare-all --cap-drop ALL -- \"$@\"";
     let questions = || vec![read("${workspace}/f"), create("${workspace}/n1"), read("${outside}/secret")];
     let script = format!("W=$1; O=$2; shift 2; {script}");
     let argv = ["sh", "-c", &script, "box", "${workspace}", "${outside}"].map(str::to_owned);
     let mut document = LauncherDocument::of_command("mock", argv.to_vec());
-    document.paths = [("${workspace}".to_owned(), "/work".to_owned())].into();
+    document.paths = [("${workspace}".to_owned(), "/inside".to_owned())].into();
     let gots = ask_with(&document, &questions());
     expect(&gots, &["allow", "allow", "deny hidden"]);
     assert_eq!(gots[0].judgement.object, Some(OperatedObject::Same));
     let record = gots[0].row.launcher.as_ref().unwrap();
     let name = &record.asked[gots[0].judgement.name.unwrap()];
-    assert_eq!((name.kind, name.name.as_str()), (NameKind::Mapped, "/work/f"), "{}", gots[0].told());
-}
-
-#[test]
-fn everything_ends_after_a_second_and_nothing_was_killed() {
-    if !has("bwrap") {
-        skip!("bubblewrap is not installed");
-    }
-    let slow = Q {
-        action: Action { argv: vec!["sleep".into(), "1.5".into()], ..Action::new(Driver::Exec, "/bin/sleep") },
-        fixtures: Vec::new(),
-        listener: None,
-    };
-    let boxed = BOX.replace(" --cap-drop", " --die-with-parent --cap-drop");
-    let gots = sh(&format!("exec timeout 1 {boxed} \"$@\""), &[read("${workspace}/f"), slow, create("${outside}/n1")]);
-    expect(&gots, &["allow", "launcher_time_limit", "deny refused"]);
+    assert_eq!((name.kind, name.name.as_str()), (NameKind::Mapped, "/inside/f"), "{}", gots[0].told());
 }
 
 #[test]
@@ -436,110 +424,6 @@ fn a_launcher_that_dies_half_way_decides_only_what_it_answered() {
     }
 }
 
-fn listening(driver: Driver, kind: ListenerKind) -> Q {
-    let address = "127.0.0.1:${port.p}";
-    let listener = Some(ListenerSpec { kind, address: address.into() });
-    Q { listener, ..q(driver, address) }
-}
-
-/// Operations on what only somebody outside can make.
-fn of_outside() -> Vec<Q> {
-    use Driver as D;
-    let processes = [
-        D::PtraceOutside,
-        D::PidfdGetfdOutside,
-        D::ProcessVmReadvOutside,
-        D::ProcessEnvironOutside,
-        D::ProcessMapsOutside,
-        D::ProcessMemOutside,
-        D::ProcessRootOutside,
-        D::ProcessPriorityOutside,
-    ];
-    let others = [D::SysvShm, D::TtyIoctl, D::TtyInject, D::DescriptorRead, D::KeyRead];
-    processes.into_iter().chain(others).map(|driver| q(driver, "outside")).collect()
-}
-
-#[test]
-fn what_was_made_outside_is_reached_without_a_launcher() {
-    only_root!("debugging a process that is no child, and typing into a terminal");
-    let questions = of_outside();
-    expect(&ask(&["env"], &questions), &vec!["allow"; questions.len()]);
-    let connections = [
-        listening(Driver::TcpConnect, ListenerKind::Tcp),
-        listening(Driver::TcpFastOpen, ListenerKind::Tcp),
-        listening(Driver::UdpConnect, ListenerKind::Udp),
-        listening(Driver::IoUringConnect, ListenerKind::Tcp),
-    ];
-    expect(&ask(&["env"], &connections), &["allow"; 4]);
-    let files = [
-        q(Driver::FileReadReopened, "${outside}/a"),
-        q(Driver::FileWriteReopened, "${outside}/b"),
-        q(Driver::FileLock, "${outside}/c"),
-        q(Driver::FileChown, "${outside}/d"),
-        q(Driver::FileMapExecutable, "${outside}/e"),
-        q(Driver::IoUringRead, "${outside}/f"),
-        q(Driver::PosixShm, "x"),
-    ];
-    expect(&ask(&["env"], &files), &["allow"; 7]);
-}
-
-#[test]
-fn a_box_of_its_own_processes_and_ipc_hides_those_of_the_outside() {
-    if !has("bwrap") {
-        skip!("bubblewrap is not installed");
-    }
-    only_root!("debugging a process that is no child, and typing into a terminal");
-    let questions = of_outside();
-    let boxed = BOX.replace(" --cap-drop", " --new-session --cap-drop");
-    let mut wanted = vec!["deny hidden"; questions.len()];
-    // It hands descriptors and keyrings down.
-    let last = wanted.len();
-    wanted[last - 2..].fill("allow");
-    expect(&sh(&format!("exec {boxed} \"$@\""), &questions), &wanted);
-    // Without a session of its own, its terminal is the caller's.
-    let terminal = [q(Driver::TtyIoctl, ""), q(Driver::TtyInject, "")];
-    let kept = BOX.replace(" --cap-drop ALL", "");
-    expect(&sh(&format!("exec {kept} \"$@\""), &terminal), &["allow", "allow"]);
-    let closed = "for n in {40..99}; do eval \"exec $n<&-\"; done; exec \"$@\"";
-    expect(&sh(&format!("exec bash -c '{closed}' x \"$@\""), &[q(Driver::DescriptorRead, "")]), &["deny hidden"]);
-}
-
-#[test]
-fn mounts_are_made_where_nobody_else_sees_them() {
-    only_root!("mounting");
-    let questions = || {
-        let mut all = Vec::new();
-        for (driver, name) in [(Driver::MountTmpfs, "m"), (Driver::Chroot, "r"), (Driver::PivotRoot, "p")] {
-            let target = format!("${{workspace}}/{name}");
-            let fixtures = vec![entry(&format!("workspace/{name}"), FixtureKind::Dir)];
-            all.push(Q { fixtures, ..q(driver, &target) });
-        }
-        all.push(read("${workspace}/f"));
-        all
-    };
-    let before = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    expect(&ask(&["env"], &questions()), &["allow"; 4]);
-    assert_eq!(std::fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
-    if !has("cc") {
-        skip!("there is no C compiler");
-    }
-    // A filter that says that everything went through, and lets nothing happen.
-    let folder = tempfile::Builder::new().prefix("filter-").tempdir_in("/var/tmp").unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (source, filter) = (folder.path().join("f.c"), folder.path().join("f"));
-    std::fs::write(&source, FILTER).unwrap();
-    assert!(Command::new("cc").arg("-o").args([&filter, &source]).status().unwrap().success());
-    let filter = filter.to_str().unwrap();
-    let mut all = questions();
-    all.truncate(1);
-    all.extend([q(Driver::PacketSocket, ""), q(Driver::UserNamespace, ""), read("${outside}/f")]);
-    expect(&ask(&[filter, "0"], &all), &["deny diverted", "deny diverted", "deny diverted", "allow"]);
-    // One that refuses.
-    let gots = ask(&[filter, "1"], &all);
-    expect(&gots, &["deny refused", "deny refused", "deny refused", "allow"]);
-    assert_eq!(gots[0].judgement.via.as_deref(), Some("seccomp"), "{}", gots[0].told());
-}
-
 #[test]
 fn boxes_that_copy_mask_and_limit_are_judged_by_what_they_do() {
     if !has("bwrap") {
@@ -555,9 +439,12 @@ fn boxes_that_copy_mask_and_limit_are_judged_by_what_they_do() {
     // A folder is masked, and what a link in it leads to is not.
     let linked = Q {
         fixtures: vec![
-            entry("outside/real", FixtureKind::File),
-            entry("outside/masked", FixtureKind::Dir),
-            FixtureEntry { to: Some("../real".into()), ..entry("outside/masked/link", FixtureKind::Symlink) },
+            FixtureEntry::new("outside/real", FixtureKind::File),
+            FixtureEntry::new("outside/masked", FixtureKind::Dir),
+            FixtureEntry {
+                to: Some("../real".into()),
+                ..FixtureEntry::new("outside/masked/link", FixtureKind::Symlink)
+            },
         ],
         ..q(Driver::FileRead, "${outside}/masked/link")
     };
@@ -571,11 +458,22 @@ fn boxes_that_copy_mask_and_limit_are_judged_by_what_they_do() {
                      --dev /dev --unshare-all -- \"$@\"";
     let gots = sh(elsewhere, &[read("${workspace}/f"), create("${outside}/n1")]);
     expect(&gots[..1], &["deny hidden"]);
-    assert_eq!(gots[0].row.launcher.as_ref().unwrap().start.executable, "memfd", "{}", gots[0].told());
+    assert_eq!(gots[0].row.launcher.as_ref().unwrap().start.executable.as_str(), "memfd", "{}", gots[0].told());
     // No file may grow.
     let gots = sh("exec prlimit --fsize=0 \"$@\"", &[q(Driver::FileWrite, "${outside}/w"), read("${outside}/f")]);
     expect(&gots, &["deny refused", "allow"]);
     assert_eq!(gots[0].judgement.via.as_deref(), Some("rlimit FSIZE"), "{}", gots[0].told());
+}
+
+#[test]
+fn a_worker_without_proc_makes_processes_all_the_same() {
+    if !has("bwrap") {
+        skip!("bubblewrap is not installed");
+    }
+    let script = "exec bwrap --dev-bind / / --tmpfs /proc -- \"$@\"";
+    // A worker that makes none does not become a program.
+    let gots = sh(script, &[q(Driver::Exec, "${workspace}/p"), q(Driver::ProcessFork, ""), read("${outside}/secret")]);
+    expect(&gots, &["allow"; 3]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::rust_text::{Token, is_path_separator, root, sources, test_files, tokens, without_tests};
+use crate::rust_text::{Token, is_path_separator, production, root, sources, test_files, tokens, without_tests};
 
 /// Who may import whom; `src/lib.rs` explains it. A module may always import itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -39,6 +39,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "probe", "channel", "bundle", "zygote", "lane", "launcher",
         ],
     ),
+    (
+        "mutate",
+        &[
+            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+            "probe", "zygote", "lane", "launcher", "run", "review",
+        ],
+    ),
+    (
+        "drift",
+        &[
+            "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
+            "probe", "zygote", "lane",
+        ],
+    ),
+    ("conformance", &["base", "record", "process"]),
     ("promote", &["base", "record", "plan", "evidence", "identity", "bundle"]),
     ("diff", &["base", "record", "plan", "identity", "bundle", "promote"]),
     ("review", &["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]),
@@ -58,13 +73,58 @@ const UP_TO_4: &[&str] = &[
 ];
 
 const UP_TO_6: &[&str] = &[
-    "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-    "probe", "channel", "bundle", "zygote", "lane", "launcher", "run", "promote", "review", "diff",
+    "base",
+    "record",
+    "policy",
+    "world",
+    "plan",
+    "evidence",
+    "identity",
+    "sys",
+    "process",
+    PROTOCOL,
+    "enforce",
+    "probe",
+    "channel",
+    "bundle",
+    "zygote",
+    "lane",
+    "launcher",
+    "run",
+    "promote",
+    "review",
+    "diff",
+    "mutate",
+    "drift",
+    "conformance",
 ];
 
 const UP_TO_7: &[&str] = &[
-    "base", "record", "policy", "world", "plan", "evidence", "identity", "sys", "process", PROTOCOL, "enforce",
-    "probe", "channel", "bundle", "zygote", "lane", "launcher", "run", "promote", "review", "diff", "cli",
+    "base",
+    "record",
+    "policy",
+    "world",
+    "plan",
+    "evidence",
+    "identity",
+    "sys",
+    "process",
+    PROTOCOL,
+    "enforce",
+    "probe",
+    "channel",
+    "bundle",
+    "zygote",
+    "lane",
+    "launcher",
+    "run",
+    "promote",
+    "review",
+    "diff",
+    "mutate",
+    "drift",
+    "conformance",
+    "cli",
 ];
 
 /// What others may use of the library.
@@ -125,6 +185,50 @@ fn no_import_can_close_a_circle() {
     for (name, _) in MAY_IMPORT {
         assert!(!reaches(name, name), "`{name}` could import itself through others");
     }
+}
+
+/// Rooms whose code runs in processes that fork, which have one thread.
+const OF_ONE_THREAD: &[&str] = &["zygote", "probe", "enforce", "launcher/inside"];
+
+/// Where such a process gives that up, because a second thread is what is asked about.
+const GIVES_IT_UP: &str = "probe/linux/held.rs";
+
+#[test]
+fn processes_that_fork_start_no_thread() {
+    let files = sources(&root().join("src"));
+    let files = production(&files);
+    let rooms: Vec<_> =
+        files.iter().filter(|(path, _)| OF_ONE_THREAD.iter().any(|room| path.starts_with(room))).collect();
+    assert!(rooms.len() > 40, "only {} files were found", rooms.len());
+    let starts =
+        rooms.iter().flat_map(|(path, tokens)| thread_lines(tokens).into_iter().map(move |line| (*path, line)));
+    let elsewhere: Vec<_> = starts.filter(|(path, _)| *path != Path::new(GIVES_IT_UP)).collect();
+    assert!(elsewhere.is_empty(), "they start threads, or may: {elsewhere:?}");
+    let home = files.iter().find(|(path, _)| *path == Path::new(GIVES_IT_UP)).unwrap();
+    assert!(!thread_lines(&home.1).is_empty(), "`{GIVES_IT_UP}` starts none, and needs no leave");
+}
+
+#[test]
+fn what_starts_a_thread_is_found() {
+    let found = |text: &str| thread_lines(&tokens(text));
+    for text in
+        ["use crate::base::threads;", "std::thread::spawn(f);", "thread::Builder::new()", "thread::scope(|s| 1)"]
+    {
+        assert_eq!(found(text), [1], "{text}");
+    }
+    assert_eq!(found("std::thread::sleep(time); command.spawn(); // threads"), [] as [usize; 0]);
+}
+
+/// The lines that name what starts threads.
+fn thread_lines(tokens: &[Token<'_>]) -> Vec<usize> {
+    let starts = |at: usize| match tokens[at].text {
+        "threads" => true,
+        "thread" if is_path_separator(tokens, at + 1) => {
+            tokens.get(at + 3).is_some_and(|next| matches!(next.text, "spawn" | "scope" | "Builder" | "{" | "*"))
+        }
+        _ => false,
+    };
+    (0..tokens.len()).filter(|at| starts(*at)).map(|at| tokens[at].line).collect()
 }
 
 /// Within a room too, imports go one way.

@@ -1,6 +1,7 @@
 //! What a run leaves when it is killed, and who takes it away; a probe server that is lost.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -59,9 +60,14 @@ fn what_a_killed_run_leaves_is_named_by_status_and_taken_away_by_the_next_run() 
     let plan = Workspace::new(&dir.path().join("workspace")).long_run("slow").plan_path("slow");
     for end in [Signal::SIGKILL, Signal::SIGALRM, Signal::SIGHUP] {
         let mut child = start(&mut run(&plan, &place, &out));
+        // The folder of its rows is there before that of its fixtures.
+        while fixtures(&place).is_empty() {
+            assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         wait_for_new_rows(&mut child, &out);
         signal(&child, end);
-        child.wait().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(end as i32));
         let [left] = fixtures(&place).try_into().unwrap();
         let temporary = out.join(format!(".LATEST.{}.tmp", "5a".repeat(16)));
         fs::write(&temporary, "x").unwrap();

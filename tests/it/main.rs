@@ -7,6 +7,8 @@ mod artifact_table;
 mod ask;
 mod bundle_life;
 mod compatibility;
+mod completions;
+mod conformance;
 #[cfg(target_os = "linux")]
 mod consumers;
 mod declarations;
@@ -36,10 +38,14 @@ mod left_behind;
 #[cfg(target_os = "linux")]
 mod limits;
 mod matrix;
+#[cfg(target_os = "linux")]
+mod mutate;
 mod papers;
 mod plan_commands;
 mod policy_commands;
 mod policy_layers;
+#[cfg(target_os = "linux")]
+mod questions;
 #[cfg(target_os = "linux")]
 mod reference;
 #[cfg(target_os = "linux")]
@@ -66,7 +72,10 @@ mod templates;
 mod untrusted_text;
 #[cfg(target_os = "linux")]
 mod unverified_packets;
+#[cfg(target_os = "linux")]
+mod waivers;
 mod why;
+mod wildcards;
 mod wire_shapes;
 mod words;
 mod worked_example;

@@ -157,3 +157,77 @@ fn the_mistake_that_readme_shows_is_caught() {
     let shown = cells(block(&readme, "QUESTION "), "/home/ada");
     assert_eq!(cells(&stdout(&asked), home.path().to_str().unwrap()), shown, "{}", stdout(&asked));
 }
+
+/// The fenced blocks of a text: what stands behind the fence, and what the block holds.
+#[cfg(target_os = "linux")]
+fn blocks(text: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = text.split("```").collect();
+    parts.iter().skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect()
+}
+
+/// Runs every line of a page in an empty folder, and writes the files that it holds. A block of commands that needs something says
+/// so; `has` is what there is. Gives how many files and commands there were.
+#[cfg(target_os = "linux")]
+fn work_through(page: &str, has: &[&str]) -> (usize, usize) {
+    use crate::support::{expect_code, output};
+    let folder = tempfile::Builder::new().prefix("own-policy-").tempdir_in("/var/tmp").unwrap();
+    let bin = tempfile::Builder::new().prefix("own-policy-bin-").tempdir_in("/var/tmp").unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sandproof"), bin.path().join("sandproof")).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let (mut files, mut commands) = (0, 0);
+    for (info, text) in blocks(page) {
+        match info.split_once(' ') {
+            Some(("sh", need)) if !has.contains(&need) => {}
+            // What a command prints.
+            None if info == "text" => {}
+            None | Some(("sh", _)) => {
+                assert!(info.starts_with("sh"), "what is a block of `{info}`?");
+                for line in text.lines() {
+                    let code = line.split_once("# exit ").map_or(0, |(_, code)| code.trim().parse().unwrap());
+                    let as_root = line.contains("--allow-host-programs") && nix::unistd::geteuid().is_root();
+                    let line = if as_root { format!("{line} --as-root") } else { line.to_owned() };
+                    let ran = output(
+                        std::process::Command::new("bash")
+                            .args(["-c", &line])
+                            .current_dir(folder.path())
+                            .env("PATH", &path),
+                    );
+                    expect_code(&ran, code);
+                    commands += 1;
+                }
+            }
+            Some((_, name)) => {
+                fs::write(folder.path().join(name), text).unwrap();
+                files += 1;
+            }
+        }
+    }
+    (files, commands)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_line_of_the_page_on_ones_own_policy_works_as_it_stands() {
+    let page = fs::read_to_string(root().join("docs/own-policy.md")).unwrap();
+    let has_bwrap = std::process::Command::new("bwrap").arg("--version").output().is_ok();
+    let has_abi6 = sandproof::test_support::enforce::landlock_abi().is_some_and(|abi| abi >= 6);
+    let has: Vec<&str> = has_bwrap.then_some("bwrap").into_iter().chain(has_abi6.then_some("abi6")).collect();
+    let (files, commands) = work_through(&page, &has);
+    assert!(files >= 4 && commands >= 9, "{files} files, {commands} commands");
+    let lines = |info: &str| blocks(&page).iter().find(|(found, _)| *found == info).unwrap().1.lines().count();
+    assert!(lines("json build.json") + lines("text build.questions") <= 40);
+    if has.len() < 2 {
+        crate::skip!("this host has {has:?} of bwrap and abi6, so lines that need more were left out");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_line_of_the_page_on_mutation_works_as_it_stands() {
+    if sandproof::test_support::enforce::landlock_abi().is_none_or(|abi| abi < 6) {
+        crate::skip!("the policies need Landlock ABI 6");
+    }
+    let page = fs::read_to_string(root().join("docs/mutate.md")).unwrap();
+    let (files, commands) = work_through(&page, &[]);
+    assert!(files == 3 && commands >= 10, "{files} files, {commands} commands");
+}

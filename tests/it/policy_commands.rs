@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{expect_code, output, root, sandproof, stderr, stdout};
+use crate::support::{expect_code, json_answer, output, sandproof, stderr, stdout};
 
 /// A folder with these files in it.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -19,16 +19,9 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// Runs a command in `folder`, checks its exit code, and the JSON answer against its schema.
+#[track_caller]
 fn answer(folder: &Path, schema: &str, code: i32, arguments: &[&str]) -> Value {
-    let output = output(sandproof().current_dir(folder).args(arguments).arg("--json"));
-    expect_code(&output, code);
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let path = root().join(format!("schemas/{schema}.schema.json"));
-    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&answer).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}\n{answer:#}");
-    answer
+    json_answer(sandproof().current_dir(folder).args(arguments).arg("--json"), schema, code)
 }
 
 /// Runs a command with a text on standard input.

@@ -2,6 +2,7 @@
 //! and registries.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -106,9 +107,13 @@ fn pointers_are_relative_to_the_top_of_the_checkout_that_the_plan_lies_in() {
     // Not below a checkout of this project, whatever holds temporary folders.
     let base = dir.path().canonicalize().unwrap();
     let plan = |checkout: &str| build(&base.join(checkout), "a/qb").join("plan.json");
-    for name in ["plain", "folder", "file", "copy", "both", "outer/inner", "reference"] {
+    for name in ["plain", "folder", "file", "copy", "both", "outer/inner", "reference", "shared"] {
         fs::create_dir_all(base.join(name)).unwrap();
     }
+    // As `/tmp` is, where anybody can put anything.
+    fs::set_permissions(base.join("shared"), fs::Permissions::from_mode(0o1777)).unwrap();
+    put(&base.join("shared/.git/HEAD"), "x");
+    put(&base.join("shared/AGENTS.md"), "x");
     put(&base.join("folder/.git/HEAD"), "ref: refs/heads/main\n");
     put(&base.join("file/.git"), "gitdir: ../folder/.git/worktrees/file\n");
     put(&base.join("copy/AGENTS.md"), "x");
@@ -121,6 +126,7 @@ fn pointers_are_relative_to_the_top_of_the_checkout_that_the_plan_lies_in() {
     );
 
     assert_eq!(spelled(&plan("plain"), None), "out/r");
+    assert_eq!(spelled(&plan("shared"), None), "out/r");
     assert_eq!(spelled(&plan("folder"), None), "a/qb/out/r");
     assert_eq!(spelled(&plan("file"), None), "a/qb/out/r");
     // A copy without its history has one `AGENTS.md` or more.
@@ -226,7 +232,8 @@ fn a_checkout_of_the_reference_has_its_templates_and_plans_found() {
     assert!(stderr(&listed).contains("torn.json"), "{}", stderr(&listed));
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let one = |id: &str| {
-        let found: Vec<&Value> = listed.as_array().unwrap().iter().filter(|one| one["template_id"] == id).collect();
+        let found: Vec<&Value> =
+            listed["templates"].as_array().unwrap().iter().filter(|one| one["template_id"] == id).collect();
         assert_eq!(found.len(), 1, "{id}: {listed}");
         found[0].clone()
     };
@@ -250,7 +257,7 @@ fn a_checkout_of_the_reference_has_its_templates_and_plans_found() {
     put(&checkout.join("book/experiments/broken/plan.json"), "{}");
     let plans = within(&checkout, &["list-plans", "--json"]);
     expect_code(&plans, 0);
-    let plans: Value = serde_json::from_slice(&plans.stdout).unwrap();
+    let plans: Value = serde_json::from_slice::<Value>(&plans.stdout).unwrap()["plans"].take();
     let paths: Vec<&str> = plans.as_array().unwrap().iter().map(|plan| plan["path"].as_str().unwrap()).collect();
     assert_eq!(
         paths,

@@ -140,3 +140,75 @@ fn the_mask_hides_values_and_nothing_else() {
     let masked = mask(text, "no-run", "no-base", "no-out", &[]);
     assert_eq!(masked, r#"{"pid":*, "ret":7, "syscall":"clone","ret":*,"errno":0, "address": "127.0.0.1:*"}"#);
 }
+
+/// The rows of a lane.
+fn rows_of(bundle: &Path, lane: &str) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(bundle.join(format!("rows/{lane}.jsonl"))).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run_with(out: &Path, more: &[&str]) -> std::path::PathBuf {
+    let mut command = sandproof();
+    command.args(["run", "--plan", "plans/quickstart", "--run-id", "r", "--out"]).arg(out).args(more);
+    expect_code(&output(&mut command), 0);
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle"]).arg(out)), 0);
+    out.join("r")
+}
+
+#[test]
+fn each_probe_is_performed_as_often_as_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = run_with(dir.path(), &["--repeat", "3", "--shuffle", "7"]);
+    for lane in ["baseline", "control", "scenario"] {
+        let rows = rows_of(&bundle, lane);
+        assert!(rows.len() > 7, "{lane}");
+        for (place, row) in rows.iter().enumerate() {
+            let again = row["repetitions"].as_array().unwrap();
+            assert_eq!((row["seq"].as_u64(), again.len()), (Some(place as u64), 2), "{lane}");
+            // Each is a process of its own, and was started after the one before.
+            let pids: std::collections::HashSet<_> =
+                [row].into_iter().chain(again).map(|one| one["pid"].as_u64().unwrap()).collect();
+            assert_eq!(pids.len(), 3, "{lane} {place}");
+            let started = |one: &serde_json::Value| one["started_at_unix_s"].as_f64().unwrap();
+            assert!(started(row) <= started(&again[0]) && started(&again[0]) <= started(&again[1]));
+        }
+    }
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(bundle.join(name)).unwrap()).unwrap()
+    };
+    let manifest = read("run_manifest.json");
+    assert_eq!((&manifest["repeat"], &manifest["shuffle"]), (&3.into(), &7.into()));
+    let declared = read("run_identity.json");
+    assert_eq!((&declared["runtime"]["repeat"], &declared["runtime"]["shuffle"]), (&3.into(), &7.into()));
+}
+
+#[test]
+fn a_seed_names_the_order_in_which_probes_are_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let order = |name: &str, more: &[&str]| {
+        let bundle = run_with(&dir.path().join(name), &[&["--jobs", "1"], more].concat());
+        let mut rows = rows_of(&bundle, "scenario");
+        assert!(rows.iter().enumerate().all(|(place, row)| row["seq"] == place));
+        rows.sort_by(|a, b| {
+            a["started_at_unix_s"].as_f64().unwrap().total_cmp(&b["started_at_unix_s"].as_f64().unwrap())
+        });
+        rows.iter().map(|row| row["seq"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let planned = order("planned", &[]);
+    assert!(planned.is_sorted());
+    let seven = order("seven", &["--shuffle", "7"]);
+    assert_ne!(seven, planned);
+    assert_eq!(seven, order("again", &["--shuffle", "7"]));
+    assert_ne!(seven, order("eight", &["--shuffle", "8"]));
+}
+
+#[test]
+fn a_launcher_is_neither_repeated_nor_mixed() {
+    for option in [["--repeat", "2"], ["--shuffle", "1"]] {
+        let mut command = sandproof();
+        command.args(["run", "--plan", "plans/launcher-files", "--launcher", "none=env --", "--as-root"]).args(option);
+        let refused = output(&mut command);
+        expect_code(&refused, 3);
+        assert!(crate::support::stderr(&refused).contains(option[0]), "{refused:?}");
+    }
+}

@@ -440,7 +440,7 @@ fn reports_have_the_times_of_the_rows_and_the_lines_of_the_repository_that_holds
     for row in &rows {
         let us = row["duration_us"].as_u64().unwrap();
         let (profile, id) = (row["profile_id"].as_str().unwrap(), row["expectation_id"].as_str().unwrap());
-        let time = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+        let time = format!("{:.3}", (us as f64 / 1000.0).round() / 1000.0);
         let case = format!(r#"<testcase classname="{profile}" name="{id}" time="{time}""#);
         assert!(junit.contains(&case), "{case}: {junit}");
     }

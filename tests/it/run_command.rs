@@ -58,16 +58,16 @@ fn without_a_plan_the_first_one_to_try_is_run_and_named() {
     let said = stderr(&ended);
     assert!(said.contains("no plan is named: running `plans/quickstart/plan.json`"), "{said}");
 
+    // Where there is none, the program carries it. Its bundle lies here, and verifies without the documents that it was made of.
     let empty = tempfile::tempdir().unwrap();
-    let elsewhere = output(sandproof().arg("run").current_dir(empty.path()));
-    expect_code(&elsewhere, 2);
-    assert_eq!(stdout(&elsewhere), "");
+    let elsewhere = output(sandproof().args(["run", "--json"]).current_dir(empty.path()));
+    expect_code(&elsewhere, 0);
+    assert_eq!(report(&elsewhere)["plan_id"], "quickstart");
     let said = stderr(&elsewhere);
-    assert!(
-        said.contains("no plan is named, and `plans/quickstart/plan.json`") && said.contains("--plan FILE"),
-        "{said}"
-    );
-    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "nothing was made");
+    assert!(said.contains("running `quickstart`, which this program carries"), "{said}");
+    let made: Vec<_> = fs::read_dir(empty.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(made, ["out"], "nothing else was made");
+    expect_code(&output(sandproof().args(["validate-bundle", "--bundle", "out"]).current_dir(empty.path())), 0);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn input_that_makes_no_sense_is_refused_with_its_place() {
         let ended = run(&workspace, "r", dir.path(), &[]);
         expect_code(&ended, 3);
         assert!(stderr(&ended).contains(said), "{}", stderr(&ended));
-        assert!(stdout(&ended).is_empty());
+        assert_eq!(report(&ended)["schema_version"], "sandproof.refusal.v1");
     }
     assert!(!dir.path().join("out").exists(), "a refused plan left an output folder");
 }

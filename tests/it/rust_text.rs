@@ -44,6 +44,22 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut at = 0;
     while at < bytes.len() {
         let rest = &text[at..];
+        // Most of a source is white space and words; these begin nothing else.
+        let plain = match bytes[at] {
+            b' ' => bytes[at..].iter().position(|byte| *byte != b' ').unwrap_or(rest.len()),
+            b'b' | b'c' | b'r' => 0,
+            byte if byte.is_ascii_alphabetic() || byte == b'_' => {
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())
+            }
+            _ => 0,
+        };
+        if plain > 0 {
+            if bytes[at] != b' ' {
+                found.push(Token { text: &rest[..plain], line });
+            }
+            at += plain;
+            continue;
+        }
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
@@ -116,6 +132,25 @@ pub fn test_files<'a>(tokens: &[Token<'a>]) -> impl Iterator<Item = &'a str> {
         let condition = &texts[start..end];
         only_tests(condition.get(2..)?).then_some(name)
     })
+}
+
+/// The files without what only tests see: their paths and tokens.
+pub fn production(files: &[(PathBuf, String)]) -> Vec<(&Path, Vec<Token<'_>>)> {
+    let mut found: Vec<_> = files.iter().map(|(path, text)| (&**path, without_tests(&tokens(text)))).collect();
+    let only_tests: Vec<PathBuf> = found
+        .iter()
+        .flat_map(|(path, tokens)| test_files(tokens).map(move |name| folder_of_children(path).join(name)))
+        .collect();
+    found.retain(|(path, _)| {
+        let module = path.with_extension("");
+        !only_tests.iter().any(|tests| module.starts_with(tests))
+    });
+    found
+}
+
+fn folder_of_children(path: &Path) -> PathBuf {
+    let is_folder = matches!(path.file_stem().and_then(|stem| stem.to_str()), Some("mod" | "lib" | "main"));
+    if is_folder { path.parent().unwrap().to_owned() } else { path.with_extension("") }
 }
 
 /// How many tokens the bracket at the start spans, to its counterpart.

@@ -85,3 +85,66 @@ fn every_closed_list_of_drivers_and_of_kinds_of_failure_has_one_source() {
         assert_eq!(homes.len(), 1, "`{word}` stands in {homes:?}");
     }
 }
+
+/// Objects whose members nobody lists: the schema, where it is in that, and why.
+const FREE: [(&str, &str, &str); 16] = [
+    ("drift_case", "/properties/policy", "a policy has a schema of its own"),
+    ("drift_report", "/properties/policy", "as in a case by itself"),
+    ("plan", "/properties/controls", "the reference's; it enters the plan digest as it is written"),
+    ("plan_description", "/properties/controls", "as in the plan"),
+    ("plan_template", "/properties/controls", "as in the plan"),
+    ("plan_template", "/properties/plan", "a template's parts are held to the schemas of what they become"),
+    ("plan_template", "/properties/probes", "likewise"),
+    ("plan_template", "/properties/profiles", "likewise"),
+    ("plan_template", "/properties/expected_matrix", "likewise"),
+    ("plan_template", "/properties/ops", "likewise"),
+    ("plan_template", "/properties/operations", "likewise"),
+    ("plan_template", "/properties/policies/additionalProperties", "likewise"),
+    ("plan_template", "/properties/fixtures/items", "likewise"),
+    ("run_identity", "/properties/controls", "as in the plan"),
+    ("system_declaration", "/item", "what another system is made of is its author's to say"),
+    ("system_identity", "/properties/", "likewise"),
+];
+
+/// Calls `see` with every schema within a schema that says what a value is, and its JSON pointer. What stands under a condition
+/// says only more of what is said elsewhere.
+fn within<'a>(schema: &'a Value, at: &str, see: &mut impl FnMut(&str, &'a Value)) {
+    see(at, schema);
+    for name in ["properties", "$defs"] {
+        for (key, inner) in schema[name].as_object().into_iter().flatten() {
+            within(inner, &format!("{at}/{name}/{key}"), see);
+        }
+    }
+    for name in ["items", "additionalProperties"] {
+        if schema[name].is_object() {
+            within(&schema[name], &format!("{at}/{name}"), see);
+        }
+    }
+    for name in ["oneOf", "anyOf", "prefixItems"] {
+        for (n, inner) in schema[name].as_array().into_iter().flatten().enumerate() {
+            within(inner, &format!("{at}/{name}/{n}"), see);
+        }
+    }
+}
+
+#[test]
+fn every_member_of_every_document_is_described_and_closed() {
+    let mut free = std::collections::BTreeSet::new();
+    for (name, schema) in published() {
+        within(&schema, "", &mut |at, inner| {
+            for (key, member) in inner["properties"].as_object().into_iter().flatten() {
+                assert!(member["description"].is_string(), "{name}: {at}/properties/{key} is not described");
+            }
+            let object = inner["type"] == "object"
+                || inner["type"].as_array().is_some_and(|types| types.contains(&"object".into()));
+            let closed = inner["additionalProperties"] == false
+                || inner["additionalProperties"].as_object().is_some_and(|rest| !rest.is_empty())
+                || inner["oneOf"].is_array();
+            if object && !closed {
+                let known = FREE.iter().position(|(of, place, _)| *of == name && at.contains(place));
+                free.insert(known.unwrap_or_else(|| panic!("{name}: {at} takes any member")));
+            }
+        });
+    }
+    assert_eq!(free.len(), FREE.len(), "an exception that nothing needs: only {free:?} are");
+}

@@ -10,21 +10,14 @@ use sandproof::test_support::record::outcome::FailureKind;
 use serde_json::{Value, json};
 
 use crate::interruption::wait_for_rows;
-use crate::support::{expect_code, output, root, sandproof, stderr, stdout};
+use crate::support::{expect_code, json_answer, output, root, sandproof, stderr, stdout};
 use crate::workspace::Workspace;
 
 const QUICKSTART: &str = "plans/quickstart/plan.json";
 
 /// `status --json`, which has its published shape.
 fn status(out: &Path) -> Value {
-    let output = output(sandproof().args(["status", "--json", "--out"]).arg(out));
-    expect_code(&output, 0);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let schema: Value = serde_json::from_slice(&fs::read(root().join("schemas/status.schema.json")).unwrap()).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
-    document
+    json_answer(sandproof().args(["status", "--json", "--out"]).arg(out), "status", 0)
 }
 
 fn people(out: &Path) -> String {
@@ -104,7 +97,8 @@ fn every_reason_is_explained_and_no_other() {
     let listed = output(sandproof().args(["explain", "--json"]));
     expect_code(&listed, 0);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed["reasons"].as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
     let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(names, known);
     for reason in Reason::ALL {
@@ -112,9 +106,22 @@ fn every_reason_is_explained_and_no_other() {
         expect_code(&one, 0);
         assert_eq!(stdout(&one), format!("{}: {}\n", reason.as_str(), reason.explain()));
     }
+    let kind = output(sandproof().args(["explain", "baseline_undecided"]));
+    assert!(stdout(&kind).starts_with("baseline_undecided (stage probe): "), "{}", stdout(&kind));
     let slip = output(sandproof().args(["explain", "world_mismach"]));
     expect_code(&slip, 3);
     assert!(stderr(&slip).contains("did you mean `world_mismatch`?"), "{}", stderr(&slip));
+}
+
+#[test]
+fn a_slip_in_a_command_is_answered() {
+    for words in [&["rnu"][..], &["help", "rnu"]] {
+        let slip = output(sandproof().args(words));
+        expect_code(&slip, 2);
+        assert!(stderr(&slip).contains("did you mean `run`?"), "{}", stderr(&slip));
+    }
+    let other = output(sandproof().args(["verfy"]));
+    assert_eq!(stderr(&other).matches("tip: ").count(), 1, "{}", stderr(&other));
 }
 
 /// The lines of `SPEC.md` between `heading` and the next one of any level.

@@ -218,7 +218,9 @@ fn a_document_goes_to_a_bare_name_to_standard_output_and_to_what_is_no_file() {
         sandproof().args(["emit-promotion", "--json", "--out", "-", "--bundle"]).arg(&run.bundle).current_dir(folder),
     );
     expect_code(&both, 2);
-    assert!(stderr(&both).contains("--json") && both.stdout.is_empty());
+    assert!(stderr(&both).contains("--json"));
+    let refused: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert_eq!(refused["schema_version"], "sandproof.refusal.v1", "the refusal, and no packet");
 }
 
 #[test]

@@ -39,6 +39,38 @@ pub fn expect_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "stdout:\n{}\nstderr:\n{}", stdout(output), stderr(output));
 }
 
+/// The published schema of that name.
+pub fn published_schema(name: &str) -> Value {
+    let path = root().join(format!("schemas/{name}.schema.json"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).expect("a schema is JSON")
+}
+
+/// Fails unless the document satisfies the published schema of that name.
+#[track_caller]
+pub fn expect_shape(schema: &str, document: &Value) {
+    let validator = jsonschema::draft202012::new(&published_schema(schema)).expect("a published schema compiles");
+    let errors: Vec<String> =
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{schema}: {errors:#?}\n{document:#}");
+}
+
+/// A document of the published schema of that name.
+#[track_caller]
+pub fn shaped(schema: &str, bytes: &[u8]) -> Value {
+    let document = serde_json::from_slice(bytes).expect("JSON");
+    expect_shape(schema, &document);
+    document
+}
+
+/// The answer of a command that prints JSON: it ends with `code`, and what it prints has its published schema.
+#[track_caller]
+pub fn json_answer(command: &mut Command, schema: &str, code: i32) -> Value {
+    let output = output(command);
+    expect_code(&output, code);
+    shaped(schema, &output.stdout)
+}
+
 /// A finished run of a shipped plan in a folder of its own.
 pub struct FinishedRun {
     /// Keeps the folder alive.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{expect_code, output, root, sandproof, stderr, stdout};
+use crate::support::{expect_code, json_answer, output, root, sandproof, stderr, stdout};
 
 fn in_folder(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -16,14 +16,8 @@ fn in_folder(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 /// Asks, checks the exit code and the schema, and gives the answer.
 fn why(code: i32, profile: &Path, more: &[&str]) -> Value {
-    let output = output(sandproof().current_dir(root()).args(["why", "--json", "--profile"]).arg(profile).args(more));
-    expect_code(&output, code);
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let schema: Value = serde_json::from_slice(&fs::read(root().join("schemas/why.schema.json")).unwrap()).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&answer).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}\n{answer:#}");
-    answer
+    let mut command = sandproof();
+    json_answer(command.args(["why", "--json", "--profile"]).arg(profile).args(more), "why", code)
 }
 
 const PROFILE: &str = "(version 1)\n(deny default)\n; what may be read\n(allow file-read*\n  (literal \"/etc/hosts\")\n  \
@@ -167,7 +161,7 @@ fn landlock_policies_answer_by_their_lines() {
 fn profiles_are_found_in_any_registry() {
     let listed = output(sandproof().current_dir(root()).args(["list-profiles", "--registry", "quickstart", "--json"]));
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let id = listed[0]["profile_id"].as_str().unwrap();
+    let id = listed["profiles"][0]["profile_id"].as_str().unwrap();
     let answer = why(0, Path::new(id), &["--operation", "file-read-data", "--target", "/usr/bin/env"]);
     assert_eq!(answer["policy"]["registry_id"], "quickstart");
     assert_eq!(answer["policy"]["profile_id"], id);

@@ -4,14 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::rust_text::{Token, bracketed, root, sources, test_files, tokens, without_tests};
+use crate::rust_text::{Token, bracketed, production, root, sources, tokens};
 
+const EACH: &str = "one interface, of which each system has its own";
 /// Names that several files declare on purpose, and why.
 const SHARED: &[(&str, &[&str], &str)] = &[
-    ("Prepared", &["probe/linux/mod.rs", "probe/macos/mod.rs"], "one interface, of which each system has its own"),
+    ("Prepared", &["probe/linux/mod.rs", "probe/macos/mod.rs"], EACH),
     ("ReadyProfile", &["enforce/seatbelt.rs", "enforce/seatbelt_absent.rs"], "the same where it cannot be enforced"),
+    ("AbortOnUnwind", &["sys/darwin/native/sole.rs", "sys/linux/sole.rs"], EACH),
+    ("Adoption", &["launcher/strays.rs", "launcher/strays_macos.rs"], EACH),
+    ("NamelessFile", &["launcher/session/nameless_linux.rs", "launcher/session/nameless_macos.rs"], EACH),
+    ("OutsideObject", &["launcher/lane/outside_objects.rs", "launcher/lane/outside_objects_macos.rs"], EACH),
+    ("SessionTerminal", &["sys/darwin/native/tty.rs", "sys/linux/tty.rs"], EACH),
+    ("NotSole", &["sys/darwin/native/sole.rs", "sys/linux/sole.rs"], EACH),
+    ("Sole", &["sys/darwin/native/sole.rs", "sys/linux/sole.rs"], EACH),
+    ("Stat", &["sys/darwin/native/path.rs", "sys/linux/path.rs"], EACH),
+    ("Terminal", &["launcher/lane/outside_objects.rs", "launcher/lane/outside_objects_macos.rs"], EACH),
     ("ReadyRuleset", &["enforce/landlock.rs", "enforce/landlock_absent.rs"], "the same where it cannot be enforced"),
 ];
+
+/// The most lines of a Rust file.
+const MOST_LINES: usize = 600;
 
 /// Words that say where something stands in a sentence, and not what it is.
 const SAYS_NOTHING: &[&str] = &[
@@ -20,6 +33,9 @@ const SAYS_NOTHING: &[&str] = &[
     "Placed", "Said", "Seen", "Shown", "Shows", "Taken", "Then", "Through", "To", "Told", "Tried", "Use", "Want",
     "Way", "When", "Where", "Whose", "Within", "Written",
 ];
+
+/// Words that ask what a documentation should say.
+const ASKS: &[&str] = &["Both", "How", "That", "What", "When", "Where", "Which", "Who", "Whose", "Why"];
 
 #[test]
 fn a_type_name_has_one_meaning() {
@@ -103,6 +119,7 @@ fn documentation_says_more_than_the_name() {
 fn empty_documentation_is_found() {
     let is_empty = |text: &str| !empty_documentation(text).is_empty();
     assert_eq!(empty_documentation("struct A {\n    /// Its name.\n    b: u8,\n}"), [(2, "Its name.")]);
+    assert!(is_empty("/// Which plan.\nstruct A;") && is_empty("    /// Who decided.\n    a: u8,"));
     assert!(is_empty("/// Which.\na: u8,") && is_empty("    /// Its `b` size.\n    #[c]\n    a: u8,"));
     assert!(is_empty("/// The time zone.\n#[a]\npub(super) time_zone: u8,"));
     assert!(
@@ -128,7 +145,7 @@ fn empty_documentation(text: &str) -> Vec<(usize, &str)> {
         let field =
             field.filter(|(name, _)| !name.contains("fn ")).map(|(name, _)| name.rsplit(' ').next().unwrap_or(name));
         let is_empty = match &words[..] {
-            [word] => ["Both", "How", "That", "What", "When", "Where", "Which", "Who", "Why"].contains(word),
+            [word] | [word, _] if ASKS.contains(word) => true,
             ["Its", rest @ ..] => rest.len() <= 2,
             ["A" | "An" | "The", rest @ ..] => field == Some(&*rest.join("_")),
             _ => false,
@@ -140,20 +157,21 @@ fn empty_documentation(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
+#[test]
+fn no_file_is_longer_than_one_concept_needs() {
+    let long = |folder: &str| {
+        let sources = sources(&root().join(folder)).into_iter();
+        let lines = sources.map(|(path, text)| (Path::new(folder).join(path), text.lines().count()));
+        lines.filter(|(_, lines)| *lines > MOST_LINES).collect::<Vec<_>>()
+    };
+    let found: Vec<_> = ["src", "tests", "benches"].iter().flat_map(|folder| long(folder)).collect();
+    assert!(found.is_empty(), "look for the second concept in {found:?}");
+}
+
 /// The types that are declared outside of functions and tests, and the files that do so.
 fn declarations(files: &[(PathBuf, String)]) -> BTreeMap<String, Vec<String>> {
-    let tokens: Vec<(&Path, Vec<Token<'_>>)> =
-        files.iter().map(|(path, text)| (&**path, without_tests(&tokens(text)))).collect();
-    let only_tests: Vec<PathBuf> = tokens
-        .iter()
-        .flat_map(|(path, tokens)| test_files(tokens).map(move |name| folder_of_children(path).join(name)))
-        .collect();
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, tokens) in tokens {
-        let module = path.with_extension("");
-        if only_tests.iter().any(|tests| module.starts_with(tests)) {
-            continue;
-        }
+    for (path, tokens) in production(files) {
         for name in declared_in(&tokens) {
             let places = found.entry(name.to_owned()).or_default();
             let place = path.to_string_lossy().into_owned();
@@ -177,11 +195,6 @@ fn declared_anywhere(files: &[(PathBuf, String)]) -> BTreeSet<&str> {
 }
 
 /// Where the files of a module's children lie.
-fn folder_of_children(path: &Path) -> PathBuf {
-    let is_folder = matches!(path.file_stem().and_then(|stem| stem.to_str()), Some("mod" | "lib" | "main"));
-    if is_folder { path.parent().unwrap().to_owned() } else { path.with_extension("") }
-}
-
 fn declared_in<'a>(tokens: &[Token<'a>]) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut at = 0;

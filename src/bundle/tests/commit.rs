@@ -10,7 +10,7 @@ use crate::bundle::writer::{BundleWriter, RunEnd, WriteError};
 use crate::bundle::{Problem, open_unverified};
 use crate::record::index::IndexStatus;
 use crate::record::layout;
-use crate::record::manifest::RunState;
+use crate::record::manifest::{RunState, RunStatus};
 
 #[test]
 fn a_complete_bundle_verifies_where_it_lies_and_elsewhere() {
@@ -19,7 +19,7 @@ fn a_complete_bundle_verifies_where_it_lies_and_elsewhere() {
     assert!(committed.latest);
     assert_eq!(fs::read_to_string(out.path().join(layout::LATEST)).unwrap(), format!("{RUN}\n"));
     let bundle = verify(&committed.folder).unwrap();
-    assert_eq!(bundle.derived_count(), 13);
+    assert_eq!(bundle.derived_count(), 14);
     assert_eq!(bundle.index_sha256(), committed.index_sha256);
     assert_eq!(bundle.status().state, RunState::Complete);
     // By its output root, copied, renamed and moved.
@@ -61,6 +61,7 @@ fn the_index_has_the_order_and_the_versions_of_the_contract() {
             "rows/oracle.jsonl",
             "rows/scenario.jsonl",
             "run_identity.json",
+            "verdicts.jsonl",
         ]
     );
     let version = |name: &str| {
@@ -192,6 +193,26 @@ fn a_bundle_is_never_overwritten_and_names_are_taken_once() {
     let elsewhere = BundleWriter::create(&lock, "out/run-9", status("run-3"), expected);
     assert!(matches!(elsewhere, Err(WriteError::Root { .. })));
     assert!(!out.path().join("run-3").exists());
+}
+
+#[test]
+fn a_bundle_begins_in_progress_whatever_status_it_is_given() {
+    let out = tempfile::tempdir().unwrap();
+    let lock = lock(out.path(), RUN);
+    let given = RunStatus {
+        state: RunState::Failed,
+        error: Some("x".into()),
+        failure_stage: Some("lane".into()),
+        drift: Some(Vec::new()),
+        identity: Some(Digest::of(b"x")),
+        ..status(RUN)
+    };
+    let writer = BundleWriter::create(&lock, "out/run-1", given, ExpectedArtifacts::default()).unwrap();
+    let text = fs::read(out.path().join(RUN).join(layout::RUN_STATUS)).unwrap();
+    let begun: RunStatus = serde_json::from_slice(&text).unwrap();
+    assert!(begun.updated_at_unix > 0.0);
+    assert_eq!(begun, RunStatus { updated_at_unix: begun.updated_at_unix, ..status(RUN) });
+    drop(writer);
 }
 
 #[test]

@@ -25,12 +25,8 @@ use crate::identity::seal::{DeclarationParts, seal};
 use crate::plan::BundleInputsError;
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA, RUN_KIND};
 use crate::record::layout::{self, ARTIFACTS, Artifact, Origin};
-use crate::record::manifest::{
-    ChannelKind, DeclaredInput, HostFacts, RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunState, RunStatus,
-    SelectionRecord, ToolFacts, WorldCheck,
-};
+use crate::record::manifest::{ChannelKind, RunManifest, RunStatus, WorldCheck, testing};
 use crate::record::outcome::Lane;
-use crate::record::sources::InputRole;
 
 pub(crate) const RUN: &str = "run-1";
 const LANES: [Lane; 4] = [Lane::Baseline, Lane::Control, Lane::Scenario, Lane::Oracle];
@@ -81,62 +77,19 @@ pub(crate) fn verify(path: &Path) -> Result<Verified<Bundle>, BundleRefused> {
 }
 
 pub(crate) fn status(run_id: &str) -> RunStatus {
-    RunStatus {
-        schema_version: RUN_STATUS_SCHEMA.into(),
-        run_id: RunId::new(run_id).unwrap(),
-        identity: None,
-        world_id: WorldId::new("linux-test").unwrap(),
-        channel: ChannelKind::Direct,
-        plan_id: PlanId::new("plan").unwrap(),
-        plan_digest: Digest::of(b"plan"),
-        state: RunState::InProgress,
-        writer_pid: std::process::id(),
-        updated_at_unix: 0.0,
-        error: None,
-        failure_stage: None,
-        drift: None,
-        launchctl_diagnostics: None,
-    }
+    let plan = (PlanId::new("plan").unwrap(), Digest::of(b"plan"));
+    let world = WorldId::new("linux-test").unwrap();
+    RunStatus::begun(RunId::new(run_id).unwrap(), world, ChannelKind::Direct, plan, (std::process::id(), 0.0))
 }
 
 pub(crate) fn manifest(run_id: &str) -> RunManifest {
-    let status = status(run_id);
+    let bare = testing::manifest(status(run_id));
     RunManifest {
-        schema_version: RUN_MANIFEST_SCHEMA.into(),
-        run_id: status.run_id,
         identity: Some(declaration().identity),
-        world_id: status.world_id,
-        channel: status.channel,
-        plan_id: status.plan_id,
-        plan_digest: status.plan_digest,
-        dry_run: false,
-        stage_used: false,
-        stage_root: None,
-        repo_root_context: ".".into(),
-        staged_output_root: None,
-        output_root: format!("out/{run_id}"),
-        apply_preflight: None,
-        tool: ToolFacts { name: "sandproof".into(), version: "0".into(), sha256: Digest::of(b"tool") },
-        host: HostFacts { os: "linux".into(), landlock_abi: Some(7), uid_class: "user".into(), ..HostFacts::default() },
-        world: WorldCheck {
-            declared: WorldId::new("linux-test").unwrap(),
-            document_sha256: Some(Digest::of(b"world")),
-            matches: true,
-            facts: Vec::new(),
-            clean_channels: vec![ChannelKind::SystemdClean],
-        },
-        declared_inputs: vec![DeclaredInput {
-            role: InputRole::Plan,
-            path: "plan.json".into(),
-            sha256: Digest::of(b"plan"),
-        }],
-        selection: SelectionRecord::default(),
-        deadline_ms: 10_000,
-        jobs: 1,
-        host_programs: false,
+        world: WorldCheck { document_sha256: Some(Digest::of(b"world")), matches: true, ..bare.world },
         fixture_base: "/tmp/x".into(),
-        confinement: None,
         started_at_unix_s: 1.5,
+        ..bare
     }
 }
 

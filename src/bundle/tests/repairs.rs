@@ -68,6 +68,10 @@ fn an_edited_bundle_does_not_become_a_good_one() {
     repaired(&folder);
     assert_eq!(index(&folder).missing, ["out/run-1/summary.md"]);
     assert_eq!(index(&folder).status, IndexStatus::Partial);
+    // Nor is it listed twice, where that is lost as well.
+    fs::remove_file(folder.join("summary.md")).unwrap();
+    repaired(&folder);
+    assert_eq!(index(&folder).missing, ["out/run-1/summary.md"]);
 }
 
 #[test]

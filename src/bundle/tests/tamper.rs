@@ -8,13 +8,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::fixture::{RUN, build, edit_entry, edit_index, path, replay_digests, rewrite, verify};
+use super::fixture::{RUN, build, copy_tree, edit_entry, edit_index, path, replay_digests, rewrite, verify};
 use crate::base::digest::Digest;
+use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::bundle::observed::HashedRows;
 use crate::bundle::replay::ReplayInputs;
 use crate::bundle::replay_sink::ReplaySink;
 use crate::bundle::verify::verify_by;
-use crate::bundle::{BundleFinding, open_unverified};
+use crate::bundle::{BundleFinding, Problem, open_unverified};
 use crate::evidence::RowSource;
 use crate::evidence::contradiction::Times;
 use crate::record::layout;
@@ -248,6 +249,32 @@ const CASES: &[Case] = &[
     ("index of another run", |b| edit_index(b, |i| i["run_id"] = json!("run-2")), MANIFEST, "disagrees"),
     ("manifest of another run", |b| rewrite(b, MANIFEST, |t| t.replace("run-1", "run-2")), MANIFEST, "disagrees"),
     ("status of another run", |b| rewrite(b, STATUS, |t| t.replace("run-1", "run-2")), STATUS, "disagrees"),
+    (
+        "two names that differ in case",
+        |b| {
+            fs::copy(b.join(layout::SUMMARY_TEXT), b.join("SUMMARY.md")).unwrap();
+            edit_index(b, |i| {
+                let all = i["artifacts"].as_array_mut().unwrap();
+                let mut twin = all.iter().find(|e| e["path"] == "out/run-1/summary.md").unwrap().clone();
+                twin["path"] = json!("out/run-1/SUMMARY.md");
+                all.push(twin);
+            });
+        },
+        layout::SUMMARY_TEXT,
+        "case_twin",
+    ),
+    (
+        "status of another plan",
+        |b| rewrite(b, STATUS, |t| t.replace("\"plan_id\": \"plan\"", "\"plan_id\": \"plot\"")),
+        STATUS,
+        "disagrees",
+    ),
+    (
+        "status of another text of the plan",
+        |b| rewrite(b, STATUS, |t| t.replace(&Digest::of(b"plan").to_string(), &Digest::of(b"plot").to_string())),
+        STATUS,
+        "disagrees",
+    ),
     ("status of another world", |b| rewrite(b, STATUS, |t| t.replace("linux-test", "other")), STATUS, "disagrees"),
     (
         "status of another channel",
@@ -310,13 +337,13 @@ const CASES: &[Case] = &[
     (
         "unknown artifact put into both",
         |b| {
-            fs::write(b.join("verdict.json"), "{}").unwrap();
+            fs::write(b.join("verdictz.json"), "{}").unwrap();
             edit_index(b, |i| {
-                let entry = json!({"path": "out/run-1/verdict.json", "file_size": 2, "sha256": Digest::of(b"{}").to_string(), "schema_version": null, "identity": i["identity"]});
+                let entry = json!({"path": "out/run-1/verdictz.json", "file_size": 2, "sha256": Digest::of(b"{}").to_string(), "schema_version": null, "identity": i["identity"]});
                 i["artifacts"].as_array_mut().unwrap().push(entry);
             });
         },
-        "verdict.json",
+        "verdictz.json",
         "unknown_artifact",
     ),
     (
@@ -374,9 +401,12 @@ fn findings(folder: &Path) -> Vec<BundleFinding> {
 
 #[test]
 fn each_way_of_tampering_is_found_and_named() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = build(whole.path(), RUN).folder;
+    let place = folder.strip_prefix(whole.path()).unwrap();
     for (name, tamper, path, code) in CASES {
         let out = tempfile::tempdir().unwrap();
-        let folder = build(out.path(), RUN).folder;
+        let folder = copy_tree(whole.path(), out.path()).join(place);
         tamper(&folder);
         let found = findings(&folder);
         let hit = found.iter().any(|finding| finding.path == *path && finding.problem.code() == *code);
@@ -468,6 +498,20 @@ fn pointers_cannot_leave_the_output_root() {
 }
 
 #[test]
+fn of_a_folder_without_an_index_no_more_is_said_than_of_any_folder() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = build(out.path(), RUN).folder;
+    symlink("/nowhere", folder.join("strange")).unwrap();
+    let said = |folder: &Path| findings(folder).into_iter().map(|f| (f.path, f.problem.code())).collect::<Vec<_>>();
+    assert!(said(&folder).iter().any(|(path, _)| path == "strange"), "{:?}", said(&folder));
+    fs::remove_file(folder.join(INDEX)).unwrap();
+    assert_eq!(said(&folder), [(INDEX.to_owned(), "not_committed")]);
+    edit_text(&folder, STATUS, |text| text.replace("\"complete\"", "\"in_progress\""));
+    let found = said(&folder);
+    assert!(found.len() > 1 && found.iter().all(|(path, _)| path == INDEX || path == STATUS), "{found:?}");
+}
+
+#[test]
 fn what_is_derived_from_is_what_was_digested() {
     let out = tempfile::tempdir().unwrap();
     let folder = build(out.path(), RUN).folder;
@@ -491,9 +535,51 @@ fn rows_that_no_replay_read_are_digested_all_the_same() {
         Ok(Times::default())
     };
     let found = verify_by(&folder, &lazy).unwrap_err().findings;
-    assert!(found.iter().all(|f| f.problem.code() == "derived_extra") && found.len() == 13, "{found:?}");
+    assert!(found.iter().all(|f| f.problem.code() == "derived_extra") && found.len() == 14, "{found:?}");
     flip(&folder.join(ROWS), 10);
     let found = verify_by(&folder, &lazy).unwrap_err().findings;
     assert_eq!(found.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), [ROWS]);
     assert_eq!(path(ROWS).as_str(), ROWS);
+}
+
+fn codes(folder: &Path) -> Vec<(String, &'static str)> {
+    findings(folder).iter().map(|found| (found.path.clone(), found.problem.code())).collect()
+}
+
+#[test]
+fn a_document_that_is_kept_has_a_smaller_limit_than_a_file_that_is_not() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = build(whole.path(), RUN).folder;
+    for (name, code) in [("summary.json", "too_large"), (ROWS, "size_mismatch")] {
+        let file = OpenOptions::new().write(true).open(folder.join(name)).unwrap();
+        file.set_len(MAX_BUNDLE_DOCUMENT_BYTES + 1).unwrap();
+        let found = codes(&folder);
+        assert!(found.contains(&(name.to_owned(), code)), "{found:?}");
+    }
+}
+
+#[test]
+fn the_copied_inputs_together_have_the_limit_of_one() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = build(whole.path(), RUN).folder;
+    let name = "inputs/policies/p.json";
+    OpenOptions::new().write(true).open(folder.join(name)).unwrap().set_len(MAX_INPUT_DOCUMENT_BYTES + 1).unwrap();
+    edit_entry(&folder, name, |entry| entry["file_size"] = json!(MAX_INPUT_DOCUMENT_BYTES + 1));
+    let found = findings(&folder);
+    assert!(found.iter().any(|f| f.path == name && matches!(f.problem, Problem::InputsTooLarge)), "{found:?}");
+}
+
+#[test]
+fn an_unverified_bundle_names_what_is_missing_and_what_is_not_as_indexed() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = build(whole.path(), RUN).folder;
+    let looked = open_unverified(&folder).unwrap();
+    assert_eq!((looked.missing, looked.digest_mismatches), (Vec::<String>::new(), Vec::new()));
+    fs::remove_file(folder.join("controls.json")).unwrap();
+    flip(&folder.join(ROWS), 10);
+    edit_text(&folder, "summary.md", |text| text + "more");
+    fs::write(folder.join("extra"), "").unwrap();
+    let looked = open_unverified(&folder).unwrap();
+    assert_eq!(looked.missing, ["controls.json"]);
+    assert_eq!(looked.digest_mismatches, [ROWS, "summary.md"]);
 }

@@ -28,7 +28,7 @@ use std::cell::{OnceCell, RefCell};
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use definition::DefinitionError;
@@ -40,7 +40,8 @@ use refusal::NotBootstrapped;
 use tools::{HostTools, LaunchdTools, Tool};
 
 use super::error::{ChannelError, ChannelUnavailable};
-use super::job::ManagedJob;
+use super::job::{JobOwner, ManagedJob};
+use super::manager::Manager;
 use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError, IoContext};
 use crate::base::ids::RunId;
@@ -134,160 +135,15 @@ impl Launchd {
         Self { tools, uid, domain: OnceCell::new(), book: RefCell::default() }
     }
 
-    /// Starts the job. It runs, or has run, or launchd takes its time, when this returns.
-    ///
-    /// # Errors
-    /// If launchd does not take the job, with the class and cause of the refusal. Nothing of it is left then.
-    pub fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
-        let domain = self.domain(job.unit);
-        let plist = job.folder.join(format!("{}.plist", job.unit));
-        self.book.borrow_mut().begin(job, plist.clone());
-
-        let bytes = match definition::encode(job, domain.session_types.as_deref())
-            .and_then(|bytes| write_definition(&plist, &bytes).map(|()| bytes).map_err(DefinitionError::Write))
-        {
-            Ok(bytes) => bytes,
-            Err(source) => {
-                let evidence = FailureEvidence { not_written: true, ..FailureEvidence::default() };
-                return Err(self.refused(&evidence, None, Some(source)));
-            }
-        };
-        let not_readable = fsx::read_regular(&plist, bytes.len() as u64).ok().as_deref() != Some(bytes.as_slice());
-        self.book.borrow_mut().wrote(bytes);
-        // A plutil that cannot be run proves nothing against the definition: launchd itself decides then.
-        let lint = self.call("plutil_lint", Tool::Plutil, vec!["-lint".into(), text(&plist)]);
-        let mut evidence = FailureEvidence {
-            not_readable,
-            lint: lint.as_ref().ok().and_then(|output| output.code),
-            ..FailureEvidence::default()
-        };
-        if not_readable || evidence.lint.is_some_and(|code| code != 0) {
-            return Err(self.refused(&evidence, lint.ok(), None));
-        }
-
-        let bootstrap = || {
-            let arguments = vec!["bootstrap".to_string(), domain.target.clone(), text(&plist)];
-            self.call("bootstrap", Tool::Launchctl, arguments)
-        };
-        let mut answer = bootstrap();
-        if answer.as_ref().is_ok_and(|output| output.code == Some(failure::IO_ERROR)) {
-            // The code for everything else; a label that is still on its way out is the usual reason, and passes.
-            self.remove(job.unit);
-            if self.until_gone(job.unit) {
-                answer = bootstrap();
-            }
-        }
-        if let Ok(output) = &answer
-            && output.succeeded()
-        {
-            self.book.borrow_mut().outcome = JobOutcome::Started;
-            self.until_spawned(job.unit);
-            return answer.map_err(ChannelError::Tool);
-        }
-        evidence.bootstrap = answer.as_ref().ok().and_then(ToolOutput::exit_status);
-        evidence.label_known = matches!(self.look(job.unit), Ok(JobSnapshot { seen: JobState::Loaded(_), .. }));
-        // A refusal can leave the job behind, and so can a launchctl that had to be killed.
-        if self.remove(job.unit) {
-            self.until_gone(job.unit);
-        }
-        self.ask_log(job.unit);
-        match answer {
-            Ok(output) => Err(self.refused(&evidence, Some(output), None)),
-            Err(error) => {
-                self.book.borrow_mut().failure = Some(failure::classify(&evidence));
-                Err(ChannelError::Tool(error))
-            }
-        }
-    }
-
-    /// What launchd says of the job now. A job that it does not know has the state `not loaded`.
-    ///
-    /// # Errors
-    /// If it does not answer.
-    pub fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
-        let look = self.look(unit).map_err(ChannelError::Tool)?;
-        match self.told(unit, &look) {
-            Some(account) => Ok(account),
-            None => Err(ChannelError::Silent { output: look.output }),
-        }
-    }
-
-    /// Waits for the job's end. `arrived` says whether the worker's result is there. The account is the last one, with
-    /// the process id taken from `alive`; what a job that ended without a result was, is the caller's to say.
-    ///
-    /// # Errors
-    /// If launchd does not answer for long, the time runs out (the job is booted out then), or somebody wishes to stop.
-    /// A worker that stays although its result is there has run out of time, too.
-    pub fn wait(
-        &self,
-        alive: &ManagerAccount,
-        limit: Duration,
-        arrived: &dyn Fn() -> bool,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<ManagerAccount, ChannelError> {
-        let outcome = |outcome| self.book.borrow_mut().outcome = outcome;
-        let unit = alive.unit.as_str();
-        let started = self.tools.now();
-        let mut last = alive.clone();
-        let mut silent_since = None;
-        let mut arrived_at = None;
-        let mut poll = POLL_MIN;
-        loop {
-            let look = self.look(unit).map_err(ChannelError::Tool)?;
-            let now = self.tools.now();
-            if let Some(account) = self.told(unit, &look) {
-                last = merged(alive, account);
-                silent_since = None;
-            } else if now - *silent_since.get_or_insert(now) >= SILENCE_LIMIT {
-                outcome(JobOutcome::Silent);
-                return Err(ChannelError::Silent { output: look.output });
-            }
-            // Asked after the look: a worker that has ended cannot deliver any more.
-            if arrived_at.is_none() && arrived() {
-                arrived_at = Some(now);
-            }
-            let ended = match &look.seen {
-                JobState::Loaded(printed) => printed.phase() == Phase::Ended,
-                JobState::Gone => true,
-                JobState::Silent => false,
-            };
-            if ended {
-                outcome(if arrived_at.is_some() { JobOutcome::Ended } else { JobOutcome::Crashed });
-                return Ok(last);
-            }
-            let lingers = arrived_at.is_some_and(|since| now - since >= LINGER_LIMIT);
-            if lingers || now - started >= limit {
-                outcome(JobOutcome::Expired);
-                self.end(unit);
-                let limit_s = if lingers { now - started } else { limit }.as_secs();
-                return Err(ChannelError::Expired { limit_s, account: Box::new(last) });
-            }
-            if cancelled() {
-                outcome(JobOutcome::Cancelled);
-                return Err(ChannelError::Cancelled);
-            }
-            self.tools.pause(poll);
-            poll = (poll * 2).min(POLL_MAX);
-        }
-    }
-
     /// Ends the job, if it still runs, and makes launchd forget it. Says whether launchd has. A job of that label whose
-    /// definition is not the one that [`Self::start`] wrote is left alone.
-    pub fn end(&self, unit: &str) -> bool {
+    /// definition is not the one that [`Manager::start`] wrote is left alone.
+    fn boot_out(&self, unit: &str) -> bool {
         let gone = match self.look(unit) {
             Ok(JobSnapshot { seen: JobState::Gone, .. }) => true,
             _ => self.remove(unit) && self.until_gone(unit),
         };
         self.book.borrow_mut().teardown = if gone { Teardown::Gone } else { Teardown::StillKnown };
         gone
-    }
-
-    /// Everything that was asked and said since [`Self::start`], as files of the bundle: names relative to it, and bytes.
-    /// `bundle_root` is the bundle's folder as documents spell it. Has to be called while the stage is there, since the
-    /// job's own output is read from it.
-    pub fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
-        let Some(domain) = self.domain.get() else { return Vec::new() };
-        self.book.borrow().files(domain, run_id, bundle_root)
     }
 
     /// The domain; chosen once. The graphical session's, if there is one.
@@ -413,6 +269,164 @@ impl Launchd {
         let failure = failure::classify(evidence);
         self.book.borrow_mut().failure = Some(failure.clone());
         ChannelError::NotBootstrapped(Box::new(NotBootstrapped { failure, output, source }))
+    }
+}
+
+impl Manager for Launchd {
+    fn name_of(&self, run_id: &RunId) -> String {
+        label_of(run_id)
+    }
+
+    fn own_environment(&self) -> &'static [&'static str] {
+        MANAGER_ENVIRONMENT
+    }
+
+    fn programs(&self) -> Vec<PathBuf> {
+        [Tool::Launchctl, Tool::Plutil].map(|tool| tool.path().to_owned()).to_vec()
+    }
+
+    /// launchd may take its time. A refusal has its class and cause, and nothing of the job is left then.
+    fn start(&self, job: &ManagedJob<'_>) -> Result<ToolOutput, ChannelError> {
+        let domain = self.domain(job.unit);
+        let plist = job.folder.join(format!("{}.plist", job.unit));
+        self.book.borrow_mut().begin(job, plist.clone());
+
+        let bytes = match definition::encode(job, domain.session_types.as_deref())
+            .and_then(|bytes| write_definition(&plist, &bytes).map(|()| bytes).map_err(DefinitionError::Write))
+        {
+            Ok(bytes) => bytes,
+            Err(source) => {
+                let evidence = FailureEvidence { not_written: true, ..FailureEvidence::default() };
+                return Err(self.refused(&evidence, None, Some(source)));
+            }
+        };
+        let not_readable = fsx::read_regular(&plist, bytes.len() as u64).ok().as_deref() != Some(bytes.as_slice());
+        self.book.borrow_mut().wrote(bytes);
+        // A plutil that cannot be run proves nothing against the definition: launchd itself decides then.
+        let lint = self.call("plutil_lint", Tool::Plutil, vec!["-lint".into(), text(&plist)]);
+        let mut evidence = FailureEvidence {
+            not_readable,
+            lint: lint.as_ref().ok().and_then(|output| output.code),
+            ..FailureEvidence::default()
+        };
+        if not_readable || evidence.lint.is_some_and(|code| code != 0) {
+            return Err(self.refused(&evidence, lint.ok(), None));
+        }
+
+        let bootstrap = || {
+            let arguments = vec!["bootstrap".to_string(), domain.target.clone(), text(&plist)];
+            self.call("bootstrap", Tool::Launchctl, arguments)
+        };
+        let mut answer = bootstrap();
+        if answer.as_ref().is_ok_and(|output| output.code == Some(failure::IO_ERROR)) {
+            // The code for everything else; a label that is still on its way out is the usual reason, and passes.
+            self.remove(job.unit);
+            if self.until_gone(job.unit) {
+                answer = bootstrap();
+            }
+        }
+        if let Ok(output) = &answer
+            && output.succeeded()
+        {
+            self.book.borrow_mut().outcome = JobOutcome::Started;
+            self.until_spawned(job.unit);
+            return answer.map_err(ChannelError::Tool);
+        }
+        evidence.bootstrap = answer.as_ref().ok().and_then(ToolOutput::exit_status);
+        evidence.label_known = matches!(self.look(job.unit), Ok(JobSnapshot { seen: JobState::Loaded(_), .. }));
+        // A refusal can leave the job behind, and so can a launchctl that had to be killed.
+        if self.remove(job.unit) {
+            self.until_gone(job.unit);
+        }
+        self.ask_log(job.unit);
+        match answer {
+            Ok(output) => Err(self.refused(&evidence, Some(output), None)),
+            Err(error) => {
+                self.book.borrow_mut().failure = Some(failure::classify(&evidence));
+                Err(ChannelError::Tool(error))
+            }
+        }
+    }
+
+    /// A job that launchd does not know has the state `not loaded`.
+    fn account(&self, unit: &str) -> Result<ManagerAccount, ChannelError> {
+        let look = self.look(unit).map_err(ChannelError::Tool)?;
+        match self.told(unit, &look) {
+            Some(account) => Ok(account),
+            None => Err(ChannelError::Silent { output: look.output }),
+        }
+    }
+
+    /// The account is the last one, with the process id taken from `alive`; what a job that ended without a result was, is the
+    /// caller's to say. When the time runs out, the job is booted out. A worker that stays although its result is there has run
+    /// out of time, too.
+    fn wait(
+        &self,
+        alive: &ManagerAccount,
+        limit: Duration,
+        arrived: &dyn Fn() -> bool,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<ManagerAccount, ChannelError> {
+        let outcome = |outcome| self.book.borrow_mut().outcome = outcome;
+        let unit = alive.unit.as_str();
+        let started = self.tools.now();
+        let mut last = alive.clone();
+        let mut silent_since = None;
+        let mut arrived_at = None;
+        let mut poll = POLL_MIN;
+        loop {
+            let look = self.look(unit).map_err(ChannelError::Tool)?;
+            let now = self.tools.now();
+            if let Some(account) = self.told(unit, &look) {
+                last = merged(alive, account);
+                silent_since = None;
+            } else if now - *silent_since.get_or_insert(now) >= SILENCE_LIMIT {
+                outcome(JobOutcome::Silent);
+                return Err(ChannelError::Silent { output: look.output });
+            }
+            // Asked after the look: a worker that has ended cannot deliver any more.
+            if arrived_at.is_none() && arrived() {
+                arrived_at = Some(now);
+            }
+            let ended = match &look.seen {
+                JobState::Loaded(printed) => printed.phase() == Phase::Ended,
+                JobState::Gone => true,
+                JobState::Silent => false,
+            };
+            if ended {
+                outcome(if arrived_at.is_some() { JobOutcome::Ended } else { JobOutcome::Crashed });
+                return Ok(last);
+            }
+            let lingers = arrived_at.is_some_and(|since| now - since >= LINGER_LIMIT);
+            if lingers || now - started >= limit {
+                outcome(JobOutcome::Expired);
+                self.boot_out(unit);
+                let limit_s = if lingers { now - started } else { limit }.as_secs();
+                return Err(ChannelError::Expired { limit_s, account: Box::new(last) });
+            }
+            if cancelled() {
+                outcome(JobOutcome::Cancelled);
+                return Err(ChannelError::Cancelled);
+            }
+            self.tools.pause(poll);
+            poll = (poll * 2).min(POLL_MAX);
+        }
+    }
+
+    fn whose(&self, _: &ManagedJob<'_>) -> Result<JobOwner, ChannelError> {
+        // `start` and `end` tell a job of this label from the one that they wrote by themselves.
+        Ok(JobOwner::Ours)
+    }
+
+    fn end(&self, job: &ManagedJob<'_>) {
+        self.boot_out(job.unit);
+    }
+
+    /// Since [`Manager::start`]: names relative to the bundle, and bytes. `bundle_root` is the bundle's folder as documents spell
+    /// it. The job's own output is read from the stage.
+    fn diagnostics(&self, run_id: &RunId, bundle_root: &str) -> Vec<(BundlePath, Vec<u8>)> {
+        let Some(domain) = self.domain.get() else { return Vec::new() };
+        self.book.borrow().files(domain, run_id, bundle_root)
     }
 }
 

@@ -137,7 +137,7 @@ fn a_job_lives_from_bootstrap_to_bootout() {
     assert_eq!((ended.unit.as_str(), ended.state.as_deref()), (bench.label.as_str(), Some("not running")));
     assert!(ended.raw.contains(&("runs".to_string(), "1".to_string())));
     fs::write(bench.stage.path().join("stderr.txt"), "a remark\n").unwrap();
-    assert!(bench.launchd.end(&bench.label));
+    assert!(bench.launchd.boot_out(&bench.label));
     assert!(bench.double.known().is_empty());
     assert_eq!(bench.double.calls(), ["Launchctl print", "Plutil -lint", "Launchctl bootstrap", "Launchctl bootout"]);
     assert_eq!(bench.double.arguments_of("bootstrap"), ["bootstrap", "gui/501", bench.plist().to_str().unwrap()]);
@@ -195,7 +195,7 @@ fn only_an_end_counts_and_its_kind_is_kept() {
         let ended = bench.wait(&alive, LIMIT).unwrap();
         assert_eq!((ended.exit_code, ended.signal), (code, signal), "{name}");
         assert_eq!(ended.state.as_deref(), Some(state), "{name}");
-        assert!(bench.launchd.end(&bench.label), "{name}");
+        assert!(bench.launchd.boot_out(&bench.label), "{name}");
         let (document, _) = bench.diagnostics();
         assert_eq!((document.outcome, document.teardown), (outcome, Teardown::Gone), "{name}");
         assert!(bench.double.known().is_empty(), "{name}");
@@ -225,7 +225,7 @@ fn a_job_without_an_end_runs_out_of_time_and_is_booted_out() {
             other => panic!("{name}: {other:?}"),
         }
         assert!(bench.double.known().is_empty(), "{name}");
-        assert!(bench.launchd.end(&bench.label), "{name}");
+        assert!(bench.launchd.boot_out(&bench.label), "{name}");
         let (document, _) = bench.diagnostics();
         assert_eq!((document.outcome, document.teardown), (JobOutcome::Expired, Teardown::Gone), "{name}");
     }
@@ -244,7 +244,7 @@ fn a_launchd_that_does_not_answer_is_no_end() {
             Err(ChannelError::Silent { output }) => assert_eq!(output.code, Some(code)),
             other => panic!("{code}: {other:?}"),
         }
-        assert!(!bench.launchd.end(&bench.label), "{code}");
+        assert!(!bench.launchd.boot_out(&bench.label), "{code}");
         let (document, _) = bench.diagnostics();
         assert_eq!((document.outcome, document.teardown), (JobOutcome::Silent, Teardown::StillKnown));
     }
@@ -282,7 +282,7 @@ fn who_stops_waiting_still_ends_the_job() {
     let cancelled = bench.launchd.wait(&alive, LIMIT, &|| false, &|| true);
     assert!(matches!(cancelled, Err(ChannelError::Cancelled)));
     assert_eq!(bench.double.known(), [bench.target()]);
-    assert!(bench.launchd.end(&bench.label));
+    assert!(bench.launchd.boot_out(&bench.label));
     let (document, _) = bench.diagnostics();
     assert_eq!((document.outcome, document.teardown), (JobOutcome::Cancelled, Teardown::Gone));
 }
@@ -305,7 +305,7 @@ fn the_domain_is_the_graphical_session_where_there_is_one() {
         let found: Option<Vec<&str>> =
             found.map(|types| types.as_array().unwrap().iter().map(|kind| kind.as_string().unwrap()).collect());
         assert_eq!(found, session.map(|session| vec![session]));
-        assert!(bench.launchd.end(&bench.label));
+        assert!(bench.launchd.boot_out(&bench.label));
         let (document, _) = bench.diagnostics();
         assert_eq!((document.domain.as_str(), document.domain_reason), (target, reason));
         assert_eq!(document.session_types, session.map(|session| vec![session.to_string()]));
@@ -368,13 +368,13 @@ fn a_label_on_its_way_out_is_waited_for_and_one_that_stays_is_left_alone() {
     assert_eq!(leaving.wait(&alive, LIMIT).unwrap().exit_code, Some(0));
     let bootstraps = leaving.double.calls().iter().filter(|call| *call == "Launchctl bootstrap").count();
     assert_eq!(bootstraps, 2);
-    assert!(leaving.launchd.end(&leaving.label));
+    assert!(leaving.launchd.boot_out(&leaving.label));
 
     let staying = Bench::new(GUI, []);
     staying.double.load_foreign(&staying.target(), other, None);
     let Err(ChannelError::NotBootstrapped(refused)) = staying.start() else { panic!("it was started") };
     assert_eq!((refused.failure.cause, refused.failure.rc), (FailureCause::LabelInUse, Some(5)));
-    assert!(!staying.launchd.end(&staying.label));
+    assert!(!staying.launchd.boot_out(&staying.label));
     assert_eq!(staying.double.known(), [staying.target()], "it is somebody else's");
     assert!(!staying.double.calls().contains(&"Launchctl bootout".to_string()));
     assert_eq!(staying.diagnostics().0.teardown, Teardown::StillKnown);
@@ -385,7 +385,7 @@ fn a_job_that_does_not_go_is_told_of() {
     let bench = Bench::new(GUI, [acts(None, None)]);
     bench.double.teardown(Duration::from_secs(600));
     bench.start().unwrap();
-    assert!(!bench.launchd.end(&bench.label));
+    assert!(!bench.launchd.boot_out(&bench.label));
     assert_eq!(bench.diagnostics().0.teardown, Teardown::StillKnown);
 }
 
@@ -423,7 +423,7 @@ fn a_real_program_is_started_from_the_definition_alone() {
     let moved = bench.stage.path().join("moved");
     let ended = bench.launchd.wait(&alive, LIMIT, &|| moved.exists(), &|| false).unwrap();
     assert_eq!(ended.exit_code, Some(8));
-    assert!(bench.launchd.end(&bench.label));
+    assert!(bench.launchd.boot_out(&bench.label));
     let out = fs::read_to_string(bench.stage.path().join("stdout.txt")).unwrap();
     assert_eq!(out, format!("{} n none\n", bench.label));
     let (document, names) = bench.diagnostics();
@@ -436,7 +436,7 @@ fn a_real_program_is_started_from_the_definition_alone() {
 fn nothing_is_told_before_a_job_was_started() {
     let bench = Bench::new(GUI, []);
     assert!(bench.launchd.diagnostics(&bench.run_id, "out/r-1").is_empty());
-    assert!(bench.launchd.end(&bench.label), "launchd does not know it");
+    assert!(bench.launchd.boot_out(&bench.label), "launchd does not know it");
     assert!(!bench.double.calls().contains(&"Launchctl bootout".to_string()));
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
 use super::failures::load_failure;
 use super::run::{RunChoices, own_executable, run_failure};
 use super::ui::Ui;
@@ -121,7 +121,7 @@ fn declare(args: &IdentityDeclareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         (Some(plan), None) => plan,
         (None, None) => unreachable!("clap demands one of them"),
     };
-    let exe = own_executable().or_fail(Exit::Fault)?.into();
+    let exe = own_executable()?.into();
     let request = args.choices.request(plan, None, RunId::fresh(), exe, Cancel::default())?;
     let declaration = run::declare(&request).map_err(run_failure)?;
     print(&declaration, args.json, ui);

@@ -1,12 +1,10 @@
 //! `sandproof policy lint`
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::super::color;
 use super::super::exit::{Exit, Failure};
-use super::super::policy_source::PolicyOptions;
+use super::super::policy_source::OnePolicyArgs;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
 use crate::record::policy_review::{POLICY_LINT_SCHEMA, PolicyFinding, PolicyLint, Weight};
@@ -19,19 +17,13 @@ use crate::review::policy::lint;
 /// system would refuse to apply. Exit codes: 0 without warnings, 1 with errors or warnings, 3 if the policy cannot be read.
 #[derive(Debug, Args)]
 pub(super) struct LintArgs {
-    /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
-    #[arg(value_name = "FILE|ID")]
-    policy: PathBuf,
     #[command(flatten)]
-    options: PolicyOptions,
-    /// Print the findings as JSON.
-    #[arg(long)]
-    json: bool,
+    one: OnePolicyArgs,
 }
 
 /// Lints.
 pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let source = args.options.find(&args.policy)?;
+    let source = args.one.find()?;
     let mut findings: Vec<PolicyFinding> = lint(&source.asked.policy.value, &look)
         .into_iter()
         .map(|found| PolicyFinding {
@@ -55,7 +47,7 @@ pub(super) fn run(args: &LintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         warnings,
         findings,
     };
-    if args.json {
+    if args.one.json {
         ui.json(&report);
     } else {
         let mut lines = Lines::default();

@@ -1,11 +1,9 @@
 //! `sandproof policy show`
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::super::exit::{Exit, Failure};
-use super::super::policy_source::PolicyOptions;
+use super::super::policy_source::OnePolicyArgs;
 use super::super::table;
 use super::super::ui::Ui;
 use crate::base::printable::Lines;
@@ -20,19 +18,13 @@ const MOST_LISTED: usize = 12;
 /// Exit codes: 0, or 3 if the policy cannot be read.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// A policy document (Seatbelt text or Landlock JSON), `-` for standard input, or the id of a profile of a registry.
-    #[arg(value_name = "FILE|ID")]
-    policy: PathBuf,
     #[command(flatten)]
-    options: PolicyOptions,
-    /// Print it as JSON.
-    #[arg(long)]
-    json: bool,
+    one: OnePolicyArgs,
 }
 
 /// Shows.
 pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let source = args.options.find(&args.policy)?;
+    let source = args.one.find()?;
     let shown = show(&source.asked.policy.value);
     let report = PolicyShow {
         schema_version: POLICY_SHOW_SCHEMA,
@@ -42,15 +34,15 @@ pub(super) fn run(args: &ShowArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         gaps: shown.gaps,
         access: shown.access,
     };
-    if args.json {
+    if args.one.json {
         ui.json(&report);
     } else {
-        ui.out(&render(&report));
+        ui.out(&render(&report, ui.width()));
     }
     Ok(Exit::Done)
 }
 
-fn render(report: &PolicyShow) -> Lines {
+fn render(report: &PolicyShow, width: Option<usize>) -> Lines {
     let mut lines = Lines::from_iter([format!("{} ({})", report.policy.file, report.policy.mode)]);
     for (name, digest) in &report.policy.imports {
         lines.line(format!("imports {name}  sha256 {digest}"));
@@ -68,7 +60,7 @@ fn render(report: &PolicyShow) -> Lines {
         })
         .collect();
     lines.blank();
-    lines.append(&table::render(&["RULE", "", "WHAT", "ON"], &rules));
+    lines.append(&table::fitted(&["RULE", "", "WHAT", "ON"], &rules, width));
     for gap in &report.gaps {
         lines.line(format!("{}  not known here: {}", gap.at, gap.text));
     }
@@ -90,6 +82,6 @@ fn render(report: &PolicyShow) -> Lines {
         })
         .collect();
     lines.blank();
-    lines.append(&table::render(&["UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY", "WHAT"], &access));
+    lines.append(&table::fitted(&["UNLESS A FILTER MATCHES", "ALLOWED BY", "DENIED BY", "WHAT"], &access, width));
     lines
 }

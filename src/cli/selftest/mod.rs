@@ -11,7 +11,7 @@ use clap::Args;
 
 use self::items::{ITEMS, Method, ProgramFact, SelftestQuestion};
 use self::trials::TrialBench;
-use super::exit::{Exit, Failure, OrFail};
+use super::exit::{Exit, Failure};
 use super::out::{Destination, output_exit, output_failure};
 use super::run::own_executable;
 use super::ui::Ui;
@@ -23,7 +23,7 @@ use crate::enforce;
 use crate::process::tool;
 use crate::record::manifest::ChannelKind;
 use crate::record::selftest::{
-    SELFTEST_SCHEMA, SelftestCounts, SelftestDocument, SelftestItem, SelftestVerdict as Verdict,
+    SELFTEST_SCHEMA, SelftestConclusion as Verdict, SelftestCounts, SelftestDocument, SelftestItem,
 };
 
 /// How long a program of the system may take.
@@ -58,7 +58,7 @@ pub(super) fn run(args: &SelftestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         let source = io::ErrorKind::AlreadyExists.into();
         return Err(Failure::new(Exit::Usage, NotWritten { path: path.clone(), source }));
     }
-    let exe = own_executable().or_fail(Exit::Fault)?;
+    let exe = own_executable()?;
     let items: Vec<SelftestItem> = wanted.into_iter().map(|item| answer(item, &exe)).collect();
     let mut counts = SelftestCounts::default();
     for item in &items {

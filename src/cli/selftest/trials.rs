@@ -1,7 +1,7 @@
 //! Probes of a self test: one process each, as a run has them, without a run around them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::items::Trial;
 use crate::base::error_chain::error_chain;
@@ -10,7 +10,8 @@ use crate::policy::landlock::{FsRight, Layer, RightSet};
 use crate::process::Zygote;
 use crate::record::action::{Action, ActionScope};
 use crate::record::callout::{CheckRequest, filter_name};
-use crate::record::driver::{Denials, Driver, Platform, TargetKind};
+use crate::record::detail_name::DetailName;
+use crate::record::driver::{Denials, Driver, Platform};
 use crate::record::ending::Ending;
 use crate::record::enforcer::Enforcer;
 use crate::record::report::{Call, CallRole, OperationReport, Prologue};
@@ -22,6 +23,7 @@ const DEADLINE_MS: u64 = 10_000;
 /// A server of probes, and a folder with a file in it.
 pub(super) struct TrialBench {
     server: Zygote,
+    exe: PathBuf,
     folder: tempfile::TempDir,
     root: String,
 }
@@ -49,7 +51,7 @@ impl TrialBench {
         let root = folder.path().canonicalize().map_err(|error| error.to_string())?;
         std::fs::write(root.join("File"), "text").map_err(|error| format!("no file could be made: {error}"))?;
         let server = Zygote::spawn(exe).map_err(|error| error_chain(&error))?;
-        Ok(Self { server, folder, root: root.to_string_lossy().into_owned() })
+        Ok(Self { server, exe: exe.to_owned(), folder, root: root.to_string_lossy().into_owned() })
     }
 
     /// What all trials of an item show.
@@ -85,12 +87,15 @@ impl TrialBench {
             argument: Some(target.clone()),
             canonicalization: None,
         });
-        let target = if trial.driver.info().target == TargetKind::None { String::new() } else { target };
+        let target = if trial.driver.info().target.is_informative() { String::new() } else { target };
         let action = Action::new(trial.driver, target);
         // The folder is this process's own. On macOS the only programs to execute are the system's.
         let scope = ActionScope { own: vec![self.root.clone()], host_programs: cfg!(target_os = "macos") };
         let job = Job { seq: 1, action, scope, policy, check, deadline_ms: DEADLINE_MS };
         let reply = self.server.send(&job).and_then(|()| self.server.recv()).map_err(|error| error_chain(&error))?;
+        if reply.spent {
+            self.server = Zygote::spawn(&self.exe).map_err(|error| error_chain(&error))?;
+        }
         Ok(tell(trial.driver, &reply))
     }
 }
@@ -149,8 +154,8 @@ fn tell(driver: Driver, reply: &Reply) -> String {
             format!("{word}, errno {errno}")
         }
         Some(_) => {
-            let signal = operation.details.iter().find(|(name, _)| name == "program_signal");
-            signal.map_or_else(|| "allowed".to_owned(), |(name, signal)| format!("allowed, {name} {signal}"))
+            let signal = operation.detail(DetailName::ProgramSignal);
+            signal.map_or_else(|| "allowed".to_owned(), |signal| format!("allowed, program_signal {signal}"))
         }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn run(args: &WhyArgs, file: &Path, ui: &mut Ui) -> Result<Exit, Fail
     if args.json {
         ui.json(&report);
     } else {
-        ui.out(&render(&report));
+        ui.within_width(&render(&report, ui.width()));
     }
     let open = |one: &WhyAsked| one.expected.is_none() && one.decision == WhyExpected::Undecidable;
     Ok(match () {
@@ -141,7 +141,7 @@ fn put(args: &WhyArgs, source: Option<&NamedPolicy>, line: AskLine, number: usiz
     })
 }
 
-fn render(report: &WhyAnswers) -> Lines {
+fn render(report: &WhyAnswers, width: Option<usize>) -> Lines {
     let place =
         |one: &WhyAsked| one.rule.as_ref().map_or(String::new(), |rule| format!("{}:{}", rule.line, rule.column));
     let rows: Vec<Vec<String>> = report
@@ -165,7 +165,7 @@ fn render(report: &WhyAnswers) -> Lines {
             ]
         })
         .collect();
-    let mut lines = table::render(&["ID", "OPERATION", "TARGET", "EXPECTED", "ANSWER", "RULE", ""], &rows);
+    let mut lines = table::fitted(&["ID", "OPERATION", "TARGET", "EXPECTED", "ANSWER", "RULE", ""], &rows, width);
     for one in report.answers.iter().filter(|one| one.expected.is_some() && one.as_expected != Some(true)) {
         let id = one.id.clone().unwrap_or_else(|| format!("line {}", one.line));
         lines.blank();

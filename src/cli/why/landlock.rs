@@ -1,5 +1,7 @@
 //! What a Landlock policy answers.
 
+use std::collections::BTreeSet;
+
 use super::super::exit::Failure;
 use super::super::policy_source::{NamedPolicy, bad};
 use super::query::{PolicyAnswer, Query};
@@ -8,6 +10,7 @@ use crate::policy::landlock::{LandlockPolicy, evaluate};
 use crate::policy::operations::canonical;
 use crate::record::action::Action;
 use crate::record::driver::Driver;
+use crate::record::fixture::{FixtureEntry, FixtureKind};
 use crate::record::why::{WhyDecision, WhyStep};
 
 /// Asks the model.
@@ -35,6 +38,14 @@ pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &LandlockPolic
         (Some(found), None) => found.profile.entry.fixtures.clone(),
         (None, None) => Vec::new(),
     };
+    // Nobody has said what there is below `${root}`, and a policy cannot be applied without what its rules name.
+    let taken_for_granted = if source.asked.profile.is_none() { named_below_root(policy) } else { Vec::new() };
+    let assumed = taken_for_granted
+        .iter()
+        .map(|path| format!("`${{root}}/{path}` is there, and is a folder"))
+        .collect::<Vec<_>>();
+    let folders = taken_for_granted.into_iter().map(|path| FixtureEntry::new(path, FixtureKind::Dir));
+    let fixtures: Vec<FixtureEntry> = fixtures.into_iter().chain(folders).collect();
     let action = match (query.driver, probe.and_then(|probe| probe.action.as_deref())) {
         (None, Some(action)) if query.to.is_none() => action.clone(),
         _ => {
@@ -56,9 +67,16 @@ pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &LandlockPolic
         rule,
         chain: answer.needs.into_iter().map(|need| step(need.right, need.on)).collect(),
         reason: answer.reason,
-        assumes: answer.assumes,
+        assumes: answer.assumes.into_iter().chain(assumed).collect(),
         remarks: vec![format!("asked as the driver `{}` would attempt it", action.driver.info().name)],
     })
+}
+
+/// What the rules of a policy name below `${root}`, relative to it.
+fn named_below_root(policy: &LandlockPolicy) -> Vec<String> {
+    let rules = policy.layers.iter().flat_map(|layer| &layer.path_beneath);
+    let paths: BTreeSet<&str> = rules.filter_map(|rule| rule.path.strip_prefix("${root}/")).collect();
+    paths.into_iter().map(str::to_owned).collect()
 }
 
 /// The driver that attempts an operation under Seatbelt's name, on such a target.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
+use crate::record::absence::Absence;
 use crate::record::channel_witness::{
     EnvironmentEntry, NamespaceEntry, PreloadEntry, RootEntry, WORKER_WITNESS_SCHEMA,
 };
@@ -160,7 +161,7 @@ fn systemd() -> Story {
     };
     let environment = [
         ("PATH".to_owned(), Stated::Is(Digest::of(b"/usr/bin:/bin"))),
-        ("NONCE".to_owned(), Stated::absent("a fresh value for each attempt")),
+        ("NONCE".to_owned(), Stated::absent(Absence::DrawnAnew)),
     ];
     let declared = DeclaredWorker {
         channel: ChannelElement {
@@ -299,7 +300,7 @@ fn each_single_fault_of_the_manager_and_of_the_job_is_found_under_its_name() {
             ("job", Some(false), |s| s.j().manager_environment.push("LD_PRELOAD".into())),
             ("job", Some(false), |s| s.declared_job().manager_environment.clear()),
             ("job", Some(false), |s| {
-                s.declared_job().environment.insert("FOO".into(), Stated::absent("x"));
+                s.declared_job().environment.insert("FOO".into(), Stated::absent(Absence::NotSet));
             }),
             ("account", Some(false), |s| s.line("InvocationID", "other")),
             ("account", Some(false), |s| s.line("ExecMainPID", "43")),

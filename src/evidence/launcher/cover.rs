@@ -22,34 +22,17 @@ pub(super) enum CoverKind {
 
 impl CoverKind {
     pub(super) fn of(driver: Driver) -> Self {
-        match (driver, driver.info().target) {
-            (
-                Driver::SignalOutside
-                | Driver::ProcessInspectOutside
-                | Driver::PtraceOutside
-                | Driver::PidfdGetfdOutside
-                | Driver::ProcessVmReadvOutside
-                | Driver::ProcessEnvironOutside
-                | Driver::ProcessMapsOutside
-                | Driver::ProcessMemOutside
-                | Driver::ProcessRootOutside
-                | Driver::ProcessPriorityOutside,
-                _,
-            ) => Self::Process,
-            (
-                Driver::EnvironmentRead
-                | Driver::DescriptorRead
-                | Driver::KeyRead
-                | Driver::TtyIoctl
-                | Driver::TtyInject,
-                _,
-            ) => Self::HandedDown,
-            (Driver::SysvShm, _) => Self::Ipc,
+        match driver.info().target {
+            // Its folder is handed down, whatever its path leads to.
+            TargetKind::Path if driver == Driver::FileReadAtInherited => Self::HandedDown,
             // Where something may be mounted is the process's own affair.
-            (driver, _) if driver.mounts() => Self::Nothing,
-            (_, TargetKind::Path) => Self::Path,
-            (_, TargetKind::Endpoint | TargetKind::AbstractName) => Self::Address,
-            _ => Self::Nothing,
+            TargetKind::Path if driver.mounts() => Self::Nothing,
+            TargetKind::Path => Self::Path,
+            TargetKind::Endpoint | TargetKind::AbstractName => Self::Address,
+            TargetKind::OutsideProcess => Self::Process,
+            TargetKind::SharedMemory => Self::Ipc,
+            TargetKind::HandedDown | TargetKind::Variable => Self::HandedDown,
+            TargetKind::Name | TargetKind::Process | TargetKind::None => Self::Nothing,
         }
     }
 }

@@ -5,15 +5,17 @@
 //! same rule as a table.
 
 mod cover;
+#[cfg(test)]
+mod random_tests;
 mod success;
 #[cfg(test)]
 mod tests;
 
 use crate::record::driver::Driver;
-use crate::record::launcher::WorkerAnswer;
+use crate::record::driver_witness::FileEffect;
 use crate::record::launcher::{
-    LauncherFault, LauncherRecord, LauncherVerdict, Link, Mechanism, NameTrial, Names, OperationOutcome,
-    WorkerSurroundings,
+    ContentSeen, LauncherFault, LauncherJudgement, LauncherRecord, Link, Mechanism, NameTrial, Names, OperationOutcome,
+    WorkerAnswer, WorkerSurroundings,
 };
 #[cfg(test)]
 use crate::record::outcome::Decision;
@@ -21,11 +23,27 @@ use crate::record::outcome::FailureKind;
 pub use cover::OperatedObject;
 use cover::{Cover, CoverKind};
 use success::AskedSuccess;
-#[cfg(target_os = "linux")]
-pub use success::reads_token;
 
-/// Error numbers of Linux, whatever system judges.
+/// Error numbers of Linux, whatever system judges. What macOS counts otherwise is translated before it is compared.
 mod errno {
+    use crate::record::platform::Platform;
+
+    /// The number that Linux has for what `number` says on a system; 0 for what it has no word for here.
+    pub(super) fn of(system: Platform, number: i32) -> i32 {
+        match (system, number) {
+            (Platform::Linux, number) => number,
+            // bsd/sys/errno.h of xnu. Up to 34 both have the historic numbers, but for this one, which is a deadlock's there.
+            (Platform::Macos, EAGAIN) => 0,
+            (Platform::Macos, 35) => EAGAIN,
+            (Platform::Macos, 47) => EAFNOSUPPORT,
+            (Platform::Macos, 68) => EUSERS,
+            (Platform::Macos, 78) => ENOSYS,
+            (Platform::Macos, 84) => EOVERFLOW,
+            (Platform::Macos, number @ ..=34) => number,
+            (Platform::Macos, _) => 0,
+        }
+    }
+
     pub(super) const EPERM: i32 = 1;
     pub(super) const ENOENT: i32 = 2;
     pub(super) const EINTR: i32 = 4;
@@ -33,6 +51,7 @@ mod errno {
     pub(super) const ENOMEM: i32 = 12;
     pub(super) const EACCES: i32 = 13;
     pub(super) const EBUSY: i32 = 16;
+    pub(super) const EEXIST: i32 = 17;
     pub(super) const EXDEV: i32 = 18;
     pub(super) const ENOTDIR: i32 = 20;
     pub(super) const EINVAL: i32 = 22;
@@ -58,7 +77,7 @@ const PROMPT_US: u64 = 100_000;
 pub struct Judgement {
     /// What the question came to.
     pub shown: QuestionOutcome,
-    /// What made the refusal, as far as it is known: `seccomp`, `rlimit NAME`, `interpreter`, `emulated`.
+    /// What made the refusal, as far as it is known: `seccomp`, `seatbelt`, `rlimit NAME`, `interpreter`, `emulated`.
     pub via: Option<String>,
     /// What covers the object, in words.
     pub covered_by: Option<String>,
@@ -165,7 +184,10 @@ pub fn judge(driver: Driver, record: &LauncherRecord, names: Names) -> Judgement
                 return Judgement::undecided(*kind, asked.answer.outcome.errno(), note);
             }
             AskedSuccess::Failed
-                if matches!(asked.answer.outcome, OperationOutcome::Died { .. } | OperationOutcome::NoAnswer) =>
+                if matches!(
+                    asked.answer.outcome,
+                    OperationOutcome::Died { .. } | OperationOutcome::NoAnswer | OperationOutcome::Withheld
+                ) =>
             {
                 let alone = denial(driver, record, asked, one);
                 if !matches!(alone.shown, QuestionOutcome::Deny { .. }) {
@@ -179,9 +201,9 @@ pub fn judge(driver: Driver, record: &LauncherRecord, names: Names) -> Judgement
 }
 
 /// What is judged of a question, for documents.
-pub fn verdict(driver: Driver, record: &LauncherRecord, names: Names) -> LauncherVerdict<'_> {
+pub fn verdict(driver: Driver, record: &LauncherRecord, names: Names) -> LauncherJudgement<'_> {
     let judgement = judge(driver, record, names);
-    LauncherVerdict {
+    LauncherJudgement {
         mechanism: match judgement.shown {
             QuestionOutcome::Deny { mechanism, .. } => Some(mechanism),
             _ => None,
@@ -214,7 +236,7 @@ fn faulty(fault: LauncherFault) -> Judgement {
         }
         LauncherFault::AnswerLost => (CoverKind::ProbeNoReport, "the answer was lost"),
         LauncherFault::ForeignTarget => {
-            (CoverKind::ForeignTarget, "what the operation would change inside is not the run's own")
+            (CoverKind::ForeignTarget, "what the operation would change or wake inside is not the run's own")
         }
         LauncherFault::CannotAsk => {
             (CoverKind::LauncherCannotAsk, "the worker cannot perform the operation in this start")
@@ -245,6 +267,7 @@ fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &
                 died(around, *signal, *twice, *nop_lives, *box_control_lives)
             }
             OperationOutcome::NoAnswer => dropped(driver, record, asked, &cover),
+            OperationOutcome::Withheld => withheld(record, cover),
             OperationOutcome::Failed { call, errno, prepares } => {
                 failed(driver, record, asked, &cover, call, *errno, *prepares)
             }
@@ -255,7 +278,7 @@ fn denial(driver: Driver, record: &LauncherRecord, asked: &NameTrial, success: &
     }
 }
 
-/// What bars *hidden* and *diverted*: a world that was changed since hello.
+/// What rules out *hidden* and *diverted*: a world that was changed since hello.
 fn guarded(record: &LauncherRecord) -> Option<Judgement> {
     record.world_changed.then(|| {
         Judgement::undecided(
@@ -293,6 +316,29 @@ fn died(
     }
 }
 
+/// A FIFO stands under the name, and was not opened. If it covers the host's object, that is not what would have been reached.
+fn withheld(record: &LauncherRecord, cover: Cover) -> Judgement {
+    if cover.covers != Some(true) {
+        return faulty(LauncherFault::ForeignTarget);
+    }
+    if let Some(undecided) = guarded(record) {
+        return undecided;
+    }
+    if !record.after.as_ref().is_some_and(went_through) {
+        let note = "the operation was not seen to go through outside of the launcher, afterwards";
+        return Judgement::undecided(FailureKind::AbsentUnattributed, None, note);
+    }
+    let mut judgement = Judgement::deny(Mechanism::Diverted, None);
+    judgement.object = Some(OperatedObject::Other);
+    judgement.covered_by = cover.words;
+    judgement
+}
+
+/// Whether the operation did what it should outside of the launcher.
+fn went_through(answer: &WorkerAnswer) -> bool {
+    answer.outcome == OperationOutcome::Done && answer.content != Some(ContentSeen::Other)
+}
+
 /// Nothing came back.
 fn dropped(driver: Driver, record: &LauncherRecord, asked: &NameTrial, cover: &Cover) -> Judgement {
     let prompt = |answer: &Option<crate::record::launcher::WorkerAnswer>| {
@@ -327,6 +373,8 @@ fn failed(
     prepares: bool,
 ) -> Judgement {
     let (around, seen) = (&record.around, Some(number));
+    let told = number;
+    let number = errno::of(record.system, number);
     if prepares && !matches!(call, "socket" | "openat" | "open" | "stat" | "unshare" | "mount_bind") {
         return Judgement::undecided(
             FailureKind::ProbePrepareFailed,
@@ -338,7 +386,7 @@ fn failed(
         let note = "the operation failed, and its effect was seen";
         return Judgement::undecided(FailureKind::ProbeNoReport, seen, note);
     }
-    if by_filter(record, call, number) {
+    if by_filter(record, call, told) {
         return Judgement::deny(Mechanism::Refused, seen).via("seccomp");
     }
     if matches!(number, errno::EFBIG | errno::EMFILE | errno::EAGAIN | errno::ENOMEM) {
@@ -358,14 +406,28 @@ fn failed(
         let note = "the operation failed outside of the launcher as well";
         return Judgement::undecided(FailureKind::BaselineDenied, seen, note);
     }
+    if number == errno::EPERM && by_seatbelt(record) {
+        return Judgement::deny(Mechanism::Refused, seen).via("seatbelt");
+    }
     if is_refusal(driver, record, number) {
         return Judgement::deny(Mechanism::Refused, seen);
     }
     if driver == Driver::Exec && matches!(number, errno::ENOENT | errno::ENOTDIR) && around.visible == Some(true) {
         return Judgement::deny(Mechanism::Refused, seen).via("interpreter");
     }
+    let placeholder = number == errno::EEXIST && around.appeared && driver.file_effect().is_some_and(FileEffect::makes);
+    if placeholder && cover.covers == Some(true) && guarded(record).is_none() && record.start.link != Some(Link::Copy) {
+        // The name leads to something else, and what lies there outside came from the launcher too.
+        let by = cover.words.clone().unwrap_or_else(|| "not known what".into());
+        return Judgement::deny(Mechanism::Hidden, seen).covered(by);
+    }
+    if placeholder {
+        let note = "something of that name came after the run had made its fixtures and before the question: the launcher \
+                    has made it, and nothing covers it";
+        return Judgement::undecided(FailureKind::AbsentUnattributed, seen, note);
+    }
     if cover.covers == Some(true) && !says_nothing(driver, number) {
-        return hidden(driver, record, asked, cover, number);
+        return hidden(driver, record, asked, cover, told);
     }
     let note = match cover.covers {
         Some(true) => "the operation failed with an error that says nothing about the object",
@@ -390,13 +452,10 @@ fn hidden(driver: Driver, record: &LauncherRecord, asked: &NameTrial, cover: &Co
     if record.start.link == Some(Link::Copy) {
         return absent("the sandbox has a copy of the run's folders, so what is missing in it says nothing");
     }
-    let allowed = |answer: &crate::record::launcher::WorkerAnswer| {
-        answer.outcome == OperationOutcome::Done && answer.content != Some(crate::record::launcher::ContentSeen::Other)
-    };
-    if record.before.as_ref().is_some_and(|before| !allowed(before)) {
+    if record.before.as_ref().is_some_and(|before| !went_through(before)) {
         return absent("the operation did not go through outside of the launcher, before");
     }
-    if !record.after.as_ref().is_some_and(allowed) {
+    if !record.after.as_ref().is_some_and(went_through) {
         return absent("the operation was not seen to go through outside of the launcher, afterwards");
     }
     if record.neighbour != Some(true) {
@@ -419,27 +478,40 @@ fn by_filter(record: &LauncherRecord, call: &str, number: i32) -> bool {
     filtered && more && around.same_credentials && answers
 }
 
+/// Whether Seatbelt answered, and not whoever the call is about: it confines the inside alone, and the same user did the same
+/// outside.
+fn by_seatbelt(record: &LauncherRecord) -> bool {
+    let done =
+        |answer: &Option<WorkerAnswer>| answer.as_ref().is_some_and(|answer| answer.outcome == OperationOutcome::Done);
+    record.around.seatbelt == Some([false, true])
+        && record.around.same_credentials
+        && (done(&record.before) || done(&record.after))
+}
+
 /// Whether the call is one of this kernel's: it went through outside, or gave another answer than that it is unknown.
 fn kernel_has_call(record: &LauncherRecord) -> bool {
     let done =
         |answer: &Option<WorkerAnswer>| answer.as_ref().is_some_and(|answer| answer.outcome == OperationOutcome::Done);
-    let answered = record.empty_call.as_ref().is_some_and(|it| it.outside >= 0 && it.outside != errno::ENOSYS);
+    let answered = record
+        .empty_call
+        .as_ref()
+        .is_some_and(|it| it.outside >= 0 && errno::of(record.system, it.outside) != errno::ENOSYS);
     done(&record.before) || done(&record.after) || answered
 }
 
 /// Whether an error number says "no" for this operation.
 fn is_refusal(driver: Driver, record: &LauncherRecord, number: i32) -> bool {
-    use Driver as D;
-    let moves = matches!(driver, D::FileRename | D::FileExchange | D::FileLink);
-    let removes = matches!(driver, D::FileRename | D::FileExchange | D::FileUnlink | D::DirRemove);
+    let on_files = |is: fn(FileEffect) -> bool| driver.file_effect().is_some_and(is);
     match number {
         errno::EACCES | errno::EPERM | errno::EROFS => true,
-        errno::EXDEV => moves,
-        errno::EBUSY => removes,
+        errno::EXDEV => on_files(FileEffect::moves),
+        errno::EBUSY => on_files(FileEffect::removes),
         errno::EAFNOSUPPORT => CoverKind::of(driver) == CoverKind::Address,
         errno::ENOSYS => kernel_has_call(record),
-        errno::EOVERFLOW => success::creates(driver),
-        errno::ENOSPC | errno::EUSERS => matches!(driver, D::UserNamespace | D::UserNamespaceMap) || driver.mounts(),
+        errno::EOVERFLOW => on_files(FileEffect::makes),
+        errno::ENOSPC | errno::EUSERS => {
+            matches!(driver, Driver::UserNamespace | Driver::UserNamespaceMap) || driver.mounts()
+        }
         _ => false,
     }
 }

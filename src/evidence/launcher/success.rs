@@ -2,6 +2,7 @@
 
 use super::cover::{Cover, CoverKind, OperatedObject};
 use crate::record::driver::Driver;
+use crate::record::driver_witness::SuccessWitness;
 use crate::record::launcher::{ContentSeen, LauncherRecord, NameTrial, OperationOutcome, WorkerAnswer};
 use crate::record::outcome::FailureKind;
 
@@ -20,153 +21,6 @@ pub(super) enum AskedSuccess {
     Failed,
 }
 
-/// By what the success of an operation shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SuccessEvidence {
-    /// By what was read.
-    Content,
-    /// By which object it was.
-    Object,
-    /// By what the host sees on its own object.
-    Effect,
-    /// By what it brings about for the process itself.
-    Consequence,
-    /// By nothing that is known here.
-    Nothing,
-}
-
-fn shows(driver: Driver) -> SuccessEvidence {
-    use Driver as D;
-    match driver {
-        D::FileRead
-        | D::FileReadAt
-        | D::FileReadInherited
-        | D::DirList
-        | D::FileReadlink
-        | D::XattrGet
-        | D::FileReadReopened
-        | D::IoUringRead => SuccessEvidence::Content,
-        _ if reads_token(driver) => SuccessEvidence::Content,
-        D::FileStat
-        | D::FileAccess
-        | D::XattrList
-        | D::FileOpenPath
-        | D::FileOpenWrite
-        | D::FileReadWrite
-        | D::FileStatfs
-        | D::Chdir
-        | D::InotifyWatch
-        | D::FileLock
-        | D::FileChown
-        | D::FileMapExecutable
-        | D::DeviceIoctl => SuccessEvidence::Object,
-        D::FileWrite
-        | D::FileCreate
-        | D::FileTruncate
-        | D::FileOpenTruncate
-        | D::FileTruncateInherited
-        | D::FileTruncateFd
-        | D::FileUnlink
-        | D::FileRename
-        | D::FileExchange
-        | D::FileLink
-        | D::SymlinkCreate
-        | D::DirCreate
-        | D::DirRemove
-        | D::FifoCreate
-        | D::SocketNodeCreate
-        | D::CharDeviceCreate
-        | D::BlockDeviceCreate
-        | D::FileChmod
-        | D::FileUtimes
-        | D::XattrSet
-        | D::UnixBind
-        | D::TcpConnect
-        | D::MptcpConnect
-        | D::TcpFastOpen
-        | D::IoUringConnect
-        | D::UdpConnect
-        | D::FileWriteReopened
-        | D::TtyIoctl
-        | D::TtyInject
-        | D::UdpSend
-        | D::UnixConnect
-        | D::AbstractConnect
-        | D::AbstractSend
-        | D::UnixSend
-        | D::SignalOutside => SuccessEvidence::Effect,
-        D::Exec
-        | D::ProcessFork
-        | D::SignalInside
-        | D::SignalSelf
-        | D::TcpBind
-        | D::TcpListenUnbound
-        | D::UdpBind
-        | D::RawSocket
-        | D::PacketSocket
-        | D::NetlinkSocket
-        | D::VsockSocket
-        | D::UserNamespace
-        | D::UserNamespaceMap
-        | D::BpfMap
-        | D::PerfEvent
-        | D::Userfaultfd
-        | D::IoUring
-        | D::SysvSem
-        | D::SysvMsg
-        | D::PosixMq
-        | D::KeyAdd
-        | D::ExecMemfd
-        | D::ExecWritten
-        | D::MptcpBind
-        | D::PosixShm
-        | D::MountBind
-        | D::MountTmpfs
-        | D::Chroot
-        | D::PivotRoot
-        | D::ProcessMapsOutside
-        | D::ProcessRootOutside
-        | D::ProcessPriorityOutside
-        | D::PseudoTty
-        | D::ProcessInspectOutside => SuccessEvidence::Consequence,
-        _ => SuccessEvidence::Nothing,
-    }
-}
-
-/// Whether the operation reads a token that was made for it, which its trace tells.
-pub fn reads_token(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::EnvironmentRead
-            | D::DescriptorRead
-            | D::SysvShm
-            | D::KeyRead
-            | D::PtraceOutside
-            | D::PidfdGetfdOutside
-            | D::ProcessVmReadvOutside
-            | D::ProcessEnvironOutside
-            | D::ProcessMemOutside
-    )
-}
-
-/// Whether the operation makes something in a folder.
-pub(super) fn creates(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::FileCreate
-            | D::SymlinkCreate
-            | D::DirCreate
-            | D::FifoCreate
-            | D::SocketNodeCreate
-            | D::CharDeviceCreate
-            | D::BlockDeviceCreate
-            | D::UnixBind
-            | D::FileLink
-    )
-}
-
 /// What one asking of a question shows.
 pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> AskedSuccess {
     let answer = &asked.answer;
@@ -174,8 +28,8 @@ pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> 
         return AskedSuccess::Failed;
     }
     let covers = Cover::of(driver, &record.around).covers;
-    match shows(driver) {
-        SuccessEvidence::Content => match answer.content {
+    match driver.witness() {
+        SuccessWitness::Content(_) | SuccessWitness::Token => match answer.content {
             Some(ContentSeen::Nonce) => AskedSuccess::Allow(answer.same_object.map(object)),
             Some(ContentSeen::Other) if host_unchanged(record) => AskedSuccess::Diverted,
             Some(ContentSeen::Other) => AskedSuccess::Unclear(
@@ -184,10 +38,14 @@ pub(super) fn of(driver: Driver, record: &LauncherRecord, asked: &NameTrial) -> 
             ),
             Some(ContentSeen::Unmarked) | None => by_object(answer, covers),
         },
-        SuccessEvidence::Object => by_object(answer, covers),
-        SuccessEvidence::Effect => by_effect(driver, asked, covers),
-        SuccessEvidence::Consequence => by_consequence(driver, answer, covers),
-        SuccessEvidence::Nothing => AskedSuccess::Unclear(
+        SuccessWitness::Metadata | SuccessWitness::Object => by_object(answer, covers),
+        SuccessWitness::File(_)
+        | SuccessWitness::Connection(_)
+        | SuccessWitness::Datagram(_)
+        | SuccessWitness::Terminal
+        | SuccessWitness::Signal => by_effect(driver, asked, covers),
+        SuccessWitness::Consequence => by_consequence(driver, answer, covers),
+        SuccessWitness::Nothing => AskedSuccess::Unclear(
             FailureKind::ProbeInconclusive,
             "the call went through, and nothing is defined that would show what it brought about",
         ),
@@ -226,6 +84,11 @@ fn by_effect(driver: Driver, asked: &NameTrial, covers: Option<bool>) -> AskedSu
         (Some(_), Some(false)) => AskedSuccess::Unclear(
             FailureKind::Noise,
             "the effect was seen, and also on an object that nobody had asked about",
+        ),
+        // Where the operation was on something else than the host's object, somebody else may have done the same there.
+        (Some(_), _) if effect.own == Some(false) && covers != Some(false) => AskedSuccess::Unclear(
+            FailureKind::Noise,
+            "the effect was seen, and nothing shows that it was this operation's and not the launcher's own doing",
         ),
         (Some(_), _) => AskedSuccess::Allow(Some(OperatedObject::Same)),
         (None, _) if effect.barrier == Some(false) => AskedSuccess::Unclear(

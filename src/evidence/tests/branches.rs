@@ -1,17 +1,18 @@
 //! Branches of the rule for one row that hardly any honest row takes.
 
-use crate::evidence::controls::{ControlReport, ControlResult};
+use crate::evidence::controls::{ControlOutcomes, ControlResult};
 use crate::evidence::decide::{Attempt, ControlsSay, Undecided, Verdict, attempt, by_design, reached};
 use crate::evidence::layers::policy_layers;
 use crate::evidence::row_facts::Baseline;
 use crate::evidence::testing::{action, allowed, refused};
 use crate::record::controls::ControlsStatus;
+use crate::record::detail_name::DetailName;
 use crate::record::driver::Driver;
 use crate::record::events::{Attribution, LayerDecision};
 use crate::record::outcome::{Decision, FailureKind, Lane};
-use crate::record::report::{CONFIRMED, SelfCheck};
+use crate::record::report::SelfCheck;
 use crate::record::results::RuntimeStatus;
-use crate::record::row::{NotRun, ProbeRow};
+use crate::record::row::{NotRun, ProbeRow, Repetition};
 
 fn row(lane: Lane, driver: Driver) -> ProbeRow {
     allowed(lane, 0, "p", "a", &action(driver, "${root}/f"))
@@ -34,6 +35,36 @@ fn a_row_that_was_not_run_cannot_have_observed_anything() {
     for observed in [FailureKind::ProbeSyscallErrno, FailureKind::ProbeTimeout, FailureKind::OracleOnly] {
         assert_eq!(kind(&not_run(observed)), FailureKind::WorkerLost, "{observed:?}");
     }
+}
+
+#[test]
+fn repetitions_that_disagree_decide_nothing() {
+    let first = |lane| row(lane, Driver::FileRead);
+    let repeated = |row: ProbeRow, others: Vec<ProbeRow>| {
+        let repetitions = others.into_iter().map(Repetition::from).collect();
+        attempt(&ProbeRow { repetitions, ..row })
+    };
+    let lost = ProbeRow { prologue: None, operation: None, ..first(Lane::Scenario) };
+    let denied = |errno| refused(first(Lane::Scenario), errno);
+    let allowed = || first(Lane::Scenario);
+    assert_eq!(repeated(allowed(), vec![allowed(), allowed()]), Attempt::Allowed);
+    // The first stands for all that come to the same.
+    let both = repeated(denied(libc::EACCES), vec![denied(libc::EACCES)]);
+    assert_eq!(both, Attempt::Denied { errno: Some(libc::EACCES) });
+    for (one, others) in [
+        (allowed(), vec![allowed(), denied(libc::EACCES)]),
+        (denied(libc::EACCES), vec![allowed()]),
+        (allowed(), vec![lost.clone()]),
+        (lost.clone(), vec![denied(libc::EACCES), lost.clone()]),
+    ] {
+        let found = repeated(one, others);
+        assert!(
+            matches!(found, Attempt::Undecided(cause) if cause.kind == FailureKind::RepetitionsDisagree),
+            "{found:?}"
+        );
+    }
+    let all_lost = repeated(lost.clone(), vec![lost]);
+    assert!(matches!(all_lost, Attempt::Undecided(cause) if cause.kind == FailureKind::BootstrapEnded), "{all_lost:?}");
 }
 
 #[test]
@@ -65,7 +96,7 @@ fn which_errors_are_denials_depends_on_what_was_applied() {
 fn an_effect_that_the_driver_looked_for_and_did_not_find_is_missing() {
     let confirmed = |value| {
         let mut row = row(Lane::Scenario, Driver::FileWrite);
-        row.operation.as_mut().unwrap().details.push((CONFIRMED.into(), value));
+        row.operation.as_mut().unwrap().details.push((DetailName::Confirmed, value));
         row
     };
     assert_eq!(attempt(&confirmed(1)), Attempt::Allowed);
@@ -96,7 +127,7 @@ fn nothing_vouches_for_rows_under_a_policy_that_its_controls_could_not_apply() {
         attempt,
         reason: None,
     };
-    let report = |deny, allow| ControlReport {
+    let report = |deny, allow| ControlOutcomes {
         must_deny: control(Decision::Deny, deny),
         must_allow: control(Decision::Allow, allow),
     };

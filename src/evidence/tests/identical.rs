@@ -4,7 +4,7 @@ use crate::evidence::decide::{Attempt, ControlsSay, Verdict, attempt, verdict};
 use crate::evidence::testing::{action, allowed, call, refused};
 use crate::record::action::BindMount;
 use crate::record::driver::Driver;
-use crate::record::launcher::{LauncherRecord, LauncherStart, WorkerSurroundings};
+use crate::record::launcher::LauncherRecord;
 use crate::record::outcome::{FailureKind, Lane};
 use crate::record::report::CallRole;
 use crate::record::row::ProbeRow;
@@ -106,35 +106,13 @@ fn another_caller_of_the_baseline_makes_no_denial() {
 
 /// A refused question under a launcher, and an operation that went through without it.
 fn under_launcher(scenario: &str, baseline: &str) -> Verdict {
-    let start = LauncherStart {
-        number: 1,
-        mode: None,
-        executable: "path".into(),
-        in_process: false,
-        link: None,
-        attempts: Vec::new(),
-        programs: Vec::new(),
-        version: None,
-        residue: Vec::new(),
-    };
-    let record = LauncherRecord {
-        start,
-        fault: None,
-        asked: Vec::new(),
-        before: None,
-        after: None,
-        around: WorkerSurroundings::default(),
-        neighbour: None,
-        empty_call: None,
-        world_changed: false,
-    };
     let row = |lane, target: &str, root: &str| {
         let mut row = allowed(lane, 0, "p", "read", &action(Driver::FileRead, target));
         (row.action.target, row.root) = (target.replace("${root}", root), root.to_owned());
         row
     };
     let mut asked = row(Lane::Scenario, scenario, "/run/l000000");
-    asked.launcher = Some(Box::new(record));
+    asked.launcher = Some(Box::new(LauncherRecord::empty(1)));
     let without = row(Lane::Baseline, baseline, "/run/r000000");
     let denied = Attempt::Denied { errno: Some(libc::EACCES) };
     verdict(&asked, denied, Some((&without, Attempt::Allowed)), ControlsSay::NothingWrong)

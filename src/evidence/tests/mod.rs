@@ -5,4 +5,6 @@ mod branches;
 mod identical;
 mod reference;
 mod rows;
+mod schemas;
 mod seatbelt;
+mod verdict_lines;

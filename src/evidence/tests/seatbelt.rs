@@ -384,7 +384,7 @@ fn as_bundle(root: &std::path::Path) -> std::path::PathBuf {
 #[test]
 fn a_row_that_only_asks_leaves_nothing_open_if_every_answer_is_the_expectation() {
     use crate::evidence::decide::asked_as_expected;
-    use crate::record::outcome::Decision;
+    use crate::record::outcome::Expectation;
     let bench = bench();
     let row = |answers: &[i32]| {
         let mut row = bench.scenario[0].clone();
@@ -402,16 +402,18 @@ fn a_row_that_only_asks_leaves_nothing_open_if_every_answer_is_the_expectation()
         row
     };
     let asked = |answers: &[i32], expected| asked_as_expected(&row(answers), FailureKind::OracleOnly, expected);
-    assert!(asked(&[1], Decision::Deny) && asked(&[0, 0], Decision::Allow));
+    assert!(asked(&[1], Expectation::Deny) && asked(&[0, 0], Expectation::Allow));
     // Another answer, two that part, an error, and none at all.
-    assert!(!asked(&[0], Decision::Deny) && !asked(&[1], Decision::Allow));
-    assert!(!asked(&[1, 0], Decision::Deny) && !asked(&[1, -1], Decision::Deny));
-    assert!(!asked(&[-1], Decision::Deny) && !asked(&[], Decision::Deny) && !asked(&[], Decision::Allow));
+    assert!(!asked(&[0], Expectation::Deny) && !asked(&[1], Expectation::Allow));
+    assert!(!asked(&[1, 0], Expectation::Deny) && !asked(&[1, -1], Expectation::Deny));
+    assert!(!asked(&[-1], Expectation::Deny) && !asked(&[], Expectation::Deny) && !asked(&[], Expectation::Allow));
+    // Where nothing is expected, no answer is the expected one.
+    assert!(!asked(&[1], Expectation::Any) && !asked(&[0], Expectation::Any));
     // What was to be attempted, and a row that is undecided for another reason.
     let mut attempted = row(&[1]);
     attempted.action.driver = Driver::FileRead;
-    assert!(!asked_as_expected(&attempted, FailureKind::OracleOnly, Decision::Deny));
-    assert!(!asked_as_expected(&row(&[1]), FailureKind::ProbeCrashed, Decision::Deny));
+    assert!(!asked_as_expected(&attempted, FailureKind::OracleOnly, Expectation::Deny));
+    assert!(!asked_as_expected(&row(&[1]), FailureKind::ProbeCrashed, Expectation::Deny));
 }
 
 #[test]

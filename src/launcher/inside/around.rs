@@ -3,43 +3,36 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
+use super::here;
 use crate::launcher::said::{Hello, PathIdentity};
-use crate::sys::linux::path;
-use crate::sys::linux::process::{effective_ids, ids, no_new_privs};
-use crate::sys::linux::socket;
+use crate::sys::native::path;
+use crate::sys::native::process::{effective_ids, ids};
 
 /// Namespaces that are named.
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
-/// Looks around.
-pub(super) fn look(inherited: &[i32], tty: bool, in_process: bool) -> Hello {
+/// Looks around. What is in `/proc` is known on Linux alone.
+pub(super) fn look(inherited: &[i32], tty: bool, in_process: bool, world: u64) -> Hello {
     let status = text("/proc/self/status");
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.map(|value| value.trim().to_owned())
     };
-    let socket =
-        socket::socket(libc::AF_INET, libc::SOCK_DGRAM).or_else(|_| socket::socket(libc::AF_UNIX, libc::SOCK_DGRAM));
-    let net_cookie = socket.ok().and_then(|fd| {
-        let cookie = socket::net_cookie(fd as i32).ok();
-        let _ = path::close(fd as i32);
-        cookie
-    });
+    let view = here::look();
     let (uid, gid) = effective_ids();
     Hello {
         pid: ids().0,
         uids: field("Uid").unwrap_or_else(|| uid.to_string()),
         gids: field("Gid").unwrap_or_else(|| gid.to_string()),
         capabilities: field("CapEff").unwrap_or_default(),
-        no_new_privs: no_new_privs(),
-        seccomp_mode: field("Seccomp")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_else(|| if crate::sys::linux::process::has_seccomp_filter() { 2 } else { 0 }),
+        no_new_privs: view.no_new_privs,
+        seccomp_mode: field("Seccomp").and_then(|text| text.parse().ok()).or(view.seccomp_mode),
         seccomp_filters: field("Seccomp_filters").and_then(|text| text.parse().ok()),
         tracer: field("TracerPid").and_then(|text| text.parse().ok()),
         cgroup: text("/proc/self/cgroup").trim().to_owned(),
         namespaces: namespaces(),
-        net_cookie,
+        net_cookie: view.net_cookie,
+        seatbelt: view.seatbelt,
         mountinfo: text("/proc/self/mountinfo"),
         routes: text("/proc/self/net/route"),
         descriptors: inherited.iter().filter_map(|fd| Some((*fd, of_descriptor(*fd)?))).collect(),
@@ -48,13 +41,14 @@ pub(super) fn look(inherited: &[i32], tty: bool, in_process: bool) -> Hello {
         tty,
         environment: environment(),
         in_process,
-        sees_root: path::stat(c"/", 0).is_ok(),
-        makes_sockets: socket.is_ok(),
-        world: world(),
+        sees_root: std::fs::metadata("/").is_ok(),
+        makes_sockets: view.makes_sockets,
+        world,
     }
 }
 
-fn namespaces() -> BTreeMap<String, String> {
+/// The namespaces of this process, by name.
+pub(super) fn namespaces() -> BTreeMap<String, String> {
     NAMESPACES
         .iter()
         .filter_map(|name| {
@@ -70,34 +64,17 @@ fn limits() -> BTreeMap<String, u64> {
     [
         ("FSIZE", Resource::RLIMIT_FSIZE),
         ("NOFILE", Resource::RLIMIT_NOFILE),
-        ("NPROC", Resource::RLIMIT_NPROC),
         ("AS", Resource::RLIMIT_AS),
         ("DATA", Resource::RLIMIT_DATA),
-        ("MEMLOCK", Resource::RLIMIT_MEMLOCK),
     ]
     .into_iter()
+    .chain(here::MORE_LIMITS)
     .filter_map(|(name, resource)| Some((name.to_owned(), getrlimit(resource).ok()?.0)))
     .collect()
 }
 
-/// A digest over what questions could change for those that come after them. FNV-1a: nobody has to be kept from forging it.
-pub(super) fn world() -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut take = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    take(text("/proc/self/mountinfo").as_bytes());
-    for (name, link) in namespaces() {
-        take(name.as_bytes());
-        take(link.as_bytes());
-    }
-    take(nix::unistd::gethostname().unwrap_or_default().as_encoded_bytes());
-    hash
-}
-
-fn text(path: &str) -> String {
+/// The text of a file, empty if it cannot be read.
+pub(super) fn text(path: &str) -> String {
     std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 

@@ -5,30 +5,27 @@
 //! launcher's own process has ended. One thread; a process for each question where processes can be made.
 
 mod around;
-mod objects;
+mod here;
 mod perform;
-mod process;
+mod proxy;
+mod view;
+mod world;
 
+use std::cell::RefCell;
 use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::frame::{self, Direction, FrameReader, SessionKey};
-use super::said::{LAST, UNASKED, WorkerMessage, WorkerRequest};
+use super::said::{LAST, UNASKED, UNFIT, WorkerMessage, WorkerReport, WorkerRequest};
 use crate::base::json_out;
-use crate::sys::linux::path;
-use crate::sys::linux::process::{
-    Forked, Watched, duplicate, exit_now, fork, ignore_signal, pipe, poll, start_random, wait,
-};
+use crate::sys::native::path;
+use crate::sys::native::process::{Watched, ignore_signal, is_open, pipe, poll, start_random, wait};
+use crate::sys::native::sole::Sole;
+use world::WorldWatch;
 
 /// How often a mailbox is looked at.
 const MAILBOX_POLL_MS: i32 = 15;
-/// What ends a worker that cannot work.
-const UNFIT: u8 = 64;
-
-/// The variable in which a process outside has the token that others are asked to read.
-pub const TOKEN_VARIABLE: &str = "SANDPROOF_HELD";
-/// How many tokens a pipe holds: each reading takes one.
-pub const TOKENS: usize = 400;
 
 /// How requests come to it.
 enum RequestChannel {
@@ -46,6 +43,9 @@ struct InsideWorker {
     in_process: bool,
     /// Descriptors that it had at its start.
     inherited: Vec<i32>,
+    /// Folders that had nothing in them when something was first to be changed there. What came since is the run's own.
+    emptied: RefCell<Vec<(u64, u64)>>,
+    world: WorldWatch,
 }
 
 /// Works as the arguments say: `KEY.MODE.SECONDS[.i]`, and then what the mode needs. Gives the exit code.
@@ -64,14 +64,20 @@ pub fn main(arguments: &[String]) -> u8 {
         until: Instant::now() + Duration::from_secs(seconds.min(86_400)),
         in_process: alone,
         inherited: Vec::new(),
+        emptied: RefCell::new(Vec::new()),
+        world: WorldWatch::default(),
     };
     // Before anything that could be forbidden.
     if mode != "v" {
         worker.say(UNASKED, &WorkerMessage::Alive);
     }
+    if mode == "v" {
+        return here::be_signalled();
+    }
+    // It needs no `/proc`, but asks where there is one.
+    let Ok(sole) = Sole::claim() else { return UNFIT };
     let path_of = |text: &String| frame::decode(text).and_then(|bytes| CString::new(bytes).ok());
     let channel = match mode {
-        "v" => return be_signalled(),
         "l" => RequestChannel::Input,
         "m" => match rest.first().and_then(path_of) {
             Some(path) => RequestChannel::Mailbox(path),
@@ -81,7 +87,7 @@ pub fn main(arguments: &[String]) -> u8 {
             let Some(path) = rest.first().and_then(path_of) else { return UNFIT };
             let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT;
             let Ok(fd) = path::open(&path, flags, 0o666) else { return UNFIT };
-            if duplicate(fd as i32, 1, false).is_err() {
+            if sole.duplicate(fd as i32, 1, false).is_err() {
                 return UNFIT;
             }
             worker.say(UNASKED, &WorkerMessage::Alive);
@@ -97,16 +103,16 @@ pub fn main(arguments: &[String]) -> u8 {
     ignore_signal(libc::SIGPIPE);
     // A limit on file sizes is then an error number, which says more.
     ignore_signal(libc::SIGXFSZ);
-    worker.inherited = (3..1024).filter(|fd| crate::sys::linux::process::is_open(*fd)).collect();
-    worker.test_plumbing();
-    let hello = around::look(&worker.inherited, tty, worker.in_process);
+    worker.inherited = (3..1024).filter(|fd| is_open(*fd)).collect();
+    worker.test_plumbing(&sole);
+    let hello = around::look(&worker.inherited, tty, worker.in_process, worker.world());
     worker.say(UNASKED, &WorkerMessage::Hello(Box::new(hello)));
     match channel {
-        RequestChannel::Input => worker.serve_input(),
-        RequestChannel::Mailbox(path) => worker.serve_mailbox(&path),
+        RequestChannel::Input => worker.serve_input(&sole),
+        RequestChannel::Mailbox(path) => worker.serve_mailbox(&path, &sole),
         RequestChannel::Arguments(requests) => {
             for (n, request) in requests.iter().enumerate() {
-                worker.answer(n as u64 + 1, request);
+                worker.answer(n as u64 + 1, request, &sole);
             }
         }
     }
@@ -133,19 +139,17 @@ impl InsideWorker {
 
     /// Tries what a process for each question needs. Each step is told before it is tried, so that the last one that was
     /// told is what ended this process.
-    fn test_plumbing(&mut self) {
+    fn test_plumbing(&mut self, sole: &Sole) {
         if self.in_process {
             self.say(UNASKED, &WorkerMessage::Step("inproc".into()));
             return;
         }
         self.say(UNASKED, &WorkerMessage::Step("pipe".into()));
-        let piped = pipe();
-        if let Ok((reading, writing)) = piped {
-            let _ = (path::close(reading), path::close(writing));
+        let ends = pipe().ok().map(|(reading, writing)| (really_made(reading), really_made(writing)));
+        if matches!(ends, Some((Some(_), Some(_)))) {
             self.say(UNASKED, &WorkerMessage::Step("fork".into()));
-            match fork() {
-                Ok(Forked::Child) => exit_now(0),
-                Ok(Forked::Parent(pid)) => {
+            match sole.fork(|_| 0) {
+                Ok(pid) => {
                     let _ = wait(pid, 0);
                 }
                 Err(_) => self.in_process = true,
@@ -156,12 +160,17 @@ impl InsideWorker {
         self.say(UNASKED, &WorkerMessage::Step(if self.in_process { "inproc" } else { "forks" }.into()));
     }
 
+    /// The digest of the world as it is now.
+    fn world(&self) -> u64 {
+        self.world.digest(self.in_process)
+    }
+
     /// Milliseconds that are left.
     fn left_ms(&self) -> i32 {
         i32::try_from(self.until.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(i32::MAX)
     }
 
-    fn serve_input(&self) {
+    fn serve_input(&self, sole: &Sole) {
         let mut reader = FrameReader::new(self.key.clone(), Direction::Request);
         let mut buffer = [0; 16 * 1024];
         loop {
@@ -180,7 +189,7 @@ impl InsideWorker {
                 Ok(0) => break,
                 Ok(count) => {
                     for frame in reader.take(&buffer[..count as usize]) {
-                        self.answer(frame.seq, &frame.body);
+                        self.answer(frame.seq, &frame.body, sole);
                     }
                 }
                 Err(libc::EINTR | libc::EAGAIN) => {}
@@ -188,26 +197,24 @@ impl InsideWorker {
             }
         }
         for frame in reader.finish() {
-            self.answer(frame.seq, &frame.body);
+            self.answer(frame.seq, &frame.body, sole);
         }
     }
 
-    fn serve_mailbox(&self, mailbox: &CString) {
+    fn serve_mailbox(&self, mailbox: &CString, sole: &Sole) {
         let mut reader = FrameReader::new(self.key.clone(), Direction::Request);
-        let Ok(fd) = path::open(mailbox, libc::O_RDONLY, 0) else { return };
-        let fd = fd as i32;
+        let Ok(file) = path::open_owned(mailbox, libc::O_RDONLY, 0) else { return };
         let mut buffer = [0; 16 * 1024];
         loop {
-            match path::read(fd, &mut buffer) {
+            match path::read(file.as_raw_fd(), &mut buffer) {
                 Ok(count) if count > 0 => {
                     for frame in reader.take(&buffer[..count as usize]) {
-                        self.answer(frame.seq, &frame.body);
+                        self.answer(frame.seq, &frame.body, sole);
                     }
                 }
                 _ => {
                     // Whoever has no more questions takes it away.
-                    let here = path::open(mailbox, libc::O_PATH, 0).map(|fd| path::close(fd as i32));
-                    if here.is_err() || self.left_ms() == 0 {
+                    if path::open_handle(mailbox).is_err() || self.left_ms() == 0 {
                         return;
                     }
                     // A run that was killed takes nothing away; its end of the output is gone.
@@ -221,68 +228,34 @@ impl InsideWorker {
         }
     }
 
-    fn answer(&self, seq: u64, body: &[u8]) {
+    fn answer(&self, seq: u64, body: &[u8], sole: &Sole) {
         let Ok(request) = serde_json::from_slice::<WorkerRequest>(body) else { return };
         let said = match request {
             WorkerRequest::Ping => WorkerMessage::Pong,
-            WorkerRequest::Nop => perform::nop(self.in_process),
+            WorkerRequest::Nop => perform::nop(sole, self.in_process),
             WorkerRequest::Look { path } => WorkerMessage::Looked(perform::look(&path)),
             WorkerRequest::Empty { call, family } => {
-                WorkerMessage::Empty(perform::empty(self.in_process, &call, family))
+                WorkerMessage::Empty(perform::empty(sole, self.in_process, &call, family))
             }
-            WorkerRequest::Do(order) => {
-                WorkerMessage::Done(Box::new(perform::perform(&order, self.in_process, &self.inherited)))
+            WorkerRequest::Do(mut order) => {
+                self.emptied.borrow_mut().extend(perform::emptied(&order));
+                order.pledge.own.extend_from_slice(&self.emptied.borrow());
+                let report = perform::perform(&order, sole, self.in_process, &self.inherited);
+                WorkerMessage::Done(Box::new(WorkerReport { world: self.world(), ..report }))
             }
         };
         self.say(seq, &said);
     }
 }
 
-/// What a process holds that others are asked to read.
-struct HeldToken {
-    line: String,
-    _memory: crate::sys::linux::memory::Mapped,
-}
-
-/// Puts the token of its environment behind a descriptor and into memory, and says where: `ready FD ADDRESS`.
-#[expect(clippy::disallowed_methods, reason = "whoever started it has put the token there")]
-fn hold_token() -> Result<HeldToken, i32> {
-    let text = std::env::var(TOKEN_VARIABLE).unwrap_or_default();
-    let token = text.strip_prefix("sandproof-").and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    let token = token.ok_or(libc::EINVAL)?;
-    let memory = crate::sys::linux::memory::Mapped::page(token)?;
-    let (held, filling) = pipe()?;
-    // Each reading takes one of them.
-    path::write(filling, &token.to_ne_bytes().repeat(TOKENS))?;
-    path::close(filling)?;
-    Ok(HeldToken { line: format!("ready {held} {}\n", memory.address()), _memory: memory })
-}
-
-/// Waits for signals, outside of any launcher, and says which number came with each; until its input ends.
-fn be_signalled() -> u8 {
-    use crate::sys::linux::process::{block_signal, signal_fd};
-    let Ok(signals) = block_signal(libc::SIGUSR1).and_then(|_| signal_fd(libc::SIGUSR1)) else { return UNFIT };
-    let Ok(ready) = hold_token() else { return UNFIT };
-    let _ = path::write(1, ready.line.as_bytes());
-    let signals = signals as i32;
-    let mut record = [0; size_of::<libc::signalfd_siginfo>()];
-    let number = std::mem::offset_of!(libc::signalfd_siginfo, ssi_int);
-    loop {
-        let mut watched = [Watched::new(signals, libc::POLLIN), Watched::new(0, libc::POLLIN)];
-        if poll(&mut watched, -1).is_err() {
-            return UNFIT;
-        }
-        if watched[0].came & libc::POLLIN != 0 {
-            if path::read(signals, &mut record).is_err() {
-                return UNFIT;
-            }
-            let bytes = [record[number], record[number + 1], record[number + 2], record[number + 3]];
-            let line = format!("got {}\n", i32::from_ne_bytes(bytes));
-            let _ = path::write(1, line.as_bytes());
-        } else if watched[1].came != 0 {
-            return 0;
-        }
+/// A filter of system calls may say that something was made, and give the number of a standard stream, which is open and has to stay
+/// so.
+fn really_made(made: OwnedFd) -> Option<OwnedFd> {
+    if made.as_raw_fd() > libc::STDERR_FILENO {
+        return Some(made);
     }
+    std::mem::forget(made);
+    None
 }
 
 /// A terminal as standard input echoes nothing, ends nothing by its control characters, and cuts no line.

@@ -8,6 +8,7 @@ use super::turns::Turns;
 use crate::lane::cancel::Cancel;
 use crate::lane::capability::HostCapabilities;
 use crate::lane::fixture::FixtureBase;
+use crate::launcher::said::PathIdentity;
 use crate::policy::launcher::LauncherDocument;
 use crate::record::launcher::LauncherRecord;
 
@@ -43,6 +44,8 @@ pub(super) struct OpenQuestion {
     pub(super) record: LauncherRecord,
     /// What the effect of each asking carries.
     pub(super) greetings: Vec<String>,
+    /// The file that each asking made, changed or removed, as the inside shows it.
+    pub(super) touched: Vec<Option<PathIdentity>>,
     /// Device and inode of the target on the host, links followed.
     pub(super) host: Option<(u64, u64)>,
     /// Length and time of the target's content on the host, where the run has chosen them.

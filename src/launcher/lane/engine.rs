@@ -46,6 +46,7 @@ pub(super) struct Engine<'s> {
     pub(super) reached: Option<ReachedWorker>,
     /// How many starts there were.
     pub(super) starts: u32,
+    /// How many there may be, so that a launcher that loses its worker again and again comes to an end.
     most_starts: u32,
     /// Why nothing more is asked.
     stopped: Option<(LauncherFault, String)>,
@@ -73,7 +74,8 @@ impl<'s> Engine<'s> {
         self.reached.as_ref().map(|reached| &reached.hello)
     }
 
-    fn is_one_by_one(&self) -> bool {
+    /// Whether each question is put once the one before it was answered.
+    pub(super) fn is_one_by_one(&self) -> bool {
         matches!(self.mode(), None | Some(StartMode::Live | StartMode::Mailbox))
     }
 
@@ -85,11 +87,49 @@ impl<'s> Engine<'s> {
         self.ask_at_once(requests)
     }
 
+    /// Asks everything, in order, as far as the worker's answers are plain without waiting for each. For what can be asked
+    /// again, since whatever follows an answer that is none is.
+    pub(super) fn ask_ahead(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<RequestResult> {
+        if !self.is_one_by_one() || self.is_fresh() {
+            return self.ask(requests);
+        }
+        let mut gots: Vec<RequestResult> = Vec::with_capacity(requests.len());
+        loop {
+            gots.extend(self.answered_ahead(&requests[gots.len()..]).into_iter().map(RequestResult::Said));
+            let Some((request, limit)) = requests.get(gots.len()) else { return gots };
+            gots.push(self.ask_one(request, *limit));
+        }
+    }
+
+    /// The answers of the worker that waits, up to the first one that is not plain.
+    fn answered_ahead(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<WorkerMessage> {
+        let world = self.world;
+        if self.stopped.is_some() || self.session().is_none_or(|session| session.is_over()) {
+            return Vec::new();
+        }
+        let requests: Vec<(WorkerRequest, Duration)> =
+            requests.iter().map(|(request, limit)| (request.clone(), Duration::from_millis(limit + 3_000))).collect();
+        let is_plain = |said: &WorkerMessage| match said {
+            WorkerMessage::Done(report) => report.world == world && (report.signal.is_none() || report.expired),
+            _ => true,
+        };
+        let answers = self.session().map(|session| session.ask_each(&requests, is_plain)).unwrap_or_default();
+        if answers.len() < requests.len() && self.session().is_some_and(|session| session.is_over()) {
+            // The start that the question was first put in was lost to it.
+            self.most_starts = self.most_starts.saturating_add(1);
+        }
+        answers
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh)
+    }
+
     fn ask_at_once(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<RequestResult> {
         let Some(reached) = self.reached.take() else {
             return requests.iter().map(|_| lost("there is no worker")).collect();
         };
-        let fresh = reached.fresh || self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh);
+        let fresh = reached.fresh || self.is_fresh();
         let limit_of = |some: &[(WorkerRequest, u64)]| {
             let total: u64 = some.iter().map(|(_, limit)| *limit).sum();
             Duration::from_millis(total.min(60_000) + 10_000)
@@ -182,11 +222,14 @@ impl<'s> Engine<'s> {
             StartResult::Another => self.stop(),
             StartResult::NoStart(kind, detail) => RequestResult::Fault(kind, detail),
         };
-        if self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh) {
-            self.end_session();
-        }
+        let fresh = self.is_fresh();
         // What a question has changed must not answer the next one.
-        if got.report().is_some_and(|report| report.world != self.world) {
+        if fresh || got.report().is_some_and(|report| report.world != self.world) {
+            let answered = matches!(got, RequestResult::Said(_) | RequestResult::Died { .. });
+            if answered && self.session().is_some() {
+                // A start that is ended on purpose is none of those that were lost.
+                self.most_starts = self.most_starts.saturating_add(1);
+            }
             self.end_session();
         }
         got
@@ -248,7 +291,8 @@ impl<'s> Engine<'s> {
                 "the launcher is reached in another way now".into(),
             );
         };
-        let said = session.ask(request, limit);
+        // Nothing is sent any more once a second worker reads it.
+        let said = if session.has_another() { None } else { session.ask(request, limit) };
         if session.has_another() {
             return StartResult::Another;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::base::digest::Digest;
 use crate::policy::launcher::LauncherDocument;
 use crate::process::tool;
+use crate::record::absence::Absence;
 use crate::record::identity::Stated;
 use crate::record::launcher::LauncherProgram;
 use crate::record::run_identity::LauncherElement;
@@ -16,18 +17,16 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MOST_CHARS: usize = 200;
 
 /// The launcher's programs, and its version if it may be started to say it.
-pub fn of(document: &LauncherDocument, may_start: Result<(), &str>) -> LauncherElement {
+pub fn of(document: &LauncherDocument, may_start: Result<(), Absence>) -> LauncherElement {
     let own: Vec<String> = document.argv.first().cloned().into_iter().collect();
     let names = if document.identity.is_empty() { &own } else { &document.identity };
     let version = match (&document.version, may_start) {
-        (None, _) => Stated::absent("its document does not say how to ask it"),
+        (None, _) => Stated::absent(Absence::NoQuestion),
         (Some(_), Err(reason)) => Stated::absent(reason),
         (Some(question), Ok(())) if question.argv.iter().any(|word| word.contains("${")) => {
-            Stated::absent("the question holds placeholders, which stand for nothing before a start")
+            Stated::absent(Absence::HasPlaceholders)
         }
-        (Some(question), Ok(())) => {
-            Stated::or_absent(ask(&question.argv), "it was asked, and said nothing within ten seconds")
-        }
+        (Some(question), Ok(())) => Stated::or_absent(ask(&question.argv), Absence::AskedInVain),
     };
     LauncherElement { programs: names.iter().map(|name| program(name)).collect(), version }
 }
@@ -35,11 +34,11 @@ pub fn of(document: &LauncherDocument, may_start: Result<(), &str>) -> LauncherE
 /// A program by its resolved path, with its digest.
 fn program(name: &str) -> (String, Stated<Digest>) {
     let Some(path) = find(name).filter(|path| path.is_file()) else {
-        return (name.to_owned(), Stated::absent("no such program was found"));
+        return (name.to_owned(), Stated::absent(Absence::NoSuchProgram));
     };
     let digest = match std::fs::File::open(&path).and_then(Digest::of_reader) {
         Ok((digest, _)) => Stated::Is(digest),
-        Err(error) => Stated::absent(format!("it cannot be read: {}", error.kind())),
+        Err(error) => Stated::absent_with(Absence::Unreadable, error.kind().to_string()),
     };
     (path.to_string_lossy().into_owned(), digest)
 }

@@ -4,10 +4,12 @@
 //! copies in and carries back is a sandbox too.
 
 mod asking;
+mod emptily;
 mod engine;
 pub mod identity;
 mod names;
 mod outside;
+#[cfg_attr(target_os = "macos", path = "outside_objects_macos.rs")]
 mod outside_objects;
 mod place;
 mod question;
@@ -15,18 +17,20 @@ mod rows;
 mod target;
 mod turns;
 
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::said::WorkerRequest;
+use super::said::{WorkerMessage, WorkerRequest};
 use super::session::{self, NoWorker, Setting};
 use crate::base::threads;
 use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
-use crate::record::launcher::{EffectTime, FaultRecord, LauncherFault, LauncherProgram, Link, Names, OperationOutcome};
+use crate::record::launcher::{
+    EffectTime, FaultRecord, LauncherFault, LauncherProgram, Link, Names, OperationOutcome, WorkerAnswer,
+};
 use crate::record::row::ProbeRow;
+use crate::sys::native::tty::SessionTerminal;
 pub use asking::LauncherLane;
 use asking::{OpenQuestion, WorkspaceFiles};
 use engine::{Engine, RequestResult};
@@ -50,9 +54,13 @@ pub fn must_be_alone(tasks: &[Task<'_>]) -> bool {
 impl LauncherLane<'_> {
     /// Asks every task's question and gives the rows in their order. Fewer rows than tasks: somebody wished to stop.
     pub fn run(&self, tasks: &[Task<'_>]) -> Vec<ProbeRow> {
-        // Keyrings belong to a thread and to whatever it starts: what is made for a question ends with this one.
+        // Keyrings belong to a thread and to whatever it starts: what is made for a question ends with this one. Where there
+        // can be no further thread, it ends with the run.
         std::thread::scope(|scope| {
-            scope.spawn(|| self.run_sets(tasks)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            match threads::builder().and_then(|new| new.spawn_scoped(scope, || self.run_sets(tasks))) {
+                Ok(started) => started.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => self.run_sets(tasks),
+            }
         })
     }
 
@@ -104,7 +112,7 @@ impl LauncherLane<'_> {
             unique: self.unique.to_owned(),
             variables: askings.iter().filter_map(OpenQuestion::variable).collect(),
             terminal: terminal_of(&askings),
-            own_terminal: own_terminal.as_ref().map(|terminal| terminal.peer.as_raw_fd()),
+            own_terminal: own_terminal.as_ref().map(Terminal::of_session),
         };
         for asking in &mut askings {
             asking.record.start.programs.clone_from(programs);
@@ -141,13 +149,16 @@ impl LauncherLane<'_> {
             Ok(alone) => alone,
             Err(reason) => return fail(askings, LauncherFault::CannotAsk, &reason, &[]),
         };
-        for asking in askings.iter_mut().filter(|asking| !asking.question.changes()) {
-            let order = asking.question.order(asking.question.action.clone(), "before", 0, mark);
-            let limit = Duration::from_millis(order.limit_ms + 3_000);
-            let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
-            asking.record.before = said.and_then(|said| rows::answer(asking, &RequestResult::Said(said)).ok());
+        let repeatable: Vec<usize> = (0..askings.len()).filter(|n| !askings[*n].question.changes()).collect();
+        let before = asked_outside(&mut outside, askings, &repeatable, "before", 0, mark);
+        for (n, said) in repeatable.into_iter().zip(before) {
+            let asking = &mut askings[n];
+            asking.record.before = said;
             if let Some(listener) = &mut asking.question.listener {
                 listener.forget();
+            }
+            if let Some(outsider) = &mut asking.question.outsider {
+                outsider.forget();
             }
         }
         let mut engine = match Engine::start(setting, askings.len()) {
@@ -177,7 +188,7 @@ impl LauncherLane<'_> {
         look(askings, EffectTime::AtOnce);
         self.ask_other_names(&mut engine, setting, mark, &ground, askings);
         look(askings, EffectTime::AtOnce);
-        ask_emptily(&mut engine, &mut outside, askings);
+        emptily::ask(&mut engine, &mut outside, askings);
         if askings.iter().any(|asking| is_late(asking, &ground)) {
             turn.rest(|| std::thread::sleep(LATE.saturating_sub(begun.elapsed())));
             look(askings, EffectTime::EndOfLane);
@@ -191,14 +202,12 @@ impl LauncherLane<'_> {
             look(askings, EffectTime::AfterEnd);
         }
         barriers(askings);
-        for asking in askings.iter_mut() {
-            if asking.record.asked.is_empty() || reaches_by(asking, Names::Spelled) {
-                continue;
-            }
-            let order = asking.question.order(asking.question.action.clone(), "after", 1, mark);
-            let limit = Duration::from_millis(order.limit_ms + 3_000);
-            let said = outside.ask(&WorkerRequest::Do(Box::new(order)), limit);
-            asking.record.after = said.and_then(|said| rows::answer(asking, &RequestResult::Said(said)).ok());
+        let unreached: Vec<usize> = (0..askings.len())
+            .filter(|n| !askings[*n].record.asked.is_empty() && !reaches_by(&askings[*n], Names::Spelled))
+            .collect();
+        let after = asked_outside(&mut outside, askings, &unreached, "after", 1, mark);
+        for (n, said) in unreached.into_iter().zip(after) {
+            askings[n].record.after = said;
         }
         outside.end();
         rows::describe_starts(askings, &engine, setting, known);
@@ -237,21 +246,40 @@ impl LauncherLane<'_> {
 
     /// Every question under the name that it spells: what only reads first.
     fn ask_spelled(&self, engine: &mut Engine<'_>, mark: &str, askings: &mut [OpenQuestion]) {
-        let mut order: Vec<usize> = (0..askings.len()).collect();
-        order.sort_by_key(|n| askings[*n].question.changes());
-        let requests: Vec<(WorkerRequest, u64)> = order
-            .iter()
-            .map(|n| {
-                let question = &askings[*n].question;
-                let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
-                (WorkerRequest::Do(Box::new(order)), question.limit_ms())
-            })
-            .collect();
-        let gots = engine.ask(&requests);
-        for (n, got) in order.into_iter().zip(gots) {
-            let asking = &mut askings[n];
+        let (changing, reading): (Vec<usize>, Vec<usize>) =
+            (0..askings.len()).partition(|n| askings[*n].question.changes());
+        let take = |asking: &mut OpenQuestion, got| {
             let spelled = asking.question.action.target.clone();
             rows::take(asking, crate::record::launcher::NameKind::Spelled, spelled, got);
+        };
+        for n in &reading {
+            askings[*n].record.around.appeared = askings[*n].question.begin();
+        }
+        if engine.is_one_by_one() {
+            let gots = engine.ask_ahead(&spelled_requests(&reading, askings, mark));
+            for (n, got) in reading.into_iter().zip(gots) {
+                take(&mut askings[n], got);
+            }
+            for n in changing {
+                let asking = &mut askings[n];
+                asking.record.around.appeared = asking.question.begin();
+                let starts = engine.starts;
+                let got = engine.ask(&spelled_requests(&[n], askings, mark)).pop();
+                let asking = &mut askings[n];
+                got.into_iter().for_each(|got| take(asking, got));
+                if engine.starts == starts {
+                    look_now(asking);
+                }
+            }
+            return;
+        }
+        for n in &changing {
+            askings[*n].record.around.appeared = askings[*n].question.begin();
+        }
+        let order = [reading, changing].concat();
+        let gots = engine.ask(&spelled_requests(&order, askings, mark));
+        for (n, got) in order.into_iter().zip(gots) {
+            take(&mut askings[n], got);
         }
     }
 
@@ -266,21 +294,49 @@ impl LauncherLane<'_> {
     ) {
         let mut asked = Vec::new();
         let mut requests = Vec::new();
-        for (n, asking) in askings.iter().enumerate() {
+        let handed_down: Vec<(u64, u64)> =
+            askings.iter().filter_map(|asking| asking.question.object.as_ref()?.identity()).collect();
+        // What changes nothing first, as before.
+        let (changing, reading): (Vec<usize>, Vec<usize>) =
+            (0..askings.len()).partition(|n| askings[*n].question.changes());
+        let mut ahead = 0;
+        for n in reading.into_iter().chain(changing) {
+            let asking = &askings[n];
             if asking.record.fault.is_some() || asking.record.asked.is_empty() || reaches(asking) {
                 continue;
             }
-            for (place, name) in names::of(asking, ground, setting, self.document).into_iter().enumerate() {
+            for (place, name) in names::of(asking, ground, setting, self.document, &handed_down).into_iter().enumerate()
+            {
                 let question = &asking.question;
                 let greeting = format!("{}-{place}", question.greeting);
                 let mut order = question.order(name.action, &greeting, nonce(question), mark);
                 order.folder_fd = name.folder_fd;
                 order.fd = name.fd;
+                order.proxy = name.proxy;
                 requests.push((WorkerRequest::Do(Box::new(order)), question.limit_ms()));
                 asked.push((n, name.kind, name.text, greeting));
+                ahead += usize::from(!question.changes());
             }
         }
         if requests.is_empty() {
+            return;
+        }
+        if engine.is_one_by_one() {
+            let of_changing = asked.split_off(ahead);
+            for ((n, kind, text, greeting), got) in asked.into_iter().zip(engine.ask_ahead(&requests[..ahead])) {
+                rows::take_other(&mut askings[n], kind, text, greeting, got);
+            }
+            for ((n, kind, text, greeting), request) in of_changing.into_iter().zip(&requests[ahead..]) {
+                let asking = &mut askings[n];
+                // What came late of an earlier try is not this one's.
+                let already = is_there(asking);
+                let starts = engine.starts;
+                let got = engine.ask(std::slice::from_ref(request)).pop();
+                got.into_iter().for_each(|got| rows::take_other(asking, kind, text.clone(), greeting.clone(), got));
+                if engine.starts == starts && !already {
+                    look_now(asking);
+                }
+            }
             return;
         }
         let gots = engine.ask(&requests);
@@ -296,14 +352,7 @@ impl LauncherLane<'_> {
                 is_late(&askings[*n], ground) && askings[*n].record.asked[0].answer.outcome != OperationOutcome::Done
             })
             .collect();
-        let requests: Vec<(WorkerRequest, u64)> = again
-            .iter()
-            .map(|n| {
-                let question = &askings[*n].question;
-                let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
-                (WorkerRequest::Do(Box::new(order)), question.limit_ms())
-            })
-            .collect();
+        let requests = spelled_requests(&again, askings, mark);
         if requests.is_empty() {
             return;
         }
@@ -314,8 +363,42 @@ impl LauncherLane<'_> {
 }
 
 /// The terminal that a question is about.
-fn terminal_of(askings: &[OpenQuestion]) -> Option<i32> {
-    askings.iter().find_map(|asking| Some(asking.question.object.as_ref()?.terminal()?.as_raw_fd()))
+fn terminal_of(askings: &[OpenQuestion]) -> Option<SessionTerminal> {
+    askings.iter().find_map(|asking| asking.question.object.as_ref()?.terminal())
+}
+
+/// The requests for those questions under the names that they spell.
+fn spelled_requests(of: &[usize], askings: &[OpenQuestion], mark: &str) -> Vec<(WorkerRequest, u64)> {
+    let request = |n: &usize| {
+        let question = &askings[*n].question;
+        let order = question.order(question.action.clone(), &question.greeting, nonce(question), mark);
+        (WorkerRequest::Do(Box::new(order)), question.limit_ms())
+    };
+    of.iter().map(request).collect()
+}
+
+/// What came of those questions without the launcher. `greeting` and `nonce` are what their effects carry.
+fn asked_outside(
+    outside: &mut session::Session,
+    askings: &[OpenQuestion],
+    of: &[usize],
+    greeting: &str,
+    nonce: i32,
+    mark: &str,
+) -> Vec<Option<WorkerAnswer>> {
+    let request = |n: &usize| {
+        let question = &askings[*n].question;
+        let order = question.order(question.action.clone(), greeting, nonce, mark);
+        let limit = Duration::from_millis(order.limit_ms + 3_000);
+        (WorkerRequest::Do(Box::new(order)), limit)
+    };
+    let requests: Vec<(WorkerRequest, Duration)> = of.iter().map(request).collect();
+    // What has no answer there has none for those that come after it.
+    let said = outside.ask_each(&requests, |_| true).into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let answer = |(n, said): (&usize, Option<WorkerMessage>)| {
+        said.and_then(|said| rows::answer(&askings[*n], &RequestResult::Said(said)).ok())
+    };
+    of.iter().zip(said).map(answer).collect()
 }
 
 fn nonce(question: &LauncherQuestion) -> i32 {
@@ -364,34 +447,50 @@ fn is_late(asking: &OpenQuestion, ground: &LaneSurroundings) -> bool {
     has_unseen(asking) || address
 }
 
+/// Whether an effect on files is there now.
+fn is_there(asking: &mut OpenQuestion) -> bool {
+    asking.question.action.driver.file_effect().is_some() && asking.question.effect_is_there("", 0)
+}
+
+/// Looks for the effect on files right after the answer to the newest try, which had not been there right before.
+fn look_now(asking: &mut OpenQuestion) {
+    let done = |asked: &crate::record::launcher::NameTrial| asked.answer.outcome == OperationOutcome::Done;
+    if asking.record.fault.is_some() || !asking.record.asked.last().is_some_and(done) || !is_there(asking) {
+        return;
+    }
+    let seen = asking.record.asked.iter().any(|asked| asked.effect.as_ref().is_some_and(|it| it.when.is_some()));
+    if let Some(effect) = asking.record.asked.last_mut().and_then(|asked| asked.effect.as_mut()).filter(|_| !seen) {
+        effect.when = Some(EffectTime::AtOnce);
+        effect.own = Some(true);
+    }
+}
+
 /// Looks for effects that were not seen yet.
 fn look(askings: &mut [OpenQuestion], when: EffectTime) {
     for asking in askings {
-        let OpenQuestion { question, record, greetings, .. } = asking;
+        let OpenQuestion { question, record, greetings, touched, .. } = asking;
         let intact = question.twin.as_ref().map(super::effects::Twin::is_intact);
         for effect in record.asked.iter_mut().filter_map(|asked| asked.effect.as_mut()) {
             effect.twin_intact = intact;
         }
-        if super::effects::shows_on_files(question.action.driver) {
+        if question.action.driver.file_effect().is_some() {
             // Which of several tries it was, a file does not say: right after one it was that one.
             let seen = record.asked.iter().any(|asked| asked.effect.as_ref().is_some_and(|it| it.when.is_some()));
             if seen || !question.effect_is_there("", 0) {
                 continue;
             }
-            let went_through =
-                |asked: &&mut crate::record::launcher::NameTrial| asked.answer.outcome == OperationOutcome::Done;
-            let mut tries = record.asked.iter_mut();
+            let mut tries = 0..record.asked.len();
+            let went_through = |n: &usize| record.asked[*n].answer.outcome == OperationOutcome::Done;
             let cause = match when {
                 EffectTime::AtOnce => tries.rfind(went_through),
                 _ => tries.find(went_through),
             };
             // The effect of a call that failed is a contradiction, and stands in the row.
-            let cause = match cause {
-                Some(cause) => Some(cause),
-                None => record.asked.first_mut(),
-            };
-            if let Some(effect) = cause.and_then(|asked| asked.effect.as_mut()) {
+            let cause = cause.unwrap_or(0);
+            let own = touched.get(cause).copied().flatten().is_some_and(|seen| question.is_own_effect(&seen));
+            if let Some(effect) = record.asked.get_mut(cause).and_then(|asked| asked.effect.as_mut()) {
                 effect.when = Some(when);
+                effect.own = Some(own);
             }
             continue;
         }
@@ -408,6 +507,11 @@ fn look(askings: &mut [OpenQuestion], when: EffectTime) {
 fn barriers(askings: &mut [OpenQuestion]) {
     for asking in askings.iter_mut().filter(|asking| has_unseen(asking)) {
         let OpenQuestion { question, record, greetings, .. } = asking;
+        if let Some(passed) = question.object.as_mut().and_then(outside_objects::OutsideObject::barrier) {
+            let effects = record.asked.iter_mut().filter_map(|asked| asked.effect.as_mut());
+            effects.filter(|effect| effect.when.is_none()).for_each(|effect| effect.barrier = Some(passed));
+            continue;
+        }
         let Some(listener) = &mut question.listener else { continue };
         let passed = listener.barrier();
         for (asked, greeting) in record.asked.iter_mut().zip(greetings.iter()) {
@@ -419,49 +523,6 @@ fn barriers(askings: &mut [OpenQuestion]) {
                     effect.when = Some(EffectTime::AfterEnd);
                 }
             }
-        }
-    }
-}
-
-/// For what failed: the same call with arguments that name nothing, inside and outside; and whether a program is visible.
-fn ask_emptily(engine: &mut Engine<'_>, outside: &mut session::Session, askings: &mut [OpenQuestion]) {
-    let mut places = Vec::new();
-    let mut requests = Vec::new();
-    for (n, asking) in askings.iter().enumerate() {
-        let Some(OperationOutcome::Failed { call, .. }) =
-            asking.record.asked.first().map(|asked| &asked.answer.outcome)
-        else {
-            continue;
-        };
-        if asking.record.fault.is_some() {
-            continue;
-        }
-        let family = question::family(&asking.question.action);
-        requests.push((WorkerRequest::Empty { call: call.clone(), family }, 2_000));
-        places.push((n, call.clone(), family));
-        if asking.question.action.driver == crate::record::driver::Driver::Exec {
-            requests.push((WorkerRequest::Look { path: asking.question.action.target.clone() }, 2_000));
-            places.push((n, String::new(), 0));
-        }
-    }
-    if requests.is_empty() {
-        return;
-    }
-    let gots = engine.ask(&requests);
-    for ((n, call, family), got) in places.into_iter().zip(gots) {
-        use super::said::WorkerMessage;
-        match got {
-            RequestResult::Said(WorkerMessage::Empty(inside)) => {
-                let request = WorkerRequest::Empty { call: call.clone(), family };
-                if let Some(WorkerMessage::Empty(there)) = outside.ask(&request, Duration::from_secs(3)) {
-                    askings[n].record.empty_call =
-                        Some(crate::record::launcher::EmptyCall { call, inside, outside: there });
-                }
-            }
-            RequestResult::Said(WorkerMessage::Looked(looked)) => {
-                askings[n].record.around.visible = Some(looked.is_ok())
-            }
-            _ => {}
         }
     }
 }

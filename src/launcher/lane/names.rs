@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::asking::OpenQuestion;
 use super::rows::LaneSurroundings;
-use crate::launcher::said::{ChangeBounds, PerformRequest, WorkerRequest};
+use crate::launcher::said::{PerformRequest, WorkerRequest};
 use crate::launcher::session::Setting;
 use crate::policy::launcher::LauncherDocument;
 use crate::record::action::Action;
@@ -22,22 +22,18 @@ pub(super) struct OtherName {
     pub(super) action: Action,
     pub(super) folder_fd: Option<i32>,
     pub(super) fd: Option<i32>,
+    /// The variable that names the proxy to be asked.
+    pub(super) proxy: Option<String>,
 }
+
+/// The variables that programs look into for an HTTP or SOCKS proxy.
+const PROXIES: [&str; 8] =
+    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "socks_proxy", "SOCKS_PROXY"];
 
 /// A request that reads a file's content, for the run's own ends.
 pub(super) fn reading(path: &str) -> WorkerRequest {
-    WorkerRequest::Do(Box::new(PerformRequest {
-        action: Action::new(Driver::FileRead, path),
-        content: true,
-        greeting: None,
-        victim: None,
-        folder_fd: None,
-        fd: None,
-        handed_down: None,
-        ipc_id: None,
-        pledge: ChangeBounds::default(),
-        limit_ms: 2_000,
-    }))
+    let read = PerformRequest::new(Action::new(Driver::FileRead, path), 2_000);
+    WorkerRequest::Do(Box::new(PerformRequest { content: true, ..read }))
 }
 
 /// Every other name of what a question is about.
@@ -46,16 +42,19 @@ pub(super) fn of(
     ground: &LaneSurroundings,
     setting: &Setting<'_>,
     document: &LauncherDocument,
+    handed_down: &[(u64, u64)],
 ) -> Vec<OtherName> {
     let action = &asking.question.action;
     let mut names: Vec<OtherName> = Vec::new();
     match action.driver.info().target {
+        // The folder that was handed down is the name.
+        TargetKind::Path if action.driver == Driver::FileReadAtInherited => {}
         TargetKind::Path => {
             let target = action.target.as_str();
             let add = |kind, text: String, names: &mut Vec<OtherName>| {
                 if text != target && !names.iter().any(|known| known.text == text) {
                     let action = renamed(action, &text);
-                    names.push(OtherName { kind, text, action, folder_fd: None, fd: None });
+                    names.push(OtherName { kind, text, action, folder_fd: None, fd: None, proxy: None });
                 }
             };
             if let Some(inside) = setting.places.inside(document, target) {
@@ -68,7 +67,7 @@ pub(super) fn of(
             for text in ground.names_of(real.as_deref().unwrap_or(target)) {
                 add(NameKind::Mount, text, &mut names);
             }
-            names.extend(by_descriptor(asking, ground, real.as_deref().unwrap_or(target)));
+            names.extend(by_descriptor(asking, ground, real.as_deref().unwrap_or(target), handed_down));
         }
         // Only a listener of the run's own can tell that it was reached under another address.
         TargetKind::Endpoint if asking.question.listener.is_some() => {
@@ -76,7 +75,20 @@ pub(super) fn of(
             for gateway in ground.gateways() {
                 let text = format!("{gateway}:{port}");
                 let action = Action { target: text.clone(), ..action.clone() };
-                names.push(OtherName { kind: NameKind::Gateway, text, action, folder_fd: None, fd: None });
+                let none = OtherName { kind: NameKind::Gateway, text, action, folder_fd: None, fd: None, proxy: None };
+                names.push(none);
+            }
+            if action.driver == Driver::TcpConnect {
+                for variable in PROXIES.into_iter().filter(|name| ground.has_variable(name)) {
+                    names.push(OtherName {
+                        kind: NameKind::Proxy,
+                        text: format!("{} by {variable}", action.target),
+                        action: action.clone(),
+                        folder_fd: None,
+                        fd: None,
+                        proxy: Some(variable.to_owned()),
+                    });
+                }
             }
         }
         _ => {}
@@ -104,14 +116,23 @@ fn renamed(action: &Action, text: &str) -> Action {
     Action { target: text.to_owned(), to: second, ..action.clone() }
 }
 
-/// Names through descriptors that the launcher left open: of the object, and of a folder above it.
-fn by_descriptor(asking: &OpenQuestion, ground: &LaneSurroundings, real: &str) -> Vec<OtherName> {
+/// Names through descriptors that the launcher left open: of the object, and of a folder above it. What the run itself has handed
+/// down for a question is no name of another one.
+fn by_descriptor(
+    asking: &OpenQuestion,
+    ground: &LaneSurroundings,
+    real: &str,
+    handed_down: &[(u64, u64)],
+) -> Vec<OtherName> {
     let action = &asking.question.action;
     let reads = matches!(action.driver, Driver::FileRead | Driver::FileReadAt | Driver::FileReadInherited);
     let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     let mut names = Vec::new();
     for (fd, found) in ground.descriptors() {
         let held = (found.dev, found.ino);
+        if handed_down.contains(&held) {
+            continue;
+        }
         for above in Path::new(real).ancestors() {
             if identity(above) != Some(held) {
                 continue;
@@ -120,13 +141,27 @@ fn by_descriptor(asking: &OpenQuestion, ground: &LaneSurroundings, real: &str) -
             if rest.as_os_str().is_empty() && reads {
                 let text = format!("descriptor {fd}");
                 let action = action.clone();
-                names.push(OtherName { kind: NameKind::Descriptor, text, action, folder_fd: None, fd: Some(*fd) });
-            } else if found.mode & libc::S_IFMT == libc::S_IFDIR && action.to.is_none() {
+                names.push(OtherName {
+                    kind: NameKind::Descriptor,
+                    text,
+                    action,
+                    folder_fd: None,
+                    fd: Some(*fd),
+                    proxy: None,
+                });
+            } else if found.is_dir() && action.to.is_none() {
                 let rest = rest.to_str().unwrap_or_default();
                 let rest = if rest.is_empty() { "." } else { rest };
                 let action = Action { target: rest.to_owned(), ..action.clone() };
                 let text = format!("{rest} from descriptor {fd}");
-                names.push(OtherName { kind: NameKind::Descriptor, text, action, folder_fd: Some(*fd), fd: None });
+                names.push(OtherName {
+                    kind: NameKind::Descriptor,
+                    text,
+                    action,
+                    folder_fd: Some(*fd),
+                    fd: None,
+                    proxy: None,
+                });
             }
             break;
         }

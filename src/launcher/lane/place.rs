@@ -19,8 +19,11 @@ use crate::launcher::listeners::LauncherListener;
 use crate::policy::launcher::StartTexts;
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
-use crate::record::fixture::{FixtureEntry, FixtureKind};
+use crate::record::driver_witness::{ContentSource, SuccessWitness};
+use crate::record::fixture::{FixtureEntry, FixtureKind, ListenerSpec};
+use crate::record::launcher::LauncherRecord;
 use crate::record::outcome::FailureKind;
+use crate::record::platform::Platform;
 use crate::record::row::{NotRun, ProbeRow};
 
 /// The folders that every start has, below its root.
@@ -44,19 +47,25 @@ pub(super) struct LaneSetup<'r> {
 
 /// Which questions can stand side by side: what one changes, no other names; and no fixture is declared in two ways.
 pub(super) fn sets(tasks: &[Task<'_>]) -> Vec<Vec<usize>> {
-    let mut sets: Vec<Vec<usize>> = Vec::new();
+    let mut sets: Vec<(Vec<usize>, BTreeMap<&str, &FixtureEntry>)> = Vec::new();
     for (n, task) in tasks.iter().enumerate() {
-        let fits = sets.iter().position(|set| {
-            let apart = set.iter().all(|other| !disturb(task, &tasks[*other]));
-            let lists: Vec<&[FixtureEntry]> = set.iter().chain([&n]).map(|n| tasks[*n].fixtures).collect();
-            apart && question::merged(&lists).is_ok()
+        // Of a task that contradicts itself nobody else shall suffer.
+        let mut own: BTreeMap<&str, &FixtureEntry> = BTreeMap::new();
+        let torn = task.fixtures.iter().any(|entry| own.insert(&entry.path, entry).is_some_and(|other| other != entry));
+        let fits = sets.iter().position(|(set, declared)| {
+            !torn
+                && own.iter().all(|(path, entry)| declared.get(path).is_none_or(|other| other == entry))
+                && set.iter().all(|other| !disturb(task, &tasks[*other]))
         });
         match fits {
-            Some(set) => sets[set].push(n),
-            None => sets.push(vec![n]),
+            Some(place) => {
+                sets[place].0.push(n);
+                sets[place].1.extend(own);
+            }
+            None => sets.push((vec![n], own)),
         }
     }
-    sets
+    sets.into_iter().map(|(set, _)| set).collect()
 }
 
 fn paths<'t>(task: &'t Task<'_>) -> impl Iterator<Item = &'t str> {
@@ -68,8 +77,11 @@ fn paths<'t>(task: &'t Task<'_>) -> impl Iterator<Item = &'t str> {
 fn disturb(one: &Task<'_>, other: &Task<'_>) -> bool {
     let changes = |task: &Task<'_>| task.action.driver.info().effect == Effect::Changes;
     let above = |a: &str, b: &str| b.strip_prefix(a).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    // Two that use one address would hear each other.
-    let same_address = one.listener.is_some() && one.listener == other.listener;
+    // Two that use one address would hear each other. A port that the kernel picks, and a name that is made up, each question
+    // has to itself.
+    let own_address =
+        |listener: &ListenerSpec| ["${port.", "${name."].iter().any(|part| listener.address.contains(part));
+    let same_address = one.listener.is_some_and(|listener| !own_address(listener)) && one.listener == other.listener;
     // A start has one terminal, and one session keyring.
     let singles = [&[Driver::TtyIoctl, Driver::TtyInject][..], &[Driver::KeyRead]];
     let same_single =
@@ -90,7 +102,8 @@ impl<'r> LaneSetup<'r> {
             let what = what.to_owned();
             move |error: std::io::Error| failed(format!("{what}: {error}"), error.raw_os_error().unwrap_or(0))
         };
-        let folders: Vec<FixtureEntry> = FOLDERS.iter().map(|folder| dir(folder)).collect();
+        let folders: Vec<FixtureEntry> =
+            FOLDERS.iter().map(|folder| FixtureEntry::new(*folder, FixtureKind::Dir)).collect();
         let mut lists: Vec<&[FixtureEntry]> = vec![&folders];
         lists.extend(set.iter().map(|n| tasks[*n].fixtures));
         let (entries, nonces) = question::merged(&lists).map_err(|reason| failed(reason, 0))?;
@@ -214,13 +227,10 @@ impl<'r> LaneSetup<'r> {
         let setup = |what: &str, action: Action, error: &std::io::Error| {
             (Some(action), NotRun { kind: FailureKind::SetupFailed, ..failed(what, error) })
         };
-        let outsider = match is_about_process(action.driver) {
-            true => Some(
-                OutsideTarget::start(lane.exe)
-                    .map_err(|error| setup("no process to ask about could be started", action.clone(), &error))?,
-            ),
-            false => None,
-        };
+        let outsider = (action.driver.info().target == TargetKind::OutsideProcess)
+            .then(|| OutsideTarget::start(lane.exe))
+            .transpose()
+            .map_err(|error| setup("no process to ask about could be started", action.clone(), &error))?;
         let object = OutsideObject::make(&action)
             .map_err(|error| setup("what is asked about could not be made", action.clone(), &error))?;
         let expected = self.expected(&action, nonces, lane.unique);
@@ -240,8 +250,9 @@ impl<'r> LaneSetup<'r> {
             task: n,
             token: stands_in.then(|| uuid::Uuid::new_v4().as_u128() as u64),
             question,
-            record: rows::empty_record(),
+            record: LauncherRecord::empty(0),
             greetings: Vec::new(),
+            touched: Vec::new(),
             host,
             marked,
             started_at_unix_s: crate::base::clock::unix_seconds(),
@@ -250,14 +261,14 @@ impl<'r> LaneSetup<'r> {
 
     /// What the content has to hold: at least 8 bytes that nobody else can know.
     fn expected(&self, action: &Action, nonces: &question::Nonces, unique: &str) -> Option<Vec<u8>> {
-        match action.driver {
-            Driver::DirList => {
+        match action.driver.witness() {
+            SuccessWitness::Content(ContentSource::Names) => {
                 let below = action.target.starts_with(&format!("{}/", self.root));
                 let name = format!(".sandproof-{unique}-in-{}", uuid::Uuid::new_v4().simple());
                 (below && question::plant(&Path::new(&action.target).join(&name), "").is_ok())
                     .then(|| name.into_bytes())
             }
-            Driver::FileReadlink => {
+            SuccessWitness::Content(ContentSource::Link) => {
                 let text = std::fs::read_link(&action.target).ok()?.to_string_lossy().into_owned();
                 text.contains(&self.root).then(|| text.into_bytes())
             }
@@ -284,46 +295,20 @@ impl<'r> LaneSetup<'r> {
     }
 }
 
-/// Whether an operation is on a process outside.
-pub(super) fn is_about_process(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::SignalOutside
-            | D::ProcessInspectOutside
-            | D::PtraceOutside
-            | D::PidfdGetfdOutside
-            | D::ProcessVmReadvOutside
-            | D::ProcessEnvironOutside
-            | D::ProcessMapsOutside
-            | D::ProcessMemOutside
-            | D::ProcessRootOutside
-            | D::ProcessPriorityOutside
-    )
-}
-
 /// A text that is short enough to stand in names.
 fn short(unique: &str) -> String {
     unique.chars().take(8).collect()
 }
 
-fn dir(path: &str) -> FixtureEntry {
-    FixtureEntry {
-        path: path.to_owned(),
-        kind: FixtureKind::Dir,
-        text: None,
-        to: None,
-        mode: None,
-        xattrs: BTreeMap::new(),
-    }
-}
-
 /// What a need lacks, in words.
 fn unmet(need: &str) -> Option<String> {
-    let root = crate::sys::linux::process::effective_ids().0 == 0;
+    let root = nix::unistd::geteuid().is_root();
     match need {
         "ordinary_user" => root.then(|| "the launcher is made for an ordinary user, and this is root".to_owned()),
         "root" => (!root).then(|| "the launcher needs root".to_owned()),
+        "user_namespaces" if Platform::here() != Some(Platform::Linux) => {
+            Some("the launcher needs user namespaces, which are a part of Linux".to_owned())
+        }
         "user_namespaces" => {
             let most = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
             (most.trim() == "0").then(|| "user namespaces are switched off on this host".to_owned())
@@ -413,4 +398,86 @@ impl ProbeTexts<'_, '_> {
 fn port(text: &str) -> Option<(usize, usize)> {
     let start = text.find("${port.")?;
     Some((start, start + text[start..].find('}')? + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::action::Action;
+    use crate::record::fixture::ListenerKind;
+    use crate::record::outcome::Lane;
+
+    /// What a question is made of.
+    struct Made {
+        action: Action,
+        fixtures: Vec<FixtureEntry>,
+        listener: Option<ListenerSpec>,
+    }
+
+    fn made(driver: Driver, target: &str) -> Made {
+        Made { action: Action::new(driver, target), fixtures: Vec::new(), listener: None }
+    }
+
+    fn listening(kind: ListenerKind, address: &str) -> Made {
+        let listener = Some(ListenerSpec { kind, address: address.into() });
+        Made { listener, ..made(Driver::TcpConnect, address) }
+    }
+
+    fn with(entries: &[(&str, FixtureKind)], made: Made) -> Made {
+        let entry = |(path, kind): &(&str, FixtureKind)| FixtureEntry::new(*path, *kind);
+        Made { fixtures: entries.iter().map(entry).collect(), ..made }
+    }
+
+    fn in_sets(questions: &[Made]) -> Vec<Vec<usize>> {
+        let profile = "p".parse().unwrap();
+        let tasks: Vec<Task<'_>> = questions
+            .iter()
+            .zip(0..)
+            .map(|(made, seq)| Task {
+                seq,
+                lane: Lane::Scenario,
+                profile_id: &profile,
+                probe_id: "q".parse().unwrap(),
+                expectation_id: "e".parse().unwrap(),
+                control_expects: None,
+                action: &made.action,
+                fixtures: &made.fixtures,
+                listener: made.listener.as_ref(),
+                supported: true,
+                capabilities: &[],
+                asks: None,
+                policy: None,
+            })
+            .collect();
+        sets(&tasks)
+    }
+
+    #[test]
+    fn what_does_not_disturb_each_other_is_asked_in_one_start() {
+        let own = |name: &str| listening(ListenerKind::Tcp, name);
+        assert_eq!(
+            in_sets(&[own("127.0.0.1:${port.p}"), own("127.0.0.1:${port.p}")]),
+            [[0, 1]],
+            "the kernel picks two"
+        );
+        assert_eq!(in_sets(&[own("127.0.0.1:80"), own("127.0.0.1:80")]), [[0], [1]]);
+        let socket = |path: &str| listening(ListenerKind::Unix, path);
+        assert_eq!(in_sets(&[socket("${outside}/s"), socket("${outside}/s")]), [[0], [1]]);
+        assert_eq!(in_sets(&[socket("${name.s}"), socket("${name.s}")]), [[0, 1]], "each has a name of its own");
+        let read = || made(Driver::FileRead, "${outside}/f");
+        let unlink = || made(Driver::FileUnlink, "${outside}/f");
+        assert_eq!(
+            in_sets(&[read(), unlink(), read(), made(Driver::FileRead, "${outside}/g")]),
+            [vec![0, 2, 3], vec![1]]
+        );
+    }
+
+    #[test]
+    fn fixtures_that_contradict_each_other_are_made_in_starts_of_their_own() {
+        let file = || with(&[("outside/x", FixtureKind::File)], made(Driver::FileRead, "${outside}/x"));
+        let folder = || with(&[("outside/x", FixtureKind::Dir)], made(Driver::DirList, "${outside}/x"));
+        assert_eq!(in_sets(&[file(), folder(), file(), folder()]), [[0, 2], [1, 3]]);
+        let torn = with(&[("a", FixtureKind::File), ("a", FixtureKind::Dir)], made(Driver::FileRead, "${outside}/y"));
+        assert_eq!(in_sets(&[file(), torn, file()]), [vec![0, 2], vec![1]]);
+    }
 }

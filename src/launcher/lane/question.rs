@@ -7,9 +7,10 @@ use super::outside_objects::OutsideObject;
 use super::target::OutsideTarget;
 use crate::launcher::effects::{self, Snapshot, StateBefore, Twin};
 use crate::launcher::listeners::LauncherListener;
-use crate::launcher::said::{ChangeBounds, OutsideProcess, PerformRequest};
+use crate::launcher::said::{ChangeBounds, OutsideProcess, PathIdentity, PerformRequest};
 use crate::record::action::Action;
 use crate::record::driver::{Driver, Effect, TargetKind};
+use crate::record::driver_witness::SuccessWitness;
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 
 /// How long a connection may take inside, in milliseconds.
@@ -50,7 +51,7 @@ impl LauncherQuestion {
     ) -> Self {
         let own_target = action.target.starts_with(&format!("{own_root}/"));
         let changes = action.driver.info().effect == Effect::Changes;
-        let twin = (own_target && changes && effects::shows_on_files(action.driver))
+        let twin = (own_target && changes && action.driver.file_effect().is_some())
             .then(|| Twin::beside(&action.target, unique))
             .flatten();
         let second = action.to.as_deref().filter(|_| action.driver != Driver::SymlinkCreate);
@@ -72,7 +73,7 @@ impl LauncherQuestion {
             object,
             twin,
             own,
-            limit_ms: if is_connection(action.driver) { CONNECT_MS } else { deadline_ms },
+            limit_ms: if action.driver.connects() { CONNECT_MS } else { deadline_ms },
             action,
         }
     }
@@ -82,11 +83,20 @@ impl LauncherQuestion {
         self.action.driver.info().effect == Effect::Changes
     }
 
+    /// Looks at its objects once more, right before it is asked: whatever came since they were made, the operation has not
+    /// brought about. Gives whether the target has come since.
+    pub(super) fn begin(&mut self) -> bool {
+        let now = StateBefore::of(&self.action);
+        let came = now.has_target() && !self.before.has_target();
+        self.before = now;
+        came
+    }
+
     /// Whether its effect shows to the host.
     pub(super) fn has_effect(&self) -> bool {
         let signals = self.action.driver == Driver::SignalOutside;
         let shown = self.object.as_ref().is_some_and(OutsideObject::shows_effects);
-        effects::shows_on_files(self.action.driver) || self.listener.is_some() || signals || shown
+        self.action.driver.file_effect().is_some() || self.listener.is_some() || signals || shown
     }
 
     /// Whether the effect is there now.
@@ -103,6 +113,11 @@ impl LauncherQuestion {
         effects::happened(&self.action, &self.before)
     }
 
+    /// Whether the effect that is there is on what the operation was on inside.
+    pub(super) fn is_own_effect(&self, seen: &PathIdentity) -> bool {
+        effects::is_of(&self.action, &self.before, seen)
+    }
+
     /// What the object holds that was made outside for it, if that can be told.
     pub(super) fn held(&self) -> Option<u64> {
         let of_process = self.outsider.as_ref().map(|outsider| outsider.held);
@@ -117,39 +132,18 @@ impl LauncherQuestion {
     /// The request for it. `greeting` and `nonce` are what its effect carries.
     pub(super) fn order(&self, action: Action, greeting: &str, nonce: i32, mark: &str) -> PerformRequest {
         let driver = action.driver;
-        let content = matches!(
-            driver,
-            Driver::FileRead
-                | Driver::FileReadAt
-                | Driver::FileReadInherited
-                | Driver::FileReadReopened
-                | Driver::IoUringRead
-                | Driver::DirList
-                | Driver::FileReadlink
-                | Driver::XattrGet
-        );
+        let content = matches!(driver.witness(), SuccessWitness::Content(_));
         PerformRequest {
             content: content && self.expected.is_some(),
-            greeting: self.listener.as_ref().filter(|_| is_connection(driver)).map(|_| format!("{greeting}\n")),
+            greeting: self.listener.as_ref().filter(|_| driver.connects()).map(|_| format!("{greeting}\n")),
             victim: self.outsider.as_ref().map(|outsider| OutsideProcess { nonce, ..outsider.victim }),
-            folder_fd: None,
-            fd: None,
             handed_down: self.object.as_ref().and_then(OutsideObject::identity),
             ipc_id: self.object.as_ref().and_then(OutsideObject::ipc_id),
+            drawn: self.object.as_ref().and_then(OutsideObject::drawn),
             pledge: ChangeBounds { own: self.own.clone(), mark: mark.to_owned() },
-            limit_ms: self.limit_ms,
-            action,
+            ..PerformRequest::new(action, self.limit_ms)
         }
     }
-}
-
-/// Whether the operation waits for somebody else.
-pub(super) fn is_connection(driver: Driver) -> bool {
-    use Driver as D;
-    matches!(
-        driver,
-        D::TcpConnect | D::MptcpConnect | D::TcpFastOpen | D::IoUringConnect | D::UnixConnect | D::AbstractConnect
-    )
 }
 
 /// The family of the socket that a driver makes, for the call that names nothing.
@@ -219,14 +213,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_made_before_what_another_question_puts_into_it() {
-        let entry = |path: &str, kind| FixtureEntry {
-            path: path.into(),
-            kind,
-            text: None,
-            to: None,
-            mode: None,
-            xattrs: BTreeMap::new(),
-        };
+        let entry = |path: &str, kind| FixtureEntry::new(path, kind);
         let first = [entry("home/.docker/config.json", FixtureKind::File), entry("w/link", FixtureKind::Symlink)];
         let second = [entry("home/.docker", FixtureKind::Dir), entry("home", FixtureKind::Dir)];
         let (entries, nonces) = merged(&[&first, &second]).unwrap();

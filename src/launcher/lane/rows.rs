@@ -3,20 +3,21 @@
 use super::asking::{LauncherLane, OpenQuestion, WorkspaceFiles};
 use super::engine::{Engine, RequestResult};
 use super::outside::{self, HostView};
-use crate::base::clock;
-use crate::evidence::launcher as rule;
 use crate::lane::task::Task;
 use crate::launcher::frame;
 use crate::launcher::mounts::MountTable;
 use crate::launcher::said::{Hello, PathIdentity, WorkerMessage, WorkerReport};
 use crate::launcher::session::Setting;
+use crate::record::action::Action;
+use crate::record::detail_name::DetailName;
 use crate::record::driver::{Driver, TargetKind};
+use crate::record::driver_witness::SuccessWitness;
 use crate::record::launcher::{
-    ContentSeen, EffectSeen, FaultRecord, LauncherFault, LauncherRecord, LauncherStart, Link, NameKind, NameTrial,
-    OperationOutcome, ProcessIdentity, ReadFrom, WorkerAnswer, WorkerSurroundings,
+    ContentSeen, EffectSeen, FaultRecord, LauncherFault, Link, NameKind, NameTrial, OperationOutcome, ProcessIdentity,
+    ReadFrom, WorkerAnswer, WorkerSurroundings,
 };
 use crate::record::report::CallRole;
-use crate::record::row::{NotRun, ProbeRow, ROW_SCHEMA};
+use crate::record::row::{NotRun, ProbeRow};
 
 /// What is known of the inside and the outside of one lane.
 pub(super) struct LaneSurroundings {
@@ -45,6 +46,11 @@ impl LaneSurroundings {
 
     pub(super) fn has_outside(&self) -> bool {
         self.outside.is_some()
+    }
+
+    /// Whether the environment inside has a variable of that name.
+    pub(super) fn has_variable(&self, name: &str) -> bool {
+        self.hello.environment.iter().any(|known| known == name)
     }
 
     pub(super) fn descriptors(&self) -> &[(i32, PathIdentity)] {
@@ -115,10 +121,11 @@ impl LaneSurroundings {
             )
             .filter(|[there, here]| !there.is_empty() && !here.is_empty()),
             traced: traced && free.tracer.is_none_or(|pid| pid == 0),
-            seccomp_mode: Some([
-                free.seccomp_mode,
-                outside.and_then(|outside| outside.seccomp_mode).unwrap_or(hello.seccomp_mode),
-            ]),
+            seccomp_mode: free
+                .seccomp_mode
+                .zip(outside.and_then(|outside| outside.seccomp_mode).or(hello.seccomp_mode))
+                .map(|(there, here)| [there, here]),
+            seatbelt: free.seatbelt.zip(hello.seatbelt).map(|(there, here)| [there, here]),
             seccomp_filters: free
                 .seccomp_filters
                 .zip(outside.and_then(|outside| outside.seccomp_filters).or(hello.seccomp_filters))
@@ -127,6 +134,7 @@ impl LaneSurroundings {
             lower_limit: None,
             process: None,
             visible: None,
+            appeared: false,
         };
     }
 
@@ -167,31 +175,6 @@ impl LaneSurroundings {
     }
 }
 
-/// A record that says nothing yet.
-pub(super) fn empty_record() -> LauncherRecord {
-    LauncherRecord {
-        start: LauncherStart {
-            number: 0,
-            mode: None,
-            executable: "path".into(),
-            in_process: false,
-            link: None,
-            attempts: Vec::new(),
-            programs: Vec::new(),
-            version: None,
-            residue: Vec::new(),
-        },
-        fault: None,
-        asked: Vec::new(),
-        before: None,
-        after: None,
-        around: WorkerSurroundings::default(),
-        neighbour: None,
-        empty_call: None,
-        world_changed: false,
-    }
-}
-
 /// What came back, as an answer to a question.
 pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<WorkerAnswer, FaultRecord> {
     let fault = |kind, detail: &str| FaultRecord { kind, detail: detail.to_owned() };
@@ -216,43 +199,33 @@ pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<Worke
         return Err(fault(LauncherFault::ForeignTarget, &detail));
     }
     if report.cannot {
-        return Err(fault(LauncherFault::CannotAsk, "the worker has no way of performing it in this start"));
+        return Err(fault(LauncherFault::CannotAsk, cannot(&asking.question.action)));
     }
     let outcome = outcome(report)
         .ok_or_else(|| fault(LauncherFault::AnswerLost, "the process ended and said nothing of the operation"))?;
     let driver = asking.question.action.driver;
     let went_through = outcome == OperationOutcome::Done;
     let content = report.content.as_deref().and_then(frame::decode).zip(asking.question.expected.as_ref());
-    let content = match (content, driver) {
-        (_, driver) if rule::reads_token(driver) => {
-            let told = report.operation.as_ref().and_then(|it| it.details.iter().find(|(name, _)| name == "content"));
+    let content = match (driver.witness(), content) {
+        (SuccessWitness::Token, _) => {
+            let told = report.operation.as_ref().and_then(|it| it.detail(DetailName::Content));
             Some(match (asking.token.or_else(|| asking.question.held()), told) {
                 (None, _) => ContentSeen::Unmarked,
-                (Some(token), Some((_, found))) if *found as u64 == token => ContentSeen::Nonce,
+                (Some(token), Some(found)) if found as u64 == token => ContentSeen::Nonce,
                 (Some(_), _) => ContentSeen::Other,
             })
         }
-        (Some((found, wanted)), _) => {
+        (_, Some((found, wanted))) => {
             let holds = found.windows(wanted.len().max(1)).any(|window| window == wanted.as_slice());
             Some(if holds { ContentSeen::Nonce } else { ContentSeen::Other })
         }
+        (SuccessWitness::Content(_), None) => Some(ContentSeen::Unmarked),
         // Length and time of a file that the run has made are as good as content, for what only looks.
-        (None, Driver::FileStat | Driver::FileAccess | Driver::XattrList | Driver::FileOpenPath) => {
+        (SuccessWitness::Metadata, None) => {
             let same =
                 report.object.zip(asking.marked).is_some_and(|(found, marked)| (found.size, found.mtime) == marked);
             same.then_some(ContentSeen::Nonce)
         }
-        (
-            None,
-            Driver::FileRead
-            | Driver::FileReadAt
-            | Driver::FileReadInherited
-            | Driver::FileReadReopened
-            | Driver::IoUringRead
-            | Driver::DirList
-            | Driver::FileReadlink
-            | Driver::XattrGet,
-        ) => Some(ContentSeen::Unmarked),
         _ => None,
     };
     let opened = report.operation.as_ref().and_then(|it| it.opened.as_ref()).map(|opened| (opened.dev, opened.ino));
@@ -270,9 +243,23 @@ pub(super) fn answer(asking: &OpenQuestion, got: &RequestResult) -> Result<Worke
     })
 }
 
+/// Why a worker does not perform an operation.
+fn cannot(action: &Action) -> &'static str {
+    if !action.mounts.is_empty() {
+        "mounts of a probe's own are made for its process, and a launcher makes its own for everything that it starts"
+    } else if action.driver == Driver::FileReadOlderThread {
+        "a launcher starts its program anew, so no thread of it is older than the sandbox"
+    } else {
+        "the worker has no way of performing it in this start"
+    }
+}
+
 fn outcome(report: &WorkerReport) -> Option<OperationOutcome> {
     if report.expired {
         return Some(OperationOutcome::NoAnswer);
+    }
+    if report.withheld {
+        return Some(OperationOutcome::Withheld);
     }
     if let Some(operation) = &report.operation {
         let last = operation.calls.last()?;
@@ -335,9 +322,11 @@ fn push(
     if let (Some(outsider), Some(report)) = (&asking.question.outsider, got.report()) {
         asking.record.around.process = Some(ProcessIdentity { outside: outsider.victim.inode, inside: report.process });
     }
-    let effect = asking.question.has_effect().then_some(EffectSeen { when: None, twin_intact: None, barrier: None });
+    let effect =
+        asking.question.has_effect().then_some(EffectSeen { when: None, twin_intact: None, barrier: None, own: None });
     asking.record.asked.push(NameTrial { kind, name, answer, effect, again: None });
     asking.greetings.push(greeting);
+    asking.touched.push(got.report().and_then(|report| report.touched));
 }
 
 /// Writes down how the questions' worker was started, and what its launcher has left behind.
@@ -353,7 +342,7 @@ pub(super) fn describe_starts(
         let start = &mut asking.record.start;
         start.number = engine.starts;
         start.mode = Some(reached.mode);
-        start.executable = reached.executable.as_str().to_owned();
+        start.executable = reached.executable.named();
         start.in_process = reached.hello.in_process;
         start.attempts = reached.attempts.clone();
         start.residue = residue.clone();
@@ -376,14 +365,14 @@ pub(super) fn row(task: &Task<'_>, root: &str, asking: OpenQuestion) -> ProbeRow
         launcher: Some(Box::new(asking.record)),
         started_at_unix_s: asking.started_at_unix_s,
         duration_us,
-        ..bare(task, root.to_owned())
+        ..task.row(root.to_owned())
     }
 }
 
 /// A row of a question that was not put.
 pub(super) fn not_run(lane: &LauncherLane<'_>, task: &Task<'_>, not_run: NotRun) -> ProbeRow {
     let root = lane.base.path().join(format!("l{:06}", task.seq)).to_string_lossy().into_owned();
-    ProbeRow { not_run: Some(not_run), ..bare(task, root) }
+    ProbeRow { not_run: Some(not_run), ..task.row(root) }
 }
 
 /// The same row with the folder that it shares with others.
@@ -391,37 +380,11 @@ pub(super) fn with_root(row: ProbeRow, root: &str) -> ProbeRow {
     ProbeRow { root: root.to_owned(), ..row }
 }
 
-fn bare(task: &Task<'_>, root: String) -> ProbeRow {
-    ProbeRow {
-        schema_version: ROW_SCHEMA.into(),
-        seq: task.seq,
-        lane: task.lane,
-        profile_id: task.profile_id.clone(),
-        probe_id: task.probe_id.clone(),
-        expectation_id: task.expectation_id.clone(),
-        control_expects: task.control_expects,
-        action: task.action.clone(),
-        root,
-        ending: None,
-        not_run: None,
-        launcher: None,
-        started_at_unix_s: clock::unix_seconds(),
-        duration_us: 0,
-        pid: None,
-        report_error: None,
-        left_descendants: false,
-        listener: None,
-        check_request: None,
-        prologue: None,
-        operation: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::launcher::lane::question::LauncherQuestion;
-    use crate::record::action::Action;
+    use crate::record::launcher::LauncherRecord;
     use crate::record::report::{Call, OperationReport};
 
     fn asking(action: Action, expected: Option<&[u8]>) -> OpenQuestion {
@@ -429,8 +392,9 @@ mod tests {
         OpenQuestion {
             task: 0,
             question: LauncherQuestion::new(action, "/nonexistent", expected, None, (None, None), "u", 1_000),
-            record: empty_record(),
+            record: LauncherRecord::empty(0),
             greetings: Vec::new(),
+            touched: Vec::new(),
             host: None,
             marked: None,
             token: None,
@@ -476,7 +440,7 @@ mod tests {
         let mut variable = asking(Action::new(Driver::EnvironmentRead, "X"), None);
         variable.token = Some(7);
         let told = |value| {
-            let operation = OperationReport { details: vec![("content".into(), value)], ..call(0, 0) };
+            let operation = OperationReport { details: vec![(DetailName::Content, value)], ..call(0, 0) };
             WorkerReport { operation: Some(operation), ..WorkerReport::default() }
         };
         assert_eq!(seen(&variable, told(7)), Some(ContentSeen::Nonce));

@@ -5,11 +5,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::base::threads;
 use crate::launcher::frame::SessionKey;
-use crate::launcher::inside::TOKEN_VARIABLE;
-use crate::launcher::said::{OutsideProcess, SUBCOMMAND};
-use crate::sys::linux::path;
-use crate::sys::linux::process::pidfd_open;
+use crate::launcher::said::{OutsideProcess, SUBCOMMAND, TOKEN_VARIABLE};
+use crate::sys::native::process::lasting_number;
+
+/// Whether whoever gets a signal reads a number that was sent along.
+const SIGNALS_CARRY_NUMBERS: bool = cfg!(target_os = "linux");
+/// How long the host's own signal may take to be told of.
+const OWN_SIGNAL: Duration = Duration::from_millis(500);
 
 /// A process outside that a question signals.
 #[derive(Debug)]
@@ -42,13 +46,14 @@ impl OutsideTarget {
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or_else(|| io::Error::other("it has no output"))?;
         let (sender, lines) = channel();
-        std::thread::spawn(move || {
+        let hear = move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
                     return;
                 }
             }
-        });
+        };
+        threads::builder()?.spawn(hear)?;
         let ready = lines.recv_timeout(Duration::from_secs(5)).map_err(io::Error::other)?;
         let mut words = ready.split_whitespace();
         let (Some("ready"), Some(Ok(fd)), Some(Ok(address))) =
@@ -57,13 +62,14 @@ impl OutsideTarget {
             return Err(io::Error::other(format!("it said `{ready}`")));
         };
         let pid = child.id() as i32;
-        let (inode, own) = (inode_of(pid)?, inode_of(std::process::id() as i32)?);
+        let number = |pid| lasting_number(pid).map_err(io::Error::from_raw_os_error);
+        let (inode, own) = (number(pid)?, number(std::process::id() as i32)?);
         if inode == own {
             let _ = child.kill();
             let _ = child.wait();
             return Err(io::Error::other("this kernel gives processes no numbers that last (Linux 6.9 does)"));
         }
-        let nonce = uuid::Uuid::new_v4().as_u128() as i32;
+        let nonce = if SIGNALS_CARRY_NUMBERS { uuid::Uuid::new_v4().as_u128() as i32 } else { 0 };
         Ok(Self {
             child,
             _input: input,
@@ -72,6 +78,14 @@ impl OutsideTarget {
             held,
             victim: OutsideProcess { pid, inode, nonce, fd, address },
         })
+    }
+
+    /// Takes the host's own signal, where it cannot be told from a later one.
+    pub(super) fn forget(&mut self) {
+        if !SIGNALS_CARRY_NUMBERS {
+            let _ = self.lines.recv_timeout(OWN_SIGNAL);
+            self.heard.clear();
+        }
     }
 
     /// Whether the signal with that number has come.
@@ -86,11 +100,4 @@ impl Drop for OutsideTarget {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn inode_of(pid: i32) -> io::Result<u64> {
-    let fd = pidfd_open(pid).map_err(io::Error::from_raw_os_error)? as i32;
-    let found = path::fstat(fd).map_err(io::Error::from_raw_os_error);
-    let _ = path::close(fd);
-    Ok(found?.ino)
 }

@@ -9,10 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::nameless::NamelessFile;
 use super::{NoWorker, ReachedWorker, Session, Setting, WorkerExecutable};
 use crate::launcher::frame;
 use crate::launcher::said::{Hello, WorkerMessage, WorkerRequest};
-use crate::record::launcher::StartMode;
+use crate::record::launcher::{NamedExecutable, StartMode};
 
 /// How long nothing at all may come before the worker's input is closed, in case the launcher collects it first.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -57,8 +58,8 @@ pub fn start_alone(setting: &Setting<'_>) -> Result<(Session, Hello), String> {
 /// If there is none.
 pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
     let mut attempts = Vec::new();
-    for executable in [ExecutableChoice::Path, ExecutableChoice::Copy, ExecutableChoice::MemFd] {
-        let executable = match executable.make(setting) {
+    for executable in [NamedExecutable::Itself, NamedExecutable::Copy, NamedExecutable::Memfd] {
+        let executable = match made(executable, setting) {
             Ok(executable) => executable,
             Err(error) => {
                 attempts.push(format!("{}: {error}", executable.as_str()));
@@ -79,41 +80,19 @@ pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
     Err(NoWorker::NotStarted(attempts))
 }
 
-/// The executables to try, in order.
-#[derive(Debug, Clone, Copy)]
-enum ExecutableChoice {
-    Path,
-    Copy,
-    MemFd,
-}
-
-impl ExecutableChoice {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Copy => "copy",
-            Self::MemFd => "memfd",
+/// An executable of that kind for a worker.
+fn made(kind: NamedExecutable, setting: &Setting<'_>) -> io::Result<WorkerExecutable> {
+    Ok(match kind {
+        NamedExecutable::Itself => WorkerExecutable::Path,
+        NamedExecutable::Copy => {
+            let copy = own_path(setting, "worker");
+            std::fs::copy(&setting.exe, &copy)?;
+            let executable: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&copy, executable)?;
+            WorkerExecutable::Copy(copy)
         }
-    }
-
-    fn make(self, setting: &Setting<'_>) -> io::Result<WorkerExecutable> {
-        Ok(match self {
-            Self::Path => WorkerExecutable::Path,
-            Self::Copy => {
-                let copy = own_path(setting, "worker");
-                std::fs::copy(&setting.exe, &copy)?;
-                let executable: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-                std::fs::set_permissions(&copy, executable)?;
-                WorkerExecutable::Copy(copy)
-            }
-            Self::MemFd => {
-                let fd = nix::sys::memfd::memfd_create(c"sandproof", nix::sys::memfd::MFdFlags::empty())?;
-                let mut file = File::from(fd);
-                io::copy(&mut File::open(&setting.exe)?, &mut file)?;
-                WorkerExecutable::MemFd(file.into())
-            }
-        })
-    }
+        NamedExecutable::Memfd => WorkerExecutable::MemFd(NamelessFile::of(&setting.exe)?),
+    })
 }
 
 /// A path in the workspace that nobody else has.
@@ -136,7 +115,7 @@ fn by_input(
     executable: WorkerExecutable,
     attempts: &mut Vec<String>,
 ) -> Result<Result<ReachedWorker, Option<WorkerExecutable>>, NoWorker> {
-    let way = executable.as_str();
+    let way = executable.named().as_str();
     let limit = Duration::from_millis(setting.document.map_or(10_000, |document| document.start_timeout_ms));
     let mut session = match Session::spawn(setting, &executable, &token('l', false), &[], true) {
         Ok(session) => session,

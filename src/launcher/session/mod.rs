@@ -1,29 +1,41 @@
 //! One start of a launcher: what is written to the worker inside of it, and what comes back.
 
 mod ladder;
+#[cfg(target_os = "linux")]
+#[path = "nameless_linux.rs"]
+mod nameless;
+#[cfg(target_os = "macos")]
+#[path = "nameless_macos.rs"]
+mod nameless;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use crate::launcher::frame::{self, Direction, FrameReader, SessionKey};
 use crate::launcher::said::{Hello, LAST, SUBCOMMAND, UNASKED, WorkerMessage, WorkerRequest};
 use crate::policy::launcher::{LauncherDocument, StartTexts};
-use crate::record::launcher::StartMode;
+use crate::record::launcher::{NamedExecutable, StartMode};
+use crate::sys::native::process::ADOPTS_ORPHANS;
+use crate::sys::native::tty::SessionTerminal;
 pub use ladder::{ask_at_once, start, start_alone};
+use nameless::NamelessFile;
 
 /// How long the launcher may take to end once the worker's input is closed.
 const END: Duration = Duration::from_secs(5);
+/// How many requests are with a worker at a time: as many as its input holds, whatever they say, while it writes an answer.
+const UNDER_WAY: usize = 4;
 /// The most bytes of standard error that are kept.
 const STDERR_BYTES: usize = 300;
 
@@ -41,9 +53,9 @@ pub struct Setting<'a> {
     /// Variables that questions are about, in the environment of every start.
     pub variables: Vec<(String, String)>,
     /// The terminal that controls the launcher's session, if a question is about one.
-    pub terminal: Option<i32>,
+    pub terminal: Option<SessionTerminal>,
     /// The same of the worker that is started by itself.
-    pub own_terminal: Option<i32>,
+    pub own_terminal: Option<SessionTerminal>,
 }
 
 /// As what the worker's executable is named to the launcher.
@@ -54,16 +66,16 @@ pub enum WorkerExecutable {
     /// A copy in the workspace.
     Copy(PathBuf),
     /// An inherited descriptor.
-    MemFd(OwnedFd),
+    MemFd(NamelessFile),
 }
 
 impl WorkerExecutable {
-    /// The word that documents have for it.
-    pub fn as_str(&self) -> &'static str {
+    /// Which of them it is.
+    pub fn named(&self) -> NamedExecutable {
         match self {
-            Self::Path => "path",
-            Self::Copy(_) => "copy",
-            Self::MemFd(_) => "memfd",
+            Self::Path => NamedExecutable::Itself,
+            Self::Copy(_) => NamedExecutable::Copy,
+            Self::MemFd(_) => NamedExecutable::Memfd,
         }
     }
 }
@@ -144,7 +156,7 @@ impl Session {
                 let renamed = setting.document.and_then(|document| setting.places.inside(document, &path));
                 renamed.unwrap_or(path)
             }
-            WorkerExecutable::MemFd(fd) => format!("/proc/self/fd/{}", fd.as_raw_fd()),
+            WorkerExecutable::MemFd(file) => file.name(),
         };
         let token = format!("{}.{mode}", key.as_str());
         let mut probe = vec![named, SUBCOMMAND.to_owned(), token];
@@ -157,7 +169,7 @@ impl Session {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(&setting.places.workspace);
         match setting.document.map_or(setting.own_terminal, |_| setting.terminal) {
-            Some(terminal) => crate::sys::linux::tty::lead_session_on(&mut command, terminal),
+            Some(terminal) => terminal.lead(&mut command),
             None => {
                 command.process_group(0);
             }
@@ -341,6 +353,36 @@ impl Session {
         self.answers.remove(&seq)
     }
 
+    /// Asks several things, each in the time that stands beside it, until one has no answer or one that `is_plain` does not hold
+    /// of, and gives the answers before that. A few requests are always with the worker, so that it need not wait for this
+    /// process in between: they must be such as can be put again.
+    pub fn ask_each(
+        &mut self,
+        requests: &[(WorkerRequest, Duration)],
+        is_plain: impl Fn(&WorkerMessage) -> bool,
+    ) -> Vec<WorkerMessage> {
+        let mut unsent = requests.iter();
+        let mut under_way = VecDeque::new();
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut plain = true;
+        loop {
+            while plain && under_way.len() < UNDER_WAY {
+                let Some((request, limit)) = unsent.next() else { break };
+                under_way.push_back((self.send(request), *limit));
+            }
+            let Some((seq, limit)) = under_way.pop_front() else { return answers };
+            self.pump(|it| it.answers.contains_key(&seq) || it.has_another(), limit);
+            let answer = self.answers.remove(&seq).filter(|_| !self.has_another());
+            if answer.is_none() {
+                // Nothing will come for those behind it either.
+                return answers;
+            }
+            let answer = answer.filter(|answer| plain && is_plain(answer));
+            plain = answer.is_some();
+            answers.extend(answer);
+        }
+    }
+
     /// Waits while nothing is asked. Whether the worker is still there.
     pub fn idle(&mut self, time: Duration) -> bool {
         self.pump(|_| false, time);
@@ -354,25 +396,34 @@ impl Session {
         self.reap();
     }
 
-    fn reap(&mut self) -> Option<std::process::ExitStatus> {
+    fn reap(&mut self) {
         let until = Instant::now() + END;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
+                Ok(Some(_)) => {
+                    if !ADOPTS_ORPHANS {
+                        end_left(self.group());
+                    }
+                    return;
+                }
                 Ok(None) if Instant::now() < until && self.is_over() => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 _ => {
                     self.kill();
-                    return self.child.wait().ok();
+                    let _ = self.child.wait();
+                    return;
                 }
             }
         }
     }
 
+    fn group(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
     fn kill(&mut self) {
-        let group = Pid::from_raw(self.child.id() as i32);
-        let _ = killpg(group, Signal::SIGKILL);
+        let _ = killpg(self.group(), Signal::SIGKILL);
         let _ = self.child.kill();
     }
 
@@ -391,7 +442,8 @@ impl Session {
             },
             _ => "was still running".to_owned(),
         };
-        let said = String::from_utf8_lossy(&self.stderr).trim().to_owned();
+        // A part of one line.
+        let said = String::from_utf8_lossy(&self.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
         let said = if said.is_empty() { String::new() } else { format!(", saying `{said}`") };
         format!("{way}: the launcher {status}{said}")
     }
@@ -404,6 +456,14 @@ impl Drop for Session {
             self.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+/// Ends what is left of a process group whose leader is gone. As long as somebody is in it, no other process gets its number: so if
+/// there is one of that number, the group is another's.
+fn end_left(group: Pid) {
+    if getpgid(Some(group)) == Err(Errno::ESRCH) {
+        let _ = killpg(group, Signal::SIGKILL);
     }
 }
 
@@ -454,6 +514,36 @@ mod tests {
         say(&mut session, "b", 2, WorkerMessage::Pong);
         assert!(session.has_another());
         assert_eq!(session.answers.get(&2), None, "what another worker says is no answer");
+    }
+
+    #[test]
+    fn what_is_left_of_a_group_ends_and_another_group_does_not() {
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 1000 >/dev/null & echo $!"])
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let group = Pid::from_raw(leader.id() as i32);
+        let mut said = String::new();
+        leader.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        let left = Pid::from_raw(said.trim().parse().unwrap());
+        leader.wait().unwrap();
+        assert_eq!(getpgid(Some(left)), Ok(group));
+        end_left(group);
+        let until = Instant::now() + Duration::from_secs(10);
+        // Whoever gets it may reap it later.
+        let is_there = || std::fs::read_to_string(format!("/proc/{left}/stat")).is_ok_and(|it| !it.contains(") Z "));
+        while is_there() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!is_there());
+        // A group with its leader is somebody's who lives.
+        let mut other = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+        end_left(Pid::from_raw(other.id() as i32));
+        assert!(matches!(other.try_wait(), Ok(None)));
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

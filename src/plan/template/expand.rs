@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
 use super::super::file::{
-    PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry, ProfilesFile,
+    EVERY_CONTROL, PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry,
+    ProfilesFile,
 };
-use super::document::{BuilderContext, Ordered, id};
+use super::document::{BuilderContext, Ordered, body, id};
+use super::policies::{CarriedKeys, carried};
 use crate::base::ids::{ProbeId, ProfileId};
 use crate::base::json_out;
 use crate::policy::PolicyMode;
 use crate::record::fixture::FixtureEntry;
-use crate::record::outcome::Decision;
+use crate::record::outcome::{Decision, Expectation};
 
 /// What a template becomes, before its policies are looked for.
 #[derive(Debug)]
@@ -64,6 +68,34 @@ pub(super) struct ProfileFields {
     pub(super) fixtures: Vec<FixtureEntry>,
 }
 
+/// What a profile of a template of the reference says about itself.
+#[derive(Deserialize)]
+pub(super) struct ProfileTexts {
+    sbpl: String,
+    family: Option<String>,
+    semantic_group: Option<String>,
+    #[serde(default)]
+    key_specific_rules: Vec<String>,
+    notes: Option<String>,
+    parameters: Option<BTreeMap<String, String>>,
+}
+
+impl ProfileTexts {
+    /// The same for the registry, with what the template carries for all of its profiles.
+    pub(super) fn fields(&self, mode: PolicyMode, own: &CarriedKeys) -> ProfileFields {
+        ProfileFields {
+            path: self.sbpl.clone(),
+            mode,
+            family: self.family.clone(),
+            semantic_group: self.semantic_group.clone(),
+            key_specific_rules: self.key_specific_rules.clone(),
+            notes: self.notes.clone(),
+            parameters: self.parameters.clone().unwrap_or_else(|| own.parameters.clone()),
+            fixtures: own.fixtures.clone(),
+        }
+    }
+}
+
 /// What tells one probe from the next.
 #[derive(Default)]
 pub(super) struct ProbeFields<'a> {
@@ -81,7 +113,7 @@ pub(super) struct ProbeFields<'a> {
 
 impl<'a> ExpandedDocuments<'a> {
     /// Nothing yet. `default_lanes`: baseline, scenario, oracle.
-    pub(super) fn new(head: &'a BuilderContext, default_lanes: [bool; 3]) -> Self {
+    fn new(head: &'a BuilderContext, default_lanes: [bool; 3]) -> Self {
         let lanes = head.lanes.clone().unwrap_or_else(|| {
             let named = ["baseline", "scenario", "oracle"].into_iter().zip(default_lanes);
             named.map(|(name, on)| (name.to_owned(), Value::Bool(on))).collect()
@@ -97,12 +129,7 @@ impl<'a> ExpandedDocuments<'a> {
     }
 
     /// Adds a profile, to be filled with probes.
-    pub(super) fn profile(
-        &mut self,
-        name: &str,
-        fields: ProfileFields,
-        notes: &mut Diagnostics<'_>,
-    ) -> Option<ProfileId> {
+    fn profile(&mut self, name: &str, fields: ProfileFields, notes: &mut Diagnostics<'_>) -> Option<ProfileId> {
         let pointer = format!("/profiles/{}", pointer_part(name));
         let profile_id = id(ProfileId::new(name), &pointer, notes)?;
         let entry = ProfileEntry {
@@ -139,7 +166,7 @@ impl<'a> ExpandedDocuments<'a> {
         let pointer = format!("/profiles/{}", pointer_part(profile.as_str()));
         let Some(probe_id) = id(ProbeId::new(format!("{profile}:{}", fields.name)), &pointer, notes) else { return };
         if let Some(known) = self.probes.get(&probe_id) {
-            if known.expected != expected {
+            if known.expected != Expectation::from(expected) {
                 notes.error(
                     DiagnosticKind::Duplicate,
                     pointer,
@@ -152,15 +179,15 @@ impl<'a> ExpandedDocuments<'a> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let entry = ProbeEntry {
             probe_id: probe_id.clone(),
-            name: fields.name,
+            name: Some(fields.name),
             operation: fields.operation.to_owned(),
             target: fields.target.to_owned(),
-            expected,
+            expected: expected.into(),
             supports_lanes: self.lanes.iter().map(|(lane, on)| (lane.clone(), on.as_bool().unwrap_or(true))).collect(),
-            expected_primary_ops: vec![fields.operation.to_owned()],
-            expected_predicates: vec![fields.target.to_owned()],
+            expected_primary_ops: Some(vec![fields.operation.to_owned()]),
+            expected_predicates: Some(vec![fields.target.to_owned()]),
             capabilities_required: fields.capabilities,
-            controls_supported: ["baseline", "allow_default", "deny_default"].map(str::to_owned).into(),
+            controls_supported: Some(EVERY_CONTROL.map(str::to_owned).into()),
             expectation_id: None,
             mode: None,
             driver: text(fields.driver),
@@ -174,6 +201,7 @@ impl<'a> ExpandedDocuments<'a> {
             argv: Vec::new(),
             exit_code: None,
             mechanism: Vec::new(),
+            errno: Vec::new(),
             name_alone: false,
             fixtures: Vec::new(),
             mounts: Vec::new(),
@@ -186,7 +214,7 @@ impl<'a> ExpandedDocuments<'a> {
     }
 
     /// The finished documents.
-    pub(super) fn finish(self) -> Expanded {
+    fn finish(self) -> Expanded {
         let head = self.head;
         let plan = PlanFile {
             schema_version: PLAN_SCHEMA.to_owned(),
@@ -226,8 +254,68 @@ impl<'a> ExpandedDocuments<'a> {
     }
 }
 
+/// A kind of template whose profiles are expanded into probes, as its own part of the document.
+pub(super) trait ExpandingTemplate: DeserializeOwned {
+    /// What it says of a profile.
+    type Profile;
+    /// Which lanes are on in a document that names none: baseline, scenario, oracle.
+    const LANES: [bool; 3] = [true; 3];
+
+    /// Notes keys within it that nobody reads, and those that are missing.
+    fn check_keys(value: &Value, notes: &mut Diagnostics<'_>);
+
+    /// Notes where its parts name each other wrongly.
+    fn check_names(&self, _notes: &mut Diagnostics<'_>) {}
+
+    /// Its profiles, and the order of the plan if it says one.
+    fn profiles(&self) -> (&Ordered<Self::Profile>, Option<&[String]>);
+
+    /// What a profile says about itself. A policy that it carries goes into `documents`.
+    fn profile_fields(
+        &self,
+        name: &str,
+        profile: &Self::Profile,
+        own: &CarriedKeys,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) -> ProfileFields;
+
+    /// Adds a profile's probes.
+    fn add_probes(
+        &self,
+        name: &str,
+        profile: &Self::Profile,
+        id: &ProfileId,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    );
+}
+
+/// Builds a template of that kind. `None`: what was found is noted.
+pub(super) fn expand<T: ExpandingTemplate>(
+    head: &BuilderContext,
+    value: &Value,
+    text: &str,
+    notes: &mut Diagnostics<'_>,
+) -> Option<Expanded> {
+    T::check_keys(value, notes);
+    let (body, own): (T, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
+    body.check_names(notes);
+    let mut documents = ExpandedDocuments::new(head, T::LANES);
+    for (path, content) in carried(&own.policies, notes) {
+        documents.policy(&path, content);
+    }
+    let (profiles, order) = body.profiles();
+    for (name, profile) in in_order(profiles, order, notes) {
+        let fields = body.profile_fields(name, profile, &own, &mut documents, notes);
+        let Some(id) = documents.profile(name, fields, notes) else { continue };
+        body.add_probes(name, profile, &id, &mut documents, notes);
+    }
+    Some(documents.finish())
+}
+
 /// The profiles in the order of the plan: as listed, else as they stand.
-pub(super) fn in_order<'t, T>(
+fn in_order<'t, T>(
     profiles: &'t Ordered<T>,
     order: Option<&[String]>,
     notes: &mut Diagnostics<'_>,

@@ -9,9 +9,10 @@ use super::super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, shown};
 use super::super::error::LoadError;
 use super::super::file::{INDEX_SCHEMA, IndexEntry, IndexFile};
 use super::super::lint::lint_plan;
+use super::super::paths::{OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
 use super::super::resolve::resolve;
 use super::super::resolved::{ResolvedPlan, Selection};
-use super::super::source::{DocumentSource, OWN_INDEX_PATH, OWN_PROBES_PATH, OWN_PROFILES_PATH, clean_path};
+use super::super::source::DocumentSource;
 use super::FindPolicy;
 use super::expand::{Expanded, TypedDocument};
 use crate::base::digest::Digest;
@@ -20,8 +21,7 @@ use crate::base::shared_bytes::SharedBytes;
 use crate::record::build::{BuiltFile, BuiltFrom, HostPolicy};
 use crate::record::sources::InputRole;
 
-/// The plan's name in its folder.
-pub const PLAN_FILE: &str = "plan.json";
+pub use super::super::paths::PLAN_FILE;
 /// The name of the document that says what the folder was made of.
 pub const BUILT_FROM_FILE: &str = "built_from.json";
 

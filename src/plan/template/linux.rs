@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
-use super::policies::{CarriedKeys, carried, document_bytes};
+use super::document::{Ordered, check_keys};
+use super::expand::{ExpandedDocuments, ExpandingTemplate, ProbeFields, ProfileFields};
+use super::policies::{CarriedKeys, document_bytes};
+use crate::base::ids::ProfileId;
 use crate::policy::PolicyMode;
 use crate::policy::launcher::LAUNCHER_SCHEMA;
 use crate::record::driver::Driver;
@@ -21,8 +22,9 @@ use crate::record::outcome::Decision;
 const OPERATION_KEYS: &[&str] = &["driver", "operation", "to", "attribute", "paths", "capabilities_required"];
 const PROFILE_KEYS: &[&str] = &["policy", "operations", "allowed", "family", "semantic_group", "notes", "fixtures"];
 
+/// Its own part of a template.
 #[derive(Deserialize)]
-struct LinuxBody {
+pub(super) struct LinuxBody {
     paths: Ordered<String>,
     operations: Ordered<TemplateOperation>,
     profiles: Ordered<LinuxProfile>,
@@ -40,8 +42,9 @@ struct TemplateOperation {
     capabilities_required: Vec<String>,
 }
 
+/// A profile of one.
 #[derive(Deserialize)]
-struct LinuxProfile {
+pub(super) struct LinuxProfile {
     policy: Map<String, Value>,
     operations: Option<Vec<String>>,
     #[serde(default)]
@@ -53,40 +56,49 @@ struct LinuxProfile {
     fixtures: Vec<FixtureEntry>,
 }
 
-/// Builds one.
-pub(super) fn expand(
-    head: &BuilderContext,
-    text: &str,
-    value: &Value,
-    notes: &mut Diagnostics<'_>,
-) -> Option<Expanded> {
-    for (part, known) in [("operations", OPERATION_KEYS), ("profiles", PROFILE_KEYS)] {
-        for (name, entry) in value.get(part).and_then(Value::as_object).into_iter().flatten() {
-            check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
+impl ExpandingTemplate for LinuxBody {
+    type Profile = LinuxProfile;
+
+    fn check_keys(value: &Value, notes: &mut Diagnostics<'_>) {
+        for (part, known) in [("operations", OPERATION_KEYS), ("profiles", PROFILE_KEYS)] {
+            for (name, entry) in value.get(part).and_then(Value::as_object).into_iter().flatten() {
+                check_keys(entry, &format!("/{part}/{}", pointer_part(name)), known, notes);
+            }
         }
     }
-    let (body, own): (LinuxBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
-    for (name, operation) in &body.operations.0 {
-        let pointer = format!("/operations/{}/paths", pointer_part(name));
-        known_names(operation.paths.iter().flatten(), &body.paths, "path case", &pointer, notes);
+
+    fn check_names(&self, notes: &mut Diagnostics<'_>) {
+        for (name, operation) in &self.operations.0 {
+            let pointer = format!("/operations/{}/paths", pointer_part(name));
+            known_names(operation.paths.iter().flatten(), &self.paths, "path case", &pointer, notes);
+        }
     }
-    let mut growing = ExpandedDocuments::new(head, [true; 3]);
-    for (path, content) in carried(&own.policies, notes) {
-        growing.policy(&path, content);
+
+    fn profiles(&self) -> (&Ordered<LinuxProfile>, Option<&[String]>) {
+        (&self.profiles, self.profile_order.as_deref())
     }
-    for (name, profile) in in_order(&body.profiles, body.profile_order.as_deref(), notes) {
+
+    fn profile_fields(
+        &self,
+        name: &str,
+        profile: &LinuxProfile,
+        own: &CarriedKeys,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) -> ProfileFields {
         let pointer = format!("/profiles/{}", pointer_part(name));
         known_names(
             profile.operations.iter().flatten(),
-            &body.operations,
+            &self.operations,
             "operation",
             &format!("{pointer}/operations"),
             notes,
         );
-        known_names(profile.allowed.keys(), &body.operations, "operation", &format!("{pointer}/allowed"), notes);
+        known_names(profile.allowed.keys(), &self.operations, "operation", &format!("{pointer}/allowed"), notes);
         let path = format!("policies/{}.json", file_name(name));
-        let fields = ProfileFields {
-            path: path.clone(),
+        documents.policy(&path, document_bytes(&profile.policy));
+        ProfileFields {
+            path,
             mode: mode_of(&profile.policy),
             family: profile.family.clone(),
             semantic_group: profile.semantic_group.clone(),
@@ -94,10 +106,19 @@ pub(super) fn expand(
             notes: profile.notes.clone(),
             parameters: own.parameters.clone(),
             fixtures: own.fixtures.iter().chain(&profile.fixtures).cloned().collect(),
-        };
-        growing.policy(&path, document_bytes(&profile.policy));
-        let Some(id) = growing.profile(name, fields, notes) else { continue };
-        for (verb, operation) in &body.operations.0 {
+        }
+    }
+
+    fn add_probes(
+        &self,
+        name: &str,
+        profile: &LinuxProfile,
+        id: &ProfileId,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) {
+        let pointer = format!("/profiles/{}", pointer_part(name));
+        for (verb, operation) in &self.operations.0 {
             if profile.operations.as_ref().is_some_and(|chosen| !chosen.contains(verb)) {
                 continue;
             }
@@ -105,14 +126,14 @@ pub(super) fn expand(
             let allowed = profile.allowed.get(verb).map(Vec::as_slice).unwrap_or_default();
             let asked = |case: &str| operation.paths.as_ref().is_none_or(|paths| paths.iter().any(|one| one == case));
             for (n, case) in
-                allowed.iter().enumerate().filter(|(_, case)| !asked(case) || body.paths.get(case).is_none())
+                allowed.iter().enumerate().filter(|(_, case)| !asked(case) || self.paths.get(case).is_none())
             {
                 let pointer = format!("{pointer}/allowed/{}/{n}", pointer_part(verb));
-                let remedy = notes.hint(case, body.paths.keys(), "remove it, or ask for it");
+                let remedy = notes.hint(case, self.paths.keys(), "remove it, or ask for it");
                 let message = format!("`{}` does not ask for the path case `{}`", shown(verb), shown(case));
                 notes.error(DiagnosticKind::Dangling, pointer, message, remedy);
             }
-            for (case, target) in body.paths.0.iter().filter(|(case, _)| asked(case)) {
+            for (case, target) in self.paths.0.iter().filter(|(case, _)| asked(case)) {
                 let expected = if allowed.contains(case) { Decision::Allow } else { Decision::Deny };
                 let fields = ProbeFields {
                     name: format!("{verb}_{case}"),
@@ -125,11 +146,10 @@ pub(super) fn expand(
                     why: Some(why(verb, case, expected)),
                     ..ProbeFields::default()
                 };
-                growing.probe(&id, fields, expected, notes);
+                documents.probe(id, fields, expected, notes);
             }
         }
     }
-    Some(growing.finish())
 }
 
 impl TemplateOperation {
@@ -142,7 +162,7 @@ impl TemplateOperation {
             Some(driver) => driver.info().operations.first().map(|name| (*name).to_owned()),
             None => {
                 let known = Driver::ALL.iter().map(|driver| driver.info().name);
-                let remedy = notes.hint(&self.driver, known, "see SPEC.md for the drivers");
+                let remedy = notes.hint(&self.driver, known, "`sandproof list-drivers` lists them");
                 let pointer = format!("/operations/{}/driver", pointer_part(verb));
                 let message = format!("there is no driver `{}`", shown(&self.driver));
                 notes.error(DiagnosticKind::Driver, pointer, message, remedy);

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
-use super::policies::{CarriedKeys, carried};
+use super::document::{Ordered, check_keys};
+use super::expand::{ExpandedDocuments, ExpandingTemplate, ProbeFields, ProfileFields, ProfileTexts};
+use super::policies::CarriedKeys;
+use crate::base::ids::ProfileId;
 use crate::policy::PolicyMode;
 use crate::record::outcome::Decision;
 
@@ -17,8 +18,9 @@ const WRITE: &str = "file-write*";
 const PROFILE_KEYS: &[&str] =
     &["sbpl", "allowed_sets", "mode", "family", "semantic_group", "key_specific_rules", "notes", "parameters"];
 
+/// Its own part of a template.
 #[derive(Deserialize)]
-struct MetadataBody {
+pub(super) struct MetadataBody {
     path_pairs: Vec<(String, String)>,
     ops: BTreeMap<String, MetadataCalls>,
     profiles: Ordered<MetadataProfile>,
@@ -35,18 +37,14 @@ struct MetadataCalls {
     attr_payload_syscalls: Vec<String>,
 }
 
+/// A profile of one.
 #[derive(Deserialize)]
-struct MetadataProfile {
-    sbpl: String,
+pub(super) struct MetadataProfile {
+    #[serde(flatten)]
+    texts: ProfileTexts,
     #[serde(default)]
     allowed_sets: Vec<String>,
     mode: Option<PolicyMode>,
-    family: Option<String>,
-    semantic_group: Option<String>,
-    #[serde(default)]
-    key_specific_rules: Vec<String>,
-    notes: Option<String>,
-    parameters: Option<BTreeMap<String, String>>,
 }
 
 /// The sets that `allowed_sets` knows.
@@ -63,62 +61,68 @@ fn is_in(set: &str, path: &str, alias: bool) -> bool {
     }
 }
 
-/// Builds one.
-pub(super) fn expand(
-    head: &BuilderContext,
-    text: &str,
-    value: &Value,
-    notes: &mut Diagnostics<'_>,
-) -> Option<Expanded> {
-    for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
-        check_keys(profile, &format!("/profiles/{}", pointer_part(name)), PROFILE_KEYS, notes);
-    }
-    if let Some(ops) = value.get("ops") {
-        check_keys(ops, "/ops", &[READ, WRITE], notes);
-        for (key, known) in
-            [(READ, &["syscalls", "attr_payloads", "attr_payload_syscalls"][..]), (WRITE, &["syscalls"][..])]
-        {
-            if let Some(calls) = ops.get(key) {
-                check_keys(calls, &format!("/ops/{key}"), known, notes);
-            } else {
-                notes.error(
-                    DiagnosticKind::MissingKey,
-                    "/ops",
-                    format!("the key `{key}` is missing"),
-                    format!("add `{key}`"),
-                );
+impl ExpandingTemplate for MetadataBody {
+    type Profile = MetadataProfile;
+    const LANES: [bool; 3] = [true, true, false];
+
+    fn check_keys(value: &Value, notes: &mut Diagnostics<'_>) {
+        for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
+            check_keys(profile, &format!("/profiles/{}", pointer_part(name)), PROFILE_KEYS, notes);
+        }
+        if let Some(ops) = value.get("ops") {
+            check_keys(ops, "/ops", &[READ, WRITE], notes);
+            for (key, known) in
+                [(READ, &["syscalls", "attr_payloads", "attr_payload_syscalls"][..]), (WRITE, &["syscalls"][..])]
+            {
+                if let Some(calls) = ops.get(key) {
+                    check_keys(calls, &format!("/ops/{key}"), known, notes);
+                } else {
+                    notes.error(
+                        DiagnosticKind::MissingKey,
+                        "/ops",
+                        format!("the key `{key}` is missing"),
+                        format!("add `{key}`"),
+                    );
+                }
             }
         }
     }
-    let (body, own): (MetadataBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
-    let mut growing = ExpandedDocuments::new(head, [true, true, false]);
-    for (path, content) in carried(&own.policies, notes) {
-        growing.policy(&path, content);
+
+    fn profiles(&self) -> (&Ordered<MetadataProfile>, Option<&[String]>) {
+        (&self.profiles, self.profile_order.as_deref())
     }
-    let paths: Vec<(&str, bool)> = body
-        .path_pairs
-        .iter()
-        .flat_map(|(alias, canonical)| [(alias.as_str(), true), (canonical.as_str(), false)])
-        .collect();
-    for (name, profile) in in_order(&body.profiles, body.profile_order.as_deref(), notes) {
+
+    fn profile_fields(
+        &self,
+        name: &str,
+        profile: &MetadataProfile,
+        own: &CarriedKeys,
+        _documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) -> ProfileFields {
         for (n, set) in profile.allowed_sets.iter().enumerate().filter(|(_, set)| !SETS.contains(&set.as_str())) {
             let remedy = notes.hint(set, SETS, &format!("known are {}", SETS.join(", ")));
             let pointer = format!("/profiles/{}/allowed_sets/{n}", pointer_part(name));
             notes.error(DiagnosticKind::BadValue, pointer, format!("there is no path set `{}`", shown(set)), remedy);
         }
-        let fields = ProfileFields {
-            path: profile.sbpl.clone(),
-            mode: profile.mode.unwrap_or(PolicyMode::Sbpl),
-            family: profile.family.clone(),
-            semantic_group: profile.semantic_group.clone(),
-            key_specific_rules: profile.key_specific_rules.clone(),
-            notes: profile.notes.clone(),
-            parameters: profile.parameters.clone().unwrap_or_else(|| own.parameters.clone()),
-            fixtures: own.fixtures.clone(),
-        };
-        let Some(id) = growing.profile(name, fields, notes) else { continue };
+        profile.texts.fields(profile.mode.unwrap_or(PolicyMode::Sbpl), own)
+    }
+
+    fn add_probes(
+        &self,
+        _name: &str,
+        profile: &MetadataProfile,
+        id: &ProfileId,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) {
+        let paths: Vec<(&str, bool)> = self
+            .path_pairs
+            .iter()
+            .flat_map(|(alias, canonical)| [(alias.as_str(), true), (canonical.as_str(), false)])
+            .collect();
         for (operation, prefix) in [(READ, "readmeta"), (WRITE, "writemeta")] {
-            let Some(calls) = body.ops.get(operation) else { continue };
+            let Some(calls) = self.ops.get(operation) else { continue };
             for (path, alias) in &paths {
                 let allowed = profile.allowed_sets.iter().any(|set| is_in(set, path, *alias));
                 let expected = if allowed { Decision::Allow } else { Decision::Deny };
@@ -133,12 +137,11 @@ pub(super) fn expand(
                         attr_payload: payload,
                         ..ProbeFields::default()
                     };
-                    growing.probe(&id, fields, expected, notes);
+                    documents.probe(id, fields, expected, notes);
                 }
             }
         }
     }
-    Some(growing.finish())
 }
 
 impl MetadataCalls {

@@ -26,4 +26,4 @@ pub use document::Builder;
 pub use files::{BUILT_FROM_FILE, FileSet, PLAN_FILE};
 pub use parsed::{TEMPLATE_SCHEMA, Template};
 pub use policies::FindPolicy;
-pub use shipped::{Listing, by_id, list, policy as carried_policy};
+pub use shipped::{Listing, by_id, example, list, policy as carried_policy};

@@ -7,11 +7,14 @@ use super::super::error::LoadError;
 use super::super::read::refused;
 use super::super::schema::DocumentKind;
 use super::document::{Builder, BuilderContext};
-use super::expand::Expanded;
+use super::expand::{Expanded, expand};
 use super::files::{self, FileSet};
+use super::linux::LinuxBody;
+use super::metadata::MetadataBody;
 use super::policies::FindPolicy;
 use super::shipped_plan::ShippedPlan;
-use super::{linux, metadata, spelled, vfs};
+use super::spelled;
+use super::vfs::VfsBody;
 use crate::base::digest::Digest;
 use crate::base::json;
 use crate::record::build::BuiltFrom;
@@ -43,6 +46,7 @@ impl Template {
     pub fn read(bytes: &[u8], file: &str, requested: Option<&str>) -> Result<Self, LoadError> {
         let json_error = |source| LoadError::Json { what: "template", file: file.to_owned(), source };
         let value = json::parse(bytes).map_err(json_error)?;
+        let refused = |notes| refused(notes).located_within(file, &bytes.to_vec().into());
         let mut notes = Vec::new();
         if !DocumentKind::PlanTemplate.check(&value, &mut Diagnostics { list: &mut notes, file, subject: "" }) {
             return Err(refused(notes));
@@ -79,6 +83,14 @@ impl Template {
         &self.file
     }
 
+    /// Its document, as it was read; of a plan that ships with the program, the plan's.
+    pub fn document(&self) -> &[u8] {
+        match &self.content {
+            DocumentContent::Shipped(plan) => plan.bytes,
+            DocumentContent::Document { text, .. } => text.as_bytes(),
+        }
+    }
+
     /// Builds it. `find` gives the policies that the template names and does not carry.
     pub fn build(&self, find: &FindPolicy<'_>) -> Result<FileSet, LoadError> {
         let mut notes = Vec::new();
@@ -96,9 +108,9 @@ impl Template {
         };
         Ok(match self.head.builder {
             Builder::Static => spelled::expand(&self.head, value, text, notes)?,
-            Builder::Vfs => vfs::expand(&self.head, text, value, notes),
-            Builder::Metadata => metadata::expand(&self.head, text, value, notes),
-            Builder::Linux => linux::expand(&self.head, text, value, notes),
+            Builder::Vfs => expand::<VfsBody>(&self.head, value, text, notes),
+            Builder::Metadata => expand::<MetadataBody>(&self.head, value, text, notes),
+            Builder::Linux => expand::<LinuxBody>(&self.head, value, text, notes),
         })
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::super::source::clean_path;
+use super::super::paths::clean_path;
 use super::document::Ordered;
 use crate::base::json_out;
 use crate::record::fixture::FixtureEntry;

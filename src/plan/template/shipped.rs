@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::super::error::LoadError;
-use super::super::file::{IndexFile, PlanFile};
+use super::super::file::{IndexFile, PlanFile, ProbeEntry, ProbesFile, ProfilesFile};
 use super::document::{Builder, BuilderContext};
 use super::parsed::{DocumentContent, Template};
 use super::shipped_plan::{ShippedPlan, carried};
 use crate::base::digest::Digest;
 use crate::base::suggest::hint_for;
+use crate::record::driver::Driver;
 use crate::record::world::HOME_WORLD;
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -84,9 +85,47 @@ fn shipped_plan(name: &str, path: &'static str, bytes: &'static [u8]) -> Templat
     Template { head, file: path.to_owned(), digest: Digest::of(bytes), content }
 }
 
+/// A probe of a plan that the executable carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CarriedProbe {
+    /// The template that the plan is, for `plan-build --template`.
+    pub template_id: String,
+    /// The profile under which the plan runs it.
+    pub profile_id: String,
+    /// The probe, as its registry has it.
+    pub probe: ProbeEntry,
+}
+
+/// A carried probe that is performed by `driver`: of the plans to begin with first, then of other plans for Linux, then of those
+/// for macOS. `None` if no carried plan runs one.
+pub fn example(driver: Driver) -> Option<CarriedProbe> {
+    let rank = |id: &str| {
+        ["quickstart", "linux-", "launcher-"].iter().position(|begin| id.starts_with(begin)).unwrap_or(usize::MAX)
+    };
+    let mut plans: Vec<(&str, &ShippedPlan)> = ALL
+        .iter()
+        .filter_map(|template| match &template.content {
+            DocumentContent::Shipped(plan) => Some((template.id(), *plan)),
+            DocumentContent::Document { .. } => None,
+        })
+        .collect();
+    plans.sort_by_key(|(id, _)| (rank(id), *id));
+    plans.into_iter().find_map(|(id, plan)| {
+        let chosen: PlanFile = carried(plan.path, plan.bytes);
+        let probes: ProbesFile = carried(plan.path, plan.probes);
+        let profiles: ProfilesFile = carried(plan.path, plan.profiles);
+        let mut profiles = chosen.profiles.iter().filter_map(|id| profiles.profiles.get(id));
+        profiles.find_map(|profile| {
+            let mut entries = profile.probe_refs.iter().filter_map(|id| probes.probes.get(id));
+            let probe = entries.find(|probe| probe.driver.as_deref() == Some(driver.info().name))?.clone();
+            Some(CarriedProbe { template_id: id.to_owned(), profile_id: profile.profile_id.as_str().to_owned(), probe })
+        })
+    })
+}
+
 impl Listing {
     /// What is listed of a template.
-    pub(super) fn of(template: &Template) -> Self {
+    pub fn of(template: &Template) -> Self {
         Self {
             template_id: template.id().to_owned(),
             description: template.description().unwrap_or_default().to_owned(),

@@ -42,7 +42,7 @@ fn rows(set: &FileSet, profile: &str) -> Vec<(String, String, Decision)> {
     let profile = profiles.profiles.values().find(|entry| entry.profile_id.as_str() == profile).unwrap();
     let probe = |id| &probes.probes[id];
     let rows = profile.probe_refs.iter().map(probe);
-    rows.map(|probe| (probe.probe_id.to_string(), probe.target.clone(), probe.expected)).collect()
+    rows.map(|probe| (probe.probe_id.to_string(), probe.target.clone(), probe.expected.decision().unwrap())).collect()
 }
 
 fn vfs_document() -> Value {
@@ -249,7 +249,8 @@ fn a_metadata_document_of_the_reference_builds() {
     assert_eq!(allowed(7), ["/var/tmp/d"].into());
     assert_eq!(allowed(8).len(), 8);
     let probes: ProbesFile = document(&set, "registry/probes.json");
-    let probe = probes.probes.values().find(|probe| probe.name == "readmeta_setattrlist_cmn-times_/var/tmp/d").unwrap();
+    let probe =
+        probes.probes.values().find(|probe| probe.name() == "readmeta_setattrlist_cmn-times_/var/tmp/d").unwrap();
     assert_eq!(probe.driver.as_deref(), Some("metadata_runner"));
     assert_eq!((probe.syscall.as_deref(), probe.attr_payload.as_deref()), (Some("setattrlist"), Some("cmn-times")));
     assert!(!probe.supports_lanes["oracle"]);

@@ -1,14 +1,12 @@
 //! The vfs builder: which spelling of a path a rule names, and which spelling is asked for.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::diagnostic::{DiagnosticKind, Diagnostics, pointer_part, shown};
-use super::document::{BuilderContext, Ordered, body, check_keys};
-use super::expand::{Expanded, ExpandedDocuments, ProbeFields, ProfileFields, in_order};
-use super::policies::{CarriedKeys, carried};
+use super::document::{Ordered, check_keys};
+use super::expand::{ExpandedDocuments, ExpandingTemplate, ProbeFields, ProfileFields, ProfileTexts};
+use super::policies::CarriedKeys;
 use crate::base::ids::ProfileId;
 use crate::policy::PolicyMode;
 use crate::record::outcome::Decision;
@@ -34,8 +32,9 @@ const PROFILE_KEYS: &[&str] = &[
 ];
 const PROBE_KEYS: &[&str] = &["name", "operation", "target", "expected", "driver", "syscall"];
 
+/// Its own part of a template.
 #[derive(Deserialize)]
-struct VfsBody {
+pub(super) struct VfsBody {
     #[serde(default)]
     path_sets: Ordered<PathSet>,
     profiles: Ordered<VfsProfile>,
@@ -65,9 +64,11 @@ enum PairList {
     Pairs(Vec<(String, String)>),
 }
 
+/// A profile of one.
 #[derive(Deserialize)]
-struct VfsProfile {
-    sbpl: String,
+pub(super) struct VfsProfile {
+    #[serde(flatten)]
+    texts: ProfileTexts,
     #[serde(default)]
     ops: Vec<String>,
     policy: Option<PathPolicy>,
@@ -76,12 +77,6 @@ struct VfsProfile {
     allowed_paths: Option<PathList>,
     role: Option<PathRole>,
     path_pairs: Option<PairList>,
-    family: Option<String>,
-    semantic_group: Option<String>,
-    #[serde(default)]
-    key_specific_rules: Vec<String>,
-    notes: Option<String>,
-    parameters: Option<BTreeMap<String, String>>,
     probe_generation: Option<String>,
     #[serde(default)]
     manual_probes: Vec<ManualProbe>,
@@ -153,58 +148,63 @@ pub(super) fn pair_decisions(policy: PathPolicy, role: PathRole, alternate: &str
     }
 }
 
-/// Builds one.
-pub(super) fn expand(
-    head: &BuilderContext,
-    text: &str,
-    value: &Value,
-    notes: &mut Diagnostics<'_>,
-) -> Option<Expanded> {
-    for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
-        let pointer = format!("/profiles/{}", pointer_part(name));
-        check_keys(profile, &pointer, PROFILE_KEYS, notes);
-        for key in ["manual_probes", "extra_manual_probes"] {
-            for (n, probe) in profile.get(key).and_then(Value::as_array).into_iter().flatten().enumerate() {
-                check_keys(probe, &format!("{pointer}/{key}/{n}"), PROBE_KEYS, notes);
+impl ExpandingTemplate for VfsBody {
+    type Profile = VfsProfile;
+
+    fn check_keys(value: &Value, notes: &mut Diagnostics<'_>) {
+        for (name, profile) in value.get("profiles").and_then(Value::as_object).into_iter().flatten() {
+            let pointer = format!("/profiles/{}", pointer_part(name));
+            check_keys(profile, &pointer, PROFILE_KEYS, notes);
+            for key in ["manual_probes", "extra_manual_probes"] {
+                for (n, probe) in profile.get(key).and_then(Value::as_array).into_iter().flatten().enumerate() {
+                    check_keys(probe, &format!("{pointer}/{key}/{n}"), PROBE_KEYS, notes);
+                }
             }
         }
     }
-    let (body, own): (VfsBody, CarriedKeys) = (body(text, notes)?, body(text, notes)?);
-    let mut growing = ExpandedDocuments::new(head, [true; 3]);
-    for (path, content) in carried(&own.policies, notes) {
-        growing.policy(&path, content);
+
+    fn profiles(&self) -> (&Ordered<VfsProfile>, Option<&[String]>) {
+        (&self.profiles, self.profile_order.as_deref())
     }
-    for (name, profile) in in_order(&body.profiles, body.profile_order.as_deref(), notes) {
+
+    fn profile_fields(
+        &self,
+        _name: &str,
+        profile: &VfsProfile,
+        own: &CarriedKeys,
+        _documents: &mut ExpandedDocuments<'_>,
+        _notes: &mut Diagnostics<'_>,
+    ) -> ProfileFields {
+        let fields = profile.texts.fields(PolicyMode::Sbpl, own);
+        ProfileFields { notes: fields.notes.or_else(|| told(profile)), ..fields }
+    }
+
+    fn add_probes(
+        &self,
+        name: &str,
+        profile: &VfsProfile,
+        id: &ProfileId,
+        documents: &mut ExpandedDocuments<'_>,
+        notes: &mut Diagnostics<'_>,
+    ) {
         let pointer = format!("/profiles/{}", pointer_part(name));
-        let fields = ProfileFields {
-            path: profile.sbpl.clone(),
-            mode: PolicyMode::Sbpl,
-            family: profile.family.clone(),
-            semantic_group: profile.semantic_group.clone(),
-            key_specific_rules: profile.key_specific_rules.clone(),
-            notes: profile.notes.clone().or_else(|| told(profile)),
-            parameters: profile.parameters.clone().unwrap_or_else(|| own.parameters.clone()),
-            fixtures: own.fixtures.clone(),
-        };
-        let Some(id) = growing.profile(name, fields, notes) else { continue };
         let manual = profile.probe_generation.as_deref() == Some("manual");
         if manual && profile.manual_probes.is_empty() {
             let message = "the profile's probes are all written by hand, and there are none";
             notes.error(DiagnosticKind::Empty, format!("{pointer}/manual_probes"), message, "add some");
         }
         if manual {
-            by_hand(&mut growing, &id, &profile.manual_probes, &pointer, notes);
-            continue;
+            by_hand(documents, id, &profile.manual_probes, &pointer, notes);
+            return;
         }
         if profile.extra_manual_probes_position == PairPosition::Prepend {
-            by_hand(&mut growing, &id, &profile.extra_manual_probes, &pointer, notes);
+            by_hand(documents, id, &profile.extra_manual_probes, &pointer, notes);
         }
-        by_paths(&mut growing, &id, profile, &body.path_sets, &pointer, notes);
+        by_paths(documents, id, profile, &self.path_sets, &pointer, notes);
         if profile.extra_manual_probes_position == PairPosition::Append {
-            by_hand(&mut growing, &id, &profile.extra_manual_probes, &pointer, notes);
+            by_hand(documents, id, &profile.extra_manual_probes, &pointer, notes);
         }
     }
-    Some(growing.finish())
 }
 
 /// What a profile's notes say if nobody wrote any.
@@ -217,7 +217,7 @@ fn told(profile: &VfsProfile) -> Option<String> {
 }
 
 fn by_hand(
-    growing: &mut ExpandedDocuments<'_>,
+    documents: &mut ExpandedDocuments<'_>,
     id: &ProfileId,
     probes: &[ManualProbe],
     pointer: &str,
@@ -237,12 +237,12 @@ fn by_hand(
             syscall: probe.syscall.as_deref(),
             ..ProbeFields::default()
         };
-        growing.probe(id, fields, probe.expected, notes);
+        documents.probe(id, fields, probe.expected, notes);
     }
 }
 
 fn by_paths(
-    growing: &mut ExpandedDocuments<'_>,
+    documents: &mut ExpandedDocuments<'_>,
     id: &ProfileId,
     profile: &VfsProfile,
     sets: &Ordered<PathSet>,
@@ -310,7 +310,7 @@ fn by_paths(
             for (path, expected) in group {
                 let name = format!("{}_{path}", prefix(operation));
                 let fields = ProbeFields { name, operation, target: path, ..ProbeFields::default() };
-                growing.probe(id, fields, *expected, notes);
+                documents.probe(id, fields, *expected, notes);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Nothing that a stranger writes makes the loader panic.
+//! No untrusted input makes the loader panic.
 
 use std::collections::HashMap;
 use std::io;

@@ -5,7 +5,7 @@ use super::*;
 use crate::base::ids::RegistryId;
 
 fn warnings(sample: &Sample) -> Vec<Diagnostic> {
-    let notes = lint_plan_file(&sample.write()).unwrap();
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
     assert!(!diagnostic::has_errors(&notes), "{notes:?}");
     notes
 }
@@ -93,7 +93,7 @@ fn an_expectation_that_contradicts_its_policy_is_found_before_anything_runs() {
     let mut sample = Sample::new();
     sample.probes["probes"]["read_out"]["expected"] = json!("allow");
     let told = |sample: &Sample| -> Vec<(Severity, DiagnosticKind, String)> {
-        let notes = lint_plan_file(&sample.write()).unwrap();
+        let notes = lint_plan_file(&sample.write(), None).unwrap();
         notes.into_iter().map(|note| (note.severity, note.kind, note.pointer)).collect()
     };
     let pointer = "/probes/read_out/expected".to_owned();
@@ -115,7 +115,7 @@ fn a_policy_that_the_kernel_refuses_is_an_error_of_lint() {
         sample.policy["handled"]["fs"] = json!(["read_file", "read_dir"]);
         sample.policy["path_beneath"].as_array_mut().unwrap().push(json!({"path": path, "allow": [right]}));
         let at = sample.policy["path_beneath"].as_array().unwrap().len() - 1;
-        let notes = lint_plan_file(&sample.write()).unwrap();
+        let notes = lint_plan_file(&sample.write(), None).unwrap();
         let found: Vec<_> = notes.iter().filter(|note| note.severity == Severity::Error).collect();
         assert!(!found.is_empty(), "{path}: {notes:?}");
         for note in found {
@@ -132,7 +132,9 @@ fn a_policy_that_the_kernel_refuses_is_an_error_of_lint() {
         .as_array_mut()
         .unwrap()
         .push(json!({"path": "/proc/self/cwd", "allow": ["read_file"]}));
-    assert!(lint_plan_file(&sample.write()).unwrap().iter().all(|note| note.kind != DiagnosticKind::PolicyRefused));
+    assert!(
+        lint_plan_file(&sample.write(), None).unwrap().iter().all(|note| note.kind != DiagnosticKind::PolicyRefused)
+    );
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn a_system_profile_of_another_host_is_a_warning() {
     let notes = warnings(&sample);
     assert_eq!(notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [DiagnosticKind::PolicyMissing]);
     entry_path(&mut sample, "sb/none.sb");
-    let notes = lint_plan_file(&sample.write()).unwrap();
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
     assert!(
         notes.iter().any(|n| n.kind == DiagnosticKind::PolicyMissing && n.severity == Severity::Error),
         "{notes:?}"
@@ -167,7 +169,7 @@ fn seatbelt_rules_of_the_reference_hold() {
         entry.as_object_mut().unwrap().remove("fixtures");
     }
     sample.put("sb/d.sb", b"(version 1)\n(deny default)\n");
-    let notes = lint_plan_file(&sample.write()).unwrap();
+    let notes = lint_plan_file(&sample.write(), None).unwrap();
     let found: Vec<(Severity, DiagnosticKind)> = notes.iter().map(|note| (note.severity, note.kind)).collect();
     let driver = (Severity::Error, DiagnosticKind::Driver);
     assert_eq!(found, [driver, driver, (Severity::Warning, DiagnosticKind::ExpectationId)], "{notes:?}");

@@ -101,7 +101,7 @@ impl Sample {
     }
 
     pub(super) fn load_only(&self, selection: &Selection) -> Result<ResolvedPlan, LoadError> {
-        load(&self.write(), selection).map(|(plan, _)| plan)
+        load(&self.write(), None, selection).map(|(plan, _)| plan)
     }
 }
 
@@ -128,7 +128,7 @@ fn ids(plan: &ResolvedPlan) -> Vec<&str> {
 #[test]
 fn a_plan_resolves_with_its_documents_in_reading_order() {
     let sample = Sample::new();
-    let (plan, root) = load(&sample.write(), &Selection::default()).unwrap();
+    let (plan, root) = load(&sample.write(), None, &Selection::default()).unwrap();
     assert_eq!(root, sample.root().canonicalize().unwrap());
     let paths: Vec<(InputRole, &str)> = plan.documents.iter().map(|d| (d.role, d.path.as_str())).collect();
     assert_eq!(
@@ -200,11 +200,11 @@ fn a_plan_folder_can_be_its_own_root() {
     sample.put("own/registry/profiles.json", &text(&profiles));
     sample.put("own/p.json", &text(&sample.policy));
     let file = sample.put("own/plan.json", &text(&plan));
-    let (plan, root) = load(&file, &Selection::default()).unwrap();
+    let (plan, root) = load(&file, None, &Selection::default()).unwrap();
     assert_eq!(root, sample.root().join("own").canonicalize().unwrap());
     assert_eq!(plan.documents.last().unwrap().path, "p.json");
     let lost = sample.put("elsewhere/plan.json", &text(&sample.plan));
-    assert!(matches!(load(&lost, &Selection::default()), Err(LoadError::NoRoot { .. })));
+    assert!(matches!(load(&lost, None, &Selection::default()), Err(LoadError::NoRoot { .. })));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_plan_with_a_registry_beside_it_needs_no_entry_in_the_index() {
         if !top.is_empty() {
             fs::remove_file(sample.root().join("registries/index.json")).unwrap();
         }
-        let (plan, root) = load(&file, &Selection::default()).unwrap();
+        let (plan, root) = load(&file, None, &Selection::default()).unwrap();
         assert_eq!(root, sample.root().join(top).canonicalize().unwrap());
         assert!(plan.documents.iter().any(|document| document.path == "suites/own/registry/probes.json"));
         assert!(plan.documents.iter().any(|document| document.path == "registries/r/policies/p.json"));

@@ -137,8 +137,8 @@ const CASES: &[Case] = &[
     ),
     (
         "strict key missing",
-        |s| drop_key(&mut s.probes, "/probes/read_in", "supports_lanes"),
-        &[PROBES, "`/probes/read_in`", "the key `supports_lanes` is missing"],
+        |s| drop_key(&mut s.probes, "/probes/read_in", "target"),
+        &[PROBES, "`/probes/read_in`", "the key `target` is missing"],
     ),
     (
         "expectation that is none",
@@ -296,6 +296,24 @@ const CASES: &[Case] = &[
         &["`/probes/read_in/mechanism`", "only a denial has a mechanism"],
     ),
     (
+        "an error number of what is allowed",
+        |s| add(&mut s.probes, "/probes/read_in", "errno", json!(["EACCES"])),
+        &["`/probes/read_in/errno`", "only a denial has an error number"],
+    ),
+    (
+        "an error number that is no denial",
+        |s| add(&mut s.probes, "/probes/read_out", "errno", json!(["EACCES", "EROFS"])),
+        &["`/profiles/one/probe_refs/1`", "with `EROFS`", "Landlock denies `file_read` with EACCES"],
+    ),
+    (
+        "a mechanism where nothing is expected",
+        |s| {
+            set(&mut s.probes, "/probes/read_in/expected", json!("any"));
+            add(&mut s.probes, "/probes/read_in", "mechanism", json!(["hidden"]));
+        },
+        &["`/probes/read_in/mechanism`", "only a denial has a mechanism"],
+    ),
+    (
         "a mechanism of another kind",
         |s| add(&mut s.probes, "/probes/read_out", "mechanism", json!(["hiden"])),
         &["`/probes/read_out/mechanism/0`", "did you mean `hidden`?"],
@@ -371,7 +389,7 @@ fn every_bad_document_is_refused_with_file_place_and_remedy() {
             assert!(error.contains(part), "{name}: `{part}` is not in: {error}");
         }
         // Lint says the same.
-        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json")).unwrap();
+        let notes = super::super::lint::lint_plan_file(&sample.root().join("plans/p/plan.json"), None).unwrap();
         assert!(diagnostic::has_errors(&notes), "{name}: lint finds no error: {notes:?}");
     }
 }
@@ -416,14 +434,14 @@ fn text_that_is_no_acceptable_json_is_refused_with_its_line() {
         (Vec::new(), "EOF"),
     ] {
         fs::write(&plan, bytes).unwrap();
-        let text = told(&load(&plan, &Selection::default()).unwrap_err());
+        let text = told(&load(&plan, None, &Selection::default()).unwrap_err());
         assert!(
             text.contains("the plan `plans/p/plan.json` is not acceptable JSON") && text.contains(wanted),
             "{text}"
         );
     }
     fs::remove_file(&plan).unwrap();
-    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("there is no such file"));
+    assert!(told(&load(&plan, None, &Selection::default()).unwrap_err()).contains("there is no such file"));
     fs::create_dir(&plan).unwrap();
-    assert!(told(&load(&plan, &Selection::default()).unwrap_err()).contains("a folder without a `plan.json`"));
+    assert!(told(&load(&plan, None, &Selection::default()).unwrap_err()).contains("a folder without a `plan.json`"));
 }

@@ -47,7 +47,7 @@ fn an_unknown_world_loads_with_a_warning_that_names_close_ones() {
         sample.probes["world_id"] = json!(id);
         sample.profiles["world_id"] = json!(id);
         assert!(sample.load().unwrap().world.is_none());
-        let notes = lint_plan_file(&sample.write()).unwrap();
+        let notes = lint_plan_file(&sample.write(), None).unwrap();
         let [note] = notes.as_slice() else { panic!("{notes:?}") };
         assert_eq!((note.kind, note.severity), (DiagnosticKind::WorldUnknown, Severity::Warning));
         assert!(note.remedy.contains(close), "{note}");

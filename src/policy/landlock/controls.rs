@@ -56,11 +56,7 @@ fn rule_folders(policy: &LandlockPolicy) -> Result<Vec<FixtureEntry>, WhyNone> {
             return refuse("names the folder of the controls");
         }
     }
-    Ok(folders.into_iter().map(|path| fixture(path, FixtureKind::Dir)).collect())
-}
-
-fn fixture(path: String, kind: FixtureKind) -> FixtureEntry {
-    FixtureEntry { path, kind, text: None, to: None, mode: None, xattrs: Default::default() }
+    Ok(folders.into_iter().map(|path| FixtureEntry::new(path, FixtureKind::Dir)).collect())
 }
 
 /// An operation that may serve as a control, before the model was asked.
@@ -81,14 +77,14 @@ impl LandlockCandidate {
     fn on(driver: Driver, folder: &str, kind: FixtureKind) -> Self {
         let path = format!("{folder}/target");
         let mut candidate = Self::new(driver, format!("${{root}}/{path}"));
-        candidate.fixtures.push(fixture(path, kind));
+        candidate.fixtures.push(FixtureEntry::new(path, kind));
         candidate
     }
 
     /// On something that is to be made in `folder`.
     fn making(driver: Driver, folder: &str) -> Self {
         let mut candidate = Self::new(driver, format!("${{root}}/{folder}/target"));
-        candidate.fixtures.push(fixture(folder.to_owned(), FixtureKind::Dir));
+        candidate.fixtures.push(FixtureEntry::new(folder, FixtureKind::Dir));
         candidate
     }
 
@@ -124,7 +120,7 @@ fn file_candidates(folder: &str) -> Vec<LandlockCandidate> {
 /// A link to another folder: refused by every policy that handles a file right and does not grant `refer`.
 fn across(folder: &str) -> LandlockCandidate {
     let mut candidate = LandlockCandidate::on(Driver::FileLink, &format!("{folder}/one"), FixtureKind::File);
-    candidate.fixtures.push(fixture(format!("{folder}/two"), FixtureKind::Dir));
+    candidate.fixtures.push(FixtureEntry::new(format!("{folder}/two"), FixtureKind::Dir));
     candidate.to = Some(format!("${{root}}/{folder}/two/target"));
     candidate
 }

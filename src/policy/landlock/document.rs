@@ -1,8 +1,9 @@
 //! The policy document as written: JSON, with placeholders in paths and ports.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::rights::{FsRight, NetRight, RightSet, Scope};
+use crate::base::json::present;
 
 /// Most layers that a process can be in: `LANDLOCK_MAX_NUM_LAYERS` in security/landlock/limits.h. One more gives E2BIG, see
 /// landlock_restrict_self(2). Layers that it was in before count as well.
@@ -70,11 +71,6 @@ struct DocumentMembers {
     net_port: Option<Vec<NetPort>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     layers: Option<Vec<LayerDocument>>,
-}
-
-/// A member that may be absent and is not null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl TryFrom<DocumentMembers> for PolicyDocument {

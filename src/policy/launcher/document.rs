@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::LAUNCHER_SCHEMA;
 use crate::record::outcome::Decision;
+use crate::record::platform::Platform;
 
 /// How long a launcher may take until its program says that it lives, in milliseconds, unless its document says otherwise.
 pub const DEFAULT_START_TIMEOUT_MS: u64 = 10_000;
@@ -20,8 +21,8 @@ pub struct LauncherDocument {
     /// What it is called.
     pub launcher_id: String,
     /// The system that it is made for.
-    #[serde(default)]
-    pub os: LauncherOs,
+    #[serde(default = "Platform::linux")]
+    pub os: Platform,
     /// The command. Placeholders: see [`super::PLACEHOLDERS`]. `${probe}` is appended where no word has it.
     pub argv: Vec<String>,
     /// How to ask which version it is. Absent: it is not asked.
@@ -55,17 +56,6 @@ pub struct LauncherDocument {
 
 fn default_start_timeout_ms() -> u64 {
     DEFAULT_START_TIMEOUT_MS
-}
-
-/// The system that a launcher is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LauncherOs {
-    /// Linux.
-    #[default]
-    Linux,
-    /// macOS.
-    Macos,
 }
 
 /// Whether one start serves many questions.
@@ -141,12 +131,22 @@ impl LauncherDocument {
         self.claims.iter().enumerate().find(|(_, claim)| claim.covers(operation, target))
     }
 
+    /// The system that a document names, whatever else is wrong with it.
+    pub fn system_of(bytes: &[u8]) -> Platform {
+        #[derive(Deserialize)]
+        struct NamedSystem {
+            #[serde(default = "Platform::linux")]
+            os: Platform,
+        }
+        serde_json::from_slice(bytes).map_or(Platform::Linux, |NamedSystem { os }| os)
+    }
+
     /// A launcher that is a command line and nothing else.
     pub fn of_command(launcher_id: impl Into<String>, argv: Vec<String>) -> Self {
         Self {
             schema_version: LAUNCHER_SCHEMA.to_owned(),
             launcher_id: launcher_id.into(),
-            os: if cfg!(target_os = "macos") { LauncherOs::Macos } else { LauncherOs::Linux },
+            os: Platform::here().unwrap_or(Platform::Linux),
             argv,
             version: None,
             identity: Vec::new(),

@@ -4,12 +4,9 @@ mod document;
 mod texts;
 
 pub use document::LauncherDocument;
+pub use document::LauncherStartKind;
 #[cfg(test)]
 pub use document::WantedFile;
-// Launchers are started on Linux alone; elsewhere their documents are only read and checked.
-#[cfg(any(target_os = "linux", test))]
-pub use document::LauncherStartKind;
-#[cfg(any(target_os = "linux", test))]
 pub use texts::StartTexts;
 
 /// Format of a launcher's document. 1: first release.

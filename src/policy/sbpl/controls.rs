@@ -47,14 +47,7 @@ impl SbplCandidate {
     /// On a file of its own at `path`, below `${root}`.
     fn on_file(driver: Driver, path: &str) -> Self {
         let mut candidate = Self::new(driver, format!("{ROOT}/{path}"));
-        candidate.fixtures.push(FixtureEntry {
-            path: path.to_owned(),
-            kind: FixtureKind::File,
-            text: None,
-            to: None,
-            mode: None,
-            xattrs: Default::default(),
-        });
+        candidate.fixtures.push(FixtureEntry::new(path, FixtureKind::File));
         candidate
     }
 

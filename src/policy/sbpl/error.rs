@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::rules::LineColumn;
-use crate::base::printable::{excerpt, is_hidden};
+use crate::base::line_excerpt::LineExcerpt;
+use crate::base::printable::excerpt;
 
 /// A refusal. As text it is the place, the fault, the remedy, and the line with a caret below the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +49,9 @@ impl LocatedFault {
 
     /// The refusal, with its line out of `text`.
     pub(super) fn in_text(self, text: &str) -> SbplError {
-        /// Most characters of a line that are shown, and how many of them stand before the place at least.
-        const MOST: usize = 120;
-        const BEFORE: usize = 80;
-        let line = text.split('\n').nth(self.place.line as usize - 1).unwrap_or("").trim_end_matches('\r');
-        let at = self.place.column as usize - 1;
-        let skipped = at.saturating_sub(BEFORE);
-        let shown: String = line.chars().skip(skipped).take(MOST).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
-        SbplError { place: self.place, fault: *self.fault, line: shown, caret: at - skipped }
+        let excerpt = LineExcerpt::of(text, self.place.line, self.place.column, 1);
+        let (line, caret) = excerpt.map_or_else(Default::default, |excerpt| (excerpt.shown, excerpt.before));
+        SbplError { place: self.place, fault: *self.fault, line, caret }
     }
 }
 

@@ -209,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn files_of_two_origins_are_one_set() {
+        let gather = |name: &str| {
+            let program = parse(&format!("(version 1)(import \"{name}\")")).unwrap();
+            Imports::gather(&program, &mut |name| Ok(Some(format!("(allow signal) ; {name}")))).unwrap()
+        };
+        let both = gather("a.sb").and(gather("b.sb"));
+        assert_eq!(both.digests().map(|(name, _)| name).collect::<Vec<_>>(), ["a.sb", "b.sb"]);
+    }
+
+    #[test]
     fn files_that_import_each_other_end() {
         let policy = read(
             "(version 1)(deny default)(import \"a.sb\")",
@@ -217,6 +227,15 @@ mod tests {
         let policy = policy.unwrap();
         assert_eq!(policy.rules().gaps, []);
         assert_eq!(policy.rules().rules.len(), 3);
+    }
+
+    #[test]
+    fn a_file_that_failed_on_one_way_is_imported_behind_it() {
+        let text = "(version 1)(deny default)(define place 7)\n(if (unknown-thing?) (import \"a.sb\"))\n(set! place \"/a\")\n\
+                    (import \"a.sb\")";
+        let policy = read(text, &[("a.sb", "(allow file-read-data (literal place))")]).unwrap();
+        assert_eq!(policy.rules().rules.len(), 2, "{:?}", policy.rules().rules);
+        assert_eq!(asked(&policy, "file-read-data", "/a"), (Some(Decision::Allow), Some("a.sb:1:1".into())));
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub struct Condition {
 pub struct ConditionChoice {
     /// The condition, as a place in [`SbplRules::conditions`].
     pub condition: u32,
-    /// Which way.
+    /// Which of its branches, from 0.
     pub branch: u32,
 }
 

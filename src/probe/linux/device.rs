@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::path;
 
 /// Opens a random device, which only prepares, and asks for its entropy count.
@@ -11,6 +12,6 @@ pub fn entropy_count(trace: &mut Trace, target: &CStr) -> Option<()> {
     trace.opened(fd);
     let asked = path::random_entropy_count(fd);
     trace.operate("ioctl", asked.map(|(ret, _)| ret))?;
-    trace.detail("entropy_bits", i64::from(asked.ok()?.1));
+    trace.detail(DetailName::EntropyBits, i64::from(asked.ok()?.1));
     Some(())
 }

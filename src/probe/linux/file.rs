@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::path;
 
 /// Opens for the operation, and notes what was opened.
@@ -21,7 +22,7 @@ pub fn open(trace: &mut Trace, target: &CStr, flags: i32, mode: u32) -> Option<(
 fn read_byte(trace: &mut Trace, fd: i32) -> Option<()> {
     let mut byte = [0];
     let count = trace.operate("read", path::read(fd, &mut byte))?;
-    trace.detail("bytes_read", count);
+    trace.detail(DetailName::BytesRead, count);
     Some(())
 }
 
@@ -58,7 +59,7 @@ pub fn read_at(trace: &mut Trace, target: &CStr) -> Option<()> {
 pub fn write(trace: &mut Trace, target: &CStr) -> Option<()> {
     let fd = open_for(trace, target, libc::O_WRONLY | libc::O_APPEND, 0)?;
     let count = trace.operate("write", path::write(fd, b"x"))?;
-    trace.detail("bytes_written", count);
+    trace.detail(DetailName::BytesWritten, count);
     Some(())
 }
 
@@ -85,6 +86,6 @@ pub fn list(trace: &mut Trace, target: &CStr) -> Option<()> {
     let fd = open_for(trace, target, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
     let mut entries = [0; 2048];
     let count = trace.operate("getdents64", path::getdents64(fd, &mut entries))?;
-    trace.detail("bytes_listed", count);
+    trace.detail(DetailName::BytesListed, count);
     Some(())
 }

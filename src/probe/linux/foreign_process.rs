@@ -2,6 +2,7 @@
 //! address, behind a descriptor and in its environment, none of which the probe has any more: what was read can only be its.
 
 use std::ffi::CString;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use super::helper::keep_only;
 use super::made::Preparation;
@@ -10,54 +11,46 @@ use super::process::is_hidden;
 use super::trace::Trace;
 use crate::record::report::ENVIRONMENT_ROOM;
 use crate::sys::Ret;
-use crate::sys::linux::memory::{Mapped, pread, process_vm_readv, ptrace, ptrace_peek};
+use crate::sys::linux::memory::{Mapped, attach, detach, peek, pread, process_vm_readv};
 use crate::sys::linux::path;
-use crate::sys::linux::process::{
-    Forked, die_with_parent, exit_now, fork, nice, overwrite_environment, pause_ms, pidfd_getfd, pidfd_open, pipe,
-    set_nice, wait,
-};
+use crate::sys::linux::process::{die_with_parent, nice, pause_ms, pidfd_getfd, pidfd_open, pipe, set_nice, wait};
+use crate::sys::linux::sole::Sole;
 
 /// What stands before the sixteen digits of the token in its environment.
 const MARK: &str = "sandproof-";
 
-/// That process.
+/// A process outside that waits, to be acted upon.
 #[derive(Debug)]
 pub struct ForeignProcess {
     pid: i32,
     /// It lives as long as this end of its pipe is open.
-    control: i32,
+    control: OwnedFd,
 }
 
 impl ForeignProcess {
     /// Starts it, and notes in `made` who and where it is.
-    pub fn start(made: &mut Preparation) -> Result<Self, i32> {
+    pub fn start(made: &mut Preparation, sole: &Sole) -> Result<Self, i32> {
         let token = made.draw()?;
         let page = Mapped::page(token)?;
         let (held, filling) = pipe()?;
-        path::write(filling, &token.to_ne_bytes())?;
+        path::write(filling.as_raw_fd(), &token.to_ne_bytes())?;
         let (until, control) = pipe()?;
         let (ready, telling) = pipe()?;
-        let pid = match fork()? {
-            Forked::Child => {
-                // Without room in the environment only one driver has nothing to find.
-                let _ = overwrite_environment(ENVIRONMENT_ROOM.0, format!("{MARK}{token:016x}").as_bytes());
-                let _ = path::write(telling, b"r");
-                exit_now(live(until, held))
-            }
-            Forked::Parent(pid) => pid,
-        };
-        for fd in [held, filling, until, telling] {
-            path::close(fd)?;
-        }
-        let told = path::read(ready, &mut [0]);
-        path::close(ready)?;
-        (made.pid, made.fd, made.address) = (pid, held, page.address());
+        let pid = sole.fork(|child| {
+            // Without room in the environment only one driver has nothing to find.
+            let _ = child.overwrite_environment(ENVIRONMENT_ROOM.0, format!("{MARK}{token:016x}").as_bytes());
+            let _ = path::write(telling.as_raw_fd(), b"r");
+            live(&child, until.as_raw_fd(), held.as_raw_fd())
+        })?;
+        (made.pid, made.fd, made.address) = (pid, held.as_raw_fd(), page.address());
+        drop([held, filling, until, telling]);
+        let told = path::read(ready.as_raw_fd(), &mut [0]);
         if told == Ok(1) { Ok(Self { pid, control }) } else { Err(libc::ECHILD) }
     }
 
     /// Ends it. One that does not notice, because somebody holds it, goes with this process.
     pub fn end(self) {
-        let _ = path::close(self.control);
+        drop(self.control);
         for _ in 0..200 {
             match wait(self.pid, libc::WNOHANG) {
                 Ok(None) => pause_ms(1),
@@ -69,8 +62,8 @@ impl ForeignProcess {
 }
 
 /// The body of the process.
-fn live(until: i32, held: i32) -> i32 {
-    if die_with_parent().and_then(|_| keep_only([until, held])).is_err() {
+fn live(sole: &Sole, until: i32, held: i32) -> i32 {
+    if die_with_parent().and_then(|_| keep_only(sole, [until, held])).is_err() {
         return 2;
     }
     while path::read(until, &mut [0]) == Err(libc::EINTR) {}
@@ -79,21 +72,22 @@ fn live(until: i32, held: i32) -> i32 {
 
 /// Attaches as a debugger would, and reads the token.
 pub fn debug(trace: &mut Trace, made: &Preparation) -> Option<()> {
-    trace.operate("ptrace", ptrace(libc::PTRACE_ATTACH, made.pid))?;
+    trace.operate("ptrace", attach(made.pid))?;
     for _ in 0..500 {
         match wait(made.pid, libc::WNOHANG) {
             Ok(None) => pause_ms(1),
             _ => break,
         }
     }
-    let found = ptrace_peek(made.pid, made.address);
-    let _ = ptrace(libc::PTRACE_DETACH, made.pid);
+    let found = peek(made.pid, made.address);
+    let _ = detach(made.pid);
     made.compare(trace, found.ok())
 }
 
 /// Takes its descriptor, and reads the token from it.
 pub fn take_descriptor(trace: &mut Trace, made: &Preparation) -> Option<()> {
-    let process = trace.prepare("pidfd_open", pidfd_open(made.pid))? as i32;
+    let process = pidfd_open(made.pid).map(IntoRawFd::into_raw_fd);
+    let process = trace.prepare("pidfd_open", process.map(i64::from))? as i32;
     let fd = trace.operate("pidfd_getfd", pidfd_getfd(process, made.fd))? as i32;
     let mut bytes = [0; 8];
     let count = path::read(fd, &mut bytes);

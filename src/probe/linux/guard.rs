@@ -7,6 +7,7 @@
 //! that wanders and comes back inside is as good as a straight one, so plans may ask about spellings.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::probe::program::program_image;
@@ -92,10 +93,8 @@ impl<'a> Guard<'a> {
 
     fn over(own: &'a GuardPaths) -> Result<Self, SetupFailure> {
         let lie_on = own.folders.iter().map(|folder| {
-            match path::open(folder, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
-                Ok(fd) => {
-                    closing(fd as i32, path::mount_id).map(Some).map_err(|errno| SetupFailure::at("mount_of", errno))
-                }
+            match path::open_owned(folder, libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW, 0) {
+                Ok(fd) => closing(fd, path::mount_id).map(Some).map_err(|errno| SetupFailure::at("mount_of", errno)),
                 // Nothing was made in it, so nothing in it can be changed.
                 Err(libc::ENOENT) => Ok(None),
                 Err(errno) => Err(SetupFailure::at("own_folder", errno)),
@@ -122,8 +121,8 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// If the kernel does not tell which it is.
     pub fn after_mount(&mut self, at: &CStr) -> Result<(), SetupFailure> {
-        let fd = path::open(at, libc::O_PATH, 0).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
-        let mount = closing(fd as i32, path::mount_id).map_err(|errno| SetupFailure::at("mount_of", errno))?;
+        let fd = path::open_handle(at).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
+        let mount = closing(fd, path::mount_id).map_err(|errno| SetupFailure::at("mount_of", errno))?;
         self.mounts.push(mount);
         Ok(())
     }
@@ -214,12 +213,11 @@ impl<'a> Guard<'a> {
             if path::fstat(fd).is_ok_and(|found| found.mode & libc::S_IFMT != libc::S_IFREG) {
                 return Ok(());
             }
-            match path::open(target, libc::O_RDONLY | libc::O_NONBLOCK, 0) {
+            match path::open_owned(target, libc::O_RDONLY | libc::O_NONBLOCK, 0) {
                 Ok(readable) => {
                     let mut found = [0; 256];
-                    let length = closing(readable as i32, |fd| path::read(fd, &mut found)).unwrap_or(0) as usize;
-                    let own = program_image().is_some_and(|image| found[..length] == image);
-                    if own { Ok(()) } else { Err(leads("execute", fd)) }
+                    let length = closing(readable, |fd| path::read(fd, &mut found)).unwrap_or(0) as usize;
+                    if found[..length] == program_image() { Ok(()) } else { Err(leads("execute", fd)) }
                 }
                 // It lies in the run's own folder. Files with an `x` mode are never made there without the option, so this
                 // is a program that its mode hides, or no program.
@@ -231,19 +229,17 @@ impl<'a> Guard<'a> {
 }
 
 /// A bare handle (`O_PATH`) of what a path leads to. `None`: it leads nowhere, and the operation fails at the same place.
-fn reached(path: &CStr, flags: i32) -> Result<Option<i32>, SetupFailure> {
-    match path::open(path, libc::O_PATH | flags, 0) {
-        Ok(fd) => Ok(Some(fd as i32)),
+fn reached(path: &CStr, flags: i32) -> Result<Option<OwnedFd>, SetupFailure> {
+    match path::open_owned(path, libc::O_PATH | flags, 0) {
+        Ok(fd) => Ok(Some(fd)),
         Err(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENAMETOOLONG) => Ok(None),
         Err(errno) => Err(SetupFailure::at("resolve", errno)),
     }
 }
 
 /// Does something with a descriptor, and closes it.
-fn closing<T>(fd: i32, f: impl FnOnce(i32) -> T) -> T {
-    let done = f(fd);
-    let _ = path::close(fd);
-    done
+fn closing<T>(fd: OwnedFd, f: impl FnOnce(i32) -> T) -> T {
+    f(fd.as_raw_fd())
 }
 
 fn foreign(step: &str, link: &LinkText) -> SetupFailure {
@@ -293,20 +289,9 @@ fn acts_when_opened(found: &Stat, link: &[u8]) -> bool {
 /// # Errors
 /// If it would.
 pub fn check_reading(driver: Driver, target: &CStr) -> Result<(), SetupFailure> {
-    let opens = matches!(
-        driver,
-        Driver::FileRead
-            | Driver::FileReadAt
-            | Driver::FileReadInherited
-            | Driver::DeviceIoctl
-            | Driver::DirList
-            | Driver::FileReadReopened
-            | Driver::FileReadAtInherited
-            | Driver::FileReadOlderThread
-            | Driver::IoUringRead
-            | Driver::FileMapExecutable
-    );
-    if !opens || !path::stat(target, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFCHR) {
+    if !driver.opens_for_reading()
+        || !path::stat(target, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFCHR)
+    {
         return Ok(());
     }
     let Some(fd) = reached(target, 0)? else { return Ok(()) };
@@ -475,7 +460,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().canonicalize().unwrap();
-        let Some(image) = program_image() else { return };
+        let image = program_image();
         std::fs::write(own.join("program"), image).unwrap();
         std::fs::write(own.join("script"), "#!/bin/sh\n").unwrap();
         let mut longer = image.to_vec();

@@ -1,17 +1,20 @@
 //! What a process has from the one that started it: its environment and its open descriptors.
 
+use std::os::fd::{AsRawFd, IntoRawFd};
+
 use super::made::Preparation;
 use super::trace::Trace;
 use crate::sys::linux::path;
-use crate::sys::linux::process::{pipe, set_environment};
+use crate::sys::linux::process::pipe;
+use crate::sys::linux::sole::Sole;
 
 /// What stands before the sixteen digits of a token in a variable. Of a variable with another value only the length is noted.
 const MARK: &str = "sandproof-";
 
 /// Puts a variable with the token into the environment.
-pub fn make_variable(made: &mut Preparation, name: &str) -> Result<(), i32> {
+pub fn make_variable(made: &mut Preparation, sole: &Sole, name: &str) -> Result<(), i32> {
     let token = made.draw()?;
-    set_environment(name, &format!("{MARK}{token:016x}"))
+    sole.set_environment(name, &format!("{MARK}{token:016x}"))
 }
 
 /// Looks for a variable in the environment. That it is not there is said as `ENOENT`.
@@ -29,9 +32,9 @@ pub fn variable(trace: &mut Trace, made: &Preparation, name: &str) -> Option<()>
 pub fn make_descriptor(made: &mut Preparation) -> Result<(), i32> {
     let token = made.draw()?;
     let (reading, writing) = pipe()?;
-    path::write(writing, &token.to_ne_bytes())?;
+    path::write(writing.as_raw_fd(), &token.to_ne_bytes())?;
     path::close(writing)?;
-    made.fd = reading;
+    made.fd = reading.into_raw_fd();
     Ok(())
 }
 
@@ -45,6 +48,7 @@ pub fn descriptor(trace: &mut Trace, made: &Preparation) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::detail_name::DetailName;
     use crate::record::report::OperationReport;
 
     fn found(name: &str, token: Option<u64>) -> OperationReport {
@@ -57,7 +61,7 @@ mod tests {
     fn of_a_variable_that_is_not_the_probes_own_only_the_length_is_told() {
         let path = found("PATH", Some(1));
         assert_eq!(path.calls[0].ret, std::env::var_os("PATH").unwrap().len() as i64);
-        assert_eq!(path.details, [("confirmed".into(), 0)]);
+        assert_eq!(path.details, [(DetailName::Confirmed, 0)]);
         assert_eq!(found("PATH", None).details, []);
         for name in ["", "A=B", "SANDPROOF_NOT_THERE", "NUL\0"] {
             assert_eq!(found(name, None).calls[0].errno, libc::ENOENT, "{name:?}");

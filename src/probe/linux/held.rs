@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::descriptor_link::descriptor_path;
 use super::objects::is_same;
 use super::trace::Trace;
+use crate::base::threads;
+use crate::record::detail_name::DetailName;
 use crate::record::report::SetupFailure;
 use crate::sys::Ret;
 use crate::sys::linux::memory::Mapped;
 use crate::sys::linux::path;
+use crate::sys::linux::sole::Sole;
 
 /// Opens a bare handle again, for reading, through `/proc/self/fd`.
 pub fn read_again(trace: &mut Trace, handle: i32) -> Option<()> {
@@ -19,7 +22,7 @@ pub fn read_again(trace: &mut Trace, handle: i32) -> Option<()> {
     let fd = trace.operate("openat", path::open(descriptor_path(handle, place), flags, 0))? as i32;
     trace.opened(fd);
     let count = trace.operate("read", path::read(fd, &mut [0]))?;
-    trace.detail("bytes_read", count);
+    trace.detail(DetailName::BytesRead, count);
     trace.confirm(is_same(path::fstat(fd), path::fstat(handle)))
 }
 
@@ -31,7 +34,7 @@ pub fn write_again(trace: &mut Trace, reading: i32) -> Option<()> {
     let fd = trace.operate("openat", path::open(descriptor_path(reading, place), flags, 0))? as i32;
     trace.opened(fd);
     let count = trace.operate("write", path::write(fd, b"x"))?;
-    trace.detail("bytes_written", count);
+    trace.detail(DetailName::BytesWritten, count);
     let after = path::fstat(reading);
     let grown = matches!((before, after), (Ok(before), Ok(after)) if after.size == before.size + 1);
     trace.confirm(grown && is_same(path::fstat(fd), before))
@@ -63,7 +66,7 @@ pub fn read_beneath(trace: &mut Trace, folder: i32, target: &CStr) -> Option<()>
     let fd = trace.operate("openat", path::openat(folder, &name, libc::O_RDONLY | libc::O_NOCTTY, 0))? as i32;
     trace.opened(fd);
     let count = trace.operate("read", path::read(fd, &mut [0]))?;
-    trace.detail("bytes_read", count);
+    trace.detail(DetailName::BytesRead, count);
     trace.confirm(is_same(path::fstat(fd), path::stat(target, 0)))
 }
 
@@ -78,8 +81,8 @@ pub struct OlderThread {
 }
 
 impl OlderThread {
-    /// Starts it. It ends with the process.
-    pub fn start() -> Result<Self, SetupFailure> {
+    /// Starts it. It ends with the process, which is no longer one of a single thread.
+    pub fn start(sole: Sole) -> Result<Self, SetupFailure> {
         let (ask, asked) = channel::<CString>();
         let (tell, told) = channel();
         let body = move || {
@@ -91,7 +94,8 @@ impl OlderThread {
                 }
             }
         };
-        let started = std::thread::Builder::new().stack_size(64 * 1024).spawn(body);
+        sole.give_up();
+        let started = threads::builder().and_then(|new| new.stack_size(64 * 1024).spawn(body));
         started.map_err(|error| SetupFailure::at("thread", error.raw_os_error().unwrap_or(libc::EAGAIN)))?;
         Ok(Self { ask, told })
     }
@@ -111,6 +115,6 @@ pub fn read_by_older_thread(trace: &mut Trace, thread: Option<&OlderThread>, tar
     let fd = trace.operate("openat", opened)? as i32;
     trace.opened(fd);
     let count = trace.operate("read", read.unwrap_or(Err(libc::EIO)))?;
-    trace.detail("bytes_read", count);
+    trace.detail(DetailName::BytesRead, count);
     trace.confirm(is_same(path::fstat(fd), path::stat(target, 0)))
 }

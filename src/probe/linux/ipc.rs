@@ -2,6 +2,7 @@
 //! keys and names that nobody has, and are gone when it ends.
 
 use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::helper::keep_only;
 use super::made::Preparation;
@@ -9,7 +10,8 @@ use super::trace::Trace;
 use crate::sys::linux::ipc::{self, Attached, IpcKind};
 use crate::sys::linux::memory::{Mapped, random};
 use crate::sys::linux::path;
-use crate::sys::linux::process::{Forked, exit_now, fork, pipe, set_process_group, wait};
+use crate::sys::linux::process::{pipe, set_process_group, wait};
+use crate::sys::linux::sole::Sole;
 
 /// A key that nobody has; `IPC_PRIVATE` is 0.
 fn fresh_key() -> Result<i32, i32> {
@@ -63,8 +65,8 @@ pub fn semaphore(trace: &mut Trace) -> Option<()> {
     if ipc::key_of(IpcKind::Semaphores, id) != Ok(key) {
         return trace.confirm(false);
     }
-    let set = ipc::semaphore(id, libc::SETVAL, value);
-    let found = ipc::semaphore(id, libc::GETVAL, 0);
+    let set = ipc::set_semaphore(id, value);
+    let found = ipc::semaphore(id);
     let _ = ipc::remove(IpcKind::Semaphores, id);
     trace.confirm(set.is_ok() && found == Ok(i64::from(value)))
 }
@@ -90,32 +92,28 @@ pub fn queue(trace: &mut Trace) -> Option<()> {
 pub struct Remover {
     pid: i32,
     /// It acts when this end of its pipe is closed.
-    control: i32,
+    control: OwnedFd,
 }
 
 impl Remover {
     /// Draws the name of a shared memory object, and starts the process.
-    pub fn start(made: &mut Preparation) -> Result<Self, i32> {
+    pub fn start(made: &mut Preparation, sole: &Sole) -> Result<Self, i32> {
         made.name = CString::new(format!("/dev/shm/sandproof-{:016x}", random()?)).map_err(|_| libc::EINVAL)?;
         let (until, control) = pipe()?;
-        match fork()? {
-            Forked::Child => {
-                // A group of its own: the probe's is killed as a whole when it overruns its deadline.
-                let alone = set_process_group(0, 0).and_then(|_| keep_only([until, until]));
-                while path::read(until, &mut [0]) == Err(libc::EINTR) {}
-                let _ = path::unlink(&made.name, 0);
-                exit_now(i32::from(alone.is_err()))
-            }
-            Forked::Parent(pid) => {
-                path::close(until)?;
-                Ok(Self { pid, control })
-            }
-        }
+        let pid = sole.fork(|child| {
+            let until = until.as_raw_fd();
+            // A group of its own: the probe's is killed as a whole when it overruns its deadline.
+            let alone = set_process_group(0, 0).and_then(|_| keep_only(&child, [until, until]));
+            while path::read(until, &mut [0]) == Err(libc::EINTR) {}
+            let _ = path::unlink(&made.name, 0);
+            i32::from(alone.is_err())
+        })?;
+        Ok(Self { pid, control })
     }
 
     /// Lets it act, and waits for it.
     pub fn end(self) {
-        let _ = path::close(self.control);
+        drop(self.control);
         let _ = wait(self.pid, 0);
     }
 }

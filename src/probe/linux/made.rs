@@ -4,6 +4,7 @@ use std::ffi::CString;
 
 use super::held::OlderThread;
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::ipc::Attached;
 use crate::sys::linux::memory::random;
 
@@ -18,7 +19,7 @@ pub struct Preparation {
     /// A process that is outside; -1 without. What else is said of it: `fd` is the number of one of its own descriptors, and
     /// at `address` its memory holds the token.
     pub pid: i32,
-    /// That address.
+    /// The address at which its memory holds the token; 0 without a process.
     pub address: u64,
     /// The number of a System V object; -1 without.
     pub id: i32,
@@ -59,7 +60,7 @@ impl Preparation {
     /// Notes what an operation read, and compares it with the token if that is known here.
     pub fn compare(&self, trace: &mut Trace, found: Option<u64>) -> Option<()> {
         if let Some(found) = found {
-            trace.detail("content", found as i64);
+            trace.detail(DetailName::Content, found as i64);
         }
         match self.token {
             Some(token) => trace.confirm(found == Some(token)),

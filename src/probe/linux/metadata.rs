@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::path;
 
 /// The time that `utimes` sets: 2001-09-09T01:46:40Z, easily told from a fresh file's.
@@ -12,7 +13,7 @@ const SOME_TIME: i64 = 1_000_000_000;
 pub fn stat(trace: &mut Trace, target: &CStr) -> Option<()> {
     let found = path::stat(target, 0);
     trace.operate("newfstatat", found.map(|_| 0))?;
-    trace.detail("mode", i64::from(found.ok()?.mode));
+    trace.detail(DetailName::Mode, i64::from(found.ok()?.mode));
     Some(())
 }
 

@@ -19,7 +19,9 @@ mod names;
 mod namespaces;
 mod net;
 mod objects;
+mod preparing;
 mod process;
+mod sharing;
 mod sockets;
 mod surface;
 mod trace;
@@ -30,21 +32,23 @@ use std::ffi::{CStr, CString};
 
 pub use descriptor_link::link_of_descriptor;
 use foreign_process::ForeignProcess;
+use guard::GuardPaths;
 pub use guard::check_entry;
-use guard::{Guard, GuardPaths};
-use held::OlderThread;
 use helper::SignalHelper;
 use ipc::Remover;
 pub use made::Preparation;
 pub use mounts::private_namespace;
+pub use preparing::{Beforehand, prepare, prepare_inside, prepare_outside};
 pub use process::is_hidden;
+pub use sharing::may_share_memory;
 pub use trace::Trace;
+pub use tty::{drawn_size, drawn_word};
 
 use crate::record::action::{Action, ActionScope};
 use crate::record::driver::{Driver, TargetKind};
 use crate::record::driver_sets::macos_drivers;
 use crate::record::report::SetupFailure;
-use crate::sys::linux::path;
+use crate::sys::linux::sole::Sole;
 
 /// An action's texts as system calls take them. They are made by the process that probes are forked from.
 #[derive(Debug)]
@@ -138,129 +142,9 @@ impl Prepared<'_> {
     }
 }
 
-/// Does what has to happen before the policy is applied, and makes sure that the operation stays within `scope`. `zygote`
-/// is the parent process.
-pub fn prepare<'a>(
-    action: &Action,
-    texts: &'a SyscallTexts,
-    scope: &ActionScope,
-    zygote: i32,
-) -> Result<Prepared<'a>, SetupFailure> {
-    let mut prepared = Prepared::given(texts, Preparation::default(), zygote);
-    let private = !action.mounts.is_empty() || action.driver.mounts();
-    let new_user_namespace = if private { mounts::private_namespace()? } else { false };
-    let mut guard = Guard::of(action, &texts.own, scope)?;
-    mounts::make(action, guard.as_mut())?;
-    match &guard {
-        Some(guard) => guard.check(action, &texts.target, &texts.to)?,
-        None => guard::check_reading(action.driver, &texts.target)?,
-    }
-    let made = &mut prepared.made;
-    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
-    match action.driver {
-        Driver::FileReadInherited | Driver::FileWriteReopened | Driver::FileMapExecutable => {
-            made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
-        }
-        Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
-        Driver::FileReadReopened => made.fd = inherit(libc::O_PATH)? as i32,
-        Driver::FileReadAtInherited => {
-            let (folder, _) = held::split(&texts.target)?;
-            let opened = path::open(&folder, libc::O_RDONLY | libc::O_DIRECTORY, 0);
-            made.fd = opened.map_err(|errno| SetupFailure::at("open", errno))? as i32;
-        }
-        Driver::FileReadOlderThread => made.older = Some(OlderThread::start()?),
-        Driver::EnvironmentRead => {
-            handed_down::make_variable(made, &action.target).map_err(|errno| SetupFailure::at("variable", errno))?;
-        }
-        Driver::DescriptorRead => {
-            handed_down::make_descriptor(made).map_err(|errno| SetupFailure::at("pipe", errno))?
-        }
-        Driver::PosixShm => {
-            prepared.remover = Some(Remover::start(made).map_err(|errno| SetupFailure::at("remover", errno))?);
-        }
-        Driver::SysvShm => ipc::make_segment(made).map_err(|errno| SetupFailure::at("shared_memory", errno))?,
-        Driver::PtraceOutside
-        | Driver::PidfdGetfdOutside
-        | Driver::ProcessVmReadvOutside
-        | Driver::ProcessEnvironOutside
-        | Driver::ProcessMapsOutside
-        | Driver::ProcessMemOutside
-        | Driver::ProcessRootOutside
-        | Driver::ProcessPriorityOutside => {
-            prepared.victim = Some(ForeignProcess::start(made).map_err(|errno| SetupFailure::at("victim", errno))?);
-        }
-        Driver::PivotRoot => {
-            namespaces::make_mount(&texts.target).map_err(|errno| SetupFailure::at("mount_bind", errno))?
-        }
-        Driver::KeyRead => keys::make(made).map_err(|errno| SetupFailure::at("key", errno))?,
-        Driver::TtyIoctl => tty::make(made).map_err(|errno| SetupFailure::at("terminal", errno))?,
-        Driver::TtyInject => tty::make_controlling(made).map_err(|errno| SetupFailure::at("terminal", errno))?,
-        _ => {}
-    }
-    if new_user_namespace || action.driver == Driver::SignalOutside {
-        let helper = SignalHelper::start().map_err(|errno| SetupFailure::at("helper", errno))?;
-        if new_user_namespace {
-            prepared.reference = helper.pid();
-        }
-        prepared.helper = Some(helper);
-    }
-    Ok(prepared)
-}
-
-/// The same inside a launcher, where whoever calls has seen to it that nothing foreign is reached: a guard by paths would ask
-/// for folders that have other names there. `None`: the objects of this operation can only be made outside, or it works in
-/// namespaces of its own.
-///
-/// # Errors
-/// If something that has to be opened beforehand cannot be.
-pub fn prepare_inside<'a>(
-    action: &Action,
-    texts: &'a SyscallTexts,
-    mut made: Preparation,
-) -> Result<Option<Prepared<'a>>, SetupFailure> {
-    let inherit = |flags| path::open(&texts.target, flags, 0).map_err(|errno| SetupFailure::at("open", errno));
-    match action.driver {
-        Driver::FileReadInherited | Driver::FileWriteReopened | Driver::FileMapExecutable => {
-            made.fd = inherit(libc::O_RDONLY | libc::O_NOCTTY)? as i32;
-        }
-        Driver::FileTruncateInherited => made.fd = inherit(libc::O_WRONLY)? as i32,
-        Driver::FileReadReopened => made.fd = inherit(libc::O_PATH)? as i32,
-        Driver::PivotRoot => {
-            namespaces::make_mount(&texts.target).map_err(|errno| SetupFailure::at("mount_bind", errno))?
-        }
-        Driver::FileReadAtInherited
-        | Driver::FileReadOlderThread
-        | Driver::PtraceOutside
-        | Driver::PidfdGetfdOutside
-        | Driver::ProcessVmReadvOutside
-        | Driver::ProcessEnvironOutside
-        | Driver::ProcessMapsOutside
-        | Driver::ProcessMemOutside
-        | Driver::ProcessRootOutside
-        | Driver::ProcessPriorityOutside => return Ok(None),
-        _ if !action.mounts.is_empty() => return Ok(None),
-        _ => {}
-    }
-    Ok(Some(Prepared::given(texts, made, 0)))
-}
-
-/// Makes, for the processes that this one will start, what an operation inside of them reads: `None` for one that needs no such
-/// thing. It is there for as long as the value is.
-///
-/// # Errors
-/// If it cannot be made.
-pub fn prepare_outside(action: &Action) -> Result<Option<Preparation>, SetupFailure> {
-    let mut made = Preparation::default();
-    match action.driver {
-        Driver::SysvShm => ipc::make_segment(&mut made).map_err(|errno| SetupFailure::at("shared_memory", errno))?,
-        Driver::KeyRead => keys::make(&mut made).map_err(|errno| SetupFailure::at("key", errno))?,
-        _ => return Ok(None),
-    }
-    Ok(Some(made))
-}
-
-/// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it.
-pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) {
+/// Performs the operation. `None` from a driver says that it stopped at a failed call; the trace has it. Without `sole`, those
+/// that make a process or enter a namespace only say so.
+pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace, sole: Option<&Sole>) {
     let SyscallTexts { target, to, name, argv, own: _ } = prepared.texts;
     let made = &prepared.made;
     // How far a driver came is in the trace; whether it came to its end tells nothing more.
@@ -300,7 +184,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::XattrList => metadata::listxattr(trace, target),
         Driver::DeviceIoctl => device::entropy_count(trace, target),
         Driver::Exec => process::exec(trace, target, argv),
-        Driver::ProcessFork => process::fork_and_wait(trace),
+        Driver::ProcessFork => alone(trace, sole, process::fork_and_wait),
         Driver::TcpConnect => net::tcp_connect(trace, &action.target),
         Driver::TcpBind => net::bind(trace, &action.target, libc::SOCK_STREAM),
         Driver::TcpListenUnbound => net::listen_unbound(trace),
@@ -311,12 +195,12 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::AbstractConnect => unix::connect_abstract(trace, &action.target),
         Driver::AbstractSend => unix::send_abstract(trace, &action.target),
         Driver::SignalOutside => process::signal_outside(trace, prepared.helper.take()),
-        Driver::SignalInside => process::signal_inside(trace),
+        Driver::SignalInside => alone(trace, sole, process::signal_inside),
         Driver::SignalSelf => process::signal_self(trace),
         Driver::ProcessInspectOutside => process::inspect(trace, prepared.reference),
         Driver::MountBind => mounts::bind(trace, target, to),
-        Driver::UserNamespace => namespaces::new_user(trace),
-        Driver::UserNamespaceMap => namespaces::map_user(trace),
+        Driver::UserNamespace => alone(trace, sole, namespaces::new_user),
+        Driver::UserNamespaceMap => alone(trace, sole, namespaces::map_user),
         Driver::MountTmpfs => namespaces::tmpfs(trace, target),
         Driver::Chroot => namespaces::chroot(trace, target),
         Driver::PivotRoot => namespaces::pivot(trace, target),
@@ -326,8 +210,8 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
         Driver::IoUring => surface::uring(trace),
         Driver::IoUringRead => surface::uring_read(trace, target),
         Driver::IoUringConnect => surface::uring_connect(trace, &action.target),
-        Driver::ExecMemfd => exec::from_memory(trace),
-        Driver::ExecWritten => exec::written(trace, target),
+        Driver::ExecMemfd => alone(trace, sole, exec::from_memory),
+        Driver::ExecWritten => alone(trace, sole, |trace, sole| exec::written(trace, sole, target)),
         Driver::PtraceOutside => foreign_process::debug(trace, made),
         Driver::PidfdGetfdOutside => foreign_process::take_descriptor(trace, made),
         Driver::ProcessVmReadvOutside => foreign_process::read_memory(trace, made),
@@ -376,6 +260,14 @@ pub fn operate(action: &Action, prepared: &mut Prepared<'_>, trace: &mut Trace) 
     };
 }
 
+/// Performs what only a process of one thread may do.
+fn alone(trace: &mut Trace, sole: Option<&Sole>, driver: impl FnOnce(&mut Trace, &Sole) -> Option<()>) -> Option<()> {
+    match sole {
+        Some(sole) => driver(trace, sole),
+        None => trace.prepare("thread", Err(libc::EBUSY)).map(|_| ()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,7 +280,7 @@ mod tests {
             let texts = SyscallTexts::of(&action, &ActionScope::default()).unwrap();
             let mut prepared = Prepared::given(&texts, Preparation::default(), 0);
             let mut trace = Trace::new();
-            operate(&action, &mut prepared, &mut trace);
+            operate(&action, &mut prepared, &mut trace, None);
             let mut line = Vec::new();
             trace.write(&mut line);
             let operation: crate::record::report::OperationReport = serde_json::from_slice(&line).unwrap();

@@ -1,29 +1,31 @@
 //! A mount namespace of the probe's own.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::AsRawFd;
 
 use super::guard::Guard;
 use super::trace::Trace;
 use crate::record::action::Action;
 use crate::record::report::SetupFailure;
 use crate::sys::linux::path;
-use crate::sys::linux::process::{effective_ids, mount, unshare};
+use crate::sys::linux::process::{effective_ids, make_mounts_private, mount_bind};
+use crate::sys::linux::sole::{NewNamespaces, Sole};
 
 fn write_all(path: &CStr, text: &str) -> Result<(), i32> {
-    let fd = path::open(path, libc::O_WRONLY, 0)? as i32;
-    let written = path::write(fd, text.as_bytes());
-    path::close(fd)?;
+    let file = path::open_owned(path, libc::O_WRONLY, 0)?;
+    let written = path::write(file.as_raw_fd(), text.as_bytes());
+    path::close(file)?;
     written.map(|_| ())
 }
 
 /// Enters a private mount namespace. Whether a new user namespace was needed: a user without the privilege to mount gets it
 /// in one where he is still himself (user_namespaces(7)).
-pub fn private_namespace() -> Result<bool, SetupFailure> {
+pub fn private_namespace(sole: &Sole) -> Result<bool, SetupFailure> {
     let (uid, gid) = effective_ids();
-    let new_user_namespace = match unshare(libc::CLONE_NEWNS) {
+    let new_user_namespace = match sole.enter(NewNamespaces::Mounts) {
         Ok(_) => false,
         Err(libc::EPERM) => {
-            unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).map_err(|errno| SetupFailure::at("unshare", errno))?;
+            sole.enter(NewNamespaces::UserAndMounts).map_err(|errno| SetupFailure::at("unshare", errno))?;
             // Without this the group map is refused (user_namespaces(7), "deny").
             write_all(c"/proc/self/setgroups", "deny").map_err(|errno| SetupFailure::at("setgroups", errno))?;
             write_all(c"/proc/self/uid_map", &format!("{uid} {uid} 1"))
@@ -35,7 +37,7 @@ pub fn private_namespace() -> Result<bool, SetupFailure> {
         Err(errno) => return Err(SetupFailure::at("unshare", errno)),
     };
     // Nothing that is mounted here may show up on the host.
-    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE).map_err(|errno| SetupFailure::at("mount_private", errno))?;
+    make_mounts_private().map_err(|errno| SetupFailure::at("mount_private", errno))?;
     Ok(new_user_namespace)
 }
 
@@ -45,7 +47,7 @@ pub fn make(action: &Action, mut guard: Option<&mut Guard<'_>>) -> Result<(), Se
         let text = |text: &str| CString::new(text).map_err(|_| SetupFailure::at("mount_bind", libc::EINVAL));
         let (from, at) = (text(&one.from)?, text(&one.at)?);
         let own = guard.as_deref_mut().map_or(Ok(false), |guard| guard.before_mount(action.driver, &from, &at))?;
-        mount(&from, &at, libc::MS_BIND).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
+        mount_bind(&from, &at).map_err(|errno| SetupFailure::at("mount_bind", errno))?;
         if let Some(guard) = guard.as_deref_mut().filter(|_| own) {
             guard.after_mount(&at)?;
         }
@@ -55,5 +57,5 @@ pub fn make(action: &Action, mut guard: Option<&mut Guard<'_>>) -> Result<(), Se
 
 /// Binds a folder over another.
 pub fn bind(trace: &mut Trace, from: &CStr, at: &CStr) -> Option<()> {
-    trace.operate("mount", mount(from, at, libc::MS_BIND)).map(|_| ())
+    trace.operate("mount", mount_bind(from, at)).map(|_| ())
 }

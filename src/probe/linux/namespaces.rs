@@ -5,9 +5,8 @@ use std::ffi::CStr;
 use super::objects::is_same;
 use super::trace::Trace;
 use crate::sys::linux::path;
-use crate::sys::linux::process::{
-    chdir, chroot as change_root, effective_ids, mount, mount_tmpfs, pivot_root, unshare,
-};
+use crate::sys::linux::process::{chdir, chroot as change_root, effective_ids, mount_bind, mount_tmpfs, pivot_root};
+use crate::sys::linux::sole::{NewNamespaces, Sole};
 
 /// The inode of the user namespace that this process is in.
 fn user_namespace() -> Option<u64> {
@@ -15,16 +14,16 @@ fn user_namespace() -> Option<u64> {
 }
 
 /// Enters a new user namespace.
-pub fn new_user(trace: &mut Trace) -> Option<()> {
+pub fn new_user(trace: &mut Trace, sole: &Sole) -> Option<()> {
     let before = user_namespace();
-    trace.operate("unshare", unshare(libc::CLONE_NEWUSER))?;
+    trace.operate("unshare", sole.enter(NewNamespaces::User))?;
     trace.confirm(before.is_some() && user_namespace().is_some_and(|after| Some(after) != before))
 }
 
 /// Enters a new user namespace, which only prepares, and becomes root in it.
-pub fn map_user(trace: &mut Trace) -> Option<()> {
+pub fn map_user(trace: &mut Trace, sole: &Sole) -> Option<()> {
     let (uid, _) = effective_ids();
-    trace.prepare("unshare", unshare(libc::CLONE_NEWUSER))?;
+    trace.prepare("unshare", sole.enter(NewNamespaces::User))?;
     let unmapped = effective_ids().0;
     let fd = trace.operate("openat", path::open(c"/proc/self/uid_map", libc::O_WRONLY, 0))? as i32;
     trace.operate("write", path::write(fd, format!("0 {uid} 1").as_bytes()))?;
@@ -53,7 +52,7 @@ pub fn chroot(trace: &mut Trace, target: &CStr) -> Option<()> {
 
 /// Makes a folder a mount of its own, which pivot_root(2) wants.
 pub fn make_mount(target: &CStr) -> Result<(), i32> {
-    mount(target, target, libc::MS_BIND).map(|_| ())
+    mount_bind(target, target).map(|_| ())
 }
 
 /// Makes that mount the root of this mount namespace, with the old one below it.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::path::{self, Stat};
 use crate::sys::linux::process::{chdir, effective_ids, file_time, pause_ms};
 
@@ -31,7 +32,7 @@ pub fn statfs(trace: &mut Trace, target: &CStr) -> Option<()> {
     trace.operate("statfs", found.map(|_| 0))?;
     let found = found.ok()?;
     if let Some((kind, _)) = found {
-        trace.detail("file_system", kind);
+        trace.detail(DetailName::FileSystem, kind);
     }
     trace.confirm(found.is_some())
 }

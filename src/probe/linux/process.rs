@@ -4,8 +4,10 @@ use std::ffi::{CStr, CString};
 
 use super::helper::{SIGNAL, SignalHelper};
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::path::{readlink, stat};
-use crate::sys::linux::process::{Forked, block_signal, execve, exit_now, fork, ids, is_pending, kill, wait};
+use crate::sys::linux::process::{block_signal, execve, ids, is_pending, kill, wait};
+use crate::sys::linux::sole::Sole;
 
 /// Executes a program. On success there is nobody left to note it, and the report, which closes on exec, ends without the
 /// operation: that is the witness.
@@ -14,20 +16,12 @@ pub fn exec(trace: &mut Trace, target: &CStr, argv: &[CString]) -> Option<()> {
 }
 
 /// Makes a child that exits at once, and waits for it.
-pub fn fork_and_wait(trace: &mut Trace) -> Option<()> {
-    let pid = match fork() {
-        Ok(Forked::Child) => exit_now(0),
-        Ok(Forked::Parent(pid)) => pid,
-        Err(errno) => {
-            trace.operate("clone", Err(errno));
-            return None;
-        }
-    };
-    trace.operate("clone", Ok(i64::from(pid)))?;
-    if let Ok(Some((_, status))) = wait(pid, 0)
+pub fn fork_and_wait(trace: &mut Trace, sole: &Sole) -> Option<()> {
+    let pid = trace.operate("clone", sole.fork(|_| 0).map(i64::from))?;
+    if let Ok(Some((_, status))) = wait(pid as i32, 0)
         && libc::WIFEXITED(status)
     {
-        trace.detail("child_exit_code", i64::from(libc::WEXITSTATUS(status)));
+        trace.detail(DetailName::ChildExitCode, i64::from(libc::WEXITSTATUS(status)));
     }
     Some(())
 }
@@ -36,7 +30,7 @@ fn signal_helper(trace: &mut Trace, helper: SignalHelper) -> Option<()> {
     let sent = trace.operate("kill", kill(helper.pid(), SIGNAL));
     // Asked in either case: a signal that was refused must not have arrived.
     if let Some(received) = helper.end() {
-        trace.detail("received", i64::from(received));
+        trace.detail(DetailName::Received, i64::from(received));
     }
     sent.map(|_| ())
 }
@@ -51,8 +45,8 @@ pub fn signal_outside(trace: &mut Trace, helper: Option<SignalHelper>) -> Option
 }
 
 /// Starts a helper under the policy and signals it.
-pub fn signal_inside(trace: &mut Trace) -> Option<()> {
-    let helper = SignalHelper::start();
+pub fn signal_inside(trace: &mut Trace, sole: &Sole) -> Option<()> {
+    let helper = SignalHelper::start(sole);
     trace.prepare("clone", helper.as_ref().map(|helper| i64::from(helper.pid())).map_err(|errno| *errno))?;
     signal_helper(trace, helper.ok()?)
 }
@@ -61,7 +55,7 @@ pub fn signal_inside(trace: &mut Trace) -> Option<()> {
 pub fn signal_self(trace: &mut Trace) -> Option<()> {
     trace.prepare("rt_sigprocmask", block_signal(SIGNAL))?;
     let sent = trace.operate("kill", kill(ids().0, SIGNAL));
-    trace.detail("received", i64::from(is_pending(SIGNAL)));
+    trace.detail(DetailName::Received, i64::from(is_pending(SIGNAL)));
     sent.map(|_| ())
 }
 

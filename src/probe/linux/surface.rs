@@ -6,17 +6,20 @@ use std::ffi::CStr;
 use super::net::open_of;
 use super::objects::is_same;
 use super::trace::Trace;
+use crate::record::detail_name::DetailName;
 use crate::sys::linux::memory::random;
 use crate::sys::linux::path;
 use crate::sys::linux::surface::{
-    Ring, bpf_array, bpf_get, bpf_put, perf_task_clock, ring, userfaultfd as make_userfaultfd, userfaultfd_requests,
+    BpfArray, Ring, perf_task_clock, ring, userfaultfd as make_userfaultfd, userfaultfd_requests,
 };
 
 /// Makes a map of bpf(2), and lets it keep a number.
 pub fn bpf(trace: &mut Trace) -> Option<()> {
     let number = random().ok()?;
-    let map = trace.operate("bpf", bpf_array())? as i32;
-    trace.confirm(bpf_put(map, number).is_ok() && bpf_get(map, !number) == Ok(Some(number)))
+    let made = BpfArray::new();
+    trace.operate("bpf", made.as_ref().map(|map| map.number().into()).map_err(|errno| *errno))?;
+    let map = made.ok()?;
+    trace.confirm(map.put(number).is_ok() && map.get(!number) == Ok(Some(number)))
 }
 
 /// Counts how long this process runs.
@@ -70,7 +73,7 @@ pub fn uring_read(trace: &mut Trace, target: &CStr) -> Option<()> {
     let fd = trace.operate("openat", opened.unwrap_or(Err(libc::EIO)))? as i32;
     trace.opened(fd);
     let count = trace.operate("read", path::read(fd, &mut [0]))?;
-    trace.detail("bytes_read", count);
+    trace.detail(DetailName::BytesRead, count);
     trace.confirm(is_same(path::fstat(fd), path::stat(target, 0)))
 }
 

@@ -2,6 +2,7 @@
 
 use super::descriptor_link::{LinkText, link_of_descriptor};
 use crate::base::report_line::ReportLine;
+use crate::record::detail_name::DetailName;
 use crate::record::report::CallRole;
 use crate::record::report::{Call, OpenedFile, OperationReport};
 use crate::sys::Ret;
@@ -14,7 +15,7 @@ use crate::sys::Ret;
 pub struct Trace {
     calls: [Option<TracedCall>; MAX_CALLS],
     opened: Option<OpenedDescriptor>,
-    details: [Option<(&'static str, i64)>; MAX_DETAILS],
+    details: [Option<(DetailName, i64)>; MAX_DETAILS],
 }
 
 /// One call, with its name.
@@ -66,14 +67,14 @@ impl Trace {
     }
 
     /// Notes a fact that is no return value.
-    pub fn detail(&mut self, name: &'static str, value: i64) {
+    pub fn detail(&mut self, name: DetailName, value: i64) {
         keep(&mut self.details, (name, value));
     }
 
     /// Notes whether what the operation should have caused is really there. A call that says that it succeeded is not
     /// believed without (a filter can answer for the kernel).
     pub fn confirm(&mut self, there: bool) -> Option<()> {
-        self.detail(crate::record::report::CONFIRMED, i64::from(there));
+        self.detail(DetailName::Confirmed, i64::from(there));
         Some(())
     }
 
@@ -106,7 +107,7 @@ impl Trace {
         OperationReport {
             calls: self.calls.into_iter().flatten().map(call).collect(),
             opened: self.opened.map(file),
-            details: self.details.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect(),
+            details: self.details.into_iter().flatten().collect(),
         }
     }
 
@@ -134,7 +135,8 @@ impl Trace {
             });
         }
         if self.details[0].is_some() {
-            line.pairs("details", self.details.iter().flatten().copied());
+            let details = self.details.iter().flatten();
+            line.pairs("details", details.map(|(name, value)| (name.as_str(), *value)));
         }
         line.end();
     }
@@ -165,7 +167,7 @@ mod tests {
             assert_eq!(trace.prepare("openat", Ok(7)), Some(7));
             assert_eq!(trace.operate("read", Err(libc::EACCES)), None);
             trace.opened(file.as_raw_fd());
-            trace.detail("bytes_read", -1);
+            trace.detail(DetailName::BytesRead, -1);
             let mut line = Vec::new();
             trace.write(&mut line);
             let record = trace.finish();

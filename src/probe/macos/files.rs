@@ -3,9 +3,11 @@
 use std::ffi::{CStr, CString};
 
 use super::OperationSteps;
+use crate::record::detail_name::DetailName;
 use crate::record::driver::Driver;
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
+use crate::sys::darwin::native::process::effective_ids;
 
 /// The time that drivers set: 2001-09-09T01:46:40Z, easily told from a fresh file's.
 pub(super) const SOME_TIME: i64 = 1_000_000_000;
@@ -33,7 +35,7 @@ impl OpenPurpose {
             Self::Read => read_from(steps, fd),
             Self::Write => {
                 let count = steps.operate("write", calls::write(fd, b"x"))?;
-                steps.detail("bytes_written", count);
+                steps.detail(DetailName::BytesWritten, count);
                 Some(())
             }
         }
@@ -55,7 +57,7 @@ pub(super) fn open(steps: &mut OperationSteps, target: &CStr, flags: i32, mode: 
 /// Reads one byte from a descriptor.
 pub(super) fn read_from(steps: &mut OperationSteps, fd: i32) -> Option<()> {
     let count = steps.operate("read", calls::read(fd, &mut [0]))?;
-    steps.detail("bytes_read", count);
+    steps.detail(DetailName::BytesRead, count);
     Some(())
 }
 
@@ -125,7 +127,7 @@ pub(super) fn list(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
         }
     }
     steps.operate("getdirentries", Ok(count))?;
-    steps.detail("entries", count);
+    steps.detail(DetailName::Entries, count);
     Some(())
 }
 
@@ -146,7 +148,7 @@ pub(super) fn through(
 pub(super) fn stat(steps: &mut OperationSteps, target: &CStr, call: &str, follow: bool) -> Option<()> {
     let found = calls::stat(target, follow);
     steps.operate(call, found.as_ref().map(|_| 0).map_err(|errno| *errno))?;
-    steps.detail("mode", i64::from(found.ok()?.st_mode));
+    steps.detail(DetailName::Mode, i64::from(found.ok()?.st_mode));
     Some(())
 }
 
@@ -161,7 +163,7 @@ pub(super) fn fstat(steps: &mut OperationSteps, target: &CStr) -> Option<()> {
 
 /// Changes mode, owner or times. The owner stays who it is: giving a file away needs a privilege.
 pub(super) fn change(steps: &mut OperationSteps, driver: Driver, target: &CStr) -> Option<()> {
-    let (_, _, uid, gid) = calls::ids();
+    let (uid, gid) = effective_ids();
     let reading = libc::O_RDONLY;
     match driver {
         Driver::FileChmod => steps.operate("chmod", calls::chmod(target, SOME_MODE)).map(|_| ()),

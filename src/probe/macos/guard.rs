@@ -47,8 +47,8 @@ pub fn check(action: &Action, scope: &ActionScope) -> Result<(), SetupFailure> {
                 return Ok(());
             }
             match std::fs::read(&real) {
-                Ok(found) if program_image().is_none_or(|image| found != image) => Err(leads("execute", &real)),
-                _ => Ok(()),
+                Ok(found) if found != program_image() => Err(leads("execute", &real)),
+                Ok(_) | Err(_) => Ok(()),
             }
         }
         Effect::Changes | Effect::Reads => Ok(()),

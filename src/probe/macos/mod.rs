@@ -17,8 +17,9 @@ pub use guard::check_entry;
 pub use steps::OperationSteps;
 
 use crate::record::action::{Action, ActionScope};
-use crate::record::driver::{Driver, TargetKind};
+use crate::record::driver::{Driver, Platforms, TargetKind};
 use crate::record::driver_sets::linux_drivers;
+use crate::record::driver_witness::SuccessWitness;
 use crate::record::report::SetupFailure;
 use crate::sys::darwin::calls;
 use crate::sys::darwin::frameworks::{CoreFoundation, IoKit};
@@ -41,6 +42,8 @@ pub struct Prepared {
     tools: RuntimeFunctions,
     /// A process outside the sandbox.
     helper: Option<processes::WaitingChild>,
+    /// What the variable in question was given.
+    token: Option<u64>,
 }
 
 fn missing(Missing(what): Missing) -> SetupFailure {
@@ -53,10 +56,30 @@ fn missing(Missing(what): Missing) -> SetupFailure {
 /// The step that failed.
 pub fn prepare(action: &Action, scope: &ActionScope) -> Result<Prepared, SetupFailure> {
     guard::check(action, scope)?;
+    ready(action)
+}
+
+/// The same inside a launcher, where whoever calls has seen to it that nothing foreign is reached, and everything is confined
+/// already, also what is opened beforehand. `None`: no worker performs it.
+///
+/// # Errors
+/// The step that failed.
+pub fn prepare_inside(action: &Action) -> Result<Option<Prepared>, SetupFailure> {
+    let info = action.driver.info();
+    // What its success is worth is defined for no other; and frameworks, which some call, do not survive a fork.
+    if info.platforms != Platforms::Both || action.driver.witness() == SuccessWitness::Nothing {
+        return Ok(None);
+    }
+    // A variable is the one that the launcher let through.
+    if action.driver == Driver::EnvironmentRead { blank(action).map(Some) } else { ready(action).map(Some) }
+}
+
+/// What every operation has, and nothing made for it yet.
+fn blank(action: &Action) -> Result<Prepared, SetupFailure> {
     let text = |step: &str, text: Option<&str>| {
         CString::new(text.unwrap_or_default()).map_err(|_| SetupFailure::at(step, libc::EINVAL))
     };
-    let mut prepared = Prepared {
+    Ok(Prepared {
         target: text("target", Some(&action.target))?,
         to: text("to", action.to.as_deref())?,
         name: text("name", action.name.as_deref())?,
@@ -68,7 +91,12 @@ pub fn prepare(action: &Action, scope: &ActionScope) -> Result<Prepared, SetupFa
         descriptor: -1,
         tools: RuntimeFunctions::None,
         helper: None,
-    };
+        token: None,
+    })
+}
+
+fn ready(action: &Action) -> Result<Prepared, SetupFailure> {
+    let mut prepared = blank(action)?;
     let open = |path: &CStr, flags| {
         calls::open(path, flags | libc::O_NOCTTY, 0)
             .map(|fd| fd as i32)
@@ -108,7 +136,66 @@ pub fn prepare(action: &Action, scope: &ActionScope) -> Result<Prepared, SetupFa
         Driver::DistributedNotificationPost | Driver::PreferenceRead => {
             prepared.tools = RuntimeFunctions::CoreFoundation(CoreFoundation::resolve().map_err(missing)?);
         }
-        _ => {}
+        Driver::EnvironmentRead => prepared.token = Some(processes::make_variable(&action.target)?),
+        Driver::FileRead
+        | Driver::FileWrite
+        | Driver::FileReadWrite
+        | Driver::FileReadAt
+        | Driver::FileCreate
+        | Driver::FileUnlink
+        | Driver::FileRename
+        | Driver::FileLink
+        | Driver::FileTruncate
+        | Driver::FileOpenTruncate
+        | Driver::FileTruncateFd
+        | Driver::SymlinkCreate
+        | Driver::DirCreate
+        | Driver::DirRemove
+        | Driver::DirList
+        | Driver::FifoCreate
+        | Driver::FileStat
+        | Driver::FileAccess
+        | Driver::FileReadlink
+        | Driver::FileChmod
+        | Driver::FileUtimes
+        | Driver::XattrGet
+        | Driver::XattrSet
+        | Driver::XattrList
+        | Driver::Exec
+        | Driver::ProcessFork
+        | Driver::TcpConnect
+        | Driver::TcpBind
+        | Driver::TcpListenUnbound
+        | Driver::UdpBind
+        | Driver::UdpSend
+        | Driver::UnixConnect
+        | Driver::UnixBind
+        | Driver::SignalOutside
+        | Driver::SignalSelf
+        | Driver::FileLstat
+        | Driver::FileFstat
+        | Driver::FileGetattrlist
+        | Driver::FileSetattrlist
+        | Driver::FileFchmod
+        | Driver::FileChown
+        | Driver::FileLchown
+        | Driver::FileFchown
+        | Driver::FileFchownat
+        | Driver::FileFutimes
+        | Driver::FileLutimes
+        | Driver::FileWriteAt
+        | Driver::FileSearch
+        | Driver::FileClone
+        | Driver::SysctlRead
+        | Driver::ProcessInfo
+        | Driver::SignalSameSandbox
+        | Driver::PosixShm
+        | Driver::PosixSem
+        | Driver::PseudoTty
+        | Driver::SystemSocket
+        | Driver::PolicyQuery
+        | Driver::ApplyOnly
+        | linux_drivers!() => {}
     }
     let outside = action.driver == Driver::ProcessInfo && action.target == "outside";
     if outside || action.driver == Driver::SignalOutside {
@@ -190,6 +277,7 @@ pub fn operate(action: &Action, prepared: &mut Prepared, steps: &mut OperationSt
         Driver::SignalSelf => processes::signal_self(steps),
         Driver::SignalOutside => processes::signal_outside(steps, helper),
         Driver::SignalSameSandbox => processes::signal_child(steps),
+        Driver::EnvironmentRead => processes::variable(steps, &action.target, prepared.token),
         Driver::ProcessInfo => processes::facts(steps, &action.target, helper),
         Driver::TcpConnect => net::tcp_connect(steps, &action.target),
         Driver::TcpBind => net::bind(steps, &action.target, libc::SOCK_STREAM),

@@ -1,4 +1,4 @@
-//! Sockets.
+//! Sockets. They stay open to the end of the process, for whoever looks at what came of them.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
@@ -41,7 +41,7 @@ fn endpoint(steps: &mut OperationSteps, target: &str, kind: SockType) -> Option<
 /// Connects a TCP socket.
 pub(super) fn tcp_connect(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = endpoint(steps, target, SockType::Stream)?;
-    steps.operate("connect", ret(connect(fd.as_raw_fd(), &address))).map(|_| ())
+    steps.operate("connect", ret(connect(fd.into_raw_fd(), &address))).map(|_| ())
 }
 
 /// Binds a TCP or UDP socket.
@@ -49,7 +49,7 @@ pub(super) fn bind(steps: &mut OperationSteps, target: &str, kind: i32) -> Optio
     let kind = if kind == libc::SOCK_STREAM { SockType::Stream } else { SockType::Datagram };
     let (fd, address) = endpoint(steps, target, kind)?;
     steps.prepare("setsockopt", ret(setsockopt(&fd, sockopt::ReuseAddr, &true)))?;
-    steps.operate("bind", ret(bind_to(fd.as_raw_fd(), &address))).map(|_| ())
+    steps.operate("bind", ret(bind_to(fd.into_raw_fd(), &address))).map(|_| ())
 }
 
 /// Sends one byte as a datagram.
@@ -61,7 +61,7 @@ pub(super) fn udp_send(steps: &mut OperationSteps, target: &str) -> Option<()> {
 /// Listens on a TCP socket without binding it first.
 pub(super) fn listen_unbound(steps: &mut OperationSteps) -> Option<()> {
     let fd = open(steps, AddressFamily::Inet, SockType::Stream)?;
-    steps.operate("listen", calls::listen(fd.as_raw_fd())).map(|_| ())
+    steps.operate("listen", calls::listen(fd.into_raw_fd())).map(|_| ())
 }
 
 fn unix(steps: &mut OperationSteps, target: &str) -> Option<(OwnedFd, UnixAddr)> {
@@ -77,13 +77,13 @@ fn unix(steps: &mut OperationSteps, target: &str) -> Option<(OwnedFd, UnixAddr)>
 /// Connects a UNIX stream socket.
 pub(super) fn unix_connect(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = unix(steps, target)?;
-    steps.operate("connect", ret(connect(fd.as_raw_fd(), &address))).map(|_| ())
+    steps.operate("connect", ret(connect(fd.into_raw_fd(), &address))).map(|_| ())
 }
 
 /// Binds a UNIX stream socket.
 pub(super) fn unix_bind(steps: &mut OperationSteps, target: &str) -> Option<()> {
     let (fd, address) = unix(steps, target)?;
-    steps.operate("bind", ret(bind_to(fd.as_raw_fd(), &address))).map(|_| ())
+    steps.operate("bind", ret(bind_to(fd.into_raw_fd(), &address))).map(|_| ())
 }
 
 /// A listener with one connection waiting, both made while nothing is confined. The connecting end stays open.

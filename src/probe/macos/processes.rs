@@ -1,10 +1,15 @@
 //! Programs, processes and signals.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::OperationSteps;
-use crate::sys::darwin::calls;
+use crate::record::detail_name::DetailName;
+use crate::record::report::SetupFailure;
+use crate::sys::darwin::native::process::{ids, kill, wait};
+use crate::sys::darwin::native::sole::Sole;
+use crate::sys::darwin::{calls, children};
 
 /// The signal that probes send.
 const SIGNAL: i32 = libc::SIGUSR1;
@@ -13,44 +18,34 @@ const SIGNAL: i32 = libc::SIGUSR1;
 #[derive(Debug)]
 pub(super) struct WaitingChild {
     pid: i32,
-    pipe: i32,
+    pipe: OwnedFd,
 }
 
 impl WaitingChild {
     /// Starts one, with the signal blocked from its first instant.
     pub(super) fn start() -> Result<Self, i32> {
-        let (reading, writing) = calls::pipe()?;
+        let (until, pipe) = calls::pipe()?;
         calls::block_signal(SIGNAL)?;
-        match calls::fork()? {
-            0 => {
-                let _ = calls::close(writing);
-                // The report's pipe has to end with the probe, not with its helper.
-                let _ = calls::close(crate::probe::REPORT.load(Relaxed));
-                // Ends when the other end is closed: by the probe, or with it.
-                let _ = calls::read(reading, &mut [0]);
-                calls::exit_now(i32::from(!calls::is_pending(SIGNAL)))
-            }
-            pid => {
-                calls::close(reading)?;
-                Ok(Self { pid: pid as i32, pipe: writing })
-            }
-        }
+        // The other end is closed by the probe, or with it. The report's pipe has to end with the probe, not with its helper.
+        let closing = [pipe.as_raw_fd(), crate::probe::REPORT.load(Relaxed)];
+        let pid = children::wait_for_signal(until.as_fd(), closing, SIGNAL)? as i32;
+        Ok(Self { pid, pipe })
     }
 
     /// Ends it. `Some(true)`: it had received the signal.
     pub(super) fn end(self) -> Option<bool> {
         // The pipe, because a signal may be refused.
-        let _ = calls::close(self.pipe);
-        let status = calls::wait(self.pid).ok()?;
+        drop(self.pipe);
+        let (_, status) = wait(self.pid, 0).ok()??;
         (libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status) == 0)
     }
 }
 
 fn signal_helper(steps: &mut OperationSteps, helper: WaitingChild) -> Option<()> {
-    let sent = steps.operate("kill", calls::kill(helper.pid, SIGNAL));
+    let sent = steps.operate("kill", kill(helper.pid, SIGNAL));
     // Asked in either case: a signal that was refused must not have arrived.
     if let Some(received) = helper.end() {
-        steps.detail("received", i64::from(received));
+        steps.detail(DetailName::Received, i64::from(received));
     }
     sent.map(|_| ())
 }
@@ -74,22 +69,18 @@ pub(super) fn signal_child(steps: &mut OperationSteps) -> Option<()> {
 /// Signals this very process.
 pub(super) fn signal_self(steps: &mut OperationSteps) -> Option<()> {
     steps.prepare("sigprocmask", calls::block_signal(SIGNAL))?;
-    let sent = steps.operate("kill", calls::kill(calls::ids().0, SIGNAL));
-    steps.detail("received", i64::from(calls::is_pending(SIGNAL)));
+    let sent = steps.operate("kill", kill(ids().0, SIGNAL));
+    steps.detail(DetailName::Received, i64::from(calls::is_pending(SIGNAL)));
     sent.map(|_| ())
 }
 
 /// Makes a child that exits at once, and waits for it.
 pub(super) fn fork_and_wait(steps: &mut OperationSteps) -> Option<()> {
-    let forked = calls::fork();
-    if forked == Ok(0) {
-        calls::exit_now(0);
-    }
-    let pid = steps.operate("fork", forked)?;
-    if let Ok(status) = calls::wait(pid as i32)
+    let pid = steps.operate("fork", children::start_and_end())?;
+    if let Ok(Some((_, status))) = wait(pid as i32, 0)
         && libc::WIFEXITED(status)
     {
-        steps.detail("child_exit_code", i64::from(libc::WEXITSTATUS(status)));
+        steps.detail(DetailName::ChildExitCode, i64::from(libc::WEXITSTATUS(status)));
     }
     Some(())
 }
@@ -102,17 +93,11 @@ pub(super) fn execute(steps: &mut OperationSteps, target: &CStr, argv: &[CString
         Ok(ends) => ends,
         Err(errno) => return steps.prepare("pipe", Err(errno)).map(|_| ()),
     };
-    let forked = calls::fork();
-    if forked == Ok(0) {
-        let errno = calls::execute(target, argv);
-        let _ = calls::write(writing, &errno.to_ne_bytes());
-        calls::exit_now(127);
-    }
-    let pid = steps.prepare("fork", forked)? as i32;
-    let _ = calls::close(writing);
+    let pid = steps.prepare("fork", children::start_program(target, argv, writing.as_fd()))? as i32;
+    drop(writing);
     let mut errno = [0; 4];
-    let told = calls::read(reading, &mut errno);
-    let status = calls::wait(pid);
+    let told = calls::read(reading.as_raw_fd(), &mut errno);
+    let status = wait(pid, 0).ok().flatten().map(|(_, status)| status);
     steps.operate(
         "execve",
         match told {
@@ -123,11 +108,44 @@ pub(super) fn execute(steps: &mut OperationSteps, target: &CStr, argv: &[CString
         },
     )?;
     match status {
-        Ok(status) if libc::WIFEXITED(status) => {
-            steps.detail("program_exit_code", i64::from(libc::WEXITSTATUS(status)));
+        Some(status) if libc::WIFEXITED(status) => {
+            steps.detail(DetailName::ProgramExitCode, i64::from(libc::WEXITSTATUS(status)));
         }
-        Ok(status) if libc::WIFSIGNALED(status) => steps.detail("program_signal", i64::from(libc::WTERMSIG(status))),
+        Some(status) if libc::WIFSIGNALED(status) => {
+            steps.detail(DetailName::ProgramSignal, i64::from(libc::WTERMSIG(status)))
+        }
         _ => {}
+    }
+    Some(())
+}
+
+/// What stands before the digits of a variable's token.
+const MARK: &str = "sandproof-";
+
+/// Puts a variable with a token into the environment of this process. The token.
+pub(super) fn make_variable(name: &str) -> Result<u64, SetupFailure> {
+    let token = uuid::Uuid::new_v4().as_u128() as u64;
+    let failed = |errno| SetupFailure::at("variable", errno);
+    let sole = Sole::claim().map_err(|_| failed(libc::EBUSY))?;
+    sole.set_environment(name, &format!("{MARK}{token:016x}")).map_err(failed)?;
+    sole.give_up();
+    Ok(token)
+}
+
+/// Reads a variable. Of a `token` of this process's own it is told whether it was found; of another one, the token itself.
+#[expect(clippy::disallowed_methods, reason = "what reaches this process is the question")]
+pub(super) fn variable(steps: &mut OperationSteps, name: &str, token: Option<u64>) -> Option<()> {
+    let can_be_one = !name.is_empty() && !name.contains(['=', '\0']);
+    let value = if can_be_one { std::env::var_os(name) } else { None };
+    let length = value.as_ref().map(|value| value.len() as i64).ok_or(libc::ENOENT);
+    steps.operate("getenv", length)?;
+    let digits =
+        value.as_ref().and_then(|value| value.to_str()?.strip_prefix(MARK)).filter(|digits| digits.len() == 16);
+    let found = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    match (token, found) {
+        (Some(_), _) => steps.detail(DetailName::Confirmed, i64::from(found == token)),
+        (None, Some(found)) => steps.detail(DetailName::Content, found.cast_signed()),
+        (None, None) => {}
     }
     Some(())
 }
@@ -135,7 +153,7 @@ pub(super) fn execute(steps: &mut OperationSteps, target: &CStr, argv: &[CString
 /// Asks for the facts of a process.
 pub(super) fn facts(steps: &mut OperationSteps, target: &str, helper: Option<WaitingChild>) -> Option<()> {
     let pid = match (target, &helper) {
-        ("self", _) => calls::ids().0,
+        ("self", _) => ids().0,
         ("outside", Some(helper)) => helper.pid,
         (text, _) => text.parse().unwrap_or(-1),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::OperationSteps;
 use super::functions::RuntimeFunctions;
+use crate::record::detail_name::DetailName;
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
 
@@ -52,7 +53,7 @@ fn make_own(make: impl Fn() -> Ret) -> Ret {
 pub(super) fn shared_memory(steps: &mut OperationSteps, name: &CStr) -> Option<()> {
     steps.operate("shm_open", make_own(|| calls::shm_create(name)))?;
     let removed = calls::shm_unlink(name);
-    steps.detail("unlink_errno", i64::from(removed.err().unwrap_or(0)));
+    steps.detail(DetailName::UnlinkErrno, i64::from(removed.err().unwrap_or(0)));
     Some(())
 }
 
@@ -60,7 +61,7 @@ pub(super) fn shared_memory(steps: &mut OperationSteps, name: &CStr) -> Option<(
 pub(super) fn semaphore(steps: &mut OperationSteps, name: &CStr) -> Option<()> {
     steps.operate("sem_open", make_own(|| calls::sem_create(name)))?;
     let removed = calls::sem_unlink(name);
-    steps.detail("unlink_errno", i64::from(removed.err().unwrap_or(0)));
+    steps.detail(DetailName::UnlinkErrno, i64::from(removed.err().unwrap_or(0)));
     Some(())
 }
 

@@ -1,5 +1,6 @@
 //! What a driver did, call by call.
 
+use crate::record::detail_name::DetailName;
 use crate::record::report::{Call, CallRole, OperationReport};
 use crate::sys::Ret;
 use crate::sys::darwin::calls;
@@ -47,8 +48,8 @@ impl OperationSteps {
     }
 
     /// Notes a fact that is no return value.
-    pub fn detail(&mut self, name: &str, value: i64) {
-        self.0.details.push((name.into(), value));
+    pub fn detail(&mut self, name: DetailName, value: i64) {
+        self.0.details.push((name, value));
     }
 
     /// The calls so far, as the operation's report.

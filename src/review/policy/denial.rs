@@ -30,7 +30,7 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// What refused.
+    /// The enforcer whose log has it.
     pub fn enforcer(&self) -> Enforcer {
         match self {
             Self::Seatbelt { .. } => Enforcer::Seatbelt,

@@ -146,7 +146,7 @@ fn expressions(rules: &SbplRules) -> BTreeSet<&'static str> {
 }
 
 /// Whether targets made from a rule cannot stand for all that it matches.
-fn is_hard(rule: &Rule) -> bool {
+pub fn is_hard(rule: &Rule) -> bool {
     let mut hard = false;
     for filter in &rule.filters {
         filters::parts(filter, false, &mut |part, _| {
@@ -185,7 +185,7 @@ fn cost(policy: &SbplPolicy) -> u64 {
 }
 
 /// The question that a witness is for one operation.
-fn question(witness: &Witness, operation: &'static str) -> SbplQuestion {
+pub fn question(witness: &Witness, operation: &'static str) -> SbplQuestion {
     let mut question = SbplQuestion::new(operation, witness.target.clone());
     question.filter.clone_from(&witness.filter);
     question.facts.clone_from(&witness.facts);
@@ -193,7 +193,7 @@ fn question(witness: &Witness, operation: &'static str) -> SbplQuestion {
 }
 
 /// Whether a witness may be what an operation is attempted on.
-fn is_target_of(witness: &Witness, operation: &str) -> bool {
+pub fn is_target_of(witness: &Witness, operation: &str) -> bool {
     let is_path = witness.target.starts_with('/') || witness.target.starts_with("${root}");
     match witness::target_kind(operation) {
         OperationTarget::Path => is_path && witness.filter.is_none(),

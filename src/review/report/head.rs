@@ -49,10 +49,16 @@ struct ReportControl {
     status: ControlStatus,
 }
 
-/// Reads the head, and counts the rows.
-pub(super) fn of(bundle: &Verified<Bundle>, places: &mut PlaceFinder<'_>) -> Result<ReportHead, ReviewError> {
+/// The policy of each profile, by its id.
+pub(super) fn policies(bundle: &Verified<Bundle>) -> Result<HashMap<String, String>, ReviewError> {
     let matrix: ReportMatrix =
         bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
+    Ok(matrix.profiles.into_iter().map(|(id, entry)| (id, entry.blob)).collect())
+}
+
+/// Reads the head, and counts the rows.
+pub(super) fn of(bundle: &Verified<Bundle>, places: &mut PlaceFinder<'_>) -> Result<ReportHead, ReviewError> {
+    let policies = policies(bundle)?;
     let controls = bundle.controls().and_then(|bytes| serde_json::from_slice::<ReportControls>(bytes).ok());
     let controls: HashMap<String, (ControlStatus, ControlStatus)> = controls
         .map(|all| all.profiles.into_iter())
@@ -65,10 +71,10 @@ pub(super) fn of(bundle: &Verified<Bundle>, places: &mut PlaceFinder<'_>) -> Res
     let mut profiles: Vec<ProfileHead> = Vec::new();
     let mut room = MOST_LINES_OF_ALL;
     for_each_row(bundle, &mut |row| {
-        total.add(row.agreement);
+        total.add(&row);
         let id = &row.event.profile_id;
         if profiles.last().is_none_or(|last| last.id != *id) {
-            let policy = matrix.profiles.get(id).map(|entry| entry.blob.clone()).unwrap_or_default();
+            let policy = policies.get(id).cloned().unwrap_or_default();
             let text = places.policy_text(&policy);
             let lines = text.as_deref().map_or(0, |text| text.lines().count());
             let shown = lines > 0 && lines <= MOST_LINES.min(room);
@@ -86,7 +92,7 @@ pub(super) fn of(bundle: &Verified<Bundle>, places: &mut PlaceFinder<'_>) -> Res
             });
         }
         if let Some(last) = profiles.last_mut() {
-            last.counts.add(row.agreement);
+            last.counts.add(&row);
             last.residue.extend(row.residue.iter().cloned());
             last.duration_us = last.duration_us.saturating_add(row.duration_us);
             let first = |one: f64| last.started_at_unix_s.map_or(one, |other| other.min(one));

@@ -15,21 +15,25 @@ use crate::base::printable::printable;
 use crate::record::opinions::Conclusion;
 use crate::record::run_diff::ComparisonShown;
 
-const STYLE: &str = include_str!("report.css");
+pub(super) const STYLE: &str = include_str!("report.css");
 
 /// How many rows that are not as expected, or undecided, the page has. It says how many more there are.
 const MOST_FINDINGS: u64 = 500;
 /// The same of the rows of all policies.
 const MOST_ROWS: u64 = 5_000;
 
+/// How long a code may be that is never broken, in characters.
+const SHORT_CODE: usize = 24;
+
 #[derive(Default)]
 pub(super) struct Html {
     /// What changed since another run.
     against: Option<ComparisonShown>,
     mismatched: String,
+    known: String,
     surprises: String,
-    /// Undecided rows by profile: word of the cause, cause, row.
-    undecided: Vec<(String, String, Markup)>,
+    /// Undecided rows by profile: word of the cause, cause, what to do about it, row.
+    undecided: Vec<(String, String, Option<&'static str>, Markup)>,
     policies: String,
     findings: u64,
     findings_left_out: u64,
@@ -58,21 +62,27 @@ fn foreign(text: &str) -> String {
 }
 
 /// An id or a path, which may be broken where its parts end and nowhere else.
-fn words(text: &str) -> Markup {
+pub(super) fn words(text: &str) -> Markup {
     let text = foreign(text);
     html! {
         @for part in text.split_inclusive(['/', ':', '_', '.']) { (part) wbr; }
     }
 }
 
+/// Code, which is broken where its parts end; one that fits on the line of a phone stays in one piece, as `--channel NAME` has to.
+pub(super) fn code(text: &str) -> Markup {
+    let short = text.chars().count() <= SHORT_CODE;
+    html! { code.k[short] { @if short { (foreign(text)) } @else { (words(text)) } } }
+}
+
 /// A sentence, in which what stands between backticks is code.
-fn prose(text: &str) -> Markup {
+pub(super) fn prose(text: &str) -> Markup {
     let text = foreign(text);
     let paired = text.matches('`').count().is_multiple_of(2);
     html! {
         @if paired {
             @for (n, part) in text.split('`').enumerate() {
-                @if n % 2 == 1 { code { (part) } } @else {
+                @if n % 2 == 1 { (code(part)) } @else {
                     // A path in a sentence may be broken where its parts end.
                     @for piece in part.split_inclusive('/') { (piece) wbr; }
                 }
@@ -94,8 +104,8 @@ fn rule_place(row: &ReportRow, profile: &ProfileHead, number: usize) -> Markup {
             dt { "policy" }
             dd {
                 @if profile.policy_text.is_some() && place.path == profile.policy {
-                    a href=(format!("#p{number}-{}", place.line)) { code { (words(&place.to_string())) } }
-                } @else { code { (words(&place.to_string())) } }
+                    a href=(format!("#p{number}-{}", place.line)) { (code(&place.to_string())) }
+                } @else { (code(&place.to_string())) }
             }
         }
     }
@@ -105,7 +115,7 @@ fn finding(row: &ReportRow, profile: &ProfileHead, number: usize, class: &str) -
     html! {
         div class=(class) {
             p { b { (words(row.id())) } " " span.sub { "in " (words(&profile.id)) } }
-            p { code { (words(&row.event.operation)) } " on " code { (words(row.target())) } }
+            p { (code(&row.event.operation)) " on " (code(row.target())) }
             dl {
                 @for (name, text) in row.opinion_lines() { dt { (name) } dd { (prose(&text)) } }
                 (rule_place(row, profile, number))
@@ -116,18 +126,21 @@ fn finding(row: &ReportRow, profile: &ProfileHead, number: usize, class: &str) -
 
 fn result(row: &ReportRow) -> Markup {
     let (class, sign) = match (row.agreement, row.actual()) {
+        (Agreement::Mismatched, _) if row.is_known() => ("v", "✗"),
         (Agreement::Mismatched, _) => ("v x", "✗"),
         (Agreement::Undecided, _) => ("v u", "?"),
         (Agreement::Asked, _) => ("v", "?"),
-        (Agreement::Matched, "allow") => ("v", "✓"),
-        (Agreement::Matched, _) => ("v", "⊘"),
+        (Agreement::Matched | Agreement::Unasserted, "allow") => ("v", "✓"),
+        (Agreement::Matched | Agreement::Unasserted, _) => ("v", "⊘"),
     };
     html! {
         span class=(class) { (sign) " " (row.actual()) }
         @match row.agreement {
+            Agreement::Mismatched if row.is_known() => { " (expected " (row.expected()) ", known)" }
             Agreement::Mismatched => { " " span.x { "(expected " (row.expected()) ")" } }
             Agreement::Undecided => { " " span.u { "(" (words(row.kind())) ")" } }
             Agreement::Asked => { " (only asked, and answered as expected)" }
+            Agreement::Unasserted => { " (nothing expected)" }
             Agreement::Matched => {}
         }
     }
@@ -155,9 +168,12 @@ fn tiles(head: &ReportHead) -> Markup {
     html! {
         ul.tiles aria-label="The verdict" {
             li { b class=(class(total.matched > 0, "o")) { (total.matched) } "as expected" }
-            li { b class=(class(total.mismatched > 0, "x")) { (total.mismatched) } "not as expected" }
+            li { b class=(class(total.unknown() > 0, "x")) { (total.unknown()) } "not as expected" }
+            @if total.known > 0 { li { b { (total.known) } "not, and known" } }
+            @if total.unneeded > 0 { li { b.x { (total.unneeded) } "waived for nothing" } }
             li { b class=(class(total.undecided > 0, "u")) { (total.undecided) } "undecided" }
             @if total.asked > 0 { li { b { (total.asked) } "only asked, as expected" } }
+            @if total.unasserted > 0 { li { b { (total.unasserted) } "answered, nothing expected" } }
             @if controls > 0 {
                 li { b class=(if held == controls { "o" } else { "x" }) { (held) " of " (controls) } "controls held" }
             }
@@ -174,12 +190,12 @@ fn tiles(head: &ReportHead) -> Markup {
 fn promotion(head: &ReportHead) -> Markup {
     html! {
         @if head.reasons.is_empty() {
-            p.note.ok { b { "May be promoted:" } " nothing speaks against handing this result on." }
+            p.note.ok { b { "May be promoted:" } " no gate blocks it." }
         } @else {
             div.note {
                 p { b { "Why it may not be promoted, and what to do:" } }
                 ul {
-                    @for (name, meaning) in &head.reasons { li { code { (words(name)) } ": " (prose(meaning)) } }
+                    @for (name, meaning) in &head.reasons { li { (code(name)) ": " (prose(meaning)) } }
                 }
             }
         }
@@ -188,7 +204,7 @@ fn promotion(head: &ReportHead) -> Markup {
 
 fn changes(against: &ComparisonShown) -> Markup {
     html! {
-        h2 id="changes" { "What changed since " code { (words(&against.against)) } }
+        h2 id="changes" { "What changed since " (code(&against.against)) }
         p { (prose(&against.headline)) }
         @if !against.changes.is_empty() {
             ul { @for change in &against.changes { li { (prose(change)) } } }
@@ -212,7 +228,7 @@ fn evidence(head: &ReportHead) -> Markup {
         h2 id="evidence" { "Evidence" }
         dl {
             @for (name, value) in head.evidence() {
-                dt { (name) } dd { code { (words(&value)) } }
+                dt { (name) } dd { (code(&value)) }
             }
             dt { "check it" } dd { code { "sandproof validate-bundle --bundle " (words(&head.folder)) } }
         }
@@ -230,16 +246,18 @@ impl Render for Html {
             h3 { (words(&profile.id)) }
             p.sub {
                 (count(counts.rows, "probe"))
-                @if counts.mismatched > 0 { " · " span.x { (counts.mismatched) " not as expected" } }
+                @if counts.unknown() > 0 { " · " span.x { (counts.unknown()) " not as expected" } }
+                @if counts.known > 0 { " · " (counts.known) " not, and known" }
                 @if counts.undecided > 0 { " · " span.u { (counts.undecided) " undecided" } }
                 @if counts.asked > 0 { " · " (counts.asked) " only asked" }
+                @if counts.unasserted > 0 { " · " (counts.unasserted) " with nothing expected" }
                 @if let Some((deny, allow)) = profile.controls {
                     " · controls: deny " (deny.words()) ", allow " (allow.words())
                 }
             }
             @if let Some(notes) = &profile.notes { p { (prose(notes)) } }
             @if let Some(found) = profile.residue_sentence() { p { code { (RESIDUE) } ": " (prose(&found)) } }
-            p { "Policy " code { (words(&profile.policy)) } }
+            p { "Policy " (code(&profile.policy)) }
             @if let Some(text) = &profile.policy_text { (policy_text(text, self.profiles)) }
             (PreEscaped("<table><thead><tr><th>Probe</th><th>Operation</th><th>Target</th><th>Result</th></tr></thead><tbody>"))
         };
@@ -252,6 +270,12 @@ impl Render for Html {
         let number = self.profiles.saturating_sub(1);
         let surprise = row.opinions.conclusion == Conclusion::KernelSurprisesModel;
         match row.agreement {
+            Agreement::Mismatched if row.is_known() && self.take_finding() => {
+                self.known.push_str(&finding(row, profile, number, "find open").into_string());
+            }
+            Agreement::Matched if row.is_unneeded() && self.take_finding() => {
+                self.mismatched.push_str(&finding(row, profile, number, "find").into_string());
+            }
             Agreement::Mismatched if self.take_finding() => {
                 self.mismatched.push_str(&finding(row, profile, number, "find").into_string());
             }
@@ -261,11 +285,11 @@ impl Render for Html {
                     why.into_iter().flatten().chain(row.event.errno_name.as_deref()).collect::<Vec<_>>().join(", ");
                 let item = html! {
                     li {
-                        b { (words(row.id())) } ": " code { (words(&row.event.operation)) } " on "
-                        code { (words(row.target())) } ", expected " (row.expected())
+                        b { (words(row.id())) } ": " (code(&row.event.operation)) " on "
+                        (code(row.target())) ", expected " (row.expected())
                     }
                 };
-                self.undecided.push((why, row.event.notes.clone().unwrap_or_default(), item));
+                self.undecided.push((why, row.event.notes.clone().unwrap_or_default(), row.advice(), item));
             }
             Agreement::Matched if surprise && self.take_finding() => {
                 self.surprises.push_str(&finding(row, profile, number, "find open").into_string());
@@ -280,8 +304,8 @@ impl Render for Html {
         let line = html! {
             tr {
                 td { (words(row.id())) }
-                td data-label="operation" { code { (words(&row.event.operation)) } }
-                td data-label="target" { @if row.target().is_empty() { "–" } @else { code { (words(row.target())) } } }
+                td data-label="operation" { (code(&row.event.operation)) }
+                td data-label="target" { @if row.target().is_empty() { "–" } @else { (code(row.target())) } }
                 td data-label="result" { (result(row)) }
             }
         };
@@ -296,12 +320,12 @@ impl Render for Html {
 
     fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let undecided = std::mem::take(&mut self.undecided);
-        let causes = grouping::by_key(undecided, |(word, cause, _)| (word.clone(), cause.clone()));
+        let causes = grouping::by_key(undecided, |(word, cause, advice, _)| (word.clone(), cause.clone(), *advice));
         let total = &head.total;
         let title = format!(
             "{}: {} not as expected, {} undecided · sandproof",
             foreign(&head.plan_id),
-            total.mismatched,
+            total.unknown() + total.unneeded,
             total.undecided
         );
         let page = html! {
@@ -328,12 +352,17 @@ impl Render for Html {
                             h2 id="mismatched" { "Not as expected" }
                             (PreEscaped(&self.mismatched))
                         }
+                        @if !self.known.is_empty() {
+                            h2 id="known" { "Known deviations" }
+                            (PreEscaped(&self.known))
+                        }
                         @if !causes.is_empty() {
                             h2 id="undecided" { "Undecided: never counted as a pass" }
-                            @for ((word, cause), rows) in &causes {
+                            @for ((word, cause, advice), rows) in &causes {
                                 div.find.open {
-                                    p { code { (words(word)) } @if !cause.is_empty() { ": " (prose(cause)) } }
-                                    ul { @for (_, _, row) in rows { (row) } }
+                                    p { (code(word)) @if !cause.is_empty() { ": " (prose(cause)) } }
+                                    ul { @for (.., row) in rows { (row) } }
+                                    @if let Some(advice) = advice { p.sub { "To do: " (prose(advice)) } }
                                 }
                             }
                         }

@@ -15,9 +15,11 @@ pub(super) struct Junit {
     properties: Vec<(&'static str, String)>,
 }
 
-/// Seconds, as every reader takes them: no exponent, no separator of thousands.
+/// Seconds, as every reader takes them: no exponent, no separator of thousands, and no more than the three decimals that
+/// Surefire's schema knows. The bundle's rows have them to the microsecond.
 fn seconds(duration_us: u64) -> String {
-    format!("{}.{:06}", duration_us / 1_000_000, duration_us % 1_000_000)
+    let milliseconds = duration_us / 1_000 + u64::from(duration_us % 1_000 >= 500);
+    format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)
 }
 
 /// A date of ISO 8601 without a time zone, which is what Ant's reporters began to write; it is in UTC. `None` for what is no
@@ -48,7 +50,7 @@ impl Render for Junit {
             r#"<testsuites name="{}" tests="{}" failures="{}" errors="{}" time="{}">"#,
             markup(&head.plan_id),
             total.rows,
-            total.mismatched,
+            total.unknown() + total.unneeded,
             total.undecided,
             seconds(duration_us)
         )
@@ -61,9 +63,9 @@ impl Render for Junit {
             r#"  <testsuite name="{}" tests="{}" failures="{}" errors="{}" skipped="{}" time="{}""#,
             markup(&profile.id),
             counts.rows,
-            counts.mismatched,
+            counts.unknown() + counts.unneeded,
             counts.undecided,
-            counts.asked,
+            counts.asked + counts.known + counts.unasserted,
             seconds(profile.duration_us)
         )?;
         if let Some(started) = profile.started_at_unix_s.and_then(timestamp) {
@@ -86,10 +88,17 @@ impl Render for Junit {
             seconds(row.duration_us)
         )?;
         let element = match row.agreement {
+            Agreement::Matched if row.is_unneeded() => "failure",
             Agreement::Matched => return writeln!(out, "/>"),
+            Agreement::Mismatched if row.is_known() => {
+                let text = row.waiver_sentence().unwrap_or_default();
+                writeln!(out, ">")?;
+                writeln!(out, r#"      <skipped message="{}"/>"#, markup(&format!("{}; {text}", row.sentence())))?;
+                return writeln!(out, "    </testcase>");
+            }
             Agreement::Mismatched => "failure",
             Agreement::Undecided => "error",
-            Agreement::Asked => {
+            Agreement::Asked | Agreement::Unasserted => {
                 writeln!(out, ">")?;
                 writeln!(out, r#"      <skipped message="{}"/>"#, markup(&row.sentence()))?;
                 return writeln!(out, "    </testcase>");
@@ -126,8 +135,10 @@ mod tests {
 
     #[test]
     fn times_are_seconds_and_dates_without_a_zone() {
-        assert_eq!(seconds(1_389), "0.001389");
-        assert_eq!(seconds(3_600_000_001), "3600.000001");
+        assert_eq!(seconds(1_389), "0.001");
+        assert_eq!(seconds(999_500), "1.000");
+        assert_eq!(seconds(3_600_000_001), "3600.000");
+        assert_eq!(seconds(u64::MAX), "18446744073709.552");
         assert_eq!(timestamp(1_795_982_682.02).as_deref(), Some("2026-11-29T20:04:42"));
         for never in [f64::NAN, f64::INFINITY, -1e300, 1e300, 1e13] {
             let text = timestamp(never);

@@ -51,6 +51,9 @@ impl LaneRowFacts {
 pub(super) struct OracleFacts {
     profile_id: String,
     expectation_id: String,
+    /// Absent in rows of the first programs.
+    #[serde(default)]
+    pub(super) probe_id: Option<String>,
     source: String,
     rule: Option<String>,
     /// The answer; absent if the model cannot know.
@@ -106,6 +109,11 @@ impl<'r, T: Keyed> LaneRows<'r, T> {
         let found = self.next.take_if(|row| row.key() == key)?;
         self.next = self.rows.next().and_then(Result::ok);
         Some(found)
+    }
+
+    /// Every row that is left.
+    pub(super) fn rest(self) -> impl Iterator<Item = T> {
+        self.next.into_iter().chain(self.rows.map_while(Result::ok))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A sentence, in which what stands between backticks is code.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     if text.matches('`').count() % 2 == 1 {
         return plain(text);
     }
@@ -64,11 +64,17 @@ pub(super) fn plain(text: &str) -> String {
 impl Render for Markdown {
     fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let total = &head.total;
-        let agreement = match (total.mismatched, total.undecided) {
+        let known = if total.known > 0 { format!(", {} not and known", total.known) } else { String::new() };
+        let mut agreement = match (total.unknown() + total.unneeded, total.undecided) {
+            (0, 0) if total.known > 0 => format!("nothing new{known}"),
+            (0, 0) if total.unasserted > 0 => format!("{} as expected", total.matched),
             (0, 0) if total.asked > 0 => format!("all as expected, {} only asked", total.asked),
             (0, 0) => "all as expected".to_owned(),
-            (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided"),
+            (mismatched, undecided) => format!("{mismatched} not as expected, {undecided} undecided{known}"),
         };
+        if total.unasserted > 0 {
+            agreement.push_str(&format!(", {} answered with nothing expected", total.unasserted));
+        }
         writeln!(out, "# {}: {agreement}\n", code(&head.plan_id))?;
         writeln!(out, "| profile | rows | matched | mismatched | undecided |\n|---|--:|--:|--:|--:|")?;
         for profile in &head.profiles {
@@ -85,7 +91,7 @@ impl Render for Markdown {
 
     fn row(&mut self, row: &ReportRow, _: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
         let surprise = row.opinions.conclusion == Conclusion::KernelSurprisesModel;
-        if row.agreement == Agreement::Matched && !surprise {
+        if row.agreement == Agreement::Matched && !surprise && !row.is_unneeded() {
             return Ok(());
         }
         if self.shown == SHOWN {
@@ -102,15 +108,21 @@ impl Render for Markdown {
                 let why = why.collect::<Vec<_>>().join(", ");
                 let notes =
                     row.event.notes.as_deref().map(|notes| format!(": {}", sentence(notes))).unwrap_or_default();
-                self.undecided.push((expected, why + &notes));
+                let advice = row.advice().map(|text| format!(". To do: {}", sentence(text))).unwrap_or_default();
+                self.undecided.push((expected, why + &notes + &advice));
                 Ok(())
             }
             Agreement::Asked => {
                 writeln!(out, "- only asked, and answered as expected: {named}: {}", sentence(&row.sentence()))
             }
+            Agreement::Unasserted => writeln!(out, "- nothing expected: {named}: {}", row.actual()),
             Agreement::Mismatched | Agreement::Matched => {
-                let word =
-                    if row.agreement == Agreement::Mismatched { "mismatch" } else { "as expected, and a surprise" };
+                let word = match row.agreement {
+                    _ if row.is_known() => "known deviation",
+                    _ if row.is_unneeded() => "waived, and as expected",
+                    Agreement::Mismatched => "mismatch",
+                    _ => "as expected, and a surprise",
+                };
                 writeln!(out, "- **{word}** {named}")?;
                 for (name, text) in row.opinion_lines() {
                     writeln!(out, "  - {name}: {}", sentence(&text))?;

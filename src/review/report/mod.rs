@@ -10,12 +10,14 @@ mod junit;
 mod lane_rows;
 mod markdown;
 pub mod matrix;
+pub mod mutation;
 mod places;
 mod render;
 mod row;
 mod rows;
 mod sarif;
 mod tap;
+mod verdict_opinions;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ use row::Agreement;
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;
 pub(in crate::review) use rows::for_each_row;
+pub use verdict_opinions::verdict_opinions;
 
 /// The formats that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,7 +117,9 @@ impl ReportInProgress<'_> {
         let place = self.place.unwrap_or_default();
         let policy = self.head.profiles.get(place).map_or("", |profile| profile.policy.as_str());
         // What is as expected is shown without its places; there may be a million of those.
-        let plain = row.agreement == Agreement::Matched && row.opinions.conclusion == Conclusion::AsExpected;
+        let plain = row.agreement == Agreement::Matched
+            && row.waiver.is_none()
+            && row.opinions.conclusion == Conclusion::AsExpected;
         let row = if plain { row } else { row.placed(&mut self.places, policy) };
         self.step(|render, head, out| match head.profiles.get(place) {
             Some(profile) => render.row(&row, profile, out),

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::base::checkout;
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::evidence::places::RuleLines;
+use crate::plan;
+use crate::plan::questions::QuestionLines;
 use crate::record::layout;
 use crate::record::opinions::SourcePlace;
 use crate::record::sources::{InputRole, InputSource, InputSources};
@@ -33,6 +36,8 @@ pub(super) struct PlaceFinder<'a> {
     read: ReadText<'a>,
     /// Of each probe registry, by probe: where its expectation stands.
     expectations: Option<Vec<(String, ProbeLines)>>,
+    /// The lines of the questions file that the registry was made of, if it was.
+    question_lines: Option<QuestionLines>,
     rules: RuleLines,
     /// Where the top of the repository is, seen from the plan: what stands before a path of the plan.
     pub(super) base: SourceBase,
@@ -69,7 +74,7 @@ impl<'a> PlaceFinder<'a> {
     }
 
     pub(super) fn new(documents: Vec<InputSource>, read: ReadText<'a>, base: SourceBase) -> Self {
-        Self { documents, read, expectations: None, rules: RuleLines::default(), base }
+        Self { documents, read, expectations: None, question_lines: None, rules: RuleLines::default(), base }
     }
 
     fn text(&mut self, role: InputRole, path: &str) -> Option<String> {
@@ -113,17 +118,27 @@ impl<'a> PlaceFinder<'a> {
 
     /// The place of a probe's expectation in its registry, and why its author expects that.
     pub(super) fn expectation(&mut self, probe_id: &str) -> Option<(SourcePlace, Option<String>)> {
-        let Self { documents, read, expectations, .. } = self;
+        let Self { documents, read, expectations, question_lines, .. } = self;
+        let question = documents.iter().find(|one| one.role == InputRole::Questions).and_then(|one| {
+            let lines = question_lines.get_or_insert_with(|| QuestionLines::of(&read(one).unwrap_or_default()));
+            let line = u32::try_from(lines.probe(probe_id)?).ok()?;
+            Some(SourcePlace { path: one.path.clone(), line, column: 1 })
+        });
         let all = expectations.get_or_insert_with(|| {
             let registries = documents.iter().filter(|one| one.role == InputRole::Probes);
             registries
                 .map(|one| (one.path.clone(), read(one).map(|text| expectations_in(&text)).unwrap_or_default()))
                 .collect()
         });
-        all.iter().find_map(|(path, places)| {
+        let found = all.iter().find_map(|(path, places)| {
             let ExpectationText { line, column, why } = places.get(probe_id)?;
             Some((SourcePlace { path: path.clone(), line: *line, column: *column }, why.clone()))
-        })
+        });
+        // Nobody has the registry that a questions file stands for.
+        match question {
+            Some(place) => Some((place, found.and_then(|(_, why)| why))),
+            None => found,
+        }
     }
 }
 
@@ -159,14 +174,25 @@ pub(super) enum SourceBase {
 impl SourceBase {
     /// Looks for the plan at or above a bundle, and for the repository around it.
     fn find(bundle: &Bundle, documents: &[InputSource]) -> Self {
-        let own = [InputRole::Plan, InputRole::Index, InputRole::Probes, InputRole::Profiles];
+        let own: &[InputRole] = match documents.iter().any(|one| one.role == InputRole::Questions) {
+            true => &[InputRole::Questions],
+            false => &[InputRole::Plan, InputRole::Index, InputRole::Probes, InputRole::Profiles],
+        };
         let own: Vec<&str> =
             documents.iter().filter(|one| own.contains(&one.role)).map(|one| one.path.as_str()).collect();
         let found = || {
             let folder = bundle.folder().canonicalize().ok()?;
             let holds = |root: &&Path| !own.is_empty() && own.iter().all(|path| root.join(path).is_file());
-            let root = folder.ancestors().find(holds)?;
-            let top = root.ancestors().find(|at| at.join(".git").exists())?;
+            folder.ancestors().find(holds).map(Path::to_path_buf)
+        };
+        found().map_or(Self::Plan, |root| Self::of_root(&root))
+    }
+
+    /// Looks for the repository around the folder that paths of a plan are relative to.
+    pub(super) fn of_root(root: &Path) -> Self {
+        let found = || {
+            let root = if root.as_os_str().is_empty() { Path::new(".") } else { root }.canonicalize().ok()?;
+            let top = root.ancestors().find(|at| checkout::is_marked(at, ".git"))?;
             root.strip_prefix(top).ok().map(Path::to_path_buf)
         };
         found().map_or(Self::Plan, Self::Repository)
@@ -183,7 +209,7 @@ impl SourceBase {
     /// A relative path of the plan, from here.
     pub(super) fn path(&self, path: &str) -> String {
         match self {
-            Self::Repository(prefix) => prefix.join(path).to_string_lossy().into_owned(),
+            Self::Repository(prefix) => plan::spelled_below(prefix, path),
             Self::Plan => path.to_owned(),
         }
     }
@@ -206,6 +232,7 @@ mod tests {
     fn a_path_is_seen_from_the_top_of_its_repository() {
         assert_eq!(SourceBase::Repository("x/y".into()).path("policies/a.json"), "x/y/policies/a.json");
         assert_eq!(SourceBase::Repository("".into()).path("a.json"), "a.json");
+        assert_eq!(SourceBase::Repository("x/y".into()).path("../a.json"), "x/a.json");
         assert_eq!(SourceBase::Plan.path("a.json"), "a.json");
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct ReportHead {
     pub(super) host: String,
     /// When, as whom and by which version, in words.
     pub(super) made: String,
-    /// Names and meanings of the reasons against promotion.
+    /// Names and meanings of the reasons that block promotion.
     pub(super) reasons: Vec<(&'static str, &'static str)>,
 }
 

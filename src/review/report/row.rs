@@ -3,6 +3,7 @@
 use super::lane_rows::{LaneRowFacts, OracleFacts};
 use super::places::PlaceFinder;
 use crate::evidence::opinions;
+use crate::evidence::{JudgedWaiver, WaiverStanding, Waivers};
 use crate::record::events::EventView;
 use crate::record::opinions::{ModelOpinion, Opinions, SourcePlace};
 use crate::record::outcome::Decision;
@@ -20,16 +21,30 @@ pub struct ReportCounts {
     pub undecided: u64,
     /// Nothing was attempted, as is the driver's nature, and the policy answered as expected.
     pub asked: u64,
+    /// Mismatched rows that are known and approved.
+    pub known: u64,
+    /// Matched rows that are waived all the same, which is a finding.
+    pub unneeded: u64,
+    /// Rows that decided something of which nothing was expected: neither passed nor failed.
+    pub unasserted: u64,
 }
 
 impl ReportCounts {
-    pub(super) fn add(&mut self, agreement: Agreement) {
+    /// Mismatched rows that nobody has approved.
+    pub fn unknown(&self) -> u64 {
+        self.mismatched - self.known
+    }
+
+    pub(super) fn add(&mut self, row: &ReportRow) {
         self.rows += 1;
-        *match agreement {
+        self.known += u64::from(row.is_known());
+        self.unneeded += u64::from(row.is_unneeded());
+        *match row.agreement {
             Agreement::Matched => &mut self.matched,
             Agreement::Mismatched => &mut self.mismatched,
             Agreement::Undecided => &mut self.undecided,
             Agreement::Asked => &mut self.asked,
+            Agreement::Unasserted => &mut self.unasserted,
         } += 1;
     }
 }
@@ -42,6 +57,8 @@ pub(super) enum Agreement {
     Undecided,
     /// Nothing was attempted, as is the driver's nature, and the policy answered as expected: no pass, and no fault.
     Asked,
+    /// Something was decided, and nothing was expected: no pass, and no fault.
+    Unasserted,
 }
 
 /// One row, as reports show it.
@@ -60,6 +77,8 @@ pub(in crate::review) struct ReportRow {
     pub(super) opinions: Opinions,
     /// Where its expectation stands.
     pub(super) expectation_place: Option<SourcePlace>,
+    /// The waiver about it.
+    pub(super) waiver: Option<JudgedWaiver>,
 }
 
 impl ReportRow {
@@ -68,9 +87,10 @@ impl ReportRow {
             Some(true) => Agreement::Matched,
             Some(false) => Agreement::Mismatched,
             None if event.is_asked_as_expected() => Agreement::Asked,
+            None if event.is_unasserted() => Agreement::Unasserted,
             None => Agreement::Undecided,
         };
-        let opinions = opinions::of(event.expected, None, event.actual, None);
+        let opinions = opinions::of(event.claim(), None, event.actual, None);
         Self {
             agreement,
             event,
@@ -80,12 +100,45 @@ impl ReportRow {
             residue: Vec::new(),
             opinions,
             expectation_place: None,
+            waiver: None,
         }
+    }
+
+    /// With the waiver about it.
+    pub(super) fn waived(self, waivers: &Waivers) -> Self {
+        Self { waiver: waivers.judge(self.id(), self.event.matched), ..self }
+    }
+
+    /// Whether it is not as expected, and that is approved.
+    pub(super) fn is_known(&self) -> bool {
+        self.stands(WaiverStanding::Holds)
+    }
+
+    /// Whether it is waived and as expected all the same.
+    pub(super) fn is_unneeded(&self) -> bool {
+        self.stands(WaiverStanding::Unneeded)
+    }
+
+    fn stands(&self, standing: WaiverStanding) -> bool {
+        self.waiver.as_ref().is_some_and(|one| one.standing == standing)
+    }
+
+    /// What its waiver comes to, in a sentence; nothing if it has none.
+    pub(super) fn waiver_sentence(&self) -> Option<String> {
+        self.waiver.as_ref().map(JudgedWaiver::sentence)
+    }
+
+    /// The row of an event as a document has it, and of what the model said.
+    #[cfg(test)]
+    pub(in crate::review) fn told(event: serde_json::Value, model: Option<ModelOpinion>) -> Self {
+        let mut row = Self::new(serde_json::from_value(event).unwrap());
+        row.opinions = opinions::of(row.event.claim(), None, row.event.actual, model);
+        row
     }
 
     /// With what the lanes say of it.
     pub(super) fn with(self, raw: Option<LaneRowFacts>, asked: Option<OracleFacts>) -> Self {
-        let opinions = opinions::of(self.event.expected, None, self.event.actual, asked.map(ModelOpinion::from));
+        let opinions = opinions::of(self.event.claim(), None, self.event.actual, asked.map(ModelOpinion::from));
         match raw {
             None => Self { opinions, ..self },
             Some(raw) => Self {
@@ -104,11 +157,8 @@ impl ReportRow {
         let expectation = self.probe_id.as_deref().and_then(|id| places.expectation(id));
         let (place, why) = expectation.map_or((None, None), |(place, why)| (Some(place), why));
         self.expectation_place = place;
-        let model = self.opinions.model.take().map(|model| ModelOpinion {
-            rule_place: model.rule.as_deref().and_then(|rule| places.rule(policy, rule)),
-            ..model
-        });
-        self.opinions = opinions::of(self.event.expected, why, self.event.actual, model);
+        let model = self.opinions.model.take().map(|model| model.placed(|rule| places.rule(policy, rule)));
+        self.opinions = opinions::of(self.event.claim(), why, self.event.actual, model);
         self
     }
 
@@ -126,7 +176,15 @@ impl ReportRow {
             _ => String::new(),
         };
         let stopped = self.event.failure_kind.as_deref().filter(|_| self.event.actual.is_none());
-        opinions::lines(&self.opinions, stopped, &done)
+        let mut lines = opinions::lines(&self.opinions, stopped, &done, self.advice());
+        lines.extend(self.waiver_sentence().map(|text| ("waiver", text)));
+        lines
+    }
+
+    /// What can be done about it, if it decided nothing.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        let kind = self.event.failure_kind.as_deref().filter(|_| self.event.actual.is_none())?;
+        opinions::advice(kind, self.event.errno_name.as_deref())
     }
 
     pub(in crate::review) fn id(&self) -> &str {
@@ -148,12 +206,17 @@ impl ReportRow {
     /// Why it stands as it does: the kind of failure, or what happened instead.
     pub(in crate::review) fn kind(&self) -> &str {
         match self.agreement {
+            Agreement::Matched if self.is_unneeded() => "waiver_unneeded",
             Agreement::Matched => "as_expected",
             Agreement::Mismatched => match self.event.actual {
-                actual if actual == self.event.expected => "unexpected_mechanism",
+                // How it was denied, and not that it was.
+                actual if actual == self.event.claim() => {
+                    self.event.unmet_demand.as_deref().unwrap_or("unexpected_mechanism")
+                }
                 Some(Decision::Allow) => "unexpected_allow",
                 _ => "unexpected_deny",
             },
+            Agreement::Unasserted => "unasserted",
             Agreement::Undecided | Agreement::Asked => self.event.failure_kind.as_deref().unwrap_or("undecided"),
         }
     }

@@ -19,7 +19,7 @@ use crate::record::outcome::FailureKind;
 pub(super) const MOST_RESULTS: u64 = 25_000;
 
 /// What relative URIs are relative to, by the name that scanners of repositories use.
-const BASE_ID: &str = "%SRCROOT%";
+pub(super) const BASE_ID: &str = "%SRCROOT%";
 
 pub(super) struct Sarif {
     base: SourceBase,
@@ -28,7 +28,7 @@ pub(super) struct Sarif {
 }
 
 /// A path as a URI reference (RFC 3986); an absolute path becomes a `file` URI.
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let mut out = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -62,6 +62,16 @@ fn rule(kind: &str) -> Value {
             "The launcher denies in another way than expected.",
             "The operation was denied, and the registry demands another mechanism.".to_owned(),
             "The message says both. Correct the launcher's command line or, if it is meant to deny like this, the expectation.",
+        ),
+        ("waiver_unneeded", _) => (
+            "A deviation is waived that is there no more.",
+            "The plan waives the row, and the row is as expected.".to_owned(),
+            "Remove the waiver from the plan's `history`.",
+        ),
+        ("unexpected_errno", _) => (
+            "The operation was denied with another error than expected.",
+            "The operation was denied, and the registry demands another error number.".to_owned(),
+            "The message says both. Correct the policy or, if it is meant to deny like this, the expectation.",
         ),
         (RESIDUE, _) => (
             "The launcher leaves files in the workspace.",
@@ -124,12 +134,14 @@ fn fingerprints(profile: &ProfileHead, row: &ReportRow) -> Value {
 
 impl Render for Sarif {
     fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        let results = head.total.mismatched + head.total.undecided;
+        let results = head.total.mismatched + head.total.undecided + head.total.unneeded;
         let left_out = results.saturating_sub(MOST_RESULTS);
         let properties = json!({
             "plan_id": head.plan_id, "world_id": head.world_id, "channel": head.channel,
             "bundle_index_sha256": head.index_sha256, "rows": head.total.rows, "matched": head.total.matched,
             "mismatched": head.total.mismatched, "undecided": head.total.undecided, "asked": head.total.asked,
+            "known": head.total.known,
+            "unasserted": head.total.unasserted,
             "promotable": head.reasons.is_empty(), "results_left_out": left_out,
         });
         let mut invocation = json!({ "executionSuccessful": true });
@@ -173,7 +185,9 @@ impl Render for Sarif {
     }
 
     fn row(&mut self, row: &ReportRow, profile: &ProfileHead, out: &mut dyn Write) -> io::Result<()> {
-        if matches!(row.agreement, Agreement::Matched | Agreement::Asked) || self.written == MOST_RESULTS {
+        let plain = matches!(row.agreement, Agreement::Matched | Agreement::Asked | Agreement::Unasserted)
+            && !row.is_unneeded();
+        if plain || self.written == MOST_RESULTS {
             return Ok(());
         }
         let kind = row.kind();
@@ -204,6 +218,12 @@ impl Render for Sarif {
                 "opinions": row.opinions,
             },
         });
+        if let Some(text) = row.waiver_sentence() {
+            result["properties"]["waiver"] = json!(text);
+            if row.is_known() {
+                result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": text }]);
+            }
+        }
         if let (Some(_), Some(expectation)) = (rule, expectation) {
             result["relatedLocations"] = json!([{
                 "id": 1, "physicalLocation": self.physical(expectation), "message": { "text": "The expectation." },

@@ -54,13 +54,21 @@ impl Render for Tap {
                 description(row.id())
             );
         }
-        let word = if row.agreement == Agreement::Matched { "ok" } else { "not ok" };
-        writeln!(out, "{word} {} - {}", self.number, description(row.id()))?;
-        if row.agreement == Agreement::Matched {
+        if row.agreement == Agreement::Unasserted {
+            let words = format!("{} # SKIP nothing expected: {}", description(row.id()), row.actual());
+            return writeln!(out, "ok {} - {words}", self.number);
+        }
+        let passed = row.agreement == Agreement::Matched && !row.is_unneeded();
+        let word = if passed { "ok" } else { "not ok" };
+        // What is known to fail, and why, is this format's own word.
+        let known = row.waiver_sentence().filter(|_| row.is_known());
+        let known = known.map(|text| format!(" # TODO {}", printable(&text))).unwrap_or_default();
+        writeln!(out, "{word} {} - {}{known}", self.number, description(row.id()))?;
+        if passed {
             return Ok(());
         }
         // A text of JSON is a text of YAML.
-        let severity = if row.agreement == Agreement::Mismatched { "fail" } else { "error" };
+        let severity = if row.agreement == Agreement::Undecided { "error" } else { "fail" };
         let model = row.opinions.model.as_ref();
         let facts = [
             ("severity", json!(severity)),
@@ -76,6 +84,7 @@ impl Render for Tap {
             ("rule", json!(model.and_then(|model| model.rule.as_deref()))),
             ("rule_place", json!(model.and_then(|model| model.rule_place.as_ref()).map(|place| place.to_string()))),
             ("conclusion", json!(row.opinions.sentence)),
+            ("waiver", json!(row.waiver_sentence())),
         ];
         writeln!(out, "  ---")?;
         for (name, value) in facts {

@@ -36,7 +36,7 @@ fn documents() -> PlaceFinder<'static> {
 /// The report of rows that are all of one profile.
 fn render(format: Format, rows: &[ReportRow]) -> String {
     let mut counts = ReportCounts::default();
-    rows.iter().for_each(|row| counts.add(row.agreement));
+    rows.iter().for_each(|row| counts.add(row));
     let head = ReportHead {
         run_id: "run".into(),
         world_id: "world".into(),
@@ -113,7 +113,7 @@ fn three() -> [ReportRow; 3] {
 fn an_undecided_row_is_an_error_and_no_row_is_left_out() {
     let junit = render(Format::Junit, &three());
     assert!(junit.contains(r#"tests="3" failures="1" errors="1" skipped="0""#), "{junit}");
-    assert!(junit.contains(r#"<testcase classname="p" name="good" time="0.000000"/>"#), "{junit}");
+    assert!(junit.contains(r#"<testcase classname="p" name="good" time="0.000"/>"#), "{junit}");
     assert!(
         junit.contains(
             r#"<failure type="unexpected_allow" message="expected deny, got allow">file-read* on \nexpected: deny\n"#
@@ -185,6 +185,28 @@ fn a_row_that_only_asks_is_skipped_if_it_was_answered_as_expected_and_an_error_o
         assert!(render(Format::Junit, &rows).contains(r#"<error type="oracle_only""#), "{answer}");
         assert!(render(Format::Tap, &rows).contains("not ok 2 - asked"), "{answer}");
     }
+}
+
+#[test]
+fn a_row_of_which_nothing_is_expected_is_no_pass_and_no_fault_and_an_error_if_it_is_open() {
+    let good = || row(serde_json::json!({"expectation_id": "good", "actual": "deny", "match": true}));
+    let any =
+        |more| row(serde_json::json!({"expectation_id": "plain", "expected": "any", "actual": more, "match": null}));
+    let rows = [good(), any(Some("allow"))];
+    let junit = render(Format::Junit, &rows);
+    assert!(junit.contains(r#"tests="2" failures="0" errors="0" skipped="1""#), "{junit}");
+    assert!(junit.contains(r#"<skipped message="expected any, got allow"/>"#), "{junit}");
+    let tap = render(Format::Tap, &rows);
+    assert!(tap.ends_with("ok 2 - plain # SKIP nothing expected: allow\n"), "{tap}");
+    let sarif: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
+    assert_eq!(sarif["runs"][0]["properties"]["unasserted"], 1);
+    let markdown = render(Format::Markdown, &rows);
+    assert!(markdown.contains("1 as expected, 1 answered with nothing expected"), "{markdown}");
+    assert!(render(Format::Html, &rows).contains("(nothing expected)"));
+    let open = [good(), any(None)];
+    assert!(render(Format::Junit, &open).contains(r#"errors="1""#));
+    assert!(render(Format::Tap, &open).contains("not ok 2 - plain"));
 }
 
 #[test]
@@ -349,8 +371,8 @@ fn junit_has_times_and_what_the_run_was() {
     let mut rows = three();
     rows[0].duration_us = 1_389;
     let text = render(Format::Junit, &rows);
-    assert!(text.contains(r#"name="good" time="0.001389"/>"#), "{text}");
-    assert!(text.contains(r#" time="2.500000" timestamp="1970-01-02T00:00:00">"#), "{text}");
+    assert!(text.contains(r#"name="good" time="0.001"/>"#), "{text}");
+    assert!(text.contains(r#" time="2.500" timestamp="1970-01-02T00:00:00">"#), "{text}");
     for (name, value) in [
         ("run_id", "run"),
         ("world_id", "world"),

@@ -1,7 +1,9 @@
 //! System calls of macOS that probes make, each as the library has it: a value, or an error number.
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use crate::record::report::{OpenedFile, TargetIdentity};
@@ -20,23 +22,17 @@ pub fn openat(folder: i32, path: &CStr, flags: i32) -> Ret {
     outcome(unsafe { libc::openat(folder, path.as_ptr(), flags | libc::O_CLOEXEC) })
 }
 
-/// close(2).
-pub fn close(fd: i32) -> Ret {
-    // SAFETY: callers own the descriptor and use it no more.
-    outcome(unsafe { libc::close(fd) })
-}
-
-/// dup2(2).
-pub fn duplicate(from: i32, to: i32) -> Ret {
-    // SAFETY: no memory is involved; callers own both numbers.
-    outcome(unsafe { libc::dup2(from, to) })
-}
-
-/// fcntl(2), `F_DUPFD_CLOEXEC`: to the lowest number that is free, behind the standard ones. No program that is executed
-/// has it.
-pub fn duplicate_private(from: i32) -> Ret {
+/// Gives what standard output is another number, the lowest that is free behind the standard ones, which no program that is
+/// executed has; and puts the null device in the place of all three standard streams. The number.
+pub fn put_output_aside() -> Result<i32, i32> {
     // SAFETY: no memory is involved; the number is passed as the variadic `int` that the command takes.
-    outcome(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, 3) })
+    let aside = outcome(unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3) })?;
+    let null = open(c"/dev/null", libc::O_RDWR, 0)? as i32;
+    for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: no memory is involved. Nobody owns the standard streams, which stay open.
+        outcome(unsafe { libc::dup2(null, standard) })?;
+    }
+    Ok(aside as i32)
 }
 
 /// read(2).
@@ -425,58 +421,49 @@ pub fn process_facts(pid: i32) -> Ret {
     }
 }
 
-/// fork(2), in a process without other threads, whose child makes nothing but system calls.
-pub fn fork() -> Ret {
-    // SAFETY: probe processes start no thread; children of it touch no lock.
-    outcome(unsafe { libc::fork() })
-}
-
 /// _exit(2).
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: the call does not return and touches no memory of ours.
     unsafe { libc::_exit(code) }
 }
 
-/// waitpid(2): the raw status.
-pub fn wait(pid: i32) -> Result<i32, i32> {
-    let mut status = 0;
-    loop {
-        // SAFETY: the kernel writes one `int`.
-        match outcome(unsafe { libc::waitpid(pid, &raw mut status, 0) }) {
-            Ok(_) => return Ok(status),
-            Err(libc::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
+/// Arguments as execve(2) takes them.
+#[derive(Debug)]
+pub(super) struct Arguments<'a> {
+    /// It ends with a null pointer.
+    list: Vec<*const c_char>,
+    _texts: PhantomData<&'a [CString]>,
+}
+
+impl<'a> Arguments<'a> {
+    /// The list of these texts.
+    pub(super) fn of(texts: &'a [CString]) -> Self {
+        Self { list: texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect(), _texts: PhantomData }
     }
 }
 
-/// kill(2).
-pub fn kill(pid: i32, signal: i32) -> Ret {
-    // SAFETY: no memory is involved.
-    outcome(unsafe { libc::kill(pid, signal) })
-}
-
 /// execve(2) with these arguments, the first of which is the program's name for itself, and an empty environment. Returns
-/// only on failure.
-pub fn execute(path: &CStr, argv: &[CString]) -> i32 {
-    let argv: Vec<_> = argv.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect();
+/// only on failure, with the error number.
+pub(super) fn execute(path: &CStr, arguments: &Arguments<'_>) -> i32 {
     let environment = [ptr::null()];
-    // SAFETY: path and lists are NUL-terminated and only read.
-    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    // SAFETY: path and texts are NUL-terminated, the lists end with a null pointer, and all are only read.
+    unsafe { libc::execve(path.as_ptr(), arguments.list.as_ptr(), environment.as_ptr()) };
     nix::errno::Errno::last_raw()
 }
 
 /// pipe(2), closed on exec: reading end and writing end.
-pub fn pipe() -> Result<(i32, i32), i32> {
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), i32> {
     let mut ends = [0; 2];
-    // SAFETY: the kernel writes two numbers; setting a flag on descriptors of one's own involves no memory.
-    unsafe {
+    // SAFETY: the kernel writes two numbers, and nothing else holds the descriptors.
+    let (reading, writing) = unsafe {
         outcome(libc::pipe(ends.as_mut_ptr()))?;
-        for end in ends {
-            outcome(libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC))?;
-        }
+        (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))
+    };
+    for end in [&reading, &writing] {
+        // SAFETY: to set a flag involves no memory.
+        outcome(unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
     }
-    Ok((ends[0], ends[1]))
+    Ok((reading, writing))
 }
 
 /// Whether a signal is blocked for this thread and waits, or blocks it.
@@ -507,12 +494,6 @@ pub fn settle(seconds: u32) {
         libc::umask(0o022);
         libc::alarm(seconds);
     }
-}
-
-/// Process id, parent's id, effective user and group.
-pub fn ids() -> (i32, i32, u32, u32) {
-    // SAFETY: these have no conditions.
-    unsafe { (libc::getpid(), libc::getppid(), libc::geteuid(), libc::getegid()) }
 }
 
 /// socket(2).

@@ -6,11 +6,13 @@ use std::ptr;
 
 use crate::record::callout::{CalloutRecord, CheckRequest};
 use crate::record::report::OpenFd;
-use seatbelt::Checker;
+use seatbelt::{Checker, TextFilter};
 
 pub mod calls;
+pub mod children;
 pub mod frameworks;
 pub mod mach;
+pub mod native;
 pub mod seatbelt;
 pub mod symbols;
 pub mod xpc;
@@ -44,11 +46,15 @@ pub fn ask(checker: Option<&Checker>, request: &CheckRequest) -> CalloutRecord {
     let Some(checker) = checker else { return record };
     record.no_report = true;
     record.no_report_reason = (!checker.no_report_found).then(|| "symbol_missing".to_owned());
-    record.check_type = i64::from(request.filter_type | checker.no_report);
+    record.check_type = i64::from(checker.flagged(request.filter_type));
+    let Some(filter) = TextFilter::of(request.filter_type) else {
+        record.error = Some(format!("filter {} is none that is known to take a text", request.filter_type));
+        return record;
+    };
     let argument = CString::new(request.argument.as_deref().unwrap_or_default());
     match (CString::new(request.operation.as_str()), argument) {
         (Ok(operation), Ok(argument)) => {
-            let (rc, errno) = checker.ask(&operation, request.filter_type | checker.no_report, &argument);
+            let (rc, errno) = checker.ask(&operation, filter, &argument);
             record.rc = rc;
             // Otherwise it is left over from something else.
             record.errno = if rc == -1 { errno } else { 0 };

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 use super::symbols::{LOADED, Library, Missing};
+use crate::record::callout::filter_name;
 
 /// Declared variadic, because arm64 passes such arguments on the stack.
 type SandboxCheck = unsafe extern "C" fn(libc::pid_t, *const c_char, c_int, ...) -> c_int;
@@ -22,12 +23,23 @@ struct CompiledProfile {
 /// `SANDBOX_CHECK_NO_REPORT`, should the data symbol of this name be missing.
 const NO_REPORT: c_int = 0x4000_0000;
 
+/// The number of a filter for which `sandbox_check` looks for one text, or for nothing, among its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextFilter(c_int);
+
+impl TextFilter {
+    /// The filter of that number. `None`: it is not known what it takes.
+    pub fn of(number: c_int) -> Option<Self> {
+        filter_name(number).map(|_| Self(number))
+    }
+}
+
 /// Asks questions of `sandbox_check`.
 #[derive(Debug, Clone, Copy)]
 pub struct Checker {
     check: SandboxCheck,
     /// The flag that keeps a question out of the log.
-    pub no_report: c_int,
+    no_report: c_int,
     /// Whether that flag was taken from the system, and not from this program.
     pub no_report_found: bool,
 }
@@ -52,9 +64,15 @@ impl Checker {
         }
     }
 
-    /// Asks about one operation of this process: the answer, and the error number, which counts if the answer is -1.
-    /// The filter has to take one text (numbers 1 to 9, 12, 13, 15 and 17 do).
-    pub fn ask(&self, operation: &CStr, check_type: c_int, argument: &CStr) -> (i32, i32) {
+    /// The number of a filter, with the flag that keeps the question out of the log.
+    pub fn flagged(&self, filter: c_int) -> c_int {
+        filter | self.no_report
+    }
+
+    /// Asks about one operation of this process, out of the log: the answer, and the error number, which counts if the answer
+    /// is -1.
+    pub fn ask(&self, operation: &CStr, filter: TextFilter, argument: &CStr) -> (i32, i32) {
+        let check_type = self.flagged(filter.0);
         nix::errno::Errno::clear();
         // SAFETY: both texts are NUL-terminated and only read during the call. The further zero is what a filter that
         // takes a number as well finds; for the others nobody looks at it.

@@ -20,7 +20,7 @@ pub const LOADED: Library = Library { handle: libc::RTLD_DEFAULT, name: c"libSys
 
 impl Library {
     /// Loads a library by its full path. Those of the shared cache have no file, and load all the same.
-    pub fn open(path: &'static CStr) -> Result<Self, Missing> {
+    pub(super) fn open(path: &'static CStr) -> Result<Self, Missing> {
         // SAFETY: the path is NUL-terminated; the libraries named here are the system's own and run nothing harmful when
         // they are loaded.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
@@ -32,7 +32,7 @@ impl Library {
     }
 
     /// The address of a symbol.
-    pub fn address(&self, symbol: &CStr) -> Result<*mut c_void, Missing> {
+    pub(super) fn address(&self, symbol: &CStr) -> Result<*mut c_void, Missing> {
         // SAFETY: the handle is `RTLD_DEFAULT` or came from dlopen(3) and was never closed; the name is NUL-terminated.
         let found = unsafe { libc::dlsym(self.handle, symbol.as_ptr()) };
         if found.is_null() {
@@ -46,7 +46,7 @@ impl Library {
     ///
     /// # Safety
     /// `F` has to be a function pointer type with the symbol's own signature.
-    pub unsafe fn function<F: Copy>(&self, symbol: &CStr) -> Result<F, Missing> {
+    pub(super) unsafe fn function<F: Copy>(&self, symbol: &CStr) -> Result<F, Missing> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>(), "a function pointer is as large as an address") };
         let address = self.address(symbol)?;
         // SAFETY: sizes agree, and the caller vouches for the type.
@@ -57,14 +57,14 @@ impl Library {
     ///
     /// # Safety
     /// The symbol has to be an initialised object of type `T`.
-    pub unsafe fn value<T: Copy>(&self, symbol: &CStr) -> Result<T, Missing> {
+    pub(super) unsafe fn value<T: Copy>(&self, symbol: &CStr) -> Result<T, Missing> {
         // SAFETY: the address is that of an object of this type, as the caller vouches.
         self.address(symbol).map(|address| unsafe { *address.cast::<T>() })
     }
 }
 
-/// Whether a function is there: `NAME`, or `LIBRARY NAME` for one that has to be loaded first.
-pub fn is_there(text: &str) -> bool {
+/// Whether a function is there: `NAME`, or `LIBRARY NAME` for one of the system's libraries that has to be loaded first.
+pub fn is_there(text: &'static str) -> bool {
     let (library, name) = match text.split_once(' ') {
         Some((path, name)) => (Some(path), name),
         None => (None, text),
@@ -73,7 +73,7 @@ pub fn is_there(text: &str) -> bool {
     let handle = match library.map(std::ffi::CString::new) {
         None => libc::RTLD_DEFAULT,
         Some(Err(_)) => return false,
-        // SAFETY: as in `Library::open`.
+        // SAFETY: as in `Library::open`; the name stands in this program.
         Some(Ok(path)) => unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) },
     };
     if library.is_some() && handle.is_null() {

@@ -62,7 +62,10 @@ pub fn remove(kind: IpcKind, id: i32) -> Ret {
 
 /// A segment that is attached, until this is dropped or the process ends.
 #[derive(Debug)]
-pub struct Attached(*mut libc::c_void);
+pub struct Attached {
+    at: *mut libc::c_void,
+    read_only: bool,
+}
 
 impl Attached {
     /// shmat(2), for reading and writing or for reading alone. Where it came to lie counts as the value of the call.
@@ -71,38 +74,44 @@ impl Attached {
         // SAFETY: the kernel picks a place where nothing is mapped.
         let at = unsafe { libc::shmat(id, ptr::null(), flags) };
         // -1 in the manner of C; and a filter that answers for the kernel says 0, where nothing can lie.
-        if at as isize == -1 { Err(nix::errno::Errno::last_raw()) } else { Ok(Self(at)) }
+        if at as isize == -1 { Err(nix::errno::Errno::last_raw()) } else { Ok(Self { at, read_only }) }
     }
 
     /// The number at its beginning; `None` if there is no memory.
     pub fn number(&self) -> Option<u64> {
         // SAFETY: a segment has at least a page, and lives as long as `self`. Others may write to it, so the read is
         // volatile.
-        (!self.0.is_null()).then(|| unsafe { self.0.cast::<u64>().read_volatile() })
+        (!self.at.is_null()).then(|| unsafe { self.at.cast::<u64>().read_volatile() })
     }
 
-    /// Writes the number at its beginning. The segment has to be attached for writing.
+    /// Writes the number at its beginning, unless it is attached for reading alone.
     pub fn put(&self, number: u64) {
-        if !self.0.is_null() {
-            // SAFETY: as in `number`.
-            unsafe { self.0.cast::<u64>().write_volatile(number) };
+        if !self.at.is_null() && !self.read_only {
+            // SAFETY: as in `number`; the memory may be written to.
+            unsafe { self.at.cast::<u64>().write_volatile(number) };
         }
     }
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        if !self.0.is_null() {
+        if !self.at.is_null() {
             // SAFETY: the segment was attached by this value, and nobody has a reference into it.
-            unsafe { libc::shmdt(self.0) };
+            unsafe { libc::shmdt(self.at) };
         }
     }
 }
 
-/// semctl(2) with a command that takes a number or nothing: `SETVAL`, `GETVAL`.
-pub fn semaphore(id: i32, command: i32, value: i32) -> Ret {
-    // SAFETY: the commands take no memory; the argument is passed as `union semun` is, in a register.
-    outcome(unsafe { libc::semctl(id, 0, command, value as libc::c_long) })
+/// The command `SETVAL` of semctl(2).
+pub fn set_semaphore(id: i32, value: i32) -> Ret {
+    // SAFETY: the command takes a number, which is passed as `union semun` is, in a register.
+    outcome(unsafe { libc::semctl(id, 0, libc::SETVAL, libc::c_long::from(value)) })
+}
+
+/// The command `GETVAL` of semctl(2).
+pub fn semaphore(id: i32) -> Ret {
+    // SAFETY: the command takes nothing.
+    outcome(unsafe { libc::semctl(id, 0, libc::GETVAL) })
 }
 
 /// A message as msgsnd(2) takes it.

@@ -18,6 +18,7 @@ pub fn random() -> Result<u64, i32> {
 pub struct Mapped {
     at: *mut u8,
     length: usize,
+    writable: bool,
 }
 
 impl Mapped {
@@ -45,7 +46,8 @@ impl Mapped {
             return Err(nix::errno::Errno::last_raw());
         }
         // A filter that answers for the kernel says 0, where nothing lies.
-        Ok(Self { at: at.cast(), length: if at.is_null() { 0 } else { length } })
+        let writable = access & libc::PROT_WRITE != 0;
+        Ok(Self { at: at.cast(), length: if at.is_null() { 0 } else { length }, writable })
     }
 
     /// Whether the kernel says that something lies there; see mincore(2), `ENOMEM`.
@@ -60,10 +62,12 @@ impl Mapped {
         self.at as u64
     }
 
-    /// The bytes from `offset` on; zeros for what lies outside. Others may write to the memory at any time.
+    /// The bytes from `offset` on; zeros for what lies outside. Others may write to the memory at any time, and may take it
+    /// away: to read what a file has no more ends the process (SIGBUS).
     pub fn get<const N: usize>(&self, offset: usize) -> [u8; N] {
         let mut bytes = [0; N];
-        for (n, byte) in bytes.iter_mut().enumerate().filter(|(n, _)| offset + n < self.length) {
+        let room = self.length.saturating_sub(offset);
+        for (n, byte) in bytes.iter_mut().enumerate().take(room) {
             // SAFETY: the place lies within the mapping, which lives as long as `self`. The read is volatile, because
             // the kernel may write there.
             *byte = unsafe { self.at.add(offset + n).read_volatile() };
@@ -71,9 +75,10 @@ impl Mapped {
         bytes
     }
 
-    /// Writes bytes from `offset` on; what does not fit is left out.
+    /// Writes bytes from `offset` on; what does not fit is left out, and so is everything where nothing may be written.
     pub fn put(&self, offset: usize, bytes: &[u8]) {
-        for (n, byte) in bytes.iter().enumerate().filter(|(n, _)| offset + n < self.length) {
+        let room = if self.writable { self.length.saturating_sub(offset) } else { 0 };
+        for (n, byte) in bytes.iter().enumerate().take(room) {
             // SAFETY: as in `get`; there are no references to the memory, only copies are given out.
             unsafe { self.at.add(offset + n).write_volatile(*byte) };
         }
@@ -103,14 +108,20 @@ pub fn process_vm_readv(pid: i32, address: u64) -> Result<(i64, u64), i32> {
     Ok((count, u64::from_ne_bytes(bytes)))
 }
 
-/// ptrace(2) with a request that takes no memory of this process.
-pub fn ptrace(request: u32, pid: i32) -> Ret {
-    // SAFETY: callers pass requests such as `PTRACE_ATTACH` and `PTRACE_DETACH`, which take numbers only.
-    outcome(unsafe { libc::syscall(libc::SYS_ptrace, u64::from(request), pid, 0_u64, 0_u64) })
+/// `PTRACE_ATTACH` of ptrace(2).
+pub fn attach(pid: i32) -> Ret {
+    // SAFETY: the request takes a number alone.
+    outcome(unsafe { libc::syscall(libc::SYS_ptrace, u64::from(libc::PTRACE_ATTACH), pid, 0_u64, 0_u64) })
+}
+
+/// `PTRACE_DETACH` of ptrace(2), without a signal.
+pub fn detach(pid: i32) -> Ret {
+    // SAFETY: the request takes numbers alone.
+    outcome(unsafe { libc::syscall(libc::SYS_ptrace, u64::from(libc::PTRACE_DETACH), pid, 0_u64, 0_u64) })
 }
 
 /// `PTRACE_PEEKDATA` of ptrace(2): the word at that address of the other process.
-pub fn ptrace_peek(pid: i32, address: u64) -> Result<u64, i32> {
+pub fn peek(pid: i32, address: u64) -> Result<u64, i32> {
     let mut word = 0_u64;
     let request = u64::from(libc::PTRACE_PEEKDATA);
     // SAFETY: the system call itself writes the word to the place that is given ("C library/kernel differences").
@@ -131,6 +142,13 @@ mod tests {
         let (count, word) = process_vm_readv(std::process::id() as i32, page.address()).unwrap();
         assert_eq!((count, word), (8, 7));
         assert!(page.is_there());
+        assert_eq!(page.get::<2>(usize::MAX), [0, 0]);
+        page.put(usize::MAX, b"12");
+        // Nothing is written to what may only be read, where it would end the process.
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        let text = Mapped::executable(std::os::fd::AsRawFd::as_raw_fd(&file), 4).unwrap();
+        text.put(0, b"12");
+        assert_eq!(&text.get::<4>(0), b"\x7fELF");
         assert_ne!(random().unwrap(), random().unwrap());
     }
 }

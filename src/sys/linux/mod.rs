@@ -2,13 +2,17 @@
 //!
 //! Nothing here retries or interprets: a probe's evidence is the bare return value.
 
-pub mod huge_text;
+pub mod empty_syscall;
 pub mod ipc;
 pub mod keys;
 pub mod landlock;
 pub mod memory;
 pub mod path;
 pub mod process;
+pub mod quiet;
+pub mod shared_child;
 pub mod socket;
+pub mod sole;
 pub mod surface;
 pub mod tty;
+pub mod watch;

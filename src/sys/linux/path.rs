@@ -2,10 +2,10 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{IntoRawFd, OwnedFd};
 
 use crate::sys::Ret;
-use crate::sys::ret::outcome;
+use crate::sys::ret::{made, outcome};
 
 const CWD: i32 = libc::AT_FDCWD;
 
@@ -15,22 +15,27 @@ pub fn openat(dir: i32, path: &CStr, flags: i32, mode: u32) -> Ret {
     outcome(unsafe { libc::openat(dir, path.as_ptr(), flags | libc::O_CLOEXEC, mode) })
 }
 
-/// [`openat`] for a path that stands by itself.
+/// [`openat`] for a path that stands by itself. Nobody owns the number: it stays open until the process ends, or until whoever
+/// arranges the numbers ([`Sole`](super::sole::Sole)) closes it.
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Ret {
     openat(CWD, path, flags, mode)
 }
 
-/// A bare handle (`O_PATH`) of what `path` names, closed when it is dropped.
-pub fn open_handle(path: &CStr) -> Result<OwnedFd, i32> {
-    let fd = open(path, libc::O_PATH, 0)?;
+/// [`open`], closed when it is dropped.
+pub fn open_owned(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd, i32> {
     // SAFETY: the descriptor was opened just now, and nobody else has its number.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    unsafe { made(open(path, flags, mode)) }
 }
 
-/// close(2). The caller owns the number.
-pub fn close(fd: i32) -> Ret {
-    // SAFETY: no memory is involved; callers pass descriptors that they opened and do not use again.
-    outcome(unsafe { libc::close(fd) })
+/// A bare handle (`O_PATH`) of what `path` names, closed when it is dropped.
+pub fn open_handle(path: &CStr) -> Result<OwnedFd, i32> {
+    open_owned(path, libc::O_PATH, 0)
+}
+
+/// close(2), for whoever wants its answer.
+pub fn close(fd: OwnedFd) -> Ret {
+    // SAFETY: no memory is involved, and whoever owned the descriptor has given it here.
+    outcome(unsafe { libc::close(fd.into_raw_fd()) })
 }
 
 /// read(2) into `buffer`.
@@ -275,16 +280,4 @@ pub fn random_entropy_count(fd: i32) -> Result<(i64, i32), i32> {
     // (ENOTTY) or, for a driver that uses the same number, honours the size of 4 bytes that the number encodes.
     let ret = outcome(unsafe { libc::ioctl(fd, RNDGETENTCNT as libc::Ioctl, &raw mut count) })?;
     Ok((ret, count))
-}
-
-/// A descriptor that this process has just got, with its end in its owner's hands.
-pub fn own(fd: i32) -> std::os::fd::OwnedFd {
-    // SAFETY: callers pass a descriptor that a call has just given them, and nothing else holds it.
-    unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }
-}
-
-/// A descriptor as calls of other libraries take it. The caller's process keeps it open for as long as it is used.
-pub fn borrow<'fd>(fd: i32) -> BorrowedFd<'fd> {
-    // SAFETY: probe processes close none of the descriptors that they pass here, and -1 is none of them.
-    unsafe { BorrowedFd::borrow_raw(fd) }
 }

@@ -2,43 +2,14 @@
 
 use std::ffi::{CStr, CString};
 use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use crate::sys::Ret;
-use crate::sys::ret::outcome;
-
-/// Which side of a fork this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forked {
-    /// The parent, with the child's id.
-    Parent(i32),
-    /// This is the child.
-    Child,
-}
-
-/// fork(2) by the bare clone(2), without the C library's handlers. The caller has to be single-threaded: the child goes
-/// on to allocate.
-///
-/// The handlers write to four pages of the library's own data, each of which the kernel then has to copy for the child.
-/// They are there for other threads and for the thread id that the library remembers. Nothing here asks the library for
-/// that id; only its `abort` does, which ends the process by another signal if the id is not its own.
-pub fn fork() -> Result<Forked, i32> {
-    // SAFETY: the zygote and its children never start a thread, so no lock can be held by a thread that the child does
-    // not have, and the allocator is consistent at every call. On the two architectures that are admitted below, the flags
-    // are the first argument and the stack is the second; the rest are null here. See clone(2), "C library/kernel
-    // differences".
-    match outcome(unsafe {
-        libc::syscall(libc::SYS_clone, libc::SIGCHLD as libc::c_ulong, 0_u64, 0_u64, 0_u64, 0_u64)
-    })? {
-        0 => Ok(Forked::Child),
-        pid => Ok(Forked::Parent(pid as i32)),
-    }
-}
-
-// Elsewhere the order may be another one (s390x takes the stack first, so SIGCHLD would be one), and nothing else here was
-// tried there either.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("sandproof's system calls were written for x86-64 and AArch64; check `fork` and `huge_text` for others");
+pub use crate::sys::posix::{
+    Watched, effective_ids, fchdir, ids, ignore_signal, is_open, kill, poll, set_process_group, wait,
+};
+use crate::sys::ret::{made, outcome};
 
 /// A set of processors.
 #[derive(Clone, Copy)]
@@ -88,38 +59,15 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// wait4(2) for `pid` (-1: any child). `None`: with `WNOHANG`, nothing to report yet.
-pub fn wait(pid: i32, flags: i32) -> Result<Option<(i32, i32)>, i32> {
-    let mut status = 0;
-    loop {
-        // SAFETY: the kernel writes one `int` to `status`.
-        match outcome(unsafe { libc::waitpid(pid, &raw mut status, flags) }) {
-            Ok(0) => return Ok(None),
-            Ok(found) => return Ok(Some((found as i32, status))),
-            Err(libc::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// kill(2).
-pub fn kill(pid: i32, signal: i32) -> Ret {
-    // SAFETY: no memory is involved.
-    outcome(unsafe { libc::kill(pid, signal) })
-}
-
-/// setpgid(2).
-pub fn set_process_group(pid: i32, group: i32) -> Ret {
-    // SAFETY: no memory is involved.
-    outcome(unsafe { libc::setpgid(pid, group) })
-}
-
 /// Asks for SIGKILL when the parent thread ends. (By the generic call, here and below: a probe process then runs no more of
 /// the C library's text than it has to.) See `PR_SET_PDEATHSIG` in prctl(2).
 pub fn die_with_parent() -> Ret {
     // SAFETY: the operation takes a plain number.
     outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
 }
+
+/// Orphans among the descendants of a process come to it, if it wishes.
+pub const ADOPTS_ORPHANS: bool = true;
 
 /// Makes this process the parent of orphaned descendants, or no longer. See `PR_SET_CHILD_SUBREAPER` in prctl(2).
 pub fn adopt_orphans(adopt: bool) -> Ret {
@@ -143,18 +91,6 @@ pub fn no_new_privs() -> bool {
 pub fn has_seccomp_filter() -> bool {
     // SAFETY: the operation takes plain numbers.
     outcome(unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_SECCOMP, 0_u64, 0_u64, 0_u64, 0_u64) }) != Ok(0)
-}
-
-/// The process ids of this process and its parent, from the kernel.
-pub fn ids() -> (i32, i32) {
-    // SAFETY: neither call takes memory, neither can fail.
-    unsafe { (libc::getpid(), libc::getppid()) }
-}
-
-/// The effective user and group ids.
-pub fn effective_ids() -> (u32, u32) {
-    // SAFETY: neither call takes memory, neither can fail.
-    unsafe { (libc::geteuid(), libc::getegid()) }
 }
 
 /// Writes no core dump. See `RLIMIT_CORE` in setrlimit(2).
@@ -190,38 +126,6 @@ pub fn pause_ms(ms: i64) {
     let time = libc::timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
     // SAFETY: the kernel reads one `struct timespec`; the place for the rest may be null.
     let _ = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
-}
-
-/// Puts a variable into the environment of this process. The caller has to be single-threaded, as probe processes are; a
-/// name that cannot be one is refused with `EINVAL`.
-pub fn set_environment(name: &str, value: &str) -> Result<(), i32> {
-    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-        return Err(libc::EINVAL);
-    }
-    // SAFETY: no other thread reads or writes the environment meanwhile, because there is none.
-    unsafe { std::env::set_var(name, value) };
-    Ok(())
-}
-
-/// Writes over the value of a variable where it stands in memory, which is where `/proc/PID/environ` shows it. `ENOENT`: this
-/// process was started without it; `ERANGE`: the text has another length. The caller has to be single-threaded.
-pub fn overwrite_environment(name: &str, text: &[u8]) -> Result<(), i32> {
-    let name = CString::new(name).map_err(|_| libc::EINVAL)?;
-    // SAFETY: `name` is NUL-terminated, and no other thread changes the environment meanwhile, because there is none.
-    let place = unsafe { libc::getenv(name.as_ptr()) };
-    if place.is_null() {
-        return Err(libc::ENOENT);
-    }
-    // SAFETY: the value is NUL-terminated.
-    let found = unsafe { CStr::from_ptr(place) }.to_bytes().len();
-    if found != text.len() {
-        return Err(libc::ERANGE);
-    }
-    for (n, byte) in text.iter().enumerate() {
-        // SAFETY: the place has as many bytes before its end, and belongs to this process, which may write to it.
-        unsafe { place.add(n).write(*byte as libc::c_char) };
-    }
-    Ok(())
 }
 
 /// getpriority(2) of a process: its nice value. (The system call itself gives 20 less that value.)
@@ -275,96 +179,51 @@ pub fn mount_tmpfs(at: &CStr) -> Ret {
     outcome(unsafe { libc::mount(kind, at.as_ptr(), kind, flags, options.cast()) })
 }
 
-/// dup3(2) with `O_CLOEXEC`, or dup2(2) without. `from` and `to` differ.
-pub fn duplicate(from: i32, to: i32, cloexec: bool) -> Ret {
-    // SAFETY: no memory is involved; callers own both numbers.
-    outcome(unsafe { libc::dup3(from, to, if cloexec { libc::O_CLOEXEC } else { 0 }) })
-}
-
-/// close_range(2): closes every descriptor from `first` up to `last`.
-pub fn close_range(first: u32, last: u32) -> Ret {
-    // SAFETY: no memory is involved. Callers are processes that own every descriptor in the range and use none of
-    // them afterwards.
-    outcome(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) })
-}
-
-/// Whether the number is that of an open descriptor, of whatever kind; see `F_GETFD` in fcntl(2).
-pub fn is_open(fd: i32) -> bool {
-    // SAFETY: no memory is involved; the command takes no argument.
-    outcome(unsafe { libc::fcntl(fd, libc::F_GETFD) }).is_ok()
-}
+/// Reading end and writing end of a pipe.
+pub type PipeEnds = (OwnedFd, OwnedFd);
 
 /// pipe2(2) with `O_CLOEXEC`; the reading end also with `O_NONBLOCK`.
-pub fn report_pipe() -> Result<(i32, i32), i32> {
-    let mut ends = [0; 2];
-    // SAFETY: the kernel writes two `int`s to the array.
-    outcome(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+pub fn report_pipe() -> Result<PipeEnds, i32> {
+    let (reading, writing) = pipe()?;
     // SAFETY: no memory is involved.
-    outcome(unsafe { libc::fcntl(ends[0], libc::F_SETFL, libc::O_NONBLOCK) })?;
-    Ok((ends[0], ends[1]))
+    outcome(unsafe { libc::fcntl(reading.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    Ok((reading, writing))
 }
 
-/// A plain pipe with `O_CLOEXEC`: reading end, writing end.
-pub fn pipe() -> Result<(i32, i32), i32> {
+/// A plain pipe with `O_CLOEXEC`.
+pub fn pipe() -> Result<PipeEnds, i32> {
     let mut ends = [0; 2];
     // SAFETY: the kernel writes two `int`s to the array.
     outcome(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
-    Ok((ends[0], ends[1]))
+    // SAFETY: both were made just now, and nothing else holds them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// fcntl(2), `F_DUPFD`: another number for what is open, at least that one, which programs that are executed inherit.
+pub fn duplicate_for_others(fd: BorrowedFd<'_>, least: i32) -> Result<OwnedFd, i32> {
+    // SAFETY: no memory is involved, and the new descriptor is nobody else's.
+    unsafe { made(outcome(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD, least))) }
 }
 
 /// pidfd_open(2).
-pub fn pidfd_open(pid: i32) -> Ret {
-    // SAFETY: no memory is involved.
-    outcome(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) })
+pub fn pidfd_open(pid: i32) -> Result<OwnedFd, i32> {
+    // SAFETY: no memory is involved, and the new descriptor is nobody else's.
+    unsafe { made(outcome(libc::syscall(libc::SYS_pidfd_open, pid, 0_u32))) }
 }
 
-/// One entry of [`poll`]: the descriptor, the events waited for, and those that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watched {
-    /// The descriptor; a negative one is skipped.
-    pub fd: i32,
-    /// The events that are waited for. Hang-ups and errors are always reported.
-    pub events: i16,
-    /// The events that came.
-    pub came: i16,
+/// A number of a process that no later one gets: the inode of its pidfd.
+pub fn lasting_number(pid: i32) -> Result<u64, i32> {
+    super::path::fstat(pidfd_open(pid)?.as_raw_fd()).map(|found| found.ino)
 }
 
-impl Watched {
-    /// Waits for `events` on `fd`.
-    pub fn new(fd: i32, events: i16) -> Self {
-        Self { fd, events, came: 0 }
-    }
-}
-
-/// poll(2) with a timeout in milliseconds (-1: none). An interruption counts as no event.
-pub fn poll<const N: usize>(watched: &mut [Watched; N], timeout_ms: i32) -> Ret {
-    let mut entries = watched.map(|one| libc::pollfd { fd: one.fd, events: one.events, revents: 0 });
-    // SAFETY: the kernel reads and writes `N` entries of the array.
-    let ret = outcome(unsafe { libc::poll(entries.as_mut_ptr(), N as libc::nfds_t, timeout_ms) });
-    for (one, entry) in watched.iter_mut().zip(entries) {
-        one.came = entry.revents;
-    }
-    match ret {
-        Err(libc::EINTR) => {
-            watched.iter_mut().for_each(|one| one.came = 0);
-            Ok(0)
-        }
-        other => other,
-    }
-}
-
-/// Every signal back to its default action, and none blocked.
-pub fn reset_signals() {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: the default action runs no code of ours. The C library's own numbers, SIGKILL and SIGSTOP are
-        // refused with EINVAL, which is as it should be.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
-    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `sigemptyset` initialises the set; the kernel only reads it.
-    unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+/// Which of `N` numbers from `first` on are descriptors that can be read or written: of `O_PATH` ones nothing is said. One call of
+/// poll(2), which tells numbers that are none.
+pub fn open_from<const N: usize>(first: i32) -> Vec<i32> {
+    let mut watched: [Watched; N] = std::array::from_fn(|place| Watched::new(first + place as i32, 0));
+    match poll(&mut watched, 0) {
+        Ok(_) => watched.iter().filter(|one| one.came & libc::POLLNVAL == 0).map(|one| one.fd).collect(),
+        // More than there may be descriptors are refused.
+        Err(_) => watched.iter().map(|one| one.fd).filter(|fd| is_open(*fd)).collect(),
     }
 }
 
@@ -393,23 +252,27 @@ pub fn is_pending(signal: i32) -> bool {
 }
 
 /// signalfd(2) for one blocked signal.
-pub fn signal_fd(signal: i32) -> Ret {
+pub fn signal_fd(signal: i32) -> Result<OwnedFd, i32> {
     let set = set_of(signal);
-    // SAFETY: the kernel reads the set.
-    outcome(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) })
-}
-
-/// unshare(2).
-pub fn unshare(flags: i32) -> Ret {
-    // SAFETY: callers pass namespace flags only, which change nothing that the C library keeps.
-    outcome(unsafe { libc::unshare(flags) })
+    // SAFETY: the kernel reads the set, and the new descriptor is nobody else's.
+    unsafe { made(outcome(libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC))) }
 }
 
 /// mount(2) without a type and without data.
-pub fn mount(from: &CStr, at: &CStr, flags: u64) -> Ret {
+fn mount(from: &CStr, at: &CStr, flags: libc::c_ulong) -> Ret {
     // SAFETY: both paths are NUL-terminated and only read during the call; type and data may be null for binds and
     // changes of propagation.
-    outcome(unsafe { libc::mount(from.as_ptr(), at.as_ptr(), ptr::null(), flags as libc::c_ulong, ptr::null()) })
+    outcome(unsafe { libc::mount(from.as_ptr(), at.as_ptr(), ptr::null(), flags, ptr::null()) })
+}
+
+/// Shows a folder or file at another place, too; see `MS_BIND` in mount(2).
+pub fn mount_bind(from: &CStr, at: &CStr) -> Ret {
+    mount(from, at, libc::MS_BIND)
+}
+
+/// What is mounted from now on in this mount namespace, no other shows; see `MS_PRIVATE` in mount(2).
+pub fn make_mounts_private() -> Ret {
+    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)
 }
 
 /// execveat(2) with these arguments and an empty environment. It returns only on failure.
@@ -430,14 +293,6 @@ pub fn execve(path: &CStr, argv: &[CString]) -> Ret {
     outcome(unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) })
 }
 
-/// A system call with arguments that name nothing: `first`, `second`, and zeros.
-///
-/// Only for calls that refuse such arguments before they act.
-pub fn empty_call(number: i64, first: i64, second: i64) -> Ret {
-    // SAFETY: pointers among the arguments are null, which the calls that are asked for refuse without using them.
-    outcome(unsafe { libc::syscall(number, first, second, 0_i64, 0_i64, 0_i64, 0_i64) })
-}
-
 /// A number that differs from process to process of the same program: the kernel gives each 16 random bytes at its start.
 /// No system call is made for it.
 pub fn start_random() -> u64 {
@@ -455,16 +310,4 @@ pub fn signal_with(pid: i32, signal: i32, number: i32) -> Ret {
     let value = libc::sigval { sival_ptr: number as isize as *mut libc::c_void };
     // SAFETY: the number travels in the place of a pointer, and nobody follows it.
     outcome(unsafe { libc::sigqueue(pid, signal, value) })
-}
-
-/// Leaves a signal unheeded.
-pub fn ignore_signal(signal: i32) {
-    // SAFETY: no code of ours runs for a signal that is ignored.
-    unsafe { libc::signal(signal, libc::SIG_IGN) };
-}
-
-/// Goes to an open folder.
-pub fn fchdir(fd: i32) -> Ret {
-    // SAFETY: no memory is involved.
-    outcome(unsafe { libc::fchdir(fd) })
 }

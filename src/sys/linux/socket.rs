@@ -2,8 +2,9 @@
 
 use std::mem::{offset_of, size_of};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use crate::sys::ret::{Ret, outcome};
+use crate::sys::ret::{Ret, made, outcome};
 
 /// A socket address in the kernel's form.
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl Address {
     }
 
     /// Where it lies, and how many bytes it has, for a request that outlives the call which makes it. It has to stay there.
-    pub fn raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
+    pub(super) fn raw(&self) -> (*const libc::sockaddr, libc::socklen_t) {
         (self.as_ptr(), self.length)
     }
 
@@ -92,6 +93,12 @@ impl Address {
 pub fn socket(family: i32, kind: i32) -> Ret {
     // SAFETY: no memory is involved.
     outcome(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) })
+}
+
+/// [`socket`], closed when it is dropped.
+pub fn socket_owned(family: i32, kind: i32) -> Result<OwnedFd, i32> {
+    // SAFETY: the socket was made just now, and nobody else has its number.
+    unsafe { made(socket(family, kind)) }
 }
 
 /// [`socket`] with a protocol.
@@ -174,12 +181,12 @@ pub fn sendto_with(fd: i32, bytes: &[u8], address: &Address, flags: i32) -> Ret 
 }
 
 /// The cookie of the network namespace of a socket (`SO_NETNS_COOKIE`, Linux 5.14).
-pub fn net_cookie(fd: i32) -> Result<u64, i32> {
+pub fn net_cookie(fd: BorrowedFd<'_>) -> Result<u64, i32> {
     const SO_NETNS_COOKIE: libc::c_int = 71;
     let (mut cookie, mut length) = (0_u64, size_of::<u64>() as libc::socklen_t);
     // SAFETY: the kernel writes at most `length` bytes to the place that is given, which has that many.
     outcome(unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
     })?;
     Ok(cookie)
 }

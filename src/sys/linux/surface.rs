@@ -14,9 +14,12 @@ struct BpfAttr {
     words: [u64; 16],
 }
 
-fn bpf(command: i32, attr: &mut BpfAttr) -> Ret {
-    // SAFETY: the kernel reads, and for some commands writes, the 128 bytes of the structure and the places that it names,
-    // which callers keep.
+/// bpf(2).
+///
+/// # Safety
+/// The places that the structure names have to be as large as the command takes for granted, and live during the call.
+unsafe fn bpf(command: i32, attr: &mut BpfAttr) -> Ret {
+    // SAFETY: the kernel reads, and for some commands writes, the 128 bytes of the structure; the caller vouches for the rest.
     outcome(unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<BpfAttr>()) })
 }
 
@@ -29,35 +32,52 @@ fn pair(first: u32, second: u32) -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
-/// `BPF_MAP_CREATE`: an array of one number of 64 bits.
-pub fn bpf_array() -> Ret {
-    const ARRAY: u32 = 2;
-    let mut attr = BpfAttr::default();
-    // The type, and the sizes of a key and a value; how many there are.
-    (attr.words[0], attr.words[1]) = (pair(ARRAY, 4), pair(8, 1));
-    bpf(0, &mut attr)
+/// A map of bpf(2): an array of one number of 64 bits. It is there until the process ends.
+#[derive(Debug)]
+pub struct BpfArray {
+    map: i32,
 }
 
-/// `BPF_MAP_UPDATE_ELEM`: the number at place 0.
-pub fn bpf_put(map: i32, number: u64) -> Ret {
-    let key = 0_u32;
-    let mut attr = BpfAttr::default();
-    attr.words[0] = pair(map as u32, 0);
-    (attr.words[1], attr.words[2]) = (&raw const key as u64, &raw const number as u64);
-    bpf(2, &mut attr)
-}
+impl BpfArray {
+    /// `BPF_MAP_CREATE`.
+    pub fn new() -> Result<Self, i32> {
+        const ARRAY: u32 = 2;
+        let mut attr = BpfAttr::default();
+        // The type, and the sizes of a key and a value; how many there are.
+        (attr.words[0], attr.words[1]) = (pair(ARRAY, 4), pair(8, 1));
+        // SAFETY: the structure names no place.
+        unsafe { bpf(0, &mut attr) }.map(|map| Self { map: map as i32 })
+    }
 
-/// `BPF_MAP_LOOKUP_ELEM`: the number at place 0; `None` if the call said that it succeeded and gave none.
-pub fn bpf_get(map: i32, none: u64) -> Result<Option<u64>, i32> {
-    let key = 0_u32;
-    let mut number = none;
-    let mut attr = BpfAttr::default();
-    attr.words[0] = pair(map as u32, 0);
-    (attr.words[1], attr.words[2]) = (&raw const key as u64, &raw mut number as u64);
-    bpf(1, &mut attr)?;
-    // SAFETY: the place is a live local; the kernel may have written to it behind the compiler's back.
-    let found = unsafe { (&raw const number).read_volatile() };
-    Ok((found != none).then_some(found))
+    /// The number of its descriptor, which is what the call gave.
+    pub fn number(&self) -> i32 {
+        self.map
+    }
+
+    /// `BPF_MAP_UPDATE_ELEM`: the number at place 0.
+    pub fn put(&self, number: u64) -> Ret {
+        let key = 0_u32;
+        let mut attr = BpfAttr::default();
+        attr.words[0] = pair(self.map as u32, 0);
+        (attr.words[1], attr.words[2]) = (&raw const key as u64, &raw const number as u64);
+        // SAFETY: the map was made with keys of 32 bits and values of 64; both are live locals.
+        unsafe { bpf(2, &mut attr) }
+    }
+
+    /// `BPF_MAP_LOOKUP_ELEM`: the number at place 0; `None` if the call said that it succeeded and gave none.
+    pub fn get(&self, none: u64) -> Result<Option<u64>, i32> {
+        let key = 0_u32;
+        let mut number = none;
+        let mut attr = BpfAttr::default();
+        attr.words[0] = pair(self.map as u32, 0);
+        (attr.words[1], attr.words[2]) = (&raw const key as u64, &raw mut number as u64);
+        // SAFETY: as above. (A filter that answers for the kernel can name another descriptor, but this program makes no
+        // other map.)
+        unsafe { bpf(1, &mut attr) }?;
+        // SAFETY: the place is a live local; the kernel may have written to it behind the compiler's back.
+        let found = unsafe { (&raw const number).read_volatile() };
+        Ok((found != none).then_some(found))
+    }
 }
 
 /// perf_event_open(2): how long this process has run (`PERF_COUNT_SW_TASK_CLOCK`), without the kernel's part.
@@ -199,7 +219,11 @@ impl Ring {
 
     /// Submits one request and waits for its completion (io_uring_enter(2)): what that call said, and what became of the
     /// request, if the completion is that request's.
-    fn submit(&self, request: &RingRequest) -> (Ret, Option<Ret>) {
+    ///
+    /// # Safety
+    /// What the request names has to be memory that the kernel only reads. (It would live long enough: the call waits for the
+    /// completion. But where that does not come, the kernel may still use it later.)
+    unsafe fn submit(&self, request: &RingRequest) -> (Ret, Option<Ret>) {
         const { assert!(size_of::<RingRequest>() == 64 && offset_of!(RingRequest, user_data) == 32) };
         const GET_EVENTS: u32 = 1;
         let [tail, array, completion_tail, entries] = self.places.map(|place| place as usize);
@@ -213,8 +237,7 @@ impl Ring {
         self.submissions.put(tail, &next.to_ne_bytes());
         // The kernel looks at the ring inside of the call, on this very thread, so no further ordering is needed.
         let entered = outcome(unsafe {
-            // SAFETY: no signals are given; the memory that the request names outlives the call, which waits for the
-            // completion.
+            // SAFETY: no signals are given; the caller vouches for what the request names.
             libc::syscall(libc::SYS_io_uring_enter, self.fd, 1_u32, 1_u32, GET_EVENTS, 0_u64, 0_u64)
         });
         let completed = number(self.completions.get(completion_tail)) != before;
@@ -227,33 +250,38 @@ impl Ring {
 
     /// A request that does nothing (`IORING_OP_NOP`), with this number.
     pub fn nothing(&self, user_data: u64) -> (Ret, Option<Ret>) {
-        self.submit(&RingRequest { user_data, ..RingRequest::default() })
+        // SAFETY: the request names nothing.
+        unsafe { self.submit(&RingRequest { user_data, ..RingRequest::default() }) }
     }
 
     /// openat(2) as a request (`IORING_OP_OPENAT`).
     pub fn open(&self, path: &CStr, flags: i32, user_data: u64) -> (Ret, Option<Ret>) {
         const OPENAT: u8 = 18;
-        self.submit(&RingRequest {
+        let request = RingRequest {
             opcode: OPENAT,
             fd: libc::AT_FDCWD,
             address: path.as_ptr() as u64,
             open_flags: (flags | libc::O_CLOEXEC) as u32,
             user_data,
             ..RingRequest::default()
-        })
+        };
+        // SAFETY: a path is only read.
+        unsafe { self.submit(&request) }
     }
 
     /// connect(2) as a request (`IORING_OP_CONNECT`).
     pub fn connect(&self, fd: i32, address: &super::socket::Address, user_data: u64) -> (Ret, Option<Ret>) {
         const CONNECT: u8 = 16;
         let (address, length) = address.raw();
-        self.submit(&RingRequest {
+        let request = RingRequest {
             opcode: CONNECT,
             fd,
             offset: u64::from(length),
             address: address as u64,
             user_data,
             ..RingRequest::default()
-        })
+        };
+        // SAFETY: an address is only read.
+        unsafe { self.submit(&request) }
     }
 }

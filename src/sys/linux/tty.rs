@@ -1,7 +1,9 @@
 //! Terminals.
 
+use std::os::fd::OwnedFd;
+
 use crate::sys::Ret;
-use crate::sys::ret::outcome;
+use crate::sys::ret::{made, outcome};
 
 /// ioctl(2) `TIOCSPTLCK` with 0: the other end may be opened. See unlockpt(3).
 pub fn unlock(master: i32) -> Ret {
@@ -11,9 +13,10 @@ pub fn unlock(master: i32) -> Ret {
 }
 
 /// ioctl(2) `TIOCGPTPEER`: a descriptor of the other end, without a path.
-pub fn peer(master: i32) -> Ret {
-    // SAFETY: the request takes a plain number.
-    outcome(unsafe { libc::ioctl(master, libc::TIOCGPTPEER, libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) })
+pub fn peer(master: i32) -> Result<OwnedFd, i32> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the request takes a plain number, and the descriptor that it makes is nobody else's.
+    unsafe { made(outcome(libc::ioctl(master, libc::TIOCGPTPEER, flags))) }
 }
 
 /// ioctl(2) `TIOCSWINSZ`: rows and columns.
@@ -49,11 +52,19 @@ pub fn new_session() -> Ret {
     outcome(unsafe { libc::setsid() })
 }
 
-/// Lets a command begin as the leader of a session of its own, which the terminal behind `fd` controls.
-pub fn lead_session_on(command: &mut std::process::Command, fd: i32) {
-    let begin = move || new_session().and_then(|_| control(fd)).map(|_| ()).map_err(std::io::Error::from_raw_os_error);
-    // SAFETY: between fork and exec two system calls are made, and nothing is allocated.
-    unsafe { std::os::unix::process::CommandExt::pre_exec(command, begin) };
+/// A terminal that a command's session gets, by the number of its descriptor.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionTerminal(pub i32);
+
+impl SessionTerminal {
+    /// Lets a command begin as the leader of a session of its own, which this terminal controls.
+    pub fn lead(self, command: &mut std::process::Command) {
+        let Self(fd) = self;
+        let begin =
+            move || new_session().and_then(|_| control(fd)).map(|_| ()).map_err(std::io::Error::from_raw_os_error);
+        // SAFETY: between fork and exec two system calls are made, and nothing is allocated.
+        unsafe { std::os::unix::process::CommandExt::pre_exec(command, begin) };
+    }
 }
 
 /// getpgid(2).

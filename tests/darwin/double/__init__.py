@@ -11,6 +11,8 @@ what it should on a system that behaves as the public sources say.
 - `world`     what this host says of itself: a Mac that does not exist
 - `tree`      paths: the Mac's root in a folder of this host, links, firmlinks
 - `policy`    Seatbelt, decided by the model
+- `server`    starts programs from a process that has the image and its usual code translated; `client` asks it to
+- `quick`     allocation and thread-local variables, as code for the emulated processor
 - `faults`    calls that fail on purpose
 - `coverage`  which instructions were executed
 - `lib`       libSystem and frameworks, by topic

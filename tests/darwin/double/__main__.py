@@ -15,6 +15,11 @@ sys.path[:0] = [os.path.dirname(HERE), os.environ["DARWIN_DOUBLE_UNICORN"]]
 sys.pycache_prefix = os.path.join(os.environ["DARWIN_DOUBLE_UNICORN"], "compiled")
 sys.dont_write_bytecode = False
 
+if sys.argv[1:2] == ["--serve"]:
+    from double import server  # noqa: E402
+
+    server.main(sys.argv[2], sys.argv[3:])
+
 from double import run  # noqa: E402
 
 run.main()

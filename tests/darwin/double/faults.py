@@ -55,6 +55,10 @@ class Faults:
                 return Fault(one)
         return None
 
+    def names(self, calls):
+        """Whether one of these is to fail, or to be an end."""
+        return any(one.get("call") in calls or one.get("exit_at") in calls for one in self.list)
+
     def short(self, call, size):
         """How many bytes a call may move."""
         for one in self.list:

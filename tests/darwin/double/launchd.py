@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+from . import client
+
 PREFIX = "DARWIN_DOUBLE_"
 UID = 501
 #: sysexits(3), as launchd writes a code's name behind it.
@@ -207,11 +209,16 @@ def keep(launchd, label, definition, facts, start, writing):
         open(launchd.root + definition["StandardOutPath"], "ab") as out,
         open(launchd.root + definition["StandardErrorPath"], "ab") as err,
     ):
-        process = subprocess.Popen(
-            [sys.executable, "-E", "-s", "-S", "-B", environment[PREFIX + "PACKAGE"], *program[1:]],
-            env=environment, cwd=launchd.root + definition["WorkingDirectory"], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            umask=definition.get("Umask", 0o22), start_new_session=False, process_group=0,
-        )  # fmt: skip
+        folder, umask = launchd.root + definition["WorkingDirectory"], definition.get("Umask", 0o22)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
+        process, server = None, environment.get(PREFIX + "SERVER")
+        if server:
+            process = client.start(server, program[1:], environment, folder, group=True, umask=umask, **streams)
+        if process is None:
+            process = subprocess.Popen(
+                [sys.executable, "-E", "-s", "-S", "-B", environment[PREFIX + "PACKAGE"], *program[1:]],
+                env=environment, cwd=folder, umask=umask, process_group=0, **streams,
+            )  # fmt: skip
     launchd.write(label, "pid", str(process.pid))
     if start == "signal":
         process.kill()

@@ -16,10 +16,11 @@ import time
 from unicorn import UC_ARCH_ARM64, UC_HOOK_CODE, UC_MODE_ARM, UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE, Uc, UcError
 from unicorn import arm64_const as arm
 
-from . import macho
+from . import macho, quick
 
 PAGE = 0x4000
 STUBS, STUBS_SIZE = 0x2000_0000_0000, 0x10000
+QUICK, QUICK_SIZE = 0x2100_0000_0000, PAGE
 HEAP, HEAP_SIZE = 0x3000_0000_0000, 4 << 30
 MAPS, MAPS_SIZE = 0x3100_0000_0000, 64 << 30
 #: Every stack has as much room; a thread is told the size that it asked for.
@@ -106,21 +107,22 @@ class Machine:
         self._map(HEAP, HEAP_SIZE, READ_WRITE)
         self._map(MAPS, MAPS_SIZE, UC_PROT_READ | UC_PROT_WRITE | UC_PROT_EXEC)
         self.end = self._stub("(return)", None)
-        self._heap_top, self._maps_top = HEAP, MAPS
+        self._quick = self._assemble()
+        self.is_quick = False
         self._begin()
         self._load(again=False)
         self.uc.hook_add(UC_HOOK_CODE, self._called, begin=STUBS, end=STUBS + STUBS_SIZE - 1)
 
     def _begin(self):
         self.threads, self.current, self._next = [], None, 0
-        self._sizes, self._free = {}, {}
-        self._heap_top, self._maps_top = HEAP, MAPS
+        self._large, self._maps_top = {}, MAPS
+        self.put64(HEAP + quick.TOP, HEAP + quick.STATE_SIZE)
         self.pending, self.signals, self.handlers, self.counts, self.data = None, [], {}, {}, {}
         self._signal_stack = None
 
     def start_over(self):
         """What exec(2) does to memory: the image as it is in the file, and nothing else. Code that was translated stays."""
-        self.give_back(HEAP, up(self._heap_top - HEAP))
+        self.give_back(HEAP, up(self.u64(HEAP + quick.TOP) - HEAP))
         self.give_back(MAPS, up(self._maps_top - MAPS))
         for stack in self._stacks:
             self.give_back(stack, STACK_SIZE)
@@ -141,34 +143,53 @@ class Machine:
             raise OSError(ctypes.get_errno(), f"cannot have memory at {address:#x}")
 
     def malloc(self, size, align=16):
+        """A block; `quick` says what stands before it. The emulated code does the same."""
         size = max(16, up(size, 16))
-        spare = self._free.get(size)
-        if align <= 16 and spare:
-            at = spare.pop()
-        else:
-            at = up(self._heap_top, max(align, 16))
-            self._heap_top = at + size
-            if self._heap_top > HEAP + HEAP_SIZE:
+        first = HEAP + quick.FREE + size // 2
+        at = 0
+        if align <= 16:
+            if size > quick.SMALL:
+                at = self._large[size].pop() if self._large.get(size) else 0
+            elif at := self.u64(first):
+                self.put64(first, self.u64(at))
+        if not at:
+            at = up(self.u64(HEAP + quick.TOP) + quick.HEADER, max(align, 16))
+            if at + size > HEAP + HEAP_SIZE:
                 return 0
-        self._sizes[at] = size
+            self.put64(HEAP + quick.TOP, at + size)
+        self.write(at - quick.HEADER, struct.pack("<QQ", size, HEAP))
         return at
 
+    def _size(self, at):
+        """How long a block in use is."""
+        inside = HEAP + quick.STATE_SIZE < at < self.u64(HEAP + quick.TOP)
+        size, mark = struct.unpack("<QQ", self.read(at - quick.HEADER, quick.HEADER)) if inside else (0, 0)
+        if mark != HEAP:
+            say(f"{at:#x} was not allocated")
+            raise Quit(signo=signal.SIGABRT)
+        return size
+
     def free(self, at):
-        size = self._sizes.pop(at, None)
-        if size is None:
-            if at:
-                say(f"free of {at:#x}, which was not allocated")
-                raise Quit(signo=signal.SIGABRT)
+        if not at:
             return
-        self._free.setdefault(size, []).append(at)
+        size = self._size(at)
+        self.put64(at - 8, 0)
+        if size > quick.SMALL:
+            self._large.setdefault(size, []).append(at)
+            return
+        first = HEAP + quick.FREE + size // 2
+        self.put64(at, self.u64(first))
+        self.put64(first, at)
 
     def realloc(self, at, size):
         if not at:
             return self.malloc(size)
-        have = self._sizes[at]
+        have = self._size(at)
         if max(16, up(size, 16)) <= have:
             return at
         new = self.malloc(size)
+        if not new:
+            return 0
         ctypes.memmove(new, at, have)
         self.free(at)
         return new
@@ -263,9 +284,22 @@ class Machine:
         for address, symbol, addend in self.image.binds:
             self.put64(address, self.address(symbol) + addend)
 
+    def _assemble(self):
+        """Where the code of each quick function is."""
+        self._map(QUICK, QUICK_SIZE, UC_PROT_READ | UC_PROT_EXEC)
+        found, at = {}, QUICK
+        for name in quick.CODE:
+            code = quick.assembled(name, HEAP, self._stub(name, self.table.get(name)))
+            self.write(at, code)
+            found[name] = at
+            at += up(len(code), 16)
+        return found
+
     def address(self, symbol):
         if symbol in self.data:
             return self.data[symbol]
+        if self.is_quick and symbol in self._quick:
+            return self._quick[symbol]
         return self._stub(symbol, self.table.get(symbol))
 
     def _stub(self, symbol, handler):
@@ -402,6 +436,7 @@ class Machine:
         """Lets a thread run until it waits or ends. A `Quit` if the process ends."""
         uc = self.uc
         self.current = thread
+        self.put64(HEAP + quick.LOCAL, thread.local or 0)
         if thread.context is None:
             pc, arguments = thread.start
             for register, value in zip(X, arguments):

@@ -13,6 +13,7 @@ import subprocess
 from .calls import Refused
 
 EXECUTABLE, STATE, INHERITED = "DARWIN_DOUBLE_HOST", "DARWIN_DOUBLE_STATE", "DARWIN_DOUBLE_POLICY"
+ANSWERS = "DARWIN_DOUBLE_ANSWERS"
 _GATED = re.compile(r"\(\s*apply-message-filter\s*\(\s*deny\b")
 
 #: The filters of sandbox_check, by number.
@@ -23,12 +24,28 @@ FILTERS = {
 }  # fmt: skip
 
 
+def _kept(command):
+    """Where the answer to a question is kept, for whoever asks it next. The model answers the same question alike; a profile
+    is named by the digest of its text."""
+    folder = os.environ.get(ANSWERS)
+    words = [os.path.basename(word) if before == "--profile" else word for before, word in zip(["", *command], command)]
+    return folder and os.path.join(folder, hashlib.sha256(json.dumps(words).encode()).hexdigest())
+
+
 class NotApplied(Exception):
     """A profile is refused: error number and text."""
 
     def __init__(self, number, text):
         super().__init__(text)
         self.number, self.text = number, text
+
+
+_EVERYTHING = "(version 1)(allow default)"
+
+
+def _forms(text):
+    """A profile without its comments and its layout."""
+    return re.sub(r"\s*([()])\s*", r"\1", re.sub(r";[^\n]*", "", text)).strip()
 
 
 class Policy:
@@ -50,9 +67,12 @@ class Policy:
 
     def apply(self, text, parameters):
         if self.confined:
-            # One policy a process: `forbidden-sandbox-reinit`.
+            # One policy a process: `forbidden-sandbox-reinit`. But what allows everything may be said again.
+            with open(self.profile, errors="replace") as file:
+                if _forms(text) == _forms(file.read()) == _EVERYTHING:
+                    return
             raise NotApplied("EPERM", None)
-        if _GATED.search(re.sub(r";[^\n]*", "", text)):
+        if _GATED.search(_forms(text)):
             raise NotApplied("EPERM", None)
         folder = os.path.join(os.environ[STATE], "policies")
         os.makedirs(folder, exist_ok=True)
@@ -79,10 +99,18 @@ class Policy:
             command += ["--fact", fact]
         if filter_name:
             command += ["--filter", filter_name]
+        kept = _kept(command)
+        if kept and os.path.exists(kept):
+            with open(kept) as file:
+                return json.load(file)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", env={}, timeout=60)
-        if done.returncode not in (0, 8) or not done.stdout:
-            return None, done.returncode, done.stderr
-        return json.loads(done.stdout), done.returncode, ""
+        known = done.returncode in (0, 8) and done.stdout
+        answer = [json.loads(done.stdout), done.returncode, ""] if known else [None, done.returncode, done.stderr]
+        if kept:
+            with open(f"{kept}.{os.getpid()}", "w") as file:
+                json.dump(answer, file)
+            os.replace(f"{kept}.{os.getpid()}", kept)
+        return answer
 
     def decide(self, operation, target, kind=None, filter_name=None, mode=None):
         """Whether the operation is allowed; `None` if the model does not know it."""

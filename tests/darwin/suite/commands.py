@@ -2,7 +2,7 @@
 
 import json
 
-from .mac import REPOSITORY, WORLD, check, host
+from .mac import HOME, REPOSITORY, WORLD, check, host
 from .runner import test
 
 PART = "commands"
@@ -17,7 +17,7 @@ DOUBLE_ANSWERS = {
     "mac-29": "the model leaves open what `(deny default)` does not reach",
 }
 #: Programs of macOS that are asked and not in the double.
-NO_PROGRAM = {"mac-02", "mac-21", "mac-25"}
+NO_PROGRAM = {"mac-21", "mac-25"}
 
 
 @test(PART, "version and help are those of this host's build")
@@ -52,6 +52,21 @@ def why(mac):
         check((there.code, there.out) == (here.code, here.out), f"{arguments}: {there}\n{here}")
         asked += 1
     return f"{asked} questions"
+
+
+@test(PART, "an error number may be demanded of a denial by Seatbelt, if that can give it")
+def demanded_errno(mac):
+    (mac.home / "p.sb").write_text('(version 1)(allow default)(deny file-read* (literal "/private/etc/hosts"))')
+
+    def asked(question):
+        return mac.run("ask", "--json", "--out", f"{HOME}/out", question, "--policy", "p.sb")
+
+    answer = asked("deny(EPERM) read /private/etc/hosts").expect(0).json()["answers"][0]
+    check((answer["answer"], answer["errno"]) == ("deny", "EPERM"), f"{answer}")
+    for number in ("EROFS", "EBANANA"):
+        refused = asked(f"deny({number}) read /private/etc/hosts").expect(3)
+        said = refused.out + refused.err
+        check(number in said and "Seatbelt denies `file_read` with EPERM" in said, said)
 
 
 @test(PART, "selftest puts every question of macOS")

@@ -15,7 +15,7 @@ REASONS = {
     "that cannot be started or does not end; the tests of the crate put them on any host",
     "src/sys/darwin": "a library that is there and lacks a function, and answers of XPC that only a real service gives",
     "src/probe/macos/guard.rs": "targets that lead out of a run's own folder, which checks of the plan refuse before anything starts",
-    "src/probe/macos": "errors of calls that only prepare; the sweeps of faults make some, and run only if named",
+    "src/probe/macos": "errors of calls that only prepare; the sweeps of faults make some, a part of them each day",
     "src/zygote": "probes that write too much or do not end after SIGKILL; tests of the crate have them on Linux",
     "src/enforce": "profiles that a release without the private functions cannot be given",
 }

@@ -18,6 +18,7 @@ NEVER_DENIED = {
     "preference_read": "no value and no right look alike",
     "file_read_inherited": "a descriptor that was opened before the policy is read from",
     "file_truncate_inherited": "a descriptor that was opened before the policy is truncated",
+    "environment_read": "a process reads its own environment without asking anybody",
 }
 #: Drivers whose success decides nothing.
 NEVER_ALLOWED = {"policy_query", "darwin_notification_post", "distributed_notification_post", "preference_read", "apply_only"}
@@ -86,11 +87,12 @@ def probe(name, driver, operation, target, expected, **more):
     }  # fmt: skip
 
 
-@test(PART, "descriptors that were opened before the policy stay usable")
+@test(PART, "descriptors that were opened before the policy stay usable, and variables that were there")
 def inherited(mac):
     probes = dict([
         probe("ends:read_inherited", "file_read_inherited", "file-read-data", "${root}/open/a", "allow"),
         probe("ends:truncate_inherited", "file_truncate_inherited", "file-write-data", "${root}/open/a", "allow"),
+        probe("ends:variable", "environment_read", "process-info-pidinfo", "SANDPROOF_VARIABLE", "allow"),
     ])  # fmt: skip
     policy = '(version 1)\n(allow default)\n(deny file-read* (literal (string-append (param "ROOT") "/open/a")))\n'
     plan = registry(mac, "double-inherited", probes, {"inherited": (policy, list(probes))})

@@ -4,7 +4,7 @@ import collections
 import json
 
 from .mac import HOME, Bundle, Failed, Mac, check, host
-from .runner import test
+from .runner import IN_PART, TURN, test
 
 OUT = f"{HOME}/out"
 PLAN = "plans/sonoma-runtime-checks/plan.json"
@@ -84,13 +84,17 @@ def sweep(errno, chosen, share=(0, 1)):
     return run
 
 
+#: The sweeps take long. All parts have run after as many days.
 PARTS = 8
-for part in range(PARTS):
-    test("sweep", f"each call fails with EPERM ({part + 1} of {PARTS})", if_named=True)(sweep("EPERM", None, (part, PARTS)))
-# A few of them every time; which ones is of no matter.
-test("faults", "some calls fail with EPERM, a sample of the sweep")(sweep("EPERM", None, (5, 3 * PARTS)))
-test("sweep", "each call that a signal can interrupt fails with EINTR", if_named=True)(sweep("EINTR", INTERRUPTIBLE))
-test("sweep", "each call that needs room fails with ENOSPC", if_named=True)(sweep("ENOSPC", NEEDING_ROOM))
+PART_OF_TODAY = TURN % PARTS
+SWEEPS = [("EPERM", None, "each call fails with EPERM"),
+          ("EINTR", INTERRUPTIBLE, "each call that a signal can interrupt fails with EINTR"),
+          ("ENOSPC", NEEDING_ROOM, "each call that needs room fails with ENOSPC")]  # fmt: skip
+IN_PART.append(f"sweeps of {', '.join(name for name, _, _ in SWEEPS)}: part {PART_OF_TODAY + 1} of {PARTS} (all: --only sweep)")
+for errno_, chosen_, name_ in SWEEPS:
+    test("faults", f"{name_}: part {PART_OF_TODAY + 1} of {PARTS}")(sweep(errno_, chosen_, (PART_OF_TODAY, PARTS)))
+    for part_ in range(PARTS):
+        test("sweep", f"{name_}, {part_ + 1} of {PARTS}", if_named=True)(sweep(errno_, chosen_, (part_, PARTS)))
 
 
 def with_fault(faults, expect=None, same=False):

@@ -6,12 +6,17 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+
+from double import client  # noqa: E402
+
 REPOSITORY = TESTS.parents[1]
 WORLD = json.loads((TESTS / "worlds" / "darwin-double.json").read_text())
 HOME = "/Users/double"
@@ -20,9 +25,14 @@ EXECUTABLE = f"{HOME}/sandproof"
 FOLDERS = """private/tmp private/var/tmp private/var/folders/dd/double/T private/etc usr/bin usr/sbin usr/lib usr/local bin sbin
 System/Library System/Volumes/Data Users/double Library Applications dev""".split()
 LINKS = {"tmp": "private/tmp", "var": "private/var", "etc": "private/etc"}
-PROGRAMS = "bin/launchctl usr/bin/true usr/bin/false usr/bin/plutil usr/bin/log usr/lib/dyld".split()
+PROGRAMS = """bin/launchctl usr/bin/true usr/bin/false usr/bin/plutil usr/bin/log usr/bin/env usr/bin/sandbox-exec
+usr/lib/dyld""".split()
+#: What a run that goes through the usual code is asked for, beside its plan.
+USUAL = ["--only-profile", "checks:mixed", "--only-profile", "checks:queries", "--only-profile", "checks:xpc"]
 #: The double could not do what it was asked for: never an answer of the program.
 EXIT_DOUBLE = 125
+#: The host's own Python, without what a user or a site adds.
+PYTHON = ["/usr/bin/python3", "-E", "-s", "-S", "-B"]
 LIMIT_S = int(os.environ.get("DARWIN_DOUBLE_LIMIT_S", "300"))
 
 
@@ -60,15 +70,25 @@ class Tools:
     emulator: Path
     scratch: Path
     coverage: Path
+    #: What the model has answered, for all.
+    answers: Path
+    #: The socket of the server that starts programs; without it each starts by itself.
+    server: Path = None
 
 
 class Mac:
     """One Mac, of its own."""
 
-    def __init__(self, world=WORLD["world_id"]):
-        self.folder = Path(tempfile.mkdtemp(prefix="mac-", dir=Tools.scratch))
+    def __init__(self, world=WORLD["world_id"], folder=None):
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="mac-", dir=Tools.scratch))
         self.root, self.state = self.folder / "root", self.folder / "state"
-        self.state.mkdir()
+        self.home = self.root / HOME[1:]
+        if self.state.is_dir():
+            # One that was kept.
+            (self.root / EXECUTABLE[1:]).unlink(missing_ok=True)
+            shutil.copy(Tools.image, self.root / EXECUTABLE[1:])
+            return
+        self.state.mkdir(parents=True)
         for name in FOLDERS:
             (self.root / name).mkdir(parents=True, exist_ok=True)
         for name, text in LINKS.items():
@@ -78,8 +98,8 @@ class Mac:
         for name in PROGRAMS:
             (self.root / name).write_text("a program of the double's\n")
             (self.root / name).chmod(0o755)
-        self.home = self.root / HOME[1:]
-        os.link(Tools.image, self.root / EXECUTABLE[1:])
+        # A folder of somebody's own may lie on another file system.
+        (os.link if folder is None else shutil.copy)(Tools.image, self.root / EXECUTABLE[1:])
         for name in ("plans", "registries"):
             shutil.copytree(REPOSITORY / name, self.home / name)
         shutil.copy(TESTS / "worlds" / "darwin-double.json", self.home / "registries/worlds")
@@ -101,8 +121,10 @@ class Mac:
         prefix = "DARWIN_DOUBLE_"
         found = {
             "ROOT": self.root, "STATE": self.state, "IMAGE": self.root / EXECUTABLE[1:], "HOST": Tools.host,
-            "UNICORN": Tools.emulator, "PACKAGE": TESTS / "double", "ARGV0": EXECUTABLE,
+            "UNICORN": Tools.emulator, "ANSWERS": Tools.answers, "PACKAGE": TESTS / "double", "ARGV0": EXECUTABLE,
         }  # fmt: skip
+        if Tools.server:
+            found["SERVER"] = Tools.server
         if Tools.coverage:
             found["COVERAGE"] = Tools.coverage
         if faults:
@@ -114,8 +136,11 @@ class Mac:
         return user | {prefix + key: str(value) for key, value in found.items()}
 
     def start(self, *arguments, faults=(), extra=None, **streams):
-        command = ["/usr/bin/python3", "-E", "-s", "-S", "-B", str(TESTS / "double"), *arguments]
-        return subprocess.Popen(command, env=self.environment(faults, extra), cwd=self.home, close_fds=True, **streams)
+        environment = self.environment(faults, extra)
+        if Tools.server:
+            return client.start(str(Tools.server), arguments, environment, self.home, **streams)
+        command = [*PYTHON, str(TESTS / "double"), *arguments]
+        return subprocess.Popen(command, env=environment, cwd=self.home, close_fds=True, **streams)
 
     def run(self, *arguments, faults=(), extra=None, limit=LIMIT_S):
         """Runs a command to its end."""
@@ -177,6 +202,24 @@ class Mac:
     def remove(self):
         self.end_everything()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_server():
+    """Starts the server on a Mac of its own, with a run that goes through what is usual."""
+    mac = Mac()
+    path, record = Tools.scratch / "server", mac.state / "record"
+    record.mkdir()
+    environment = mac.environment(extra={"RECORD": record, "ROOM": "x" * 4096})
+    run = ["run", "--json", "--jobs", "1", "--plan", "plans/sonoma-runtime-checks/plan.json", "--out", f"{HOME}/out", *USUAL]
+    process = subprocess.Popen([*PYTHON, str(TESTS / "double"), "--serve", str(path), *run], env=environment, cwd=mac.home,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
+    until = time.monotonic() + LIMIT_S
+    while not path.exists():
+        check(process.poll() is None, f"the double's server ended with {process.returncode}")
+        check(time.monotonic() < until, "the double's server is not ready")
+        time.sleep(0.02)
+    Tools.server = path
+    return process
 
 
 def host(*arguments, cwd=None):

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from .mac import Failed, Mac
 
 TESTS = []
+#: Of what takes long, one part runs every time; which one changes from day to day. The variable names another.
+TURN = int(os.environ.get("DARWIN_DOUBLE_TURN", time.time() // 86400))
+#: What of it runs this time, for the table.
+IN_PART = []
 
 
 @dataclass

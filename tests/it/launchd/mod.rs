@@ -37,7 +37,7 @@ impl Flow {
         double.refuse(refusals);
         let dir = tempfile::tempdir().unwrap();
         let selection = Selection { only_profiles: Vec::new(), only_scenarios: Vec::new() };
-        let (plan, workspace) = plan::load(&root().join("plans/quickstart/plan.json"), &selection).unwrap();
+        let (plan, workspace) = plan::load(&root().join("plans/quickstart/plan.json"), None, &selection).unwrap();
         let request = RunRequest {
             declared: DeclaredRun {
                 plan,
@@ -47,6 +47,8 @@ impl Flow {
                 lock_mode: LockMode::Fail,
                 dry: false,
                 jobs: 1,
+                repeat: 1,
+                shuffle: None,
                 host_programs: false,
                 launchers: Default::default(),
                 environment: Vec::new(),

@@ -94,14 +94,16 @@ fn a_worker_answers_after_its_launcher_was_killed_and_ends_with_the_run() {
 #[test]
 fn workers_end_when_the_run_was_killed() {
     let asking = Asking::new();
+    // Enough of them that the run is still there when it is looked for.
+    let many: Vec<String> = (0..300).map(|n| format!("deny read /nonexistent/{n}")).collect();
+    let questions: Vec<&str> = ["exec ${workspace}/p"].into_iter().chain(many.iter().map(String::as_str)).collect();
     for script in [
         "\"$@\"",
         // Nobody is left to close its input or to take its mailbox away.
         "exec 3<&0; setsid \"$@\" <&3",
         "setsid \"$@\" </dev/null",
     ] {
-        let mut asked =
-            asking.command(&["exec ${workspace}/p", "read ${workspace}/f", "deny read /nonexistent/f"], script);
+        let mut asked = asking.command(&questions, script);
         let mut run = asked.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         asking.wait_for_worker(&mut run);
         run.kill().unwrap();

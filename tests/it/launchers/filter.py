@@ -13,8 +13,22 @@ import struct
 import sys
 
 NUMBERS = {
-    "x86_64": {"mount": [165], "unshare": [272], "socket": [41], "chroot": [161], "fork": [57, 58, 56, 435]},
-    "aarch64": {"mount": [40], "unshare": [97], "socket": [198], "chroot": [51], "fork": [220, 435]},
+    "x86_64": {
+        "mount": [165],
+        "unshare": [272],
+        "socket": [41],
+        "chroot": [161],
+        "ioctl": [16],
+        "fork": [57, 58, 56, 435],
+    },
+    "aarch64": {
+        "mount": [40],
+        "unshare": [97],
+        "socket": [198],
+        "chroot": [51],
+        "ioctl": [29],
+        "fork": [220, 435],
+    },
 }[platform.machine()]
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000

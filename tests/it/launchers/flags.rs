@@ -42,13 +42,13 @@ const REMOVED: [(&str, Removed); 15] = [
         "--unshare-user",
         Unasked("bubblewrap makes one by itself for an ordinary user; for root every other flag does its work"),
     ),
-    ("--unshare-ipc", Unasked("what System V shares is made by the question itself, inside")),
+    ("--unshare-ipc", Noticed(&["shared_memory"])),
     ("--unshare-pid", Noticed(&["signal_outside"])),
     ("--unshare-net", Noticed(&["connect"])),
     ("--unshare-uts", Unasked("no question is about the host's name")),
     ("--unshare-cgroup", Unasked("no question is about control groups")),
     ("--die-with-parent", Unasked("no operation asks what lives on after its launcher")),
-    ("--new-session", Unasked("a run has no terminal whose input could be made up")),
+    ("--new-session", Noticed(&["terminal"])),
     ("--cap-drop", Unasked("within a user namespace no question's object is one that capabilities reach")),
     ("--unsetenv", Noticed(&["variable"])),
 ];
@@ -65,6 +65,8 @@ fn questions() -> Vec<(&'static str, Q)> {
         ("connect", connect()),
         ("signal_outside", q(Driver::SignalOutside, "outside")),
         ("variable", q(Driver::EnvironmentRead, "SANDPROOF_SECRET")),
+        ("shared_memory", q(Driver::SysvShm, "")),
+        ("terminal", q(Driver::TtyIoctl, "")),
     ]
 }
 
@@ -87,6 +89,17 @@ fn differing(whole: &[(&'static str, String)], other: &[(&'static str, String)])
 fn a_flag_that_is_taken_away_is_noticed_or_written_down_as_unasked() {
     if !has("bwrap") {
         skip!("bubblewrap is not installed");
+    }
+    // What notices here is asked by the plans that ship.
+    let shipped: String = ["agent", "files", "network", "processes", "surface"]
+        .map(|plan| {
+            let path = format!("{}/registries/launcher-{plan}/probes.json", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        })
+        .concat();
+    for (name, question) in questions() {
+        let driver = question.action.driver.info().name;
+        assert!(shipped.contains(&format!("\"driver\": \"{driver}\"")), "no plan asks {name} ({driver})");
     }
     let whole = answers(&FLAGS);
     assert_eq!(whole, answers(&FLAGS), "two looks at the same differ");

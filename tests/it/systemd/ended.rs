@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::host::{Host, expect_shape, folder, json, wait_for};
+use super::host::{Host, expect_closed_shape, folder, json, wait_for};
 use crate::support::{expect_code, output, stderr, stdout, validate};
 use crate::systemd_host;
 use crate::workspace::Workspace;
@@ -81,7 +81,7 @@ pub fn expect_failed(bundle: &Path, stage: &str) {
     assert!(!bundle.parent().unwrap().join("LATEST").exists(), "LATEST leads to a failed run");
     // What is known of the channel is kept, and is not clean.
     let witness = json(&bundle.join("channel_witness.json"));
-    expect_shape("channel_witness", &witness);
+    expect_closed_shape("channel_witness", &witness);
     assert_eq!(witness["clean"], false);
     assert_eq!(witness["manager"]["manager"], "systemd");
 }

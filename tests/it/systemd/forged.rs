@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::host::{executable, expect_shape, folder, json};
+use super::host::{executable, expect_closed_shape, folder, json};
 use crate::support::{copy_folder, expect_code, finished_run, output, sandproof, stderr, validate};
 use crate::{skip, systemd_host};
 
@@ -135,7 +135,7 @@ fn a_worker_that_was_started_by_hand_gives_nothing_that_may_be_promoted() {
     // A real stage, as a real worker gets it.
     host.drop_in("sandproof-copied.service", &format!("[Service]\nExecStartPre=/bin/cp -a . {}\n", stage.display()));
     expect_code(&output(&mut host.clean_run("plans/quickstart/plan.json", "copied", &out)), 0);
-    expect_shape("worker_job", &json(&stage.join("job.json")));
+    expect_closed_shape("worker_job", &json(&stage.join("job.json")));
     fs::write(stage.join("go"), "").unwrap();
 
     // Without an owner it does nothing at all, and takes nothing away that is no stage.

@@ -6,4 +6,5 @@ mod confined_worker;
 mod ended;
 mod forged;
 pub mod host;
+mod launcher;
 mod user;

@@ -1,5 +1,6 @@
 //! An ordinary user's own manager.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -29,7 +30,8 @@ fn start_manager(host: &Host, uid: u32) -> String {
         "--unit=basic.target",
     ]);
     let socket = format!("/proc/{}/root{runtime}/systemd/private", host.pid);
-    wait_for("the user's manager", || Path::new(&socket).exists().then_some(()));
+    // The socket is there before anybody listens on it.
+    wait_for("the user's manager", || UnixStream::connect(&socket).ok().map(drop));
     unit
 }
 

@@ -42,6 +42,26 @@ pub const CASES: &[Case] = &[
         "runtime_events.normalized.json: it differs from what",
     ),
     case(
+        "a verdict turned round",
+        |b| b.lie("verdicts.jsonl", "\"actual\":\"deny\"", "\"actual\":\"allow\""),
+        "verdicts.jsonl: it differs from the verdicts that the bundle's own inputs and rows yield",
+    ),
+    case(
+        "a verdict with a space",
+        |b| b.lie("verdicts.jsonl", "{\"actual\":", "{ \"actual\":"),
+        "verdicts.jsonl: it differs from the verdicts",
+    ),
+    case(
+        "verdicts in a bundle of the first format",
+        |b| b.lie("run_manifest.json", "\"bundle_format\": \"sandproof.bundle.v2\",", ""),
+        "run_identity.json: `/policy/unconfirmed`",
+    ),
+    case(
+        "a format that nobody knows",
+        |b| b.lie("run_manifest.json", "sandproof.bundle.v2", "sandproof.bundle.v3"),
+        "run_manifest.json: it cannot be parsed",
+    ),
+    case(
         "an event without layers",
         |b| b.lie("runtime_events.normalized.json", "\"policy_layers\"", "\"policy_layerz\""),
         "runtime_events.normalized.json: it differs from what",
@@ -256,8 +276,8 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "an artifact of no kind in both",
-        |b| b.forge("verdict.json", b"{}"),
-        "verdict.json: no artifact of that name is known",
+        |b| b.forge("verdictz.json", b"{}"),
+        "verdictz.json: no artifact of that name is known",
     ),
     packet(
         "the packet of another run",

@@ -241,6 +241,24 @@ const CASES: &[Case] = &[
         "row_calls",
     ),
     (
+        "a repetition that was not asked for",
+        |b| {
+            b.first(ROWS, |row| {
+                let again = ["ending", "pid", "prologue", "operation", "started_at_unix_s", "duration_us"];
+                let members = again.map(|name| (name.to_owned(), row[name].clone()));
+                row["repetitions"] = json!([members.into_iter().collect::<serde_json::Map<_, _>>()]);
+            })
+        },
+        ROWS,
+        "row_repetitions",
+    ),
+    (
+        "a manifest that says that each probe was performed twice",
+        |b| b.document(MANIFEST, |m| m["repeat"] = 2.into()),
+        "run_identity.json",
+        "identity_differs",
+    ),
+    (
         "a staged copy of a direct run",
         |b| b.document(MANIFEST, |m| m["stage_used"] = true.into()),
         MANIFEST,

@@ -230,7 +230,7 @@ fn programs() {
         let mut bench = Bench::new(user);
         // A program that exits with another code would be no witness.
         let program = bench.file("program");
-        std::fs::write(&program, sandproof::test_support::probe::program_image().unwrap()).unwrap();
+        std::fs::write(&program, sandproof::test_support::probe::program_image()).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).unwrap();
         let todo = action(Driver::Exec, &program);

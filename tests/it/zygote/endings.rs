@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use sandproof::test_support::process::{SUBCOMMAND, Zygote};
 use sandproof::test_support::record::driver::Driver;
@@ -13,7 +13,7 @@ use sandproof::test_support::zygote::protocol::{Job, PolicyUse};
 
 use super::harness::{Bench, User, action};
 
-fn fifo(bench: &Bench) -> String {
+pub fn fifo(bench: &Bench) -> String {
     let path = bench.path("fifo");
     nix::unistd::mkfifo(path.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
     path
@@ -34,15 +34,17 @@ fn a_probe_that_hangs_is_ended_by_the_ladder() {
     assert!(bench.run(&action(Driver::ProcessFork, ""), None).allowed());
 }
 
+/// Lets a probe wait for the other end of a FIFO; returns its process id.
+fn started_reader(bench: &mut Bench, deadline_ms: u64) -> i32 {
+    let (action, scope) = (action(Driver::FileRead, &fifo(bench)), bench.scope.clone());
+    bench.zygote.send(&Job { seq: 1, action, scope, policy: None, check: None, deadline_ms }).unwrap();
+    started_child(bench.zygote.pid())
+}
+
 #[test]
 fn a_probe_that_is_killed_from_outside_is_told_from_one_that_ends() {
     let mut bench = Bench::new(User::Caller);
-    let todo = action(Driver::FileRead, &fifo(&bench));
-    bench
-        .zygote
-        .send(&Job { seq: 1, action: todo, scope: bench.scope.clone(), policy: None, check: None, deadline_ms: 20_000 })
-        .unwrap();
-    let probe = started_child(bench.zygote.pid());
+    let probe = started_reader(&mut bench, 20_000);
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(probe), nix::sys::signal::Signal::SIGSEGV).unwrap();
     let reply = bench.zygote.recv().unwrap();
     assert_eq!(reply.ending, Ending::Signaled { signal: libc::SIGSEGV, core_dumped: false });
@@ -108,7 +110,7 @@ fn a_deadline_of_nothing_still_ends_in_a_reply() {
 }
 
 /// The child of a zygote that was given a job, as soon as there is one.
-fn started_child(pid: u32) -> i32 {
+pub fn started_child(pid: u32) -> i32 {
     loop {
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         if let Some(child) = children.split_ascii_whitespace().next() {
@@ -179,12 +181,7 @@ fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
 #[test]
 fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     let mut bench = Bench::new(User::Caller);
-    let todo = action(Driver::FileRead, &fifo(&bench));
-    bench
-        .zygote
-        .send(&Job { seq: 1, action: todo, scope: bench.scope.clone(), policy: None, check: None, deadline_ms: 60_000 })
-        .unwrap();
-    let probe = started_child(bench.zygote.pid());
+    let probe = started_reader(&mut bench, 60_000);
     bench.zygote.kill();
     let lost = bench.zygote.recv().unwrap_err();
     // Its socket is shut down first: it may see that, and end by itself, before the signal comes.
@@ -201,9 +198,8 @@ fn a_lost_zygote_is_an_error_and_takes_its_probe_with_it() {
     panic!("the probe {probe} outlived its zygote");
 }
 
-#[test]
-fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
-    let bench = Bench::new(User::Caller);
+/// A zygote that nothing of ours speaks for, and the socket to speak to it.
+fn bare_zygote() -> (UnixStream, Child) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let zygote = Command::new(env!("CARGO_BIN_EXE_sandproof"))
         .arg(SUBCOMMAND)
@@ -211,6 +207,13 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    (ours, zygote)
+}
+
+#[test]
+fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
+    let bench = Bench::new(User::Caller);
+    let (ours, zygote) = bare_zygote();
     let job = Job {
         seq: 1,
         action: action(Driver::FileRead, &fifo(&bench)),
@@ -231,13 +234,7 @@ fn a_harness_that_goes_away_ends_the_zygote_and_its_probe() {
 #[test]
 fn frames_that_make_no_sense_end_the_zygote_with_a_message() {
     for bytes in [&b"\xff\xff\xff\xff"[..], b"\x02\0\0\0[]", b"\x05\0\0\0{", b"\x01\0"] {
-        let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let zygote = Command::new(env!("CARGO_BIN_EXE_sandproof"))
-            .arg(SUBCOMMAND)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let (mut ours, zygote) = bare_zygote();
         ours.write_all(bytes).unwrap();
         drop(ours);
         let output = zygote.wait_with_output().unwrap();

@@ -52,22 +52,27 @@ pub struct Bench {
     pub scope: Reach,
     _folder: tempfile::TempDir,
     next: u64,
+    /// Another one of the same kind, for when a probe has spent this one.
+    start: Box<dyn Fn() -> Zygote>,
 }
 
 impl Bench {
     pub fn new(user: User) -> Self {
         let executable = Path::new(env!("CARGO_BIN_EXE_sandproof"));
         let folder = tempfile::Builder::new().prefix("sandproof-it-").tempdir_in("/tmp").unwrap();
-        let zygote = match user {
-            User::Caller => Zygote::spawn(executable).unwrap(),
+        let start: Box<dyn Fn() -> Zygote> = match user {
+            User::Caller => Box::new(move || Zygote::spawn(executable).unwrap()),
             User::Nobody => {
                 nix::unistd::chown(folder.path(), Some(65534.into()), Some(65534.into())).unwrap();
-                let mut command = Command::new("/usr/bin/setpriv");
-                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(open_copy(folder.path()));
-                Zygote::spawn_command(command).unwrap()
+                let copy = open_copy(folder.path());
+                Box::new(move || {
+                    let mut command = Command::new("/usr/bin/setpriv");
+                    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
+                    Zygote::spawn_command(command).unwrap()
+                })
             }
         };
-        let bench = Self::over(zygote, folder);
+        let bench = Self::over(start, folder);
         if user == User::Nobody {
             bench.give(&bench.root);
         }
@@ -79,16 +84,20 @@ impl Bench {
         let folder = tempfile::Builder::new().prefix("sandproof-it-").tempdir_in("/tmp").unwrap();
         let zygote = [env!("CARGO_BIN_EXE_sandproof").to_owned(), SUBCOMMAND.to_owned()];
         let words = confined_here(&answering(errno, calls), &zygote);
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]);
-        Self::over(Zygote::spawn_command(command).unwrap(), folder)
+        let start = move || {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]);
+            Zygote::spawn_command(command).unwrap()
+        };
+        Self::over(Box::new(start), folder)
     }
 
-    fn over(zygote: Zygote, folder: tempfile::TempDir) -> Self {
+    fn over(start: Box<dyn Fn() -> Zygote>, folder: tempfile::TempDir) -> Self {
+        let zygote = start();
         let root = folder.path().join("root");
         std::fs::create_dir(&root).unwrap();
         let scope = Reach { own: vec![root.to_str().unwrap().to_owned()], host_programs: true };
-        Self { zygote, root, scope, _folder: folder, next: 0 }
+        Self { zygote, root, scope, _folder: folder, next: 0, start }
     }
 
     fn give(&self, path: &Path) {
@@ -97,6 +106,11 @@ impl Bench {
             use std::os::unix::fs::MetadataExt;
             nix::unistd::chown(path, Some(owner.uid().into()), Some(owner.gid().into())).unwrap();
         }
+    }
+
+    /// Another zygote in the place of this one.
+    pub fn renew(&mut self) {
+        self.zygote = (self.start)();
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -151,6 +165,9 @@ impl Bench {
             })
             .unwrap();
         let reply = self.zygote.recv().unwrap();
+        if reply.spent {
+            self.renew();
+        }
         assert_eq!(reply.seq, self.next);
         Answer::read(reply)
     }
@@ -188,7 +205,7 @@ impl Answer {
     }
 
     pub fn detail(&self, name: &str) -> Option<i64> {
-        self.operation().details.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+        self.operation().details.iter().find(|(found, _)| found.as_str() == name).map(|(_, value)| *value)
     }
 
     /// Whether every call succeeded and the process ended well.

@@ -78,8 +78,7 @@ mod tests {
     use super::*;
 
     fn entry(path: &str, kind: FixtureKind, to: Option<&str>) -> FixtureEntry {
-        let to = to.map(str::to_owned);
-        FixtureEntry { path: path.into(), kind, text: None, to, mode: None, xattrs: Default::default() }
+        FixtureEntry { to: to.map(str::to_owned), ..FixtureEntry::new(path, kind) }
     }
 
     #[test]

@@ -21,6 +21,9 @@ impl ModelCase<'_> {
             Some(to) => to,
             None => return unknown("the action names no second path"),
         };
+        if how != Referring::Link {
+            self.not_onto_itself(to_text)?;
+        }
         let (from, object, from_slash) = self.entry(&self.action.target)?;
         let existing = self.find(to_text, NO_FOLLOW)?;
         let (to, back) = match (how, existing.place) {
@@ -105,6 +108,23 @@ impl ModelCase<'_> {
             Ok(by) => self.granted(needed, &by),
             Err(ruling) => ruling,
         })
+    }
+
+    /// A mount point cannot be moved, but onto another name of its own object it is: `vfs_rename` in fs/namei.c does nothing
+    /// and succeeds before it looks for mounts. Rights are asked of the object below the mount then, which is not kept here.
+    fn not_onto_itself(&mut self, to_text: &str) -> Result<(), RulesNotAsked> {
+        // Nothing is noted of either: in every other case what follows asks about them in its own order.
+        let mut place =
+            |text: &str| self.tree.resolve(text, NO_FOLLOW).ok().filter(|end| end.ordinary).and_then(|end| end.place);
+        let (Some(from), Some(to)) = (place(&self.action.target), place(to_text)) else { return Ok(()) };
+        let one_object = self.tree.object(from.name) == self.tree.object(to.name);
+        if one_object && (self.tree.is_mount_point(from) || self.tree.is_mount_point(to)) {
+            return unknown(format!(
+                "`{}` is a mount point that may be moved onto a name of its own, and what lies below the mount is not known",
+                self.action.target
+            ));
+        }
+        Ok(())
     }
 
     fn settle_move(

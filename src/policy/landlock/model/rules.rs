@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::super::rights::{FsRight, RightSet};
 use super::super::table::{LandlockPolicy, PlacedRule};
 use super::tree::{BETWEEN, LostPath, ModelTree, MountedName, NameIndex, ObjectIndex, ObjectKind, PathEnd, SLASH};
+use crate::policy::model_answer::host_assumption;
 
 /// Host paths below which no fixture root is ever laid, so a rule on one of them cannot cover `${root}`.
 pub const NEVER_ABOVE_ROOT: &[&str] = &[
@@ -441,7 +442,7 @@ fn granted_by(
 
 /// Notes what an answer about a host path takes for granted.
 pub(super) fn assume_host(path: &str, assumes: &mut Vec<String>) {
-    let text = format!("`{path}` exists on the host and is reached without crossing a symbolic link");
+    let text = host_assumption(path);
     if !assumes.contains(&text) {
         assumes.push(text);
     }

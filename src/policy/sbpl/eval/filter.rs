@@ -7,21 +7,16 @@ use super::super::model::regex::is_refused;
 use super::super::print::brief;
 use super::super::rules::{Filter, GapKind, LineColumn, NetworkAddress, NetworkEnd, PathFilter, Pattern};
 use super::super::syntax::{Datum, Node};
+use super::Evaluator;
 use super::names::{self, Compare, FilterKind, PathKind};
 use super::remark::RemarkKind;
-use super::value::{BuiltFilter, ScopeId, Value};
-use super::{Evaluator, ValueUse};
+use super::value::{BuiltFilter, Form, ScopeId, Value, ValueUse};
 use crate::base::limits::MAX_SBPL_DEPTH;
 
 impl<'t> Evaluator<'t> {
     /// A filter as a form: symbols among its arguments may be constants, and unknown parts keep their text.
-    pub(super) fn filter_form(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        arguments: &'t [Node],
-        scope: ScopeId,
-    ) -> Result<Value<'t>, LocatedFault> {
+    pub(super) fn filter_form(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { name, node, parts: arguments, scope, .. } = form;
         let (kind, _) = names::filter(name).expect("the caller has looked it up");
         let mut values = Vec::with_capacity(arguments.len());
         for (n, argument) in arguments.iter().enumerate() {

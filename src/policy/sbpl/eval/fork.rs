@@ -8,8 +8,8 @@ use super::super::error::LocatedFault;
 use super::super::print::brief;
 use super::super::rules::{Condition, ConditionChoice, Filter, GapKind, Rule};
 use super::super::syntax::{Datum, Node};
-use super::value::{ScopeId, Value};
-use super::{Evaluator, ValueUse};
+use super::Evaluator;
+use super::value::{Form, ScopeId, Value, ValueUse};
 
 /// So deep ways may branch off from ways, and so often a program may branch. Past that, a form that branches is a gap.
 const MOST_NESTED: usize = 6;
@@ -134,16 +134,17 @@ impl<'t> Evaluator<'t> {
         want: ValueUse,
     ) -> Result<Option<PathResult<'t>>, LocatedFault> {
         let mark = self.journal.len();
-        let (rules, gaps, depth, around) = (self.rules.len(), self.gaps.len(), self.depth, self.around.len());
-        let in_message_filter = self.in_message_filter;
+        let (rules, gaps, depth) = (self.rules.len(), self.gaps.len(), self.depth);
         self.choices.push(choice);
         let outcome = match way {
             EvalPath::Body(body) => self.whole_body(body, scope, want),
-            EvalPath::Clauses(clauses) => {
-                self.cond_form(node, clauses, scope, want).and_then(|step| self.finish(step, want))
+            EvalPath::Clauses(parts) => {
+                let rest = Form { name: "cond", node, parts, scope, want };
+                self.cond_form(rest).and_then(|step| self.finish(step, want))
             }
             EvalPath::Rest(all, parts) => {
-                self.and_or(all, node, parts, scope, want).and_then(|step| self.finish(step, want))
+                let rest = Form { name: if all { "and" } else { "or" }, node, parts, scope, want };
+                self.and_or(all, rest).and_then(|step| self.finish(step, want))
             }
             EvalPath::Value(value) => Ok(value),
             EvalPath::Lost => self.gap(node, scope, GapKind::Form).map(|()| Value::Unknown(GapKind::Form)),
@@ -163,8 +164,8 @@ impl<'t> Evaluator<'t> {
             Err(_) => {
                 self.rules.truncate(rules);
                 self.gaps.truncate(gaps);
-                self.around.truncate(around);
-                (self.depth, self.in_message_filter) = (depth, in_message_filter);
+                // Filters around it and message filters are left on the way out, whatever ended it.
+                self.depth = depth;
                 Ok(None)
             }
         }

@@ -9,8 +9,8 @@ use super::super::syntax::{Datum, Node, SbplText};
 use super::fork::EvalPath;
 use super::procedure::Equality;
 use super::remark::RemarkKind;
-use super::value::{EvalStep, Lambda, ScopeId, Value};
-use super::{Evaluator, GLOBAL, ValueUse, names, version_of};
+use super::value::{EvalStep, Form, Lambda, ScopeId, Value, ValueUse};
+use super::{Evaluator, GLOBAL, names, version_of};
 use crate::base::suggest::slips;
 
 fn malformed(node: &Node, form: &str, wanted: &'static str) -> LocatedFault {
@@ -19,39 +19,27 @@ fn malformed(node: &Node, form: &str, wanted: &'static str) -> LocatedFault {
 
 impl<'t> Evaluator<'t> {
     /// A form of [`super::names::FORMS`].
-    pub(super) fn form(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
-        match name {
-            "begin" => self.body(parts, scope, want),
-            "if" => self.if_form(node, parts, scope, want),
-            "when" | "unless" => self.when_form(name, node, parts, scope, want),
-            "cond" => self.cond_form(node, parts, scope, want),
-            "case" => self.case_form(node, parts, scope, want),
-            "do" => self.do_form(node, parts, scope, want),
-            "and" | "or" => self.and_or(name == "and", node, parts, scope, want),
-            "let" | "let*" | "letrec" => self.let_form(name, node, parts, scope, want),
-            "with-filter" => self.with_filter(node, parts, scope, want).map(EvalStep::Done),
-            _ => self.plain_form(name, node, parts, scope).map(EvalStep::Done),
+    pub(super) fn form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        match form.name {
+            "begin" => self.body(form.parts, form.scope, form.want),
+            "if" => self.if_form(form),
+            "when" | "unless" => self.when_form(form),
+            "cond" => self.cond_form(form),
+            "case" => self.case_form(form),
+            "do" => self.do_form(form),
+            "and" | "or" => self.and_or(form.name == "and", form),
+            "let" | "let*" | "letrec" => self.let_form(form),
+            "with-filter" => self.with_filter(form).map(EvalStep::Done),
+            _ => self.plain_form(form).map(EvalStep::Done),
         }
     }
 
     /// A form without a body of its own.
-    fn plain_form(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-    ) -> Result<Value<'t>, LocatedFault> {
+    fn plain_form(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { name, node, parts, scope, .. } = form;
         match name {
-            "define" | "define-once" => self.define(name, node, parts, scope),
-            "define-macro" | "macro" => self.define_macro(name, node, parts, scope),
+            "define" | "define-once" => self.define(form),
+            "define-macro" | "macro" => self.define_macro(form),
             "set!" => self.set(node, parts, scope),
             "lambda" => self.lambda_form(node, parts, scope),
             "quote" => match parts {
@@ -107,11 +95,11 @@ impl<'t> Evaluator<'t> {
             // What a file of another version of the language means inside of this one is not known.
             Some((name, program)) if own_version(program).is_none_or(|version| version == self.version) => {
                 self.importing.push(name);
-                for form in &program.forms {
-                    self.eval(form, GLOBAL, ValueUse::Effect)?;
-                }
+                let mut forms = program.forms.iter();
+                let outcome = forms.try_for_each(|form| self.eval(form, GLOBAL, ValueUse::Effect).map(drop));
+                // Also where it failed: that may be on one way of two.
                 self.importing.pop();
-                Ok(Value::Nothing)
+                outcome.map(|()| Value::Nothing)
             }
             _ => {
                 self.gap(node, scope, GapKind::Import)?;
@@ -158,13 +146,8 @@ impl<'t> Evaluator<'t> {
         Ok(EvalStep::Tail(last, scope))
     }
 
-    fn if_form(
-        &mut self,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    fn if_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { node, parts, scope, want, .. } = form;
         let (condition, branches) = match parts.split_first() {
             Some((condition, branches)) if (1..=2).contains(&branches.len()) => (condition, branches),
             _ => return Err(malformed(node, "if", "write `(if CONDITION THEN ELSE)`")),
@@ -182,14 +165,8 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    fn when_form(
-        &mut self,
-        name: &str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    fn when_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { name, node, parts, scope, want } = form;
         let Some((condition, body)) = parts.split_first() else {
             return Err(malformed(node, name, "it takes a condition and forms"));
         };
@@ -207,13 +184,8 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    pub(super) fn cond_form(
-        &mut self,
-        node: &'t Node,
-        clauses: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    pub(super) fn cond_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { node, parts: clauses, scope, want, .. } = form;
         for (n, clause) in clauses.iter().enumerate() {
             let Some((condition, body)) = clause.list().and_then(|items| items.split_first()) else {
                 return Err(malformed(clause, "cond", "a clause is `(CONDITION FORM …)`"));
@@ -245,13 +217,8 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(case KEY ((DATUM …) FORM …) … (else FORM …))`
-    fn case_form(
-        &mut self,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    fn case_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { node, parts, scope, want, .. } = form;
         const WANTED: &str = "write `(case KEY ((DATUM …) FORM …) … (else FORM …))`";
         let Some((key, clauses)) = parts.split_first() else { return Err(malformed(node, "case", WANTED)) };
         let mut value = self.eval(key, scope, ValueUse::Value)?;
@@ -294,13 +261,8 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(do ((NAME FIRST NEXT) …) (END VALUE …) FORM …)`
-    fn do_form(
-        &mut self,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    fn do_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { node, parts, scope, want, .. } = form;
         const WANTED: &str = "write `(do ((NAME FIRST NEXT) …) (END FORM …) FORM …)`";
         let [variables, end, body @ ..] = parts else { return Err(malformed(node, "do", WANTED)) };
         let (Some(variables), Some([test, results @ ..])) = (variables.list(), end.list()) else {
@@ -349,14 +311,8 @@ impl<'t> Evaluator<'t> {
         }
     }
 
-    pub(super) fn and_or(
-        &mut self,
-        all: bool,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    pub(super) fn and_or(&mut self, all: bool, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { node, parts, scope, want, .. } = form;
         let Some((last, before)) = parts.split_last() else { return Ok(EvalStep::Done(Value::Bool(all))) };
         for (n, part) in before.iter().enumerate() {
             let value = self.eval(part, scope, ValueUse::Value)?;
@@ -377,14 +333,8 @@ impl<'t> Evaluator<'t> {
         Ok(EvalStep::Tail(last, scope))
     }
 
-    fn let_form(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<EvalStep<'t>, LocatedFault> {
+    fn let_form(&mut self, form: Form<'t>) -> Result<EvalStep<'t>, LocatedFault> {
+        let Form { name, node, parts, scope, want } = form;
         const WANTED: &str = "write `(let ((NAME VALUE) …) FORM …)`";
         let (own_name, parts) = match parts {
             [Node { datum: Datum::Symbol(own), .. }, rest @ ..] if name == "let" => (Some(own.as_str()), rest),
@@ -420,13 +370,8 @@ impl<'t> Evaluator<'t> {
         self.body(body, inner, want)
     }
 
-    fn define(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-    ) -> Result<Value<'t>, LocatedFault> {
+    fn define(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { name, node, parts, scope, .. } = form;
         const WANTED: &str = "write `(define NAME VALUE)` or `(define (NAME PARAMETER …) FORM …)`";
         let Some((target, rest)) = parts.split_first() else { return Err(malformed(node, name, WANTED)) };
         match (&target.datum, rest) {
@@ -520,13 +465,8 @@ impl<'t> Evaluator<'t> {
     }
 
     /// `(with-filter FILTER FORM …)`: the rules inside have to match the filter, too.
-    fn with_filter(
-        &mut self,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-        want: ValueUse,
-    ) -> Result<Value<'t>, LocatedFault> {
+    fn with_filter(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { node, parts, scope, want, .. } = form;
         let Some((filter, body)) = parts.split_first() else {
             return Err(malformed(node, "with-filter", "it takes a filter and forms"));
         };

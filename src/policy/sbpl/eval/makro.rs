@@ -5,19 +5,14 @@ use std::rc::Rc;
 use super::super::error::{Fault, LocatedFault};
 use super::super::rules::{GapKind, LineColumn};
 use super::super::syntax::{Datum, Node, NodeMark, Radix};
-use super::value::{EvalStep, Lambda, ScopeId, Value};
-use super::{Evaluator, ValueUse};
+use super::Evaluator;
+use super::value::{EvalStep, Form, Lambda, ScopeId, Value, ValueUse};
 
 impl<'t> Evaluator<'t> {
     /// `(define-macro (NAME PARAMETER …) FORM …)`, `(define-macro NAME PROCEDURE)`, `(macro (NAME FORM) FORM …)`,
     /// `(macro NAME PROCEDURE)`
-    pub(super) fn define_macro(
-        &mut self,
-        name: &'t str,
-        node: &'t Node,
-        parts: &'t [Node],
-        scope: ScopeId,
-    ) -> Result<Value<'t>, LocatedFault> {
+    pub(super) fn define_macro(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { name, node, parts, scope, .. } = form;
         let wanted = "write `(define-macro (NAME PARAMETER …) FORM …)`";
         let malformed = || LocatedFault::new(node.place, Fault::Malformed { form: name.to_owned(), wanted });
         let Some((target, body)) = parts.split_first() else { return Err(malformed()) };

@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 pub use remark::{Remark, RemarkKind};
 
-use self::value::{Bindings, BuiltFilter, EvalStep, ListItems, MacroForms, ScopeId, Value};
+use self::value::{Bindings, BuiltFilter, EvalStep, Form, ListItems, MacroForms, ScopeId, Value, ValueUse};
 use super::error::{Fault, LocatedFault, SbplError};
 use super::imports::{ImportName, Imports};
 use super::print::brief;
@@ -62,15 +62,6 @@ pub fn evaluate(
         let text = stop.place.file.map_or(text, |file| imports.text(file));
         stop.in_text(text)
     })
-}
-
-/// What a value is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValueUse {
-    /// For itself: an argument, a condition.
-    Value,
-    /// For what it does: a form of the outermost level, or of a body.
-    Effect,
 }
 
 struct Evaluator<'t> {
@@ -348,11 +339,11 @@ impl<'t> Evaluator<'t> {
         if is_constant(name) {
             return Value::Symbol(Rc::from(name));
         }
-        self.stranger(name, place)
+        self.unknown_name(name, place)
     }
 
     /// A name that nobody here knows.
-    fn stranger(&mut self, name: &str, place: LineColumn) -> Value<'t> {
+    fn unknown_name(&mut self, name: &str, place: LineColumn) -> Value<'t> {
         let name_shown = super::error::shown(name);
         if self.foreign.is_none() && names::UNBOUND.contains(&name) {
             if !self.choices.is_empty() {
@@ -362,11 +353,12 @@ impl<'t> Evaluator<'t> {
             }
             return Value::Unknown(GapKind::Form);
         }
-        let told = |remark: &Remark| matches!(&remark.kind, RemarkKind::Stranger { name, .. } if *name == name_shown);
+        let told =
+            |remark: &Remark| matches!(&remark.kind, RemarkKind::UnknownName { name, .. } if *name == name_shown);
         // Comparing names costs more than anything else here, so it is done once for each of the first few.
         if self.foreign.is_none() && self.remarks.len() < MOST_REMARKS && !self.remarks.iter().any(told) {
             let close = close_to(name, names::all()).into_iter().map(str::to_owned).collect();
-            self.remark(place, RemarkKind::Stranger { name: name_shown, close });
+            self.remark(place, RemarkKind::UnknownName { name: name_shown, close });
         }
         Value::Unknown(self.foreign.unwrap_or(GapKind::Form))
     }
@@ -387,18 +379,19 @@ impl<'t> Evaluator<'t> {
         let Some((head, arguments)) = items.split_first() else { return Ok(EvalStep::Done(Value::Nothing)) };
         let procedure = match head.symbol() {
             Some(name) if self.bound(name, scope).is_none() => {
+                let form = Form { name, node, parts: arguments, scope, want };
                 if names::FORMS.binary_search(&name).is_ok() {
-                    return self.form(name, node, arguments, scope, want);
+                    return self.form(form);
                 }
                 if let "allow" | "deny" = name {
-                    return self.rule_form(name, node, arguments, scope).map(EvalStep::Done);
+                    return self.rule_form(form).map(EvalStep::Done);
                 }
                 if names::filter(name).is_some() {
-                    return self.filter_form(name, node, arguments, scope).map(EvalStep::Done);
+                    return self.filter_form(form).map(EvalStep::Done);
                 }
                 match names::builtin(name) {
                     Some(builtin) => Value::Builtin(builtin),
-                    None => self.stranger(name, head.place),
+                    None => self.unknown_name(name, head.place),
                 }
             }
             _ => self.eval(head, scope, ValueUse::Value)?,
@@ -485,14 +478,14 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    /// Whether evaluating `node` may make rules or change names. `strangers`: a call of an unknown name counts.
-    fn has_effects(&mut self, node: &'t Node, scope: ScopeId, strangers: bool) -> Result<bool, LocatedFault> {
+    /// Whether evaluating `node` may make rules or change names. `unknown_calls`: a call of an unknown name counts.
+    fn has_effects(&mut self, node: &'t Node, scope: ScopeId, unknown_calls: bool) -> Result<bool, LocatedFault> {
         self.charge(1, node.place)?;
         let Datum::List(items) = &node.datum else { return Ok(false) };
         if let Some(name) = node.head() {
             let own = match self.bound(name, scope) {
                 Some(Value::Lambda(_) | Value::Macro(..)) => true,
-                Some(value) => strangers && value.unknown().is_some(),
+                Some(value) => unknown_calls && value.unknown().is_some(),
                 None => match name {
                     "allow"
                     | "deny"
@@ -510,7 +503,7 @@ impl<'t> Evaluator<'t> {
                     | "for-each"
                     | "map" => true,
                     _ => {
-                        strangers
+                        unknown_calls
                             && names::filter(name).is_none()
                             && names::builtin(name).is_none()
                             && names::FORMS.binary_search(&name).is_err()
@@ -522,7 +515,7 @@ impl<'t> Evaluator<'t> {
             }
         }
         for item in items {
-            if self.has_effects(item, scope, strangers)? {
+            if self.has_effects(item, scope, unknown_calls)? {
                 return Ok(true);
             }
         }

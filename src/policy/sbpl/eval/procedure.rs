@@ -8,8 +8,8 @@ use super::super::rules::{GapKind, LineColumn};
 use super::super::syntax::Node;
 use super::number;
 use super::remark::RemarkKind;
-use super::value::{EvalStep, Lambda, Value};
-use super::{Evaluator, ValueUse, is_constant, names};
+use super::value::{EvalStep, Lambda, Value, ValueUse};
+use super::{Evaluator, is_constant, names};
 
 impl<'t> Evaluator<'t> {
     /// Calls a procedure; `node` is the form that does so.

@@ -19,7 +19,7 @@ pub enum RemarkKind {
     /// A parameter is asked for that has no value.
     MissingParameter(String),
     /// A name that nobody here knows.
-    Stranger {
+    UnknownName {
         /// The name, as written.
         name: String,
         /// Known names that are close to it.
@@ -50,7 +50,7 @@ impl fmt::Display for RemarkKind {
             Self::MissingParameter(name) => {
                 write!(f, "the parameter `{name}` has no value, so `(param \"{name}\")` is `#f`")
             }
-            Self::Stranger { name, .. } => {
+            Self::UnknownName { name, .. } => {
                 write!(f, "`{name}` is not known here; what depends on it cannot be predicted")
             }
             Self::Unbound(name) => write!(f, "macOS has no `{name}`, and refuses a profile with an unbound name"),
@@ -77,14 +77,14 @@ impl RemarkKind {
     pub fn remedy(&self) -> String {
         match self {
             Self::MissingParameter(_) => "give it a value in the profile's `parameters`".into(),
-            Self::Stranger { close, .. } if close.is_empty() => {
+            Self::UnknownName { close, .. } if close.is_empty() => {
                 "check the name: it may be one of another release".into()
             }
             Self::Unbound(_) => "remove it".into(),
             Self::Operation(_) => "check the name: it may be one of another release".into(),
             Self::Constant { .. } => "check the value".into(),
             Self::Path(_) => "write an absolute path, or check the parameter that it comes from".into(),
-            Self::Stranger { close, .. } => {
+            Self::UnknownName { close, .. } => {
                 let close: Vec<String> = close.iter().map(|name| format!("`{name}`")).collect();
                 format!("did you mean {}?", close.join(" or "))
             }

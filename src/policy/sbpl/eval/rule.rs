@@ -5,21 +5,16 @@ use super::super::print::brief;
 use super::super::rules::{Filter, GapKind, LineColumn, Rule};
 use super::super::syntax::Node;
 use super::remark::RemarkKind;
-use super::value::{ScopeId, Value};
-use super::{Evaluator, MOST_REMARKS, ValueUse};
+use super::value::{Form, ScopeId, Value, ValueUse};
+use super::{Evaluator, MOST_REMARKS};
 use crate::base::suggest::{close_to, slips};
 use crate::policy::operations::{FURTHER_GROUPS, OPERATIONS, OTHER_NAMES, UNSTARRED_GROUPS};
 use crate::record::outcome::Decision;
 
 impl<'t> Evaluator<'t> {
     /// A rule as a form: names of operations and unknown filters are seen as they are written.
-    pub(super) fn rule_form(
-        &mut self,
-        action: &'t str,
-        node: &'t Node,
-        arguments: &'t [Node],
-        scope: ScopeId,
-    ) -> Result<Value<'t>, LocatedFault> {
+    pub(super) fn rule_form(&mut self, form: Form<'t>) -> Result<Value<'t>, LocatedFault> {
+        let Form { name: action, node, parts: arguments, scope, .. } = form;
         let mut values = Vec::with_capacity(arguments.len());
         let mut message_filters = Vec::new();
         for argument in arguments {

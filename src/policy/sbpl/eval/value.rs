@@ -7,6 +7,30 @@ use std::rc::Rc;
 use super::super::rules::{Filter, GapKind};
 use super::super::syntax::Node;
 
+/// What a value is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ValueUse {
+    /// For itself: an argument, a condition.
+    Value,
+    /// For what it does: a form of the outermost level, or of a body.
+    Effect,
+}
+
+/// A form as it stands in the text, and where it is evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form<'t> {
+    /// The operator as the text spells it: the word behind the parenthesis.
+    pub(super) name: &'t str,
+    /// The whole of it.
+    pub(super) node: &'t Node,
+    /// What stands behind the word.
+    pub(super) parts: &'t [Node],
+    /// The scope that its names are looked up in.
+    pub(super) scope: ScopeId,
+    /// What its value is wanted for.
+    pub(super) want: ValueUse,
+}
+
 /// A value of the program.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'t> {

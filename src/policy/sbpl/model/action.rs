@@ -86,6 +86,7 @@ pub fn question(
                     .into(),
             );
         }
+        D::EnvironmentRead => return Err("no profile is asked when a process reads its own environment".into()),
         D::ApplyOnly => return Err("the driver attempts nothing after the profile was applied".into()),
         linux_drivers!() => {
             return Err(format!("the driver `{}` is not made for macOS", driver.info().name));
@@ -134,7 +135,8 @@ mod tests {
             Default::default(),
         )
         .unwrap();
-        let silent = [Driver::ApplyOnly, Driver::FileReadInherited, Driver::FileTruncateInherited];
+        let silent =
+            [Driver::ApplyOnly, Driver::EnvironmentRead, Driver::FileReadInherited, Driver::FileTruncateInherited];
         for driver in Driver::ALL.iter().copied() {
             let action = Action::new(driver, "/private/etc/hosts");
             let question = question(&action, "sysctl-read", None, &[]);

@@ -82,6 +82,18 @@ mod tests {
         assert!(can_apply("path", "network-outbound"));
         assert!(can_apply("vnode-type", "network-outbound"));
         assert!(can_apply("extension", "mach-lookup"));
+        assert!(!can_apply("path", "user-preference-read") && can_apply("preference-domain", "user-preference-read"));
+        assert!(!can_apply("path", "system-kext-load") && can_apply("kext-bundle-id", "system-kext-load"));
+        for operation in ["signal", "process-info-pidinfo", "mach-lookup"] {
+            assert!(can_apply("target", operation), "{operation}");
+        }
+        assert!(!can_apply("target", "sysctl-read"));
+        for operation in ["network-outbound", "socket-option-get", "system-socket"] {
+            assert!(can_apply("remote", operation) && !can_apply("global-name", operation), "{operation}");
+        }
+        for operation in ["file-ioctl", "fs-snapshot-create", "process-exec"] {
+            assert!(can_apply("xattr", operation) && !can_apply("remote", operation), "{operation}");
+        }
         assert!(can_apply("path", "lsopen"));
         assert!(can_apply("something-new", "file-read-data"));
     }

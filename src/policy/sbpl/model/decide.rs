@@ -145,27 +145,21 @@ impl CheckEvaluation<'_, '_, '_> {
                     }
                 }
             }
-            let by_position = self.last_match();
-            let mut why = match by_position {
-                LastMatch::Rule(last, _) if last != index => self.precedence(index, name, last),
-                _ => format!("the rule at {} is the last that matches", rules.rules[index].place),
+            let (last, by_position) = self.last_match(index);
+            let mut why = if last == index {
+                format!("the rule at {} is the last that matches", rules.rules[index].place)
+            } else {
+                self.precedence(index, name, last)
             };
             let (ruling, condition) = settle(decision, Some(index), why.clone(), asked_levels, &doubts);
-            if ruling.decision.is_some() {
-                let agrees = match &by_position {
-                    LastMatch::Rule(_, Some(other)) => *other == decision,
-                    LastMatch::Rule(_, None) | LastMatch::Open => false,
-                    LastMatch::Nothing => true,
-                };
-                if !agrees {
-                    if !matches!(by_position, LastMatch::Rule(last, _) if last != index) {
-                        why = format!("the rule at {} comes first whatever stands behind it", rules.rules[index].place);
-                    }
-                    self.matcher.assumes.insert(format!(
-                        "{why} ({}; reported of other releases, not recorded on 14.4.1)",
-                        "a rule on a narrower name before one on a wider, one with a filter before one without"
-                    ));
+            if ruling.decision.is_some() && by_position != Some(decision) {
+                if last == index {
+                    why = format!("the rule at {} comes first whatever stands behind it", rules.rules[index].place);
                 }
+                self.matcher.assumes.insert(format!(
+                    "{why} ({}; reported of other releases, not recorded on 14.4.1)",
+                    "a rule on a narrower name before one on a wider, one with a filter before one without"
+                ));
             }
             return (ruling, condition);
         }
@@ -195,12 +189,12 @@ impl CheckEvaluation<'_, '_, '_> {
         let mut level = Level { name, filtered: Vec::new(), fallback: None };
         let mut gaps = rules.gaps.iter().rev().peekable();
         // Names of unknown meaning may belong to this level, too.
-        let strangers: Vec<(usize, usize)> = (self.asked.index.strangers().iter().copied())
+        let unknown_ops: Vec<(usize, usize)> = (self.asked.index.unknown_ops().iter().copied())
             .filter(|(at, n)| may_concern(&rules.rules[*at].operations[*n], self.operation))
             .collect();
-        let merged = merged(list, &strangers);
+        let merged = merged(list, &unknown_ops);
         let mut decides = None;
-        for (at, stranger) in merged.iter().rev().copied() {
+        for (at, unknown_op) in merged.iter().rev().copied() {
             let rule = &rules.rules[at];
             if rule.filters.is_empty() {
                 continue;
@@ -210,31 +204,31 @@ impl CheckEvaluation<'_, '_, '_> {
             }
             match self.matches(at) {
                 Tri::No => {}
-                Tri::Yes if stranger.is_none() => {
+                Tri::Yes if unknown_op.is_none() => {
                     level.filtered.push((at, MatchCertainty::Yes));
                     decides = Some(at);
                     break;
                 }
                 answer => {
                     level.filtered.push((at, MatchCertainty::Perhaps));
-                    doubts.push(self.doubt(at, stranger, answer));
+                    doubts.push(self.doubt(at, unknown_op, answer));
                 }
             }
         }
         if decides.is_none() {
             doubts.extend(gaps.map(doubt_of));
-            for (at, stranger) in merged.iter().rev().copied() {
+            for (at, unknown_op) in merged.iter().rev().copied() {
                 if !rules.rules[at].filters.is_empty() {
                     continue;
                 }
                 match self.matches(at) {
                     Tri::No => {}
-                    Tri::Yes if stranger.is_none() => {
+                    Tri::Yes if unknown_op.is_none() => {
                         level.fallback = Some(at);
                         decides = Some(at);
                         break;
                     }
-                    answer => doubts.push(self.doubt(at, stranger, answer)),
+                    answer => doubts.push(self.doubt(at, unknown_op, answer)),
                 }
             }
         }
@@ -242,9 +236,9 @@ impl CheckEvaluation<'_, '_, '_> {
         decides
     }
 
-    fn doubt(&self, at: usize, stranger: Option<usize>, answer: Tri) -> Doubt {
+    fn doubt(&self, at: usize, unknown_op: Option<usize>, answer: Tri) -> Doubt {
         let rule = &self.asked.rules.rules[at];
-        let why = match (stranger, answer) {
+        let why = match (unknown_op, answer) {
             (_, Tri::Unknown(why)) => format!("the rule at {}: {why}", rule.place),
             (Some(n), _) => format!(
                 "the rule at {}: what `{}` means, which is not among the operations of 14.4.1, is not known",
@@ -289,8 +283,10 @@ impl CheckEvaluation<'_, '_, '_> {
         answer
     }
 
-    /// What the last rule in the text says that matches, whatever it names and whether it has a filter.
-    fn last_match(&mut self) -> LastMatch {
+    /// What a plain reading by position comes to: the last rule in the text that certainly matches, whatever it names and
+    /// whether it has a filter, with its decision, unless something behind it leaves that open. The rule at `decides` is one that
+    /// matches.
+    fn last_match(&mut self, decides: usize) -> (usize, Option<Decision>) {
         let rules = self.asked.rules;
         let mut all: Vec<(usize, &'static str)> = Vec::new();
         for name in levels(self.operation) {
@@ -309,16 +305,17 @@ impl CheckEvaluation<'_, '_, '_> {
             match self.matches(at) {
                 Tri::No => {}
                 Tri::Unknown(_) => open.push(Some(action)),
+                Tri::Yes
+                    if at != decides
+                        && action == Decision::Deny
+                        && reached(self.operation, name, self.object) != WideDenialReach::Yes => {}
                 Tri::Yes => {
-                    if action == Decision::Deny && reached(self.operation, name, self.object) != WideDenialReach::Yes {
-                        continue;
-                    }
                     let certain = open.iter().all(|other| *other == Some(action));
-                    return LastMatch::Rule(at, certain.then_some(action));
+                    return (at, certain.then_some(action));
                 }
             }
         }
-        if open.is_empty() && gaps.peek().is_none() { LastMatch::Nothing } else { LastMatch::Open }
+        (decides, None)
     }
 
     /// Why the rule at `index`, found on the level `name`, decides although the one at `last` stands later.
@@ -349,22 +346,11 @@ impl CheckEvaluation<'_, '_, '_> {
     }
 }
 
-/// What a plain reading by position comes to.
-#[derive(Debug, Clone, Copy)]
-enum LastMatch {
-    /// This rule is the last that certainly matches; its decision, unless something behind it leaves that open.
-    Rule(usize, Option<Decision>),
-    /// None certainly matches, and some may.
-    Open,
-    /// None matches.
-    Nothing,
-}
-
 /// Rules of a level and rules of a name that may be of it, in the order of the text.
-fn merged(list: &[usize], strangers: &[(usize, usize)]) -> Vec<(usize, Option<usize>)> {
+fn merged(list: &[usize], unknown_ops: &[(usize, usize)]) -> Vec<(usize, Option<usize>)> {
     let mut all: Vec<(usize, Option<usize>)> = list.iter().map(|at| (*at, None)).collect();
-    if !strangers.is_empty() {
-        all.extend(strangers.iter().map(|(at, n)| (*at, Some(*n))));
+    if !unknown_ops.is_empty() {
+        all.extend(unknown_ops.iter().map(|(at, n)| (*at, Some(*n))));
         all.sort();
         all.dedup_by_key(|(at, _)| *at);
     }

@@ -97,6 +97,7 @@ mod tests {
             assert!(!source.is_empty());
         }
         assert!(host.is_device("/dev/null") && file.devices.iter().all(|place| file.plain.contains(place)));
+        assert!(!host.is_device("/dev") && !host.is_device("/private/etc/hosts"));
         for place in file.links.keys() {
             assert!(!file.plain.contains(place), "{place} is both a link and none");
             assert_eq!(place.matches('/').count(), 1, "a link's own place has to be a resolved one");

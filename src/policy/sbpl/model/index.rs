@@ -10,12 +10,12 @@ use crate::policy::sbpl::rules::SbplRules;
 pub(super) struct Index {
     by_name: HashMap<&'static str, Vec<usize>>,
     /// Rules with a name whose meaning is not known, with that name's place in the rule.
-    strangers: Vec<(usize, usize)>,
+    unknown_ops: Vec<(usize, usize)>,
 }
 
 impl Index {
     pub(super) fn new(rules: &SbplRules) -> Self {
-        let (mut by_name, mut strangers) = (HashMap::<_, Vec<usize>>::new(), Vec::new());
+        let (mut by_name, mut unknown_ops) = (HashMap::<_, Vec<usize>>::new(), Vec::new());
         for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.in_message_filter) {
             for (n, name) in rule.operations.iter().enumerate() {
                 match meaning(name) {
@@ -25,11 +25,11 @@ impl Index {
                             list.push(at);
                         }
                     }
-                    None => strangers.push((at, n)),
+                    None => unknown_ops.push((at, n)),
                 }
             }
         }
-        Self { by_name, strangers }
+        Self { by_name, unknown_ops }
     }
 
     /// The rules on this very name, in the order of the text.
@@ -38,7 +38,7 @@ impl Index {
     }
 
     /// Rules and their names of unknown meaning, in the order of the text.
-    pub(super) fn strangers(&self) -> &[(usize, usize)] {
-        &self.strangers
+    pub(super) fn unknown_ops(&self) -> &[(usize, usize)] {
+        &self.unknown_ops
     }
 }

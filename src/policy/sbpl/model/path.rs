@@ -319,18 +319,8 @@ mod tests {
 
     #[test]
     fn what_is_declared_needs_no_assumption() {
-        let fixture = |path: &str, kind: FixtureKind, to: Option<&str>| FixtureEntry {
-            path: path.into(),
-            kind,
-            text: None,
-            to: to.map(Into::into),
-            mode: None,
-            xattrs: BTreeMap::new(),
-        };
-        let tree = DeclaredTree::of_fixtures(&[
-            fixture("a/file", FixtureKind::File, None),
-            fixture("b", FixtureKind::Symlink, Some("${root}/a")),
-        ]);
+        let link = FixtureEntry { to: Some("${root}/a".into()), ..FixtureEntry::new("b", FixtureKind::Symlink) };
+        let tree = DeclaredTree::of_fixtures(&[FixtureEntry::new("a/file", FixtureKind::File), link]);
         let found = tree.walk("${root}/b/file", WalkPurpose::Follow).unwrap();
         assert_eq!((found.crossed, found.place.as_str()), (vec!["${root}/b".to_owned()], "${root}/a/file"));
         assert!(found.assumes.is_empty());

@@ -109,7 +109,7 @@ fn what_is_unknown_is_kept() {
     assert_eq!((gap[0].before, gap[0].kind, gap[0].text.as_str()), (1, GapKind::Form, "(grant-everything 'please)"));
     assert_eq!(gap[0].place, LineColumn::at(3, 1));
     assert_eq!(policy.rules().rules.len(), 2);
-    let remark = RemarkKind::Stranger { name: "grant-everything".into(), close: Vec::new() };
+    let remark = RemarkKind::UnknownName { name: "grant-everything".into(), close: Vec::new() };
     assert_eq!(policy.remarks().iter().map(|remark| &remark.kind).collect::<Vec<_>>(), [&remark]);
     // A slip in a form's name says so.
     let policy = read("(version 1)(deny default)(alow file-read*)");
@@ -198,6 +198,56 @@ fn definitions_are_followed() {
     assert_eq!(found[1].modifiers, ["no-log"]);
     assert_eq!(found[3].filters, [name("global-name", Pattern::Literal("two".into()))]);
     assert_eq!(found[7].filters, [subpath("/private/tmp/x/y")]);
+}
+
+#[test]
+fn ways_that_fail_leave_nothing_behind() {
+    // Each fails within a form, inside a filter that stands around it.
+    let fails = "(if (unknown-thing?) (with-filter (literal \"/a\") (allow file-raed*)))\n".repeat(400);
+    let policy = read(&format!("(version 1)(deny default)\n{fails}(allow signal)"));
+    let rules = &policy.rules().rules;
+    assert_eq!(rules.iter().map(|rule| rule.operations[0].as_str()).collect::<Vec<_>>(), ["default", "signal"]);
+    assert_eq!((&rules[1].filters[..], rules[1].in_message_filter), (&[][..], false));
+    assert_eq!(policy.rules().gaps.len(), 400);
+}
+
+#[test]
+fn what_may_be_a_filter_is_kept_among_filters() {
+    let is_open = |filter: &Filter| matches!(filter, Filter::Unknown { .. });
+    for any in ["(require-any (literal \"/a\") #f)", "(apply require-any (list (literal \"/a\") #f))"] {
+        let found = filters(&format!("(allow file-read* {any})"));
+        assert!(found.len() == 2 && found[0] == literal("/a") && is_open(&found[1]), "{any}: {found:?}");
+    }
+    for not in ["(require-not (if #f #f))", "(apply require-not (list #f))"] {
+        let found = filters(&format!("(allow file-read* {not})"));
+        assert!(matches!(&found[..], [Filter::Not(inner)] if is_open(inner)), "{not}: {found:?}");
+    }
+    // Every path of a list is an address, and what is no path is one that nobody knows.
+    let remote = |what: &str| match &filters(&format!("(allow network-outbound (remote unix-socket {what}))"))[..] {
+        [one] => vec![one.clone()],
+        several => several.to_vec(),
+    };
+    let address = |address| Filter::Network { end: NetworkEnd::Remote, protocol: "unix-socket".into(), address };
+    let path = |path: &str| address(NetworkAddress::Path(PathFilter::Literal(path.into())));
+    assert_eq!(remote("(literal \"/a\" \"/b\")"), [path("/a"), path("/b")]);
+    let mixed = remote("(require-any (literal \"/a\") (global-name \"x\"))");
+    assert_eq!(mixed[0], path("/a"));
+    assert!(matches!(&mixed[1], Filter::Network { address: NetworkAddress::Unknown(_), .. }), "{mixed:?}");
+}
+
+#[test]
+fn a_port_that_is_no_number_is_remarked() {
+    let remarks = |port: &str| {
+        let policy = read(&format!("(version 1)(deny default)(allow network* (remote ip \"localhost:{port}\"))"));
+        policy.remarks().iter().map(|remark| remark.kind.clone()).collect::<Vec<_>>()
+    };
+    for port in ["*", "0", "80", "65535"] {
+        assert_eq!(remarks(port), [], "{port}");
+    }
+    for port in ["http", "65536", "", "-1"] {
+        let remark = RemarkKind::Constant { filter: "remote".into(), value: port.into() };
+        assert_eq!(remarks(port), [remark], "{port}");
+    }
 }
 
 #[test]
@@ -432,4 +482,20 @@ fn a_name_that_macos_may_have_is_only_said_not_to_be_known() {
     assert_eq!(policy.gates().len(), 1);
     // A name alone is no rule, and nobody knows what comes of it.
     assert_eq!(policy.rules().gaps.last().unwrap().text, "stray");
+}
+
+#[test]
+fn folders_of_the_host_are_found_in_whatever_filter_names_them() {
+    let policy = read(
+        "(version 1)
+(deny default)
+(allow file-read* (subpath \"/a\") (literal \"/b\"))
+(allow file-read* (require-all (subpath \"/c\") (require-not (subpath \"/d\"))))
+(allow network-outbound (remote unix-socket (subpath \"/e\")))
+(allow file-read* (subpath \"/\") (subpath \"${root}/f\"))
+",
+    );
+    let rules = policy.rules();
+    let found: Vec<(u32, &str)> = rules.subpaths().map(|(place, path)| (place.line, path)).collect();
+    assert_eq!(found, [(3, "/a"), (4, "/c"), (4, "/d"), (5, "/e")]);
 }

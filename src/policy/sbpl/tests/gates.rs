@@ -23,11 +23,11 @@ fn a_deny_inside_a_message_filter_is_found() {
 #[test]
 fn the_rules_of_a_message_filter_are_marked() {
     let policy = read(
-        "(version 1)(deny default)(allow iokit-open* (apply-message-filter (allow iokit-external-method)) (iokit-connection \"X\"))",
+        "(version 1)(deny default)(allow iokit-open* (apply-message-filter (allow iokit-external-method)) (iokit-connection \"X\"))(allow signal)",
     );
     let marks: Vec<(&str, bool)> =
         policy.rules().rules.iter().map(|rule| (rule.operations[0].as_str(), rule.in_message_filter)).collect();
-    assert_eq!(marks, [("default", false), ("iokit-open*", false), ("iokit-external-method", true)]);
+    assert_eq!(marks, [("default", false), ("iokit-open*", false), ("iokit-external-method", true), ("signal", false)]);
     assert_eq!(policy.rules().rules[1].filters.len(), 1);
 }
 

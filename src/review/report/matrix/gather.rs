@@ -232,7 +232,7 @@ impl MatrixGathering {
             driver: raw.driver().info().name.to_owned(),
         };
         let row = ReportRow::new(event);
-        self.counts.add(row.agreement);
+        self.counts.add(&row);
         let number = self.number(column, &question)?;
         let cell = cell::of(&row, raw, names, self.launchers[column].as_ref(), &question);
         count(&mut self.columns[column], row.agreement, raw, &cell);
@@ -281,6 +281,7 @@ fn count(
         Agreement::Mismatched => &mut column.counts.mismatched,
         Agreement::Undecided => &mut column.counts.undecided,
         Agreement::Asked => &mut column.counts.asked,
+        Agreement::Unasserted => &mut column.counts.unasserted,
     } += 1;
     if let Some(claim) = &cell.claim {
         *match claim.borne_out {

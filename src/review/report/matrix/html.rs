@@ -9,7 +9,7 @@ use crate::record::launcher_matrix::{MatrixCell, MatrixColumn};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%;margin:1rem 0}\
-th,td{text-align:left;vertical-align:top;padding:.25rem .75rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}\
+th,td{text-align:left;vertical-align:top;padding:.25rem .75rem;border-bottom:1px solid #ccc;overflow-wrap:break-word}\
 .mismatched{background:#fde0dc}.undecided{background:#fff3cd}code{font-family:ui-monospace,monospace}\
 @media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}th,td{border-color:#444}\
 .mismatched{background:#5c1f1a}.undecided{background:#54450f}}\
@@ -89,7 +89,7 @@ fn one(answer: &MatrixCell, out: &mut dyn Write) -> io::Result<()> {
 fn columns(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "<table>\n<thead><tr><th>Column</th><th>As expected</th><th>Not</th><th>Undecided</th><th>As documented</th>\
+        "<div class=\"wide\"><table>\n<thead><tr><th>Column</th><th>As expected</th><th>Not</th><th>Undecided</th><th>As documented</th>\
          <th>What it is</th></tr></thead>\n<tbody>"
     )?;
     for column in &matrix.columns {
@@ -106,7 +106,7 @@ fn columns(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
             markup(&words::described(column).join("; "))
         )?;
     }
-    writeln!(out, "</tbody>\n</table>")
+    writeln!(out, "</tbody>\n</table></div>")
 }
 
 fn claims(column: &MatrixColumn) -> String {

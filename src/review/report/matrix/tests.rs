@@ -29,7 +29,7 @@ fn column(label: &str, version: Option<&str>) -> MatrixColumn {
         profiles: vec!["p".into()],
         starts: vec![StartMode::Live],
         residue: Vec::new(),
-        counts: MatrixCounts { questions: 2, as_expected: 1, mismatched: 0, undecided: 1, asked: 0 },
+        counts: MatrixCounts { questions: 2, as_expected: 1, mismatched: 0, undecided: 1, asked: 0, unasserted: 0 },
         claims: ClaimCounts::default(),
     }
 }
@@ -47,7 +47,7 @@ fn cell(expected: Decision, actual: Option<Decision>) -> MatrixCell {
     MatrixCell {
         profile_id: "p".into(),
         expectation_id: "e".into(),
-        expected: Some(expected),
+        expected: Some(expected.into()),
         actual,
         matched: actual.map(|actual| actual == expected),
         undecided: actual.is_none().then(|| "launcher_not_started".into()),
@@ -112,7 +112,7 @@ fn sample() -> Matrix {
         questions.push(stored.put(&question).unwrap());
         cells.extend(answers.iter().map(|(column, cell)| (number, *column, stored.put(cell).unwrap())));
     }
-    let counts = ReportCounts { rows: 4, matched: 2, mismatched: 1, undecided: 1, asked: 0 };
+    let counts = ReportCounts { rows: 4, matched: 2, mismatched: 1, undecided: 1, ..ReportCounts::default() };
     Matrix { columns, questions, cells, stored: stored.finish().unwrap(), counts, longest }
 }
 

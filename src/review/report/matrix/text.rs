@@ -98,7 +98,8 @@ type CountLine = (&'static str, fn(&MatrixColumn) -> String);
 
 const COUNTS: [CountLine; 3] = [
     ("as expected", |column| {
-        format!("{}/{}", column.counts.as_expected + column.counts.asked, column.counts.questions)
+        let counts = column.counts;
+        format!("{}/{}", counts.as_expected + counts.asked, counts.questions - counts.unasserted)
     }),
     ("undecided", |column| match column.counts.undecided {
         0 => String::new(),

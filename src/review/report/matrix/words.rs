@@ -1,7 +1,7 @@
 //! Questions, answers and columns in words.
 
 use crate::record::launcher_matrix::{MatrixCell, MatrixColumn, MatrixQuestion};
-use crate::record::outcome::Decision;
+use crate::record::outcome::{Decision, Expectation};
 
 /// A question as it stands at the beginning of a line.
 pub(super) fn question(question: &MatrixQuestion) -> String {
@@ -56,8 +56,8 @@ pub(super) fn cause(cell: &MatrixCell) -> String {
 /// The whole answer in one sentence.
 pub(super) fn sentence(cell: &MatrixCell) -> String {
     let mut text = match cell.expected {
+        Some(Expectation::Any) | None => String::new(),
         Some(expected) => format!("expected {}, ", expected.as_str()),
-        None => String::new(),
     };
     text.push_str(if is_open(cell) { "undecided" } else { word(cell) });
     let cause = cause(cell);

@@ -4,8 +4,9 @@ import ctypes
 import os
 import signal
 
+from .. import quick
 from ..calls import DARWIN_ERRNO, Host, Refused, call, plain, stops
-from ..machine import PAGE, Quit, i32, i64, up
+from ..machine import HEAP, PAGE, Quit, i32, i64, up
 from ..macho import S_THREAD_LOCAL_REGULAR, S_THREAD_LOCAL_ZEROFILL
 
 
@@ -106,6 +107,7 @@ def _(descriptor):
         end = max(part.address + part.size for part in parts)
         thread.local = machine.malloc(end - start + 64, 64)
         ctypes.memset(thread.local, 0, end - start)
+        machine.put64(HEAP + quick.LOCAL, thread.local)
         for part in machine.image.of_kind(S_THREAD_LOCAL_REGULAR):
             machine.write(thread.local + part.address - start, machine.image_bytes(part))
     return thread.local + machine.u64(descriptor + 16)

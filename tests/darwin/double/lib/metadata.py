@@ -170,6 +170,16 @@ def _(fd, times):
     _change(_of(fd), "file-write-times", _times(times))
 
 
+@call("_utimensat")
+def _(folder, path, times, flags):
+    walk = there(at(folder, path, follow=not flags & 0x20))
+    if not times:
+        return _change(walk, "file-write-times", _times(0))
+    a_s, a_ns, m_s, m_ns = struct.unpack("<qqqq", Host.machine.read(times, 32))
+    ns = (a_s * 10**9 + a_ns, m_s * 10**9 + m_ns)
+    return _change(walk, "file-write-times", lambda walk: os.utime(walk.host, ns=ns, follow_symlinks=False))
+
+
 # --- extended attributes ----------------------------------------------------------------------------------------------
 
 #: This host lets users have attributes of one name space; not of links.

@@ -12,6 +12,7 @@ import time
 from .. import world
 from ..calls import Host, Refused, call, darwin_number, plain
 from ..machine import Block, Exec, Quit, i32
+from ..policy import NotApplied
 from ..tree import may
 from .files import OWN_FDS, numbered
 from .signals import numbers_of, process_target, to_darwin
@@ -22,6 +23,10 @@ NAME, PARENT, FOLDER = PREFIX + "ARGV0", PREFIX + "PARENT", PREFIX + "PACKAGE"
 PROGRAMS = {"/usr/bin/true": ["/bin/true"], "/usr/bin/false": ["/bin/false"], "/usr/bin/plutil": ["plutil"],
             "/usr/bin/log": ["log"], "/bin/launchctl": ["launchctl"]}  # fmt: skip
 STAND_INS = {"plutil", "log", "launchctl"}
+#: Programs of the system that become another one, in this process: with its environment and nothing else, and confined.
+ENV, SANDBOX_EXEC = "/usr/bin/env", "/usr/bin/sandbox-exec"
+#: sysexits(3): what is wrong with the arguments or the profile, and with the system.
+EX_USAGE, EX_DATAERR, EX_OSERR = 64, 65, 71
 MAGIC = b"\xcf\xfa\xed\xfe"
 
 
@@ -76,6 +81,10 @@ def _become(walk, path, argv, environment):
         if same:
             raise Exec(argv, keep)
         _in_double(argv[1:], keep)
+    if guest == ENV:
+        _become_next("env", argv[1:], environment)
+    if guest == SANDBOX_EXEC:
+        _sandbox_exec(argv, environment)
     known = PROGRAMS.get(guest)
     if known is None:
         raise Refused("ENOEXEC")
@@ -86,6 +95,52 @@ def _become(walk, path, argv, environment):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGABRT])
         os.kill(os.getpid(), signal.SIGABRT)
     os.execve(known[0], argv, {})
+
+
+def _give_up(program, text, code):
+    os.write(2, f"{program}: {text}\n".encode())
+    os._exit(code)
+
+
+def _become_next(program, words, environment):
+    """The program that another one's arguments name."""
+    if not words:
+        _give_up(program, "there is no program to execute", EX_USAGE)
+    name = words[0] if "/" in words[0] else f"/usr/bin/{words[0]}"
+    try:
+        _become(_program(os.fsencode(name)), os.fsencode(name), words, environment)
+    except Refused as refused:
+        _give_up(program, f"execvp() of '{words[0]}' failed: error {refused.number}", EX_OSERR)
+
+
+def _sandbox_exec(argv, environment):
+    """sandbox-exec(1): puts a profile in force and becomes the program."""
+    words, text, parameters = argv[1:], None, []
+    while words and words[0].startswith("-"):
+        option, value = words[0][:2], words[0][2:]
+        words = words[1:]
+        if option == "--":
+            break
+        if not value:
+            if not words:
+                _give_up("sandbox-exec", f"option requires an argument -- {option[1:]}", EX_USAGE)
+            value, words = words[0], words[1:]
+        if option == "-p":
+            text = value
+        elif option == "-f":
+            with open(Host.tree.walk(os.fsencode(value)).host) as file:
+                text = file.read()
+        elif option == "-D":
+            parameters.append(tuple(value.split("=", 1)))
+        else:
+            _give_up("sandbox-exec", f"illegal option -- {option[1:]}", EX_USAGE)
+    if text is None:
+        _give_up("sandbox-exec", "no profile specified", EX_USAGE)
+    try:
+        Host.policy.apply(text, parameters)
+    except NotApplied as refusal:
+        _give_up("sandbox-exec", refusal.text or "sandbox_apply: Operation not permitted", EX_DATAERR if refusal.text else EX_OSERR)
+    _become_next("sandbox-exec", words, environment)
 
 
 def _program(path):
@@ -343,6 +398,16 @@ def _():
 @call("_setpgid")
 def _(pid, group):
     os.setpgid(i32(pid), i32(group))
+
+
+@call("_getpgid")
+def _(pid):
+    return os.getpgid(i32(pid))
+
+
+@call("_getpgrp", fails="never")
+def _():
+    return os.getpgrp()
 
 
 @call("_setsid")

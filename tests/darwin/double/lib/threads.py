@@ -48,6 +48,11 @@ def _():
     return Host.machine.current.handle
 
 
+@call("_pthread_main_np", fails="never")
+def _():
+    return int(Host.machine.current.number == min(thread.number for thread in Host.machine.threads))
+
+
 @call("_pthread_get_stackaddr_np", fails="never")
 def _():
     thread = Host.machine.current

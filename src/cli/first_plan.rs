@@ -1,0 +1,46 @@
+//! The plan that is run where none is named: the first one to try on this system.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use super::failures::load_failure;
+use super::scratch::ScratchFolder;
+use super::ui::Ui;
+use crate::plan::template::{self, PLAN_FILE};
+
+/// Its id, which is also that of the template that this program carries.
+pub(super) const FIRST_TEMPLATE: &str = if cfg!(target_os = "macos") { "sonoma-runtime-checks" } else { "quickstart" };
+
+/// A plan that was found, or made for this command alone.
+#[derive(Debug)]
+pub(super) struct FirstPlan {
+    /// The plan's file.
+    pub(super) file: PathBuf,
+    /// The folder that it was made in, which goes with this; `None`: it lies in the workspace around.
+    made: Option<ScratchFolder>,
+}
+
+impl FirstPlan {
+    /// The one in this folder, else the one that this program carries, made in a folder of its own; says which.
+    pub(super) fn find(ui: &mut Ui) -> Result<Self, Failure> {
+        let here = PathBuf::from(format!("plans/{FIRST_TEMPLATE}/{PLAN_FILE}"));
+        if here.is_file() {
+            ui.remark(format!("no plan is named: running `{}`", here.display()));
+            return Ok(Self { file: here, made: None });
+        }
+        let set =
+            template::by_id(FIRST_TEMPLATE).and_then(|it| it.build(&template::carried_policy)).map_err(load_failure)?;
+        let folder = ScratchFolder::new("plan")?;
+        set.files().try_for_each(|(path, content)| folder.write(path, content))?;
+        ui.remark(format!(
+            "no plan is named: running `{FIRST_TEMPLATE}`, which this program carries (`sandproof plan-build --template \
+             {FIRST_TEMPLATE} --out {FIRST_TEMPLATE}` writes it down; `sandproof init` begins one of your own)"
+        ));
+        Ok(Self { file: folder.path().join(PLAN_FILE), made: Some(folder) })
+    }
+
+    /// Where its bundles go if no place is named: beside a plan of a workspace that is the workspace's to say, else here.
+    pub(super) fn out(&self) -> Option<PathBuf> {
+        self.made.as_ref().map(|_| Path::new("out").to_owned())
+    }
+}

@@ -1,0 +1,300 @@
+//! The mutants of a Seatbelt profile, and what the model says of them. Only the profile's own rules are changed, not those of
+//! what it imports.
+
+use std::collections::BTreeSet;
+
+use super::mutant::{Mutant, PolicyChange};
+use crate::policy::operations::levels;
+use crate::policy::sbpl::SbplPolicy;
+use crate::policy::sbpl::model::Model;
+use crate::policy::sbpl::rules::{Filter, NetworkAddress, PathFilter, Pattern, Rule, SbplRules};
+use crate::record::driver::Driver;
+use crate::record::mutation::{MutationEffect as Effect, Operator, ProbeToAdd};
+use crate::record::outcome::Decision;
+use crate::review::policy::seatbelt_diff::{is_hard, is_target_of, question};
+use crate::review::policy::witness::{self, Witness};
+use crate::review::policy::{filters, operations};
+
+/// Every mutant of a profile, in the order of its text. Their effect is a guess until [`Comparison`] has looked.
+pub(super) fn mutants(policy: &SbplPolicy) -> Vec<Mutant<SbplRules>> {
+    let rules = policy.rules();
+    let mut found = Vec::new();
+    let own = |rule: &&Rule| rule.place.file.is_none() && !rule.in_message_filter;
+    for (n, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| own(rule)) {
+        let mut put = |operator: Operator, words: String, policy: Option<SbplRules>| {
+            let change = PolicyChange {
+                at: rule.place.to_string(),
+                says: text_of(rule),
+                operator,
+                words,
+                effect: guessed(rule.action, operator),
+            };
+            found.push(Mutant { change, policy });
+        };
+        let with = |change: &dyn Fn(&mut Rule)| {
+            let mut changed = rules.clone();
+            change(&mut changed.rules[n]);
+            Some(changed)
+        };
+        let dropped = without(rules, n);
+        // What the system does without a rule on `default`, nobody has verified: no model answers for that.
+        let answered = dropped.default_rule().is_some() || rules.default_rule().is_none();
+        put(Operator::DroppedRule, "the rule dropped".into(), answered.then_some(dropped));
+        let other = match rule.action {
+            Decision::Allow => Decision::Deny,
+            Decision::Deny => Decision::Allow,
+        };
+        let words = format!("`{}` instead of `{}`", other.as_str(), rule.action.as_str());
+        put(Operator::Flipped, words, with(&|rule| rule.action = other));
+        for (k, operation) in rule.operations.iter().enumerate() {
+            if rule.operations.len() > 1 {
+                let changed = with(&|rule| drop(rule.operations.remove(k)));
+                put(Operator::DroppedRight, format!("`{operation}` dropped"), changed);
+            }
+            if let Some(group) = group_of(operation) {
+                let changed = with(&|rule| rule.operations[k] = group.to_owned());
+                put(Operator::AddedRight, format!("`{group}` instead of `{operation}`"), changed);
+            }
+        }
+        for (k, filter) in rule.filters.iter().enumerate() {
+            if rule.filters.len() > 1 {
+                let changed = with(&|rule| drop(rule.filters.remove(k)));
+                put(Operator::NarrowedTarget, format!("without `{}`", filters::text(filter)), changed);
+            }
+            for (operator, other) in variants(filter) {
+                let words = format!("`{}` instead of `{}`", filters::text(&other), filters::text(filter));
+                put(operator, words, with(&|rule| rule.filters[k] = other.clone()));
+            }
+        }
+        if !rule.filters.is_empty() {
+            put(Operator::WidenedTarget, "without its filters".into(), with(&|rule| rule.filters.clear()));
+        }
+    }
+    found
+}
+
+/// The rules without one of them; what stands between rules stays where it is.
+fn without(rules: &SbplRules, n: usize) -> SbplRules {
+    let mut changed = rules.clone();
+    changed.rules.remove(n);
+    for gap in changed.gaps.iter_mut().filter(|gap| gap.before > n) {
+        gap.before -= 1;
+    }
+    changed
+}
+
+/// A rule as a profile would spell it.
+fn text_of(rule: &Rule) -> String {
+    let filters: String = rule.filters.iter().map(|filter| format!(" {}", filters::text(filter))).collect();
+    format!("({} {}{filters})", rule.action.as_str(), rule.operations.join(" "))
+}
+
+/// What a change does most likely.
+fn guessed(action: Decision, operator: Operator) -> Effect {
+    let covers_more = matches!(operator, Operator::AddedRight | Operator::WidenedTarget);
+    match (action, operator) {
+        (Decision::Deny, Operator::Flipped) => Effect::Weakened,
+        (Decision::Allow, Operator::Flipped) => Effect::Narrowed,
+        (Decision::Allow, _) if covers_more => Effect::Weakened,
+        (Decision::Deny, _) if !covers_more => Effect::Weakened,
+        _ => Effect::Narrowed,
+    }
+}
+
+/// The nearest group that covers an operation, but `default`, which is no group of a kind.
+fn group_of(operation: &str) -> Option<&'static str> {
+    let known = operations::leaves().find(|leaf| *leaf == operation)?;
+    levels(known).into_iter().skip(1).find(|level| *level != "default")
+}
+
+/// Filters that match more, or less, than one.
+fn variants(filter: &Filter) -> Vec<(Operator, Filter)> {
+    use Operator::{NarrowedTarget, OtherPort, WidenedTarget};
+    let above = |path: &str| {
+        let (above, _) = path.trim_end_matches('/').rsplit_once('/')?;
+        (!above.is_empty()).then(|| above.to_owned())
+    };
+    match filter {
+        Filter::Path(PathFilter::Literal(path)) => {
+            above(path).map(|above| (WidenedTarget, Filter::Path(PathFilter::Subpath(above)))).into_iter().collect()
+        }
+        Filter::Path(PathFilter::Subpath(path)) => {
+            let mut found = vec![(NarrowedTarget, Filter::Path(PathFilter::Literal(path.clone())))];
+            found.extend(above(path).map(|above| (WidenedTarget, Filter::Path(PathFilter::Subpath(above)))));
+            found
+        }
+        Filter::Name { filter, pattern: Pattern::Literal(name) } => {
+            let begin = name.rsplit_once('.').map_or("", |(begin, _)| begin);
+            if begin.is_empty() {
+                return Vec::new();
+            }
+            vec![(WidenedTarget, Filter::Name { filter: filter.clone(), pattern: Pattern::Prefix(begin.to_owned()) })]
+        }
+        Filter::Name { filter, pattern: Pattern::Prefix(begin) } => {
+            vec![(NarrowedTarget, Filter::Name { filter: filter.clone(), pattern: Pattern::Literal(begin.clone()) })]
+        }
+        Filter::Network { end, protocol, address: NetworkAddress::Text { host, port } } => {
+            let with = |host: &str, port: &str| Filter::Network {
+                end: *end,
+                protocol: protocol.clone(),
+                address: NetworkAddress::Text { host: host.to_owned(), port: port.to_owned() },
+            };
+            let mut found = Vec::new();
+            if host != "*" {
+                found.push((WidenedTarget, with("*", port)));
+            }
+            if port != "*" {
+                found.push((WidenedTarget, with(host, "*")));
+                found.push((OtherPort, with(host, "9")));
+            }
+            found
+        }
+        Filter::All(parts) if parts.len() > 1 => {
+            parts.iter().enumerate().map(|(n, _)| (WidenedTarget, Filter::All(all_but(parts, n)))).collect()
+        }
+        Filter::Any(parts) if parts.len() > 1 => {
+            parts.iter().enumerate().map(|(n, _)| (NarrowedTarget, Filter::Any(all_but(parts, n)))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn all_but(parts: &[Filter], n: usize) -> Vec<Filter> {
+    parts.iter().enumerate().filter(|(k, _)| *k != n).map(|(_, part)| part.clone()).collect()
+}
+
+/// What the model says of a profile and of a mutant of it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Comparison {
+    /// No target that the rules suggest is answered otherwise, and they stand for all that the rules match.
+    Same,
+    /// Something is answered otherwise; and what a probe of it would be.
+    Differs(Effect, Box<ProbeToAdd>),
+    /// The same of those that were asked; there may be others.
+    Unknown,
+}
+
+/// Asks both about all that the changed rule is about.
+pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Comparison {
+    let rules = policy.rules();
+    let of_rule = |rules: &SbplRules| -> BTreeSet<&'static str> {
+        let those = rules.rules.iter().filter(|rule| rule.place.to_string() == at);
+        those
+            .flat_map(|rule| rule.operations.clone())
+            .flat_map(|name| operations::leaves_of(&name).collect::<Vec<_>>())
+            .collect()
+    };
+    let leaves: BTreeSet<&'static str> = of_rule(rules).union(&of_rule(changed)).copied().collect();
+    let (before, after) = (Model::new(rules), Model::new(changed));
+    // What the changed rule itself suggests shows nearly every difference; only where it shows none, the other rules are asked.
+    for own in [true, false] {
+        let mut witnesses: BTreeSet<Witness> = BTreeSet::new();
+        for one in [rules, changed] {
+            let those =
+                witness::of_rules(one).into_iter().filter(|(n, _)| (one.rules[*n].place.to_string() == at) == own);
+            witnesses.extend(those.flat_map(|(_, found)| found));
+        }
+        let mut narrowed = None;
+        for leaf in &leaves {
+            let of_nobody = if own { witness::of_nobody(leaf) } else { Vec::new() };
+            let fitting = witnesses.iter().filter(|witness| is_target_of(witness, leaf));
+            for witness in fitting.chain(&of_nobody) {
+                let asked = question(witness, leaf);
+                match (before.ask(&asked).decision, after.ask(&asked).decision) {
+                    (Some(Decision::Deny), Some(Decision::Allow)) => {
+                        return Comparison::Differs(Effect::Weakened, probe(witness, leaf, Decision::Deny).into());
+                    }
+                    (Some(Decision::Allow), Some(Decision::Deny)) if narrowed.is_none() => {
+                        narrowed = Some(probe(witness, leaf, Decision::Allow));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if let Some(probe) = narrowed {
+            return Comparison::Differs(Effect::Narrowed, probe.into());
+        }
+    }
+    let hard = |rules: &SbplRules| rules.rules.iter().any(|rule| rule.place.to_string() == at && is_hard(rule));
+    if hard(rules) || hard(changed) || !rules.gaps.is_empty() { Comparison::Unknown } else { Comparison::Same }
+}
+
+fn probe(witness: &Witness, operation: &'static str, expected: Decision) -> ProbeToAdd {
+    let here = |driver: &&Driver| {
+        let info = driver.info();
+        info.platforms.macos() && info.operations.contains(&operation)
+    };
+    ProbeToAdd {
+        operation: operation.to_owned(),
+        driver: Driver::ALL.iter().find(here).map(|driver| driver.info().name),
+        target: witness.target.clone(),
+        to: None,
+        expected,
+        fixtures: Vec::new(),
+        listener: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn made(text: &str) -> (SbplPolicy, Vec<Mutant<SbplRules>>) {
+        let policy = SbplPolicy::new(format!("(version 1)\n{text}\n"), BTreeMap::new()).unwrap();
+        let mutants = mutants(&policy);
+        (policy, mutants)
+    }
+
+    #[test]
+    fn each_rule_is_dropped_flipped_widened_and_narrowed() {
+        let (policy, mutants) =
+            made("(allow default)\n(deny file-read-data file-write-data (subpath \"/private/tmp/a\"))");
+        let words: Vec<&str> = mutants
+            .iter()
+            .filter(|mutant| mutant.change.at == "3:1")
+            .map(|mutant| mutant.change.words.as_str())
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "the rule dropped",
+                "`allow` instead of `deny`",
+                "`file-read-data` dropped",
+                "`file-read*` instead of `file-read-data`",
+                "`file-write-data` dropped",
+                "`file-write*` instead of `file-write-data`",
+                "`(literal \"/private/tmp/a\")` instead of `(subpath \"/private/tmp/a\")`",
+                "`(subpath \"/private/tmp\")` instead of `(subpath \"/private/tmp/a\")`",
+                "without its filters",
+            ]
+        );
+        for mutant in &mutants {
+            let Some(changed) = &mutant.policy else {
+                // Only the rule on `default` cannot be done without.
+                assert_eq!((mutant.change.at.as_str(), mutant.change.operator), ("2:1", Operator::DroppedRule));
+                continue;
+            };
+            let compared = compare(&policy, &mutant.change.at, changed);
+            let Comparison::Differs(effect, probe) = compared else { panic!("{:?}: {compared:?}", mutant.change) };
+            assert_eq!(effect, mutant.change.effect, "{:?}", mutant.change);
+            let expected = if effect == Effect::Weakened { Decision::Deny } else { Decision::Allow };
+            assert_eq!(probe.expected, expected, "{probe:?}");
+        }
+    }
+
+    #[test]
+    fn what_changes_no_answer_is_the_same_and_what_may_is_not_called_so() {
+        // The later rule says the same of all that the first is about.
+        let (policy, mutants) =
+            made("(allow default)\n(deny file-read-data (literal \"/a\"))\n(deny file-read-data (subpath \"/a\"))");
+        let dropped = mutants.iter().find(|one| one.change.at == "3:1").unwrap();
+        assert_eq!(compare(&policy, "3:1", dropped.policy.as_ref().unwrap()), Comparison::Same);
+        let (policy, mutants) = made(
+            "(allow default)\n(deny file-read-data (regex #\"^/a/x{40}y$\"))\n(deny file-read-data (subpath \"/a\"))",
+        );
+        let dropped = mutants.iter().find(|one| one.change.at == "3:1").unwrap();
+        assert_eq!(compare(&policy, "3:1", dropped.policy.as_ref().unwrap()), Comparison::Unknown);
+    }
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# What is said to it comes back.
+exec cat

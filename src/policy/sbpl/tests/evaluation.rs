@@ -209,6 +209,13 @@ fn ways_that_fail_leave_nothing_behind() {
     assert_eq!(rules.iter().map(|rule| rule.operations[0].as_str()).collect::<Vec<_>>(), ["default", "signal"]);
     assert_eq!((&rules[1].filters[..], rules[1].in_message_filter), (&[][..], false));
     assert_eq!(policy.rules().gaps.len(), 400);
+    // A rule that was made on the way, and a gap that was met, go with the way that failed after them.
+    let late =
+        "(if (unknown-thing?) (begin (allow sysctl-read) (if (other-thing?) (unknown-form)) (allow file-raed*)))";
+    let policy = read(&format!("(version 1)(deny default)\n{late}(allow signal)"));
+    let rules = policy.rules();
+    assert_eq!(rules.rules.iter().map(|rule| rule.operations[0].as_str()).collect::<Vec<_>>(), ["default", "signal"]);
+    assert_eq!(rules.gaps.len(), 1, "{:?}", rules.gaps);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Exit {
         }
     }
 
-    /// The number.
+    /// The number that the process ends with.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,

@@ -68,7 +68,7 @@ pub(super) struct MutateArgs {
     json: bool,
 }
 
-/// The formats.
+/// How the report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MutationFormat {
     /// For people, on a terminal.

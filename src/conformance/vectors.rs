@@ -209,7 +209,7 @@ pub(super) struct IdentityVectors {
     pub(super) identities: Vec<IdentityVector>,
 }
 
-/// A declaration.
+/// A declaration whose identity has to come out, with the lengths that its parts have on the way.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IdentityVector {

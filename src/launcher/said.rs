@@ -21,7 +21,7 @@ pub const UNASKED: u64 = 0;
 /// The question number of a worker's last word.
 pub const LAST: u64 = u64::MAX;
 
-/// A request.
+/// What the run asks of a worker inside a launcher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerRequest {

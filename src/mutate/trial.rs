@@ -68,7 +68,7 @@ pub(super) struct MutantTask<'p> {
     pub(super) probe: usize,
     /// Under which number workers keep the policy.
     pub(super) key: u32,
-    /// The mutant.
+    /// The changed policy.
     pub(super) policy: &'p Arc<PolicyValue>,
 }
 

@@ -28,7 +28,7 @@ pub enum KernelOutcome {
     NotApplied,
 }
 
-/// A comparison.
+/// What `drift` says: random policies and questions, put to the model and to the kernel.
 #[derive(Debug, Clone, Serialize)]
 pub struct DriftReport {
     /// The document's format: always [`DRIFT_SCHEMA`].
@@ -73,7 +73,7 @@ pub struct KeptCase {
     pub policy: serde_json::Value,
     /// What stands under `${root}`.
     pub fixtures: Vec<FixtureEntry>,
-    /// The operation.
+    /// What was asked, with `${root}` where the fixtures lie.
     pub action: Action,
     /// What the model says; null if it cannot know.
     pub model: Option<Decision>,

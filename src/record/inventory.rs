@@ -53,11 +53,11 @@ pub struct Component {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
-    /// A plan.
+    /// A folder with a `plan.json`.
     Plan,
     /// A registry with its policies.
     Registry,
-    /// A world.
+    /// A document that says which host facts make a world.
     World,
 }
 

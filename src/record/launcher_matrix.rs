@@ -25,9 +25,9 @@ pub struct MatrixColumn {
     pub identity: Option<Digest>,
     /// The digest of the bundle's index.
     pub index_sha256: Digest,
-    /// The plan.
+    /// Id of the plan that the bundle is of.
     pub plan_id: String,
-    /// The world.
+    /// Id of the world that the run was in.
     pub world_id: String,
     /// How the policy document is written.
     pub mode: PolicyMode,
@@ -84,7 +84,7 @@ pub struct ClaimCounts {
 /// One question: a row of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatrixQuestion {
-    /// The probe.
+    /// Id of the probe, as in the registry.
     pub probe_id: String,
     /// Seatbelt's name of what is asked.
     pub operation: String,

@@ -82,7 +82,7 @@ pub const fn rows_of(lane: Lane) -> &'static str {
 pub enum Origin {
     /// The bundle's writer itself, when a run begins and when it is committed.
     Commit,
-    /// A repair.
+    /// `reindex-bundle`, of what it changed.
     Repair,
     /// The run, of what it was given, declared and witnessed.
     Raw,

@@ -174,7 +174,7 @@ pub struct RuleProof {
     pub says: String,
     /// The probes that notice a change of it, each once.
     pub proved_by: Vec<String>,
-    /// The changes.
+    /// The single changes of this rule that were tried, in the order in which they were made.
     pub mutants: Vec<MutantRecord>,
 }
 
@@ -220,7 +220,7 @@ pub struct ProbeToAdd {
 /// A place where the model and the kernel part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelFault {
-    /// The profile.
+    /// Id of the profile whose policy was changed, as in the registry.
     pub profile_id: String,
     /// Where the policy was changed.
     pub at: String,

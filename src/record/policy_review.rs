@@ -145,7 +145,7 @@ pub struct PolicyShow {
     pub access: Vec<ShownAccess>,
 }
 
-/// A rule.
+/// A rule of a policy, as a report of the policy shows it.
 #[derive(Debug, Serialize)]
 pub struct ShownRule {
     /// Where it stands: LINE:COLUMN, or a JSON pointer.

@@ -59,7 +59,7 @@ pub struct Side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
-    /// A bundle.
+    /// A folder that holds a committed bundle.
     Bundle,
     /// A promotion packet.
     Packet,

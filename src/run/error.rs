@@ -169,7 +169,7 @@ pub enum RunStep {
     /// A worker could not be started.
     #[error("could not start a worker")]
     Worker(#[source] LaneWorkerError),
-    /// A lane.
+    /// A lane of the run ended before all of its rows were there.
     #[error("a lane ended early")]
     Lane(#[source] LaneError),
     /// Deriving documents from the rows failed.

@@ -2,7 +2,7 @@
 
 use super::QuestionError;
 
-/// A word.
+/// A word of a question as it was typed, quotes taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LineWord {
     /// Its first character's place in the line, counted from 1.

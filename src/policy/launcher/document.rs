@@ -12,7 +12,7 @@ use crate::record::platform::Platform;
 /// How long a launcher may take until its program says that it lives, in milliseconds, unless its document says otherwise.
 pub const DEFAULT_START_TIMEOUT_MS: u64 = 10_000;
 
-/// A launcher.
+/// A launcher: the command that sandboxes, and what has to be known to ask it (`sandproof.launcher.v1`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LauncherDocument {

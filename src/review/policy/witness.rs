@@ -42,13 +42,13 @@ impl Witness {
 /// What kind of target an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationTarget {
-    /// A path.
+    /// A path of the file system.
     Path,
     /// An address, or a socket's path.
     Network,
     /// A process, as seen from the caller.
     Process,
-    /// A name.
+    /// A name in a space of its own, such as a Mach service or a sysctl.
     Name,
 }
 

@@ -38,7 +38,7 @@ impl Regexes {
     }
 }
 
-/// A pattern.
+/// A regular expression of a profile, compiled for matching.
 #[derive(Debug)]
 pub(super) struct CompiledPattern {
     /// Whether a class has a backslash, of which it is not known whether it is a member itself.

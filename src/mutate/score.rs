@@ -19,6 +19,7 @@ pub(super) fn report(plan: &ResolvedPlan, answers: Vec<PolicyMutants>, fail_unde
         narrowed: MutationScore::default(),
         stricter: MutationScore::default(),
         equivalent: EquivalentMutants::default(),
+        not_askable: 0,
         refused: 0,
         policies: Vec::new(),
         oracle_disagrees: Vec::new(),
@@ -43,6 +44,7 @@ pub(super) fn report(plan: &ResolvedPlan, answers: Vec<PolicyMutants>, fail_unde
         for MutantAnswer { change, outcome, noticed_by, probe_to_add } in mutants {
             match outcome {
                 MutantOutcome::Equivalent => report.equivalent.mutants += 1,
+                MutantOutcome::NotAskable => report.not_askable += 1,
                 MutantOutcome::Refused => report.refused += 1,
                 MutantOutcome::Noticed | MutantOutcome::NotNoticed | MutantOutcome::Undecided => {
                     let (all, own) = match change.effect {

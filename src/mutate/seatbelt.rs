@@ -186,7 +186,9 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
     };
     let leaves: BTreeSet<&'static str> = of_rule(rules).union(&of_rule(changed)).copied().collect();
     let (before, after) = (Model::new(rules), Model::new(changed));
-    // What the changed rule itself suggests shows nearly every difference; only where it shows none, the other rules are asked.
+    let mut shown: Option<ShownDifference> = None;
+    // What the changed rule itself suggests shows nearly every difference; only where it shows none that a probe could show, the
+    // other rules are asked.
     for own in [true, false] {
         let mut witnesses: BTreeSet<Witness> = BTreeSet::new();
         for one in [rules, changed] {
@@ -194,29 +196,44 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
                 witness::of_rules(one).into_iter().filter(|(n, _)| (one.rules[*n].place.to_string() == at) == own);
             witnesses.extend(those.flat_map(|(_, found)| found));
         }
-        let mut narrowed = None;
         for leaf in &leaves {
             let of_nobody = if own { witness::of_nobody(leaf) } else { Vec::new() };
             let fitting = witnesses.iter().filter(|witness| is_target_of(witness, leaf));
             for witness in fitting.chain(&of_nobody) {
                 let asked = question(witness, leaf);
-                match (before.ask(&asked).decision, after.ask(&asked).decision) {
-                    (Some(Decision::Deny), Some(Decision::Allow)) => {
-                        return Comparison::Differs(Effect::Weakened, probe(witness, leaf, Decision::Deny).into());
-                    }
-                    (Some(Decision::Allow), Some(Decision::Deny)) if narrowed.is_none() => {
-                        narrowed = Some(probe(witness, leaf, Decision::Allow));
-                    }
-                    _ => {}
+                let (effect, expected) = match (before.ask(&asked).decision, after.ask(&asked).decision) {
+                    (Some(Decision::Deny), Some(Decision::Allow)) => (Effect::Weakened, Decision::Deny),
+                    (Some(Decision::Allow), Some(Decision::Deny)) => (Effect::Narrowed, Decision::Allow),
+                    _ => continue,
+                };
+                let found = ShownDifference { effect, probe: probe(witness, leaf, expected) };
+                if shown.as_ref().is_none_or(|best| found.rank() > best.rank()) {
+                    shown = Some(found);
                 }
             }
         }
-        if let Some(probe) = narrowed {
-            return Comparison::Differs(Effect::Narrowed, probe.into());
+        if shown.as_ref().is_some_and(|best| best.probe.driver.is_some()) {
+            break;
         }
+    }
+    if let Some(ShownDifference { effect, probe }) = shown {
+        return Comparison::Differs(effect, probe.into());
     }
     let hard = |rules: &SbplRules| rules.rules.iter().any(|rule| rule.place.to_string() == at && is_hard(rule));
     if hard(rules) || hard(changed) || !rules.gaps.is_empty() { Comparison::Unknown } else { Comparison::Same }
+}
+
+/// Something that a profile and its mutant answer otherwise.
+struct ShownDifference {
+    effect: Effect,
+    probe: ProbeToAdd,
+}
+
+impl ShownDifference {
+    /// What a probe can show is worth more than what none can, and a hole more than what is refused too much.
+    fn rank(&self) -> (bool, bool) {
+        (self.probe.driver.is_some(), self.effect == Effect::Weakened)
+    }
 }
 
 fn probe(witness: &Witness, operation: &'static str, expected: Decision) -> ProbeToAdd {

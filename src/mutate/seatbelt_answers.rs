@@ -39,6 +39,10 @@ pub(super) fn decide(place: usize, profile: &ResolvedProfile, policy: &SbplPolic
         }
         let (outcome, probe_to_add) = match seatbelt::compare(policy, &change.at, &changed) {
             Comparison::Same if by.is_empty() => (MutantOutcome::Equivalent, None),
+            Comparison::Differs(effect, probe) if probe.driver.is_none() => {
+                change.effect = effect;
+                (MutantOutcome::NotAskable, Some(*probe))
+            }
             Comparison::Differs(effect, probe) => {
                 change.effect = effect;
                 (if open { MutantOutcome::Undecided } else { MutantOutcome::NotNoticed }, Some(*probe))

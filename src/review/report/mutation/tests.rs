@@ -43,6 +43,7 @@ fn report() -> MutationReport {
         narrowed: score(1, 0),
         stricter: score(3, 0),
         equivalent: EquivalentMutants { mutants: 2, run: 1 },
+        not_askable: 2,
         refused: 1,
         policies: vec![PolicyMutation {
             profile_id: "mine:a".into(),

@@ -120,10 +120,23 @@ fn a_rule_on_a_host_path_decides_only_where_it_can_be_known() {
     assert!(answer.reason.contains("/path_beneath/0"), "{}", answer.reason);
     // The same either way, and a folder in which no fixture root ever lies.
     assert_eq!(ask(&tmp, &fixtures, "file_write", "${root}/f", None), "deny /handled/fs");
+    // Unless a host is known whose fixture root lies there after all.
+    let write = action("file_write", "${root}/f", None);
+    assert!(holds_wherever(&tmp, &write, &fixtures, &[]));
+    assert!(!holds_wherever(&tmp, &write, &fixtures, &[1]));
     let hosts = evaluate(&tmp, &action("file_read", "/etc/hosts", None), &fixtures);
     assert_eq!(hosts.decision, Some(Decision::Deny));
     assert!(hosts.assumes.iter().any(|text| text.contains("`/etc/hosts`")), "{:?}", hosts.assumes);
     assert!(!hosts.is_certain());
+}
+
+#[test]
+fn a_right_that_is_plainly_missing_is_named_before_refer() {
+    // The kernel answers with EACCES for the one and with EXDEV for the other, in this order.
+    let policy = policy(json!({"handled": {"fs": ["remove_file"]}, "path_beneath": []}));
+    let answer = evaluate(&policy, &action("file_rename", "${root}/d/f", Some("${root}/x/f")), &tree(&["d/f", "x/"]));
+    assert_eq!(answer.decision, Some(Decision::Deny));
+    assert!(answer.reason.starts_with("remove_file is handled"), "{}", answer.reason);
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use super::mutant::{Mutant, PolicyChange};
 use crate::policy::operations::levels;
 use crate::policy::sbpl::SbplPolicy;
-use crate::policy::sbpl::model::Model;
+use crate::policy::sbpl::model::{Model, SbplQuestion, question as action_question};
 use crate::policy::sbpl::rules::{Filter, NetworkAddress, PathFilter, Pattern, Rule, SbplRules};
+use crate::record::action::Action;
 use crate::record::driver::Driver;
+use crate::record::fixture::{FixtureEntry, FixtureKind};
 use crate::record::mutation::{MutationEffect as Effect, Operator, ProbeToAdd};
 use crate::record::outcome::Decision;
 use crate::review::policy::seatbelt_diff::{is_hard, is_target_of, question};
@@ -185,7 +187,7 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
             .collect()
     };
     let leaves: BTreeSet<&'static str> = of_rule(rules).union(&of_rule(changed)).copied().collect();
-    let (before, after) = (Model::new(rules), Model::new(changed));
+    let both = BothModels { before: Model::new(rules), after: Model::new(changed) };
     let mut shown: Option<ShownDifference> = None;
     // What the changed rule itself suggests shows nearly every difference; only where it shows none that a probe could show, the
     // other rules are asked.
@@ -200,13 +202,8 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
             let of_nobody = if own { witness::of_nobody(leaf) } else { Vec::new() };
             let fitting = witnesses.iter().filter(|witness| is_target_of(witness, leaf));
             for witness in fitting.chain(&of_nobody) {
-                let asked = question(witness, leaf);
-                let (effect, expected) = match (before.ask(&asked).decision, after.ask(&asked).decision) {
-                    (Some(Decision::Deny), Some(Decision::Allow)) => (Effect::Weakened, Decision::Deny),
-                    (Some(Decision::Allow), Some(Decision::Deny)) => (Effect::Narrowed, Decision::Allow),
-                    _ => continue,
-                };
-                let found = ShownDifference { effect, probe: probe(witness, leaf, expected) };
+                let Some((effect, expected)) = both.difference(&question(witness, leaf)) else { continue };
+                let found = ShownDifference { effect, probe: both.probe(witness, leaf, effect, expected) };
                 if shown.as_ref().is_none_or(|best| found.rank() > best.rank()) {
                     shown = Some(found);
                 }
@@ -236,19 +233,54 @@ impl ShownDifference {
     }
 }
 
-fn probe(witness: &Witness, operation: &'static str, expected: Decision) -> ProbeToAdd {
-    let here = |driver: &&Driver| {
-        let info = driver.info();
-        info.platforms.macos() && info.operations.contains(&operation)
-    };
-    ProbeToAdd {
-        operation: operation.to_owned(),
-        driver: Driver::ALL.iter().find(here).map(|driver| driver.info().name),
-        target: witness.target.clone(),
-        to: None,
-        expected,
-        fixtures: Vec::new(),
-        listener: None,
+/// A profile and its mutant, to be asked the same.
+struct BothModels<'r> {
+    before: Model<'r>,
+    after: Model<'r>,
+}
+
+impl BothModels<'_> {
+    /// What a change does to the answer of a question, and what the profile as it stands answers.
+    fn difference(&self, asked: &SbplQuestion) -> Option<(Effect, Decision)> {
+        match (self.before.ask(asked).decision, self.after.ask(asked).decision) {
+            (Some(Decision::Deny), Some(Decision::Allow)) => Some((Effect::Weakened, Decision::Deny)),
+            (Some(Decision::Allow), Some(Decision::Deny)) => Some((Effect::Narrowed, Decision::Allow)),
+            _ => None,
+        }
+    }
+
+    /// A probe that shows the difference. Of what a witness takes for granted beside its target a probe brings nothing along, and
+    /// its call may ask for something else: so the driver's own question has to be answered otherwise, too.
+    fn probe(&self, witness: &Witness, operation: &'static str, effect: Effect, expected: Decision) -> ProbeToAdd {
+        let mut probe = ProbeToAdd {
+            operation: operation.to_owned(),
+            driver: None,
+            target: witness.target.clone(),
+            to: None,
+            expected,
+            fixtures: Vec::new(),
+            listener: None,
+        };
+        let own = witness.target.strip_prefix("${root}/");
+        let made = [None, Some(FixtureKind::File), Some(FixtureKind::Dir)];
+        let here = |driver: &&Driver| {
+            let info = driver.info();
+            info.platforms.macos() && info.operations.contains(&operation)
+        };
+        for driver in Driver::ALL.iter().filter(here) {
+            let action = Action::new(*driver, witness.target.clone());
+            for kind in made.iter().filter(|kind| kind.is_none() || own.is_some()) {
+                let fixtures: Vec<FixtureEntry> =
+                    kind.iter().filter_map(|kind| Some(FixtureEntry::new(own?, *kind))).collect();
+                let shown = action_question(&action, operation, None, &fixtures)
+                    .is_ok_and(|asked| self.difference(&asked) == Some((effect, expected)));
+                if shown {
+                    (probe.driver, probe.fixtures) = (Some(driver.info().name), fixtures);
+                    return probe;
+                }
+            }
+        }
+        probe
     }
 }
 
@@ -299,6 +331,34 @@ mod tests {
             let expected = if effect == Effect::Weakened { Decision::Deny } else { Decision::Allow };
             assert_eq!(probe.expected, expected, "{probe:?}");
         }
+    }
+
+    /// The probe that is proposed for the first change of a rule by an operator.
+    fn proposed(text: &str, at: &str, operator: Operator) -> ProbeToAdd {
+        let (policy, mutants) = made(text);
+        let mutant = mutants.iter().find(|one| one.change.at == at && one.change.operator == operator).unwrap();
+        match compare(&policy, at, mutant.policy.as_ref().unwrap()) {
+            Comparison::Differs(_, probe) => *probe,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_probe_is_proposed_only_if_its_own_call_shows_the_difference() {
+        let probe = proposed("(deny default)\n(allow file-read-data (literal \"/a\"))", "3:1", Operator::AddedRight);
+        assert!(probe.driver.is_some(), "{probe:?}");
+        // Among the operations of the group one is performed by a driver, whatever stands before it.
+        let probe = proposed("(deny default)\n(allow file-write-mode (literal \"/a\"))", "3:1", Operator::AddedRight);
+        assert_eq!((probe.operation.as_str(), probe.driver), ("file-write-create", Some("file_create")));
+        // Nothing performs that operation.
+        let probe = proposed("(deny default)\n(allow mach-bootstrap)", "3:1", Operator::DroppedRule);
+        assert_eq!((probe.operation.as_str(), probe.driver), ("mach-bootstrap", None));
+        // Whoever looks a service up does so by its global name.
+        let local = "(allow default)\n(deny mach-lookup (local-name \"org.example.a\"))";
+        let probe = proposed(local, "3:1", Operator::DroppedRule);
+        assert_eq!((probe.operation.as_str(), probe.driver), ("mach-lookup", None));
+        let global = "(allow default)\n(deny mach-lookup (global-name \"org.example.a\"))";
+        assert_eq!(proposed(global, "3:1", Operator::DroppedRule).driver, Some("mach_lookup"));
     }
 
     #[test]

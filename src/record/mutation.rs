@@ -76,7 +76,7 @@ pub enum MutantOutcome {
     NotNoticed,
     /// Nothing was decided: no probe has another verdict, and some have none.
     Undecided,
-    /// It makes a difference, by the model, to operations that no driver performs, and to no other: no probe could notice it.
+    /// By the model it makes a difference only to what no driver asks for: no probe could notice it.
     NotAskable,
     /// By the model it lets through what the policy does, so nothing could notice it.
     Equivalent,
@@ -103,7 +103,7 @@ pub struct MutationReport {
     pub stricter: MutationScore,
     /// Mutants that count nowhere: what nothing could notice.
     pub equivalent: EquivalentMutants,
-    /// How many changes are about operations that no driver performs alone. They count nowhere either.
+    /// How many changes make a difference only to what no driver asks for. They count nowhere either.
     pub not_askable: u64,
     /// How many changes made no policy.
     pub refused: u64,

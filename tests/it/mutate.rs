@@ -71,13 +71,13 @@ fn the_plans_for_sonoma_notice_what_would_weaken_their_policies() {
 
 /// Plans for Sonoma whose probes notice less, and how much: no change may take from that.
 const BELOW: &[(&str, &str)] = &[
-    ("sonoma-anchor-filter-map", "0.5"),
-    ("sonoma-hardened-runtime", "0.75"),
-    ("sonoma-probe-op-structure", "0.46"),
-    ("sonoma-runtime-adversarial", "0.42"),
-    ("sonoma-runtime-checks", "0.8"),
-    ("sonoma-runtime-closure", "0.45"),
-    ("sonoma-runtime-frontiers", "0.82"),
+    ("sonoma-anchor-filter-map", "0.62"),
+    ("sonoma-hardened-runtime", "0.86"),
+    ("sonoma-probe-op-structure", "0.58"),
+    ("sonoma-runtime-adversarial", "0.47"),
+    ("sonoma-runtime-checks", "0.82"),
+    ("sonoma-runtime-closure", "0.57"),
+    ("sonoma-runtime-frontiers", "0.85"),
     ("sonoma-vfs-canonicalization", "0.44"),
 ];
 

@@ -42,8 +42,8 @@ pub fn text(report: &MutationReport) -> Lines {
         share(&report.stricter)
     ));
     lines.line(format!(
-        "left out: {} changes that make no difference ({} of them run all the same), {} that only operations without a driver \
-         would show, {} that make no policy",
+        "left out: {} changes that make no difference ({} of them run all the same), {} that no driver \
+         asks for, {} that make no policy",
         report.equivalent.mutants, report.equivalent.run, report.not_askable, report.refused
     ));
     for fault in &report.oracle_disagrees {

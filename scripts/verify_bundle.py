@@ -3,23 +3,25 @@
 
 usage: verify_bundle.py [--json] [--packet] [--counts] BUNDLE ...
        verify_bundle.py --held-to BUNDLE PACKET
+       verify_bundle.py --attested ATTESTATION KEY BUNDLE [PACKET]
        verify_bundle.py --rows | --values
 
 Of each bundle: whether it verifies (SPEC 3.1), or every finding with its code. With --json one object a bundle, in the form of
 `validate-bundle --json`, with `not_judged`: what SPEC leaves to the program and was taken as it stands. With --packet also the
 promotion packet that it yields. With --counts, of all of them together, how much it computed by itself and found the same in the
-bundle, and how much there is. With --held-to: whether a packet is what its bundle yields. With --rows an object with `row`,
+bundle, and how much there is. With --held-to: whether a packet is what its bundle yields. With --attested: whether an attestation (a
+DSSE envelope, or a sigstore bundle with a key) is of this bundle, or of its packet, and signed by the public key (PEM). With --rows an object with `row`,
 `baseline` (or null) and `mode` a line is read, and what the decision rule makes of it printed; with --values an object with
 `plan`, `policy` and `mode`, or `declaration`, and its digests, for a Landlock policy also its controls, and with `action` and
 `fixtures` what the model answers.
 
-exit 0: all verify; 2: usage; 4: one does not
+exit 0: all verify; 2: usage; 4: one does not; 5: the attestation does not hold
 """
 
 import json
 import sys
 
-from second_reader import controls_of, decide, gates, identity, json_text, model, plan
+from second_reader import attested, controls_of, decide, gates, identity, json_text, model, plan
 from second_reader.canonical import digest
 from second_reader.counts import Counts
 from second_reader.landlock import Table
@@ -44,6 +46,33 @@ def held_to(bundle_path, packet_path):
     for name in differing:
         print(f"{packet_path}: {name}: it is not what the bundle yields")
     return 4 if differing else 0
+
+
+def attested_by(attestation_path, key, bundle_path, packet_path=None):
+    """Whether an attestation is of a bundle, or its packet, and by this key."""
+    bundle, findings = verify(bundle_path)
+    for one in findings:
+        print(f"{bundle_path}: {one['path']}: {one['code']}: {one['message']}")
+    if not bundle:
+        return 4
+    try:
+        with open(attestation_path, "rb") as file:
+            attestation = file.read()
+        packet = None
+        if packet_path:
+            with open(packet_path, "rb") as file:
+                packet = file.read()
+        content = attested.of_packet(bundle, packet) if packet_path else attested.of_bundle(bundle)
+    except (OSError, attested.Refusal) as error:
+        print(error)
+        return 4
+    try:
+        attested.hold(attestation, key, content, gates.packet(bundle) if packet_path else None)
+    except attested.Refusal as error:
+        print(f"{attestation_path}: {error}")
+        return 5
+    print(f"{packet_path or bundle_path}: verifies, and {attestation_path} is of it, by the key {key}")
+    return 0
 
 
 def judge_rows():
@@ -99,6 +128,8 @@ def main(words):
         return judge_rows() if words == ["--rows"] else values()
     if words[:1] == ["--held-to"] and len(words) == 3:
         return held_to(*words[1:])
+    if words[:1] == ["--attested"] and len(words) in (4, 5):
+        return attested_by(*words[1:])
     options = {word for word in words if word.startswith("--")}
     paths = [word for word in words if not word.startswith("--")]
     if not paths or options - {"--json", "--packet", "--counts"}:

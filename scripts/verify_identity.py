@@ -6,13 +6,15 @@ parts, the identity, what the plan in the bundle gives, the manifest's facts, an
 to itself alone. The bundle need not verify.
 
 usage: verify_identity.py BUNDLE|DECLARATION ...     exit 0: all hold; 1: something differs; 4: something cannot be read
+       verify_identity.py --attested ATTESTATION KEY DECLARATION     exit 0: it holds, and the attestation is of it, by this public key
+                                                                    (PEM); 4: it does not hold; 5: the attestation does not
 """
 
 import json
 import os
 import sys
 
-from second_reader import absence, identity, json_text, plan as plans
+from second_reader import absence, attested, identity, json_text, plan as plans
 from second_reader.canonical import NoCanonicalForm, sha256
 from second_reader.finding import Refused
 
@@ -87,7 +89,24 @@ def verify(path):
     return not differing
 
 
+def attested_by(attestation, key, path):
+    try:
+        content = attested.of_declaration(load(path))
+    except (Unreadable, NoCanonicalForm, attested.Refusal) as error:
+        print(f"{path}: {error}")
+        return 4
+    try:
+        attested.hold(load(attestation), key, content)
+    except (Unreadable, attested.Refusal) as error:
+        print(f"{attestation}: {error}")
+        return 5
+    print(f"{path}: identity {content[2]['identity']}, and {attestation} is of it, by the key {key}")
+    return 0
+
+
 def main(paths):
+    if paths[:1] == ["--attested"] and len(paths) == 4:
+        return attested_by(*paths[1:])
     if not paths:
         print(__doc__, file=sys.stderr)
         return 2

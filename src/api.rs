@@ -13,6 +13,7 @@
 //! | [`runs`] | run a plan, tell the status | `run`, `status` |
 //! | [`bundles`] | verify, look at, derive again, compare, repair | `validate-bundle`, `derive`, `reindex-bundle` |
 //! | [`promotion`] | gates and packets | `emit-promotion` |
+//! | [`attestations`] | statements, signatures, and whether one counts | `statement`, `attest`, `verify` |
 //! | [`op_summary`] | events by operation | `summarize-ops` |
 //! | [`links`] | profiles and expectations by packet | `links` |
 //! | [`report`] | a run in the formats of other tools | `report` |
@@ -281,6 +282,33 @@ pub mod promotion {
     pub use crate::record::packet::{PromotionPacket, UnverifiedPacket};
     /// A packet together with the bundle behind it, both verified.
     pub use crate::review::OpenedPacket;
+}
+
+/// Statements about what verifies, signatures over them, and whether one counts. Nothing here asks the network.
+///
+/// ```no_run
+/// use sandproof::api::attestations::{
+///     AttestationFormat, AttestationStanding, AttestedContent, SecretKey, StatementForm, TrustAnchors, judge, sign,
+/// };
+///
+/// let content = AttestedContent::open("out".as_ref(), None)?;
+/// let key = SecretKey::read("key.pem".as_ref())?;
+/// let signed = sign(&content, StatementForm::Own, &key, AttestationFormat::Sigstore)?;
+///
+/// let mut anchors = TrustAnchors::default();
+/// anchors.add_key("key.pub.pem".as_ref())?;
+/// assert_eq!(judge(&content, &signed, &anchors)?.standing(), AttestationStanding::Authenticated);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod attestations {
+    pub use crate::attest::attestation::AttestationFormat;
+    pub use crate::attest::judge::{AttestationJudgement, AttestationProblem, AttestationStanding, judge, judge_file};
+    pub use crate::attest::sign::sign;
+    pub use crate::attest::statement::{NoStatement, StatementForm, of as statement_of};
+    pub use crate::attest::{
+        AttestedContent, ContentError, KeyError, KeyOwner, SecretKey, TrustAnchors, TrustedKey, VerifyingKey,
+    };
+    pub use crate::record::statement::InTotoStatement;
 }
 
 /// Events of a bundle, counted by operation.

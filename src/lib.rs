@@ -23,6 +23,7 @@
 //! | 6 | `promote` | `base`, `record`, `evidence`, `plan`, `identity`, `bundle`; nothing that executes |
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `review` | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
+//! | 6 | `attest` | `base`, `record`, `identity`, `bundle`, `promote`, `review`: statements and signatures; nothing that executes |
 //! | 6 | `mutate` | 0–5 except `channel`; `run` for what it asks and checks, `review` for questions about policies; writes nothing |
 //! | 6 | `drift` | 0–5 except `channel` and `bundle`: random cases for model and kernel; writes nothing |
 //! | 6 | `conformance` | `base`, `record`, `process`: another implementation and the test vectors; nothing of this program judges |
@@ -36,6 +37,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests write files and start programs as they like"))]
 
 pub mod api;
+mod attest;
 mod base;
 mod bundle;
 mod channel;

@@ -20,6 +20,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads `source` to its end and returns its digest and length in bytes.
     pub fn of_reader(mut source: impl Read) -> io::Result<(Self, u64)> {
         let mut hasher = Hasher::default();

@@ -5,20 +5,25 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::exit::{Exit, Failure};
+use super::attest::key_failure;
+use super::exit::{Exit, Failure, OrFail};
 use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
+use super::verify;
+use crate::attest::judge::{self, AttestationJudgement, AttestationStanding};
+use crate::attest::{AttestedContent, TrustAnchors};
+use crate::base::clock;
 use crate::base::printable::{Lines, path_text};
-use crate::bundle::{self, BundleRefused};
+use crate::bundle::{self, Bundle, BundleRefused, Verified};
 use crate::plan::Workspace;
 use crate::promote::packet::PacketError;
-use crate::promote::{self, Reason};
+use crate::promote::{self, GateEvaluation, Reason};
 
 /// Verify a bundle and write its promotion packet.
 ///
 /// The packet says whether the bundle may be promoted, and every reason why not. With --require-promotable nothing is
-/// written for one that has a reason against it (exit 5). Of a bundle that does not verify (exit 4), the packet says that it
+/// written for one that has a reason against it (exit 5), and with --require-signed-by for one that nobody of those vouches for. Of a bundle that does not verify (exit 4), the packet says that it
 /// does not, and nothing else in it is to be relied on; nothing is written if no run id can be read.
 #[derive(Debug, Args)]
 pub(super) struct EmitPromotionArgs {
@@ -31,6 +36,13 @@ pub(super) struct EmitPromotionArgs {
     /// Refuse, and write nothing, unless the bundle may be promoted.
     #[arg(long)]
     require_promotable: bool,
+    /// What somebody signed of the bundle; see --require-signed-by.
+    #[arg(long, value_name = "FILE", requires = "require_signed_by")]
+    attestation: Option<PathBuf>,
+    /// Refuse, and write nothing, unless --attestation is of this bundle and signed by the public key, or somebody of the allowed
+    /// signers, in this file; more than once: by any of them.
+    #[arg(long, value_name = "PUB|ALLOWED", requires = "attestation")]
+    require_signed_by: Vec<PathBuf>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -48,7 +60,10 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
         Err(refused) => return args.unverified(&refused, to_stdout, ui),
     };
     let report = promote::evaluate(&bundle);
-    let refused = args.require_promotable && !report.is_promotable();
+    let signed = args.judge(&bundle, &report)?;
+    let unsigned = signed.as_ref().is_some_and(|judged| judged.standing() != AttestationStanding::Authenticated);
+    let refused = unsigned || (args.require_promotable && !report.is_promotable());
+    let attestation = args.attestation.as_deref().zip(signed.as_ref());
     if !refused && let Some(remark) = misleading(bundle.folder(), &bundle.index().bundle_root) {
         ui.remark(remark);
     }
@@ -56,6 +71,9 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
         let packet = promote::packet::make(&bundle, &report);
         if to_stdout {
             ui.bytes(&promote::packet::to_bytes(&packet));
+            if let Some((file, judged)) = attestation {
+                ui.remarks(&verify::what_counts(file, judged));
+            }
             ui.remarks(&describe(report.reasons()));
             return Ok(Exit::Done);
         }
@@ -67,12 +85,18 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
             &json!({
                 "wrote": (!refused).then(|| path_text(&args.out)),
                 "promotability": report.to_record(),
-                "trust": validate_bundle::TRUST,
+                "trust": if signed.is_some() && !unsigned { verify::AUTHENTICATED } else { validate_bundle::TRUST },
+                "attestation": attestation.map(|(file, judged)| verify::record(file, judged)),
             }),
         );
     } else {
+        if let Some((file, judged)) = attestation {
+            ui.within_width(&verify::what_counts(file, judged));
+        }
         ui.within_width(&describe(report.reasons()));
-        ui.line(validate_bundle::TRUST_WORDS);
+        if signed.is_none() || unsigned {
+            ui.line(validate_bundle::TRUST_WORDS);
+        }
         if !refused {
             ui.line(format!("wrote {}", args.out.display()));
         }
@@ -81,9 +105,34 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
 }
 
 impl EmitPromotionArgs {
+    /// What the attestation comes to, if one is demanded.
+    fn judge(
+        &self,
+        bundle: &Verified<Bundle>,
+        report: &GateEvaluation,
+    ) -> Result<Option<AttestationJudgement>, Failure> {
+        let Some(file) = &self.attestation else { return Ok(None) };
+        let mut anchors = TrustAnchors::default();
+        for named in &self.require_signed_by {
+            anchors.add_file(named, clock::unix_seconds()).map_err(key_failure)?;
+        }
+        if anchors.is_empty() {
+            return Err(Failure::new(
+                Exit::InputRefused,
+                "the files of --require-signed-by name nobody whose signature would count",
+            ));
+        }
+        let content = AttestedContent::Bundle(Box::new(bundle.clone()), report.clone());
+        judge::judge_file(&content, file, &anchors).map(Some).or_fail(Exit::InputRefused)
+    }
+
     /// The packet of a bundle that does not verify, where there is enough to say so.
     fn unverified(&self, refused: &BundleRefused, to_stdout: bool, ui: &mut Ui) -> Result<Exit, Failure> {
-        let looked_at = if self.require_promotable { None } else { bundle::open_unverified(&self.bundle).ok() };
+        let looked_at = if self.require_promotable || self.attestation.is_some() {
+            None
+        } else {
+            bundle::open_unverified(&self.bundle).ok()
+        };
         let made = looked_at.and_then(|bundle| {
             let report = promote::evaluate_unverified(&bundle);
             let packet = promote::packet::make_unverified(&bundle, &report, &refused.findings)?;

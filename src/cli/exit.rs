@@ -27,7 +27,7 @@ pub enum Exit {
     InputRefused,
     /// 4: a bundle or packet is invalid, incomplete or not committed.
     BundleInvalid,
-    /// 5: the gate refused.
+    /// 5: the gate refused: not promotable, or not signed by whom was asked for.
     GateRefused,
     /// 6: the output root is locked by another run.
     Locked,
@@ -71,7 +71,7 @@ impl Exit {
             Self::Usage => "the arguments make no sense",
             Self::InputRefused => "a plan, registry, template, policy or other input was refused",
             Self::BundleInvalid => "a bundle or packet is invalid, incomplete or not committed",
-            Self::GateRefused => "not promotable",
+            Self::GateRefused => "not promotable, or not signed by whom was asked for",
             Self::Locked => "another run has the output root; worth a retry",
             Self::Unavailable => "this host cannot do it",
             Self::Undecided => "done, with something left undecided",

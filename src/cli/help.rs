@@ -61,12 +61,60 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             &[BundleInvalid],
         ),
         (
+            "verify",
+            &[
+                ("sandproof verify out", "verify the last run below `out`"),
+                (
+                    "sandproof verify packet.json --attestation packet.sigstore.json --key release.pub.pem --require-signed",
+                    "verify a packet, and that whoever has this key vouches for it",
+                ),
+                (
+                    "sandproof verify out --attestation run.sig --allowed-signers allowed_signers",
+                    "the same by a signature of OpenSSH",
+                ),
+            ],
+            &[InputRefused, BundleInvalid, GateRefused],
+        ),
+        (
+            "inspect",
+            &[("sandproof inspect packet.sigstore.json", "say what a file is, without judging it")],
+            &[Mismatch, InputRefused],
+        ),
+        (
+            "statement",
+            &[
+                ("sandproof statement out --out run.statement.json", "what can be signed of the last run"),
+                ("sandproof statement packet.json --format vsa", "a SLSA verification summary of a promotable packet"),
+            ],
+            &[InputRefused, BundleInvalid, GateRefused],
+        ),
+        (
+            "attest",
+            &[
+                (
+                    "sandproof attest packet.json --key release.pem --out packet.sigstore.json",
+                    "sign a packet, for cosign and others",
+                ),
+                (
+                    "sandproof attest out --key ~/.ssh/id_ed25519 --format sshsig --out run.sig",
+                    "sign the last run as OpenSSH does",
+                ),
+            ],
+            &[InputRefused, BundleInvalid, GateRefused],
+        ),
+        (
             "emit-promotion",
-            &[(
-                "sandproof emit-promotion --bundle out --out packet.json --require-promotable",
-                "write the packet of the last run, if its gates let it pass",
-            )],
-            &[BundleInvalid, GateRefused],
+            &[
+                (
+                    "sandproof emit-promotion --bundle out --out packet.json --require-promotable",
+                    "write the packet of the last run, if its gates let it pass",
+                ),
+                (
+                    "sandproof emit-promotion --bundle out --out packet.json --attestation run.sigstore.json --require-signed-by ci.pub.pem",
+                    "the same, if whoever has this key vouches for the bundle",
+                ),
+            ],
+            &[InputRefused, BundleInvalid, GateRefused],
         ),
         (
             "reindex-bundle",

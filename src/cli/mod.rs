@@ -9,6 +9,7 @@
 mod as_init;
 mod ask;
 mod attempts;
+mod attest;
 mod collect;
 mod color;
 mod complete;
@@ -30,6 +31,7 @@ mod given_launchers;
 mod help;
 mod identity;
 mod init;
+mod inspect;
 mod inventory;
 mod judge;
 mod key_values;
@@ -55,11 +57,13 @@ mod schema;
 mod scratch;
 mod selftest;
 mod signals;
+mod statement;
 mod status;
 mod summarize_ops;
 mod table;
 pub mod ui;
 mod validate_bundle;
+mod verify;
 mod version;
 mod why;
 mod worker;
@@ -101,8 +105,11 @@ enum Command {
     Ask(ask::AskArgs),
     #[command(visible_alias = "new")]
     Init(init::InitArgs),
-    #[command(visible_alias = "verify")]
     ValidateBundle(validate_bundle::ValidateBundleArgs),
+    Verify(verify::VerifyArgs),
+    Inspect(inspect::InspectArgs),
+    Statement(statement::StatementArgs),
+    Attest(attest::AttestArgs),
     EmitPromotion(emit_promotion::EmitPromotionArgs),
     ReindexBundle(reindex_bundle::ReindexBundleArgs),
     Attempts(attempts::AttemptsArgs),
@@ -294,6 +301,10 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Ask(args) => ask::run(&args, ui),
         Command::Init(args) => init::run(&args, ui),
         Command::ValidateBundle(args) => validate_bundle::run(&args, ui),
+        Command::Verify(args) => verify::run(&args, ui),
+        Command::Inspect(args) => inspect::run(&args, ui),
+        Command::Statement(args) => statement::run(&args, ui),
+        Command::Attest(args) => attest::run(&args, ui),
         Command::EmitPromotion(args) => emit_promotion::run(&args, ui),
         Command::ReindexBundle(args) => reindex_bundle::run(&args, ui),
         Command::Attempts(args) => attempts::run(&args, ui),

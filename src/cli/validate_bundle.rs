@@ -1,6 +1,6 @@
 //! `validate-bundle`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -27,10 +27,15 @@ pub(super) struct ValidateBundleArgs {
 
 /// Verifies a bundle.
 pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    match bundle::verify(&args.bundle) {
+    of(&args.bundle, args.json, ui)
+}
+
+/// Verifies the bundle that `path` leads to.
+pub(super) fn of(path: &Path, as_json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
+    match bundle::verify(path) {
         Ok(bundle) => {
             let (files, rows, derived) = (bundle.file_count(), bundle.row_count(), bundle.derived_count());
-            if args.json {
+            if as_json {
                 ui.answer(
                     "bundle_report",
                     &json!({
@@ -53,7 +58,7 @@ pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failur
             }
             Ok(Exit::Done)
         }
-        Err(refused) => report(&refused, args.json, ui),
+        Err(refused) => report(&refused, as_json, ui),
     }
 }
 

@@ -13,6 +13,8 @@ schemas! {
     "apply_preflight", "apply_preflight.json";
     "artifact_index", "artifact_index.json";
     "ask_report", "what `ask --json` prints";
+    "attest_report", "what `attest --json` prints";
+    "attestation", "what `attest` writes";
     "attempts", "what `attempts --json` prints";
     "baseline_results", "baseline_results.json";
     "built_from", "built_from.json, and what `plan-build --json` prints";
@@ -30,6 +32,7 @@ schemas! {
     "fixtures", "fixtures.json";
     "identity_report", "what `identity verify --json` prints";
     "input_sources", "inputs/sources.json";
+    "inspection", "what `inspect --json` prints";
     "inventory", "what `inventory --json` prints";
     "launchctl_diagnostics", "launchctl/launchctl_diagnostics.json";
     "learned", "what `learn --json` prints";
@@ -72,6 +75,7 @@ schemas! {
     "runtime_results", "runtime_results.json";
     "schema_list", "what `schema --json` prints";
     "selftest", "what `selftest --json` prints";
+    "statement", "what `statement` prints, and `attest` signs";
     "status", "what `status --json` prints";
     "summary", "summary.json";
     "system_identity", "what `identity declare --from --json` prints";
@@ -79,12 +83,13 @@ schemas! {
     "template_list", "what `list-templates --json` prints";
     "unverified_packet", "what `emit-promotion` writes of a bundle that does not verify";
     "verdict", "a line of verdicts.jsonl";
+    "verification_report", "what `verify --json` prints";
     "version", "what `version --json` prints";
     "why", "what `why --json` prints";
     "why_answers", "what `why --ask --json` prints";
     "why_log", "what `why --log --json` prints";
     "worker_job", "job.json, what the worker of a clean channel is told";
-    "written_files", "what `registry-upgrade --json`, `init --json` and `schema --all --json` print";
+    "written_files", "what `registry-upgrade --json`, `init --json`, `schema --all --json` and `statement --out --json` print";
 }
 
 #[cfg(test)]

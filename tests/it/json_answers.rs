@@ -1,6 +1,7 @@
 //! Every command's `--json` answer satisfies its published schema, and standard output holds nothing else.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
@@ -83,6 +84,18 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             &["--bundle", &bundle, "--out", &at("refused.json"), "--require-promotable"],
             "promotion_report",
             5,
+        ),
+        case("verify", &[&bundle], "verification_report", 0),
+        case("verify", &[&packet, "--root", &bundle, "--require-signed"], "verification_report", 5),
+        case("verify", &[&at("nowhere.json")], "refusal", 3),
+        case("inspect", &[&packet], "inspection", 0),
+        case("statement", &[&bundle, "--out", &at("statement.json")], "written_files", 0),
+        case("statement", &[&at("statement.json")], "refusal", 3),
+        case(
+            "attest",
+            &[&bundle, "--key", &at("key.pem"), "--format", "dsse", "--out", &at("signed.json")],
+            "attest_report",
+            0,
         ),
         case("derive", &["--bundle", &bundle, "--check"], "derive_report", 0),
         case("reindex-bundle", &["--bundle", &at("again"), "--strict"], "reindex_report", 0),
@@ -182,6 +195,9 @@ fn leaves(command: &clap::Command, prefix: &str, found: &mut Vec<String>) {
 fn every_answer_satisfies_its_schema_and_stands_alone() {
     let run = finished_run("plans/quickstart/plan.json", 0);
     let schemas = Schemas::load();
+    let key = run.dir.path().join("key.pem");
+    std::fs::copy(crate::support::root().join("tests/keys/ed25519.pem"), &key).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let cases = cases(&run.out, run.dir.path());
     let mut found = Vec::new();
     leaves(&sandproof::test_support::cli::visible(), "", &mut found);

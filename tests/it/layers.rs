@@ -33,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("promote", &[&["base", "record", "plan", "evidence", "identity", "bundle"]]),
     ("diff", &[&["base", "record", "plan", "identity", "bundle", "promote"]]),
     ("review", &[&["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]]),
+    ("attest", &[&["base", "record", "identity", "bundle", "promote", "review"]]),
     ("api", &[MEANING, HOST, PROCESSES, ROADS]),
     ("cli", &[MEANING, HOST, PROCESSES, ROADS]),
     ("test_support", &[MEANING, HOST, PROCESSES, ROADS, &["cli"]]),
@@ -46,8 +47,20 @@ const HOST: &[&str] = &["identity", "sys", "process", PROTOCOL];
 /// What happens in processes that are started.
 const PROCESSES: &[&str] = &["enforce", "probe", "channel"];
 /// What commands are made of.
-const ROADS: &[&str] =
-    &["bundle", "zygote", "lane", "launcher", "run", "promote", "review", "diff", "mutate", "drift", "conformance"];
+const ROADS: &[&str] = &[
+    "bundle",
+    "zygote",
+    "lane",
+    "launcher",
+    "run",
+    "promote",
+    "review",
+    "diff",
+    "mutate",
+    "drift",
+    "conformance",
+    "attest",
+];
 
 /// What others may use of the library.
 const PUBLIC: &[&str] = &["api", "test_support"];

@@ -58,6 +58,8 @@ mod seatbelt_texts;
 #[cfg(target_os = "linux")]
 mod selftest;
 mod shipped_plans;
+#[cfg(target_os = "linux")]
+mod signatures;
 mod sonoma_agreement;
 mod status;
 mod streams;

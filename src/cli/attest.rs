@@ -1,0 +1,209 @@
+//! `attest`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure};
+use super::failures::review_failure;
+use super::out::Destination;
+use super::statement::{StatementName, no_statement};
+use super::ui::Ui;
+use crate::attest::attestation::AttestationFormat;
+use crate::attest::statement::StatementForm;
+use crate::attest::{AttestedContent, ContentError, KeyError, SecretKey, VerifyingKey, sign};
+use crate::base::fsx::folder_of;
+use crate::base::printable::{Lines, path_text};
+use crate::record::statement::{BUNDLE_PREDICATE, DECLARATION_PREDICATE, PACKET_PREDICATE, VSA_PREDICATE};
+use crate::record::verification::{AttestReport, SignerRecord};
+
+/// Sign what verifies, with a key of one's own; no network, no log, no service.
+///
+/// The content is verified first, and what does not verify is not signed (exit 4). The key is ECDSA P-256 or Ed25519: PEM
+/// (PKCS#8, or SEC1 for P-256), or OpenSSH's form; not encrypted, and a file that nobody else may read. A signature says who
+/// vouches for these bytes, and that they are these; not that the host which made them told the truth.
+#[derive(Debug, Args)]
+pub(super) struct AttestArgs {
+    /// A bundle's folder, an output root whose LATEST leads to it, a packet, or the file of a sealed declaration.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The private key, a file or a pipe.
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// What the signature comes in.
+    #[arg(long, value_enum, default_value_t = AttestationName::Sigstore)]
+    format: AttestationName,
+    /// Which statement is signed; `sshsig` signs the bytes themselves, and states nothing.
+    #[arg(long, value_enum, default_value_t = StatementName::InToto)]
+    statement: StatementName,
+    /// The folder that the pointers of a packet are relative to.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Where the attestation goes, outside the bundle; without it, and with `-`, to standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a signature comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AttestationName {
+    /// A sigstore bundle v0.3 with a key's hint and no transparency log: what cosign and @sigstore/verify read.
+    Sigstore,
+    /// A DSSE envelope: what in-toto and securesystemslib read.
+    Dsse,
+    /// A signature of OpenSSH over the file itself: what `ssh-keygen -Y verify -n sandproof` reads.
+    Sshsig,
+}
+
+impl From<AttestationName> for AttestationFormat {
+    fn from(name: AttestationName) -> Self {
+        match name {
+            AttestationName::Sigstore => Self::Sigstore,
+            AttestationName::Dsse => Self::Dsse,
+            AttestationName::Sshsig => Self::Sshsig,
+        }
+    }
+}
+
+/// Signs.
+pub(super) fn run(args: &AttestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let form = StatementForm::from(args.statement);
+    if args.format == AttestationName::Sshsig && form == StatementForm::Summary {
+        return Err(Failure::new(
+            Exit::Usage,
+            "a signature of OpenSSH is over the packet's own bytes and states nothing",
+        )
+        .hint("leave out --statement, or sign the summary with --format dsse or sigstore"));
+    }
+    let destination = Destination::of(args.out.as_deref().unwrap_or(Path::new("-")))?;
+    if args.json && matches!(destination, Destination::Stdout) {
+        return Err(Failure::new(Exit::Usage, "the attestation and the answer cannot both go to standard output")
+            .hint("name a file with --out, or leave out --json"));
+    }
+    let key = SecretKey::read(&args.key).map_err(key_failure)?;
+    let content = AttestedContent::open(&args.path, args.root.as_deref()).map_err(content_failure)?;
+    outside_of(&content, args.out.as_deref())?;
+    let format = AttestationFormat::from(args.format);
+    let signed = sign::sign(&content, form, &key, format).map_err(no_statement)?;
+    let to_stdout = destination.put(&signed, ui)?;
+    let public = key.public();
+    let out = args.out.as_deref().unwrap_or(Path::new("-"));
+    if args.json {
+        ui.answer(
+            "attest_report",
+            &AttestReport {
+                wrote: path_text(out),
+                format: format.as_str(),
+                kind: content.kind().as_str(),
+                file: path_text(&content.file()),
+                sha256: content.digest(),
+                predicate_type: predicate_type(&content, form, format),
+                key: signer(&public, None, Some(&args.key)),
+            },
+        );
+        return Ok(Exit::Done);
+    }
+    let mut lines = Lines::default();
+    lines.line(format!(
+        "signed {} `{}` (sha256:{})",
+        content.kind().as_str(),
+        content.file().display(),
+        content.digest()
+    ));
+    lines.line(format!(
+        "with the {} key {} (keyid {})",
+        public.algorithm().as_str(),
+        public.fingerprint(),
+        public.keyid()
+    ));
+    if to_stdout {
+        ui.remarks(&lines);
+    } else {
+        lines.line(format!("wrote {}", out.display()));
+        ui.out(&lines);
+    }
+    Ok(Exit::Done)
+}
+
+fn predicate_type(content: &AttestedContent, form: StatementForm, format: AttestationFormat) -> Option<&'static str> {
+    if format == AttestationFormat::Sshsig {
+        return None;
+    }
+    Some(match (form, content) {
+        (StatementForm::Summary, _) => VSA_PREDICATE,
+        (StatementForm::Own, AttestedContent::Bundle(..)) => BUNDLE_PREDICATE,
+        (StatementForm::Own, AttestedContent::Packet(_)) => PACKET_PREDICATE,
+        (StatementForm::Own, AttestedContent::Declaration(_)) => DECLARATION_PREDICATE,
+    })
+}
+
+/// A key, as answers name it.
+pub(super) fn signer(key: &VerifyingKey, principals: Option<&str>, file: Option<&Path>) -> SignerRecord {
+    SignerRecord {
+        principals: principals.map(str::to_owned),
+        key_file: file.map(path_text),
+        algorithm: key.algorithm().as_str(),
+        keyid: key.keyid(),
+        fingerprint: key.fingerprint(),
+    }
+}
+
+/// Refuses a place inside the bundle, which would no longer be what its index says.
+pub(super) fn outside_of(content: &AttestedContent, out: Option<&Path>) -> Result<(), Failure> {
+    let (Some(folder), Some(out)) = (content.closed_folder(), out) else { return Ok(()) };
+    let inside = match (folder_of(out).canonicalize(), folder.canonicalize()) {
+        (Ok(place), Ok(folder)) => place.starts_with(folder),
+        _ => false,
+    };
+    if inside && out.as_os_str() != "-" {
+        let error = format!(
+            "`{}` would lie inside the bundle `{}`, which would then no longer verify; give a place outside of it",
+            out.display(),
+            folder.display()
+        );
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    Ok(())
+}
+
+/// The class of a key that cannot be used.
+pub(super) fn key_failure(error: KeyError) -> Failure {
+    let remedy = error.remedy();
+    let failure = Failure::new(Exit::InputRefused, error);
+    match remedy {
+        Some(remedy) => failure.hint(remedy),
+        None => failure,
+    }
+}
+
+/// The class of content that cannot be vouched for.
+pub(super) fn content_failure(error: ContentError) -> Failure {
+    let hint = match &error {
+        ContentError::Packet(_) | ContentError::File(_) | ContentError::Json { .. } => None,
+        ContentError::Other { .. } => Some("`sandproof inspect FILE` says what a file is"),
+        ContentError::Bundle(_) => {
+            Some("`sandproof validate-bundle --bundle DIR` says everything that is wrong with it")
+        }
+        ContentError::Shape { .. } | ContentError::Declaration { .. } => None,
+        ContentError::NotSealed { .. } => {
+            Some("`sandproof identity declare --from FILE --json` seals it; keep what that prints")
+        }
+    };
+    let failure = match error {
+        ContentError::Packet(error) => return review_failure(error),
+        error @ (ContentError::File(_) | ContentError::Json { .. } | ContentError::Other { .. }) => {
+            Failure::new(Exit::InputRefused, error)
+        }
+        error @ (ContentError::Bundle(_)
+        | ContentError::Shape { .. }
+        | ContentError::NotSealed { .. }
+        | ContentError::Declaration { .. }) => Failure::new(Exit::BundleInvalid, error),
+    };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

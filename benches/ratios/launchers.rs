@@ -58,7 +58,8 @@ pub fn launchers(tool: &Tool) -> Result<Vec<Item>> {
         bare.args(words).arg("true").current_dir(&workspace).stdin(Stdio::null()).stdout(Stdio::null());
         tool::timed(&mut bare)
     };
-    let (few, many) = if tool.scale.rounds > 1 { (100, 500) } else { (10, 30) };
+    // Fewer are answered before the start is as old as it has to become, so that more of them would cost nothing.
+    let (few, many) = (500, 900);
     let workspace = |ask: Ask, count: usize, start: &str| make(tool, ask, count, start);
     let reads = [workspace(Ask::Read, few, "resident")?, workspace(Ask::Read, many, "resident")?];
     let hidden = [workspace(Ask::Hidden, few, "resident")?, workspace(Ask::Hidden, many, "resident")?];

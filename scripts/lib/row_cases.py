@@ -243,6 +243,9 @@ def launchers(base):
     yield shape("EBUSY of a read", "file_read", failed(16))
     yield shape("EOVERFLOW of a creation", "file_create", failed(75))
     yield shape("EAFNOSUPPORT of an address", "tcp_connect", failed(97, "socket"), target="127.0.0.1:1")
+    yield shape("EAFNOSUPPORT of a socket that the outside has", "vsock_socket", failed(97, "socket"), target="")
+    yield shape("EAFNOSUPPORT of a socket that the outside has not either", "vsock_socket", failed(
+        97, "socket", before=_answer(_failed("socket", 97)), after=_answer(_failed("socket", 97))), target="")
     yield shape("EEXIST of what appeared, covered", "file_create",
                 failed(17, before=None, after=None, around=MASKED | {"appeared": True}))
     yield shape("EEXIST, covered", "file_create", failed(17, before=None, after=None, around=MASKED))

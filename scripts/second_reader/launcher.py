@@ -217,7 +217,7 @@ class Question:
             return _denied("refused", told)
         if number in (e.EFBIG, e.EMFILE, e.EAGAIN, e.ENOMEM):
             return _denied("refused", told) if around.get("lower_limit") else _left("resource_limit", told)
-        refusal = self.is_refusal(number)
+        refusal = self.is_refusal(call, number)
         before = self.record.get("before")
         if refusal and before and before["outcome"]["is"] == "failed":
             return _left("baseline_denied", told)
@@ -265,7 +265,7 @@ class Question:
             mode and mode[1] == 2 and (filters is None or filters[1] > filters[0]) and around.get("same_credentials")
             and empty and empty["call"] == call and empty["inside"] == number and empty["outside"] != number)
 
-    def is_refusal(self, number):
+    def is_refusal(self, call, number):
         driver, empty = self.driver, self.record.get("empty_call")
         if number in (e.EACCES, e.EPERM, e.EROFS):
             return True
@@ -273,8 +273,8 @@ class Question:
             known = empty and empty["outside"] >= 0 and self.of_linux(empty["outside"]) != e.ENOSYS
             return bool(self.done_outside() or known)
         return {
-            e.EXDEV: driver in MOVES, e.EBUSY: driver in REMOVES, e.EAFNOSUPPORT: kind_of(driver) == "address",
-            e.EOVERFLOW: driver in MAKES,
+            e.EXDEV: driver in MOVES, e.EBUSY: driver in REMOVES, e.EOVERFLOW: driver in MAKES,
+            e.EAFNOSUPPORT: kind_of(driver) == "address" or (call == "socket" and self.done_outside()),
         }.get(number, number in (e.ENOSPC, e.EUSERS) and driver in MOUNTS | {"user_namespace", "user_namespace_map"})
 
 

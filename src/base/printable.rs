@@ -112,6 +112,8 @@ pub fn json_for_streams(json: Vec<u8>) -> Vec<u8> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     text: String,
+    /// Where the lines begin that are never broken.
+    kept: Vec<usize>,
 }
 
 impl Lines {
@@ -136,28 +138,51 @@ impl Lines {
         self.text.push('\n');
     }
 
+    /// Adds a line that stays one however narrow a terminal is: what stands below it points at its columns.
+    pub fn kept(&mut self, text: impl AsRef<str>) {
+        self.kept.push(self.text.len());
+        self.line(text);
+    }
+
     /// Adds an empty line.
     pub fn blank(&mut self) {
         self.text.push('\n');
     }
 
-    /// The lines again, with each that has more than `width` characters broken by `broken`. One with a mark that has a colour stays
-    /// as it is.
+    /// The lines again, with each that has more than `width` characters broken by `broken`, which is given it without colour.
+    #[must_use]
     pub fn within(&self, width: usize, broken: impl Fn(&str, usize) -> Vec<String>) -> Self {
         let mut lines = Self::default();
+        let mut begin = 0;
         for line in self.text.split_inclusive('\n') {
             let text = line.trim_end_matches('\n');
-            if text.chars().count() <= width || text.contains('\u{1b}') {
+            let kept = self.kept.contains(&begin);
+            begin += line.len();
+            let (mark, rest) = text.split_at(text.rfind(COLOUR).map_or(0, |at| at + end_of_colour(&text[at..])));
+            let plain = without_colour(mark);
+            if kept || plain.chars().count() + rest.chars().count() <= width {
+                if kept {
+                    lines.kept.push(lines.text.len());
+                }
                 lines.text.push_str(line);
-            } else {
-                broken(text, width).iter().for_each(|part| lines.line(part));
+                continue;
             }
+            let mut parts = broken(&format!("{plain}{rest}"), width).into_iter();
+            if let Some(first) = parts.next() {
+                match first.strip_prefix(&*plain) {
+                    Some(after) => lines.marked(mark, after),
+                    None => lines.line(first),
+                }
+            }
+            parts.for_each(|part| lines.line(part));
         }
         lines
     }
 
     /// Adds other lines.
     pub fn append(&mut self, other: &Self) {
+        let begin = self.text.len();
+        self.kept.extend(other.kept.iter().map(|at| begin + at));
         self.text.push_str(&other.text);
     }
 
@@ -170,6 +195,24 @@ impl Lines {
     pub fn into_string(self) -> String {
         self.text
     }
+}
+
+/// How a change of colour begins. Nothing else of a line can: what is printed has no escapes.
+const COLOUR: &str = "\u{1b}[";
+
+/// How long the change of colour is that `text` begins with.
+fn end_of_colour(text: &str) -> usize {
+    text.find('m').map_or(text.len(), |at| at + 1)
+}
+
+fn without_colour(text: &str) -> String {
+    let mut rest = text;
+    let mut plain = String::with_capacity(text.len());
+    while let Some(at) = rest.find(COLOUR) {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at + end_of_colour(&rest[at..])..];
+    }
+    plain + rest
 }
 
 impl<T: AsRef<str>> FromIterator<T> for Lines {

@@ -23,6 +23,7 @@ use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::lock::LockMode;
 use crate::evidence::launcher as rule;
+use crate::evidence::opinions;
 use crate::lane::fixture::usual_places;
 use crate::plan::questions::{self, AskQuestion, Asker, HOST_WORLD, VERBS_HELP, read_questions};
 use crate::plan::{self, Selection};
@@ -410,6 +411,8 @@ fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> 
     let several = causes.len() > 1;
     for ((word, cause), answers) in causes {
         out.line(format!("{word}: {cause}"));
+        let errno = answers.first().and_then(|answer| answer.errno.as_deref());
+        opinions::advice(word, errno).into_iter().for_each(|advice| out.line(format!("do: {advice}")));
         if several {
             answers.iter().for_each(|answer| out.line(format!("  {}", answer.question)));
         }

@@ -59,6 +59,7 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let compare = if args.accept_absent { diff::compare_accepting_absent } else { diff::compare };
     let mut report = compare(&a, &b).map_err(failure)?;
     give_opinions(&mut report, &a, &b)?;
+    let exit = if report.same { Exit::Done } else { Exit::Mismatch };
     let bytes = if args.json {
         let mut bytes = json_for_streams(json_out::to_pretty(&report));
         bytes.push(b'\n');
@@ -66,7 +67,12 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     } else if args.markdown {
         diff::render_markdown::render(&report).into_bytes()
     } else {
-        diff::render_text::render(&report).into_bytes()
+        let lines = diff::render_text::lines(&report);
+        if destination.is_none() {
+            ui.within_width(&lines);
+            return Ok(exit);
+        }
+        lines.as_str().as_bytes().to_vec()
     };
     match (destination, &args.out) {
         (Some(destination), Some(out)) => {
@@ -76,23 +82,31 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         }
         _ => ui.bytes(&bytes),
     }
-    Ok(if report.same { Exit::Done } else { Exit::Mismatch })
+    Ok(exit)
 }
 
-/// Fills in what author, kernel and model say of the rows that are listed.
+/// Fills in what author, kernel and model say of the rows that are listed, and how a launcher denied them.
 fn give_opinions(report: &mut RunDiff, a: &ComparedSide, b: &ComparedSide) -> Result<(), Failure> {
     let flips = &mut report.verdicts.flips;
     let of = |side: &ComparedSide, verdict: fn(&Flip) -> Option<&RowVerdict>| {
         let scenario = flips.iter().filter(|flip| flip.lane == Lane::Scenario);
         let verdicts = scenario.filter_map(|flip| Some((flip.id.as_str(), verdict(flip)?))).collect();
         match side.bundle() {
-            Some(bundle) => review::report::verdict_opinions(bundle, &verdicts).map_err(review_failure),
-            None => Ok(BTreeMap::new()),
+            Some(bundle) => {
+                let opinions = review::report::verdict_opinions(bundle, &verdicts).map_err(review_failure)?;
+                Ok((opinions, review::report::mechanisms(bundle, &verdicts).map_err(review_failure)?))
+            }
+            None => Ok((BTreeMap::new(), BTreeMap::new())),
         }
     };
-    let (mut of_a, mut of_b) = (of(a, |flip| flip.a.as_ref())?, of(b, |flip| flip.b.as_ref())?);
+    let ((mut of_a, how_a), (mut of_b, how_b)) = (of(a, |flip| flip.a.as_ref())?, of(b, |flip| flip.b.as_ref())?);
     for flip in flips.iter_mut().filter(|flip| flip.lane == Lane::Scenario) {
         flip.opinions = FlipOpinions { a: of_a.remove(&flip.id), b: of_b.remove(&flip.id) };
+        for (verdict, how) in [(&mut flip.a, &how_a), (&mut flip.b, &how_b)] {
+            if let Some(verdict) = verdict {
+                verdict.mechanism = how.get(&flip.id).copied();
+            }
+        }
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::color::{BAD, HELPFUL, on_stderr};
-use super::ui::Ui;
+use super::table;
+use super::ui::{Ui, width_of};
 use crate::base::error_chain::{causes, error_chain};
 use crate::base::json::JsonError;
 use crate::base::line_excerpt::LineExcerpt;
@@ -197,6 +198,9 @@ pub(super) fn conclude(outcome: Result<Exit, Failure>) -> u8 {
     for hint in &failure.hints {
         lines.marked(&format!("  {} ", on_stderr(HELPFUL, "hint:")), hint);
     }
+    if let Some(width) = width_of(std::io::stderr()) {
+        lines = lines.within(width, table::indented);
+    }
     let _ = std::io::stderr().lock().write_all(lines.as_str().as_bytes());
     failure.exit.code()
 }
@@ -239,7 +243,7 @@ fn told(lines: &mut Lines, mark: &str, error: &(dyn Error + 'static)) {
 /// The line that a message is about, with the place marked.
 pub(super) fn show_place(lines: &mut Lines, excerpt: Option<&LineExcerpt>) {
     for line in excerpt.into_iter().flat_map(LineExcerpt::lines) {
-        lines.line(line);
+        lines.kept(line);
     }
 }
 

@@ -91,7 +91,7 @@ fn report(what: &str, notes: &[Diagnostic], json: bool, ui: &mut Ui) -> Result<E
                 format!("{what} {word} {}{warnings}", counted(errors, "error"))
             }
         });
-        ui.out(&lines);
+        ui.messages(&lines);
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Mismatch })
 }

@@ -35,6 +35,8 @@ use crate::run::RunReport;
 pub const RUN_REPORT_SCHEMA: &str = "sandproof.run_report.v1";
 /// How many rows of a sort the table for people lists.
 const SHOWN: usize = 20;
+/// How many of those that decided nothing for one and the same cause.
+const SHOWN_OF_ONE_CAUSE: usize = 8;
 
 /// `run --json`
 #[derive(Debug, Serialize)]
@@ -348,27 +350,39 @@ fn rows_text<'r>(
     rows: impl IntoIterator<Item = &'r RowFinding>,
     total: u64,
 ) {
-    let rows: Vec<&RowFinding> = rows.into_iter().take(SHOWN).collect();
-    if rows.is_empty() {
+    let groups = causes(rows.into_iter().collect());
+    if groups.is_empty() {
         return;
     }
     out.marked(&color::on_stdout(style, &format!("{title}:")), "");
-    let listed = rows.len() as u64;
-    for rows in causes(rows) {
+    let (mut lines_left, mut told) = (SHOWN, 0);
+    for rows in groups {
+        if lines_left == 0 {
+            break;
+        }
         match &rows[..] {
             [row] => {
                 out.line(named(row));
                 opinions_text(out, row);
+                lines_left -= 1;
             }
             rows => {
-                rows.iter().for_each(|row| out.line(format!("{}, expected {}", named(row), row.expected.as_str())));
-                out.line(format!("    {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
+                out.line(format!("  {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
                 out.line(format!("    {}", rows[0].reason));
                 advice(rows[0]).into_iter().for_each(|text| out.line(format!("    {text}")));
+                let shown = rows.len().min(lines_left).min(SHOWN_OF_ONE_CAUSE);
+                for row in &rows[..shown] {
+                    out.line(format!("  {}, expected {}", named(row), row.expected.as_str()));
+                }
+                if shown < rows.len() {
+                    out.line(format!("    … and {} more of them", rows.len() - shown));
+                }
+                lines_left -= shown;
             }
         }
+        told += rows.len() as u64;
     }
-    let rest = total.saturating_sub(listed);
+    let rest = total.saturating_sub(told);
     if rest > 0 {
         out.line(format!("  … and {rest} more; `runtime_results.json` in the bundle has all"));
     }
@@ -497,10 +511,10 @@ mod tests {
         let mut out = Lines::default();
         rows_text(&mut out, (color::DOUBTFUL, "undecided"), &rows, 7);
         let expected = "undecided:\n\
-            \u{20} a  file-read-data /a, expected deny\n\
-            \u{20} b  file-read-data /b, expected deny\n\
-            \u{20}   2 rows, one cause: stage apply, launcher_not_started\n\
+            \u{20} 2 rows, one cause: stage apply, launcher_not_started\n\
             \u{20}   it did not start\n\
+            \u{20}   a  file-read-data /a, expected deny\n\
+            \u{20}   b  file-read-data /b, expected deny\n\
             \u{20} x  file-read-data /x\n\
             \u{20}   expected  deny: so be it\n\
             \u{20}   kernel    undecided (stage apply, launcher_not_started): something else\n\
@@ -516,5 +530,12 @@ mod tests {
             \u{20} … and 2 more; `runtime_results.json` in the bundle has all\n\n";
         let text = anstream::adapter::strip_str(out.as_str()).to_string();
         assert_eq!(text, expected);
+        // Many of them take few lines, and are counted all the same.
+        let many: Vec<RowFinding> = (0..49).map(|n| row(&format!("r{n}"), None, "it did not start")).collect();
+        let mut out = Lines::default();
+        rows_text(&mut out, (color::DOUBTFUL, "undecided"), &many, 60);
+        let text = anstream::adapter::strip_str(out.as_str()).to_string();
+        assert!(text.starts_with("undecided:\n  49 rows, one cause: "), "{text}");
+        assert!(text.contains("/r7, expected deny\n    … and 41 more of them\n  … and 11 more; "), "{text}");
     }
 }

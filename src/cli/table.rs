@@ -110,7 +110,17 @@ fn parts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
 /// A line that is too long for a terminal, in several: broken between words, and the later ones stand below the column that the
 /// line ends in.
 pub(super) fn hanging(line: &str, width: usize) -> Vec<String> {
-    let indent = " ".repeat(last_column(line, width / 2));
+    broken(line, width, last_column(line, width / 2))
+}
+
+/// The same, with the later ones further in than the first: for messages, where each line begins something new.
+pub(super) fn indented(line: &str, width: usize) -> Vec<String> {
+    let begin = line.len() - line.trim_start().len();
+    broken(line, width, begin + 4)
+}
+
+fn broken(line: &str, width: usize, indent: usize) -> Vec<String> {
+    let indent = " ".repeat(indent);
     let options = Options::new(width)
         .subsequent_indent(&indent)
         .break_words(false)
@@ -198,6 +208,25 @@ mod tests {
         lines.line("short");
         lines.line("    so        a longer ::error one");
         assert_eq!(lines.within(28, hanging).as_str(), "short\n    so        a longer\n              \\::error one\n");
+    }
+
+    #[test]
+    fn a_message_goes_on_further_in_with_its_colour_and_what_is_pointed_at_stays_one_line() {
+        let mut lines = Lines::default();
+        lines.marked("\u{1b}[31merror\u{1b}[0m", "[unknown_field] plan.json: the field `lane` is not known");
+        lines.kept("  3 | { \"lane\": { \"baseline\": true, \"scenario\": true } }");
+        lines.kept("    |   ^^^^^^");
+        lines.marked("  \u{1b}[32mhint:\u{1b}[0m ", "`lanes` is meant, which is what plans have");
+        let mut all = Lines::default();
+        all.line("first");
+        all.append(&lines);
+        assert_eq!(
+            all.within(36, indented).as_str(),
+            "first\n\u{1b}[31merror\u{1b}[0m[unknown_field] plan.json: the\n    field `lane` is not known\n\
+             \u{20} 3 | { \"lane\": { \"baseline\": true, \"scenario\": true } }\n    |   ^^^^^^\n\
+             \u{20} \u{1b}[32mhint:\u{1b}[0m `lanes` is meant, which is\n      what plans have\n"
+        );
+        assert_eq!(all.within(200, indented), all);
     }
 
     proptest! {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 
@@ -31,6 +32,11 @@ pub(super) fn json_text<T: ?Sized + Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = json_for_streams(json_out::to_pretty(value));
     bytes.push(b'\n');
     bytes
+}
+
+/// How many columns a stream's terminal has; `None` if it is none, or does not say.
+pub(super) fn width_of(stream: impl AsFd) -> Option<usize> {
+    terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
 }
 
 /// Where results and remarks go.
@@ -64,7 +70,7 @@ impl Ui {
 
     /// How many columns standard output's terminal has; `None` if it is none, or does not say.
     pub fn width(&self) -> Option<usize> {
-        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+        width_of(io::stdout())
     }
 
     /// Whether there is a result on standard output already.
@@ -84,8 +90,17 @@ impl Ui {
 
     /// Writes result lines, broken between words where the terminal is narrower than they are.
     pub fn within_width(&mut self, lines: &Lines) {
+        self.broken(lines, table::hanging);
+    }
+
+    /// The same of messages.
+    pub fn messages(&mut self, lines: &Lines) {
+        self.broken(lines, table::indented);
+    }
+
+    fn broken(&mut self, lines: &Lines, how: fn(&str, usize) -> Vec<String>) {
         match self.width() {
-            Some(width) => self.out(&lines.within(width, table::hanging)),
+            Some(width) => self.out(&lines.within(width, how)),
             None => self.out(lines),
         }
     }

@@ -207,7 +207,7 @@ mod tests {
 
     fn row((id, deny): (u8, bool)) -> DiffRow {
         let actual = if deny { RowAnswer::Deny } else { RowAnswer::Allow };
-        let verdict = RowVerdict { profile_id: "p".into(), expected: None, actual, because: None };
+        let verdict = RowVerdict { profile_id: "p".into(), expected: None, actual, mechanism: None, because: None };
         DiffRow { key: RowKey { id: id.to_string().into(), aspect: "".into() }, verdict }
     }
 

@@ -4,8 +4,8 @@ pub(super) use crate::base::printable::printable;
 use crate::record::opinions::Opinions;
 use crate::record::outcome::Decision;
 use crate::record::run_diff::{
-    Change, Comparability, Declarations, DifferingItem, ExplanationGrade, Flip, LaneDiff, RowInput, RowVerdict,
-    RunDiff, ShownValue,
+    Change, Comparability, Declarations, DifferingItem, ExplanationGrade, Flip, FlipOpinions, LaneDiff, RowInput,
+    RowVerdict, RunDiff, ShownValue,
 };
 
 /// How many rows that differ a text lists. JSON lists more.
@@ -114,12 +114,32 @@ pub(super) fn verdict(verdict: Option<&RowVerdict>) -> String {
     let expected = verdict.expected.map(|expected| format!("expected {}", expected.as_str()));
     let details: Vec<String> = because.into_iter().chain(expected).collect();
     let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
-    format!("{}{details}", verdict.actual.as_str())
+    let how = verdict.mechanism.map(|mechanism| format!(" {}", mechanism.as_str())).unwrap_or_default();
+    format!("{}{how}{details}", verdict.actual.as_str())
 }
 
-/// What is said of a row on one side, each with who says it: why it is expected, the model with its rule's place, what follows.
-/// What is expected, and what the kernel did, stand in the verdict.
-pub(super) fn opinions(opinions: Option<&Opinions>) -> Vec<(&'static str, String)> {
+/// What is said of a row, each with who says it: why it is expected, the model with its rule's place, what follows. What is
+/// expected, and what the kernel did, stand in the verdict.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What is said of both sides alike, but for what follows.
+    pub(super) both: Vec<(&'static str, String)>,
+    /// The rest, of one side and the other.
+    pub(super) each: [Vec<(&'static str, String)>; 2],
+}
+
+impl Said {
+    pub(super) fn of(opinions: &FlipOpinions) -> Self {
+        let [mut a, mut b] = [&opinions.a, &opinions.b].map(|one| lines(one.as_ref()));
+        let is_shared = |line: &(&str, String), others: &[(&str, String)]| line.0 != "so" && others.contains(line);
+        let both: Vec<_> = a.iter().filter(|line| is_shared(line, &b)).cloned().collect();
+        a.retain(|line| !both.contains(line));
+        b.retain(|line| !both.contains(line));
+        Self { both, each: [a, b] }
+    }
+}
+
+fn lines(opinions: Option<&Opinions>) -> Vec<(&'static str, String)> {
     let Some(opinions) = opinions else { return Vec::new() };
     let model = opinions.model.as_ref().map(|model| {
         let said = model.decision.map_or("cannot know", Decision::as_str);

@@ -1,8 +1,7 @@
 //! A comparison for a pull request, as Markdown.
 
-use super::phrases::{self, MAX_PRINTED};
-use crate::record::opinions::Opinions;
-use crate::record::run_diff::{ExplanationGrade, RowVerdict, RunDiff, Side};
+use super::phrases::{self, MAX_PRINTED, Said};
+use crate::record::run_diff::{ExplanationGrade, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
 pub fn render(diff: &RunDiff) -> String {
@@ -76,12 +75,13 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
         let strong =
             matches!(flip.explanation.finding, ExplanationGrade::NoneReaches | ExplanationGrade::NothingDeclared);
         let explanation = if strong { format!("**{explanation}**") } else { explanation };
+        let Said { both, each: [of_a, of_b] } = Said::of(&flip.opinions);
         out.push_str(&format!(
             "| {} | {} | {} | {} | {explanation} |\n",
             flip.lane.as_str(),
-            code(&phrases::row(flip)),
-            side_of(flip.a.as_ref(), flip.opinions.a.as_ref()),
-            side_of(flip.b.as_ref(), flip.opinions.b.as_ref()),
+            code(&phrases::row(flip)) + &said_of(&both),
+            escape(&phrases::verdict(flip.a.as_ref())) + &said_of(&of_a),
+            escape(&phrases::verdict(flip.b.as_ref())) + &said_of(&of_b),
         ));
     }
     let printed = diff.verdicts.flips.len().min(MAX_PRINTED) as u64;
@@ -91,10 +91,9 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
     }
 }
 
-/// One side of a row: its verdict, and what is said of it.
-fn side_of(verdict: Option<&RowVerdict>, opinions: Option<&Opinions>) -> String {
-    let said = phrases::opinions(opinions).into_iter().map(|(who, text)| format!("<br>{who}: {}", escape(&text)));
-    escape(&phrases::verdict(verdict)) + &said.collect::<String>()
+/// What is said of a row, in lines of a cell.
+fn said_of(lines: &[(&str, String)]) -> String {
+    lines.iter().map(|(who, text)| format!("<br>{who}: {}", escape(text))).collect()
 }
 
 /// Text that Markdown shows as it is, in a table too. Code spans that our own sentences have stay code.

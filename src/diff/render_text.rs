@@ -1,11 +1,16 @@
 //! A comparison for people, as plain text.
 
-use super::phrases::{self, MAX_PRINTED};
+use super::phrases::{self, MAX_PRINTED, Said};
 use crate::base::printable::Lines;
 use crate::record::run_diff::{DifferingItem, RunDiff, Side};
 
 /// The comparison as plain text.
 pub fn render(diff: &RunDiff) -> String {
+    lines(diff).into_string()
+}
+
+/// The same, for a terminal that may be narrower.
+pub(crate) fn lines(diff: &RunDiff) -> Lines {
     let mut out = IndentedLines::default();
     out.line(0, &phrases::headline(diff));
     out.blank();
@@ -45,7 +50,7 @@ pub fn render(diff: &RunDiff) -> String {
         }
     }
     verdicts(&mut out, diff);
-    out.0.into_string()
+    out.0
 }
 
 fn differ(count: u64) -> String {
@@ -84,11 +89,11 @@ fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         out.blank();
         out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), phrases::row(flip)));
-        for (name, verdict, opinions) in [("A", &flip.a, &flip.opinions.a), ("B", &flip.b, &flip.opinions.b)] {
+        let Said { both, each: [of_a, of_b] } = Said::of(&flip.opinions);
+        both.iter().for_each(|(who, text)| out.line(1, &format!("{who:<8} {text}")));
+        for (name, verdict, said) in [("A", &flip.a, of_a), ("B", &flip.b, of_b)] {
             out.line(1, &format!("{name}: {}", phrases::verdict(verdict.as_ref())));
-            for (who, text) in phrases::opinions(opinions.as_ref()) {
-                out.line(2, &format!(" {who:<8} {text}"));
-            }
+            said.iter().for_each(|(who, text)| out.line(2, &format!(" {who:<8} {text}")));
         }
         out.line(1, &phrases::explanation(flip, &diff.changes));
     }

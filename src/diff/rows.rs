@@ -202,8 +202,13 @@ fn errno_text(errno: Option<i32>) -> Option<String> {
 fn baseline(bytes: &[u8], id: Box<str>) -> io::Result<DiffRow> {
     let row: BaselineView<Text<'_>> = serde_json::from_slice(bytes)?;
     let because = join([shown(&row.failure_kind), errno_text(row.errno).as_deref()]);
-    let verdict =
-        RowVerdict { profile_id: row.profile_id.0.into(), expected: None, actual: row.status.into(), because };
+    let verdict = RowVerdict {
+        profile_id: row.profile_id.0.into(),
+        expected: None,
+        actual: row.status.into(),
+        mechanism: None,
+        because,
+    };
     Ok(DiffRow { key: RowKey { id, aspect: "".into() }, verdict })
 }
 
@@ -212,8 +217,13 @@ fn scenario(bytes: &[u8]) -> io::Result<DiffRow> {
     let because = join([shown(&row.failure_kind), shown(&row.errno_name)]);
     let id =
         row.expectation_id.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an event has no expectation"))?;
-    let verdict =
-        RowVerdict { profile_id: row.profile_id.0.into(), expected: row.expected, actual: row.actual.into(), because };
+    let verdict = RowVerdict {
+        profile_id: row.profile_id.0.into(),
+        expected: row.expected,
+        actual: row.actual.into(),
+        mechanism: None,
+        because,
+    };
     Ok(DiffRow { key: RowKey { id: id.0.into(), aspect: "".into() }, verdict })
 }
 
@@ -223,6 +233,7 @@ fn oracle(bytes: &[u8]) -> io::Result<DiffRow> {
         profile_id: row.profile_id.0.into(),
         expected: None,
         actual: row.decision.into(),
+        mechanism: None,
         because: row.reason.filter(|reason| !reason.0.is_empty()).map(|reason| reason.0.into()),
     };
     Ok(DiffRow { key: RowKey { id: row.expectation_id.0.into(), aspect: row.api.0.into() }, verdict })
@@ -238,6 +249,7 @@ fn controls(bytes: &[u8]) -> io::Result<[DiffRow; 2]> {
             profile_id: profile_id.as_ref().into(),
             expected: Some(Expectation::from(expected)),
             actual: control.actual.into(),
+            mechanism: None,
             because: join([why, errno_text(control.errno).as_deref()]),
         };
         DiffRow { key: RowKey { id: profile_id.as_ref().into(), aspect: aspect.into() }, verdict }

@@ -136,7 +136,8 @@ fn every_change_has_its_reach() {
 }
 
 fn verdict(profile: &str, actual: RowAnswer) -> RowVerdict {
-    RowVerdict { profile_id: profile.into(), expected: Some(Decision::Deny.into()), actual, because: None }
+    let expected = Some(Decision::Deny.into());
+    RowVerdict { profile_id: profile.into(), expected, actual, mechanism: None, because: None }
 }
 
 fn row(lane: Lane, profile: &str, kind: FlipKind) -> DifferingRow {

@@ -34,6 +34,9 @@ pub fn of(
 /// What somebody can do about a row that decided nothing, as far as its kind of failure and its error say. `None` where they do
 /// not, or where nothing can be done.
 pub fn advice(kind: &str, errno_name: Option<&str>) -> Option<&'static str> {
+    if let Some((_, advice)) = OF_LAUNCHERS.iter().find(|(of, _)| of.as_str() == kind) {
+        return Some(advice);
+    }
     if kind != FailureKind::ProbeErrno.as_str() {
         return None;
     }
@@ -52,6 +55,27 @@ pub fn advice(kind: &str, errno_name: Option<&str>) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// What can be done about a launcher that leaves questions open. Where none was started, the row itself says what to do.
+const OF_LAUNCHERS: [(FailureKind, &str); 4] = [
+    (
+        FailureKind::LauncherMany,
+        "the launcher starts its program more than once; ask the command that starts it once, or the one of them that is meant",
+    ),
+    (
+        FailureKind::LauncherRestarted,
+        "the launcher starts its program again when that has ended; switch that off while it is asked",
+    ),
+    (
+        FailureKind::LauncherElsewhere,
+        "the program works on another machine or another file system; let the launcher show it the run's folders (`${workspace}`, \
+         and `paths` of its document where it renames them), or start sandproof in there",
+    ),
+    (
+        FailureKind::LauncherTimeLimit,
+        "the launcher ends what it starts after some time; give it more time, or ask less at once",
+    ),
+];
 
 /// The opinions as lines with a name each. `stopped`: what an undecided row stopped at; `done`: what happened, in words;
 /// `advice`: what can be done about it.
@@ -115,6 +139,9 @@ fn sentence(
             } else {
                 format!("the kernel surprises the model: it {did}{expected} what the policy {says}{rule}")
             }
+        }
+        (Conclusion::ModelCannotTell, _) if claimed => {
+            "the launcher or the expectation is wrong; its document claims nothing of this".to_owned()
         }
         (Conclusion::ModelCannotTell, _) => {
             format!("{policy} or the expectation is wrong; the model cannot tell what {policy} says")

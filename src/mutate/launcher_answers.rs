@@ -7,7 +7,7 @@ use crate::evidence::decide::{Attempt, attempt};
 use crate::lane::cancel::Cancel;
 use crate::lane::executor::LaneError;
 use crate::lane::task::{PlanTasks, Task, Tasks};
-use crate::launcher::lane::{LauncherLane, Turns};
+use crate::launcher::lane::{LauncherLane, ONE_WORKER, Turns};
 use crate::launcher::strays::Adoption;
 use crate::plan::ResolvedPlan;
 use crate::policy::launcher::LauncherDocument;
@@ -40,6 +40,7 @@ pub(super) fn decide(
             capabilities: at.capabilities,
             cancel,
             turns: &turns,
+            one_worker: ONE_WORKER,
         };
         let rows = lane.run(&tasks);
         match cancel.requested() {

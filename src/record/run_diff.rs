@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::events::BaselineStatus;
 use super::identity::DeclarationPart;
+use super::launcher::Mechanism;
 use super::opinions::Opinions;
 use super::oracle::OracleDecision;
 use super::outcome::{Decision, Expectation, Lane};
@@ -323,6 +324,10 @@ pub struct RowVerdict {
     pub expected: Option<Expectation>,
     /// What was found.
     pub actual: RowAnswer,
+    /// How a denial under a launcher came about, of a row that is listed. Absent for anything else, and of a side without a
+    /// bundle that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanism: Option<Mechanism>,
     /// Why, as far as the bundle says: the kind of failure, the error, the oracle's reason.
     pub because: Option<Box<str>>,
 }

@@ -84,7 +84,7 @@ fn ask(
     parts: &[LanePart<'_, '_>],
     emit: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<(), RunStep> {
-    use crate::launcher::lane::{LauncherLane, Turns, must_be_alone};
+    use crate::launcher::lane::{LauncherLane, ONE_WORKER, Turns, must_be_alone};
     use crate::launcher::strays::Adoption;
     let tasks: Vec<Vec<Task<'_>>> =
         parts.iter().map(|part| (0..part.len).map(|place| part.get(place)).collect()).collect();
@@ -100,6 +100,7 @@ fn ask(
             capabilities: shared.capabilities,
             cancel: &request.control.cancel,
             turns: &turns,
+            one_worker: ONE_WORKER,
         }
         .run(&tasks[place]),
         _ => Vec::new(),

@@ -12,6 +12,7 @@ mod mock_ups;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use sandproof::test_support::base::ids::RunId;
 use sandproof::test_support::evidence::launcher::{Judgement, OperatedObject, QuestionOutcome, judge};
@@ -19,7 +20,7 @@ use sandproof::test_support::lane::cancel::Cancel;
 use sandproof::test_support::lane::capability::HostCapabilities;
 use sandproof::test_support::lane::fixture::{FixtureBase, RulePlaces, choose_base};
 use sandproof::test_support::lane::task::Task;
-use sandproof::test_support::launcher::lane::{LauncherLane, Turns};
+use sandproof::test_support::launcher::lane::{LauncherLane, ONE_WORKER, Turns};
 use sandproof::test_support::policy::launcher::{LauncherDocument, LauncherStartKind};
 use sandproof::test_support::record::action::Action;
 use sandproof::test_support::record::driver::Driver;
@@ -114,6 +115,11 @@ fn executable() -> PathBuf {
 }
 
 fn ask_with(document: &LauncherDocument, questions: &[Q]) -> Vec<Got> {
+    ask_heard_out(document, questions, ONE_WORKER)
+}
+
+/// Asks, and lets the first start become that old before its worker is told to end.
+fn ask_heard_out(document: &LauncherDocument, questions: &[Q], one_worker: Duration) -> Vec<Got> {
     let run_id = RunId::fresh();
     let base = base(&run_id);
     let capabilities = HostCapabilities::measure(base.path(), None);
@@ -129,6 +135,7 @@ fn ask_with(document: &LauncherDocument, questions: &[Q]) -> Vec<Got> {
         capabilities: &capabilities,
         cancel: &cancel,
         turns: &Turns::new(1),
+        one_worker,
     };
     let profile = "p".parse().unwrap();
     let tasks: Vec<Task<'_>> = questions
@@ -162,7 +169,10 @@ fn ask_with(document: &LauncherDocument, questions: &[Q]) -> Vec<Got> {
 }
 
 fn ask(argv: &[&str], questions: &[Q]) -> Vec<Got> {
-    ask_with(&LauncherDocument::of_command("mock", argv.iter().map(|word| (*word).to_owned()).collect()), questions)
+    let mut document = LauncherDocument::of_command("mock", argv.iter().map(|word| (*word).to_owned()).collect());
+    // However busy the machine is.
+    document.start_timeout_ms = 60_000;
+    ask_with(&document, questions)
 }
 
 /// A launcher that is a shell script: `$W` and `$O` are the two folders, `"$@"` is the probe.
@@ -228,7 +238,7 @@ fn starts_that_do_not_work_are_undecided_each_with_its_own_word() {
         ("echo welcome; exit 3", "launcher_not_started"),
         ("set -x; : \"$@\"; exit 0", "launcher_not_started"),
         ("exec cat", "launcher_not_started"),
-        // Nothing is asked before both have begun: a second one that begins after everything was answered is seen by nobody.
+        // Nothing is asked before both have begun.
         ("{ sleep 1; exec cat; } | { \"$@\" <&0 & \"$@\"; wait; }", "launcher_many"),
         ("exec timeout 0.05 sleep 5", "launcher_not_started"),
     ] {
@@ -253,6 +263,29 @@ fn a_launcher_that_starts_the_program_again_without_the_box_is_not_believed() {
     };
     let gots = sh(script, &[slow, create("${workspace}/n1")]);
     assert_eq!(gots[1].words(), "launcher_restarted", "{}", gots[1].told());
+}
+
+#[test]
+fn a_second_worker_that_begins_once_everything_was_answered_is_heard() {
+    // What the second one says is there beforehand, and is let out once the last question has made its file.
+    let script = "t=$(mktemp); \"$@\" </dev/null >$t; \
+                  (until [ -e \"$W/n1\" ]; do sleep 0.02; done; cat $t; rm $t) <&- & exec \"$@\"";
+    let script = format!("W=$1; O=$2; shift 2; {script}");
+    let argv = ["sh", "-c", &script, "box", "${workspace}", "${outside}"].map(str::to_owned);
+    let document = LauncherDocument::of_command("mock", argv.to_vec());
+    // However busy the machine is: it ends as soon as the second one is heard.
+    let gots = ask_heard_out(&document, &[read("${workspace}/f"), create("${workspace}/n1")], Duration::from_secs(300));
+    match &*gots[1].words() {
+        "launcher_many" => assert_eq!(gots[0].words(), "launcher_many", "{}", gots[0].told()),
+        // The file is there a moment before the answer is.
+        word => assert_eq!(word, "launcher_restarted", "{}", gots[1].told()),
+    }
+    // One that begins when the first has ended is asked nothing, and what is asked all at once it would have been asked too.
+    expect(&sh("\"$@\"; \"$@\"", &[read("${workspace}/f")]), &["allow"]);
+    let twice = "t=$(mktemp); cat >$t; o=$(\"$@\" <$t; [ ! -e \"$W/n1\" ] || \"$@\" <$t); rm $t; printf '%s\\n' \"$o\"";
+    let gots = sh(twice, &[read("${workspace}/f"), create("${workspace}/n1")]);
+    expect(&gots, &["launcher_many"; 2]);
+    assert_eq!(gots[0].mode(), Some(StartMode::Batch), "{}", gots[0].told());
 }
 
 #[test]

@@ -401,7 +401,7 @@ fn failed(
     }
     if let Some(before) = &record.before
         && matches!(before.outcome, OperationOutcome::Failed { .. })
-        && is_refusal(driver, record, number)
+        && is_refusal(driver, record, call, number)
     {
         let note = "the operation failed outside of the launcher as well";
         return Judgement::undecided(FailureKind::BaselineDenied, seen, note);
@@ -409,7 +409,7 @@ fn failed(
     if number == errno::EPERM && by_seatbelt(record) {
         return Judgement::deny(Mechanism::Refused, seen).via("seatbelt");
     }
-    if is_refusal(driver, record, number) {
+    if is_refusal(driver, record, call, number) {
         return Judgement::deny(Mechanism::Refused, seen);
     }
     if driver == Driver::Exec && matches!(number, errno::ENOENT | errno::ENOTDIR) && around.visible == Some(true) {
@@ -481,32 +481,36 @@ fn by_filter(record: &LauncherRecord, call: &str, number: i32) -> bool {
 /// Whether Seatbelt answered, and not whoever the call is about: it confines the inside alone, and the same user did the same
 /// outside.
 fn by_seatbelt(record: &LauncherRecord) -> bool {
+    record.around.seatbelt == Some([false, true]) && record.around.same_credentials && done_outside(record)
+}
+
+/// Whether the same went through outside of the launcher, before or afterwards.
+fn done_outside(record: &LauncherRecord) -> bool {
     let done =
         |answer: &Option<WorkerAnswer>| answer.as_ref().is_some_and(|answer| answer.outcome == OperationOutcome::Done);
-    record.around.seatbelt == Some([false, true])
-        && record.around.same_credentials
-        && (done(&record.before) || done(&record.after))
+    done(&record.before) || done(&record.after)
 }
 
 /// Whether the call is one of this kernel's: it went through outside, or gave another answer than that it is unknown.
 fn kernel_has_call(record: &LauncherRecord) -> bool {
-    let done =
-        |answer: &Option<WorkerAnswer>| answer.as_ref().is_some_and(|answer| answer.outcome == OperationOutcome::Done);
     let answered = record
         .empty_call
         .as_ref()
         .is_some_and(|it| it.outside >= 0 && errno::of(record.system, it.outside) != errno::ENOSYS);
-    done(&record.before) || done(&record.after) || answered
+    done_outside(record) || answered
 }
 
 /// Whether an error number says "no" for this operation.
-fn is_refusal(driver: Driver, record: &LauncherRecord, number: i32) -> bool {
+fn is_refusal(driver: Driver, record: &LauncherRecord, call: &str, number: i32) -> bool {
     let on_files = |is: fn(FileEffect) -> bool| driver.file_effect().is_some_and(is);
     match number {
         errno::EACCES | errno::EPERM | errno::EROFS => true,
         errno::EXDEV => on_files(FileEffect::moves),
         errno::EBUSY => on_files(FileEffect::removes),
-        errno::EAFNOSUPPORT => CoverKind::of(driver) == CoverKind::Address,
+        // Whether a kernel has a family of sockets is the same for everybody: with one outside, somebody keeps it from the inside.
+        errno::EAFNOSUPPORT => {
+            CoverKind::of(driver) == CoverKind::Address || (call == "socket" && done_outside(record))
+        }
         errno::ENOSYS => kernel_has_call(record),
         errno::EOVERFLOW => on_files(FileEffect::makes),
         errno::ENOSPC | errno::EUSERS => {

@@ -470,6 +470,22 @@ fn error_numbers_mean_a_refusal_only_of_what_they_are_about() {
     let with = |driver, number| words(driver, &record(vec![asked(answer(failed("openat", number)))]));
     assert_eq!(with(Driver::FileRead, errno::EXDEV), "absent_unattributed");
     assert_eq!(with(Driver::FileRead, errno::EAFNOSUPPORT), "absent_unattributed");
+    // A family of sockets that the host has and the inside has not was taken from it, whatever the socket was meant for.
+    let socket = |driver, [before, after]: [OperationOutcome; 2]| {
+        let mut row = record(vec![asked(answer(failed("socket", errno::EAFNOSUPPORT)))]);
+        (row.before, row.after) = (Some(answer(before)), Some(answer(after)));
+        words(driver, &row)
+    };
+    let (done, none) = (|| OperationOutcome::Done, || failed("socket", errno::EAFNOSUPPORT));
+    for driver in [Driver::VsockSocket, Driver::PacketSocket, Driver::UnixConnect] {
+        assert_eq!(socket(driver, [done(), done()]), "deny refused", "{driver:?}");
+        assert_eq!(socket(driver, [none(), none()]), "absent_unattributed", "{driver:?}: the host has none either");
+    }
+    // A module that was loaded only for the question is one of the host's all the same, and was denied before.
+    assert_eq!(socket(Driver::VsockSocket, [none(), done()]), "baseline_denied");
+    // What lies over the path of a socket says nothing of a socket that could not be made.
+    let covered = masked(record(vec![asked(answer(failed("socket", errno::EAFNOSUPPORT)))]));
+    assert_eq!(words(Driver::UnixConnect, &covered), "deny refused");
     // A program that cannot be seen is not one without its interpreter.
     for visible in [None, Some(false)] {
         let mut script = record(vec![asked(answer(failed("execve", errno::ENOENT)))]);

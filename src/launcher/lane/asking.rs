@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::question::LauncherQuestion;
 use super::turns::Turns;
@@ -33,6 +34,8 @@ pub struct LauncherLane<'r> {
     pub cancel: &'r Cancel,
     /// How many starts work at the same time, also of other profiles.
     pub turns: &'r Turns,
+    /// How old a first start has to be, whatever is asked, before it is believed that there is one worker in it.
+    pub one_worker: Duration,
 }
 
 /// A question under way.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::launcher::said::{Hello, WorkerMessage, WorkerReport, WorkerRequest};
 use crate::launcher::session::{self, NoWorker, ReachedWorker, Setting};
-use crate::policy::launcher::LauncherStartKind;
+use crate::policy::launcher::{LauncherDocument, LauncherStartKind};
 use crate::record::launcher::{LauncherFault, StartMode};
 
 /// What came of a request.
@@ -50,18 +50,34 @@ pub(super) struct Engine<'s> {
     most_starts: u32,
     /// Why nothing more is asked.
     stopped: Option<(LauncherFault, String)>,
+    /// Why no answer of this lane counts: what was heard of a second worker.
+    many: Option<&'static str>,
+    /// How old the first start has to be before it is believed that it has one worker.
+    one_worker: Duration,
+    /// Whether the first start was heard out.
+    heard_out: bool,
     /// The digest of the world in the start that answers now.
     world: u64,
 }
 
 impl<'s> Engine<'s> {
     /// Starts the launcher for the first time.
-    pub(super) fn start(setting: &'s Setting<'s>, questions: usize) -> Result<Self, NoWorker> {
+    pub(super) fn start(setting: &'s Setting<'s>, questions: usize, one_worker: Duration) -> Result<Self, NoWorker> {
         let reached = session::start(setting)?;
         // A question that ends the worker needs another start, and one more for the comparison.
         let most_starts = 4 + u32::try_from(questions / 4).unwrap_or(u32::MAX / 2);
         let world = reached.hello.world;
-        Ok(Self { setting, reached: Some(reached), starts: 1, most_starts, stopped: None, world })
+        Ok(Self {
+            setting,
+            reached: Some(reached),
+            starts: 1,
+            most_starts,
+            stopped: None,
+            many: None,
+            one_worker,
+            heard_out: false,
+            world,
+        })
     }
 
     /// How the worker is reached.
@@ -72,6 +88,11 @@ impl<'s> Engine<'s> {
     /// What it found around itself when it was started first.
     pub(super) fn hello(&self) -> Option<&Hello> {
         self.reached.as_ref().map(|reached| &reached.hello)
+    }
+
+    /// Why no answer of this lane counts, if none does.
+    pub(super) fn many(&self) -> Option<&'static str> {
+        self.many
     }
 
     /// Whether each question is put once the one before it was answered.
@@ -122,7 +143,7 @@ impl<'s> Engine<'s> {
     }
 
     fn is_fresh(&self) -> bool {
-        self.setting.document.is_some_and(|it| it.start == LauncherStartKind::Fresh)
+        self.setting.document.is_some_and(is_fresh)
     }
 
     fn ask_at_once(&mut self, requests: &[(WorkerRequest, u64)]) -> Vec<RequestResult> {
@@ -173,19 +194,47 @@ impl<'s> Engine<'s> {
             gots.push(match answer {
                 _ if another => RequestResult::Fault(LauncherFault::Many, "several workers answered".into()),
                 Some(WorkerMessage::Done(report)) if report.signal.is_some() && !report.expired => {
-                    RequestResult::Died {
-                        signal: report.signal.unwrap_or(0),
-                        twice: false,
-                        nop_lives: true,
-                        box_control_lives: None,
-                    }
+                    self.died_at_once(&reached, request, *limit, report.signal.unwrap_or(0))
                 }
                 Some(said) => RequestResult::Said(said),
                 None => lost("no answer came back"),
             });
         }
         self.reached = Some(reached);
+        if another {
+            self.many = Some("the program was started more than once, and was asked everything each time");
+        }
         gots
+    }
+
+    /// A process ended that performed a request: once more, between two that do nothing.
+    fn died_at_once(
+        &mut self,
+        reached: &ReachedWorker,
+        request: &WorkerRequest,
+        limit_ms: u64,
+        signal: i32,
+    ) -> RequestResult {
+        let died = |twice, nop_lives| RequestResult::Died { signal, twice, nop_lives, box_control_lives: None };
+        if self.starts >= self.most_starts {
+            return died(false, true);
+        }
+        let limit = Duration::from_millis(limit_ms + 10_000);
+        let mut ask = |requests: &[WorkerRequest]| {
+            self.starts += 1;
+            session::ask_at_once(self.setting, reached, requests, limit).0
+        };
+        let three = [WorkerRequest::Nop, request.clone(), WorkerRequest::Nop];
+        let said: Vec<Option<WorkerMessage>> = if reached.fresh || self.setting.document.is_some_and(is_fresh) {
+            three.iter().flat_map(|one| ask(std::slice::from_ref(one))).collect()
+        } else {
+            ask(&three)
+        };
+        let again = said.iter().any(
+            |one| matches!(one, Some(WorkerMessage::Done(report)) if report.signal == Some(signal) && !report.expired),
+        );
+        let nops = said.iter().filter(|one| matches!(one, Some(WorkerMessage::Pong))).count();
+        died(again, nops == 2)
     }
 
     fn ask_one(&mut self, request: &WorkerRequest, limit_ms: u64) -> RequestResult {
@@ -322,8 +371,8 @@ impl<'s> Engine<'s> {
                 self.reached = Some(reached);
                 Ok(())
             }
-            Err(NoWorker::NotStarted(attempts)) => {
-                Err((LauncherFault::NotStarted, format!("another start: {}", attempts.join("; "))))
+            Err(NoWorker::NotStarted(why)) => {
+                Err((LauncherFault::NotStarted, format!("another start of it: {}", why.detail)))
             }
             Err(NoWorker::Many(attempts)) => {
                 Err((LauncherFault::Many, format!("another start: {}", attempts.join("; "))))
@@ -337,12 +386,29 @@ impl<'s> Engine<'s> {
         }
     }
 
+    /// Hears what the first start still says once everything was answered in it: a second worker may begin that late.
+    pub(super) fn hear_out(&mut self) {
+        let first = self.starts == 1 && !std::mem::replace(&mut self.heard_out, true);
+        let one_worker = self.one_worker;
+        if first && self.session().is_some_and(|session| !session.is_over() && session.hear_out(one_worker)) {
+            let detail = "a second worker said that it lives, once the first one had answered";
+            self.many = Some(detail);
+            self.stopped = Some((LauncherFault::Many, detail.to_owned()));
+        }
+    }
+
     /// Ends the worker that waits, if one does, and waits until its launcher has ended too.
     pub(super) fn end_session(&mut self) {
+        self.hear_out();
         if let Some(session) = self.reached.as_mut().and_then(|reached| reached.session.take()) {
             session.end();
         }
     }
+}
+
+/// Whether a launcher wants a start for each question.
+fn is_fresh(document: &LauncherDocument) -> bool {
+    document.start == LauncherStartKind::Fresh
 }
 
 fn lost(detail: &str) -> RequestResult {

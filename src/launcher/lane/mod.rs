@@ -43,6 +43,8 @@ pub use turns::Turns;
 
 /// How many sets of questions are begun before one has ended.
 const MOST_AT_ONCE: usize = 8;
+/// How old a first start is let become before its worker is told to end: by then a second one would have been heard.
+pub const ONE_WORKER: Duration = Duration::from_millis(150);
 /// How old a start has to be before what was not there is believed to be missing.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -161,10 +163,10 @@ impl LauncherLane<'_> {
                 outsider.forget();
             }
         }
-        let mut engine = match Engine::start(setting, askings.len()) {
+        let mut engine = match Engine::start(setting, askings.len(), self.one_worker) {
             Ok(engine) => engine,
-            Err(NoWorker::NotStarted(attempts)) => {
-                return fail(askings, LauncherFault::NotStarted, &attempts.join("; "), &attempts);
+            Err(NoWorker::NotStarted(why)) => {
+                return fail(askings, LauncherFault::NotStarted, &why.detail, &why.attempts);
             }
             Err(NoWorker::Many(attempts)) => {
                 return fail(askings, LauncherFault::Many, &attempts.join("; "), &attempts);
@@ -179,8 +181,11 @@ impl LauncherLane<'_> {
         if link.is_none() {
             let detail = "what was planted in the run's folders was not read, and no process here is the worker";
             engine.end_session();
-            rows::describe_starts(askings, &engine, setting, known);
-            return fail(askings, LauncherFault::Elsewhere, detail, &[]);
+            match engine.many() {
+                Some(several) => fail(askings, LauncherFault::Many, several, &[]),
+                None => fail(askings, LauncherFault::Elsewhere, detail, &[]),
+            }
+            return rows::describe_starts(askings, &engine, setting, known);
         }
 
         self.ask_spelled(&mut engine, mark, askings);
@@ -195,6 +200,7 @@ impl LauncherLane<'_> {
             self.ask_again(&mut engine, mark, &ground, askings);
             look(askings, EffectTime::EndOfLane);
         }
+        turn.rest(|| engine.hear_out());
         engine.end_session();
         if askings.iter().any(has_unseen) {
             // What is carried back at the end may need a moment.
@@ -211,6 +217,12 @@ impl LauncherLane<'_> {
         }
         outside.end();
         rows::describe_starts(askings, &engine, setting, known);
+        if let Some(several) = engine.many() {
+            // Which of them did what the host saw, and which sandbox answered, nobody can say any more.
+            for asking in askings.iter_mut().filter(|asking| asking.record.fault.is_none()) {
+                asking.record.fault = Some(FaultRecord { kind: LauncherFault::Many, detail: several.to_owned() });
+            }
+        }
     }
 
     /// Whether the worker works on this machine's objects.

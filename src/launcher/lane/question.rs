@@ -148,9 +148,14 @@ impl LauncherQuestion {
 
 /// The family of the socket that a driver makes, for the call that names nothing.
 pub(super) fn family(action: &Action) -> i32 {
-    match action.driver.info().target {
-        TargetKind::Endpoint if action.target.starts_with('[') => libc::AF_INET6,
-        TargetKind::Endpoint => libc::AF_INET,
+    // As Linux counts, which alone has these drivers. A filter may know one family from another.
+    match (action.driver, action.driver.info().target) {
+        (Driver::RawSocket, _) => libc::AF_INET,
+        (Driver::NetlinkSocket, _) => 16,
+        (Driver::PacketSocket, _) => 17,
+        (Driver::VsockSocket, _) => 40,
+        (_, TargetKind::Endpoint) if action.target.starts_with('[') => libc::AF_INET6,
+        (_, TargetKind::Endpoint) => libc::AF_INET,
         _ => libc::AF_UNIX,
     }
 }

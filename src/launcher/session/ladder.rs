@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::nameless::NamelessFile;
+use super::unreached::{StartOutcome, Tried, words_of};
 use super::{NoWorker, ReachedWorker, Session, Setting, WorkerExecutable};
 use crate::launcher::frame;
 use crate::launcher::said::{Hello, WorkerMessage, WorkerRequest};
+use crate::policy::launcher::DEFAULT_START_TIMEOUT_MS;
 use crate::record::launcher::{NamedExecutable, StartMode};
 
 /// How long nothing at all may come before the worker's input is closed, in case the launcher collects it first.
@@ -57,27 +59,36 @@ pub fn start_alone(setting: &Setting<'_>) -> Result<(Session, Hello), String> {
 /// # Errors
 /// If there is none.
 pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
-    let mut attempts = Vec::new();
+    let mut tried = Tried::default();
     for executable in [NamedExecutable::Itself, NamedExecutable::Copy, NamedExecutable::Memfd] {
         let executable = match made(executable, setting) {
             Ok(executable) => executable,
             Err(error) => {
-                attempts.push(format!("{}: {error}", executable.as_str()));
+                tried.remark(format!("{}: {error}", executable.as_str()));
                 continue;
             }
         };
-        match by_input(setting, executable, &mut attempts)? {
+        match by_input(setting, executable, &mut tried)? {
             Ok(reached) => return Ok(reached),
             Err(Some(executable)) if matches!(executable, WorkerExecutable::Path) => {
-                if let Some(reached) = by_report_file(setting, executable, &mut attempts) {
+                if let Some(reached) = by_report_file(setting, executable, &mut tried) {
                     return Ok(reached);
+                }
+                if tried.waited_in_vain() {
+                    break;
                 }
             }
             Err(Some(_)) => {}
             Err(None) => break,
         }
     }
-    Err(NoWorker::NotStarted(attempts))
+    let launcher = setting.document.and_then(|document| document.argv.first()).map_or("", String::as_str);
+    Err(NoWorker::NotStarted(tried.conclude(launcher, start_limit(setting))))
+}
+
+/// How long a start may take until a worker says that it lives.
+fn start_limit(setting: &Setting<'_>) -> Duration {
+    Duration::from_millis(setting.document.map_or(DEFAULT_START_TIMEOUT_MS, |document| document.start_timeout_ms))
 }
 
 /// An executable of that kind for a worker.
@@ -113,14 +124,15 @@ fn inside(setting: &Setting<'_>, path: &Path) -> String {
 fn by_input(
     setting: &Setting<'_>,
     executable: WorkerExecutable,
-    attempts: &mut Vec<String>,
+    tried: &mut Tried,
 ) -> Result<Result<ReachedWorker, Option<WorkerExecutable>>, NoWorker> {
     let way = executable.named().as_str();
-    let limit = Duration::from_millis(setting.document.map_or(10_000, |document| document.start_timeout_ms));
+    let limit = start_limit(setting);
     let mut session = match Session::spawn(setting, &executable, &token('l', false), &[], true) {
         Ok(session) => session,
         Err(error) => {
-            attempts.push(format!("{way}: the launcher could not be started: {error}"));
+            let outcome = StartOutcome::NoLauncher(words_of(&error));
+            tried.add(format!("{way}: the launcher could not be started: {error}"), outcome);
             return Ok(Err(None));
         }
     };
@@ -134,31 +146,33 @@ fn by_input(
     } else if session.hello.is_none() {
         session.pump(|it| it.hello.is_some(), limit.saturating_sub(session.age()).min(AFTER_CLOSE));
     }
-    let reached = |mode, hello, fresh, session, attempts: &mut Vec<String>, executable| ReachedWorker {
+    let reached = |mode, hello, fresh, session, tried: &mut Tried, executable| ReachedWorker {
         mode,
         executable,
         hello,
         fresh,
-        attempts: std::mem::take(attempts),
+        attempts: std::mem::take(&mut tried.attempts),
         session,
     };
     if session.has_another() {
-        attempts.push(format!("{way}: {} workers answered", session.instances.len()));
-        return Err(NoWorker::Many(std::mem::take(attempts)));
+        tried.remark(format!("{way}: {} workers answered", session.instances.len()));
+        return Err(NoWorker::Many(std::mem::take(&mut tried.attempts)));
     }
     let Some(hello) = session.hello.clone() else {
         if session.alive {
             let step = session.steps.last().map_or("alive", String::as_str).to_owned();
-            attempts.push(session.describe(&format!("{way}: the worker ended after its step `{step}`")));
+            let told = session.describe(&format!("{way}: the worker ended after its step `{step}`"));
+            tried.add(told, StartOutcome::EndedInside(step));
             drop(session);
-            return Ok(match by_arguments(setting, &executable, true, attempts) {
-                Some(hello) => Ok(reached(StartMode::Argv, hello, true, None, attempts, executable)),
+            return Ok(match by_arguments(setting, &executable, true, tried) {
+                Some(hello) => Ok(reached(StartMode::Argv, hello, true, None, tried, executable)),
                 None => Err(Some(executable)),
             });
         }
         // Give it the time to say how it ended.
         session.pump(|_| false, Duration::from_millis(50));
-        attempts.push(session.describe(way));
+        let outcome = StartOutcome::of(session.status(), session.is_over());
+        tried.add(session.describe(way), outcome);
         return Ok(Err(Some(executable)));
     };
     let had_input = session.input.is_some();
@@ -171,32 +185,32 @@ fn by_input(
             session.pump(answered, PONG / 2);
         }
         if session.has_another() {
-            attempts.push(format!("{way}: {} workers answered", session.instances.len()));
-            return Err(NoWorker::Many(std::mem::take(attempts)));
+            tried.remark(format!("{way}: {} workers answered", session.instances.len()));
+            return Err(NoWorker::Many(std::mem::take(&mut tried.attempts)));
         }
         if answered(&session) && !session.is_over() {
-            return Ok(Ok(reached(StartMode::Live, hello, false, Some(session), attempts, executable)));
+            return Ok(Ok(reached(StartMode::Live, hello, false, Some(session), tried, executable)));
         }
         session.close_input();
         session.pump(answered, AFTER_CLOSE);
         if answered(&session) {
-            attempts.push("live: requests arrived only after the input had ended".into());
+            tried.remark("live: requests arrived only after the input had ended");
             drop(session);
-            return Ok(Ok(reached(StartMode::Batch, hello, false, None, attempts, executable)));
+            return Ok(Ok(reached(StartMode::Batch, hello, false, None, tried, executable)));
         }
     } else if session.answers.contains_key(&ping) {
-        attempts.push("live: nothing came before the input had ended".into());
+        tried.remark("live: nothing came before the input had ended");
         drop(session);
-        return Ok(Ok(reached(StartMode::Batch, hello, false, None, attempts, executable)));
+        return Ok(Ok(reached(StartMode::Batch, hello, false, None, tried, executable)));
     }
-    attempts.push("live: the worker said hello, and requests do not reach it".into());
+    tried.remark("live: the worker said hello, and requests do not reach it");
     drop(session);
     if let Some(session) = by_mailbox(setting, &executable) {
-        return Ok(Ok(reached(StartMode::Mailbox, hello, false, Some(session), attempts, executable)));
+        return Ok(Ok(reached(StartMode::Mailbox, hello, false, Some(session), tried, executable)));
     }
-    attempts.push("mailbox: a file in the workspace does not reach it".into());
-    Ok(match by_arguments(setting, &executable, false, attempts) {
-        Some(hello) => Ok(reached(StartMode::Argv, hello, false, None, attempts, executable)),
+    tried.add("mailbox: a file in the workspace does not reach it".into(), StartOutcome::Deaf);
+    Ok(match by_arguments(setting, &executable, false, tried) {
+        Some(hello) => Ok(reached(StartMode::Argv, hello, false, None, tried, executable)),
         None => Err(None),
     })
 }
@@ -220,17 +234,12 @@ fn by_mailbox(setting: &Setting<'_>, executable: &WorkerExecutable) -> Option<Se
 }
 
 /// By arguments; whether the worker answers that way.
-fn by_arguments(
-    setting: &Setting<'_>,
-    executable: &WorkerExecutable,
-    alone: bool,
-    attempts: &mut Vec<String>,
-) -> Option<Hello> {
+fn by_arguments(setting: &Setting<'_>, executable: &WorkerExecutable, alone: bool, tried: &mut Tried) -> Option<Hello> {
     let mut session = by_arguments_with(setting, executable, alone, &[WorkerRequest::Ping])?;
     session.pump(|it| it.said_bye, PATIENCE);
     let answered = session.answers.contains_key(&1);
     if !answered {
-        attempts.push(session.describe("argv"));
+        tried.remark(session.describe("argv"));
     }
     session.hello.clone().filter(|_| answered)
 }
@@ -247,11 +256,7 @@ fn by_arguments_with(
 }
 
 /// With answers in a file of the workspace.
-fn by_report_file(
-    setting: &Setting<'_>,
-    executable: WorkerExecutable,
-    attempts: &mut Vec<String>,
-) -> Option<ReachedWorker> {
+fn by_report_file(setting: &Setting<'_>, executable: WorkerExecutable, tried: &mut Tried) -> Option<ReachedWorker> {
     let mut session = with_report_file(setting, &executable)?;
     let ping = session.send(&WorkerRequest::Ping);
     session.close_input();
@@ -259,13 +264,13 @@ fn by_report_file(
     let hello = session.hello.clone().filter(|_| session.answers.contains_key(&ping));
     finish_report_file(&mut session);
     let hello = hello?;
-    attempts.push("output: what the worker prints does not come back".into());
+    tried.remark("output: what the worker prints does not come back");
     Some(ReachedWorker {
         mode: StartMode::ReportFile,
         executable,
         hello,
         fresh: false,
-        attempts: std::mem::take(attempts),
+        attempts: std::mem::take(&mut tried.attempts),
         session: None,
     })
 }
@@ -318,9 +323,8 @@ pub fn ask_at_once(
     }
     session.pump(|it| it.said_bye || it.has_another(), limit);
     finish_report_file(&mut session);
-    let another = session.has_another();
     let answers = (1..=requests.len() as u64).map(|seq| session.answers.remove(&seq)).collect();
-    // A launcher that carries something back does it at its end.
-    session.end();
+    // A launcher that carries something back does it at its end; and whoever is started after the first does the same once more.
+    let another = session.end();
     (answers, another)
 }

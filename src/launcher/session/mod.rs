@@ -7,6 +7,7 @@ mod nameless;
 #[cfg(target_os = "macos")]
 #[path = "nameless_macos.rs"]
 mod nameless;
+mod unreached;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -31,13 +32,16 @@ use crate::sys::native::process::ADOPTS_ORPHANS;
 use crate::sys::native::tty::SessionTerminal;
 pub use ladder::{ask_at_once, start, start_alone};
 use nameless::NamelessFile;
+pub use unreached::NotStarted;
 
 /// How long the launcher may take to end once the worker's input is closed.
 const END: Duration = Duration::from_secs(5);
+/// How much longer than the first worker a second one may take to say that it lives.
+const LATER: Duration = Duration::from_secs(1);
 /// How many requests are with a worker at a time: as many as its input holds, whatever they say, while it writes an answer.
 const UNDER_WAY: usize = 4;
-/// The most bytes of standard error that are kept.
-const STDERR_BYTES: usize = 300;
+/// The most bytes that are kept of what a launcher says, of each of its streams.
+const SAID_BYTES: usize = 300;
 
 /// What every start of one launcher shares.
 #[derive(Debug)]
@@ -92,8 +96,8 @@ impl Drop for WorkerExecutable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoWorker {
     /// None said that it lives.
-    NotStarted(Vec<String>),
-    /// Several did.
+    NotStarted(NotStarted),
+    /// Several did: what was tried.
     Many(Vec<String>),
 }
 
@@ -129,13 +133,18 @@ pub struct Session {
     pub started: Instant,
     /// When its output ended.
     ended: Option<Instant>,
+    /// When the first worker said hello.
+    greeted: Option<Instant>,
     alive: bool,
     steps: Vec<String>,
     hello: Option<Hello>,
     instances: Vec<String>,
     answers: BTreeMap<u64, WorkerMessage>,
     said_bye: bool,
-    stderr: Vec<u8>,
+    /// What begins its streams.
+    said: [Vec<u8>; 2],
+    /// What each start has of its own in the launcher's words, and what stands for it, so that rows of one cause read alike.
+    own: Vec<(String, &'static str)>,
     next: u64,
 }
 
@@ -159,6 +168,9 @@ impl Session {
             WorkerExecutable::MemFd(file) => file.name(),
         };
         let token = format!("{}.{mode}", key.as_str());
+        let folders = [(&setting.places.workspace, "${workspace}"), (&setting.places.outside, "${outside}")];
+        let mut own = vec![(named.clone(), "${probe}"), (token.clone(), "…")];
+        own.extend(folders.map(|(path, name)| (path.clone(), name)).into_iter().filter(|(path, _)| !path.is_empty()));
         let mut probe = vec![named, SUBCOMMAND.to_owned(), token];
         probe.extend_from_slice(more);
         let places = StartTexts { probe, ..setting.places.clone() };
@@ -203,13 +215,15 @@ impl Session {
             report_file: None,
             started: Instant::now(),
             ended: None,
+            greeted: None,
             alive: false,
             steps: Vec::new(),
             hello: None,
             instances: Vec::new(),
             answers: BTreeMap::new(),
             said_bye: false,
-            stderr: Vec::new(),
+            said: [Vec::new(), Vec::new()],
+            own,
             next: 1,
         })
     }
@@ -235,6 +249,8 @@ impl Session {
     }
 
     fn take(&mut self, stream: usize, bytes: &[u8]) {
+        let room = SAID_BYTES.saturating_sub(self.said[stream].len());
+        self.said[stream].extend_from_slice(&bytes[..bytes.len().min(room)]);
         for frame in self.readers[stream].take(bytes) {
             self.note(frame);
         }
@@ -252,7 +268,10 @@ impl Session {
         match said {
             WorkerMessage::Alive => self.alive = true,
             WorkerMessage::Step(step) => self.steps.push(step),
-            WorkerMessage::Hello(hello) if self.hello.is_none() => self.hello = Some(*hello),
+            WorkerMessage::Hello(hello) if self.hello.is_none() => {
+                self.greeted = Some(Instant::now());
+                self.hello = Some(*hello);
+            }
             WorkerMessage::Bye if frame.seq == LAST => self.said_bye = true,
             said if frame.seq != UNASKED => {
                 self.answers.entry(frame.seq).or_insert(said);
@@ -303,11 +322,7 @@ impl Session {
             if err && let Some(errors) = &mut self.errors {
                 match errors.read(&mut buffer) {
                     Ok(0) => self.errors = None,
-                    Ok(count) => {
-                        let room = STDERR_BYTES.saturating_sub(self.stderr.len());
-                        self.stderr.extend_from_slice(&buffer[..count.min(room)]);
-                        self.take(1, &buffer[..count]);
-                    }
+                    Ok(count) => self.take(1, &buffer[..count]),
                     Err(_) => {}
                 }
             }
@@ -389,11 +404,23 @@ impl Session {
         !self.is_over()
     }
 
-    /// Closes what the worker reads, and waits until everything has ended, or ends it.
-    pub fn end(mut self) {
+    /// Hears whatever else is said while nothing is asked, until a second worker would have begun too: the start is as old as
+    /// `at_least`, and it is as long ago that the first one said hello as that took, but at most `LATER`. Whether there is a second.
+    pub fn hear_out(&mut self, at_least: Duration) -> bool {
+        let took = self.greeted.map_or(Duration::ZERO, |greeted| greeted.duration_since(self.started));
+        let age = at_least.max(took + took.min(LATER));
+        // What has come by now is read in any case.
+        self.pump(Self::has_another, age.saturating_sub(self.age()).max(Duration::from_millis(1)));
+        self.has_another()
+    }
+
+    /// Closes what the worker reads, and waits until everything has ended, or ends it. Whether another worker than the first has
+    /// said something by then.
+    pub fn end(mut self) -> bool {
         self.close_input();
         self.pump(|_| false, END);
         self.reap();
+        self.has_another()
     }
 
     fn reap(&mut self) {
@@ -427,25 +454,45 @@ impl Session {
         let _ = self.child.kill();
     }
 
-    /// How a start went, for people.
-    fn describe(&mut self, way: &str) -> String {
+    /// How it ended, if it did.
+    fn status(&mut self) -> Option<std::process::ExitStatus> {
         // Its output ends a moment before it does.
         let until = Instant::now() + Duration::from_millis(if self.is_over() { 300 } else { 0 });
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+                _ => return None,
+            }
         }
-        let status = match self.child.try_wait() {
-            Ok(Some(status)) => match (status.code(), status.signal()) {
+    }
+
+    /// How a start went, for people.
+    fn describe(&mut self, way: &str) -> String {
+        let status = match self.status() {
+            Some(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => format!("ended with exit code {code}"),
                 (None, Some(signal)) => format!("ended by signal {signal}"),
                 _ => "ended".to_owned(),
             },
-            _ => "was still running".to_owned(),
+            None => "was still running".to_owned(),
         };
-        // A part of one line.
-        let said = String::from_utf8_lossy(&self.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = self.words();
         let said = if said.is_empty() { String::new() } else { format!(", saying `{said}`") };
         format!("{way}: the launcher {status}{said}")
+    }
+
+    /// What the launcher itself says: what it complains of, else what it prints, as a part of one line.
+    fn words(&self) -> String {
+        let line = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            // Neither what a worker says nor what comes back of what it is asked.
+            let text = text.split("@S").next().unwrap_or_default();
+            let text = self.own.iter().fold(text.to_owned(), |text, (own, name)| text.replace(own, name));
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let complaint = line(&self.said[1]);
+        if complaint.is_empty() { line(&self.said[0]) } else { complaint }
     }
 }
 

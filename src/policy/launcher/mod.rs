@@ -3,6 +3,7 @@
 mod document;
 mod texts;
 
+pub use document::DEFAULT_START_TIMEOUT_MS;
 pub use document::LauncherDocument;
 pub use document::LauncherStartKind;
 #[cfg(test)]

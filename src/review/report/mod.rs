@@ -35,7 +35,7 @@ use row::Agreement;
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;
 pub(in crate::review) use rows::for_each_row;
-pub use verdict_opinions::verdict_opinions;
+pub use verdict_opinions::{mechanisms, verdict_opinions};
 
 /// The formats that a report can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::head;
 use super::lane_rows::{Keyed, LaneRowFacts, LaneRows, OracleFacts, with_lane};
 use super::places::PlaceFinder;
 use crate::bundle::{ArtifactError, Bundle, Verified};
 use crate::evidence::opinions;
+use crate::record::launcher::Mechanism;
+use crate::record::layout;
 use crate::record::opinions::{ModelOpinion, Opinions};
 use crate::record::outcome::{Expectation, Lane};
 use crate::record::run_diff::RowVerdict;
@@ -53,6 +57,42 @@ pub fn verdict_opinions(
     Ok(verdicts.iter().map(of).collect())
 }
 
+/// How denials of the scenario lane came about under a launcher, by expectation. Empty if the bundle does not say.
+pub fn mechanisms(
+    bundle: &Verified<Bundle>,
+    verdicts: &BTreeMap<&str, &RowVerdict>,
+) -> Result<BTreeMap<String, Mechanism>, ReviewError> {
+    let mut found = BTreeMap::new();
+    if verdicts.is_empty() || bundle.entry(layout::VERDICTS).is_none() {
+        return Ok(found);
+    }
+    bundle.read_artifact(layout::VERDICTS, |reader| {
+        for line in LaneRows::<MechanismFacts>::new(reader).rest() {
+            if let Some(mechanism) = line.mechanism
+                && verdicts.get(&*line.expectation_id).is_some_and(|verdict| *verdict.profile_id == *line.profile_id)
+            {
+                found.insert(line.expectation_id, mechanism);
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    })?;
+    Ok(found)
+}
+
+/// What is read of a line of verdicts.
+#[derive(Debug, Deserialize)]
+struct MechanismFacts {
+    profile_id: String,
+    expectation_id: String,
+    mechanism: Option<Mechanism>,
+}
+
+impl Keyed for MechanismFacts {
+    fn key(&self) -> (&str, &str) {
+        (&self.profile_id, &self.expectation_id)
+    }
+}
+
 /// Calls `take` for every row of a lane that belongs to one of the verdicts.
 fn each<'v, T: Keyed>(
     bundle: &Verified<Bundle>,
@@ -79,7 +119,6 @@ mod tests {
     use super::*;
     use crate::bundle::tests::fixture::copy_tree;
     use crate::bundle::verify;
-    use crate::record::layout;
     use crate::review::report::for_each_row;
 
     fn verdict(row: &crate::review::report::ReportRow) -> RowVerdict {
@@ -87,6 +126,7 @@ mod tests {
             profile_id: row.event.profile_id.as_str().into(),
             expected: row.event.expected,
             actual: row.event.actual.into(),
+            mechanism: None,
             because: None,
         }
     }

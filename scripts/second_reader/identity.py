@@ -3,7 +3,7 @@
 import json
 import unicodedata
 
-from . import absence, sbpl_text
+from . import absence, sbpl_text, shards
 from .canonical import NoCanonicalForm, digest, sha256
 from .decide import RULE
 from .finding import NotDerivable
@@ -72,15 +72,15 @@ def expectations(profile):
 
 
 def fixtures(plan):
-    profiles = {one.id: one.entry["fixtures"] for one in plan.profiles if one.entry.get("fixtures")}
-    probes = {row.probe["probe_id"]: row.probe["fixtures"] for row in plan.rows() if row.probe.get("fixtures")}
+    profiles = {one.id: one.entry["fixtures"] for one in plan.declared if one.entry.get("fixtures")}
+    probes = {row.probe["probe_id"]: row.probe["fixtures"] for row in plan.declared_rows() if row.probe.get("fixtures")}
     entries = sum(len(one) for one in [*profiles.values(), *probes.values()])
     return {"entries": entries, "sha256": digest({"probes": probes, "profiles": profiles}, any_form=True)}
 
 
 def pre_existing(plan, declared):
     """The element for the plan's fixed paths, with the kinds that the declaration gives."""
-    texts = {text for row in plan.rows() for text in (row.probe["target"], row.probe.get("to")) if text}
+    texts = {text for row in plan.declared_rows() for text in (row.probe["target"], row.probe.get("to")) if text}
     paths = sorted((text for text in texts if text.startswith("/")), key=lambda text: text.encode())
     kinds = {path: declared["kinds"].get(path, "unknown") for path in paths}
     found = sha256("".join(f"{path}\t{kind}\n" for path, kind in kinds.items()).encode())
@@ -105,20 +105,19 @@ def against_plan(plan, declaration, form):
         "/runtime/world/document_sha256": plan.world_sha256 or form.absent("world_unknown"),
         "/policy/lanes": plan.lanes,
         "/policy/controls": document.get("controls", {}),
-        "/policy/expectations": {one.id: expectations(one) for one in plan.profiles},
+        "/policy/expectations": {one.id: expectations(one) for one in plan.declared},
         "/policy/decision_rule": RULE,
         "/policy/gate_rules": GATE_RULES,
         "/policy/deadline_ms": plan.deadline_ms,
         "/policy/limits": LIMITS,
         "/policy/preflight": plan.preflight is not None and not policy["dry_run"],
-        "/policy/shard": form.absent("not_divided"),
         "/history/fixtures/created": "none" if policy["dry_run"] else "fresh",
         "/history/fixtures/pre_existing": pre_existing(plan, history["fixtures"]["pre_existing"]),
         "/history/depends_on": document.get("history", {}).get("depends_on", []),
         "/history/waivers": document.get("history", {}).get("waivers", []),
     }
-    yield "/artifact/profiles", set(artifact["profiles"]), {one.id for one in plan.profiles}
-    elements = {f"/artifact/profiles/{one.id}": one for one in plan.profiles}
+    yield "/artifact/profiles", set(artifact["profiles"]), {one.id for one in plan.declared}
+    elements = {f"/artifact/profiles/{one.id}": one for one in plan.declared}
     for pointer, one in elements.items():
         declared = artifact["profiles"].get(pointer.rpartition("/")[2], {})
         yield from _policy(pointer, declared, policy_element(one.policy, one.entry))
@@ -126,7 +125,7 @@ def against_plan(plan, declaration, form):
         yield from _policy("/artifact/preflight_policy", artifact["preflight_policy"], policy_element(plan.preflight, {}))
     else:
         wanted["/artifact/preflight_policy"] = form.absent("no_preflight")
-    launchers = {one.id for one in plan.profiles if one.policy.mode == "launcher"}
+    launchers = {one.id for one in plan.declared if one.policy.mode == "launcher"}
     yield "/artifact/launchers", set(artifact.get("launchers", {})), launchers
     yield from _subject(plan, artifact["subject"], form)
     for pointer, found in wanted.items():
@@ -204,7 +203,10 @@ def against_manifest(manifest, declaration, form):
     for name in ("dry_run", "deadline_ms"):
         yield f"/policy/{name}", policy[name], manifest[name]
     yield "/policy/host_programs", policy.get("host_programs", False), manifest.get("host_programs", False)
-    yield "/policy/selection", policy["selection"], manifest["selection"]
+    selection = dict(manifest["selection"])
+    shard = selection.pop("shard", None)
+    yield "/policy/shard", policy["shard"], form.absent("not_divided") if shard is None else shards.text(shard)
+    yield "/policy/selection", policy["selection"], selection
 
 
 def _fact(system, name, value, form):

@@ -2,10 +2,11 @@
 
 import re
 
-from . import json_text, landlock, schema
+from . import json_text, landlock, schema, shards
 from .canonical import sha256
 from .drivers import CHANGES
 from .finding import NotDerivable
+from .verdicts import probe_sha256
 
 HOME_WORLD = "sonoma-14.4.1-23E224-arm64-dyld-2c0602c5"
 INDEXES = ("registries/index.json", "registry/index.json", "book/api/runtime/plans/registry/index.json")
@@ -185,7 +186,7 @@ class Policy:
 class Plan:
     """A plan, resolved."""
 
-    def __init__(self, inputs, only_profiles=(), only_scenarios=()):
+    def __init__(self, inputs, only_profiles=(), only_scenarios=(), shard=None):
         self.inputs = inputs
         self.document = plan = inputs.document("plan", inputs.plan_path, "plan")
         self.digest = plan_digest(plan)
@@ -215,7 +216,10 @@ class Plan:
         self.lanes = {lane: lanes.get(lane, True) is not False for lane in ("baseline", "scenario", "oracle")}
         self.deadline_ms = plan.get("deadline_ms", 10_000)
         self.policies = {}
-        self.profiles = self._profiles(set(only_profiles), set(only_scenarios))
+        # What is declared is the plan without its shares; what stays of it below is this share.
+        self.profiles = self.declared = self._profiles(set(only_profiles), set(only_scenarios))
+        if shard is not None:
+            self.profiles = self._share(shard)
         self.preflight = self._preflight()
 
     def _registry(self):
@@ -312,8 +316,19 @@ class Plan:
         mode = modes[0] if modes else ENDINGS.get(spelled.rpartition(".")[2], "sbpl")
         return self._policy(spelled, mode)
 
+    def _share(self, shard):
+        if not shards.is_share(shard):
+            raise NotDerivable("the share of the plan is none")
+        numbers = iter(shards.numbers(self.declared_rows(), shard, probe_sha256))
+        found = [Profile(one.entry, one.policy, [row for row in one.rows if next(numbers) in shard["indices"]])
+                 for one in self.declared]
+        return [one for one in found if one.rows]
+
     def rows(self):
         return [row for profile in self.profiles for row in profile.rows]
+
+    def declared_rows(self):
+        return [row for profile in self.declared for row in profile.rows]
 
 
 def base_id(probe):

@@ -110,7 +110,7 @@ class Bundle:
         manifest = self.manifest
         inputs = plans.Inputs({path: data for path, data in self.files.items() if path.startswith("inputs/")})  # 6
         selection = manifest["selection"]
-        self.plan = plan = plans.Plan(inputs, selection["only_profiles"], selection["only_scenarios"])
+        self.plan = plan = plans.Plan(inputs, selection["only_profiles"], selection["only_scenarios"], selection.get("shard"))
         preflight = plan.preflight is not None and not manifest["dry_run"]
         for name, wanted, found in (
             ("plan_id", plan.document["plan_id"], manifest["plan_id"]),

@@ -23,6 +23,7 @@ use crate::plan::{self, BundleInputs, DocumentSource, Selection};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
 use crate::record::layout;
 use crate::record::run_identity::RunParts;
+use crate::record::shard::ShardRecord;
 use crate::record::sources::InputRole;
 
 /// Reads the declaration that `path` leads to: a bundle, an output root, or a file.
@@ -95,6 +96,7 @@ pub fn against_sources(path: &Path, root: &Path) -> Result<IdentityComparison, V
         let selection = Selection {
             only_profiles: parts.policy.selection.only_profiles.clone(),
             only_scenarios: parts.policy.selection.only_scenarios.clone(),
+            shard: parts.policy.shard.value().and_then(|text| ShardRecord::declared(text)),
         };
         let plans = parts.artifact.documents.get(&InputRole::Plan);
         if let Some(plan_path) = plans.and_then(|plans| plans.keys().next()) {

@@ -56,6 +56,7 @@ mod run_report;
 mod schema;
 mod scratch;
 mod selftest;
+mod shard;
 mod signals;
 mod statement;
 mod status;

@@ -1,6 +1,7 @@
 //! `sandproof run`
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::out::io_exit;
 use super::progress::ProgressBars;
 use super::report::{self, WantedReport};
 use super::run_report;
+use super::shard::WantedShard;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
@@ -88,6 +90,12 @@ pub(super) struct RunChoices {
     /// Run this expectation only. May be given several times.
     #[arg(long, value_name = "ID")]
     only_scenario: Vec<String>,
+    /// Run one share of the plan's rows: the Ith of N, dealt out by a digest of each row (`hash:I/N`) or as N pieces of the plan
+    /// (`slice:I/N`), the same on every machine; the controls of its policies come along. `auto` asks the scheduler that started
+    /// this (its variables; `auto/N` where they do not say how many there are) and deals out by digest. `merge` makes one run of
+    /// all shares.
+    #[arg(long, value_name = "KIND:I/N|auto")]
+    shard: Option<WantedShard>,
     /// Do everything but execute.
     #[arg(long)]
     dry: bool,
@@ -163,8 +171,12 @@ impl RunChoices {
         exe: Executable,
         cancel: Cancel,
     ) -> Result<RunRequest, Failure> {
-        let selection =
-            Selection { only_profiles: self.only_profile.clone(), only_scenarios: self.only_scenario.clone() };
+        let shard = self.shard.as_ref().map(|wanted| wanted.choose(&variable)).transpose()?;
+        let selection = Selection {
+            only_profiles: self.only_profile.clone(),
+            only_scenarios: self.only_scenario.clone(),
+            shard: shard.map(|chosen| chosen.shard),
+        };
         let (plan, root) = plan::load(plan, home().as_deref(), &selection).map_err(load_failure)?;
         let jobs = self.jobs.unwrap_or_else(threads::usual_workers);
         Ok(RunRequest {
@@ -215,6 +227,16 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         [] => None,
         launchers => Some(given_launchers::put_into(launchers, &mut request)?),
     };
+    if let Some(wanted) = &args.choices.shard {
+        let plan = &request.declared.plan;
+        let (mine, all) = (plan.row_count(), plan.declared_rows().count());
+        let chosen = wanted.choose(&variable)?;
+        let none = if mine == 0 { "; it is empty, and the run declares that" } else { "" };
+        ui.remark(format!("{chosen}: {mine} of {all} rows{none}"));
+        if let (WantedShard::Auto(_), Some(file)) = (wanted, variable("TEST_SHARD_STATUS_FILE")) {
+            touch(Path::new(&file))?;
+        }
+    }
     if !request.declared.dry {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let command: Vec<OsString> = std::env::args_os().collect();
@@ -243,7 +265,7 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 
 impl RunArgs {
     /// The run id that was asked for: by argument, or by the variable that the reference runtime reads. An id names the
-    /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else.
+    /// attempt and changes nothing about it, so a variable may give it; no variable chooses anything else that was not asked for.
     #[expect(clippy::disallowed_methods, reason = "read here and passed down")]
     fn run_id(&self) -> Result<RunId, Failure> {
         let asked = || std::env::var_os(RUN_ID_VARIABLE).filter(|text| !text.is_empty());
@@ -260,6 +282,30 @@ impl RunArgs {
             ),
         }
     }
+}
+
+/// A variable of this process. Only `--shard auto` asks: whoever says so wants the scheduler to choose.
+#[expect(clippy::disallowed_methods, reason = "read here and passed down")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Tells Bazel that the test knows about shares.
+fn touch(file: &Path) -> Result<(), Failure> {
+    let opened = OpenOptions::new().create(true).append(true).open(file);
+    opened.map(drop).map_err(|source| {
+        Failure::new(Exit::Fault, StatusFile { file: file.to_owned(), source })
+            .hint("it comes from the variable TEST_SHARD_STATUS_FILE")
+    })
+}
+
+/// Bazel's file could not be touched.
+#[derive(Debug, thiserror::Error)]
+#[error("the status file `{}` of the test's shares cannot be written", file.display())]
+struct StatusFile {
+    file: PathBuf,
+    #[source]
+    source: std::io::Error,
 }
 
 /// Every variable of this process.

@@ -28,6 +28,7 @@ use crate::record::mismatch::MismatchType;
 use crate::record::opinions::Opinions;
 use crate::record::outcome::{Decision, Expectation, FailureKind, FailureStage};
 use crate::record::packet::Promotability;
+use crate::record::shard::ShardRecord;
 use crate::record::summary::SummaryStatus;
 use crate::run::RunReport;
 
@@ -63,6 +64,8 @@ struct RunAnswer<'r> {
     known: u64,
     waivers: Vec<WaiverDocument<'r>>,
     promotability: Promotability,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'r ShardRecord>,
     exit_code: u8,
 }
 
@@ -141,7 +144,7 @@ impl<'r> From<&'r RowFinding> for RowDocument<'r> {
 /// Prints the result and classifies it.
 pub(super) fn conclude(report: &RunReport, json: bool, ui: &mut Ui) -> Result<Exit, Failure> {
     let gate = judge(report)?;
-    let exit = exit_of(&report.outcome);
+    let exit = if is_empty_share(report) { Exit::Done } else { exit_of(&report.outcome) };
     if json {
         ui.json(&document(report, &gate, exit));
     } else {
@@ -171,6 +174,11 @@ fn judge(report: &RunReport) -> Result<GateEvaluation, Failure> {
     let verified =
         bundle::verify(&report.committed.folder).map_err(|refused| Failure::new(Exit::BundleInvalid, refused))?;
     Ok(gates::evaluate(&verified))
+}
+
+/// Whether there was nothing to do, because the plan has fewer rows than shares. That is no fault of whoever runs the share.
+fn is_empty_share(report: &RunReport) -> bool {
+    report.manifest.selection.shard.is_some() && report.outcome.total.rows.planned == 0
 }
 
 fn exit_of(outcome: &DerivationOutcome) -> Exit {
@@ -236,6 +244,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateEvaluation, exit: Exit) -> Run
         known: outcome.known(),
         waivers: outcome.waivers.iter().map(WaiverDocument::from).collect(),
         promotability: gate.to_record(),
+        shard: report.manifest.selection.shard.as_ref(),
         exit_code: exit.code(),
     }
 }
@@ -255,7 +264,11 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
     rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
     rows_text(&mut out, (color::DOUBTFUL, "as expected, and a surprise"), &outcome.surprises, outcome.surprised);
     waivers_text(&mut out, outcome);
-    out.line(verdict(outcome));
+    if is_empty_share(report) {
+        out.line("This share of the plan has no rows: there was nothing to do.");
+    } else {
+        out.line(verdict(outcome));
+    }
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
         out.line("promotable  yes");

@@ -50,6 +50,7 @@ pub(super) fn plan(lanes: LaneSet, profiles: &[(&str, &[ProbeSpec<'_>])]) -> Res
         deadline_ms: 10_000,
         profiles,
         world: None,
+        undivided: None,
         subject: None,
         preflight: None,
         documents: Vec::new(),

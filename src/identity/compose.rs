@@ -100,7 +100,7 @@ pub fn parts(plan: &ResolvedPlan, given: DeclaredFacts) -> Result<RunParts, Cano
             only_profiles: plan.selection.only_profiles.clone(),
             only_scenarios: plan.selection.only_scenarios.clone(),
         },
-        shard: Stated::absent(Absence::NotDivided),
+        shard: Stated::or_absent(plan.selection.shard.as_ref().map(ToString::to_string), Absence::NotDivided),
         dry_run: given.dry_run,
         host_programs: given.host_programs,
         unconfirmed: Some(unconfirmed(artifact.launchers.keys(), given.runtime.channel.kind)),
@@ -163,7 +163,7 @@ fn artifact(
     }
     let mut values = PolicyDigests::default();
     let mut profiles = BTreeMap::new();
-    for profile in &plan.profiles {
+    for profile in plan.declared_profiles() {
         let element = values.element(&profile.policy)?;
         profiles.insert(profile.id.clone(), element);
     }
@@ -217,10 +217,10 @@ impl PolicyDigests {
 fn fixtures(plan: &ResolvedPlan) -> Result<FixturesElement, CanonError> {
     let mut profiles: BTreeMap<&str, &[FixtureEntry]> = BTreeMap::new();
     let mut probes: BTreeMap<&str, &[FixtureEntry]> = BTreeMap::new();
-    for profile in plan.profiles.iter().filter(|profile| !profile.entry.fixtures.is_empty()) {
+    for profile in plan.declared_profiles().iter().filter(|profile| !profile.entry.fixtures.is_empty()) {
         profiles.insert(profile.id.as_str(), &profile.entry.fixtures);
     }
-    for (_, probe) in plan.rows().filter(|(_, probe)| !probe.entry.fixtures.is_empty()) {
+    for (_, probe) in plan.declared_rows().filter(|(_, probe)| !probe.entry.fixtures.is_empty()) {
         probes.insert(probe.entry.probe_id.as_str(), &probe.entry.fixtures);
     }
     let entries = profiles.values().chain(probes.values()).map(|list| list.len() as u64).sum();
@@ -230,7 +230,7 @@ fn fixtures(plan: &ResolvedPlan) -> Result<FixturesElement, CanonError> {
 }
 
 fn expectations(plan: &ResolvedPlan) -> BTreeMap<ProfileId, ExpectationsElement> {
-    plan.profiles
+    plan.declared_profiles()
         .iter()
         .map(|profile| {
             let mut hasher = std::io::BufWriter::new(Hasher::default());
@@ -265,7 +265,7 @@ pub const LISTED_PATHS: usize = 1000;
 /// The fixed paths that the plan's probes aim at, each once: they lie outside of every fixture root, so what stands there
 /// is there before the run.
 pub fn fixed_paths(plan: &ResolvedPlan) -> BTreeSet<&str> {
-    plan.rows()
+    plan.declared_rows()
         .flat_map(|(_, probe)| [Some(probe.entry.target.as_str()), probe.entry.to.as_deref()])
         .flatten()
         .filter(|path| path.starts_with('/'))

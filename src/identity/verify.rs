@@ -173,7 +173,7 @@ fn expected_launchers(
     mut declared: BTreeMap<ProfileId, LauncherElement>,
 ) -> BTreeMap<ProfileId, LauncherElement> {
     let none = || LauncherElement { programs: BTreeMap::new(), version: Stated::absent(Absence::NotDeclared) };
-    let launchers = plan.profiles.iter().filter(|profile| profile.entry.mode == PolicyMode::Launcher);
+    let launchers = plan.declared_profiles().iter().filter(|profile| profile.entry.mode == PolicyMode::Launcher);
     launchers.map(|profile| (profile.id.clone(), declared.remove(&profile.id).unwrap_or_else(none))).collect()
 }
 
@@ -315,6 +315,8 @@ pub fn verify_against_manifest(manifest: &RunManifest, declaration: &Declaration
         value(&policy.selection.only_scenarios),
         value(&manifest.selection.only_scenarios),
     );
+    let shard = Stated::or_absent(manifest.selection.shard.as_ref().map(ToString::to_string), Absence::NotDivided);
+    same("/policy/shard", value(&policy.shard), value(&shard));
     wrong
 }
 

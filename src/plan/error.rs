@@ -84,6 +84,12 @@ pub enum LoadError {
         /// Where it was found.
         places: String,
     },
+    /// That is no share of a plan.
+    #[error("the share of the plan is none: {flaw}")]
+    Shard {
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
     /// Every id of the selection exists, and still nothing is left.
     #[error("the selection leaves nothing of plan `{plan_id}` to run; no selected profile has a selected scenario")]
     NothingSelected {
@@ -141,7 +147,7 @@ impl LoadError {
             Self::NoPlan { plan, problem, remedy } => {
                 note(DiagnosticKind::Unreadable, plan, format!("the plan cannot be read: {problem}"), remedy)
             }
-            Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::NothingSelected { .. } => {
+            Self::UnknownId { .. } | Self::Ambiguous { .. } | Self::Shard { .. } | Self::NothingSelected { .. } => {
                 note(DiagnosticKind::Dangling, "", self.to_string(), "")
             }
         }

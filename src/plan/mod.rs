@@ -15,6 +15,7 @@ pub mod probe_digest;
 pub mod questions;
 pub mod resolved;
 pub mod schema;
+pub mod shard;
 pub mod source;
 pub mod subject;
 pub mod template;

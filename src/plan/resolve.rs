@@ -20,6 +20,7 @@ use super::registry::{Registry, find_registry, read_registry_for};
 use super::resolved::{LaneSet, ResolvedPlan, ResolvedPolicy, ResolvedProbe, ResolvedProfile, Selection};
 use super::schema::DocumentKind;
 use super::seatbelt::seatbelt_action;
+use super::shard::share_of;
 use super::source::{DocumentSource, Workspace};
 use super::subject::{self, ResolvedSubject};
 use super::worlds;
@@ -30,6 +31,7 @@ use crate::policy::launcher::LauncherDocument;
 use crate::record::action::Action;
 use crate::record::denial_errnos::denial_errnos;
 use crate::record::driver::Platform;
+use crate::record::shard::ShardRecord;
 use crate::record::sources::InputRole;
 
 /// Loads the plan in the file `plan`, from the workspace that it lies in. The second value is the workspace's root.
@@ -69,6 +71,9 @@ pub(super) fn resolve_noting(
     selection: &Selection,
     lint: bool,
 ) -> Result<Resolution, LoadError> {
+    if let Some(flaw) = selection.shard.as_ref().and_then(ShardRecord::flaw) {
+        return Err(LoadError::Shard { flaw });
+    }
     let mut reader = DocumentReader::new(source);
     let mut notes = Vec::new();
     let plan: PlanFile = reader.typed(DocumentKind::Plan, InputRole::Plan, plan_path)?;
@@ -182,16 +187,21 @@ pub(super) fn follow(
         actions,
         preflight_mode: None,
     };
-    let profiles = resolver.profiles(registry.profiles.profiles)?;
+    let whole = resolver.profiles(registry.profiles.profiles)?;
     let preflight = resolver.preflight();
     let Resolver { reader, notes, .. } = resolver;
     let lane = |name: &str| plan.lanes.get(name).and_then(serde_json::Value::as_bool).unwrap_or(true);
     let lanes = LaneSet { baseline: lane("baseline"), scenario: lane("scenario"), oracle: lane("oracle") };
+    let (profiles, undivided) = match &selection.shard {
+        Some(shard) => (share_of(&whole, shard), Some(Arc::from(whole))),
+        None => (whole, None),
+    };
     let resolved = ResolvedPlan {
         plan_digest: super::digest::plan_digest(&plan),
         lanes,
         deadline_ms: plan.deadline_ms.unwrap_or(DEFAULT_DEADLINE_MS),
         profiles,
+        undivided,
         world: None,
         subject: None,
         preflight,

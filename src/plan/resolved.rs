@@ -14,6 +14,7 @@ use crate::record::action::Action;
 use crate::record::fixture::FixtureEntry;
 use crate::record::manifest::SelectionRecord;
 use crate::record::platform::Platform;
+use crate::record::shard::ShardRecord;
 use crate::record::world::WorldFile;
 
 /// What a run works from. It leaves execution no choices.
@@ -27,8 +28,10 @@ pub struct ResolvedPlan {
     pub lanes: LaneSet,
     /// How long one probe may run, in milliseconds.
     pub deadline_ms: u64,
-    /// The profiles in run order, after selection.
+    /// The profiles in run order, after selection. Of a share of the plan: those that have a row in it, with these rows.
     pub profiles: Vec<ResolvedProfile>,
+    /// The profiles with all rows that the selection leaves, if `profiles` has the rows of a share alone.
+    pub undivided: Option<Arc<[ResolvedProfile]>>,
     /// The document of the declared world. `None`: there is none, so nothing is known of that world.
     pub world: Option<ResolvedWorld>,
     /// The declaration of the system whose sandbox is probed, if the plan names one.
@@ -45,6 +48,16 @@ impl ResolvedPlan {
     /// How many rows each lane has.
     pub fn row_count(&self) -> usize {
         self.profiles.iter().map(|profile| profile.probes.len()).sum()
+    }
+
+    /// The profiles that the run declares: a share declares all of them, so that it differs from the others in its share alone.
+    pub fn declared_profiles(&self) -> &[ResolvedProfile] {
+        self.undivided.as_deref().unwrap_or(&self.profiles)
+    }
+
+    /// Every (profile, probe) pair that the run declares, in plan order.
+    pub fn declared_rows(&self) -> impl Iterator<Item = (&ResolvedProfile, &ResolvedProbe)> {
+        self.declared_profiles().iter().flat_map(|profile| profile.probes.iter().map(move |probe| (profile, probe)))
     }
 
     /// Every (profile, probe) pair in plan order. A row's `seq` is its place here.
@@ -64,18 +77,34 @@ pub struct LaneSet {
     pub oracle: bool,
 }
 
-/// `--only-profile` and `--only-scenario`. Empty lists select everything.
+/// `--only-profile`, `--only-scenario` and `--shard`. Empty lists select everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Ids of the selected profiles; empty selects all.
     pub only_profiles: Vec<String>,
     /// Ids of the selected expectations; empty selects all.
     pub only_scenarios: Vec<String>,
+    /// Which share of what these leave; absent: all of it.
+    pub shard: Option<ShardRecord>,
 }
 
 impl From<&SelectionRecord> for Selection {
     fn from(record: &SelectionRecord) -> Self {
-        Self { only_profiles: record.only_profiles.clone(), only_scenarios: record.only_scenarios.clone() }
+        Self {
+            only_profiles: record.only_profiles.clone(),
+            only_scenarios: record.only_scenarios.clone(),
+            shard: record.shard.clone(),
+        }
+    }
+}
+
+impl From<&Selection> for SelectionRecord {
+    fn from(selection: &Selection) -> Self {
+        Self {
+            only_profiles: selection.only_profiles.clone(),
+            only_scenarios: selection.only_scenarios.clone(),
+            shard: selection.shard.clone(),
+        }
     }
 }
 

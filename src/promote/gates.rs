@@ -74,6 +74,9 @@ reasons! {
     /// Nothing could be derived that some policy must refuse, and nothing was refused under it.
     ControlsNotDerivable = "controls_not_derivable",
         "under some profile nothing was refused: no operation could be derived that its policy must refuse, and no row was denied, so nothing shows that the policy is in force; `controls.without_refusal` of the packet names it, `controls.json` says why";
+    /// Only a share of the plan ran.
+    CoveragePartial = "coverage_partial",
+        "only a share of the plan ran (`--shard`): `selection.shard` of `run_manifest.json` names it; `sandproof merge` makes one run of all shares, which may be promoted if they are complete and of one world";
     /// The artifacts of the decision stage are not all there.
     DecisionStageArtifactsMissing = "decision_stage_artifacts_missing",
         "results, events or the expected matrix are absent";
@@ -308,6 +311,7 @@ impl GateFacts<'_> {
             let selection = &manifest.selection;
             let filtered = !selection.only_profiles.is_empty() || !selection.only_scenarios.is_empty();
             add(Reason::SelectionFiltered, filtered);
+            add(Reason::CoveragePartial, selection.shard.is_some());
             add(Reason::WorldMismatch, !manifest.world.matches);
             add(Reason::WorldRedefined, redefines_carried_world(manifest));
         }

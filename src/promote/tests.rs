@@ -25,6 +25,7 @@ use crate::record::layout;
 use crate::record::manifest::{ChannelKind, PreflightRef, RunManifest};
 use crate::record::packet::PromotionPacket;
 use crate::record::report::OpenFd;
+use crate::record::shard::ShardRecord;
 
 fn names(reasons: &[Reason]) -> Vec<&'static str> {
     reasons.iter().map(|reason| reason.as_str()).collect()
@@ -69,6 +70,11 @@ fn each_condition_gives_its_reason_and_no_other() {
     assert_eq!(with(|m| m.channel = ChannelKind::SystemdClean), ["channel_unwitnessed"]);
     assert_eq!(with(|m| m.dry_run = true), ["dry_run", "not_clean_channel"]);
     assert_eq!(with(|m| m.selection.only_profiles.push("p".into())), ["not_clean_channel", "selection_filtered"]);
+    // Also where it is the only share.
+    assert_eq!(
+        with(|m| m.selection.shard = ShardRecord::declared("hash:1/1")),
+        ["coverage_partial", "not_clean_channel"]
+    );
     assert_eq!(with(|m| m.selection.only_scenarios.push("s".into())), ["not_clean_channel", "selection_filtered"]);
     assert_eq!(with(|m| m.world.matches = false), ["not_clean_channel", "world_mismatch"]);
     // A world that calls `direct` clean is not believed, and a clean channel of another world is not clean here.

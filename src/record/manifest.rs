@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
 use crate::record::confinement::ConfinementFacts;
+use crate::record::shard::ShardRecord;
 use crate::record::sources::InputRole;
 
 /// Format of the manifest.
@@ -218,6 +219,9 @@ pub struct SelectionRecord {
     pub only_profiles: Vec<String>,
     /// Expectation ids given with `--only-scenario`; empty selects all.
     pub only_scenarios: Vec<String>,
+    /// Which share of what these leave; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRecord>,
 }
 
 /// `run_status.json`

@@ -59,6 +59,7 @@ pub mod run_identity;
 pub mod scan;
 pub mod schemas;
 pub mod selftest;
+pub mod shard;
 pub mod sources;
 pub mod statement;
 pub mod status_doc;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::manifest::ChannelKind;
+use super::shard::ShardRecord;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
@@ -32,6 +33,9 @@ pub struct WorkerJob {
     pub only_profiles: Vec<String>,
     /// Expectation ids given with `--only-scenario`; empty selects all.
     pub only_scenarios: Vec<String>,
+    /// Which share of what these leave; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRecord>,
     /// How many workers run probes.
     pub jobs: u32,
     /// How often each probe is performed; absent: once.

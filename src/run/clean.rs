@@ -269,6 +269,7 @@ fn prepare(request: &RunRequest, order: WorkerOrder<'_>, staged: &Stage) -> Resu
         inputs: files,
         only_profiles: request.declared.plan.selection.only_profiles.clone(),
         only_scenarios: request.declared.plan.selection.only_scenarios.clone(),
+        shard: request.declared.plan.selection.shard.clone(),
         jobs: request.declared.jobs,
         repeat: Some(request.declared.repeat).filter(|times| *times > 1),
         shuffle: request.declared.shuffle,

@@ -8,7 +8,7 @@ use crate::policy::Enforcer;
 /// A launcher is a program of the host that starts others: whoever starts a run names it, or agrees to what a plan names. It
 /// reaches the real host, so as root only if that is wanted.
 pub(super) fn check_launchers(request: &RunRequest) -> Result<(), RunError> {
-    let mut launchers = request.declared.plan.profiles.iter().filter(|profile| is_launcher(profile));
+    let mut launchers = request.declared.plan.declared_profiles().iter().filter(|profile| is_launcher(profile));
     let Some(first) = launchers.next().filter(|_| !request.declared.dry && request.control.worker.is_none()) else {
         return Ok(());
     };

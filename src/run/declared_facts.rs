@@ -242,7 +242,7 @@ fn launchers(request: &RunRequest) -> BTreeMap<ProfileId, LauncherElement> {
         Ok(()) => Ok(()),
         Err(_) => Err(Absence::NoConsent),
     };
-    let profiles = request.declared.plan.profiles.iter();
+    let profiles = request.declared.plan.declared_profiles().iter();
     profiles
         .filter_map(|profile| match &*profile.policy.value {
             PolicyValue::Launcher(document) => {
@@ -263,7 +263,7 @@ fn launchers(request: &RunRequest) -> BTreeMap<ProfileId, LauncherElement> {
 #[cfg(any(test, not(target_os = "linux")))]
 fn unstarted_launchers(plan: &ResolvedPlan) -> BTreeMap<ProfileId, LauncherElement> {
     let none = || LauncherElement { programs: BTreeMap::new(), version: Stated::absent(Absence::LaunchersNotHere) };
-    let profiles = plan.profiles.iter();
+    let profiles = plan.declared_profiles().iter();
     profiles
         .filter(|profile| profile.policy.value.enforcer() == Enforcer::Launcher)
         .map(|profile| (profile.id.clone(), none()))
@@ -273,7 +273,7 @@ fn unstarted_launchers(plan: &ResolvedPlan) -> BTreeMap<ProfileId, LauncherEleme
 /// The programs that the plan's probes execute.
 fn run_commands(plan: &ResolvedPlan) -> BTreeMap<String, Stated<Digest>> {
     let mut commands = BTreeMap::new();
-    for (_, probe) in plan.rows() {
+    for (_, probe) in plan.declared_rows() {
         if probe.entry.operation.starts_with("process-exec") && probe.entry.target.starts_with('/') {
             add_command(Path::new(&probe.entry.target), &mut commands);
         }

@@ -123,10 +123,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
             host,
             world,
             declared_inputs: inputs::declared(&request.declared.plan),
-            selection: SelectionRecord {
-                only_profiles: request.declared.plan.selection.only_profiles.clone(),
-                only_scenarios: request.declared.plan.selection.only_scenarios.clone(),
-            },
+            selection: SelectionRecord::from(&request.declared.plan.selection),
             deadline_ms: request.declared.plan.deadline_ms,
             jobs: request.declared.jobs,
             repeat: Some(request.declared.repeat).filter(|times| *times > 1),

@@ -8,7 +8,7 @@ use super::request::RunRequest;
 /// Where fixtures may be made, best first.
 pub fn fixture_places(request: &RunRequest) -> Vec<PathBuf> {
     let mut places = request.places.fixture_candidates.clone();
-    if request.declared.plan.profiles.iter().any(is_launcher) {
+    if request.declared.plan.declared_profiles().iter().any(is_launcher) {
         // Launchers make a `/dev` and often a `/tmp` of their own, which would be all that is seen of them.
         places.sort_by_key(|place| match place.to_str() {
             Some("/var/tmp") => 0,

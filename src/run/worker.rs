@@ -110,7 +110,8 @@ fn under_watch(
     }
     let declaration = read_declaration(stage, &job.identity)?;
     let inputs = BundleInputs::open(stage).map_err(WorkerError::Inputs)?;
-    let selection = Selection { only_profiles: job.only_profiles, only_scenarios: job.only_scenarios };
+    let selection =
+        Selection { only_profiles: job.only_profiles, only_scenarios: job.only_scenarios, shard: job.shard };
     let plan = plan::resolve(&inputs, inputs.plan_path(), &selection).map_err(WorkerError::Plan)?;
     wait_to_be_let_go(stage)?;
     let abandoned = watch_owner(stage, &cancel);

@@ -180,7 +180,7 @@ fn an_added_file_a_link_and_a_missing_file_are_found() {
 }
 
 /// Gives an edited file the entry in the index that an honest one would have.
-fn reindex_by_hand(bundle: &std::path::Path, name: &str) {
+pub(crate) fn reindex_by_hand(bundle: &std::path::Path, name: &str) {
     use sandproof::test_support::base::digest::Digest;
     let path = bundle.join("artifact_index.json");
     let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -57,6 +57,8 @@ mod schemas;
 mod seatbelt_texts;
 #[cfg(target_os = "linux")]
 mod selftest;
+#[cfg(target_os = "linux")]
+mod shards;
 mod shipped_plans;
 #[cfg(target_os = "linux")]
 mod signatures;

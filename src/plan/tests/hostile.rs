@@ -117,7 +117,7 @@ proptest! {
 
     #[test]
     fn arbitrary_selections(profiles in prop::collection::vec("\\PC{0,8}|one|two", 0..3), rows in prop::collection::vec("\\PC{0,8}|read_in|one::read_in", 0..3)) {
-        let selection = Selection { only_profiles: profiles, only_scenarios: rows };
+        let selection = Selection { only_profiles: profiles, only_scenarios: rows, shard: None };
         let source = Memory(memory(&Sample::new()));
         if let Ok(plan) = resolve(&source, "plan.json", &selection) {
             prop_assert!(plan.row_count() > 0);

@@ -118,7 +118,7 @@ pub(super) fn told(error: &LoadError) -> String {
 
 fn select(profiles: &[&str], scenarios: &[&str]) -> Selection {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    Selection { only_profiles: texts(profiles), only_scenarios: texts(scenarios) }
+    Selection { only_profiles: texts(profiles), only_scenarios: texts(scenarios), shard: None }
 }
 
 fn ids(plan: &ResolvedPlan) -> Vec<&str> {

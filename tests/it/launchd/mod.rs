@@ -36,7 +36,7 @@ impl Flow {
         let double = Double::new(&["gui/501", "user/501"], program);
         double.refuse(refusals);
         let dir = tempfile::tempdir().unwrap();
-        let selection = Selection { only_profiles: Vec::new(), only_scenarios: Vec::new() };
+        let selection = Selection::default();
         let (plan, workspace) = plan::load(&root().join("plans/quickstart/plan.json"), None, &selection).unwrap();
         let request = RunRequest {
             declared: DeclaredRun {

@@ -21,10 +21,12 @@ def error_name(number):
 class Evaluation:
     """A run evaluated again: outcomes of every row, controls, numbers."""
 
-    def __init__(self, plan, manifest, files):
+    def __init__(self, plan, manifest, files, disagreeing=None):
         self.plan, self.manifest, self.files = plan, manifest, files
         self.lanes = plan.lanes if not manifest["dry_run"] else dict.fromkeys(plan.lanes, False)
-        self.contradictions = rows.Contradictions(manifest)
+        #: Of a merge the places of rows that attempts did not answer alike; of any other bundle None.
+        self.disagreeing = disagreeing
+        self.contradictions = rows.Contradictions(manifest) if disagreeing is None else rows.NoContradictions()
         #: What no sentence of SPEC lets a reader compute, in words.
         self.not_judged = []
         self.times = Times(manifest["deadline_ms"])
@@ -131,7 +133,8 @@ class Evaluation:
         for lane, all_rows in found.items():
             if all_rows is not None and len(all_rows) > seq:
                 raise NotDerivable(f"rows/{lane}.jsonl has more than {seq} rows")
-        for answer in answers:
+        # Of a merge each part was asked.
+        for answer in answers if self.disagreeing is None else ():
             self._ask(*answer)
 
     def _ask(self, profile, planned, row):
@@ -164,6 +167,8 @@ class Evaluation:
         mine = decide.by_itself(row) if "launcher" not in row or "not_run" in row else None
         if mine is None:
             mine, self.mechanisms[planned.expectation_id] = Question(row, planned.probe.get("name_alone", False)).judge()
+        if known["seq"] in (self.disagreeing or ()):
+            mine = decide.undecided("repetitions_disagree", 0)
         known["scenario"] = mine
         outcome = decide.settled(row, mine, self.manifest, self._reaches(profile, planned, other))
         outcome = decide.verdict(row, outcome, baseline and (baseline, shown), wrong)

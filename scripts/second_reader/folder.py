@@ -14,6 +14,7 @@ INDEX_SCHEMA = "runtime-tools.artifact_index.v0.1"
 MOST_FILES = 4096
 MOST_FOLDERS = 8
 NAME = re.compile(r"[A-Za-z0-9/._+\-@]{1,1024}\Z")
+PART = re.compile(r"parts/[0-9]{4,}\Z")
 RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 #: What the index puts first, in this order; all other files follow by path.
 FIRST = (
@@ -104,6 +105,8 @@ class Folder:
             about = os.lstat(os.path.join(self.root, path))
             if not is_bundle_path(path):
                 self.add(path, "bad_name", "no file of a bundle can have that name")
+            elif stat.S_ISDIR(about.st_mode) and PART.match(path):
+                self._part(path)
             elif stat.S_ISDIR(about.st_mode):
                 self._walk(path, depth + 1)
             elif not stat.S_ISREG(about.st_mode):
@@ -112,6 +115,20 @@ class Folder:
                 if about.st_nlink > 1:
                     self.add(path, "hard_linked", f"it has {about.st_nlink} hard links")
                 self.files[path] = about.st_size
+
+    def _part(self, path):
+        """A part of a merge is a bundle by itself: its index answers for the rest."""
+        index = f"{path}/{INDEX}"
+        if not os.path.lexists(os.path.join(self.root, index)):
+            self.add(path, "part_refused", "it has no index")
+            return
+        about = os.lstat(os.path.join(self.root, index))
+        if not stat.S_ISREG(about.st_mode):
+            self.add(index, "not_a_file", "it is no plain file")
+            return
+        if about.st_nlink > 1:
+            self.add(index, "hard_linked", f"it has {about.st_nlink} hard links")
+        self.files[index] = about.st_size
 
     def _twins(self, paths):
         folded = {}

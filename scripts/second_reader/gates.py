@@ -6,8 +6,19 @@ from .derived import named
 STAGE = ("runtime_results.json", "runtime_events.normalized.json", "expected_matrix.json")
 
 
+#: What is asked of a merge as a whole, and not of its parts.
+OF_WHOLE = {"coverage_partial", "rows_undecided", "controls_not_derivable"}
+
+
 def reasons(bundle):
-    """Of a bundle that verifies."""
+    """Of a bundle that verifies: its own, and those of its parts."""
+    own = set(_alone(bundle))
+    if bundle.parts:
+        own.discard("channel_unwitnessed")
+    return sorted(own.union(*[set(_alone(part)) - OF_WHOLE for part in bundle.parts]))
+
+
+def _alone(bundle):
     manifest, status, index, files = bundle.manifest, bundle.status, bundle.index, bundle.files
     done = bundle.done
     record = (manifest["apply_preflight"] or {}).get("record")

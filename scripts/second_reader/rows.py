@@ -130,6 +130,13 @@ def planned(row, lane):
     return wanted if lane == "oracle" else wanted | {"action": row.action, "supported": row.supports(lane)}
 
 
+class NoContradictions:
+    """Of a merge: its parts were held to the rules, with their own folders."""
+
+    def check(self, row, fixtures):
+        pass
+
+
 class Contradictions:
     """The rules of rows: the first that a row breaks is its finding."""
 

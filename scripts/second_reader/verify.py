@@ -2,7 +2,7 @@
 
 import json
 
-from . import derived, facts, folder, gates, identity, plan as plans, rows, verdicts, world
+from . import derived, facts, folder, gates, identity, merge, plan as plans, rows, verdicts, world
 from .finding import Refused, in_order
 from .folder import Folder, find_bundle
 from .json_text import same
@@ -107,6 +107,22 @@ class Bundle:
                 add(path, "declared_missing", "the index says that it is missing")
 
     def _evaluate(self):
+        self.parts = []
+        if "merge.json" in self.entries:
+            merge.evaluate(self, self._part)
+        else:
+            if any(path.startswith("parts/") for path in self.entries):
+                raise Refused(("parts", "unknown_artifact", "only a merge has parts"))
+            self._evaluate_run()
+        self._derived()  # 10
+        self.summary = json.loads(self.files["summary.json"])
+
+    def _part(self, path):
+        part, findings = verify(path)
+        self.parts.append(part)
+        return part, findings
+
+    def _evaluate_run(self):
         manifest = self.manifest
         inputs = plans.Inputs({path: data for path, data in self.files.items() if path.startswith("inputs/")})  # 6
         selection = manifest["selection"]
@@ -135,8 +151,9 @@ class Bundle:
                     for pointer, declared, found in wrong
                 ])
         self.done = derived.Evaluation(plan, manifest, self.files)  # 9
-        self._derived()  # 10
-        self.summary = json.loads(self.files["summary.json"])
+
+    def _is_of_merge(self, name):
+        return "merge.json" in self.entries and (name == "merge.json" or name.startswith("parts/"))
 
     def _derived(self):
         found = [(name, "not_derived", f"at `{where}`, rows and inputs give something else")
@@ -158,7 +175,7 @@ class Bundle:
             if name in DERIVED:
                 if name not in wanted:
                     found.append((name, "derived_extra", "inputs and rows do not yield it"))
-            elif name not in RAW and not name.startswith(FOLDERS):
+            elif name not in RAW and not name.startswith(FOLDERS) and not self._is_of_merge(name):
                 found.append((name, "unknown_artifact", "no artifact of that name is known"))
         if found:
             raise Refused(*found)

@@ -223,6 +223,12 @@ pub enum Problem {
     /// The rows give an artifact that the bundle does not have.
     #[error("the bundle's own inputs and rows yield it, but it is absent")]
     DerivedMissing,
+    /// A merge is not what its parts give.
+    #[error("it is not what the bundle's parts give: {0}")]
+    NotMerged(String),
+    /// A part of a merge does not verify, or is not the one that is listed.
+    #[error("this part of the merge is refused: {0}")]
+    PartRefused(String),
     /// The bundle has an artifact that its rows do not give.
     #[error("the bundle's own inputs and rows do not yield it")]
     DerivedExtra,
@@ -309,6 +315,8 @@ impl Problem {
             Self::VerdictsDiffer => "verdicts_differ",
             Self::DerivedMissing => "derived_missing",
             Self::DerivedExtra => "derived_extra",
+            Self::NotMerged(_) => "not_merged",
+            Self::PartRefused(_) => "part_refused",
         }
     }
 }

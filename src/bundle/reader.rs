@@ -15,6 +15,7 @@ use super::finding::{BundleFinding, Findings, Problem, identity_differs};
 use super::index::{self, clip};
 use super::observed::{ObservedFile, compare, observe};
 use super::reference;
+use super::verified::{Bundle, Verified};
 use super::walk;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
@@ -32,6 +33,7 @@ use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex};
 use crate::record::layout;
 use crate::record::manifest::{RUN_MANIFEST_SCHEMA, RUN_STATUS_SCHEMA, RunManifest, RunStatus};
+use crate::record::merge::{MERGE_SCHEMA, MergeDocument};
 use crate::record::outcome::Lane;
 
 /// Largest content of a `LATEST` file, in bytes.
@@ -108,6 +110,10 @@ pub(super) struct Inspection {
     /// Derived artifacts that are still to be read.
     pub(super) pending_derived: Vec<BundlePath>,
     block: Vec<u8>,
+    /// What it was put together from, if it was.
+    pub(super) merge: Option<MergeDocument>,
+    /// Its parts, once they are verified.
+    pub(super) parts: Vec<Verified<Bundle>>,
     /// It is a bundle of the reference runtime, and the findings say so.
     pub(super) of_reference: bool,
 }
@@ -140,11 +146,14 @@ pub(super) fn inspect(folder: PathBuf, reading: ReadSchedule) -> Inspection {
         pending: Vec::new(),
         pending_derived: Vec::new(),
         block: Vec::new(),
+        merge: None,
+        parts: Vec::new(),
         of_reference: false,
     };
     inspection.check_entries();
     inspection.check_world();
     inspection.read_files(reading);
+    inspection.check_parts();
     inspection.check_agreement();
     // What else would be said of one follows from its being one.
     if inspection.index.is_none()
@@ -259,6 +268,15 @@ impl Inspection {
         }
     }
 
+    /// Only a merge has parts: nothing else would look into their folders.
+    fn check_parts(&mut self) {
+        if self.merge.is_none() {
+            for path in self.files.keys().filter(|path| path.as_str().starts_with(layout::PARTS_FOLDER)) {
+                self.findings.add(path, Problem::UnknownArtifact);
+            }
+        }
+    }
+
     /// Reads every file that is there, once, and keeps the small documents that were asked for.
     fn read_files(&mut self, reading: ReadSchedule) {
         let paths: Vec<(BundlePath, u64)> = self.files.iter().map(|(path, size)| (path.clone(), *size)).collect();
@@ -341,6 +359,7 @@ impl Inspection {
                 self.channel_witness =
                     decode(layout::CHANNEL_WITNESS, &bytes, CHANNEL_WITNESS_SCHEMA, &mut self.findings);
             }
+            layout::MERGE => self.merge = decode(layout::MERGE, &bytes, MERGE_SCHEMA, &mut self.findings),
             layout::CONTROLS => self.controls = Some(bytes),
             layout::SUMMARY => self.summary = Some(bytes),
             _ if layout::is_input(path.as_str()) => {
@@ -445,6 +464,7 @@ fn is_kept(path: &BundlePath) -> bool {
             | layout::RUN_IDENTITY
             | layout::APPLY_PREFLIGHT
             | layout::CHANNEL_WITNESS
+            | layout::MERGE
             | layout::CONTROLS
             | layout::SUMMARY
             | layout::INPUT_SOURCES

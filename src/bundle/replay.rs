@@ -3,40 +3,24 @@
 //!
 //! [`super::verify()`] refuses a bundle that is not what its replay gives; [`super::replay_diff()`] says in what it is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::contradiction::{self, DocumentContradiction};
+use super::finding::BundleFinding;
+use super::merge;
 use super::observed::HashedRows;
 use super::published::{self, ShapeError};
+use super::replay_inputs::ReplayInputs;
 use super::replay_sink::ReplaySink;
-use crate::base::bundle_path::BundlePath;
 use crate::base::ids::IdError;
-use crate::base::shared_bytes::SharedBytes;
 use crate::base::threads;
 use crate::evidence::contradiction::Times;
 use crate::evidence::{self, DeriveError, ProfileControls, RowPrefetch};
 use crate::identity::{self, Discrepancy};
 use crate::plan::{self, BundleInputs, BundleInputsError, LoadError, ResolvedPlan, Selection};
-use crate::record::channel_witness::ChannelWitness;
-use crate::record::identity::Declaration;
 use crate::record::layout;
-use crate::record::manifest::{RunManifest, RunStatus};
+use crate::record::manifest::RunManifest;
 use crate::world;
-
-/// What a run is replayed from beside its rows.
-#[derive(Debug)]
-pub(crate) struct ReplayInputs<'a> {
-    /// What was run.
-    pub manifest: &'a RunManifest,
-    /// How the run stands.
-    pub status: Option<&'a RunStatus>,
-    /// What the run declared, if it did.
-    pub identity: Option<&'a Declaration>,
-    /// What witnesses the channel, if the bundle has it.
-    pub witness: Option<&'a ChannelWitness>,
-    /// The files under `inputs/`, as the very bytes that were digested.
-    pub files: &'a BTreeMap<BundlePath, SharedBytes>,
-}
 
 /// Why a run cannot be replayed; its bundle is invalid then.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +74,9 @@ pub(crate) enum ReplayError {
     /// A document contradicts itself.
     #[error(transparent)]
     Contradiction(#[from] DocumentContradiction),
+    /// It is not what its parts give.
+    #[error("the bundle is not what its parts give")]
+    Merge(Vec<BundleFinding>),
     /// The evidence cannot be derived from the rows.
     #[error(transparent)]
     Derive(#[from] DeriveError),
@@ -105,6 +92,10 @@ pub(crate) fn replay(
     rows: &HashedRows,
     sink: &mut ReplaySink,
 ) -> Result<Times, ReplayError> {
+    if let Some(merge) = inputs.merge {
+        published::check(inputs.status, inputs.manifest, inputs.identity, inputs.witness)?;
+        return merge::replay(inputs, merge, rows, sink).map_err(ReplayError::Merge);
+    }
     // The rows are read while the plan is resolved.
     std::thread::scope(|scope| replay_ahead(inputs, RowPrefetch::start(scope, rows), sink))
 }

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::verify::Bundle;
+use super::verified::Bundle;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::error_chain::error_chain;
 use crate::base::fsx;

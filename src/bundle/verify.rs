@@ -5,188 +5,24 @@
 //! and rows, is byte for byte the evidence that the bundle holds. All problems of a step are reported together. The last
 //! step is taken only if the steps before it found nothing, because what it would say then follows from them.
 
-use std::fmt;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::contradiction::{self, DocumentContradiction, DocumentRule};
-use super::finding::{BundleFinding, Findings, Problem, chain, identity_differs};
+use super::finding::{Findings, Problem, chain, identity_differs};
 use super::index::clip;
+use super::merge;
 use super::observed::{HashedRows, compare};
 use super::published::ShapeError;
 use super::reader::{self, Inspection, ReadSchedule};
-use super::replay::{ReplayError, ReplayInputs, replay};
+use super::replay::{ReplayError, replay};
+use super::replay_inputs::{MergeInputs, ReplayInputs};
 use super::replay_sink::{ReplaySink, Replayed};
-use crate::base::bundle_path::BundlePath;
-use crate::base::digest::Digest;
-use crate::base::shared_bytes::SharedBytes;
+pub use super::verified::{Bundle, BundleRefused, Verified};
 use crate::evidence::DeriveError;
 use crate::evidence::contradiction::Times;
-use crate::record::channel_witness::ChannelWitness;
-use crate::record::identity::Declaration;
-use crate::record::index::{ArtifactEntry, ArtifactIndex, IndexStatus};
+use crate::record::index::IndexStatus;
 use crate::record::layout::{self, Origin};
-use crate::record::manifest::{RunManifest, RunState, RunStatus};
-
-/// Something that passed every check. Only this module makes it.
-///
-/// It is the only way in for everything that relies on a bundle: packet, summary, links, diff, report.
-///
-/// ```no_run
-/// use sandproof::api::{bundles::load_bundle, promotion};
-///
-/// let bundle = load_bundle("out".as_ref())?;
-/// let packet = promotion::make_packet(&bundle, &promotion::evaluate(&bundle));
-/// # let _ = packet;
-/// # Ok::<(), sandproof::api::bundles::BundleRefused>(())
-/// ```
-///
-/// What was only looked at does not become one:
-///
-/// ```compile_fail,E0423
-/// use sandproof::api::bundles::{UnverifiedBundle, Verified};
-///
-/// fn believe(bundle: UnverifiedBundle) -> Verified<UnverifiedBundle> {
-///     Verified(bundle)
-/// }
-/// ```
-///
-/// nor does anything that relies on a bundle take it:
-///
-/// ```compile_fail,E0308
-/// use sandproof::api::{bundles::open_bundle_unverified, promotion};
-///
-/// let seen = open_bundle_unverified("out".as_ref()).unwrap();
-/// promotion::evaluate(&seen);
-/// ```
-#[derive(Debug, Clone)]
-pub struct Verified<T>(T);
-
-impl<T> Deref for Verified<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// A bundle's own account of itself.
-#[derive(Debug, Clone)]
-pub struct Bundle {
-    folder: PathBuf,
-    index: ArtifactIndex,
-    index_sha256: Digest,
-    entries: Vec<(BundlePath, ArtifactEntry)>,
-    status: RunStatus,
-    manifest: RunManifest,
-    identity: Option<Declaration>,
-    controls: Option<SharedBytes>,
-    summary: Option<SharedBytes>,
-    channel_witness: Option<ChannelWitness>,
-    row_count: u64,
-    derived_count: usize,
-    times: Times,
-}
-
-impl Bundle {
-    /// Where it lies.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The artifact index, as verified.
-    pub fn index(&self) -> &ArtifactIndex {
-        &self.index
-    }
-
-    /// The digest of its index, which stands for the whole bundle.
-    pub fn index_sha256(&self) -> Digest {
-        self.index_sha256
-    }
-
-    /// The run's state.
-    pub fn status(&self) -> &RunStatus {
-        &self.status
-    }
-
-    /// What was run.
-    pub fn manifest(&self) -> &RunManifest {
-        &self.manifest
-    }
-
-    /// What the run declared, if it did.
-    pub fn identity(&self) -> Option<&Declaration> {
-        self.identity.as_ref()
-    }
-
-    /// The bytes of `controls.json`, if the bundle has one.
-    pub fn controls(&self) -> Option<&[u8]> {
-        self.controls.as_deref()
-    }
-
-    /// The bytes of `summary.json`, if the bundle has one.
-    pub fn summary(&self) -> Option<&[u8]> {
-        self.summary.as_deref()
-    }
-
-    /// What witnesses the channel, if the bundle has it.
-    pub fn channel_witness(&self) -> Option<&ChannelWitness> {
-        self.channel_witness.as_ref()
-    }
-
-    /// The entry of an artifact.
-    pub fn entry(&self, name: &str) -> Option<&ArtifactEntry> {
-        self.entries.iter().find(|(path, _)| path.as_str() == name).map(|(_, entry)| entry)
-    }
-
-    /// Every indexed file with its entry, by path.
-    pub fn entries(&self) -> impl Iterator<Item = (&BundlePath, &ArtifactEntry)> {
-        self.entries.iter().map(|(path, entry)| (path, entry))
-    }
-
-    /// When its rows were executed, as they say.
-    pub fn times(&self) -> Times {
-        self.times
-    }
-
-    /// How many files it holds, the index included.
-    pub fn file_count(&self) -> usize {
-        self.entries.len() + 1
-    }
-
-    /// How many rows it holds, in all lanes.
-    pub fn row_count(&self) -> u64 {
-        self.row_count
-    }
-
-    /// How many artifacts were derived again and found equal.
-    pub fn derived_count(&self) -> usize {
-        self.derived_count
-    }
-}
-
-/// A bundle was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BundleRefused {
-    /// Which: its folder, or what was given if that leads to none.
-    pub bundle: PathBuf,
-    /// Everything that is wrong, sorted; never empty.
-    pub findings: Vec<BundleFinding>,
-}
-
-impl fmt::Display for BundleRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.findings.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
-        write!(f, "the bundle `{}` is refused: {count} {noun}", self.bundle.display())?;
-        if let Some(first) = self.findings.first() {
-            write!(f, "; {first}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for BundleRefused {}
+use crate::record::manifest::RunState;
 
 /// How a run is replayed: [`replay()`], but for tests.
 pub(crate) type Replay<'r> = &'r dyn Fn(&ReplayInputs<'_>, &HashedRows, &mut ReplaySink) -> Result<Times, ReplayError>;
@@ -225,24 +61,30 @@ pub(crate) fn verify_by(path: &Path, replay: Replay<'_>) -> Result<Verified<Bund
         channel_witness,
         rows,
         times,
+        merge,
+        parts,
         ..
     } = inspection;
     match (index, status, manifest) {
-        (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => Ok(Verified(Bundle {
-            folder,
-            index,
-            index_sha256,
-            entries: entries.into_iter().collect(),
-            status,
-            manifest,
-            identity,
-            controls,
-            summary,
-            channel_witness,
-            row_count: rows.values().sum(),
-            derived_count,
-            times,
-        })),
+        (Some((index, index_sha256)), Some(status), Some(manifest)) if findings.is_empty() => {
+            Ok(Verified::after_every_check(Bundle {
+                folder,
+                index,
+                index_sha256,
+                entries: entries.into_iter().collect(),
+                status,
+                manifest,
+                identity,
+                controls,
+                summary,
+                channel_witness,
+                row_count: rows.values().sum(),
+                derived_count,
+                times,
+                merge,
+                parts,
+            }))
+        }
         _ => Err(BundleRefused { bundle: folder, findings: findings.into_sorted() }),
     }
 }
@@ -299,6 +141,14 @@ fn compare_with_replay(inspection: &mut Inspection, replay: Replay<'_>) -> usize
 
 /// Replays the run from the very rows that the index names. False: that cannot be done, and the findings say why.
 pub(super) fn replay_into(inspection: &mut Inspection, replay: Replay<'_>, sink: &mut ReplaySink) -> bool {
+    if let Some(document) = inspection.merge.clone() {
+        let folder = inspection.folder.clone();
+        inspection.parts = merge::read_parts(&folder, &document, &inspection.files, &mut inspection.findings, &verify);
+        if !inspection.findings.is_empty() {
+            inspection.read_pending(|_| None);
+            return false;
+        }
+    }
     let Some(manifest) = &inspection.manifest else { return false };
     let rows = HashedRows::new(inspection.folder.clone(), inspection.pending.clone());
     let inputs = ReplayInputs {
@@ -307,6 +157,11 @@ pub(super) fn replay_into(inspection: &mut Inspection, replay: Replay<'_>, sink:
         identity: inspection.identity.as_ref(),
         witness: inspection.channel_witness.as_ref(),
         files: &inspection.inputs,
+        merge: inspection.merge.as_ref().map(|document| MergeInputs {
+            document,
+            parts: &inspection.parts,
+            entries: &inspection.entries,
+        }),
     };
     let outcome = replay(&inputs, &rows, sink);
 
@@ -345,6 +200,7 @@ fn add_failure(error: ReplayError, findings: &mut Findings) {
         ReplayError::Shape(ShapeError { path, pointer, reason }) => {
             findings.add(path, Problem::NotPublished { pointer: clip(&pointer), reason: clip(&reason) });
         }
+        ReplayError::Merge(found) => findings.append(Findings::of(found)),
         ReplayError::Identity(discrepancies) => {
             for one in &discrepancies {
                 findings.add(layout::RUN_IDENTITY, identity_differs(one));

@@ -9,6 +9,7 @@ use super::finding::{Findings, Problem};
 use super::index::clip;
 use crate::base::bundle_path::BundlePath;
 use crate::base::limits::MAX_BUNDLE_FILES;
+use crate::record::layout;
 
 /// Deepest folder of a bundle; ours has two levels.
 const MAX_DEPTH: usize = 8;
@@ -30,6 +31,13 @@ pub(super) fn files(folder: &Path, findings: &mut Findings) -> BTreeMap<BundlePa
         }
     }
     found
+}
+
+/// Whether a folder is that of a part.
+fn is_part(shown: &str) -> bool {
+    shown
+        .strip_prefix(layout::PARTS_FOLDER)
+        .is_some_and(|name| name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 struct BundleWalk<'a> {
@@ -81,6 +89,16 @@ impl BundleWalk<'_> {
         true
     }
 
+    /// A part of a merge is a bundle by itself: its index is what is seen of it here, and answers for the rest.
+    fn part(&mut self, at: &Path, shown: &str, depth: usize) -> bool {
+        let index = at.join(layout::ARTIFACT_INDEX);
+        if index.symlink_metadata().is_err() {
+            self.findings.add(clip(shown), Problem::PartRefused("it has no index".into()));
+            return true;
+        }
+        self.entry(&index, &format!("{shown}/{}", layout::ARTIFACT_INDEX), depth)
+    }
+
     fn entry(&mut self, at: &Path, shown: &str, depth: usize) -> bool {
         let metadata = match fs::symlink_metadata(at) {
             Ok(metadata) => metadata,
@@ -98,6 +116,9 @@ impl BundleWalk<'_> {
         };
         let kind = metadata.file_type();
         if kind.is_dir() {
+            if is_part(shown) {
+                return self.part(at, shown, depth + 1);
+            }
             return self.folder(at, shown, depth + 1);
         }
         let other = if kind.is_symlink() {

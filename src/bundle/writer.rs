@@ -41,6 +41,7 @@ use std::path::{Path, PathBuf};
 use super::index::{self, ExpectedArtifacts};
 use super::lock::OutputLock;
 use super::observed::{FileObserver, ObservedFile};
+use super::verified::Bundle;
 use super::writer_thread::{QueuedWriter, WriterThread};
 use crate::base::bundle_path::{BundlePath, BundlePathError};
 use crate::base::clock;
@@ -53,6 +54,7 @@ use crate::evidence::{ArtifactSink, RowSource};
 use crate::record::index::{ARTIFACT_INDEX_SCHEMA, ArtifactEntry, ArtifactIndex, IndexStatus};
 use crate::record::layout::{self, Origin};
 use crate::record::manifest::{RunState, RunStatus};
+use crate::record::merge;
 use crate::record::outcome::Lane;
 use crate::sys::durability;
 
@@ -107,6 +109,12 @@ pub enum WriteError {
         /// The underlying error.
         #[source]
         source: FileError,
+    },
+    /// A file of a part is not the one that was verified.
+    #[error("`{}` changed since it was verified", path.display())]
+    Changed {
+        /// Where it lies.
+        path: PathBuf,
     },
     /// A file operation failed.
     #[error(transparent)]
@@ -326,6 +334,11 @@ impl BundleWriter {
         if !self.taken.insert(path.as_str().to_ascii_lowercase()) {
             return Err(WriteError::Twice { path: path.clone() });
         }
+        self.unsealed(path)
+    }
+
+    /// A temporary file beside `path`, in a folder that is there.
+    fn unsealed(&mut self, path: &BundlePath) -> Result<UnsealedFile, WriteError> {
         let target = path.under(&self.folder);
         if let Some(parent) = target.parent()
             && parent != self.folder
@@ -355,6 +368,41 @@ impl BundleWriter {
         let observed = sealing.observer.finish(&path, 0);
         let file = Some(sealing.staged.close()?);
         self.finished.insert(path, FinishedFile { file, observed });
+        Ok(())
+    }
+
+    /// Takes a whole bundle over as a part of a merge. Its index is an artifact of this one; what that lists lies beside it.
+    pub fn adopt(&mut self, number: u32, part: &Bundle) -> Result<(), WriteError> {
+        let folder = merge::part_folder(number);
+        let files = part.entries().map(|(path, entry)| (path.as_str(), entry.sha256));
+        for (name, sha256) in files.chain([(layout::ARTIFACT_INDEX, part.index_sha256())]) {
+            let path = BundlePath::new(format!("{folder}/{name}"))?;
+            let mut copy = self.unsealed(&path)?;
+            let source = part.folder().join(name);
+            let mut file = fsx::open_regular(&source).at("open", &source)?;
+            io::copy(&mut file, &mut copy).at("copy", &source)?;
+            if name == layout::ARTIFACT_INDEX {
+                if !self.taken.insert(path.as_str().to_owned()) {
+                    return Err(WriteError::Twice { path });
+                }
+                self.seal(path.clone(), copy)?;
+                if self.digest_of(&path) == Some(sha256) {
+                    continue;
+                } else {
+                    return Err(WriteError::Changed { path: source });
+                }
+            }
+            let UnsealedFile { mut staged, observer, .. } = copy;
+            if observer.finish(&path, 0).digest != sha256 {
+                return Err(WriteError::Changed { path: source });
+            }
+            if self.whole_sync {
+                staged.flush()?
+            } else {
+                staged.sync()?
+            }
+            staged.rename()?;
+        }
         Ok(())
     }
 

@@ -20,6 +20,10 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
                 ("sandproof run", "run the first plan to try on this system"),
                 ("sandproof run --plan plans/linux-files --report html:run.html", "run a plan and make a page of it"),
                 (
+                    "sandproof run --plan plans/linux-files --shard auto",
+                    "run the share of a plan that a scheduler names",
+                ),
+                (
                     "sandproof run --plan plans/launcher-files --launcher 'box=bwrap --ro-bind / / --dev /dev'",
                     "ask a plan's questions of a command that sandboxes",
                 ),
@@ -125,6 +129,22 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             "attempts",
             &[("sandproof attempts --out out", "group the runs below `out` by what they declared")],
             &[Mismatch, BundleInvalid],
+        ),
+        (
+            "merge",
+            &[("sandproof merge shards --out out", "put all shares below `shards` together to one bundle below `out`")],
+            &[Mismatch, InputRefused, BundleInvalid, Locked, Undecided, NothingRan],
+        ),
+        (
+            "compare",
+            &[
+                ("sandproof compare worlds", "show what the bundles below `worlds` answer differently"),
+                (
+                    "sandproof compare worlds --format markdown --out summary.md",
+                    "write it for a pull request, or a job's summary",
+                ),
+            ],
+            &[Mismatch, BundleInvalid, NothingRan],
         ),
         ("diff-runs", &[("sandproof diff-runs before/out after/out", "compare two runs")], &[Mismatch, BundleInvalid]),
         (

@@ -10,8 +10,10 @@ mod as_init;
 mod ask;
 mod attempts;
 mod attest;
+mod bundle_folders;
 mod collect;
 mod color;
+mod compare;
 mod complete;
 mod completions;
 mod confinement;
@@ -40,6 +42,7 @@ mod links;
 mod lint;
 mod list;
 mod man;
+mod merge;
 mod mutate;
 mod out;
 mod plan_build;
@@ -114,6 +117,8 @@ enum Command {
     EmitPromotion(emit_promotion::EmitPromotionArgs),
     ReindexBundle(reindex_bundle::ReindexBundleArgs),
     Attempts(attempts::AttemptsArgs),
+    Merge(merge::MergeArgs),
+    Compare(compare::CompareArgs),
     #[command(visible_alias = "diff")]
     DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::DeriveArgs),
@@ -309,6 +314,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::EmitPromotion(args) => emit_promotion::run(&args, ui),
         Command::ReindexBundle(args) => reindex_bundle::run(&args, ui),
         Command::Attempts(args) => attempts::run(&args, ui),
+        Command::Merge(args) => merge::run(&args, ui),
+        Command::Compare(args) => compare::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Derive(args) => derive::run(&args, ui),
         Command::Report(args) => report::run(&args, ui),

@@ -181,6 +181,16 @@ fn is_empty_share(report: &RunReport) -> bool {
     report.manifest.selection.shard.is_some() && report.outcome.total.rows.planned == 0
 }
 
+/// The exit code of a merge, which is that of a run with its rows.
+pub(super) fn exit_of_merge(report: &RunReport) -> Exit {
+    exit_of(&report.outcome)
+}
+
+/// What a merge says of its rows, as a run does.
+pub(super) fn text_of_merge(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Lines {
+    text(report, gate, width)
+}
+
 fn exit_of(outcome: &DerivationOutcome) -> Exit {
     let rows = &outcome.total.rows;
     let unneeded = outcome.with_standing(WaiverStanding::Unneeded).next().is_some();

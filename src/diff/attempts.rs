@@ -8,7 +8,7 @@ use super::rows::{self, RowKey};
 use super::verdicts::{self, LANES};
 use crate::base::digest::Digest;
 use crate::base::printable::Lines;
-use crate::bundle::{self, Bundle, BundleRefused, Problem, Verified};
+use crate::bundle::{self, Bundle, Verified};
 use crate::record::attempts::{ATTEMPTS_SCHEMA, AttemptedRun, Attempts, Group, LeftOut, RowInQuestion};
 use crate::record::outcome::Lane;
 use crate::record::run_diff::RowVerdict;
@@ -31,7 +31,7 @@ pub fn attempts(paths: &[impl AsRef<Path>]) -> Result<Attempts, DiffError> {
                 groups.entry(identity).or_default().push((given, bundle));
             }
             Err(refused) => {
-                left_out.push(LeftOut { path: given, why: refused.to_string(), unfinished: is_unfinished(&refused) });
+                left_out.push(LeftOut { path: given, why: refused.to_string(), unfinished: refused.is_unfinished() });
             }
         }
     }
@@ -40,20 +40,6 @@ pub fn attempts(paths: &[impl AsRef<Path>]) -> Result<Attempts, DiffError> {
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
     let agree = groups.iter().all(|group| group.disagreements == 0);
     Ok(Attempts { schema_version: ATTEMPTS_SCHEMA, agree, groups, left_out })
-}
-
-/// Whether a bundle was refused for nothing but that its run did not end well.
-fn is_unfinished(refused: &BundleRefused) -> bool {
-    refused.findings.iter().all(|finding| {
-        matches!(
-            finding.problem,
-            Problem::NotCommitted
-                | Problem::RunState { .. }
-                | Problem::IndexStatus(_)
-                | Problem::DeclaredMissing
-                | Problem::LeftoverTemporary
-        )
-    })
 }
 
 fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>) -> Result<Group, DiffError> {

@@ -73,7 +73,7 @@ impl Attempt {
         }
     }
 
-    fn undecided(kind: FailureKind, errno: i32, note: &'static str) -> Self {
+    pub(super) fn undecided(kind: FailureKind, errno: i32, note: &'static str) -> Self {
         Self::Undecided(Undecided::new(kind, errno, note))
     }
 }

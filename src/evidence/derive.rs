@@ -3,7 +3,7 @@
 //! All lanes are in plan order, so the rows of one place stand at the same line of each: they are read side by side,
 //! judged, written into every document, and forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -15,6 +15,7 @@ use super::error::DeriveError;
 use super::finding;
 use super::host_os::HostOs;
 use super::mismatch::{self, OtherLanes};
+use super::oracle_document::{callout_result, oracle_result};
 use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowAgreement, RowFinding};
 use super::places::RuleLines;
 use super::row_facts::{self, Baseline, Context, RowInPlan};
@@ -29,13 +30,12 @@ use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
 use crate::base::json_out::append_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
-use crate::record::callout::{Callout, CalloutRecord};
 use crate::record::controls::{CONTROLS_SCHEMA, ControlStatus};
 use crate::record::fixtures_doc::FIXTURES_SCHEMA;
 use crate::record::layout;
 use crate::record::manifest::{BundleFormat, RunManifest};
 use crate::record::mismatch::MismatchType;
-use crate::record::oracle::{ORACLE_RESULTS_SCHEMA, OracleCallout, OracleDecision, OracleResult};
+use crate::record::oracle::ORACLE_RESULTS_SCHEMA;
 use crate::record::outcome::Lane;
 use crate::record::results::{EntryStatus, RUNTIME_RESULTS_SCHEMA};
 use crate::record::row::{OracleRow, ProbeRow};
@@ -60,10 +60,36 @@ pub fn derive<S: ArtifactSink>(
     rows: &dyn RowSource,
     sink: &mut S,
 ) -> Result<DerivationOutcome, DeriveError> {
+    derive_recorded(&Context::new(plan, manifest), controls, rows, sink)
+}
+
+/// The same for rows that several runs made. Those in `disagreeing`, by place in the plan, show nothing: attempts at them differ.
+///
+/// # Errors
+///
+/// As [`derive()`].
+pub fn derive_merged<S: ArtifactSink>(
+    plan: &ResolvedPlan,
+    manifest: &RunManifest,
+    controls: &[ProfileControls],
+    rows: &dyn RowSource,
+    disagreeing: &BTreeSet<u64>,
+    sink: &mut S,
+) -> Result<DerivationOutcome, DeriveError> {
+    let context = Context { disagreeing: Some(disagreeing), ..Context::new(plan, manifest) };
+    derive_recorded(&context, controls, rows, sink)
+}
+
+fn derive_recorded<S: ArtifactSink>(
+    context: &Context<'_>,
+    controls: &[ProfileControls],
+    rows: &dyn RowSource,
+    sink: &mut S,
+) -> Result<DerivationOutcome, DeriveError> {
     std::thread::scope(|scope| {
         let rows = RowPrefetch::start(scope, rows);
         let oracle = row_prefetch::oracle_as_recorded(scope, rows.source);
-        derive_rows(&Context::new(plan, manifest), controls, rows, oracle, sink)
+        derive_rows(context, controls, rows, oracle, sink)
     })
 }
 
@@ -515,71 +541,4 @@ fn witness_and_fixtures<O: Write>(
         }
     }
     Ok(())
-}
-
-fn oracle_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, row: &'a OracleRow) -> OracleResult<'a> {
-    let decision = mismatch::oracle_decision(row);
-    OracleResult {
-        rule: row.rule.as_deref(),
-        assumes: &row.assumes,
-        error: (decision == OracleDecision::Error).then_some(row.reason.as_str()),
-        ..answer_about(context, placed, decision, &row.source, &row.reason)
-    }
-}
-
-/// An answer about a row by `api`, with nothing in it that only one kind of oracle says.
-fn answer_about<'a>(
-    context: &Context<'a>,
-    placed: RowInPlan<'a>,
-    decision: OracleDecision,
-    api: &'a str,
-    reason: &'a str,
-) -> OracleResult<'a> {
-    OracleResult {
-        world_id: context.world_id,
-        run_id: context.run_id,
-        expectation_id: placed.expectation_id(),
-        profile_id: placed.profile_id(),
-        probe_name: placed.name(),
-        operation: placed.operation(),
-        stage: "model",
-        decision,
-        filter_type: None,
-        filter_type_name: None,
-        argument: Some(placed.target()),
-        api,
-        check: None,
-        rule: None,
-        reason,
-        assumes: &[],
-        error: None,
-    }
-}
-
-/// The reason that stands with what `sandbox_check` answered.
-const ASKED_BY_PROCESS: &str = "the confined process asked, right before the operation";
-
-fn callout_result<'a>(context: &Context<'a>, placed: RowInPlan<'a>, record: &'a CalloutRecord) -> OracleResult<'a> {
-    let callout = Callout::from(record);
-    OracleResult {
-        operation: callout.operation,
-        stage: callout.stage,
-        filter_type: Some(callout.filter_type),
-        filter_type_name: Some(callout.filter_type_name),
-        argument: callout.argument,
-        check: Some(OracleCallout {
-            check_type: callout.check_type,
-            canonicalization: callout.canonicalization,
-            canonical_flag_used: callout.canonical_flag_used,
-            canonical_flag_reason: callout.canonical_flag_reason,
-            no_report: callout.no_report,
-            no_report_reason: callout.no_report_reason,
-            token_status: callout.token_status,
-            token_mach_kr: callout.token_mach_kr,
-            rc: callout.rc,
-            errno: callout.errno,
-        }),
-        error: callout.error,
-        ..answer_about(context, placed, callout.decision.into(), callout.api, ASKED_BY_PROCESS)
-    }
 }

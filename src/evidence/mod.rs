@@ -22,6 +22,7 @@ mod linux_errno;
 mod matrix;
 mod mismatch;
 pub mod opinions;
+mod oracle_document;
 pub mod oracle_model;
 mod outcome;
 pub mod places;
@@ -47,7 +48,7 @@ use std::io::{self, BufRead, Write};
 
 pub use controls::ProfileControls;
 pub use decide::DECISION_RULE;
-pub use derive::{derive, replay};
+pub use derive::{derive, derive_merged, replay};
 pub use error::DeriveError;
 pub use host_os::errno_name;
 pub use matrix::expected_matrix;

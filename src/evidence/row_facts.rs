@@ -1,6 +1,7 @@
 //! What documents say about a row, computed once and shared by all of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::contradiction::ContradictionFrame;
@@ -40,6 +41,8 @@ pub(super) struct Context<'a> {
     pub host_os: HostOs,
     /// What rows are held to, where they are somebody else's.
     pub frame: Option<ContradictionFrame<'a>>,
+    /// The places of rows that several runs performed and did not come to the same, if the rows are of several.
+    pub disagreeing: Option<&'a BTreeSet<u64>>,
 }
 
 impl<'a> Context<'a> {
@@ -65,6 +68,7 @@ impl<'a> Context<'a> {
             manifest_path: format!("{}/{RUN_MANIFEST}", manifest.output_root),
             host_os: HostOs::of(&manifest.host),
             frame: None,
+            disagreeing: None,
         }
     }
 }

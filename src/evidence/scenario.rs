@@ -10,7 +10,7 @@ use crate::record::baseline::{BaselineRow, PrimaryIntent};
 use crate::record::events::{Event, PolicyLayers, ServiceConfounder, TccConfounder};
 use crate::record::launcher::{LauncherJudgement, Mechanism};
 use crate::record::mismatch::MismatchType;
-use crate::record::outcome::Lane;
+use crate::record::outcome::{FailureKind, Lane};
 use crate::record::results::{
     ApplyReport, MARKER_SCHEMA_VERSION, PathObservation, PathSource, RESULT_SCHEMA_VERSION, ResultRow, RuntimeResult,
     RuntimeStatus,
@@ -53,7 +53,14 @@ impl<'r> Judged<'r> {
     ) -> Self {
         let host_os = context.host_os;
         let declared = &placed.probe.entry;
-        let attempt = decide::attempt_by(row, declared.names());
+        let attempt = match context.disagreeing {
+            Some(places) if places.contains(&row.seq) => Attempt::undecided(
+                FailureKind::RepetitionsDisagree,
+                0,
+                "several runs of this share of the plan performed it, and did not come to the same",
+            ),
+            _ => decide::attempt_by(row, declared.names()),
+        };
         let launcher =
             row.launcher.as_deref().map(|record| launcher::verdict(row.action.driver, record, declared.names()));
         let (settled, more) = surroundings::settle(context.manifest, &placed, row, attempt);

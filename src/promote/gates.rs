@@ -151,7 +151,20 @@ impl GateEvaluation {
 
 /// Judges a verified bundle.
 pub fn evaluate(bundle: &Verified<Bundle>) -> GateEvaluation {
+    let mut own = judge_alone(bundle);
+    for part in bundle.parts() {
+        // What is asked of the whole, a part need not have by itself.
+        let of_whole = [Reason::CoveragePartial, Reason::RowsUndecided, Reason::ControlsNotDerivable];
+        own.reasons.extend(judge_alone(part).reasons.into_iter().filter(|reason| !of_whole.contains(reason)));
+    }
+    own.reasons.sort_unstable();
+    own.reasons.dedup();
+    own
+}
+
+fn judge_alone(bundle: &Verified<Bundle>) -> GateEvaluation {
     GateFacts {
+        merged: bundle.merge().is_some(),
         verified: true,
         manifest: Some(bundle.manifest()),
         status: Some(bundle.status().into()),
@@ -194,6 +207,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
     let witness: Option<ChannelWitness> =
         documents.channel_witness.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
     GateFacts {
+        merged: false,
         verified: true,
         manifest: Some(manifest),
         status: status.as_ref().map(StatusFacts::from),
@@ -212,6 +226,7 @@ pub fn evaluate_committed(manifest: &RunManifest, index: &ArtifactIndex, documen
 /// Judges a bundle that did not pass verification, or was not put to it. It is never promotable.
 pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateEvaluation {
     GateFacts {
+        merged: index_lists(bundle.artifact_index.as_ref(), layout::MERGE),
         verified: false,
         manifest: bundle.run_manifest.as_ref(),
         status: bundle.run_status.as_ref().map(StatusFacts::from),
@@ -231,6 +246,8 @@ pub fn evaluate_unverified(bundle: &UnverifiedBundle) -> GateEvaluation {
 
 /// What is judged.
 struct GateFacts<'a> {
+    /// It is put together from parts, which have the witnesses.
+    merged: bool,
     verified: bool,
     manifest: Option<&'a RunManifest>,
     status: Option<StatusFacts<'a>>,
@@ -293,7 +310,7 @@ impl GateFacts<'_> {
         add(Reason::NotCleanChannel, !clean || channel == Some(ChannelKind::Direct));
         // Asked of every channel that claims to be clean, whatever the world thinks of it.
         let claimed = matches!(channel, Some(ChannelKind::LaunchdClean | ChannelKind::SystemdClean));
-        add(Reason::ChannelUnwitnessed, claimed && !self.is_witnessed());
+        add(Reason::ChannelUnwitnessed, claimed && !self.merged && !self.is_witnessed());
         add(Reason::ApplyPreflightMissing, preflight.is_none());
         add(Reason::ApplyFailed, preflight.is_some() && apply_ok != Some(true));
         add(Reason::AlreadySandboxed, sandboxed == Some(true));
@@ -371,11 +388,15 @@ impl GateFacts<'_> {
     }
 
     fn has(&self, name: &str) -> bool {
-        let Some(index) = self.index else { return false };
-        let wanted =
-            |path: &str| path.strip_prefix(&index.bundle_root).and_then(|rest| rest.strip_prefix('/')) == Some(name);
-        index.artifacts.iter().any(|entry| wanted(&entry.path))
+        index_lists(self.index, name)
     }
+}
+
+fn index_lists(index: Option<&ArtifactIndex>, name: &str) -> bool {
+    let Some(index) = index else { return false };
+    let wanted =
+        |path: &str| path.strip_prefix(&index.bundle_root).and_then(|rest| rest.strip_prefix('/')) == Some(name);
+    index.artifacts.iter().any(|entry| wanted(&entry.path))
 }
 
 /// Whether both are the same questions in the same order, answered alike. What was found is told in words, which decide nothing.

@@ -53,6 +53,10 @@ pub const LAUNCHCTL_FOLDER: &str = "launchctl/";
 pub const LAUNCHCTL_DIAGNOSTICS: &str = "launchctl/launchctl_diagnostics.json";
 /// What a repair found and did. Ours in form.
 pub const REPAIR_LOG: &str = "repair_log.json";
+/// Which shares a bundle was put together from. Ours.
+pub const MERGE: &str = "merge.json";
+/// The folder of these shares, with its `/`: each is a bundle in a folder of its own (`record::merge::part_folder`).
+pub const PARTS_FOLDER: &str = "parts/";
 /// Which input document lies where. Ours.
 pub const INPUT_SOURCES: &str = "inputs/sources.json";
 
@@ -135,7 +139,7 @@ pub struct Artifact {
 const IN_CONTRACT_ORDER: usize = 15;
 
 /// Every artifact that a bundle can hold.
-pub const ARTIFACTS: [Artifact; 31] = {
+pub const ARTIFACTS: [Artifact; 33] = {
     use Origin::{Commit, Derived, Raw, Repair, Rows};
     const fn of(name: &'static str, origin: Origin, when: ExpectedWhen, schema: &'static str) -> Artifact {
         Artifact { name, origin, when, schema: Some(schema) }
@@ -168,6 +172,8 @@ pub const ARTIFACTS: [Artifact; 31] = {
         of(INPUT_SOURCES, Raw, ExpectedWhen::Always, "input_sources"),
         plain(LAUNCHCTL_FOLDER, Raw, ExpectedWhen::Optional),
         of(LAUNCHCTL_DIAGNOSTICS, Raw, ExpectedWhen::Optional, "launchctl_diagnostics"),
+        of(MERGE, Raw, ExpectedWhen::Optional, "merge"),
+        plain(PARTS_FOLDER, Raw, ExpectedWhen::Optional),
         of(REPAIR_LOG, Repair, ExpectedWhen::Optional, "repair_log"),
         of(rows_of(Lane::Baseline), Rows(Lane::Baseline), ExpectedWhen::Baseline, "probe_row"),
         of(rows_of(Lane::Control), Rows(Lane::Control), ExpectedWhen::Scenario, "probe_row"),

@@ -21,6 +21,7 @@ schemas! {
     "bundle_report", "what `validate-bundle --json` prints";
     "channel_witness", "channel_witness.json";
     "collected", "collected.json, in the archive that `collect` makes";
+    "compare", "what `compare --format json` prints";
     "conformance_report", "what `conformance --json` prints";
     "controls", "controls.json";
     "derive_report", "what `derive --json` prints";
@@ -41,6 +42,8 @@ schemas! {
     "linked_profiles", "what `links profiles --json` prints";
     "lint_report", "what `plan-lint --json` and `registry-lint --json` print";
     "matrix", "what `report --format matrix-json` prints";
+    "merge", "merge.json";
+    "merge_report", "what `merge --json` prints";
     "mismatch_packet", "a line of mismatch_packets.jsonl";
     "mismatch_summary", "mismatch_summary.json";
     "mutation_report", "what `mutate --json` prints";

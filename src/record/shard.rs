@@ -18,7 +18,7 @@ pub enum ShardKind {
 }
 
 impl ShardKind {
-    /// Both.
+    /// Every kind, the one that keeps neighbours together first.
     pub const ALL: [Self; 2] = [Self::Slice, Self::Hash];
 
     /// The word that people type and documents have.

@@ -39,6 +39,8 @@ mod left_behind;
 mod limits;
 mod matrix;
 #[cfg(target_os = "linux")]
+mod merges;
+#[cfg(target_os = "linux")]
 mod mutate;
 mod papers;
 mod plan_commands;

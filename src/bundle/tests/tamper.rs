@@ -12,7 +12,7 @@ use super::fixture::{RUN, build, copy_tree, edit_entry, edit_index, path, replay
 use crate::base::digest::Digest;
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INPUT_DOCUMENT_BYTES};
 use crate::bundle::observed::HashedRows;
-use crate::bundle::replay::ReplayInputs;
+use crate::bundle::replay_inputs::ReplayInputs;
 use crate::bundle::replay_sink::ReplaySink;
 use crate::bundle::verify::verify_by;
 use crate::bundle::{BundleFinding, Problem, open_unverified};

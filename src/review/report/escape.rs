@@ -13,7 +13,7 @@ pub(super) fn ascii(value: &serde_json::Value) -> String {
 
 /// A text as the content of XML or HTML: characters that mean something there are escaped, and those that are not shown, which
 /// are also those that may not stand in XML 1.0 at all, are replaced.
-pub(super) fn markup(text: &str) -> String {
+pub(in crate::review) fn markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(&text.replace(['\n', '\t'], " ")).chars() {
         match c {

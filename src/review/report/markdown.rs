@@ -30,7 +30,7 @@ impl Markdown {
 
 /// An id, a target, a name: as code, in which nothing is markup, no address becomes a link and no name a mention. What would end
 /// the code, or the cell of a table, is escaped instead.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::review) fn code(text: &str) -> String {
     let text = printable(text);
     if text.trim() != text || text.is_empty() || text.contains(['`', '|', '<']) {
         return plain(&text);
@@ -48,7 +48,7 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 /// A text of a document: nothing in it is markup, and it stays on its line.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::review) fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in printable(text).chars() {
         match c {

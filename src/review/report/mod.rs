@@ -31,6 +31,8 @@ use crate::record::run_diff::ComparisonShown;
 use places::PlaceFinder;
 use render::{Render, ReportHead};
 
+pub(in crate::review) use escape::markup;
+pub(in crate::review) use markdown::{code, plain};
 use row::Agreement;
 pub use row::ReportCounts;
 pub(in crate::review) use row::ReportRow;

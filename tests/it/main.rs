@@ -6,6 +6,8 @@ mod artifact_table;
 #[cfg(target_os = "linux")]
 mod ask;
 mod bundle_life;
+#[cfg(target_os = "linux")]
+mod compare;
 mod compatibility;
 mod completions;
 mod conformance;

@@ -20,6 +20,8 @@ pub struct WorldComparison {
     pub questions: usize,
     /// How many of them all worlds answer alike.
     pub alike: usize,
+    /// How many of them are answered alike wherever they were asked, and were not asked everywhere, as of a share of the plan.
+    pub partly_asked: usize,
     /// The others, in the order of the plan; of very many the first.
     pub differing: Vec<DifferingQuestion>,
     /// How many more there are.

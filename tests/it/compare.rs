@@ -55,6 +55,23 @@ fn worlds_that_answer_alike_are_one_group_however_many_there_are() {
 }
 
 #[test]
+fn what_a_share_was_not_asked_is_no_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("place");
+    fs::write(&place, "x").unwrap();
+    let plan = plan(dir.path(), &place);
+    let whole = world(&plan, &dir.path().join("whole"));
+    let share = dir.path().join("share");
+    let mut run = sandproof();
+    run.args(["run", "--shard", "slice:1/2", "--plan"]).arg(&plan).arg("--out").arg(&share);
+    expect_code(&output(&mut run), 0);
+    let found = json_answer(sandproof().args(["compare", "--format", "json"]).arg(&whole).arg(&share), "compare", 0);
+    assert_eq!((&found["alike"], &found["partly_asked"], &found["differing"]), (&json!(1), &json!(1), &json!([])));
+    let text = stdout(&output(sandproof().arg("compare").arg(&whole).arg(&share)));
+    assert!(text.contains("0 answered differently, 1 alike wherever they were asked"), "{text}");
+}
+
+#[test]
 fn a_question_that_is_answered_differently_is_named_with_the_facts_that_differ_along() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("place");

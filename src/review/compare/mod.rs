@@ -52,12 +52,14 @@ pub fn compare(paths: &[PathBuf]) -> Result<WorldComparison, ReviewError> {
     let groups = groups(columns);
     let varying = varying(columns);
     let mut differing = Vec::new();
-    let mut unlisted = 0;
+    let (mut unlisted, mut partly_asked) = (0, 0);
     let by_question: Vec<HashMap<u32, u32>> =
         groups.iter().map(|members| columns[members[0]].answers.iter().copied().collect()).collect();
     for question in &order {
         let answers: Vec<Option<u32>> = by_question.iter().map(|answers| answers.get(question).copied()).collect();
-        if answers.windows(2).all(|pair| pair[0] == pair[1]) {
+        let given: BTreeSet<u32> = answers.iter().flatten().copied().collect();
+        if given.len() < 2 {
+            partly_asked += usize::from(answers.contains(&None));
             continue;
         }
         if differing.len() == MOST_QUESTIONS {
@@ -71,7 +73,8 @@ pub fn compare(paths: &[PathBuf]) -> Result<WorldComparison, ReviewError> {
         worlds: columns.len(),
         groups: groups.iter().enumerate().map(|(n, members)| gathered.group(n, members, &varying)).collect(),
         questions: order.len(),
-        alike: order.len() - differing.len() - unlisted,
+        alike: order.len() - differing.len() - unlisted - partly_asked,
+        partly_asked,
         differing,
         unlisted,
         left_out: gathered.left_out,
@@ -216,16 +219,20 @@ fn world(world: &crate::record::compare::ComparedWorld) -> String {
 
 /// What is compared, in a sentence.
 fn headline(comparison: &WorldComparison) -> String {
-    let WorldComparison { worlds, groups, questions, alike, .. } = comparison;
+    let WorldComparison { worlds, groups, questions, alike, partly_asked, .. } = comparison;
     let s = |n: usize| if n == 1 { "" } else { "s" };
-    let differ = questions - alike;
-    format!(
+    let differ = questions - alike - partly_asked;
+    let mut text = format!(
         "{worlds} world{} in {} group{}: of {questions} question{}, {differ} answered differently",
         s(*worlds),
         groups.len(),
         s(groups.len()),
         s(*questions),
-    )
+    );
+    if *partly_asked > 0 {
+        text.push_str(&format!(", {partly_asked} alike wherever they were asked, which was not everywhere"));
+    }
+    text
 }
 
 /// A fact of a group in a line: its values.

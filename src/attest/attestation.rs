@@ -54,7 +54,7 @@ pub enum Attestation {
     /// A signed statement.
     Statement(SignedStatement),
     /// A signature over a file's bytes.
-    Ssh(SshSignature),
+    Ssh(Box<SshSignature>),
 }
 
 /// A statement with its signatures.
@@ -130,7 +130,8 @@ impl Attestation {
     /// Why it is none that can be judged.
     pub fn parse(bytes: &[u8]) -> Result<Self, AttestationFault> {
         if bytes.trim_ascii_start().starts_with(b"-----BEGIN SSH SIGNATURE-----") {
-            return SshSignature::parse(bytes.trim_ascii()).map(Self::Ssh).map_err(AttestationFault::Damaged);
+            let signature = SshSignature::parse(bytes.trim_ascii()).map_err(AttestationFault::Damaged)?;
+            return Ok(Self::Ssh(Box::new(signature)));
         }
         let value = json::parse(bytes).map_err(|error| AttestationFault::NoForm(error.to_string()))?;
         let media = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();

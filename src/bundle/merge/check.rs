@@ -80,7 +80,7 @@ fn common(bundle: &Bundle) -> Result<Value, PartFault> {
     let Some(declaration) = bundle.identity().filter(|_| manifest.bundle_format == Some(BundleFormat::V2)) else {
         return Err(PartFault::OldFormat);
     };
-    if !manifest.selection.shard.as_ref().is_some_and(|shard| shard.indices.len() == 1) {
+    if manifest.selection.shard.as_ref().is_none_or(|shard| shard.indices.len() != 1) {
         return Err(PartFault::NoShare);
     }
     if manifest.dry_run {

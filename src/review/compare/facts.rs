@@ -35,8 +35,8 @@ pub(super) fn of(bundle: &Bundle, launcher: Option<&str>) -> Vec<(String, String
         }
     }
     found.retain(|(fact, _)| {
-        let is = |one: &&str| fact.strip_prefix(*one).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        !LEFT_OUT.iter().any(|one| is(&one))
+        let is = |one: &str| fact.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        !LEFT_OUT.iter().any(|one| is(one))
     });
     if let Some(profile) = launcher {
         // What is declared of other launchers is no fact of this one.

@@ -245,6 +245,9 @@ class Plan:
         if "subject" in self.document:
             self.subject_path = clean_path(self.document["subject"])
             self.subject = self.inputs.document("subject", self.subject_path, "system_declaration")
+            named = self.subject["policy"].get("sandbox", {}).get("profile")
+            if named is not None and named not in self.document["profiles"]:
+                raise NotDerivable(f"the subject is confined by the profile {named}, which the plan does not probe")
             for role, path in self.inputs.documents:
                 if role == "subject_file":
                     self.inputs.data(role, path)

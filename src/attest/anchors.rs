@@ -17,7 +17,7 @@ pub struct TrustAnchors(Vec<TrustedKey>);
 /// One key that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedKey {
-    /// The key.
+    /// The key that signatures are verified with.
     pub key: VerifyingKey,
     /// Whose it is, by the word of who named it.
     pub owner: KeyOwner,
@@ -67,8 +67,11 @@ impl TrustAnchors {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let entry =
-                Entry::parse(line).map_err(|fault| KeyError::Line { path: path.to_owned(), line: n + 1, fault })?;
+            let entry = AllowedSigner::parse(line).map_err(|fault| KeyError::Line {
+                path: path.to_owned(),
+                line: n + 1,
+                fault,
+            })?;
             self.0.extend(entry.allowed(now));
         }
         Ok(())
@@ -93,7 +96,7 @@ fn read(path: &Path) -> Result<String, KeyError> {
 
 /// A line of allowed signers: `PRINCIPALS [OPTIONS] TYPE BASE64 [COMMENT]`.
 #[derive(Debug)]
-struct Entry {
+struct AllowedSigner {
     principals: String,
     authority: bool,
     namespaces: Option<Vec<String>>,
@@ -103,7 +106,7 @@ struct Entry {
     key: Option<VerifyingKey>,
 }
 
-impl Entry {
+impl AllowedSigner {
     fn parse(line: &str) -> Result<Self, KeyFault> {
         let entry = |why: &str| KeyFault::Entry(why.to_owned());
         let words = quoted_words(line).ok_or_else(|| entry("a quotation mark is not closed"))?;

@@ -29,7 +29,7 @@ pub enum AttestationFormat {
 }
 
 impl AttestationFormat {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Dsse => "dsse",
@@ -66,7 +66,7 @@ pub struct SignedStatement {
     pub payload: Vec<u8>,
     /// What they say.
     pub statement: InTotoStatement,
-    /// The signatures.
+    /// Everybody's signatures, in the envelope's order.
     pub signatures: Vec<StatementSignature>,
 }
 

@@ -45,7 +45,7 @@ pub enum ContentKind {
 }
 
 impl ContentKind {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",

@@ -49,7 +49,7 @@ pub enum AttestationStanding {
 }
 
 impl AttestationStanding {
-    /// Its name.
+    /// The word that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Authenticated => "authenticated",
@@ -83,7 +83,7 @@ pub enum AttestationProblem {
         named: Vec<String>,
         /// The file that was verified.
         file: String,
-        /// Its digest.
+        /// The digest of that file's bytes.
         found: Digest,
     },
     /// It states another kind of thing.

@@ -18,7 +18,7 @@ pub enum KeyError {
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its permissions.
+        /// The permission bits of that file.
         mode: u32,
     },
     /// It holds no key that can be used.

@@ -112,7 +112,7 @@ impl SecretKey {
         }
     }
 
-    /// Its public half.
+    /// The key that verifies what this one signs.
     pub fn public(&self) -> VerifyingKey {
         match self {
             Self::P256(key) => VerifyingKey::P256(*key.verifying_key()),

@@ -26,7 +26,7 @@ const SYSTEM_IDENTITY_NAME: &str = "system_identity.json";
 /// The level that a verification summary names: that no gate blocks promotion.
 pub const PROMOTABLE_LEVEL: &str = "SANDPROOF_PROMOTABLE";
 
-/// Which statement.
+/// The two statements that there are of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StatementForm {
     /// With a predicate of our own.

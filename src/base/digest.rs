@@ -20,7 +20,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes that the text form spells.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -21,7 +21,7 @@ use crate::review;
 ///
 /// Each side is a bundle's folder, an output root, a promotion packet, or a declaration. Bundles are verified first; a
 /// packet is verified against its bundle where that is found. Exit 0 if both declare materially the same and no verdict
-/// differs, 1 if not, or if declarations of other systems leave the same items absent, 4 if a bundle, packet or declaration is invalid.
+/// differs, 1 if not, 8 if nothing differs and declarations of other systems leave items open, 4 if a bundle, packet or declaration is invalid.
 #[derive(Debug, Args)]
 pub(super) struct DiffRunsArgs {
     /// The first side.
@@ -59,7 +59,14 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let compare = if args.accept_absent { diff::compare_accepting_absent } else { diff::compare };
     let mut report = compare(&a, &b).map_err(failure)?;
     give_opinions(&mut report, &a, &b)?;
-    let exit = if report.same { Exit::Done } else { Exit::Mismatch };
+    let declared = &report.declarations;
+    let open = !declared.stated_by_neither.is_empty() || !declared.stated_by_run_only.is_empty();
+    let exit = match (report.same, declared.materially_equal) {
+        (true, _) => Exit::Done,
+        // Nothing differs in what is declared, and what is open might.
+        (false, Some(true)) if open => Exit::Undecided,
+        (false, _) => Exit::Mismatch,
+    };
     let bytes = if args.json {
         let mut bytes = json_for_streams(json_out::to_pretty(&report));
         bytes.push(b'\n');

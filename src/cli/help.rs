@@ -146,7 +146,11 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             ],
             &[Mismatch, BundleInvalid, NothingRan],
         ),
-        ("diff-runs", &[("sandproof diff-runs before/out after/out", "compare two runs")], &[Mismatch, BundleInvalid]),
+        (
+            "diff-runs",
+            &[("sandproof diff-runs before/out after/out", "compare two runs")],
+            &[Mismatch, BundleInvalid, Undecided],
+        ),
         (
             "derive",
             &[("sandproof derive --bundle out --check", "derive the evidence once more, and compare")],

@@ -35,7 +35,7 @@ pub(super) struct InspectArgs {
 }
 
 /// What was found out.
-struct Seen {
+struct InspectionOutcome {
     inspection: FileInspection,
     exit: Exit,
 }
@@ -63,7 +63,7 @@ pub(super) fn run(args: &InspectArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 /// Begins an answer.
-fn seen(path: &Path, kind: &str, what: impl Into<String>) -> Seen {
+fn seen(path: &Path, kind: &str, what: impl Into<String>) -> InspectionOutcome {
     let inspection = FileInspection {
         path: path_text(path),
         kind: kind.to_owned(),
@@ -73,10 +73,10 @@ fn seen(path: &Path, kind: &str, what: impl Into<String>) -> Seen {
         facts: Vec::new(),
         next: Vec::new(),
     };
-    Seen { inspection, exit: Exit::Done }
+    InspectionOutcome { inspection, exit: Exit::Done }
 }
 
-impl Seen {
+impl InspectionOutcome {
     fn fact(mut self, name: &str, value: impl Into<String>) -> Self {
         self.inspection.facts.push(InspectionFact { name: name.to_owned(), value: value.into() });
         self
@@ -93,7 +93,7 @@ impl Seen {
     }
 }
 
-fn folder(path: &Path) -> Seen {
+fn folder(path: &Path) -> InspectionOutcome {
     let shown = path.display();
     let has = |name: &str| path.join(name).exists();
     if has(layout::ARTIFACT_INDEX) || has(layout::RUN_STATUS) || has(layout::RUN_MANIFEST) {
@@ -143,13 +143,13 @@ fn text(value: &Value, key: &str) -> String {
     }
 }
 
-fn file(path: &Path) -> Result<Seen, Failure> {
+fn file(path: &Path) -> Result<InspectionOutcome, Failure> {
     let bytes = fsx::read_input(path, MAX_INPUT_DOCUMENT_BYTES).or_fail(Exit::InputRefused)?;
     let sha256 = format!("{} ({} bytes)", Digest::of(&bytes), bytes.len());
     Ok(content(path, &bytes).fact("sha256", sha256))
 }
 
-fn content(path: &Path, bytes: &[u8]) -> Seen {
+fn content(path: &Path, bytes: &[u8]) -> InspectionOutcome {
     let shown = path.display();
     if bytes.get(257..262) == Some(b"ustar") {
         return seen(path, "archive", "a tar archive, such as `collect` makes")
@@ -188,7 +188,7 @@ fn content(path: &Path, bytes: &[u8]) -> Seen {
     seen(path, "other", "nothing that sandproof reads or writes").fact("as JSON", why).unknown()
 }
 
-fn signed(path: &Path, attestation: &Attestation) -> Seen {
+fn signed(path: &Path, attestation: &Attestation) -> InspectionOutcome {
     let shown = path.display();
     let words = attestation.format().words();
     let found = match attestation {
@@ -225,7 +225,7 @@ fn subjects(statement: &InTotoStatement) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-fn key(path: &Path, plain: &str) -> Seen {
+fn key(path: &Path, plain: &str) -> InspectionOutcome {
     if let Ok(key) = VerifyingKey::from_text(plain) {
         return seen(path, "public_key", format!("a public key, {}", key.algorithm().as_str()))
             .fact("fingerprint", key.fingerprint())
@@ -247,7 +247,7 @@ fn key(path: &Path, plain: &str) -> Seen {
     }
 }
 
-fn document(path: &Path, value: &Value) -> Seen {
+fn document(path: &Path, value: &Value) -> InspectionOutcome {
     let shown = path.display();
     if value.get("_type").and_then(Value::as_str) == Some(STATEMENT_TYPE)
         && let Ok(statement) = json::from_value::<InTotoStatement>(value.clone())

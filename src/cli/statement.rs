@@ -23,7 +23,7 @@ pub(super) struct StatementArgs {
     /// A bundle's folder, an output root whose LATEST leads to it, a packet, or the file of a sealed declaration.
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Which statement.
+    /// Which of the statements that there are of it.
     #[arg(long, value_enum, default_value_t = StatementName::InToto)]
     format: StatementName,
     /// The folder that the pointers of a packet are relative to.
@@ -37,7 +37,7 @@ pub(super) struct StatementArgs {
     json: bool,
 }
 
-/// Which statement.
+/// The statements, as they are named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum StatementName {
     /// With a predicate of sandproof's own.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part};
+use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, Severity, pointer_part, shown};
 use super::error::LoadError;
 use super::expectation::{PlannedProfile, PlannedRow, SharedExpectationIds, base_id};
 use super::file::{DEFAULT_DEADLINE_MS, HOME_WORLD, PlanFile, ProbeEntry, ProfileEntry};
@@ -105,6 +105,7 @@ pub(super) fn resolve_noting(
         let mut on_plan = Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() };
         let world = worlds::read(reader, plan.world_id.as_ref(), &mut on_plan)?;
         let subject = read_subject(reader, &plan, plan_path, notes)?;
+        check_sandbox(subject.as_ref(), &plan, plan_path, notes);
         let source = reader.source();
         let reader = std::mem::replace(reader, DocumentReader::new(source));
         if let Some((path, bytes)) = &questions {
@@ -153,6 +154,23 @@ fn read_subject(
             Ok(None)
         }
     }
+}
+
+/// Whether the profile that the subject says it is confined by is one that the plan probes.
+fn check_sandbox(subject: Option<&ResolvedSubject>, plan: &PlanFile, plan_path: &str, notes: &mut Vec<Diagnostic>) {
+    let Some(named) = subject.and_then(ResolvedSubject::sandbox_profile) else { return };
+    if plan.profiles.iter().any(|profile| profile.as_str() == named) {
+        return;
+    }
+    Diagnostics { list: notes, file: plan_path, subject: plan.plan_id.as_str() }.error(
+        DiagnosticKind::Dangling,
+        "/subject",
+        format!(
+            "the subject says that it is confined by the profile `{}`, which this plan does not probe",
+            shown(named)
+        ),
+        "add that profile to `profiles`, or name in `/policy/sandbox` of the subject the one that confines it",
+    );
 }
 
 /// Follows the references of a plan into its registry.

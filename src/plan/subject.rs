@@ -80,6 +80,14 @@ pub struct ResolvedSubject {
     pub files: Vec<SubjectFile>,
 }
 
+impl ResolvedSubject {
+    /// The profile that it says it is confined by, if it names one.
+    pub fn sandbox_profile(&self) -> Option<&str> {
+        let [_, _, policy, _] = &self.parts;
+        policy.get("sandbox")?.get("profile")?.as_str()
+    }
+}
+
 /// A file that a declaration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectFile {

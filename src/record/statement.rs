@@ -47,7 +47,7 @@ pub struct StatementSubject {
     /// A name for people; readers go by the digest. Absent in statements of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its digests.
+    /// What its bytes have for digests.
     pub digest: SubjectDigest,
 }
 
@@ -120,7 +120,7 @@ pub struct DeclarationPredicate {
     pub declaration_format: String,
     /// What is declared: `run`, `ai_run`, `deployment`.
     pub kind: String,
-    /// The identity.
+    /// The identity, computed over the four parts.
     pub identity: Digest,
     /// The digests of the four parts that the identity stands for.
     pub identity_parts: PartDigests,
@@ -141,7 +141,7 @@ pub enum VerifiedTrust {
 /// A SLSA verification summary: that a packet passed the gates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerificationSummary {
-    /// Who verified.
+    /// The program that verified.
     pub verifier: SummaryVerifier,
     /// What the packet is of.
     #[serde(rename = "resourceUri")]
@@ -159,7 +159,7 @@ pub struct VerificationSummary {
     pub verified_levels: Vec<String>,
 }
 
-/// Who verified.
+/// The program that verified, as a verification summary names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummaryVerifier {
     /// A name of this program.
@@ -178,7 +178,7 @@ pub struct SummaryPolicy {
 pub struct SummaryInput {
     /// A name of it.
     pub uri: String,
-    /// Its digest.
+    /// The digest of its bytes.
     pub digest: SubjectDigest,
 }
 
@@ -221,7 +221,7 @@ pub struct SigstoreBundle {
 /// What it takes to verify a sigstore bundle: a key that the reader has already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SigstoreMaterial {
-    /// Which key.
+    /// A key that the reader has already.
     #[serde(rename = "publicKey")]
     pub public_key: SigstoreKeyHint,
     /// Entries of a transparency log; always empty.

@@ -36,7 +36,7 @@ pub struct VerificationReport {
 /// What was found out about an attestation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttestationRecord {
-    /// Its file.
+    /// The file that was given.
     pub file: String,
     /// `dsse`, `sigstore`, `sshsig`; null if it has none of these forms.
     pub format: Option<&'static str>,
@@ -72,7 +72,7 @@ pub struct SignerRecord {
 /// Why an attestation does not hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProblemRecord {
-    /// Its name.
+    /// The name of that reason, for programs.
     pub code: &'static str,
     /// The same for people.
     pub message: String,

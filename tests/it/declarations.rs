@@ -135,7 +135,7 @@ fn a_run_is_held_against_its_deployment_in_what_both_state() {
         document["policy"]["other"]["site"] = json!("eu");
     });
     for (a, b) in [(&run, &deployment), (&deployment, &run)] {
-        let report = diff(a, b, &[], 1);
+        let report = diff(a, b, &[], 8);
         assert_eq!(differing(&report), [""; 0]);
         assert_eq!((&report["same"], &report["declarations"]["identical"]), (&json!(false), &json!(false)));
         let listed = pointers(&report["declarations"]["stated_by_run_only"]);
@@ -254,6 +254,28 @@ fn a_plan_whose_subject_is_incomplete_is_refused_before_anything_runs() {
 }
 
 #[test]
+fn a_plan_has_to_probe_the_profile_that_confines_its_subject() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = with_subject(dir.path());
+    let document = dir.path().join("subjects/agent/run.json");
+    let confined_by = |profile: &Value| edit(&document, |run| run["policy"]["sandbox"] = json!({ "profile": profile }));
+    let lint = || output(sandproof().args(["plan-lint", "--plan"]).arg(&plan));
+    confined_by(&json!("elsewhere:other"));
+    let refused = lint();
+    expect_code(&refused, 1);
+    let said = stdout(&refused);
+    assert!(said.contains("`elsewhere:other`") && said.contains("does not probe"), "{said}");
+    let run = output(sandproof().args(["run", "--plan"]).arg(&plan).arg("--out").arg(dir.path().join("out")));
+    expect_code(&run, 3);
+    let written: Value = serde_json::from_slice(&fs::read(&plan).unwrap()).unwrap();
+    confined_by(&written["profiles"][0]);
+    expect_code(&lint(), 0);
+    // Words are no profile.
+    edit(&document, |run| run["policy"]["sandbox"] = json!("a container"));
+    expect_code(&lint(), 1);
+}
+
+#[test]
 fn two_systems_are_not_the_same_by_what_neither_states() {
     let dir = tempfile::tempdir().unwrap();
     let absent = json!({"absent": "not known to us"});
@@ -271,7 +293,7 @@ fn two_systems_are_not_the_same_by_what_neither_states() {
     fs::write(&file, whole.to_string()).unwrap();
     let diff = |more: &[&str]| output(sandproof().arg("diff-runs").arg(&file).arg(&file).args(more));
     let doubted = diff(&[]);
-    expect_code(&doubted, 1);
+    expect_code(&doubted, 8);
     let said = stdout(&doubted);
     assert!(said.starts_with("equal as far as declared; 21 items stated by neither"), "{said}");
     assert!(said.contains("/artifact/model/weights: not known to us"), "{said}");

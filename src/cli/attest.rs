@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::failures::review_failure;
+use super::failures::{content_failure, key_failure, no_statement};
 use super::out::Destination;
-use super::statement::{StatementName, no_statement};
+use super::statement::{StatementName, outside_of};
 use super::ui::Ui;
 use crate::attest::attestation::AttestationFormat;
 use crate::attest::statement::StatementForm;
-use crate::attest::{AttestedContent, ContentError, KeyError, SecretKey, VerifyingKey, sign};
-use crate::base::fsx::folder_of;
+use crate::attest::{AttestedContent, SecretKey, VerifyingKey, sign};
 use crate::base::printable::{Lines, path_text};
 use crate::record::statement::{BUNDLE_PREDICATE, DECLARATION_PREDICATE, PACKET_PREDICATE, VSA_PREDICATE};
 use crate::record::verification::{AttestReport, SignerRecord};
@@ -148,62 +147,5 @@ pub(super) fn signer(key: &VerifyingKey, principals: Option<&str>, file: Option<
         algorithm: key.algorithm().as_str(),
         keyid: key.keyid(),
         fingerprint: key.fingerprint(),
-    }
-}
-
-/// Refuses a place inside the bundle, which would no longer be what its index says.
-pub(super) fn outside_of(content: &AttestedContent, out: Option<&Path>) -> Result<(), Failure> {
-    let (Some(folder), Some(out)) = (content.closed_folder(), out) else { return Ok(()) };
-    let inside = match (folder_of(out).canonicalize(), folder.canonicalize()) {
-        (Ok(place), Ok(folder)) => place.starts_with(folder),
-        _ => false,
-    };
-    if inside && out.as_os_str() != "-" {
-        let error = format!(
-            "`{}` would lie inside the bundle `{}`, which would then no longer verify; give a place outside of it",
-            out.display(),
-            folder.display()
-        );
-        return Err(Failure::new(Exit::Usage, error));
-    }
-    Ok(())
-}
-
-/// The class of a key that cannot be used.
-pub(super) fn key_failure(error: KeyError) -> Failure {
-    let remedy = error.remedy();
-    let failure = Failure::new(Exit::InputRefused, error);
-    match remedy {
-        Some(remedy) => failure.hint(remedy),
-        None => failure,
-    }
-}
-
-/// The class of content that cannot be vouched for.
-pub(super) fn content_failure(error: ContentError) -> Failure {
-    let hint = match &error {
-        ContentError::Packet(_) | ContentError::File(_) | ContentError::Json { .. } => None,
-        ContentError::Other { .. } => Some("`sandproof inspect FILE` says what a file is"),
-        ContentError::Bundle(_) => {
-            Some("`sandproof validate-bundle --bundle DIR` says everything that is wrong with it")
-        }
-        ContentError::Shape { .. } | ContentError::Declaration { .. } => None,
-        ContentError::NotSealed { .. } => {
-            Some("`sandproof identity declare --from FILE --json` seals it; keep what that prints")
-        }
-    };
-    let failure = match error {
-        ContentError::Packet(error) => return review_failure(error),
-        error @ (ContentError::File(_) | ContentError::Json { .. } | ContentError::Other { .. }) => {
-            Failure::new(Exit::InputRefused, error)
-        }
-        error @ (ContentError::Bundle(_)
-        | ContentError::Shape { .. }
-        | ContentError::NotSealed { .. }
-        | ContentError::Declaration { .. }) => Failure::new(Exit::BundleInvalid, error),
-    };
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
     }
 }

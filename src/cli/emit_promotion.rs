@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::attest::key_failure;
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::key_failure;
 use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;

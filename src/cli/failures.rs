@@ -2,6 +2,8 @@
 
 use super::exit::{Exit, Failure};
 use super::faults;
+use crate::attest::statement::NoStatement;
+use crate::attest::{ContentError, KeyError};
 use crate::plan::LoadError;
 use crate::review::ReviewError;
 
@@ -47,6 +49,54 @@ pub(super) fn review_failure(error: ReviewError) -> Failure {
         _ => None,
     };
     let failure = Failure::new(exit, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The class of a statement that there is none of.
+pub(super) fn no_statement(error: NoStatement) -> Failure {
+    match error {
+        NoStatement::NoPacket(_) => Failure::new(Exit::Usage, error)
+            .hint("`sandproof emit-promotion --bundle DIR --out FILE` makes the packet of a bundle"),
+        NoStatement::NotPromotable(_) => Failure::new(Exit::GateRefused, error),
+    }
+}
+
+/// The class of a key that cannot be used.
+pub(super) fn key_failure(error: KeyError) -> Failure {
+    let remedy = error.remedy();
+    let failure = Failure::new(Exit::InputRefused, error);
+    match remedy {
+        Some(remedy) => failure.hint(remedy),
+        None => failure,
+    }
+}
+
+/// The class of content that cannot be vouched for.
+pub(super) fn content_failure(error: ContentError) -> Failure {
+    let hint = match &error {
+        ContentError::Packet(_) | ContentError::File(_) | ContentError::Json { .. } => None,
+        ContentError::Other { .. } => Some("`sandproof inspect FILE` says what a file is"),
+        ContentError::Bundle(_) => {
+            Some("`sandproof validate-bundle --bundle DIR` says everything that is wrong with it")
+        }
+        ContentError::Shape { .. } | ContentError::Declaration { .. } => None,
+        ContentError::NotSealed { .. } => {
+            Some("`sandproof identity declare --from FILE --json` seals it; keep what that prints")
+        }
+    };
+    let failure = match error {
+        ContentError::Packet(error) => return review_failure(error),
+        error @ (ContentError::File(_) | ContentError::Json { .. } | ContentError::Other { .. }) => {
+            Failure::new(Exit::InputRefused, error)
+        }
+        error @ (ContentError::Bundle(_)
+        | ContentError::Shape { .. }
+        | ContentError::NotSealed { .. }
+        | ContentError::Declaration { .. }) => Failure::new(Exit::BundleInvalid, error),
+    };
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,

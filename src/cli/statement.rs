@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::attest::{content_failure, outside_of};
 use super::exit::{Exit, Failure};
+use super::failures::{content_failure, no_statement};
 use super::out::Destination;
 use super::ui::Ui;
 use crate::attest::AttestedContent;
-use crate::attest::statement::{self, NoStatement, StatementForm};
+use crate::attest::statement::{self, StatementForm};
+use crate::base::fsx::folder_of;
 use crate::base::printable::path_text;
 
 /// Print what can be signed of a bundle, a packet or a sealed declaration: an in-toto Statement v1.
@@ -74,11 +75,20 @@ pub(super) fn run(args: &StatementArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The class of a statement that there is none of.
-pub(super) fn no_statement(error: NoStatement) -> Failure {
-    match error {
-        NoStatement::NoPacket(_) => Failure::new(Exit::Usage, error)
-            .hint("`sandproof emit-promotion --bundle DIR --out FILE` makes the packet of a bundle"),
-        NoStatement::NotPromotable(_) => Failure::new(Exit::GateRefused, error),
+/// Refuses a place inside the bundle, which would no longer be what its index says.
+pub(super) fn outside_of(content: &AttestedContent, out: Option<&Path>) -> Result<(), Failure> {
+    let (Some(folder), Some(out)) = (content.closed_folder(), out) else { return Ok(()) };
+    let inside = match (folder_of(out).canonicalize(), folder.canonicalize()) {
+        (Ok(place), Ok(folder)) => place.starts_with(folder),
+        _ => false,
+    };
+    if inside && out.as_os_str() != "-" {
+        let error = format!(
+            "`{}` would lie inside the bundle `{}`, which would then no longer verify; give a place outside of it",
+            out.display(),
+            folder.display()
+        );
+        return Err(Failure::new(Exit::Usage, error));
     }
+    Ok(())
 }

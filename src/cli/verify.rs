@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 
-use super::attest::{content_failure, key_failure, signer};
+use super::attest::signer;
 use super::exit::{Exit, Failure, OrFail};
+use super::failures::{content_failure, key_failure};
 use super::ui::Ui;
 use super::validate_bundle::{self, TRUST, TRUST_WORDS};
 use crate::attest::judge::{self, AttestationJudgement, AttestationStanding};

@@ -21,7 +21,7 @@ impl Desk {
     fn new() -> Self {
         let desk = Self { dir: tempfile::tempdir().unwrap() };
         desk.bundle("out", "sound");
-        desk.emit("out", "packet.json");
+        desk.emit("out", "out/packet.json");
         let declared = output(sandproof().args([
             "identity",
             "declare",
@@ -133,7 +133,8 @@ fn decode(text: &str) -> Vec<u8> {
     bytes
 }
 
-const CONTENTS: [(&str, &str); 3] = [("out", "bundle"), ("packet.json", "packet"), ("declaration.json", "declaration")];
+const CONTENTS: [(&str, &str); 3] =
+    [("out", "bundle"), ("out/packet.json", "packet"), ("declaration.json", "declaration")];
 
 #[test]
 fn a_statement_is_of_exact_bytes_and_the_same_each_time() {
@@ -166,10 +167,10 @@ fn sandproof_digest(file: &Path) -> String {
 #[test]
 fn what_does_not_verify_gets_no_statement_and_no_signature() {
     let desk = Desk::new();
-    let mut packet = desk.json("packet.json");
+    let mut packet = desk.json("out/packet.json");
     packet["promotability"]["promotable_decision_stage"] = true.into();
     packet["promotability"]["reasons"] = json!([]);
-    desk.write("packet.json", &packet);
+    desk.write("out/packet.json", &packet);
     let mut declared = desk.json("declaration.json");
     declared["artifact"]["tools"] = json!({ "value": "others" });
     desk.write("declaration.json", &declared);
@@ -196,11 +197,11 @@ fn what_does_not_verify_gets_no_statement_and_no_signature() {
 #[test]
 fn a_verification_summary_is_made_of_promotable_packets_alone() {
     let desk = Desk::new();
-    let refused = desk.run(&["statement", "@packet.json", "--format", "vsa"]);
+    let refused = desk.run(&["statement", "@out/packet.json", "--format", "vsa"]);
     expect_code(&refused, 5);
     assert!(stderr(&refused).contains("not_clean_channel"), "{}", stderr(&refused));
     assert_eq!(stdout(&refused), "");
-    expect_code(&desk.run(&["attest", "@packet.json", "--key", "@p256.pem", "--statement", "vsa"]), 5);
+    expect_code(&desk.run(&["attest", "@out/packet.json", "--key", "@p256.pem", "--statement", "vsa"]), 5);
     expect_code(&desk.run(&["statement", "@out", "--format", "vsa"]), 2);
 }
 
@@ -246,8 +247,8 @@ fn every_form_and_key_signs_and_verifies() {
 fn a_signature_counts_only_for_the_content_that_it_is_of() {
     let desk = Desk::new();
     desk.bundle("other", "mixed");
-    desk.emit("other", "other.json");
-    for (content, other) in [("packet.json", "other.json"), ("out", "other")] {
+    desk.emit("other", "other/packet.json");
+    for (content, other) in [("out/packet.json", "other/packet.json"), ("out", "other")] {
         for format in ["dsse", "sigstore", "sshsig"] {
             desk.attest(other, "p256.pem", format, "replayed");
             let answer = desk.judged(content, "replayed", "p256.pub.pem", 5);
@@ -259,7 +260,7 @@ fn a_signature_counts_only_for_the_content_that_it_is_of() {
         }
     }
     // Of a bundle's packet, and not of the bundle.
-    desk.attest("packet.json", "p256.pem", "dsse", "of-packet");
+    desk.attest("out/packet.json", "p256.pem", "dsse", "of-packet");
     let found = desk.judged("out", "of-packet", "p256.pub.pem", 5);
     assert_eq!(problems(&found), ["other_content", "predicate_type"]);
 }
@@ -267,7 +268,7 @@ fn a_signature_counts_only_for_the_content_that_it_is_of() {
 #[test]
 fn what_is_spoilt_after_signing_is_refused_and_told() {
     let desk = Desk::new();
-    desk.attest("packet.json", "p256.pem", "dsse", "signed");
+    desk.attest("out/packet.json", "p256.pem", "dsse", "signed");
     let sound = desk.json("signed");
     type Spoil = fn(&mut Value);
     let cases: [(&str, Spoil, &[&str]); 9] = [
@@ -295,7 +296,7 @@ fn what_is_spoilt_after_signing_is_refused_and_told() {
         let mut spoilt = sound.clone();
         spoil(&mut spoilt);
         desk.write("spoilt", &spoilt);
-        let answer = desk.judged("packet.json", "spoilt", "p256.pub.pem", 5);
+        let answer = desk.judged("out/packet.json", "spoilt", "p256.pub.pem", 5);
         let found = problems(&answer);
         assert!(found.len() == 1 && wanted.contains(&found[0]), "{what}: {found:?}");
         assert_eq!(answer["ok"], false, "{what}");
@@ -305,21 +306,21 @@ fn what_is_spoilt_after_signing_is_refused_and_told() {
     let mut renamed = sound.clone();
     renamed["signatures"][0]["keyid"] = "somebody".into();
     desk.write("renamed", &renamed);
-    desk.judged("packet.json", "renamed", "p256.pub.pem", 0);
+    desk.judged("out/packet.json", "renamed", "p256.pub.pem", 0);
     // Somebody's signature beside it neither helps nor harms.
-    desk.attest("packet.json", "ed25519.pem", "dsse", "second");
+    desk.attest("out/packet.json", "ed25519.pem", "dsse", "second");
     let mut both = sound;
     let second = desk.json("second")["signatures"][0].clone();
     both["signatures"].as_array_mut().unwrap().insert(0, second);
     desk.write("both", &both);
-    let answer = desk.judged("packet.json", "both", "p256.pub.pem", 0);
+    let answer = desk.judged("out/packet.json", "both", "p256.pub.pem", 0);
     assert_eq!(answer["attestation"]["other_signatures"], 1);
     // A sigstore bundle has one.
-    desk.attest("packet.json", "p256.pem", "sigstore", "bundled");
+    desk.attest("out/packet.json", "p256.pem", "sigstore", "bundled");
     let mut bundled = desk.json("bundled");
     bundled["dsseEnvelope"] = both;
     desk.write("bundled", &bundled);
-    assert_eq!(problems(&desk.judged("packet.json", "bundled", "p256.pub.pem", 5)), ["signatures"]);
+    assert_eq!(problems(&desk.judged("out/packet.json", "bundled", "p256.pub.pem", 5)), ["signatures"]);
 }
 
 /// Changes one letter of base64 in the middle of a text.
@@ -333,7 +334,7 @@ fn flip(at: &mut Value, member: &str, place: usize) {
 #[test]
 fn nothing_unsigned_is_called_authenticated() {
     let desk = Desk::new();
-    desk.attest("packet.json", "p256.pem", "sigstore", "signed");
+    desk.attest("out/packet.json", "p256.pem", "sigstore", "signed");
     for (content, _) in CONTENTS {
         let content = format!("@{content}");
         let plain = desk.run(&["verify", &content]);
@@ -345,17 +346,17 @@ fn nothing_unsigned_is_called_authenticated() {
         assert!(stdout(&refused).contains("consistent, not authenticated"));
     }
     // An attestation by nobody who is named is not judged, which is less than a signature.
-    let unknown = desk.run(&["verify", "@packet.json", "--attestation", "@signed"]);
+    let unknown = desk.run(&["verify", "@out/packet.json", "--attestation", "@signed"]);
     expect_code(&unknown, 0);
     let said = stdout(&unknown);
     assert!(said.contains("consistent, not authenticated") && said.contains("by nobody known"), "{said}");
-    expect_code(&desk.run(&["verify", "@packet.json", "--attestation", "@signed", "--require-signed"]), 5);
+    expect_code(&desk.run(&["verify", "@out/packet.json", "--attestation", "@signed", "--require-signed"]), 5);
     // Content that does not verify is not saved by a good signature.
-    let mut packet = desk.json("packet.json");
+    let mut packet = desk.json("out/packet.json");
     packet["rows"]["planned"] = 1.into();
-    desk.write("packet.json", &packet);
+    desk.write("out/packet.json", &packet);
     let key = ["--attestation", "@signed", "--key", "@p256.pub.pem"];
-    let refused = desk.run(&[&["verify", "@packet.json"][..], &key].concat());
+    let refused = desk.run(&[&["verify", "@out/packet.json"][..], &key].concat());
     expect_code(&refused, 4);
     assert!(!(stdout(&refused) + &stderr(&refused)).contains("signed by"), "a signature is never told alone");
 }
@@ -368,12 +369,12 @@ fn allowed_signers_say_who() {
         format!("alice@example.org {options}{}\n", key.trim())
     };
     for format in ["sshsig", "dsse"] {
-        desk.attest("packet.json", "ssh-ed25519", format, "signed");
+        desk.attest("out/packet.json", "ssh-ed25519", format, "signed");
         let ask = |allowed: &str| {
             fs::write(desk.at("allowed"), allowed).unwrap();
             desk.run(&[
                 "verify",
-                "@packet.json",
+                "@out/packet.json",
                 "--attestation",
                 "@signed",
                 "--allowed-signers",
@@ -400,6 +401,7 @@ fn allowed_signers_say_who() {
 #[test]
 fn keys_that_cannot_sign_are_refused_with_what_to_do() {
     let desk = Desk::new();
+    fs::set_permissions(desk.at("out/packet.json"), fs::Permissions::from_mode(0o600)).unwrap();
     for (key, why, what_to_do) in [
         ("encrypted.pem", "encrypted", "openssl pkey"),
         ("encrypted-sec1.pem", "encrypted", "openssl pkey"),
@@ -408,17 +410,9 @@ fn keys_that_cannot_sign_are_refused_with_what_to_do() {
         ("p384.pem", "P-384", "ec_paramgen_curve:P-256"),
         ("p256.pub.pem", "public key", ""),
         ("ssh-ed25519.pub", "public key", ""),
-        ("packet.json", "no key", "openssl genpkey"),
+        ("out/packet.json", "no key", "openssl genpkey"),
     ] {
-        let refused = desk.run(&["attest", "@packet.json", "--key", &format!("@{key}")]);
-        if key == "packet.json" {
-            fs::set_permissions(desk.at(key), fs::Permissions::from_mode(0o600)).unwrap();
-        }
-        let refused = if key == "packet.json" {
-            desk.run(&["attest", "@packet.json", "--key", &format!("@{key}")])
-        } else {
-            refused
-        };
+        let refused = desk.run(&["attest", "@out/packet.json", "--key", &format!("@{key}")]);
         expect_code(&refused, 3);
         let said = stderr(&refused);
         assert!(said.contains(why) && said.contains(what_to_do), "{key}: {said}");
@@ -426,13 +420,14 @@ fn keys_that_cannot_sign_are_refused_with_what_to_do() {
     }
     for mode in [0o644, 0o640, 0o604, 0o620] {
         fs::set_permissions(desk.at("p256.pem"), fs::Permissions::from_mode(mode)).unwrap();
-        let refused = desk.run(&["attest", "@packet.json", "--key", "@p256.pem"]);
+        let refused = desk.run(&["attest", "@out/packet.json", "--key", "@p256.pem"]);
         expect_code(&refused, 3);
         assert!(stderr(&refused).contains("chmod 600"), "{mode:o}: {}", stderr(&refused));
     }
-    for (key, why) in [("rsa.pub.pem", "RSA"), ("ed25519.pem", "private key"), ("packet.json", "no key")] {
-        desk.attest("packet.json", "ed25519.pem", "dsse", "signed");
-        let refused = desk.run(&["verify", "@packet.json", "--attestation", "@signed", "--key", &format!("@{key}")]);
+    for (key, why) in [("rsa.pub.pem", "RSA"), ("ed25519.pem", "private key"), ("out/packet.json", "no key")] {
+        desk.attest("out/packet.json", "ed25519.pem", "dsse", "signed");
+        let refused =
+            desk.run(&["verify", "@out/packet.json", "--attestation", "@signed", "--key", &format!("@{key}")]);
         expect_code(&refused, 3);
         assert!(stderr(&refused).contains(why), "{key}: {}", stderr(&refused));
     }
@@ -442,7 +437,7 @@ fn keys_that_cannot_sign_are_refused_with_what_to_do() {
 fn an_attestation_never_lands_in_the_bundle() {
     let desk = Desk::new();
     for words in [&["statement"][..], &["attest", "--key", "@p256.pem"]] {
-        for content in ["@out", "@packet.json"] {
+        for content in ["@out", "@out/packet.json"] {
             let refused = desk.run(&[words, &[content, "--out", "@out/sound/signed.json"]].concat());
             expect_code(&refused, 2);
             assert!(!desk.at("out/sound/signed.json").exists());
@@ -450,7 +445,7 @@ fn an_attestation_never_lands_in_the_bundle() {
     }
     expect_code(&desk.run(&["attest", "@out", "--key", "@p256.pem", "--json"]), 2);
     expect_code(
-        &desk.run(&["attest", "@packet.json", "--key", "@p256.pem", "--format", "sshsig", "--statement", "vsa"]),
+        &desk.run(&["attest", "@out/packet.json", "--key", "@p256.pem", "--format", "sshsig", "--statement", "vsa"]),
         2,
     );
 }
@@ -481,7 +476,7 @@ fn a_gate_may_require_a_signature() {
         (&answer["trust"], &answer["attestation"]["standing"]),
         (&"authenticated".into(), &"authenticated".into())
     );
-    assert_eq!(fs::read(desk.at("gated.json")).unwrap(), fs::read(desk.at("packet.json")).unwrap());
+    assert_eq!(fs::read(desk.at("gated.json")).unwrap(), fs::read(desk.at("out/packet.json")).unwrap());
     let key = fs::read_to_string(desk.at("ssh-ed25519.pub")).unwrap();
     fs::write(desk.at("allowed"), format!("bob {key}")).unwrap();
     for who in ["@ed25519.pub.pem", "@allowed"] {
@@ -492,7 +487,7 @@ fn a_gate_may_require_a_signature() {
         assert!(!desk.at("gated.json").exists(), "nothing is written");
     }
     // Signed by the right key, and of something else.
-    desk.attest("packet.json", "p256.pem", "sigstore", "of-packet");
+    desk.attest("out/packet.json", "p256.pem", "sigstore", "of-packet");
     expect_code(&emit("@of-packet", "@p256.pub.pem"), 5);
     expect_code(&desk.run(&["emit-promotion", "--bundle", "@out", "--out", "@x.json", "--attestation", "@signed"]), 2);
 }
@@ -514,13 +509,13 @@ fn the_old_verify_answers_as_before() {
 #[test]
 fn inspect_says_what_any_file_is() {
     let desk = Desk::new();
-    desk.attest("packet.json", "p256.pem", "dsse", "a.dsse");
-    desk.attest("packet.json", "p256.pem", "sigstore", "a.sigstore");
-    desk.attest("packet.json", "ssh-p256", "sshsig", "a.sig");
-    fs::write(desk.at("statement"), desk.run(&["statement", "@packet.json"]).stdout).unwrap();
+    desk.attest("out/packet.json", "p256.pem", "dsse", "a.dsse");
+    desk.attest("out/packet.json", "p256.pem", "sigstore", "a.sigstore");
+    desk.attest("out/packet.json", "ssh-p256", "sshsig", "a.sig");
+    fs::write(desk.at("statement"), desk.run(&["statement", "@out/packet.json"]).stdout).unwrap();
     fs::write(desk.at("text"), "hello\n").unwrap();
     fs::write(desk.at("future.json"), r#"{"schema_version": "sandproof.future.v9"}"#).unwrap();
-    let mut packet = desk.json("packet.json");
+    let mut packet = desk.json("out/packet.json");
     packet["rows"] = 5.into();
     desk.write("bad.json", &packet);
     for (name, kind, code) in [
@@ -530,7 +525,7 @@ fn inspect_says_what_any_file_is() {
         ("out/sound/run_identity.json", "run_identity", 0),
         ("out/sound/run_manifest.json", "run_manifest", 0),
         ("out/sound/rows/scenario.jsonl", "lines", 0),
-        ("packet.json", "promotion_packet", 0),
+        ("out/packet.json", "promotion_packet", 0),
         ("declaration.json", "system_identity", 0),
         ("a.dsse", "dsse", 0),
         ("a.sigstore", "sigstore", 0),
@@ -574,14 +569,16 @@ fn the_second_reader_judges_the_same() {
     };
     for (secret, public) in [("p256.pem", "@p256.pub.pem"), ("ed25519.pem", "@ed25519.pub.pem")] {
         for format in ["dsse", "sigstore"] {
-            for (content, of) in [("out", &["@out/sound"][..]), ("packet.json", &["@out/sound", "@packet.json"])] {
+            for (content, of) in
+                [("out", &["@out/sound"][..]), ("out/packet.json", &["@out/sound", "@out/packet.json"])]
+            {
                 desk.attest(content, secret, format, "signed");
                 let ask = |key: &str, of: &[&str]| {
                     second(&[&["scripts/verify_bundle.py", "--attested", "@signed", key], of].concat())
                 };
                 expect_code(&ask(public, of), 0);
                 expect_code(&ask("@p256-sec1.pub.pem", of), 5);
-                let other = if of.len() == 1 { &["@out/sound", "@packet.json"][..] } else { &["@out/sound"] };
+                let other = if of.len() == 1 { &["@out/sound", "@out/packet.json"][..] } else { &["@out/sound"] };
                 expect_code(&ask(public, other), 5);
             }
             desk.attest("declaration.json", secret, format, "signed");

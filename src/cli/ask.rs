@@ -404,7 +404,11 @@ fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> 
             vec![answer.question.clone(), found, held.to_owned(), how.join(" "), cause]
         })
         .collect();
-    let mut out = table::fitted(&["QUESTION", "ANSWER", "AS EXPECTED", "HOW", "CAUSE"], &rows, width);
+    // What no answer has needs no column.
+    let head = ["QUESTION", "ANSWER", "AS EXPECTED", "HOW", "CAUSE"];
+    let columns = (0..head.len()).rev().find(|n| *n < 3 || rows.iter().any(|row| !row[*n].is_empty())).unwrap_or(0) + 1;
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().take(columns).collect()).collect();
+    let mut out = table::fitted(&head[..columns], &rows, width);
     out.blank();
     let open = answers.iter().filter(|answer| answer.answer.is_none() && !answer.cause.is_empty());
     let causes = grouping::by_key(open, |answer| (answer.undecided.as_deref().unwrap_or("undecided"), &*answer.cause));

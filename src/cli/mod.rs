@@ -277,12 +277,12 @@ fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::Color
         ui.remarks(&plain.trim_end().lines().collect());
     }
     // The parser knows no slip of two letters that changed places.
-    let close = meant_command(error);
-    if let Some(close) = close.as_ref().filter(|_| !plain.contains("tip: ")) {
-        ui.remark(format!("  tip: did you mean `{close}`?"));
-    }
+    let close = meant_command(error).filter(|_| !plain.contains("tip: "));
+    let tip = close.map(|close| format!("  tip: did you mean `{close}`?"));
+    tip.iter().for_each(|tip| ui.remark(tip));
     if wants_json(arguments) {
-        ui.answer("refusal", &exit::Refusal::of_usage(&plain));
+        let said = tip.map_or_else(|| plain.clone(), |tip| format!("{plain}\n{tip}"));
+        ui.answer("refusal", &exit::Refusal::of_usage(&said));
     }
     Exit::Usage.code()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::changes::{self, ReachingChange};
 use super::explain::{self, Grounds};
+use super::launcher_words;
 use super::side::ComparedSide;
 use super::verdicts::{self, DifferingRow};
 use super::{DiffError, declarations, kinds, row_provenance};
@@ -38,10 +39,16 @@ fn compare_as(a: &ComparedSide, b: &ComparedSide, accept_absent: bool) -> Result
     declarations.absent_accepted = accept_absent;
     let complete = declarations.stated_by_neither.is_empty() && declarations.stated_by_run_only.is_empty();
     let complete = accept_absent || complete;
-    let changes = match (&a.declaration, &b.declaration) {
+    let mut changes = match (&a.declaration, &b.declaration) {
         (Some(a), Some(b)) => Some(changes::gather(a, b, &declarations.parts)),
         _ => None,
     };
+    if let (Some(a), Some(b)) = (a.bundle(), b.bundle()) {
+        for change in changes.iter_mut().flatten().map(|grouped| &mut grouped.change) {
+            let words = change.id.strip_prefix("policy:").and_then(|path| launcher_words::between(path, a, b));
+            words.into_iter().for_each(|words| change.what = format!("{}: {words}", change.what));
+        }
+    }
     let verdicts = compare_verdicts(a, b, changes.as_deref())?;
     // Between declarations alone there are no verdicts to differ.
     let verdicts_same = match &verdicts.not_compared {

@@ -10,6 +10,7 @@ mod declarations;
 mod explain;
 mod join;
 mod kinds;
+mod launcher_words;
 mod names;
 mod phrases;
 pub mod render_markdown;

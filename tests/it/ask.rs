@@ -343,3 +343,50 @@ fn a_launcher_that_does_not_start_is_told_once_however_many_questions_it_leaves_
     assert!(rows.iter().all(|row| row.ends_with('?') && row.len() < 80), "{text}");
     assert!(text.contains("\nlauncher_not_started: no worker inside the launcher said that it lives: "), "{text}");
 }
+
+#[test]
+fn two_versions_of_a_box_are_compared_by_their_words_and_by_how_they_deny() {
+    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
+        skip!("bubblewrap is not installed");
+    }
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let asked = |out: &str, code, flags: &str| {
+        let command: Vec<&str> = flags.split(' ').collect();
+        expect_code(&ask(folder.path(), &["deny read ${outside}/secret", "--out", out], &command), code);
+    };
+    asked("old", 0, "bwrap --dev-bind / / --tmpfs ${outside} --die-with-parent --");
+    asked("new", 1, "bwrap --dev-bind / / --die-with-parent --new-session --");
+    let diff =
+        |more: &[&str]| output(sandproof().current_dir(folder.path()).args(["diff-runs", "old", "new"]).args(more));
+    let (people, markdown) = (stdout(&diff(&[])), stdout(&diff(&["--markdown"])));
+    for text in [&people, &markdown] {
+        assert!(text.contains("deny hidden (probe_syscall_errno ENOENT; expected deny)"), "{text}");
+        assert!(text.contains("A has `--tmpfs ${outside}`, B has `--new-session`"), "{text}");
+    }
+    // What is said of both alike stands there once.
+    assert_eq!(people.matches("why      deny read ${outside}/secret").count(), 1, "{people}");
+    let programs: Value = serde_json::from_slice(&diff(&["--json"]).stdout).unwrap();
+    let flips = programs["verdicts"]["flips"].as_array().unwrap();
+    let flip = flips.iter().find(|flip| flip["lane"] == "scenario").unwrap();
+    assert_eq!((&flip["a"]["mechanism"], flip["b"].get("mechanism")), (&"hidden".into(), None), "{flip:#}");
+}
+
+#[test]
+fn a_launcher_that_starts_nothing_is_told_with_what_to_do_and_without_what_each_start_has_of_its_own() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let said = |command: &[&str]| {
+        let asked = ask(folder.path(), &["deny read /etc/passwd"], command);
+        expect_code(&asked, 8);
+        stdout(&asked)
+    };
+    let ended = said(&["sh", "-c", "echo welcome; echo \"no $3\" >&2; exit 3", "box"]);
+    assert!(ended.contains("`sh` ended with exit code 3 before the program"), "{ended}");
+    assert!(
+        ended.contains("(tried: path, copy, memfd: the launcher ended with exit code 3, saying `no …`)"),
+        "{ended}"
+    );
+    let printed = said(&["sh", "-c", "echo welcome", "box"]);
+    assert!(printed.contains("as `bwrap … --` does") && printed.contains("saying `welcome`"), "{printed}");
+    let absent = said(&["/nonexistent/box"]);
+    assert!(absent.contains("`/nonexistent/box` cannot be executed here, No such file or directory"), "{absent}");
+}

@@ -49,7 +49,8 @@ impl Asker {
         }
         Err(VerbFault::new(
             format!("`{}` is not a fixture, and what exists is never changed", excerpt(what, 80)),
-            "ask it of `${workspace}/NAME` or `${outside}/NAME`, or ask `write` of a folder",
+            "ask it of `${workspace}/NAME` or `${outside}/NAME` (in single quotes: within double ones a shell fills them in), or ask \
+             `write` of a folder",
         ))
     }
 

@@ -100,7 +100,7 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
                     "sign a packet, for cosign and others",
                 ),
                 (
-                    "sandproof attest out --key ~/.ssh/id_ed25519 --format sshsig --out run.sig",
+                    "sandproof attest out --key id_ed25519 --format sshsig --out run.sig",
                     "sign the last run as OpenSSH does",
                 ),
             ],

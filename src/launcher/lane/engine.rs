@@ -52,6 +52,8 @@ pub(super) struct Engine<'s> {
     stopped: Option<(LauncherFault, String)>,
     /// Why no answer of this lane counts: what was heard of a second worker.
     many: Option<&'static str>,
+    /// How long nothing may come of a start before its input is closed.
+    patience: Duration,
     /// How old the first start has to be before it is believed that it has one worker.
     one_worker: Duration,
     /// Whether the first start was heard out.
@@ -62,8 +64,13 @@ pub(super) struct Engine<'s> {
 
 impl<'s> Engine<'s> {
     /// Starts the launcher for the first time.
-    pub(super) fn start(setting: &'s Setting<'s>, questions: usize, one_worker: Duration) -> Result<Self, NoWorker> {
-        let reached = session::start(setting)?;
+    pub(super) fn start(
+        setting: &'s Setting<'s>,
+        questions: usize,
+        patience: Duration,
+        one_worker: Duration,
+    ) -> Result<Self, NoWorker> {
+        let reached = session::start(setting, patience)?;
         // A question that ends the worker needs another start, and one more for the comparison.
         let most_starts = 4 + u32::try_from(questions / 4).unwrap_or(u32::MAX / 2);
         let world = reached.hello.world;
@@ -74,6 +81,7 @@ impl<'s> Engine<'s> {
             most_starts,
             stopped: None,
             many: None,
+            patience,
             one_worker,
             heard_out: false,
             world,
@@ -360,7 +368,9 @@ impl<'s> Engine<'s> {
             return Err((LauncherFault::AnswerLost, detail));
         }
         self.starts += 1;
-        match session::start(self.setting) {
+        // One that was asked as it went collects nothing first, however long it takes this time.
+        let patience = if self.mode() == Some(StartMode::Live) { Duration::MAX } else { self.patience };
+        match session::start(self.setting, patience) {
             Ok(mut reached) => {
                 self.world = reached.hello.world;
                 // What is known of the first start is what everything is compared with.

@@ -163,15 +163,16 @@ impl LauncherLane<'_> {
                 outsider.forget();
             }
         }
-        let mut engine = match Engine::start(setting, askings.len(), self.one_worker) {
-            Ok(engine) => engine,
-            Err(NoWorker::NotStarted(why)) => {
-                return fail(askings, LauncherFault::NotStarted, &why.detail, &why.attempts);
-            }
-            Err(NoWorker::Many(attempts)) => {
-                return fail(askings, LauncherFault::Many, &attempts.join("; "), &attempts);
-            }
-        };
+        let mut engine =
+            match Engine::start(setting, askings.len(), session::patience(outside.hello_took()), self.one_worker) {
+                Ok(engine) => engine,
+                Err(NoWorker::NotStarted(why)) => {
+                    return fail(askings, LauncherFault::NotStarted, &why.detail, &why.attempts);
+                }
+                Err(NoWorker::Many(attempts)) => {
+                    return fail(askings, LauncherFault::Many, &attempts.join("; "), &attempts);
+                }
+            };
         let begun = Instant::now();
         let ground = LaneSurroundings::look(&engine, setting, outside_hello);
         let link = self.link(&mut engine, setting, mark, &ground);

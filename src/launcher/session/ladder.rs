@@ -19,6 +19,8 @@ use crate::record::launcher::{NamedExecutable, StartMode};
 
 /// How long nothing at all may come before the worker's input is closed, in case the launcher collects it first.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How many times as long as a worker by itself one in a launcher may take beyond that: a busy machine is slow with both.
+const SLOWER: u32 = 20;
 /// How long a launcher may take to bring something after its input was closed.
 const AFTER_CLOSE: Duration = Duration::from_millis(1_500);
 /// How long a ping may take once the worker has said hello.
@@ -54,11 +56,17 @@ pub fn start_alone(setting: &Setting<'_>) -> Result<(Session, Hello), String> {
     }
 }
 
-/// Reaches a worker inside the launcher by the gentlest way that works.
+/// How long nothing at all may come from a launcher before its input is closed, where a worker by itself took so long to say hello.
+pub fn patience(alone: Duration) -> Duration {
+    PATIENCE + alone * SLOWER
+}
+
+/// Reaches a worker inside the launcher by the gentlest way that works. `patience`: how long nothing may come before the input is
+/// closed, at most as long as a start may take.
 ///
 /// # Errors
 /// If there is none.
-pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
+pub fn start(setting: &Setting<'_>, patience: Duration) -> Result<ReachedWorker, NoWorker> {
     let mut tried = Tried::default();
     for executable in [NamedExecutable::Itself, NamedExecutable::Copy, NamedExecutable::Memfd] {
         let executable = match made(executable, setting) {
@@ -68,7 +76,7 @@ pub fn start(setting: &Setting<'_>) -> Result<ReachedWorker, NoWorker> {
                 continue;
             }
         };
-        match by_input(setting, executable, &mut tried)? {
+        match by_input(setting, executable, patience, &mut tried)? {
             Ok(reached) => return Ok(reached),
             Err(Some(executable)) if matches!(executable, WorkerExecutable::Path) => {
                 if let Some(reached) = by_report_file(setting, executable, &mut tried) {
@@ -124,6 +132,7 @@ fn inside(setting: &Setting<'_>, path: &Path) -> String {
 fn by_input(
     setting: &Setting<'_>,
     executable: WorkerExecutable,
+    patience: Duration,
     tried: &mut Tried,
 ) -> Result<Result<ReachedWorker, Option<WorkerExecutable>>, NoWorker> {
     let way = executable.named().as_str();
@@ -137,7 +146,7 @@ fn by_input(
         }
     };
     let ping = session.send(&WorkerRequest::Ping);
-    session.pump(|it| it.hello.is_some(), PATIENCE.min(limit));
+    session.pump(|it| it.hello.is_some(), patience.min(limit));
     if session.hello.is_none() && !session.alive && !session.is_over() {
         // Somebody may collect the whole input first.
         session.close_input();

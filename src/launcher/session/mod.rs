@@ -30,7 +30,7 @@ use crate::policy::launcher::{LauncherDocument, StartTexts};
 use crate::record::launcher::{NamedExecutable, StartMode};
 use crate::sys::native::process::ADOPTS_ORPHANS;
 use crate::sys::native::tty::SessionTerminal;
-pub use ladder::{ask_at_once, start, start_alone};
+pub use ladder::{ask_at_once, patience, start, start_alone};
 use nameless::NamelessFile;
 pub use unreached::NotStarted;
 
@@ -233,6 +233,11 @@ impl Session {
         &self.key
     }
 
+    /// How long the first worker took to say hello.
+    pub fn hello_took(&self) -> Duration {
+        self.greeted.map_or(Duration::ZERO, |greeted| greeted.duration_since(self.started))
+    }
+
     /// Whether another worker than the first has said something.
     pub fn has_another(&self) -> bool {
         self.instances.len() > 1
@@ -407,7 +412,7 @@ impl Session {
     /// Hears whatever else is said while nothing is asked, until a second worker would have begun too: the start is as old as
     /// `at_least`, and it is as long ago that the first one said hello as that took, but at most `LATER`. Whether there is a second.
     pub fn hear_out(&mut self, at_least: Duration) -> bool {
-        let took = self.greeted.map_or(Duration::ZERO, |greeted| greeted.duration_since(self.started));
+        let took = self.hello_took();
         let age = at_least.max(took + took.min(LATER));
         // What has come by now is read in any case.
         self.pump(Self::has_another, age.saturating_sub(self.age()).max(Duration::from_millis(1)));

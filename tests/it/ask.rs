@@ -360,6 +360,7 @@ fn two_versions_of_a_box_are_compared_by_their_words_and_by_how_they_deny() {
         |more: &[&str]| output(sandproof().current_dir(folder.path()).args(["diff-runs", "old", "new"]).args(more));
     let (people, markdown) = (stdout(&diff(&[])), stdout(&diff(&["--markdown"])));
     for text in [&people, &markdown] {
+        let text = text.replace('\\', "");
         assert!(text.contains("deny hidden (probe_syscall_errno ENOENT; expected deny)"), "{text}");
         assert!(text.contains("A has `--tmpfs ${outside}`, B has `--new-session`"), "{text}");
     }

@@ -18,6 +18,7 @@ pub struct Snapshot {
     size: u64,
     mtime: (i64, i64),
     links: u64,
+    born: Option<(i64, i64)>,
 }
 
 impl Snapshot {
@@ -31,6 +32,7 @@ impl Snapshot {
             size: found.size(),
             mtime: (found.mtime(), found.mtime_nsec()),
             links: found.nlink(),
+            born: PathIdentity::born_of(&found),
         })
     }
 
@@ -53,8 +55,13 @@ impl Snapshot {
     }
 
     /// Whether it is what the inside shows: the same object, or, with `by_time`, one with its time, kind and bits.
+    ///
+    /// A file system gives the number of a removed file to the next one that is made. Where both sides know when theirs was made,
+    /// that has to be the same time.
     fn is(&self, seen: &PathIdentity, by_time: bool) -> bool {
-        self.identity() == (seen.dev, seen.ino) || (by_time && (self.mtime, self.mode) == (seen.mtime, seen.mode))
+        let same_birth = self.born.zip(seen.born).is_none_or(|(here, there)| here == there);
+        (self.identity() == (seen.dev, seen.ino) && same_birth)
+            || (by_time && (self.mtime, self.mode) == (seen.mtime, seen.mode))
     }
 
     fn is_same_object(&self, other: &Self) -> bool {
@@ -197,6 +204,21 @@ impl Twin {
 mod tests {
     use super::*;
     use crate::record::driver::Driver;
+
+    #[test]
+    fn another_file_with_the_number_of_a_removed_one_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f").to_str().unwrap().to_owned();
+        std::fs::write(&path, b"").unwrap();
+        let now = Snapshot { born: Some((5, 0)), ..Snapshot::take(&path).unwrap() };
+        let seen =
+            PathIdentity { dev: now.dev, ino: now.ino, mode: now.mode, born: now.born, ..PathIdentity::default() };
+        assert!(now.is(&seen, false));
+        let earlier = PathIdentity { born: Some((4, 0)), ..seen };
+        assert!(!now.is(&earlier, false) && !now.is(&earlier, true));
+        // Whoever does not know it is taken at its number.
+        assert!(now.is(&PathIdentity { born: None, ..seen }, false));
+    }
 
     #[test]
     fn an_effect_is_seen_once_it_is_there_and_not_before() {

@@ -213,12 +213,22 @@ pub struct PathIdentity {
     pub size: i64,
     /// Time of the last change of its content, in seconds and nanoseconds.
     pub mtime: (i64, i64),
+    /// When it was made, in seconds and nanoseconds (`stx_btime` of statx(2)), which tells it from another that was given the
+    /// number of a removed one; absent where nothing keeps that.
+    #[serde(default)]
+    pub born: Option<(i64, i64)>,
 }
 
 /// `S_IFMT` of sys/stat.h and the types below it, which are the same numbers on every system and of another integer type on each.
 const TYPE: u32 = 0o170_000;
 
 impl PathIdentity {
+    /// When a file was made, as [`Self::born`] has it.
+    pub fn born_of(found: &std::fs::Metadata) -> Option<(i64, i64)> {
+        let since = found.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some((i64::try_from(since.as_secs()).ok()?, i64::from(since.subsec_nanos())))
+    }
+
     /// Whether it is a folder.
     pub fn is_dir(&self) -> bool {
         self.mode & TYPE == 0o040_000

@@ -90,13 +90,14 @@ pub(super) fn of_path(path: &str, follow: bool) -> Result<PathIdentity, i32> {
         mode: found.mode(),
         size: found.size() as i64,
         mtime: (found.mtime(), found.mtime_nsec()),
+        born: PathIdentity::born_of(&found),
     })
 }
 
 /// What a descriptor is.
 pub(super) fn of_descriptor(fd: i32) -> Option<PathIdentity> {
     let found = path::fstat(fd).ok()?;
-    Some(PathIdentity { dev: found.dev, ino: found.ino, mode: found.mode, size: 0, mtime: (0, 0) })
+    Some(PathIdentity { dev: found.dev, ino: found.ino, mode: found.mode, size: 0, mtime: (0, 0), born: None })
 }
 
 /// The names of the variables that reached the inside.

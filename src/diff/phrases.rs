@@ -121,14 +121,14 @@ pub(super) fn verdict(verdict: Option<&RowVerdict>) -> String {
 /// What is said of a row, each with who says it: why it is expected, the model with its rule's place, what follows. What is
 /// expected, and what the kernel did, stand in the verdict.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct SaidOfBoth {
     /// What is said of both sides alike, but for what follows.
     pub(super) both: Vec<(&'static str, String)>,
     /// The rest, of one side and the other.
     pub(super) each: [Vec<(&'static str, String)>; 2],
 }
 
-impl Said {
+impl SaidOfBoth {
     pub(super) fn of(opinions: &FlipOpinions) -> Self {
         let [mut a, mut b] = [&opinions.a, &opinions.b].map(|one| lines(one.as_ref()));
         let is_shared = |line: &(&str, String), others: &[(&str, String)]| line.0 != "so" && others.contains(line);

@@ -1,6 +1,6 @@
 //! A comparison for a pull request, as Markdown.
 
-use super::phrases::{self, MAX_PRINTED, Said};
+use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
 use crate::record::run_diff::{ExplanationGrade, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
@@ -75,7 +75,7 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
         let strong =
             matches!(flip.explanation.finding, ExplanationGrade::NoneReaches | ExplanationGrade::NothingDeclared);
         let explanation = if strong { format!("**{explanation}**") } else { explanation };
-        let Said { both, each: [of_a, of_b] } = Said::of(&flip.opinions);
+        let SaidOfBoth { both, each: [of_a, of_b] } = SaidOfBoth::of(&flip.opinions);
         out.push_str(&format!(
             "| {} | {} | {} | {} | {explanation} |\n",
             flip.lane.as_str(),

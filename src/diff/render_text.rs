@@ -1,6 +1,6 @@
 //! A comparison for people, as plain text.
 
-use super::phrases::{self, MAX_PRINTED, Said};
+use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
 use crate::base::printable::Lines;
 use crate::record::run_diff::{DifferingItem, RunDiff, Side};
 
@@ -89,7 +89,7 @@ fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {
     for flip in diff.verdicts.flips.iter().take(MAX_PRINTED) {
         out.blank();
         out.line(0, &format!("{} {} {}", flip.kind.as_str().replace('_', " "), flip.lane.as_str(), phrases::row(flip)));
-        let Said { both, each: [of_a, of_b] } = Said::of(&flip.opinions);
+        let SaidOfBoth { both, each: [of_a, of_b] } = SaidOfBoth::of(&flip.opinions);
         both.iter().for_each(|(who, text)| out.line(1, &format!("{who:<8} {text}")));
         for (name, verdict, said) in [("A", &flip.a, of_a), ("B", &flip.b, of_b)] {
             out.line(1, &format!("{name}: {}", phrases::verdict(verdict.as_ref())));

@@ -41,6 +41,11 @@ const REASONS: &[(&str, usize, &str)] = &[
         "the match before names them all; these add what a few need beside their target",
     ),
     (
+        "launcher/lane/question.rs",
+        1,
+        "only what makes sockets of a family of its own has one there; of all others the family of the empty call says nothing",
+    ),
+    (
         "probe/macos/files.rs",
         1,
         "within an arm of one group; what it does not know fails with ENOSYS and decides nothing",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::nameless::NamelessFile;
-use super::unreached::{StartOutcome, Tried, words_of};
+use super::unreached::{StartOutcome, TriedStarts, words_of};
 use super::{NoWorker, ReachedWorker, Session, Setting, WorkerExecutable};
 use crate::launcher::frame;
 use crate::launcher::said::{Hello, WorkerMessage, WorkerRequest};
@@ -67,7 +67,7 @@ pub fn patience(alone: Duration) -> Duration {
 /// # Errors
 /// If there is none.
 pub fn start(setting: &Setting<'_>, patience: Duration) -> Result<ReachedWorker, NoWorker> {
-    let mut tried = Tried::default();
+    let mut tried = TriedStarts::default();
     for executable in [NamedExecutable::Itself, NamedExecutable::Copy, NamedExecutable::Memfd] {
         let executable = match made(executable, setting) {
             Ok(executable) => executable,
@@ -133,7 +133,7 @@ fn by_input(
     setting: &Setting<'_>,
     executable: WorkerExecutable,
     patience: Duration,
-    tried: &mut Tried,
+    tried: &mut TriedStarts,
 ) -> Result<Result<ReachedWorker, Option<WorkerExecutable>>, NoWorker> {
     let way = executable.named().as_str();
     let limit = start_limit(setting);
@@ -155,7 +155,7 @@ fn by_input(
     } else if session.hello.is_none() {
         session.pump(|it| it.hello.is_some(), limit.saturating_sub(session.age()).min(AFTER_CLOSE));
     }
-    let reached = |mode, hello, fresh, session, tried: &mut Tried, executable| ReachedWorker {
+    let reached = |mode, hello, fresh, session, tried: &mut TriedStarts, executable| ReachedWorker {
         mode,
         executable,
         hello,
@@ -243,7 +243,12 @@ fn by_mailbox(setting: &Setting<'_>, executable: &WorkerExecutable) -> Option<Se
 }
 
 /// By arguments; whether the worker answers that way.
-fn by_arguments(setting: &Setting<'_>, executable: &WorkerExecutable, alone: bool, tried: &mut Tried) -> Option<Hello> {
+fn by_arguments(
+    setting: &Setting<'_>,
+    executable: &WorkerExecutable,
+    alone: bool,
+    tried: &mut TriedStarts,
+) -> Option<Hello> {
     let mut session = by_arguments_with(setting, executable, alone, &[WorkerRequest::Ping])?;
     session.pump(|it| it.said_bye, PATIENCE);
     let answered = session.answers.contains_key(&1);
@@ -265,7 +270,11 @@ fn by_arguments_with(
 }
 
 /// With answers in a file of the workspace.
-fn by_report_file(setting: &Setting<'_>, executable: WorkerExecutable, tried: &mut Tried) -> Option<ReachedWorker> {
+fn by_report_file(
+    setting: &Setting<'_>,
+    executable: WorkerExecutable,
+    tried: &mut TriedStarts,
+) -> Option<ReachedWorker> {
     let mut session = with_report_file(setting, &executable)?;
     let ping = session.send(&WorkerRequest::Ping);
     session.close_input();

@@ -1,5 +1,6 @@
 //! One start of a launcher: what is written to the worker inside of it, and what comes back.
 
+mod ending;
 mod ladder;
 #[cfg(target_os = "linux")]
 #[path = "nameless_linux.rs"]
@@ -13,22 +14,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getpgid};
 
 use crate::launcher::frame::{self, Direction, FrameReader, SessionKey};
 use crate::launcher::said::{Hello, LAST, SUBCOMMAND, UNASKED, WorkerMessage, WorkerRequest};
 use crate::policy::launcher::{LauncherDocument, StartTexts};
 use crate::record::launcher::{NamedExecutable, StartMode};
-use crate::sys::native::process::ADOPTS_ORPHANS;
 use crate::sys::native::tty::SessionTerminal;
 pub use ladder::{ask_at_once, patience, start, start_alone};
 use nameless::NamelessFile;
@@ -427,78 +424,6 @@ impl Session {
         self.reap();
         self.has_another()
     }
-
-    fn reap(&mut self) {
-        let until = Instant::now() + END;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(_)) => {
-                    if !ADOPTS_ORPHANS {
-                        end_left(self.group());
-                    }
-                    return;
-                }
-                Ok(None) if Instant::now() < until && self.is_over() => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                _ => {
-                    self.kill();
-                    let _ = self.child.wait();
-                    return;
-                }
-            }
-        }
-    }
-
-    fn group(&self) -> Pid {
-        Pid::from_raw(self.child.id() as i32)
-    }
-
-    fn kill(&mut self) {
-        let _ = killpg(self.group(), Signal::SIGKILL);
-        let _ = self.child.kill();
-    }
-
-    /// How it ended, if it did.
-    fn status(&mut self) -> Option<std::process::ExitStatus> {
-        // Its output ends a moment before it does.
-        let until = Instant::now() + Duration::from_millis(if self.is_over() { 300 } else { 0 });
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
-                _ => return None,
-            }
-        }
-    }
-
-    /// How a start went, for people.
-    fn describe(&mut self, way: &str) -> String {
-        let status = match self.status() {
-            Some(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("ended with exit code {code}"),
-                (None, Some(signal)) => format!("ended by signal {signal}"),
-                _ => "ended".to_owned(),
-            },
-            None => "was still running".to_owned(),
-        };
-        let said = self.words();
-        let said = if said.is_empty() { String::new() } else { format!(", saying `{said}`") };
-        format!("{way}: the launcher {status}{said}")
-    }
-
-    /// What the launcher itself says: what it complains of, else what it prints, as a part of one line.
-    fn words(&self) -> String {
-        let line = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes);
-            // Neither what a worker says nor what comes back of what it is asked.
-            let text = text.split("@S").next().unwrap_or_default();
-            let text = self.own.iter().fold(text.to_owned(), |text, (own, name)| text.replace(own, name));
-            text.split_whitespace().collect::<Vec<_>>().join(" ")
-        };
-        let complaint = line(&self.said[1]);
-        if complaint.is_empty() { line(&self.said[0]) } else { complaint }
-    }
 }
 
 impl Drop for Session {
@@ -508,14 +433,6 @@ impl Drop for Session {
             self.kill();
             let _ = self.child.wait();
         }
-    }
-}
-
-/// Ends what is left of a process group whose leader is gone. As long as somebody is in it, no other process gets its number: so if
-/// there is one of that number, the group is another's.
-fn end_left(group: Pid) {
-    if getpgid(Some(group)) == Err(Errno::ESRCH) {
-        let _ = killpg(group, Signal::SIGKILL);
     }
 }
 
@@ -566,36 +483,6 @@ mod tests {
         say(&mut session, "b", 2, WorkerMessage::Pong);
         assert!(session.has_another());
         assert_eq!(session.answers.get(&2), None, "what another worker says is no answer");
-    }
-
-    #[test]
-    fn what_is_left_of_a_group_ends_and_another_group_does_not() {
-        let mut leader = Command::new("sh")
-            .args(["-c", "sleep 1000 >/dev/null & echo $!"])
-            .process_group(0)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let group = Pid::from_raw(leader.id() as i32);
-        let mut said = String::new();
-        leader.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        let left = Pid::from_raw(said.trim().parse().unwrap());
-        leader.wait().unwrap();
-        assert_eq!(getpgid(Some(left)), Ok(group));
-        end_left(group);
-        let until = Instant::now() + Duration::from_secs(10);
-        // Whoever gets it may reap it later.
-        let is_there = || std::fs::read_to_string(format!("/proc/{left}/stat")).is_ok_and(|it| !it.contains(") Z "));
-        while is_there() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        assert!(!is_there());
-        // A group with its leader is somebody's who lives.
-        let mut other = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
-        end_left(Pid::from_raw(other.id() as i32));
-        assert!(matches!(other.try_wait(), Ok(None)));
-        other.kill().unwrap();
-        other.wait().unwrap();
     }
 
     #[test]

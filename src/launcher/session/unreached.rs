@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What was tried, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tried {
+pub(super) struct TriedStarts {
     /// A sentence for each.
     pub(super) attempts: Vec<String>,
     /// What the first one came to: by the program's own path nothing stands between the launcher and the program.
@@ -31,7 +31,7 @@ pub(super) enum StartOutcome {
     Deaf,
 }
 
-impl Tried {
+impl TriedStarts {
     /// Adds a try and what it came to.
     pub(super) fn add(&mut self, told: String, outcome: StartOutcome) {
         self.attempts.push(told);
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn told(tries: &[(&str, StartOutcome)]) -> NotStarted {
-        let mut tried = Tried::default();
+        let mut tried = TriedStarts::default();
         for (told, outcome) in tries {
             tried.add((*told).to_owned(), outcome.clone());
         }

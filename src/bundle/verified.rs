@@ -15,7 +15,7 @@ use crate::record::index::{ArtifactEntry, ArtifactIndex};
 use crate::record::manifest::{RunManifest, RunStatus};
 use crate::record::merge::MergeDocument;
 
-/// Something that passed every check. Only [`super::verify()`] makes it.
+/// Something that passed every check. Only `verify` makes it.
 ///
 /// It is the only way in for everything that relies on a bundle: packet, summary, links, diff, report.
 ///

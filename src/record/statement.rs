@@ -28,7 +28,7 @@ pub const DECLARATION_PREDICATE: &str = "urn:sandproof:predicate:declaration:v1"
 /// An in-toto Statement v1: something said of files that are named by their digests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InTotoStatement {
-    /// Always [`STATEMENT_TYPE`].
+    /// Always `https://in-toto.io/Statement/v1`.
     #[serde(rename = "_type")]
     pub statement_type: String,
     /// What it is about. Ours have one.

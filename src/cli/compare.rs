@@ -76,7 +76,7 @@ pub(super) fn run(args: &CompareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     } else if comparison.worlds == 0 {
         ui.remark("there is no finished run to look at");
         Exit::NothingRan
-    } else if comparison.alike + comparison.partly_asked < comparison.questions {
+    } else if comparison.differ() > 0 {
         Exit::Mismatch
     } else {
         Exit::Done

@@ -191,7 +191,7 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
     let mut shown: Option<ShownDifference> = None;
     // What the changed rule itself suggests shows nearly every difference; only where it shows none that a probe could show, the
     // other rules are asked.
-    for own in [true, false] {
+    'asked: for own in [true, false] {
         let mut witnesses: BTreeSet<Witness> = BTreeSet::new();
         for one in [rules, changed] {
             let those =
@@ -203,9 +203,17 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
             let fitting = witnesses.iter().filter(|witness| is_target_of(witness, leaf));
             for witness in fitting.chain(&of_nobody) {
                 let Some((effect, expected)) = both.difference(&question(witness, leaf)) else { continue };
+                // A probe is looked for only where it could be worth more than the one that is known.
+                if shown.as_ref().is_some_and(|best| best.rank() >= (true, effect == Effect::Weakened)) {
+                    continue;
+                }
                 let found = ShownDifference { effect, probe: both.probe(witness, leaf, effect, expected) };
                 if shown.as_ref().is_none_or(|best| found.rank() > best.rank()) {
+                    let best = found.rank() == (true, true);
                     shown = Some(found);
+                    if best {
+                        break 'asked;
+                    }
                 }
             }
         }

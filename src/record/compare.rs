@@ -30,6 +30,13 @@ pub struct WorldComparison {
     pub left_out: Vec<LeftOutWorld>,
 }
 
+impl WorldComparison {
+    /// How many questions are answered differently, listed or not.
+    pub fn differ(&self) -> usize {
+        self.differing.len() + self.unlisted
+    }
+}
+
 /// Worlds that answer alike.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorldGroup {

@@ -219,9 +219,9 @@ fn world(world: &crate::record::compare::ComparedWorld) -> String {
 
 /// What is compared, in a sentence.
 fn headline(comparison: &WorldComparison) -> String {
-    let WorldComparison { worlds, groups, questions, alike, partly_asked, .. } = comparison;
+    let WorldComparison { worlds, groups, questions, partly_asked, .. } = comparison;
     let s = |n: usize| if n == 1 { "" } else { "s" };
-    let differ = questions - alike - partly_asked;
+    let differ = comparison.differ();
     let mut text = format!(
         "{worlds} world{} in {} group{}: of {questions} question{}, {differ} answered differently",
         s(*worlds),

@@ -45,3 +45,7 @@ pub const MAX_SUBJECT_FILES: usize = 1000;
 pub const MAX_SUBJECT_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Largest total of the files that such a declaration names, in bytes.
 pub const MAX_SUBJECT_BYTES: u64 = 64 * 1024 * 1024;
+/// Most entries (files, folders, links) that a folder of a declaration may hold.
+pub const MAX_FOLDER_ENTRIES: u64 = 1_000_000;
+/// How many folders deep such a folder may go.
+pub const MAX_FOLDER_DEPTH: usize = 256;

@@ -10,6 +10,8 @@ pub mod clock;
 pub mod digest;
 pub mod errno;
 pub mod error_chain;
+#[allow(dead_code, unused_imports, reason = "declarations that name folders, and the sealing of commands, use it")]
+pub mod folder;
 pub mod format;
 pub mod fsx;
 pub mod grouping;

@@ -156,13 +156,7 @@ impl FolderWalk<'_> {
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        folder: &OwnedFd,
-        name: &CString,
-        at: &mut Vec<u8>,
-        depth: usize,
-    ) -> Result<(), FolderError> {
+    fn entry(&mut self, folder: &OwnedFd, name: &CString, at: &mut Vec<u8>, depth: usize) -> Result<(), FolderError> {
         let path = self.path_of(at);
         let facts = fstatat(folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(io::Error::from);
         let kind = SFlag::from_bits_truncate(facts.at("look at", &path)?.st_mode & SFlag::S_IFMT.bits());

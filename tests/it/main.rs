@@ -57,6 +57,8 @@ mod repeated_runs;
 mod review_commands;
 mod run_command;
 mod rust_text;
+#[cfg(target_os = "linux")]
+mod scheduler_examples;
 mod schemas;
 mod seatbelt_texts;
 #[cfg(target_os = "linux")]

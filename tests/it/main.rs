@@ -41,6 +41,8 @@ mod left_behind;
 mod limits;
 mod matrix;
 #[cfg(target_os = "linux")]
+mod merge_guide;
+#[cfg(target_os = "linux")]
 mod merges;
 #[cfg(target_os = "linux")]
 mod mutate;

@@ -14,7 +14,7 @@ use super::progress::ProgressBars;
 use super::run::{environment, home, own_executable, run_failure};
 use super::scratch::ScratchFolder;
 use super::ui::Ui;
-use super::{color, signals, table};
+use super::{signals, table};
 use crate::base::fsx;
 use crate::base::grouping;
 use crate::base::ids::RunId;
@@ -23,8 +23,9 @@ use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::lock::LockMode;
 use crate::evidence::launcher as rule;
-use crate::evidence::opinions;
+use crate::evidence::remedies;
 use crate::lane::fixture::usual_places;
+use crate::plan::policy_lookup::policy_in_file;
 use crate::plan::questions::{self, AskQuestion, Asker, HOST_WORLD, VERBS_HELP, read_questions};
 use crate::plan::{self, Selection};
 use crate::policy::PolicyMode;
@@ -142,7 +143,7 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable()?);
     let (plan, root) = plan::load(&folder.path().join("plan.json"), None, &Selection::default())
-        .map_err(super::failures::load_failure)?;
+        .map_err(|error| refused_policy(args).unwrap_or_else(|| super::failures::load_failure(error)))?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     let request = RunRequest {
         declared: DeclaredRun {
@@ -183,6 +184,12 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// What is wrong with the policy by itself, under the name that it was given by: the plan that asks it has a copy.
+fn refused_policy(args: &AskArgs) -> Option<Failure> {
+    let error = policy_in_file(args.policy.as_deref()?, &BTreeMap::new(), None).err()?;
+    Some(super::failures::load_failure(error))
+}
+
 /// The questions of the command line, and then those of the file.
 fn questions(args: &AskArgs) -> Result<Vec<AskQuestion>, Failure> {
     let folder = std::env::current_dir().or_fail(Exit::Fault)?;
@@ -191,7 +198,6 @@ fn questions(args: &AskArgs) -> Result<Vec<AskQuestion>, Failure> {
     for text in &args.questions {
         let question = AskQuestion::read(questions.len(), text, &asker).map_err(|error| {
             Failure::new(Exit::Usage, BadQuestion(format!("`{text}`: {}; {}", error.message, error.remedy)))
-                .hint("`sandproof ask --help` lists the verbs")
         })?;
         questions.push(question);
     }
@@ -378,6 +384,20 @@ fn document<'r>(report: &'r RunReport, answers: &'r [AskResult], exit: Exit) -> 
     }
 }
 
+/// How many came to what, as `run` counts its probes.
+fn count_text(answers: &[AskResult<'_>]) -> String {
+    let count = |of: &dyn Fn(&AskResult<'_>) -> bool| answers.iter().filter(|answer| of(answer)).count();
+    let asserted = |answer: &AskResult<'_>| answer.expected.is_some() && !is_open(answer);
+    let parts = [
+        (count(&|answer| asserted(answer) && !is_mismatch(answer)), "as expected"),
+        (count(&is_mismatch), "not as expected"),
+        (count(&|answer| answer.expected.is_none() && !is_open(answer)), "only answered"),
+        (count(&is_open), "undecided"),
+    ];
+    let told: Vec<String> = parts.iter().filter(|part| part.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    format!("{} questions, {}.", answers.len(), told.join(", "))
+}
+
 fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> Lines {
     let rows: Vec<Vec<String>> = answers
         .iter()
@@ -416,7 +436,7 @@ fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> 
     for ((word, cause), answers) in causes {
         out.line(format!("{word}: {cause}"));
         let errno = answers.first().and_then(|answer| answer.errno.as_deref());
-        opinions::advice(word, errno).into_iter().for_each(|advice| out.line(format!("do: {advice}")));
+        remedies::advice(word, errno).into_iter().for_each(|advice| out.line(format!("do: {advice}")));
         if several {
             answers.iter().for_each(|answer| out.line(format!("  {}", answer.question)));
         }
@@ -427,7 +447,9 @@ fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> 
         let listed: Vec<&str> = residue.into_iter().map(String::as_str).collect();
         out.line(format!("launcher_residue: the launcher left in the workspace: {}", listed.join(", ")));
     }
+    if answers.len() > 1 {
+        out.line(count_text(answers));
+    }
     out.line(format!("bundle      {}", path_text(&report.committed.folder)));
-    let _ = color::BAD;
     out
 }

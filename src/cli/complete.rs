@@ -111,14 +111,14 @@ enum Completed {
 /// What the value of the argument `id` of a command is; `None`: what its definition says.
 fn completed(command: &str, id: &str) -> Option<Completed> {
     Some(match (command, id) {
-        ("run" | "plan-lint" | "describe-plan" | "mutate", "plan") => Completed::Plan,
+        ("run" | "plan-lint" | "describe-plan" | "mutate", "plan" | "plain_plan") => Completed::Plan,
         ("run" | "mutate", "only_profile") => Completed::PlanProfile,
         ("run", "only_scenario") => Completed::PlanExpectation,
-        (_, "registry") => Completed::Registry,
+        (_, "registry" | "plain_registry") => Completed::Registry,
         ("describe-profile", "profile") => Completed::Profile,
         ("describe-probe", "probe") => Completed::Probe,
         ("why", "profile") | ("lint" | "show", "policy") | ("diff", "a" | "b") => Completed::Policy,
-        ("describe-template", "template") => Completed::Template,
+        ("describe-template", "template" | "plain_template") | ("run", "template") => Completed::Template,
         ("plan-build", "template") => Completed::TemplateOrFile,
         ("explain", "reason") => Completed::Reason,
         ("schema", "name") => Completed::Schema,
@@ -162,10 +162,15 @@ impl Typed {
                 rest => rest.strip_prefix('=').map(str::to_owned),
             })
         };
+        // A plan that stands right behind the command; the last word is the one that is being typed.
+        let plain = match &words[..] {
+            [_, "run" | "mutate", plan, _, ..] if !plan.starts_with('-') => Some((*plan).to_owned()),
+            _ => None,
+        };
         Self {
             root: value("--root").map(Into::into),
             registry: value("--registry"),
-            plan: value("--plan").map(Into::into),
+            plan: value("--plan").or(plain).map(Into::into),
         }
     }
 
@@ -306,13 +311,13 @@ mod tests {
         let mut all = Vec::new();
         found(&visible(), &mut all);
         for (what, times) in [
-            ("Plan", 4),
+            ("Plan", 8),
             ("PlanProfile", 2),
             ("PlanExpectation", 1),
             ("Profile", 1),
             ("Probe", 1),
             ("Policy", 5),
-            ("Template", 1),
+            ("Template", 3),
             ("TemplateOrFile", 1),
             ("Reason", 1),
             ("Schema", 1),

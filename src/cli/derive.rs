@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
+use super::named_args::BundleArg;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::{Lines, path_text};
@@ -19,9 +20,8 @@ use crate::bundle::replay_diff::{ArtifactDifference, ReplayDiff, ReplayDiffError
 /// with differences, 4 if something else is wrong with the bundle.
 #[derive(Debug, Args)]
 pub(super) struct DeriveArgs {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArg,
     /// Compare with what the bundle holds.
     #[arg(long)]
     check: bool,
@@ -35,7 +35,7 @@ pub(super) struct DeriveArgs {
 
 /// Derives, and compares or writes.
 pub(super) fn run(args: &DeriveArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let derived = match replay_diff(&args.bundle, args.check, args.out.as_deref()) {
+    let derived = match replay_diff(args.bundle.path(), args.check, args.out.as_deref()) {
         Ok(derived) => derived,
         Err(ReplayDiffError::Refused(refused)) => return validate_bundle::report(&refused, args.json, ui),
         Err(error) => {

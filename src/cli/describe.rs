@@ -1,6 +1,6 @@
 //! `sandproof describe-plan`, `describe-probe`, `describe-profile` and `describe-template`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::failures::load_failure;
 use super::key_values::KeyValues;
+use super::named_args::{PlanArg, TemplateArg};
 use super::run::home;
 use super::ui::Ui;
 use super::workspace_args::RegistryArg;
@@ -17,9 +18,8 @@ use crate::plan::template::{self, Listing};
 /// The arguments of `describe-plan`.
 #[derive(Debug, Args)]
 pub(super) struct DescribePlanArgs {
-    /// The plan, or the folder that its `plan.json` lies in.
-    #[arg(long, value_name = "FILE|DIR")]
-    plan: PathBuf,
+    #[command(flatten)]
+    plan: PlanArg,
     /// Print the plan, its path and its digest as JSON.
     #[arg(long)]
     json: bool,
@@ -54,9 +54,8 @@ pub(super) struct DescribeProfileArgs {
 /// The arguments of `describe-template`.
 #[derive(Debug, Args)]
 pub(super) struct DescribeTemplateArgs {
-    /// Id of the template, as `list-templates` lists it.
-    #[arg(long, value_name = "ID")]
-    template: String,
+    #[command(flatten)]
+    template: TemplateArg,
     /// Print the template's own document: for a plan that ships, its plan.
     #[arg(long, conflicts_with = "json")]
     print: bool,
@@ -81,9 +80,9 @@ struct TemplateDescription {
 /// Shows a template, or prints its document.
 pub(super) fn template(args: &DescribeTemplateArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let checkout = template::around(Path::new("."));
-    let template = match checkout.by_id(&args.template) {
+    let template = match checkout.by_id(args.template.id()) {
         Some((template, _)) => template.clone(),
-        None => template::by_id(&args.template).map_err(load_failure)?,
+        None => template::by_id(args.template.id()).map_err(load_failure)?,
     };
     if args.print {
         ui.bytes(template.document());
@@ -111,14 +110,14 @@ pub(super) fn template(args: &DescribeTemplateArgs, ui: &mut Ui) -> Result<Exit,
             lines.line("rows", &format!("{} in each lane", described.rows));
             lines.list("files", described.files.iter().map(String::as_str));
             lines.line("make it", &format!("sandproof plan-build --template {id} --out {id}"));
-            lines.line("its text", &format!("sandproof describe-template --template {id} --print"));
+            lines.line("its text", &format!("sandproof describe-template {id} --print"));
         },
     )
 }
 
 /// Shows a plan with its digest.
 pub(super) fn plan(args: &DescribePlanArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let (described, root) = describe_plan(&args.plan, home().as_deref()).map_err(load_failure)?;
+    let (described, root) = describe_plan(args.plan.path(), home().as_deref()).map_err(load_failure)?;
     print(
         args.json,
         ui,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::key_failure;
+use super::named_args::BundleArg;
 use super::out::{Destination, output_failure};
 use super::ui::Ui;
 use super::validate_bundle;
@@ -27,9 +28,8 @@ use crate::promote::{self, GateEvaluation, Reason};
 /// does not, and nothing else in it is to be relied on; nothing is written if no run id can be read.
 #[derive(Debug, Args)]
 pub(super) struct EmitPromotionArgs {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArg,
     /// Where the packet goes, outside the bundle; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -55,7 +55,7 @@ pub(super) fn run(args: &EmitPromotionArgs, ui: &mut Ui) -> Result<Exit, Failure
         return Err(Failure::new(Exit::Usage, "the packet and the answer cannot both go to standard output")
             .hint("leave out --json: the packet is JSON, and holds what the answer says"));
     }
-    let bundle = match bundle::verify(&args.bundle) {
+    let bundle = match bundle::verify(args.bundle.path()) {
         Ok(bundle) => bundle,
         Err(refused) => return args.unverified(&refused, to_stdout, ui),
     };
@@ -131,7 +131,7 @@ impl EmitPromotionArgs {
         let looked_at = if self.require_promotable || self.attestation.is_some() {
             None
         } else {
-            bundle::open_unverified(&self.bundle).ok()
+            bundle::open_unverified(self.bundle.path()).ok()
         };
         let made = looked_at.and_then(|bundle| {
             let report = promote::evaluate_unverified(&bundle);

@@ -8,10 +8,12 @@ use super::table;
 use super::ui::Ui;
 use crate::base::printable::excerpt;
 use crate::base::suggest::hint_for;
+use crate::evidence::remedies;
 use crate::promote::Reason;
 use crate::record::outcome::FailureKind;
 
-/// Explain a reason why a bundle may not be promoted, or a kind of failure that left a row undecided; or list them all.
+/// Explain a reason why a bundle may not be promoted, or a kind of failure that left a row undecided, and say what to do about
+/// it; or list them all.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// The reason or the kind, as documents name it; without it all are listed.
@@ -34,11 +36,12 @@ struct UnknownReason {
 struct ExplainedReason {
     reason: &'static str,
     meaning: &'static str,
+    remedy: &'static str,
 }
 
 impl ExplainedReason {
     fn of(reason: Reason) -> Self {
-        Self { reason: reason.as_str(), meaning: reason.explain() }
+        Self { reason: reason.as_str(), meaning: reason.explain(), remedy: reason.remedy() }
     }
 }
 
@@ -48,11 +51,17 @@ struct ExplainedKind {
     kind: &'static str,
     stage: &'static str,
     meaning: &'static str,
+    remedy: &'static str,
 }
 
 impl ExplainedKind {
     fn of(kind: FailureKind) -> Self {
-        Self { kind: kind.as_str(), stage: kind.stage().as_str(), meaning: kind.explain() }
+        Self {
+            kind: kind.as_str(),
+            stage: kind.stage().as_str(),
+            meaning: kind.explain(),
+            remedy: remedies::remedy(kind),
+        }
     }
 }
 
@@ -88,8 +97,14 @@ pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     if args.json {
         ui.answer("reasons", &found);
     } else if args.reason.is_some() {
-        found.reasons.iter().for_each(|one| ui.line(format!("{}: {}", one.reason, one.meaning)));
-        found.kinds.iter().for_each(|one| ui.line(format!("{} (stage {}): {}", one.kind, one.stage, one.meaning)));
+        for one in &found.reasons {
+            ui.line(format!("{} bars promotion: {}", one.reason, one.meaning));
+            ui.line(format!("do: {}", one.remedy));
+        }
+        for one in &found.kinds {
+            ui.line(format!("{} (stage {}): {}", one.kind, one.stage, one.meaning));
+            ui.line(format!("do: {}", one.remedy));
+        }
     } else {
         let reasons: Vec<_> = found.reasons.iter().map(|one| vec![one.reason.into(), one.meaning.into()]).collect();
         ui.out(&table::fitted(&["WHY IT MAY NOT BE PROMOTED", "MEANING"], &reasons, ui.width()));
@@ -97,6 +112,8 @@ pub(super) fn run(args: &ExplainArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         let kind = |one: &ExplainedKind| vec![one.kind.into(), one.stage.into(), one.meaning.into()];
         let kinds: Vec<_> = found.kinds.iter().map(kind).collect();
         ui.out(&table::fitted(&["WHY NOTHING WAS DECIDED", "STAGE", "MEANING"], &kinds, ui.width()));
+        ui.line("");
+        ui.line("`sandproof explain NAME` says what to do about one of them.");
     }
     Ok(Exit::Done)
 }

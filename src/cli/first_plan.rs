@@ -1,4 +1,4 @@
-//! The plan that is run where none is named: the first one to try on this system.
+//! Plans that this program carries and runs by itself: one that is named, and where none is, the first one to try on this system.
 
 use std::path::{Path, PathBuf};
 
@@ -28,14 +28,19 @@ impl FirstPlan {
             ui.remark(format!("no plan is named: running `{}`", here.display()));
             return Ok(Self { file: here, made: None });
         }
-        let set =
-            template::by_id(FIRST_TEMPLATE).and_then(|it| it.build(&template::carried_policy)).map_err(load_failure)?;
-        let folder = ScratchFolder::new("plan")?;
-        set.files().try_for_each(|(path, content)| folder.write(path, content))?;
+        let carried = Self::carried(FIRST_TEMPLATE)?;
         ui.remark(format!(
             "no plan is named: running `{FIRST_TEMPLATE}`, which this program carries (`sandproof plan-build --template \
              {FIRST_TEMPLATE} --out {FIRST_TEMPLATE}` writes it down; `sandproof init` begins one of your own)"
         ));
+        Ok(carried)
+    }
+
+    /// One that this program carries, made in a folder of its own.
+    pub(super) fn carried(id: &str) -> Result<Self, Failure> {
+        let set = template::by_id(id).and_then(|it| it.build(&template::carried_policy)).map_err(load_failure)?;
+        let folder = ScratchFolder::new("plan")?;
+        set.files().try_for_each(|(path, content)| folder.write(path, content))?;
         Ok(Self { file: folder.path().join(PLAN_FILE), made: Some(folder) })
     }
 

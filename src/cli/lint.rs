@@ -1,13 +1,12 @@
 //! `sandproof plan-lint` and `registry-lint`
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::color;
 use super::exit::{Exit, Failure, OrFail, show_place};
 use super::failures::load_failure;
+use super::named_args::PlanArg;
 use super::run::home;
 use super::ui::Ui;
 use super::workspace_args::RootArg;
@@ -20,9 +19,8 @@ use crate::plan::{Diagnostic, Severity};
 /// The arguments of `plan-lint`.
 #[derive(Debug, Args)]
 pub(super) struct PlanLintArgs {
-    /// The plan, or the folder that its `plan.json` lies in.
-    #[arg(long, value_name = "FILE|DIR")]
-    plan: PathBuf,
+    #[command(flatten)]
+    plan: PlanArg,
     /// Print the findings as JSON.
     #[arg(long)]
     json: bool,
@@ -43,7 +41,7 @@ pub(super) struct RegistryLintArgs {
 
 /// Checks a plan.
 pub(super) fn plan(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let notes = lint_plan_file(&args.plan, home().as_deref()).map_err(load_failure)?;
+    let notes = lint_plan_file(args.plan.path(), home().as_deref()).map_err(load_failure)?;
     report("plan", &notes, args.json, ui)
 }
 

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::failures::load_failure;
+use super::named_args::RegistryName;
 use super::table;
 use super::ui::Ui;
-use super::workspace_args::{RegistryArg, RootArg};
+use super::workspace_args::RootArg;
 use crate::base::error_chain::error_chain;
-use crate::plan::catalogue::{self, PlanListing};
+use crate::plan::catalogue::{self, PlanListing, RegistryContent};
 use crate::plan::template;
 
 /// What is listed of a workspace.
@@ -28,10 +29,18 @@ pub(super) struct WorkspaceListArgs {
 #[derive(Debug, Args)]
 pub(super) struct RegistryListArgs {
     #[command(flatten)]
-    registry: RegistryArg,
+    registry: RegistryName,
+    #[command(flatten)]
+    root: RootArg,
     /// Print the list as JSON.
     #[arg(long)]
     json: bool,
+}
+
+impl RegistryListArgs {
+    fn content(&self) -> Result<RegistryContent, Failure> {
+        RegistryContent::read(&self.root.workspace()?, self.registry.id()).map_err(load_failure)
+    }
 }
 
 /// What is listed of the program itself.
@@ -81,7 +90,7 @@ pub(super) fn templates(args: &ListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 
 /// Lists probes by id.
 pub(super) fn probes(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let probes = args.registry.content()?.probes;
+    let probes = args.content()?.probes;
     let rows = probes.iter().map(|probe| {
         [
             probe.probe_id.to_string(),
@@ -103,7 +112,7 @@ pub(super) fn probes(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Failu
 
 /// Lists profiles by id.
 pub(super) fn profiles(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let profiles = args.registry.content()?.profiles;
+    let profiles = args.content()?.profiles;
     let rows = profiles.iter().map(|profile| {
         [
             profile.profile_id.to_string(),

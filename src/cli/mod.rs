@@ -44,6 +44,7 @@ mod list;
 mod man;
 mod merge;
 mod mutate;
+mod named_args;
 mod out;
 mod plan_build;
 mod plan_folder;
@@ -241,7 +242,7 @@ pub fn main() -> u8 {
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            return parsing_ended(&error, &arguments, when);
+            return parsing_ended(error, &arguments, when);
         }
     };
     cli.color.settle();
@@ -254,7 +255,8 @@ pub fn main() -> u8 {
 
 /// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are untrusted text too, and
 /// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
-fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::ColorChoice) -> u8 {
+fn parsing_ended(mut error: clap::Error, arguments: &[OsString], when: color::ColorChoice) -> u8 {
+    without_misleading_tip(&mut error);
     let text = error.render();
     let mut ui = Ui::standard();
     if !error.use_stderr() {
@@ -268,7 +270,10 @@ fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::Color
     let harmless = shown.as_slice() == arguments;
     // The same complaint about the arguments as they can be shown. Where there is none then, the fault was in what cannot be.
     let plain = match Cli::command().try_get_matches_from(shown) {
-        Err(said) if !harmless => said.render().to_string(),
+        Err(mut said) if !harmless => {
+            without_misleading_tip(&mut said);
+            said.render().to_string()
+        }
         _ => text.to_string(),
     };
     if harmless && color::wanted(when, &std::io::stderr()) {
@@ -277,7 +282,7 @@ fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::Color
         ui.remarks(&plain.trim_end().lines().collect());
     }
     // The parser knows no slip of two letters that changed places.
-    let close = meant_command(error).filter(|_| !plain.contains("tip: "));
+    let close = meant_command(&error).filter(|_| !plain.contains("tip: "));
     let tip = close.map(|close| format!("  tip: did you mean `{close}`?"));
     tip.iter().for_each(|tip| ui.remark(tip));
     if wants_json(arguments) {
@@ -285,6 +290,14 @@ fn parsing_ended(error: &clap::Error, arguments: &[OsString], when: color::Color
         ui.answer("refusal", &exit::Refusal::of_usage(&said));
     }
     Exit::Usage.code()
+}
+
+/// Takes away the advice to pass an unknown option behind `--`: no argument of ours begins with a dash, and what stands there is
+/// the command that `ask` is about.
+fn without_misleading_tip(error: &mut clap::Error) {
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
 }
 
 /// The command that an unknown one was probably meant to be.

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
 use super::faults;
 use super::given_launchers::{self, GivenLauncher};
+use super::named_args::PlanArg;
 use super::out::Destination;
 use super::run::{home, own_executable, run_failure};
 use super::signals;
@@ -33,9 +34,8 @@ use crate::run::{DeclaredRun, Executable, LauncherConsent, RunControl, RunPlaces
 /// the score is not below `--fail-under`, 8 if it is, 1 if model and kernel part, 9 if there is nothing to change.
 #[derive(Debug, Args)]
 pub(super) struct MutateArgs {
-    /// The plan, or the folder that its `plan.json` lies in.
-    #[arg(long, value_name = "FILE|DIR")]
-    plan: PathBuf,
+    #[command(flatten)]
+    plan: PlanArg,
     /// Change the policy of this profile only. May be given several times.
     #[arg(long, value_name = "ID")]
     only_profile: Vec<String>,
@@ -94,7 +94,7 @@ pub(super) fn run(args: &MutateArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable()?);
     let selection = Selection { only_profiles: args.only_profile.clone(), ..Selection::default() };
-    let (plan, root) = plan::load(&args.plan, home().as_deref(), &selection).map_err(load_failure)?;
+    let (plan, root) = plan::load(args.plan.path(), home().as_deref(), &selection).map_err(load_failure)?;
     let jobs = args.jobs.unwrap_or_else(threads::usual_workers);
     let mut request = RunRequest {
         declared: DeclaredRun {

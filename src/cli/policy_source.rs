@@ -139,14 +139,22 @@ impl PolicyOptions {
             Ok(registry) => registry,
             Err(error) => return Err(Failure::new(Exit::Usage, error)),
         };
-        let workspace = self.root.workspace().map_err(|failure| {
-            failure.hint(format!(
-                "`{}` names no file, so it was taken for the id of a profile of a registry",
-                short(&name)
-            ))
-        })?;
+        let workspace = match self.root.workspace() {
+            Ok(workspace) => workspace,
+            Err(failure) => {
+                // A folder that was named is what is wrong; else it is the name that leads to nothing.
+                return Err(if self.root.is_named() { failure } else { no_policy(&name) });
+            }
+        };
         policy_of_profile(&workspace, registry.as_ref(), &name).map_err(load_failure)
     }
+}
+
+/// The refusal of a name that is no file, where there are no registries either.
+fn no_policy(name: &str) -> Failure {
+    let error = format!("there is no file `{}`, and no workspace here with a profile of that id", short(name));
+    Failure::new(Exit::InputRefused, error)
+        .hint("name a policy's file, or the folder that holds `registries/` with --root")
 }
 
 /// What standard input is called in answers.

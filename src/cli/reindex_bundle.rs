@@ -1,11 +1,10 @@
 //! `reindex-bundle`
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
+use super::named_args::BundleArg;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::printable::path_text;
@@ -19,9 +18,8 @@ use crate::bundle::{LockError, verify};
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("mode").required(true).args(["strict", "repair"]))]
 pub(super) struct ReindexBundleArgs {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArg,
     /// Change nothing; explain every difference.
     #[arg(long)]
     strict: bool,
@@ -40,7 +38,7 @@ pub(super) fn run(args: &ReindexBundleArgs, ui: &mut Ui) -> Result<Exit, Failure
 
 impl ReindexBundleArgs {
     fn check(&self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let folder = match verify::check_strictly(&self.bundle) {
+        let folder = match verify::check_strictly(self.bundle.path()) {
             Ok(folder) => folder,
             Err(refused) => return validate_bundle::report(&refused, self.json, ui),
         };
@@ -53,7 +51,7 @@ impl ReindexBundleArgs {
     }
 
     fn repair(&self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let repaired = match repair::repair(&self.bundle) {
+        let repaired = match repair::repair(self.bundle.path()) {
             Ok(Repair::Done(repaired)) => repaired,
             Ok(Repair::Unchanged { bundle_dir, index_status }) => {
                 if self.json {

@@ -27,8 +27,11 @@ use crate::review::report::{self, Format, ReportCounts};
 /// stayed undecided.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
+    /// The same without `--bundle`.
+    #[arg(value_name = "BUNDLE", conflicts_with = "bundle", required_unless_present = "bundle")]
+    plain_bundles: Vec<PathBuf>,
     /// The bundle's folder, or an output root whose LATEST leads to it. Several with the formats of the matrix.
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR")]
     bundle: Vec<PathBuf>,
     /// Format of the report.
     #[arg(long, value_enum)]
@@ -39,6 +42,13 @@ pub(super) struct ReportArgs {
     /// Show as well what changed since this bundle. For `html` and `markdown`.
     #[arg(long, value_name = "OLD")]
     against: Option<PathBuf>,
+}
+
+impl ReportArgs {
+    /// The bundles, however they were named.
+    fn bundles(&self) -> &[PathBuf] {
+        if self.bundle.is_empty() { &self.plain_bundles } else { &self.bundle }
+    }
 }
 
 /// A report that a run makes of its own bundle: `FORMAT:FILE`.
@@ -158,18 +168,18 @@ pub(super) fn run(args: &ReportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let to_stdout = matches!(destination, Some(Destination::Stdout));
     let input = args.format.input(if args.out.is_none() { ui.width() } else { None });
-    if matches!(input, ReportInput::One(_)) && args.bundle.len() > 1 {
+    if matches!(input, ReportInput::One(_)) && args.bundles().len() > 1 {
         return Err(Failure::new(Exit::Usage, "this format is of one bundle alone".to_owned())
             .hint("the formats `matrix`, `matrix-markdown`, `matrix-html` and `matrix-json` join several"));
     }
     let mut bundles = Vec::new();
-    for bundle in &args.bundle {
+    for bundle in args.bundles() {
         match bundle::verify(bundle) {
             Ok(bundle) => bundles.push(bundle),
             Err(refused) => return validate_bundle::report(&refused, false, ui),
         }
     }
-    let against = match (&args.against, args.bundle.first()) {
+    let against = match (&args.against, args.bundles().first()) {
         (Some(old), Some(bundle)) => Some(changes(old, bundle)?),
         _ => None,
     };

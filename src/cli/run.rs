@@ -45,6 +45,12 @@ pub(super) struct RunArgs {
     /// on Linux, `sonoma-runtime-checks` on macOS, from `plans` in this folder or, where that is not there, from this program.
     #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
+    /// The same without `--plan`.
+    #[arg(value_name = "PLAN", conflicts_with = "plan")]
+    plain_plan: Option<PathBuf>,
+    /// Run a plan that this program carries (`list-templates`) instead, without any folder.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["plan", "plain_plan"])]
+    template: Option<String>,
     #[command(flatten)]
     choices: RunChoices,
     /// The output root; the bundle becomes a folder in it. Default: `out` in the folder that the plan's paths are
@@ -218,9 +224,13 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     args.report.iter().try_for_each(WantedReport::check)?;
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable()?);
-    let first = if args.plan.is_none() { Some(FirstPlan::find(ui)?) } else { None };
-    let plan =
-        args.plan.as_deref().or_else(|| first.as_ref().map(|first| first.file.as_path())).unwrap_or(Path::new(""));
+    let named = args.plan.as_deref().or(args.plain_plan.as_deref());
+    let first = match (&args.template, named) {
+        (Some(id), _) => Some(FirstPlan::carried(id)?),
+        (None, Some(_)) => None,
+        (None, None) => Some(FirstPlan::find(ui)?),
+    };
+    let plan = named.or_else(|| first.as_ref().map(|first| first.file.as_path())).unwrap_or(Path::new(""));
     let out = args.out.clone().or_else(|| first.as_ref().and_then(FirstPlan::out));
     let mut request = args.choices.request(plan, out, args.run_id()?, exe, cancel)?;
     let folder = match args.launcher.as_slice() {

@@ -18,8 +18,8 @@ use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
 use crate::evidence::controls::ControlResult;
-use crate::evidence::opinions;
 use crate::evidence::{DerivationOutcome, JudgedWaiver, ProfileOutcome, RowFinding, WaiverStanding};
+use crate::evidence::{opinions, remedies};
 use crate::promote::gates::{self, Documents, GateEvaluation};
 use crate::record::controls::ControlsStatus;
 use crate::record::layout;
@@ -439,7 +439,7 @@ fn named(row: &RowFinding) -> String {
 /// What can be done about it, if it decided nothing.
 fn advice(row: &RowFinding) -> Option<&'static str> {
     let kind = row.kind.filter(|_| row.actual.is_none())?;
-    opinions::advice(kind.as_str(), row.errno.and_then(errno_name).as_deref())
+    remedies::advice(kind.as_str(), row.errno.and_then(errno_name).as_deref())
 }
 
 /// Where it stopped, and by what.

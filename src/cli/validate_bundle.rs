@@ -1,11 +1,12 @@
 //! `validate-bundle`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
+use super::named_args::BundleArg;
 use super::ui::Ui;
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::{self, BundleFinding, BundleRefused, Problem};
@@ -17,9 +18,8 @@ use crate::bundle::{self, BundleFinding, BundleRefused, Problem};
 /// follows from a run that did not end well, which is counted; --json lists all.
 #[derive(Debug, Args)]
 pub(super) struct ValidateBundleArgs {
-    /// The bundle's folder, or an output root whose LATEST leads to it.
-    #[arg(long, value_name = "DIR")]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: BundleArg,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -27,7 +27,7 @@ pub(super) struct ValidateBundleArgs {
 
 /// Verifies a bundle.
 pub(super) fn run(args: &ValidateBundleArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    of(&args.bundle, args.json, ui)
+    of(args.bundle.path(), args.json, ui)
 }
 
 /// Verifies the bundle that `path` leads to.

@@ -17,6 +17,11 @@ pub(super) struct RootArg {
 }
 
 impl RootArg {
+    /// Whether a folder was named.
+    pub(super) fn is_named(&self) -> bool {
+        self.root.is_some()
+    }
+
     /// The workspace.
     pub(super) fn workspace(&self) -> Result<Workspace, Failure> {
         let start = self.root.as_deref().unwrap_or(Path::new("."));

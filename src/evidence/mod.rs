@@ -26,6 +26,7 @@ mod oracle_document;
 pub mod oracle_model;
 mod outcome;
 pub mod places;
+pub mod remedies;
 mod row_facts;
 mod row_prefetch;
 mod rows;

@@ -5,7 +5,7 @@
 
 use crate::policy::model_answer::assumptions_phrase;
 use crate::record::opinions::{Conclusion, ModelOpinion, Opinions};
-use crate::record::outcome::{Decision, FailureKind};
+use crate::record::outcome::Decision;
 
 /// The source of an answer that is what a launcher's document claims; see `record::enforcer`.
 const CLAIMS: &str = "launcher_claims";
@@ -30,52 +30,6 @@ pub fn of(
     let sentence = sentence(conclusion, expected, kernel, model.as_ref());
     Opinions { expected, why, kernel, model, conclusion, sentence }
 }
-
-/// What somebody can do about a row that decided nothing, as far as its kind of failure and its error say. `None` where they do
-/// not, or where nothing can be done.
-pub fn advice(kind: &str, errno_name: Option<&str>) -> Option<&'static str> {
-    if let Some((_, advice)) = OF_LAUNCHERS.iter().find(|(of, _)| of.as_str() == kind) {
-        return Some(advice);
-    }
-    if kind != FailureKind::ProbeErrno.as_str() {
-        return None;
-    }
-    match errno_name? {
-        "ENOENT" | "ENOTDIR" => Some(
-            "nothing is there, with or without the policy; ask about what this host has, or let the run make it (a path below \
-             `${home}` or `${workspace}` in a question, a fixture in a registry)",
-        ),
-        "ECONNREFUSED" => Some(
-            "nobody listens there, with or without the policy; let the run listen (`127.0.0.1:${port}` or `abstract ${name}` in a \
-             question, `listener` in a registry)",
-        ),
-        "ENETUNREACH" | "EHOSTUNREACH" | "EADDRNOTAVAIL" => Some(
-            "no way leads to that address from here; ask about one that this host reaches, such as `127.0.0.1:${port}`",
-        ),
-        _ => None,
-    }
-}
-
-/// What can be done about a launcher that leaves questions open. Where none was started, the row itself says what to do.
-const OF_LAUNCHERS: [(FailureKind, &str); 4] = [
-    (
-        FailureKind::LauncherMany,
-        "the launcher starts its program more than once; ask the command that starts it once, or the one of them that is meant",
-    ),
-    (
-        FailureKind::LauncherRestarted,
-        "the launcher starts its program again when that has ended; switch that off while it is asked",
-    ),
-    (
-        FailureKind::LauncherElsewhere,
-        "the program works on another machine or another file system; let the launcher show it the run's folders (`${workspace}`, \
-         and `paths` of its document where it renames them), or start sandproof in there",
-    ),
-    (
-        FailureKind::LauncherTimeLimit,
-        "the launcher ends what it starts after some time; give it more time, or ask less at once",
-    ),
-];
 
 /// The opinions as lines with a name each. `stopped`: what an undecided row stopped at; `done`: what happened, in words;
 /// `advice`: what can be done about it.
@@ -279,13 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_asks_about_nothing_says_what_to_do() {
-        let missing = advice("probe_errno", Some("ENOENT"));
-        assert!(missing.is_some_and(|text| text.contains("${home}")));
-        assert_eq!(lines(&of(Some(Deny), None, None, None), None, "", missing).last().unwrap().0, "do");
-        for nothing in [("probe_errno", None), ("probe_errno", Some("EIO")), ("apply_failed", Some("ENOENT"))] {
-            assert_eq!(advice(nothing.0, nothing.1), None, "{nothing:?}");
-        }
+    fn what_to_do_stands_last() {
+        let all = lines(&of(Some(Deny), None, None, None), None, "", Some("look there"));
+        assert_eq!(all.last().unwrap(), &("do", "look there".to_owned()));
     }
 
     #[test]

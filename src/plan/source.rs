@@ -14,6 +14,7 @@ use super::diagnostic::Diagnostic;
 use super::error::LoadError;
 use super::paths::{OWN_INDEX_PATH, OWN_PROBES_PATH, PLAN_FILE, QUESTIONS_FILE};
 use super::questions::{self, Asker, ExpandedQuestions};
+use super::template;
 use crate::base::checkout;
 use crate::base::fsx::{self, FileError, folder_of};
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
@@ -252,6 +253,10 @@ fn meant(missing: &Path) -> Option<String> {
         }
     }
     found.dedup();
+    let carried = missing.to_str().filter(|id| found.is_empty() && template::by_id(id).is_ok());
+    if let Some(id) = carried {
+        return Some(format!("`sandproof run --template {id}` runs the one of that name that this program carries"));
+    }
     let found: Vec<String> = found.iter().map(|path| format!("`{path}`")).collect();
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }

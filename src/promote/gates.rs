@@ -1,8 +1,9 @@
-//! Whether a bundle may be promoted, and every reason why not.
+//! Whether a bundle may be promoted.
 
 use serde_json::Value;
 
 use super::derived::{self, ControlFacts, SummaryFacts};
+use super::reason::Reason;
 use crate::bundle::{Bundle, UnverifiedBundle, Verified};
 use crate::evidence::channel_checks::{self, DeclaredWorker, WitnessSides};
 use crate::evidence::contradiction::{TOLERANCE_S, Times};
@@ -14,112 +15,6 @@ use crate::record::layout;
 use crate::record::manifest::{ChannelKind, RunManifest, RunState, RunStatus};
 use crate::record::packet::{GatingInputs, Promotability};
 use crate::record::sources::InputRole;
-
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $why:literal;)*) => {
-        /// A reason why a bundle may not be promoted. The order is that of the names.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Reason {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Reason {
-            /// Every reason, by name.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The reason's name in documents.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text),* }
-            }
-
-            /// The reason in words, for people.
-            pub fn explain(self) -> &'static str {
-                match self { $(Self::$name => $why),* }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// The harness itself was confined.
-    AlreadySandboxed = "already_sandboxed",
-        "the harness was already confined when the run started, so denials may not be the policy's";
-    /// The preflight policy was not in force.
-    ApplyFailed = "apply_failed",
-        "the apply preflight ran and did not show that its policy can be applied here";
-    /// There is no preflight record.
-    ApplyPreflightMissing = "apply_preflight_missing",
-        "the manifest has no apply preflight; name an `apply_preflight_profile` in the plan";
-    /// The run failed.
-    BundleFailed = "bundle_failed",
-        "the run failed";
-    /// The run is not over.
-    BundleInProgress = "bundle_in_progress",
-        "the run is in progress, or was killed";
-    /// Something is missing.
-    BundleIncomplete = "bundle_incomplete",
-        "artifacts that the bundle should have are missing";
-    /// The bundle did not pass verification.
-    BundleIntegrityUnverified = "bundle_integrity_unverified",
-        "the bundle did not pass verification; `sandproof validate-bundle` says why";
-    /// The index was written by a repair.
-    BundleRepaired = "bundle_repaired",
-        "the index was rewritten by a repair; only a fresh run can be promoted";
-    /// A clean channel that nothing witnesses.
-    ChannelUnwitnessed = "channel_unwitnessed",
-        "the run names a clean channel, but no witness shows that it was: `channel_witness.json` is absent, a question in it has no good answer, or the answers are not what its own facts give";
-    /// A control showed the wrong thing.
-    ControlsFailed = "controls_failed",
-        "a control of some profile did not show what it must, or the profile's policy could not be applied for it";
-    /// Nothing could be derived that some policy must refuse, and nothing was refused under it.
-    ControlsNotDerivable = "controls_not_derivable",
-        "under some profile nothing was refused: no operation could be derived that its policy must refuse, and no row was denied, so nothing shows that the policy is in force; `controls.without_refusal` of the packet names it, `controls.json` says why";
-    /// Only a share of the plan ran.
-    CoveragePartial = "coverage_partial",
-        "only a share of the plan ran (`--shard`): `selection.shard` of `run_manifest.json` names it; `sandproof merge` makes one run of all shares, which may be promoted if they are complete and of one world";
-    /// The artifacts of the decision stage are not all there.
-    DecisionStageArtifactsMissing = "decision_stage_artifacts_missing",
-        "results, events or the expected matrix are absent";
-    /// Nothing was executed.
-    DryRun = "dry_run",
-        "it was a dry run: nothing was executed";
-    /// What was declared changed.
-    IdentityDrift = "identity_drift",
-        "something that the run had declared changed while it was going on: `drift` of `run_status.json` names it; run again without touching it";
-    /// What ran is not on record.
-    IdentityMissing = "identity_missing",
-        "it is not on record what ran: there is no `run_identity.json`, or what it declares was not compared again after the last lane (a dry run has none)";
-    /// The declaration is not what the bundle gives.
-    IdentityNotReproducible = "identity_not_reproducible",
-        "the declared identity is not what the bundle's own documents yield; `sandproof identity verify --bundle DIR` says where";
-    /// There is no manifest.
-    ManifestMissing = "manifest_missing",
-        "there is no manifest that can be read";
-    /// The channel is not a clean one.
-    NotCleanChannel = "not_clean_channel",
-        "the worker was not started through a channel that counts as clean in this world; use `--channel systemd_clean` (Linux) or `--channel launchd_clean` (macOS)";
-    /// Some row that should have been decided was not.
-    RowsUndecided = "rows_undecided",
-        "some row of the scenario lane did not come to a decision, though its driver could have given one: `rows` of the packet and `summary.json` name it; mend its cause or take it out of the plan";
-    /// There is no run status.
-    RunStatusMissing = "run_status_missing",
-        "there is no run status that can be read";
-    /// Only a part of the plan ran.
-    SelectionFiltered = "selection_filtered",
-        "only a part of the plan ran (`--only-profile`, `--only-scenario`)";
-    /// Nobody knows whether the harness itself was confined.
-    SelfCheckUnknown = "self_check_unknown",
-        "whether the harness itself was confined could not be found out";
-    /// The bundle's times cannot all be right.
-    TimesDisagree = "times_disagree",
-        "rows, manifest and status name times that cannot all be right: the clock was set or the host stood still while the run went on, or rows are of another time; run again";
-    /// The host is not the declared world.
-    WorldMismatch = "world_mismatch",
-        "the observed host is not the world that the plan declares, or nothing is known of that world: `run_manifest.json` says under `world` which facts differ; an unknown world needs a document in `registries/worlds`";
-    /// A carried world was described by somebody else.
-    WorldRedefined = "world_redefined",
-        "the run goes by the name of a world that sandproof carries, and the workspace describes that world otherwise; give the world an id of its own, or remove the document";
-}
 
 /// Whether a bundle may be promoted, and what that was judged from.
 #[derive(Debug, Clone, PartialEq)]
@@ -424,16 +319,4 @@ pub(super) fn is_of_one_worker(manifest: &RunManifest, witness: &ChannelWitness)
     let staged = witness.channel != ChannelKind::SystemdClean
         || outputs.map(|open| folder(&open.what)).all(|folder| folder.as_deref() == stage);
     confined_alike && staged
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sorted_and_explained() {
-        let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
-        assert!(Reason::ALL.iter().all(|reason| !reason.explain().is_empty()));
-    }
 }

@@ -6,8 +6,10 @@
 mod derived;
 pub mod gates;
 pub mod packet;
+mod reason;
 
-pub use gates::{GateEvaluation, Reason, evaluate, evaluate_unverified};
+pub use gates::{GateEvaluation, evaluate, evaluate_unverified};
+pub use reason::Reason;
 
 #[cfg(test)]
 mod schema_tests;

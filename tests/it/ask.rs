@@ -229,6 +229,22 @@ fn a_policy_is_asked_the_same_way() {
 }
 
 #[test]
+fn several_questions_are_counted_and_one_is_not() {
+    let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
+    let questions = ["allow read /etc/passwd", "deny read /etc/passwd", "read /etc/passwd", "deny read /no/such"];
+    let asked = ask(folder.path(), &questions, &["env"]);
+    expect_code(&asked, 1);
+    let told = stdout(&asked);
+    assert!(
+        told.contains("\n4 questions, 1 as expected, 1 not as expected, 1 only answered, 1 undecided.\n"),
+        "{told}"
+    );
+    assert!(told.contains("\ndo: ask about what exists outside of the launcher"), "{told}");
+    let one = stdout(&ask(folder.path(), &questions[..1], &["env"]));
+    assert!(!one.contains("questions,"), "{one}");
+}
+
+#[test]
 fn a_plain_question_is_only_answered_in_its_bundle_too() {
     let folder = tempfile::Builder::new().prefix("ask-").tempdir_in("/var/tmp").unwrap();
     let questions = ["read /etc/passwd", "create ${workspace}/new", "allow read /etc/passwd", "--json"];

@@ -280,6 +280,16 @@ fn a_refusal_is_an_answer_with_json_and_leaves_standard_output_alone_without() {
         let first = answer["error"].as_str().unwrap().lines().next().unwrap();
         assert!(people.contains(first), "{arguments:?}: people read the same: {first}\n{people}");
     }
+    // Of every command that has an answer in JSON, the arguments that it does not take are one as well.
+    let mut found = Vec::new();
+    leaves(&sandproof::test_support::cli::visible(), "", &mut found);
+    for command in &found {
+        for wrong in [&["--no-such-option"][..], &["--color", "sometimes"], &["a", "b", "c", "d", "e", "--nor-this"]] {
+            let refused = output(sandproof().args(command.split(' ')).args(wrong).arg("--json"));
+            expect_code(&refused, 2);
+            schemas.check("refusal", &format!("{command} {wrong:?}"), &refused);
+        }
+    }
     // What stands behind `--` is the command's own.
     let launched = output(sandproof().args(["ask", "deny fly /x", "--", "env", "--json"]));
     assert_eq!(stdout(&launched), "");

@@ -46,6 +46,7 @@ mod merge_guide;
 mod merges;
 #[cfg(target_os = "linux")]
 mod mutate;
+mod newcomer;
 mod papers;
 mod plan_commands;
 mod policy_commands;

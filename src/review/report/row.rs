@@ -2,8 +2,8 @@
 
 use super::lane_rows::{LaneRowFacts, OracleFacts};
 use super::places::PlaceFinder;
-use crate::evidence::opinions;
 use crate::evidence::{JudgedWaiver, WaiverStanding, Waivers};
+use crate::evidence::{opinions, remedies};
 use crate::record::events::EventView;
 use crate::record::opinions::{ModelOpinion, Opinions, SourcePlace};
 use crate::record::outcome::Decision;
@@ -184,7 +184,7 @@ impl ReportRow {
     /// What can be done about it, if it decided nothing.
     pub(super) fn advice(&self) -> Option<&'static str> {
         let kind = self.event.failure_kind.as_deref().filter(|_| self.event.actual.is_none())?;
-        opinions::advice(kind, self.event.errno_name.as_deref())
+        remedies::advice(kind, self.event.errno_name.as_deref())
     }
 
     pub(in crate::review) fn id(&self) -> &str {

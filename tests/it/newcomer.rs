@@ -1,0 +1,104 @@
+//! What somebody types who has not read the manual: ids and files without an option's name, slips, nothing at all.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::support::{expect_code, json_answer, output, sandproof, stderr, stdout};
+
+fn typed(folder: &Path, arguments: &[&str]) -> Output {
+    output(sandproof().current_dir(folder).args(arguments))
+}
+
+#[test]
+fn a_plan_a_bundle_and_a_template_need_no_name_of_their_option() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    expect_code(&typed(here, &["plan-build", "--template", "quickstart", "--out", "plan"]), 0);
+    expect_code(&typed(here, &["run", "--dry", "plan", "--out", "out"]), 0);
+    for (plain, named) in [
+        (&["describe-template", "quickstart"][..], &["describe-template", "--template", "quickstart"][..]),
+        (&["plan-lint", "plan"], &["plan-lint", "--plan", "plan"]),
+        (&["describe-plan", "plan"], &["describe-plan", "--plan", "plan"]),
+        (
+            &["list-probes", "quickstart", "--root", "plan"],
+            &["list-probes", "--registry", "quickstart", "--root", "plan"],
+        ),
+        (&["validate-bundle", "out"], &["validate-bundle", "--bundle", "out"]),
+        (&["derive", "--check", "out"], &["derive", "--check", "--bundle", "out"]),
+    ] {
+        let (short, long) = (typed(here, plain), typed(here, named));
+        assert_eq!(short.status.code(), long.status.code(), "{plain:?}: {}", stderr(&short));
+        assert_eq!(stdout(&short), stdout(&long), "{plain:?}");
+        assert!(!stdout(&short).is_empty(), "{plain:?}");
+        let both: Vec<&str> = [named, &plain[plain.len() - 1..]].concat();
+        expect_code(&typed(here, &both), 2);
+    }
+    expect_code(&typed(here, &["run", "plan", "--plan", "plan"]), 2);
+    expect_code(&typed(here, &["report", "out", "--bundle", "out", "--format", "tap"]), 2);
+    for nothing in
+        ["plan-lint", "describe-plan", "mutate", "validate-bundle", "derive", "describe-template", "list-probes"]
+    {
+        let said = stderr(&typed(here, &[nothing]));
+        assert!(said.contains("required arguments were not provided"), "{nothing}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_that_the_program_carries_is_run_by_its_id_and_never_by_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    // A mistyped folder runs nothing else in its place.
+    let refused = typed(here, &["run", "linux-files"]);
+    expect_code(&refused, 3);
+    assert!(stderr(&refused).contains("`sandproof run --template linux-files` runs the one"), "{}", stderr(&refused));
+    assert!(!here.join("out").exists(), "nothing ran");
+
+    let dry = ["run", "--dry", "--template", "linux-files", "--json"];
+    let report = json_answer(sandproof().current_dir(here).args(dry), "run_report", 0);
+    assert_eq!(report["plan_id"], "linux-files");
+    let made: Vec<_> = std::fs::read_dir(here).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(made, ["out"], "its bundle lies here, and nothing else does");
+    let unknown = typed(here, &["run", "--template", "linux-flies"]);
+    expect_code(&unknown, 3);
+    assert!(stderr(&unknown).contains("did you mean `linux-files`?"), "{}", stderr(&unknown));
+    expect_code(&typed(here, &["run", "--template", "quickstart", "--plan", "x"]), 2);
+}
+
+#[test]
+fn whatever_is_explained_comes_with_what_to_do() {
+    let all = json_answer(sandproof().args(["explain", "--json"]), "reasons", 0);
+    let rows = ["reasons", "kinds"].map(|list| all[list].as_array().unwrap().clone()).concat();
+    assert!(rows.len() > 60, "{}", rows.len());
+    for row in rows {
+        let name = row.get("reason").or_else(|| row.get("kind")).unwrap().as_str().unwrap();
+        let told = stdout(&output(sandproof().args(["explain", name])));
+        let (meaning, remedy) = (row["meaning"].as_str().unwrap(), row["remedy"].as_str().unwrap());
+        assert!(told.contains(meaning) && told.ends_with(&format!("\ndo: {remedy}\n")), "{told}");
+    }
+}
+
+#[test]
+fn a_refused_policy_has_the_name_that_was_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("mine.sb"), "(version 1)\n(deny default").unwrap();
+    let asked = typed(dir.path(), &["ask", "deny read /etc/passwd", "--policy", "mine.sb"]);
+    expect_code(&asked, 3);
+    assert!(stderr(&asked).contains("mine.sb` at `2:1`"), "{}", stderr(&asked));
+    assert!(!stderr(&asked).contains("registry/policy"), "{}", stderr(&asked));
+    // One that is not there is not taken for something else.
+    let linted = typed(dir.path(), &["policy", "lint", "yours"]);
+    expect_code(&linted, 3);
+    assert!(stderr(&linted).contains("there is no file `yours`"), "{}", stderr(&linted));
+}
+
+#[test]
+fn a_mistyped_option_is_told_without_advice_that_would_not_help() {
+    for arguments in [&["run", "--plna", "x"][..], &["report", "out", "--jsno"], &["ask", "--polcy", "x", "read /"]] {
+        let refused = output(sandproof().args(arguments));
+        expect_code(&refused, 2);
+        let said = stderr(&refused);
+        assert!(said.contains("unexpected argument") && !said.contains("as a value"), "{arguments:?}: {said}");
+    }
+    let close = stderr(&output(sandproof().args(["run", "--plna", "x"])));
+    assert!(close.contains("a similar argument exists: '--plan'"), "{close}");
+}

@@ -8,6 +8,8 @@ mod ask;
 mod bundle_life;
 #[cfg(target_os = "linux")]
 mod compare;
+#[cfg(target_os = "linux")]
+mod compare_launchers;
 mod compatibility;
 mod completions;
 mod conformance;

@@ -7,4 +7,5 @@ mod ended;
 mod forged;
 pub mod host;
 mod launcher;
+mod shares;
 mod user;

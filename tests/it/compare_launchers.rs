@@ -58,7 +58,8 @@ fn expect_the_box_apart(found: &Value, groups: [&[&str]; 2]) {
         question["answers"],
         json!([{"answer": "allow", "groups": [open_label]}, {"answer": "deny (refused)", "groups": [box_label]}])
     );
-    let facts: Vec<&str> = question["goes_with"].as_array().unwrap().iter().map(|fact| fact.as_str().unwrap()).collect();
+    let facts: Vec<&str> =
+        question["goes_with"].as_array().unwrap().iter().map(|fact| fact.as_str().unwrap()).collect();
     assert!(facts.contains(&"launcher/document"), "{facts:?}");
     assert!(facts.iter().any(|fact| fact.starts_with("launcher/programs/") && fact.ends_with("/bwrap")), "{facts:?}");
 }

@@ -64,8 +64,7 @@ fn clean_shares_may_be_promoted_together_and_not_alone() {
     let (code, undivided) = promoted(&whole.join("undivided"));
     assert_eq!((code, &undivided["promotability"]), (Some(0), &packet["promotability"]));
     // Nothing that is declared differs, and no verdict.
-    let difference =
-        output(sandproof().args(["diff-runs", "--json"]).arg(whole.join("undivided")).arg(&bundle));
+    let difference = output(sandproof().args(["diff-runs", "--json"]).arg(whole.join("undivided")).arg(&bundle));
     let difference: Value = serde_json::from_slice(&difference.stdout).unwrap();
     assert_eq!(difference["changes"], json!([]), "{difference:#}");
 

@@ -14,7 +14,7 @@ use crate::record::fixture::{FixtureEntry, FixtureKind};
 use crate::record::mutation::{MutationEffect as Effect, Operator, ProbeToAdd};
 use crate::record::outcome::Decision;
 use crate::review::policy::seatbelt_diff::{is_hard, is_target_of, question};
-use crate::review::policy::witness::{self, Witness};
+use crate::review::policy::witness::{self, NOBODY, Witness};
 use crate::review::policy::{filters, operations};
 
 /// Every mutant of a profile, in the order of its text. Their effect is a guess until [`Comparison`] has looked.
@@ -187,7 +187,7 @@ pub(super) fn compare(policy: &SbplPolicy, at: &str, changed: &SbplRules) -> Com
             .collect()
     };
     let leaves: BTreeSet<&'static str> = of_rule(rules).union(&of_rule(changed)).copied().collect();
-    let both = BothModels { before: Model::new(rules), after: Model::new(changed) };
+    let both = BothModels { before: Model::new(rules), after: Model::new(changed), services: services_of(rules) };
     let mut shown: Option<ShownDifference> = None;
     // What the changed rule itself suggests shows nearly every difference; only where it shows none that a probe could show, the
     // other rules are asked.
@@ -245,6 +245,18 @@ impl ShownDifference {
 struct BothModels<'r> {
     before: Model<'r>,
     after: Model<'r>,
+    /// Names of services that the profile lets others look up, or refuses to.
+    services: BTreeSet<String>,
+}
+
+/// The names that rules on lookups name, so names that services have.
+fn services_of(rules: &SbplRules) -> BTreeSet<String> {
+    let looked_up = |place: usize| {
+        rules.rules[place].operations.iter().any(|name| operations::leaves_of(name).any(|leaf| leaf == "mach-lookup"))
+    };
+    let named =
+        witness::of_rules(rules).into_iter().filter(|(place, _)| looked_up(*place)).flat_map(|(_, found)| found);
+    named.map(|witness| witness.target).filter(|name| !name.contains(NOBODY)).collect()
 }
 
 impl BothModels<'_> {
@@ -254,6 +266,16 @@ impl BothModels<'_> {
             (Some(Decision::Deny), Some(Decision::Allow)) => Some((Effect::Weakened, Decision::Deny)),
             (Some(Decision::Allow), Some(Decision::Deny)) => Some((Effect::Narrowed, Decision::Allow)),
             _ => None,
+        }
+    }
+
+    /// Whether the operation can succeed without a policy, without which no probe of it is decided: nobody offers a service by
+    /// a name that was made up here, and a name that a service has cannot be registered again (`BOOTSTRAP_NAME_IN_USE`,
+    /// `BOOTSTRAP_SERVICE_ACTIVE` of servers/bootstrap.h).
+    fn has_baseline(&self, driver: Driver, target: &str) -> bool {
+        match driver {
+            Driver::MachLookup | Driver::MachLookupLocal => !target.contains(NOBODY),
+            other => other != Driver::MachRegister || !self.services.contains(target),
         }
     }
 
@@ -273,7 +295,9 @@ impl BothModels<'_> {
         let made = [None, Some(FixtureKind::File), Some(FixtureKind::Dir)];
         let here = |driver: &&Driver| {
             let info = driver.info();
-            info.platforms.macos() && info.operations.contains(&operation)
+            info.platforms.macos()
+                && info.operations.contains(&operation)
+                && self.has_baseline(**driver, &witness.target)
         };
         for driver in Driver::ALL.iter().filter(here) {
             let action = Action::new(*driver, witness.target.clone());
@@ -367,6 +391,15 @@ mod tests {
         assert_eq!((probe.operation.as_str(), probe.driver), ("mach-lookup", None));
         let global = "(allow default)\n(deny mach-lookup (global-name \"org.example.a\"))";
         assert_eq!(proposed(global, "3:1", Operator::DroppedRule).driver, Some("mach_lookup"));
+        // The name has a service, so nobody else can register it; one that a rule on registrations names is free.
+        let lookup = "(deny default)\n(allow mach-lookup (global-name \"org.example.a\"))";
+        let probe = proposed(lookup, "3:1", Operator::AddedRight);
+        assert_eq!(probe.driver, None, "{probe:?}");
+        let register = "(deny default)\n(allow mach-register (global-name \"org.example.a\"))";
+        assert_eq!(proposed(register, "3:1", Operator::DroppedRule).driver, Some("mach_register"));
+        // Nobody offers a service by a name that is made up.
+        let prefix = "(deny default)\n(allow mach-lookup (global-name-prefix \"org.example.\"))";
+        assert_eq!(proposed(prefix, "3:1", Operator::DroppedRule).driver, None);
     }
 
     #[test]

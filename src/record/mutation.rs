@@ -76,7 +76,8 @@ pub enum MutantOutcome {
     NotNoticed,
     /// Nothing was decided: no probe has another verdict, and some have none.
     Undecided,
-    /// By the model it makes a difference only to what no driver asks for: no probe could notice it.
+    /// By the model it makes a difference only to what no driver asks for, or what is refused without a policy too: no probe
+    /// could notice it.
     NotAskable,
     /// By the model it lets through what the policy does, so nothing could notice it.
     Equivalent,
@@ -103,7 +104,7 @@ pub struct MutationReport {
     pub stricter: MutationScore,
     /// Mutants that count nowhere: what nothing could notice.
     pub equivalent: EquivalentMutants,
-    /// How many changes make a difference only to what no driver asks for. They count nowhere either.
+    /// How many changes make a difference only to what no probe could be decided by. They count nowhere either.
     pub not_askable: u64,
     /// How many changes made no policy.
     pub refused: u64,

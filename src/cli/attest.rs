@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::content_args::ContentArgs;
 use super::exit::{Exit, Failure};
-use super::failures::{content_failure, key_failure, no_statement};
+use super::failures::{key_failure, no_statement};
 use super::out::Destination;
-use super::statement::{StatementName, outside_of};
+use super::statement::StatementName;
 use super::ui::Ui;
 use crate::attest::attestation::AttestationFormat;
 use crate::attest::statement::StatementForm;
@@ -23,9 +24,8 @@ use crate::record::verification::{AttestReport, SignerRecord};
 /// vouches for these bytes, and that they are these; not that the host which made them told the truth.
 #[derive(Debug, Args)]
 pub(super) struct AttestArgs {
-    /// A bundle's folder, an output root whose LATEST leads to it, a packet, or the file of a sealed declaration.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[command(flatten)]
+    content: ContentArgs,
     /// The private key, a file or a pipe.
     #[arg(long, value_name = "KEY")]
     key: PathBuf,
@@ -35,12 +35,6 @@ pub(super) struct AttestArgs {
     /// Which statement is signed; `sshsig` signs the bytes themselves, and states nothing.
     #[arg(long, value_enum, default_value_t = StatementName::InToto)]
     statement: StatementName,
-    /// The folder that the pointers of a packet are relative to.
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
-    /// Where the attestation goes, outside the bundle; without it, and with `-`, to standard output.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -77,19 +71,18 @@ pub(super) fn run(args: &AttestArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         )
         .hint("leave out --statement, or sign the summary with --format dsse or sigstore"));
     }
-    let destination = Destination::of(args.out.as_deref().unwrap_or(Path::new("-")))?;
+    let destination = Destination::of(args.content.out())?;
     if args.json && matches!(destination, Destination::Stdout) {
         return Err(Failure::new(Exit::Usage, "the attestation and the answer cannot both go to standard output")
             .hint("name a file with --out, or leave out --json"));
     }
     let key = SecretKey::read(&args.key).map_err(key_failure)?;
-    let content = AttestedContent::open(&args.path, args.root.as_deref()).map_err(content_failure)?;
-    outside_of(&content, args.out.as_deref())?;
+    let content = args.content.open()?;
     let format = AttestationFormat::from(args.format);
     let signed = sign::sign(&content, form, &key, format).map_err(no_statement)?;
     let to_stdout = destination.put(&signed, ui)?;
     let public = key.public();
-    let out = args.out.as_deref().unwrap_or(Path::new("-"));
+    let out = args.content.out();
     if args.json {
         ui.answer(
             "attest_report",

@@ -11,20 +11,19 @@ use super::faults;
 use super::given_launchers::{self, GivenLauncher};
 use super::named_args::PlanArg;
 use super::out::Destination;
+use super::performing_args::PerformingArgs;
 use super::run::{home, own_executable, run_failure};
 use super::signals;
 use super::ui::{Ui, json_text};
 use crate::base::ids::RunId;
-use crate::base::threads;
 use crate::bundle::lock::LockMode;
 use crate::lane::executor::LaneError;
-use crate::lane::fixture::usual_places;
 use crate::mutate::{MutationError, mutate};
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
 use crate::record::mutation::MutationReport;
 use crate::review::report::mutation;
-use crate::run::{DeclaredRun, Executable, LauncherConsent, RunControl, RunPlaces, RunRequest};
+use crate::run::{DeclaredRun, Executable, RunControl, RunPlaces, RunRequest};
 
 /// Change every policy of a plan, one thing at a time, and tell which changes its probes notice.
 ///
@@ -48,21 +47,11 @@ pub(super) struct MutateArgs {
     /// Write the report to this file, as a whole, instead of standard output; `-` is standard output too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How many workers run probes at a time. Default: one per processor.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
-    jobs: Option<u32>,
     /// Ask this command, or the launcher of this document, in the place of the plan's launchers; as in `run`.
     #[arg(long, value_name = "NAME=COMMAND|FILE", value_parser = given_launchers::read)]
     launcher: Vec<GivenLauncher>,
-    /// Let probes execute programs of this host, and scripts that the plan brings, as in `run`.
-    #[arg(long)]
-    allow_host_programs: bool,
-    /// Start launchers also where this is root.
-    #[arg(long)]
-    as_root: bool,
-    /// Make fixtures in this folder. Default: as in `run`.
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    performing: PerformingArgs,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -95,7 +84,6 @@ pub(super) fn run(args: &MutateArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let exe = Executable::from(own_executable()?);
     let selection = Selection { only_profiles: args.only_profile.clone(), ..Selection::default() };
     let (plan, root) = plan::load(args.plan.path(), home().as_deref(), &selection).map_err(load_failure)?;
-    let jobs = args.jobs.unwrap_or_else(threads::usual_workers);
     let mut request = RunRequest {
         declared: DeclaredRun {
             plan,
@@ -104,17 +92,17 @@ pub(super) fn run(args: &MutateArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             channel_limit: Duration::ZERO,
             lock_mode: LockMode::Fail,
             dry: false,
-            jobs,
+            jobs: args.performing.workers(),
             repeat: 1,
             shuffle: None,
-            host_programs: args.allow_host_programs,
-            launchers: LauncherConsent { given: false, as_root: args.as_root },
+            host_programs: args.performing.host_programs(),
+            launchers: args.performing.launcher_consent(false),
             environment: Vec::new(),
         },
         places: RunPlaces {
             out: root.join("out"),
             root: root.clone(),
-            fixture_candidates: args.fixtures.as_ref().map_or_else(usual_places, |folder| vec![folder.clone()]),
+            fixture_candidates: args.performing.fixture_candidates(),
             exe,
         },
         control: RunControl { cancel, worker: None },

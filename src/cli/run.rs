@@ -15,6 +15,7 @@ use super::faults;
 use super::first_plan::FirstPlan;
 use super::given_launchers::{self, GivenLauncher};
 use super::out::io_exit;
+use super::performing_args::PerformingArgs;
 use super::progress::ProgressBars;
 use super::report::{self, WantedReport};
 use super::run_report;
@@ -22,18 +23,13 @@ use super::shard::WantedShard;
 use super::signals;
 use super::ui::Ui;
 use crate::base::ids::RunId;
-use crate::base::threads;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
 use crate::lane::cancel::Cancel;
-use crate::lane::fixture::usual_places;
 use crate::lane::worker::LaneWorkerError;
 use crate::plan::{self, Selection};
 use crate::record::manifest::ChannelKind;
-use crate::run::{
-    self, ChannelFailure, DeclaredRun, Executable, LauncherConsent, RunControl, RunError, RunPlaces, RunRequest,
-    RunStep,
-};
+use crate::run::{self, ChannelFailure, DeclaredRun, Executable, RunControl, RunError, RunPlaces, RunRequest, RunStep};
 
 /// Gives a run its id, as in the reference runtime (Protonk/sandbox-boostrap, book/api/runtime).
 const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
@@ -105,9 +101,6 @@ pub(super) struct RunChoices {
     /// Do everything but execute.
     #[arg(long)]
     dry: bool,
-    /// How many workers run probes at a time. Default: one per processor. Never changes the order of an artifact.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
-    jobs: Option<u32>,
     /// Perform each probe N times, one pass over the lane after the other. A row whose repetitions disagree is undecided
     /// (`repetitions_disagree`), which blocks promotion.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -116,17 +109,8 @@ pub(super) struct RunChoices {
     /// Never changes the order of an artifact.
     #[arg(long, value_name = "SEED")]
     shuffle: Option<u32>,
-    /// Let probes execute programs of this host, and scripts that the plan brings: whoever wrote the plan then runs code as
-    /// you, in the baseline lane without any policy. Declared with the run.
-    #[arg(long)]
-    allow_host_programs: bool,
-    /// Start launchers also where this is root. What a sandbox lets through then reaches the host as root.
-    #[arg(long)]
-    as_root: bool,
-    /// Make fixtures in this folder. Default: `/dev/shm` or a temporary folder, whichever serves and is reached by no rule
-    /// of the plan's policies; rows that a rule on that folder may have decided are undecided.
-    #[arg(long, value_name = "DIR")]
-    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    performing: PerformingArgs,
 }
 
 /// The channels, as typed.
@@ -184,7 +168,6 @@ impl RunChoices {
             shard: shard.map(|chosen| chosen.shard),
         };
         let (plan, root) = plan::load(plan, home().as_deref(), &selection).map_err(load_failure)?;
-        let jobs = self.jobs.unwrap_or_else(threads::usual_workers);
         Ok(RunRequest {
             declared: DeclaredRun {
                 plan,
@@ -196,26 +179,21 @@ impl RunChoices {
                     LockArg::Wait => LockMode::Wait(Duration::from_secs_f64(self.lock_timeout_seconds)),
                 },
                 dry: self.dry,
-                jobs,
+                jobs: self.performing.workers(),
                 repeat: self.repeat,
                 shuffle: self.shuffle,
-                host_programs: self.allow_host_programs,
-                launchers: LauncherConsent { given: false, as_root: self.as_root },
+                host_programs: self.performing.host_programs(),
+                launchers: self.performing.launcher_consent(false),
                 environment: environment(),
             },
             places: RunPlaces {
                 out: out.unwrap_or_else(|| root.join("out")),
                 root,
-                fixture_candidates: self.fixture_candidates(),
+                fixture_candidates: self.performing.fixture_candidates(),
                 exe,
             },
             control: RunControl { cancel, worker: None },
         })
-    }
-
-    /// Where fixtures may be made, best first.
-    fn fixture_candidates(&self) -> Vec<PathBuf> {
-        self.fixtures.as_ref().map_or_else(usual_places, |folder| vec![folder.clone()])
     }
 }
 

@@ -28,13 +28,13 @@ fn abi() -> i32 {
     sandproof::test_support::enforce::landlock_abi().unwrap_or(0)
 }
 
-/// The plans whose every rule is proved; the kernel decides.
+/// The plans whose every rule is proved; the kernel decides. The gate holds the larger ones to the same, by an optimised build.
 #[test]
 fn the_plans_for_linux_notice_what_would_weaken_their_policies() {
     if abi() < 6 {
         crate::skip!("the policies need Landlock ABI 6, and this kernel has {}", abi());
     }
-    for plan in ["quickstart", "linux-files", "linux-network", "linux-scopes"] {
+    for plan in ["quickstart", "linux-scopes"] {
         let file = format!("plans/{plan}/plan.json");
         // Device nodes are for root alone, so others have fewer probes that decide.
         let least = if nix::unistd::geteuid().is_root() { "0.95" } else { "0.9" };

@@ -27,6 +27,7 @@
 //! | 6 | `mutate` | 0–5 except `channel`; `run` for what it asks and checks, `review` for questions about policies; writes nothing |
 //! | 6 | `drift` | 0–5 except `channel` and `bundle`: random cases for model and kernel; writes nothing |
 //! | 6 | `conformance` | `base`, `record`, `process`: another implementation and the test vectors; nothing of this program judges |
+//! | 6 | `seal` | `base`, `record`, `plan`, `identity`, `sys`: a command under nothing but what a document declares |
 //! | 7 | [`api`] | everything but `cli`: the library in one place |
 //! | 7 | `cli` | everything; nobody imports `cli` but `test_support` |
 //! | 8 | `test_support` | everything: what the tests use beyond `api`, behind a feature |
@@ -59,6 +60,7 @@ mod promote;
 mod record;
 mod review;
 mod run;
+mod seal;
 mod sys;
 #[cfg(feature = "test-support")]
 #[doc(hidden)]

@@ -10,7 +10,7 @@ pub mod clock;
 pub mod digest;
 pub mod errno;
 pub mod error_chain;
-#[allow(dead_code, unused_imports, reason = "declarations that name folders, and the sealing of commands, use it")]
+#[allow(dead_code, unused_imports, reason = "declarations that name folders use what the sealing of commands does not")]
 pub mod folder;
 pub mod format;
 pub mod fsx;

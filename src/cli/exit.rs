@@ -38,6 +38,8 @@ pub enum Exit {
     Undecided,
     /// 9: nothing ran.
     NothingRan,
+    /// 10: a sealed command ran, and what it read may have changed meanwhile.
+    Drifted,
     /// 70: an internal error.
     Fault,
     /// 130: interrupted by SIGINT.
@@ -48,7 +50,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every one, by number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Done,
         Self::Mismatch,
         Self::Usage,
@@ -59,6 +61,7 @@ impl Exit {
         Self::Unavailable,
         Self::Undecided,
         Self::NothingRan,
+        Self::Drifted,
         Self::Fault,
         Self::Interrupted,
         Self::Terminated,
@@ -77,6 +80,7 @@ impl Exit {
             Self::Unavailable => "this host cannot do it",
             Self::Undecided => "done, with something left undecided",
             Self::NothingRan => "nothing ran",
+            Self::Drifted => "a sealed command ran, and what it read may have changed meanwhile",
             Self::Fault => "an internal error, or an output that could not be written",
             Self::Interrupted => "interrupted by SIGINT",
             Self::Terminated => "ended by SIGTERM",
@@ -96,6 +100,7 @@ impl Exit {
             Self::Unavailable => 7,
             Self::Undecided => 8,
             Self::NothingRan => 9,
+            Self::Drifted => 10,
             Self::Fault => 70,
             Self::Interrupted => 130,
             Self::Terminated => 143,

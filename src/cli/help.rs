@@ -10,7 +10,7 @@ type Examples = &'static [(&'static str, &'static str)];
 /// Every command by its path, its examples, and the exit codes that it has beside 0, 2 and 70, which all have.
 const COMMANDS: &[(&str, Examples, &[Exit])] = {
     use Exit::{
-        BundleInvalid, GateRefused, InputRefused, Interrupted, Locked, Mismatch, NothingRan, Terminated, Unavailable,
+        BundleInvalid, Drifted, GateRefused, InputRefused, Interrupted, Locked, Mismatch, NothingRan, Terminated, Unavailable,
         Undecided,
     };
     &[
@@ -207,6 +207,14 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             "identity verify",
             &[("sandproof identity verify --bundle out", "compute a run's identity again")],
             &[Mismatch, InputRefused, BundleInvalid],
+        ),
+        (
+            "identity seal",
+            &[(
+                "sandproof identity seal --from run.json --out sealed -- python3 infer.py",
+                "write down what a run is made of, and let it read nothing else",
+            )],
+            &[Mismatch, InputRefused, Unavailable, Drifted],
         ),
         (
             "identity show",

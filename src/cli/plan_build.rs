@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::exit::{Exit, Failure, OrFail};
 use super::failures::load_failure;
-use super::plan_folder::{self, FolderError};
+use super::plan_folder::{self, PlanFolderError};
 use super::run::home;
 use super::ui::Ui;
 use crate::base::checkout;
@@ -212,19 +212,19 @@ fn folders_of(template: &Path) -> Vec<PathBuf> {
 }
 
 /// The class of a folder that was not written. `overwrites`: whether the command has `--overwrite`.
-pub(super) fn folder_failure(error: FolderError, overwrites: bool) -> Failure {
+pub(super) fn folder_failure(error: PlanFolderError, overwrites: bool) -> Failure {
     let hint = match &error {
-        FolderError::Exists { .. } if overwrites => {
+        PlanFolderError::Exists { .. } if overwrites => {
             Some("give another folder, or --overwrite to replace these files and no others")
         }
-        FolderError::Exists { .. } => Some("give another folder"),
-        FolderError::Torn { .. } => {
+        PlanFolderError::Exists { .. } => Some("give another folder"),
+        PlanFolderError::Torn { .. } => {
             Some("the plan file was removed first, so that nothing half-built can be run; build it again")
         }
-        FolderError::NotAFolder { .. } | FolderError::NotAFile { .. } | FolderError::Link { .. } => {
+        PlanFolderError::NotAFolder { .. } | PlanFolderError::NotAFile { .. } | PlanFolderError::Link { .. } => {
             Some("give a folder of its own")
         }
-        FolderError::File(FileError { .. }) => None,
+        PlanFolderError::File(FileError { .. }) => None,
     };
     let failure = Failure::new(Exit::InputRefused, error);
     match hint {

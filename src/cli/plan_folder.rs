@@ -9,7 +9,7 @@ use crate::base::fsx::{self, FileError, IoContext};
 
 /// Why the set was not written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FolderError {
+pub(super) enum PlanFolderError {
     /// Files of the set are there already.
     #[error("these files are there already: {}", .files.join(", "))]
     Exists {
@@ -58,12 +58,12 @@ pub(super) fn write(
     files: &[(String, Vec<u8>)],
     last: &str,
     overwrite: bool,
-) -> Result<(), FolderError> {
+) -> Result<(), PlanFolderError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => into_existing(folder, files, last, overwrite),
-        Ok(_) => Err(FolderError::NotAFolder { path: folder.display().to_string() }),
+        Ok(_) => Err(PlanFolderError::NotAFolder { path: folder.display().to_string() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => as_new(folder, files),
-        Err(error) => Err(error).at("look at", folder).map_err(FolderError::File),
+        Err(error) => Err(error).at("look at", folder).map_err(PlanFolderError::File),
     }
 }
 
@@ -78,7 +78,7 @@ impl Drop for PreparedFolder {
     }
 }
 
-fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(PathBuf, PreparedFolder), FolderError> {
+fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(PathBuf, PreparedFolder), PlanFolderError> {
     let place = parent.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&place).at("create the folder", &place)?;
     let prepared = PreparedFolder(Some(place.clone()));
@@ -95,8 +95,8 @@ fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(Pa
     Ok((place, prepared))
 }
 
-fn as_new(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), FolderError> {
-    let name = folder.file_name().ok_or_else(|| FolderError::NotAFolder { path: folder.display().to_string() })?;
+fn as_new(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PlanFolderError> {
+    let name = folder.file_name().ok_or_else(|| PlanFolderError::NotAFolder { path: folder.display().to_string() })?;
     let parent = fsx::folder_of(folder);
     fsx::create_dir_all(parent)?;
     let (place, mut prepared) = prepare(parent, &name.to_string_lossy(), files)?;
@@ -105,7 +105,7 @@ fn as_new(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), FolderError>
     Ok(fsx::sync_dir(parent)?)
 }
 
-fn into_existing(folder: &Path, files: &[(String, Vec<u8>)], last: &str, overwrite: bool) -> Result<(), FolderError> {
+fn into_existing(folder: &Path, files: &[(String, Vec<u8>)], last: &str, overwrite: bool) -> Result<(), PlanFolderError> {
     let mut present = Vec::new();
     for (path, _) in files {
         if look(folder, path)? {
@@ -113,10 +113,10 @@ fn into_existing(folder: &Path, files: &[(String, Vec<u8>)], last: &str, overwri
         }
     }
     if !present.is_empty() && !overwrite {
-        return Err(FolderError::Exists { files: present });
+        return Err(PlanFolderError::Exists { files: present });
     }
     let (place, _prepared) = prepare(folder, "plan-build", files)?;
-    let torn = |source| FolderError::Torn { folder: folder.display().to_string(), source };
+    let torn = |source| PlanFolderError::Torn { folder: folder.display().to_string(), source };
     if present.iter().any(|path| path == last) {
         let old = folder.join(last);
         fs::remove_file(&old).at("remove", &old)?;
@@ -134,7 +134,7 @@ fn into_existing(folder: &Path, files: &[(String, Vec<u8>)], last: &str, overwri
 }
 
 /// Whether `path` is a file of `folder` already. What lies on the way to it must be a folder or nothing.
-fn look(folder: &Path, path: &str) -> Result<bool, FolderError> {
+fn look(folder: &Path, path: &str) -> Result<bool, PlanFolderError> {
     let mut at = folder.to_owned();
     let parts: Vec<&str> = path.split('/').collect();
     for (n, part) in parts.iter().enumerate() {
@@ -142,20 +142,20 @@ fn look(folder: &Path, path: &str) -> Result<bool, FolderError> {
         let shown = || at.display().to_string();
         match fs::symlink_metadata(&at) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error).at("look at", &at).map_err(FolderError::File),
+            Err(error) => return Err(error).at("look at", &at).map_err(PlanFolderError::File),
             Ok(found) if n + 1 == parts.len() => {
                 // A link at the very place of a file is replaced, not followed.
                 if found.is_dir() {
-                    return Err(FolderError::Exists { files: vec![format!("{path} (a folder)")] });
+                    return Err(PlanFolderError::Exists { files: vec![format!("{path} (a folder)")] });
                 }
                 // A device, a FIFO or a socket is nobody's plan.
                 if !found.is_file() && !found.is_symlink() {
-                    return Err(FolderError::NotAFile { path: shown() });
+                    return Err(PlanFolderError::NotAFile { path: shown() });
                 }
                 return Ok(true);
             }
-            Ok(found) if found.is_symlink() => return Err(FolderError::Link { path: shown() }),
-            Ok(found) if !found.is_dir() => return Err(FolderError::NotAFolder { path: shown() }),
+            Ok(found) if found.is_symlink() => return Err(PlanFolderError::Link { path: shown() }),
+            Ok(found) if !found.is_dir() => return Err(PlanFolderError::NotAFolder { path: shown() }),
             Ok(_) => {}
         }
     }
@@ -203,14 +203,14 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         std::os::unix::fs::symlink(&outside, folder.join("registry")).unwrap();
         let error = write(&folder, &set("x"), "plan.json", true).unwrap_err();
-        assert!(matches!(error, FolderError::Link { .. }), "{error}");
+        assert!(matches!(error, PlanFolderError::Link { .. }), "{error}");
         assert_eq!((names(&outside), names(&folder)), (vec![], vec!["registry".to_owned()]));
         fs::remove_file(folder.join("registry")).unwrap();
         fs::create_dir(folder.join("plan.json")).unwrap();
-        assert!(matches!(write(&folder, &set("x"), "plan.json", true), Err(FolderError::Exists { .. })));
+        assert!(matches!(write(&folder, &set("x"), "plan.json", true), Err(PlanFolderError::Exists { .. })));
         fs::write(dir.path().join("file"), "x").unwrap();
         let error = write(&dir.path().join("file"), &set("x"), "plan.json", true).unwrap_err();
-        assert!(matches!(error, FolderError::NotAFolder { .. }), "{error}");
+        assert!(matches!(error, PlanFolderError::NotAFolder { .. }), "{error}");
         // A link at the place of a file is replaced; what it led to is not touched.
         fs::remove_dir(folder.join("plan.json")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("file"), folder.join("plan.json")).unwrap();

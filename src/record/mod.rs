@@ -66,6 +66,7 @@ pub mod sources;
 pub mod statement;
 pub mod status_doc;
 pub mod summary;
+pub mod system_ending;
 pub mod verdict_line;
 pub mod verification;
 pub mod why;

@@ -81,6 +81,7 @@ schemas! {
     "statement", "what `statement` prints, and `attest` signs";
     "status", "what `status --json` prints";
     "summary", "summary.json";
+    "system_ending", "ending.json, and what `identity seal --json` prints";
     "system_identity", "what `identity declare --from --json` prints";
     "template_description", "what `describe-template --json` prints";
     "template_list", "what `list-templates --json` prints";

@@ -34,6 +34,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("diff", &[&["base", "record", "plan", "identity", "bundle", "promote"]]),
     ("review", &[&["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]]),
     ("attest", &[&["base", "record", "identity", "bundle", "promote", "review"]]),
+    ("seal", &[&["base", "record", "plan", "identity", "sys"]]),
     ("api", &[MEANING, HOST, PROCESSES, ROADS]),
     ("cli", &[MEANING, HOST, PROCESSES, ROADS]),
     ("test_support", &[MEANING, HOST, PROCESSES, ROADS, &["cli"]]),
@@ -60,6 +61,7 @@ const ROADS: &[&str] = &[
     "drift",
     "conformance",
     "attest",
+    "seal",
 ];
 
 /// What others may use of the library.
@@ -123,7 +125,7 @@ fn no_import_can_close_a_circle() {
 }
 
 /// Rooms whose code runs in processes that fork, which have one thread.
-const OF_ONE_THREAD: &[&str] = &["zygote", "probe", "enforce", "launcher/inside"];
+const OF_ONE_THREAD: &[&str] = &["zygote", "probe", "enforce", "launcher/inside", "seal"];
 
 /// Where such a process gives that up, because a second thread is what is asked about.
 const GIVES_IT_UP: &str = "probe/linux/held.rs";

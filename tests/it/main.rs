@@ -65,6 +65,8 @@ mod rust_text;
 #[cfg(target_os = "linux")]
 mod scheduler_examples;
 mod schemas;
+#[cfg(target_os = "linux")]
+mod seal;
 mod seatbelt_texts;
 #[cfg(target_os = "linux")]
 mod selftest;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::row::FolderEntry;
+use super::row::DigestedEntry;
 
 /// What becomes of a link whose target is not within the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ const MOST_FOLLOWED: usize = 40;
 
 /// Whether the link at `path`, which holds `text`, leads out of the folder, through whatever other links of it. What ends
 /// nowhere (a name that is not there, a circle) stays inside: nothing can be read through it.
-pub(super) fn leaves(entries: &BTreeMap<Vec<u8>, FolderEntry>, path: &[u8], text: &[u8]) -> bool {
+pub(super) fn leaves(entries: &BTreeMap<Vec<u8>, DigestedEntry>, path: &[u8], text: &[u8]) -> bool {
     let mut at: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
     at.pop();
     let mut left: VecDeque<&[u8]> = VecDeque::new();
@@ -46,7 +46,7 @@ pub(super) fn leaves(entries: &BTreeMap<Vec<u8>, FolderEntry>, path: &[u8], text
             }
             name => {
                 at.push(name);
-                if let Some(FolderEntry::Link { text }) = entries.get(&at.join(&b'/')) {
+                if let Some(DigestedEntry::Link { text }) = entries.get(&at.join(&b'/')) {
                     at.pop();
                     next = Some(text);
                 }

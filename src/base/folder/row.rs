@@ -7,7 +7,7 @@ pub(super) const FORMAT: &str = "sandproof.folder.v1\n";
 
 /// An entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FolderEntry {
+pub(super) enum DigestedEntry {
     /// A folder, empty or not.
     Folder,
     /// A plain file.
@@ -28,13 +28,13 @@ pub(super) enum FolderEntry {
 
 /// Adds the row of one entry: each field as its length in decimal, a colon, its bytes and a comma, so that no name can look
 /// like the end of a field. `path` is relative to the folder, with `/` between its parts.
-pub(super) fn add(hasher: &mut Hasher, path: &[u8], entry: &FolderEntry) {
+pub(super) fn add(hasher: &mut Hasher, path: &[u8], entry: &DigestedEntry) {
     let (kind, mark, size, content) = match entry {
-        FolderEntry::Folder => ("folder", "-", 0, Vec::new()),
-        FolderEntry::File { executable, size, digest } => {
+        DigestedEntry::Folder => ("folder", "-", 0, Vec::new()),
+        DigestedEntry::File { executable, size, digest } => {
             ("file", if *executable { "x" } else { "-" }, *size, digest.to_string().into_bytes())
         }
-        FolderEntry::Link { text } => ("link", "-", text.len() as u64, text.clone()),
+        DigestedEntry::Link { text } => ("link", "-", text.len() as u64, text.clone()),
     };
     for field in [kind.as_bytes(), path, mark.as_bytes(), size.to_string().as_bytes(), &content] {
         hasher.update(format!("{}:", field.len()).as_bytes());

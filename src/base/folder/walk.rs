@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 
 use super::answer::{FolderDigest, FolderError};
 use super::links::{LeavingLinks, leaves};
-use super::row::{FORMAT, FolderEntry, add};
+use super::row::{FORMAT, DigestedEntry, add};
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx::{FileError, IoContext};
 use crate::base::limits::{MAX_FOLDER_DEPTH, MAX_FOLDER_ENTRIES};
@@ -39,6 +39,9 @@ pub trait FolderSink {
     /// # Errors
     /// If there can be no such place.
     fn file(&mut self, path: &Path, executable: bool, opened: &File) -> io::Result<Option<File>>;
+
+    /// The digest of the file that came last.
+    fn digested(&mut self, _digest: Digest) {}
 
     /// A link that holds `text`.
     ///
@@ -129,7 +132,7 @@ fn copied(source: &mut impl Read, mut copy: Option<&mut File>, block: &mut [u8])
 struct FolderWalk<'a> {
     shown: &'a Path,
     sink: &'a mut dyn FolderSink,
-    entries: BTreeMap<Vec<u8>, FolderEntry>,
+    entries: BTreeMap<Vec<u8>, DigestedEntry>,
     block: Vec<u8>,
 }
 
@@ -164,13 +167,13 @@ impl FolderWalk<'_> {
         if kind == SFlag::S_IFLNK {
             let text = readlinkat(folder, name.as_c_str()).map_err(io::Error::from).at("read the link", &path)?;
             self.sink.link(&relative, &text).at("copy the link", &path)?;
-            self.entries.insert(at.clone(), FolderEntry::Link { text: text.into_vec() });
+            self.entries.insert(at.clone(), DigestedEntry::Link { text: text.into_vec() });
             return Ok(());
         }
         if kind == SFlag::S_IFDIR {
             let opened = below(folder, name, OFlag::O_DIRECTORY).at("open the folder", &path)?;
             self.sink.folder(&relative).at("copy the folder", &path)?;
-            self.entries.insert(at.clone(), FolderEntry::Folder);
+            self.entries.insert(at.clone(), DigestedEntry::Folder);
             return self.folder(opened, at, depth + 1);
         }
         if kind != SFlag::S_IFREG {
@@ -185,7 +188,8 @@ impl FolderWalk<'_> {
         let executable = facts.mode() & 0o111 != 0;
         let mut place = self.sink.file(&relative, executable, &file).at("copy", &path)?;
         let (digest, size) = copied(&mut file, place.as_mut(), &mut self.block).at("read or copy", &path)?;
-        self.entries.insert(at.clone(), FolderEntry::File { executable, size, digest });
+        self.sink.digested(digest);
+        self.entries.insert(at.clone(), DigestedEntry::File { executable, size, digest });
         Ok(())
     }
 
@@ -195,12 +199,12 @@ impl FolderWalk<'_> {
         let (mut files, mut folders, mut links, mut bytes) = (0, 0, 0, 0);
         for (path, entry) in &self.entries {
             match entry {
-                FolderEntry::Folder => folders += 1,
-                FolderEntry::File { size, .. } => {
+                DigestedEntry::Folder => folders += 1,
+                DigestedEntry::File { size, .. } => {
                     files += 1;
                     bytes += size;
                 }
-                FolderEntry::Link { text } => {
+                DigestedEntry::Link { text } => {
                     links += 1;
                     if leaving == LeavingLinks::Refused && leaves(&self.entries, path, text) {
                         let text = printable(&String::from_utf8_lossy(text)).into_owned();

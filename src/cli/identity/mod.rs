@@ -1,6 +1,7 @@
-//! `sandproof identity declare|verify|show`
+//! `sandproof identity declare|verify|show|seal`
 
 mod declare_from;
+mod seal;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ enum IdentityCommand {
     Declare(IdentityDeclareArgs),
     Verify(IdentityVerifyArgs),
     Show(IdentityShowArgs),
+    Seal(seal::IdentitySealArgs),
 }
 
 /// Declare what a run would be made of, or what a document says of another system; nothing is executed.
@@ -112,6 +114,7 @@ pub(super) fn run(args: &IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         IdentityCommand::Declare(args) => declare(args, ui),
         IdentityCommand::Verify(args) => verify(args, ui),
         IdentityCommand::Show(args) => show(args, ui),
+        IdentityCommand::Seal(args) => seal::run(args, ui),
     }
 }
 

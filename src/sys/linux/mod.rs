@@ -10,6 +10,7 @@ pub mod memory;
 pub mod path;
 pub mod process;
 pub mod quiet;
+pub mod sealing;
 pub mod shared_child;
 pub mod socket;
 pub mod sole;

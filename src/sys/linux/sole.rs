@@ -173,6 +173,15 @@ impl Sole {
             NewNamespaces::User => libc::CLONE_NEWUSER,
             NewNamespaces::Mounts => libc::CLONE_NEWNS,
             NewNamespaces::UserAndMounts => libc::CLONE_NEWUSER | libc::CLONE_NEWNS,
+            NewNamespaces::Sealed => {
+                libc::CLONE_NEWUSER
+                    | libc::CLONE_NEWNS
+                    | libc::CLONE_NEWPID
+                    | libc::CLONE_NEWNET
+                    | libc::CLONE_NEWIPC
+                    | libc::CLONE_NEWUTS
+                    | libc::CLONE_NEWCGROUP
+            }
         };
         // SAFETY: no memory is involved, and namespaces change nothing that the C library keeps.
         outcome(unsafe { libc::unshare(flags) })
@@ -188,6 +197,9 @@ pub enum NewNamespaces {
     Mounts,
     /// A mount namespace that belongs to a new user namespace.
     UserAndMounts,
+    /// All that a sealed command gets: user, mounts, processes (those that are started from then on), network, System V objects,
+    /// host name and control groups.
+    Sealed,
 }
 
 /// A panic in a child must not reach the frames of its parent, whose work they would go on with.

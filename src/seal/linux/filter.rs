@@ -1,0 +1,142 @@
+//! Which system calls a sealed command may not make. Everything else is allowed: what it reaches is governed by its root.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, sock_filter,
+};
+
+/// The call does not exist, as far as the command can tell, so that it takes another: of these the arguments lie in memory, or
+/// they open a way past this filter.
+const ABSENT: [i64; 4] = [
+    libc::SYS_clone3,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
+
+/// Calls that are refused whatever their arguments.
+const REFUSED: [i64; 48] = [
+    // Namespaces, mounts and roots.
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_quotactl,
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    // What the kernel keeps for a user, whoever asks.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Programs and pages within the kernel.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_fanotify_init,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    // The host as a whole.
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_vhangup,
+    libc::SYS_nfsservctl,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_migrate_pages,
+];
+
+/// The flags of clone(2) that make a namespace.
+const NAMESPACES: [i32; 8] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    // CLONE_NEWTIME, which shares its bit with the signal that clone(2) takes: only clone3(2) and unshare(2) can ask for it.
+    libc::CLONE_NEWNS,
+];
+
+/// Numbers from here on are those of x32, whose calls this filter does not name.
+#[cfg(target_arch = "x86_64")]
+const X32_BIT: u32 = 0x4000_0000;
+
+/// The filters, in the order in which they are put in force. A process that calls the kernel in another architecture's way is
+/// killed.
+pub(super) fn programs() -> io::Result<Vec<BpfProgram>> {
+    let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let condition = |argument, length, operation, value| {
+        SeccompCondition::new(argument, length, operation, value).and_then(|one| SeccompRule::new(vec![one]))
+    };
+    let rule = |argument, length, operation, value| condition(argument, length, operation, value).map_err(io::Error::other);
+    // Sockets of this host's own kind lead no further than the command's namespaces; all others are refused.
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        let other = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
+        refused.insert(call, vec![other]);
+    }
+    let flag = |flag: i32| {
+        rule(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag as u32 as u64), flag as u32 as u64)
+    };
+    refused.insert(libc::SYS_clone, NAMESPACES.map(flag).into_iter().collect::<Result<_, _>>()?);
+    // To ask for the execution domain is harmless, to change it is not.
+    let change = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0xffff_ffff)?;
+    refused.insert(libc::SYS_personality, vec![change]);
+    let absent = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
+    let mut programs = Vec::new();
+    for (rules, errno) in [(refused, libc::EPERM), (absent, libc::ENOSYS)] {
+        let arch = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno as u32), arch);
+        let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(io::Error::other)?;
+        programs.push(program);
+    }
+    #[cfg(target_arch = "x86_64")]
+    programs.push(without_x32());
+    Ok(programs)
+}
+
+/// Refuses every number that stands for a call of x32.
+#[cfg(target_arch = "x86_64")]
+fn without_x32() -> BpfProgram {
+    // The number is the first field of `struct seccomp_data`.
+    let load = sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: 0 };
+    let jump = sock_filter { code: (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16, jt: 0, jf: 1, k: X32_BIT };
+    let answer = |k| sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k };
+    vec![load, jump, answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32), answer(libc::SECCOMP_RET_ALLOW)]
+}
+
+/// Puts them in force, for this process and all that come of it.
+///
+/// # Errors
+/// What the kernel refuses.
+pub(super) fn apply(programs: &[BpfProgram]) -> io::Result<()> {
+    programs.iter().try_for_each(|program| seccompiler::apply_filter(program)).map_err(io::Error::other)
+}

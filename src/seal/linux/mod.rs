@@ -1,0 +1,19 @@
+//! How a command is sealed on Linux.
+
+mod command;
+mod facts;
+mod filter;
+mod first;
+mod links;
+mod message;
+mod opened;
+mod outputs;
+mod placing;
+mod proc_view;
+mod root;
+mod second_layer;
+mod shown;
+mod supervise;
+mod watched;
+
+pub use supervise::seal;

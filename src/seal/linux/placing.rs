@@ -1,0 +1,169 @@
+//! How declared files get into the sealed root, and by what their bytes are held.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::shown::show;
+use crate::base::digest::Digest;
+use crate::base::folder::{FolderSink, digest_file};
+use crate::record::system_ending::{DriftedItem, HeldBy};
+use crate::sys::linux::sealing;
+
+/// What is held by something else than a copy.
+#[derive(Debug)]
+pub(super) enum Hold {
+    /// Nothing can change it, or nobody but root: there is nothing to look at later.
+    Fixed,
+    /// Whether the lease is still there is asked at the end.
+    Lease(File),
+    /// It is digested again at the end, and compared with what it was.
+    Again(File, Option<Digest>),
+}
+
+/// A file that was not copied.
+#[derive(Debug)]
+pub(super) struct BoundFile {
+    pub pointer: String,
+    /// Where it stands in the sealed root.
+    pub path: PathBuf,
+    pub hold: Hold,
+}
+
+/// The state of filling the root, which is the working directory meanwhile.
+#[derive(Debug)]
+pub(super) struct Placing {
+    /// How many bytes may still be copied.
+    pub copy_left: u64,
+    /// The user who seals, by the host's number.
+    pub user: u32,
+    pub bound: Vec<BoundFile>,
+}
+
+/// One item being placed.
+pub(super) struct ItemPlacing<'a> {
+    pub state: &'a mut Placing,
+    pub held: HeldBy,
+    /// Where it stands on the host, without links.
+    pub real: &'a Path,
+    /// Where it stands inside.
+    pub place: &'a Path,
+}
+
+/// A path inside, from the working directory.
+pub(super) fn below_root(path: &Path) -> PathBuf {
+    Path::new(".").join(path.strip_prefix("/").unwrap_or(path))
+}
+
+impl FolderSink for ItemPlacing<'_> {
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(below_root(&self.place.join(path)))
+    }
+
+    fn file(&mut self, path: &Path, executable: bool, opened: &File) -> io::Result<Option<File>> {
+        let (real, place) = (self.real.join(path), self.place.join(path));
+        self.place_file(&real, &place, executable, opened)
+    }
+
+    fn digested(&mut self, digest: Digest) {
+        self.remember(digest);
+    }
+
+    fn link(&mut self, path: &Path, text: &OsStr) -> io::Result<()> {
+        symlink(text, below_root(&self.place.join(path)))
+    }
+}
+
+impl ItemPlacing<'_> {
+    /// Gives a file its place inside: an empty one for a copy, or the file itself, held.
+    pub(super) fn place_file(
+        &mut self,
+        real: &Path,
+        place: &Path,
+        executable: bool,
+        opened: &File,
+    ) -> io::Result<Option<File>> {
+        let target = below_root(place);
+        let facts = opened.metadata()?;
+        let mode = if executable { 0o555 } else { 0o444 };
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        if facts.size() <= self.state.copy_left {
+            self.state.copy_left -= facts.size();
+            self.held.copied += 1;
+            return Ok(Some(file));
+        }
+        let hold = self.hold(real, opened, facts.uid());
+        show_at(real, opened, &target)?;
+        self.state.bound.push(BoundFile { pointer: self.held.pointer.clone(), path: place.to_owned(), hold });
+        Ok(None)
+    }
+
+    /// Keeps the digest of the file that was placed last, if that is all that it is held by.
+    pub(super) fn remember(&mut self, digest: Digest) {
+        if let Some(BoundFile { hold: Hold::Again(_, before @ None), .. }) = self.state.bound.last_mut() {
+            *before = Some(digest);
+        }
+    }
+
+    fn hold(&mut self, real: &Path, opened: &File, owner: u32) -> Hold {
+        if sealing::has_verity(opened.as_fd()) {
+            self.held.verity += 1;
+            return Hold::Fixed;
+        }
+        if sealing::take_read_lease(opened.as_fd()).is_ok()
+            && let Ok(file) = opened.try_clone()
+        {
+            self.held.leased += 1;
+            return Hold::Lease(file);
+        }
+        if self.state.user != 0 && owner == 0 && only_root_can_write(real) {
+            self.held.not_mine += 1;
+            return Hold::Fixed;
+        }
+        self.held.checked += 1;
+        match opened.try_clone() {
+            Ok(file) => Hold::Again(file, None),
+            Err(_) => Hold::Fixed,
+        }
+    }
+}
+
+/// Whether neither the file nor a folder above it can be changed by anybody but root.
+fn only_root_can_write(real: &Path) -> bool {
+    real.ancestors().all(|path| {
+        fs::symlink_metadata(path).is_ok_and(|facts| facts.uid() == 0 && facts.mode() & 0o022 == 0 && !facts.is_symlink())
+    })
+}
+
+/// Shows the opened file at `target`, read-only. Its path is used once more, and has to lead to the same file.
+fn show_at(real: &Path, opened: &File, target: &Path) -> io::Result<()> {
+    show(real, target, false)?;
+    let (shown, held) = (fs::metadata(target)?, opened.metadata()?);
+    if (shown.dev(), shown.ino()) != (held.dev(), held.ino()) {
+        return Err(io::Error::other("another file has taken its place since it was opened"));
+    }
+    Ok(())
+}
+
+fn digest_again(file: &File) -> io::Result<Digest> {
+    io::Seek::seek(&mut &*file, io::SeekFrom::Start(0))?;
+    Ok(digest_file(file, None)?.0)
+}
+
+/// What of the files that were not copied may have been read with other bytes than were declared.
+pub(super) fn drifted(bound: &[BoundFile]) -> Vec<DriftedItem> {
+    let how = |hold: &Hold| match hold {
+        Hold::Fixed => None,
+        Hold::Lease(file) => (!sealing::has_read_lease(file.as_fd())).then_some("lease_broken"),
+        Hold::Again(file, before) => (digest_again(file).ok() != *before).then_some("other_bytes"),
+    };
+    let item = |one: &BoundFile| {
+        let how = how(&one.hold)?.to_owned();
+        Some(DriftedItem { pointer: one.pointer.clone(), path: one.path.to_string_lossy().into_owned(), how })
+    };
+    bound.iter().filter_map(item).collect()
+}

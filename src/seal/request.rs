@@ -1,0 +1,159 @@
+//! What a document asks to be sealed, whatever its format.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::error::SealError;
+use crate::base::canon;
+use crate::base::fsx;
+use crate::identity::seal::DeclarationParts;
+use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
+
+/// Where inputs are inside, and where the command starts.
+pub const INPUTS_AT: &str = "/in";
+/// Places of the sealed root that are not for declared files.
+const RESERVED: [&str; 5] = [INPUTS_AT, "/dev", "/out", "/proc", "/scratch"];
+
+/// A file or folder that the command may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadableItem {
+    /// JSON pointer of where the document names it.
+    pub pointer: String,
+    /// As the document names it.
+    pub name: String,
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// Whether it belongs to the runtime, and so stands inside where it is on the host, with the links that lead to it; else it
+    /// is an input below [`INPUTS_AT`].
+    pub is_runtime: bool,
+}
+
+impl ReadableItem {
+    /// Where an input stands inside.
+    pub fn input_place(&self) -> PathBuf {
+        Path::new(INPUTS_AT).join(&self.name)
+    }
+}
+
+/// Everything that is sealed, before any of it is opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealRequest {
+    /// Format of the declaration.
+    pub schema_version: String,
+    /// What is declared.
+    pub kind: String,
+    /// The document's parts, with every file that it names replaced by its digest.
+    pub parts: DeclarationParts,
+    /// What may be read.
+    pub items: Vec<ReadableItem>,
+    /// The declared variables by name, with the values that they have where they are set.
+    pub environment: Vec<(String, Option<OsString>)>,
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+}
+
+impl SealRequest {
+    /// What a declaration asks for: what its `other` members name (see [`named_in_other`]), and every file that it names anywhere.
+    /// `variable` gives the value of a variable, if it is set.
+    ///
+    /// # Errors
+    /// What cannot be sealed, by JSON pointer.
+    pub fn of(
+        subject: &ResolvedSubject,
+        document: &Path,
+        variable: impl Fn(&str) -> Option<OsString>,
+        command: &[OsString],
+    ) -> Result<Self, SealError> {
+        let [artifact, runtime, policy, history] = subject.parts.clone();
+        let parts = DeclarationParts { artifact, runtime, policy, history };
+        let folder = fsx::folder_of(document);
+        let (mut items, names) = named_in_other(&parts, folder)?;
+        for file in &subject.files {
+            if !items.iter().any(|item| !item.is_runtime && item.name == file.path) {
+                let (pointer, name) = (file.pointer.clone(), file.path.clone());
+                items.push(ReadableItem { pointer, host: folder.join(&name), name, is_runtime: false });
+            }
+        }
+        let environment = names.into_iter().map(|name| (name.clone(), variable(&name))).collect();
+        Ok(Self {
+            schema_version: SYSTEM_DECLARATION_SCHEMA.to_owned(),
+            kind: subject.kind.clone(),
+            parts,
+            items,
+            environment,
+            command: command.to_vec(),
+        })
+    }
+}
+
+/// What the parts of a document name as readable, and the names of variables that pass: `/artifact/other/read` (relative to the
+/// document's folder), `/runtime/other/read` (absolute) and `/runtime/other/environment`.
+///
+/// # Errors
+/// What is no such list, or no such path, by JSON pointer.
+fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<ReadableItem>, Vec<String>), SealError> {
+    let mut items = Vec::new();
+    for (at, name) in texts(&parts.artifact, "artifact", "read")? {
+        let plain = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !plain || name.is_empty() {
+            let found = format!("`{name}` is not the plain relative path of something below the document's folder");
+            let remedy = "name inputs relative to the document, without `..`; absolute paths belong to /runtime/other/read";
+            return Err(SealError::request(at, found, remedy));
+        }
+        items.push(ReadableItem { pointer: at, host: folder.join(&name), name, is_runtime: false });
+    }
+    for (at, name) in texts(&parts.runtime, "runtime", "read")? {
+        let path = PathBuf::from(&name);
+        let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::RootDir));
+        if !path.is_absolute() || !plain || name == "/" {
+            let found = format!("`{name}` is not the absolute path of a file or folder");
+            return Err(SealError::request(at, found, "name files of the runtime by their absolute paths, without `..`"));
+        }
+        items.push(ReadableItem { pointer: at, host: path, name, is_runtime: true });
+    }
+    let names = texts(&parts.runtime, "runtime", "environment")?;
+    for (at, name) in &names {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let found = format!("`{name}` cannot be the name of a variable");
+            return Err(SealError::request(at.clone(), found, "list names alone; their values are taken from the environment"));
+        }
+    }
+    Ok((items, names.into_iter().map(|(_, name)| name).collect()))
+}
+
+/// The texts of a list in a part's `other`, with their pointers. Nothing if there is no such list.
+fn texts(part: &Map<String, Value>, name: &str, member: &str) -> Result<Vec<(String, String)>, SealError> {
+    let at = format!("/{name}/other/{member}");
+    let Some(list) = part.get("other").and_then(|other| other.get(member)) else { return Ok(Vec::new()) };
+    let Some(list) = list.as_array() else {
+        return Err(SealError::request(at, "it is not a list".to_owned(), "write a list of texts"));
+    };
+    let mut found = Vec::new();
+    for (n, one) in list.iter().enumerate() {
+        match one.as_str() {
+            Some(text) if canon::is_normal(text) && !text.contains('\0') => found.push((format!("{at}/{n}"), text.to_owned())),
+            _ => {
+                let what = "it is no text in Unicode normal form C";
+                return Err(SealError::request(format!("{at}/{n}"), what.to_owned(), "write a text"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses what would stand where the sealed root has something of its own.
+///
+/// # Errors
+/// The item that does.
+pub fn check_places(items: &[ReadableItem]) -> Result<(), SealError> {
+    for item in items.iter().filter(|item| item.is_runtime) {
+        if let Some(taken) = RESERVED.iter().find(|taken| item.host.starts_with(taken)) {
+            let found = format!("`{}` lies in `{taken}`, where the sealed root has something of its own", item.name);
+            let remedy = "copy it to another place, and declare it there; `/proc` and `/dev` are always there, reduced";
+            return Err(SealError::request(item.pointer.clone(), found, remedy));
+        }
+    }
+    Ok(())
+}

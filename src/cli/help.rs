@@ -10,8 +10,8 @@ type Examples = &'static [(&'static str, &'static str)];
 /// Every command by its path, its examples, and the exit codes that it has beside 0, 2 and 70, which all have.
 const COMMANDS: &[(&str, Examples, &[Exit])] = {
     use Exit::{
-        BundleInvalid, Drifted, GateRefused, InputRefused, Interrupted, Locked, Mismatch, NothingRan, Terminated, Unavailable,
-        Undecided,
+        BundleInvalid, Drifted, GateRefused, InputRefused, Interrupted, Locked, Mismatch, NothingRan, Terminated,
+        Unavailable, Undecided,
     };
     &[
         (

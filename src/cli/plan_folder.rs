@@ -78,7 +78,11 @@ impl Drop for PreparedFolder {
     }
 }
 
-fn prepare(parent: &Path, name: &str, files: &[(String, Vec<u8>)]) -> Result<(PathBuf, PreparedFolder), PlanFolderError> {
+fn prepare(
+    parent: &Path,
+    name: &str,
+    files: &[(String, Vec<u8>)],
+) -> Result<(PathBuf, PreparedFolder), PlanFolderError> {
     let place = parent.join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&place).at("create the folder", &place)?;
     let prepared = PreparedFolder(Some(place.clone()));
@@ -105,7 +109,12 @@ fn as_new(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PlanFolderEr
     Ok(fsx::sync_dir(parent)?)
 }
 
-fn into_existing(folder: &Path, files: &[(String, Vec<u8>)], last: &str, overwrite: bool) -> Result<(), PlanFolderError> {
+fn into_existing(
+    folder: &Path,
+    files: &[(String, Vec<u8>)],
+    last: &str,
+    overwrite: bool,
+) -> Result<(), PlanFolderError> {
     let mut present = Vec::new();
     for (path, _) in files {
         if look(folder, path)? {

@@ -92,7 +92,9 @@ pub enum SealError {
     Lost(String),
     /// Another system.
     #[cfg(not(target_os = "linux"))]
-    #[error("commands are sealed on Linux alone; on this system `identity declare` says what a run is made of, and confines nothing")]
+    #[error(
+        "commands are sealed on Linux alone; on this system `identity declare` says what a run is made of, and confines nothing"
+    )]
     OtherSystem,
 }
 

@@ -99,7 +99,8 @@ fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<Readab
         let plain = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || name.is_empty() {
             let found = format!("`{name}` is not the plain relative path of something below the document's folder");
-            let remedy = "name inputs relative to the document, without `..`; absolute paths belong to /runtime/other/read";
+            let remedy =
+                "name inputs relative to the document, without `..`; absolute paths belong to /runtime/other/read";
             return Err(SealError::request(at, found, remedy));
         }
         items.push(ReadableItem { pointer: at, host: folder.join(&name), name, is_runtime: false });
@@ -109,7 +110,11 @@ fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<Readab
         let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::RootDir));
         if !path.is_absolute() || !plain || name == "/" {
             let found = format!("`{name}` is not the absolute path of a file or folder");
-            return Err(SealError::request(at, found, "name files of the runtime by their absolute paths, without `..`"));
+            return Err(SealError::request(
+                at,
+                found,
+                "name files of the runtime by their absolute paths, without `..`",
+            ));
         }
         items.push(ReadableItem { pointer: at, host: path, name, is_runtime: true });
     }
@@ -117,7 +122,11 @@ fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<Readab
     for (at, name) in &names {
         if name.is_empty() || name.contains(['=', '\0']) {
             let found = format!("`{name}` cannot be the name of a variable");
-            return Err(SealError::request(at.clone(), found, "list names alone; their values are taken from the environment"));
+            return Err(SealError::request(
+                at.clone(),
+                found,
+                "list names alone; their values are taken from the environment",
+            ));
         }
     }
     Ok((items, names.into_iter().map(|(_, name)| name).collect()))
@@ -133,7 +142,9 @@ fn texts(part: &Map<String, Value>, name: &str, member: &str) -> Result<Vec<(Str
     let mut found = Vec::new();
     for (n, one) in list.iter().enumerate() {
         match one.as_str() {
-            Some(text) if canon::is_normal(text) && !text.contains('\0') => found.push((format!("{at}/{n}"), text.to_owned())),
+            Some(text) if canon::is_normal(text) && !text.contains('\0') => {
+                found.push((format!("{at}/{n}"), text.to_owned()))
+            }
             _ => {
                 let what = "it is no text in Unicode normal form C";
                 return Err(SealError::request(format!("{at}/{n}"), what.to_owned(), "write a text"));

@@ -122,7 +122,12 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
         case("attempts", &["--out", &bundle], "attempts", 0),
         case("attempts", &[&bundle, &at("nowhere")], "attempts", 4),
         case("identity declare", &["--from", "docs/examples/support-agent/run.json"], "system_identity", 0),
-        case("identity seal", &["--from", "docs/examples/support-agent/run.json", "--out", &at("sealed")], "refusal", 2),
+        case(
+            "identity seal",
+            &["--from", "docs/examples/support-agent/run.json", "--out", &at("sealed")],
+            "refusal",
+            2,
+        ),
         case("explain", &[], "reasons", 0),
         case("explain", &["not_clean_channel"], "reasons", 0),
         case("identity declare", &["--plan", plan, "--jobs", "1"], "run_identity", 0),

@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 
 use super::answer::{FolderDigest, FolderError};
 use super::links::{LeavingLinks, leaves};
-use super::row::{FORMAT, DigestedEntry, add};
+use super::row::{DigestedEntry, FORMAT, add};
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx::{FileError, IoContext};
 use crate::base::limits::{MAX_FOLDER_DEPTH, MAX_FOLDER_ENTRIES};

@@ -100,8 +100,9 @@ fn failure(error: SealError) -> Failure {
         SealError::Out { .. } => Failure::new(Exit::Usage, error),
         #[cfg(not(target_os = "linux"))]
         SealError::OtherSystem => Failure::new(Exit::Unavailable, error),
-        SealError::Unavailable { .. } => Failure::new(Exit::Unavailable, error)
-            .hint("within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md"),
+        SealError::Unavailable { .. } => Failure::new(Exit::Unavailable, error).hint(
+            "within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md",
+        ),
         SealError::File(_) | SealError::Lost(_) => Failure::new(Exit::Fault, error),
     }
 }

@@ -94,7 +94,8 @@ pub(super) fn machine() -> (Value, Value) {
     });
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |wanted: &[&str]| {
-        let of = |line: &str| line.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+        let of =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
         cpuinfo.lines().filter_map(of).find(|(name, _)| wanted.contains(&&**name)).map(|(_, value)| value)
     };
     let flags = field(&["flags", "Features"]).map(|flags| format!("sha256:{}", Digest::of(flags.as_bytes())));

@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, sock_filter,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    sock_filter,
 };
 
 /// The call does not exist, as far as the command can tell, so that it takes another: of these the arguments lie in memory, or
 /// they open a way past this filter.
-const ABSENT: [i64; 4] = [
-    libc::SYS_clone3,
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-];
+const ABSENT: [i64; 4] =
+    [libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
 
 /// Calls that are refused whatever their arguments.
 const REFUSED: [i64; 48] = [
@@ -97,15 +94,15 @@ pub(super) fn programs() -> io::Result<Vec<BpfProgram>> {
     let condition = |argument, length, operation, value| {
         SeccompCondition::new(argument, length, operation, value).and_then(|one| SeccompRule::new(vec![one]))
     };
-    let rule = |argument, length, operation, value| condition(argument, length, operation, value).map_err(io::Error::other);
+    let rule =
+        |argument, length, operation, value| condition(argument, length, operation, value).map_err(io::Error::other);
     // Sockets of this host's own kind lead no further than the command's namespaces; all others are refused.
     for call in [libc::SYS_socket, libc::SYS_socketpair] {
         let other = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::AF_UNIX as u64)?;
         refused.insert(call, vec![other]);
     }
-    let flag = |flag: i32| {
-        rule(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag as u32 as u64), flag as u32 as u64)
-    };
+    let flag =
+        |flag: i32| rule(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag as u32 as u64), flag as u32 as u64);
     refused.insert(libc::SYS_clone, NAMESPACES.map(flag).into_iter().collect::<Result<_, _>>()?);
     // To ask for the execution domain is harmless, to change it is not.
     let change = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0xffff_ffff)?;

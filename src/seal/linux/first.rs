@@ -74,9 +74,15 @@ fn failed(kind: FailedStep, failure: StepFailure) -> FirstReport {
 
 fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
     let confinement = |failure| failed(FailedStep::Confinement, failure);
-    sealing::end_with_parent().map_err(io::Error::from_raw_os_error).step("stay with", "the supervisor").map_err(confinement)?;
+    sealing::end_with_parent()
+        .map_err(io::Error::from_raw_os_error)
+        .step("stay with", "the supervisor")
+        .map_err(confinement)?;
     // Its memory and variables are those of the program that seals, which the command must not read.
-    sealing::hide_from_own_user().map_err(io::Error::from_raw_os_error).step("hide", "this process").map_err(confinement)?;
+    sealing::hide_from_own_user()
+        .map_err(io::Error::from_raw_os_error)
+        .step("hide", "this process")
+        .map_err(confinement)?;
     for signal in [libc::SIGIO, libc::SIGCHLD] {
         block_signal(signal).map_err(io::Error::from_raw_os_error).step("block", "a signal").map_err(confinement)?;
     }
@@ -103,7 +109,8 @@ fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
     };
     let path = root::find_command(name, task.search).map_err(command)?;
     let file = File::open(&path).map_err(command)?;
-    let script = script_interpreter(&file).is_some().then(|| CString::new(path.as_os_str().as_bytes()).unwrap_or_default());
+    let script =
+        script_interpreter(&file).is_some().then(|| CString::new(path.as_os_str().as_bytes()).unwrap_or_default());
     let (executable, ..) = digest_file(&file, None).map_err(command)?;
     let report = FirstReport::Ready {
         items,
@@ -157,7 +164,9 @@ fn io_executable(file: &File) -> io::Result<bool> {
 
 /// Reports, waits for leave, and starts the command; then waits for its end and clears up.
 fn perform(sole: &Sole, task: &FirstTask<'_>, ready: ReadyRoot) -> Result<Option<FirstReport>, FirstReport> {
-    let confinement = |step, error: io::Error| failed(FailedStep::Confinement, StepFailure { step, about: "the command".into(), source: error });
+    let confinement = |step, error: io::Error| {
+        failed(FailedStep::Confinement, StepFailure { step, about: "the command".into(), source: error })
+    };
     let errno = io::Error::from_raw_os_error;
     let filters = filter::programs().map_err(|error| confinement("filter system calls of", error))?;
     let null = File::open("/dev/null").map_err(|error| confinement("open the null device for", error))?;
@@ -231,4 +240,3 @@ fn until_end(command: i32, children: &OwnedFd, mut watches: Option<&mut Watches>
         }
     }
 }
-

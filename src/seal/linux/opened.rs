@@ -43,8 +43,7 @@ pub(super) fn open_all(request: &SealRequest) -> Result<OpenedItems, SealError> 
     let mut links = HostLinks::new();
     let mut items = Vec::new();
     for item in &request.items {
-        let failed =
-            |source| SealError::Open { pointer: item.pointer.clone(), path: item.host.clone(), source };
+        let failed = |source| SealError::Open { pointer: item.pointer.clone(), path: item.host.clone(), source };
         let absolute = std::path::absolute(&item.host).map_err(failed)?;
         let (real, on_the_way) = followed(&absolute).map_err(failed)?;
         // A link that was turned meanwhile is refused by the kernel, not followed.

@@ -39,7 +39,10 @@ impl FolderSink for Copying<'_> {
     fn link(&mut self, path: &Path, text: &OsStr) -> io::Result<()> {
         // Whoever reads the results later is not led out of them.
         if !Path::new(text).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a link that may lead out of the folder is not taken"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a link that may lead out of the folder is not taken",
+            ));
         }
         symlinkat(text, self.results, &Path::new(COPY).join(path)).map_err(Errno::into)
     }

@@ -135,7 +135,8 @@ impl ItemPlacing<'_> {
 /// Whether neither the file nor a folder above it can be changed by anybody but root.
 fn only_root_can_write(real: &Path) -> bool {
     real.ancestors().all(|path| {
-        fs::symlink_metadata(path).is_ok_and(|facts| facts.uid() == 0 && facts.mode() & 0o022 == 0 && !facts.is_symlink())
+        fs::symlink_metadata(path)
+            .is_ok_and(|facts| facts.uid() == 0 && facts.mode() & 0o022 == 0 && !facts.is_symlink())
     })
 }
 

@@ -83,10 +83,7 @@ mod tests {
     #[test]
     fn what_changes_by_itself_is_not_recorded() {
         let text = "processor\t: 0\nmodel name\t: M\ncpu MHz\t\t: 2100.123\nbogomips\t: 4200.00\n\n";
-        assert_eq!(
-            steady_cpuinfo(text),
-            "processor\t: 0\nmodel name\t: M\ncpu MHz\t\t: 0.000\nbogomips\t: 0.000\n\n"
-        );
+        assert_eq!(steady_cpuinfo(text), "processor\t: 0\nmodel name\t: M\ncpu MHz\t\t: 0.000\nbogomips\t: 0.000\n\n");
         let stat = empty_stat("cpu  1 2 3\ncpu0 1 2\ncpu1 1 2\nintr 5 6\nbtime 99\n");
         assert!(stat.starts_with("cpu 0 0") && stat.contains("\ncpu1 0 ") && stat.contains("btime 0\n"), "{stat}");
     }

@@ -129,8 +129,7 @@ pub(super) fn finish(texts: &ProcTexts) -> Result<(), StepFailure> {
     for (name, leads) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
         symlink(leads, Path::new("./dev").join(name)).step("make the link", name)?;
     }
-    let recorded: [(PathBuf, &str); 2] =
-        [("./.cpuinfo".into(), &texts.cpuinfo), ("./.stat".into(), &texts.stat)];
+    let recorded: [(PathBuf, &str); 2] = [("./.cpuinfo".into(), &texts.cpuinfo), ("./.stat".into(), &texts.stat)];
     for (path, text) in &recorded {
         crate::base::fsx::write_scratch(path, text.as_bytes()).step("write", path)?;
         fs::set_permissions(path, Permissions::from_mode(0o444)).step("protect", path)?;

@@ -21,9 +21,7 @@ use crate::base::fsx::{IoContext, sync_dir};
 use crate::base::json_out;
 use crate::identity::seal::seal as seal_parts;
 use crate::record::identity::Declaration;
-use crate::record::system_ending::{
-    OutputDigest, SYSTEM_ENDING_SCHEMA, SealedOutputs, SystemEnding,
-};
+use crate::record::system_ending::{OutputDigest, SYSTEM_ENDING_SCHEMA, SealedOutputs, SystemEnding};
 use crate::seal::error::SealError;
 use crate::seal::options::SealOptions;
 use crate::seal::request::SealRequest;
@@ -112,7 +110,9 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
     let (end, drift, seen, folder) = match last {
         Some(FirstReport::Ended { end, drift, opened, out }) => (end, drift, opened, out),
         Some(FirstReport::Failed { step, about, why, kind }) => return Err(failure(step, about, why, kind)),
-        Some(FirstReport::Ready { .. }) | None => return Err(SealError::Lost("it did not say how the command ended".to_owned())),
+        Some(FirstReport::Ready { .. }) | None => {
+            return Err(SealError::Lost("it did not say how the command ended".to_owned()));
+        }
     };
     let never = seen.map(|seen| {
         let unread = opened.items.iter().zip(seen).filter(|(_, was_opened)| !was_opened);
@@ -246,7 +246,8 @@ fn received(report: &mut BufReader<File>, keeper: i32) -> Result<FirstReport, Se
 fn failure(step: String, about: String, why: String, kind: FailedStep) -> SealError {
     match kind {
         FailedStep::Confinement => {
-            let step = if about.is_empty() { format!("{step}: {why}") } else { format!("could not {step} `{about}`: {why}") };
+            let step =
+                if about.is_empty() { format!("{step}: {why}") } else { format!("could not {step} `{about}`: {why}") };
             SealError::Unavailable { step }
         }
         FailedStep::Root => SealError::Root { step, about, why },
@@ -257,8 +258,7 @@ fn failure(step: String, about: String, why: String, kind: FailedStep) -> SealEr
 /// Writes a file that is never written again, and makes it durable with its name.
 fn write_once(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SealError> {
     let path = folder.join(name);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o444).open(&path).at("create", &path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&path).at("create", &path)?;
     file.write_all(bytes).at("write", &path)?;
     file.sync_all().at("sync", &path)?;
     Ok(sync_dir(folder)?)

@@ -66,7 +66,8 @@ impl Sole {
 
     /// execveat(2) of an opened file, which is closed by it if it says so. It returns only on failure.
     pub fn execute(&self, opened: i32, argv: &[CString], environment: &[CString]) -> Ret {
-        let pointers = |texts: &[CString]| -> Vec<_> { texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect() };
+        let pointers =
+            |texts: &[CString]| -> Vec<_> { texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect() };
         let (argv, environment) = (pointers(argv), pointers(environment));
         let nothing = c"".as_ptr();
         let (argv, environment) = (argv.as_ptr(), environment.as_ptr());
@@ -76,7 +77,8 @@ impl Sole {
 
     /// execve(2) of the file at a path. It returns only on failure.
     pub fn execute_path(&self, path: &CStr, argv: &[CString], environment: &[CString]) -> Ret {
-        let pointers = |texts: &[CString]| -> Vec<_> { texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect() };
+        let pointers =
+            |texts: &[CString]| -> Vec<_> { texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect() };
         let (argv, environment) = (pointers(argv), pointers(environment));
         // SAFETY: as above, and so is the path.
         outcome(unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) })
@@ -105,7 +107,8 @@ pub fn has_verity(file: BorrowedFd<'_>) -> bool {
     let mut found = MaybeUninit::<libc::statx>::zeroed();
     let (fd, nothing) = (file.as_raw_fd(), c"".as_ptr());
     // SAFETY: the kernel reads an empty text and writes one `struct statx` to the place that is given.
-    let asked = outcome(unsafe { libc::syscall(libc::SYS_statx, fd, nothing, libc::AT_EMPTY_PATH, 0_u32, found.as_mut_ptr()) });
+    let asked =
+        outcome(unsafe { libc::syscall(libc::SYS_statx, fd, nothing, libc::AT_EMPTY_PATH, 0_u32, found.as_mut_ptr()) });
     // SAFETY: the place was zeroed, which is a value of the structure, before the kernel wrote to it.
     let found = unsafe { found.assume_init() };
     asked.is_ok() && found.stx_attributes & found.stx_attributes_mask & VERITY != 0

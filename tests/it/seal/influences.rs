@@ -113,7 +113,10 @@ go("udp", lambda: c(("127.0.0.1",int(u)),2,2)); go("path", lambda: c(p,1,1)); go
     let arguments = ["-IBc", client, &ports[0], &ports[1], path.to_str().unwrap(), &name];
     let free = Command::new(sealing.python()).args(arguments).output().unwrap();
     let free = String::from_utf8(free.stdout).unwrap();
-    assert!(["tcp answer", "udp answer", "path answer", "abstract answer"].iter().all(|one| free.contains(one)), "{free}");
+    assert!(
+        ["tcp answer", "udp answer", "path answer", "abstract answer"].iter().all(|one| free.contains(one)),
+        "{free}"
+    );
     let sealed = sealing.seal(&[&[sealing.python()], &arguments[..]].concat());
     assert_eq!(sealed.text, "tcp -\nfirst-data -\nmptcp -\nudp -\npath -\nabstract -\n", "{sealed:?}");
 }
@@ -134,7 +137,12 @@ print(oct(os.umask(0)), os.nice(0), r.getrlimit(r.RLIMIT_STACK), s.getsignal(s.S
     ] {
         let (command, out) = sealing.command(&[]);
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("{state}; exec \"$@\"")).arg("sh").arg(command.get_program()).args(command.get_args());
+        shell
+            .arg("-c")
+            .arg(format!("{state}; exec \"$@\""))
+            .arg("sh")
+            .arg(command.get_program())
+            .args(command.get_args());
         shell.args([sealing.python(), "-IBc", program]).current_dir(sealing.home());
         shell.arg0("sh");
         let two = Sealing::outcome(&out, &shell.output().unwrap());

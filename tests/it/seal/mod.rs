@@ -132,9 +132,11 @@ fn a_file_that_is_edited_meanwhile_is_read_as_it_was_sealed() {
     let (sealing, _) = sealed_or_skip!("print(1)");
     let file = sealing.inputs().join("a");
     fs::write(&file, "hello").unwrap();
-    let program = "import time,os; print('ready',flush=True); time.sleep(1.5); print(open('in/a').read(),os.listdir('in'))";
+    let program =
+        "import time,os; print('ready',flush=True); time.sleep(1.5); print(open('in/a').read(),os.listdir('in'))";
     let (mut command, out) = sealing.command(&[]);
-    let running = command.args([sealing.python(), "-IBc", program]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let running =
+        command.args([sealing.python(), "-IBc", program]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for(&out.join("stdout"), "ready");
     fs::write(&file, "EVIL!").unwrap();
     fs::write(sealing.inputs().join("new"), "n").unwrap();
@@ -157,7 +159,8 @@ fn a_file_that_is_not_copied_is_held_or_its_change_is_found() {
     }
     assert!(quiet.ending["not_held"].as_array().unwrap().len() > copied.ending["not_held"].as_array().unwrap().len());
     let (mut command, out) = sealing.command(&["--copy-up-to", "0"]);
-    let running = command.args([sealing.python(), "-IBc", program]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let running =
+        command.args([sealing.python(), "-IBc", program]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for(&out.join("stdout"), "ready");
     // Where there is a lease, this is refused at once and breaks it; else it changes the file.
     if let Ok(mut opened) = fs::OpenOptions::new().write(true).custom_flags(libc_nonblock()).open(&file) {
@@ -182,7 +185,8 @@ open('/out/now','w').write('y'); print('done')";
     let (_, sealed) = sealed_or_skip!(program);
     assert_eq!((sealed.code, sealed.text.as_str()), (Some(0), "done\n"), "{sealed:?}");
     sleep(Duration::from_millis(700));
-    let names: Vec<_> = fs::read_dir(sealed.out.join("outputs")).map_or(vec![], |list| list.flatten().map(|one| one.file_name()).collect());
+    let names: Vec<_> = fs::read_dir(sealed.out.join("outputs"))
+        .map_or(vec![], |list| list.flatten().map(|one| one.file_name()).collect());
     assert!(!names.iter().any(|name| name == "late"), "{names:?}");
 }
 

@@ -90,7 +90,8 @@ impl Sealing {
     fn runtime(&self) -> Vec<String> {
         let loaded = Command::new("ldd").arg(&self.python).output().unwrap();
         let libraries = String::from_utf8(loaded.stdout).unwrap();
-        let asked = "import os,_ctypes; print(os.path.dirname(os.__file__)); print(getattr(_ctypes,'__file__','') or '')";
+        let asked =
+            "import os,_ctypes; print(os.path.dirname(os.__file__)); print(getattr(_ctypes,'__file__','') or '')";
         let modules = Command::new(&self.python).args(["-Ic", asked]).output().unwrap();
         let modules = String::from_utf8(modules.stdout).unwrap();
         let extension = modules.lines().nth(1).unwrap_or_default();

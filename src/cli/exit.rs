@@ -323,6 +323,7 @@ mod tests {
             Exit::Unavailable => "this host",
             Exit::Undecided => "undecided",
             Exit::NothingRan => "nothing ran",
+            Exit::Drifted => "may have changed",
             Exit::Fault => "an internal error",
             Exit::Interrupted | Exit::Terminated => "interrupted",
         };

@@ -1,4 +1,5 @@
-//! Plans that this program carries and runs by itself: one that is named, and where none is, the first one to try on this system.
+//! What is run where no plan is named: one's own in this folder, else the first one to try on this system; and plans that this
+//! program carries.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,7 @@ use super::exit::Failure;
 use super::failures::load_failure;
 use super::scratch::ScratchFolder;
 use super::ui::Ui;
+use crate::plan::QUESTIONS_FILE;
 use crate::plan::template::{self, PLAN_FILE};
 
 /// Its id, which is also that of the template that this program carries.
@@ -21,10 +23,12 @@ pub(super) struct FirstPlan {
 }
 
 impl FirstPlan {
-    /// The one in this folder, else the one that this program carries, made in a folder of its own; says which.
+    /// One's own in this folder, as `init` and `plan-build` write it, else the first to try of a checkout, else the one that this
+    /// program carries, made in a folder of its own; says which.
     pub(super) fn find(ui: &mut Ui) -> Result<Self, Failure> {
-        let here = PathBuf::from(format!("plans/{FIRST_TEMPLATE}/{PLAN_FILE}"));
-        if here.is_file() {
+        let first = format!("plans/{FIRST_TEMPLATE}/{PLAN_FILE}");
+        let mut candidates = [QUESTIONS_FILE, PLAN_FILE, &first].into_iter().map(PathBuf::from);
+        if let Some(here) = candidates.find(|path| path.is_file()) {
             ui.remark(format!("no plan is named: running `{}`", here.display()));
             return Ok(Self { file: here, made: None });
         }

@@ -17,7 +17,7 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
         (
             "run",
             &[
-                ("sandproof run", "run the first plan to try on this system"),
+                ("sandproof run", "run this folder's own plan, else the first one to try on this system"),
                 ("sandproof run --plan plans/linux-files --report html:run.html", "run a plan and make a page of it"),
                 (
                     "sandproof run --plan plans/linux-files --shard auto",

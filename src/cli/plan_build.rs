@@ -29,9 +29,12 @@ const MATRIX_FILE: &str = "out/expected_matrix.json";
 /// Make a plan folder from a template or a questions file: plan, registries and policies, complete in itself.
 #[derive(Debug, Args)]
 pub(super) struct PlanBuildArgs {
+    /// The same without `--template`.
+    #[arg(value_name = "TEMPLATE", conflicts_with_all = ["template", "questions"])]
+    plain_template: Option<String>,
     /// A template that this program or the checkout around carries, by id (see `list-templates`), or a template file.
-    #[arg(long, value_name = "ID|FILE", required_unless_present = "questions", default_value = "")]
-    template: String,
+    #[arg(long, value_name = "ID|FILE", required_unless_present_any = ["questions", "plain_template"])]
+    template: Option<String>,
     /// Write the documents that this questions file stands for.
     #[arg(
         long,
@@ -173,19 +176,21 @@ struct NoQuestions(String);
 
 /// Reads the template and builds it in memory.
 fn build(args: &PlanBuildArgs) -> Result<FileSet, Failure> {
-    let is_file = args.template.ends_with(".json") || args.template.contains('/');
-    let in_checkout = if is_file { None } else { template::around(Path::new(".")).by_id(&args.template).cloned() };
+    // One of the two is there, or the parser has refused.
+    let named = args.template.as_deref().or(args.plain_template.as_deref()).unwrap_or_default();
+    let is_file = named.ends_with(".json") || named.contains('/');
+    let in_checkout = if is_file { None } else { template::around(Path::new(".")).by_id(named).cloned() };
     let (template, path) = match in_checkout {
         Some(found) => found,
         None if is_file => {
-            let bytes = fsx::read_input(Path::new(&args.template), MAX_INPUT_DOCUMENT_BYTES)
-                .map_err(|source| LoadError::Read { what: "template", file: args.template.clone(), source })
+            let bytes = fsx::read_input(Path::new(named), MAX_INPUT_DOCUMENT_BYTES)
+                .map_err(|source| LoadError::Read { what: "template", file: named.to_owned(), source })
                 .map_err(load_failure)?;
-            let template = Template::read(&bytes, &args.template, None).map_err(load_failure)?;
-            (template, PathBuf::from(&args.template))
+            let template = Template::read(&bytes, named, None).map_err(load_failure)?;
+            (template, PathBuf::from(named))
         }
         None => {
-            let template = template::by_id(&args.template).map_err(load_failure)?;
+            let template = template::by_id(named).map_err(load_failure)?;
             return template.build(&template::carried_policy).map_err(load_failure);
         }
     };

@@ -37,8 +37,9 @@ const RUN_ID_VARIABLE: &str = "SANDBOX_LORE_RUN_ID";
 /// Run a plan and commit its bundle.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The plan to run, or the folder that its `plan.json` lies in. Default: the first one to try on this system: `quickstart`
-    /// on Linux, `sonoma-runtime-checks` on macOS, from `plans` in this folder or, where that is not there, from this program.
+    /// The plan to run, or the folder that its `plan.json` lies in. Default: `sandbox.questions` or `plan.json` of this folder,
+    /// else the first one to try on this system: `quickstart` on Linux, `sonoma-runtime-checks` on macOS, from `plans` in this
+    /// folder or, where that is not there, from this program.
     #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
     /// The same without `--plan`.

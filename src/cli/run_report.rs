@@ -545,11 +545,11 @@ mod tests {
             \u{20} c  file-read-data /c\n\
             \u{20}   expected  deny: so be it\n\
             \u{20}   kernel    allow: it did not start\n\
-            \u{20}   so        the policy or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
+            \u{20}   so        the sandbox lets through what it should not, or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
             \u{20} d  file-read-data /d\n\
             \u{20}   expected  deny: so be it\n\
             \u{20}   kernel    allow: it did not start\n\
-            \u{20}   so        the policy or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
+            \u{20}   so        the sandbox lets through what it should not, or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
             \u{20} … and 2 more; `runtime_results.json` in the bundle has all\n\n";
         let text = anstream::adapter::strip_str(out.as_str()).to_string();
         assert_eq!(text, expected);

@@ -101,7 +101,12 @@ fn sentence(
             format!("{policy} or the expectation is wrong; the model cannot tell what {policy} says")
         }
         (Conclusion::ModelNotAsked, _) => {
-            "the policy or the expectation is wrong; the model was not asked, because the oracle lane is off".to_owned()
+            // Of a launcher without claims there is no other opinion, and the lane is off as well.
+            let does = match kernel {
+                Some(Decision::Allow) => "lets through what it should not",
+                Some(Decision::Deny) | None => "denies what it should let through",
+            };
+            format!("the sandbox {does}, or the expectation is wrong; the model was not asked, because the oracle lane is off")
         }
         (Conclusion::Undecided, None) => "nothing was decided".to_owned(),
         (Conclusion::Undecided, Some(decision)) => {

@@ -65,6 +65,26 @@ fn a_plan_that_the_program_carries_is_run_by_its_id_and_never_by_mistake() {
 }
 
 #[test]
+fn without_a_name_ones_own_plan_is_run_before_the_first_one_to_try() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    expect_code(&typed(here, &["init"]), 0);
+    let own = typed(here, &["run", "--dry", "--json"]);
+    expect_code(&own, 0);
+    assert!(stderr(&own).contains("no plan is named: running `sandbox.questions`"), "{}", stderr(&own));
+    assert!(stdout(&own).contains("\"plan_id\": \"sandbox\""), "{}", stdout(&own));
+
+    let built = here.join("built");
+    expect_code(&typed(here, &["plan-build", "quickstart", "--out", "built"]), 0);
+    let own = typed(&built, &["run", "--dry"]);
+    expect_code(&own, 0);
+    assert!(stderr(&own).contains("no plan is named: running `plan.json`"), "{}", stderr(&own));
+    assert!(built.join("out/LATEST").exists() || built.join("out").exists(), "beside the plan");
+    expect_code(&typed(here, &["plan-build", "quickstart", "--template", "quickstart", "--out", "x"]), 2);
+    expect_code(&typed(here, &["plan-build", "--out", "x"]), 2);
+}
+
+#[test]
 fn whatever_is_explained_comes_with_what_to_do() {
     let all = json_answer(sandproof().args(["explain", "--json"]), "reasons", 0);
     let rows = ["reasons", "kinds"].map(|list| all[list].as_array().unwrap().clone()).concat();

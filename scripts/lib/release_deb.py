@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-KNOWN = {"maintainer", "section", "priority", "depends", "license-file", "extended-description", "assets"}
+KNOWN = {"maintainer", "copyright", "section", "priority", "depends", "license-file", "extended-description", "assets"}
 
 
 def copyright_text(package, settings):
@@ -24,7 +24,7 @@ def copyright_text(package, settings):
     lines = pathlib.Path(file).read_text().splitlines()[int(skipped):]
     text = "\n".join(f" {line}" if line.strip() else " ." for line in lines)
     return (f"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {package['name']}\n"
-            f"Copyright: {settings['maintainer'].split(' <')[0]}\nLicense: {package['license']}\n{text}\n")
+            f"Copyright: {settings['copyright']}\nLicense: {package['license']}\n{text}\n")
 
 
 def description(package, settings):

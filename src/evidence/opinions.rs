@@ -106,7 +106,9 @@ fn sentence(
                 Some(Decision::Allow) => "lets through what it should not",
                 Some(Decision::Deny) | None => "denies what it should let through",
             };
-            format!("the sandbox {does}, or the expectation is wrong; the model was not asked, because the oracle lane is off")
+            format!(
+                "the sandbox {does}, or the expectation is wrong; the model was not asked, because the oracle lane is off"
+            )
         }
         (Conclusion::Undecided, None) => "nothing was decided".to_owned(),
         (Conclusion::Undecided, Some(decision)) => {

@@ -107,14 +107,14 @@ class Scenarios:
 
     def halted(self, folder, job, task):
         """Waits until that task has stopped in the middle, and the others of its array have ended."""
-        until(f"task {task} stops", 60, (folder / "halted").exists)
+        until(f"task {task} stops", 150, (folder / "halted").exists)
 
         def others():
             tasks = self.cluster.tasks(job)
             states = {number: fields["JobState"] for number, fields in tasks.items()}
             return tasks if states.pop(task, None) == "RUNNING" and set(states.values()) == {"COMPLETED"} else None
 
-        return until(f"tasks beside {task}", 60, others)
+        return until(f"tasks beside {task}", 150, others)
 
     def halting(self, name, halt, after="no", words=()):
         """Submits an array of which a task stops, and a merge that depends on it; folder, array and merge."""
@@ -226,7 +226,7 @@ class Scenarios:
         began = time.monotonic()
         self.cluster.power_off("n3")
         folder, job, merge = again
-        fields = self.cluster.wait(job, 90)[1]
+        fields = self.cluster.wait(job)[1]
         noticed = time.monotonic() - began
         expect("the requeued task", (fields["JobState"], fields["Restarts"], fields["BatchHost"]), ("COMPLETED", "1", "n4"))
         expect("its merge", exit_of(self.cluster.wait(merge)[None]), 0)
@@ -238,7 +238,7 @@ class Scenarios:
         contains("its merge", log_of(folder, merge), "missing: 3")
         expect("its gaps", self.merged(folder, code=8)["gaps"], [3])
         self.cluster.power_on("n3")
-        until("the node is back", 60, lambda: self.cluster.node_states()["n3"] == "idle")
+        until("the node is back", 150, lambda: self.cluster.node_states()["n3"] == "idle")
         return f"requeued on n4 ({noticed:.0f} s), merge exits 0; without requeue NODE_FAIL, missing: 3, merge exits 8"
 
     def exit_codes(self):

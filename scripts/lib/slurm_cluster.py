@@ -35,7 +35,7 @@ SlurmdSpoolDir=/var/lib/slurm/%n
 SlurmdPidFile=/run/slurm/%n.pid
 SlurmdLogFile=/var/log/slurm/%n.log
 # A node that says nothing for so long is taken to be down.
-SlurmdTimeout=6
+SlurmdTimeout=10
 MessageTimeout=4
 TCPTimeout=1
 KillWait=2
@@ -220,7 +220,7 @@ class Cluster:
             found[int(task) if task and task.isdigit() else task] = fields
         return found
 
-    def wait(self, job, seconds=60):
+    def wait(self, job, seconds=150):
         """Waits until nothing of a job is left; its tasks then."""
 
         def ended():

@@ -12,15 +12,18 @@ use super::run_report;
 use super::ui::Ui;
 use crate::base::fsx;
 use crate::base::ids::RunId;
+use crate::base::json;
+use crate::base::limits::MAX_BUNDLE_DOCUMENT_BYTES;
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::lock::{LockError, LockMode, OutputLock};
 use crate::bundle::merge::{self, MergeError, PartFault};
 use crate::bundle::{self, Bundle, Verified};
 use crate::plan::Workspace;
 use crate::promote::gates;
+use crate::record::layout;
 use crate::record::merge::{MAX_PARTS, PartStanding};
 use crate::record::packet::Promotability;
-use crate::record::shard::ShardKind;
+use crate::record::shard::{ShardKind, ShardRecord};
 use crate::run::RunReport;
 
 /// Format of `merge --json`. 1: first release.
@@ -135,7 +138,11 @@ pub(super) fn run(args: &MergeArgs, ui: &mut Ui) -> Result<Exit, Failure> {
                     let standing =
                         if refused.is_unfinished() { InputStanding::Unfinished } else { InputStanding::Invalid };
                     let why = refused.findings.first().map(ToString::to_string);
-                    inputs.push(input(&folder, standing, None, why));
+                    let mut given = input(&folder, standing, None, why);
+                    if standing == InputStanding::Unfinished {
+                        given.index = declared_index(&folder);
+                    }
+                    inputs.push(given);
                 }
             }
         }
@@ -254,6 +261,14 @@ fn input(path: &Path, standing: InputStanding, bundle: Option<&Bundle>, why: Opt
         rows: None,
         why,
     }
+}
+
+/// The share that an unfinished run says it is. Nothing rests on it: it tells people which share to run again.
+fn declared_index(folder: &Path) -> Option<u32> {
+    let bytes = fsx::read_beneath(folder, layout::RUN_IDENTITY, MAX_BUNDLE_DOCUMENT_BYTES).ok()?;
+    let declaration = json::parse(&bytes).ok()?;
+    let shard = ShardRecord::declared(declaration.pointer("/policy/shard")?.as_str()?)?;
+    (shard.indices.len() == 1).then(|| shard.indices[0])
 }
 
 /// Nothing was written: says of every bundle why, or that it was not because of it.

@@ -181,7 +181,7 @@ class Scenarios:
         expect("task 2", (fields["JobState"], fields["Restarts"]), ("COMPLETED", "1"))
         expect("the merge", exit_of(self.cluster.wait(merge)[None]), 0)
         expect("bundles", self.standings(self.merged(folder)), {"taken": 4, "unfinished": 1})
-        contains("the merge", log_of(folder, merge), "left out, not finished", "4 of 4 shares")
+        contains("the merge", log_of(folder, merge), "share 3: left out, not finished", "4 of 4 shares")
         self.is_the_plan(folder, newest(folder / "merged"), LONG)
         return "the same share once more; the merge leaves the unfinished one out, exits 0"
 
@@ -202,7 +202,7 @@ class Scenarios:
         fields = self.cluster.wait(job)[3]
         expect("task 3", fields["JobState"], "CANCELLED")
         expect("the merge", exit_of(self.cluster.wait(merge)[None]), 8)
-        contains("the merge", log_of(folder, merge), "left out, not finished", "missing: 4", "coverage_partial")
+        contains("the merge", log_of(folder, merge), "share 4: left out, not finished", "missing: 4", "coverage_partial")
         # An array of that number alone is another division of the plan, and is not what is missing.
         wrong = self.cluster.submit(folder, "--array=3", "--wrap", f"exec sandproof run --plan {PLAN} {' '.join(LONG)} --shard auto --out wrong/3")
         expect("the array of one", exit_of(self.cluster.wait(wrong)[3]), 0)

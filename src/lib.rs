@@ -60,6 +60,7 @@ mod promote;
 mod record;
 mod review;
 mod run;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports, reason = "commands are sealed on Linux alone"))]
 mod seal;
 mod sys;
 #[cfg(feature = "test-support")]

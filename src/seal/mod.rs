@@ -17,7 +17,7 @@ mod request;
 pub use error::SealError;
 #[cfg(target_os = "linux")]
 pub use linux::seal;
-pub use options::{DEFAULT_COPY_BYTES, SealOptions};
+pub use options::{DEFAULT_COPY_BYTES, SealBounds, SealOptions};
 #[cfg(not(target_os = "linux"))]
 pub use other_system::seal;
 pub use request::SealRequest;

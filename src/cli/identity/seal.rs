@@ -13,7 +13,7 @@ use super::super::ui::Ui;
 use crate::base::printable::printable;
 use crate::plan::subject::read_declaration_file;
 use crate::record::system_ending::{CommandEnd, SystemEnding};
-use crate::seal::{DEFAULT_COPY_BYTES, SealError, SealOptions, SealRequest};
+use crate::seal::{DEFAULT_COPY_BYTES, SealBounds, SealError, SealOptions, SealRequest};
 
 /// Run a command that can read nothing but what a document declares, after that was written down.
 ///
@@ -36,6 +36,13 @@ pub(super) struct IdentitySealArgs {
     /// How many bytes are copied into memory at most; files beyond that are held by a lease on them, or checked.
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_COPY_BYTES)]
     copy_up_to: u64,
+    /// Where namespaces are refused: confine the command to a copy of the inputs by Landlock and a filter of system calls alone. Names and
+    /// metadata of files and /proc stay open to it, it runs below DIR, and the identity is partial.
+    #[arg(long, conflicts_with = "observe")]
+    weaker: bool,
+    /// Run the command unconfined, and say so: the identity is partial.
+    #[arg(long)]
+    observe: bool,
     /// Print the ending as JSON.
     #[arg(long)]
     json: bool,
@@ -53,7 +60,12 @@ pub(super) fn run(args: &IdentitySealArgs, ui: &mut Ui) -> Result<Exit, Failure>
         found.map(|(_, value)| OsString::from_vec(value.clone()))
     };
     let request = SealRequest::of(&subject, &args.from, value, &args.command).map_err(failure)?;
-    let options = SealOptions { out: args.out.clone(), copy_bytes: args.copy_up_to };
+    let bounds = match (args.observe, args.weaker) {
+        (true, _) => SealBounds::Observed,
+        (false, true) => SealBounds::Weaker,
+        (false, false) => SealBounds::Full,
+    };
+    let options = SealOptions { out: args.out.clone(), copy_bytes: args.copy_up_to, bounds };
     let ending = crate::seal::seal(&request, &options).map_err(failure)?;
     if args.json {
         ui.json(&ending);
@@ -84,7 +96,8 @@ fn tell(ending: &SystemEnding, args: &IdentitySealArgs, ui: &mut Ui) {
     for pointer in ending.declared_never_read.iter().flatten() {
         ui.line(format!("{:<10}{pointer}", "not read"));
     }
-    ui.line(format!("{:<10}{}", "layers", ending.layers.join(", ")));
+    let layers = if ending.layers.is_empty() { "none".to_owned() } else { ending.layers.join(", ") };
+    ui.line(format!("{:<10}{layers}", "layers"));
     ui.remark(format!("`{}` holds identity.json, ending.json, stdout and stderr", args.out.display()));
 }
 
@@ -100,9 +113,9 @@ fn failure(error: SealError) -> Failure {
         SealError::Out { .. } => Failure::new(Exit::Usage, error),
         #[cfg(not(target_os = "linux"))]
         SealError::OtherSystem => Failure::new(Exit::Unavailable, error),
-        SealError::Unavailable { .. } => Failure::new(Exit::Unavailable, error).hint(
-            "within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md",
-        ),
+        SealError::Unavailable { .. } => Failure::new(Exit::Unavailable, error)
+            .hint("within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md")
+            .hint("--weaker does without namespaces; the identity is then partial"),
         SealError::File(_) | SealError::Lost(_) => Failure::new(Exit::Fault, error),
     }
 }

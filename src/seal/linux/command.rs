@@ -3,12 +3,13 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::PathBuf;
 
 use nix::unistd::setsid;
 use seccompiler::BpfProgram;
 
 use super::filter;
-use super::second_layer;
+use super::second_layer::{self, LayerReach};
 use crate::sys::linux::path::write;
 use crate::sys::linux::process::{duplicate_for_others, set_no_new_privs, set_umask};
 use crate::sys::linux::sealing;
@@ -35,8 +36,8 @@ pub(super) struct CommandStart<'a> {
     /// Where a failure is written to.
     pub failure: BorrowedFd<'a>,
     pub filters: &'a [BpfProgram],
-    /// Whether this kernel has Landlock.
-    pub landlock: bool,
+    /// What Landlock leaves. `None`: it is not there, or not wanted.
+    pub landlock: Option<&'a [(PathBuf, LayerReach)]>,
 }
 
 /// Becomes the command. It comes back only if that failed, which was said then.
@@ -86,8 +87,8 @@ fn confine(sole: &Sole, start: &CommandStart<'_>) -> Result<(), String> {
     sealing::plain_personality().map_err(|error| failed("reset the execution domain", errno(error)))?;
     sole.drop_capabilities().map_err(|error| failed("give up capabilities", errno(error)))?;
     set_no_new_privs().map_err(|error| failed("renounce privileges", errno(error)))?;
-    if start.landlock {
-        second_layer::confine().map_err(|error| failed("apply Landlock", error))?;
+    if let Some(rules) = start.landlock {
+        second_layer::confine(rules).map_err(|error| failed("apply Landlock", error))?;
     }
     filter::apply(start.filters).map_err(|error| failed("filter system calls", error))
 }

@@ -12,8 +12,10 @@ use serde_json::{Map, Value, json};
 use super::command::UMASK;
 use crate::base::canon;
 use crate::base::digest::Digest;
+use crate::seal::options::SealBounds;
+use crate::sys::Ret;
 use crate::sys::linux::process::nice;
-use crate::sys::linux::sealing::scheduling_policy;
+use crate::sys::linux::sealing::{io_priority, scheduling_policy, timer_slack};
 
 /// The limits of a process, by the names of setrlimit(2) without `RLIMIT_`.
 const LIMITS: [(&str, Resource); 16] = [
@@ -47,7 +49,7 @@ pub(super) fn stated(text: &OsStr) -> Value {
 }
 
 /// The state in which the command is launched: what is fixed, and what is left as it was found.
-pub(super) fn launch() -> Value {
+pub(super) fn launch(bounds: SealBounds) -> Value {
     let limits: Map<String, Value> = LIMITS
         .into_iter()
         .filter_map(|(name, resource)| {
@@ -62,15 +64,30 @@ pub(super) fn launch() -> Value {
     );
     // Root leaves its groups behind; nobody else can.
     let groups = if nix::unistd::geteuid().is_root() { 0 } else { getgroups().map_or(0, |groups| groups.len()) };
+    let number = |found: Ret| found.map_or(Value::Null, |number| json!(number));
+    let of_process = |name: &str| {
+        fs::read_to_string(format!("/proc/self/{name}")).map_or(Value::Null, |text| json!(text.trim()))
+    };
+    let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    let (user, group, host_name) = match bounds {
+        SealBounds::Full => (1000, 1000, json!("sealed")),
+        SealBounds::Weaker | SealBounds::Observed => {
+            (user, group, nix::unistd::gethostname().map_or(Value::Null, |name| stated(&name)))
+        }
+    };
     json!({
-        "user": 1000,
-        "group": 1000,
+        "user": user,
+        "group": group,
         "other_groups": groups,
-        "host_name": "sealed",
+        "host_name": host_name,
         "stdin": "null",
         "umask": format!("{UMASK:04o}"),
         "nice": nice(0).map_or(Value::Null, |nice| json!(nice)),
-        "scheduling": scheduling_policy().map_or(Value::Null, |policy| json!(policy)),
+        "scheduling": number(scheduling_policy()),
+        "io_priority": number(io_priority()),
+        "timer_slack_ns": number(timer_slack()),
+        "oom_score_adjustment": of_process("oom_score_adj"),
+        "core_dump_filter": of_process("coredump_filter"),
         "processors": processors,
         "limits": limits,
         "signals": "default",
@@ -87,6 +104,7 @@ pub(super) fn machine() -> (Value, Value) {
     let layout = fs::read_to_string("/proc/sys/kernel/randomize_va_space").ok().map(|text| text.trim().to_owned());
     let kernel = json!({
         "release": names.as_ref().map_or(Value::Null, |names| name(Some(names.release()))),
+        "version": names.as_ref().map_or(Value::Null, |names| name(Some(names.version()))),
         "machine": names.as_ref().map_or(Value::Null, |names| name(Some(names.machine()))),
         "huge_pages": huge_pages,
         "address_layout": layout,

@@ -70,6 +70,39 @@ const REFUSED: [i64; 48] = [
     libc::SYS_migrate_pages,
 ];
 
+/// Without a root of its own, the command shares more with the host, and these are refused too: what changes metadata of files
+/// that it may only read, watches files, or reaches what other processes have left in memory.
+const REFUSED_WITHOUT_ROOT: [i64; 18] = [
+    libc::SYS_socket,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_semget,
+    libc::SYS_msgget,
+    libc::SYS_mq_open,
+];
+
+/// Older names of such calls.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_WITHOUT_ROOT_OLDER: [i64; 6] =
+    [libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_WITHOUT_ROOT_OLDER: [i64; 0] = [];
+
+/// fchmodat2(2), which has this number on every machine.
+const FCHMODAT2: i64 = 452;
+
 /// The flags of clone(2) that make a namespace.
 const NAMESPACES: [i32; 8] = [
     libc::CLONE_NEWNS,
@@ -88,8 +121,8 @@ const NAMESPACES: [i32; 8] = [
 const X32_BIT: u32 = 0x4000_0000;
 
 /// The filters, in the order in which they are put in force. A process that calls the kernel in another architecture's way is
-/// killed.
-pub(super) fn programs() -> io::Result<Vec<BpfProgram>> {
+/// killed. `has_root`: the command has a root and namespaces of its own.
+pub(super) fn programs(has_root: bool) -> io::Result<Vec<BpfProgram>> {
     let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     let condition = |argument, length, operation, value| {
         SeccompCondition::new(argument, length, operation, value).and_then(|one| SeccompRule::new(vec![one]))
@@ -107,6 +140,10 @@ pub(super) fn programs() -> io::Result<Vec<BpfProgram>> {
     // To ask for the execution domain is harmless, to change it is not.
     let change = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0xffff_ffff)?;
     refused.insert(libc::SYS_personality, vec![change]);
+    if !has_root {
+        let more = REFUSED_WITHOUT_ROOT.iter().chain(&REFUSED_WITHOUT_ROOT_OLDER).chain(&[FCHMODAT2]);
+        refused.extend(more.map(|call| (*call, Vec::new())));
+    }
     let absent = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
     let mut programs = Vec::new();
     for (rules, errno) in [(refused, libc::EPERM), (absent, libc::ENOSYS)] {

@@ -24,6 +24,7 @@ const MERGED: [&str; 6] = ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin
 /// If something on it is not there.
 pub(super) fn followed(path: &Path) -> io::Result<(PathBuf, HostLinks)> {
     let mut links = HostLinks::new();
+    let mut count = 0;
     let mut at = PathBuf::from("/");
     let mut left: VecDeque<OsString> = parts(path).collect();
     while let Some(part) = left.pop_front() {
@@ -36,7 +37,8 @@ pub(super) fn followed(path: &Path) -> io::Result<(PathBuf, HostLinks)> {
             continue;
         }
         let text = fs::read_link(&at)?;
-        if links.len() == MOST_FOLLOWED {
+        count += 1;
+        if count > MOST_FOLLOWED {
             return Err(io::Error::from_raw_os_error(libc::ELOOP));
         }
         links.insert(at.clone(), text.clone().into_os_string());

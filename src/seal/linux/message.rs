@@ -14,9 +14,8 @@ pub(super) enum FirstReport {
     Ready {
         /// What was found, in the order of the items.
         items: Vec<PlacedItem>,
-        /// SHA-256 of what `/proc/cpuinfo` and `/proc/stat` hold inside.
-        cpuinfo: Digest,
-        stat: Digest,
+        /// SHA-256 of what `/proc/cpuinfo` and `/proc/stat` hold inside. `None`: they are the host's.
+        seen: Option<(Digest, Digest)>,
         /// Digest of the command's file, and its path inside.
         executable: Digest,
         executable_path: String,

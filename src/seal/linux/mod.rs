@@ -13,7 +13,9 @@ mod proc_view;
 mod root;
 mod second_layer;
 mod shown;
+mod started;
 mod supervise;
 mod watched;
+mod weaker;
 
 pub use supervise::seal;

@@ -12,7 +12,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::symlinkat;
 
 use crate::base::error_chain::error_chain;
-use crate::base::folder::{FolderError, FolderSink, LeavingLinks, digest_opened};
+use crate::base::folder::{FolderError, FolderSink, LeavingLinks, digest_opened, folder_digest};
 use crate::record::system_ending::OutputFolder;
 
 /// The folder inside.
@@ -45,6 +45,17 @@ impl FolderSink for Copying<'_> {
             ));
         }
         symlinkat(text, self.results, &Path::new(COPY).join(path)).map_err(Errno::into)
+    }
+}
+
+/// Digests what was written to the folder for results itself.
+pub(super) fn in_place(folder: &Path) -> Option<OutputFolder> {
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => None,
+        Ok(false) | Err(_) => Some(match folder_digest(folder) {
+            Ok(found) => OutputFolder { folder: Some(found.digest), files: found.files, refused: None },
+            Err(error) => OutputFolder { folder: None, files: 0, refused: Some(error_chain(&error)) },
+        }),
     }
 }
 

@@ -17,6 +17,7 @@ use super::links::HostLinks;
 use super::placing::below_root;
 use super::proc_view::{ProcTexts, mount_reduced};
 use super::shown::show;
+use crate::sys::linux::sealing::set_domain_name;
 
 /// Devices that hold nothing.
 const DEVICES: [&str; 5] = ["full", "null", "random", "urandom", "zero"];
@@ -61,6 +62,7 @@ pub(super) fn begin(at: &Path, bytes: u64) -> Result<(), StepFailure> {
     mount(Some("sealed"), at, Some("tmpfs"), flags, Some(&*size)).step("mount a root at", at)?;
     chdir(at).step("enter", at)?;
     sethostname(HOST_NAME).step("name the host", HOST_NAME)?;
+    set_domain_name(c"(none)").map_err(io::Error::from_raw_os_error).step("name the domain", "(none)")?;
     for folder in ["dev", "in", "proc"].into_iter().chain(WRITABLE) {
         fs::create_dir_all(folder).step("make", folder)?;
     }

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::facts;
-use super::first::{self, FirstTask};
+use super::first;
 use super::message::{FailedStep, FirstReport, PlacedItem, receive, send};
 use super::opened::{OpenedItems, open_all};
 use super::proc_view::ProcTexts;
+use super::started::FirstTask;
+use super::weaker;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::error_chain::error_chain;
 use crate::base::fsx::{IoContext, sync_dir};
@@ -23,7 +25,7 @@ use crate::identity::seal::seal as seal_parts;
 use crate::record::identity::Declaration;
 use crate::record::system_ending::{OutputDigest, SYSTEM_ENDING_SCHEMA, SealedOutputs, SystemEnding};
 use crate::seal::error::SealError;
-use crate::seal::options::SealOptions;
+use crate::seal::options::{SealBounds, SealOptions};
 use crate::seal::request::SealRequest;
 use crate::sys::linux::landlock;
 use crate::sys::linux::process::{Watched, pipe, poll, wait};
@@ -35,7 +37,7 @@ const USER_INSIDE: u32 = 1000;
 /// Where temporary files go, unless the document declares another place.
 const TEMPORARY: &str = "/scratch";
 /// What no sealed command is kept from.
-const NOT_HELD: [&str; 8] = [
+const NOT_HELD: [&str; 9] = [
     "the clock",
     "random numbers",
     "scheduling and timing",
@@ -43,6 +45,7 @@ const NOT_HELD: [&str; 8] = [
     "free memory, load and uptime (sysinfo)",
     "numbers of inodes and devices, and times of their last change",
     "limits of control groups",
+    "the audit session of whoever seals",
     "interference by the same user or by root",
 ];
 
@@ -64,7 +67,11 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
     let (report_in, go) = (File::from(report_in), File::from(go));
     let text = |text: &OsStr| CString::new(text.as_bytes()).unwrap_or_default();
     let command: Vec<CString> = request.command.iter().map(|word| text(word)).collect();
-    let environment: Vec<CString> = environment(request).iter().map(|one| text(one)).collect();
+    let temporary = match options.bounds {
+        SealBounds::Full => PathBuf::from(TEMPORARY),
+        SealBounds::Weaker | SealBounds::Observed => weaker::scratch(&results),
+    };
+    let environment: Vec<CString> = environment(request, &temporary).iter().map(|one| text(one)).collect();
     let search = request.environment.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.as_deref());
     let task = FirstTask {
         items: &opened,
@@ -83,17 +90,23 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         go: &go,
     };
     let sole = Sole::claim().map_err(|error| SealError::Lost(error.to_string()))?;
-    let keeper = sole.fork(|sole| keep(&sole, &task)).map_err(unavailable("a process"))?;
+    let keeper = sole.fork(|sole| match options.bounds {
+        SealBounds::Full => keep(&sole, &task),
+        SealBounds::Weaker => weaker::run(&sole, &task, true),
+        SealBounds::Observed => weaker::run(&sole, &task, false),
+    }).map_err(unavailable("a process"))?;
     drop((report_in, go, out_in, err_in));
     let mut report = BufReader::new(File::from(report));
     let (items, declaration) = match received(&mut report, keeper)? {
-        FirstReport::Ready { items, cpuinfo, stat, executable, executable_path } => {
-            let seen = json!({"/proc/cpuinfo": sha256(cpuinfo), "/proc/stat": sha256(stat)});
+        FirstReport::Ready { items, seen, executable, executable_path } => {
+            let seen = seen.map_or(Value::Null, |(cpuinfo, stat)| {
+                json!({"/proc/cpuinfo": sha256(cpuinfo), "/proc/stat": sha256(stat)})
+            });
             let command = json!({
                 "argv": request.command.iter().map(|word| facts::stated(word)).collect::<Vec<_>>(),
                 "executable": {"path": executable_path, "digest": sha256(executable)},
             });
-            let parts = Declared { request, opened: &opened, items: &items, landlock_abi, seen, command };
+            let parts = Declared { request, opened: &opened, items: &items, landlock_abi, seen, command, bounds: options.bounds, temporary: &temporary };
             let declaration = parts.seal()?;
             (items, declaration)
         }
@@ -123,10 +136,10 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         identity: declaration.identity,
         exit: end,
         drift,
-        partial: partial(&items, landlock_abi),
+        partial: partial(options.bounds, &items, landlock_abi),
         held: items.iter().map(|item| item.held.clone()).collect(),
-        layers: layers(landlock_abi),
-        not_held: not_held(&items),
+        layers: layers(options.bounds, landlock_abi),
+        not_held: not_held(options.bounds, &items),
         declared_never_read: never,
         outputs: SealedOutputs { stdout, stderr, out: folder },
     };
@@ -150,7 +163,7 @@ fn opened_bytes(opened: &OpenedItems) -> u64 {
 }
 
 /// The declared variables that are set, and where temporary files go.
-fn environment(request: &SealRequest) -> Vec<OsString> {
+fn environment(request: &SealRequest, temporary: &Path) -> Vec<OsString> {
     let pair = |name: &str, value: &OsStr| {
         let mut text = OsString::from(format!("{name}="));
         text.push(value);
@@ -159,7 +172,7 @@ fn environment(request: &SealRequest) -> Vec<OsString> {
     let mut found: Vec<OsString> =
         request.environment.iter().filter_map(|(name, value)| Some(pair(name, value.as_deref()?))).collect();
     if !request.environment.iter().any(|(name, _)| name == "TMPDIR") {
-        found.push(pair("TMPDIR", OsStr::new(TEMPORARY)));
+        found.push(pair("TMPDIR", temporary.as_os_str()));
     }
     found
 }
@@ -309,28 +322,38 @@ fn pump(
     Ok((stdout, stderr, reported))
 }
 
-fn layers(landlock_abi: Option<i64>) -> Vec<String> {
-    let mut found: Vec<String> = ["namespaces", "root", "seccomp"].map(str::to_owned).into();
+fn layers(bounds: SealBounds, landlock_abi: Option<i64>) -> Vec<String> {
+    let names: &[&str] = match bounds {
+        SealBounds::Full => &["namespaces", "root", "seccomp"],
+        SealBounds::Weaker => &["seccomp"],
+        SealBounds::Observed => return Vec::new(),
+    };
+    let mut found: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     found.extend(landlock_abi.map(|abi| format!("landlock:{abi}")));
     found
 }
 
 /// Why an identity says less than that of a command whose every byte is held.
-fn partial(items: &[PlacedItem], landlock_abi: Option<i64>) -> Vec<String> {
+fn partial(bounds: SealBounds, items: &[PlacedItem], landlock_abi: Option<i64>) -> Vec<String> {
     let checked: u64 = items.iter().map(|item| item.held.checked).sum();
-    let mut found = Vec::new();
+    let mut found: Vec<String> = bounds.shortfall().map(str::to_owned).into_iter().collect();
     if checked > 0 {
         found.push(format!("{checked} files are held by nothing but a second digest"));
     }
-    if landlock_abi.is_none() {
+    if landlock_abi.is_none() && bounds != SealBounds::Observed {
         found.push("this kernel has no Landlock, so there is no second layer".to_owned());
     }
     found
 }
 
 /// What reached the command all the same.
-fn not_held(items: &[PlacedItem]) -> Vec<String> {
+fn not_held(bounds: SealBounds, items: &[PlacedItem]) -> Vec<String> {
     let mut found: Vec<String> = NOT_HELD.map(str::to_owned).into();
+    match bounds {
+        SealBounds::Full => {}
+        SealBounds::Weaker => found.push("names and metadata of all files, /proc, the host's name and users".to_owned()),
+        SealBounds::Observed => found.push("everything that its user can reach".to_owned()),
+    }
     if items.iter().any(|item| item.held.leased + item.held.not_mine + item.held.verity + item.held.checked > 0) {
         found.push("times, modes and owners of files that were not copied".to_owned());
     }
@@ -345,6 +368,9 @@ struct Declared<'a> {
     landlock_abi: Option<i64>,
     seen: Value,
     command: Value,
+    bounds: SealBounds,
+    /// Where temporary files go, as the command sees it.
+    temporary: &'a Path,
 }
 
 impl Declared<'_> {
@@ -384,19 +410,19 @@ impl Declared<'_> {
                 (name.clone(), value)
             })
             .collect();
-        environment.entry("TMPDIR").or_insert_with(|| json!(TEMPORARY));
+        environment.entry("TMPDIR").or_insert_with(|| facts::stated(self.temporary.as_os_str()));
         let (kernel, processor) = facts::machine();
         let mut runtime = json!({
             "files": files,
             "links": links,
             "environment": environment,
-            "launch": facts::launch(),
+            "launch": facts::launch(self.bounds),
             "kernel": kernel,
             "processor": processor,
             "seen": self.seen,
-            "layers": layers(self.landlock_abi),
+            "layers": layers(self.bounds, self.landlock_abi),
         });
-        let why = partial(self.items, self.landlock_abi);
+        let why = partial(self.bounds, self.items, self.landlock_abi);
         if !why.is_empty() {
             runtime["partial"] = json!(why);
         }
@@ -427,8 +453,11 @@ mod tests {
             bytes: 0,
             held: HeldBy { checked, ..HeldBy::default() },
         };
-        assert!(partial(&[placed(0)], Some(7)).is_empty());
-        assert_eq!(partial(&[placed(2), placed(1)], Some(7)), ["3 files are held by nothing but a second digest"]);
-        assert_eq!(partial(&[], None).len(), 1);
+        let full = SealBounds::Full;
+        assert!(partial(full, &[placed(0)], Some(7)).is_empty());
+        assert_eq!(partial(full, &[placed(2), placed(1)], Some(7)), ["3 files are held by nothing but a second digest"]);
+        assert_eq!(partial(full, &[], None).len(), 1);
+        assert_eq!(partial(SealBounds::Weaker, &[], Some(7)).len(), 1);
+        assert_eq!(partial(SealBounds::Observed, &[], None).len(), 1);
     }
 }

@@ -21,6 +21,11 @@ pub fn end_with_parent() -> Ret {
     prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0)
 }
 
+/// Processes whose parent ends come to this one, if they come of it; see `PR_SET_CHILD_SUBREAPER` in prctl(2).
+pub fn adopt_orphans() -> Ret {
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0)
+}
+
 /// Hides this process from those of its user: they can neither trace it nor read what `/proc` has of its memory, variables and
 /// descriptors. See `PR_SET_DUMPABLE` in prctl(2). To execute another program takes it back.
 pub fn hide_from_own_user() -> Ret {
@@ -37,6 +42,25 @@ pub fn plain_personality() -> Ret {
 pub fn scheduling_policy() -> Ret {
     // SAFETY: no memory is involved.
     outcome(unsafe { libc::sched_getscheduler(0) })
+}
+
+/// How much later than asked for a sleep of this process may end, in nanoseconds; see `PR_GET_TIMERSLACK` in prctl(2).
+pub fn timer_slack() -> Ret {
+    prctl(libc::PR_GET_TIMERSLACK, 0, 0)
+}
+
+/// The priority of this process's input and output: class and level as one number; see ioprio_get(2).
+pub fn io_priority() -> Ret {
+    /// `IOPRIO_WHO_PROCESS` of <linux/ioprio.h>.
+    const PROCESS: libc::c_int = 1;
+    // SAFETY: no memory is involved.
+    outcome(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) })
+}
+
+/// setdomainname(2), in the host name namespace of this process.
+pub fn set_domain_name(name: &CStr) -> Ret {
+    // SAFETY: the kernel reads as many bytes of the text as it is told.
+    outcome(unsafe { libc::setdomainname(name.as_ptr(), name.to_bytes().len()) })
 }
 
 impl Sole {

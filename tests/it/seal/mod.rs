@@ -177,6 +177,44 @@ fn libc_nonblock() -> i32 {
 }
 
 #[test]
+fn weaker_ways_are_asked_for_and_say_what_they_are() {
+    let (sealing, full) = sealed_or_skip!("print(1)");
+    fs::write(sealing.inputs().join("a"), "hello").unwrap();
+    let program = "import os,socket,time
+def t(n,f):
+    try: f(); print(n,'yes')
+    except OSError as e: print(n,e.errno)
+print(open('in/a').read())
+t('undeclared',lambda: open('/etc/hostname')); t('write',lambda: open('in/a','w')); t('socket',lambda: socket.socket(1,1))
+t('mode',lambda: os.chmod('../../outputs',0o700))
+open('../../outputs/r','w').write('x')
+if os.fork()==0:
+    os.setsid(); time.sleep(0.5); open('../../outputs/late','w').write('x')";
+    let words = [sealing.python(), "-IBc", program];
+    let weaker = sealing.seal_with(&["--weaker"], &words);
+    assert_eq!(weaker.text, "hello\nundeclared 13\nwrite 13\nsocket 1\nmode 1\n", "{weaker:?}");
+    assert_eq!(weaker.code, Some(0));
+    expect_shape("system_ending", &weaker.ending);
+    let layers = weaker.ending["layers"].as_array().unwrap();
+    assert!(layers[0] == "seccomp" && !layers.contains(&json!("namespaces")), "{layers:?}");
+    assert!(weaker.ending["partial"][0].as_str().unwrap().contains("no root of its own"));
+    let observed = sealing.seal_with(&["--observe"], &words);
+    assert!(observed.text.contains("undeclared yes") && observed.text.contains("socket yes"), "{observed:?}");
+    assert_eq!(observed.ending["layers"], json!([]));
+    assert!(observed.ending["partial"][0].as_str().unwrap().contains("not confined"));
+    for one in [&weaker, &observed] {
+        assert_ne!(one.identity(), full.identity());
+        let declared: Value = serde_json::from_slice(&fs::read(one.out.join("identity.json")).unwrap()).unwrap();
+        assert_eq!(declared["runtime"]["sealed"]["partial"], one.ending["partial"]);
+        sleep(Duration::from_millis(300));
+        assert_eq!(one.ending["outputs"]["out"]["files"], 1);
+        assert!(!one.out.join("outputs/late").exists(), "what it left behind was ended");
+    }
+    let both = sealing.seal_with(&["--weaker", "--observe"], &words);
+    assert_eq!(both.code, Some(2));
+}
+
+#[test]
 fn what_stays_behind_is_gone_before_outputs_are_looked_at() {
     let program = "import os,time
 if os.fork()==0:

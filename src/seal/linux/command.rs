@@ -85,8 +85,8 @@ fn confine(sole: &Sole, start: &CommandStart<'_>) -> Result<(), String> {
     set_umask(UMASK);
     sole.reset_signals();
     sealing::plain_personality().map_err(|error| failed("reset the execution domain", errno(error)))?;
-    sole.drop_capabilities().map_err(|error| failed("give up capabilities", errno(error)))?;
     set_no_new_privs().map_err(|error| failed("renounce privileges", errno(error)))?;
+    sole.drop_capabilities().map_err(|error| failed("give up capabilities", errno(error)))?;
     if let Some(rules) = start.landlock {
         second_layer::confine(rules).map_err(|error| failed("apply Landlock", error))?;
     }

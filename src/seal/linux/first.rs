@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::filter;
 use super::message::{FailedStep, FirstReport, PlacedItem, send};
-use super::opened::{OpenedItem, OpenedItems};
+use super::opened::OpenedItem;
 use super::outputs;
 use super::placing::{ItemPlacing, Placing, below_root, drifted};
 use super::root::{self, StepContext};

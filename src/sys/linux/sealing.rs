@@ -65,7 +65,8 @@ pub fn set_domain_name(name: &CStr) -> Ret {
 
 impl Sole {
     /// Gives up every capability, for this process and for what it executes: bounding, ambient, inheritable, permitted and
-    /// effective set. See capabilities(7).
+    /// effective set. See capabilities(7). Called after [`set_no_new_privs`](super::process::set_no_new_privs), which holds where the
+    /// bounding set cannot be changed.
     ///
     /// # Errors
     /// The error number of the first call that was refused.
@@ -77,7 +78,9 @@ impl Sole {
         for capability in 0..MOST {
             match prctl(libc::PR_CAPBSET_DROP, capability, 0) {
                 Ok(_) => {}
-                Err(libc::EINVAL) => break,
+                // There are no more of them; or this process may not change the bounding set, which then bounds nothing: it has to have
+                // renounced new privileges, so that an execution gives it none.
+                Err(libc::EINVAL | libc::EPERM) => break,
                 Err(errno) => return Err(errno),
             }
         }

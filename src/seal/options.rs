@@ -30,7 +30,9 @@ impl SealBounds {
     pub fn shortfall(self) -> Option<&'static str> {
         match self {
             Self::Full => None,
-            Self::Weaker => Some("the command had no root of its own: names and metadata of files, /proc and the host were open to it"),
+            Self::Weaker => Some(
+                "the command had no root of its own: names and metadata of files, /proc and the host were open to it",
+            ),
             Self::Observed => Some("the command was not confined: it could read whatever its user can"),
         }
     }

@@ -114,7 +114,9 @@ fn failure(error: SealError) -> Failure {
         #[cfg(not(target_os = "linux"))]
         SealError::OtherSystem => Failure::new(Exit::Unavailable, error),
         SealError::Unavailable { .. } => Failure::new(Exit::Unavailable, error)
-            .hint("within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md")
+            .hint(
+                "within a container, user namespaces and an unmasked `/proc` have to be allowed; see docs/identity.md",
+            )
             .hint("--weaker does without namespaces; the identity is then partial"),
         SealError::File(_) | SealError::Lost(_) => Failure::new(Exit::Fault, error),
     }

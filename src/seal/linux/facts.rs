@@ -65,9 +65,8 @@ pub(super) fn launch(bounds: SealBounds) -> Value {
     // Root leaves its groups behind; nobody else can.
     let groups = if nix::unistd::geteuid().is_root() { 0 } else { getgroups().map_or(0, |groups| groups.len()) };
     let number = |found: Ret| found.map_or(Value::Null, |number| json!(number));
-    let of_process = |name: &str| {
-        fs::read_to_string(format!("/proc/self/{name}")).map_or(Value::Null, |text| json!(text.trim()))
-    };
+    let of_process =
+        |name: &str| fs::read_to_string(format!("/proc/self/{name}")).map_or(Value::Null, |text| json!(text.trim()));
     let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
     let (user, group, host_name) = match bounds {
         SealBounds::Full => (1000, 1000, json!("sealed")),

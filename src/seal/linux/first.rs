@@ -123,7 +123,9 @@ fn io_executable(file: &File) -> io::Result<bool> {
 
 /// Reports, waits for leave, and starts the command; then waits for its end and clears up.
 fn perform(sole: &Sole, task: &FirstTask<'_>, ready: ReadyRoot) -> Result<Option<FirstReport>, FirstReport> {
-    let filters = filter::programs(true).step("filter system calls of", "the command").map_err(|failure| failed(FailedStep::Confinement, failure))?;
+    let filters = filter::programs(true)
+        .step("filter system calls of", "the command")
+        .map_err(|failure| failed(FailedStep::Confinement, failure))?;
     let mut watches = Watches::new(task.items.items.len());
     if let Some(watches) = &mut watches {
         for (n, one) in task.items.items.iter().enumerate() {
@@ -132,7 +134,8 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, ready: ReadyRoot) -> Result<Option
     }
     let rules = second_layer::of_root();
     let bounds = CommandBounds { filters: &filters, landlock: task.landlock.then_some(&*rules) };
-    let started = StartedCommand::start(sole, task, &ready.report, ready.executable.as_fd(), ready.script.as_ref(), bounds)?;
+    let started =
+        StartedCommand::start(sole, task, &ready.report, ready.executable.as_fd(), ready.script.as_ref(), bounds)?;
     let Some(started) = started else { return Ok(None) };
     let end = started.until_end(watches.as_mut());
     // Whatever it has left behind ends before anything is looked at.

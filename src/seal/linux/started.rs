@@ -95,7 +95,9 @@ impl StartedCommand {
         bounds: CommandBounds<'_>,
     ) -> Result<Option<Self>, FirstReport> {
         let confinement = |step| {
-            move |source: io::Error| failed(FailedStep::Confinement, StepFailure { step, about: "the command".into(), source })
+            move |source: io::Error| {
+                failed(FailedStep::Confinement, StepFailure { step, about: "the command".into(), source })
+            }
         };
         let errno = io::Error::from_raw_os_error;
         let null = File::open("/dev/null").map_err(confinement("open the null device for"))?;

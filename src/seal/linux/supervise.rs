@@ -90,23 +90,35 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         go: &go,
     };
     let sole = Sole::claim().map_err(|error| SealError::Lost(error.to_string()))?;
-    let keeper = sole.fork(|sole| match options.bounds {
-        SealBounds::Full => keep(&sole, &task),
-        SealBounds::Weaker => weaker::run(&sole, &task, true),
-        SealBounds::Observed => weaker::run(&sole, &task, false),
-    }).map_err(unavailable("a process"))?;
+    let keeper = sole
+        .fork(|sole| match options.bounds {
+            SealBounds::Full => keep(&sole, &task),
+            SealBounds::Weaker => weaker::run(&sole, &task, true),
+            SealBounds::Observed => weaker::run(&sole, &task, false),
+        })
+        .map_err(unavailable("a process"))?;
     drop((report_in, go, out_in, err_in));
     let mut report = BufReader::new(File::from(report));
     let (items, declaration) = match received(&mut report, keeper)? {
         FirstReport::Ready { items, seen, executable, executable_path } => {
-            let seen = seen.map_or(Value::Null, |(cpuinfo, stat)| {
-                json!({"/proc/cpuinfo": sha256(cpuinfo), "/proc/stat": sha256(stat)})
-            });
+            let seen = seen.map_or(
+                Value::Null,
+                |(cpuinfo, stat)| json!({"/proc/cpuinfo": sha256(cpuinfo), "/proc/stat": sha256(stat)}),
+            );
             let command = json!({
                 "argv": request.command.iter().map(|word| facts::stated(word)).collect::<Vec<_>>(),
                 "executable": {"path": executable_path, "digest": sha256(executable)},
             });
-            let parts = Declared { request, opened: &opened, items: &items, landlock_abi, seen, command, bounds: options.bounds, temporary: &temporary };
+            let parts = Declared {
+                request,
+                opened: &opened,
+                items: &items,
+                landlock_abi,
+                seen,
+                command,
+                bounds: options.bounds,
+                temporary: &temporary,
+            };
             let declaration = parts.seal()?;
             (items, declaration)
         }
@@ -351,7 +363,9 @@ fn not_held(bounds: SealBounds, items: &[PlacedItem]) -> Vec<String> {
     let mut found: Vec<String> = NOT_HELD.map(str::to_owned).into();
     match bounds {
         SealBounds::Full => {}
-        SealBounds::Weaker => found.push("names and metadata of all files, /proc, the host's name and users".to_owned()),
+        SealBounds::Weaker => {
+            found.push("names and metadata of all files, /proc, the host's name and users".to_owned())
+        }
         SealBounds::Observed => found.push("everything that its user can reach".to_owned()),
     }
     if items.iter().any(|item| item.held.leased + item.held.not_mine + item.held.verity + item.held.checked > 0) {
@@ -455,7 +469,10 @@ mod tests {
         };
         let full = SealBounds::Full;
         assert!(partial(full, &[placed(0)], Some(7)).is_empty());
-        assert_eq!(partial(full, &[placed(2), placed(1)], Some(7)), ["3 files are held by nothing but a second digest"]);
+        assert_eq!(
+            partial(full, &[placed(2), placed(1)], Some(7)),
+            ["3 files are held by nothing but a second digest"]
+        );
         assert_eq!(partial(full, &[], None).len(), 1);
         assert_eq!(partial(SealBounds::Weaker, &[], Some(7)).len(), 1);
         assert_eq!(partial(SealBounds::Observed, &[], None).len(), 1);

@@ -108,7 +108,13 @@ fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, FolderEr
             fs::create_dir_all(&target).map_err(at)?;
             digest_opened(&one.opened, &one.item.host, LeavingLinks::Refused, &mut into)?
         };
-        return Ok(PlacedItem { digest: found.digest, is_folder: true, executable: false, bytes: found.bytes, held: into.held });
+        return Ok(PlacedItem {
+            digest: found.digest,
+            is_folder: true,
+            executable: false,
+            bytes: found.bytes,
+            held: into.held,
+        });
     }
     let opened = if is_there { File::open(&target) } else { one.opened.try_clone().map(File::from) }.map_err(at)?;
     let mut copy = None;

@@ -28,7 +28,8 @@ Verbs:
   mptcp HOST:PORT, fastopen HOST:PORT          connect by MPTCP, or by sending
   fd                 read a descriptor that was open at the command's start
   dirfd FILE         read it through its folder, which was open at that time
-  key, keyadd        read a key of the session keyring; add one to it
+  key, keyadd        read a key of the session keyring; add one to the keyring
+                     of the process
   shm                read System V shared memory of the outside
   sem, msg, mq, pty  make a semaphore, a message queue, a POSIX one, a pseudo
                      terminal

@@ -24,6 +24,7 @@
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `review` | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `attest` | `base`, `record`, `identity`, `bundle`, `promote`, `review`: statements and signatures; nothing that executes |
+//! | 6 | `store` | `base`, `record`, `bundle`: bundles brought to folders and buckets, and back; nothing that executes |
 //! | 6 | `mutate` | 0–5 except `channel`; `run` for what it asks and checks, `review` for questions about policies; writes nothing |
 //! | 6 | `drift` | 0–5 except `channel` and `bundle`: random cases for model and kernel; writes nothing |
 //! | 6 | `conformance` | `base`, `record`, `process`: another implementation and the test vectors; nothing of this program judges |
@@ -62,6 +63,7 @@ mod review;
 mod run;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports, reason = "commands are sealed on Linux alone"))]
 mod seal;
+mod store;
 mod sys;
 #[cfg(feature = "test-support")]
 #[doc(hidden)]

@@ -120,6 +120,28 @@ def choose(wanted, names):
     raise Problem(f"`{wanted}` is neither an ABI, nor `newest`, nor one of: {', '.join(name for _, name in images)}")
 
 
+def download(options, package, folder):
+    """Downloads a package and unpacks it into `folder`, which is made."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        run(["apt-get", *options, "-qq", "download", package], cwd=scratch, timeout=900)
+        (archive,) = Path(scratch).glob("*.deb")
+        run(["dpkg", "-x", str(archive), str(folder)])
+
+
+def busybox():
+    """A static shell with the usual tools, for a machine that has nothing else."""
+    folder = CACHE / "busybox-static"
+    # Debian moved it from /bin to /usr/bin.
+    places = [folder / "bin" / "busybox", folder / "usr" / "bin" / "busybox"]
+    if not any(place.exists() for place in places):
+        options = apt_options(CACHE / "apt")
+        if not any((CACHE / "apt" / "lists").glob("*_Packages*")):
+            run(["apt-get", *options, "-qq", "update"], timeout=300)
+        say("fetching busybox-static")
+        download(options, "busybox-static", folder)
+    return next(place for place in places if place.exists())
+
+
 def fetch(wanted):
     """The path of the kernel for `wanted`, downloaded if the cache does not hold it."""
     chosen = CACHE / "chosen.json"
@@ -178,13 +200,28 @@ def cpio_record(number, name, mode, content):
     return head + b"\0" * (-len(head) % 4) + content + b"\0" * (-len(content) % 4)
 
 
-def initramfs(executable, extra=()):
-    """Packs the executable as /init with the input folders beside it."""
-    members = {"init": (stat.S_IFREG | 0o755, executable.read_bytes())}
+def libraries(executable):
+    """What the executable loads when it starts; nothing of a static one."""
+    done = subprocess.run(["ldd", str(executable)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return [Path(word) for line in done.stdout.splitlines() for word in line.split() if word.startswith("/")]
+
+
+def initramfs(executable, extra=(), init=None):
+    """Packs the executable as /init with the input folders beside it; or as /sandproof, beside an /init of that text and a
+    shell."""
+    members = {"sandproof" if init else "init": (stat.S_IFREG | 0o755, executable.read_bytes())}
     # Folders that every host has, and policies and probes name.
     for name in ("bin", "etc", "home", "opt", "run", "usr", "usr/bin", "usr/lib", "var"):
         members[name] = (stat.S_IFDIR | 0o755, b"")
     members["etc/passwd"] = (stat.S_IFREG | 0o644, b"root:x:0:0:root:/:/init\n")
+    for library in libraries(executable):
+        for folder in reversed(library.parents):
+            if folder != folder.parent:
+                members[str(folder)[1:]] = (stat.S_IFDIR | 0o755, b"")
+        members[str(library)[1:]] = (stat.S_IFREG | 0o755, library.read_bytes())
+    if init:
+        members["init"] = (stat.S_IFREG | 0o755, init.encode())
+        members["busybox"] = (stat.S_IFREG | 0o755, busybox().read_bytes())
     for top in [ROOT / "plans", ROOT / "registries", *extra]:
         for path in [top, *sorted(top.rglob("*"))] if top.exists() else []:
             name = str(path.relative_to(top.parent))
@@ -255,26 +292,73 @@ def boot(kernel, arguments, extra=(), executable=None, timeout_s=BOOT_TIMEOUT_S)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         image = Path(scratch) / "initramfs"
         image.write_bytes(initramfs(executable or static_executable(), extra))
-        command = [
-            "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "768", "-display", "none", "-monitor", "none",
-            "-no-reboot", "-nic", "none", "-serial", f"file:{log}", "-kernel", str(kernel), "-initrd", str(image),
-            "-append", line,
-        ]  # fmt: skip
         started = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        try:
-            status = process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else ""
-            raise Problem(f"no end after {timeout_s} s; the console is in {log} and ends:\n{tail}") from None
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        if status != 0:
-            raise Problem(f"qemu-system-x86_64 ended with status {status}")
+        emulate(kernel, image, line, log, timeout_s)
     console = log.read_text(errors="replace").replace("\r\n", "\n")
     return Boot(console, time.monotonic() - started, log)
+
+
+def emulate(kernel, image, line, log, timeout_s, sent=None):
+    """Runs a machine to its end. What it writes to its second serial line goes to the file `sent`."""
+    command = [
+        "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "768", "-display", "none", "-monitor", "none",
+        "-no-reboot", "-nic", "none", "-serial", f"file:{log}", *(["-serial", f"file:{sent}"] if sent else []),
+        "-kernel", str(kernel), "-initrd", str(image), "-append", line,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        status = process.wait(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else ""
+        raise Problem(f"no end after {timeout_s} s; the console is in {log} and ends:\n{tail}") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if status != 0:
+        raise Problem(f"qemu-system-x86_64 ended with status {status}")
+
+
+#: What stands at the end of the console if everything was sent.
+SENT = "worlds: everything was sent"
+#: The first process of a machine whose bundles are wanted: what the executable mounts as such (src/cli/as_init.rs), the plans one after
+#: the other, and what they left as an archive to the second serial line.
+SENDER = f"""#!/busybox sh
+b=/busybox
+export PATH=/usr/bin
+for one in 'proc /proc' 'sysfs /sys' 'devtmpfs /dev' 'devpts /dev/pts' 'tmpfs /dev/shm' 'tmpfs /tmp' 'securityfs /sys/kernel/security'; do
+    set -- $one
+    $b mkdir -p $2
+    $b mount -t $1 -o nosuid $1 $2
+done
+$b chmod 1777 /tmp /dev/shm
+$b ip link set lo up
+for plan in @PLANS@; do
+    /sandproof run --quiet --plan /plans/$plan --out /out/$plan >/dev/null 2>/dev/ttyS0
+    echo "worlds: $plan ended with $?" >/dev/ttyS0
+done
+$b stty -F /dev/ttyS1 raw -echo
+$b tar -C /out -c . | $b gzip -1 >/dev/ttyS1
+$b sleep 1
+echo "{SENT}" >/dev/ttyS0
+$b poweroff -f
+"""
+
+
+def bundles(kernel, plans, folder, executable=None, timeout_s=1800):
+    """Runs plans on a kernel, one after the other, and unpacks the bundles into `folder`, which is made."""
+    need("qemu-system-x86_64", "qemu-system-x86")
+    logs = CACHE / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{kernel.parent.name}-{time.strftime('%H%M%S')}-{os.getpid()}.console"
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        image, sent = Path(scratch) / "initramfs", Path(scratch) / "sent"
+        image.write_bytes(initramfs(executable or static_executable(), init=SENDER.replace("@PLANS@", " ".join(plans))))
+        emulate(kernel, image, "console=ttyS0 panic=-1 quiet loglevel=3 lsm=landlock", log, timeout_s, sent)
+        if SENT not in log.read_text(errors="replace"):
+            raise Problem(f"the machine did not get to its end; its console is in {log}")
+        folder.mkdir(parents=True)
+        run(["tar", "-C", str(folder), "-xzf", str(sent)])
 
 
 def landlock_abi(report):

@@ -2,7 +2,7 @@
 //! whoever asked.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
@@ -139,6 +139,35 @@ pub fn together<T: Send>(count: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     })
 }
 
+/// Makes something of each place below `count`, on as many threads as usual; gives all in order.
+///
+/// # Panics
+/// If one of them does.
+pub fn each<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    each_by(usual_workers() as usize, count, make)
+}
+
+/// The same on so many threads at most, as where each waits for somebody else.
+///
+/// # Panics
+/// If one of them does.
+pub fn each_by<T: Send>(workers: usize, count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let made = together(workers.min(count).max(1), || {
+        let mut made = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            if place >= count {
+                return made;
+            }
+            made.push((place, make(place)));
+        }
+    });
+    let mut made: Vec<(usize, T)> = made.into_iter().flatten().collect();
+    made.sort_unstable_by_key(|(place, _)| *place);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
 /// Where values are sent that are made ahead of their use.
 #[derive(Debug)]
 pub enum ValueFeed<T> {
@@ -235,6 +264,12 @@ mod tests {
             done.sort_unstable();
             assert_eq!(done, (0..100).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn what_is_made_of_each_place_is_given_in_order() {
+        assert_eq!(each(0, |place| place), Vec::<usize>::new());
+        assert_eq!(each(100, |place| place * 2), (0..200).step_by(2).collect::<Vec<_>>());
     }
 
     #[test]

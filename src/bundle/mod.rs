@@ -12,6 +12,7 @@ pub mod index;
 pub mod lock;
 pub mod merge;
 mod observed;
+mod plan_cache;
 mod published;
 pub mod reader;
 pub mod reference;

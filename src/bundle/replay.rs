@@ -9,15 +9,15 @@ use super::contradiction::{self, DocumentContradiction};
 use super::finding::BundleFinding;
 use super::merge;
 use super::observed::HashedRows;
+use super::plan_cache;
 use super::published::{self, ShapeError};
 use super::replay_inputs::ReplayInputs;
 use super::replay_sink::ReplaySink;
 use crate::base::ids::IdError;
-use crate::base::threads;
 use crate::evidence::contradiction::Times;
 use crate::evidence::{self, DeriveError, ProfileControls, RowPrefetch};
 use crate::identity::{self, Discrepancy};
-use crate::plan::{self, BundleInputs, BundleInputsError, LoadError, ResolvedPlan, Selection};
+use crate::plan::{BundleInputs, BundleInputsError, LoadError, ResolvedPlan};
 use crate::record::layout;
 use crate::record::manifest::RunManifest;
 use crate::world;
@@ -104,7 +104,8 @@ fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut Rep
     let manifest = inputs.manifest;
     published::check(inputs.status, manifest, inputs.identity, inputs.witness)?;
     let documents = BundleInputs::held(inputs.files)?;
-    let plan = plan::resolve(&documents, documents.plan_path(), &Selection::from(&manifest.selection))?;
+    let resolved = plan_cache::resolve(inputs, &documents)?;
+    let plan = &*resolved;
     let agree = |what, manifest: String, inputs: String| {
         if manifest == inputs { Ok(()) } else { Err(ReplayError::Disagree { what, manifest, inputs }) }
     };
@@ -114,20 +115,19 @@ fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut Rep
     let preflight = plan.preflight.is_some() && !manifest.dry_run;
     agree("an apply preflight", manifest.apply_preflight.is_some().to_string(), preflight.to_string())?;
     contradiction::check(manifest, plan.preflight.as_ref().map(|policy| policy.path.as_str()))?;
-    check_world(manifest, &plan)?;
-    check_declared(manifest, &plan)?;
-    check_listed(&documents, &plan)?;
+    check_world(manifest, plan)?;
+    check_declared(manifest, plan)?;
+    check_listed(&documents, plan)?;
     if let Some(declaration) = inputs.identity {
         let mut found = identity::verify_against_itself(declaration);
-        found.extend(identity::verify_against_plan(&plan, declaration));
+        found.extend(identity::verify_against_plan(plan, declaration));
         found.extend(identity::verify_against_manifest(manifest, declaration));
         if !found.is_empty() {
             return Err(ReplayError::Identity(found));
         }
     }
-    let outcome = evidence::replay(&plan, manifest, &ProfileControls::of_plan(&plan), rows, sink)?;
-    // Nobody needs to wait until a large plan is freed. Where there can be no further thread, it is done here.
-    let _ = threads::builder().and_then(|new| new.spawn(move || drop(plan)));
+    let outcome = evidence::replay(plan, manifest, &ProfileControls::of_plan(plan), rows, sink)?;
+    plan_cache::give_back(resolved);
     Ok(outcome.times)
 }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::base::digest::Digest;
     use crate::bundle::tests::fixture;
-    use crate::plan::Workspace;
+    use crate::plan::{self, Selection, Workspace};
     use crate::record::manifest::DeclaredInput;
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) struct AttemptsArgs {
 
 /// Groups and compares.
 pub(super) fn run(args: &AttemptsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    crate::sys::keep_freed_memory();
     let bundles = match &args.out {
         Some(out) => below(out)?,
         None => args.bundles.clone(),

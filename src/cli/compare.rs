@@ -48,6 +48,7 @@ enum CompareFormat {
 
 /// Compares.
 pub(super) fn run(args: &CompareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    crate::sys::keep_freed_memory();
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let mut paths = Vec::new();
     for given in &args.bundles {

@@ -147,6 +147,22 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             &[Mismatch, BundleInvalid, NothingRan],
         ),
         (
+            "upload",
+            &[
+                ("sandproof upload out --to s3://bucket/worlds", "bring the latest bundle of `out` to a bucket"),
+                ("sandproof upload out --to file:///mnt/worlds", "bring it to a folder that others see"),
+            ],
+            &[BundleInvalid, Unavailable],
+        ),
+        (
+            "download",
+            &[(
+                "sandproof download s3://bucket/worlds/RUN_ID --out worlds",
+                "fetch a bundle, and keep it if it verifies",
+            )],
+            &[BundleInvalid, Unavailable],
+        ),
+        (
             "diff-runs",
             &[("sandproof diff-runs before/out after/out", "compare two runs")],
             &[Mismatch, BundleInvalid, Undecided],

@@ -22,6 +22,7 @@ mod content_args;
 mod derive;
 mod describe;
 mod diff_runs;
+mod download;
 mod drift;
 mod drivers;
 mod emit_promotion;
@@ -68,7 +69,9 @@ mod statement;
 mod status;
 mod summarize_ops;
 mod table;
+mod transfer;
 pub mod ui;
+mod upload;
 mod validate_bundle;
 mod verify;
 mod version;
@@ -122,6 +125,8 @@ enum Command {
     Attempts(attempts::AttemptsArgs),
     Merge(merge::MergeArgs),
     Compare(compare::CompareArgs),
+    Upload(upload::UploadArgs),
+    Download(download::DownloadArgs),
     #[command(visible_alias = "diff")]
     DiffRuns(diff_runs::DiffRunsArgs),
     Derive(derive::DeriveArgs),
@@ -331,6 +336,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Attempts(args) => attempts::run(&args, ui),
         Command::Merge(args) => merge::run(&args, ui),
         Command::Compare(args) => compare::run(&args, ui),
+        Command::Upload(args) => upload::run(&args, ui),
+        Command::Download(args) => download::run(&args, ui),
         Command::DiffRuns(args) => diff_runs::run(&args, ui),
         Command::Derive(args) => derive::run(&args, ui),
         Command::Report(args) => report::run(&args, ui),

@@ -1,13 +1,14 @@
 //! Attempts: runs of one declaration. That two of them disagree is evidence of its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::DiffError;
 use super::rows::{self, RowKey};
 use super::verdicts::{self, LANES};
-use crate::base::digest::Digest;
-use crate::base::printable::Lines;
+use crate::base::digest::{Digest, Hasher};
+use crate::base::printable::{Lines, path_text};
+use crate::base::threads;
 use crate::bundle::{self, Bundle, Verified};
 use crate::record::attempts::{ATTEMPTS_SCHEMA, AttemptedRun, Attempts, Group, LeftOut, RowInQuestion};
 use crate::record::outcome::Lane;
@@ -16,74 +17,158 @@ use crate::record::run_diff::RowVerdict;
 /// How many rows in question a group lists. All are counted.
 const MAX_LISTED: usize = 1000;
 
+/// What is kept of an attempt. There may be very many, so it is no verified bundle and holds no rows.
+#[derive(Debug)]
+struct AttemptRead {
+    /// Where it lies, as it was given.
+    path: PathBuf,
+    /// Where that leads.
+    folder: Option<PathBuf>,
+    identity: Option<Digest>,
+    plan_id: String,
+    started_at_unix_s: f64,
+    run_id: String,
+    world_id: String,
+    index_sha256: Digest,
+    /// How many rows it has, in all lanes.
+    rows: u64,
+    /// Stands for all that its rows say, in their order.
+    verdicts: Digest,
+}
+
 /// Verifies the bundles at these paths, groups them, and compares the attempts of each declaration.
-pub fn attempts(paths: &[impl AsRef<Path>]) -> Result<Attempts, DiffError> {
-    let mut groups: BTreeMap<Option<Digest>, Vec<(String, Verified<Bundle>)>> = BTreeMap::new();
+///
+/// Each bundle is verified and read once, as many at a time as there are processors. Where attempts of one declaration do not say the
+/// same, one of each kind is verified and read once more, row by row beside the first.
+pub fn attempts(paths: &[impl AsRef<Path> + Sync]) -> Result<Attempts, DiffError> {
+    let mut groups: BTreeMap<Option<Digest>, Vec<AttemptRead>> = BTreeMap::new();
     let mut left_out = Vec::new();
     let mut seen = BTreeSet::new();
-    for path in paths {
-        let given = path.as_ref().display().to_string();
-        match bundle::verify(path.as_ref()) {
+    let read = threads::each(paths.len(), |place| read(paths[place].as_ref()));
+    for (path, read) in paths.iter().zip(read) {
+        match read {
             // An output root leads to one of its own bundles.
-            Ok(bundle) if !seen.insert(bundle.folder().canonicalize().ok()) => {}
-            Ok(bundle) => {
-                let identity = bundle.identity().map(|declaration| declaration.identity);
-                groups.entry(identity).or_default().push((given, bundle));
+            Ok(attempt) if !seen.insert(attempt.folder.clone()) => {}
+            Ok(attempt) => groups.entry(attempt.identity).or_default().push(attempt),
+            Err(DiffError::Refused(refused)) => {
+                let path = path.as_ref().display().to_string();
+                left_out.push(LeftOut { path, why: refused.to_string(), unfinished: refused.is_unfinished() });
             }
-            Err(refused) => {
-                left_out.push(LeftOut { path: given, why: refused.to_string(), unfinished: refused.is_unfinished() });
-            }
+            Err(other) => return Err(other),
         }
     }
     left_out.sort_by(|a, b| a.path.cmp(&b.path));
-    let groups = groups.into_iter().map(|(identity, bundles)| group(identity, bundles));
+    let groups = groups.into_iter().map(|(identity, attempts)| group(identity, attempts));
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
     let agree = groups.iter().all(|group| group.disagreements == 0);
     Ok(Attempts { schema_version: ATTEMPTS_SCHEMA, agree, groups, left_out })
 }
 
-fn group(identity: Option<Digest>, mut bundles: Vec<(String, Verified<Bundle>)>) -> Result<Group, DiffError> {
-    bundles.sort_by(|(_, a), (_, b)| {
-        let key = |bundle: &Verified<Bundle>| (bundle.manifest().started_at_unix_s, bundle.index().run_id.to_string());
-        let (a, b) = (key(a), key(b));
-        a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1))
+fn verify(path: &Path) -> Result<Verified<Bundle>, DiffError> {
+    bundle::verify(path).map_err(|refused| DiffError::Refused(Box::new(refused)))
+}
+
+fn read(path: &Path) -> Result<AttemptRead, DiffError> {
+    let bundle = verify(path)?;
+    let (mut rows, mut verdicts) = (0, Hasher::default());
+    for lane in LANES {
+        // What cannot stand in a row parts the lanes.
+        verdicts.update(b"\0");
+        rows::all(&bundle, lane, &mut |row| {
+            rows += 1;
+            // A digest takes whatever it is given.
+            let _ = serde_json::to_writer(&mut verdicts, &row);
+            verdicts.update(b"\n");
+            true
+        })?;
+    }
+    let (manifest, index) = (bundle.manifest(), bundle.index());
+    Ok(AttemptRead {
+        path: path.to_owned(),
+        folder: bundle.folder().canonicalize().ok(),
+        identity: bundle.identity().map(|declaration| declaration.identity),
+        plan_id: manifest.plan_id.to_string(),
+        started_at_unix_s: manifest.started_at_unix_s,
+        run_id: index.run_id.to_string(),
+        world_id: index.world_id.to_string(),
+        index_sha256: bundle.index_sha256(),
+        rows,
+        verdicts: verdicts.finish().0,
+    })
+}
+
+/// The same bundle once more, for its rows.
+fn again(attempt: &AttemptRead) -> Result<Verified<Bundle>, DiffError> {
+    let bundle = verify(&attempt.path)?;
+    if bundle.index_sha256() == attempt.index_sha256 {
+        Ok(bundle)
+    } else {
+        Err(DiffError::Document {
+            file: path_text(&attempt.path),
+            reason: "it was replaced while it was compared; compare again".into(),
+        })
+    }
+}
+
+fn group(identity: Option<Digest>, mut attempts: Vec<AttemptRead>) -> Result<Group, DiffError> {
+    attempts.sort_by(|a, b| {
+        a.started_at_unix_s.total_cmp(&b.started_at_unix_s).then_with(|| a.run_id.cmp(&b.run_id))
     });
-    let plan_id = bundles.first().map(|(_, bundle)| bundle.manifest().plan_id.to_string()).unwrap_or_default();
-    let attempts = bundles.iter().map(|(path, bundle)| AttemptedRun {
-        run_id: bundle.index().run_id.to_string(),
-        path: path.clone(),
-        world_id: bundle.index().world_id.to_string(),
+    let shown = attempts.iter().map(|attempt| AttemptedRun {
+        run_id: attempt.run_id.clone(),
+        path: attempt.path.display().to_string(),
+        world_id: attempt.world_id.clone(),
     });
     let mut group = Group {
         identity,
-        plan_id,
-        attempts: attempts.collect(),
+        plan_id: attempts.first().map(|first| first.plan_id.clone()).unwrap_or_default(),
+        attempts: shown.collect(),
         rows: 0,
         disagreements: 0,
         rows_in_question: Vec::new(),
         unlisted: 0,
     };
-    let Some(((_, first), others)) = bundles.split_first() else { return Ok(group) };
+    let Some((first, others)) = attempts.split_first() else { return Ok(group) };
     // Bundles that declare nothing have nothing in common.
     if identity.is_none() || others.is_empty() {
         return Ok(group);
     }
-    let mut in_question = RowsInQuestion::default();
-    for (_, other) in others {
-        let mut rows = 0;
+    group.rows = first.rows;
+    // Attempts that say the same are one kind, for which its first stands; the first kind is that of the first attempt.
+    let mut kinds: Vec<&AttemptRead> = Vec::new();
+    let mut by_verdicts: BTreeMap<Digest, usize> = BTreeMap::new();
+    let kind_of: Vec<usize> = attempts
+        .iter()
+        .map(|attempt| {
+            *by_verdicts.entry(attempt.verdicts).or_insert_with(|| {
+                kinds.push(attempt);
+                kinds.len() - 1
+            })
+        })
+        .collect();
+    if kinds.len() == 1 {
+        return Ok(group);
+    }
+    let first = again(first)?;
+    let found = threads::each(kinds.len() - 1, |place| {
+        let other = again(kinds[place + 1])?;
+        let mut found = RowsInQuestion::default();
         for lane in LANES {
-            verdicts::join(first, other, lane, |(key, a, b)| {
-                rows += u64::from(a.is_some());
+            verdicts::join(&first, &other, lane, |(key, a, b)| {
                 if a.map(|verdict| verdict.actual) != b.map(|verdict| verdict.actual) {
-                    in_question.add(lane, key);
+                    found.add(lane, key);
                 }
             })?;
         }
-        group.rows = rows;
+        Ok::<_, DiffError>(found)
+    });
+    let mut in_question = RowsInQuestion::default();
+    for found in found {
+        in_question.append(found?);
     }
     group.disagreements = in_question.all.len() as u64;
     group.unlisted = group.disagreements - in_question.listed.len() as u64;
-    group.rows_in_question = answers(&bundles, in_question.listed)?;
+    group.rows_in_question = answers(&kinds, &kind_of, in_question.listed)?;
     Ok(group)
 }
 
@@ -101,40 +186,53 @@ impl RowsInQuestion {
         let order = LANES.iter().position(|one| *one == lane).unwrap_or(LANES.len());
         // A NUL cannot stand in an id.
         self.all.insert(Digest::of(format!("{order}\0{}\0{}", key.id, key.aspect).as_bytes()));
-        self.listed.insert((order, key));
+        self.list((order, key));
+    }
+
+    fn list(&mut self, place: (usize, RowKey)) {
+        self.listed.insert(place);
         if self.listed.len() > MAX_LISTED {
             self.listed.pop_last();
         }
     }
+
+    fn append(&mut self, other: Self) {
+        self.all.extend(other.all);
+        other.listed.into_iter().for_each(|place| self.list(place));
+    }
 }
 
-/// What every attempt says of these rows.
+/// What every attempt says of these rows: what its kind says.
 fn answers(
-    bundles: &[(String, Verified<Bundle>)],
+    kinds: &[&AttemptRead],
+    kind_of: &[usize],
     wanted: BTreeSet<(usize, RowKey)>,
 ) -> Result<Vec<RowInQuestion>, DiffError> {
-    let mut found: BTreeMap<(usize, RowKey), Vec<Option<RowVerdict>>> =
-        wanted.into_iter().map(|place| (place, vec![None; bundles.len()])).collect();
-    for (n, (_, bundle)) in bundles.iter().enumerate() {
+    let wanted: Vec<(usize, RowKey)> = wanted.into_iter().collect();
+    let of_kinds = threads::each(kinds.len(), |kind| {
+        let bundle = again(kinds[kind])?;
+        let mut answers: Vec<Option<RowVerdict>> = vec![None; wanted.len()];
         for (order, lane) in LANES.into_iter().enumerate() {
-            if !found.keys().any(|(lane, _)| *lane == order) {
+            if !wanted.iter().any(|(lane, _)| *lane == order) {
                 continue;
             }
-            rows::all(bundle, lane, &mut |row| {
-                if let Some(answers) = found.get_mut(&(order, row.key)) {
-                    answers[n].get_or_insert(row.verdict);
+            rows::all(&bundle, lane, &mut |row| {
+                if let Ok(place) = wanted.binary_search(&(order, row.key)) {
+                    answers[place].get_or_insert(row.verdict);
                 }
                 true
             })?;
         }
-    }
-    let row = |((order, key), answers): ((usize, RowKey), Vec<Option<RowVerdict>>)| RowInQuestion {
+        Ok::<_, DiffError>(answers)
+    });
+    let of_kinds = of_kinds.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let row = |(place, (order, key)): (usize, (usize, RowKey))| RowInQuestion {
         lane: LANES[order],
         id: key.id.into(),
         aspect: key.aspect.into(),
-        answers,
+        answers: kind_of.iter().map(|kind| of_kinds[*kind][place].clone()).collect(),
     };
-    Ok(found.into_iter().map(row).collect())
+    Ok(wanted.into_iter().enumerate().map(row).collect())
 }
 
 /// The report for people.

@@ -68,6 +68,7 @@ pub mod status_doc;
 pub mod summary;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "commands are sealed on Linux alone"))]
 pub mod system_ending;
+pub mod transfer;
 pub mod verdict_line;
 pub mod verification;
 pub mod why;

@@ -85,6 +85,7 @@ schemas! {
     "system_identity", "what `identity declare --from --json` prints";
     "template_description", "what `describe-template --json` prints";
     "template_list", "what `list-templates --json` prints";
+    "transfer", "what `upload --json` and `download --json` print";
     "unverified_packet", "what `emit-promotion` writes of a bundle that does not verify";
     "verdict", "a line of verdicts.jsonl";
     "verification_report", "what `verify --json` prints";

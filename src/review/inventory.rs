@@ -14,7 +14,7 @@ use crate::plan::catalogue::{PlanListing, RegistryContent, list_plans, list_regi
 use crate::plan::file::HOME_WORLD;
 use crate::plan::{DocumentSource as _, LoadError, Workspace};
 use crate::record::inventory::{Category, Component, ComponentStatus, INVENTORY_SCHEMA, Inventory, KeywordHit};
-use crate::record::layout::WORLDS_FOLDER;
+use crate::record::layout::{ARTIFACT_INDEX, RUN_STATUS, WORLDS_FOLDER};
 
 /// What is looked for if nothing else is asked for.
 pub const KEYWORDS: [&str; 7] =
@@ -132,8 +132,12 @@ struct InventorySearch<'a> {
 }
 
 impl InventorySearch<'_> {
-    /// Searches a folder and those below it. Links are not followed; hidden folders are left out.
+    /// Searches a folder and those below it. Links are not followed; hidden folders are left out, and bundles wherever they lie,
+    /// which are results too.
     fn folder(&mut self, folder: &Path, prefix: &str) {
+        if [ARTIFACT_INDEX, RUN_STATUS].iter().any(|name| folder.join(name).is_file()) {
+            return;
+        }
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
@@ -180,7 +184,7 @@ mod tests {
     fn known_parts_are_told_from_other_mentions() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["registries/r", "plans/p", "plans/q", "notes", "out", ".git"] {
+        for name in ["registries/r", "plans/p", "plans/q", "notes", "out", ".git", "results/a/run"] {
             fs::create_dir_all(at(name)).unwrap();
         }
         let write = |name: &str, text: &str| fs::write(at(name), text).unwrap();
@@ -203,6 +207,8 @@ mod tests {
         write("notes/binary", "landlock\0");
         write("notes/plain.md", "nothing");
         write("out/b.md", "landlock");
+        write("results/a/run/artifact_index.json", "{}");
+        write("results/a/run/summary.md", "landlock");
         write(".git/c.md", "landlock");
         write("notes/large.md", &"landlock ".repeat(200_000));
         symlink(at("notes/a.md"), at("notes/link.md")).unwrap();

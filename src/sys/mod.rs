@@ -38,6 +38,13 @@ pub use linux as native;
 
 pub use ret::Ret;
 
+/// Freed memory is kept for what is allocated next, where the allocator would give it back at once. For commands that read many
+/// bundles one after the other.
+pub fn keep_freed_memory() {
+    #[cfg(target_os = "linux")]
+    linux::memory::keep_freed();
+}
+
 /// Whether Seatbelt confines this process. `None` where there is no Seatbelt, or it cannot be asked.
 pub fn seatbelt_confined() -> Option<bool> {
     #[cfg(target_os = "macos")]

@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("review", &[&["base", "record", "policy", "plan", "evidence", "identity", "bundle", "promote"]]),
     ("attest", &[&["base", "record", "identity", "bundle", "promote", "review"]]),
     ("seal", &[&["base", "record", "plan", "identity", "sys"]]),
+    ("store", &[&["base", "record", "bundle"]]),
     ("api", &[MEANING, HOST, PROCESSES, ROADS]),
     ("cli", &[MEANING, HOST, PROCESSES, ROADS]),
     ("test_support", &[MEANING, HOST, PROCESSES, ROADS, &["cli"]]),
@@ -62,6 +63,7 @@ const ROADS: &[&str] = &[
     "conformance",
     "attest",
     "seal",
+    "store",
 ];
 
 /// What others may use of the library.

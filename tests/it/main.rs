@@ -34,6 +34,7 @@ mod launchd;
 #[cfg(target_os = "linux")]
 mod launcher_plans;
 mod launchers;
+mod landlock_worlds;
 mod layers;
 #[cfg(target_os = "linux")]
 mod learn;
@@ -77,6 +78,8 @@ mod shipped_plans;
 mod signatures;
 mod sonoma_agreement;
 mod status;
+#[cfg(target_os = "linux")]
+mod stores;
 mod streams;
 mod support;
 #[cfg(target_os = "linux")]

@@ -1,10 +1,10 @@
 //! Reading bundles for a comparison: of each only numbers are kept, because there may be very many.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,8 +66,8 @@ pub(super) struct WorldColumn {
     pub(super) world: ComparedWorld,
     /// Place of its bundle among those that were named, and its own in that.
     order: (usize, usize),
-    /// Question and answer, in plan order.
-    pub(super) answers: Vec<(u32, u32)>,
+    /// Question and answer, in plan order; the same list for all worlds that say the same.
+    pub(super) answers: Arc<[(u32, u32)]>,
     /// Fact and value.
     pub(super) facts: Vec<(u32, u32)>,
 }
@@ -76,6 +76,8 @@ pub(super) struct WorldColumn {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) columns: Vec<WorldColumn>,
+    /// Every list of answers, once.
+    said: HashSet<Arc<[(u32, u32)]>>,
     questions: HashMap<QuestionKey, u32>,
     pub(super) known: Vec<KnownQuestion>,
     pub(super) answers: Texts,
@@ -96,10 +98,12 @@ pub(super) fn gather(paths: &[PathBuf]) -> Result<Gathered, ReviewError> {
             let Some(path) = paths.get(place) else { return };
             let lock = || gathered.lock().unwrap_or_else(PoisonError::into_inner);
             match bundle::verify(path) {
-                Ok(bundle) => match read(&bundle) {
-                    Ok(read) => lock().take(place, path_text(path), &bundle, read),
-                    Err(error) => lock().failed = Some(error),
-                },
+                Ok(bundle) => {
+                    let taken = read(&bundle).and_then(|read| lock().take(place, path_text(path), &bundle, read));
+                    if let Err(error) = taken {
+                        lock().failed = Some(error);
+                    }
+                }
                 Err(refused) => lock().left_out.push(LeftOutWorld {
                     path: path_text(path),
                     why: refused.findings.first().map_or_else(String::new, ToString::to_string),
@@ -132,7 +136,6 @@ struct VerdictView {
 /// What a bundle says: its rows, by launcher, or all of them together.
 struct ReadBundle {
     columns: BTreeMap<Option<String>, Vec<(QuestionKey, String)>>,
-    matrix: MatrixView,
 }
 
 #[derive(Deserialize)]
@@ -153,7 +156,6 @@ struct MatrixProbeView {
 }
 
 fn read(bundle: &Verified<Bundle>) -> Result<ReadBundle, ReviewError> {
-    let matrix = bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?;
     let mut columns: BTreeMap<Option<String>, Vec<(QuestionKey, String)>> = BTreeMap::new();
     let modes = bundle.identity().and_then(|declaration| declaration.artifact.get("profiles"));
     let is_launcher = |profile: &str| modes.is_some_and(|modes| modes[profile]["mode"] == "launcher");
@@ -180,7 +182,7 @@ fn read(bundle: &Verified<Bundle>) -> Result<ReadBundle, ReviewError> {
             columns.entry(column).or_default().push((key, answer));
         }
     })?;
-    Ok(ReadBundle { columns, matrix })
+    Ok(ReadBundle { columns })
 }
 
 fn answer(row: &VerdictView) -> String {
@@ -193,8 +195,20 @@ fn answer(row: &VerdictView) -> String {
 }
 
 impl Gathered {
-    fn take(&mut self, place: usize, path: String, bundle: &Verified<Bundle>, read: ReadBundle) {
-        let ReadBundle { columns, matrix } = read;
+    fn take(
+        &mut self,
+        place: usize,
+        path: String,
+        bundle: &Verified<Bundle>,
+        read: ReadBundle,
+    ) -> Result<(), ReviewError> {
+        let ReadBundle { columns } = read;
+        // What a question is about is read of the first bundle that has it.
+        let unknown = columns.values().flatten().any(|(key, _)| !self.questions.contains_key(key));
+        let matrix = match unknown {
+            true => bundle.read_artifact(layout::EXPECTED_MATRIX, |reader| serde_json::from_reader(reader))?,
+            false => MatrixView { profiles: HashMap::new() },
+        };
         for (n, (launcher, rows)) in columns.into_iter().enumerate() {
             let mut answers = Vec::with_capacity(rows.len());
             for (key, answer) in rows {
@@ -205,6 +219,14 @@ impl Gathered {
                 };
                 answers.push((question, answer));
             }
+            let answers = match self.said.get(answers.as_slice()) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let new: Arc<[(u32, u32)]> = answers.into();
+                    self.said.insert(Arc::clone(&new));
+                    new
+                }
+            };
             let facts = facts::of(bundle, launcher.as_deref())
                 .into_iter()
                 .map(|(fact, value)| (self.facts.number(&fact), self.values.number(&value)))
@@ -218,6 +240,7 @@ impl Gathered {
             };
             self.columns.push(WorldColumn { world, order: (place, n), answers, facts });
         }
+        Ok(())
     }
 
     fn learn(&mut self, key: QuestionKey, launcher: Option<&str>, matrix: &MatrixView) -> u32 {

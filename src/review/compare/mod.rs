@@ -44,7 +44,7 @@ pub fn compare(paths: &[PathBuf]) -> Result<WorldComparison, ReviewError> {
     // The order of the plan, as the first world has it that asks.
     let mut order = Vec::with_capacity(gathered.known.len());
     let mut seen = vec![false; gathered.known.len()];
-    for (question, _) in columns.iter().flat_map(|column| &column.answers) {
+    for (question, _) in columns.iter().flat_map(|column| column.answers.iter()) {
         if !std::mem::replace(&mut seen[*question as usize], true) {
             order.push(*question);
         }
@@ -84,12 +84,15 @@ pub fn compare(paths: &[PathBuf]) -> Result<WorldComparison, ReviewError> {
 /// The columns that answer everything alike, by place; in the order of the first of each.
 fn groups(columns: &[WorldColumn]) -> Vec<Vec<usize>> {
     let mut known: HashMap<BTreeSet<(u32, u32)>, usize> = HashMap::new();
+    let mut known_lists: HashMap<&[(u32, u32)], usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (place, column) in columns.iter().enumerate() {
-        let answers: BTreeSet<(u32, u32)> = column.answers.iter().copied().collect();
-        let group = *known.entry(answers).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
+        let group = *known_lists.entry(&column.answers).or_insert_with(|| {
+            // Two lists may have the same answers in another order.
+            *known.entry(column.answers.iter().copied().collect()).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            })
         });
         groups[group].push(place);
     }
@@ -138,7 +141,7 @@ impl Gathered {
     fn group(&self, number: usize, members: &[usize], varying: &[VaryingFact]) -> WorldGroup {
         let first = &self.columns[members[0]];
         let mut counts = AnswerCounts { not_asked: self.known.len() - first.answers.len(), ..AnswerCounts::default() };
-        for (_, answer) in &first.answers {
+        for (_, answer) in first.answers.iter() {
             *match self.answers.text(*answer) {
                 "allow" => &mut counts.allow,
                 text if text.starts_with("deny") => &mut counts.deny,

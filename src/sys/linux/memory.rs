@@ -13,6 +13,18 @@ pub fn random() -> Result<u64, i32> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
+/// From here on the C library keeps memory that is freed for what is allocated next, up to 128 MiB. Else it gives blocks back to
+/// the kernel one by one, and who reads many documents one after the other pays a page fault for each page of each of them.
+pub fn keep_freed() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt(3) changes settings of the allocator under its own lock, and nothing that was allocated.
+    unsafe {
+        // The largest that glibc takes: half of a heap of 64 MiB.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 128 * 1024 * 1024);
+    }
+}
+
 /// Memory that was mapped, and is unmapped when this is dropped.
 #[derive(Debug)]
 pub struct Mapped {

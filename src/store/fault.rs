@@ -20,6 +20,7 @@ pub enum StoreError {
     },
     /// This executable speaks to no bucket.
     #[error("this executable was built without the means to reach the bucket `{bucket}`")]
+    #[cfg_attr(feature = "upload", allow(dead_code, reason = "here it can"))]
     NotBuilt {
         /// Name of the bucket.
         bucket: String,

@@ -87,7 +87,8 @@ impl Store for S3Store {
         content.copy(&mut bytes)?;
         // `If-None-Match: *`: the store itself sees to it that nothing is overwritten.
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let put = self.client.put_opts(&self.path(name), PutPayload::from(bytes), options);
+        let path = self.path(name);
+        let put = self.client.put_opts(&path, PutPayload::from(bytes), options);
         match self.runtime.block_on(put) {
             Ok(_) => Ok(PutAnswer::Stored),
             Err(RequestError::AlreadyExists { .. }) => Ok(PutAnswer::WasThere),

@@ -67,7 +67,10 @@ fn faults(page: &str) -> Vec<String> {
     // What was seen instead: by world and question.
     let mut instead: BTreeMap<(&str, String), (&str, &str)> = BTreeMap::new();
     for line in table(page, "## Where the kernel said").1 {
-        let [question, kernel, model, places] = line[..] else { panic!("{line:?}") };
+        let [question, kernel, model, places, why] = line[..] else { panic!("{line:?}") };
+        if why.is_empty() {
+            faults.push(format!("{question}: no reason is given"));
+        }
         if kernel == model || (["allow", "deny"].contains(&kernel) && ["allow", "deny"].contains(&model)) {
             faults.push(format!("{question}: the kernel says {kernel}, the model {model}"));
         }

@@ -66,7 +66,8 @@ mod tests {
     fn another_plan_is_another_whatever_it_differs_in() {
         let bundle = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/out/sound");
         let mut files: BTreeMap<BundlePath, SharedBytes> = BTreeMap::new();
-        for entry in std::fs::read_dir(bundle.join("inputs")).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        for entry in std::fs::read_dir(bundle.join("inputs")).unwrap().flatten().filter(|entry| entry.path().is_file())
+        {
             let path = BundlePath::new(format!("inputs/{}", entry.file_name().to_str().unwrap())).unwrap();
             files.insert(path, SharedBytes::from(std::fs::read(entry.path()).unwrap()));
         }

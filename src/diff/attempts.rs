@@ -111,9 +111,7 @@ fn again(attempt: &AttemptRead) -> Result<Verified<Bundle>, DiffError> {
 }
 
 fn group(identity: Option<Digest>, mut attempts: Vec<AttemptRead>) -> Result<Group, DiffError> {
-    attempts.sort_by(|a, b| {
-        a.started_at_unix_s.total_cmp(&b.started_at_unix_s).then_with(|| a.run_id.cmp(&b.run_id))
-    });
+    attempts.sort_by(|a, b| a.started_at_unix_s.total_cmp(&b.started_at_unix_s).then_with(|| a.run_id.cmp(&b.run_id)));
     let shown = attempts.iter().map(|attempt| AttemptedRun {
         run_id: attempt.run_id.clone(),
         path: attempt.path.display().to_string(),

@@ -45,7 +45,9 @@ impl StoreAddress {
                 if bucket.is_empty() {
                     return wrong("a bucket is `s3://BUCKET` or `s3://BUCKET/PREFIX`");
                 }
-                let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-@=".contains(&b));
+                let plain = |part: &str| {
+                    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-@=".contains(&b))
+                };
                 if !plain(bucket) || !prefix.is_empty() && !prefix.split('/').all(plain) {
                     return wrong("its parts may hold only ASCII letters, digits and `._+-@=`");
                 }

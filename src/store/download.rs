@@ -64,7 +64,8 @@ pub(super) fn download_by(
 
     fsx::create_dir_all(out)?;
     // Removed again with all that is in it, unless it gets its name.
-    let scratch = tempfile::Builder::new().prefix(".sandproof-download-").tempdir_in(out).at("make a folder in", out)?;
+    let scratch =
+        tempfile::Builder::new().prefix(".sandproof-download-").tempdir_in(out).at("make a folder in", out)?;
     let place = scratch.path().join(run_id.as_str());
     let fetch = |file: &IndexedObject| fetch(store, run_id, file, &place);
     let mut counts = for_all(&files, |file| file.size, fetch)?;
@@ -120,7 +121,10 @@ fn indexed(
         let stripped = index::strip(&document.bundle_root, &entry.path).ok();
         let name = stripped.and_then(|path| BundlePath::new(format!("{below}{path}")).ok());
         let Some(name) = name else { return Err(unfit("names a path that leaves the bundle")) };
-        let part = name.as_str().strip_suffix(layout::ARTIFACT_INDEX).filter(|folder| folder.starts_with(layout::PARTS_FOLDER));
+        let part = name
+            .as_str()
+            .strip_suffix(layout::ARTIFACT_INDEX)
+            .filter(|folder| folder.starts_with(layout::PARTS_FOLDER));
         match part.filter(|_| below.is_empty()) {
             Some(folder) => indexed(store, run_id, folder, files, indexes)?,
             None => files.push(IndexedObject { name, size: entry.file_size, sha256: entry.sha256 }),
@@ -147,12 +151,7 @@ fn against(
     missing.chain(more).map(|(path, what)| TransferProblem { path: path.to_owned(), what }).collect()
 }
 
-fn fetch(
-    store: &dyn Store,
-    run_id: &RunId,
-    file: &IndexedObject,
-    place: &Path,
-) -> Result<TransferCounts, StoreError> {
+fn fetch(store: &dyn Store, run_id: &RunId, file: &IndexedObject, place: &Path) -> Result<TransferCounts, StoreError> {
     let target: PathBuf = file.name.under(place);
     fsx::create_dir_all(fsx::folder_of(&target))?;
     let mut staged = Staged::create(&target)?;

@@ -36,7 +36,10 @@ pub enum StoreError {
     },
     /// The store did not do what it was asked.
     #[error("the store could not {action} `{object}`")]
-    #[cfg_attr(not(feature = "upload"), allow(dead_code, reason = "a folder says what it cannot do as a file that fails"))]
+    #[cfg_attr(
+        not(feature = "upload"),
+        allow(dead_code, reason = "a folder says what it cannot do as a file that fails")
+    )]
     Request {
         /// What was asked: "list", "read", …
         action: &'static str,

@@ -26,7 +26,11 @@ impl FolderStore {
     }
 
     /// Calls `each` for every file below. What is neither a file nor a folder is refused: no object is such a thing.
-    fn walk(&self, below: &str, each: &mut dyn FnMut(String, &Path, u64) -> Result<(), FileError>) -> Result<(), FileError> {
+    fn walk(
+        &self,
+        below: &str,
+        each: &mut dyn FnMut(String, &Path, u64) -> Result<(), FileError>,
+    ) -> Result<(), FileError> {
         let mut folders = vec![(self.root.join(below), String::new())];
         while let Some((folder, prefix)) = folders.pop() {
             let entries = match fs::read_dir(&folder) {

@@ -41,10 +41,8 @@ impl S3Store {
         // Whoever was first has settled the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let retry = RetryConfig { max_retries: TRIES, retry_timeout: PATIENCE, ..RetryConfig::default() };
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(bucket)
-            .with_checksum_algorithm(Checksum::SHA256)
-            .with_retry(retry);
+        let mut builder =
+            AmazonS3Builder::new().with_bucket_name(bucket).with_checksum_algorithm(Checksum::SHA256).with_retry(retry);
         for (name, value) in settings {
             // Others of these variables are for other programs.
             if let Ok(key) = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase()) {

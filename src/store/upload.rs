@@ -22,11 +22,8 @@ pub fn upload(bundle: &Verified<Bundle>, store: &dyn Store) -> Result<TransferCo
     let mut content = Vec::new();
     collect(bundle, bundle.folder(), &mut content);
     let index = index_file(bundle)?;
-    let known: BTreeMap<&str, &SourceFile> = content
-        .iter()
-        .map(|(name, file)| (name.as_str(), file))
-        .chain([(layout::ARTIFACT_INDEX, &index)])
-        .collect();
+    let known: BTreeMap<&str, &SourceFile> =
+        content.iter().map(|(name, file)| (name.as_str(), file)).chain([(layout::ARTIFACT_INDEX, &index)]).collect();
 
     // What is in the way is found before anything is written, as far as it can be told from names and sizes.
     let found = store.list(run_id)?;

@@ -114,7 +114,9 @@ fn faults(page: &str) -> Vec<String> {
             }
         }
     }
-    faults.extend(predicted.keys().filter(|name| !seen.contains(name.as_str())).map(|name| format!("`{name}` is missing")));
+    faults.extend(
+        predicted.keys().filter(|name| !seen.contains(name.as_str())).map(|name| format!("`{name}` is missing")),
+    );
     faults.extend(instead.keys().map(|(world, question)| format!("{world} has no `{question}`")));
     if abi_of.values().collect::<BTreeSet<_>>().len() < 5 {
         faults.push("kernels of five ABIs at least are to be had".to_owned());

@@ -29,12 +29,12 @@ mod hostile;
 mod identity;
 mod interruption;
 mod json_answers;
+mod landlock_worlds;
 #[cfg(target_os = "linux")]
 mod launchd;
 #[cfg(target_os = "linux")]
 mod launcher_plans;
 mod launchers;
-mod landlock_worlds;
 mod layers;
 #[cfg(target_os = "linux")]
 mod learn;

@@ -26,14 +26,14 @@ fn predicted() -> BTreeMap<String, PredictedProfile> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name).join("plan.json");
         let (plan, _) = sandproof::test_support::plan::load(&path, None, &Selection::default()).unwrap();
         for (profile, probe) in plan.rows() {
-            let PolicyValue::Landlock(policy) = &profile.policy.value else { panic!("{name}: no Landlock policy") };
+            let PolicyValue::Landlock(policy) = &*profile.policy.value else { panic!("{name}: no Landlock policy") };
             let answer = evaluate(policy, probe.action.as_ref().unwrap(), &probe.fixtures);
             let word = match answer.decision {
                 Some(Decision::Allow) => "allow",
                 Some(Decision::Deny) => "deny",
                 None => "undecided",
             };
-            let entry = found.entry(profile.profile_id.to_string()).or_insert_with(|| {
+            let entry = found.entry(profile.entry.profile_id.to_string()).or_insert_with(|| {
                 let text = std::fs::read(root().join(&profile.policy.path)).unwrap();
                 let document: serde_json::Value = serde_json::from_slice(&text).unwrap();
                 PredictedProfile { abi: document["abi"].as_i64().unwrap(), answers: BTreeMap::new() }

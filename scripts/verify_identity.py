@@ -5,7 +5,9 @@ The part of the second reader (`verify_bundle.py`) that is section 8 of SPEC.md:
 parts, the identity, what the plan in the bundle gives, the manifest's facts, and every stamp. A declaration by itself is held
 to itself alone. The bundle need not verify.
 
-usage: verify_identity.py BUNDLE|DECLARATION ...     exit 0: all hold; 1: something differs; 4: something cannot be read
+usage: verify_identity.py BUNDLE|DECLARATION|FOLDER ...     exit 0: all hold; 1: something differs; 4: something cannot be read
+                                                     FOLDER: what `identity declare --out` wrote, computed from its document
+       verify_identity.py --from DOCUMENT DECLARATION [NAME=DIR ...]     computes it from the document and what that names
        verify_identity.py --attested ATTESTATION KEY DECLARATION     exit 0: it holds, and the attestation is of it, by this public key
                                                                     (PEM); 4: it does not hold; 5: the attestation does not
 """
@@ -14,7 +16,7 @@ import json
 import os
 import sys
 
-from second_reader import absence, attested, identity, json_text, plan as plans
+from second_reader import absence, attested, declared, identity, json_text, plan as plans
 from second_reader.canonical import NoCanonicalForm, sha256
 from second_reader.finding import Refused
 
@@ -63,9 +65,37 @@ def inputs(folder):
     return found
 
 
+def kept(folder):
+    """What is kept in the folder of a sealed declaration."""
+    listed = {(one["role"], one["path"]): one["sha256"] for one in read(os.path.join(folder, "inputs.json"))["documents"]}
+
+    def give(role, path):
+        if (role, path) not in listed:
+            return None
+        data = load(os.path.join(folder, "content", listed[role, path]))
+        if sha256(data) != listed[role, path]:
+            raise Unreadable(f"{folder}: what is kept of {path} has another digest")
+        return data
+    return declared.Listed(give)
+
+
+def against_document(declaration, data, files):
+    """(pointer, declared, found) of a sealed declaration and its document."""
+    yield from identity.against_itself(declaration)
+    try:
+        found = declared.seal(data, files)
+    except (declared.NotSealable, OSError) as error:
+        raise Unreadable(f"the document: {error}") from error
+    for name, value in found.items():
+        yield f"/{name}", declaration.get(name), value
+
+
 def checks(path):
     if not os.path.isdir(path):
         return list(identity.against_itself(read(path)))
+    if is_sealed_folder(path):
+        data = load(os.path.join(path, "document.json"))
+        return list(against_document(read(os.path.join(path, "identity.json")), data, kept(path)))
     declaration = read(os.path.join(path, "run_identity.json"))
     manifest = read(os.path.join(path, "run_manifest.json"))
     selection = manifest["selection"]
@@ -84,9 +114,31 @@ def verify(path):
     for pointer, declared, other in differing:
         print(f"{path}: {pointer}: declared {declared!r}, found {other!r}")
     if not differing:
-        own = os.path.join(path, "run_identity.json") if os.path.isdir(path) else path
+        name = "identity.json" if is_sealed_folder(path) else "run_identity.json"
+        own = os.path.join(path, name) if os.path.isdir(path) else path
         print(f"{path}: identity {read(own)['identity']}: {len(found)} checks hold")
     return not differing
+
+
+def is_sealed_folder(path):
+    return os.path.isfile(os.path.join(path, "identity.json")) and os.path.isfile(os.path.join(path, "inputs.json"))
+
+
+def from_document(document, path, roots):
+    """Holds a sealed declaration against its document, as it lies here."""
+    try:
+        files = declared.Live(os.path.dirname(document), dict(one.split("=", 1) for one in roots))
+        declaration = read(path)
+        found = list(against_document(declaration, load(document), files))
+    except (Unreadable, NoCanonicalForm) as error:
+        print(f"{path}: {error}")
+        return 4
+    differing = [place for check in found for place in identity.places(*check)]
+    for pointer, said, other in differing:
+        print(f"{path}: {pointer}: declared {said!r}, found {other!r}")
+    if not differing:
+        print(f"{path}: identity {declaration['identity']}, and {document} gives it")
+    return 1 if differing else 0
 
 
 def attested_by(attestation, key, path):
@@ -107,6 +159,8 @@ def attested_by(attestation, key, path):
 def main(paths):
     if paths[:1] == ["--attested"] and len(paths) == 4:
         return attested_by(*paths[1:])
+    if paths[:1] == ["--from"] and len(paths) >= 3:
+        return from_document(paths[1], paths[2], paths[3:])
     if not paths:
         print(__doc__, file=sys.stderr)
         return 2

@@ -377,7 +377,7 @@ pub mod report {
 /// use sandproof::api::comparison::{compare, compare_accepting_absent, open, render_text};
 /// # let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
 ///
-/// // The declaration says of five items that they are absent; as far as those go, nothing is compared.
+/// // The declaration says of some items that nobody knows them; as far as those go, nothing is compared.
 /// let file = root.join("docs/examples/support-agent/run.json");
 /// let report = compare(&open(&file)?, &open(&file)?)?;
 /// assert!(!report.same);

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 
-from . import gates, identity, json_text
+from . import declared as systems, gates, identity, json_text
 from .canonical import sha256
 from .verify import DERIVED
 
@@ -127,11 +127,18 @@ def of_declaration(data):
             raise Refusal("the declaration's digests are not those of its parts")
         return sha256(data), "urn:sandproof:predicate:declaration:v1", {
             "declaration_format": declared["schema_version"], "kind": declared["kind"], "identity": declared["identity"],
-            "identity_parts": declared["digests"], "absent": sum(absent(declared[part]) for part in identity.PARTS),
-            "trust": "consistent",
+            "identity_parts": declared["digests"], **_open(declared), "trust": "consistent",
         }
     except (json_text.NotJson, KeyError, TypeError, AttributeError) as error:
         raise Refusal(f"the declaration cannot be read: {error!r}") from error
+
+
+def _open(declared):
+    """How many items have no value; in the second format of other systems, how many of them because nobody knows it."""
+    named = [declared[part] for part in identity.PARTS]
+    if declared["schema_version"] == systems.FORMAT:
+        return {"absent": sum(map(systems.open_items, named)), "unknown": sum(map(systems.unknown, named))}
+    return {"absent": sum(map(absent, named))}
 
 
 def absent(value):

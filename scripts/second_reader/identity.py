@@ -3,7 +3,7 @@
 import json
 import unicodedata
 
-from . import absence, sbpl_text, shards
+from . import absence, declared as systems, sbpl_text, shards
 from .canonical import NoCanonicalForm, digest, sha256
 from .decide import RULE
 from .finding import NotDerivable
@@ -36,6 +36,8 @@ def against_itself(declaration):
         yield f"/digests/{part}", declaration["digests"][part], found
     seal = {name: declaration[name] for name in ("digests", "kind", "schema_version")}
     yield "/identity", declaration["identity"], digest(seal)
+    found = systems.completeness(declaration) if declaration["schema_version"] == systems.FORMAT else None
+    yield "/completeness", declaration.get("completeness"), found
 
 
 def launcher_digest(document):
@@ -159,6 +161,12 @@ def _subject(plan, declared, form):
 def subject_identity(plan):
     """The identity of the system that the plan names as its subject (SPEC 8.5)."""
     folder = plan.subject_path.rpartition("/")[0]
+    if plan.subject["schema_version"] == systems.FORMAT:
+        files = systems.Listed(plan.inputs.kept, folder)
+        try:
+            return systems.seal(plan.inputs.data("subject", plan.subject_path), files)["identity"]
+        except systems.NotSealable as error:
+            raise NotDerivable(f"{plan.subject_path}: {error}") from error
 
     def sealed(value):
         if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 import re
 
-from . import json_text, landlock, schema, shards
+from . import declared, json_text, landlock, schema, shards
 from .canonical import sha256
 from .drivers import CHANGES
 from .finding import NotDerivable
@@ -132,6 +132,19 @@ class Inputs:
     def document(self, role, path, name):
         return self._strict(self.data(role, path), name, path)
 
+    def kept(self, role, path):
+        """The bytes of a document, or None where it is not listed."""
+        return self.data(role, path) if self.has(role, path) else None
+
+    def subject(self, path):
+        """The declaration of another system, in the format that it says it has."""
+        try:
+            said = json_text.parse(self.data("subject", path))
+        except json_text.NotJson as error:
+            raise NotDerivable(f"{path}: {error}") from error
+        second = isinstance(said, dict) and said.get("schema_version") == declared.FORMAT
+        return self.document("subject", path, "system_declaration_v2" if second else "system_declaration")
+
 
 class Row:
     """A probe under a profile: what the plan has at one place."""
@@ -244,12 +257,12 @@ class Plan:
         self.subject_path = None
         if "subject" in self.document:
             self.subject_path = clean_path(self.document["subject"])
-            self.subject = self.inputs.document("subject", self.subject_path, "system_declaration")
+            self.subject = self.inputs.subject(self.subject_path)
             named = self.subject["policy"].get("sandbox", {}).get("profile")
             if named is not None and named not in self.document["profiles"]:
                 raise NotDerivable(f"the subject is confined by the profile {named}, which the plan does not probe")
             for role, path in self.inputs.documents:
-                if role == "subject_file":
+                if role in ("subject_file", "subject_digest"):
                     self.inputs.data(role, path)
 
     def _profiles(self, only_profiles, only_scenarios):

@@ -9,7 +9,7 @@ use crate::base::fsx::{self, FileError};
 use crate::base::json::{self, JsonError};
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::base::printable::excerpt;
-use crate::bundle::{self, Bundle, BundleRefused, Verified};
+use crate::bundle::{self, Bundle, BundleRefused, Verified, sealed_folder};
 use crate::identity::{self, Discrepancy};
 use crate::promote::{self, GateEvaluation};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
@@ -124,15 +124,17 @@ pub enum ContentError {
 }
 
 impl AttestedContent {
-    /// Opens and verifies what `path` leads to: a bundle's folder, an output root, a bundle's index, a packet, or the file of a
-    /// sealed declaration. Pointers of a packet are relative to `root`, if it is given.
+    /// Opens and verifies what `path` leads to: a bundle's folder, an output root, a bundle's index, a packet, or the file or
+    /// folder of a sealed declaration. Pointers of a packet are relative to `root`, if it is given.
     ///
     /// # Errors
     /// If it does not verify, or is nothing that can be vouched for.
     pub fn open(path: &Path, root: Option<&Path>) -> Result<Self, ContentError> {
-        if path.is_dir() {
+        let sealed_in = sealed_folder::declaration_in(path);
+        if path.is_dir() && sealed_in.is_none() {
             return Self::open_bundle(path);
         }
+        let path = sealed_in.as_deref().unwrap_or(path);
         let bytes = fsx::read_input(path, MAX_INPUT_DOCUMENT_BYTES)?;
         let value = json::parse(&bytes).map_err(|source| ContentError::Json { path: path.to_owned(), source })?;
         let format = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();

@@ -12,6 +12,8 @@ use crate::identity;
 use crate::promote::GateEvaluation;
 use crate::record::identity::RUN_IDENTITY_SCHEMA;
 use crate::record::layout;
+use crate::record::open_item::open_items;
+use crate::record::open_word::OpenWord;
 use crate::record::run_identity::GATE_RULES;
 use crate::record::statement::{
     BUNDLE_PREDICATE, BundlePredicate, DECLARATION_PREDICATE, DeclarationPredicate, InTotoStatement, PACKET_PREDICATE,
@@ -108,6 +110,8 @@ fn own(content: &AttestedContent) -> InTotoStatement {
         AttestedContent::Declaration(sealed) => {
             let declared = sealed.declaration();
             let of_run = declared.schema_version == RUN_IDENTITY_SCHEMA;
+            let open = open_items(declared);
+            let unknown = open.iter().filter(|item| item.word == OpenWord::Unknown).count();
             statement(
                 content,
                 if of_run { layout::RUN_IDENTITY } else { SYSTEM_IDENTITY_NAME },
@@ -117,7 +121,8 @@ fn own(content: &AttestedContent) -> InTotoStatement {
                     kind: declared.kind.clone(),
                     identity: declared.identity,
                     identity_parts: declared.digests,
-                    absent: identity::absences(declared).len(),
+                    absent: identity::absences(declared).len() + open.len(),
+                    unknown: declared.completeness.map(|_| unknown),
                     trust: VerifiedTrust::Consistent,
                 },
             )

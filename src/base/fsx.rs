@@ -87,6 +87,45 @@ fn open_beneath(folder: &Path, relative: &str) -> io::Result<File> {
     Ok(at)
 }
 
+/// Where `relative` below `folder` leads once links are followed: that folder without links, and the path below it. What lies
+/// outside is refused, so that nobody's link can show a file that he was not given.
+///
+/// # Errors
+/// If it leads nowhere or out of the folder.
+pub fn resolve_within(folder: &Path, relative: &str) -> io::Result<(PathBuf, String)> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let root = folder.canonicalize()?;
+    let found = root.join(relative).canonicalize()?;
+    let outside = || {
+        let text = format!("a link on the path leads out of the folder, to `{}`", found.display());
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    };
+    let below = found.strip_prefix(&root).map_err(|_| outside())?;
+    let below =
+        below.to_str().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a part of it is no UTF-8 text"))?;
+    Ok((root.clone(), below.to_owned()))
+}
+
+/// Opens what [`resolve_within`] found; a link that was put there meanwhile is refused. What is no regular file is, too.
+///
+/// # Errors
+/// What the operating system says.
+pub fn open_resolved(root: &Path, below: &str) -> io::Result<File> {
+    let file = open_beneath(root, below)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Reads the whole of an open regular file of at most `cap_bytes`.
+///
+/// # Errors
+/// If it is larger, or cannot be read.
+pub fn read_open(file: File, cap_bytes: u64) -> io::Result<Vec<u8>> {
+    read_capped(file, cap_bytes)
+}
+
 /// Linux and macOS say ELOOP of a link that must not be followed, and ENOTDIR where a folder was asked for.
 fn link_or(error: nix::errno::Errno) -> io::Error {
     match error {
@@ -236,6 +275,23 @@ impl Write for Staged {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Writes a file that is never written again: it must not be there, nobody may write to it afterwards, and its bytes are synced.
+/// Its folder is not synced here.
+///
+/// # Errors
+/// If it is there already, or what the operating system says.
+pub fn write_once(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o444)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .open(path)
+        .at("create", path)?;
+    file.write_all(bytes).at("write", path)?;
+    file.sync_all().at("sync", path)
 }
 
 /// Writes a file that nobody keeps, as in a folder that goes with the run: without a sync.

@@ -10,7 +10,11 @@ pub mod clock;
 pub mod digest;
 pub mod errno;
 pub mod error_chain;
-#[allow(dead_code, unused_imports, reason = "declarations that name folders use what the sealing of commands does not")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "declarations that name folders and the sealing of commands use it, each a part"
+)]
 pub mod folder;
 pub mod format;
 pub mod fsx;
@@ -23,6 +27,7 @@ mod json_serializer;
 pub mod json_span;
 pub mod limits;
 pub mod line_excerpt;
+pub mod number_text;
 mod objects_only;
 
 pub mod output;

@@ -18,6 +18,14 @@ struct SharedBuffer {
     digest: OnceLock<Digest>,
 }
 
+impl PartialEq for SharedBytes {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl Eq for SharedBytes {}
+
 impl SharedBytes {
     /// Bytes that were digested while they were read. That `digest` is theirs is the caller's word.
     pub fn digested(bytes: Vec<u8>, digest: Digest) -> Self {

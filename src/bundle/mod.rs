@@ -21,6 +21,7 @@ mod replay;
 pub mod replay_diff;
 mod replay_inputs;
 mod replay_sink;
+pub mod sealed_folder;
 mod verified;
 pub mod verified_artifact;
 pub mod verify;

@@ -13,12 +13,13 @@ use serde_json::Value;
 pub use outcome::{IdentityComparison, VerifyIdentityError};
 
 use super::reader::{self, open_unverified};
+use super::sealed_folder::{self, SealedFolder};
 use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::identity::{self, Difference, Discrepancy};
-use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
+use crate::plan::subject::{NamedRoots, SYSTEM_DECLARATION_SCHEMAS};
 use crate::plan::{self, BundleInputs, DocumentSource, Selection};
 use crate::record::identity::{Declaration, RUN_IDENTITY_SCHEMA};
 use crate::record::layout;
@@ -31,14 +32,17 @@ use crate::record::sources::InputRole;
 /// # Errors
 /// If there is none that could be understood.
 pub fn read(path: &Path) -> Result<Declaration, VerifyIdentityError> {
-    let file = if path.is_dir() {
+    let file = if let Some(file) = sealed_folder::declaration_in(path) {
+        file
+    } else if path.is_dir() {
         reader::resolve(path).map_err(VerifyIdentityError::NoBundle)?.join(layout::RUN_IDENTITY)
     } else {
         path.to_owned()
     };
     let bytes = fsx::read_regular(&file, MAX_INPUT_DOCUMENT_BYTES).map_err(VerifyIdentityError::Read)?;
     let value = json::parse(&bytes).map_err(|source| VerifyIdentityError::Json { path: file.clone(), source })?;
-    let describes = value.get("schema_version").and_then(Value::as_str) == Some(SYSTEM_DECLARATION_SCHEMA);
+    let format = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
+    let describes = SYSTEM_DECLARATION_SCHEMAS.contains(&format);
     if describes && value.get("identity").is_none() && value.get("digests").is_none() {
         return Err(VerifyIdentityError::NotSealed { path: file });
     }
@@ -52,6 +56,11 @@ pub fn read(path: &Path) -> Result<Declaration, VerifyIdentityError> {
 pub fn against_bundle(path: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
     if let DeclarationSubject::System = of(path, &declaration)? {
+        if sealed_folder::declaration_in(path).is_some()
+            && let Some(folder) = SealedFolder::open(path).map_err(VerifyIdentityError::Read)?
+        {
+            return system::against_sealed_folder(declaration, path, &folder);
+        }
         return Err(VerifyIdentityError::NeedsDocument { path: path.to_owned(), kind: declaration.kind });
     }
     let unverified = open_unverified(path).map_err(VerifyIdentityError::NoBundle)?;
@@ -84,10 +93,14 @@ pub fn against_bundle(path: &Path) -> Result<IdentityComparison, VerifyIdentityE
 ///
 /// # Errors
 /// If the bundle has no declaration, or the plan cannot be resolved although every document is as declared.
-pub fn against_sources(path: &Path, root: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
+pub fn against_sources(
+    path: &Path,
+    root: &Path,
+    roots: &NamedRoots,
+) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
     if let DeclarationSubject::System = of(path, &declaration)? {
-        return system::against_folder(declaration, root);
+        return system::against_folder(declaration, root, roots);
     }
     let mut found = identity::verify_against_itself(&declaration);
     if let Some(parts) = parts(&declaration, &mut found) {
@@ -121,10 +134,14 @@ pub fn against_sources(path: &Path, root: &Path) -> Result<IdentityComparison, V
 ///
 /// # Errors
 /// If the declaration is a run's, or the document is incomplete or wrong.
-pub fn against_document(path: &Path, document: &Path) -> Result<IdentityComparison, VerifyIdentityError> {
+pub fn against_document(
+    path: &Path,
+    document: &Path,
+    roots: &NamedRoots,
+) -> Result<IdentityComparison, VerifyIdentityError> {
     let declaration = read(path)?;
     match of(path, &declaration)? {
-        DeclarationSubject::System => system::against_document(declaration, document),
+        DeclarationSubject::System => system::against_document(declaration, document, roots),
         DeclarationSubject::Run => Err(VerifyIdentityError::OfRun { path: path.to_owned() }),
     }
 }
@@ -140,8 +157,8 @@ enum DeclarationSubject {
 fn of(path: &Path, declaration: &Declaration) -> Result<DeclarationSubject, VerifyIdentityError> {
     match declaration.schema_version.as_str() {
         RUN_IDENTITY_SCHEMA => Ok(DeclarationSubject::Run),
-        _ if path.is_dir() => Ok(DeclarationSubject::Run),
-        SYSTEM_DECLARATION_SCHEMA => Ok(DeclarationSubject::System),
+        _ if path.is_dir() && sealed_folder::declaration_in(path).is_none() => Ok(DeclarationSubject::Run),
+        format if SYSTEM_DECLARATION_SCHEMAS.contains(&format) => Ok(DeclarationSubject::System),
         other => Err(VerifyIdentityError::Format { path: path.to_owned(), format: other.to_owned() }),
     }
 }

@@ -7,19 +7,22 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::failures::review_failure;
+use super::identity::roots::NamedRootArgs;
 use super::out::Destination;
 use super::ui::Ui;
 use super::validate_bundle;
 use crate::base::json_out;
 use crate::base::printable::json_for_streams;
 use crate::diff::{self, ComparedSide, DiffError};
+use crate::plan::subject::NamedRoots;
 use crate::record::outcome::Lane;
 use crate::record::run_diff::{Flip, FlipOpinions, RowVerdict, RunDiff};
 use crate::review;
 
 /// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
 ///
-/// Each side is a bundle's folder, an output root, a promotion packet, or a declaration. Bundles are verified first; a
+/// Each side is a bundle's folder, an output root, a promotion packet, or a declaration (a run's, or another system's: its document,
+/// its sealed file, or the folder that `identity declare --out` wrote). Bundles are verified first; a
 /// packet is verified against its bundle where that is found. Exit 0 if both declare materially the same and no verdict
 /// differs, 1 if not, 8 if nothing differs and declarations of other systems leave items open, 4 if a bundle, packet or declaration is invalid.
 #[derive(Debug, Args)]
@@ -36,10 +39,12 @@ pub(super) struct DiffRunsArgs {
     /// Answer in Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
-    /// Take what two declarations of other systems both state to be absent for equal, and what a run states where its
+    /// Take what two declarations of other systems both state to be absent or unknown for equal, and what a run states where its
     /// deployment does not. Without it they are the same only if both state everything.
-    #[arg(long)]
+    #[arg(long, visible_alias = "accept-unknown")]
     accept_absent: bool,
+    #[command(flatten)]
+    roots: NamedRootArgs,
     /// Write the answer to this file instead; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -48,11 +53,12 @@ pub(super) struct DiffRunsArgs {
 /// Compares.
 pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
-    let a = match open(&args.a, args.json, ui)? {
+    let roots = args.roots.named()?;
+    let a = match open(&args.a, &roots, args.json, ui)? {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
     };
-    let b = match open(&args.b, args.json, ui)? {
+    let b = match open(&args.b, &roots, args.json, ui)? {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
     };
@@ -60,7 +66,7 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut report = compare(&a, &b).map_err(failure)?;
     give_opinions(&mut report, &a, &b)?;
     let declared = &report.declarations;
-    let open = !declared.stated_by_neither.is_empty() || !declared.stated_by_run_only.is_empty();
+    let open = declared.leave_open();
     let exit = match (report.same, declared.materially_equal) {
         (true, _) => Exit::Done,
         // Nothing differs in what is declared, and what is open might.
@@ -119,8 +125,13 @@ fn give_opinions(report: &mut RunDiff, a: &ComparedSide, b: &ComparedSide) -> Re
 }
 
 /// Opens a side; a bundle that is refused is reported as `validate-bundle` does.
-fn open(path: &std::path::Path, json: bool, ui: &mut Ui) -> Result<Result<ComparedSide, Exit>, Failure> {
-    match diff::open(path) {
+fn open(
+    path: &std::path::Path,
+    roots: &NamedRoots,
+    json: bool,
+    ui: &mut Ui,
+) -> Result<Result<ComparedSide, Exit>, Failure> {
+    match diff::open_with(path, roots) {
         Ok(side) => Ok(Ok(side)),
         Err(DiffError::Refused(refused)) => validate_bundle::report(&refused, json, ui).map(Err),
         Err(error) => Err(failure(error)),

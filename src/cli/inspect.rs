@@ -118,6 +118,14 @@ fn folder(path: &Path) -> InspectionOutcome {
             .next(format!("sandproof verify {shown}"))
             .next(format!("sandproof attempts --out {shown}"));
     }
+    if let Some(file) = bundle::sealed_folder::declaration_in(path) {
+        let what = "a sealed declaration of another system, with what it was sealed from";
+        return seen(path, "sealed_folder", what)
+            .fact("kind", member(path, bundle::sealed_folder::SEALED_DECLARATION, "kind"))
+            .fact("identity", member(path, bundle::sealed_folder::SEALED_DECLARATION, "identity"))
+            .next(format!("sandproof identity verify --bundle {shown}"))
+            .next(format!("sandproof verify {}", file.display()));
+    }
     if has("plan.json") || has("sandbox.questions") {
         return seen(path, "plan_folder", "a plan, with what it needs")
             .next(format!("sandproof plan-lint --plan {shown}"));
@@ -282,7 +290,9 @@ fn document(path: &Path, value: &Value) -> InspectionOutcome {
         }
         "run_identity" | "system_identity" => found.next(format!("sandproof verify {shown}")),
         "artifact_index" => found.next(format!("sandproof verify {}", fsx::folder_of(path).display())),
-        "system_declaration" => found.next(format!("sandproof identity declare --from {shown}")),
+        "system_declaration" | "system_declaration_v2" => {
+            found.next(format!("sandproof identity declare --from {shown}"))
+        }
         "plan" => found.next(format!("sandproof plan-lint --plan {shown}")),
         "landlock_policy" => found.next(format!("sandproof policy lint {shown}")),
         _ => found,

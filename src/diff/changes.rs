@@ -120,7 +120,8 @@ impl DeclarationSides<'_> {
             ["artifact", "preflight_policy", ..] => {
                 named("preflight_policy", "the policy of the apply preflight", ReachClass::Nothing)
             }
-            ["artifact", "subject", ..] | ["artifact", "documents", "subject" | "subject_file", ..] => {
+            ["artifact", "subject", ..]
+            | ["artifact", "documents", "subject" | "subject_file" | "subject_digest", ..] => {
                 named("subject", "the declaration of the subject", ReachClass::Nothing)
             }
             ["runtime", "host", fact, ..] if SYSTEM_FACTS.contains(fact) => self.system(),

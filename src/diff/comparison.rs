@@ -4,15 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::changes::{self, ReachingChange};
 use super::explain::{self, Grounds};
+use super::kinds::{DeploymentComparison, UncomparedParts};
 use super::launcher_words;
 use super::side::ComparedSide;
 use super::verdicts::{self, DifferingRow};
-use super::{DiffError, declarations, kinds, row_provenance};
+use super::{DiffError, declarations, kinds, row_provenance, text_lines};
 use crate::bundle::{Bundle, Verified};
 use crate::record::identity::DeclarationPart;
 use crate::record::outcome::Lane;
 use crate::record::run_diff::{
-    Comparability, Declarations, Flip, FlipOpinions, PartDiff, RUN_DIFF_SCHEMA, RunDiff, SourceKind, VerdictComparison,
+    Comparability, Declarations, Flip, FlipOpinions, PartDiff, RUN_DIFF_SCHEMA, RunDiff, SourceKind, Unstated,
+    VerdictComparison,
 };
 
 /// How many rows that differ a report lists. All are counted.
@@ -36,8 +38,9 @@ fn compare_as(a: &ComparedSide, b: &ComparedSide, accept_absent: bool) -> Result
         return Err(DiffError::Kinds { a: kind_a.clone(), b: kind_b.clone() });
     }
     let mut declarations = compare_declarations(a, b);
+    text_lines::add(&mut declarations.parts, &a.contents, &b.contents);
     declarations.absent_accepted = accept_absent;
-    let complete = declarations.stated_by_neither.is_empty() && declarations.stated_by_run_only.is_empty();
+    let complete = !declarations.leave_open();
     let complete = accept_absent || complete;
     let mut changes = match (&a.declaration, &b.declaration) {
         (Some(a), Some(b)) => Some(changes::gather(a, b, &declarations.parts)),
@@ -77,23 +80,36 @@ fn compare_declarations(a: &ComparedSide, b: &ComparedSide) -> Declarations {
         parts: Vec::new(),
         stated_by_neither: Vec::new(),
         stated_by_run_only: Vec::new(),
+        unknown_on_both: Vec::new(),
+        left_to_run: Vec::new(),
+        run_names_deployment: None,
+        immaterial: Vec::new(),
         absent_accepted: false,
     };
     if let (Some(a), Some(b)) = (&a.declaration, &b.declaration) {
-        let (parts, stated_by_neither, stated_by_run_only) = if a.kind == b.kind {
-            (declarations::compare(a, b), declarations::stated_by_neither(a, b), Vec::new())
+        let held = if a.kind == b.kind {
+            let parts = declarations::compare(a, b);
+            let neither = declarations::stated_by_neither(a, b);
+            let aside =
+                UncomparedParts { neither, unknown: kinds::unknown_on_both(a, b), ..UncomparedParts::default() };
+            DeploymentComparison { parts, aside, names_deployment: None }
         } else {
-            let held = kinds::compare(a, b);
-            (held.parts, held.aside.neither, held.aside.only_run)
+            kinds::compare(a, b)
         };
+        let DeploymentComparison { parts, aside, names_deployment } = held;
+        let listed = declarations::immaterial_to_both(a, b).into_iter();
         // Two formats do not mean the same even where they say the same.
         let equal = a.schema_version == b.schema_version && parts.iter().all(|part| part.materially_equal);
         let materially_equal = Some(equal);
         return Declarations {
             materially_equal,
             parts,
-            stated_by_neither,
-            stated_by_run_only,
+            stated_by_neither: aside.neither,
+            stated_by_run_only: aside.only_run,
+            unknown_on_both: aside.unknown,
+            left_to_run: aside.left_to_run,
+            run_names_deployment: names_deployment,
+            immaterial: listed.map(|item| Unstated { pointer: item.pointer, reason: item.reason }).collect(),
             ..nothing(Comparability::Items)
         };
     }

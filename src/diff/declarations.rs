@@ -8,21 +8,28 @@ use super::names;
 use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::json_out;
-use crate::identity::{absences, differences};
-use crate::record::identity::{Declaration, DeclarationPart, RUN_KIND};
+use crate::identity::immaterial::{ImmaterialItem, immaterial_items};
+use crate::identity::{Difference, absences, differences};
+use crate::record::identity::{Declaration, DeclarationPart, RUN_KIND, SYSTEM_DECLARATION_SCHEMA_V2};
 use crate::record::run_diff::{DifferingItem, PartDiff, ShownValue, Unstated};
 
 /// Items of a run's declaration that cannot affect a verdict, with everything below them. `SPEC.md` publishes the list;
-/// every other item is material. Of another system's declaration every item is.
+/// every other item is material. Of another system's declaration every item is that it does not list itself.
 pub const IMMATERIAL: [&str; 2] = ["/policy/lock", "/runtime/jobs"];
 
 /// Longest value that a report repeats, in bytes of its JSON text.
 const MAX_SHOWN_BYTES: usize = 1024;
 
-/// Whether a difference at `pointer` is material.
-pub fn is_material(kind: &str, pointer: &str) -> bool {
+/// Whether a difference at `pointer` of a run's declaration is material.
+pub fn is_material(pointer: &str) -> bool {
     let below = |head: &str| pointer.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    kind != RUN_KIND || !IMMATERIAL.into_iter().any(below)
+    !IMMATERIAL.into_iter().any(below)
+}
+
+/// What both declarations of other systems say is immaterial. What one of them alone lists stays material: so does the list.
+pub(super) fn immaterial_to_both(a: &Declaration, b: &Declaration) -> Vec<ImmaterialItem> {
+    let of_b = immaterial_items(b);
+    immaterial_items(a).into_iter().filter(|item| of_b.iter().any(|other| other.pointer == item.pointer)).collect()
 }
 
 /// What both state to be absent for the same reason. Nothing was compared there: the reason can be that there is no such
@@ -50,23 +57,48 @@ fn compare_part(a: &Declaration, b: &Declaration, part: DeclarationPart) -> Part
 /// A part of both, of which these values are compared.
 pub(super) fn compare_values([a, b]: [&Declaration; 2], part: DeclarationPart, values: [&Value; 2]) -> PartDiff {
     let (digest_a, digest_b) = (a.digests.of(part), b.digests.of(part));
-    let items = if digest_a == digest_b { Vec::new() } else { items(&a.kind, part, values) };
+    let items = if digest_a == digest_b { Vec::new() } else { items([a, b], part, values) };
     let materially_equal = !items.iter().any(|item| item.material);
     PartDiff { part, a: digest_a, b: digest_b, materially_equal, items }
 }
 
-fn items(kind: &str, part: DeclarationPart, [a, b]: [&Value; 2]) -> Vec<DifferingItem> {
-    differences(&format!("/{}", part.as_str()), a, b)
+fn items([one, other]: [&Declaration; 2], part: DeclarationPart, [a, b]: [&Value; 2]) -> Vec<DifferingItem> {
+    let of_run = one.kind == RUN_KIND;
+    let listed = immaterial_to_both(one, other);
+    let is_material = |pointer: &str| {
+        if of_run { is_material(pointer) } else { !listed.iter().any(|item| item.covers(pointer)) }
+    };
+    let mut found = differences(&format!("/{}", part.as_str()), a, b);
+    if one.schema_version == SYSTEM_DECLARATION_SCHEMA_V2 && other.schema_version == SYSTEM_DECLARATION_SCHEMA_V2 {
+        without_followed_digests(&mut found);
+    }
+    found
         .into_iter()
         .map(|difference| DifferingItem {
-            name: names::of(kind, &difference.pointer),
+            name: names::of(&one.kind, &difference.pointer),
             a: difference.declared.map(shown),
             b: difference.found.map(shown),
-            material: is_material(kind, &difference.pointer),
+            lines: Vec::new(),
+            material: is_material(&difference.pointer),
             pointer: difference.pointer,
             b_pointer: difference.found_at,
         })
         .collect()
+}
+
+/// Takes the digests of JSON files out whose members differ: that the bytes differ follows from it.
+fn without_followed_digests(found: &mut Vec<Difference>) {
+    let followed = |digest: &str| {
+        let members = digest.strip_suffix("/json/digest").map(|file| format!("{file}/json/members"));
+        members.is_some_and(|members| {
+            found.iter().any(|one| {
+                one.pointer.strip_prefix(&members).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        })
+    };
+    let gone: HashSet<String> =
+        found.iter().map(|one| one.pointer.clone()).filter(|pointer| followed(pointer)).collect();
+    found.retain(|one| !gone.contains(&one.pointer));
 }
 
 fn shown(value: Value) -> ShownValue {
@@ -186,11 +218,10 @@ mod tests {
 
     #[test]
     fn only_the_listed_items_are_immaterial() {
-        assert!(!is_material(RUN_KIND, "/runtime/jobs"));
-        assert!(!is_material(RUN_KIND, "/policy/lock/mode"));
-        assert!(is_material(RUN_KIND, "/runtime/jobs_of_old"));
-        assert!(is_material(RUN_KIND, "/runtime/host/landlock_abi"));
-        assert!(is_material("ai_run", "/runtime/jobs"));
+        assert!(!is_material("/runtime/jobs"));
+        assert!(!is_material("/policy/lock/mode"));
+        assert!(is_material("/runtime/jobs_of_old"));
+        assert!(is_material("/runtime/host/landlock_abi"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod row_provenance;
 mod rows;
 mod shown;
 mod side;
+mod text_lines;
 mod verdicts;
 
 use std::error::Error;
@@ -28,7 +29,7 @@ pub use attempts::{attempts, render as render_attempts};
 pub use comparison::{compare, compare_accepting_absent};
 pub use rows::RowsError;
 pub use shown::shown;
-pub use side::{ComparedSide, open};
+pub use side::{ComparedSide, open, open_with};
 
 use crate::base::fsx::FileError;
 use crate::bundle::BundleRefused;

@@ -52,10 +52,19 @@ fn plain(parts: &[&str]) -> String {
 /// `artifact: tools, `propose_refund``. What the format calls by a name are words; what people call by one stays as it is.
 fn of_system(parts: &[&str]) -> String {
     let own = match parts {
-        ["artifact", "model" | "parameters", ..] => 3,
+        ["artifact", "model" | "parameters", ..]
+        | ["artifact", "build", "lock" | "image", ..]
+        | ["artifact", "tools", "definitions" | "implementations", ..]
+        | ["artifact", "retrieval", "index" | "embedding_model" | "settings" | "retrieved", ..]
+        | ["runtime", "engine", "name" | "version" | "settings", ..]
+        | ["runtime", "hardware", "processor" | "accelerator" | "driver", ..]
+        | ["runtime", "scheduler", "slots" | "companions" | "retries" | "timeout_seconds" | "fallback", ..]
+        | ["runtime", "rollout", "share_percent" | "flags", ..] => 3,
         _ => 2,
     };
     let (ours, theirs) = parts.split_at(own.min(parts.len()));
+    // Where a JSON file stands, what it holds counts.
+    let theirs = if let ["json", "members", rest @ ..] = theirs { rest } else { theirs };
     let theirs = theirs.iter().map(|name| format!(", `{name}`"));
     format!("{}{}", plain(ours), theirs.collect::<String>())
 }

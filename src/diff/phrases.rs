@@ -1,6 +1,7 @@
 //! A comparison in words; what the texts for people and for pull requests share.
 
 pub(super) use crate::base::printable::printable;
+use crate::record::open_word::OpenWord;
 use crate::record::opinions::Opinions;
 use crate::record::outcome::Decision;
 use crate::record::run_diff::{
@@ -34,15 +35,23 @@ pub(super) fn headline(diff: &RunDiff) -> String {
 fn declared(declarations: &Declarations, changes: &[Change]) -> String {
     let neither = declarations.stated_by_neither.len() as u64;
     let run_only = declarations.stated_by_run_only.len() as u64;
+    let unknown = declarations.unknown_on_both.len() as u64;
+    let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
     match (declarations.compared, declarations.materially_equal, declarations.identical) {
         (_, Some(true), _) if run_only > 0 => {
-            let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
             let items = counted(run_only, "item");
-            format!("equal in what both state; {items} stated by the run only, {neither} by neither{accepted}")
+            let unknown = if unknown > 0 { format!(", {unknown} unknown to both") } else { String::new() };
+            format!("equal in what both state; {items} stated by the run only, {neither} by neither{unknown}{accepted}")
         }
         (_, Some(true), _) if neither > 0 => {
-            let accepted = if declarations.absent_accepted { ", which is accepted" } else { "" };
             format!("equal as far as declared; {} stated by neither{accepted}", counted(neither, "item"))
+        }
+        (_, Some(true), _) if unknown > 0 => {
+            format!("not known to differ; unknown on both sides: {}{accepted}", counted(unknown, "item"))
+        }
+        (_, Some(true), Some(false)) if !declarations.left_to_run.is_empty() => {
+            let left = counted(declarations.left_to_run.len() as u64, "item");
+            format!("the run is as the deployment states; {left} left to the run")
         }
         (Comparability::Not, ..) => "the declarations cannot be compared".to_owned(),
         (_, Some(true), Some(true)) => "both declare the same".to_owned(),
@@ -61,6 +70,12 @@ pub(super) fn value(shown: Option<&ShownValue>) -> String {
         Some(ShownValue::Value(value)) if referred(value).is_some() => {
             format!("sha256:{}", short(referred(value).unwrap_or_default()))
         }
+        Some(ShownValue::Value(value)) if OpenWord::of(value).is_some() => {
+            OpenWord::of(value).map_or("", OpenWord::as_str).replace('_', " ")
+        }
+        Some(ShownValue::Value(value)) if number(value).is_some() => {
+            printable(number(value).unwrap_or_default()).into_owned()
+        }
         Some(ShownValue::Value(value)) if value.get("absent").is_some_and(serde_json::Value::is_string) => {
             format!("absent ({})", printable(value["absent"].as_str().unwrap_or_default()))
         }
@@ -71,10 +86,18 @@ pub(super) fn value(shown: Option<&ShownValue>) -> String {
 /// The digest that another system's declaration gives in place of a content, or as a text.
 fn referred(value: &serde_json::Value) -> Option<&str> {
     let text = match value {
-        serde_json::Value::Object(members) if members.len() == 1 => members.get("digest")?.as_str()?,
+        serde_json::Value::Object(members) if members.len() == 1 => {
+            members.get("digest").or_else(|| members.get("folder"))?.as_str()?
+        }
         other => other.as_str()?,
     };
     text.strip_prefix("sha256:").filter(|digits| is_digest(digits))
+}
+
+/// The text of a number that has no canonical form.
+fn number(value: &serde_json::Value) -> Option<&str> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    members.get("number")?.as_str()
 }
 
 fn is_digest(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A comparison for a pull request, as Markdown.
 
 use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
+use crate::record::identity::RUN_KIND;
 use crate::record::run_diff::{ExplanationGrade, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
@@ -32,6 +33,9 @@ fn declarations(out: &mut String, diff: &RunDiff) {
     for (title, unstated) in [
         ("Stated by the run only", &diff.declarations.stated_by_run_only),
         ("Stated by neither", &diff.declarations.stated_by_neither),
+        ("Unknown on both sides", &diff.declarations.unknown_on_both),
+        ("Left to the run", &diff.declarations.left_to_run),
+        ("Immaterial, as both declare", &diff.declarations.immaterial),
     ] {
         if !unstated.is_empty() {
             out.push_str(&format!("\n#### {title}\n\n| item | why |\n|---|---|\n"));
@@ -44,9 +48,14 @@ fn declarations(out: &mut String, diff: &RunDiff) {
     if items.is_empty() {
         return;
     }
+    let of_run = diff.a.kind.as_deref() == Some(RUN_KIND);
     out.push_str("\n#### Declared differently\n\n| item | A | B | |\n|---|---|---|---|\n");
     for item in items {
-        let mark = if item.material { "" } else { "no bearing on verdicts" };
+        let mark = match (item.material, of_run) {
+            (true, _) => "",
+            (false, true) => "no bearing on verdicts",
+            (false, false) => "immaterial",
+        };
         let there = item.b_pointer.as_ref().map(|there| format!(" (in B {})", code(there))).unwrap_or_default();
         out.push_str(&format!(
             "| {}<br>{}{there} | {} | {} | {mark} |\n",

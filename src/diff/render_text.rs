@@ -2,6 +2,7 @@
 
 use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
 use crate::base::printable::Lines;
+use crate::record::identity::RUN_KIND;
 use crate::record::run_diff::{DifferingItem, RunDiff, Side};
 
 /// The comparison as plain text.
@@ -24,17 +25,32 @@ pub(crate) fn lines(diff: &RunDiff) -> Lines {
             (true, ..) => "equal".to_owned(),
             (false, 0, 0) if diff.a.kind != diff.b.kind => "equal in what both state".to_owned(),
             (false, 0, 0) => "different".to_owned(),
-            (false, 0, n) => format!("materially equal; {} without bearing on verdicts", phrases::counted(n, "item")),
+            (false, 0, n) => format!("materially equal; {} without bearing{}", phrases::counted(n, "item"), on(diff)),
             (false, n, 0) => differ(n),
-            (false, n, m) => format!("{}, and {m} without bearing on verdicts", differ(n)),
+            (false, n, m) => format!("{}, and {m} without bearing{}", differ(n), on(diff)),
         };
         out.line(0, &format!("{name:<9} {text}"));
-        part.items.iter().for_each(|one| item(&mut out, one));
+        let apart = !diff.declarations.immaterial.is_empty();
+        part.items.iter().filter(|one| one.material || !apart).for_each(|one| item(&mut out, one));
     }
     let declarations = &diff.declarations;
+    match declarations.run_names_deployment {
+        Some(true) => out.line(0, "the run names this deployment by its identity"),
+        Some(false) => out.line(0, "the run names another deployment"),
+        None => {}
+    }
+    if !declarations.immaterial.is_empty() {
+        out.blank();
+        out.line(0, "immaterial, as both declare");
+        declarations.immaterial.iter().for_each(|one| out.line(1, &format!("{}: {}", one.pointer, one.reason)));
+        let items = declarations.parts.iter().flat_map(|part| &part.items).filter(|one| !one.material);
+        items.for_each(|one| item(&mut out, one));
+    }
     for (title, items) in [
         ("stated by the run only", &declarations.stated_by_run_only),
         ("stated by neither", &declarations.stated_by_neither),
+        ("unknown on both sides", &declarations.unknown_on_both),
+        ("left to the run", &declarations.left_to_run),
     ] {
         if !items.is_empty() {
             out.blank();
@@ -51,6 +67,11 @@ pub(crate) fn lines(diff: &RunDiff) -> Lines {
     }
     verdicts(&mut out, diff);
     out.0
+}
+
+/// On what immaterial items have no bearing: of another system that is its author's word.
+fn on(diff: &RunDiff) -> &'static str {
+    if diff.a.kind.as_deref() == Some(RUN_KIND) { " on verdicts" } else { ", as both declare" }
 }
 
 fn differ(count: u64) -> String {
@@ -76,6 +97,7 @@ fn item(out: &mut IndentedLines, item: &DifferingItem) {
         Some(there) => out.line(6, &format!("{} (in B {there})", item.pointer)),
         None => out.line(6, &item.pointer),
     }
+    item.lines.iter().for_each(|line| out.line(6, &format!("{} {}", line.side.sign(), line.text)));
 }
 
 fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::DiffError;
+use super::text_lines::TextSource;
 use crate::base::fsx;
 use crate::base::json;
-use crate::bundle::{self, Bundle, Verified};
+use crate::bundle::{self, Bundle, Verified, sealed_folder};
 use crate::identity;
-use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration_file};
+use crate::plan::subject::{NamedRoots, SYSTEM_DECLARATION_SCHEMAS, read_declaration_file_with};
 use crate::promote;
 use crate::record::identity::{Declaration, PartDigests};
 use crate::record::layout;
@@ -26,6 +27,8 @@ pub struct ComparedSide {
     pub(super) declaration: Option<Declaration>,
     pub(super) parts: Option<PartDigests>,
     pub(super) bundle: Option<Verified<Bundle>>,
+    /// Where the bytes are whose digests the declaration gives.
+    pub(super) contents: TextSource,
 }
 
 impl ComparedSide {
@@ -37,11 +40,20 @@ impl ComparedSide {
 
 /// Opens the thing at `path`. A bundle is verified; a packet is too if its bundle can be found.
 pub fn open(path: &Path) -> Result<ComparedSide, DiffError> {
+    open_with(path, &NamedRoots::new())
+}
+
+/// The same, with folders that paths of an unsealed declaration can begin at.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, roots: &NamedRoots) -> Result<ComparedSide, DiffError> {
     let given = path.display().to_string();
-    if path.is_dir() {
+    let sealed_in = sealed_folder::declaration_in(path);
+    if path.is_dir() && sealed_in.is_none() {
         return open_bundle(path, given);
     }
-    let bytes = fsx::read_input(path, MAX_DOCUMENT_BYTES).map_err(DiffError::Read)?;
+    let bytes = fsx::read_input(sealed_in.as_deref().unwrap_or(path), MAX_DOCUMENT_BYTES).map_err(DiffError::Read)?;
     let refuse = |reason: String| DiffError::Document { file: given.clone(), reason };
     let value = json::parse(&bytes).map_err(|error| refuse(format!("it is not acceptable JSON: {error}")))?;
     let schema = value.get("schema_version").and_then(Value::as_str).unwrap_or_default();
@@ -60,20 +72,22 @@ pub fn open(path: &Path) -> Result<ComparedSide, DiffError> {
     }
     if value.get("digests").is_some() && value.get("identity").is_some() {
         let declaration = sealed(value).map_err(refuse)?;
-        return Ok(of_declaration(given, declaration));
+        let contents = sealed_in.map_or(TextSource::Nowhere, |_| TextSource::Folder(path.to_owned()));
+        return Ok(ComparedSide { contents, ..of_declaration(given, declaration) });
     }
-    if schema == SYSTEM_DECLARATION_SCHEMA {
-        return declare(path, given);
+    if SYSTEM_DECLARATION_SCHEMAS.contains(&schema) {
+        return declare(path, given, roots);
     }
     Err(refuse("it is neither a bundle's folder, nor a promotion packet, nor a declaration".into()))
 }
 
 /// Declares what somebody describes of another system, with every file that the description names.
-fn declare(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
-    let subject = read_declaration_file(path).map_err(|error| DiffError::Load(Box::new(error)))?;
+fn declare(path: &Path, given: String, roots: &NamedRoots) -> Result<ComparedSide, DiffError> {
+    let subject = read_declaration_file_with(path, roots.clone()).map_err(|error| DiffError::Load(Box::new(error)))?;
     let declaration = identity::external::declare(&subject)
         .map_err(|error| DiffError::Document { file: given.clone(), reason: error.to_string() })?;
-    Ok(of_declaration(given, declaration))
+    let contents = TextSource::of(&subject);
+    Ok(ComparedSide { contents, ..of_declaration(given, declaration) })
 }
 
 /// Puts a declaration on a side of its own.
@@ -87,7 +101,13 @@ pub fn of_declaration(given: String, declaration: Declaration) -> ComparedSide {
         identity: Some(declaration.identity),
         not_verified: Vec::new(),
     };
-    ComparedSide { side, parts: Some(declaration.digests), declaration: Some(declaration), bundle: None }
+    ComparedSide {
+        side,
+        parts: Some(declaration.digests),
+        declaration: Some(declaration),
+        bundle: None,
+        contents: TextSource::Nowhere,
+    }
 }
 
 /// Puts a verified bundle on a side of its own.
@@ -102,7 +122,13 @@ pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> ComparedSide {
         identity: declaration.as_ref().map(|declaration| declaration.identity),
         not_verified: Vec::new(),
     };
-    ComparedSide { side, parts: declaration.as_ref().map(|one| one.digests), declaration, bundle: Some(bundle) }
+    ComparedSide {
+        side,
+        parts: declaration.as_ref().map(|one| one.digests),
+        declaration,
+        bundle: Some(bundle),
+        contents: TextSource::Nowhere,
+    }
 }
 
 fn open_bundle(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
@@ -132,7 +158,13 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<C
             not_verified: vec![why.to_owned()],
             given,
         };
-        return Ok(ComparedSide { side, declaration: None, parts: packet.identity_parts, bundle: None });
+        return Ok(ComparedSide {
+            side,
+            declaration: None,
+            parts: packet.identity_parts,
+            bundle: None,
+            contents: TextSource::Nowhere,
+        });
     };
     let found = bundle::verify(&folder).map_err(|refused| DiffError::Refused(Box::new(refused)))?;
     if found.index_sha256() != packet.index_sha256 {

@@ -3,11 +3,16 @@
 use serde_json::Value;
 
 use crate::base::canon::pointer_part;
-use crate::record::identity::{Declaration, DeclarationPart};
+use crate::record::identity::{Declaration, DeclarationPart, SYSTEM_DECLARATION_SCHEMA_V2};
 
 /// Every item of a declaration that is stated to be absent: its JSON pointer and the reason given.
+///
+/// In the second format of declarations of other systems this word does not exist; see [`crate::record::open_item`].
 pub fn absences(declaration: &Declaration) -> Vec<(String, String)> {
     let mut found = Vec::new();
+    if declaration.schema_version == SYSTEM_DECLARATION_SCHEMA_V2 {
+        return found;
+    }
     for part in DeclarationPart::ALL {
         for (name, value) in declaration.part(part) {
             find(&format!("/{}/{}", part.as_str(), pointer_part(name)), value, &mut found);

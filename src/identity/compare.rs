@@ -4,7 +4,7 @@
 //! difference, not seven.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::align;
 use crate::base::canon::pointer_part;
@@ -43,7 +43,7 @@ struct PointerPair<'p> {
 fn walk(at: PointerPair<'_>, declared: Option<&Value>, found: Option<&Value>, all: &mut Vec<Difference>) {
     match (declared, found) {
         (Some(a), Some(b)) if a == b => {}
-        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+        (Some(Value::Object(a)), Some(Value::Object(b))) if !stand_for_different_things(a, b) => {
             let mut names: Vec<&String> = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name))).collect();
             names.sort();
             for name in names {
@@ -79,10 +79,33 @@ fn walk(at: PointerPair<'_>, declared: Option<&Value>, found: Option<&Value>, al
     }
 }
 
+/// Names that make an object of one member stand for something else in declarations of other systems (SPEC 8.5).
+const STANDS_FOR: [&str; 9] = ["digest", "folder", "in", "json", "none", "number", "per_run", "unknown", "value"];
+
+/// Whether one of two objects stands for something, as `{"unknown": true}` does, and the other for something of another kind or
+/// for itself: then they differ as a whole, and not in members that one has and the other has not.
+fn stand_for_different_things(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    let only = |members: &Map<String, Value>| members.keys().next().filter(|_| members.len() == 1).cloned();
+    let stands = |name: &Option<String>| name.as_deref().is_some_and(|name| STANDS_FOR.contains(&name));
+    let (a, b) = (only(a), only(b));
+    a != b && (stands(&a) || stands(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_stands_for_other_things_differs_as_a_whole() {
+        let places = |a: Value, b: Value| -> Vec<String> {
+            differences("/p", &a, &b).into_iter().map(|one| one.pointer).collect()
+        };
+        assert_eq!(places(json!({"none": true}), json!({"digest": "x"})), ["/p"]);
+        assert_eq!(places(json!({"unknown": true}), json!({"a": 1, "b": 2})), ["/p"]);
+        assert_eq!(places(json!({"digest": "x"}), json!({"digest": "y"})), ["/p/digest"]);
+        assert_eq!(places(json!({"a": 1}), json!({"b": 1})), ["/p/a", "/p/b"]);
+    }
 
     #[test]
     fn every_difference_has_its_own_pointer() {

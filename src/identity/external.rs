@@ -2,7 +2,7 @@
 
 use super::seal::{DeclarationParts, seal};
 use crate::base::canon::CanonError;
-use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
+use crate::plan::subject::ResolvedSubject;
 use crate::record::absence::Absence;
 use crate::record::identity::{Declaration, Stated};
 use crate::record::run_identity::SubjectElement;
@@ -13,7 +13,7 @@ use crate::record::run_identity::SubjectElement;
 /// What in it has no canonical form, by JSON pointer.
 pub fn declare(subject: &ResolvedSubject) -> Result<Declaration, CanonError> {
     let [artifact, runtime, policy, history] = subject.parts.clone();
-    seal(SYSTEM_DECLARATION_SCHEMA, &subject.kind, DeclarationParts { artifact, runtime, policy, history })
+    seal(subject.format.schema(), &subject.kind, DeclarationParts { artifact, runtime, policy, history })
 }
 
 /// What a run declares of its subject.

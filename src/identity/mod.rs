@@ -12,6 +12,7 @@ pub mod compare;
 pub mod compose;
 pub mod environment;
 pub mod external;
+pub mod immaterial;
 pub mod seal;
 pub mod verify;
 
@@ -22,6 +23,7 @@ pub use absent::absences;
 pub use carried::redefines_carried_world;
 pub use compare::{Difference, differences};
 pub use compose::declare;
+pub use immaterial::immaterial_items;
 pub use seal::check;
 pub use verify::{
     Discrepancy, verify_against_document, verify_against_itself, verify_against_manifest, verify_against_plan,

@@ -3,11 +3,13 @@
 //! The digest of a part is SHA-256 over its canonical form ([`crate::base::canon`]). The identity is SHA-256 over the
 //! canonical form of an object of exactly three members: `digests` (the four, by part), `kind`, `schema_version`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::base::canon::{self, CanonError};
-use crate::base::digest::Digest;
+use crate::base::canon::CanonError;
 use crate::record::identity::{Declaration, DeclarationPart, PartDigests};
+use crate::record::open_item::completeness_of;
+use crate::record::sealing::part_digest;
+pub use crate::record::sealing::{Flaw, check, identity_of};
 
 /// The four parts before they are sealed.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,82 +38,18 @@ pub fn seal(schema_version: &str, kind: &str, parts: DeclarationParts) -> Result
     };
     let identity = identity_of(schema_version, kind, &digests)?;
     let (schema_version, kind) = (schema_version.to_owned(), kind.to_owned());
-    Ok(Declaration { schema_version, kind, artifact, runtime, policy, history, digests, identity })
-}
-
-fn part_digest(part: DeclarationPart, members: &Map<String, Value>) -> Result<Digest, CanonError> {
-    canon::digest(&Value::Object(members.clone()))
-        .map_err(|error| CanonError { pointer: format!("/{}{}", part.as_str(), error.pointer), problem: error.problem })
-}
-
-/// The identity over the digests of four parts.
-///
-/// # Errors
-/// If `schema_version` or `kind` is not in normal form C.
-pub fn identity_of(schema_version: &str, kind: &str, digests: &PartDigests) -> Result<Digest, CanonError> {
-    canon::digest(&json!({"digests": digests, "kind": kind, "schema_version": schema_version}))
-}
-
-/// What a declaration says of itself that its own parts do not give.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// A part has no canonical form.
-    #[error("it has no canonical form: {0}")]
-    NotCanonical(CanonError),
-    /// A digest is another one.
-    #[error("it is {declared}; its part gives {computed}")]
-    Digest {
-        /// The part of the declaration.
-        part: DeclarationPart,
-        /// What the declaration says.
-        declared: Digest,
-        /// What the part gives.
-        computed: Digest,
-    },
-    /// The identity is another one.
-    #[error("it is {declared}; the digests of the parts give {computed}")]
-    Identity {
-        /// What the declaration says.
-        declared: Digest,
-        /// What its digests give.
-        computed: Digest,
-    },
-}
-
-impl Flaw {
-    /// JSON pointer of what is wrong.
-    pub fn pointer(&self) -> String {
-        match self {
-            Self::NotCanonical(error) => error.pointer.clone(),
-            Self::Digest { part, .. } => format!("/digests/{}", part.as_str()),
-            Self::Identity { .. } => "/identity".to_owned(),
-        }
-    }
-}
-
-/// Computes the digests of a declaration from its own parts, and gives every one that is not what it says.
-pub fn check(declaration: &Declaration) -> Vec<Flaw> {
-    let mut flaws = Vec::new();
-    for part in DeclarationPart::ALL {
-        let declared = declaration.digests.of(part);
-        match part_digest(part, declaration.part(part)) {
-            Ok(computed) if computed == declared => {}
-            Ok(computed) => flaws.push(Flaw::Digest { part, declared, computed }),
-            Err(error) => flaws.push(Flaw::NotCanonical(error)),
-        }
-    }
-    let declared = declaration.identity;
-    match identity_of(&declaration.schema_version, &declaration.kind, &declaration.digests) {
-        Ok(computed) if computed == declared => {}
-        Ok(computed) => flaws.push(Flaw::Identity { declared, computed }),
-        Err(error) => flaws.push(Flaw::NotCanonical(error)),
-    }
-    flaws
+    let mut sealed =
+        Declaration { schema_version, kind, artifact, runtime, policy, history, digests, identity, completeness: None };
+    sealed.completeness = completeness_of(&sealed);
+    Ok(sealed)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::base::digest::Digest;
 
     fn object(value: Value) -> Map<String, Value> {
         serde_json::from_value(value).unwrap()

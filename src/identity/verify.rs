@@ -71,6 +71,12 @@ pub fn verify_against_itself(declaration: &Declaration) -> Vec<Discrepancy> {
         let pointer = flaw.pointer();
         match flaw {
             Flaw::NotCanonical(error) => Discrepancy::Malformed { pointer, problem: error.problem.to_string() },
+            Flaw::Completeness { declared, computed } => Discrepancy::Differs(Difference {
+                pointer,
+                found_at: None,
+                declared: declared.map(|one| value(&one)),
+                found: computed.map(|one| value(&one)),
+            }),
             Flaw::Digest { declared, computed, .. } | Flaw::Identity { declared, computed } => {
                 Discrepancy::Differs(Difference {
                     pointer,

@@ -150,6 +150,10 @@ impl DocumentSource for BundleInputs {
         self.documents.contains_key(&(role, path.to_owned()))
     }
 
+    fn has_digest_alone(&self, path: &str) -> bool {
+        self.has(InputRole::SubjectDigest, path)
+    }
+
     fn questions(&self) -> Option<String> {
         let mut listed = self.documents.keys().filter(|(role, _)| *role == InputRole::Questions);
         listed.next().map(|(_, path)| path.clone())

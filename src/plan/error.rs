@@ -112,6 +112,25 @@ impl LoadError {
         matches!(self, Self::Refused { .. } | Self::Json { .. }).then(|| self.as_notes())
     }
 
+    /// The same of a document whose name in messages is to be another one: the path by which a person gave it.
+    pub(super) fn of_file(mut self, name: &str, given: &str) -> Self {
+        match &mut self {
+            Self::Read { file, .. } | Self::Json { file, .. } if file == name => given.clone_into(file),
+            Self::Refused { notes } => {
+                notes.iter_mut().filter(|note| note.file == name).for_each(|note| given.clone_into(&mut note.file));
+            }
+            Self::Read { .. }
+            | Self::Json { .. }
+            | Self::NoPlan { .. }
+            | Self::NoRoot { .. }
+            | Self::UnknownId { .. }
+            | Self::Ambiguous { .. }
+            | Self::Shard { .. }
+            | Self::NothingSelected { .. } => {}
+        }
+        self
+    }
+
     fn as_notes(&self) -> Vec<Diagnostic> {
         let note = |kind, file: &str, message: String, remedy: &str| {
             vec![Diagnostic {

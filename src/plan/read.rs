@@ -1,5 +1,8 @@
 //! From bytes to typed shapes: strict JSON, then the schema, then the shape.
 
+use std::io;
+use std::path::PathBuf;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -7,14 +10,17 @@ use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 use super::error::LoadError;
 use super::schema::DocumentKind;
 use super::source::DocumentSource;
+use super::subject::NamedPath;
+use crate::base::fsx::FileError;
 use crate::base::json;
-use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
+use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::shared_bytes::SharedBytes;
 use crate::base::threads;
 use crate::record::sources::InputRole;
+use crate::record::subject_digest::{GivenNamedDigest, NamedDigest, NamedThing, SUBJECT_DIGEST_SCHEMA};
 
 /// A document as it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InputDocument {
     /// What it is for.
     pub role: InputRole,
@@ -22,6 +28,14 @@ pub struct InputDocument {
     pub path: String,
     /// The document's bytes, exactly as they were read.
     pub bytes: SharedBytes,
+}
+
+/// What a declaration names.
+pub(super) enum NamedContent {
+    /// A file's bytes.
+    Bytes(SharedBytes),
+    /// The digest of a folder, or of a file that is too large to be carried.
+    Digest(NamedDigest),
 }
 
 /// Reads documents from a source and keeps each one once, in the order of reading.
@@ -40,12 +54,7 @@ impl<'a> DocumentReader<'a> {
     }
 
     /// The bytes of a document; the same bytes however often they are asked for.
-    pub(super) fn bytes(
-        &mut self,
-        role: InputRole,
-        path: &str,
-        cap_bytes: u64,
-    ) -> Result<SharedBytes, crate::base::fsx::FileError> {
+    pub(super) fn bytes(&mut self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
             return Ok(known.bytes.clone());
         }
@@ -62,7 +71,7 @@ impl<'a> DocumentReader<'a> {
         folder: &str,
         relative: &str,
         cap_bytes: u64,
-    ) -> Result<SharedBytes, crate::base::fsx::FileError> {
+    ) -> Result<SharedBytes, FileError> {
         let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
         if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
             return Ok(known.bytes.clone());
@@ -70,6 +79,57 @@ impl<'a> DocumentReader<'a> {
         let bytes = self.source.read_beneath(role, folder, relative, cap_bytes)?;
         self.documents.push(InputDocument { role, path, bytes: bytes.clone() });
         Ok(bytes)
+    }
+
+    /// What a declaration in `folder` names: the bytes of a small file, the digest of a large one. A folder is always known by
+    /// its digest.
+    pub(super) fn named(
+        &mut self,
+        kind: NamedThing,
+        folder: &str,
+        named: &NamedPath,
+        cap_bytes: u64,
+    ) -> Result<NamedContent, FileError> {
+        let path = named.referred(folder);
+        let carried = kind == NamedThing::File && !self.source.has_digest_alone(&path);
+        if carried {
+            let mut documents = self.documents.iter();
+            if let Some(known) = documents.find(|one| one.role == InputRole::SubjectFile && one.path == path) {
+                return Ok(NamedContent::Bytes(known.bytes.clone()));
+            }
+            match self.source.read_named(InputRole::SubjectFile, folder, named, cap_bytes) {
+                Ok(bytes) => {
+                    self.documents.push(InputDocument { role: InputRole::SubjectFile, path, bytes: bytes.clone() });
+                    return Ok(NamedContent::Bytes(bytes));
+                }
+                Err(error) if error.source.kind() == io::ErrorKind::FileTooLarge => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let known = self.documents.iter().find(|one| one.role == InputRole::SubjectDigest && one.path == path);
+        let bytes = match known {
+            Some(known) => known.bytes.clone(),
+            None => {
+                let bytes = self.source.read_named(InputRole::SubjectDigest, folder, named, MAX_POLICY_BYTES)?;
+                let document =
+                    InputDocument { role: InputRole::SubjectDigest, path: path.clone(), bytes: bytes.clone() };
+                self.documents.push(document);
+                bytes
+            }
+        };
+        let failed = |reason: String| FileError {
+            action: "read",
+            path: PathBuf::from(&path),
+            source: io::Error::new(io::ErrorKind::InvalidData, reason),
+        };
+        let found: GivenNamedDigest = json::typed(&bytes).map_err(|error| failed(error.to_string()))?;
+        if found.schema_version != SUBJECT_DIGEST_SCHEMA {
+            return Err(failed(format!("its digest is not in the format `{SUBJECT_DIGEST_SCHEMA}`")));
+        }
+        if found.kind != kind {
+            return Err(failed(format!("it is a {}, and not a {}", found.kind.as_str(), kind.as_str())));
+        }
+        Ok(NamedContent::Digest(NamedDigest::new(found.kind, found.size, found.sha256)))
     }
 
     /// A whole document in its typed shape.

@@ -26,8 +26,10 @@ pub enum DocumentKind {
     Launcher,
     /// `registries/worlds/*.json`
     World,
-    /// A declaration of another system.
+    /// A declaration of another system, in the first format.
     SystemDeclaration,
+    /// A declaration of another system, in the second format.
+    SystemDeclarationV2,
     /// A plan template.
     PlanTemplate,
 }
@@ -86,6 +88,7 @@ documents! {
     Launcher, "launcher", "launcher", LAUNCHER;
     World, "world", "world", WORLD;
     SystemDeclaration, "system_declaration", "system declaration", SYSTEM_DECLARATION;
+    SystemDeclarationV2, "system_declaration_v2", "system declaration", SYSTEM_DECLARATION_V2;
     PlanTemplate, "plan_template", "plan template", PLAN_TEMPLATE;
 }
 

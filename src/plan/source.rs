@@ -14,15 +14,21 @@ use super::diagnostic::Diagnostic;
 use super::error::LoadError;
 use super::paths::{OWN_INDEX_PATH, OWN_PROBES_PATH, PLAN_FILE, QUESTIONS_FILE};
 use super::questions::{self, Asker, ExpandedQuestions};
+use super::subject::{NamedPath, NamedRoots};
 use super::template;
 use crate::base::checkout;
+use crate::base::digest::Digest;
+use crate::base::error_chain::error_chain;
+use crate::base::folder::folder_digest;
 use crate::base::fsx::{self, FileError, folder_of};
+use crate::base::json_out;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::printable::path_text;
 use crate::base::shared_bytes::SharedBytes;
 use crate::base::suggest::close_to;
 use crate::record::layout;
 use crate::record::sources::InputRole;
+use crate::record::subject_digest::{NamedDigest, NamedThing};
 
 /// The registry index, relative to the root.
 pub const INDEX_PATH: &str = "registries/index.json";
@@ -61,6 +67,29 @@ pub trait DocumentSource {
         self.read(role, &path, cap_bytes)
     }
 
+    /// Reads what a declaration names by `named`, `folder` being its own folder: the file's bytes (`SubjectFile`), or the digest
+    /// of a file or folder (`SubjectDigest`). Links are followed within the folder that the path begins at, and what they lead
+    /// to counts.
+    fn read_named(
+        &self,
+        role: InputRole,
+        folder: &str,
+        named: &NamedPath,
+        cap_bytes: u64,
+    ) -> Result<SharedBytes, FileError> {
+        self.read(role, &named.referred(folder), cap_bytes)
+    }
+
+    /// Whether of a thing that a declaration names there is only the digest.
+    fn has_digest_alone(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// Where a thing that a declaration names lies on this host, without links; `None` where it does not.
+    fn host_path(&self, _folder: &str, _named: &NamedPath) -> Option<PathBuf> {
+        None
+    }
+
     /// Path of the questions file that the plan and its registry were made of; `None` for documents that somebody wrote.
     fn questions(&self) -> Option<String> {
         None
@@ -83,12 +112,28 @@ pub struct Workspace {
     root: PathBuf,
     /// What the workspace's plan and registry are, where nobody wrote them.
     questions: Option<Arc<ExpandedQuestions>>,
+    /// Folders that a declaration's paths can begin at.
+    named_roots: NamedRoots,
 }
 
 impl Workspace {
     /// The workspace whose root is `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), questions: None }
+        Self { root: root.into(), questions: None, named_roots: NamedRoots::new() }
+    }
+
+    /// The same, with folders that a declaration's paths can begin at.
+    pub fn with_named_roots(self, named_roots: NamedRoots) -> Self {
+        Self { named_roots, ..self }
+    }
+
+    /// The folder that a declared path begins at; `folder` is the declaration's own.
+    fn start_of(&self, folder: &str, named: &NamedPath) -> io::Result<PathBuf> {
+        let Some(name) = &named.root else { return Ok(self.root.join(folder)) };
+        self.named_roots.get(name).cloned().ok_or_else(|| {
+            let text = format!("no folder is called `{name}` here; `--root {name}=DIR` says where it is");
+            io::Error::new(io::ErrorKind::NotFound, text)
+        })
     }
 
     /// The workspace of a plan, and the plan's path within it.
@@ -139,7 +184,7 @@ impl Workspace {
         }
         let asker = Asker { home: home.map(Path::to_owned), folder: folder.to_owned() };
         let expanded = ExpandedQuestions::read(&name.to_string_lossy(), bytes.into(), &asker)?;
-        Ok(Some(Self { root: folder.to_owned(), questions: Some(Arc::new(expanded)) }))
+        Ok(Some(Self { questions: Some(Arc::new(expanded)), ..Self::at(folder) }))
     }
 
     /// The documents that stand nowhere, because a questions file stands for them.
@@ -271,6 +316,10 @@ impl DocumentSource for Workspace {
                 return Ok(bytes.clone());
             }
         }
+        if role == InputRole::SubjectDigest {
+            let named = NamedPath { root: None, relative: path.to_owned() };
+            return self.read_named(role, "", &named, cap_bytes);
+        }
         let file = self.root.join(path);
         // A workspace that describes a world itself is believed before this program.
         if role == InputRole::World
@@ -290,6 +339,31 @@ impl DocumentSource for Workspace {
         cap_bytes: u64,
     ) -> Result<SharedBytes, FileError> {
         fsx::read_beneath(&self.root.join(folder), relative, cap_bytes).map(SharedBytes::from)
+    }
+
+    fn read_named(
+        &self,
+        role: InputRole,
+        folder: &str,
+        named: &NamedPath,
+        cap_bytes: u64,
+    ) -> Result<SharedBytes, FileError> {
+        let failed = |source| FileError { action: "read", path: PathBuf::from(named.referred(folder)), source };
+        let start = self.start_of(folder, named).map_err(failed)?;
+        let (root, below) = fsx::resolve_within(&start, &named.relative).map_err(failed)?;
+        if role == InputRole::SubjectDigest {
+            let found = digest_of_named(&root, &below).map_err(failed)?;
+            return Ok(json_out::to_pretty(&found).into());
+        }
+        fsx::open_resolved(&root, &below)
+            .and_then(|file| fsx::read_open(file, cap_bytes))
+            .map(SharedBytes::from)
+            .map_err(failed)
+    }
+
+    fn host_path(&self, folder: &str, named: &NamedPath) -> Option<PathBuf> {
+        let (root, below) = fsx::resolve_within(&self.start_of(folder, named).ok()?, &named.relative).ok()?;
+        Some(if below.is_empty() { root } else { root.join(below) })
     }
 
     fn has(&self, role: InputRole, path: &str) -> bool {
@@ -324,6 +398,17 @@ impl DocumentSource for Workspace {
         let all: BTreeSet<String> = carried_worlds::carried_ids().map(str::to_owned).chain(named).collect();
         all.into_iter().collect()
     }
+}
+
+/// The digest of the file or folder at `below` in `root`, neither of which is a link. Files of any size are read in blocks.
+fn digest_of_named(root: &Path, below: &str) -> io::Result<NamedDigest> {
+    let path = if below.is_empty() { root.to_owned() } else { root.join(below) };
+    if path.is_dir() {
+        let found = folder_digest(&path).map_err(|error| io::Error::other(error_chain(&error)))?;
+        return Ok(NamedDigest::new(NamedThing::Folder, found.bytes, found.digest));
+    }
+    let (sha256, size) = Digest::of_reader(fsx::open_resolved(root, below)?)?;
+    Ok(NamedDigest::new(NamedThing::File, size, sha256))
 }
 
 /// Whether a file is called a JSON document, so that it is taken for nothing else.

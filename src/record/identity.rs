@@ -5,11 +5,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::absence::Absence;
+use super::open_word::Completeness;
 use crate::base::digest::Digest;
 use crate::base::json;
 
 /// Format of a run's declaration. 1: first release.
 pub const RUN_IDENTITY_SCHEMA: &str = "sandproof.run_identity.v1";
+/// First format of the declaration of another system, in which what has no value is `absent`, whether there is none or nobody knows.
+pub const SYSTEM_DECLARATION_SCHEMA: &str = "sandproof.system_declaration.v1";
+/// Second format of the declaration of another system. 2: more items, types, `none` and `unknown`, immaterial items.
+pub const SYSTEM_DECLARATION_SCHEMA_V2: &str = "sandproof.system_declaration.v2";
+/// The member of the policy part that lists what a declaration of the second format says is immaterial.
+pub const IMMATERIAL_MEMBER: &str = "immaterial";
+/// The formats of declarations of other systems.
+pub const SYSTEM_DECLARATION_SCHEMAS: [&str; 2] = [SYSTEM_DECLARATION_SCHEMA, SYSTEM_DECLARATION_SCHEMA_V2];
 /// The `kind` of a run's declaration.
 pub const RUN_KIND: &str = "run";
 
@@ -62,6 +71,10 @@ pub struct Declaration {
     pub digests: PartDigests,
     /// SHA-256 of the canonical form of `{"digests": …, "kind": …, "schema_version": …}`.
     pub identity: Digest,
+    /// Whether anything in it is unknown: what its own parts give, for whoever only looks. Absent of runs, and in the first format
+    /// of other systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<Completeness>,
 }
 
 impl Declaration {

@@ -95,16 +95,34 @@ pub struct Declarations {
     pub stated_by_neither: Vec<Unstated>,
     /// What a run of a system states where its deployment does not, and why that does not. Empty for two of one kind.
     pub stated_by_run_only: Vec<Unstated>,
-    /// Whether such items were accepted as equal.
+    /// What both sides say is unknown, or what neither the run of a system nor its deployment knows: nothing was compared there.
+    /// Empty in the first format of declarations, which does not tell what is unknown from what there is not.
+    pub unknown_on_both: Vec<Unstated>,
+    /// What the deployment leaves to each run, and the run states: no difference, and nothing is open. Empty for two of one kind.
+    pub left_to_run: Vec<Unstated>,
+    /// Whether the run of a system names this very deployment by its identity. Null: it names none, or these are not a run and a
+    /// deployment.
+    pub run_names_deployment: Option<bool>,
+    /// What both declarations of other systems say is immaterial, and why the first says so. Differences there are items that
+    /// are not `material`.
+    pub immaterial: Vec<Unstated>,
+    /// Whether what is open was accepted as equal.
     pub absent_accepted: bool,
 }
 
-/// An item that both sides, or the deployment alone, state to be absent.
+impl Declarations {
+    /// Whether something is open that might differ.
+    pub fn leave_open(&self) -> bool {
+        !(self.stated_by_neither.is_empty() && self.stated_by_run_only.is_empty() && self.unknown_on_both.is_empty())
+    }
+}
+
+/// An item that was not compared, or not like the others, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unstated {
     /// JSON pointer into the declarations.
     pub pointer: String,
-    /// Why, as both or the deployment say.
+    /// Why, in words.
     pub reason: String,
 }
 
@@ -152,8 +170,40 @@ pub struct DifferingItem {
     /// What it is on the second side; absent if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub b: Option<ShownValue>,
-    /// Whether it can affect a verdict, by the published rule.
+    /// The first lines in which two texts differ whose digests these are, where both sides hold the texts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<ChangedLine>,
+    /// Whether it can affect a verdict, by the published rule; of another system, whether not both call it immaterial.
     pub material: bool,
+}
+
+/// A line that one side's text has and the other's has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedLine {
+    /// Whose line it is.
+    pub side: LineSide,
+    /// Its text, of a long line the beginning.
+    pub text: String,
+}
+
+/// A side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineSide {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl LineSide {
+    /// How such lines are marked: as what was taken out, and what was put in.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::A => "-",
+            Self::B => "+",
+        }
+    }
 }
 
 /// A value of a declaration, or what stands for one that is too long to repeat.

@@ -77,9 +77,11 @@ schemas! {
     "runtime_links", "runtime_links.json, and what `links build --json` prints";
     "runtime_results", "runtime_results.json";
     "schema_list", "what `schema --json` prints";
+    "sealed_inputs", "inputs.json, in the folder that `identity declare --out` writes";
     "selftest", "what `selftest --json` prints";
     "statement", "what `statement` prints, and `attest` signs";
     "status", "what `status --json` prints";
+    "subject_digest", "what stands in a bundle for what a subject's declaration names and is not carried";
     "summary", "summary.json";
     "system_ending", "ending.json, and what `identity seal --json` prints";
     "system_identity", "what `identity declare --from --json` prints";

@@ -56,6 +56,8 @@ pub enum InputRole {
     Subject,
     /// A file that this declaration names.
     SubjectFile,
+    /// The digest of a file or folder that this declaration names and that is not carried.
+    SubjectDigest,
     /// The questions file that plan, index, probes and profiles were made of.
     Questions,
 }
@@ -72,6 +74,7 @@ impl InputRole {
             Self::World => "world",
             Self::Subject => "subject",
             Self::SubjectFile => "subject_file",
+            Self::SubjectDigest => "subject_digest",
             Self::Questions => "questions",
         }
     }

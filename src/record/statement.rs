@@ -126,6 +126,9 @@ pub struct DeclarationPredicate {
     pub identity_parts: PartDigests,
     /// How many items say that they have no value.
     pub absent: usize,
+    /// How many of them say that their value is not known. Absent for declarations whose format does not tell that apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<usize>,
     /// What verifying shows.
     pub trust: VerifiedTrust,
 }

@@ -27,6 +27,10 @@ pub(super) fn placed(plan: &ResolvedPlan) -> (Vec<(BundlePath, &InputDocument)>,
                     subject_files += 1;
                     format!("inputs/subject/{subject_files:03}-{}", file_name(&document.path))
                 }
+                InputRole::SubjectDigest => {
+                    subject_files += 1;
+                    format!("inputs/subject/{subject_files:03}-{}.digest.json", file_name(&document.path))
+                }
                 InputRole::Questions => "inputs/questions.txt".to_owned(),
                 role => format!("inputs/{}.json", role.as_str()),
             };

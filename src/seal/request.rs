@@ -9,7 +9,8 @@ use super::error::SealError;
 use crate::base::canon;
 use crate::base::fsx;
 use crate::identity::seal::DeclarationParts;
-use crate::plan::subject::{ResolvedSubject, SYSTEM_DECLARATION_SCHEMA};
+use crate::plan::subject::ResolvedSubject;
+use crate::plan::subject::resolved::SubjectFormat;
 
 /// Where inputs are inside, and where the command starts.
 pub const INPUTS_AT: &str = "/in";
@@ -73,12 +74,19 @@ impl SealRequest {
         for file in &subject.files {
             if !items.iter().any(|item| !item.is_runtime && item.name == file.path) {
                 let (pointer, name) = (file.pointer.clone(), file.path.clone());
-                items.push(ReadableItem { pointer, host: folder.join(&name), name, is_runtime: false });
+                let host = match subject.format {
+                    SubjectFormat::First => folder.join(&name),
+                    SubjectFormat::Second => file.host_path.clone().unwrap_or_else(|| folder.join(&name)),
+                };
+                items.push(ReadableItem { pointer, host, name, is_runtime: false });
             }
         }
-        let environment = names.into_iter().map(|name| (name.clone(), variable(&name))).collect();
+        let mut environment: Vec<_> = names.into_iter().map(|name| (name.clone(), variable(&name))).collect();
+        if subject.format == SubjectFormat::Second {
+            environment.extend(declared_variables(&parts.runtime)?);
+        }
         Ok(Self {
-            schema_version: SYSTEM_DECLARATION_SCHEMA.to_owned(),
+            schema_version: subject.format.schema().to_owned(),
             kind: subject.kind.clone(),
             parts,
             items,
@@ -86,6 +94,29 @@ impl SealRequest {
             command: command.to_vec(),
         })
     }
+}
+
+/// The variables whose values a document of the second format gives under `/runtime/environment`.
+///
+/// # Errors
+/// A variable of which it gives the digest alone.
+fn declared_variables(runtime: &Map<String, Value>) -> Result<Vec<(String, Option<OsString>)>, SealError> {
+    let mut found = Vec::new();
+    for (name, value) in runtime.get("environment").and_then(Value::as_object).into_iter().flatten() {
+        let at = format!("/runtime/environment/{}", canon::pointer_part(name));
+        match value {
+            Value::String(text) => found.push((name.clone(), Some(OsString::from(text)))),
+            Value::Object(members) if members.contains_key("digest") => {
+                return Err(SealError::request(
+                    at,
+                    "the variable is declared by its digest alone".to_owned(),
+                    "give its value, or list its name in /runtime/other/environment",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// What the parts of a document name as readable, and the names of variables that pass: `/artifact/other/read` (relative to the

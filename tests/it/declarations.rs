@@ -11,7 +11,13 @@ use crate::support::{
 };
 use crate::workspace::Workspace;
 
-const EXAMPLES: &str = "docs/examples/support-agent";
+/// Documents in the first format, which is read as it always was.
+const EXAMPLES: &str = "tests/declarations-v1/support-agent";
+/// Their identities, as the first release gave them.
+const IDENTITIES: [(&str, &str); 2] = [
+    ("run.json", "01f9313745e292eb91581ebff3ba583ed80e3a571472d177531a3102b2a89677"),
+    ("deployment.json", "d94caba367457d58992001a27bf3e0dbfc67bdae1f7890641ec2ea88484f640b"),
+];
 
 /// A copy of the example that can be edited.
 fn example() -> TempDir {
@@ -32,7 +38,15 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn the_shipped_examples_are_complete_and_the_same_wherever_they_lie() {
+fn documents_of_the_first_format_keep_their_identities() {
+    for (name, identity) in IDENTITIES {
+        let sealed = declare(&Path::new(EXAMPLES).join(name));
+        assert_eq!((&sealed["identity"], sealed.get("completeness")), (&json!(identity), None), "{name}");
+    }
+}
+
+#[test]
+fn the_examples_are_complete_and_the_same_wherever_they_lie() {
     let elsewhere = example();
     for (name, kind) in [("run.json", "ai_run"), ("deployment.json", "deployment")] {
         let here = declare(&Path::new(EXAMPLES).join(name));

@@ -16,6 +16,7 @@ mod conformance;
 #[cfg(target_os = "linux")]
 mod consumers;
 mod declarations;
+mod declared_systems;
 #[cfg(target_os = "linux")]
 mod derive_command;
 mod diff_runs;

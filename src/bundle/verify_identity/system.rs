@@ -5,22 +5,37 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::super::sealed_folder::{SEALED_DOCUMENT, SealedFolder};
 use super::outcome::{IdentityComparison, VerifyIdentityError};
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
 use crate::base::limits::MAX_INPUT_DOCUMENT_BYTES;
 use crate::identity;
-use crate::plan::subject::{SYSTEM_DECLARATION_SCHEMA, read_declaration_file};
+use crate::plan::subject::{NamedRoots, SYSTEM_DECLARATION_SCHEMAS, read_declaration, read_declaration_file_with};
 use crate::record::identity::Declaration;
 
 /// Compares with one document.
 pub(super) fn against_document(
     declaration: Declaration,
     document: &Path,
+    roots: &NamedRoots,
 ) -> Result<IdentityComparison, VerifyIdentityError> {
-    let found = sealed_from(document)?;
+    let found = sealed_from(document, roots)?;
     let discrepancies = identity::verify_against_document(&found, &declaration);
     Ok(IdentityComparison { declaration, discrepancies, document: Some(document.to_owned()) })
+}
+
+/// Compares with the document that lies beside the declaration, and what is kept of its files.
+pub(super) fn against_sealed_folder(
+    declaration: Declaration,
+    path: &Path,
+    folder: &SealedFolder,
+) -> Result<IdentityComparison, VerifyIdentityError> {
+    let subject =
+        read_declaration(folder, SEALED_DOCUMENT).map_err(|error| VerifyIdentityError::Document(Box::new(error)))?;
+    let found = identity::external::declare(&subject)?;
+    let discrepancies = identity::verify_against_document(&found, &declaration);
+    Ok(IdentityComparison { declaration, discrepancies, document: Some(path.join(SEALED_DOCUMENT)) })
 }
 
 /// Compares with the document in `folder` that gives this declaration; if there is none, with the only one that describes
@@ -28,17 +43,18 @@ pub(super) fn against_document(
 pub(super) fn against_folder(
     declaration: Declaration,
     folder: &Path,
+    roots: &NamedRoots,
 ) -> Result<IdentityComparison, VerifyIdentityError> {
     if folder.is_file() {
-        return against_document(declaration, folder);
+        return against_document(declaration, folder, roots);
     }
     let documents = documents(folder, &declaration.kind).map_err(VerifyIdentityError::Folder)?;
     if let [only] = documents.as_slice() {
-        return against_document(declaration, only);
+        return against_document(declaration, only, roots);
     }
     for document in &documents {
         // What is incomplete gives no identity, so it is not the one.
-        if sealed_from(document).is_ok_and(|found| found == declaration) {
+        if sealed_from(document, roots).is_ok_and(|found| found == declaration) {
             return Ok(IdentityComparison { declaration, discrepancies: Vec::new(), document: Some(document.clone()) });
         }
     }
@@ -52,8 +68,9 @@ pub(super) fn against_folder(
     Err(VerifyIdentityError::NoSuchDocument { folder: folder.to_owned(), kind: declaration.kind, found })
 }
 
-fn sealed_from(document: &Path) -> Result<Declaration, VerifyIdentityError> {
-    let subject = read_declaration_file(document).map_err(|error| VerifyIdentityError::Document(Box::new(error)))?;
+fn sealed_from(document: &Path, roots: &NamedRoots) -> Result<Declaration, VerifyIdentityError> {
+    let subject = read_declaration_file_with(document, roots.clone())
+        .map_err(|error| VerifyIdentityError::Document(Box::new(error)))?;
     Ok(identity::external::declare(&subject)?)
 }
 
@@ -76,5 +93,6 @@ fn describes(path: &Path, kind: &str) -> bool {
     let Ok(bytes) = fsx::read_regular(path, MAX_INPUT_DOCUMENT_BYTES) else { return false };
     let Ok(value) = json::parse(&bytes) else { return false };
     let says = |name: &str, text: &str| value.get(name).and_then(Value::as_str) == Some(text);
-    says("schema_version", SYSTEM_DECLARATION_SCHEMA) && says("kind", kind) && value.get("digests").is_none()
+    let is_one = SYSTEM_DECLARATION_SCHEMAS.iter().any(|format| says("schema_version", format));
+    is_one && says("kind", kind) && value.get("digests").is_none()
 }

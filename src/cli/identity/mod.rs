@@ -1,7 +1,9 @@
 //! `sandproof identity declare|verify|show|seal`
 
 mod declare_from;
+pub(super) mod roots;
 mod seal;
+mod shown;
 
 use std::path::PathBuf;
 
@@ -18,9 +20,11 @@ use crate::base::printable::path_text;
 use crate::bundle::verify_identity::{self, VerifyIdentityError};
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
-use crate::plan::subject::SYSTEM_DECLARATION_SCHEMA;
-use crate::record::identity::{Declaration, DeclarationPart};
+use crate::record::identity::{Declaration, DeclarationPart, SYSTEM_DECLARATION_SCHEMAS};
+use crate::record::open_item::open_items;
+use crate::record::open_word::OpenWord;
 use crate::run;
+use roots::NamedRootArgs;
 
 /// Format of `identity verify --json`. 1: first release.
 const IDENTITY_REPORT_SCHEMA: &str = "sandproof.identity_report.v1";
@@ -43,8 +47,9 @@ enum IdentityCommand {
 /// Declare what a run would be made of, or what a document says of another system; nothing is executed.
 ///
 /// With --plan: what `run` with the same arguments would seal on this host. With --from: the document (schema
-/// `system_declaration`) describes an AI run or a deployment; the files that it names are digested, and everything that it
-/// leaves unstated is listed at once (exit 3).
+/// `system_declaration_v2`, or `system_declaration` for the first format) describes an AI run or a deployment; what it names is
+/// digested, files of any size and folders too, and everything that it leaves unstated is listed at once (exit 3). With --out the
+/// declaration is written once into a new folder, with its document and what that names.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["plan", "from"])))]
 struct IdentityDeclareArgs {
@@ -59,6 +64,12 @@ struct IdentityDeclareArgs {
     )]
     from: Option<PathBuf>,
     #[command(flatten)]
+    roots: NamedRootArgs,
+    /// Write what is sealed into this folder, which must not be there yet: the declaration, its document, small files, and the
+    /// digests of large ones. Nothing in it is written twice.
+    #[arg(long, value_name = "DIR", requires = "from", conflicts_with = "plan")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
     choices: RunChoices,
     /// Print the whole declaration as JSON.
     #[arg(long)]
@@ -68,11 +79,12 @@ struct IdentityDeclareArgs {
 /// Compute an identity again: a run's from its bundle or from the sources, another system's from its document.
 ///
 /// Exit 0 if it is the same; 1 with every difference by JSON pointer if not; 4 if the bundle or declaration says too little to
-/// compare; 3 if the plan, or the document of another system, cannot be resolved; 2 if the declaration is of another system
-/// and it is not said which document it was sealed from.
+/// compare; 3 if the plan, or the document of another system, cannot be resolved; 2 if the declaration is of another system,
+/// lies alone, and it is not said which document it was sealed from.
 #[derive(Debug, Args)]
 struct IdentityVerifyArgs {
-    /// The bundle's folder, an output root whose LATEST leads to it, or a sealed declaration's own file.
+    /// The bundle's folder, an output root whose LATEST leads to it, a sealed declaration's own file, or the folder that
+    /// `identity declare --out` wrote, which holds what is needed.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
     /// Compare with the plan and its documents in this workspace instead; of another system, with its document in this folder.
@@ -81,6 +93,8 @@ struct IdentityVerifyArgs {
     /// Compare the sealed declaration of another system with the document that it was sealed from.
     #[arg(long, value_name = "DOC")]
     from: Option<PathBuf>,
+    #[command(flatten)]
+    roots: NamedRootArgs,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -89,7 +103,7 @@ struct IdentityVerifyArgs {
 /// Show a declaration. Exit 1 if its digests are not those of its parts.
 #[derive(Debug, Args)]
 struct IdentityShowArgs {
-    /// The bundle's folder, an output root, or a declaration's own file.
+    /// The bundle's folder, an output root, a declaration's own file, or the folder that `identity declare --out` wrote.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
     /// Print the whole declaration as JSON.
@@ -120,7 +134,7 @@ pub(super) fn run(args: &IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 
 fn declare(args: &IdentityDeclareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let plan = match (&args.plan, &args.from) {
-        (_, Some(from)) => return declare_from::run(from, args.json, ui),
+        (_, Some(from)) => return declare_from::run(from, args.roots.named()?, args.out.as_deref(), args.json, ui),
         (Some(plan), None) => plan,
         (None, None) => unreachable!("clap demands one of them"),
     };
@@ -132,9 +146,10 @@ fn declare(args: &IdentityDeclareArgs, ui: &mut Ui) -> Result<Exit, Failure> {
 }
 
 fn verify(args: &IdentityVerifyArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let roots = args.roots.named()?;
     let compared = match (&args.from, &args.against) {
-        (Some(document), _) => verify_identity::against_document(&args.bundle, document),
-        (None, Some(root)) => verify_identity::against_sources(&args.bundle, root),
+        (Some(document), _) => verify_identity::against_document(&args.bundle, document, &roots),
+        (None, Some(root)) => verify_identity::against_sources(&args.bundle, root, &roots),
         (None, None) => verify_identity::against_bundle(&args.bundle),
     };
     let compared = compared.map_err(failure)?;
@@ -190,11 +205,27 @@ fn print(declaration: &Declaration, as_json: bool, ui: &mut Ui) {
     }
     ui.line(format!("{:<10}{}", "identity", declaration.identity));
     // What a run states to be absent is what this program observed; of another system it is what nobody said.
-    if declaration.schema_version == SYSTEM_DECLARATION_SCHEMA {
+    if SYSTEM_DECLARATION_SCHEMAS.contains(&declaration.schema_version.as_str()) {
         ui.line(format!("{:<10}{}", "kind", declaration.kind));
-        for (n, (pointer, reason)) in identity::absences(declaration).into_iter().enumerate() {
-            ui.line(format!("{:<10}{pointer}: {reason}", if n == 0 { "absent" } else { "" }));
+        if let Some(says) = shown::completeness(declaration) {
+            ui.line(format!("{:<10}{says}", "says"));
         }
+        let absent =
+            identity::absences(declaration).into_iter().map(|(pointer, reason)| format!("{pointer}: {reason}"));
+        list("absent", absent, ui);
+        let open = open_items(declaration);
+        for word in OpenWord::ALL {
+            let of_word = open.iter().filter(|item| item.word == word).map(|item| item.pointer.clone());
+            list(shown::word(word), of_word, ui);
+        }
+        list("immaterial", shown::immaterial(declaration).into_iter(), ui);
+    }
+}
+
+fn list(name: &str, values: impl Iterator<Item = String>, ui: &mut Ui) {
+    for (n, value) in values.enumerate() {
+        let width = name.len().max(9) + 1;
+        ui.line(format!("{:<width$}{value}", if n == 0 { name } else { "" }));
     }
 }
 

@@ -10,14 +10,15 @@ use super::super::exit::{Exit, Failure};
 use super::super::failures::load_failure;
 use super::super::run::environment;
 use super::super::ui::Ui;
+use super::roots::NamedRootArgs;
 use crate::base::printable::printable;
-use crate::plan::subject::read_declaration_file;
+use crate::plan::subject::read_declaration_file_with;
 use crate::record::system_ending::{CommandEnd, SystemEnding};
 use crate::seal::{DEFAULT_COPY_BYTES, SealBounds, SealError, SealOptions, SealRequest};
 
 /// Run a command that can read nothing but what a document declares, after that was written down.
 ///
-/// The document (schema `system_declaration`) names what may be read: /artifact/other/read (files and folders relative to it),
+/// The document (schema `system_declaration_v2`, or `system_declaration` for the first format) names what may be read: /artifact/other/read (files and folders relative to it),
 /// /runtime/other/read (absolute paths of programs and libraries) and /runtime/other/environment (variables that pass). All of it is
 /// copied into a root of the command's own and digested in the same pass; DIR/identity.json is written and synced; only then the
 /// command starts, in `/in`, where the inputs are. It has no network, and may write to `/scratch` and `/out`. DIR gets ending.json,
@@ -30,6 +31,8 @@ pub(super) struct IdentitySealArgs {
     /// The document that describes the run.
     #[arg(long, value_name = "DOC")]
     from: PathBuf,
+    #[command(flatten)]
+    roots: NamedRootArgs,
     /// A folder for the results that does not exist yet, or is empty.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -53,7 +56,7 @@ pub(super) struct IdentitySealArgs {
 
 /// Does it.
 pub(super) fn run(args: &IdentitySealArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let subject = read_declaration_file(&args.from).map_err(load_failure)?;
+    let subject = read_declaration_file_with(&args.from, args.roots.named()?).map_err(load_failure)?;
     let variables = environment();
     let value = |name: &str| {
         let found = variables.iter().find(|(known, _)| known == name);

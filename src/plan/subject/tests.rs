@@ -4,8 +4,18 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use serde_json::{Value, json};
+
+use super::super::error::LoadError;
+use super::super::schema::DocumentKind;
+use super::super::source::Workspace;
+use super::number;
+use super::v1::STATED;
 use super::*;
-use crate::plan::Workspace;
+use crate::base::digest::Digest;
+use crate::base::limits::MAX_SUBJECT_FILE_BYTES;
+use crate::record::identity::SYSTEM_DECLARATION_SCHEMA;
+use crate::record::subject_digest::NamedThing;
 
 /// A complete declaration.
 fn complete() -> Value {
@@ -57,13 +67,12 @@ fn a_complete_declaration_is_read_and_its_files_are_digested() {
     let digest = Digest::of(b"Be careful.");
     assert_eq!(subject.kind, AI_RUN);
     assert_eq!(subject.parts[0]["system_instructions"], json!({"digest": format!("sha256:{digest}")}));
-    let file = SubjectFile {
-        pointer: "/artifact/system_instructions/file".into(),
-        path: "prompts/system.txt".into(),
-        size: 11,
-        digest,
-    };
-    assert_eq!(subject.files, [file]);
+    let [file] = subject.files.as_slice() else { panic!("{:?}", subject.files) };
+    assert_eq!(
+        (file.pointer.as_str(), file.path.as_str()),
+        ("/artifact/system_instructions/file", "prompts/system.txt")
+    );
+    assert_eq!((file.thing, file.size, file.digest), (NamedThing::File, 11, digest));
 }
 
 #[test]
@@ -103,7 +112,7 @@ fn the_schema_demands_exactly_what_is_listed() {
     for text in
         ["0", "1", "0.7", "-0.25", "10.5", "-0", "00", "01", "1.0", ".5", "1.", "1e3", "+1", "", "0.70", "-", "0.0"]
     {
-        assert_eq!(validator.is_valid(&json!(text)), is_decimal(text), "{text}");
+        assert_eq!(validator.is_valid(&json!(text)), number::is_decimal(text), "{text}");
     }
 }
 

@@ -55,7 +55,9 @@ fn typed_accepts(kind: DocumentKind, value: Value) -> bool {
         // Its shape depends on the builder; `template::tests` has refusals for each.
         DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
         // It is read as a value; `subject::tests` holds schema and reader together.
-        DocumentKind::SystemDeclaration => unreachable!("it is not among the documents compared"),
+        DocumentKind::SystemDeclaration | DocumentKind::SystemDeclarationV2 => {
+            unreachable!("it is not among the documents compared")
+        }
     }
 }
 
@@ -167,7 +169,9 @@ fn what_the_typed_shape_writes_satisfies_the_schema() {
             ),
             DocumentKind::World => serde_json::to_value(serde_json::from_value::<WorldFile>(document).unwrap()),
             DocumentKind::PlanTemplate => unreachable!("a template is not among the documents compared"),
-            DocumentKind::SystemDeclaration => unreachable!("it is not among the documents compared"),
+            DocumentKind::SystemDeclaration | DocumentKind::SystemDeclarationV2 => {
+                unreachable!("it is not among the documents compared")
+            }
         };
         assert!(kind.accepts(&again.unwrap()), "{}", kind.name());
     }

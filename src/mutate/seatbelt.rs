@@ -17,6 +17,9 @@ use crate::review::policy::seatbelt_diff::{is_hard, is_target_of, question};
 use crate::review::policy::witness::{self, NOBODY, Witness};
 use crate::review::policy::{filters, operations};
 
+/// The operation of whoever looks a service up.
+const MACH_LOOKUP: &str = "mach-lookup";
+
 /// Every mutant of a profile, in the order of its text. Their effect is a guess until [`Comparison`] has looked.
 pub(super) fn mutants(policy: &SbplPolicy) -> Vec<Mutant<SbplRules>> {
     let rules = policy.rules();
@@ -252,7 +255,7 @@ struct BothModels<'r> {
 /// The names that rules on lookups name, so names that services have.
 fn services_of(rules: &SbplRules) -> BTreeSet<String> {
     let looked_up = |place: usize| {
-        rules.rules[place].operations.iter().any(|name| operations::leaves_of(name).any(|leaf| leaf == "mach-lookup"))
+        rules.rules[place].operations.iter().any(|name| operations::leaves_of(name).any(|leaf| leaf == MACH_LOOKUP))
     };
     let named =
         witness::of_rules(rules).into_iter().filter(|(place, _)| looked_up(*place)).flat_map(|(_, found)| found);
@@ -272,10 +275,11 @@ impl BothModels<'_> {
     /// Whether the operation can succeed without a policy, without which no probe of it is decided: nobody offers a service by
     /// a name that was made up here, and a name that a service has cannot be registered again (`BOOTSTRAP_NAME_IN_USE`,
     /// `BOOTSTRAP_SERVICE_ACTIVE` of servers/bootstrap.h).
-    fn has_baseline(&self, driver: Driver, target: &str) -> bool {
-        match driver {
-            Driver::MachLookup | Driver::MachLookupLocal => !target.contains(NOBODY),
-            other => other != Driver::MachRegister || !self.services.contains(target),
+    fn has_baseline(&self, operation: &str, target: &str) -> bool {
+        match operation {
+            MACH_LOOKUP => !target.contains(NOBODY),
+            "mach-register" => !self.services.contains(target),
+            _ => true,
         }
     }
 
@@ -297,7 +301,7 @@ impl BothModels<'_> {
             let info = driver.info();
             info.platforms.macos()
                 && info.operations.contains(&operation)
-                && self.has_baseline(**driver, &witness.target)
+                && self.has_baseline(operation, &witness.target)
         };
         for driver in Driver::ALL.iter().filter(here) {
             let action = Action::new(*driver, witness.target.clone());

@@ -74,7 +74,7 @@ fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
     let (path, file, script, executable) = found_command(task)?;
     let report = FirstReport::Ready {
         items,
-        seen: Some((Digest::of(task.texts.cpuinfo.as_bytes()), Digest::of(task.texts.stat.as_bytes()))),
+        seen: Some(Box::new((Digest::of(task.texts.cpuinfo.as_bytes()), Digest::of(task.texts.stat.as_bytes())))),
         executable,
         executable_path: path.to_string_lossy().into_owned(),
     };
@@ -142,7 +142,7 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, ready: ReadyRoot) -> Result<Option
     let _ = kill(-1, libc::SIGKILL);
     while wait(-1, 0).is_ok() {}
     let drift = drifted(&ready.placing.bound);
-    let out = outputs::take(task.results_opened);
+    let out = outputs::take(task.results_opened).map(Box::new);
     let opened = watches.and_then(Watches::into_opened);
     Ok(Some(FirstReport::Ended { end, drift, opened, out }))
 }

@@ -15,7 +15,7 @@ pub(super) enum FirstReport {
         /// What was found, in the order of the items.
         items: Vec<PlacedItem>,
         /// SHA-256 of what `/proc/cpuinfo` and `/proc/stat` hold inside. `None`: they are the host's.
-        seen: Option<(Digest, Digest)>,
+        seen: Option<Box<(Digest, Digest)>>,
         /// Digest of the command's file, and its path inside.
         executable: Digest,
         executable_path: String,
@@ -34,7 +34,7 @@ pub(super) enum FirstReport {
         drift: Vec<DriftedItem>,
         /// Which items were opened, in their order. `None`: it was not observed.
         opened: Option<Vec<bool>>,
-        out: Option<OutputFolder>,
+        out: Option<Box<OutputFolder>>,
     },
 }
 

@@ -101,7 +101,7 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
     let mut report = BufReader::new(File::from(report));
     let (items, declaration) = match received(&mut report, keeper)? {
         FirstReport::Ready { items, seen, executable, executable_path } => {
-            let seen = seen.map_or(
+            let seen = seen.map(|seen| *seen).map_or(
                 Value::Null,
                 |(cpuinfo, stat)| json!({"/proc/cpuinfo": sha256(cpuinfo), "/proc/stat": sha256(stat)}),
             );
@@ -153,7 +153,7 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         layers: layers(options.bounds, landlock_abi),
         not_held: not_held(options.bounds, &items),
         declared_never_read: never,
-        outputs: SealedOutputs { stdout, stderr, out: folder },
+        outputs: SealedOutputs { stdout, stderr, out: folder.map(|folder| *folder) },
     };
     let mut bytes = json_out::to_pretty(&ending);
     bytes.push(b'\n');

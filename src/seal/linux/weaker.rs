@@ -84,7 +84,7 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, is_confined: bool) -> Result<Optio
     end_orphans();
     let drift = drifted(&task.items.items, &items);
     let _ = fs::remove_dir_all(task.results.join(SCRATCH));
-    let out = outputs::in_place(&task.results.join(KEPT));
+    let out = outputs::in_place(&task.results.join(KEPT)).map(Box::new);
     Ok(Some(FirstReport::Ended { end, drift, opened: None, out }))
 }
 

@@ -86,8 +86,13 @@ def against_document(declaration, data, files):
         found = declared.seal(data, files)
     except (declared.NotSealable, OSError) as error:
         raise Unreadable(f"the document: {error}") from error
+    # What sealing a command has added stands as it is declared; digests of the whole were computed above.
+    added = [part for part in ("artifact", "runtime") if "sealed" in declaration[part]]
     for name, value in found.items():
-        yield f"/{name}", declaration.get(name), value
+        if name in added:
+            yield f"/{name}", {key: one for key, one in declaration[name].items() if key != "sealed"}, value
+        elif not added or name not in ("digests", "identity"):
+            yield f"/{name}", declaration.get(name), value
 
 
 def checks(path):

@@ -7,6 +7,10 @@ use crate::record::absence::Absence;
 use crate::record::identity::{Declaration, Stated};
 use crate::record::run_identity::SubjectElement;
 
+/// The member of the parts artifact and runtime that holds what sealing a command adds to its document: what was found when the
+/// command was started, which no document says.
+pub const ADDED_BY_SEALING: &str = "sealed";
+
 /// Seals a declaration whose files were read.
 ///
 /// # Errors

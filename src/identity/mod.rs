@@ -26,5 +26,6 @@ pub use compose::declare;
 pub use immaterial::immaterial_items;
 pub use seal::check;
 pub use verify::{
-    Discrepancy, verify_against_document, verify_against_itself, verify_against_manifest, verify_against_plan,
+    Discrepancy, unconfirmed_by_document, verify_against_document, verify_against_itself, verify_against_manifest,
+    verify_against_plan,
 };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::compare::{Difference, differences};
 use super::compose::{self, DeclaredFacts, LISTED_PATHS, object};
+use super::external::ADDED_BY_SEALING;
 use super::seal::{self, Flaw};
 use crate::base::ids::ProfileId;
 use crate::base::{canon, json};
@@ -232,10 +233,21 @@ pub fn verify_against_document(found: &Declaration, declaration: &Declaration) -
     differs("/schema_version", &value(&declaration.schema_version), &value(&found.schema_version), &mut wrong);
     differs("/kind", &value(&declaration.kind), &value(&found.kind), &mut wrong);
     for part in DeclarationPart::ALL {
-        let [declared, found] = [declaration, found].map(|one| Value::Object(one.part(part).clone()));
-        differs(&format!("/{}", part.as_str()), &declared, &found, &mut wrong);
+        let [mut declared, found] = [declaration, found].map(|one| one.part(part).clone());
+        if unconfirmed_by_document(declaration).any(|(added, _)| added == part) {
+            declared.remove(ADDED_BY_SEALING);
+        }
+        differs(&format!("/{}", part.as_str()), &Value::Object(declared), &Value::Object(found), &mut wrong);
     }
     wrong
+}
+
+/// What sealing a command has added to its document, by part and JSON pointer: it stands as it is declared.
+pub fn unconfirmed_by_document(declaration: &Declaration) -> impl Iterator<Item = (DeclarationPart, String)> {
+    [DeclarationPart::Artifact, DeclarationPart::Runtime]
+        .into_iter()
+        .filter(|part| declaration.part(*part).contains_key(ADDED_BY_SEALING))
+        .map(|part| (part, format!("/{}/{ADDED_BY_SEALING}", part.as_str())))
 }
 
 /// The digest of the declared world's document, stated.

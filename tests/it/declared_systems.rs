@@ -307,13 +307,16 @@ fn a_run_that_is_not_of_its_deployment_is_told_by_what_differs() {
     }
 }
 
+/// A member of a document by its pointer, before and after.
+type DeclaredChange = (&'static str, Value, Value);
+
 /// The causes of public reports of answers that changed: what would have to be declared, before and after. `None`: nothing
 /// that can be said before an execution holds it.
 #[test]
 fn a_difference_names_the_cause_where_one_can_be_declared() {
     let dir = example();
     let hash = |digit: &str| json!({"digest": format!("sha256:{}", digit.repeat(64))});
-    let causes: [(&str, Option<(&str, Value, Value)>); 23] = [
+    let causes: [(&str, Option<DeclaredChange>); 23] = [
         ("same seed and fingerprint, other text", None),
         ("an alias moved", Some(("/artifact/model/version", json!("m-2023-06-13"), json!("m-2023-11-06")))),
         ("the revision of a hub was not pinned", Some(("/artifact/model/weights", hash("1"), hash("2")))),

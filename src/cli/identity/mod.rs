@@ -171,6 +171,11 @@ fn verify(args: &IdentityVerifyArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             (None, None) => "the bundle gives it".to_owned(),
         };
         ui.line(format!("identity {identity}: {what}"));
+        let added: Vec<String> =
+            identity::unconfirmed_by_document(&compared.declaration).map(|(_, at)| format!("`{at}`")).collect();
+        if compared.document.is_some() && !added.is_empty() {
+            ui.line(format!("{}: found when the command was started; no document confirms it", added.join(" and ")));
+        }
     } else {
         for one in &compared.discrepancies {
             ui.line(format!("{}: {}", one.pointer(), one.words()));

@@ -21,6 +21,7 @@ use crate::base::digest::{Digest, Hasher};
 use crate::base::error_chain::error_chain;
 use crate::base::fsx::{IoContext, sync_dir};
 use crate::base::json_out;
+use crate::identity::external::ADDED_BY_SEALING;
 use crate::identity::seal::seal as seal_parts;
 use crate::record::identity::Declaration;
 use crate::record::system_ending::{OutputDigest, SYSTEM_ENDING_SCHEMA, SealedOutputs, SystemEnding};
@@ -440,8 +441,8 @@ impl Declared<'_> {
         if !why.is_empty() {
             runtime["partial"] = json!(why);
         }
-        parts.artifact.insert("sealed".to_owned(), json!({"inputs": inputs, "command": self.command}));
-        parts.runtime.insert("sealed".to_owned(), runtime);
+        parts.artifact.insert(ADDED_BY_SEALING.to_owned(), json!({"inputs": inputs, "command": self.command}));
+        parts.runtime.insert(ADDED_BY_SEALING.to_owned(), runtime);
         Ok(seal_parts(&self.request.schema_version, &self.request.kind, parts)?)
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::skip;
-use crate::support::{expect_shape, json_answer};
+use crate::support::{expect_code, expect_shape, json_answer, output, sandproof, stdout};
 use sealing::{Sealed, Sealing};
 
 /// A document and a first sealed run of a program; ends the test loudly where there is no Python, or no namespaces.
@@ -63,9 +63,21 @@ fn what_is_sealed_is_written_down_and_said() {
     for name in ["identity.json", "ending.json", "stdout", "stderr"] {
         assert_eq!(fs::metadata(one.out.join(name)).unwrap().permissions().mode() & 0o777, 0o444, "{name}");
     }
-    // Of what is declared, something was read and something was not.
+    // The document gives all of it but what was found when the command was started, which is said.
+    let verified = || {
+        let document = sealing.home().join("doc.json");
+        let mut command = sandproof();
+        output(command.args(["identity", "verify", "--bundle"]).arg(&one.out).arg("--from").arg(document))
+    };
+    let same = verified();
+    expect_code(&same, 0);
+    assert!(stdout(&same).contains("`/artifact/sealed` and `/runtime/sealed`: found when"), "{}", stdout(&same));
     fs::write(sealing.home().join("unused"), "u").unwrap();
+    // Of what is declared, something was read and something was not.
     sealing.declare(|document| document["artifact"]["other"]["read"] = json!(["in", "unused"]));
+    let other = verified();
+    expect_code(&other, 1);
+    assert!(stdout(&other).contains("/artifact/other/read"), "{}", stdout(&other));
     let third = run();
     let unread = third.ending["declared_never_read"].as_array().unwrap();
     assert!(unread.contains(&json!("/artifact/other/read/1")) && !unread.contains(&json!("/artifact/other/read/0")));
@@ -74,6 +86,37 @@ fn what_is_sealed_is_written_down_and_said() {
     let (mut command, _) = sealing.command(&["--json"]);
     let answer = json_answer(command.args([sealing.python(), "-IBc", program]), "system_ending", 0);
     assert_eq!(answer["exit"]["code"], 0);
+}
+
+#[test]
+fn a_document_of_the_second_format_shows_its_files_its_folders_and_its_variables() {
+    let (sealing, _) = sealed_or_skip!("print(1)");
+    let variables = |city: &str| json!({"CITY": city, "LANG": {"none": "it is not set"}});
+    let program = "import os; print(open('system.txt').read(3), len(os.listdir('tools')), os.environ.get('CITY'), 'LANG' in os.environ)";
+    let run = |city: &str| {
+        sealing.declare_second(|document| document["runtime"]["environment"] = variables(city));
+        sealing.python_says(program)
+    };
+    let (one, two) = (run("Kiel"), run("Bonn"));
+    assert_eq!((one.code, one.text.as_str()), (Some(0), "You 2 Kiel False\n"), "{one:?}");
+    expect_told_apart("a variable of the document", &one, &two);
+    // What the document leaves open, its sealed declaration leaves open.
+    let declared: Value = serde_json::from_slice(&fs::read(one.out.join("identity.json")).unwrap()).unwrap();
+    expect_shape("system_identity", &declared);
+    assert_eq!(declared["completeness"], "partial");
+    // A folder that the document names counts with everything in it.
+    sealing.declare_second(|document| document["runtime"]["environment"] = variables("Kiel"));
+    fs::write(sealing.home().join("tools/another.json"), "{}").unwrap();
+    let three = sealing.python_says(program);
+    assert_eq!(three.text, "You 3 Kiel False\n", "{three:?}");
+    expect_told_apart("a file in a folder of the document", &one, &three);
+    // A variable of which there is only the digest cannot be handed over.
+    sealing.declare_second(|document| {
+        document["runtime"]["environment"] = json!({"CITY": {"digest": format!("sha256:{}", "1".repeat(64))}});
+    });
+    let refused = sealing.python_says(program);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("/runtime/environment/CITY"), "{}", refused.stderr);
 }
 
 #[test]

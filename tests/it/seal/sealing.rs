@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{sandproof, stderr};
+use crate::support::{root, sandproof, stderr};
 
 /// A document that declares the folder `in` beside it, and Python with what it is made of.
 pub struct Sealing {
@@ -82,6 +82,23 @@ impl Sealing {
             "policy": {"approval_rules": none, "escalation": none, "veto_thresholds": none},
             "history": {"cached_context": none, "interventions": [], "earlier_runs": []},
         });
+        change(&mut document);
+        fs::write(self.home().join("doc.json"), document.to_string()).unwrap();
+    }
+
+    /// Writes a document of the second format in its place, the example that ships, with what it names.
+    pub fn declare_second(&self, change: impl FnOnce(&mut Value)) {
+        let example = root().join("docs/examples/support-agent");
+        for name in ["system.txt", "conversation.json"] {
+            fs::copy(example.join(name), self.home().join(name)).unwrap();
+        }
+        fs::create_dir_all(self.home().join("tools")).unwrap();
+        for entry in fs::read_dir(example.join("tools")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), self.home().join("tools").join(entry.file_name())).unwrap();
+        }
+        let mut document: Value = serde_json::from_slice(&fs::read(example.join("run.json")).unwrap()).unwrap();
+        document["runtime"]["other"] = json!({"read": self.runtime()});
         change(&mut document);
         fs::write(self.home().join("doc.json"), document.to_string()).unwrap();
     }

@@ -104,7 +104,10 @@ fn every_reason_is_explained_and_no_other() {
     for reason in Reason::ALL {
         let one = output(sandproof().args(["explain", reason.as_str()]));
         expect_code(&one, 0);
-        assert_eq!(stdout(&one), format!("{}: {}\n", reason.as_str(), reason.explain()));
+        let said = stdout(&one);
+        let (what, todo) = said.split_once("\ndo: ").unwrap_or_else(|| panic!("{said}"));
+        assert_eq!(what, format!("{} bars promotion: {}", reason.as_str(), reason.explain()));
+        assert_eq!(todo.trim_end(), reason.remedy());
     }
     let kind = output(sandproof().args(["explain", "baseline_undecided"]));
     assert!(stdout(&kind).starts_with("baseline_undecided (stage probe): "), "{}", stdout(&kind));

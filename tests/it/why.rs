@@ -184,7 +184,7 @@ fn what_makes_no_sense_is_refused() {
     let (code, text) = run(&folder.path().join("none.sb"), &ask);
     assert!(code == 3 && text.contains("none.sb"), "{code} {text}");
     let (code, text) = run(Path::new("nothing"), &ask);
-    assert!(code == 3 && text.contains("names no file"), "{code} {text}");
+    assert!(code == 3 && text.contains("there is no file `nothing`"), "{code} {text}");
     fs::write(folder.path().join("bad.sb"), "(version 1)\n(allow singal)\n").unwrap();
     let (code, text) = run(&folder.path().join("bad.sb"), &ask);
     assert!(code == 3 && text.contains("2:8"), "{code} {text}");

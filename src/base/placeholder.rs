@@ -5,8 +5,22 @@
 //! read, replaced, and found again: [`replace`] makes the text that a run uses, [`leads_to`] says whether a text can be one
 //! that it made.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::{NoExpand, Regex};
+
 /// The folder of its own that a probe's fixtures are made in.
 pub const ROOT: &str = "${root}";
+
+/// The folder of one probe's fixtures, as messages have it: below that of the run, named after the row.
+static OWN_FOLDER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:/[^\s/`,;:]+)*/sandproof-[0-9A-Za-z_.-]+/[rc][0-9]{6,}").expect("it is one"));
+
+/// A message without what only one row has: its own folder is called `${root}`, so that one cause has one text.
+pub fn without_own_folder(text: &str) -> Cow<'_, str> {
+    OWN_FOLDER.replace_all(text, NoExpand(ROOT))
+}
 
 /// What begins a placeholder.
 const BEGIN: &str = "${";
@@ -151,6 +165,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_message_is_the_same_for_every_row_of_every_run() {
+        let said = |folder: &str| format!("rule 0 names `{folder}/project`, which cannot be opened");
+        let first = said("/dev/shm/sandproof-0bdf7206-6978-4d67-a31e-e15008b37243/r000000");
+        let other = said("/var/folders/q_/T/sandproof-x.1/c0000017");
+        assert_eq!(without_own_folder(&first), said(ROOT));
+        assert_eq!(without_own_folder(&other), said(ROOT));
+        for same in ["/tmp/sandproof-1/r00001/a", "/tmp/sandproof-1", "nothing of it", "/tmp/other/r000001/x"] {
+            assert_eq!(without_own_folder(same), same);
+        }
+    }
 
     #[test]
     fn only_known_placeholders_are_accepted() {

@@ -20,6 +20,7 @@ use crate::base::grouping;
 use crate::base::ids::RunId;
 use crate::base::json_out;
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_POLICY_BYTES};
+use crate::base::placeholder::without_own_folder;
 use crate::base::printable::{Lines, path_text};
 use crate::bundle::lock::LockMode;
 use crate::evidence::launcher as rule;
@@ -324,7 +325,7 @@ fn answer<'q>(question: &'q AskQuestion, event: &Value, row: &ProbeRow) -> AskRe
         causes.extend(verdict.object.filter(|object| *object == "other").map(|_| "on a copy of it".to_owned()));
     }
     if decided.is_none() {
-        causes.extend(text("notes"));
+        causes.extend(text("notes").map(|notes| without_own_folder(&notes).into_owned()));
     }
     AskResult {
         question: question.text.clone(),

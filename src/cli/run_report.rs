@@ -1,5 +1,6 @@
 //! What `run` says at the end: for people a short table, for programs a document.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use crate::base::fsx;
 use crate::base::grouping;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
+use crate::base::placeholder::without_own_folder;
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
 use crate::evidence::controls::ControlResult;
@@ -391,7 +393,7 @@ fn rows_text<'r>(
             }
             rows => {
                 out.line(format!("  {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
-                out.line(format!("    {}", rows[0].reason));
+                out.line(format!("    {}", without_own_folder(&rows[0].reason)));
                 advice(rows[0]).into_iter().for_each(|text| out.line(format!("    {text}")));
                 let shown = rows.len().min(lines_left).min(SHOWN_OF_ONE_CAUSE);
                 for row in &rows[..shown] {
@@ -422,10 +424,10 @@ fn opinions_text(out: &mut Lines, row: &RowFinding) {
 
 /// Rows that decided nothing for one and the same cause stand together; any other row stands by itself.
 fn causes(rows: Vec<&RowFinding>) -> Vec<Vec<&RowFinding>> {
-    fn key<'r>((n, row): &(usize, &'r RowFinding)) -> (Option<usize>, Option<String>, &'r str) {
+    fn key<'r>((n, row): &(usize, &'r RowFinding)) -> (Option<usize>, Option<String>, Cow<'r, str>) {
         match row.actual {
-            None => (None, why(row), &row.reason),
-            Some(_) => (Some(*n), None, ""),
+            None => (None, why(row), without_own_folder(&row.reason)),
+            Some(_) => (Some(*n), None, Cow::Borrowed("")),
         }
     }
     let groups = grouping::by_key(rows.into_iter().enumerate(), key);

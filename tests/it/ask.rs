@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::skip;
-use crate::support::{expect_code, output, sandproof, stderr, stdout, validate};
+use crate::support::{expect_code, output, root, sandproof, stderr, stdout, validate};
 
 fn ask(folder: &Path, arguments: &[&str], command: &[&str]) -> Output {
     let mut asking = sandproof();
@@ -406,4 +406,20 @@ fn a_launcher_that_starts_nothing_is_told_with_what_to_do_and_without_what_each_
     assert!(printed.contains("as `bwrap … --` does") && printed.contains("saying `welcome`"), "{printed}");
     let absent = said(&["/nonexistent/box"]);
     assert!(absent.contains("`/nonexistent/box` cannot be executed here, No such file or directory"), "{absent}");
+}
+
+#[test]
+fn what_leaves_several_questions_open_is_one_paragraph() {
+    if sandproof::test_support::enforce::landlock_abi().is_none() {
+        skip!("this kernel has no Landlock");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Its rule is on a folder that no fixture makes.
+    let policy = root().join("registries/quickstart/policies/read-only.json");
+    let asked = ["deny read /etc/passwd", "read /etc/hostname", "--policy", policy.to_str().unwrap()];
+    let said = output(sandproof().current_dir(folder.path()).arg("ask").args(asked));
+    expect_code(&said, 8);
+    let said = stdout(&said);
+    assert_eq!(said.matches("names `${root}/project`, which cannot be opened").count(), 1, "{said}");
+    assert!(said.contains("2 questions, 2 undecided."), "{said}");
 }

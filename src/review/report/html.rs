@@ -11,6 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::grouping;
+use crate::base::placeholder::without_own_folder;
 use crate::base::printable::printable;
 use crate::record::opinions::Conclusion;
 use crate::record::run_diff::ComparisonShown;
@@ -289,7 +290,8 @@ impl Render for Html {
                         (code(row.target())) ", expected " (row.expected())
                     }
                 };
-                self.undecided.push((why, row.event.notes.clone().unwrap_or_default(), row.advice(), item));
+                let notes = row.event.notes.as_deref().unwrap_or_default();
+                self.undecided.push((why, without_own_folder(notes).into_owned(), row.advice(), item));
             }
             Agreement::Matched if surprise && self.take_finding() => {
                 self.surprises.push_str(&finding(row, profile, number, "find open").into_string());

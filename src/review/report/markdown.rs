@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
 use crate::base::grouping;
+use crate::base::placeholder::without_own_folder;
 use crate::base::printable::printable;
 use crate::record::opinions::Conclusion;
 use crate::record::run_diff::ComparisonShown;
@@ -106,8 +107,12 @@ impl Render for Markdown {
                 let expected = format!("{named}, expected {}", row.expected());
                 let why = [Some(row.kind()), row.event.errno_name.as_deref()].into_iter().flatten().map(code);
                 let why = why.collect::<Vec<_>>().join(", ");
-                let notes =
-                    row.event.notes.as_deref().map(|notes| format!(": {}", sentence(notes))).unwrap_or_default();
+                let notes = row
+                    .event
+                    .notes
+                    .as_deref()
+                    .map(|notes| format!(": {}", sentence(&without_own_folder(notes))))
+                    .unwrap_or_default();
                 let advice = row.advice().map(|text| format!(". To do: {}", sentence(text))).unwrap_or_default();
                 self.undecided.push((expected, why + &notes + &advice));
                 Ok(())

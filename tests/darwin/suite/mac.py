@@ -95,6 +95,7 @@ class Mac:
             (self.root / name).symlink_to(text)
         (self.root / "private/tmp").chmod(0o1777)
         (self.root / "private/etc/hosts").write_text("127.0.0.1\tlocalhost\n")
+        (self.root / "private/etc/services").write_text("ssh\t22/tcp\n")
         for name in PROGRAMS:
             (self.root / name).write_text("a program of the double's\n")
             (self.root / name).chmod(0o755)

@@ -2,23 +2,18 @@
 //! left.
 
 use std::ffi::CString;
-use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::filter;
-use super::message::{FailedStep, FirstReport, PlacedItem, send};
-use super::opened::OpenedItem;
+use super::message::{FailedStep, FirstReport, send};
 use super::outputs;
-use super::placing::{ItemPlacing, Placing, below_root, drifted};
+use super::placing::{Placing, drifted, place};
 use super::root::{self, StepContext};
 use super::second_layer;
-use super::started::{CommandBounds, FirstTask, StartedCommand, failed, found_command};
+use super::started::{CommandBounds, FirstTask, StartedCommand, failed, found_command, place_all};
 use super::watched::Watches;
 use crate::base::digest::Digest;
-use crate::base::error_chain::error_chain;
-use crate::base::folder::{FolderError, LeavingLinks, NoCopy, digest_file, digest_opened};
-use crate::record::system_ending::HeldBy;
 use crate::sys::linux::process::{block_signal, kill, wait};
 use crate::sys::linux::sealing;
 use crate::sys::linux::sole::Sole;
@@ -59,16 +54,7 @@ fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
     }
     root::begin(task.results, task.copy_bytes).map_err(confinement)?;
     let mut placing = Placing { copy_left: task.copy_bytes, user: task.user, bound: Vec::new() };
-    let mut items = Vec::new();
-    for item in &task.items.items {
-        let placed = place(&mut placing, item).map_err(|error| FirstReport::Failed {
-            step: "fill".to_owned(),
-            about: item.item.pointer.clone(),
-            why: error_chain(&error),
-            kind: FailedStep::Root,
-        })?;
-        items.push(placed);
-    }
+    let items = place_all(task, &mut placing, place)?;
     root::make_links(&task.items.links).map_err(|failure| failed(FailedStep::Root, failure))?;
     root::finish(task.texts).map_err(confinement)?;
     let (path, file, script, executable) = found_command(task)?;
@@ -79,46 +65,6 @@ fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
         executable_path: path.to_string_lossy().into_owned(),
     };
     Ok(ReadyRoot { placing, executable: file.into(), script, report })
-}
-
-fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, FolderError> {
-    let at = |source| crate::base::fsx::FileError { action: "place", path: one.item.host.clone(), source };
-    let held = HeldBy { pointer: one.item.pointer.clone(), ..HeldBy::default() };
-    let target = below_root(&one.place);
-    let is_there = fs::symlink_metadata(&target).is_ok();
-    // What of a runtime leads out of a folder leads nowhere in a root that holds nothing else.
-    let leaving = if one.item.is_runtime { LeavingLinks::CountedAsText } else { LeavingLinks::Refused };
-    let mut into = ItemPlacing { state: placing, held, real: &one.real, place: &one.place };
-    if one.is_folder {
-        let found = if is_there {
-            let opened: OwnedFd = File::open(&target).map_err(at)?.into();
-            digest_opened(&opened, &one.item.host, leaving, &mut NoCopy)?
-        } else {
-            fs::create_dir_all(&target).map_err(at)?;
-            digest_opened(&one.opened, &one.item.host, leaving, &mut into)?
-        };
-        let held = into.held;
-        return Ok(PlacedItem { digest: found.digest, is_folder: true, executable: false, bytes: found.bytes, held });
-    }
-    let opened = if is_there { File::open(&target) } else { one.opened.try_clone().map(File::from) }.map_err(at)?;
-    let mut copy = None;
-    if !is_there {
-        if let Some(above) = target.parent() {
-            fs::create_dir_all(above).map_err(at)?;
-        }
-        let executable = io_executable(&opened).map_err(at)?;
-        copy = into.place_file(&one.real, &one.place, executable, &opened).map_err(at)?;
-    }
-    let (digest, bytes, executable) = digest_file(&opened, copy.as_mut()).map_err(at)?;
-    if !is_there {
-        into.remember(digest);
-    }
-    Ok(PlacedItem { digest, is_folder: false, executable, bytes, held: into.held })
-}
-
-fn io_executable(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.metadata()?.permissions().mode() & 0o111 != 0)
 }
 
 /// Reports, waits for leave, and starts the command; then waits for its end and clears up.

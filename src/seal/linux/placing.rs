@@ -3,13 +3,16 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use super::message::PlacedItem;
+use super::opened::OpenedItem;
 use super::shown::show;
 use crate::base::digest::Digest;
-use crate::base::folder::{FolderSink, digest_file};
+use crate::base::folder::{FolderError, FolderSink, LeavingLinks, NoCopy, digest_file, digest_opened};
+use crate::base::fsx::FileError;
 use crate::record::system_ending::{DriftedItem, HeldBy};
 use crate::sys::linux::sealing;
 
@@ -130,6 +133,46 @@ impl ItemPlacing<'_> {
             Err(_) => Hold::Fixed,
         }
     }
+}
+
+/// Gives an item its place inside, unless something that was placed before stands there already, and digests it there.
+pub(super) fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, FolderError> {
+    let at = |source| FileError { action: "place", path: one.item.host.clone(), source };
+    let held = HeldBy { pointer: one.item.pointer.clone(), ..HeldBy::default() };
+    let target = below_root(&one.place);
+    let is_there = fs::symlink_metadata(&target).is_ok();
+    // What of a runtime leads out of a folder leads nowhere in a root that holds nothing else.
+    let leaving = if one.item.is_runtime { LeavingLinks::CountedAsText } else { LeavingLinks::Refused };
+    let mut into = ItemPlacing { state: placing, held, real: &one.real, place: &one.place };
+    if one.is_folder {
+        let found = if is_there {
+            let opened: OwnedFd = File::open(&target).map_err(at)?.into();
+            digest_opened(&opened, &one.item.host, leaving, &mut NoCopy)?
+        } else {
+            fs::create_dir_all(&target).map_err(at)?;
+            digest_opened(&one.opened, &one.item.host, leaving, &mut into)?
+        };
+        let held = into.held;
+        return Ok(PlacedItem { digest: found.digest, is_folder: true, executable: false, bytes: found.bytes, held });
+    }
+    let opened = if is_there { File::open(&target) } else { one.opened.try_clone().map(File::from) }.map_err(at)?;
+    let mut copy = None;
+    if !is_there {
+        if let Some(above) = target.parent() {
+            fs::create_dir_all(above).map_err(at)?;
+        }
+        let executable = io_executable(&opened).map_err(at)?;
+        copy = into.place_file(&one.real, &one.place, executable, &opened).map_err(at)?;
+    }
+    let (digest, bytes, executable) = digest_file(&opened, copy.as_mut()).map_err(at)?;
+    if !is_there {
+        into.remember(digest);
+    }
+    Ok(PlacedItem { digest, is_folder: false, executable, bytes, held: into.held })
+}
+
+fn io_executable(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether neither the file nor a folder above it can be changed by anybody but root.

@@ -12,15 +12,16 @@ use seccompiler::BpfProgram;
 
 use super::command::{CommandStart, become_command};
 use super::links::script_interpreter;
-use super::message::{FailedStep, FirstReport, send};
-use super::opened::OpenedItems;
+use super::message::{FailedStep, FirstReport, PlacedItem, send};
+use super::opened::{OpenedItem, OpenedItems};
+use super::placing::Placing;
 use super::proc_view::ProcTexts;
 use super::root::{StepFailure, find_command};
 use super::second_layer::LayerReach;
 use super::watched::Watches;
 use crate::base::digest::Digest;
 use crate::base::error_chain::error_chain;
-use crate::base::folder::digest_file;
+use crate::base::folder::{FolderError, digest_file};
 use crate::record::system_ending::CommandEnd;
 use crate::sys::linux::path::read;
 use crate::sys::linux::process::{Watched, pipe, poll, signal_fd, wait};
@@ -58,6 +59,23 @@ pub(super) struct CommandBounds<'a> {
 pub(super) fn failed(kind: FailedStep, failure: StepFailure) -> FirstReport {
     let StepFailure { step, about, source } = failure;
     FirstReport::Failed { step: step.to_owned(), about, why: error_chain(&source), kind }
+}
+
+/// Places every declared item, by `place`.
+pub(super) fn place_all(
+    task: &FirstTask<'_>,
+    placing: &mut Placing,
+    place: impl Fn(&mut Placing, &OpenedItem) -> Result<PlacedItem, FolderError>,
+) -> Result<Vec<PlacedItem>, FirstReport> {
+    let placed = task.items.items.iter().map(|one| {
+        place(placing, one).map_err(|error| FirstReport::Failed {
+            step: "fill".to_owned(),
+            about: one.item.pointer.clone(),
+            why: error_chain(&error),
+            kind: FailedStep::Root,
+        })
+    });
+    placed.collect()
 }
 
 /// The command's file: its path, opened; the path again if it is a script; and the digest of its bytes.

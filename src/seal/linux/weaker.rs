@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::chdir;
@@ -12,11 +12,10 @@ use super::filter;
 use super::message::{FailedStep, FirstReport, PlacedItem, send};
 use super::opened::OpenedItem;
 use super::outputs;
-use super::placing::{ItemPlacing, Placing, below_root};
+use super::placing::{Placing, place};
 use super::root::StepContext;
 use super::second_layer::LayerReach;
-use super::started::{CommandBounds, FirstTask, StartedCommand, failed, found_command};
-use crate::base::error_chain::error_chain;
+use super::started::{CommandBounds, FirstTask, StartedCommand, failed, found_command, place_all};
 use crate::base::folder::{FolderError, LeavingLinks, NoCopy, digest_file, digest_opened};
 use crate::record::system_ending::{DriftedItem, HeldBy};
 use crate::sys::linux::process::{block_signal, kill, wait};
@@ -56,16 +55,7 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, is_confined: bool) -> Result<Optio
     chdir(&task.results.join(COPIES)).step("enter", COPIES).map_err(confinement)?;
     fs::create_dir("in").step("make", "in").map_err(confinement)?;
     let mut placing = Placing { copy_left: u64::MAX, user: task.user, bound: Vec::new() };
-    let mut items = Vec::new();
-    for one in &task.items.items {
-        let placed = place(&mut placing, one).map_err(|error| FirstReport::Failed {
-            step: "fill".to_owned(),
-            about: one.item.pointer.clone(),
-            why: error_chain(&error),
-            kind: FailedStep::Root,
-        })?;
-        items.push(placed);
-    }
+    let items = place_all(task, &mut placing, place_weaker)?;
     chdir("in").step("enter", "in").map_err(confinement)?;
     let (path, file, script, executable) = found_command(task)?;
     let filters = if is_confined { filter::programs(false) } else { Ok(Vec::new()) };
@@ -89,43 +79,13 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, is_confined: bool) -> Result<Optio
 }
 
 /// Inputs are copied, files of the runtime stay where they are and are digested again at the end.
-fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, FolderError> {
-    let at = |source| crate::base::fsx::FileError { action: "place", path: one.item.host.clone(), source };
-    let mut held = HeldBy { pointer: one.item.pointer.clone(), ..HeldBy::default() };
-    if one.item.is_runtime {
-        let (digest, bytes, files, executable) = digest_of(one)?;
-        held.checked = files;
-        return Ok(PlacedItem { digest, is_folder: one.is_folder, executable, bytes, held });
+fn place_weaker(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, FolderError> {
+    if !one.item.is_runtime {
+        return place(placing, one);
     }
-    let target = below_root(&one.place);
-    let is_there = fs::symlink_metadata(&target).is_ok();
-    let mut into = ItemPlacing { state: placing, held, real: &one.real, place: &one.place };
-    if one.is_folder {
-        let found = if is_there {
-            let opened: OwnedFd = File::open(&target).map_err(at)?.into();
-            digest_opened(&opened, &one.item.host, LeavingLinks::Refused, &mut NoCopy)?
-        } else {
-            fs::create_dir_all(&target).map_err(at)?;
-            digest_opened(&one.opened, &one.item.host, LeavingLinks::Refused, &mut into)?
-        };
-        return Ok(PlacedItem {
-            digest: found.digest,
-            is_folder: true,
-            executable: false,
-            bytes: found.bytes,
-            held: into.held,
-        });
-    }
-    let opened = if is_there { File::open(&target) } else { one.opened.try_clone().map(File::from) }.map_err(at)?;
-    let mut copy = None;
-    if !is_there {
-        target.parent().map_or(Ok(()), fs::create_dir_all).map_err(at)?;
-        use std::os::unix::fs::PermissionsExt;
-        let executable = opened.metadata().map_err(at)?.permissions().mode() & 0o111 != 0;
-        copy = into.place_file(&one.real, &one.place, executable, &opened).map_err(at)?;
-    }
-    let (digest, bytes, executable) = digest_file(&opened, copy.as_mut()).map_err(at)?;
-    Ok(PlacedItem { digest, is_folder: false, executable, bytes, held: into.held })
+    let (digest, bytes, files, executable) = digest_of(one)?;
+    let held = HeldBy { pointer: one.item.pointer.clone(), checked: files, ..HeldBy::default() };
+    Ok(PlacedItem { digest, is_folder: one.is_folder, executable, bytes, held })
 }
 
 /// The digest of an item where it is, how many bytes and files it has, and whether it may be executed.

@@ -22,7 +22,7 @@ CACHE = TARGET / "kernels"
 
 #: The release series in which Landlock reached an ABI (Documentation/userspace-api/landlock.rst, "Kernel interface",
 #: and what these packages report when asked).
-SERIES_OF_ABI = {2: "6.1", 6: "6.12", 7: "6.18", 8: "7.0", 10: "7.2"}
+SERIES_OF_ABI = {2: "6.1", 6: "6.12", 7: "6.18", 8: "7.0", 10: "7.2", 11: "7.3"}
 
 SUITES = [
     ("http://deb.debian.org/debian", "bookworm"),

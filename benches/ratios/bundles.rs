@@ -22,7 +22,7 @@ pub fn validate(tool: &Tool) -> Result<Vec<Item>> {
         let ours = tool::timed(tool.command(["validate-bundle", "--bundle"]).arg(&bundle))?;
         rounds.push((ours * 1e3, floor * 1e3));
     }
-    Ok(vec![Item { name: "validate", unit: "ms", better: Better::Lower, target: 1.3, fail_at: 1.8, rounds }])
+    Ok(vec![Item { name: "validate", unit: "ms", better: Better::Lower, target: 1.0, fail_at: 1.5, rounds }])
 }
 
 /// The digest code on one big file in the page cache, against OpenSSL's.

@@ -122,7 +122,10 @@ fn measure(program: PathBuf, quick: bool, wanted: &[String]) -> Result<bool> {
     let scale = if quick { Scale::QUICK } else { Scale::FULL };
     let tool = Tool::new(program, scale)?;
     let groups: [(&[&str], Group); 9] = [
-        (&["probe", "probe with fixture", "two workers", "two workers free", "two workers bound"], probes::workers),
+        (
+            &["probe", "probe with fixture", "probe to shared", "two workers", "two workers free", "two workers bound"],
+            probes::workers,
+        ),
         (&["scripts"], probes::scripts),
         (&["late rate"], probes::late_rate),
         (&["validate"], bundles::validate),

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::child::{self, NULL};
+use super::place::Place;
 use super::protocol::{Job, Reply};
 use super::server::{self, ProbeStarter, ServeError};
 use super::watch as ended;
@@ -18,7 +19,7 @@ use crate::record::ending::Ending;
 use crate::record::row::ProbeProcess;
 use crate::sys::linux::path;
 use crate::sys::linux::process::{
-    Cpus, adopt_orphans, chdir, die_with_parent, forbid_core_dumps, ids, report_pipe, set_process_group, set_umask,
+    adopt_orphans, chdir, die_with_parent, forbid_core_dumps, ids, report_pipe, set_process_group, set_umask,
 };
 use crate::sys::linux::shared_child::{SharedChildren, is_dumpable};
 use crate::sys::linux::sole::Sole;
@@ -50,8 +51,7 @@ impl io::Write for ControlSocket {
 struct Forker {
     sole: Sole,
     pid: i32,
-    /// The processors that it may run on.
-    cpus: Option<Cpus>,
+    place: Place,
     /// What children that share memory need; `None` where there are none.
     children: Option<SharedChildren>,
     /// Whether others may inspect this process, as it was at the start.
@@ -73,7 +73,7 @@ pub fn serve() -> Result<(), ServeError> {
     let mut forker = Forker {
         sole,
         pid,
-        cpus: Cpus::allowed(),
+        place: Place::of_this_process(),
         children: SharedChildren::here(),
         dumpable: is_dumpable(),
         link: child::executable_link(pid),
@@ -132,19 +132,14 @@ impl Forker {
         };
         let since = Stopwatch::start();
         let (reading, writing) = report_pipe()?;
-        // A new process is put on the idlest processor, where it finds nothing of what it needs in the caches and whose
-        // end then has to be signalled across. This one only waits for it, so the best place is here.
-        let here = self.cpus.and_then(|_| Cpus::here());
-        if let Some(here) = here {
-            let _ = here.run_on();
-        }
-        let bound_to = self.cpus.as_ref().filter(|_| here.is_some());
+        self.place.settle();
+        let may_run_on = self.place.for_probe();
         // What the last one that shared this memory wrote stands there still.
         let buffer = &mut self.child_buffer;
         buffer.clear();
         let report = writing.as_raw_fd();
         let child = |sole: Sole| -> i32 {
-            bound_to.map(Cpus::run_on);
+            let _ = may_run_on.map(|cpus| cpus.run_on());
             child::run(&mut work, report, buffer, sole)
         };
         let watching = Watching {
@@ -159,8 +154,7 @@ impl Forker {
             (ProbeProcess::Shared, Some(children)) => self.sole.share(children, child, watching),
             _ => self.sole.fork(child).map(|pid| (pid, watch::until_end(pid, watching))),
         };
-        // On either side: neither stays bound.
-        bound_to.map(Cpus::run_on);
+        self.place.leave();
         let (pid, end) = watched?;
         let end = end.map(|mut end| {
             let left_descendants = ended::reap_descendants(pid);

@@ -21,6 +21,8 @@ mod fresh;
 #[cfg(target_os = "macos")]
 #[path = "fresh_macos.rs"]
 mod fresh;
+#[cfg(target_os = "linux")]
+mod place;
 mod server;
 pub mod spawner;
 #[cfg(any(test, target_os = "macos"))]

@@ -148,7 +148,7 @@ fn a_probe_may_run_wherever_its_harness_may_and_blocks_no_signal() {
     let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let wanted = (line_of(&own, "Cpus_allowed:"), Some("0000000000000000".to_owned()));
     let path = fifo(&bench);
-    // The zygote binds itself to one processor around each fork.
+    // The zygote itself stays on one processor.
     for seq in 0..10 {
         let todo = action(Driver::FileRead, &path);
         bench

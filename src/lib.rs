@@ -24,6 +24,7 @@
 //! | 6 | `diff` | `base`, `record`, `plan`, `identity`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `review` | `base`, `record`, `policy`, `evidence`, `plan`, `bundle`, `promote`; nothing that executes |
 //! | 6 | `attest` | `base`, `record`, `identity`, `bundle`, `promote`, `review`: statements and signatures; nothing that executes |
+//! | 6 | `draft` | `base`, `record`, `plan`, `sys`; `seal` for what it takes of a file: documents begun from what a command does, or others recorded |
 //! | 6 | `store` | `base`, `record`, `bundle`: bundles brought to folders and buckets, and back; nothing that executes |
 //! | 6 | `mutate` | 0–5 except `channel`; `run` for what it asks and checks, `review` for questions about policies; writes nothing |
 //! | 6 | `drift` | 0–5 except `channel` and `bundle`: random cases for model and kernel; writes nothing |
@@ -46,6 +47,8 @@ mod channel;
 mod cli;
 mod conformance;
 mod diff;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "commands are watched on Linux alone"))]
+mod draft;
 mod drift;
 mod enforce;
 mod evidence;

@@ -220,6 +220,20 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
             &[InputRefused, Unavailable],
         ),
         (
+            "identity draft",
+            &[
+                (
+                    "sandproof identity draft --out run.json -- python3 infer.py",
+                    "watch a command once, and begin the document that seals it",
+                ),
+                (
+                    "sandproof identity draft --out run.json --from request.json",
+                    "begin it from a request, a log, results or a manifest",
+                ),
+            ],
+            &[Mismatch, InputRefused, Unavailable],
+        ),
+        (
             "identity verify",
             &[("sandproof identity verify --bundle out", "compute a run's identity again")],
             &[Mismatch, InputRefused, BundleInvalid],
@@ -231,6 +245,14 @@ const COMMANDS: &[(&str, Examples, &[Exit])] = {
                 "write down what a run is made of, and let it read nothing else",
             )],
             &[Mismatch, InputRefused, Unavailable, Drifted],
+        ),
+        (
+            "identity export",
+            &[(
+                "sandproof identity export --bundle sealed --out bom.json",
+                "write a declaration as a CycloneDX document",
+            )],
+            &[BundleInvalid],
         ),
         (
             "identity show",

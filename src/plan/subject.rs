@@ -12,6 +12,7 @@
 //! a folder, a text, the members of a JSON file, or something within another item ([`reference`], [`walk`]). [`document`] reads
 //! either.
 
+mod blank;
 mod depth;
 mod document;
 mod immaterial;
@@ -25,9 +26,11 @@ mod typed;
 mod v1;
 mod walk;
 
+pub use blank::unknown_document;
 pub(super) use document::read;
 pub use document::{read_declaration, read_declaration_file_with};
 pub use named_path::{NamedPath, NamedRoots, is_root_name};
+pub use number::{is_decimal_within, moving_alias, shortest_decimal};
 pub use resolved::{AI_RUN, DEPLOYMENT, ResolvedSubject};
 
 pub use crate::record::identity::SYSTEM_DECLARATION_SCHEMAS;

@@ -16,7 +16,7 @@ mod request;
 
 pub use error::SealError;
 #[cfg(target_os = "linux")]
-pub use linux::seal;
+pub use linux::{find_command, followed, interpreter, is_secret, names_of, script_interpreter, seal};
 pub use options::{DEFAULT_COPY_BYTES, SealBounds, SealOptions};
 #[cfg(not(target_os = "linux"))]
 pub use other_system::seal;

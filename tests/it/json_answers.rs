@@ -12,7 +12,7 @@ use crate::schemas::published;
 use crate::support::{expect_code, finished_run, output, sandproof, stderr, stdout};
 
 /// Commands whose output is a file format of its own, so that there is no `--json`.
-const WITHOUT_JSON: [&str; 4] = ["collect", "completions", "man", "report"];
+const WITHOUT_JSON: [&str; 6] = ["collect", "completions", "identity draft", "identity export", "man", "report"];
 
 /// All published schemas, by name.
 pub struct Schemas(BTreeMap<String, Validator>);

@@ -5,6 +5,7 @@
 mod artifact_table;
 #[cfg(target_os = "linux")]
 mod ask;
+mod bill_of_materials;
 mod bundle_life;
 #[cfg(target_os = "linux")]
 mod compare;
@@ -22,6 +23,8 @@ mod derive_command;
 mod diff_runs;
 #[cfg(target_os = "linux")]
 mod documents;
+mod draft;
+mod draft_records;
 mod first_run;
 #[cfg(target_os = "linux")]
 mod golden;

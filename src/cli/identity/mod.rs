@@ -1,6 +1,8 @@
-//! `sandproof identity declare|verify|show|seal`
+//! `sandproof identity declare|draft|verify|show|seal|export`
 
 mod declare_from;
+mod draft;
+mod export;
 pub(super) mod roots;
 mod seal;
 mod shown;
@@ -39,9 +41,11 @@ pub(super) struct IdentityArgs {
 #[derive(Debug, Subcommand)]
 enum IdentityCommand {
     Declare(IdentityDeclareArgs),
+    Draft(draft::IdentityDraftArgs),
     Verify(IdentityVerifyArgs),
     Show(IdentityShowArgs),
     Seal(seal::IdentitySealArgs),
+    Export(export::IdentityExportArgs),
 }
 
 /// Declare what a run would be made of, or what a document says of another system; nothing is executed.
@@ -126,9 +130,11 @@ struct IdentityReport<'r> {
 pub(super) fn run(args: &IdentityArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     match &args.command {
         IdentityCommand::Declare(args) => declare(args, ui),
+        IdentityCommand::Draft(args) => draft::run(args, ui),
         IdentityCommand::Verify(args) => verify(args, ui),
         IdentityCommand::Show(args) => show(args, ui),
         IdentityCommand::Seal(args) => seal::run(args, ui),
+        IdentityCommand::Export(args) => export::run(args, ui),
     }
 }
 

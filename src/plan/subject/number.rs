@@ -39,8 +39,20 @@ pub(super) fn is_decimal(text: &str) -> bool {
         && text != "-0"
 }
 
+/// A decimal number in its only spelling, of a text that JSON may have for it. `None`: it has an exponent, or is no number.
+pub fn shortest_decimal(text: &str) -> Option<String> {
+    let short = match text.split_once('.') {
+        Some((whole, fraction)) => match fraction.trim_end_matches('0') {
+            "" => whole.to_owned(),
+            fraction => format!("{whole}.{fraction}"),
+        },
+        None => text.to_owned(),
+    };
+    is_decimal(&short).then_some(short)
+}
+
 /// Whether a decimal number lies from `least`, which is not negative, to `most`.
-pub(super) fn is_decimal_within(text: &str, least: i64, most: i64) -> bool {
+pub fn is_decimal_within(text: &str, least: i64, most: i64) -> bool {
     if !is_decimal(text) || text.starts_with('-') {
         return false;
     }
@@ -84,7 +96,7 @@ const MOVING: [&str; 21] = [
 ];
 
 /// The alias in a version that means another one another day: the whole of it, or what stands behind the last `-`, `:`, `@` or `/`.
-pub(super) fn moving_alias(version: &str) -> Option<&str> {
+pub fn moving_alias(version: &str) -> Option<&str> {
     let last = version.rsplit(['-', ':', '@', '/']).next().unwrap_or_default();
     let is_moving = |text: &&str| MOVING.contains(&text.trim().to_ascii_lowercase().as_str());
     // `1.2-dev` is a version in the making, and `2024-06-preview` a dated one: only what always moves counts as an ending.
@@ -99,6 +111,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_number_of_json_is_spelled_as_a_decimal() {
+        for (text, decimal) in [
+            ("0.70", Some("0.7")),
+            ("1.0", Some("1")),
+            ("1", Some("1")),
+            ("10", Some("10")),
+            ("0.000", Some("0")),
+            ("-0.5", Some("-0.5")),
+            ("-0.0", None),
+            ("7e-1", None),
+        ] {
+            assert_eq!(shortest_decimal(text).as_deref(), decimal, "{text}");
+        }
+    }
 
     #[test]
     fn a_decimal_has_one_spelling_and_a_range() {

@@ -139,7 +139,7 @@ fn mitigations() -> Value {
 }
 
 /// Whether a variable's name says that its value is not for others to read: of these the digest is declared.
-pub(super) fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"].iter().any(|word| name.contains(word))
 }

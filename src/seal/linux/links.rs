@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::base::canon;
 
 /// Links by their own path, with what they hold.
-pub(super) type HostLinks = BTreeMap<PathBuf, OsString>;
+pub type HostLinks = BTreeMap<PathBuf, OsString>;
 
 /// As many links the kernel follows on one path.
 const MOST_FOLLOWED: usize = 40;
@@ -22,7 +22,7 @@ const MERGED: [&str; 6] = ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin
 ///
 /// # Errors
 /// If something on it is not there.
-pub(super) fn followed(path: &Path) -> io::Result<(PathBuf, HostLinks)> {
+pub fn followed(path: &Path) -> io::Result<(PathBuf, HostLinks)> {
     let mut links = HostLinks::new();
     let mut count = 0;
     let mut at = PathBuf::from("/");
@@ -62,7 +62,7 @@ fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
 
 /// The links in folders above the declared files `real` that lead to one of these files: the names by which libraries are looked
 /// for (`libz.so.1` of `libz.so.1.2.13`) and programs are called.
-pub(super) fn names_of(real: &[&Path]) -> HostLinks {
+pub fn names_of(real: &[&Path]) -> HostLinks {
     let identity = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()));
     let wanted: BTreeSet<(u64, u64)> = real.iter().filter_map(|path| identity(path)).collect();
     let folders: BTreeSet<&Path> =
@@ -102,7 +102,7 @@ fn is_declarable(text: &OsStr) -> bool {
 
 /// The program that an ELF file names as its interpreter (`PT_INTERP`). Where the file is read next stays as it is. `None`: it is no ELF file of 64 bits in this machine's
 /// order of bytes, or names none.
-pub(super) fn interpreter(file: &File) -> Option<PathBuf> {
+pub fn interpreter(file: &File) -> Option<PathBuf> {
     const PT_INTERP: u32 = 3;
     const ENTRY_BYTES: usize = 56;
     let at = |offset: u64, length: usize| -> Option<Vec<u8>> {
@@ -130,7 +130,7 @@ pub(super) fn interpreter(file: &File) -> Option<PathBuf> {
 }
 
 /// The program that a script names in its first line.
-pub(super) fn script_interpreter(file: &File) -> Option<PathBuf> {
+pub fn script_interpreter(file: &File) -> Option<PathBuf> {
     let mut start = [0; 256];
     let count = file.read_at(&mut start, 0).ok()?;
     let line = start[..count].strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;

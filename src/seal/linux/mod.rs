@@ -18,4 +18,7 @@ mod supervise;
 mod watched;
 mod weaker;
 
+pub use facts::is_secret;
+pub use links::{followed, interpreter, names_of, script_interpreter};
+pub use root::find_command;
 pub use supervise::seal;

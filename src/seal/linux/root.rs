@@ -159,7 +159,7 @@ pub(super) fn finish(texts: &ProcTexts) -> Result<(), StepFailure> {
 
 /// A file inside by the name that a command has: with a `/` as a path, from the working directory; else looked up in the declared
 /// `PATH`.
-pub(super) fn find_command(name: &OsStr, search: Option<&OsStr>) -> io::Result<PathBuf> {
+pub fn find_command(name: &OsStr, search: Option<&OsStr>) -> io::Result<PathBuf> {
     let executable = |path: &Path| match fs::metadata(path)? {
         facts if !facts.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")),
         facts if facts.permissions().mode() & 0o111 == 0 => {

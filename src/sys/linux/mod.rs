@@ -15,5 +15,6 @@ pub mod shared_child;
 pub mod socket;
 pub mod sole;
 pub mod surface;
+pub mod trace;
 pub mod tty;
 pub mod watch;

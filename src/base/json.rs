@@ -29,7 +29,8 @@ pub struct JsonError {
 impl JsonError {
     fn in_bytes(error: &serde_json::Error, bytes: &[u8]) -> Self {
         let said = error.to_string();
-        let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(head, _)| head).to_string();
+        let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(head, _)| head);
+        let message = encoding_fault(bytes).unwrap_or(message).to_string();
         let line = error.line();
         // The parser counts bytes.
         let whole = line.checked_sub(1).and_then(|n| bytes.split(|byte| *byte == b'\n').nth(n)).unwrap_or_default();
@@ -42,6 +43,15 @@ impl JsonError {
         let excerpt =
             excerpt.and_then(|(line, column)| LineExcerpt::of(&text, 1, column, 1).map(|it| it.on_line(line)));
         Self { message, line, column, excerpt: excerpt.map(Box::new) }
+    }
+}
+
+/// What editors of some systems do to a text, so that no parser of JSON takes it; RFC 8259, 8.1.
+fn encoding_fault(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => Some("the text begins with a byte order mark; save it as UTF-8 without one"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("the text is UTF-16; save it as UTF-8"),
+        _ => None,
     }
 }
 

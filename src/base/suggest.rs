@@ -18,7 +18,8 @@ pub fn close_to<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Ve
         .filter_map(|name| {
             let name_lower = name.to_lowercase();
             let distance = edit_distance(&lower, &name_lower);
-            if distance <= allowed {
+            // A name of which no letter is left is another name.
+            if distance <= allowed && distance < lower.chars().count() {
                 return Some((distance, name));
             }
             // A beginning or an ending of a longer id is a likely slip as well.
@@ -82,6 +83,8 @@ mod tests {
         assert_eq!(close_to("PLAN_ID", known), ["plan_id"]);
         assert!(close_to("zebra", known).is_empty());
         assert!(close_to("", known).is_empty());
+        assert!(close_to("-", ["q", "qq"]).is_empty());
+        assert_eq!(close_to("qq", ["q", "-"]), ["q"]);
         assert_eq!(edit_distance("ab", "ba"), 1);
         assert_eq!(edit_distance("kitten", "sitting"), 3);
         assert_eq!(hint_for("lane", known, "x"), "did you mean `lanes`?");

@@ -16,7 +16,12 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
         LoadError::NothingSelected { .. } => Exit::NothingRan,
         _ => Exit::InputRefused,
     };
-    Failure::new(exit, error)
+    let alone = matches!(error, LoadError::NoRoot { .. });
+    let failure = Failure::new(exit, error);
+    match alone {
+        true => failure.hint("`sandproof init` begins a plan of your own, with all that belongs to it"),
+        false => failure,
+    }
 }
 
 /// The class of a review that could not be made.

@@ -59,6 +59,7 @@ mod reindex_bundle;
 mod report;
 mod rule_excerpt;
 mod run;
+mod run_findings;
 mod run_report;
 mod schema;
 mod scratch;

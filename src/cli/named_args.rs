@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct PlanArg {
-    /// The same without `--plan`.
+    /// The plan, as with `--plan`.
     #[arg(value_name = "PLAN")]
     plain_plan: Option<PathBuf>,
     /// The plan, or the folder that its `plan.json` lies in.
@@ -28,7 +28,7 @@ impl PlanArg {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct BundleArg {
-    /// The same without `--bundle`.
+    /// The bundle, as with `--bundle`.
     #[arg(value_name = "BUNDLE")]
     plain_bundle: Option<PathBuf>,
     /// The bundle's folder, or an output root whose LATEST leads to it.
@@ -47,7 +47,7 @@ impl BundleArg {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct TemplateArg {
-    /// The same without `--template`.
+    /// The template, as with `--template`.
     #[arg(value_name = "TEMPLATE")]
     plain_template: Option<String>,
     /// Id of the template, as `list-templates` lists it.
@@ -66,7 +66,7 @@ impl TemplateArg {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct RegistryName {
-    /// The same without `--registry`.
+    /// The registry, as with `--registry`.
     #[arg(value_name = "REGISTRY")]
     plain_registry: Option<String>,
     /// Id of the registry.

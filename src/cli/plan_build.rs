@@ -29,7 +29,7 @@ const MATRIX_FILE: &str = "out/expected_matrix.json";
 /// Make a plan folder from a template or a questions file: plan, registries and policies, complete in itself.
 #[derive(Debug, Args)]
 pub(super) struct PlanBuildArgs {
-    /// The same without `--template`.
+    /// The template, as with `--template`.
     #[arg(value_name = "TEMPLATE", conflicts_with_all = ["template", "questions"])]
     plain_template: Option<String>,
     /// A template that this program or the checkout around carries, by id (see `list-templates`), or a template file.

@@ -1,5 +1,6 @@
 //! `sandproof report`
 
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -27,7 +28,7 @@ use crate::review::report::{self, Format, ReportCounts};
 /// stayed undecided.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The same without `--bundle`.
+    /// The bundle, as with `--bundle`.
     #[arg(value_name = "BUNDLE", conflicts_with = "bundle", required_unless_present = "bundle")]
     plain_bundles: Vec<PathBuf>,
     /// The bundle's folder, or an output root whose LATEST leads to it. Several with the formats of the matrix.
@@ -78,16 +79,21 @@ impl FromStr for WantedReport {
     }
 }
 
-impl WantedReport {
-    /// Whether it can be written where it is wanted, as far as that is known before.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        if let Destination::Place(place) = Destination::of(&self.file)?
+/// Whether reports can be written where they are wanted, as far as that is known before.
+pub(super) fn check_wanted(wanted: &[WantedReport]) -> Result<(), Failure> {
+    let mut taken = HashSet::new();
+    for WantedReport { file, .. } in wanted {
+        if let Destination::Place(place) = Destination::of(file)?
             && let Some(path) = place.file()
         {
-            std::fs::metadata(folder_of(path)).at("write to", &self.file).map_err(output_failure)?;
+            let folder = folder_of(path).canonicalize().at("write to", file).map_err(output_failure)?;
+            if !taken.insert(folder.join(path.file_name().unwrap_or_default())) {
+                let text = format!("two reports are to be written to `{}`", file.display());
+                return Err(Failure::new(Exit::Usage, text).hint("name a file of its own for each"));
+            }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Makes the reports that a run was asked for, of its committed bundle.

@@ -42,7 +42,7 @@ pub(super) struct RunArgs {
     /// folder or, where that is not there, from this program.
     #[arg(long, value_name = "FILE|DIR")]
     plan: Option<PathBuf>,
-    /// The same without `--plan`.
+    /// The plan, as with `--plan`.
     #[arg(value_name = "PLAN", conflicts_with = "plan")]
     plain_plan: Option<PathBuf>,
     /// Run a plan that this program carries (`list-templates`) instead, without any folder.
@@ -200,7 +200,7 @@ impl RunChoices {
 
 /// Runs a plan.
 pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    args.report.iter().try_for_each(WantedReport::check)?;
+    report::check_wanted(&args.report)?;
     let cancel = signals::install().or_fail(Exit::Fault)?;
     let exe = Executable::from(own_executable()?);
     let named = args.plan.as_deref().or(args.plain_plan.as_deref());

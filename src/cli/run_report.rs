@@ -1,27 +1,23 @@
 //! What `run` says at the end: for people a short table, for programs a document.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
-use anstyle::Style;
 use serde::Serialize;
 
 use super::color;
 use super::exit::{Exit, Failure};
+use super::run_findings as findings;
 use super::table;
 use super::ui::Ui;
 use crate::base::errno::errno_name;
 use crate::base::fsx;
-use crate::base::grouping;
 use crate::base::ids::{ExpectationId, PlanId, ProfileId, RunId, WorldId};
 use crate::base::limits::{MAX_BUNDLE_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES};
-use crate::base::placeholder::without_own_folder;
 use crate::base::printable::{Lines, path_text};
 use crate::bundle;
 use crate::evidence::controls::ControlResult;
 use crate::evidence::{DerivationOutcome, JudgedWaiver, ProfileOutcome, RowFinding, WaiverStanding};
-use crate::evidence::{opinions, remedies};
 use crate::promote::gates::{self, Documents, GateEvaluation};
 use crate::record::controls::ControlsStatus;
 use crate::record::layout;
@@ -37,9 +33,7 @@ use crate::run::RunReport;
 /// Format of `run --json`. 1: first release.
 pub const RUN_REPORT_SCHEMA: &str = "sandproof.run_report.v1";
 /// How many rows of a sort the table for people lists.
-const SHOWN: usize = 20;
-/// How many of those that decided nothing for one and the same cause.
-const SHOWN_OF_ONE_CAUSE: usize = 8;
+pub(super) const SHOWN: usize = 20;
 
 /// `run --json`
 #[derive(Debug, Serialize)]
@@ -270,11 +264,15 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
     let known: HashSet<&ExpectationId> =
         outcome.with_standing(WaiverStanding::Holds).map(|one| &one.waiver.expectation_id).collect();
     let mismatched = outcome.mismatched.iter().filter(|row| !known.contains(&row.expectation_id));
-    rows_text(&mut out, (color::BAD, "not as expected"), mismatched, outcome.total.rows.mismatched - outcome.known());
+    let causes = &outcome.causes;
+    let total = outcome.total.rows.mismatched - outcome.known();
+    findings::text(&mut out, (color::BAD, "not as expected"), mismatched, total, causes);
     // The verdict counts those that were only asked, and nothing is to be done about them.
     let open: Vec<&RowFinding> = outcome.undecided.iter().filter(|row| !row.asked).collect();
-    rows_text(&mut out, (color::DOUBTFUL, "undecided"), open, outcome.total.rows.undecided - outcome.asked);
-    rows_text(&mut out, (color::DOUBTFUL, "as expected, and a surprise"), &outcome.surprises, outcome.surprised);
+    let total = outcome.total.rows.undecided - outcome.asked;
+    findings::text(&mut out, (color::DOUBTFUL, "undecided"), open, total, causes);
+    let title = (color::DOUBTFUL, "as expected, and a surprise");
+    findings::text(&mut out, title, &outcome.surprises, outcome.surprised, causes);
     waivers_text(&mut out, outcome);
     if is_empty_share(report) {
         out.line("This share of the plan has no rows: there was nothing to do.");
@@ -369,88 +367,6 @@ fn verdict(outcome: &DerivationOutcome) -> String {
     text + "."
 }
 
-fn rows_text<'r>(
-    out: &mut Lines,
-    (style, title): (Style, &str),
-    rows: impl IntoIterator<Item = &'r RowFinding>,
-    total: u64,
-) {
-    let groups = causes(rows.into_iter().collect());
-    if groups.is_empty() {
-        return;
-    }
-    out.marked(&color::on_stdout(style, &format!("{title}:")), "");
-    let (mut lines_left, mut told) = (SHOWN, 0);
-    for rows in groups {
-        if lines_left == 0 {
-            break;
-        }
-        match &rows[..] {
-            [row] => {
-                out.line(named(row));
-                opinions_text(out, row);
-                lines_left -= 1;
-            }
-            rows => {
-                out.line(format!("  {} rows, one cause: {}", rows.len(), why(rows[0]).unwrap_or_default()));
-                out.line(format!("    {}", without_own_folder(&rows[0].reason)));
-                advice(rows[0]).into_iter().for_each(|text| out.line(format!("    {text}")));
-                let shown = rows.len().min(lines_left).min(SHOWN_OF_ONE_CAUSE);
-                for row in &rows[..shown] {
-                    out.line(format!("  {}, expected {}", named(row), row.expected.as_str()));
-                }
-                if shown < rows.len() {
-                    out.line(format!("    … and {} more of them", rows.len() - shown));
-                }
-                lines_left -= shown;
-            }
-        }
-        told += rows.len() as u64;
-    }
-    let rest = total.saturating_sub(told);
-    if rest > 0 {
-        out.line(format!("  … and {rest} more; `runtime_results.json` in the bundle has all"));
-    }
-    out.blank();
-}
-
-/// What the three say of a row, and what follows.
-fn opinions_text(out: &mut Lines, row: &RowFinding) {
-    let stopped = why(row).filter(|_| row.actual.is_none());
-    for (name, text) in opinions::lines(&row.opinions, stopped.as_deref(), &row.reason, advice(row)) {
-        out.line(format!("    {name:<9} {text}"));
-    }
-}
-
-/// Rows that decided nothing for one and the same cause stand together; any other row stands by itself.
-fn causes(rows: Vec<&RowFinding>) -> Vec<Vec<&RowFinding>> {
-    fn key<'r>((n, row): &(usize, &'r RowFinding)) -> (Option<usize>, Option<String>, Cow<'r, str>) {
-        match row.actual {
-            None => (None, why(row), without_own_folder(&row.reason)),
-            Some(_) => (Some(*n), None, Cow::Borrowed("")),
-        }
-    }
-    let groups = grouping::by_key(rows.into_iter().enumerate(), key);
-    groups.into_iter().map(|(_, rows)| rows.into_iter().map(|(_, row)| row).collect()).collect()
-}
-
-fn named(row: &RowFinding) -> String {
-    format!("  {}  {} {}", row.expectation_id, row.operation, row.target)
-}
-
-/// What can be done about it, if it decided nothing.
-fn advice(row: &RowFinding) -> Option<&'static str> {
-    let kind = row.kind.filter(|_| row.actual.is_none())?;
-    remedies::advice(kind.as_str(), row.errno.and_then(errno_name).as_deref())
-}
-
-/// Where it stopped, and by what.
-fn why(row: &RowFinding) -> Option<String> {
-    let stopped = row.kind.map(|kind| format!("stage {}, {}", kind.stage().as_str(), kind.as_str()));
-    let why: Vec<String> = stopped.into_iter().chain(row.errno.and_then(errno_name)).collect();
-    (!why.is_empty()).then(|| why.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -469,6 +385,7 @@ mod tests {
             mismatch_counts: std::collections::BTreeMap::new(),
             mismatched: Vec::new(),
             undecided: Vec::new(),
+            causes: Default::default(),
             surprises: Vec::new(),
             surprised: 0,
             asked,
@@ -507,60 +424,5 @@ mod tests {
         assert_eq!(exit_of(&any), Exit::Done);
         any.total.rows.undecided = 1;
         assert_eq!(exit_of(&any), Exit::Undecided);
-    }
-
-    #[test]
-    fn rows_that_decided_nothing_for_one_cause_are_one_paragraph() {
-        let row = |id: &str, actual: Option<Decision>, reason: &str| RowFinding {
-            profile_id: ProfileId::new("p").unwrap(),
-            probe_name: id.to_owned(),
-            expectation_id: ExpectationId::new(id).unwrap(),
-            operation: "file-read-data".to_owned(),
-            target: format!("/{id}"),
-            expected: Expectation::Deny,
-            actual,
-            mismatch_type: Some(MismatchType::ApplyGate),
-            kind: actual.is_none().then_some(FailureKind::LauncherNotStarted),
-            asked: false,
-            errno: None,
-            reason: reason.to_owned(),
-            opinions: crate::evidence::opinions::of(Some(Decision::Deny), Some("so be it".into()), actual, None),
-        };
-        let rows = [
-            row("a", None, "it did not start"),
-            row("x", None, "something else"),
-            row("b", None, "it did not start"),
-            row("c", Some(Decision::Allow), "it did not start"),
-            row("d", Some(Decision::Allow), "it did not start"),
-        ];
-        let mut out = Lines::default();
-        rows_text(&mut out, (color::DOUBTFUL, "undecided"), &rows, 7);
-        let expected = "undecided:\n\
-            \u{20} 2 rows, one cause: stage apply, launcher_not_started\n\
-            \u{20}   it did not start\n\
-            \u{20}   a  file-read-data /a, expected deny\n\
-            \u{20}   b  file-read-data /b, expected deny\n\
-            \u{20} x  file-read-data /x\n\
-            \u{20}   expected  deny: so be it\n\
-            \u{20}   kernel    undecided (stage apply, launcher_not_started): something else\n\
-            \u{20}   so        nothing was decided\n\
-            \u{20} c  file-read-data /c\n\
-            \u{20}   expected  deny: so be it\n\
-            \u{20}   kernel    allow: it did not start\n\
-            \u{20}   so        the sandbox lets through what it should not, or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
-            \u{20} d  file-read-data /d\n\
-            \u{20}   expected  deny: so be it\n\
-            \u{20}   kernel    allow: it did not start\n\
-            \u{20}   so        the sandbox lets through what it should not, or the expectation is wrong; the model was not asked, because the oracle lane is off\n\
-            \u{20} … and 2 more; `runtime_results.json` in the bundle has all\n\n";
-        let text = anstream::adapter::strip_str(out.as_str()).to_string();
-        assert_eq!(text, expected);
-        // Many of them take few lines, and are counted all the same.
-        let many: Vec<RowFinding> = (0..49).map(|n| row(&format!("r{n}"), None, "it did not start")).collect();
-        let mut out = Lines::default();
-        rows_text(&mut out, (color::DOUBTFUL, "undecided"), &many, 60);
-        let text = anstream::adapter::strip_str(out.as_str()).to_string();
-        assert!(text.starts_with("undecided:\n  49 rows, one cause: "), "{text}");
-        assert!(text.contains("/r7, expected deny\n    … and 41 more of them\n  … and 11 more; "), "{text}");
     }
 }

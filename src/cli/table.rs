@@ -1,5 +1,7 @@
 //! Short tables for people: aligned columns, two spaces between them, no lines. And long lines in columns of their own making.
 
+use std::iter;
+
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -13,6 +15,9 @@ const NARROWEST: usize = 16;
 /// Renders a table that is at most `width` columns wide, if its content can be wrapped so far: the widest columns become
 /// narrower first, and their cells go on in the next line. `None`: as wide as its content; columns are as wide as their widest
 /// cell. Numbers stand to the right.
+///
+/// Names in the first column are what people copy from a table. That column becomes narrower last, and a name that does not fit
+/// into it stands on a line of its own, in one piece.
 pub(super) fn fitted(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> Lines {
     let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     let is_number = |column: usize| {
@@ -28,28 +33,43 @@ pub(super) fn fitted(head: &[&str], rows: &[Vec<String>], width: Option<usize>) 
                 .unwrap_or_default()
         })
         .collect();
+    let named = cells(0).all(|cell| !cell.contains(' '));
     if let Some(width) = width {
-        narrow(&mut widths, head, width);
+        narrow(&mut widths, head, width, named);
     }
+    let whole = width.filter(|_| named);
     let columns: Vec<(usize, bool)> =
         widths.into_iter().enumerate().map(|(column, width)| (width, is_number(column))).collect();
     let mut lines = Lines::default();
     line(&mut lines, &columns, &mut head.iter().copied());
     for row in rows {
-        line(&mut lines, &columns, &mut row.iter().map(String::as_str));
+        let mut cells = row.iter().map(String::as_str);
+        let own_line = |name: &str| {
+            let length = name.chars().count();
+            whole.is_some_and(|width| length <= width) && columns.first().is_some_and(|(width, _)| length > *width)
+        };
+        match row.first().filter(|name| own_line(name)) {
+            Some(name) => {
+                lines.line(name);
+                line(&mut lines, &columns, &mut iter::once("").chain(cells.by_ref().skip(1)));
+            }
+            None => line(&mut lines, &columns, &mut cells),
+        }
     }
     lines
 }
 
-/// Makes columns narrower until all of them fit: the widest first, none below its head or [`NARROWEST`].
-fn narrow(widths: &mut [usize], head: &[&str], width: usize) {
+/// Makes columns narrower until all of them fit: the widest first, none below its head or [`NARROWEST`]. `named`: the first one
+/// only after all others.
+fn narrow(widths: &mut [usize], head: &[&str], width: usize, named: bool) {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
     let least: Vec<usize> =
         widths.iter().zip(head).map(|(width, head)| (*width).min(NARROWEST.max(head.chars().count()))).collect();
     while excess > 0 {
-        let Some((widest, floor)) =
-            widths.iter_mut().zip(&least).filter(|(width, floor)| **width > **floor).max_by_key(|(width, _)| **width)
+        let can = |(_, (width, floor)): &(usize, (&mut usize, &usize))| **width > **floor;
+        let widest = widths.iter_mut().zip(&least).enumerate().filter(can);
+        let Some((_, (widest, floor))) = widest.max_by_key(|(column, (width, _))| (*column > 0 || !named, **width))
         else {
             return;
         };
@@ -185,9 +205,32 @@ mod tests {
 
     #[test]
     fn a_path_is_broken_where_its_parts_end() {
-        let rows = vec![vec!["plans/linux-network/plan.json".into(), "quickstart:read_only".into()]];
-        let expected = "FILE              PROFILE\nplans/linux-      quickstart:read_only\nnetwork/\nplan.json\n";
-        assert_eq!(fitted(&["FILE", "PROFILE"], &rows, Some(38)).as_str(), expected);
+        let rows = [vec!["x".into(), "plans/linux-network/plan.json".into()]];
+        let expected = "N  FILE\nx  plans/linux-\n   network/\n   plan.json\n";
+        assert_eq!(fitted(&["N", "FILE"], &rows, Some(19)).as_str(), expected);
+    }
+
+    #[test]
+    fn a_name_in_the_first_column_is_never_broken_where_a_line_has_room_for_it() {
+        let rows = vec![
+            vec!["quickstart:read_only:list_inside".into(), "allow".into(), "${root}/project/notes.txt".into()],
+            vec!["short".into(), "deny".into(), "x".into()],
+        ];
+        let head = ["PROBE", "EXPECTED", "TARGET"];
+        // The others become narrower first,
+        let expected = "PROBE                             EXPECTED  TARGET\n\
+                        quickstart:read_only:list_inside  allow     ${root}/project/\n\
+                        \u{20}                                           notes.txt\n\
+                        short                             deny      x\n";
+        assert_eq!(fitted(&head, &rows, Some(60)).as_str(), expected);
+        // and then the name has a line of its own.
+        let expected = "PROBE             EXPECTED  TARGET\n\
+                        quickstart:read_only:list_inside\n\
+                        \u{20}                 allow     ${root}/project/\n\
+                        \u{20}                           notes.txt\n\
+                        short             deny      x\n";
+        assert_eq!(fitted(&head, &rows, Some(44)).as_str(), expected);
+        assert!(!fitted(&head, &rows, Some(24)).as_str().contains("quickstart:read_only:list_inside"));
     }
 
     #[test]

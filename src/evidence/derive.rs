@@ -16,7 +16,9 @@ use super::finding;
 use super::host_os::HostOs;
 use super::mismatch::{self, OtherLanes};
 use super::oracle_document::{callout_result, oracle_result};
-use super::outcome::{DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowAgreement, RowFinding};
+use super::outcome::{
+    CauseCounts, DerivationOutcome, MAX_FINDINGS, PlannedRowCounts, ProfileOutcome, RowAgreement, RowFinding,
+};
 use super::places::RuleLines;
 use super::row_facts::{self, Baseline, Context, RowInPlan};
 use super::row_prefetch::{self, RowBatches, RowPrefetch};
@@ -174,6 +176,7 @@ fn derive_rows<S: ArtifactSink>(
         mismatch_counts: tally.mismatch_counts,
         mismatched: tally.mismatched,
         undecided: tally.undecided,
+        causes: tally.causes,
         surprises: tally.surprises,
         surprised: tally.surprised,
         asked: tally.asked,
@@ -306,6 +309,7 @@ struct MismatchTally {
     mismatch_counts: BTreeMap<MismatchType, u64>,
     mismatched: Vec<RowFinding>,
     undecided: Vec<RowFinding>,
+    causes: CauseCounts,
     surprises: Vec<RowFinding>,
     surprised: u64,
     places: RuleLines,
@@ -496,12 +500,14 @@ fn derive_row<O: Write>(
             append_line(out, &packet)?;
             out.write_all(b"\n")
         })?;
-        let findings = match judged.agreement() {
-            RowAgreement::Undecided => &mut tally.undecided,
-            _ => &mut tally.mismatched,
-        };
+        let undecided = judged.agreement() == RowAgreement::Undecided;
+        let findings = if undecided { &mut tally.undecided } else { &mut tally.mismatched };
         if findings.len() < MAX_FINDINGS {
-            findings.push(finding::of(context, &judged, Some(mismatch_type), lanes.oracle, &mut tally.places));
+            let found = finding::of(context, &judged, Some(mismatch_type), lanes.oracle, &mut tally.places);
+            found.cause().into_iter().for_each(|cause| tally.causes.count_listed(cause));
+            findings.push(found);
+        } else if undecided {
+            tally.causes.count_unlisted(&finding::cause(context, &judged));
         }
     } else if let (Some(done), Some(said)) = (judged.verdict.actual(), lanes.oracle.and_then(|row| row.decision))
         && done != said

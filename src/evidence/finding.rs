@@ -1,8 +1,10 @@
 //! Rows worth showing, with what everybody says of them.
 
+use std::borrow::Cow;
+
 use super::decide;
 use super::opinions;
-use super::outcome::RowFinding;
+use super::outcome::{RowFinding, UndecidedCause};
 use super::places::RuleLines;
 use super::row_facts::Context;
 use super::scenario::Judged;
@@ -21,13 +23,7 @@ pub(super) fn of(
     let placed = judged.placed;
     let entry = &placed.probe.entry;
     let errno = judged.verdict.errno();
-    let reason = judged.reason.clone().unwrap_or_else(|| match errno {
-        None => "the operation went through".to_owned(),
-        Some(errno) => {
-            let name = context.host_os.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
-            format!("the operation was refused with {name}")
-        }
-    });
+    let reason = reason(context, judged).into_owned();
     let policy = &placed.profile.policy.path;
     let model = asked.map(|row| ModelOpinion {
         source: row.source.to_string(),
@@ -55,9 +51,31 @@ pub(super) fn of(
         actual,
         mismatch_type,
         kind: judged.verdict.kind(),
-        asked: judged.verdict.kind().is_some_and(|kind| decide::asked_as_expected(judged.row, kind, entry.expected)),
+        asked: asked_as_expected(judged),
         errno,
         reason,
         opinions: opinions::of(entry.expected.decision(), entry.why.clone(), actual, model),
+    }
+}
+
+/// Why a row that decided nothing did not.
+pub(super) fn cause(context: &Context<'_>, judged: &Judged<'_>) -> UndecidedCause {
+    let verdict = judged.verdict;
+    UndecidedCause::new(verdict.kind(), asked_as_expected(judged), verdict.errno(), &reason(context, judged))
+}
+
+fn asked_as_expected(judged: &Judged<'_>) -> bool {
+    let expected = judged.placed.probe.entry.expected;
+    judged.verdict.kind().is_some_and(|kind| decide::asked_as_expected(judged.row, kind, expected))
+}
+
+fn reason<'r>(context: &Context<'_>, judged: &'r Judged<'_>) -> Cow<'r, str> {
+    match (&judged.reason, judged.verdict.errno()) {
+        (Some(reason), _) => reason.as_str().into(),
+        (None, None) => "the operation went through".into(),
+        (None, Some(errno)) => {
+            let name = context.host_os.errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned);
+            format!("the operation was refused with {name}").into()
+        }
     }
 }

@@ -55,7 +55,7 @@ pub use host_os::errno_name;
 pub use matrix::expected_matrix;
 #[cfg(test)]
 pub use outcome::PlannedRowCounts;
-pub use outcome::{DerivationOutcome, ProfileOutcome, RowFinding};
+pub use outcome::{CauseCounts, DerivationOutcome, ProfileOutcome, RowFinding, UndecidedCause};
 pub use row_prefetch::RowPrefetch;
 pub use waivers::{JudgedWaiver, WaiverStanding, Waivers};
 

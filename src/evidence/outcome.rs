@@ -6,6 +6,7 @@ use super::contradiction::Times;
 use super::controls::ControlOutcomes;
 use super::waivers::{JudgedWaiver, WaiverStanding};
 use crate::base::ids::{ExpectationId, ProfileId};
+use crate::base::placeholder::without_own_folder;
 use crate::plan::LaneSet;
 use crate::record::mismatch::MismatchType;
 use crate::record::opinions::Opinions;
@@ -33,6 +34,8 @@ pub struct DerivationOutcome {
     pub mismatched: Vec<RowFinding>,
     /// The first two hundred rows without a decision.
     pub undecided: Vec<RowFinding>,
+    /// How many rows have the causes of those, listed or not.
+    pub causes: CauseCounts,
     /// The first two hundred rows that are as expected though the model says otherwise.
     pub surprises: Vec<RowFinding>,
     /// How many such rows there are.
@@ -129,6 +132,53 @@ pub struct ProfileOutcome {
     pub counts: PlannedRowCounts,
     /// What the controls of the profile showed; `None` if the scenario lane was off.
     pub controls: Option<ControlOutcomes>,
+}
+
+/// Why a row decided nothing, without what only that row has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UndecidedCause {
+    kind: Option<FailureKind>,
+    asked: bool,
+    errno: Option<i32>,
+    reason: String,
+}
+
+impl UndecidedCause {
+    /// That of a row with this kind, error number and reason; `asked` as in [`RowFinding::asked`].
+    pub(super) fn new(kind: Option<FailureKind>, asked: bool, errno: Option<i32>, reason: &str) -> Self {
+        Self { kind, asked, errno, reason: without_own_folder(reason).into_owned() }
+    }
+}
+
+/// How many rows of a run have the causes that the listed rows have. No other cause is counted, so there are never more of them
+/// than of listed rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CauseCounts(BTreeMap<UndecidedCause, u64>);
+
+impl CauseCounts {
+    /// Counts a row that is listed.
+    pub fn count_listed(&mut self, cause: UndecidedCause) {
+        *self.0.entry(cause).or_default() += 1;
+    }
+
+    /// Counts a row that is not, if one of the same cause is.
+    pub fn count_unlisted(&mut self, cause: &UndecidedCause) {
+        if let Some(count) = self.0.get_mut(cause) {
+            *count += 1;
+        }
+    }
+
+    /// How many rows have this cause; 0 for one that no listed row has.
+    pub fn of(&self, cause: &UndecidedCause) -> u64 {
+        self.0.get(cause).copied().unwrap_or_default()
+    }
+}
+
+impl RowFinding {
+    /// Why it decided nothing; `None` if it did.
+    pub fn cause(&self) -> Option<UndecidedCause> {
+        self.actual.is_none().then(|| UndecidedCause::new(self.kind, self.asked, self.errno, &self.reason))
+    }
 }
 
 /// One row worth showing.

@@ -151,7 +151,10 @@ impl LoadError {
                 DiagnosticKind::Unreadable,
                 file,
                 format!("the {what} cannot be read: {}", source.source),
-                "create it, or correct the path that names it",
+                match source.source.kind() {
+                    std::io::ErrorKind::NotFound => "create it, or correct the path that names it",
+                    _ => "make it one that you may read, or correct the path that names it",
+                },
             ),
             Self::Json { file, source, what } => {
                 let message = format!("the {what} is not acceptable JSON: {source}");

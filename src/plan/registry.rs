@@ -117,7 +117,7 @@ fn check_registry(id: &RegistryId, registry: &Registry, notes: &mut Vec<Diagnost
                 DiagnosticKind::IdMismatch,
                 "/registry_id",
                 format!("the document is of the registry `{found}`, but is used as `{id}`"),
-                "correct the id, or the index",
+                "correct the id: here, in the plan or in the index",
             );
         }
     }

@@ -122,3 +122,45 @@ fn a_mistyped_option_is_told_without_advice_that_would_not_help() {
     let close = stderr(&output(sandproof().args(["run", "--plna", "x"])));
     assert!(close.contains("a similar argument exists: '--plan'"), "{close}");
 }
+
+#[test]
+fn what_is_no_plan_is_told_by_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    expect_code(&typed(here, &["plan-build", "--template", "quickstart", "--out", "q"]), 0);
+    let plan = std::fs::read(here.join("q/plan.json")).unwrap();
+    std::fs::write(here.join("q/marked.json"), [b"\xef\xbb\xbf".as_slice(), &plan].concat()).unwrap();
+    std::fs::write(here.join("alone.json"), &plan).unwrap();
+    std::fs::write(here.join("program"), b"\x7fELF\x02\x01\x01\0\0\xff\n").unwrap();
+    let other =
+        String::from_utf8(plan).unwrap().replace("\"registry_id\": \"quickstart\"", "\"registry_id\": \"quickstrat\"");
+    std::fs::write(here.join("q/other.json"), other).unwrap();
+    std::fs::create_dir(here.join("empty")).unwrap();
+    for (named, wanted) in [
+        ("q/marked.json", "begins with a byte order mark; save it as UTF-8 without one"),
+        ("alone.json", "hint: `sandproof init` begins a plan of your own"),
+        ("program", "this is no text; name a plan"),
+        ("q/other.json", "correct the id: here, in the plan or in the index"),
+        ("empty", "it is a folder without a `plan.json` or `sandbox.questions`"),
+        ("q/paln.json", "did you mean `q/plan.json`?"),
+        // Of which no letter is left.
+        ("-", "there is no such file; `sandproof list-plans`"),
+    ] {
+        let refused = typed(here, &["run", named]);
+        expect_code(&refused, 3);
+        assert!(stderr(&refused).contains(wanted), "{named}: {}", stderr(&refused));
+    }
+    assert!(!here.join("out").exists() && !here.join("q/out").exists(), "nothing was run");
+}
+
+#[test]
+fn two_reports_of_a_run_never_go_to_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    std::fs::create_dir(here.join("a")).unwrap();
+    let twice = ["run", "--report", "html:a/run", "--report", "tap:a/../a/run", "--report", "junit:run"];
+    let refused = typed(here, &twice);
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("two reports are to be written to `a/../a/run`"), "{}", stderr(&refused));
+    assert!(!here.join("out").exists(), "nothing was run");
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::evidence::DECISION_RULE;
 use crate::evidence::decide::{Attempt, attempt};
-use crate::evidence::outcome::MAX_FINDINGS;
+use crate::evidence::outcome::{MAX_FINDINGS, RowFinding};
 use crate::evidence::testing::{ALL_LANES, Bench, call, plan, refused, tiny_plan};
 use crate::evidence::testing_schemas::check;
 use crate::plan::LaneSet;
@@ -208,6 +208,28 @@ fn findings_are_bounded_and_documents_are_not() {
     let listed = memory.json(layout::MISMATCH_SUMMARY);
     assert_eq!(listed["mismatches"].as_array().unwrap().len(), specs.len());
     assert_eq!(memory.text(layout::MISMATCH_PACKETS).lines().count(), specs.len());
+}
+
+#[test]
+fn rows_of_a_cause_are_counted_beyond_those_that_are_listed() {
+    let names: Vec<String> = (0..MAX_FINDINGS + 50).map(|n| format!("p{n}")).collect();
+    let specs: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), "file-read-data", Driver::FileRead, "${root}/x", Decision::Deny))
+        .collect();
+    let mut bench = Bench::new(plan(ALL_LANES, &[("p", &specs)]));
+    // All but one are missing, each in a folder of its own; the last is another matter, and none of its kind is listed.
+    let last = bench.scenario.len() - 1;
+    for row in &mut bench.scenario[..last] {
+        *row = refused(row.clone(), libc::ENOENT);
+    }
+    bench.scenario[last] = refused(bench.scenario[last].clone(), libc::EIO);
+    let (_, outcome) = bench.derive();
+    assert_eq!((outcome.undecided.len(), outcome.total.rows.undecided), (MAX_FINDINGS, specs.len() as u64));
+    let cause = |row: &RowFinding| row.cause().expect("it decided nothing");
+    let first = cause(&outcome.undecided[0]);
+    assert!(outcome.undecided.iter().all(|row| cause(row) == first));
+    assert_eq!(outcome.causes.of(&first), specs.len() as u64 - 1);
 }
 
 #[test]

@@ -384,8 +384,13 @@ fn text_of<'b>(bytes: &'b [u8], notes: &mut Diagnostics<'_>) -> Option<&'b str> 
         Ok(text) => Some(text),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let message = format!("line {line} is not UTF-8");
-            notes.error(DiagnosticKind::Question, format!("{line}:1"), message, "save the file as UTF-8");
+            // A program, a picture, an archive: no encoding makes a text of it.
+            let (message, remedy) = if bytes.contains(&0) {
+                ("this is no text".to_owned(), "name a plan: a JSON document, or a file of questions")
+            } else {
+                (format!("line {line} is not UTF-8"), "save the file as UTF-8")
+            };
+            notes.error(DiagnosticKind::Question, format!("{line}:1"), message, remedy);
             None
         }
     }

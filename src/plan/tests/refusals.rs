@@ -430,7 +430,11 @@ fn text_that_is_no_acceptable_json_is_refused_with_its_line() {
         (good.replacen('{', "{\"plan_id\": \"x\",", 1).into_bytes(), "the key `plan_id` occurs twice in one object"),
         (good.as_bytes()[..good.len() - 1].to_vec(), "line"),
         (format!("{good}x").into_bytes(), "trailing characters"),
-        (b"\xef\xbb\xbf{}".to_vec(), "expected value"),
+        (b"\xef\xbb\xbf{}".to_vec(), "byte order mark; save it as UTF-8 without one"),
+        (
+            [b"\xff\xfe".to_vec(), good.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat(),
+            "UTF-16; save it as",
+        ),
         (Vec::new(), "EOF"),
     ] {
         fs::write(&plan, bytes).unwrap();

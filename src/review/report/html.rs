@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
-use crate::base::grouping;
+use crate::base::grouping::CountedGroups;
 use crate::base::placeholder::without_own_folder;
 use crate::base::printable::printable;
 use crate::record::opinions::Conclusion;
@@ -33,8 +33,8 @@ pub(super) struct Html {
     mismatched: String,
     known: String,
     surprises: String,
-    /// Undecided rows by profile: word of the cause, cause, what to do about it, row.
-    undecided: Vec<(String, String, Option<&'static str>, Markup)>,
+    /// Undecided rows by why they are.
+    undecided: CountedGroups<UndecidedWhy, Markup>,
     policies: String,
     findings: u64,
     findings_left_out: u64,
@@ -42,6 +42,16 @@ pub(super) struct Html {
     rows_left_out: u64,
     /// How many profiles have begun.
     profiles: usize,
+}
+
+/// Why a row is undecided: the words for it, what was seen, what to do about it.
+type UndecidedWhy = (String, String, Option<&'static str>);
+
+fn why(row: &ReportRow) -> UndecidedWhy {
+    let words = [row.event.failure_stage.map(|stage| stage.as_str()), Some(row.kind())];
+    let words = words.into_iter().flatten().chain(row.event.errno_name.as_deref()).collect::<Vec<_>>().join(", ");
+    let notes = row.event.notes.as_deref().unwrap_or_default();
+    (words, without_own_folder(notes).into_owned(), row.advice())
 }
 
 impl Html {
@@ -54,6 +64,21 @@ impl Html {
         self.findings += u64::from(room);
         self.findings_left_out += u64::from(!room);
         room
+    }
+
+    fn take_undecided(&mut self, row: &ReportRow) {
+        if self.findings == MOST_FINDINGS && self.undecided.count(&why(row)) {
+            return;
+        }
+        if self.take_finding() {
+            let item = html! {
+                li {
+                    b { (words(row.id())) } ": " (code(&row.event.operation)) " on "
+                    (code(row.target())) ", expected " (row.expected())
+                }
+            };
+            self.undecided.keep(why(row), item);
+        }
     }
 }
 
@@ -280,19 +305,7 @@ impl Render for Html {
             Agreement::Mismatched if self.take_finding() => {
                 self.mismatched.push_str(&finding(row, profile, number, "find").into_string());
             }
-            Agreement::Undecided if self.take_finding() => {
-                let why = [row.event.failure_stage.map(|stage| stage.as_str()), Some(row.kind())];
-                let why =
-                    why.into_iter().flatten().chain(row.event.errno_name.as_deref()).collect::<Vec<_>>().join(", ");
-                let item = html! {
-                    li {
-                        b { (words(row.id())) } ": " (code(&row.event.operation)) " on "
-                        (code(row.target())) ", expected " (row.expected())
-                    }
-                };
-                let notes = row.event.notes.as_deref().unwrap_or_default();
-                self.undecided.push((why, without_own_folder(notes).into_owned(), row.advice(), item));
-            }
+            Agreement::Undecided => self.take_undecided(row),
             Agreement::Matched if surprise && self.take_finding() => {
                 self.surprises.push_str(&finding(row, profile, number, "find open").into_string());
             }
@@ -321,8 +334,7 @@ impl Render for Html {
     }
 
     fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        let undecided = std::mem::take(&mut self.undecided);
-        let causes = grouping::by_key(undecided, |(word, cause, advice, _)| (word.clone(), cause.clone(), *advice));
+        let causes = self.undecided.take();
         let total = &head.total;
         let title = format!(
             "{}: {} not as expected, {} undecided · sandproof",
@@ -360,10 +372,17 @@ impl Render for Html {
                         }
                         @if !causes.is_empty() {
                             h2 id="undecided" { "Undecided: never counted as a pass" }
-                            @for ((word, cause, advice), rows) in &causes {
+                            @for group in &causes {
+                                @let (word, cause, advice) = &group.key;
                                 div.find.open {
-                                    p { (code(word)) @if !cause.is_empty() { ": " (prose(cause)) } }
-                                    ul { @for (.., row) in rows { (row) } }
+                                    p {
+                                        @if group.all() > 1 { b { (group.all()) " rows, one cause: " } }
+                                        (code(word)) @if !cause.is_empty() { ": " (prose(cause)) }
+                                    }
+                                    ul {
+                                        @for row in &group.kept { (row) }
+                                        @if group.more > 0 { li { "… and " (group.more) " more of them" } }
+                                    }
                                     @if let Some(advice) = advice { p.sub { "To do: " (prose(advice)) } }
                                 }
                             }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::render::{ProfileHead, RESIDUE, Render, ReportHead};
 use super::row::{Agreement, ReportRow};
-use crate::base::grouping;
+use crate::base::grouping::CountedGroups;
 use crate::base::placeholder::without_own_folder;
 use crate::base::printable::printable;
 use crate::record::opinions::Conclusion;
@@ -19,8 +19,8 @@ pub(super) struct Markdown {
     left_out: u64,
     /// What changed since another run.
     against: Option<ComparisonShown>,
-    /// Undecided rows: which, and why. Many share one cause, which is told once, below.
-    undecided: Vec<(String, String)>,
+    /// Undecided rows by why they are. Many share one cause, which is told once, below.
+    undecided: CountedGroups<String, String>,
 }
 
 impl Markdown {
@@ -62,6 +62,15 @@ pub(in crate::review) fn plain(text: &str) -> String {
     out
 }
 
+/// Why a row is undecided, and what to do about it.
+fn cause(row: &ReportRow) -> String {
+    let why = [Some(row.kind()), row.event.errno_name.as_deref()].into_iter().flatten().map(code);
+    let why = why.collect::<Vec<_>>().join(", ");
+    let notes = row.event.notes.as_deref().map(|notes| format!(": {}", sentence(&without_own_folder(notes))));
+    let advice = row.advice().map(|text| format!(". To do: {}", sentence(text)));
+    why + &notes.unwrap_or_default() + &advice.unwrap_or_default()
+}
+
 impl Render for Markdown {
     fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
         let total = &head.total;
@@ -96,7 +105,8 @@ impl Render for Markdown {
             return Ok(());
         }
         if self.shown == SHOWN {
-            self.left_out += 1;
+            let told = row.agreement == Agreement::Undecided && self.undecided.count(&cause(row));
+            self.left_out += u64::from(!told);
             return Ok(());
         }
         self.shown += 1;
@@ -104,17 +114,7 @@ impl Render for Markdown {
         let named = format!("{}: {operation} on {target}", code(row.id()));
         match row.agreement {
             Agreement::Undecided => {
-                let expected = format!("{named}, expected {}", row.expected());
-                let why = [Some(row.kind()), row.event.errno_name.as_deref()].into_iter().flatten().map(code);
-                let why = why.collect::<Vec<_>>().join(", ");
-                let notes = row
-                    .event
-                    .notes
-                    .as_deref()
-                    .map(|notes| format!(": {}", sentence(&without_own_folder(notes))))
-                    .unwrap_or_default();
-                let advice = row.advice().map(|text| format!(". To do: {}", sentence(text))).unwrap_or_default();
-                self.undecided.push((expected, why + &notes + &advice));
+                self.undecided.keep(cause(row), format!("{named}, expected {}", row.expected()));
                 Ok(())
             }
             Agreement::Asked => {
@@ -142,11 +142,16 @@ impl Render for Markdown {
     }
 
     fn end(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        let undecided = std::mem::take(&mut self.undecided);
-        for (cause, rows) in grouping::by_key(undecided, |(_, cause)| cause.clone()) {
-            writeln!(out, "- **undecided**: {cause}")?;
-            for (row, _) in rows {
+        for group in self.undecided.take() {
+            match group.all() {
+                1 => writeln!(out, "- **undecided**: {}", group.key)?,
+                all => writeln!(out, "- **undecided**, {all} rows, one cause: {}", group.key)?,
+            }
+            for row in &group.kept {
                 writeln!(out, "  - {row}")?;
+            }
+            if group.more > 0 {
+                writeln!(out, "  - … and {} more of them", group.more)?;
             }
         }
         if self.left_out > 0 {

@@ -134,7 +134,8 @@ fn fingerprints(profile: &ProfileHead, row: &ReportRow) -> Value {
 
 impl Render for Sarif {
     fn begin(&mut self, head: &ReportHead, out: &mut dyn Write) -> io::Result<()> {
-        let results = head.total.mismatched + head.total.undecided + head.total.unneeded;
+        let residues = head.profiles.iter().filter(|profile| profile.residue_sentence().is_some()).count();
+        let results = head.total.mismatched + head.total.undecided + head.total.unneeded + residues as u64;
         let left_out = results.saturating_sub(MOST_RESULTS);
         let properties = json!({
             "plan_id": head.plan_id, "world_id": head.world_id, "channel": head.channel,
@@ -147,8 +148,8 @@ impl Render for Sarif {
         let mut invocation = json!({ "executionSuccessful": true });
         if left_out > 0 {
             let text = format!(
-                "{results} rows are not as expected or undecided; the first {MOST_RESULTS} are results here, and {left_out} \
-                 are left out. The bundle has all of them."
+                "{results} findings: the first {MOST_RESULTS} are results here, and {left_out} are left out. The bundle has \
+                 all of them."
             );
             invocation["toolExecutionNotifications"] = json!([{ "level": "warning", "message": { "text": text } }]);
         }

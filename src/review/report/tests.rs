@@ -253,6 +253,24 @@ fn a_long_list_is_cut_short_in_markdown_and_says_so() {
 }
 
 #[test]
+fn undecided_rows_of_one_cause_are_counted_even_where_they_are_not_listed() {
+    let open = |n: usize, kind: &str| {
+        row(serde_json::json!({"expectation_id": format!("e{n}"), "failure_stage": "apply", "failure_kind": kind,
+            "notes": format!("`/dev/shm/sandproof-1/r{n:06}/x` cannot be opened")}))
+    };
+    let mut rows: Vec<ReportRow> = (0..1_429).map(|n| open(n, "landlock_rule_target")).collect();
+    rows.push(open(1_429, "landlock_apply_failed"));
+    let markdown = render(Format::Markdown, &rows);
+    assert!(markdown.contains("- **undecided**, 1429 rows, one cause: `landlock_rule_target`"), "{markdown}");
+    assert!(markdown.contains("\n  - … and 1329 more of them\n- … and 1 more\n"), "{markdown}");
+    let html = render(Format::Html, &rows);
+    assert!(html.contains("<b>1429 rows, one cause: </b>"), "{html}");
+    assert!(html.contains("<li>… and 929 more of them</li>") && html.contains("… and 1 more row, which"), "{html}");
+    let alone = render(Format::Markdown, &rows[..1]);
+    assert!(alone.contains("- **undecided**: `landlock_rule_target`"), "{alone}");
+}
+
+#[test]
 fn markdown_shows_ids_and_targets_as_code_and_no_backtick_of_a_sentence_is_left() {
     let shown = |more: serde_json::Value| render(Format::Markdown, &[row(more)]);
     let text = shown(serde_json::json!({"expectation_id": "a:b_c", "target": "https://example.org/@x*",
@@ -366,6 +384,13 @@ fn sarif_has_no_more_results_than_are_taken_and_says_how_many_it_leaves_out() {
     assert_eq!(said, (&25_007.into(), &7.into()));
     let note = &run["invocations"][0]["toolExecutionNotifications"][0];
     assert!(note["message"]["text"].as_str().unwrap().contains("7 are left out"), "{note}");
+    // What a launcher leaves behind is a result as well, and takes the place of a row.
+    let mut rows: Vec<ReportRow> = vec![row(serde_json::json!({"match": false})); sarif::MOST_RESULTS as usize];
+    rows[0].residue = vec![".mcp.json".into()];
+    let crowded: serde_json::Value = serde_json::from_str(&render(Format::Sarif, &rows)).unwrap();
+    let run = &crowded["runs"][0];
+    assert_eq!(run["results"].as_array().unwrap().len() as u64, sarif::MOST_RESULTS);
+    assert_eq!(run["properties"]["results_left_out"], 1);
 }
 
 #[test]

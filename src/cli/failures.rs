@@ -1,10 +1,14 @@
 //! Which exit an error of the library gets, and what to do next.
 
+use std::path::Path;
+
 use super::exit::{Exit, Failure};
 use super::faults;
+use super::run::home;
 use crate::attest::statement::NoStatement;
 use crate::attest::{ContentError, KeyError};
 use crate::plan::LoadError;
+use crate::plan::Workspace;
 use crate::review::ReviewError;
 
 /// The class of a plan or registry that could not be loaded.
@@ -22,6 +26,26 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
         true => failure.hint("`sandproof init` begins a plan of your own, with all that belongs to it"),
         false => failure,
     }
+}
+
+/// The same of the plan in a file or folder: where what is wrong stands in documents that are named by their place in another
+/// folder than this one, it says so.
+pub(super) fn plan_failure(error: LoadError, plan: &Path) -> Failure {
+    let names = error.findings().is_some().then(|| names_seen_from(plan)).flatten();
+    let failure = load_failure(error);
+    match names {
+        Some(names) => failure.hint(names),
+        None => failure,
+    }
+}
+
+/// Where the names of a plan's documents lead from, unless that is here.
+pub(super) fn names_seen_from(plan: &Path) -> Option<String> {
+    let (workspace, _) = Workspace::of_plan(plan, home().as_deref()).ok()?;
+    let root = workspace.root().canonicalize().ok()?;
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok()?;
+    let shown = root.strip_prefix(&here).unwrap_or(&root);
+    (root != here).then(|| format!("names of files are relative to `{}`", shown.display()))
 }
 
 /// The class of a review that could not be made.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::color;
 use super::exit::{Exit, Failure, OrFail, show_place};
-use super::failures::load_failure;
+use super::failures::{load_failure, names_seen_from};
 use super::named_args::PlanArg;
 use super::run::home;
 use super::ui::Ui;
@@ -42,7 +42,11 @@ pub(super) struct RegistryLintArgs {
 /// Checks a plan.
 pub(super) fn plan(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let notes = lint_plan_file(args.plan.path(), home().as_deref()).map_err(load_failure)?;
-    report("plan", &notes, args.json, ui)
+    let exit = report("plan", &notes, args.json, ui)?;
+    if !args.json && !notes.is_empty() {
+        names_seen_from(args.plan.path()).into_iter().for_each(|names| ui.remark(names));
+    }
+    Ok(exit)
 }
 
 /// Checks one registry, or all.

@@ -264,7 +264,7 @@ pub fn main() -> u8 {
 /// Prints what clap has to say: help, the version, or what is wrong with the arguments. Arguments are untrusted text too, and
 /// one that is not shown as it is takes the colour from the message, so that no escape sequence is left in it.
 fn parsing_ended(mut error: clap::Error, arguments: &[OsString], when: color::ColorChoice) -> u8 {
-    without_misleading_tip(&mut error);
+    tip_of_ours(&mut error, arguments);
     let text = error.render();
     let mut ui = Ui::standard();
     if !error.use_stderr() {
@@ -279,7 +279,7 @@ fn parsing_ended(mut error: clap::Error, arguments: &[OsString], when: color::Co
     // The same complaint about the arguments as they can be shown. Where there is none then, the fault was in what cannot be.
     let plain = match Cli::command().try_get_matches_from(shown) {
         Err(mut said) if !harmless => {
-            without_misleading_tip(&mut said);
+            tip_of_ours(&mut said, arguments);
             said.render().to_string()
         }
         _ => text.to_string(),
@@ -300,11 +300,30 @@ fn parsing_ended(mut error: clap::Error, arguments: &[OsString], when: color::Co
     Exit::Usage.code()
 }
 
-/// Takes away the advice to pass an unknown option behind `--`: no argument of ours begins with a dash, and what stands there is
-/// the command that `ask` is about.
-fn without_misleading_tip(error: &mut clap::Error) {
-    if error.kind() == ErrorKind::UnknownArgument {
-        error.remove(ContextKind::Suggested);
+/// Puts our advice on an unknown option in the place of the parser's, for which `--otu` is like `--lock-timeout-seconds`.
+///
+/// The advice to pass it behind `--` is taken away: no argument of ours begins with a dash, and what stands there is the command
+/// that `ask` is about.
+fn tip_of_ours(error: &mut clap::Error, arguments: &[OsString]) {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return;
+    }
+    error.remove(ContextKind::Suggested);
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return };
+    let all = Cli::command();
+    let named = arguments.iter().skip(1).fold(&all, |at, word| at.find_subcommand(word).unwrap_or(at));
+    let known = all.get_arguments().chain(named.get_arguments()).filter(|one| !one.is_hide_set());
+    let close = close_to(typed.trim_start_matches('-'), known.filter_map(clap::Arg::get_long));
+    let close = close.first().map(|long| format!("--{long}"));
+    let theirs = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(theirs)) => Some(theirs.as_str()),
+        _ => None,
+    };
+    if close.as_deref() != theirs {
+        // Their line of usage is made of their suggestion.
+        error.remove(ContextKind::Usage);
+        error.remove(ContextKind::SuggestedArg);
+        close.map(|close| error.insert(ContextKind::SuggestedArg, ContextValue::String(close)));
     }
 }
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::confinement;
 use super::exit::{Exit, Failure, OrFail};
-use super::failures::load_failure;
+use super::failures::plan_failure;
 use super::faults;
 use super::first_plan::FirstPlan;
 use super::given_launchers::{self, GivenLauncher};
@@ -168,7 +168,8 @@ impl RunChoices {
             only_scenarios: self.only_scenario.clone(),
             shard: shard.map(|chosen| chosen.shard),
         };
-        let (plan, root) = plan::load(plan, home().as_deref(), &selection).map_err(load_failure)?;
+        let loaded = plan::load(plan, home().as_deref(), &selection);
+        let (plan, root) = loaded.map_err(|error| plan_failure(error, plan))?;
         Ok(RunRequest {
             declared: DeclaredRun {
                 plan,

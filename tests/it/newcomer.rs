@@ -119,8 +119,18 @@ fn a_mistyped_option_is_told_without_advice_that_would_not_help() {
         let said = stderr(&refused);
         assert!(said.contains("unexpected argument") && !said.contains("as a value"), "{arguments:?}: {said}");
     }
-    let close = stderr(&output(sandproof().args(["run", "--plna", "x"])));
-    assert!(close.contains("a similar argument exists: '--plan'"), "{close}");
+    for (arguments, meant) in [
+        (&["run", "--plna", "x"][..], "'--plan'"),
+        (&["run", "--otu", "x"], "'--out'"),
+        (&["identity", "declare", "--form", "x"], "'--from'"),
+        (&["list-templates", "--quite"], "'--quiet'"),
+    ] {
+        let said = stderr(&output(sandproof().args(arguments)));
+        assert!(said.contains(&format!("a similar argument exists: {meant}")), "{arguments:?}: {said}");
+        assert!(!said.contains("timeout"), "{said}");
+    }
+    let stranger = stderr(&output(sandproof().args(["run", "--zebra"])));
+    assert!(!stranger.contains("similar"), "{stranger}");
 }
 
 #[test]
@@ -163,4 +173,20 @@ fn two_reports_of_a_run_never_go_to_one_file() {
     expect_code(&refused, 2);
     assert!(stderr(&refused).contains("two reports are to be written to `a/../a/run`"), "{}", stderr(&refused));
     assert!(!here.join("out").exists(), "nothing was run");
+}
+
+#[test]
+fn whoever_is_told_of_a_file_in_another_folder_is_told_of_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    expect_code(&typed(here, &["init", "mine"]), 0);
+    let policy = here.join("mine/policy.json");
+    let text = std::fs::read_to_string(&policy).unwrap().replacen("\"read_dir\"", "\"raed_dir\"", 1);
+    std::fs::write(policy, text).unwrap();
+    for command in ["run", "plan-lint"] {
+        let from_above = typed(here, &[command, "mine"]);
+        assert!(stderr(&from_above).contains("names of files are relative to `mine`"), "{}", stderr(&from_above));
+        let from_within = typed(&here.join("mine"), &[command, "sandbox.questions"]);
+        assert!(!stderr(&from_within).contains("relative to"), "{}", stderr(&from_within));
+    }
 }

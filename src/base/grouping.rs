@@ -20,7 +20,7 @@ pub struct CountedGroups<K, T>(Vec<CountedGroup<K, T>>);
 /// What has one key.
 #[derive(Debug)]
 pub struct CountedGroup<K, T> {
-    /// The key.
+    /// What the items have in common.
     pub key: K,
     /// The items that are kept, at least one.
     pub kept: Vec<T>,

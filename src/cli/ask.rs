@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure, OrFail};
 use super::progress::ProgressBars;
 use super::run::{environment, home, own_executable, run_failure};
+use super::run_report::shown;
 use super::scratch::ScratchFolder;
 use super::ui::Ui;
 use super::{signals, table};
@@ -451,6 +452,6 @@ fn text(report: &RunReport, answers: &[AskResult<'_>], width: Option<usize>) -> 
     if answers.len() > 1 {
         out.line(count_text(answers));
     }
-    out.line(format!("bundle      {}", path_text(&report.committed.folder)));
+    out.line(format!("bundle      {}", shown(&report.committed.folder)));
     out
 }

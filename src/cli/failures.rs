@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::faults;
-use super::run::home;
 use crate::attest::statement::NoStatement;
 use crate::attest::{ContentError, KeyError};
 use crate::plan::LoadError;
@@ -30,8 +29,8 @@ pub(super) fn load_failure(error: LoadError) -> Failure {
 
 /// The same of the plan in a file or folder: where what is wrong stands in documents that are named by their place in another
 /// folder than this one, it says so.
-pub(super) fn plan_failure(error: LoadError, plan: &Path) -> Failure {
-    let names = error.findings().is_some().then(|| names_seen_from(plan)).flatten();
+pub(super) fn plan_failure(error: LoadError, plan: &Path, home: Option<&Path>) -> Failure {
+    let names = error.findings().is_some().then(|| names_seen_from(plan, home)).flatten();
     let failure = load_failure(error);
     match names {
         Some(names) => failure.hint(names),
@@ -39,9 +38,9 @@ pub(super) fn plan_failure(error: LoadError, plan: &Path) -> Failure {
     }
 }
 
-/// Where the names of a plan's documents lead from, unless that is here.
-pub(super) fn names_seen_from(plan: &Path) -> Option<String> {
-    let (workspace, _) = Workspace::of_plan(plan, home().as_deref()).ok()?;
+/// Where the names of a plan's documents lead from, unless that is here. `home` is what `~` means in a questions file.
+pub(super) fn names_seen_from(plan: &Path, home: Option<&Path>) -> Option<String> {
+    let (workspace, _) = Workspace::of_plan(plan, home).ok()?;
     let root = workspace.root().canonicalize().ok()?;
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok()?;
     let shown = root.strip_prefix(&here).unwrap_or(&root);

@@ -44,7 +44,7 @@ pub(super) fn plan(args: &PlanLintArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let notes = lint_plan_file(args.plan.path(), home().as_deref()).map_err(load_failure)?;
     let exit = report("plan", &notes, args.json, ui)?;
     if !args.json && !notes.is_empty() {
-        names_seen_from(args.plan.path()).into_iter().for_each(|names| ui.remark(names));
+        names_seen_from(args.plan.path(), home().as_deref()).into_iter().for_each(|names| ui.remark(names));
     }
     Ok(exit)
 }

@@ -169,7 +169,7 @@ impl RunChoices {
             shard: shard.map(|chosen| chosen.shard),
         };
         let loaded = plan::load(plan, home().as_deref(), &selection);
-        let (plan, root) = loaded.map_err(|error| plan_failure(error, plan))?;
+        let (plan, root) = loaded.map_err(|error| plan_failure(error, plan, home().as_deref()))?;
         Ok(RunRequest {
             declared: DeclaredRun {
                 plan,

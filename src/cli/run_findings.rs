@@ -3,7 +3,6 @@
 use anstyle::Style;
 
 use super::color;
-use super::run_report::SHOWN;
 use crate::base::errno::errno_name;
 use crate::base::grouping;
 use crate::base::placeholder::without_own_folder;
@@ -12,6 +11,8 @@ use crate::evidence::{CauseCounts, RowFinding, UndecidedCause};
 use crate::evidence::{opinions, remedies};
 use crate::record::outcome::FailureKind;
 
+/// How many rows of a sort the answer for people lists.
+pub(super) const SHOWN: usize = 20;
 /// How many rows are listed of those that decided nothing for one and the same cause.
 const SHOWN_OF_ONE_CAUSE: usize = 8;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::color;
 use super::exit::{Exit, Failure};
-use super::run_findings as findings;
+use super::run_findings::{self as findings, SHOWN};
 use super::table;
 use super::ui::Ui;
 use crate::base::errno::errno_name;
@@ -32,8 +32,6 @@ use crate::run::RunReport;
 
 /// Format of `run --json`. 1: first release.
 pub const RUN_REPORT_SCHEMA: &str = "sandproof.run_report.v1";
-/// How many rows of a sort the table for people lists.
-pub(super) const SHOWN: usize = 20;
 
 /// `run --json`
 #[derive(Debug, Serialize)]
@@ -331,7 +329,7 @@ fn latest(report: &RunReport) -> &'static str {
 }
 
 /// A path as one would type it from here.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let below = path.strip_prefix(&here).ok().filter(|_| here.parent().is_some());
     below.unwrap_or(path).display().to_string()

@@ -5,7 +5,6 @@ use std::io;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    sock_filter,
 };
 
 /// The call does not exist, as far as the command can tell, so that it takes another: of these the arguments lie in memory, or
@@ -160,6 +159,8 @@ pub(super) fn programs(has_root: bool) -> io::Result<Vec<BpfProgram>> {
 /// Refuses every number that stands for a call of x32.
 #[cfg(target_arch = "x86_64")]
 fn without_x32() -> BpfProgram {
+    use seccompiler::sock_filter;
+
     // The number is the first field of `struct seccomp_data`.
     let load = sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: 0 };
     let jump = sock_filter { code: (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16, jt: 0, jf: 1, k: X32_BIT };
